@@ -1,0 +1,24 @@
+// The words and the laws of the platform. Imports nothing of this repository.
+
+export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
+export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
+export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type Id, type IdKind } from "./ids.ts";
+export { limits } from "./limits.ts";
+export { defineMachine, terminalStates, type Edge, type Machine } from "./machine.ts";
+export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
+export { Redacted } from "./redacted.ts";
+export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
+export {
+  attemptOutcomes,
+  messageMachine,
+  scheduleMachine,
+  sessionMachine,
+  sourceSnapshotMachine,
+  versionMachine,
+  type AttemptOutcome,
+  type MessageState,
+  type ScheduleState,
+  type SessionState,
+  type SourceSnapshotState,
+  type VersionState,
+} from "./states.ts";

@@ -1,0 +1,73 @@
+// Every bound of the platform in one place, with their relations asserted at load.
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export const limits = {
+  /** JSON request bodies. */
+  jsonBodyBytes: 4 * MiB,
+  messagePartsMax: 64,
+  messageTextBytes: 1 * MiB,
+  metadataPairs: 64,
+  metadataKeyChars: 64,
+  metadataValueChars: 2048,
+  nameChars: 200,
+  listLimitDefault: 50,
+  listLimitMax: 500,
+  secretValueBytes: 64 * KiB,
+  credentialsPerOrganization: 500,
+
+  /** Uploaded files. */
+  fileBytes: 5 * GiB,
+  filenameBytes: 255,
+
+  /** Bundles: what `dari deploy` uploads. */
+  bundleBytes: 256 * MiB,
+  bundleMembers: 20_000,
+  bundleUnpackedBytes: 1 * GiB,
+  bundlePathBytes: 1024,
+  uploadUrlSeconds: 3600,
+
+  /** Workspaces. */
+  workspaceBytes: 10 * GiB,
+  workspaceFiles: 200_000,
+  workspaceFileBytes: 5 * GiB,
+  workspacePathBytes: 4096,
+
+  /** Turns. */
+  turnTimeoutSecondsDefault: 1800,
+  turnTimeoutSecondsMax: 86_400,
+  maxAttemptsMax: 100,
+  /** Claims that were lost or given back before the entrypoint was called; past this the message fails. */
+  uncountedClaimsMax: 50,
+  outputBytes: 8 * MiB,
+  outputPartsMax: 256,
+  agentEventBytes: 256 * KiB,
+  agentEventsPerAttempt: 10_000,
+  logBytesPerAttempt: 1 * MiB,
+  harnessFrameBytes: 16 * MiB,
+
+  /** Leases: milliseconds, defaults. */
+  leaseMs: 15_000,
+  leaseRenewMs: 5_000,
+  reapEveryMs: 1_000,
+  dispatchTtlMs: 5_000,
+  syncWaitMs: 3_600_000,
+  shutdownGraceMs: 30_000,
+
+  /** Builds. */
+  buildTimeoutMs: 600_000,
+  buildLogBytes: 4 * MiB,
+  entrypointCheckMs: 30_000,
+} as const;
+
+function assert(holds: boolean, relation: string): void {
+  if (!holds) throw new Error(`limits: ${relation} does not hold`);
+}
+
+assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
+assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
+assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
+assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");
+assert(limits.bundleUnpackedBytes >= limits.bundleBytes, "bundleUnpackedBytes >= bundleBytes");

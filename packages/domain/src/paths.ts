@@ -1,0 +1,36 @@
+// Workspace paths: POSIX, absolute, rooted at the session's workspace (CONTRACT §2.3). Pure string rules.
+
+import { AppError } from "./app-error.ts";
+import { limits } from "./limits.ts";
+
+/**
+ * A client's path in its normal form: absolute, without a trailing slash, `/workspace` read as `/`.
+ * @throws AppError `invalid` for `..`, NUL, or a path that is too long.
+ */
+export function normalizeWorkspacePath(input: string): string {
+  if (input.includes("\0")) throw invalidPath("must not contain NUL");
+  if (new TextEncoder().encode(input).length > limits.workspacePathBytes) {
+    throw invalidPath(`must be at most ${limits.workspacePathBytes} bytes long`);
+  }
+  const segments = input.split("/").filter((segment) => segment !== "" && segment !== ".");
+  if (segments.includes("..")) throw invalidPath("must not contain '..'");
+  if (segments[0] === "workspace" && input.startsWith("/")) segments.shift();
+  return `/${segments.join("/")}`;
+}
+
+function invalidPath(message: string): AppError {
+  return new AppError("invalid", `path ${message}`, { issues: [{ path: "path", message }] });
+}
+
+/** The last segment of a client's file name, whatever separators it used; never empty, `.` or `..`. */
+export function leafFilename(input: string): string {
+  const leaf = input.replaceAll("\0", "").split(/[/\\]/).filter((part) => part !== "").at(-1) ?? "";
+  return leaf === "" || leaf === "." || leaf === ".." ? "file" : leaf;
+}
+
+/** `report.pdf`, 2 → `report-2.pdf`; the first keeps its name. */
+export function numberedFilename(filename: string, n: number): string {
+  if (n <= 1) return filename;
+  const dot = filename.lastIndexOf(".");
+  return dot <= 0 ? `${filename}-${n}` : `${filename.slice(0, dot)}-${n}${filename.slice(dot)}`;
+}

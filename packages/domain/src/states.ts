@@ -1,0 +1,74 @@
+// The state machines of the platform (DESIGN §4, CONTRACT §1). The database's CHECKs and docs/states.md derive from these.
+
+import { defineMachine } from "./machine.ts";
+
+/** A turn's outward life. `running` back to `queued` is a retry or a released claim. */
+export const messageMachine = defineMachine({
+  states: ["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"],
+  initial: "queued",
+  edges: {
+    claim: { from: ["queued"], to: "running" },
+    complete: { from: ["running"], to: "completed" },
+    retry: { from: ["running"], to: "queued" },
+    release: { from: ["running"], to: "queued" },
+    suspend: { from: ["running"], to: "waiting_for_input" },
+    resume: { from: ["waiting_for_input"], to: "queued" },
+    fail: { from: ["running", "queued"], to: "failed" },
+    cancel: { from: ["running", "queued", "waiting_for_input"], to: "cancelled" },
+  },
+});
+
+/** Where a session stands in the schedule: one row, one place, so one turn at a time. */
+export const scheduleMachine = defineMachine({
+  states: ["idle", "ready", "dispatched", "leased", "retry_wait", "blocked"],
+  initial: "idle",
+  edges: {
+    accept: { from: ["idle"], to: "ready" },
+    dispatch: { from: ["ready"], to: "dispatched" },
+    undispatch: { from: ["dispatched", "retry_wait"], to: "ready" },
+    claim: { from: ["dispatched", "retry_wait"], to: "leased" },
+    finish: { from: ["leased"], to: "ready" },
+    drain: { from: ["leased", "ready", "dispatched", "retry_wait", "blocked"], to: "idle" },
+    backOff: { from: ["leased"], to: "retry_wait" },
+    block: { from: ["idle", "ready"], to: "blocked" },
+    unblock: { from: ["blocked"], to: "ready" },
+  },
+});
+
+export const sessionMachine = defineMachine({
+  states: ["open", "completed", "expired", "failed"],
+  initial: "open",
+  edges: {
+    complete: { from: ["open"], to: "completed" },
+    expire: { from: ["open"], to: "expired" },
+    fail: { from: ["open"], to: "failed" },
+  },
+});
+
+export const versionMachine = defineMachine({
+  states: ["building", "ready", "failed"],
+  initial: "building",
+  edges: {
+    finish: { from: ["building"], to: "ready" },
+    fail: { from: ["building"], to: "failed" },
+  },
+});
+
+export const sourceSnapshotMachine = defineMachine({
+  states: ["pending_upload", "ready", "failed"],
+  initial: "pending_upload",
+  edges: {
+    verify: { from: ["pending_upload"], to: "ready" },
+    reject: { from: ["pending_upload"], to: "failed" },
+  },
+});
+
+export type MessageState = (typeof messageMachine.states)[number];
+export type ScheduleState = (typeof scheduleMachine.states)[number];
+export type SessionState = (typeof sessionMachine.states)[number];
+export type VersionState = (typeof versionMachine.states)[number];
+export type SourceSnapshotState = (typeof sourceSnapshotMachine.states)[number];
+
+/** How an attempt ended. `released` and `lost` before the entrypoint's call are not counted. */
+export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled"] as const;
+export type AttemptOutcome = (typeof attemptOutcomes)[number];
