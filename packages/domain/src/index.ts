@@ -22,3 +22,4 @@ export {
   type SourceSnapshotState,
   type VersionState,
 } from "./states.ts";
+export type { Admission, DispatchedTurn, Log, Notifier, TurnDelivery, WakeTopic } from "./ports.ts";

@@ -1,0 +1,27 @@
+// What every verb of the control plane is given. Assembled once per process in an app's main.
+
+import type { BlobStore } from "@dari/blobs";
+import type { Database } from "@dari/db";
+import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
+import type { Sealer } from "./sealer.ts";
+
+export interface Control {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+  readonly sealer: Sealer;
+  readonly notifier: Notifier;
+  readonly delivery: TurnDelivery;
+  readonly admission: Admission;
+  readonly log: Log;
+  /** Where clients reach the API, without a trailing slash; upload URLs are built on it. */
+  readonly publicUrl: string;
+  /** Signs upload URLs. */
+  readonly urlSigningKey: Buffer;
+}
+
+/** Who calls a verb. Every query is scoped by its organization. */
+export interface Actor {
+  readonly organizationId: string;
+  readonly keyId: string;
+  readonly scopes: readonly string[];
+}

@@ -1,0 +1,68 @@
+-- Takes the longest-waiting version that nobody builds.
+create or replace function claim_build(p_worker text, p_lease_ms int)
+returns table (version_id text, build_fence int)
+language sql as $$
+  update versions v set build_fence = v.build_fence + 1, build_worker_id = p_worker,
+    build_lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond'
+  from (
+    select id from versions where state = 'building'
+      and (build_lease_until is null or build_lease_until < clock_timestamp())
+    order by created_at limit 1 for no key update skip locked) pick
+  where v.id = pick.id returning v.id, v.build_fence
+$$;
+
+-- Records a build: the version is ready or failed, the agent may move to it, waiting sessions go on or fail.
+-- False when the claim is no longer this one's.
+create or replace function finish_build(p_version text, p_fence int, p_image jsonb, p_failure jsonb, p_warnings jsonb)
+returns boolean language plpgsql as $$
+declare
+  v versions%rowtype;
+begin
+  update versions set state = case when p_failure is null then 'ready' else 'failed' end, image = p_image,
+    failure = p_failure, warnings = p_warnings, finished_at = clock_timestamp(), build_lease_until = null
+    where id = p_version and build_fence = p_fence and state = 'building' returning * into v;
+  if not found then return false; end if;
+  if v.state = 'ready' then
+    -- Only forward, and only where nobody chose a version since this one was published.
+    update agents a set active_version_id = v.id where a.id = v.agent_id and v.number > a.activation_floor
+      and (a.active_version_id is null
+        or v.number > (select x.number from versions x where x.id = a.active_version_id));
+  end if;
+  return true;
+end $$;
+
+-- Moves sessions that wait for a build that has ended. Level-triggered: also repairs what a crash left behind.
+create or replace function settle_build_waiters(p_limit int) returns table (session_id text, organization_id text, result text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  m messages%rowtype;
+  v_state text;
+  v_failure jsonb;
+begin
+  for s in select x.* from sessions x join versions v on v.id = x.version_id
+    where x.schedule = 'blocked' and x.blocked_reason = 'build' and v.state <> 'building'
+    limit p_limit for no key update of x skip locked
+  loop
+    select state, failure into v_state, v_failure from versions where id = s.version_id;
+    session_id := s.id;
+    organization_id := s.organization_id;
+    if v_state = 'ready' then
+      update sessions set schedule = 'ready', blocked_reason = null, ready_at = clock_timestamp() where id = s.id;
+      result := 'ready';
+    else
+      loop
+        select * into s from sessions where id = session_id;
+        select * into m from messages where session_id = s.id and state = 'queued' order by sequence_number limit 1
+          for no key update;
+        exit when not found;
+        perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb,
+          'error', jsonb_build_object('code', 'build_failed', 'message', v_failure ->> 'message')));
+      end loop;
+      update sessions set state = 'failed', ended_at = clock_timestamp() where id = s.id and state = 'open';
+      result := 'failed';
+    end if;
+    return next;
+  end loop;
+end $$;

@@ -1,0 +1,52 @@
+-- Cancels a message: at once while it is queued, by request while it runs (its worker sees the request and ends it).
+-- outcome: cancelled | requested | not_found | terminal
+create or replace function cancel_message(p_organization text, p_message text)
+returns table (outcome text, session_id text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  m messages%rowtype;
+begin
+  select x.session_id into session_id from messages x where x.id = p_message and x.organization_id = p_organization;
+  if not found then outcome := 'not_found'; return next; return; end if;
+  -- The same lock order as everyone: session, then message.
+  select * into s from sessions where id = session_id for no key update;
+  select * into m from messages where id = p_message for no key update;
+  if m.state = 'running' then
+    update messages set cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()) where id = p_message;
+    outcome := 'requested';
+  elsif m.state in ('queued', 'waiting_for_input') then
+    perform end_queued_message(s, m, 'cancelled', cancelled_output());
+    outcome := 'cancelled';
+  else
+    outcome := 'terminal';
+  end if;
+  return next;
+end $$;
+
+-- Ends a message that no attempt runs. The caller holds the session's row lock.
+create or replace function end_queued_message(s sessions, m messages, p_status text, p_output jsonb) returns void
+language plpgsql as $$
+declare
+  v_head text;
+  v_schedule text := s.schedule;
+  v_pending int := s.pending - 1;
+begin
+  select id into v_head from messages where session_id = s.id and state in ('queued', 'running', 'waiting_for_input')
+    order by sequence_number limit 1;
+  update messages set state = p_status, output = p_output, completed_at = clock_timestamp() where id = m.id;
+  -- A dispatch or a retry was for this very message; the next one is dispatched anew.
+  if v_pending = 0 then v_schedule := 'idle';
+  elsif v_head = m.id and s.schedule in ('dispatched', 'retry_wait') then v_schedule := 'ready';
+  end if;
+  perform append_status_events(s.id, s.organization_id, m.id, s.next_event_number, p_status, true, v_schedule = 'idle');
+  update sessions set
+    pending = v_pending,
+    schedule = v_schedule,
+    blocked_reason = case when v_schedule = 'blocked' then blocked_reason end,
+    ready_at = case when v_schedule = s.schedule then ready_at when v_schedule = 'ready' then clock_timestamp() end,
+    lease_until = case when v_schedule = s.schedule then lease_until end,
+    next_event_number = next_event_number + 2 + (v_schedule = 'idle')::int
+  where id = s.id;
+end $$;

@@ -1,0 +1,126 @@
+-- Claims a session that the caller has locked: a new fence and a random token, its head message running, an attempt row.
+-- The head is read in a later statement than the lock, so that a cancel which the lock waited for is seen.
+create or replace function claim_locked_session(
+  p_session text, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
+) returns table (message_id text, fence bigint, claim_token uuid, attempt_number int)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  m messages%rowtype;
+  v_organization text;
+  v_timeout interval;
+  v_event bigint;
+begin
+  select * into m from messages where session_id = p_session and state in ('queued', 'running')
+    order by sequence_number limit 1;
+  if not found or m.state <> 'queued' then
+    raise exception 'session % is dispatched without a queued head', p_session;
+  end if;
+  select s.organization_id, s.next_event_number,
+      make_interval(secs => (v.manifest -> 'runtime' ->> 'timeout_seconds')::int)
+    into v_organization, v_event, v_timeout
+    from sessions s join versions v on v.id = s.version_id where s.id = p_session;
+  attempt_number := m.attempts + 1;
+
+  update sessions s set schedule = 'leased', fence = s.fence + 1, claim_token = gen_random_uuid(), worker_id = p_worker,
+    ready_at = null, lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond',
+    lease_limit = clock_timestamp() + v_timeout + interval '15 minutes', next_event_number = v_event + 2
+    where s.id = p_session
+    returning s.fence, s.claim_token into fence, claim_token;
+  update messages x set state = 'running', fence = claim_locked_session.fence, uncounted_claims = x.uncounted_claims + 1,
+    started_at = coalesce(x.started_at, clock_timestamp()) where x.id = m.id;
+  insert into attempts (id, organization_id, session_id, message_id, number, fence, worker_id, guarantees)
+    values (p_attempt, v_organization, p_session, m.id, attempt_number, fence, p_worker, p_guarantees);
+  insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data) values
+    (p_session, v_event, v_organization, 'message.status_changed', m.id, null, '{"status": "running"}'),
+    (p_session, v_event + 1, v_organization, 'attempt.started', m.id, p_attempt, jsonb_build_object('number', attempt_number));
+  message_id := m.id;
+  return next;
+end $$;
+
+-- Claims by a turn job. outcome: claimed | early (not due yet) | held (another lease lives) | stale (nothing to do).
+create or replace function claim_turn(
+  p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
+) returns table (outcome text, wait_ms int, message_id text, fence bigint, claim_token uuid, attempt_number int)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+begin
+  -- By primary key only: a schedule predicate would let the planner scan the partial index of every lease.
+  select * into s from sessions where id = p_session for no key update;
+  if not found or s.dispatch_number <> p_dispatch_number then outcome := 'stale'; return next; return; end if;
+  if s.schedule = 'leased' then
+    outcome := 'held';
+    wait_ms := greatest(0, extract(epoch from s.lease_until - clock_timestamp()) * 1000);
+    return next; return;
+  end if;
+  if s.schedule = 'retry_wait' and s.ready_at > clock_timestamp() then
+    outcome := 'early';
+    wait_ms := extract(epoch from s.ready_at - clock_timestamp()) * 1000;
+    return next; return;
+  end if;
+  if s.schedule not in ('dispatched', 'retry_wait') then outcome := 'stale'; return next; return; end if;
+  outcome := 'claimed';
+  select c.message_id, c.fence, c.claim_token, c.attempt_number into message_id, fence, claim_token, attempt_number
+    from claim_locked_session(p_session, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
+  return next;
+end $$;
+
+-- Claims whatever is dispatched, or whose retry is due, without a queue: direct pull.
+create or replace function claim_next_turn(p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb)
+returns table (session_id text, message_id text, fence bigint, claim_token uuid, attempt_number int)
+language plpgsql as $$
+#variable_conflict use_column
+begin
+  select id into session_id from sessions where schedule = 'dispatched'
+    order by lease_until limit 1 for no key update skip locked;
+  if not found then
+    select id into session_id from sessions where schedule = 'retry_wait' and ready_at <= clock_timestamp()
+      order by ready_at limit 1 for no key update skip locked;
+    if not found then return; end if;
+  end if;
+  select c.message_id, c.fence, c.claim_token, c.attempt_number into message_id, fence, claim_token, attempt_number
+    from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
+  return next;
+end $$;
+
+-- True while this claim holds the session. Locks the row, so that what follows in the transaction is fenced.
+create or replace function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
+language plpgsql as $$
+declare
+  s sessions%rowtype;
+begin
+  select * into s from sessions where id = p_session for no key update;
+  return found and s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token;
+end $$;
+
+-- Counts the attempt: its entrypoint is about to be called. False once superseded.
+create or replace function mark_called(p_session text, p_fence bigint, p_token uuid) returns boolean
+language plpgsql as $$
+begin
+  if not hold_claim(p_session, p_fence, p_token) then return false; end if;
+  update attempts set called_at = clock_timestamp()
+    where session_id = p_session and fence = p_fence and called_at is null;
+  if found then
+    update messages m set attempts = m.attempts + 1, uncounted_claims = m.uncounted_claims - 1
+      from attempts a where a.session_id = p_session and a.fence = p_fence and m.id = a.message_id;
+  end if;
+  return true;
+end $$;
+
+-- Renews all leases of a worker at once; a session missing from the answer is lost to it.
+create or replace function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms int)
+returns table (session_id text, cancel_requested boolean)
+language sql as $$
+  with w as (select * from unnest(p_sessions, p_fences, p_tokens) as w (id, f, t)),
+  renewed as (
+    update sessions s
+    set lease_until = least(clock_timestamp() + p_lease_ms * interval '1 millisecond', s.lease_limit)
+    from w where s.id = w.id and s.fence = w.f and s.claim_token = w.t
+    returning s.id, s.fence)
+  select r.id, exists (
+    select 1 from attempts a join messages m on m.id = a.message_id
+    where a.session_id = r.id and a.fence = r.fence and m.cancel_requested_at is not null)
+  from renewed r
+$$;

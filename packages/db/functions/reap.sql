@@ -1,0 +1,60 @@
+-- Repairs what no living worker will: expired dispatches, expired leases, overdue retries. Bounded per call.
+-- Nothing within p_grace_ms of the database's start: after an outage every lease looks expired, also those of
+-- workers that are alive and about to renew.
+create or replace function reap_sessions(p_limit int, p_grace_ms int, p_overdue_ms int, p_uncounted_max int, p_wait_ms int)
+returns table (session_id text, organization_id text, was text, recorded text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+begin
+  if clock_timestamp() < pg_postmaster_start_time() + p_grace_ms * interval '1 millisecond' then return; end if;
+  for s in select * from sessions where schedule in ('dispatched', 'leased') and lease_until < clock_timestamp()
+    order by lease_until limit p_limit for no key update skip locked
+  loop
+    session_id := s.id;
+    organization_id := s.organization_id;
+    was := s.schedule;
+    if s.schedule = 'leased' then
+      recorded := reap_lease(s, p_uncounted_max, p_wait_ms);
+    else
+      update sessions set schedule = 'ready', ready_at = clock_timestamp(), lease_until = null where id = s.id;
+      recorded := 'ready';
+    end if;
+    return next;
+  end loop;
+  for s in select * from sessions where schedule = 'retry_wait'
+    and ready_at < clock_timestamp() - p_overdue_ms * interval '1 millisecond'
+    order by ready_at limit p_limit for no key update skip locked
+  loop
+    session_id := s.id;
+    organization_id := s.organization_id;
+    was := s.schedule;
+    recorded := 'ready';
+    update sessions set schedule = 'ready' where id = s.id;
+    return next;
+  end loop;
+end $$;
+
+-- Ends the attempt of a worker that was lost. An attempt whose entrypoint was never called does not count, up to a bound.
+create or replace function reap_lease(s sessions, p_uncounted_max int, p_wait_ms int) returns text
+language plpgsql as $$
+declare
+  m messages%rowtype;
+  a attempts%rowtype;
+  v_failure jsonb := '{"code": "worker_lost", "message": "the worker that ran the turn was lost"}';
+begin
+  select * into a from attempts where session_id = s.id and fence = s.fence;
+  select * into m from messages where id = a.message_id;
+  if m.cancel_requested_at is not null then
+    perform end_attempt(s.id, s.fence, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);
+    return 'cancelled';
+  end if;
+  if m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max then
+    perform end_attempt(s.id, s.fence, 'failed', 'lost', v_failure,
+      jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure), null, null, null, null);
+    return 'failed';
+  end if;
+  perform end_attempt(s.id, s.fence, 'lost', 'lost', v_failure, null, null, null, null, p_wait_ms);
+  return 'lost';
+end $$;

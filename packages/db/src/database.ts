@@ -1,0 +1,69 @@
+// Connections to PostgreSQL. kysely and pg live in this package only; everyone else calls queries and verbs.
+
+import { Kysely, PostgresDialect, type Transaction } from "kysely";
+import pg from "pg";
+import type { DB } from "./generated/schema.ts";
+
+/** What queries run on: the pool, or one open transaction. */
+export type Queryable = Kysely<DB> | Transaction<DB>;
+
+export interface Database {
+  readonly kysely: Kysely<DB>;
+  readonly pool: pg.Pool;
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Connections at most. */
+  readonly poolMax: number;
+  /** The role that statements run as; it owns no table. Undefined: the URL's own (migrations only). */
+  readonly role?: "dari_app";
+  readonly applicationName: string;
+}
+
+export const schemaName = "dari";
+
+// bigint and numeric columns hold counters far below 2^53.
+const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: "text" | "binary") =>
+    oid === 20 ? Number : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+};
+
+/** The connection settings that every client of the platform uses. */
+export function clientConfig(options: Omit<DatabaseOptions, "poolMax">): pg.ClientConfig {
+  const settings = [
+    `search_path=${schemaName}`,
+    "lock_timeout=8000",
+    "idle_in_transaction_session_timeout=10000",
+    ...(options.role === undefined ? [] : [`role=${options.role}`]),
+  ];
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    options: settings.map((setting) => `-c ${setting}`).join(" "),
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    types,
+  };
+}
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({ ...clientConfig(options), max: options.poolMax, statement_timeout: 30_000 });
+  // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
+  pool.on("error", () => undefined);
+  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  let closed: Promise<void> | undefined;
+  return {
+    kysely,
+    pool,
+    url: options.url,
+    close: () => (closed ??= kysely.destroy()),
+  };
+}
+
+/** Runs `work` in one transaction. No network call other than SQL belongs inside. */
+export function withTransaction<T>(db: Database, work: (tx: Transaction<DB>) => Promise<T>): Promise<T> {
+  return db.kysely.transaction().execute(work);
+}

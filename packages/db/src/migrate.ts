@@ -1,0 +1,92 @@
+// Brings a database to this release's schema: SQL files in order, then every function replaced by its current text.
+
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Kysely, PostgresDialect, sql } from "kysely";
+import { Migrator, type Migration } from "kysely/migration";
+import pg from "pg";
+import { clientConfig, schemaName } from "./database.ts";
+
+const migrationsDir = join(import.meta.dirname, "..", "migrations");
+const functionsDir = join(import.meta.dirname, "..", "functions");
+
+/** Names the advisory lock that lets one process at a time prepare a database. */
+const prepareLock = 0x64617269;
+
+/**
+ * Creates the schema, the application's role, the tables and the functions where they are missing. Safe to run from
+ * many processes at once. `url` names a role that may create roles, or the role `dari_app` exists already.
+ */
+export async function migrate(url: string): Promise<{ applied: string[] }> {
+  const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
+  const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
+  const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
+  try {
+    await lock.connect();
+    await lock.query("select pg_advisory_lock($1)", [prepareLock]);
+    await prepareRoles(db);
+    const applied = await applyMigrations(db);
+    await replaceFunctions(db);
+    return { applied };
+  } finally {
+    await lock.end().catch(() => undefined);
+    await db.destroy();
+  }
+}
+
+async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
+  await sql`create schema if not exists ${sql.ref(schemaName)}`.execute(db);
+  const role = await sql`select 1 from pg_roles where rolname = 'dari_app'`.execute(db);
+  if (role.rows.length === 0) {
+    try {
+      await sql`create role dari_app nologin`.execute(db);
+    } catch (cause) {
+      // Roles belong to the whole server, and another database's set-up may have made it in this moment.
+      if ((cause as { code?: string }).code !== "42710" && (cause as { code?: string }).code !== "23505") {
+        throw new Error(
+          "the database role dari_app is missing and cannot be created: give DATABASE_URL a role with CREATEROLE, " +
+            "or run `create role dari_app nologin; grant dari_app to <that role>` once",
+          { cause },
+        );
+      }
+    }
+  }
+  const member = await sql<{ ok: boolean }>`select pg_has_role(current_user, 'dari_app', 'member') as ok`.execute(db);
+  if (member.rows[0]?.ok !== true) await sql`grant dari_app to current_user`.execute(db);
+}
+
+async function applyMigrations(db: Kysely<Record<string, never>>): Promise<string[]> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: readMigrations },
+    migrationTableSchema: schemaName,
+    migrationTableName: "schema_migrations",
+    migrationLockTableName: "schema_migrations_lock",
+  });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error !== undefined) throw new Error("the database could not be migrated", { cause: error });
+  return (results ?? []).map((result) => result.migrationName);
+}
+
+async function readMigrations(): Promise<Record<string, Migration>> {
+  const names = (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
+  const migrations: Record<string, Migration> = {};
+  for (const name of names) {
+    const text = await readFile(join(migrationsDir, name), "utf8");
+    migrations[name.slice(0, -".sql".length)] = {
+      async up(tx) {
+        await sql.raw(text).execute(tx);
+      },
+    };
+  }
+  return migrations;
+}
+
+async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void> {
+  const names = (await readdir(functionsDir)).filter((name) => name.endsWith(".sql")).sort();
+  await db.transaction().execute(async (tx) => {
+    for (const name of names) {
+      await sql.raw(await readFile(join(functionsDir, name), "utf8")).execute(tx);
+    }
+  });
+}
