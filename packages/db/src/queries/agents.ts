@@ -1,0 +1,89 @@
+// Agents, and which of their versions is active.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface AgentRow {
+  readonly id: string;
+  readonly name: string;
+  readonly activeVersionId: string | null;
+  readonly createdAt: Date;
+}
+
+const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
+
+/** By primary key; deleted agents are not found. */
+export async function findAgent(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+): Promise<AgentRow | undefined> {
+  return db.kysely
+    .selectFrom("agents")
+    .where("id", "=", agentId)
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select(columns)
+    .executeTakeFirst();
+}
+
+/** Newest first (index agents_by_organization). */
+export async function listAgents(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<AgentRow> | undefined> {
+  if (!(await isKnownCursor(db, "agents", organizationId, page))) return undefined;
+  let query = db.kysely
+    .selectFrom("agents")
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null);
+  if (page.after !== undefined) query = query.where("id", "<", page.after);
+  const rows = await query.select(columns).orderBy("id", "desc").limit(page.limit + 1).execute();
+  return toPage(rows, page);
+}
+
+/** False when there is no such agent, or it was deleted before. Its sessions go on. */
+export async function softDeleteAgentIfLive(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+): Promise<boolean> {
+  const result = await db.kysely
+    .updateTable("agents")
+    .set({ deleted_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", agentId)
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/**
+ * Makes a ready version of the agent active, and keeps every version published so far from activating itself later:
+ * somebody chose. Undefined when the agent is gone or the version is not a ready one of it. One conditional update;
+ * it meets `finish_build` on the agent's row lock.
+ */
+export async function activateVersionIfReady(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  versionId: string,
+): Promise<AgentRow | undefined> {
+  return db.kysely
+    .updateTable("agents as a")
+    .from("versions as v")
+    .set({
+      active_version_id: (eb) => eb.ref("v.id"),
+      activation_floor: sql<number>`a.next_version_number - 1`,
+    })
+    .where("a.id", "=", agentId)
+    .where("a.organization_id", "=", organizationId)
+    .where("a.deleted_at", "is", null)
+    .where("v.id", "=", versionId)
+    .whereRef("v.agent_id", "=", "a.id")
+    .where("v.state", "=", "ready")
+    .returning(["a.id", "a.name", "a.active_version_id as activeVersionId", "a.created_at as createdAt"])
+    .executeTakeFirst();
+}

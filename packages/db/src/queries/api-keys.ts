@@ -1,0 +1,127 @@
+// API keys by the hash of their secret. The secret itself is never here.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly label: string;
+  readonly scopes: string[];
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly lastUsedAt: Date | null;
+}
+
+export interface NewApiKey {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly label: string;
+  readonly secretHash: Buffer;
+  readonly scopes: readonly string[];
+  readonly expiresAt?: Date | undefined;
+}
+
+const columns = [
+  "id",
+  "label",
+  "scopes",
+  "created_at as createdAt",
+  "expires_at as expiresAt",
+  "last_used_at as lastUsedAt",
+] as const;
+
+export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
+  return insertWith(db.kysely, key);
+}
+
+async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<ApiKeyRow> {
+  return kysely
+    .insertInto("api_keys")
+    .values({
+      id: key.id,
+      organization_id: key.organizationId,
+      label: key.label,
+      secret_hash: key.secretHash,
+      scopes: [...key.scopes],
+      expires_at: key.expiresAt ?? null,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+}
+
+export interface UsableApiKey {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly scopes: string[];
+  /** True when the last recorded use is more than a minute ago. */
+  readonly useIsStale: boolean;
+}
+
+/** The key with this hash, unless it was revoked or has expired (unique index on secret_hash). */
+export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Promise<UsableApiKey | undefined> {
+  return db.kysely
+    .selectFrom("api_keys")
+    .where("secret_hash", "=", secretHash)
+    .where("revoked_at", "is", null)
+    .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
+    .select(["id", "organization_id as organizationId", "scopes"])
+    .select(useIsStale.as("useIsStale"))
+    .executeTakeFirst();
+}
+
+const useIsStale = sql<boolean>`(last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')`;
+
+/** Records a use at most once a minute, so that a busy key does not rewrite its row with every request. */
+export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<void> {
+  await db.kysely
+    .updateTable("api_keys")
+    .set({ last_used_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", keyId)
+    .where(useIsStale)
+    .execute();
+}
+
+/** Keys that were not revoked, newest first (index api_keys_by_organization). */
+export async function listApiKeys(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<ApiKeyRow> | undefined> {
+  if (!(await isKnownCursor(db, "api_keys", organizationId, page))) return undefined;
+  let query = db.kysely
+    .selectFrom("api_keys")
+    .where("organization_id", "=", organizationId)
+    .where("revoked_at", "is", null);
+  if (page.after !== undefined) query = query.where("id", "<", page.after);
+  const rows = await query.select(columns).orderBy("id", "desc").limit(page.limit + 1).execute();
+  return toPage(rows, page);
+}
+
+/** False when there is no such key, or it was revoked before. */
+export async function revokeApiKeyIfLive(db: Database, organizationId: string, keyId: string): Promise<boolean> {
+  const result = await db.kysely
+    .updateTable("api_keys")
+    .set({ revoked_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", keyId)
+    .where("organization_id", "=", organizationId)
+    .where("revoked_at", "is", null)
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Inserts a key in the place of those with the same label: at most one of that label stays usable. */
+export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
+  return db.kysely.transaction().execute(async (tx) => {
+    // One replacement per organization at a time; two would each miss the other's new row.
+    await sql`select 1 from organizations where id = ${key.organizationId} for no key update`.execute(tx);
+    await tx
+      .updateTable("api_keys")
+      .set({ revoked_at: sql<Date>`clock_timestamp()` })
+      .where("organization_id", "=", key.organizationId)
+      .where("label", "=", key.label)
+      .where("revoked_at", "is", null)
+      .execute();
+    return insertWith(tx, key);
+  });
+}

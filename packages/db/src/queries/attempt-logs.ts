@@ -1,0 +1,49 @@
+// Reads what attempts wrote to stdout and stderr. Workers append under their claim in turns.ts.
+
+import type { Database } from "../database.ts";
+
+export interface LoggedAttempt {
+  readonly id: string;
+  /** As a client counts attempts; two have one number where the first did not count. */
+  readonly number: number;
+}
+
+/** The attempts of a message in the order in which they began (index attempts_by_message). */
+export async function listAttempts(
+  db: Database,
+  organizationId: string,
+  messageId: string,
+): Promise<LoggedAttempt[]> {
+  return db.kysely
+    .selectFrom("attempts")
+    .where("message_id", "=", messageId)
+    .where("organization_id", "=", organizationId)
+    .select(["id", "number"])
+    .orderBy("fence")
+    .execute();
+}
+
+export interface AttemptLogRow {
+  readonly sequenceNumber: number;
+  readonly stream: string;
+  readonly text: string;
+}
+
+/** An attempt's rows after a number, in order, at most `limit` (primary key attempt_id, sequence_number). */
+export async function listAttemptLogs(
+  db: Database,
+  organizationId: string,
+  attemptId: string,
+  afterSequenceNumber: number,
+  limit: number,
+): Promise<AttemptLogRow[]> {
+  return db.kysely
+    .selectFrom("attempt_logs")
+    .where("attempt_id", "=", attemptId)
+    .where("organization_id", "=", organizationId)
+    .where("sequence_number", ">", afterSequenceNumber)
+    .select(["sequence_number as sequenceNumber", "stream", "text"])
+    .orderBy("sequence_number")
+    .limit(limit)
+    .execute();
+}

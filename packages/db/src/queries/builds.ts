@@ -1,0 +1,90 @@
+// Builds of versions under a lease of their own. Serves the partial index versions_building.
+
+import type { Failure } from "@dari/domain";
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface BuildClaim {
+  readonly versionId: string;
+  readonly fence: number;
+}
+
+/** Takes the longest-waiting build, past those that others take (SKIP LOCKED). */
+export async function claimBuildIfAny(
+  db: Database,
+  workerId: string,
+  leaseMs: number,
+): Promise<BuildClaim | undefined> {
+  const result = await sql<BuildClaim>`select version_id as "versionId", build_fence as fence
+    from claim_build(${workerId}, ${leaseMs})`.execute(db.kysely);
+  return result.rows[0];
+}
+
+/** Renews a build's lease. False once another worker has it. */
+export async function renewBuildIfHeld(db: Database, claim: BuildClaim, leaseMs: number): Promise<boolean> {
+  const result = await db.kysely
+    .updateTable("versions")
+    .set({ build_lease_until: sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'` })
+    .where("id", "=", claim.versionId)
+    .where("build_fence", "=", claim.fence)
+    .where("state", "=", "building")
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Gives a build back at shutdown. */
+export async function releaseBuildIfHeld(db: Database, claim: BuildClaim): Promise<void> {
+  await db.kysely
+    .updateTable("versions")
+    .set({ build_lease_until: null })
+    .where("id", "=", claim.versionId)
+    .where("build_fence", "=", claim.fence)
+    .where("state", "=", "building")
+    .execute();
+}
+
+export interface BuildJob {
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly manifest: unknown;
+  readonly bundleKey: string;
+  readonly bundleSha256: string;
+}
+
+export async function getBuildJob(db: Database, versionId: string): Promise<BuildJob> {
+  return db.kysely
+    .selectFrom("versions as v")
+    .innerJoin("source_snapshots as s", "s.id", "v.source_snapshot_id")
+    .where("v.id", "=", versionId)
+    .select([
+      "v.organization_id as organizationId",
+      "v.agent_id as agentId",
+      "v.manifest",
+      "s.object_key as bundleKey",
+      "s.sha256 as bundleSha256",
+    ])
+    .executeTakeFirstOrThrow();
+}
+
+/** Records a build's end, moves the agent to it where the activation rule lets it. False once superseded. */
+export async function finishBuildIfHeld(
+  db: Database,
+  claim: BuildClaim,
+  result: { image?: unknown; failure?: Failure; warnings: readonly string[] },
+): Promise<boolean> {
+  const image = result.image === undefined ? null : JSON.stringify(result.image);
+  const failure = result.failure === undefined ? null : JSON.stringify(result.failure);
+  const rows = await sql<{ held: boolean }>`select finish_build(${claim.versionId}, ${claim.fence},
+    ${image}::jsonb, ${failure}::jsonb, ${JSON.stringify(result.warnings)}::jsonb) as held`.execute(db.kysely);
+  return rows.rows[0]?.held ?? false;
+}
+
+/** Appends to a build's log while the build is held; the number continues over attempts at the build. */
+export async function appendBuildLogIfHeld(db: Database, claim: BuildClaim, text: string): Promise<void> {
+  await sql`
+    insert into build_logs (version_id, organization_id, sequence_number, text)
+    select v.id, v.organization_id,
+      coalesce((select max(l.sequence_number) from build_logs l where l.version_id = v.id), 0) + 1,
+      ${text.replaceAll("\0", "\u2400")}
+    from versions v where v.id = ${claim.versionId} and v.build_fence = ${claim.fence}`.execute(db.kysely);
+}

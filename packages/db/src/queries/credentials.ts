@@ -1,0 +1,82 @@
+// Credentials: sealed values by name. What is sealed stays sealed here.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface CredentialRow {
+  readonly id: string;
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+/**
+ * Stores a value under its name. `created` is false when it replaced one. Undefined when the organization has `max`
+ * others already. One per organization at a time: the organization's row is locked.
+ */
+export async function putCredentialIfBelow(
+  db: Database,
+  credential: { id: string; organizationId: string; name: string; sealed: Buffer },
+  max: number,
+): Promise<{ id: string; created: boolean } | undefined> {
+  return db.kysely.transaction().execute(async (tx) => {
+    await sql`select 1 from organizations where id = ${credential.organizationId} for no key update`.execute(tx);
+    const replaced = await tx
+      .updateTable("credentials")
+      .set({ sealed: credential.sealed, updated_at: sql<Date>`clock_timestamp()` })
+      .where("organization_id", "=", credential.organizationId)
+      .where("name", "=", credential.name)
+      .returning("id")
+      .executeTakeFirst();
+    if (replaced !== undefined) return { id: replaced.id, created: false };
+    const { count } = await tx
+      .selectFrom("credentials")
+      .where("organization_id", "=", credential.organizationId)
+      .select((eb) => eb.fn.countAll<number>().as("count"))
+      .executeTakeFirstOrThrow();
+    if (count >= max) return undefined;
+    await tx
+      .insertInto("credentials")
+      .values({
+        id: credential.id,
+        organization_id: credential.organizationId,
+        name: credential.name,
+        sealed: credential.sealed,
+      })
+      .execute();
+    return { id: credential.id, created: true };
+  });
+}
+
+/** Newest first (index credentials (organization_id, name); an organization has a few hundred at most). */
+export async function listCredentials(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<CredentialRow> | undefined> {
+  if (!(await isKnownCursor(db, "credentials", organizationId, page))) return undefined;
+  let query = db.kysely.selectFrom("credentials").where("organization_id", "=", organizationId);
+  if (page.after !== undefined) query = query.where("id", "<", page.after);
+  const rows = await query
+    .select(["id", "name", "created_at as createdAt", "updated_at as updatedAt"])
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+/** The id of what was deleted, or undefined (unique index on organization_id, name). */
+export async function deleteCredential(
+  db: Database,
+  organizationId: string,
+  name: string,
+): Promise<string | undefined> {
+  const row = await db.kysely
+    .deleteFrom("credentials")
+    .where("organization_id", "=", organizationId)
+    .where("name", "=", name)
+    .returning("id")
+    .executeTakeFirst();
+  return row?.id;
+}

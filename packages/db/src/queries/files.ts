@@ -1,0 +1,92 @@
+// Uploaded files. A deleted file's row stays, because messages refer to it; its bytes are swept later.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface FileRow {
+  readonly id: string;
+  readonly filename: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  readonly objectKey: string;
+  readonly createdAt: Date;
+}
+
+const columns = [
+  "id",
+  "filename",
+  "content_type as contentType",
+  "size_bytes as sizeBytes",
+  "sha256",
+  "object_key as objectKey",
+  "created_at as createdAt",
+] as const;
+
+export async function insertFile(
+  db: Database,
+  file: Omit<FileRow, "createdAt"> & { readonly organizationId: string },
+): Promise<FileRow> {
+  return db.kysely
+    .insertInto("files")
+    .values({
+      id: file.id,
+      organization_id: file.organizationId,
+      filename: file.filename,
+      content_type: file.contentType,
+      size_bytes: file.sizeBytes,
+      sha256: file.sha256,
+      object_key: file.objectKey,
+    })
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+}
+
+/** By primary key; deleted files are not found. */
+export async function findFile(db: Database, organizationId: string, fileId: string): Promise<FileRow | undefined> {
+  return db.kysely
+    .selectFrom("files")
+    .where("id", "=", fileId)
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select(columns)
+    .executeTakeFirst();
+}
+
+/** Newest first (partial index files_by_organization). */
+export async function listFiles(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<FileRow> | undefined> {
+  if (!(await isKnownCursor(db, "files", organizationId, page))) return undefined;
+  let query = db.kysely
+    .selectFrom("files")
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null);
+  if (page.after !== undefined) query = query.where("id", "<", page.after);
+  const rows = await query.select(columns).orderBy("id", "desc").limit(page.limit + 1).execute();
+  return toPage(rows, page);
+}
+
+/**
+ * Hides a file; false when it is not there. FOR UPDATE, because a message being accepted holds KEY SHARE on the files
+ * it names, and that conflicts with nothing weaker.
+ */
+export async function softDeleteFileIfLive(db: Database, organizationId: string, fileId: string): Promise<boolean> {
+  const result = await db.kysely
+    .updateTable("files")
+    .set({ deleted_at: sql<Date>`clock_timestamp()` })
+    .where("id", "=", (eb) =>
+      eb
+        .selectFrom("files as f")
+        .where("f.id", "=", fileId)
+        .where("f.organization_id", "=", organizationId)
+        .where("f.deleted_at", "is", null)
+        .select("f.id")
+        .forUpdate(),
+    )
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}

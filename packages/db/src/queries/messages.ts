@@ -1,0 +1,94 @@
+// Reads messages together with what their records need of the schedule. They are written by the turn functions.
+
+import type { MessageState, ScheduleState } from "@dari/domain";
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { toPage, type Listed, type Page } from "./page.ts";
+
+export interface MessageRow {
+  readonly id: string;
+  readonly sessionId: string;
+  readonly sequenceNumber: number;
+  readonly state: MessageState;
+  readonly parts: unknown;
+  readonly metadata: unknown;
+  readonly output: unknown;
+  readonly filesChanged: unknown;
+  /** The number of the newest counted or running attempt; 1 before the first. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly timings: unknown;
+  readonly createdAt: Date;
+  readonly startedAt: Date | null;
+  readonly completedAt: Date | null;
+  /** Where the session stands, if this message is the next one of it. */
+  readonly schedule: ScheduleState | null;
+  readonly blockedReason: string | null;
+}
+
+/** Rows with their session (primary key) and running attempt (unique index on session_id, fence). */
+function selectMessages(db: Database, organizationId: string) {
+  const isNext = sql<boolean>`m.state = 'queued' and not exists (select 1 from messages x
+    where x.session_id = m.session_id and x.state in ('queued', 'running') and x.sequence_number < m.sequence_number)`;
+  return db.kysely
+    .selectFrom("messages as m")
+    .innerJoin("sessions as s", "s.id", "m.session_id")
+    .leftJoin("attempts as a", (join) =>
+      join.onRef("a.session_id", "=", "m.session_id").onRef("a.fence", "=", "m.fence"),
+    )
+    .where("m.organization_id", "=", organizationId)
+    .where("s.deleted_at", "is", null)
+    .select([
+      "m.id",
+      "m.session_id as sessionId",
+      "m.sequence_number as sequenceNumber",
+      "m.state",
+      "m.parts",
+      "m.metadata",
+      "m.output",
+      "m.files_changed as filesChanged",
+      "m.max_attempts as maxAttempts",
+      "m.timings",
+      "m.created_at as createdAt",
+      "m.started_at as startedAt",
+      "m.completed_at as completedAt",
+    ])
+    .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))
+    .select(sql<ScheduleState | null>`case when ${isNext} then s.schedule end`.as("schedule"))
+    .select(sql<string | null>`case when ${isNext} then s.blocked_reason end`.as("blockedReason"));
+}
+
+/** By primary key; messages of deleted sessions are not found. */
+export async function findMessage(
+  db: Database,
+  organizationId: string,
+  messageId: string,
+): Promise<MessageRow | undefined> {
+  return selectMessages(db, organizationId).where("m.id", "=", messageId).executeTakeFirst();
+}
+
+/** By primary key, in no order; what is not found is left out. */
+export async function listMessagesByIds(
+  db: Database,
+  organizationId: string,
+  messageIds: readonly string[],
+): Promise<MessageRow[]> {
+  if (messageIds.length === 0) return [];
+  return selectMessages(db, organizationId).where("m.id", "in", messageIds).execute();
+}
+
+/** A session's messages in their order (unique index on session_id, sequence_number). */
+export async function listMessages(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+  page: Page,
+): Promise<Listed<MessageRow> | undefined> {
+  let query = selectMessages(db, organizationId).where("m.session_id", "=", sessionId);
+  if (page.after !== undefined) {
+    const cursor = await query.where("m.id", "=", page.after).executeTakeFirst();
+    if (cursor === undefined) return undefined;
+    query = query.where("m.sequence_number", ">", cursor.sequenceNumber);
+  }
+  return toPage(await query.orderBy("m.sequence_number").limit(page.limit + 1).execute(), page);
+}

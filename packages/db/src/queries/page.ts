@@ -1,0 +1,43 @@
+// Pages of a list by keyset: rows after a known row's id, never by offset. Knows no table's meaning.
+
+import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+
+export interface Page {
+  /** Rows at most. */
+  readonly limit: number;
+  /** The id of the row after which the page starts. */
+  readonly after?: string | undefined;
+}
+
+/** A page of rows; `undefined` instead when the cursor names no row of this list. */
+export interface Listed<Row> {
+  readonly rows: Row[];
+  /** The cursor of the next page, or null at the end. */
+  readonly next: string | null;
+}
+
+type ListedTable = "agents" | "api_keys" | "credentials" | "files" | "sessions";
+
+/** Whether the row that a cursor names is the organization's, deleted or not (primary key). */
+export async function isKnownCursor(
+  db: Database,
+  table: ListedTable,
+  organizationId: string,
+  page: Page,
+): Promise<boolean> {
+  if (page.after === undefined) return true;
+  const row = await db.kysely
+    .selectFrom(table as keyof Pick<DB, "agents">)
+    .where("id", "=", page.after)
+    .where("organization_id", "=", organizationId)
+    .select("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Cuts `limit + 1` rows, as read, to a page. */
+export function toPage<Row extends { readonly id: string }>(rows: Row[], page: Page): Listed<Row> {
+  const shown = rows.slice(0, page.limit);
+  return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null };
+}

@@ -1,0 +1,153 @@
+// Source snapshots: uploaded bundles on their way from pending to ready or failed.
+
+import { sourceSnapshotMachine, type SourceSnapshotState } from "@dari/domain";
+import type { Database } from "../database.ts";
+import { isForeignKeyViolation } from "./violations.ts";
+
+export interface SourceSnapshotRow {
+  readonly id: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly state: SourceSnapshotState;
+  readonly failureReason: string | null;
+  readonly manifestText: string | null;
+  readonly objectKey: string;
+  readonly uploadExpiresAt: Date;
+}
+
+const columns = [
+  "id",
+  "sha256",
+  "size_bytes as sizeBytes",
+  "state",
+  "failure_reason as failureReason",
+  "manifest_text as manifestText",
+  "object_key as objectKey",
+  "upload_expires_at as uploadExpiresAt",
+] as const;
+
+export async function insertSourceSnapshot(
+  db: Database,
+  snapshot: {
+    id: string;
+    organizationId: string;
+    sha256: string;
+    sizeBytes: number;
+    metadata: Readonly<Record<string, string | boolean>>;
+    objectKey: string;
+    uploadExpiresAt: Date;
+  },
+): Promise<void> {
+  await db.kysely
+    .insertInto("source_snapshots")
+    .values({
+      id: snapshot.id,
+      organization_id: snapshot.organizationId,
+      sha256: snapshot.sha256,
+      size_bytes: snapshot.sizeBytes,
+      metadata: JSON.stringify(snapshot.metadata),
+      object_key: snapshot.objectKey,
+      upload_expires_at: snapshot.uploadExpiresAt,
+    })
+    .execute();
+}
+
+/** By primary key. */
+export async function findSourceSnapshot(
+  db: Database,
+  organizationId: string,
+  snapshotId: string,
+): Promise<SourceSnapshotRow | undefined> {
+  return db.kysely
+    .selectFrom("source_snapshots")
+    .where("id", "=", snapshotId)
+    .where("organization_id", "=", organizationId)
+    .select(columns)
+    .executeTakeFirst();
+}
+
+/** As `findSourceSnapshot`, for a signed upload URL, which proves the id and names no organization. */
+export async function findSourceSnapshotForUpload(
+  db: Database,
+  snapshotId: string,
+): Promise<(SourceSnapshotRow & { readonly organizationId: string }) | undefined> {
+  return db.kysely
+    .selectFrom("source_snapshots")
+    .where("id", "=", snapshotId)
+    .select(columns)
+    .select("organization_id as organizationId")
+    .executeTakeFirst();
+}
+
+/**
+ * Points a pending snapshot at what was just uploaded and answers the object it pointed at before; undefined when it
+ * is not pending any more. Every upload has its own object, so that bytes which were verified are never replaced.
+ */
+export async function replaceUploadIfPending(
+  db: Database,
+  snapshotId: string,
+  objectKey: string,
+): Promise<{ formerObjectKey: string } | undefined> {
+  return db.kysely
+    .updateTable("source_snapshots as s")
+    .from((eb) =>
+      eb.selectFrom("source_snapshots").where("id", "=", snapshotId).select(["id", "object_key"]).forUpdate().as("former"),
+    )
+    .set({ object_key: objectKey })
+    .whereRef("s.id", "=", "former.id")
+    .where("s.state", "=", sourceSnapshotMachine.initial)
+    .returning("former.object_key as formerObjectKey")
+    .executeTakeFirst();
+}
+
+export type SourceSnapshotVerdict =
+  | { readonly edge: "verify"; readonly manifestText: string }
+  | { readonly edge: "reject"; readonly failureReason: string };
+
+/** Records what was found out about the object `objectKey`; undefined when another verdict or upload came first. */
+export async function settleSourceSnapshotIfPending(
+  db: Database,
+  organizationId: string,
+  snapshotId: string,
+  objectKey: string,
+  verdict: SourceSnapshotVerdict,
+): Promise<SourceSnapshotRow | undefined> {
+  const { from, to } = sourceSnapshotMachine.edges[verdict.edge];
+  return db.kysely
+    .updateTable("source_snapshots")
+    .set({
+      state: to,
+      failure_reason: verdict.edge === "reject" ? verdict.failureReason : null,
+      manifest_text: verdict.edge === "verify" ? verdict.manifestText : null,
+    })
+    .where("id", "=", snapshotId)
+    .where("organization_id", "=", organizationId)
+    .where("object_key", "=", objectKey)
+    .where("state", "in", from)
+    .returning(columns)
+    .executeTakeFirst();
+}
+
+export type SourceSnapshotDeletion =
+  | { readonly outcome: "deleted"; readonly objectKey: string }
+  | { readonly outcome: "used" | "missing" };
+
+/** Deletes a snapshot that no version was made from; the foreign key of versions decides races. */
+export async function deleteSourceSnapshotIfUnused(
+  db: Database,
+  organizationId: string,
+  snapshotId: string,
+): Promise<SourceSnapshotDeletion> {
+  try {
+    const row = await db.kysely
+      .deleteFrom("source_snapshots")
+      .where("id", "=", snapshotId)
+      .where("organization_id", "=", organizationId)
+      .returning("object_key as objectKey")
+      .executeTakeFirst();
+    return row === undefined ? { outcome: "missing" } : { outcome: "deleted", objectKey: row.objectKey };
+  } catch (error) {
+    if (isForeignKeyViolation(error)) return { outcome: "used" };
+    throw error;
+  }
+}

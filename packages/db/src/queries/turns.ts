@@ -1,0 +1,260 @@
+// Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit.
+// The functions' own text says which row is locked first and why.
+
+import type { Failure } from "@dari/domain";
+import { sql, type RawBuilder } from "kysely";
+import type { Database, Queryable } from "../database.ts";
+
+/** One worker's hold on a session. Whoever writes for a running turn shows all three. */
+export interface Claim {
+  readonly sessionId: string;
+  readonly fence: number;
+  readonly token: string;
+}
+
+export interface AcceptedMessage {
+  readonly outcome: "accepted" | "not_found" | "closed" | "version_failed" | "unknown_file" | "input_clash";
+  readonly sequenceNumber: number;
+  readonly schedule: string;
+  readonly dispatchNumber: number;
+  readonly maxAttempts: number;
+  readonly detail: string | null;
+}
+
+export interface MessageInput {
+  readonly path: string;
+  readonly fileId: string;
+}
+
+/**
+ * Accepts a message at the session's tail. With `dispatchTtlMs` a session that was idle goes straight to
+ * `dispatched`, and the caller delivers it.
+ */
+export async function acceptMessage(
+  db: Database,
+  input: {
+    organizationId: string;
+    sessionId: string;
+    messageId: string;
+    parts: unknown;
+    metadata: unknown;
+    inputs: readonly MessageInput[];
+    dispatchTtlMs: number | undefined;
+  },
+): Promise<AcceptedMessage> {
+  const inputs = input.inputs.map((one) => ({ path: one.path, file_id: one.fileId }));
+  return callOne<AcceptedMessage>(
+    db.kysely,
+    sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
+      max_attempts as "maxAttempts", detail
+      from accept_message(${input.organizationId}, ${input.sessionId}, ${input.messageId}, ${json(input.parts)},
+        ${json(input.metadata)}, ${json(inputs)}, ${input.dispatchTtlMs ?? null}::int)`,
+  );
+}
+
+export interface ClaimedTurn extends Claim {
+  readonly messageId: string;
+  readonly attemptId: string;
+  readonly attemptNumber: number;
+}
+
+export type ClaimResult =
+  | { readonly outcome: "claimed"; readonly turn: ClaimedTurn }
+  | { readonly outcome: "early" | "held"; readonly waitMs: number }
+  | { readonly outcome: "stale" };
+
+export interface Claimant {
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly guarantees: unknown;
+}
+
+interface ClaimRow {
+  outcome: "claimed" | "early" | "held" | "stale";
+  wait_ms: number | null;
+  session_id: string;
+  message_id: string;
+  fence: number;
+  claim_token: string;
+  attempt_number: number;
+}
+
+/** Claims the session that a turn job names, if the job is its newest dispatch. */
+export async function claimIfDispatched(
+  db: Database,
+  job: { sessionId: string; dispatchNumber: number },
+  attemptId: string,
+  claimant: Claimant,
+): Promise<ClaimResult> {
+  const row = await callOne<ClaimRow>(
+    db.kysely,
+    sql`select * from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
+      ${claimant.leaseMs}, ${json(claimant.guarantees)})`,
+  );
+  if (row.outcome === "stale") return { outcome: "stale" };
+  if (row.outcome !== "claimed") return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
+  return { outcome: "claimed", turn: claimedTurn(row, job.sessionId, attemptId) };
+}
+
+/** Claims the oldest dispatch or due retry there is, past those that others are claiming (SKIP LOCKED). */
+export async function claimNextIfAny(
+  db: Database,
+  attemptId: string,
+  claimant: Claimant,
+): Promise<ClaimedTurn | undefined> {
+  const result = await sql<ClaimRow>`select * from claim_next_turn(${claimant.workerId}, ${attemptId},
+    ${claimant.leaseMs}, ${json(claimant.guarantees)})`.execute(db.kysely);
+  const row = result.rows[0];
+  return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
+}
+
+function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
+  return {
+    sessionId,
+    fence: row.fence,
+    token: row.claim_token,
+    messageId: row.message_id,
+    attemptId,
+    attemptNumber: row.attempt_number,
+  };
+}
+
+/** Counts the attempt, just before its entrypoint is called. False once superseded: then it must not be called. */
+export async function markCalledIfHeld(db: Database, claim: Claim): Promise<boolean> {
+  const row = await callOne<{ held: boolean }>(
+    db.kysely,
+    sql`select mark_called(${claim.sessionId}, ${claim.fence}, ${claim.token}) as held`,
+  );
+  return row.held;
+}
+
+export interface RenewedLease {
+  readonly sessionId: string;
+  readonly cancelRequested: boolean;
+}
+
+/** Renews a worker's leases in one statement. A claim that is missing from the answer is lost. */
+export async function renewHeldLeases(
+  db: Database,
+  claims: readonly Claim[],
+  leaseMs: number,
+): Promise<RenewedLease[]> {
+  const result = await sql<RenewedLease>`
+    select session_id as "sessionId", cancel_requested as "cancelRequested" from renew_leases(
+      ${claims.map((claim) => claim.sessionId)}::text[], ${claims.map((claim) => claim.fence)}::bigint[],
+      ${claims.map((claim) => claim.token)}::uuid[], ${leaseMs})`.execute(db.kysely);
+  return result.rows;
+}
+
+export type TurnEnding = "completed" | "failed" | "retry" | "released" | "cancelled";
+
+export interface TurnSnapshot {
+  readonly id: string;
+  readonly parentId: string | null;
+  readonly objectKey: string | null;
+  readonly isFull: boolean;
+  readonly deltaDepth: number;
+  readonly treeHash: string;
+  readonly sizeBytes: number;
+  readonly files: number;
+  readonly totalBytes: number;
+}
+
+export interface FinishInput {
+  readonly ending: TurnEnding;
+  readonly failure?: Failure | undefined;
+  readonly output?: unknown;
+  readonly filesChanged?: unknown;
+  readonly snapshot?: TurnSnapshot | undefined;
+  readonly timings?: unknown;
+  /** Milliseconds until the session may be dispatched or retried. */
+  readonly waitMs?: number;
+}
+
+export interface FinishResult {
+  readonly recorded: TurnEnding;
+  /** This very claim had recorded it before: a repeated call after a lost reply. */
+  readonly again: boolean;
+  /** More messages of the session wait. */
+  readonly more: boolean;
+}
+
+/** Records how a turn ended. Undefined when the claim no longer holds the session: nothing was written. */
+export async function finishIfHeld(db: Database, claim: Claim, input: FinishInput): Promise<FinishResult | undefined> {
+  const snapshot = input.snapshot === undefined ? null : snapshotJson(input.snapshot);
+  const result = await sql<FinishResult>`
+    select recorded, again, more from finish_turn(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${input.ending},
+      ${json(input.failure ?? null)}, ${json(input.output ?? null)}, ${json(input.filesChanged ?? [])},
+      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0})`.execute(db.kysely);
+  return result.rows[0];
+}
+
+function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
+  return {
+    id: snapshot.id,
+    parent_id: snapshot.parentId,
+    object_key: snapshot.objectKey,
+    is_full: snapshot.isFull,
+    delta_depth: snapshot.deltaDepth,
+    tree_hash: snapshot.treeHash,
+    size_bytes: snapshot.sizeBytes,
+    files: snapshot.files,
+    total_bytes: snapshot.totalBytes,
+  };
+}
+
+/** Appends an event of the running attempt to the ledger. False once superseded. */
+export async function appendEventIfHeld(db: Database, claim: Claim, type: string, data: unknown): Promise<boolean> {
+  const row = await callOne<{ held: boolean }>(
+    db.kysely,
+    sql`select append_attempt_event(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${type}, ${json(data)}) as held`,
+  );
+  return row.held;
+}
+
+export interface LogLine {
+  readonly sequenceNumber: number;
+  readonly stream: "stdout" | "stderr" | "platform";
+  readonly text: string;
+}
+
+/** Appends captured output of the running attempt. False once superseded. */
+export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
+  const rows = lines.map((line) => ({
+    sequence_number: line.sequenceNumber,
+    stream: line.stream,
+    // PostgreSQL text holds no NUL.
+    text: line.text.replaceAll("\0", "\u2400"),
+  }));
+  const row = await callOne<{ held: boolean }>(
+    db.kysely,
+    sql`select append_attempt_logs(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${json(rows)}) as held`,
+  );
+  return row.held;
+}
+
+export interface CancelResult {
+  readonly outcome: "cancelled" | "requested" | "terminal" | "not_found";
+  readonly sessionId: string | null;
+}
+
+/** Cancels a queued message at once; asks for the end of a running one. */
+export function cancelMessageOf(db: Database, organizationId: string, messageId: string): Promise<CancelResult> {
+  return callOne<CancelResult>(
+    db.kysely,
+    sql`select outcome, session_id as "sessionId" from cancel_message(${organizationId}, ${messageId})`,
+  );
+}
+
+/** A value as jsonb; nothing as SQL's null. NUL is not storable in jsonb; it becomes the visible symbol for it. */
+function json(value: unknown): RawBuilder<unknown> {
+  if (value === undefined || value === null) return sql`null::jsonb`;
+  return sql`${JSON.stringify(value).replaceAll("\\u0000", "\\u2400")}::jsonb`;
+}
+
+async function callOne<T>(db: Queryable, query: RawBuilder<unknown>): Promise<T> {
+  const result = await query.execute(db);
+  const row = result.rows[0];
+  if (row === undefined) throw new Error("a database function returned no row");
+  return row as T;
+}

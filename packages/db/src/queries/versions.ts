@@ -1,0 +1,152 @@
+// Versions: one bundle, its manifest and its build. Publication numbers them; builds are in builds.ts.
+
+import type { Failure, VersionState } from "@dari/domain";
+import { sql, type Transaction } from "kysely";
+import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+import { toPage, type Listed, type Page } from "./page.ts";
+
+export interface VersionRow {
+  readonly id: string;
+  readonly agentId: string;
+  readonly number: number;
+  readonly state: VersionState;
+  readonly active: boolean;
+  readonly sourceSnapshotId: string;
+  readonly manifest: unknown;
+  readonly image: unknown;
+  readonly failure: Failure | null;
+  readonly warnings: readonly string[];
+  readonly createdAt: Date;
+  readonly finishedAt: Date | null;
+}
+
+export interface NewVersion {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly sourceSnapshotId: string;
+  readonly manifest: unknown;
+  readonly warnings: readonly string[];
+}
+
+/** `snapshot_gone`: the bundle is not ready, or was deleted in this moment. */
+export type Publication<Done> = Done | "agent_gone" | "snapshot_gone";
+
+/** Inserts an agent with its first version, in one transaction. */
+export async function insertAgentWithVersion(
+  db: Database,
+  agent: { name: string },
+  version: NewVersion,
+): Promise<Publication<{ createdAt: Date }>> {
+  return db.kysely.transaction().execute(async (tx) => {
+    if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
+    const row = await tx
+      .insertInto("agents")
+      .values({
+        id: version.agentId,
+        organization_id: version.organizationId,
+        name: agent.name,
+        next_version_number: 2,
+      })
+      .returning("created_at as createdAt")
+      .executeTakeFirstOrThrow();
+    await insertVersion(tx, version, 1);
+    return row;
+  });
+}
+
+/** Inserts the next version of a live agent. Its number comes from one conditional update of the agent's row. */
+export async function insertVersionIfAgentLive(
+  db: Database,
+  version: NewVersion,
+): Promise<Publication<{ number: number }>> {
+  return db.kysely.transaction().execute(async (tx) => {
+    if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
+    const row = await tx
+      .updateTable("agents")
+      .set({ next_version_number: sql<number>`next_version_number + 1` })
+      .where("id", "=", version.agentId)
+      .where("organization_id", "=", version.organizationId)
+      .where("deleted_at", "is", null)
+      .returning(sql<number>`next_version_number - 1`.as("number"))
+      .executeTakeFirst();
+    if (row === undefined) return "agent_gone";
+    await insertVersion(tx, version, row.number);
+    return row;
+  });
+}
+
+/** Locks the bundle against deletion until the version refers to it. */
+async function holdReadySnapshot(tx: Transaction<DB>, version: NewVersion): Promise<boolean> {
+  const row = await tx
+    .selectFrom("source_snapshots")
+    .where("id", "=", version.sourceSnapshotId)
+    .where("organization_id", "=", version.organizationId)
+    .where("state", "=", "ready")
+    .select("id")
+    .forKeyShare()
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function insertVersion(tx: Transaction<DB>, version: NewVersion, number: number): Promise<void> {
+  await tx
+    .insertInto("versions")
+    .values({
+      id: version.id,
+      organization_id: version.organizationId,
+      agent_id: version.agentId,
+      number,
+      source_snapshot_id: version.sourceSnapshotId,
+      manifest: JSON.stringify(version.manifest),
+      warnings: JSON.stringify(version.warnings),
+    })
+    .execute();
+}
+
+function selectVersions(db: Database, organizationId: string) {
+  return db.kysely
+    .selectFrom("versions as v")
+    .innerJoin("agents as a", "a.id", "v.agent_id")
+    .where("v.organization_id", "=", organizationId)
+    .select([
+      "v.id",
+      "v.agent_id as agentId",
+      "v.number",
+      "v.state",
+      "v.source_snapshot_id as sourceSnapshotId",
+      "v.manifest",
+      "v.image",
+      "v.created_at as createdAt",
+      "v.finished_at as finishedAt",
+    ])
+    .select(sql<boolean>`v.id is not distinct from a.active_version_id`.as("active"))
+    .select(sql<Failure | null>`v.failure`.as("failure"))
+    .select(sql<string[]>`v.warnings`.as("warnings"));
+}
+
+/** By primary key. */
+export async function findVersion(
+  db: Database,
+  organizationId: string,
+  versionId: string,
+): Promise<VersionRow | undefined> {
+  return selectVersions(db, organizationId).where("v.id", "=", versionId).executeTakeFirst();
+}
+
+/** An agent's versions, newest first (unique index on agent_id, number). */
+export async function listVersions(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  page: Page,
+): Promise<Listed<VersionRow> | undefined> {
+  let query = selectVersions(db, organizationId).where("v.agent_id", "=", agentId);
+  if (page.after !== undefined) {
+    const cursor = await query.where("v.id", "=", page.after).executeTakeFirst();
+    if (cursor === undefined) return undefined;
+    query = query.where("v.number", "<", cursor.number);
+  }
+  return toPage(await query.orderBy("v.number", "desc").limit(page.limit + 1).execute(), page);
+}

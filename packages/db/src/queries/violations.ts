@@ -1,0 +1,10 @@
+// Recognises the database's refusals that a query turns into an outcome.
+
+/** A row is still referred to, or refers to one that is gone. */
+export function isForeignKeyViolation(error: unknown): boolean {
+  return hasCode(error, "23503");
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === code;
+}

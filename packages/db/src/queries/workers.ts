@@ -1,0 +1,67 @@
+// The fleet: which workers there are, and who leads a loop.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+/** Says that this worker is alive and what it offers. */
+export async function upsertWorkerSeen(
+  db: Database,
+  worker: { id: string; pool: string; slots: number; draining: boolean; details: unknown },
+): Promise<void> {
+  await db.kysely
+    .insertInto("workers")
+    .values({
+      id: worker.id,
+      pool: worker.pool,
+      slots: worker.slots,
+      draining: worker.draining,
+      details: JSON.stringify(worker.details),
+    })
+    .onConflict((conflict) =>
+      conflict.column("id").doUpdateSet({
+        slots: worker.slots,
+        draining: worker.draining,
+        seen_at: sql`clock_timestamp()`,
+      }),
+    )
+    .execute();
+}
+
+export async function deleteWorker(db: Database, workerId: string): Promise<void> {
+  await db.kysely.deleteFrom("workers").where("id", "=", workerId).execute();
+}
+
+/** Forgets workers that were last seen longer ago than this. */
+export async function deleteWorkersUnseenFor(db: Database, ms: number): Promise<number> {
+  const result = await db.kysely
+    .deleteFrom("workers")
+    .where("seen_at", "<", sql<Date>`clock_timestamp() - ${ms} * interval '1 millisecond'`)
+    .executeTakeFirst();
+  return Number(result.numDeletedRows);
+}
+
+/**
+ * Takes or keeps the lead of `name`: one conditional write, refused while another holder was seen within `ttlMs`.
+ * Leadership only saves work; every step that it guards is safe with two leaders.
+ */
+export async function leadIfFree(db: Database, name: string, holder: string, ttlMs: number): Promise<boolean> {
+  const result = await sql`
+    insert into leaders (name, holder) values (${name}, ${holder})
+    on conflict (name) do update set holder = excluded.holder, seen_at = clock_timestamp()
+    where leaders.holder = excluded.holder
+      or leaders.seen_at < clock_timestamp() - ${ttlMs} * interval '1 millisecond'
+    returning 1`.execute(db.kysely);
+  return result.rows.length > 0;
+}
+
+/** Whether anybody led `name` within the last `ttlMs`. */
+export async function hasLeader(db: Database, name: string, ttlMs: number): Promise<boolean> {
+  const result = await sql`select 1 from leaders where name = ${name}
+    and seen_at > clock_timestamp() - ${ttlMs} * interval '1 millisecond'`.execute(db.kysely);
+  return result.rows.length > 0;
+}
+
+/** Gives the lead up at shutdown, so that another takes it at once. */
+export async function resignIfLeading(db: Database, name: string, holder: string): Promise<void> {
+  await db.kysely.deleteFrom("leaders").where("name", "=", name).where("holder", "=", holder).execute();
+}
