@@ -4,11 +4,13 @@ import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { Sealer } from "./sealer.ts";
+import type { Trees } from "./workspaces/trees.ts";
 
 export interface Control {
   readonly db: Database;
   readonly blobs: BlobStore;
   readonly sealer: Sealer;
+  readonly trees: Trees;
   readonly notifier: Notifier;
   readonly delivery: TurnDelivery;
   readonly admission: Admission;

@@ -23,3 +23,4 @@ export {
   type VersionState,
 } from "./states.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, TurnDelivery, WakeTopic } from "./ports.ts";
+export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";

@@ -27,6 +27,9 @@ export const limits = {
   bundleMembers: 20_000,
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
+  manifestBytes: 256 * KiB,
+  /** How many names a manifest's `secrets`, and its `env`, may list. */
+  environmentNamesMax: 256,
   uploadUrlSeconds: 3600,
 
   /** Workspaces. */
@@ -60,6 +63,9 @@ export const limits = {
   buildTimeoutMs: 600_000,
   buildLogBytes: 4 * MiB,
   entrypointCheckMs: 30_000,
+  /** Images: a bundle with its installed dependencies. */
+  imageUnpackedBytes: 4 * GiB,
+  imageMembers: 400_000,
 } as const;
 
 function assert(holds: boolean, relation: string): void {
@@ -71,3 +77,4 @@ assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");
 assert(limits.bundleUnpackedBytes >= limits.bundleBytes, "bundleUnpackedBytes >= bundleBytes");
+assert(limits.imageUnpackedBytes >= limits.bundleUnpackedBytes, "imageUnpackedBytes >= bundleUnpackedBytes");

@@ -1,0 +1,131 @@
+// Builds published versions, one at a time per worker, under a lease of their own.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { buildImage } from "@dari/builder";
+import type { Manifest } from "@dari/contract";
+import {
+  buildLeaseMs,
+  claimBuild,
+  createBuildLog,
+  finishBuild,
+  releaseBuild,
+  renewBuild,
+  type BuildClaim,
+  type BuildJob,
+} from "@dari/control";
+import { failure, limits } from "@dari/domain";
+import { loop, type Loop } from "@dari/runtime";
+import type { WorkerContext } from "./context.ts";
+
+const lookEveryMs = 1_000;
+
+export interface BuildFeed {
+  /** Takes no more builds; the one that runs is given back. */
+  stop(): Promise<void>;
+}
+
+export function startBuildFeed(context: WorkerContext): BuildFeed {
+  const stopping = new AbortController();
+  const looking: Loop = loop({
+    name: "build-versions",
+    everyMs: lookEveryMs,
+    signal: stopping.signal,
+    log: context.log,
+    async runOnce(signal) {
+      for (;;) {
+        const build = signal.aborted ? undefined : await claimBuild(context, context.settings.workerId);
+        if (build === undefined) return;
+        await runBuild(context, build, signal);
+      }
+    },
+  });
+  const unsubscribe = context.notifier.subscribe("build", undefined, () => looking.nudge());
+  return {
+    async stop() {
+      unsubscribe();
+      stopping.abort();
+      await looking.done;
+    },
+  };
+}
+
+async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, stop: AbortSignal): Promise<void> {
+  const workDir = join(context.settings.workDir, `build-${build.versionId}-${build.fence}`);
+  const lost = new AbortController();
+  const signal = AbortSignal.any([stop, lost.signal, AbortSignal.timeout(limits.buildTimeoutMs)]);
+  const renewal = setInterval(() => void keepBuild(context, build, lost), buildLeaseMs / 3);
+  const log = createBuildLog(context, build);
+  try {
+    await mkdir(workDir, { recursive: true, mode: 0o700 });
+    const bundleFile = await fetchBundle(context, build, workDir);
+    const result = await buildImage({
+      store: context.workspaces.blobs,
+      bundleFile,
+      manifest: build.manifest as Manifest,
+      keyPrefix: build.organizationId,
+      runtimes: context.runtimes,
+      driver: context.driver,
+      workDir,
+      log: (text) => void log(text),
+      signal,
+    });
+    if (stop.aborted) await releaseBuild(context, build);
+    else if (!lost.signal.aborted) await record(context, build, result, log);
+  } catch (error) {
+    context.log.error({ err: error, version: build.versionId }, "build.step_failed");
+    if (stop.aborted) await releaseBuild(context, build);
+    else await failBuild(context, build, signal, log);
+  } finally {
+    clearInterval(renewal);
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+async function record(
+  context: WorkerContext,
+  build: BuildClaim & BuildJob,
+  result: Awaited<ReturnType<typeof buildImage>>,
+  log: (text: string) => Promise<void>,
+): Promise<void> {
+  await log(result.ok ? "ready\n" : `failed: ${result.failure.message}\n`);
+  await finishBuild(
+    context,
+    build,
+    result.ok ? { image: result.image, warnings: result.warnings } : { failure: result.failure, warnings: [] },
+  );
+  context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok }, "build.finished");
+}
+
+async function failBuild(
+  context: WorkerContext,
+  build: BuildClaim,
+  signal: AbortSignal,
+  log: (text: string) => Promise<void>,
+): Promise<void> {
+  const timedOut = signal.aborted && signal.reason instanceof Error && signal.reason.name === "TimeoutError";
+  const reason = timedOut
+    ? failure("build_failed", `the build took longer than ${limits.buildTimeoutMs / 1_000} s`)
+    : failure("build_failed", "the platform failed while it built the version; deploy again");
+  await log(`failed: ${reason.message}\n`);
+  await finishBuild(context, build, { failure: reason, warnings: [] });
+}
+
+async function keepBuild(context: WorkerContext, build: BuildClaim, lost: AbortController): Promise<void> {
+  // A database that is away decides nothing; the lease does when it is back.
+  const held = await renewBuild(context, build).catch(() => true);
+  if (!held) lost.abort(new Error("another worker has the build"));
+}
+
+async function fetchBundle(context: WorkerContext, build: BuildJob, workDir: string): Promise<string> {
+  const file = join(workDir, "bundle.tar.gz");
+  const hash = createHash("sha256");
+  const source = await context.workspaces.blobs.get(build.bundleKey);
+  source.on("data", (chunk: Buffer) => hash.update(chunk));
+  await pipeline(source, createWriteStream(file, { flags: "wx", mode: 0o600 }));
+  if (hash.digest("hex") !== build.bundleSha256) throw new Error("the stored bundle is damaged");
+  return file;
+}

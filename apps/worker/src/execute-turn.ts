@@ -1,0 +1,147 @@
+// One turn from its claim to its end: the story of DESIGN's journey, one step per line. Every step that can be lost
+// leaves either nothing or an unreferenced object; the lease's expiry tells the reaper.
+
+import {
+  finishTurn,
+  loadTurn,
+  openWorkspace,
+  saveWorkspace,
+  type ClaimedTurn,
+  type FinishInput,
+  type FinishResult,
+  type OpenedWorkspace,
+  type Turn,
+} from "@dari/control";
+import { backoffMs, failure, isRetryable } from "@dari/domain";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { classifyFailure } from "./classify-failure.ts";
+import type { WorkerContext } from "./context.ts";
+import type { HeldLease, StopReason } from "./lease-keeper.ts";
+import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
+import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
+
+export interface TurnResult extends FinishResult {
+  /** Why it failed, for operators; empty when it did not. */
+  readonly reason: string;
+  /** Milliseconds until the next attempt, where there is one. */
+  readonly waitMs: number;
+}
+
+/** What was recorded; undefined when the claim was superseded and nothing was. */
+export async function executeTurn(
+  context: WorkerContext,
+  claimed: ClaimedTurn,
+  lease: HeldLease,
+): Promise<TurnResult | undefined> {
+  const watch = startStopwatch();
+  const slotDir = join(context.settings.workDir, claimed.attemptId);
+  let turn: Turn | undefined;
+  try {
+    turn = await loadTurn(context, claimed);
+    if (turn.missingSecrets.length > 0) return await finish(context, turn, missingSecrets(turn), watch);
+    if (turn.cancelRequested) return await finish(context, turn, { ending: "cancelled" }, watch);
+    const image = await context.images.ensure(turn.image);
+    try {
+      watch.lap("image_ms");
+      await mkdir(slotDir, { recursive: true, mode: 0o700 });
+      const opened = await openWorkspace(context.workspaces, turn, slotDir);
+      watch.lap("restore_ms");
+      const ending = await runAgent(context, { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch });
+      return await finish(context, turn, await settle(context, turn, opened, ending, lease, watch), watch);
+    } finally {
+      image.release();
+    }
+  } catch (error) {
+    context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
+    const organizationId = turn?.organizationId ?? "";
+    const input = endingOfFailure(context, claimed.attemptNumber, classifyFailure(error));
+    return await record(context, claimed, organizationId, stopInput(lease) ?? input);
+  } finally {
+    await rm(slotDir, { recursive: true, force: true }).catch((error: unknown) =>
+      context.log.warn({ err: error, attempt: claimed.attemptId }, "turn.directory_left"),
+    );
+  }
+}
+
+/** The agent's ending and what it left on the disk, as what is recorded. */
+async function settle(
+  context: WorkerContext,
+  turn: Turn,
+  opened: OpenedWorkspace,
+  ending: AgentEnding,
+  lease: HeldLease,
+  watch: Stopwatch,
+): Promise<FinishInput> {
+  if (ending.kind === "stopped") return stopInput(lease) ?? { ending: "released" };
+  const saved = await saveWorkspace(context.workspaces, turn, opened);
+  watch.lap("save_ms");
+  if (ending.kind === "failed") {
+    return { ...endingOfFailure(context, turn.attemptNumber, ending.failure), snapshot: saved.snapshot };
+  }
+  context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
+  return {
+    ending: "completed",
+    output: { parts: ending.parts },
+    filesChanged: saved.filesChanged,
+    snapshot: saved.snapshot,
+  };
+}
+
+async function finish(
+  context: WorkerContext,
+  turn: Turn,
+  input: FinishInput,
+  watch: Stopwatch,
+): Promise<TurnResult | undefined> {
+  const timings = { queue_ms: turn.queuedMs, ...watch.laps() };
+  const result = await record(context, turn, turn.organizationId, { ...input, timings });
+  context.log.info(
+    {
+      org: turn.organizationId,
+      session: turn.sessionId,
+      message: turn.messageId,
+      attempt: turn.attemptId,
+      fence: turn.fence,
+      ending: input.ending,
+      recorded: result?.recorded ?? "superseded",
+      code: input.failure?.code,
+      ...watch.laps(),
+    },
+    "turn.finished",
+  );
+  return result;
+}
+
+async function record(
+  context: WorkerContext,
+  claimed: ClaimedTurn,
+  organizationId: string,
+  input: FinishInput,
+): Promise<TurnResult | undefined> {
+  const result = await finishTurn(context, claimed, organizationId, input);
+  if (result === undefined) return undefined;
+  const reason = input.failure === undefined ? "" : `${input.failure.code}: ${input.failure.message}`;
+  return { ...result, reason, waitMs: input.waitMs ?? 0 };
+}
+
+function missingSecrets(turn: Turn): FinishInput {
+  const names = turn.missingSecrets.join(", ");
+  return {
+    ending: "failed",
+    failure: failure("missing_secret", `no value for ${names}; add it with \`dari credentials add <name>\``),
+  };
+}
+
+function endingOfFailure(context: WorkerContext, attempt: number, cause: FinishInput["failure"] & object): FinishInput {
+  if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
+  const policy = { firstMs: context.settings.backoffFirstMs, maxMs: 60_000 };
+  return { ending: "retry", failure: cause, waitMs: backoffMs(attempt, policy, Math.random()) };
+}
+
+/** Undefined while nothing asked the turn to stop. A lost claim writes nothing, so any ending does. */
+function stopInput(lease: HeldLease): FinishInput | undefined {
+  if (!lease.signal.aborted) return undefined;
+  const reason = lease.signal.reason as StopReason;
+  return { ending: reason === "cancelled" ? "cancelled" : "released" };
+}

@@ -1,0 +1,134 @@
+// Runs the agent's entrypoint in a sandbox over the opened workspace. When this returns, nothing of it is alive.
+
+import { join } from "node:path";
+import { countAttempt, recordAgentEvent, type OpenedWorkspace, type Turn, type TurnPart } from "@dari/control";
+import { failure, limits, type Failure } from "@dari/domain";
+import { captureLogs, guestCommand, runTurn, type OutputPart, type RunRequest, type TurnEnding } from "@dari/harness";
+import type { Sandbox } from "@dari/sandbox";
+import type { WorkerContext } from "../context.ts";
+import type { Stopwatch } from "../stopwatch.ts";
+import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
+
+export type AgentEnding =
+  | { readonly kind: "completed"; readonly parts: readonly OutputPart[] }
+  | { readonly kind: "failed"; readonly failure: Failure }
+  /** Cancelled, superseded or given back: the lease's signal says which. */
+  | { readonly kind: "stopped" };
+
+export interface AgentRun {
+  readonly turn: Turn;
+  readonly opened: OpenedWorkspace;
+  readonly imageDir: string;
+  readonly slotDir: string;
+  readonly signal: AbortSignal;
+  readonly watch: Stopwatch;
+}
+
+export async function runAgent(context: WorkerContext, run: AgentRun): Promise<AgentEnding> {
+  if (run.signal.aborted) return { kind: "stopped" };
+  const logs = recordLogsOf(context, run.turn);
+  try {
+    const sandbox = await startSandbox(context, run);
+    const captured = captureLogs({
+      stdout: sandbox.stdout,
+      stderr: sandbox.stderr,
+      maxBytes: limits.logBytesPerAttempt,
+      onText: (stream, text) => logs.add(stream, text),
+    });
+    let ending: TurnEnding;
+    try {
+      await sandbox.claim();
+      ending = await callAgent(context, run, sandbox);
+    } finally {
+      run.watch.lap("agent_ms");
+      await sandbox.kill();
+      run.watch.lap("kill_ms");
+    }
+    await captured.done;
+    const usage = await sandbox.collect();
+    return endingOf(ending, usage.oomKilled, logs);
+  } finally {
+    logs.stop();
+    await logs.flush();
+  }
+}
+
+async function startSandbox(context: WorkerContext, run: AgentRun): Promise<Sandbox> {
+  const { turn } = run;
+  const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
+  const guest = guestCommand(turn.image.runtime.language, runtime.command);
+  return context.driver.prepare({
+    argv: guest.argv,
+    env: turn.environment.reveal(),
+    imageDir: run.imageDir,
+    readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
+    slotDir: run.slotDir,
+    network: "open",
+    limits: {
+      memoryBytes: context.settings.turnMemoryBytes,
+      processes: 512,
+      openFiles: 4_096,
+      fileBytes: limits.workspaceFileBytes,
+      tmpBytes: 1024 ** 3,
+    },
+  });
+}
+
+function callAgent(context: WorkerContext, run: AgentRun, sandbox: Sandbox): Promise<TurnEnding> {
+  const { turn } = run;
+  return runTurn({
+    channel: sandbox.channel,
+    exited: sandbox.exited,
+    request: requestOf(run, sandbox),
+    timeoutMs: turn.manifest.runtime.timeout_seconds * 1_000,
+    signal: run.signal,
+    async beforeCall() {
+      run.watch.lap("start_ms");
+      if (!(await countAttempt(context.db, turn))) throw new Error("the claim was superseded before the call");
+    },
+    async onFrame(frame) {
+      if (frame.t === "event") await recordAgentEvent(context.db, turn, frame.name, frame.data);
+    },
+  });
+}
+
+function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {
+  const { turn, opened } = run;
+  const local = (path: string): string => join(sandbox.paths.workspace, path);
+  return {
+    entry: turn.image.entry,
+    imageDir: sandbox.paths.image,
+    sdk: turn.manifest.sdk,
+    prompt: promptOf(opened.parts),
+    workspace: sandbox.paths.workspace,
+    context: {
+      sessionId: turn.sessionId,
+      messageId: turn.messageId,
+      attempt: turn.attemptNumber,
+      parts: opened.parts.map((part) => (part.type === "text" ? part : { ...part, localPath: local(part.path) })),
+      metadata: turn.metadata,
+      history: turn.history,
+      workspace: sandbox.paths.workspace,
+      operationKey: turn.messageId,
+    },
+  };
+}
+
+/** The text parts, in order, one paragraph each. */
+function promptOf(parts: readonly TurnPart[]): string {
+  return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+}
+
+function endingOf(ending: TurnEnding, oomKilled: boolean, logs: LogRecorder): AgentEnding {
+  switch (ending.kind) {
+    case "completed":
+      return { kind: "completed", parts: ending.parts };
+    case "timeout":
+      return { kind: "failed", failure: failure("timeout") };
+    case "cancelled":
+      return { kind: "stopped" };
+    case "failed":
+      if (ending.stack !== undefined) logs.add("platform", `${ending.stack}\n`);
+      return { kind: "failed", failure: oomKilled ? failure("out_of_memory") : ending.failure };
+  }
+}

@@ -1,0 +1,20 @@
+// Where a turn's time went, in whole milliseconds.
+
+export interface Stopwatch {
+  /** Gives the time since the last lap this name. */
+  lap(name: string): void;
+  laps(): Record<string, number>;
+}
+
+export function startStopwatch(): Stopwatch {
+  const laps: Record<string, number> = {};
+  let last = performance.now();
+  return {
+    lap(name) {
+      const now = performance.now();
+      laps[name] = Math.round((laps[name] ?? 0) + now - last);
+      last = now;
+    },
+    laps: () => ({ ...laps }),
+  };
+}

@@ -1,0 +1,32 @@
+// How a worker gets a turn: by a job that names it, or by pulling what is dispatched.
+
+import { dispatch, turns, workers, type Claimant, type ClaimedTurn, type ClaimResult, type Database } from "@dari/db";
+import { limits, newId } from "@dari/domain";
+import { dispatcherLead } from "../dispatch/dispatcher.ts";
+
+/** Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim. */
+export function claimTurn(
+  db: Database,
+  job: { sessionId: string; dispatchNumber: number },
+  claimant: Claimant,
+): Promise<ClaimResult> {
+  return turns.claimIfDispatched(db, job, newId("attempt"), claimant);
+}
+
+/** After so long without a leading dispatcher, workers dispatch for themselves. Milliseconds. */
+const leaderlessMs = 1_500;
+
+/**
+ * Claims without a queue: what is dispatched or due for a retry. When nobody leads the dispatch, dispatches for the
+ * organizations in random order, which is fair over time and needs no memory.
+ */
+export async function pullTurn(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
+  const turn = await turns.claimNextIfAny(db, newId("attempt"), claimant);
+  if (turn !== undefined) return turn;
+  if (await workers.hasLeader(db, dispatcherLead, leaderlessMs)) return undefined;
+  const ready = await dispatch.listReadyOrganizations(db);
+  const organizationId = ready[Math.floor(Math.random() * ready.length)];
+  if (organizationId === undefined) return undefined;
+  await dispatch.dispatchIfReady(db, [{ organizationId, count: 1 }], limits.dispatchTtlMs);
+  return turns.claimNextIfAny(db, newId("attempt"), claimant);
+}

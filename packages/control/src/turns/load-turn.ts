@@ -1,0 +1,90 @@
+// Reads what a worker needs to run a claimed turn, secrets opened in its memory only.
+
+import type { Manifest } from "@dari/contract";
+import type { ImageRef } from "@dari/builder";
+import { turnDetails, type ClaimedTurn, type Database, type InputFile } from "@dari/db";
+import { Redacted } from "@dari/domain";
+import type { Sealer } from "../sealer.ts";
+
+/** A part of a message as stored: files carry their path in the workspace. */
+export type TurnPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "file" | "image"; readonly file_id: string; readonly path: string };
+
+export interface HistoryEntry {
+  readonly role: "user" | "assistant";
+  readonly parts: readonly unknown[];
+}
+
+export interface Turn extends ClaimedTurn {
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly versionId: string;
+  readonly manifest: Manifest;
+  readonly image: ImageRef;
+  readonly parts: readonly TurnPart[];
+  readonly metadata: Record<string, unknown>;
+  readonly history: readonly HistoryEntry[];
+  readonly inputs: readonly InputFile[];
+  readonly headSnapshotId: string | null;
+  readonly maxAttempts: number;
+  readonly cancelRequested: boolean;
+  /** Milliseconds from acceptance to this claim of the first attempt. */
+  readonly queuedMs: number;
+  /** The manifest's variables and the secrets that it names. */
+  readonly environment: Redacted<Record<string, string>>;
+  /** Names that the manifest asks for and nobody has set. */
+  readonly missingSecrets: readonly string[];
+}
+
+/** Completed messages that an agent is shown, newest kept. */
+const historyMessagesMax = 200;
+
+export async function loadTurn(
+  context: { db: Database; sealer: Sealer },
+  claimed: ClaimedTurn,
+): Promise<Turn> {
+  const details = await turnDetails.getTurnDetails(context.db, claimed.messageId);
+  const manifest = details.manifest as Manifest;
+  const [history, inputs, secrets] = await Promise.all([
+    turnDetails.listHistoryBefore(context.db, claimed.sessionId, details.sequenceNumber, historyMessagesMax),
+    turnDetails.listInputsToPlace(context.db, claimed.sessionId, details.sequenceNumber),
+    openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets),
+  ]);
+  return {
+    ...claimed,
+    organizationId: details.organizationId,
+    agentId: details.agentId,
+    versionId: details.versionId,
+    manifest,
+    image: details.image as ImageRef,
+    parts: details.parts as TurnPart[],
+    metadata: details.metadata as Record<string, unknown>,
+    history: history.flatMap(historyEntries),
+    inputs,
+    headSnapshotId: details.headSnapshotId,
+    maxAttempts: details.maxAttempts,
+    cancelRequested: details.cancelRequested,
+    queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
+    environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
+    missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
+  };
+}
+
+function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {
+  const output = row.output as { parts?: unknown[] } | null;
+  return [
+    { role: "user", parts: row.parts as unknown[] },
+    { role: "assistant", parts: output?.parts ?? [] },
+  ];
+}
+
+async function openSecrets(
+  context: { db: Database; sealer: Sealer },
+  organizationId: string,
+  sessionId: string,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const sealed = await turnDetails.listSealedSecrets(context.db, organizationId, sessionId, names);
+  return new Map(sealed.map((one) => [one.name, context.sealer.open(one.sealed, { organizationId, name: one.name })]));
+}

@@ -1,0 +1,89 @@
+// Brings a session's last committed workspace into a directory, with the files of its messages placed.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { lstat, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { BlobStore } from "@dari/blobs";
+import type { InputFile } from "@dari/db";
+import { numberedFilename } from "@dari/domain";
+import { restore, scan, type DirectoryContentCache, type Scan } from "@dari/workspace";
+import type { Turn, TurnPart } from "../turns/load-turn.ts";
+import type { LoadedTree, Trees } from "./trees.ts";
+
+export interface WorkspaceContext {
+  readonly blobs: BlobStore;
+  readonly trees: Trees;
+  readonly contents: DirectoryContentCache | undefined;
+}
+
+export interface OpenedWorkspace {
+  /** Holds `workspace/` and `state/`. */
+  readonly dir: string;
+  readonly head: LoadedTree;
+  /** As the agent finds it: what differs from this was changed by the turn. */
+  readonly baseline: Scan;
+  /** The message's parts, where a file had to take another name because the agent had written one of that name. */
+  readonly parts: readonly TurnPart[];
+}
+
+/** Placed files are in the baseline, so that they never count as changed by the turn (CONTRACT §2.3). */
+export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
+  const head = await context.trees.load(turn.organizationId, turn.headSnapshotId);
+  await restore({
+    store: context.blobs,
+    tree: head.tree,
+    dir,
+    ...(context.contents === undefined ? {} : { cache: context.contents.forOrganization(turn.organizationId) }),
+  });
+  const moved = new Map<string, string>();
+  for (const input of turn.inputs) {
+    const placed = await placeInput(context.blobs, dir, input);
+    if (placed !== input.path && input.messageId === turn.messageId) moved.set(input.path, placed);
+  }
+  const baseline = await scan(dir, { restored: head.tree });
+  const parts = turn.parts.map((part) =>
+    part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path },
+  );
+  return { dir, head, baseline, parts };
+}
+
+async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
+  const path = await freePath(dir, input.path);
+  const target = join(dir, "workspace", path);
+  await mkdir(dirname(target), { recursive: true });
+  const hash = createHash("sha256");
+  const tap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx", mode: 0o644 }));
+  if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
+  return path;
+}
+
+/** Never over a file that the agent wrote itself, and never through a link that it made of /input. */
+async function freePath(dir: string, path: string): Promise<string> {
+  const folder = dirname(path);
+  const name = path.slice(folder.length + 1);
+  const parent = await lstat(join(dir, "workspace", folder)).catch(() => undefined);
+  if (parent !== undefined && !parent.isDirectory()) throw new InputFolderTakenError(folder);
+  for (let n = 1; ; n++) {
+    const candidate = `${folder}/${numberedFilename(name, n)}`;
+    const taken = await lstat(join(dir, "workspace", candidate)).catch(() => undefined);
+    if (taken === undefined) return candidate;
+  }
+}
+
+/** The agent replaced the folder that uploads go to by something that is no folder. */
+export class InputFolderTakenError extends Error {
+  override readonly name = "InputFolderTakenError";
+
+  constructor(folder: string) {
+    super(`${folder} is not a directory any more, so the message's files cannot be placed`);
+  }
+}

@@ -1,0 +1,56 @@
+// Trees of snapshots, kept by id: a snapshot never changes, so a tree that was read once stays right.
+
+import type { BlobStore } from "@dari/blobs";
+import { snapshots, type Database } from "@dari/db";
+import { emptyTree, loadTree, type Tree } from "@dari/workspace";
+
+export interface Trees {
+  /** The tree of a snapshot, and how far its newest full manifest is. `null`: a session without a snapshot. */
+  load(organizationId: string, snapshotId: string | null): Promise<LoadedTree>;
+  /** Keeps what was just saved, so that the session's next turn need not read it. */
+  remember(snapshotId: string, loaded: LoadedTree): void;
+}
+
+export interface LoadedTree {
+  readonly tree: Tree;
+  /** Snapshots since the newest full manifest; 0 for a full one and for no snapshot. */
+  readonly deltaDepth: number;
+}
+
+/** Entries of all kept trees together; a tree of 20,000 files takes about 10 MB. */
+const keptEntriesMax = 200_000;
+
+export function createTrees(context: { db: Database; blobs: BlobStore }): Trees {
+  const kept = new Map<string, LoadedTree>();
+  let entries = 0;
+
+  const remember = (snapshotId: string, loaded: LoadedTree): void => {
+    const known = kept.get(snapshotId);
+    if (known !== undefined) entries -= known.tree.size + 1;
+    kept.delete(snapshotId);
+    kept.set(snapshotId, loaded);
+    entries += loaded.tree.size + 1;
+    for (const [id, oldest] of kept) {
+      if (entries <= keptEntriesMax || id === snapshotId) break;
+      kept.delete(id);
+      entries -= oldest.tree.size + 1;
+    }
+  };
+
+  return {
+    remember,
+    async load(organizationId, snapshotId) {
+      if (snapshotId === null) return { tree: emptyTree, deltaDepth: 0 };
+      const known = kept.get(snapshotId);
+      if (known !== undefined) {
+        remember(snapshotId, known);
+        return known;
+      }
+      const chain = await snapshots.listSnapshotChain(context.db, organizationId, snapshotId);
+      const refs = chain.flatMap((row) => (row.objectKey === null ? [] : [{ objectKey: row.objectKey }]));
+      const loaded = { tree: await loadTree(context.blobs, refs), deltaDepth: chain.at(-1)?.deltaDepth ?? 0 };
+      remember(snapshotId, loaded);
+      return loaded;
+    },
+  };
+}
