@@ -1,1 +1,3 @@
-export {};
+// For programs that run the reconciler in their own process.
+
+export { startReconciler, type Reconciler, type ReconcilerOptions } from "./reconciler.ts";

@@ -1,1 +1,4 @@
-export {};
+// For programs that run a worker in their own process.
+
+export { assembleWorker, type WorkerAssembly } from "./assemble.ts";
+export type { Worker } from "./worker.ts";

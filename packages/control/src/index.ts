@@ -1,1 +1,91 @@
-export {};
+// The verbs of the control plane, by their story. Transport-free.
+
+export { claimBuild, buildLeaseMs, createBuildLog, finishBuild, releaseBuild, renewBuild, type BuildContext } from "./builds/hold-build.ts";
+export { settleBuildWaiters } from "./builds/settle-build-waiters.ts";
+export type { Actor, Control } from "./context.ts";
+export { createAdmission } from "./dispatch/admission.ts";
+export { deliverTurns, type DeliveryContext } from "./dispatch/deliver.ts";
+export { createDispatcher, type Dispatcher, type DispatcherSettings } from "./dispatch/dispatcher.ts";
+export { joinNotifiers } from "./joined-notifier.ts";
+export { cancelMessage } from "./messages/cancel-message.ts";
+export { sendMessage, type InputPart, type SendMessageInput } from "./messages/send-message.ts";
+export { waitForMessage } from "./messages/wait-for-message.ts";
+export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
+export { loadSessionTree } from "./sessions/workspace-tree.ts";
+export { claimTurn, pullTurn } from "./turns/claim-turn.ts";
+export { finishTurn, type FinishContext } from "./turns/finish-turn.ts";
+export {
+  announceWorker,
+  countAttempt,
+  forgetWorkers,
+  recordAgentEvent,
+  recordLogs,
+  removeWorker,
+  renewClaims,
+  type WorkerPresence,
+} from "./turns/hold-turn.ts";
+export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
+export { reapSessions, type ReapSettings } from "./turns/reap.ts";
+export { InputFolderTakenError, openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "./workspaces/open-workspace.ts";
+export { saveWorkspace, type FileChange, type SavedWorkspace } from "./workspaces/save-workspace.ts";
+export { createTrees, type LoadedTree, type Trees } from "./workspaces/trees.ts";
+export {
+  findViolations,
+  isDatabaseAway,
+  type BuildClaim,
+  type BuildJob,
+  type Claim,
+  type Claimant,
+  type ClaimedTurn,
+  type Database,
+  type FinishInput,
+  type FinishResult,
+  type LogLine,
+  type Violation,
+} from "@dari/db";
+export { controlOf, openServices, openSource, workerSeenWithinMs, type Services } from "./assemble/open-services.ts";
+export { checkServiceSettings, masterKeyOf, serviceSettings, type ServiceSettings } from "./assemble/service-settings.ts";
+export { deleteCredential } from "./credentials/delete-credential.ts";
+export { listCredentials } from "./credentials/list-credentials.ts";
+export { putCredential } from "./credentials/put-credential.ts";
+export { createFile } from "./files/create-file.ts";
+export { deleteFile } from "./files/delete-file.ts";
+export { getFile, getFileContent, type OpenedContent } from "./files/get-file.ts";
+export { getSessionFile } from "./files/get-session-file.ts";
+export { listFiles } from "./files/list-files.ts";
+export { listSessionFiles } from "./files/list-session-files.ts";
+export { discardUpload, storeUpload, type StoredUpload } from "./files/store-upload.ts";
+export { authenticateKey, unauthenticated } from "./keys/authenticate.ts";
+export { createApiKey } from "./keys/create-api-key.ts";
+export { ensureManagedKey } from "./keys/ensure-managed-key.ts";
+export { createKeySecret, hashKeySecret } from "./keys/key-secret.ts";
+export { listApiKeys } from "./keys/list-api-keys.ts";
+export { revokeApiKey } from "./keys/revoke-api-key.ts";
+export { getMessage } from "./messages/get-message.ts";
+export { listMessages } from "./messages/list-messages.ts";
+export { readMessageLogs } from "./messages/read-message-logs.ts";
+export { createInvitation } from "./organizations/create-invitation.ts";
+export { createOrganization } from "./organizations/create-organization.ts";
+export { listMembers } from "./organizations/list-members.ts";
+export { listOrganizations } from "./organizations/list-organizations.ts";
+export { activateVersion } from "./publishing/activate-version.ts";
+export { createAgent } from "./publishing/create-agent.ts";
+export { createSourceSnapshot } from "./publishing/create-source-snapshot.ts";
+export { createVersion } from "./publishing/create-version.ts";
+export { deleteAgent } from "./publishing/delete-agent.ts";
+export { deleteSourceSnapshot } from "./publishing/delete-source-snapshot.ts";
+export { finalizeSourceSnapshot } from "./publishing/finalize-source-snapshot.ts";
+export { getAgent } from "./publishing/get-agent.ts";
+export { getVersion } from "./publishing/get-version.ts";
+export { listAgents } from "./publishing/list-agents.ts";
+export { listVersions } from "./publishing/list-versions.ts";
+export { readBuildLogs } from "./publishing/read-build-logs.ts";
+export { uploadBundle, type BundleUpload } from "./publishing/upload-bundle.ts";
+export { completeSession } from "./sessions/complete-session.ts";
+export { createSession } from "./sessions/create-session.ts";
+export { deleteSession } from "./sessions/delete-session.ts";
+export { getSession } from "./sessions/get-session.ts";
+export { listEvents } from "./sessions/list-events.ts";
+export { listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
+export { invalidField, notFound, type PageOf } from "./refusals.ts";
+export { renderMessage } from "./views/message.ts";

@@ -1,4 +1,5 @@
 -- Accept a message in one statement and one commit. The row lock on the session orders sequence numbers.
+-- schedule: what this call moved the session to; null where it was not idle.
 -- outcome: accepted | not_found | closed | version_failed | unknown_file | input_clash
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
@@ -73,5 +74,6 @@ begin
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end
   where id = p_session;
   outcome := 'accepted';
+  if not v_was_idle then schedule := null; end if;
   return next;
 end $$;

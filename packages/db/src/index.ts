@@ -1,5 +1,18 @@
 // Every byte of SQL. Queries are grouped by the table or the story that they serve.
 
+import * as agents from "./queries/agents.ts";
+import * as apiKeys from "./queries/api-keys.ts";
+import * as attemptLogs from "./queries/attempt-logs.ts";
+import * as buildLogs from "./queries/build-logs.ts";
+import * as credentials from "./queries/credentials.ts";
+import * as events from "./queries/events.ts";
+import * as files from "./queries/files.ts";
+import * as members from "./queries/members.ts";
+import * as messages from "./queries/messages.ts";
+import * as organizations from "./queries/organizations.ts";
+import * as sessions from "./queries/sessions.ts";
+import * as sourceSnapshots from "./queries/source-snapshots.ts";
+import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
 import * as dispatch from "./queries/dispatch.ts";
 import * as snapshots from "./queries/snapshots.ts";
@@ -8,6 +21,21 @@ import * as turns from "./queries/turns.ts";
 import * as workers from "./queries/workers.ts";
 
 export { builds, dispatch, snapshots, turnDetails, turns, workers };
+export {
+  agents,
+  apiKeys,
+  attemptLogs,
+  buildLogs,
+  credentials,
+  events,
+  files,
+  members,
+  messages,
+  organizations,
+  sessions,
+  sourceSnapshots,
+  versions,
+};
 export { openDatabase, schemaName, withTransaction, type Database, type DatabaseOptions, type Queryable } from "./database.ts";
 export { migrate } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
@@ -31,3 +59,17 @@ export type {
   TurnEnding,
   TurnSnapshot,
 } from "./queries/turns.ts";
+export type { AgentRow } from "./queries/agents.ts";
+export type { ApiKeyRow, UsableApiKey } from "./queries/api-keys.ts";
+export type { AttemptLogRow } from "./queries/attempt-logs.ts";
+export type { CredentialRow } from "./queries/credentials.ts";
+export type { EventRow } from "./queries/events.ts";
+export type { FileRow } from "./queries/files.ts";
+export type { MemberRow } from "./queries/members.ts";
+export type { MessageRow } from "./queries/messages.ts";
+export type { OrganizationRow } from "./queries/organizations.ts";
+export type { Listed, Page } from "./queries/page.ts";
+export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";
+export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
+export type { NewVersion, VersionRow } from "./queries/versions.ts";
+export { isDatabaseAway } from "./errors.ts";

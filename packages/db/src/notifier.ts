@@ -1,6 +1,6 @@
 // LISTEN/NOTIFY as the notifier: one connection listens, reconnects by itself, and carries ids only.
 
-import type { Notifier, WakeTopic } from "@dari/domain";
+import { createWakeRegistry, type Notifier } from "@dari/domain";
 import pg from "pg";
 import { clientConfig, type Database } from "./database.ts";
 
@@ -9,7 +9,7 @@ const reconnectMs = 500;
 
 /** Wakes through PostgreSQL. What is sent while a listener reconnects is lost: listeners poll as well. */
 export function createPgNotifier(db: Database, applicationName: string): Notifier {
-  const listeners = new Map<string, Set<(id: string) => void>>();
+  const registry = createWakeRegistry();
   let client: pg.Client | undefined;
   let closed = false;
   let retry: NodeJS.Timeout | undefined;
@@ -24,7 +24,10 @@ export function createPgNotifier(db: Database, applicationName: string): Notifie
     };
     next.on("error", lost);
     next.on("end", lost);
-    next.on("notification", (message) => dispatch(listeners, message.payload ?? ""));
+    next.on("notification", (message) => {
+      const [topic = "", id = ""] = (message.payload ?? "").split(" ");
+      registry.wake(topic, id);
+    });
     client = next;
     try {
       await next.connect();
@@ -45,33 +48,11 @@ export function createPgNotifier(db: Database, applicationName: string): Notifie
     notify(topic, id) {
       db.pool.query("select pg_notify($1, $2)", [channel, `${topic} ${id}`]).catch(() => undefined);
     },
-    subscribe: (topic, id, listener) => subscribeIn(listeners, topic, id, listener),
+    subscribe: registry.subscribe,
     async close() {
       closed = true;
       clearTimeout(retry);
       await client?.end().catch(() => undefined);
     },
   };
-}
-
-function subscribeIn(
-  listeners: Map<string, Set<(id: string) => void>>,
-  topic: WakeTopic,
-  id: string | undefined,
-  listener: (id: string) => void,
-): () => void {
-  const key = id === undefined ? topic : `${topic} ${id}`;
-  const set = listeners.get(key) ?? new Set();
-  listeners.set(key, set.add(listener));
-  return () => {
-    set.delete(listener);
-    if (set.size === 0 && listeners.get(key) === set) listeners.delete(key);
-  };
-}
-
-function dispatch(listeners: Map<string, Set<(id: string) => void>>, payload: string): void {
-  const id = payload.slice(payload.indexOf(" ") + 1);
-  const topic = payload.slice(0, payload.indexOf(" "));
-  for (const listener of listeners.get(payload) ?? []) listener(id);
-  for (const listener of listeners.get(topic) ?? []) listener(id);
 }

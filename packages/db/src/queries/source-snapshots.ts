@@ -130,7 +130,8 @@ export async function settleSourceSnapshotIfPending(
 
 export type SourceSnapshotDeletion =
   | { readonly outcome: "deleted"; readonly objectKey: string }
-  | { readonly outcome: "used" | "missing" };
+  | { readonly outcome: "used" }
+  | { readonly outcome: "missing" };
 
 /** Deletes a snapshot that no version was made from; the foreign key of versions decides races. */
 export async function deleteSourceSnapshotIfUnused(

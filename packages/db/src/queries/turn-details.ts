@@ -112,20 +112,36 @@ export async function listInputsToPlace(
     .execute();
 }
 
-/** Which of these paths are taken in the session (primary key of session_inputs). */
+/** Paths of the session that start with one of these prefixes (primary key of session_inputs). */
 export async function listTakenInputPaths(
   db: Database,
   sessionId: string,
-  paths: readonly string[],
+  prefixes: readonly string[],
 ): Promise<Set<string>> {
-  if (paths.length === 0) return new Set();
+  if (prefixes.length === 0) return new Set();
   const rows = await db.kysely
     .selectFrom("session_inputs")
     .where("session_id", "=", sessionId)
-    .where("path", "in", paths)
+    .where(sql<boolean>`exists (select 1 from unnest(${prefixes}::text[]) p where starts_with(path, p))`)
     .select("path")
     .execute();
   return new Set(rows.map((row) => row.path));
+}
+
+/** File id to file name, for those that the organization has (primary key of files). */
+export async function listFilenames(
+  db: Database,
+  organizationId: string,
+  fileIds: readonly string[],
+): Promise<Map<string, string>> {
+  if (fileIds.length === 0) return new Map();
+  const rows = await db.kysely
+    .selectFrom("files")
+    .where("id", "in", fileIds)
+    .where("organization_id", "=", organizationId)
+    .select(["id", "filename"])
+    .execute();
+  return new Map(rows.map((row) => [row.id, row.filename]));
 }
 
 export interface SealedSecret {

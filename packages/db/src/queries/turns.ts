@@ -15,7 +15,8 @@ export interface Claim {
 export interface AcceptedMessage {
   readonly outcome: "accepted" | "not_found" | "closed" | "version_failed" | "unknown_file" | "input_clash";
   readonly sequenceNumber: number;
-  readonly schedule: string;
+  /** What this call moved the session to; null where the session was not idle. */
+  readonly schedule: "ready" | "dispatched" | "blocked" | null;
   readonly dispatchNumber: number;
   readonly maxAttempts: number;
   readonly detail: string | null;

@@ -1,0 +1,16 @@
+// The reconciler's settings. The only place of this program that reads the environment.
+
+import { checkServiceSettings, serviceSettings } from "@dari/control";
+import { integer, readConfig, type ConfigOf, type Environment } from "@dari/runtime";
+
+const spec = {
+  ...serviceSettings,
+  reapEveryMs: integer({ env: "DARI_REAP_EVERY_MS", unit: "ms", min: 100, default: 1_000, about: "Between looks for lost workers." }),
+  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
+} as const;
+
+export type ReconcilerConfig = ConfigOf<typeof spec>;
+
+export function readReconcilerConfig(env: Environment = process.env): ReconcilerConfig {
+  return readConfig(spec, env, { check: checkServiceSettings });
+}

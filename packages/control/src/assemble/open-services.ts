@@ -1,0 +1,109 @@
+// Opens what a program of the platform stands on, in order, on the stack that closes it in reverse.
+
+import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
+import { createPgNotifier, migrate, openDatabase, type Database } from "@dari/db";
+import type { Notifier, TurnDelivery } from "@dari/domain";
+import {
+  createRedisNotifier,
+  openTurnQueue,
+  openTurnSource,
+  type QueueLocation,
+  type TurnQueue,
+  type TurnSource,
+} from "@dari/queue";
+import { createAdmission } from "../dispatch/admission.ts";
+import type { Control } from "../context.ts";
+import { joinNotifiers } from "../joined-notifier.ts";
+import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
+import { createTrees, type Trees } from "../workspaces/trees.ts";
+import { masterKeyOf, type ServiceSettings } from "./service-settings.ts";
+import type { Log } from "@dari/domain";
+
+export interface Services {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+  readonly notifier: Notifier;
+  readonly delivery: TurnDelivery;
+  /** Undefined without Redis. */
+  readonly queue: TurnQueue | undefined;
+  readonly sealer: Sealer;
+  readonly trees: Trees;
+  readonly log: Log;
+}
+
+/** Workers unseen for longer than this offer no slots. Milliseconds. */
+export const workerSeenWithinMs = 6_000;
+
+/** Prepares the database (safe from many programs at once) and opens everything. Throws with what to do. */
+export async function openServices(
+  settings: ServiceSettings,
+  options: { program: string; log: Log },
+  stack: AsyncDisposableStack,
+): Promise<Services> {
+  const url = settings.databaseUrl.reveal();
+  const { applied } = await migrate(url);
+  if (applied.length > 0) options.log.info({ applied }, "database.migrated");
+  const db = stack.adopt(
+    openDatabase({ url, poolMax: settings.databasePoolMax, role: "dari_app", applicationName: `dari-${options.program}` }),
+    (opened) => opened.close(),
+  );
+  const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
+  await blobs.check();
+  const fallback = createPgNotifier(db, `dari-${options.program}-listen`);
+  const location = queueLocation(settings);
+  const queue = location === undefined ? undefined : stack.adopt(openTurnQueue(location), (opened) => opened.close());
+  const joined =
+    location === undefined ? fallback : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
+  const notifier = stack.adopt(joined, (opened) => opened.close());
+  return {
+    db,
+    blobs,
+    notifier,
+    delivery: queue ?? pullOnly,
+    queue,
+    sealer: createSealer(masterKeyOf(settings)),
+    trees: createTrees({ db, blobs }),
+    log: options.log,
+  };
+}
+
+/** The API's view of the services. */
+export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
+  return {
+    ...services,
+    admission: createAdmission(services.db, { workerSeenWithinMs }),
+    publicUrl,
+    urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
+  };
+}
+
+/** A worker's consuming side; undefined without Redis. */
+export function openSource(settings: ServiceSettings): TurnSource | undefined {
+  const location = queueLocation(settings);
+  return location === undefined ? undefined : openTurnSource(location, { lockMs: settings.leaseMs });
+}
+
+/** Without a queue, workers pull what is dispatched. */
+const pullOnly: TurnDelivery = {
+  available: false,
+  deliver: () => Promise.reject(new Error("no queue is configured")),
+};
+
+function queueLocation(settings: ServiceSettings): QueueLocation | undefined {
+  if (settings.redisUrl === undefined) return undefined;
+  return { redisUrl: settings.redisUrl.reveal(), prefix: settings.queuePrefix, pool: settings.pool };
+}
+
+function openBlobs(settings: ServiceSettings): BlobStore {
+  const { dir, bucket, endpoint, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } = settings.blobs;
+  if (dir !== undefined) return createFilesystemBlobStore({ root: dir });
+  return createS3BlobStore({
+    region,
+    bucket: bucket ?? "",
+    forcePathStyle,
+    requestChecksums,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(accessKeyId === undefined ? {} : { accessKeyId }),
+    ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
+  });
+}

@@ -1,0 +1,63 @@
+// The settings that every program of the platform shares: where its services are and under which key secrets lie.
+
+import { Redacted } from "@dari/domain";
+import { boolean, integer, oneOf, secret, secretUrl, string, url, type ConfigOf, type ConfigProblem } from "@dari/runtime";
+
+/** Spread into an app's own specification. */
+export const serviceSettings = {
+  databaseUrl: secretUrl({ env: "DATABASE_URL", protocols: ["postgres", "postgresql"], about: "PostgreSQL 15 or newer." }),
+  databasePoolMax: integer({ env: "DARI_DATABASE_POOL", min: 2, max: 200, default: 20, about: "Connections at most." }),
+  redisUrl: secretUrl({
+    env: "REDIS_URL",
+    protocols: ["redis", "rediss"],
+    optional: true,
+    about: "Redis 6.2 or Valkey; without it workers pull from the database.",
+  }),
+  queuePrefix: string({ env: "DARI_QUEUE_PREFIX", default: "dari", pattern: /^[a-z0-9-]{1,40}$/, about: "Namespace in Redis." }),
+  pool: string({ env: "DARI_POOL", default: "default", pattern: /^[a-z0-9-]{1,40}$/, about: "Workers of one kind." }),
+  blobs: {
+    dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Keeps objects in this directory instead of in S3." }),
+    bucket: string({ env: "S3_BUCKET", optional: true, about: "The bucket for objects." }),
+    endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "Of an S3 server that is not AWS." }),
+    region: string({ env: "S3_REGION", default: "us-east-1" }),
+    accessKeyId: string({ env: "S3_ACCESS_KEY_ID", optional: true }),
+    secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true }),
+    forcePathStyle: boolean({ env: "S3_FORCE_PATH_STYLE", default: true }),
+    requestChecksums: oneOf(["when_supported", "when_required"], { env: "S3_CHECKSUMS", default: "when_supported" }),
+  },
+  masterKey: secret({ env: "DARI_MASTER_KEY", about: "32 bytes as base64 or hex; seals credentials." }),
+  leaseMs: integer({
+    env: "DARI_LEASE_MS",
+    unit: "ms",
+    min: 3_000,
+    max: 600_000,
+    default: 15_000,
+    about: "How long a turn is held by a worker that says nothing.",
+  }),
+  logLevel: oneOf(["debug", "info", "warn", "error", "silent"], { env: "DARI_LOG_LEVEL", default: "info" }),
+} as const;
+
+export type ServiceSettings = ConfigOf<typeof serviceSettings>;
+
+/** What single fields cannot see. */
+export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (settings.blobs.dir === undefined && settings.blobs.bucket === undefined) {
+    problems.push({ env: "S3_BUCKET", message: "give a bucket, or a directory in DARI_BLOBS_DIR" });
+  }
+  if (decodeKey(settings.masterKey.reveal()) === undefined) {
+    problems.push({ env: "DARI_MASTER_KEY", message: "expected 32 bytes as base64 or hex, as `openssl rand -base64 32` prints" });
+  }
+  return problems;
+}
+
+export function masterKeyOf(settings: ServiceSettings): Redacted<Buffer> {
+  const key = decodeKey(settings.masterKey.reveal());
+  if (key === undefined) throw new Error("DARI_MASTER_KEY has not 32 bytes");
+  return new Redacted(key);
+}
+
+function decodeKey(text: string): Buffer | undefined {
+  const key = /^[0-9a-f]{64}$/i.test(text) ? Buffer.from(text, "hex") : Buffer.from(text, "base64");
+  return key.length === 32 ? key : undefined;
+}

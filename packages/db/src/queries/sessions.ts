@@ -1,0 +1,239 @@
+// Sessions as their owner sees them: made, found, ended. Their place in the schedule is moved by the turn functions.
+
+import { sessionMachine, type MessageState, type SessionState } from "@dari/domain";
+import { sql, type Transaction } from "kysely";
+import type { Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface SessionRow {
+  readonly id: string;
+  readonly agentId: string;
+  readonly versionId: string;
+  readonly name: string | null;
+  readonly metadata: unknown;
+  readonly state: SessionState;
+  /** Messages that are queued or running. */
+  readonly pending: number;
+  readonly lastMessageId: string | null;
+  readonly lastMessageState: MessageState | null;
+  readonly createdAt: Date;
+  readonly endedAt: Date | null;
+}
+
+export interface NewSession {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  /** Pins this version, which must be ready; undefined: the active one, else the newest that is building. */
+  readonly versionId: string | undefined;
+  readonly name: string | null;
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
+}
+
+/** Inserts a session, its secrets and its first event, pinned to a version, in one transaction. */
+export async function insertSessionIfAgentLive(
+  db: Database,
+  session: NewSession,
+): Promise<"created" | "agent_gone" | "version_not_ready" | "no_version"> {
+  return db.kysely.transaction().execute(async (tx) => {
+    const pin = await findPin(tx, session);
+    if (pin === undefined) return "agent_gone";
+    if (pin.versionId === null) return session.versionId === undefined ? "no_version" : "version_not_ready";
+    await tx
+      .insertInto("sessions")
+      .values({
+        id: session.id,
+        organization_id: session.organizationId,
+        agent_id: session.agentId,
+        version_id: pin.versionId,
+        name: session.name,
+        metadata: JSON.stringify(session.metadata),
+        next_event_number: 2,
+      })
+      .execute();
+    await insertSecrets(tx, session);
+    await tx
+      .insertInto("events")
+      .values({
+        session_id: session.id,
+        sequence_number: 1,
+        organization_id: session.organizationId,
+        type: "session.created",
+        data: JSON.stringify({
+          agent_id: session.agentId,
+          version_id: pin.versionId,
+          name: session.name,
+          metadata: session.metadata,
+        }),
+      })
+      .execute();
+    return "created";
+  });
+}
+
+/** The version a session of a live agent is pinned to, by unique index versions (agent_id, number). */
+async function findPin(tx: Transaction<DB>, session: NewSession): Promise<{ versionId: string | null } | undefined> {
+  const chosen =
+    session.versionId === undefined
+      ? sql<string | null>`coalesce(a.active_version_id, (select v.id from versions v
+          where v.agent_id = a.id and v.state = 'building' order by v.number desc limit 1))`
+      : sql<string | null>`(select v.id from versions v
+          where v.id = ${session.versionId} and v.agent_id = a.id and v.state = 'ready')`;
+  return tx
+    .selectFrom("agents as a")
+    .where("a.id", "=", session.agentId)
+    .where("a.organization_id", "=", session.organizationId)
+    .where("a.deleted_at", "is", null)
+    .select(chosen.as("versionId"))
+    .executeTakeFirst();
+}
+
+async function insertSecrets(tx: Transaction<DB>, session: NewSession): Promise<void> {
+  if (session.secrets.length === 0) return;
+  await tx
+    .insertInto("session_secrets")
+    .values(
+      session.secrets.map((secret) => ({
+        session_id: session.id,
+        organization_id: session.organizationId,
+        name: secret.name,
+        sealed: secret.sealed,
+      })),
+    )
+    .execute();
+}
+
+function selectSessions(db: Database, organizationId: string) {
+  return db.kysely
+    .selectFrom("sessions as s")
+    .leftJoin("messages as m", "m.id", "s.last_message_id")
+    .where("s.organization_id", "=", organizationId)
+    .where("s.deleted_at", "is", null)
+    .select([
+      "s.id",
+      "s.agent_id as agentId",
+      "s.version_id as versionId",
+      "s.name",
+      "s.metadata",
+      "s.state",
+      "s.pending",
+      "s.last_message_id as lastMessageId",
+      "m.state as lastMessageState",
+      "s.created_at as createdAt",
+      "s.ended_at as endedAt",
+    ]);
+}
+
+/** By primary key; deleted sessions are not found. */
+export async function findSession(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+): Promise<SessionRow | undefined> {
+  return selectSessions(db, organizationId).where("s.id", "=", sessionId).executeTakeFirst();
+}
+
+export interface SessionFilter {
+  readonly agentId?: string | undefined;
+  /** `busy`: with a message that is queued or running; `idle`: open without. */
+  readonly status?: "idle" | "busy" | Exclude<SessionState, "open"> | undefined;
+  /** Every one of these pairs, the values as text. */
+  readonly metadata: readonly (readonly [key: string, value: string])[];
+}
+
+/** Newest first (partial index sessions_by_organization; with an agent, sessions_by_agent). */
+export async function listSessions(
+  db: Database,
+  organizationId: string,
+  filter: SessionFilter,
+  page: Page,
+): Promise<Listed<SessionRow> | undefined> {
+  if (!(await isKnownCursor(db, "sessions", organizationId, page))) return undefined;
+  let query = selectSessions(db, organizationId);
+  if (page.after !== undefined) query = query.where("s.id", "<", page.after);
+  if (filter.agentId !== undefined) query = query.where("s.agent_id", "=", filter.agentId);
+  if (filter.status === "idle") query = query.where("s.state", "=", "open").where("s.pending", "=", 0);
+  else if (filter.status === "busy") query = query.where("s.state", "=", "open").where("s.pending", ">", 0);
+  else if (filter.status !== undefined) query = query.where("s.state", "=", filter.status);
+  for (const [key, value] of filter.metadata) query = query.where(sql<boolean>`s.metadata ->> ${key} = ${value}`);
+  const rows = await query.orderBy("s.id", "desc").limit(page.limit + 1).execute();
+  return toPage(rows, page);
+}
+
+export interface SessionEnding {
+  readonly outcome: "done" | "missing" | "open_messages" | "ended";
+  /** What was cancelled on the way: `running` ones are asked to stop. */
+  readonly cancelled: readonly { readonly messageId: string; readonly running: boolean }[];
+}
+
+interface EndingInput {
+  readonly organizationId: string;
+  readonly sessionId: string;
+  /** Cancels what is queued or running instead of refusing. */
+  readonly cancel: boolean;
+}
+
+/** Completes an open session. `ended`: it is completed, expired or failed already. */
+export async function completeSessionIfOpen(db: Database, input: EndingInput): Promise<SessionEnding> {
+  const { from, to } = sessionMachine.edges.complete;
+  return endSession(db, input, async (tx, session) => {
+    if (!from.includes(session.state)) return "ended";
+    await sql`with ended as (
+        update sessions set state = ${to}, ended_at = clock_timestamp(), next_event_number = next_event_number + 1
+        where id = ${input.sessionId} returning id, organization_id, next_event_number - 1 as n)
+      insert into events (session_id, sequence_number, organization_id, type, data)
+      select id, n, organization_id, 'session.status_changed', ${JSON.stringify({ status: to })}::jsonb
+      from ended`.execute(tx);
+    return "done";
+  });
+}
+
+/** Hides a session, whatever its state. */
+export async function softDeleteSessionIfIdle(db: Database, input: EndingInput): Promise<SessionEnding> {
+  return endSession(db, input, async (tx) => {
+    await sql`update sessions set deleted_at = clock_timestamp() where id = ${input.sessionId}`.execute(tx);
+    return "done";
+  });
+}
+
+/** Holds the session's row for the whole change, so that no message is accepted between the look and the ending. */
+async function endSession(
+  db: Database,
+  input: EndingInput,
+  end: (tx: Transaction<DB>, session: { state: SessionState }) => Promise<SessionEnding["outcome"]>,
+): Promise<SessionEnding> {
+  return db.kysely.transaction().execute(async (tx) => {
+    const session = await tx
+      .selectFrom("sessions")
+      .where("id", "=", input.sessionId)
+      .where("organization_id", "=", input.organizationId)
+      .where("deleted_at", "is", null)
+      .select(["state", "pending"])
+      .forNoKeyUpdate()
+      .executeTakeFirst();
+    if (session === undefined) return { outcome: "missing", cancelled: [] };
+    if (session.pending > 0 && !input.cancel) return { outcome: "open_messages", cancelled: [] };
+    const cancelled = session.pending > 0 ? await cancelOpenMessages(tx, input) : [];
+    return { outcome: await end(tx, session), cancelled };
+  });
+}
+
+/** Cancels from the tail, so that the session never becomes ready for a message that is about to be cancelled. */
+async function cancelOpenMessages(tx: Transaction<DB>, input: EndingInput): Promise<SessionEnding["cancelled"]> {
+  const open = await tx
+    .selectFrom("messages")
+    .where("session_id", "=", input.sessionId)
+    .where("state", "in", ["queued", "running", "waiting_for_input"])
+    .select("id")
+    .orderBy("sequence_number", "desc")
+    .execute();
+  const cancelled: { messageId: string; running: boolean }[] = [];
+  for (const message of open) {
+    const result = await sql<{ outcome: string }>`
+      select outcome from cancel_message(${input.organizationId}, ${message.id})`.execute(tx);
+    cancelled.push({ messageId: message.id, running: result.rows[0]?.outcome === "requested" });
+  }
+  return cancelled;
+}

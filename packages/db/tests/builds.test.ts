@@ -1,0 +1,90 @@
+// Builds: who holds them, what waits for them, and which version an agent moves to.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { newId } from "@dari/domain";
+import { sql } from "kysely";
+import { builds, dispatch, findViolations } from "../src/index.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await openScene({ building: true });
+});
+afterAll(async () => {
+  expect(await findViolations(scene.db)).toEqual([]);
+  await scene.close();
+});
+
+async function publish(number: number): Promise<string> {
+  const id = newId("version");
+  await sql`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest)
+    select ${id}, organization_id, agent_id, ${number}, source_snapshot_id, manifest
+    from versions where id = ${scene.versionId}`.execute(scene.db.kysely);
+  return id;
+}
+
+async function activeVersion(): Promise<string | null> {
+  const row = await sql<{ id: string | null }>`select a.active_version_id as id from agents a
+    join versions v on v.agent_id = a.id where v.id = ${scene.versionId}`.execute(scene.db.kysely);
+  return row.rows[0]?.id ?? null;
+}
+
+const image = { digest: "x" };
+
+describe("a build", () => {
+  test("is taken once, taken over when its lease has passed, and recorded by its holder only", async () => {
+    const first = await builds.claimBuildIfAny(scene.db, "w1", 0);
+    const second = await builds.claimBuildIfAny(scene.db, "w2", 60_000);
+    if (first === undefined || second === undefined) throw new Error("nothing to build");
+    expect(second.versionId).toBe(first.versionId);
+    expect(await builds.claimBuildIfAny(scene.db, "w3", 60_000)).toBeUndefined();
+    expect(await builds.renewBuildIfHeld(scene.db, first, 60_000)).toBe(false);
+    expect(await builds.finishBuildIfHeld(scene.db, first, { image, warnings: [] })).toBe(false);
+    expect(await builds.finishBuildIfHeld(scene.db, second, { image, warnings: [] })).toBe(true);
+    expect(await activeVersion()).toBe(second.versionId);
+  });
+
+  test("activates forward only, whichever build ends first", async () => {
+    const older = await publish(2);
+    const newer = await publish(3);
+    const claims = [await builds.claimBuildIfAny(scene.db, "w", 60_000), await builds.claimBuildIfAny(scene.db, "w", 60_000)];
+    const claimOf = (id: string) => claims.find((claim) => claim?.versionId === id) ?? { versionId: id, fence: -1 };
+    await builds.finishBuildIfHeld(scene.db, claimOf(newer), { image, warnings: [] });
+    expect(await activeVersion()).toBe(newer);
+    await builds.finishBuildIfHeld(scene.db, claimOf(older), { image, warnings: [] });
+    expect(await activeVersion()).toBe(newer);
+  });
+
+  test("that ends after somebody chose a version leaves the choice alone", async () => {
+    const late = await publish(4);
+    await sql`update agents set active_version_id = ${scene.versionId}, activation_floor = 4
+      where id = (select agent_id from versions where id = ${late})`.execute(scene.db.kysely);
+    const claim = await builds.claimBuildIfAny(scene.db, "w", 60_000);
+    if (claim === undefined) throw new Error("nothing to build");
+    await builds.finishBuildIfHeld(scene.db, claim, { image, warnings: [] });
+    expect(await activeVersion()).toBe(scene.versionId);
+  });
+});
+
+test("messages wait for a build and fail with it", async () => {
+  const own = await openScene({ building: true });
+  const session = await own.session();
+  const first = await own.send(session);
+  const second = await own.send(session);
+  expect(await own.row(session)).toMatchObject({ schedule: "blocked", pending: 2 });
+  expect(await dispatch.settleBuildWaiters(own.db, 10)).toEqual([]);
+  const claim = await builds.claimBuildIfAny(own.db, "w", 60_000);
+  if (claim === undefined) throw new Error("nothing to build");
+  const failure = { code: "build_failed", message: "npm ci failed" } as const;
+  await builds.finishBuildIfHeld(own.db, claim, { failure, warnings: [] });
+  await dispatch.settleBuildWaiters(own.db, 10);
+  for (const message of [first, second]) {
+    expect(await own.message(message)).toMatchObject({
+      state: "failed",
+      output: { error: { code: "build_failed", message: "npm ci failed" } },
+    });
+  }
+  expect(await own.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
+  expect(await findViolations(own.db)).toEqual([]);
+  await own.close();
+});

@@ -1,0 +1,107 @@
+// The least that a turn needs, as rows: an organization, an agent with a ready version, sessions.
+
+import { newId } from "@dari/domain";
+import { createTestDatabase, type TestDatabase } from "@dari/testkit";
+import { sql } from "kysely";
+import { dispatch, turns, type ClaimedTurn, type TurnSnapshot } from "../src/index.ts";
+
+export interface Scene extends TestDatabase {
+  readonly organizationId: string;
+  readonly versionId: string;
+  session(): Promise<string>;
+  send(sessionId: string): Promise<string>;
+  /** Dispatches and claims the session's head. */
+  claim(sessionId: string, leaseMs?: number): Promise<ClaimedTurn>;
+  dispatchOnly(sessionId: string): Promise<number>;
+  row(sessionId: string): Promise<{ schedule: string; pending: number; fence: number }>;
+  message(messageId: string): Promise<{ state: string; attempts: number; output: unknown }>;
+  eventTypes(sessionId: string): Promise<string[]>;
+}
+
+export async function openScene(options: { maxAttempts?: number; building?: boolean } = {}): Promise<Scene> {
+  const database = await createTestDatabase();
+  const { db } = database;
+  const ids = {
+    organizationId: newId("organization"),
+    agentId: newId("agent"),
+    sourceId: newId("sourceSnapshot"),
+    versionId: newId("version"),
+  };
+  const manifest = { runtime: { timeout_seconds: 60 }, retries: { max_attempts: options.maxAttempts ?? 3 } };
+  await sql`insert into organizations (id, name, slug) values (${ids.organizationId}, 'one', ${ids.organizationId})`.execute(db.kysely);
+  await sql`insert into agents (id, organization_id, name) values (${ids.agentId}, ${ids.organizationId}, 'a')`.execute(db.kysely);
+  await sql`insert into source_snapshots (id, organization_id, sha256, size_bytes, object_key, upload_expires_at)
+    values (${ids.sourceId}, ${ids.organizationId}, 'x', 1, 'k', now())`.execute(db.kysely);
+  await sql`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest)
+    values (${ids.versionId}, ${ids.organizationId}, ${ids.agentId}, 1, ${ids.sourceId}, ${JSON.stringify(manifest)}::jsonb)`.execute(db.kysely);
+  if (options.building !== true) {
+    await sql`update versions set state = 'ready', image = '{}', finished_at = now() where id = ${ids.versionId}`.execute(db.kysely);
+  }
+
+  const dispatchOnly = async (sessionId: string): Promise<number> => {
+    const moved = await dispatch.dispatchIfReady(db, [{ organizationId: ids.organizationId, count: 100 }], 5_000);
+    const mine = moved.find((turn) => turn.sessionId === sessionId);
+    if (mine === undefined) throw new Error("the session was not ready");
+    return mine.dispatchNumber;
+  };
+  return {
+    ...database,
+    organizationId: ids.organizationId,
+    versionId: ids.versionId,
+    dispatchOnly,
+    async session() {
+      const id = newId("session");
+      await sql`insert into sessions (id, organization_id, agent_id, version_id)
+        values (${id}, ${ids.organizationId}, ${ids.agentId}, ${ids.versionId})`.execute(db.kysely);
+      return id;
+    },
+    async send(sessionId) {
+      const messageId = newId("message");
+      const accepted = await turns.acceptMessage(db, {
+        organizationId: ids.organizationId,
+        sessionId,
+        messageId,
+        parts: [{ type: "text", text: "hello" }],
+        metadata: {},
+        inputs: [],
+        dispatchTtlMs: undefined,
+      });
+      if (accepted.outcome !== "accepted") throw new Error(`refused: ${accepted.outcome}`);
+      return messageId;
+    },
+    async claim(sessionId, leaseMs = 60_000) {
+      const job = { sessionId, dispatchNumber: await dispatchOnly(sessionId) };
+      const result = await turns.claimIfDispatched(db, job, newId("attempt"), { workerId: "w", leaseMs, guarantees: {} });
+      if (result.outcome !== "claimed") throw new Error(`not claimed: ${result.outcome}`);
+      return result.turn;
+    },
+    row: (id) => one(sql`select schedule, pending, fence from sessions where id = ${id}`.execute(db.kysely)),
+    message: (id) => one(sql`select state, attempts, output from messages where id = ${id}`.execute(db.kysely)),
+    async eventTypes(id) {
+      const rows = await sql<{ type: string }>`select type from events where session_id = ${id}
+        order by sequence_number`.execute(db.kysely);
+      return rows.rows.map((row) => row.type);
+    },
+  };
+}
+
+async function one<T>(result: Promise<{ rows: unknown[] }>): Promise<T> {
+  const row = (await result).rows[0];
+  if (row === undefined) throw new Error("no such row");
+  return row as T;
+}
+
+/** A snapshot of an empty workspace on top of `parentId`. */
+export function emptySnapshot(parentId: string | null): TurnSnapshot {
+  return {
+    id: newId("snapshot"),
+    parentId,
+    objectKey: null,
+    isFull: true,
+    deltaDepth: 0,
+    treeHash: "empty",
+    sizeBytes: 0,
+    files: 0,
+    totalBytes: 0,
+  };
+}
