@@ -7,4 +7,6 @@ export default {
   transformIgnorePatterns: ["/node_modules/"],
   modulePathIgnorePatterns: ["<rootDir>/.dari-data", "<rootDir>/.cache"],
   testTimeout: 60_000,
+  globalSetup: "<rootDir>/packages/testkit/src/jest-global-setup.ts",
+  globalTeardown: "<rootDir>/packages/testkit/src/jest-global-teardown.ts",
 };

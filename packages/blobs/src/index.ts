@@ -1,1 +1,14 @@
-export {};
+// Immutable objects by key. The only package that knows S3 or how objects lie on a disk.
+
+export {
+  BlobNotFoundError,
+  BlobTooLargeError,
+  type BlobBody,
+  type BlobInfo,
+  type BlobRange,
+  type BlobStore,
+  type PutOptions,
+  type PutResult,
+} from "./blob-store.ts";
+export { createFilesystemBlobStore, type FilesystemBlobStoreOptions } from "./filesystem.ts";
+export { createS3BlobStore, type S3BlobStoreOptions } from "./s3.ts";

@@ -1,0 +1,30 @@
+// Counts and hashes a body while it passes. Knows nothing of where it goes.
+
+import { createHash } from "node:crypto";
+import { BlobTooLargeError, type BlobBody, type PutResult } from "./blob-store.ts";
+
+export interface MeasuredBody {
+  /** The body's bytes, once. Throws BlobTooLargeError in place of the first piece that passes the limit. */
+  readonly stream: AsyncGenerator<Uint8Array>;
+  /** What has passed; final when `stream` has ended. */
+  result(): PutResult;
+}
+
+/** Wraps `body` so that its size and sha256 are known at the end and its limit is kept on the way. */
+export function measure(key: string, body: BlobBody, maxBytes = Number.POSITIVE_INFINITY): MeasuredBody {
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  async function* pass(): AsyncGenerator<Uint8Array> {
+    for await (const piece of isBytes(body) ? [body] : body) {
+      sizeBytes += piece.byteLength;
+      if (sizeBytes > maxBytes) throw new BlobTooLargeError(key, maxBytes);
+      hash.update(piece);
+      yield piece;
+    }
+  }
+  return { stream: pass(), result: () => ({ sizeBytes, sha256: hash.digest("hex") }) };
+}
+
+export function isBytes(body: BlobBody): body is Uint8Array {
+  return ArrayBuffer.isView(body);
+}

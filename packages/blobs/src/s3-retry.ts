@@ -1,0 +1,30 @@
+// When the S3 client asks again. In place of the SDK's own rule, whose budget all requests of a client share: when a
+// server restarts under many requests, the budget is spent at once and the rest fail without a second try.
+
+import type { S3ClientConfig } from "@aws-sdk/client-s3";
+import { backoffMs, type BackoffPolicy } from "@dari/domain";
+
+type Strategy = Exclude<S3ClientConfig["retryStrategy"], undefined>;
+type StrategyV2 = Extract<Strategy, { acquireInitialRetryToken: unknown }>;
+type Token = Awaited<ReturnType<StrategyV2["acquireInitialRetryToken"]>>;
+
+/** Between 5 and 11 seconds in all: enough for a server that restarts. */
+const attemptsMax = 8;
+const backoff: BackoffPolicy = { firstMs: 100, maxMs: 5_000 };
+
+/** Retries whatever is not the caller's fault, each request for itself. */
+export const patientRetries: StrategyV2 = {
+  async acquireInitialRetryToken() {
+    return tokenOf(0, 0);
+  },
+  async refreshRetryTokenForRetry(token, { error, errorType }) {
+    const count = token.getRetryCount() + 1;
+    if (errorType === "CLIENT_ERROR" || count >= attemptsMax) throw error ?? new Error("the request failed for good");
+    return tokenOf(count, backoffMs(count, backoff, Math.random()));
+  },
+  recordSuccess() {},
+};
+
+function tokenOf(count: number, delayMs: number): Token {
+  return { getRetryCount: () => count, getRetryDelay: () => delayMs };
+}

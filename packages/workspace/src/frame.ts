@@ -1,0 +1,56 @@
+// Frames: pieces of content as they lie in objects. Knows nothing of files.
+
+import { BlobNotFoundError, type BlobStore } from "@dari/blobs";
+import { promisify } from "node:util";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
+import { SnapshotDamagedError } from "./errors.ts";
+import type { Frame } from "./tree.ts";
+
+const MiB = 1024 * 1024;
+
+/** Small files are gathered until a frame has this much, so that reading one file reads little else. */
+export const frameTargetBytes = 256 * 1024;
+/** No frame is larger, decompressed. Files up to here are one chunk. */
+export const frameBytesMax = 8 * MiB;
+/** Larger files are cut into chunks of this size, so that a small edit stores one chunk. */
+export const chunkBytes = 4 * MiB;
+
+const compressZstd = promisify(zstdCompress);
+const decompressZstd = promisify(zstdDecompress);
+const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+
+/** `raw` as it is stored: compressed, or as it is when compression gains nothing. */
+export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["codec"]; bytes: Uint8Array }> {
+  const compressed = await compressZstd(raw, compression);
+  return compressed.length < raw.byteLength ? { codec: "zstd", bytes: compressed } : { codec: "stored", bytes: raw };
+}
+
+/**
+ * The content of a frame from its stored bytes. Never gives or allocates more than the frame says it holds.
+ * @throws SnapshotDamagedError
+ */
+export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> {
+  const { objectKey, offset, storedBytes, sizeBytes } = frame;
+  if (bytes.length !== storedBytes) throw new SnapshotDamagedError(objectKey, `it ends inside the frame at ${offset}`);
+  if (frame.codec === "stored") return bytes;
+  const raw = await decompressZstd(bytes, { maxOutputLength: sizeBytes }).catch((cause: unknown) => {
+    throw new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
+  });
+  if (raw.length !== sizeBytes) throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is too short`);
+  return raw;
+}
+
+/** Reads bytes of an object of a snapshot. A missing object is damage; storage that does not answer is not. */
+export async function readObject(
+  store: BlobStore,
+  objectKey: string,
+  offset: number,
+  sizeBytes: number,
+): Promise<Buffer> {
+  try {
+    return await store.read(objectKey, { start: offset, end: offset + sizeBytes - 1 });
+  } catch (cause) {
+    if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(objectKey, "it is missing", { cause });
+    throw cause;
+  }
+}

@@ -1,0 +1,72 @@
+// A manifest as a value, and its JSON text. manifest-parse.ts reads the text back and trusts nothing of it.
+
+import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
+
+export interface Manifest {
+  readonly kind: "delta" | "full";
+  /** Hash of the tree that a delta applies to; null for a full manifest. */
+  readonly base: string | null;
+  /** Hash of the tree that results. */
+  readonly tree: string;
+  readonly entries: readonly TreeEntry[];
+  /** Paths that the base has and the result has not. */
+  readonly deleted: readonly string[];
+}
+
+/**
+ * The JSON text. Frames of `selfKey` have offsets from the start of the pack, because where the pack starts depends on
+ * the text's own length; those of other objects have offsets from the object's start.
+ */
+export function manifestJson(manifest: Manifest, selfKey: string): string {
+  const tables = new Tables(selfKey);
+  const entries = manifest.entries.map((entry) => entryTuple(entry, tables));
+  const { kind, base, tree, deleted } = manifest;
+  return JSON.stringify({ kind, base, tree, objects: tables.objects, frames: tables.frames, entries, deleted });
+}
+
+type Tuple = readonly (string | number | readonly Tuple[])[];
+
+function entryTuple(entry: TreeEntry, tables: Tables): Tuple {
+  const { path, mode, sizeBytes, sha256 = "", location = [] } = entry;
+  if (entry.type === "directory") return ["d", path, mode];
+  if (entry.type === "symlink") return ["l", path, entry.target ?? ""];
+  const [only] = location;
+  if (only === undefined) return ["f", path, mode, 0, sha256];
+  if (location.length === 1) return ["f", path, mode, sizeBytes, sha256, tables.frameIndex(only.frame), only.offset];
+  return ["c", path, mode, sizeBytes, sha256, location.map((chunk) => chunkTuple(chunk, tables))];
+}
+
+function chunkTuple(chunk: ChunkLocation, tables: Tables): Tuple {
+  return [tables.frameIndex(chunk.frame), chunk.sha256];
+}
+
+// Frames and object keys repeat a lot; each is written once and named by its place.
+class Tables {
+  readonly objects: string[] = [];
+  readonly frames: Tuple[] = [];
+  readonly #objectIndexes: Map<string, number>;
+  readonly #frameIndexes = new Map<string, number>();
+
+  constructor(selfKey: string) {
+    this.#objectIndexes = new Map([[selfKey, 0]]);
+  }
+
+  frameIndex(frame: Frame): number {
+    const name = `${frame.objectKey} ${frame.offset}`;
+    const known = this.#frameIndexes.get(name);
+    if (known !== undefined) return known;
+    const { offset, storedBytes, sizeBytes, codec } = frame;
+    const object = this.#objectIndex(frame.objectKey);
+    this.frames.push([object, offset, storedBytes, sizeBytes, codec === "zstd" ? 1 : 0]);
+    this.#frameIndexes.set(name, this.frames.length - 1);
+    return this.frames.length - 1;
+  }
+
+  #objectIndex(key: string): number {
+    const known = this.#objectIndexes.get(key);
+    if (known !== undefined) return known;
+    this.objects.push(key);
+    this.#objectIndexes.set(key, this.objects.length);
+    return this.objects.length;
+  }
+}

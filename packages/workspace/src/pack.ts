@@ -1,0 +1,125 @@
+// Packs the contents that a snapshot adds: small files gathered into frames, large ones cut into chunks.
+
+import { createHash, hash } from "node:crypto";
+import { join } from "node:path";
+import { WorkspaceChangedError } from "./errors.ts";
+import { chunkBytes, encodeFrame, frameBytesMax, frameTargetBytes } from "./frame.ts";
+import type { KnownContent } from "./known-content.ts";
+import type { PermissionLoan } from "./permission-loan.ts";
+import { readPieces, readSmallFile } from "./read-disk.ts";
+import type { Spool } from "./spool.ts";
+import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
+
+/** A frame of the pack that is being written. Its offset counts from the pack's start until the object is laid out. */
+export interface DraftFrame extends Frame {
+  offset: number;
+  storedBytes: number;
+  codec: Frame["codec"];
+}
+
+const compressionsAtOnce = 4;
+
+/** Writes frames to a spool, in the order they are added, while several are compressed at once. */
+export class PackWriter {
+  readonly frames: DraftFrame[] = [];
+  readonly #objectKey: string;
+  readonly #spool: Spool;
+  readonly #pending: { frame: DraftFrame; encoded: ReturnType<typeof encodeFrame> }[] = [];
+
+  constructor(objectKey: string, spool: Spool) {
+    this.#objectKey = objectKey;
+    this.#spool = spool;
+  }
+
+  async add(raw: Uint8Array): Promise<DraftFrame> {
+    const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes: raw.byteLength };
+    const frame: DraftFrame = { ...draft, codec: "stored" };
+    const encoded = encodeFrame(raw);
+    // A failure is thrown where the frame is awaited; until then it is nobody's unhandled rejection.
+    encoded.catch(() => undefined);
+    this.frames.push(frame);
+    this.#pending.push({ frame, encoded });
+    if (this.#pending.length >= compressionsAtOnce) await this.#writeOldest();
+    return frame;
+  }
+
+  async finish(): Promise<void> {
+    while (this.#pending.length > 0) await this.#writeOldest();
+  }
+
+  async #writeOldest(): Promise<void> {
+    const oldest = this.#pending.shift();
+    if (oldest === undefined) return;
+    const { codec, bytes } = await oldest.encoded;
+    oldest.frame.offset = this.#spool.sizeBytes;
+    oldest.frame.storedBytes = bytes.byteLength;
+    oldest.frame.codec = codec;
+    await this.#spool.append(bytes);
+  }
+}
+
+export interface PackSource {
+  readonly dir: string;
+  readonly loan: PermissionLoan;
+  readonly known: KnownContent;
+}
+
+/**
+ * Packs files, in order; their content becomes known as it is packed, so that equal files are stored once.
+ * @throws WorkspaceChangedError when a file's content is not what its entry says.
+ */
+export async function packFiles(files: readonly TreeEntry[], source: PackSource, writer: PackWriter): Promise<void> {
+  let group: { entry: TreeEntry; bytes: Buffer }[] = [];
+  let groupBytes = 0;
+  async function closeGroup(): Promise<void> {
+    if (group.length === 0) return;
+    const frame = await writer.add(Buffer.concat(group.map(({ bytes }) => bytes)));
+    let offset = 0;
+    for (const { entry, bytes } of group) {
+      const sha256 = entry.sha256 ?? "";
+      source.known.addFile(sha256, [{ frame, offset, sizeBytes: bytes.length, sha256 }]);
+      offset += bytes.length;
+    }
+    group = [];
+    groupBytes = 0;
+  }
+
+  const seen = new Set<string>();
+  for (const entry of files) {
+    if (entry.sha256 === undefined || seen.has(entry.sha256)) continue;
+    seen.add(entry.sha256);
+    if (entry.sizeBytes > frameBytesMax) {
+      source.known.addFile(entry.sha256, await packLargeFile(entry, source, writer));
+      continue;
+    }
+    if (groupBytes + entry.sizeBytes > frameTargetBytes) await closeGroup();
+    group.push({ entry, bytes: await readWhole(entry, source) });
+    groupBytes += entry.sizeBytes;
+  }
+  await closeGroup();
+  await writer.finish();
+}
+
+async function readWhole(entry: TreeEntry, { dir, loan }: PackSource): Promise<Buffer> {
+  const bytes = readSmallFile(entry.path, join(dir, entry.path), entry.sizeBytes, loan);
+  if (hash("sha256", bytes) !== entry.sha256) throw new WorkspaceChangedError(entry.path);
+  return bytes;
+}
+
+async function packLargeFile(entry: TreeEntry, source: PackSource, writer: PackWriter): Promise<ChunkLocation[]> {
+  const { dir, loan, known } = source;
+  const location: ChunkLocation[] = [];
+  const whole = createHash("sha256");
+  for await (const bytes of readPieces(entry.path, join(dir, entry.path), entry.sizeBytes, chunkBytes, loan)) {
+    whole.update(bytes);
+    const sha256 = hash("sha256", bytes);
+    let chunk = known.chunk(sha256, bytes.length);
+    if (chunk === undefined) {
+      chunk = { frame: await writer.add(bytes), offset: 0, sizeBytes: bytes.length, sha256 };
+      known.addChunk(chunk);
+    }
+    location.push(chunk);
+  }
+  if (whole.digest("hex") !== entry.sha256) throw new WorkspaceChangedError(entry.path);
+  return location;
+}

@@ -1,0 +1,43 @@
+// Which trees may be written to a disk. The one guard against a hostile manifest's paths.
+
+import { limits } from "@dari/domain";
+import { isTreeRoot, parentOf, type Tree } from "./tree.ts";
+
+const nameBytesMax = 255;
+
+/** Says what is wrong with a path of a manifest, or undefined. */
+export function pathProblem(path: string): string | undefined {
+  if (path.includes("\0")) return "a path has a NUL";
+  if (!path.isWellFormed()) return "a path is not Unicode";
+  if (Buffer.byteLength(path) > limits.workspacePathBytes) return "a path is too long";
+  const [root, ...names] = path.split("/");
+  if (root === undefined || !isTreeRoot(root)) return `a path is outside the two trees: ${quoted(path)}`;
+  if (names.length === 0) return "a root is listed as an entry";
+  for (const name of names) {
+    if (name === "" || name === "." || name === "..") return `a path is not normal: ${quoted(path)}`;
+    if (name.length > nameBytesMax / 3 && Buffer.byteLength(name) > nameBytesMax) return "a name is too long";
+  }
+  return undefined;
+}
+
+/** Says what is wrong with a symlink's target, or undefined. It may point anywhere: it is kept, never followed. */
+export function targetProblem(target: string): string | undefined {
+  if (target === "" || target.includes("\0") || !target.isWellFormed()) return "a symlink's target is not a path";
+  return Buffer.byteLength(target) > limits.workspacePathBytes ? "a symlink's target is too long" : undefined;
+}
+
+/** Says why a tree cannot be laid out on a disk (a bad path, an entry whose parent is no directory), or undefined. */
+export function treeProblem(tree: Tree): string | undefined {
+  for (const [path, entry] of tree) {
+    if (path !== entry.path) return `an entry lies under another path: ${quoted(path)}`;
+    const problem = pathProblem(path) ?? (entry.target === undefined ? undefined : targetProblem(entry.target));
+    if (problem !== undefined) return problem;
+    const parent = parentOf(path);
+    if (!isTreeRoot(parent) && tree.get(parent)?.type !== "directory") return `no directory holds ${quoted(path)}`;
+  }
+  return undefined;
+}
+
+export function quoted(path: string): string {
+  return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
+}

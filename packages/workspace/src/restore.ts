@@ -1,0 +1,199 @@
+// From a saved tree to a directory on disk. Trusts neither the tree's paths nor the stored bytes.
+
+import type { BlobStore } from "@dari/blobs";
+import { hash } from "node:crypto";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+  writeSync,
+} from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setImmediate as nextTick } from "node:timers/promises";
+import type { ContentCache } from "./content-cache.ts";
+import { errorCode, SnapshotDamagedError } from "./errors.ts";
+import { decodeFrame, frameTargetBytes, readObject } from "./frame.ts";
+import { treeProblem } from "./path-rules.ts";
+import { PermissionLoan } from "./permission-loan.ts";
+import { forEachLimited } from "./pool.ts";
+import { hashFile } from "./read-disk.ts";
+import { planFetches, type Fetch, type Piece } from "./restore-plan.ts";
+import { treeRoots, type Tree, type TreeEntry } from "./tree.ts";
+
+export interface RestoreOptions {
+  readonly store: BlobStore;
+  /** A saved tree, with locations. */
+  readonly tree: Tree;
+  /** Made when missing. Its two roots are missing or empty. */
+  readonly dir: string;
+  /** Of the tree's organization. Asked for files that are a frame of their own; the rest come many to a request. */
+  readonly cache?: ContentCache;
+  /** Requests at once; each holds up to 4 MiB of stored bytes. Default 8. */
+  readonly concurrency?: number;
+}
+
+export interface Restored {
+  readonly files: number;
+  readonly bytesFetched: number;
+}
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+const entriesPerTick = 256;
+const checksAtOnce = 4;
+
+/**
+ * Lays `tree` out below `dir`. Every file's size and sha256 is checked; a directory that cannot be filled completely
+ * and correctly is an error, and the caller throws the directory away. Symlinks are made last and never followed.
+ * @throws SnapshotDamagedError when an object is missing, cut or altered, or the tree's paths are not safe.
+ */
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const { store, tree, dir, cache, concurrency = 8 } = options;
+  const problem = treeProblem(tree);
+  if (problem !== undefined) throw new SnapshotDamagedError("(tree)", problem);
+  const entries = [...tree.values()];
+  const files = entries.filter((entry) => entry.type === "file");
+  await makeDirectories(dir, entries);
+
+  const missing = cache === undefined ? files : await takeFromCache(files, dir, cache, concurrency);
+  await makeUnpiecedFiles(missing, dir);
+  let bytesFetched = 0;
+  await forEachLimited(planFetches(missing), concurrency, async (fetch) => {
+    await writeFetch(store, fetch, dir);
+    bytesFetched += fetch.sizeBytes;
+  });
+  await checkChunkedFiles(missing, dir);
+  if (cache !== undefined) await offerToCache(missing, dir, cache, concurrency);
+  await finish(dir, entries);
+  return { files: files.length, bytesFetched };
+}
+
+async function makeDirectories(dir: string, entries: readonly TreeEntry[]): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const root of treeRoots) makeRoot(join(dir, root));
+  let made = 0;
+  for (const { type, path } of entries) {
+    if (type !== "directory") continue;
+    mkdirSync(join(dir, path), 0o700);
+    if (++made % entriesPerTick === 0) await nextTick();
+  }
+}
+
+function makeRoot(place: string): void {
+  try {
+    mkdirSync(place, 0o755);
+  } catch (error) {
+    if (errorCode(error) !== "EEXIST") throw error;
+    if (!lstatSync(place).isDirectory() || readdirSync(place).length > 0) {
+      throw new Error(`a workspace is restored into an empty directory, and ${place} is not one`, { cause: error });
+    }
+  }
+}
+
+// Empty files have no pieces, and chunked ones have several, which arrive in any order.
+async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
+  for (const [index, { path, mode, sizeBytes, location }] of files.entries()) {
+    if (location === undefined) throw new TypeError(`${path} has no location: only a saved tree can be restored`);
+    if (index % entriesPerTick === 0) await nextTick();
+    if (location.length === 1) continue;
+    if (sizeBytes > 0 && location.length === 0) throw new SnapshotDamagedError("(tree)", `${path} has no content`);
+    const fd = openSync(join(dir, path), createFlags, 0o600);
+    fchmodSync(fd, mode);
+    closeSync(fd);
+  }
+}
+
+async function writeFetch(store: BlobStore, fetch: Fetch, dir: string): Promise<void> {
+  const bytes = await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes);
+  for (const { frame, pieces } of fetch.frames) {
+    const start = frame.offset - fetch.offset;
+    const raw = await decodeFrame(frame, bytes.subarray(start, start + frame.storedBytes));
+    for (const piece of pieces) writePiece(piece, raw, fetch.objectKey, dir);
+  }
+}
+
+function writePiece(piece: Piece, raw: Buffer, objectKey: string, dir: string): void {
+  const { entry, sha256, frameOffset, fileOffset, sizeBytes } = piece;
+  const bytes = raw.subarray(frameOffset, frameOffset + sizeBytes);
+  if (bytes.length !== sizeBytes || hash("sha256", bytes) !== sha256) {
+    throw new SnapshotDamagedError(objectKey, `the content of ${JSON.stringify(entry.path)} is not what was saved`);
+  }
+  const isWhole = entry.location?.length === 1;
+  if (isWhole && (sizeBytes !== entry.sizeBytes || sha256 !== entry.sha256)) {
+    throw new SnapshotDamagedError(objectKey, `the place of ${JSON.stringify(entry.path)} holds another content`);
+  }
+  using loan = new PermissionLoan();
+  const place = join(dir, entry.path);
+  if (!isWhole) loan.takeForWriting(place);
+  const fd = isWhole ? openSync(place, createFlags, 0o600) : openSync(place, O_WRONLY | O_NOFOLLOW);
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(fd, bytes, done, bytes.length - done, fileOffset + done);
+    }
+    if (isWhole) fchmodSync(fd, entry.mode);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+// Each chunk was checked as it came; this checks that they are the right ones in the right places.
+async function checkChunkedFiles(files: readonly TreeEntry[], dir: string): Promise<void> {
+  const chunked = files.filter(({ location = [] }) => location.length > 1);
+  using loan = new PermissionLoan();
+  await forEachLimited(chunked, checksAtOnce, async ({ path, sizeBytes, sha256, location }) => {
+    const found = await hashFile(path, join(dir, path), sizeBytes, loan);
+    if (found === sha256) return;
+    const objectKey = location?.[0]?.frame.objectKey ?? "";
+    throw new SnapshotDamagedError(objectKey, `the chunks of ${JSON.stringify(path)} do not make up its content`);
+  });
+}
+
+async function takeFromCache(
+  files: readonly TreeEntry[],
+  dir: string,
+  cache: ContentCache,
+  concurrency: number,
+): Promise<TreeEntry[]> {
+  const missing: TreeEntry[] = files.filter((entry) => !isCacheable(entry));
+  await forEachLimited(files.filter(isCacheable), concurrency, async (entry) => {
+    const isThere = await cache.copyTo(entry.sha256 ?? "", entry.sizeBytes, join(dir, entry.path));
+    if (isThere) chmodSync(join(dir, entry.path), entry.mode);
+    else missing.push(entry);
+  });
+  return missing;
+}
+
+async function offerToCache(
+  fetched: readonly TreeEntry[],
+  dir: string,
+  cache: ContentCache,
+  concurrency: number,
+): Promise<void> {
+  using loan = new PermissionLoan();
+  await forEachLimited(fetched.filter(isCacheable), concurrency, async ({ path, sha256 = "", sizeBytes }) => {
+    const giveBack = loan.takeFile(join(dir, path));
+    await cache.add(sha256, sizeBytes, join(dir, path));
+    giveBack();
+  });
+}
+
+function isCacheable(entry: TreeEntry): boolean {
+  return entry.sizeBytes >= frameTargetBytes;
+}
+
+// Last of all, so that no write goes through a symlink or into a directory that is closed to us. Deepest first.
+async function finish(dir: string, entries: readonly TreeEntry[]): Promise<void> {
+  for (let i = entries.length - 1; i >= 0; i--) {
+    if (i % entriesPerTick === 0) await nextTick();
+    const entry = entries[i];
+    if (entry?.type === "symlink") symlinkSync(entry.target ?? "", join(dir, entry.path));
+    if (entry?.type === "directory") chmodSync(join(dir, entry.path), entry.mode);
+  }
+}

@@ -1,0 +1,93 @@
+// What a session directory holds, as values. Knows no disk and no store.
+
+/** A compressed piece of an object, the least that can be read from storage. */
+export interface Frame {
+  readonly objectKey: string;
+  /** From the object's first byte. */
+  readonly offset: number;
+  /** Bytes in the object. */
+  readonly storedBytes: number;
+  /** Bytes when decompressed. */
+  readonly sizeBytes: number;
+  readonly codec: "stored" | "zstd";
+}
+
+/** Where a piece of a file's content lies: bytes `offset` to `offset + sizeBytes` of the decompressed frame. */
+export interface ChunkLocation {
+  readonly frame: Frame;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  /** Of the chunk's own bytes. */
+  readonly sha256: string;
+}
+
+export interface TreeEntry {
+  /** Relative, POSIX, below `workspace/` or `state/`. */
+  readonly path: string;
+  readonly type: "file" | "directory" | "symlink";
+  /** Permission bits, 0 to 0o777. Always 0o777 for a symlink. */
+  readonly mode: number;
+  /** Of the content; 0 for a directory, the target's length for a symlink. */
+  readonly sizeBytes: number;
+  /** Files only: of the whole content, lower-case hex. */
+  readonly sha256?: string;
+  /** Symlinks only: as it is on disk, never followed. */
+  readonly target?: string;
+  /** Files of a saved tree only: the content's chunks in order; empty for an empty file. */
+  readonly location?: readonly ChunkLocation[];
+}
+
+/** Entries by path, iterated in byte order of their paths. The two roots are not entries: they are always there. */
+export type Tree = ReadonlyMap<string, TreeEntry>;
+
+export const treeRoots = ["state", "workspace"] as const;
+export const emptyTree: Tree = new Map();
+export const emptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/** A tree of these entries, put in order. A path that comes twice keeps its last entry. */
+export function treeOf(entries: Iterable<TreeEntry>): Tree {
+  const byPath = new Map<string, TreeEntry>();
+  for (const entry of entries) byPath.set(entry.path, entry);
+  const tree = new Map<string, TreeEntry>();
+  for (const path of sortPaths([...byPath.keys()])) {
+    const entry = byPath.get(path);
+    if (entry !== undefined) tree.set(path, entry);
+  }
+  return tree;
+}
+
+/** True when both name the same content, mode and type; where it is stored does not count. */
+export function sameEntry(a: TreeEntry, b: TreeEntry): boolean {
+  const isSameKind = a.type === b.type && a.mode === b.mode;
+  return isSameKind && a.sizeBytes === b.sizeBytes && a.sha256 === b.sha256 && a.target === b.target;
+}
+
+/** The directory that `path` is in: `a/b` of `a/b/c`. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+export function isTreeRoot(path: string): boolean {
+  return path === "workspace" || path === "state";
+}
+
+/** Negative when `a` comes first in the byte order of UTF-8, which differs from that of strings at surrogates. */
+export function comparePaths(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const [x, y] = [a.charCodeAt(i), b.charCodeAt(i)];
+    if (x !== y) return utf8Rank(x) - utf8Rank(y);
+  }
+  return a.length - b.length;
+}
+
+/** Sorts in place, in byte order. */
+export function sortPaths(paths: string[]): string[] {
+  return paths.some((path) => /[\ud800-\uffff]/.test(path)) ? paths.sort(comparePaths) : paths.sort();
+}
+
+// Surrogates stand for code points above U+FFFF, so they come after U+E000 to U+FFFF.
+function utf8Rank(unit: number): number {
+  if (unit >= 0xe000) return unit - 0x800;
+  return unit >= 0xd800 ? unit + 0x2000 : unit;
+}

@@ -1,0 +1,143 @@
+// Lists what is on disk below a session directory, by lstat. Reads no content, follows no symlink, keeps the limits.
+
+import { lstatSync, opendirSync, readlinkSync, type BigIntStats } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTick } from "node:timers/promises";
+import { errorCode, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
+import { quoted } from "./path-rules.ts";
+import type { PermissionLoan } from "./permission-loan.ts";
+import { treeRoots } from "./tree.ts";
+import type { WorkspaceLimits } from "./workspace-limits.ts";
+
+/** Something on disk that a snapshot cannot hold; the turn goes on without it. */
+export interface Ignored {
+  /** Bytes that are not UTF-8 show as U+FFFD. */
+  readonly path: string;
+  readonly reason: "special_file" | "name_not_utf8" | "target_not_utf8" | "root_not_a_directory";
+}
+
+export interface Found {
+  readonly type: "file" | "directory" | "symlink";
+  readonly stat: BigIntStats;
+  readonly target?: string;
+}
+
+export interface Walked {
+  readonly found: Map<string, Found>;
+  readonly ignored: Ignored[];
+}
+
+/** lstat calls are synchronous, three times as fast as the others; other work gets its turn after this many. */
+const entriesPerTick = 256;
+
+/** Walks both roots of `dir`. A root that is missing is empty. */
+export async function walk(dir: string, limits: WorkspaceLimits, loan: PermissionLoan): Promise<Walked> {
+  const walked: Walked = { found: new Map(), ignored: [] };
+  const state = { names: 0, bytes: 0 };
+  const pending: string[] = [];
+  for (const root of treeRoots) {
+    const stat = lstatSync(join(dir, root), { bigint: true, throwIfNoEntry: false });
+    if (stat?.isDirectory()) pending.push(root);
+    else if (stat !== undefined) walked.ignored.push({ path: root, reason: "root_not_a_directory" });
+  }
+  for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+    for (const name of namesIn(dir, folder, loan, walked.ignored)) {
+      const path = `${folder}/${name}`;
+      if (++state.names > limits.files) throw tooMany(limits);
+      if (state.names % entriesPerTick === 0) await nextTick();
+      if (Buffer.byteLength(path) > limits.pathBytes) throw pathTooLong(path, limits);
+      const found = look(dir, path, walked.ignored);
+      if (found === undefined) continue;
+      walked.found.set(path, found);
+      if (found.type === "directory") pending.push(path);
+      if (found.type === "file") state.bytes += sizeWithinLimits(path, found.stat, state.bytes, limits);
+    }
+  }
+  return walked;
+}
+
+// The names come one by one, so that a directory of millions meets the limit before it fills the memory.
+function* namesIn(dir: string, folder: string, loan: PermissionLoan, ignored: Ignored[]): Generator<string> {
+  let odd = 0;
+  for (const name of readNames(dir, folder, loan)) {
+    // What is not UTF-8 decodes to U+FFFD, which a good name may have too; the bytes tell them apart below.
+    if (name.includes("\ufffd")) odd++;
+    else yield name;
+  }
+  if (odd === 0) return;
+  const listing = opendirSync(Buffer.from(join(dir, folder)) as unknown as string, { encoding: "buffer" as "utf8" });
+  try {
+    for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) {
+      const bytes = entry.name as unknown as Buffer;
+      const name = bytes.toString("utf8");
+      if (!name.includes("\ufffd")) continue;
+      if (Buffer.from(name).equals(bytes)) yield name;
+      else ignored.push({ path: `${folder}/${name}`, reason: "name_not_utf8" });
+    }
+  } finally {
+    listing.closeSync();
+  }
+}
+
+function* readNames(dir: string, folder: string, loan: PermissionLoan): Generator<string> {
+  const listing = openFolder(dir, folder, loan);
+  try {
+    for (let entry = listing.readSync(); entry !== null; entry = listing.readSync()) yield entry.name;
+  } finally {
+    listing.closeSync();
+  }
+}
+
+function openFolder(dir: string, folder: string, loan: PermissionLoan): ReturnType<typeof opendirSync> {
+  const place = join(dir, folder);
+  try {
+    // Listing needs r and looking at what is listed needs x; without both, take them now.
+    loan.takeFolder(place);
+    return opendirSync(place, { bufferSize: 256 });
+  } catch (cause) {
+    if (errorCode(cause) === "ENAMETOOLONG") throw pathTooLong(folder, undefined);
+    throw new WorkspaceUnreadableError(folder, { cause });
+  }
+}
+
+function look(dir: string, path: string, ignored: Ignored[]): Found | undefined {
+  const place = join(dir, path);
+  try {
+    const stat = lstatSync(place, { bigint: true });
+    if (stat.isFile()) return { type: "file", stat };
+    if (stat.isDirectory()) return { type: "directory", stat };
+    if (!stat.isSymbolicLink()) {
+      ignored.push({ path, reason: "special_file" });
+      return undefined;
+    }
+    const bytes = readlinkSync(place, "buffer");
+    const target = bytes.toString("utf8");
+    if (Buffer.from(target).equals(bytes)) return { type: "symlink", stat, target };
+    ignored.push({ path, reason: "target_not_utf8" });
+    return undefined;
+  } catch (cause) {
+    if (errorCode(cause) === "ENAMETOOLONG") throw pathTooLong(path, undefined);
+    throw new WorkspaceUnreadableError(path, { cause });
+  }
+}
+
+function sizeWithinLimits(path: string, stat: BigIntStats, before: number, limits: WorkspaceLimits): number {
+  const size = Number(stat.size);
+  if (size > limits.fileBytes) {
+    const message = `the file ${quoted(path)} has ${size} bytes; a file may have at most ${limits.fileBytes}`;
+    throw new WorkspaceLimitError("file_bytes", message, path);
+  }
+  if (before + size > limits.bytes) {
+    throw new WorkspaceLimitError("bytes", `the workspace has more than ${limits.bytes} bytes`);
+  }
+  return size;
+}
+
+function tooMany(limits: WorkspaceLimits): WorkspaceLimitError {
+  return new WorkspaceLimitError("files", `the workspace has more than ${limits.files} files and directories`);
+}
+
+function pathTooLong(path: string, limits: WorkspaceLimits | undefined): WorkspaceLimitError {
+  const bound = limits === undefined ? "than the system allows" : `than ${limits.pathBytes} bytes`;
+  return new WorkspaceLimitError("path_bytes", `the path ${quoted(path)} is longer ${bound}`, path);
+}

@@ -1,0 +1,72 @@
+// A temporary folder with a store, and an independent reading of a directory to compare restores with.
+
+import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { save, scan, type SaveOptions, type Saved } from "../src/index.ts";
+
+export interface Fixture extends Disposable {
+  readonly top: string;
+  readonly store: BlobStore;
+  /** A new path, nothing there. */
+  fresh(): string;
+}
+
+export function openFixture(): Fixture {
+  const top = mkdtempSync(join(tmpdir(), "dari-workspace-"));
+  let count = 0;
+  return {
+    top,
+    store: createFilesystemBlobStore({ root: join(top, "store"), durable: false }),
+    fresh: () => join(top, `dir-${count++}`),
+    [Symbol.dispose]: () => rmSync(top, { recursive: true, force: true }),
+  };
+}
+
+/** Writes files by path below `dir`, with their directories. */
+export function writeFiles(dir: string, files: Record<string, string | Uint8Array>): void {
+  for (const root of ["workspace", "state"]) mkdirSync(join(dir, root), { recursive: true });
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(dir, path)), { recursive: true });
+    writeFileSync(join(dir, path), content);
+  }
+}
+
+/** Everything below `dir`, one line per path: type, mode, content. */
+export function picture(dir: string): string[] {
+  const paths = readdirSync(dir, { recursive: true, encoding: "utf8" });
+  return paths.sort().map((path) => {
+    const stat = lstatSync(join(dir, path));
+    const mode = (stat.mode & 0o777).toString(8);
+    if (stat.isSymbolicLink()) return `${path} -> ${readlinkSync(join(dir, path))}`;
+    return stat.isDirectory() ? `${path} ${mode}` : `${path} ${mode} ${readFileSync(join(dir, path)).toString("hex")}`;
+  });
+}
+
+/** Scans `dir` from nothing and saves it over `before`. */
+export async function saveDir(
+  fixture: Fixture,
+  dir: string,
+  before: SaveOptions["before"],
+  full = false,
+): Promise<Saved> {
+  const { tree } = await scan(dir);
+  return await save({ store: fixture.store, keyPrefix: "s", dir, before, after: tree, full });
+}
+
+/** Counts what is read from a store: requests and bytes. */
+export function counting(store: BlobStore): BlobStore & { requests: number; bytes: number } {
+  return {
+    ...store,
+    requests: 0,
+    bytes: 0,
+    async read(key, range) {
+      const bytes = await store.read(key, range);
+      this.requests++;
+      this.bytes += bytes.length;
+      return bytes;
+    },
+  };
+}
