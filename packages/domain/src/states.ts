@@ -24,14 +24,15 @@ export const scheduleMachine = defineMachine({
   initial: "idle",
   edges: {
     accept: { from: ["idle"], to: "ready" },
+    acceptDispatched: { from: ["idle"], to: "dispatched" },
+    block: { from: ["idle"], to: "blocked" },
+    unblock: { from: ["blocked"], to: "ready" },
     dispatch: { from: ["ready"], to: "dispatched" },
     undispatch: { from: ["dispatched", "retry_wait"], to: "ready" },
     claim: { from: ["dispatched", "retry_wait"], to: "leased" },
+    backOff: { from: ["leased"], to: "retry_wait" },
     finish: { from: ["leased"], to: "ready" },
     drain: { from: ["leased", "ready", "dispatched", "retry_wait", "blocked"], to: "idle" },
-    backOff: { from: ["leased"], to: "retry_wait" },
-    block: { from: ["idle", "ready"], to: "blocked" },
-    unblock: { from: ["blocked"], to: "ready" },
   },
 });
 

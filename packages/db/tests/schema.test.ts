@@ -1,0 +1,66 @@
+// What is derived from the schema stays so: row types, states, ownership.
+
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import {
+  attemptOutcomes,
+  messageMachine,
+  scheduleMachine,
+  sessionMachine,
+  sourceSnapshotMachine,
+  versionMachine,
+} from "@dari/domain";
+import { createTestDatabase, type TestDatabase } from "@dari/testkit";
+import { sql } from "kysely";
+import { migrate } from "../src/index.ts";
+
+const packageDir = join(import.meta.dirname, "..");
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.close());
+
+test("the committed row types are those of the schema", async () => {
+  const codegen = join(packageDir, "node_modules/kysely-codegen/dist/cli/bin.js");
+  const run = promisify(execFile)(process.execPath, [codegen, "--verify", "--url", database.url], { cwd: packageDir });
+  await expect(run).resolves.toBeDefined();
+});
+
+describe("CHECK constraints list exactly the states of the machines", () => {
+  const columns: [string, string, readonly string[]][] = [
+    ["messages", "state", messageMachine.states],
+    ["sessions", "schedule", scheduleMachine.states],
+    ["sessions", "state", sessionMachine.states],
+    ["versions", "state", versionMachine.states],
+    ["source_snapshots", "state", sourceSnapshotMachine.states],
+    ["attempts", "outcome", attemptOutcomes],
+  ];
+  test.each(columns)("%s.%s", async (table, column, states) => {
+    const result = await sql<{ text: string }>`select pg_get_constraintdef(oid) as text from pg_constraint
+      where conname = ${`${table}_${column}_check`}`.execute(database.db.kysely);
+    const named = [...(result.rows[0]?.text ?? "").matchAll(/'([^']+)'::text/g)].map((match) => match[1]);
+    expect(named.sort()).toEqual([...states].sort());
+  });
+});
+
+test("the application's role owns no table and every tenant table carries its organization", async () => {
+  const owned = await sql<{ name: string }>`select tablename as name from pg_tables
+    where schemaname = 'dari' and tableowner = 'dari_app'`.execute(database.db.kysely);
+  expect(owned.rows).toEqual([]);
+  const without = await sql<{ name: string }>`select t.tablename as name from pg_tables t
+    where t.schemaname = 'dari' and t.tablename not like 'schema_migrations%' and not exists (
+      select 1 from information_schema.columns c where c.table_schema = 'dari' and c.table_name = t.tablename
+        and c.column_name = 'organization_id') order by 1`.execute(database.db.kysely);
+  expect(without.rows.map((row) => row.name)).toEqual(["leaders", "organizations", "workers"]);
+  const user = await sql<{ name: string }>`select current_user as name`.execute(database.db.kysely);
+  expect(user.rows[0]?.name).toBe("dari_app");
+});
+
+test("twenty programs may prepare one database at once", async () => {
+  const results = await Promise.all(Array.from({ length: 20 }, () => migrate(database.url)));
+  expect(results.every((result) => result.applied.length === 0)).toBe(true);
+});
