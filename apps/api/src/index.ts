@@ -1,1 +1,4 @@
-export {};
+// What other programs may start in their own process.
+
+export { createApp, type AppOptions } from "./app.ts";
+export { startApi, type RunningApi, type StartApiOptions } from "./server.ts";

@@ -13,6 +13,8 @@ import { startTurnFeed } from "./turn-feed.ts";
 
 export interface Worker {
   readonly running: number;
+  /** In words for a person: the sandbox and whether it isolates. */
+  readonly isolation: string;
   /** Takes nothing more, lets turns end within the grace, gives the rest back without using an attempt. */
   drain(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     get running() {
       return settings.slots - gate.free;
     },
+    isolation: `${context.driver.name}, ${context.guarantees.isolated ? "isolated" : "NOT ISOLATED from this machine"}`,
     async drain() {
       gate.close();
       presence.nudge();

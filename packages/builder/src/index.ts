@@ -1,1 +1,12 @@
-export {};
+// A bundle to an installed, cached, read-only agent image.
+
+export { inspectBundle, type BundleInspection } from "./bundle/inspect-bundle.ts";
+export { BundleRefused, defaultBundleLimits, type BundleLimits, type BundleMember } from "./bundle/read-bundle.ts";
+export { unpackBundle } from "./bundle/unpack-bundle.ts";
+export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";
+export { createRuntimes, type Runtimes, type RuntimesOptions } from "./runtimes/runtimes.ts";
+export { buildImage, type BuildOptions, type BuildResult } from "./build/build-image.ts";
+export { pythonDependencyDir, type InstallTools } from "./build/installers.ts";
+export { openImageCache, type ImageCache, type ImageLease } from "./image/image-cache.ts";
+export type { ImageRef } from "./image/image-ref.ts";
+export { ImageDamagedError } from "./image/unpack-image.ts";

@@ -1,1 +1,30 @@
-export {};
+// A typed HTTP client over the contract: one method per route. Runs in Node and in a browser; keeps no state.
+
+import { agentCalls } from "./agents.ts";
+import { fileCalls } from "./files.ts";
+import { organizationCalls } from "./organizations.ts";
+import { sessionCalls } from "./sessions.ts";
+import { type ClientOptions, createTransport } from "./transport.ts";
+
+/**
+ * A client of one platform. Calls throw `ApiError` when the platform refuses, `ConnectionError` when it is not
+ * reached, and the signal's reason when that aborts. Only reads are repeated, a few times, when the platform is
+ * not reached or says 503.
+ */
+export function createClient(options: ClientOptions) {
+  const transport = createTransport(options);
+  return {
+    ...agentCalls(transport),
+    ...sessionCalls(transport),
+    ...fileCalls(transport),
+    ...organizationCalls(transport),
+  };
+}
+
+export type Client = ReturnType<typeof createClient>;
+
+export { ApiError, ConnectionError } from "./errors.ts";
+export type { FileUpload } from "./files.ts";
+export { eachRow, type Page, type PageQuery } from "./pages.ts";
+export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
+export type { CallOptions, ClientOptions } from "./transport.ts";

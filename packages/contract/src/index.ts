@@ -1,1 +1,89 @@
-export {};
+// The public wire: schemas and their types, routes, error codes, dari.yml. Runs in a browser; knows no transport.
+
+export { ErrorBody, errorKinds, renderError, renderErrorsMarkdown, type ErrorKind } from "./errors.ts";
+export { compareManifests } from "./manifest/compare.ts";
+export { manifestJsonSchema } from "./manifest/json-schema.ts";
+export { languageOfEntrypoint, languages, sdks, type Language, type Manifest, type Sdk } from "./manifest/manifest.ts";
+export { normalizeManifest, type ManifestResult } from "./manifest/normalize.ts";
+export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
+export { buildOpenApi } from "./openapi.ts";
+export {
+  fillPath,
+  pathSchema,
+  routePaths,
+  routes,
+  type Method,
+  type ParametersOf,
+  type PathParameters,
+  type ReplyOf,
+  type RequestOf,
+  type Route,
+  type RouteName,
+} from "./routes.ts";
+export {
+  ActivateVersionRequest,
+  AgentCreated,
+  AgentRecord,
+  CreateAgentRequest,
+  CreateVersionRequest,
+  FailureRecord,
+  sourceSnapshotIdOf,
+  VersionCreated,
+  VersionRecord,
+} from "./schemas/agents.ts";
+export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
+export {
+  EventRecord,
+  eventTypes,
+  previewEventTypes,
+  type EventType,
+  type PreviewEventType,
+} from "./schemas/events.ts";
+export { DirectoryEntry, DirectoryListing, FileRecord } from "./schemas/files.ts";
+export {
+  deliveries,
+  FileChange,
+  MessageFiles,
+  MessageOutput,
+  MessagePart,
+  MessageRecord,
+  onBusyChoices,
+  OutputPart,
+  SendMessageRequest,
+  waitingReasons,
+  type Delivery,
+  type MessagePartInput,
+  type OnBusy,
+  type WaitingReason,
+} from "./schemas/messages.ts";
+export {
+  ApiKeyCreated,
+  ApiKeyRecord,
+  apiKeyScopes,
+  AuthConfig,
+  Bootstrap,
+  CreateApiKeyRequest,
+  CreateInvitationRequest,
+  CreateOrganizationRequest,
+  credentialName,
+  CredentialPut,
+  CredentialRecord,
+  EnsureManagedKeyRequest,
+  hasScope,
+  InvitationRecord,
+  ManagedKey,
+  MemberRecord,
+  OrganizationRecord,
+  PutCredentialRequest,
+  roles,
+  type ApiKeyScope,
+  type Role,
+} from "./schemas/organizations.ts";
+export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
+export {
+  BundleUploaded,
+  CreateSourceSnapshotRequest,
+  SourceSnapshotCreated,
+  SourceSnapshotFinalized,
+} from "./schemas/source-snapshots.ts";
+export { validate } from "./validate.ts";

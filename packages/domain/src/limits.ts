@@ -50,6 +50,8 @@ export const limits = {
   agentEventsPerAttempt: 10_000,
   logBytesPerAttempt: 1 * MiB,
   harnessFrameBytes: 16 * MiB,
+  /** Loading an agent's code, before its entrypoint is called: milliseconds. */
+  agentLoadMs: 120_000,
 
   /** Leases: milliseconds, defaults. */
   leaseMs: 15_000,

@@ -1,1 +1,9 @@
-export {};
+// The guest: loads the entrypoint inside a sandbox and speaks a line protocol; and its host side.
+
+export { captureLogs, type CapturedLogs, type LogStream, type LogTotals } from "./capture-logs.ts";
+export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
+export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
+export { guestCommand, type GuestCommand, type Language } from "./guest-command.ts";
+export { type OutputPart } from "./output.ts";
+export { type DeltaFrame, type Entry, type EventFrame, type RunRequest, type TurnContext } from "./protocol.ts";
+export { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -1,1 +1,3 @@
-export {};
+// The laws of this repository as data, for the tests beside them and for tools that ask where something belongs.
+
+export { dependencyTable, vendorHomes } from "./tidy/laws.ts";

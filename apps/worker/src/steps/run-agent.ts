@@ -38,7 +38,7 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
     let ending: TurnEnding;
     try {
       await sandbox.claim();
-      ending = await callAgent(context, run, sandbox);
+      ending = await callAgent(context, run, sandbox, () => captured.tail("stderr"));
     } finally {
       run.watch.lap("agent_ms");
       await sandbox.kill();
@@ -74,7 +74,12 @@ async function startSandbox(context: WorkerContext, run: AgentRun): Promise<Sand
   });
 }
 
-function callAgent(context: WorkerContext, run: AgentRun, sandbox: Sandbox): Promise<TurnEnding> {
+function callAgent(
+  context: WorkerContext,
+  run: AgentRun,
+  sandbox: Sandbox,
+  stderrTail: () => string,
+): Promise<TurnEnding> {
   const { turn } = run;
   return runTurn({
     channel: sandbox.channel,
@@ -89,6 +94,7 @@ function callAgent(context: WorkerContext, run: AgentRun, sandbox: Sandbox): Pro
     async onFrame(frame) {
       if (frame.t === "event") await recordAgentEvent(context.db, turn, frame.name, frame.data);
     },
+    collectEvidence: () => Promise.resolve({ stderrTail: stderrTail() }),
   });
 }
 
@@ -105,10 +111,9 @@ function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {
       sessionId: turn.sessionId,
       messageId: turn.messageId,
       attempt: turn.attemptNumber,
-      parts: opened.parts.map((part) => (part.type === "text" ? part : { ...part, localPath: local(part.path) })),
+      parts: opened.parts.map((part) => (part.type === "text" ? part : { ...part, local_path: local(part.path) })),
       metadata: turn.metadata,
       history: turn.history,
-      workspace: sandbox.paths.workspace,
       operationKey: turn.messageId,
     },
   };

@@ -13,7 +13,7 @@ export type TurnPart =
 
 export interface HistoryEntry {
   readonly role: "user" | "assistant";
-  readonly parts: readonly unknown[];
+  readonly parts: readonly Readonly<Record<string, unknown>>[];
 }
 
 export interface Turn extends ClaimedTurn {
@@ -72,9 +72,9 @@ export async function loadTurn(
 }
 
 function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {
-  const output = row.output as { parts?: unknown[] } | null;
+  const output = row.output as { parts?: HistoryEntry["parts"] } | null;
   return [
-    { role: "user", parts: row.parts as unknown[] },
+    { role: "user", parts: row.parts as HistoryEntry["parts"] },
     { role: "assistant", parts: output?.parts ?? [] },
   ];
 }

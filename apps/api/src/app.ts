@@ -1,0 +1,72 @@
+// The API as an Express application: what surrounds every route, and the table of their handlers.
+
+import type { Control } from "@dari/control";
+import { limits } from "@dari/domain";
+import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import type { CallSettings, Handlers } from "./http/call.ts";
+import { answerErrors, answerUnknownRoute } from "./http/errors.ts";
+import { mountRoutes } from "./http/mount.ts";
+import { assignRequestId, requestIdOf } from "./http/request-id.ts";
+import { agentHandlers } from "./routes/agents.ts";
+import { apiKeyHandlers } from "./routes/api-keys.ts";
+import { credentialHandlers } from "./routes/credentials.ts";
+import { fileHandlers } from "./routes/files.ts";
+import { mountHealth } from "./routes/health.ts";
+import { messageHandlers } from "./routes/messages.ts";
+import { organizationHandlers } from "./routes/organizations.ts";
+import { sessionHandlers } from "./routes/sessions.ts";
+import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
+
+/** A route of the contract without a handler does not compile. */
+const handlers: Handlers = {
+  ...agentHandlers,
+  ...apiKeyHandlers,
+  ...credentialHandlers,
+  ...fileHandlers,
+  ...messageHandlers,
+  ...organizationHandlers,
+  ...sessionHandlers,
+  ...sourceSnapshotHandlers,
+};
+
+export interface AppOptions {
+  /** Aborts when the server drains: who waits for a message is answered with what there is. */
+  readonly draining?: AbortSignal;
+  readonly settings?: Partial<CallSettings>;
+  /** Mounts more, such as the console's pages, after the contract's routes and before the answer to unknown ones. */
+  readonly extend?: (app: Express) => void;
+}
+
+export function createApp(control: Control, options: AppOptions = {}): Express {
+  const draining = options.draining ?? new AbortController().signal;
+  const settings = { syncWaitMs: limits.syncWaitMs, fileBytes: limits.fileBytes, ...options.settings };
+  const app = express();
+  app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
+  app.use(assignRequestId, logRequests(control));
+  mountHealth(app, control, draining);
+  mountRoutes(app, { control, handlers, settings, draining });
+  options.extend?.(app);
+  app.use(answerUnknownRoute);
+  app.use(answerErrors(control));
+  return app;
+}
+
+/** One line per finished request, with the route's pattern and not its path: ids are fields of their own. */
+function logRequests(control: Control) {
+  return (request: Request, response: Response, next: NextFunction): void => {
+    const startedAt = performance.now();
+    response.once("close", () => {
+      const fields = {
+        request_id: requestIdOf(response),
+        method: request.method,
+        route: response.locals["route"] ?? request.path,
+        status: response.statusCode,
+        finished: response.writableFinished,
+        ms: Math.round(performance.now() - startedAt),
+        org: response.locals["organizationId"],
+      };
+      control.log[response.locals["route"] === undefined ? "debug" : "info"](fields, "request");
+    });
+    next();
+  };
+}

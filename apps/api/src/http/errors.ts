@@ -1,0 +1,96 @@
+// The one place where what went wrong becomes a reply. Verbs and routes throw; nothing else writes an error.
+
+import { errorKinds, renderError } from "@dari/contract";
+import { isDatabaseAway, type Control } from "@dari/control";
+import { AppError } from "@dari/domain";
+import type { NextFunction, Request, Response } from "express";
+import multer from "multer";
+import { requestIdOf } from "./request-id.ts";
+
+/** The status of a method that a known path does not have. HTTP asks for it; the code stays `not_found`. */
+const methodNotAllowed = 405;
+
+export function answerUnknownRoute(request: Request, response: Response): void {
+  sendError(response, new AppError("not_found", `there is no route ${request.method} ${request.path}`));
+}
+
+export function answerUnknownMethod(allowed: readonly string[]) {
+  return (request: Request, response: Response): void => {
+    const methods = allowed.join(", ");
+    const error = new AppError("not_found", `${request.method} is not allowed here; allowed: ${methods}`);
+    response.set("allow", methods);
+    sendError(response, error, methodNotAllowed);
+  };
+}
+
+/** Express's error handler; it is known by its four parameters. */
+export function answerErrors(control: Control) {
+  return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
+    const known = toAppError(error);
+    const requestId = requestIdOf(response);
+    if (response.destroyed) {
+      control.log.debug({ err: error, request_id: requestId }, "client went away");
+      return;
+    }
+    if (known.code === "internal") {
+      control.log.error({ err: error, request_id: requestId, method: request.method, path: request.path }, "request failed");
+    } else if (known.code === "unavailable") {
+      control.log.warn({ err: error, request_id: requestId, path: request.path }, "request refused: unavailable");
+    }
+    // Half of a stream is out: cutting it is the only way left to say that it is not whole.
+    if (response.headersSent) return void response.destroy();
+    // What the client still sends is taken and dropped: it reads no reply before it has sent everything.
+    request.resume();
+    sendError(response, known, known instanceof RangeRefused ? 416 : undefined);
+  };
+}
+
+/** A range that no byte of the content is in. */
+export class RangeRefused extends AppError {
+  constructor(sizeBytes: number) {
+    super("invalid", `the range names no byte of the ${sizeBytes} there are`);
+  }
+}
+
+function sendError(response: Response, error: AppError, status: number = errorKinds[error.code].status): void {
+  if (status === 429 || status === 503) response.set("retry-after", String(error.retryAfterSeconds ?? 2));
+  if (status === 401) response.set("www-authenticate", "Bearer");
+  response.removeHeader("content-disposition");
+  response.status(status).json(renderError({ ...pick(error), requestId: requestIdOf(response) }));
+}
+
+function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {
+  return { code: error.code, detail: error.detail, issues: error.issues };
+}
+
+function toAppError(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof multer.MulterError) return fromMulter(error);
+  if (isDatabaseAway(error)) {
+    return new AppError("unavailable", "the database cannot be reached at the moment", { cause: error });
+  }
+  return fromHttpError(error) ?? new AppError("internal", "internal error", { cause: error });
+}
+
+function fromMulter(error: multer.MulterError): AppError {
+  if (error.code === "LIMIT_FILE_SIZE") return new AppError("too_large", "the file is too large", { cause: error });
+  const message = "expected a multipart body with exactly one part, a file named 'file'";
+  return new AppError("invalid", message, { issues: [{ path: "file", message }], cause: error });
+}
+
+/** What Express and its body parser throw carries a status and, where it is the parser's, a type. */
+function fromHttpError(error: unknown): AppError | undefined {
+  if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
+  const type = "type" in error ? error.type : undefined;
+  if (type === "entity.too.large") {
+    const limit = "limit" in error ? ` of at most ${String(error.limit)} bytes` : "";
+    return new AppError("too_large", `the body is too large: expected one${limit}`, { cause: error });
+  }
+  if (type === "entity.parse.failed") return bodyRefused(`the body is not valid JSON: ${error.message}`, error);
+  if (error.status >= 400 && error.status < 500) return bodyRefused(`the request cannot be read: ${error.message}`, error);
+  return undefined;
+}
+
+function bodyRefused(detail: string, cause: Error): AppError {
+  return new AppError("invalid", detail, { issues: [{ path: "body", message: detail }], cause });
+}

@@ -1,0 +1,83 @@
+// Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
+
+import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
+import { authenticateKey, type Actor, type Control } from "@dari/control";
+import { AppError } from "@dari/domain";
+import type { Express, Request, Response } from "express";
+import { readJsonBody } from "./body.ts";
+import { Reply, type Call, type CallSettings, type Handlers } from "./call.ts";
+import { answerUnknownMethod } from "./errors.ts";
+import { readParams } from "./params.ts";
+import { readQuery } from "./query.ts";
+
+export interface MountOptions {
+  readonly control: Control;
+  readonly handlers: Handlers;
+  readonly settings: CallSettings;
+  /** Aborts when the server drains. */
+  readonly draining: AbortSignal;
+}
+
+type AnyHandler = (call: Call) => Promise<object | Reply | void>;
+
+/** Every route at each of its paths; a known path's other methods answer 405. */
+export function mountRoutes(app: Express, options: MountOptions): void {
+  const methods = new Map<string, string[]>();
+  for (const name of Object.keys(routes) as RouteName[]) {
+    const route: Route = routes[name];
+    // The table of handlers is typed by name; inside the loop the name is any of them.
+    const handler = options.handlers[name] as unknown as AnyHandler;
+    for (const path of routePaths(route)) {
+      const pattern = path.replace(/\{(\w+)\}/g, ":$1");
+      const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
+      app[method](pattern, (request, response) => answer(options, route, handler, request, response));
+      methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
+    }
+  }
+  // After all routes, so that a pattern with a parameter hides no path that is spelled out.
+  for (const [pattern, allowed] of methods) app.all(pattern, answerUnknownMethod(allowed));
+}
+
+async function answer(
+  options: MountOptions,
+  route: Route,
+  handler: AnyHandler,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { control } = options;
+  response.locals["route"] = route.path;
+  const actor = await authorize(control, route, request);
+  response.locals["organizationId"] = actor?.organizationId;
+  const gone = new AbortController();
+  response.once("close", () => gone.abort());
+  const result = await handler({
+    control,
+    actor: actor ?? nobody,
+    params: readParams(request.params, actor) as Call["params"],
+    query: readQuery(route, request.query),
+    body: await readJsonBody(route, request, response),
+    asDeployment: request.path.startsWith("/v1/deployments"),
+    signal: AbortSignal.any([gone.signal, options.draining]),
+    settings: options.settings,
+    request,
+    response,
+  });
+  if (result === undefined) return;
+  const { status, body } = result instanceof Reply ? result : { status: route.status, body: result };
+  response.status(status).json(body);
+}
+
+const nobody: Actor = { organizationId: "", keyId: "", scopes: [] };
+
+/** @throws AppError `unauthenticated`, `forbidden` with the scope that is missing. */
+async function authorize(control: Control, route: Route, request: Request): Promise<Actor | undefined> {
+  if (route.scope === null) return undefined;
+  const [scheme, secret, more] = (request.get("authorization") ?? "").trim().split(/ +/);
+  const isBearer = scheme?.toLowerCase() === "bearer" && more === undefined;
+  const actor = await authenticateKey(control, isBearer ? secret : undefined);
+  if (!hasScope(actor.scopes, route.scope)) {
+    throw new AppError("forbidden", `the API key lacks the scope '${route.scope}'`);
+  }
+  return actor;
+}

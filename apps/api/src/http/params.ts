@@ -1,0 +1,63 @@
+// Reads the parameters of a path: ids by their noun's prefix, names by the contract's rule.
+
+import { credentialName, validate } from "@dari/contract";
+import { invalidField, notFound, type Actor } from "@dari/control";
+import { agentIdFromWire, idPrefixes, isId, type IdKind } from "@dari/domain";
+
+const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {
+  organization_id: { kind: "organization", noun: "organization" },
+  api_key_id: { kind: "apiKey", noun: "API key" },
+  agent_id: { kind: "agent", noun: "agent", otherPrefix: "dep" },
+  version_id: { kind: "version", noun: "version" },
+  source_snapshot_id: { kind: "sourceSnapshot", noun: "source snapshot" },
+  session_id: { kind: "session", noun: "session" },
+  message_id: { kind: "message", noun: "message" },
+  file_id: { kind: "file", noun: "file" },
+};
+
+/**
+ * The parameters in the form that verbs take.
+ * @throws AppError `invalid` for a wrong prefix, which names the right one; `not_found` for what cannot be an id, and
+ * for an organization that is not the caller's.
+ */
+export function readParams(
+  raw: Readonly<Record<string, unknown>>,
+  actor: Actor | undefined,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor)]),
+  );
+}
+
+function readParam(name: string, value: string, actor: Actor | undefined): string {
+  if (name === "organization_id") return readOrganization(value, actor);
+  if (name === "name") return readCredentialName(value);
+  const known = kinds[name];
+  if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
+  return readId(name, value, known);
+}
+
+function readId(name: string, value: string, known: { kind: IdKind; noun: string; otherPrefix?: string }): string {
+  const prefixes = [idPrefixes[known.kind], ...(known.otherPrefix === undefined ? [] : [known.otherPrefix])];
+  if (!prefixes.some((prefix) => value.startsWith(`${prefix}_`))) {
+    throw invalidField(name, `expected an id that starts with ${prefixes.map((p) => `'${p}_'`).join(" or ")}`);
+  }
+  const id = known.kind === "agent" ? agentIdFromWire(value) : value;
+  if (!isId(known.kind, id)) throw notFound(known.noun);
+  return id;
+}
+
+/** A key belongs to one organization, so any other does not exist for it. */
+function readOrganization(value: string, actor: Actor | undefined): string {
+  if (actor === undefined) throw new Error("a route that names an organization needs a key");
+  if (value === "current") return actor.organizationId;
+  const id = readId("organization_id", value, { kind: "organization", noun: "organization" });
+  if (id !== actor.organizationId) throw notFound("organization");
+  return id;
+}
+
+function readCredentialName(value: string): string {
+  const [issue] = validate(credentialName, value);
+  if (issue !== undefined) throw invalidField("name", issue.message);
+  return value;
+}

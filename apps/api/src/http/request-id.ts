@@ -1,0 +1,19 @@
+// Gives every request an id that its reply, its log lines and its error carry.
+
+import { randomUUID } from "node:crypto";
+import type { NextFunction, Request, Response } from "express";
+
+const sanePattern = /^[A-Za-z0-9._:-]{1,128}$/;
+
+/** A client's own `X-Request-Id` is kept when it is fit to be logged and sent back. */
+export function assignRequestId(request: Request, response: Response, next: NextFunction): void {
+  const sent = request.get("x-request-id");
+  const id = sent !== undefined && sanePattern.test(sent) ? sent : randomUUID();
+  response.locals["requestId"] = id;
+  response.set({ "x-request-id": id, "x-content-type-options": "nosniff", "cache-control": "no-store" });
+  next();
+}
+
+export function requestIdOf(response: Response): string {
+  return String(response.locals["requestId"]);
+}

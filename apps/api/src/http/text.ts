@@ -1,0 +1,16 @@
+// Sends text piece by piece, as it comes.
+
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { Response } from "express";
+
+/** Plain text; the headers go out at once, so that a client that follows sees that it is connected. */
+export async function sendText(pieces: AsyncIterable<string>, response: Response): Promise<void> {
+  response.set({ "content-type": "text/plain; charset=utf-8", "x-accel-buffering": "no" });
+  response.flushHeaders();
+  await pipeline(Readable.from(pieces, { objectMode: true }), encode, response);
+}
+
+async function* encode(pieces: AsyncIterable<string>): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) if (piece !== "") yield Buffer.from(piece, "utf8");
+}

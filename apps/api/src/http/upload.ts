@@ -1,0 +1,81 @@
+// Reads multipart uploads straight into storage: no piece waits in memory or on this disk. The only home of multer.
+
+import { discardUpload, storeUpload, type Actor, type Control, type StoredUpload } from "@dari/control";
+import { AppError } from "@dari/domain";
+import type { Request, Response } from "express";
+import multer from "multer";
+import { leaveOpen } from "./leave-open.ts";
+
+export interface ReceivedFile {
+  readonly stored: StoredUpload;
+  /** As the client said; not yet safe. */
+  readonly filename: string;
+  readonly contentType: string;
+}
+
+/** Room for the boundaries and headers around the file. */
+const envelopeBytes = 64 * 1024;
+
+/**
+ * The body's one part, a file named `file`. When anything is wrong, or the client goes away, nothing is left behind.
+ * @throws AppError `invalid`, `too_large`; multer's errors are translated in errors.ts.
+ */
+export async function receiveFile(
+  context: { control: Control; actor: Actor; fileBytes: number },
+  request: Request,
+  response: Response,
+): Promise<ReceivedFile> {
+  // Refused before the bytes are sent where the client says how many there will be.
+  if (Number(request.get("content-length") ?? 0) > context.fileBytes + envelopeBytes) {
+    throw new AppError("too_large", `a file has at most ${context.fileBytes} bytes`);
+  }
+  const storage = createStorage(context);
+  const receive = multer({ storage, limits: { files: 1, parts: 1 }, defParamCharset: "utf8", preservePath: true }).single("file");
+  await new Promise<void>((resolve, reject) => {
+    // A body that is no readable multipart fails with a plain error of the parser.
+    receive(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(asRefusal(error))));
+  });
+  const { file } = request;
+  const stored = file === undefined ? undefined : storage.storedOf(file);
+  if (file === undefined || stored === undefined) throw noFile();
+  return { stored, filename: file.originalname, contentType: file.mimetype };
+}
+
+function noFile(cause?: unknown): AppError {
+  const message = "expected a multipart body with exactly one part, a file named 'file'";
+  return new AppError("invalid", message, { issues: [{ path: "file", message }], cause });
+}
+
+/** Busboy's errors about malformed bodies carry no mark but their message. */
+function asRefusal(error: unknown): unknown {
+  const isMalformed =
+    error instanceof Error && /^(Unexpected end of form|Malformed|Multipart: Boundary)/.test(error.message);
+  return isMalformed ? noFile(error) : error;
+}
+
+interface UploadStorage extends multer.StorageEngine {
+  storedOf(file: Express.Multer.File): StoredUpload | undefined;
+}
+
+/** Of one request. Multer calls `_removeFile` for what it took before it found something wrong. */
+function createStorage(context: { control: Control; actor: Actor; fileBytes: number }): UploadStorage {
+  // Multer copies the file object, but keeps the name that the part was given here.
+  const uploads = new Map<string, StoredUpload>();
+  return {
+    _handleFile(_request, file, done) {
+      storeUpload(context.control, context.actor, leaveOpen(file.stream), context.fileBytes).then(
+        (stored) => {
+          uploads.set(stored.objectKey, stored);
+          done(null, { path: stored.objectKey, size: stored.sizeBytes });
+        },
+        (error: unknown) => done(error),
+      );
+    },
+    _removeFile(_request, file, done) {
+      const stored = uploads.get(file.path);
+      if (stored === undefined) return done(null);
+      discardUpload(context.control, stored).then(() => done(null), done);
+    },
+    storedOf: (file) => uploads.get(file.path),
+  };
+}

@@ -1,0 +1,79 @@
+// Agents, also called deployments, and their versions.
+
+import { renderList } from "@dari/contract";
+import {
+  activateVersion,
+  createAgent,
+  createVersion,
+  deleteAgent,
+  getAgent,
+  getVersion,
+  listAgents,
+  listVersions,
+  readBuildLogs,
+} from "@dari/control";
+import { deploymentIdOf } from "@dari/domain";
+import type { Handlers } from "../http/call.ts";
+import { isOn, readPage } from "../http/query.ts";
+import { sendText } from "../http/text.ts";
+
+export const agentHandlers: Handlers<
+  | "createAgent"
+  | "listAgents"
+  | "getAgent"
+  | "deleteAgent"
+  | "createVersion"
+  | "listVersions"
+  | "getVersion"
+  | "activateVersion"
+  | "getBuildLogs"
+> = {
+  async createAgent(call) {
+    return named(call, await createAgent(call.control, call.actor, call.body));
+  },
+
+  async listAgents(call) {
+    const { rows, next } = await listAgents(call.control, call.actor, readPage(call.query));
+    const shown = rows.map((row) => named(call, row));
+    const page = renderList("agents", shown, next);
+    return call.asDeployment ? { ...page, deployments: shown } : page;
+  },
+
+  async getAgent(call) {
+    return named(call, await getAgent(call.control, call.actor, call.params.agent_id));
+  },
+
+  async deleteAgent(call) {
+    const deleted = await deleteAgent(call.control, call.actor, call.params.agent_id);
+    return named(call, { ...deleted, id: call.params.agent_id });
+  },
+
+  async createVersion({ control, actor, params, body }) {
+    return createVersion(control, actor, params.agent_id, body);
+  },
+
+  async listVersions({ control, actor, params, query }) {
+    const { rows, next } = await listVersions(control, actor, params.agent_id, readPage(query));
+    return renderList("versions", rows, next);
+  },
+
+  async getVersion({ control, actor, params }) {
+    return getVersion(control, actor, { agentId: params.agent_id, versionId: params.version_id });
+  },
+
+  async activateVersion(call) {
+    const { control, actor, params, body } = call;
+    const input = { agentId: params.agent_id, versionId: body.version_id };
+    return named(call, await activateVersion(control, actor, input));
+  },
+
+  async getBuildLogs({ control, actor, params, query, signal, response }) {
+    const follow = isOn(query["follow"]);
+    await sendText(await readBuildLogs(control, actor, { versionId: params.version_id, follow, signal }), response);
+  },
+};
+
+/** Under `/v1/deployments` an agent's `id` is its `dep_` form. */
+function named<Body extends { id: string }>(call: { asDeployment: boolean }, body: Body): Body {
+  return call.asDeployment ? { ...body, id: deploymentIdOf(body.id) } : body;
+}

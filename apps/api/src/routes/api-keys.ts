@@ -1,0 +1,25 @@
+// API keys.
+
+import { renderList } from "@dari/contract";
+import { createApiKey, ensureManagedKey, listApiKeys, revokeApiKey } from "@dari/control";
+import type { Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+
+export const apiKeyHandlers: Handlers<"listApiKeys" | "createApiKey" | "revokeApiKey" | "ensureManagedKey"> = {
+  async listApiKeys({ control, actor, query }) {
+    const { rows, next } = await listApiKeys(control, actor, readPage(query));
+    return renderList("api_keys", rows, next);
+  },
+
+  async createApiKey({ control, actor, body }) {
+    return createApiKey(control, actor, body);
+  },
+
+  async revokeApiKey({ control, actor, params }) {
+    return revokeApiKey(control, actor, params.api_key_id);
+  },
+
+  async ensureManagedKey({ control, actor, body }) {
+    return ensureManagedKey(control, actor, body);
+  },
+};

@@ -1,0 +1,22 @@
+// Credentials: values go in and never come out.
+
+import { renderList } from "@dari/contract";
+import { deleteCredential, listCredentials, putCredential } from "@dari/control";
+import { Reply, type Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+
+export const credentialHandlers: Handlers<"listCredentials" | "putCredential" | "deleteCredential"> = {
+  async listCredentials({ control, actor, query }) {
+    const { rows, next } = await listCredentials(control, actor, readPage(query));
+    return renderList("credentials", rows, next);
+  },
+
+  async putCredential({ control, actor, params, body }) {
+    const stored = await putCredential(control, actor, { name: params.name, value: body.value });
+    return new Reply(stored.created ? 201 : 200, stored);
+  },
+
+  async deleteCredential({ control, actor, params }) {
+    return deleteCredential(control, actor, params.name);
+  },
+};

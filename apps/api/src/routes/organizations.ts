@@ -1,0 +1,41 @@
+// Organizations, their people, and what a command line asks before it knows who it is.
+
+import { renderList } from "@dari/contract";
+import { createInvitation, createOrganization, invalidField, listMembers, listOrganizations } from "@dari/control";
+import type { Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+
+export const organizationHandlers: Handlers<
+  "getAuthConfig" | "bootstrap" | "listOrganizations" | "createOrganization" | "listMembers" | "createInvitation"
+> = {
+  /** Here a person signs in with an API key; the fields are those that the vendor's client insists on. */
+  async getAuthConfig({ control }) {
+    return { supabase_url: control.publicUrl, supabase_publishable_key: "none" };
+  },
+
+  async bootstrap({ control, actor }) {
+    return { organizations: await listOrganizations(control, actor) };
+  },
+
+  async listOrganizations({ control, actor, query }) {
+    const { after } = readPage(query);
+    const rows = await listOrganizations(control, actor);
+    // A key has one organization: the first page is the last.
+    if (after === undefined) return renderList("organizations", rows, null);
+    if (rows.some((row) => row.id === after)) return renderList("organizations", [], null);
+    throw invalidField("after", "expected the `next` of a page of this list");
+  },
+
+  async createOrganization({ control, body }) {
+    return createOrganization(control, body);
+  },
+
+  async listMembers({ control, actor, query }) {
+    const { rows, next } = await listMembers(control, actor, readPage(query));
+    return renderList("members", rows, next);
+  },
+
+  async createInvitation({ control, actor, body }) {
+    return createInvitation(control, actor, body);
+  },
+};

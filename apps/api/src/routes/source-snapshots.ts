@@ -1,0 +1,35 @@
+// Bundles: reserved, uploaded under a signed URL, judged.
+
+import {
+  createSourceSnapshot,
+  deleteSourceSnapshot,
+  finalizeSourceSnapshot,
+  uploadBundle,
+} from "@dari/control";
+import type { Handlers } from "../http/call.ts";
+import { leaveOpen } from "../http/leave-open.ts";
+
+export const sourceSnapshotHandlers: Handlers<
+  "createSourceSnapshot" | "uploadBundle" | "finalizeSourceSnapshot" | "deleteSourceSnapshot"
+> = {
+  async createSourceSnapshot({ control, actor, body }) {
+    return createSourceSnapshot(control, actor, body);
+  },
+
+  async uploadBundle({ control, params, query, request }) {
+    return uploadBundle(control, {
+      sourceSnapshotId: params.source_snapshot_id,
+      expires: query["expires"] ?? "",
+      signature: query["signature"] ?? "",
+      body: leaveOpen(request),
+    });
+  },
+
+  async finalizeSourceSnapshot({ control, actor, params }) {
+    return finalizeSourceSnapshot(control, actor, params.source_snapshot_id);
+  },
+
+  async deleteSourceSnapshot({ control, actor, params }) {
+    return deleteSourceSnapshot(control, actor, params.source_snapshot_id);
+  },
+};

@@ -1,0 +1,75 @@
+// The API on a port, from listening to the last answer. Knows no route.
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Control } from "@dari/control";
+import { limits } from "@dari/domain";
+import { createApp, type AppOptions } from "./app.ts";
+
+export interface StartApiOptions {
+  readonly control: Control;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** Starts the drain when it aborts; `close` does the same. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds that requests may take to end once the server drains. */
+  readonly graceMs?: number;
+  readonly app?: Omit<AppOptions, "draining">;
+}
+
+export interface RunningApi extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  /** Stops accepting, answers who waits, lets requests end within the grace. Resolves when nothing is open. */
+  close(): Promise<void>;
+  /** Resolves when the server has closed, whoever closed it. */
+  readonly closed: Promise<void>;
+}
+
+/** Uploads of several gigabytes over slow lines are meant to work; headers have no such excuse. */
+const requestTimeoutMs = 3_600_000;
+const headersTimeoutMs = 30_000;
+/** Longer than the idle timeouts of usual load balancers, so that they never reuse a connection we just closed. */
+const keepAliveTimeoutMs = 75_000;
+
+/** Listens; rejects when the address cannot be had. */
+export async function startApi(options: StartApiOptions): Promise<RunningApi> {
+  const draining = new AbortController();
+  const app = createApp(options.control, { ...options.app, draining: draining.signal });
+  const server = createServer(
+    { requestTimeout: requestTimeoutMs, headersTimeout: headersTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
+    (request, response) => {
+      if (draining.signal.aborted) response.setHeader("connection", "close");
+      app(request, response);
+    },
+  );
+  await listen(server, options);
+  const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  const close = (): Promise<void> => {
+    if (!draining.signal.aborted) drain(server, draining, closed, options.graceMs ?? limits.shutdownGraceMs);
+    return closed;
+  };
+  if (options.signal?.aborted === true) void close();
+  else options.signal?.addEventListener("abort", () => void close(), { once: true });
+  const { port } = server.address() as AddressInfo;
+  const host = options.host.includes(":") ? `[${options.host}]` : options.host;
+  return { port, url: `http://${host}:${port}`, close, closed, [Symbol.asyncDispose]: close };
+}
+
+async function listen(server: Server, options: StartApiOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(options.port, options.host, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}
+
+function drain(server: Server, draining: AbortController, closed: Promise<void>, graceMs: number): void {
+  server.close();
+  draining.abort();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  void closed.then(() => clearTimeout(timer));
+}

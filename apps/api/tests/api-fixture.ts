@@ -1,0 +1,125 @@
+// A listening API on a database and a folder of its own, and the shortest way to call it.
+
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createFilesystemBlobStore } from "@dari/blobs";
+import { createSealer, createTrees, type Control } from "@dari/control";
+import { createPgNotifier, type Database } from "@dari/db";
+import { Redacted } from "@dari/domain";
+import { createTestDatabase, createTestOrganization, type TestOrganization } from "@dari/testkit";
+import type { CallSettings } from "../src/http/call.ts";
+import { startApi, type RunningApi } from "../src/index.ts";
+
+export interface LogLine {
+  readonly level: string;
+  readonly event: string;
+  readonly fields: Record<string, unknown>;
+}
+
+export interface TestReply {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Parsed where it is JSON; empty else. */
+  readonly json: Record<string, unknown> & { data?: unknown; detail?: string; code?: string };
+  readonly text: string;
+}
+
+export interface CallOptions {
+  /** The key; undefined: the organization's admin; null: none. */
+  readonly key?: string | null;
+  /** An object is sent as JSON; bytes and forms as they are. */
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+export interface TestApi extends AsyncDisposable {
+  readonly api: RunningApi;
+  readonly url: string;
+  readonly control: Control;
+  readonly db: Database;
+  readonly blobsDir: string;
+  readonly log: readonly LogLine[];
+  /** Whose key calls use. */
+  readonly org: TestOrganization;
+  /** Another organization, with an admin key of its own. */
+  readonly stranger: TestOrganization;
+  call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
+}
+
+export async function startTestApi(
+  options: { settings?: Partial<CallSettings>; databaseUrl?: (url: string) => string } = {},
+): Promise<TestApi> {
+  await using stack = new AsyncDisposableStack();
+  const database = await createTestDatabase();
+  stack.defer(() => database.close());
+  const { db } = database;
+  const blobsDir = await mkdtemp(join(tmpdir(), "dari-api-"));
+  stack.defer(() => rm(blobsDir, { recursive: true, force: true }));
+  const blobs = createFilesystemBlobStore({ root: blobsDir, durable: false });
+  await blobs.check();
+  const notifier = createPgNotifier(db, "dari-test-notifier");
+  stack.defer(() => notifier.close());
+  const log: LogLine[] = [];
+  const write = (level: string) => (fields: Record<string, unknown>, event: string) => {
+    log.push({ level, event, fields });
+  };
+  const control: Control = {
+    db,
+    blobs,
+    notifier,
+    sealer: createSealer(new Redacted(randomBytes(32))),
+    trees: createTrees({ db, blobs }),
+    delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
+    admission: { mayDispatch: () => false },
+    log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
+    // Replaced below: the port is not known before the server listens.
+    publicUrl: "http://127.0.0.1",
+    urlSigningKey: randomBytes(32),
+  };
+  const api = await startApi({ control, host: "127.0.0.1", port: 0, graceMs: 2_000, app: { settings: options.settings ?? {} } });
+  stack.defer(() => api.close());
+  Object.assign(control, { publicUrl: api.url });
+  const org = await createTestOrganization(db);
+  const stranger = await createTestOrganization(db);
+  const owned = stack.move();
+  return {
+    api,
+    url: api.url,
+    control,
+    db,
+    blobsDir,
+    log,
+    org,
+    stranger,
+    call: (method, path, call) => send(api.url, org.apiKey, method, path, call),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function send(
+  base: string,
+  defaultKey: string,
+  method: string,
+  path: string,
+  options: CallOptions = {},
+): Promise<TestReply> {
+  const key = options.key === undefined ? defaultKey : options.key;
+  const isRaw = options.body instanceof Uint8Array || options.body instanceof FormData || typeof options.body === "string";
+  const response = await fetch(path.startsWith("http") ? path : `${base}${path}`, {
+    method,
+    redirect: "manual",
+    headers: {
+      ...(key === null ? {} : { authorization: `Bearer ${key}` }),
+      ...(options.body === undefined || isRaw ? {} : { "content-type": "application/json" }),
+      ...options.headers,
+    },
+    ...(options.body === undefined
+      ? {}
+      : { body: isRaw ? (options.body as Uint8Array<ArrayBuffer>) : JSON.stringify(options.body) }),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
+  return { status: response.status, headers: response.headers, text, json: isJson ? JSON.parse(text) : {} };
+}

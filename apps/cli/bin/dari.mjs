@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+// The `dari` command. Plain JavaScript, so that an old Node can still say what it lacks.
+
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 22 || (major === 22 && minor < 18)) {
+  process.stderr.write(`dari needs Node 22.18 or newer; this is Node ${process.versions.node} (${process.execPath}).\n`);
+  process.exitCode = 2;
+} else {
+  const { main } = await import("../src/main.ts");
+  process.exitCode = await main(process.argv.slice(2));
+}

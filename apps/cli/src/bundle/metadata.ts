@@ -1,0 +1,29 @@
+// Where a bundle comes from: what is sent along with it (CONTRACT §5). All of it is best effort.
+
+import type { Environment } from "../config.ts";
+import type { Git } from "./git.ts";
+
+export type BundleMetadata = Record<string, string | boolean>;
+
+export async function collectMetadata(git: Git | undefined, environment: Environment): Promise<BundleMetadata> {
+  const onGitHub = environment["GITHUB_ACTIONS"] === "true";
+  const metadata: Record<string, string | boolean | undefined> = {
+    origin: onGitHub || environment["CI"] === "true" ? "ci" : "local_cli",
+    git_commit_sha: (await git?.commit()) ?? environment["GITHUB_SHA"],
+    git_ref: (await git?.branch()) ?? environment["GITHUB_REF"],
+    git_dirty: await git?.isDirty(),
+    ...(onGitHub ? gitHubRun(environment) : {}),
+  };
+  const known = Object.entries(metadata).filter(([, value]) => value !== undefined && value !== "");
+  return Object.fromEntries(known) as BundleMetadata;
+}
+
+function gitHubRun(environment: Environment): Record<string, string | undefined> {
+  const { GITHUB_RUN_ID: run, GITHUB_SERVER_URL: server, GITHUB_REPOSITORY: repository } = environment;
+  const isComplete = run !== undefined && server !== undefined && repository !== undefined;
+  return {
+    ci_provider: "github_actions",
+    github_run_id: run,
+    ci_run_url: isComplete ? `${server.replace(/\/+$/, "")}/${repository}/actions/runs/${run}` : undefined,
+  };
+}

@@ -1,0 +1,47 @@
+// `dari agents …`: agents and their versions.
+
+import { eachRow } from "@dari/client";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { limitOption, take } from "../options.ts";
+import { table } from "../output.ts";
+
+export function addAgentCommands(program: Command, io: Io): void {
+  const agents = program.command("agents").description("agents and their versions");
+  agents
+    .command("list")
+    .description("list agents, newest first")
+    .addOption(limitOption())
+    .action(async (options: { readonly limit: number }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(eachRow((page) => api.listAgents(page, { signal })), options.limit);
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, row.active_version_id ?? "(none)", row.created_at, row.name]);
+        return table(["AGENT", "ACTIVE VERSION", "CREATED", "NAME"], rows);
+      });
+    });
+  agents
+    .command("versions <agent>")
+    .description("list an agent's versions, newest first")
+    .addOption(limitOption())
+    .action(async (id: string, options: { readonly limit: number }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(eachRow((page) => api.listVersions(id, page, { signal })), options.limit);
+      output.result(records, () => {
+        const rows = records.map((row) => {
+          return [String(row.number), row.id, row.active ? `${row.status}, active` : row.status, row.created_at];
+        });
+        return table(["NUMBER", "VERSION", "STATUS", "CREATED"], rows);
+      });
+    });
+  agents
+    .command("activate <agent> <version>")
+    .description("make a ready version the active one, for example to go back")
+    .action(async (id: string, versionId: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).activateVersion(id, versionId, { signal });
+      output.result(record, () => `${record.id} now runs ${record.active_version_id ?? "no version"}`);
+    });
+}

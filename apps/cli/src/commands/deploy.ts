@@ -1,0 +1,122 @@
+// `dari deploy`: checks the manifest, bundles, uploads, publishes, and shows the build until it has ended.
+
+import { type Client, ApiError } from "@dari/client";
+import type { Manifest, SourceSnapshotCreated, VersionRecord } from "@dari/contract";
+import type { Command } from "commander";
+import { openAsBlob } from "node:fs";
+import { type Bundle, buildBundle } from "../bundle/bundle.ts";
+import { type Context, createContext, type Io } from "../context.ts";
+import { deployStatePath, findDeployedAgent, rememberDeployedAgent } from "../deploy-state.ts";
+import { CliError } from "../exit.ts";
+import { formatBytes, table } from "../output.ts";
+import { readManifest } from "./manifest.ts";
+
+interface DeployOptions {
+  readonly agentId?: string;
+  readonly dryRun?: boolean;
+}
+
+interface Published {
+  readonly agent_id: string;
+  readonly deployment_id: string;
+  readonly version_id: string;
+  readonly warnings?: readonly string[];
+}
+
+export function addDeployCommand(program: Command, io: Io): void {
+  program
+    .command("deploy [root]")
+    .description("publish a directory as a new version of its agent, and wait until that is built")
+    .option("--agent-id <id>", "the agent to publish to; else the one this directory was deployed as, or a new one")
+    .option("--dry-run", "show what would be uploaded; talk to nobody")
+    .action(async (root: string | undefined, options: DeployOptions, command: Command) => {
+      const context = createContext(io, command);
+      await deploy(context, root ?? ".", options);
+    });
+}
+
+async function deploy(context: Context, root: string, options: DeployOptions): Promise<void> {
+  const { output } = context;
+  const manifest = await readManifest(root);
+  await using bundle = await buildBundle(root, context.io.environment);
+  if (options.dryRun === true) {
+    output.result(describeBundle(bundle, manifest), () => renderBundle(bundle));
+    return;
+  }
+  const { apiUrl } = await context.connection();
+  const client = await context.client();
+  const agentId = options.agentId ?? (await findDeployedAgent(root, apiUrl));
+  output.progress(`Bundle: ${bundle.files.length} files, ${formatBytes(bundle.size_bytes)}, sha256 ${bundle.sha256}`);
+  const snapshot = await upload(client, bundle, context.signal);
+  const published = await publish(client, snapshot, manifest, agentId).catch((error: unknown) => {
+    throw explainUnknownAgent(error, root, options.agentId === undefined ? agentId : undefined);
+  });
+  await rememberDeployedAgent(root, apiUrl, published.agent_id);
+  output.progress(`Agent ${published.agent_id}: building version ${published.version_id}`);
+  for (const warning of published.warnings ?? []) output.progress(`Warning: ${warning}`);
+  const version = await followBuild(context, client, published);
+  output.result({ ...published, version_status: version.status, version }, () => {
+    return `Deployed ${manifest.name} as ${published.agent_id}, version ${version.number} (${version.id})`;
+  });
+}
+
+/** Uploads the bundle; returns the snapshot's id once the platform has accepted what is inside. */
+async function upload(client: Client, bundle: Bundle, signal: AbortSignal): Promise<string> {
+  const { sha256, size_bytes, metadata } = bundle;
+  const request = { format: "tar.gz", sha256, size_bytes, metadata } as const;
+  const reserved: SourceSnapshotCreated = await client.createSourceSnapshot(request, { signal });
+  await client.uploadBundle(reserved, await openAsBlob(bundle.archivePath), { signal });
+  const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id, { signal });
+  if (checked.status === "failed") throw new CliError(`the bundle was refused: ${checked.failure_reason ?? ""}`);
+  return reserved.source_snapshot_id;
+}
+
+async function publish(
+  client: Client,
+  snapshotId: string,
+  manifest: Manifest,
+  agentId: string | undefined,
+): Promise<Published> {
+  const body = { manifest: { ...manifest }, source_snapshot_id: snapshotId };
+  try {
+    if (agentId !== undefined) return await client.createVersion(agentId, body);
+    return await client.createAgent({ name: manifest.name, ...body });
+  } catch (error) {
+    // A refused bundle is of no use to anybody. Should this fail too, the first error is the one to show.
+    if (error instanceof ApiError) await client.deleteSourceSnapshot(snapshotId).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** A remembered agent that is gone is the usual reason of a 404, and the platform cannot know where it came from. */
+function explainUnknownAgent(error: unknown, root: string, remembered: string | undefined): unknown {
+  if (!(error instanceof ApiError) || error.status !== 404 || remembered === undefined) return error;
+  const advice = `pass --agent-id, or remove ${deployStatePath(root)} to deploy a new agent`;
+  return new CliError(`${remembered}, which this directory was deployed as, does not exist there; ${advice}`, 4);
+}
+
+async function followBuild(context: Context, client: Client, published: Published): Promise<VersionRecord> {
+  const { output, signal } = context;
+  for await (const text of client.buildLogs(published.version_id, { follow: true, signal })) output.log(text);
+  const version = await client.waitForVersion(published.agent_id, published.version_id, { signal });
+  for (const warning of version.warnings) output.progress(`Warning: ${warning}`);
+  if (version.status === "ready") return version;
+  const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
+  if (output.isJson) output.result({ ...published, version_status: version.status, version }, () => "");
+  throw new CliError(`the build of ${version.id} failed: ${message} (${code})`);
+}
+
+function describeBundle(bundle: Bundle, manifest: Manifest) {
+  const { files, sha256, size_bytes, metadata } = bundle;
+  return { bundle: { file_count: files.length, sha256, size_bytes, metadata }, files, manifest };
+}
+
+function renderBundle(bundle: Bundle): string {
+  const rows = bundle.files.map((file) => [file.path, String(file.size_bytes), file.mode.toString(8)]);
+  return [
+    table(["FILE", "BYTES", "MODE"], rows),
+    "",
+    `${bundle.files.length} files, ${bundle.size_bytes} bytes compressed`,
+    `sha256 ${bundle.sha256}`,
+  ].join("\n");
+}

@@ -1,0 +1,53 @@
+// `dari message …`: looks at messages and cancels them.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+
+export function addMessageCommands(program: Command, io: Io): void {
+  const message = program.command("message").description("look at messages");
+  message
+    .command("get <message>")
+    .description("show a message and its answer")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).getMessage(id, { signal });
+      output.result(record, () => renderMessage(record));
+    });
+  message
+    .command("cancel <message>")
+    .description("cancel a message that is queued or running")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).cancelMessage(id, { signal });
+      output.result(record, () => `${record.id} ${record.status}`);
+    });
+  message
+    .command("logs <message>")
+    .description("show what the agent wrote to stdout and stderr")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const logs = await (await client()).messageLogs(id, { signal });
+      output.result({ message_id: id, logs }, () => logs);
+    });
+}
+
+function renderMessage(record: MessageRecord): string {
+  return [
+    `message   ${record.id}`,
+    `session   ${record.session_id}`,
+    `status    ${record.status}${record.waiting_reason === null ? "" : ` (waits for: ${record.waiting_reason})`}`,
+    `attempt   ${record.attempt} of ${record.max_attempts}`,
+    `created   ${record.created_at}`,
+    ...(record.completed_at === null ? [] : [`ended     ${record.completed_at}`]),
+    ...(record.output?.error === undefined ? [] : [`error     ${record.output.error.message}`]),
+    renderOutput(record),
+  ].join("\n");
+}
+
+/** What the agent answered, and the files that its turn changed. */
+export function renderOutput(record: MessageRecord): string {
+  const parts = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`));
+  const files = record.files_changed.map((file) => `${file.change} ${file.path}`);
+  return [...parts, ...(files.length > 0 ? ["", ...files] : [])].join("\n");
+}

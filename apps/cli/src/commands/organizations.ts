@@ -1,0 +1,118 @@
+// `dari credentials …`, `dari org …`, `dari api-keys …`: what an organization owns besides agents.
+
+import { eachRow } from "@dari/client";
+import { type ApiKeyScope, apiKeyScopes } from "@dari/contract";
+import { type Command, Option } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { table } from "../output.ts";
+import { take } from "../options.ts";
+import { readSecret } from "../secret-input.ts";
+
+interface OrganizationOption {
+  readonly org: string;
+}
+
+interface CreateKeyOptions extends OrganizationOption {
+  readonly scope?: ApiKeyScope[];
+  readonly expiresAt?: string;
+}
+
+export function addOrganizationCommands(program: Command, io: Io): void {
+  addCredentialCommands(program.command("credentials").description("secrets that agents name in dari.yml"), io);
+  addApiKeyCommands(program.command("api-keys").description("keys of the organization"), io);
+  program
+    .command("org")
+    .description("organizations")
+    .command("list")
+    .description("list the organizations of the key")
+    .action(async (_options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(eachRow((page) => api.listOrganizations(page, { signal })), Infinity);
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, row.slug, row.role, row.name]);
+        return table(["ORGANIZATION", "SLUG", "ROLE", "NAME"], rows);
+      });
+    });
+}
+
+function organizationOption(): Option {
+  return new Option("--org <id>", "the organization").default("current");
+}
+
+function addCredentialCommands(credentials: Command, io: Io): void {
+  credentials
+    .command("list")
+    .description("list names; values are never shown")
+    .addOption(organizationOption())
+    .action(async ({ org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(eachRow((page) => api.listCredentials(org, page, { signal })), Infinity);
+      output.result(records, () => table(["NAME", "UPDATED"], records.map((row) => [row.name, row.updated_at])));
+    });
+  credentials
+    .command("add <name>")
+    .description("set a value; asks for it without showing it")
+    .option("--value-stdin", "read the value from standard input")
+    .addOption(organizationOption())
+    .action(async (name: string, options: OrganizationOption & { valueStdin?: boolean }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const value = await readSecret(io, `Value of ${name}: `, options.valueStdin ?? false);
+      const reply = await (await client()).putCredential(name, value, options.org, { signal });
+      output.result(reply, () => `${reply.created ? "added" : "replaced"} ${reply.name}`);
+    });
+  credentials
+    .command("remove <name>")
+    .description("remove a credential")
+    .addOption(organizationOption())
+    .action(async (name: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).deleteCredential(name, org, { signal });
+      output.result(reply, () => `removed ${name}`);
+    });
+}
+
+function addApiKeyCommands(apiKeys: Command, io: Io): void {
+  apiKeys
+    .command("list")
+    .description("list keys, without their secrets")
+    .addOption(organizationOption())
+    .action(async ({ org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(eachRow((page) => api.listApiKeys(org, page, { signal })), Infinity);
+      output.result(records, () => {
+        const rows = records.map((row) => {
+          return [row.id, row.scopes.join(","), row.created_at, row.expires_at ?? "", row.label];
+        });
+        return table(["KEY", "SCOPES", "CREATED", "EXPIRES", "LABEL"], rows);
+      });
+    });
+  apiKeys
+    .command("create <label>")
+    .description("create a key; its secret is shown once, on standard output")
+    .addOption(new Option("--scope <scope...>", "what the key may do").choices(apiKeyScopes))
+    .option("--expires-at <time>", "when the key ends, as an RFC 3339 time")
+    .addOption(organizationOption())
+    .action(async (label: string, options: CreateKeyOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const body = {
+        label,
+        ...(options.scope === undefined ? {} : { scopes: options.scope }),
+        ...(options.expiresAt === undefined ? {} : { expires_at: options.expiresAt }),
+      };
+      const reply = await (await client()).createApiKey(body, options.org, { signal });
+      output.progress(`Created ${reply.id}; this is the only time its secret is shown.`);
+      output.result(reply, () => reply.api_key ?? "");
+    });
+  apiKeys
+    .command("revoke <id>")
+    .description("revoke a key at once")
+    .addOption(organizationOption())
+    .action(async (id: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).revokeApiKey(id, org, { signal });
+      output.result(reply, () => `revoked ${id}`);
+    });
+}

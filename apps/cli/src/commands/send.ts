@@ -1,0 +1,78 @@
+// `dari session send`: uploads files, sends the message, waits for its end and shows the answer.
+
+import type { Client } from "@dari/client";
+import type { MessagePartInput, MessageRecord, OnBusy } from "@dari/contract";
+import { onBusyChoices } from "@dari/contract";
+import { type Command, Option } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { CliError } from "../exit.ts";
+import { collectOption, parsePairs } from "../options.ts";
+import { uploadPath } from "../upload.ts";
+import { renderOutput } from "./message.ts";
+
+interface SendOptions {
+  readonly file: readonly string[];
+  readonly image: readonly string[];
+  readonly metadata: readonly string[];
+  readonly onBusy?: OnBusy;
+  readonly async?: boolean;
+}
+
+export function addSendCommand(session: Command, io: Io): void {
+  session
+    .command("send <session> <text>")
+    .description("send a message and show the answer")
+    .option("--file <path>", "send a file along; repeatable", collectOption, [])
+    .option("--image <path>", "send an image along; repeatable", collectOption, [])
+    .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
+    .addOption(new Option("--on-busy <choice>", "what to do while another message runs").choices(onBusyChoices))
+    .option("--async", "do not wait for the answer; show the message's id")
+    .action(async (id: string, text: string, options: SendOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const metadata = parsePairs(options.metadata, "--metadata");
+      const content = {
+        parts: [{ type: "text", text } as const, ...(await uploadParts(api, options, signal))],
+        ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+        ...(options.onBusy === undefined ? {} : { on_busy: options.onBusy }),
+      };
+      const queued = await api.sendMessageAsync(id, content, { signal });
+      if (options.async === true) {
+        output.result(queued, () => queued.id);
+        return;
+      }
+      output.progress(`Message ${queued.id}`);
+      const onRecord = onChange((record) => output.progress(describeProgress(record)));
+      const ended = await api.waitForMessage(queued, { signal, onRecord });
+      output.result(ended, () => renderOutput(ended));
+      if (ended.status !== "completed") throw new CliError(describeEnd(ended));
+    });
+}
+
+async function uploadParts(api: Client, options: SendOptions, signal: AbortSignal): Promise<MessagePartInput[]> {
+  const parts: MessagePartInput[] = [];
+  for (const path of options.file) parts.push({ type: "file", file_id: (await uploadPath(api, path, signal)).id });
+  for (const path of options.image) parts.push({ type: "image", file_id: (await uploadPath(api, path, signal)).id });
+  return parts;
+}
+
+/** Calls `tell` only when a record says something new. */
+function onChange(tell: (record: MessageRecord) => void): (record: MessageRecord) => void {
+  let last = "";
+  return (record) => {
+    const now = describeProgress(record);
+    if (now !== last) tell(record);
+    last = now;
+  };
+}
+
+function describeProgress(record: MessageRecord): string {
+  const reason = record.waiting_reason === null ? "" : `, waits for: ${record.waiting_reason}`;
+  const attempt = record.attempt > 1 ? `, attempt ${record.attempt} of ${record.max_attempts}` : "";
+  return `${record.status}${reason}${attempt}`;
+}
+
+function describeEnd(record: MessageRecord): string {
+  const error = record.output?.error;
+  return `message ${record.id} ${record.status}${error === undefined ? "" : `: ${error.message} (${error.code})`}`;
+}

@@ -1,0 +1,164 @@
+// `dari session …`: starts sessions, sends messages, and looks at files and events.
+
+import { eachRow } from "@dari/client";
+import type { SessionRecord, SessionStatus } from "@dari/contract";
+import { sessionStatuses } from "@dari/contract";
+import { type Command, Option } from "commander";
+import { createWriteStream } from "node:fs";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createContext, type Io } from "../context.ts";
+import { findDeployedAgent } from "../deploy-state.ts";
+import { invalid } from "../exit.ts";
+import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { table } from "../output.ts";
+import { addSendCommand } from "./send.ts";
+
+interface CreateOptions {
+  readonly name?: string;
+  readonly versionId?: string;
+  readonly metadata: readonly string[];
+}
+
+interface ListOptions {
+  readonly agentId?: string;
+  readonly status?: SessionStatus;
+  readonly metadata: readonly string[];
+  readonly limit: number;
+}
+
+export function addSessionCommands(program: Command, io: Io): void {
+  const session = program.command("session").description("talk to an agent");
+  addCreateCommand(session, io);
+  addSendCommand(session, io);
+  session
+    .command("get <session>")
+    .description("show a session")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).getSession(id, { signal });
+      output.result(record, () => renderSession(record));
+    });
+  addListCommand(session, io);
+  addFilesCommand(session, io);
+  addEventsCommand(session, io);
+}
+
+function addCreateCommand(session: Command, io: Io): void {
+  session
+    .command("create [agent]")
+    .description("start a session; without an agent, with the one this directory was deployed as")
+    .option("--name <name>", "a name for the session")
+    .option("--version-id <id>", "a ready version other than the active one")
+    .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
+    .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
+      const { output, client, connection, signal } = createContext(io, command);
+      const agentId = agent ?? (await findDeployedAgent(".", (await connection()).apiUrl));
+      if (agentId === undefined) throw invalid("name an agent: this directory was not deployed to that platform");
+      const metadata = parsePairs(options.metadata, "--metadata");
+      const body = {
+        ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
+        ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+      };
+      const record = await (await client()).createSession(agentId, body, { signal });
+      output.result(record, () => record.id);
+    });
+}
+
+function addListCommand(session: Command, io: Io): void {
+  session
+    .command("list")
+    .description("list sessions, newest first")
+    .option("--agent-id <id>", "only of this agent")
+    .addOption(new Option("--status <status>", "only in this status").choices(sessionStatuses))
+    .option("--metadata <key=value>", "only with this pair; repeatable", collectOption, [])
+    .addOption(limitOption())
+    .action(async (options: ListOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const filter = {
+        metadata: parsePairs(options.metadata, "--metadata"),
+        ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
+        ...(options.status === undefined ? {} : { status: options.status }),
+      };
+      const load = eachRow((page) => api.listSessions({ ...filter, ...page }, { signal }));
+      const records = await take(load, options.limit);
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, row.status, row.agent_id, row.created_at, row.name ?? ""]);
+        return table(["SESSION", "STATUS", "AGENT", "CREATED", "NAME"], rows);
+      });
+    });
+}
+
+function addFilesCommand(session: Command, io: Io): void {
+  session
+    .command("files <session> [path]")
+    .description("list a directory of the session's workspace, or get a file of it")
+    .option("--recursive", "list everything below it")
+    .option("--output <file>", "save the file at the path here; - writes it to standard output")
+    .action(async (id: string, path: string | undefined, options: FilesOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      if (options.output !== undefined) {
+        if (path === undefined) throw invalid("--output needs the path of a file");
+        const content = Readable.from(await api.readSessionFile(id, path, { signal }));
+        if (options.output === "-") await pipeline(content, io.stdout, { end: false });
+        else await pipeline(content, createWriteStream(options.output));
+        return;
+      }
+      const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
+      const listing = await api.listSessionFiles(id, query, { signal });
+      output.result(listing, () => {
+        const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);
+        return table(["PATH", "TYPE", "BYTES"], rows);
+      });
+    });
+}
+
+function addEventsCommand(session: Command, io: Io): void {
+  session
+    .command("events <session>")
+    .description("list what happened in a session")
+    .option("--after-seq <number>", "only events after this sequence number", Number)
+    .addOption(limitOption())
+    .action(async (id: string, options: EventsOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const from = options.afterSeq === undefined ? {} : { afterSequenceNumber: options.afterSeq };
+      const load = eachRow((page) => {
+        return api.listEvents(id, page.after === undefined ? { ...from, ...page } : page, { signal });
+      });
+      const events = await take(load, options.limit);
+      output.result(events, () => {
+        const rows = events.map((event) => {
+          return [String(event.sequence_number), event.created_at, event.type, event.message_id ?? ""];
+        });
+        return table(["SEQ", "TIME", "TYPE", "MESSAGE"], rows);
+      });
+    });
+}
+
+interface EventsOptions {
+  readonly afterSeq?: number;
+  readonly limit: number;
+}
+
+interface FilesOptions {
+  readonly recursive?: boolean;
+  readonly output?: string;
+}
+
+function renderSession(record: SessionRecord): string {
+  const { last_message_id: id, last_message_status: status } = record;
+  const last = id === null ? "none" : `${id} (${status ?? ""})`;
+  return [
+    `session       ${record.id}`,
+    `status        ${record.status}`,
+    `agent         ${record.agent_id}`,
+    `version       ${record.version_id}`,
+    `name          ${record.name ?? ""}`,
+    `last message  ${last}`,
+    `created       ${record.created_at}`,
+  ].join("\n");
+}

@@ -1,0 +1,107 @@
+// Where the platform is and with which key: options, then the environment, then what was saved, then a platform that
+// runs in this directory. The only file that reads the environment.
+
+import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { invalid } from "./exit.ts";
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Connection {
+  readonly apiUrl: string;
+  readonly apiKey: string | undefined;
+}
+
+export interface ConnectionOptions {
+  readonly apiUrl?: string;
+  readonly apiKey?: string;
+}
+
+const defaultApiUrl = "http://127.0.0.1:4870";
+const localConnectionFile = join(".dari-data", "connection.json");
+
+export function processEnvironment(): Environment {
+  return process.env;
+}
+
+/**
+ * Finds the connection. A key that was saved for one address is never sent to another.
+ * @throws CliError (exit code 2) for an address or a file that cannot be used.
+ */
+export async function findConnection(options: ConnectionOptions, environment: Environment): Promise<Connection> {
+  const apiUrl = options.apiUrl ?? nonEmpty(environment["DARI_API_URL"]);
+  const apiKey = options.apiKey ?? nonEmpty(environment["DARI_API_KEY"]);
+  const wanted = apiUrl === undefined ? undefined : normalizeApiUrl(apiUrl);
+  if (apiKey !== undefined) return { apiUrl: wanted ?? defaultApiUrl, apiKey };
+  for (const path of connectionFiles(environment)) {
+    const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
+    if (found !== undefined && (wanted === undefined || wanted === found.apiUrl)) return found;
+  }
+  return { apiUrl: wanted ?? defaultApiUrl, apiKey: undefined };
+}
+
+/** Remembers a connection, readable by its owner only. Returns the file's path. */
+export async function saveConnection(connection: Connection, environment: Environment): Promise<string> {
+  const directory = configDirectory(environment);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const path = join(directory, "connection.json");
+  const draft = `${path}.${process.pid}`;
+  const content = { api_url: connection.apiUrl, api_key: connection.apiKey };
+  await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
+  await chmod(draft, 0o600);
+  await rename(draft, path);
+  return path;
+}
+
+/** The address without trailing slashes: the form under which agents are remembered. */
+export function normalizeApiUrl(text: string): string {
+  const url = URL.parse(text.trim());
+  if (url === null || !["http:", "https:"].includes(url.protocol)) {
+    throw invalid(`the API address must start with http:// or https://, not ${JSON.stringify(text)}`);
+  }
+  return text.trim().replace(/\/+$/, "");
+}
+
+function connectionFiles(environment: Environment): string[] {
+  const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
+  if (named !== undefined) return [named];
+  return [localConnectionFile, join(configDirectory(environment), "connection.json")];
+}
+
+function configDirectory(environment: Environment): string {
+  const own = nonEmpty(environment["DARI_CONFIG_DIR"]);
+  if (own !== undefined) return own;
+  const home = nonEmpty(environment["HOME"]) ?? homedir();
+  return join(nonEmpty(environment["XDG_CONFIG_HOME"]) ?? join(home, ".config"), "dari");
+}
+
+async function readConnectionFile(path: string, isRequired: boolean): Promise<Connection | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if (isRequired) throw invalid(`cannot read DARI_CONNECTION_FILE: ${error instanceof Error ? error.message : ""}`);
+    return undefined;
+  }
+  const content = parseObject(text);
+  const { api_url: apiUrl, api_key: apiKey } = content ?? {};
+  if (typeof apiUrl !== "string" || typeof apiKey !== "string") {
+    throw invalid(`${path} is no connection file: it needs "api_url" and "api_key"`);
+  }
+  return { apiUrl: normalizeApiUrl(apiUrl), apiKey };
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function nonEmpty(text: string | undefined): string | undefined {
+  const trimmed = text?.trim();
+  return trimmed === "" ? undefined : trimmed;
+}

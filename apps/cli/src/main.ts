@@ -1,0 +1,78 @@
+// The `dari` command: parses arguments, runs one command, turns whatever happens into an exit code.
+
+import { Command, CommanderError } from "commander";
+import { addAgentCommands } from "./commands/agents.ts";
+import { addDeployCommand } from "./commands/deploy.ts";
+import { addFileCommands } from "./commands/files.ts";
+import { addInitCommand } from "./commands/init.ts";
+import { addLoginCommand } from "./commands/login.ts";
+import { addManifestCommands } from "./commands/manifest.ts";
+import { addMessageCommands } from "./commands/message.ts";
+import { addOrganizationCommands } from "./commands/organizations.ts";
+import { addSessionCommands } from "./commands/session.ts";
+import { processEnvironment } from "./config.ts";
+import type { Io } from "./context.ts";
+import { exitCodeOf, exitCodes } from "./exit.ts";
+import { createOutput } from "./output.ts";
+
+/** Runs the command line `argv` (without node and script) and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const { stdin, stdout, stderr } = process;
+  // A reader that has seen enough (`| head`) is no failure.
+  stdout.on("error", ignoreClosedPipe);
+  const io: Io = { stdin, stdout, stderr, environment: processEnvironment(), signal: interruption.signal };
+  try {
+    await createProgram(io).parseAsync(argv, { from: "user" });
+    return exitCodes.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
+    if (interruption.signal.aborted) {
+      stderr.write("dari: interrupted; what was already sent goes on\n");
+      return exitCodes.interrupted;
+    }
+    createOutput(io, argv.includes("--json")).error(error);
+    return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", interrupt);
+    process.off("SIGTERM", interrupt);
+    stdout.off("error", ignoreClosedPipe);
+  }
+}
+
+function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+}
+
+function createProgram(io: Io): Command {
+  const program = new Command("dari")
+    .description("Deploys agents to a Dari platform and talks to them.")
+    .option("--api-url <url>", "where the platform is (DARI_API_URL; default http://127.0.0.1:4870)")
+    .option("--api-key <key>", "the key to use (DARI_API_KEY)")
+    .option("--json", "write the result as JSON")
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .showHelpAfterError("(--help shows what is possible)")
+    .exitOverride()
+    .addHelpText("after", exitCodeHelp);
+  addInitCommand(program, io);
+  addDeployCommand(program, io);
+  addManifestCommands(program, io);
+  addSessionCommands(program, io);
+  addMessageCommands(program, io);
+  addFileCommands(program, io);
+  addAgentCommands(program, io);
+  addOrganizationCommands(program, io);
+  addLoginCommand(program, io);
+  return program;
+}
+
+const exitCodeHelp = `
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 key missing or not allowed,
+4 not found, 5 conflict, 7 platform not reachable or busy, 130 interrupted.`;

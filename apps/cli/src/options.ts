@@ -1,0 +1,38 @@
+// Small pieces that several commands' options share.
+
+import { InvalidArgumentError, Option } from "commander";
+import { invalid } from "./exit.ts";
+
+/** Collects a repeatable option. */
+export function collectOption(value: string, earlier: readonly string[]): string[] {
+  return [...earlier, value];
+}
+
+/** `--limit`: how many rows a list shows. */
+export function limitOption(): Option {
+  return new Option("--limit <rows>", "show at most so many").default(100).argParser((text) => {
+    if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
+    return Number(text);
+  });
+}
+
+/** `["a=b"]` → `{a: "b"}`; the value may have further equals signs. */
+export function parsePairs(pairs: readonly string[], option: string): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at <= 0) throw invalid(`${option} expects key=value, not ${JSON.stringify(pair)}`);
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+/** The first rows of a list. */
+export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promise<Row[]> {
+  const taken: Row[] = [];
+  for await (const row of rows) {
+    taken.push(row);
+    if (taken.length >= limit) break;
+  }
+  return taken;
+}

@@ -1,0 +1,82 @@
+// What the command writes: results on stdout, for people or as JSON; progress and errors on stderr.
+
+import { ApiError } from "@dari/client";
+
+export interface Streams {
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+}
+
+export interface Output {
+  readonly isJson: boolean;
+  /** The result: as one JSON value with `--json`, else the lines for people. */
+  result(value: unknown, human: () => string): void;
+  /** A line of progress; for people and for logs, never part of the result. */
+  progress(line: string): void;
+  /** A piece of a log, as it is. */
+  log(text: string): void;
+  error(error: unknown): void;
+}
+
+export function createOutput(streams: Streams, isJson: boolean): Output {
+  const { stdout, stderr } = streams;
+  return {
+    isJson,
+    result(value, human) {
+      const text = isJson ? JSON.stringify(value, null, 2) : human();
+      if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+    },
+    progress: (line) => void stderr.write(`${line}\n`),
+    log: (text) => void stderr.write(text),
+    error(error) {
+      const described = describeError(error);
+      stderr.write(isJson ? `${JSON.stringify(described)}\n` : renderError(described));
+    },
+  };
+}
+
+interface DescribedError {
+  readonly detail: string;
+  readonly code?: string;
+  readonly errors?: readonly { readonly path: string; readonly message: string }[];
+  readonly request_id?: string;
+}
+
+function describeError(error: unknown): DescribedError {
+  if (!(error instanceof ApiError)) return { detail: error instanceof Error ? error.message : String(error) };
+  return {
+    detail: error.detail,
+    code: error.code,
+    ...(error.errors.length > 0 ? { errors: error.errors } : {}),
+    ...(error.requestId === undefined ? {} : { request_id: error.requestId }),
+  };
+}
+
+function renderError(error: DescribedError): string {
+  const lines = [`dari: ${error.detail}`, ...(error.errors ?? []).map(({ path, message }) => `- ${path}: ${message}`)];
+  if (error.code === "unauthenticated") lines.push("Set DARI_API_KEY, pass --api-key, or run `dari login`.");
+  if (error.request_id !== undefined) lines.push(`(request ${error.request_id})`);
+  return `${lines.join("\n")}\n`;
+}
+
+/** Rows under their headings, in columns. Nothing but the headings' absence tells an empty table: it says so. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return "(none)";
+  const all = [headings, ...rows];
+  const widths = headings.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
+    .join("\n");
+}
+
+/** `12.3 MiB` */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB"];
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  return unit === 0 ? `${value} B` : `${value.toFixed(1)} ${units[unit] ?? ""}`;
+}

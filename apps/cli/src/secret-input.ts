@@ -1,0 +1,31 @@
+// Reads a secret without showing it: from a terminal without echo, or from standard input when asked to.
+
+import { createInterface } from "node:readline/promises";
+import { text } from "node:stream/consumers";
+import { Writable } from "node:stream";
+import type { Io } from "./context.ts";
+import { invalid } from "./exit.ts";
+
+/**
+ * A secret. From standard input one line end at its end is dropped, as `echo` adds one.
+ * @throws CliError (exit code 2) when there is neither a terminal nor `fromStdin`, or nothing was entered.
+ */
+export async function readSecret(io: Io, prompt: string, fromStdin: boolean): Promise<string> {
+  if (!fromStdin && !io.stdin.isTTY) throw invalid("no terminal to ask on: pass --value-stdin and pipe the value in");
+  const value = fromStdin ? (await text(io.stdin)).replace(/\r?\n$/, "") : await ask(io, prompt);
+  if (value === "") throw invalid("the value is empty");
+  return value;
+}
+
+async function ask(io: Io, prompt: string): Promise<string> {
+  // readline echoes what is typed to its output, so it gets one that shows nothing.
+  const silence = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: io.stdin, output: silence, terminal: true });
+  io.stderr.write(prompt);
+  try {
+    return await reader.question("", { signal: io.signal });
+  } finally {
+    reader.close();
+    io.stderr.write("\n");
+  }
+}

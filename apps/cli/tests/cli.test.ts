@@ -1,0 +1,221 @@
+import { afterEach, describe, expect, test } from "@jest/globals";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { runDari, temporaryTree } from "./run-dari.ts";
+
+const manifest = "name: demo\nsdk: pi\nentrypoint: src/agent.ts:agent\n";
+let server: Server | undefined;
+
+afterEach(async () => {
+  server?.closeAllConnections();
+  await new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
+  server = undefined;
+});
+
+async function serve(listener: RequestListener): Promise<string> {
+  server = createServer(listener);
+  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+function reply(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+}
+
+describe("usage", () => {
+  test("--help lists the commands and the exit codes", async () => {
+    await using root = await temporaryTree({});
+    const { code, stdout } = await runDari(["--help"], { cwd: root.path });
+    expect(code).toBe(0);
+    const commands = ["init", "deploy", "manifest", "session", "message", "files", "agents", "credentials", "org"];
+    for (const command of commands) {
+      expect(stdout).toContain(`\n  ${command} `);
+    }
+    expect(stdout).toContain("Exit codes: 0 done");
+  });
+
+  test.each([
+    [["frobnicate"], "unknown command 'frobnicate'"],
+    [["deploy", "--frob"], "unknown option '--frob'"],
+    [["session", "send", "sess_1"], "missing required argument 'text'"],
+    [["session", "list", "--limit", "0"], "expected a positive number"],
+    [["session", "list", "--api-url", "ftp://x"], "must start with http:// or https://"],
+    [["session", "create", "agt_1", "--metadata", "x"], "--metadata expects key=value"],
+    [["session", "create"], "name an agent"],
+    [["credentials", "add", "KEY"], "pass --value-stdin"],
+  ])("%j is refused with exit code 2", async (args, message) => {
+    await using root = await temporaryTree({});
+    const { code, stderr, stdout } = await runDari(args, { cwd: root.path });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(message);
+  });
+
+  test("a platform that is not there is exit code 7", async () => {
+    await using root = await temporaryTree({});
+    const { code, stderr } = await runDari(["agents", "list", "--api-url", "http://127.0.0.1:1"], { cwd: root.path });
+    expect(code).toBe(7);
+    expect(stderr).toContain("cannot reach http://127.0.0.1:1");
+  });
+});
+
+describe("dari init and manifest validate", () => {
+  test.each([
+    [[], ["dari.yml", "src/agent.ts"]],
+    [["--python"], ["dari.yml", "agent.py"]],
+  ])("init %j writes an agent that is valid, and overwrites nothing", async (options, files) => {
+    await using root = await temporaryTree({});
+    const written = await runDari(["init", "my agent", ...options, "--json"], { cwd: root.path });
+    expect(JSON.parse(written.stdout)).toEqual({ root: "my agent", files });
+    const { code, stdout } = await runDari(["manifest", "validate", "my agent"], { cwd: root.path });
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining("is valid: my agent") });
+    await rm(join(root.path, "my agent", "dari.yml"));
+    const again = await runDari(["init", "my agent", ...options], { cwd: root.path });
+    expect(again.code).toBe(2);
+    expect(again.stderr).toContain("nothing was written");
+    await expect(stat(join(root.path, "my agent", "dari.yml"))).rejects.toThrow("ENOENT");
+  });
+
+  test("validate says everything that is wrong", async () => {
+    await using root = await temporaryTree({ "dari.yml": `${manifest}runtime: {timeout_seconds: 0}\nsecrets: ['']\n` });
+    const { code, stderr } = await runDari(["manifest", "validate"], { cwd: root.path });
+    expect(code).toBe(2);
+    expect(stderr).toBe(
+      "dari: Manifest validation failed for dari.yml:\n" +
+        "- runtime.timeout_seconds: expected a positive integer\n" +
+        "- secrets[0]: expected a non-empty secret name\n",
+    );
+    const asJson = await runDari(["manifest", "validate", "--json"], { cwd: root.path });
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ valid: false, errors: [{}, {}] });
+    const missing = await runDari(["manifest", "validate", "nowhere"], { cwd: root.path });
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot read nowhere/dari.yml") });
+  });
+});
+
+describe("dari deploy", () => {
+  test("--dry-run shows the bundle and talks to nobody", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x", ".env": "SECRET=1" });
+    const options = { cwd: root.path, environment: { DARI_API_URL: "http://127.0.0.1:1" } };
+    const { code, stdout } = await runDari(["deploy", "--dry-run", "--json"], options);
+    expect(code).toBe(0);
+    const shown = JSON.parse(stdout) as { bundle: { sha256: string } };
+    expect(shown).toMatchObject({
+      bundle: { file_count: 2, metadata: { origin: "local_cli" }, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      files: [{ path: "dari.yml", size_bytes: manifest.length }, { path: "src/agent.ts", size_bytes: 1 }],
+      manifest: { name: "demo", runtime: { language: "typescript" } },
+    });
+    const human = await runDari(["deploy", "--dry-run"], options);
+    expect(human.stdout).toContain(`sha256 ${shown.bundle.sha256}`);
+    expect(human.stdout).toContain("src/agent.ts");
+  });
+
+  test("publishes a new agent, then new versions of it, and shows the build", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
+    const calls: string[] = [];
+    const url = await serve((request, response) => void answer(request, response, calls, () => url, "ready"));
+    const environment = { DARI_API_URL: `${url}/`, DARI_API_KEY: "dari_test" };
+    const first = await runDari(["deploy", "--json"], { cwd: root.path, environment });
+    expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("installing\nbuilt\n") });
+    expect(JSON.parse(first.stdout)).toMatchObject({ agent_id: "agt_1", version_id: "ver_1", version_status: "ready" });
+    const state: unknown = JSON.parse(await readFile(join(root.path, ".dari/deploy-state.json"), "utf8"));
+    expect(state).toEqual({ version: 1, agents: { [url]: "agt_1" } });
+    const second = await runDari(["deploy"], { cwd: root.path, environment });
+    expect(second.stdout).toBe("Deployed demo as agt_1, version 1 (ver_1)\n");
+    const publishing = ["POST /v1/source-snapshots", "PUT /upload", "POST /v1/source-snapshots/src_1/finalize"];
+    const building = ["GET /v1/versions/ver_1/build-logs?follow=1", "GET /v1/agents/agt_1/versions/ver_1"];
+    expect(calls).toEqual([
+      ...publishing, "POST /v1/agents", ...building,
+      ...publishing, "POST /v1/agents/agt_1/versions", ...building,
+    ]);
+  });
+
+  test("a failed build is exit code 1, with its reason", async () => {
+    await using root = await temporaryTree({ "dari.yml": manifest, "src/agent.ts": "x" });
+    const url = await serve((request, response) => void answer(request, response, [], () => url, "failed"));
+    const { code, stderr } = await runDari(["deploy", "--api-url", url, "--api-key", "k"], { cwd: root.path });
+    expect(code).toBe(1);
+    expect(stderr).toContain("the build of ver_1 failed: no such package (build_failed)");
+  });
+});
+
+describe("the connection", () => {
+  test("is found in the data directory of a platform that runs here, and its key goes nowhere else", async () => {
+    const keys: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      keys.push(request.headers.authorization);
+      reply(response, 200, { data: [], next: null });
+    });
+    const connection = JSON.stringify({ api_url: url, api_key: "dari_local" });
+    await using root = await temporaryTree({ ".dari-data/connection.json": connection, "named.json": connection });
+    await runDari(["agents", "list"], { cwd: root.path });
+    await runDari(["agents", "list", "--api-url", url.replace("127.0.0.1", "localhost")], { cwd: root.path });
+    await runDari(["agents", "list", "--api-key", "dari_other", "--api-url", url], { cwd: root.path });
+    await mkdir(join(root.path, "elsewhere"));
+    const environment = { DARI_CONNECTION_FILE: join(root.path, "named.json") };
+    await runDari(["agents", "list"], { cwd: join(root.path, "elsewhere"), environment });
+    expect(keys).toEqual(["Bearer dari_local", undefined, "Bearer dari_other", "Bearer dari_local"]);
+  });
+
+  test("login saves it for its owner only", async () => {
+    const url = await serve((_request, response) => reply(response, 200, { organizations: [{ name: "Ours" }] }));
+    await using root = await temporaryTree({});
+    const options = { cwd: root.path, environment: { DARI_CONFIG_DIR: join(root.path, "config") }, input: "dari_k\n" };
+    const { code } = await runDari(["login", "--api-url", url, "--value-stdin"], options);
+    const path = join(root.path, "config", "connection.json");
+    expect(code).toBe(0);
+    expect(JSON.parse(await readFile(path, "utf8"))).toEqual({ api_url: url, api_key: "dari_k" });
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+  });
+
+  test.each([
+    [401, "unauthenticated", 3],
+    [403, "forbidden", 3],
+    [404, "not_found", 4],
+    [409, "conflict", 5],
+    [422, "invalid", 2],
+    [429, "limit_exceeded", 7],
+    [500, "internal", 1],
+  ])("a refusal with %i %s is exit code %i", async (status, code, exitCode) => {
+    const url = await serve((_request, response) => reply(response, status, { detail: "no", code, request_id: "r1" }));
+    await using root = await temporaryTree({});
+    const run = await runDari(["session", "get", "sess_1", "--api-url", url, "--json"], { cwd: root.path });
+    expect(run.code).toBe(exitCode);
+    expect(JSON.parse(run.stderr)).toEqual({ detail: "no", code, request_id: "r1" });
+  });
+});
+
+/** Enough of a platform to deploy to. */
+async function answer(
+  request: Parameters<RequestListener>[0],
+  response: ServerResponse,
+  calls: string[],
+  url: () => string,
+  status: "ready" | "failed",
+): Promise<void> {
+  const body = await buffer(request);
+  const call = `${request.method ?? ""} ${request.url ?? ""}`;
+  calls.push(call);
+  const published = { agent_id: "agt_1", deployment_id: "dep_1", version_id: "ver_1", version_status: "building" };
+  const failure = status === "failed" ? { code: "build_failed", message: "no such package" } : null;
+  switch (call) {
+    case "POST /v1/source-snapshots":
+      reply(response, 201, { source_snapshot_id: "src_1", upload_url: `${url()}/upload`, upload_headers: {} });
+      return;
+    case "PUT /upload":
+      reply(response, body.subarray(0, 2).toString("hex") === "1f8b" ? 200 : 422, {});
+      return;
+    case "POST /v1/source-snapshots/src_1/finalize":
+      reply(response, 200, { source_snapshot_id: "src_1", status: "ready", failure_reason: null });
+      return;
+    case "GET /v1/versions/ver_1/build-logs?follow=1":
+      response.writeHead(200, { "content-type": "text/plain" }).end("installing\nbuilt\n");
+      return;
+    case "GET /v1/agents/agt_1/versions/ver_1":
+      reply(response, 200, { id: "ver_1", number: 1, status, failure, warnings: [] });
+      return;
+    default:
+      reply(response, 201, published);
+  }
+}

@@ -1,0 +1,56 @@
+// The standalone platform's settings: everything has a default, real services take the place of embedded ones.
+// The only place of this program that reads the environment.
+
+import path from "node:path";
+import { Redacted } from "@dari/domain";
+import { serviceSettings, type ServiceSettings } from "@dari/control";
+import { integer, oneOf, readConfig, secretUrl, string, url, type ConfigOf, type Environment } from "@dari/runtime";
+
+const spec = {
+  port: integer({ env: "DARI_PORT", max: 65_535, default: 4870, about: "Of the API; 0 takes a free one." }),
+  host: string({ env: "DARI_HOST", default: "127.0.0.1", about: "Beyond loopback, agents must be isolated." }),
+  publicUrl: url({ env: "DARI_PUBLIC_URL", optional: true, about: "Where clients reach the API." }),
+  dataDir: string({ env: "DARI_DATA_DIR", default: ".dari-data", about: "Everything that the platform keeps." }),
+  databaseUrl: secretUrl({
+    env: "DATABASE_URL",
+    protocols: ["postgres", "postgresql"],
+    optional: true,
+    about: "Instead of the embedded PostgreSQL.",
+  }),
+  redisUrl: secretUrl({ env: "REDIS_URL", protocols: ["redis", "rediss"], optional: true, about: "Instead of a local one." }),
+  queue: oneOf(["auto", "none"], { env: "DARI_QUEUE", default: "auto", about: "none: direct pull, also where Redis is." }),
+  bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
+  slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
+  sandbox: oneOf(["auto", "bwrap", "process"], { env: "DARI_SANDBOX", default: "auto" }),
+  turnMemoryBytes: integer({ env: "DARI_TURN_MEMORY_BYTES", unit: "bytes", min: 128 * 1024 ** 2, default: 4 * 1024 ** 3 }),
+  cacheBytes: integer({ env: "DARI_CACHE_BYTES", unit: "bytes", default: 5 * 1024 ** 3, about: "Images and contents kept." }),
+  backoffFirstMs: integer({ env: "DARI_BACKOFF_FIRST_MS", unit: "ms", min: 1, default: 1_000 }),
+  shutdownGraceMs: integer({ env: "DARI_SHUTDOWN_GRACE_MS", unit: "ms", default: 10_000, about: "For running turns at shutdown." }),
+} as const;
+
+export type StandaloneConfig = ConfigOf<typeof spec> & { readonly environment: Environment };
+
+/** `directory`: what a relative data directory is relative to. */
+export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
+  const config = readConfig(spec, environment);
+  return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
+}
+
+/** The shared settings, with what the embedded services turned out to be. */
+export function serviceSettingsOf(
+  config: StandaloneConfig,
+  found: { databaseUrl: string; redisUrl: string | undefined; masterKey: Redacted },
+): ServiceSettings {
+  return readConfig(serviceSettings, {
+    ...config.environment,
+    DATABASE_URL: found.databaseUrl,
+    REDIS_URL: found.redisUrl,
+    DARI_MASTER_KEY: found.masterKey.reveal(),
+    DARI_BLOBS_DIR: config.bucket === undefined ? path.join(config.dataDir, "objects") : undefined,
+  });
+}
+
+/** Where the caller's working directory was before npm changed it. */
+export function callerDirectory(environment: Environment = process.env): string {
+  return environment["INIT_CWD"] ?? process.cwd();
+}

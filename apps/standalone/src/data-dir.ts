@@ -1,0 +1,65 @@
+// The data directory: who uses it, and the files that outlive a run.
+
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { Redacted } from "@dari/domain";
+import { identifySelf, isSameProcessAlive, readStateFile, writeStateFile, type ProcessIdentity } from "@dari/embedded";
+
+export interface Connection {
+  readonly api_url: string;
+  readonly api_key: string;
+  readonly console_url: string;
+}
+
+const connectionName = "connection.json";
+const ownerName = "platform.json";
+
+/** Another live platform has this directory. */
+export class DataDirInUseError extends Error {
+  override readonly name = "DataDirInUseError";
+}
+
+/** Takes the directory for this process; what a dead one left is taken over. Returns the way to leave it. */
+export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
+  await mkdir(dir, { recursive: true });
+  await chmod(dir, 0o700);
+  const file = path.join(dir, ownerName);
+  const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
+  if (owner !== undefined && isSameProcessAlive(owner)) {
+    throw new DataDirInUseError(
+      `a platform (process ${owner.pid}) already runs on ${dir}; stop it, or choose another directory with DARI_DATA_DIR`,
+    );
+  }
+  writeStateFile(file, identifySelf());
+  return () => rm(file, { force: true });
+}
+
+export async function readConnection(dir: string): Promise<Connection | undefined> {
+  try {
+    return JSON.parse(await readFile(path.join(dir, connectionName), "utf8")) as Connection;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whole or not at all, readable by its owner only. */
+export async function writeConnection(dir: string, connection: Connection): Promise<string> {
+  const file = path.join(dir, connectionName);
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, `${JSON.stringify(connection, null, 2)}\n`, { mode: 0o600 });
+  await rename(draft, file);
+  return file;
+}
+
+/** The key that seals credentials: from the environment, else made once and kept in the data directory. */
+export async function masterKey(dir: string, given: string | undefined): Promise<Redacted> {
+  if (given !== undefined && given.trim() !== "") return new Redacted(given.trim());
+  const file = path.join(dir, "master.key");
+  try {
+    await writeFile(file, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return new Redacted((await readFile(file, "utf8")).trim());
+}

@@ -1,0 +1,25 @@
+// `npm start`: the platform in the foreground until Ctrl-C.
+
+import { aborted, runMain } from "@dari/runtime";
+import { callerDirectory, readStandaloneConfig } from "./config.ts";
+import { startPlatform } from "./platform.ts";
+
+const config = readStandaloneConfig(callerDirectory());
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+await runMain(
+  async (signal, stack) => {
+    const startedAt = performance.now();
+    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack);
+    say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+    say(`  API         ${platform.connection.api_url}`);
+    say(`  key         in ${platform.connectionFile}`);
+    say(`  log         ${platform.logFile}`);
+    say(`  turns by    ${platform.delivery}`);
+    say(`  agents run  ${platform.isolation}`);
+    say("Press Ctrl-C to stop.");
+    await aborted(signal);
+    say("Stopping: running turns may end first; press Ctrl-C again to stop at once.");
+  },
+  { graceMs: config.shutdownGraceMs + 20_000 },
+);

@@ -1,0 +1,104 @@
+// API, worker and reconciler in one process, on embedded services unless real ones are given.
+
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { startApi } from "@dari/api";
+import { controlOf, openServices, type ServiceSettings } from "@dari/control";
+import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
+import { startReconciler } from "@dari/reconciler";
+import { createLogger } from "@dari/runtime";
+import { assembleWorker } from "@dari/worker";
+import { serviceSettingsOf, type StandaloneConfig } from "./config.ts";
+import { masterKey, readConnection, takeDataDir, writeConnection, type Connection } from "./data-dir.ts";
+import { ensureAdminKey } from "./first-key.ts";
+
+export interface Platform {
+  readonly connection: Connection;
+  readonly connectionFile: string;
+  readonly logFile: string;
+  /** How turns reach the worker. */
+  readonly delivery: string;
+  readonly isolation: string;
+}
+
+const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/** Starts everything in order on the stack, which stops it in reverse. `say` is told about slow steps. */
+export async function startPlatform(
+  config: StandaloneConfig,
+  say: (text: string) => void,
+  stack: AsyncDisposableStack,
+): Promise<Platform> {
+  stack.defer(await takeDataDir(config.dataDir));
+  const logDir = path.join(config.dataDir, "logs");
+  await mkdir(logDir, { recursive: true });
+  const logFile = path.join(logDir, "dari.log");
+  const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
+  stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
+  const settings = await startServices(config, say, stack);
+  const log = createLogger({ name: "dari", level: settings.logLevel, destination });
+
+  say("opening the database and the object store");
+  const services = await openServices(settings, { program: "standalone", log }, stack);
+  const port = config.port === 0 ? await freePort() : config.port;
+  const apiUrl = config.publicUrl ?? `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
+  const control = controlOf(services, settings, apiUrl);
+  const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: 1_000 }, log);
+  stack.defer(() => reconciler.stop());
+  say("starting the worker");
+  const worker = await assembleWorker(
+    services,
+    settings,
+    {
+      ...config,
+      workDir: path.join(config.dataDir, "work"),
+      minimumIsolation: loopbackHosts.has(config.host) ? "none" : "isolated",
+      allowNearestPython: true,
+    },
+    log,
+    stack,
+  );
+  const api = await startApi({ control, host: config.host, port });
+  stack.defer(() => api.close());
+
+  const known = await readConnection(config.dataDir);
+  const connection: Connection = {
+    api_url: apiUrl,
+    api_key: await ensureAdminKey(control, known?.api_key),
+    console_url: `${apiUrl}/console`,
+  };
+  const connectionFile = await writeConnection(config.dataDir, connection);
+  return {
+    connection,
+    connectionFile,
+    logFile,
+    delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
+    isolation: worker.isolation,
+  };
+}
+
+async function startServices(
+  config: StandaloneConfig,
+  say: (text: string) => void,
+  stack: AsyncDisposableStack,
+): Promise<ServiceSettings> {
+  const servicesDir = path.join(config.dataDir, "services");
+  let databaseUrl = config.databaseUrl?.reveal();
+  if (databaseUrl === undefined) {
+    say("starting PostgreSQL");
+    const postgres = await startPostgres({ dataDir: path.join(servicesDir, "postgres"), log: say });
+    stack.defer(() => postgres.stop());
+    databaseUrl = postgres.url;
+  }
+  let redisUrl = config.queue === "none" ? undefined : config.redisUrl?.reveal();
+  const server = config.queue === "none" || redisUrl !== undefined ? undefined : findRedisServer();
+  if (server !== undefined) {
+    say("starting Redis");
+    const redis = await startRedis({ dir: path.join(servicesDir, "redis"), server });
+    stack.defer(() => redis.stop());
+    redisUrl = redis.url;
+  }
+  const key = await masterKey(config.dataDir, config.environment["DARI_MASTER_KEY"]);
+  return serviceSettingsOf(config, { databaseUrl, redisUrl, masterKey: key });
+}

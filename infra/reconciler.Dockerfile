@@ -1,0 +1,21 @@
+# The reconciler. Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# Build from the root of the repository: docker build -f infra/reconciler.Dockerfile .
+
+ARG NODE_VERSION=24.21.0
+
+FROM node:${NODE_VERSION}-slim AS installed
+WORKDIR /app
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY apps ./apps
+COPY packages ./packages
+RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/reconciler..."
+
+FROM node:${NODE_VERSION}-slim
+WORKDIR /app
+ENV NODE_ENV=production DARI_HEALTH_PORT=4871
+COPY --from=installed --chown=root:root /app ./
+COPY infra/healthcheck.mjs ./infra/healthcheck.mjs
+USER node
+EXPOSE 4871
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "infra/healthcheck.mjs", "DARI_HEALTH_PORT"]
+CMD ["node", "apps/reconciler/src/main.ts"]

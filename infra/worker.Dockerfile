@@ -1,0 +1,27 @@
+# The worker, with what agents need: Python beside Node, and bubblewrap to keep each turn in a sandbox of its own.
+# Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# Build from the root of the repository: docker build -f infra/worker.Dockerfile .
+
+ARG NODE_VERSION=24.21.0
+
+FROM node:${NODE_VERSION}-slim AS installed
+WORKDIR /app
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY apps ./apps
+COPY packages ./packages
+RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/worker..."
+
+FROM node:${NODE_VERSION}-slim
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends bubblewrap ca-certificates python3 python3-venv \
+  && rm -rf /var/lib/apt/lists/*
+WORKDIR /app
+ENV NODE_ENV=production DARI_HEALTH_PORT=4871 DARI_WORK_DIR=/var/lib/dari-worker
+COPY --from=installed --chown=root:root /app ./
+COPY infra/healthcheck.mjs ./infra/healthcheck.mjs
+RUN mkdir -p /var/lib/dari-worker && chown node:node /var/lib/dari-worker
+VOLUME /var/lib/dari-worker
+USER node
+EXPOSE 4871
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "infra/healthcheck.mjs", "DARI_HEALTH_PORT"]
+CMD ["node", "apps/worker/src/main.ts"]

@@ -1,0 +1,13 @@
+// A build that ended because of what was built, not because of the platform.
+
+import { failure, type Failure, type FailureCode } from "@dari/domain";
+
+export class BuildFailed extends Error {
+  override readonly name = "BuildFailed";
+  readonly failure: Failure;
+
+  constructor(message: string, code: FailureCode = "build_failed") {
+    super(message);
+    this.failure = failure(code, message);
+  }
+}

@@ -1,0 +1,150 @@
+// The story of a build: a bundle becomes an installed, compiled, checked image in the blob store.
+
+import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { BlobStore } from "@dari/blobs";
+import type { Manifest } from "@dari/contract";
+import { failure, limits, type Failure } from "@dari/domain";
+import type { SandboxDriver, SandboxLimits } from "@dari/sandbox";
+import { BundleRefused } from "../bundle/read-bundle.ts";
+import { unpackBundle } from "../bundle/unpack-bundle.ts";
+import type { ImageRef } from "../image/image-ref.ts";
+import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
+import { removeTree } from "../image/remove-tree.ts";
+import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
+import type { Runtimes } from "../runtimes/runtimes.ts";
+import { BuildFailed } from "./build-failed.ts";
+import { createBuildLog, type BuildLog } from "./build-log.ts";
+import { checkEntry } from "./check-entry.ts";
+import { compileNode, compilePython } from "./compile.ts";
+import { chooseInstaller } from "./installers.ts";
+import { resolveEntry } from "./resolve-entry.ts";
+import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+
+export interface BuildOptions {
+  readonly store: BlobStore;
+  /** A local tar.gz; inspected again while it is unpacked. */
+  readonly bundleFile: string;
+  readonly manifest: Manifest;
+  /** The image's key is `<keyPrefix>/images/<sha256>`. */
+  readonly keyPrefix: string;
+  readonly runtimes: Runtimes;
+  readonly driver: SandboxDriver;
+  /** The build makes a directory of its own in it and removes that again. */
+  readonly workDir: string;
+  /** Limits of each program of the build; absent: the driver's. */
+  readonly sandboxLimits?: SandboxLimits;
+  /** Default `limits.buildTimeoutMs`. */
+  readonly timeoutMs?: number;
+  /** Receives the build log, whole lines, at most `limits.buildLogBytes`. */
+  log(text: string): void;
+  readonly signal: AbortSignal;
+}
+
+export type BuildResult =
+  | { ok: true; image: ImageRef; warnings: string[] }
+  | { ok: false; failure: Failure };
+
+/**
+ * Builds an image. A result that is not `ok` is the tenant's: the same bundle would fail again.
+ * @throws the signal's reason when it aborts, and what the platform is to blame for (store, disk, sandbox). Either
+ * way every process of the build is dead and its directory is removed.
+ */
+export async function buildImage(options: BuildOptions): Promise<BuildResult> {
+  const log = createBuildLog(options.log);
+  const timeoutMs = options.timeoutMs ?? limits.buildTimeoutMs;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([options.signal, deadline]);
+  await mkdir(options.workDir, { recursive: true });
+  const dir = await mkdtemp(join(options.workDir, "build-"));
+  try {
+    const image = await build({ ...options, signal }, dir, log);
+    return { ok: true, image, warnings: [...log.warnings] };
+  } catch (error) {
+    options.signal.throwIfAborted();
+    const failed = deadline.aborted
+      ? failure("build_failed", `the build took longer than ${timeoutMs / 1000} s; it was at: ${log.currentStep}`)
+      : tenantFailure(error, log.currentStep);
+    if (failed === undefined) throw error;
+    log.line(`build failed: ${failed.message}`);
+    return { ok: false, failure: failed };
+  } finally {
+    await removeTree(dir);
+  }
+}
+
+async function build(options: BuildOptions, dir: string, log: BuildLog): Promise<ImageRef> {
+  const { manifest, signal } = options;
+  const sandbox = await makeSandbox(options, dir, log);
+  const tree = join(sandbox.slotDir, "workspace");
+  await log.step("unpack", async () => {
+    const { files, unpackedBytes, warnings } = await unpackBundle({ file: options.bundleFile, dir: tree, signal });
+    for (const warning of warnings) log.warn(warning);
+    log.line(`unpacked ${files} files, ${unpackedBytes} bytes`);
+  });
+  const source = await resolveEntry(tree, manifest);
+  const runtime = await log.step("runtime", () => findRuntime(options, log));
+  await install(options, sandbox, runtime, log);
+  const { entry, suspicions } = await log.step("compile", async () => {
+    if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log);
+    await compilePython(sandbox, runtime);
+    return { entry: source, suspicions: [] };
+  });
+  const file = join(dir, "image.tar.zst");
+  const packed = await log.step("pack", () => packImage({ dir: tree, file, signal }));
+  for (const omitted of packed.omitted) log.warn(`left out of the image: ${omitted}`);
+  await log.step("check", () => checkEntry({ sandbox, tree, dir, manifest, runtime, entry, source, suspicions }));
+  const objectKey = `${options.keyPrefix}/images/${packed.digest}`;
+  await log.step("store", () => storeOnce(options.store, objectKey, file));
+  log.line(`image ${packed.digest}: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
+  const { language, version } = runtime;
+  return { digest: packed.digest, objectKey, runtime: { language, version }, entry };
+}
+
+async function makeSandbox(options: BuildOptions, dir: string, log: BuildLog): Promise<BuildSandbox> {
+  const slotDir = join(dir, "slot");
+  const emptyDir = join(dir, "empty");
+  await mkdir(join(slotDir, "state"), { recursive: true });
+  await mkdir(emptyDir);
+  const { driver, signal } = options;
+  return { driver, signal, slotDir, emptyDir, limits: options.sandboxLimits ?? {}, onLine: (line) => log.line(line) };
+}
+
+async function findRuntime(options: BuildOptions, log: BuildLog): Promise<Runtime> {
+  const { language, version } = options.manifest.runtime;
+  const runtime = await options.runtimes.resolve(language, version, options.signal);
+  if (runtime.warning !== undefined) log.warn(runtime.warning);
+  log.line(`${language === "python" ? "python" : "node"} ${runtime.version}`);
+  return runtime;
+}
+
+async function install(options: BuildOptions, sandbox: BuildSandbox, runtime: Runtime, log: BuildLog): Promise<void> {
+  const tree = join(sandbox.slotDir, "workspace");
+  const installer = await chooseInstaller(tree, runtime, await options.runtimes.installTools());
+  if (installer === undefined) return log.line("no dependencies to install");
+  for (const warning of installer.warnings) log.warn(warning);
+  await log.step(installer.name, async () => {
+    const ending = await runInSandbox(sandbox, { ...installer, network: "open" });
+    if (!succeeded(ending)) {
+      const lines = [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines];
+      throw new BuildFailed(lines.join("\n"));
+    }
+    for (const path of installer.leftovers) await rm(join(tree, path), { force: true });
+  });
+}
+
+/** Keys name content, so an image that is there need not be sent again. */
+async function storeOnce(store: BlobStore, key: string, file: string): Promise<void> {
+  const { size } = await stat(file);
+  if ((await store.head(key))?.sizeBytes === size) return;
+  await store.put(key, createReadStream(file));
+}
+
+function tenantFailure(error: unknown, step: string): Failure | undefined {
+  if (error instanceof BuildFailed) return error.failure;
+  if (error instanceof BundleRefused) return failure("build_failed", `the bundle was refused: ${error.reason}`);
+  if (error instanceof RuntimeUnavailableError) return failure("runtime_unavailable", error.message);
+  if (error instanceof ImageTooLargeError) return failure("build_failed", `${step}: ${error.message}`);
+  return undefined;
+}

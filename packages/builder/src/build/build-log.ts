@@ -1,0 +1,60 @@
+// The build's log, line by line and bounded. Knows nothing of where it is kept.
+
+import { limits } from "@dari/domain";
+
+const lineCharsMax = 4096;
+
+export interface BuildLog {
+  /** Text of one or more lines. What a program printed is stripped of terminal control sequences. */
+  line(text: string): void;
+  warn(text: string): void;
+  readonly warnings: readonly string[];
+  /** Logs how long the step took, also when it fails. */
+  step<T>(name: string, run: () => Promise<T>): Promise<T>;
+  /** The step that is running, or ran last. */
+  readonly currentStep: string;
+}
+
+export function createBuildLog(write: (text: string) => void): BuildLog {
+  const warnings: string[] = [];
+  let currentStep = "start";
+  let left: number = limits.buildLogBytes;
+  const line = (text: string): void => {
+    for (const one of printable(text).split("\n")) emit(`${one.slice(0, lineCharsMax)}\n`);
+  };
+  const emit = (text: string): void => {
+    if (left <= 0) return;
+    left -= Buffer.byteLength(text);
+    write(left > 0 ? text : "… the log is full; the rest is not kept\n");
+  };
+  return {
+    line,
+    warnings,
+    warn(text) {
+      warnings.push(text);
+      line(`warning: ${text}`);
+    },
+    async step(name, run) {
+      currentStep = name;
+      const startedAt = performance.now();
+      const seconds = (): string => `${((performance.now() - startedAt) / 1000).toFixed(2)} s`;
+      try {
+        const result = await run();
+        line(`${name}: done in ${seconds()}`);
+        return result;
+      } catch (error) {
+        line(`${name}: failed after ${seconds()}`);
+        throw error;
+      }
+    },
+    get currentStep() {
+      return currentStep;
+    },
+  };
+}
+
+/** Without colours, cursor movements and other control characters; a carriage return starts a new line. */
+export function printable(text: string): string {
+  const plain = text.replaceAll(/\u001B(\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001B]*(\u0007|\u001B\\)?|.)/g, "");
+  return plain.replaceAll(/\r\n?/g, "\n").replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F]/g, "");
+}

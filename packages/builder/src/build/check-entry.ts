@@ -1,0 +1,90 @@
+// Loads the entrypoint once, as a turn would, so that a typo fails the publish and not a turn.
+
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Manifest } from "@dari/contract";
+import { limits, type Failure } from "@dari/domain";
+import { checkEntrypoint, guestCommand } from "@dari/harness";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { BuildFailed } from "./build-failed.ts";
+import { printable } from "./build-log.ts";
+import type { Entry } from "./resolve-entry.ts";
+import { logOutput, type BuildSandbox } from "./sandbox-program.ts";
+
+/** Stands for every secret: a build has none, yet modules read them when they are loaded. */
+const placeholderSecret = "dari-build-check";
+const stackLinesShown = 8;
+const sourceMaps = { NODE_OPTIONS: "--enable-source-maps" };
+/** Frames of Node and of the guest tell an agent's author nothing. */
+const foreignFrame = /^\s+at .*(node:internal\/|\/guest\/node\/)/;
+
+export interface EntryCheck {
+  readonly sandbox: BuildSandbox;
+  /** The installed and compiled tree: the image of this one run. */
+  readonly tree: string;
+  /** Where the run's own directories are made. */
+  readonly dir: string;
+  readonly manifest: Manifest;
+  readonly runtime: Runtime;
+  readonly entry: Entry;
+  /** What the manifest names; messages speak of it and not of what it was compiled to. */
+  readonly source: Entry;
+  /** What the compiler found wrong and did not insist on. */
+  readonly suspicions: readonly string[];
+}
+
+/**
+ * @throws BuildFailed: `entrypoint_not_found` or `unsupported_export` as the guest says; `build_failed` when the
+ * module throws, exits, or does not load within `limits.entrypointCheckMs`.
+ */
+export async function checkEntry(options: EntryCheck): Promise<void> {
+  const { sandbox, runtime, manifest, entry } = options;
+  sandbox.signal.throwIfAborted();
+  const slotDir = join(options.dir, "check");
+  for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
+  const guest = guestCommand(runtime.language, runtime.command);
+  const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
+  const running = await sandbox.driver.prepare({
+    argv: guest.argv,
+    // So that a stack speaks of the agent's sources and not of what they were compiled to.
+    env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets },
+    imageDir: options.tree,
+    readOnlyPaths: [...runtime.readOnlyPaths, ...guest.readOnlyPaths],
+    slotDir,
+    network: "none",
+    limits: sandbox.limits,
+  });
+  const logged = logOutput(running, sandbox.onLine);
+  const abort = (): void => void running.kill().catch(() => {});
+  sandbox.signal.addEventListener("abort", abort, { once: true });
+  try {
+    await running.claim();
+    const { channel, exited, paths } = running;
+    const { sdk } = manifest;
+    const timeoutMs = limits.entrypointCheckMs;
+    const answer = await checkEntrypoint({ channel, exited, entry, imageDir: paths.image, sdk, timeoutMs });
+    await running.kill();
+    await logged;
+    sandbox.signal.throwIfAborted();
+    if (!answer.ok) throw explain(answer.failure, answer.stack, { ...options, imageDir: paths.image });
+  } finally {
+    sandbox.signal.removeEventListener("abort", abort);
+    await running.kill();
+  }
+}
+
+function explain(found: Failure, stack: string | undefined, o: EntryCheck & { imageDir: string }): BuildFailed {
+  const relative = (text: string): string =>
+    printable(text).replaceAll(`file://${o.imageDir}/`, "").replaceAll(`${o.imageDir}/`, "");
+  if (found.code === "entrypoint_not_found" || found.code === "unsupported_export") {
+    return new BuildFailed(relative(found.message).replaceAll(o.entry.file, o.source.file), found.code);
+  }
+  const lines = (stack ?? "").split("\n").filter((line) => line.trim() !== "" && !foreignFrame.test(line));
+  // Python's last lines are the nearest to the cause, Node's first ones.
+  const isPython = o.runtime.language === "python";
+  const nearest = isPython ? lines.slice(-stackLinesShown) : lines.slice(0, stackLinesShown);
+  const says = found.message.split("\n")[0] ?? "";
+  const details = nearest.some((line) => line.includes(says)) ? nearest : [found.message, ...nearest];
+  const text = [`${o.source.file} could not be loaded:`, ...details, ...o.suspicions].join("\n");
+  return new BuildFailed(relative(text));
+}

@@ -1,0 +1,61 @@
+// Which file of the bundle an entrypoint means. Looks at names only; what the file exports is the check's business.
+
+import { lstat, readdir } from "node:fs/promises";
+import { join, posix } from "node:path";
+import type { Language, Manifest } from "@dari/contract";
+import { normalizeMemberName } from "../bundle/member-names.ts";
+import { BuildFailed } from "./build-failed.ts";
+
+export interface Entry {
+  /** Relative to the bundle's root, POSIX. */
+  readonly file: string;
+  readonly export: string;
+}
+
+const nodeSuffixes = [".ts", ".mts", ".cts", ".tsx", ".js", ".mjs", ".cjs", ".jsx"];
+const suggestionsMax = 8;
+
+/**
+ * `src/agent.ts:agent` is a file; a module without suffix (`src/agent`, for Python also `pkg.agent`) is looked for
+ * as Node and Python would; `agent.js` may mean `agent.ts`, as TypeScript has it.
+ * @throws BuildFailed `entrypoint_not_found` naming files that are there.
+ */
+export async function resolveEntry(root: string, manifest: Manifest): Promise<Entry> {
+  const [reference = "", exported = ""] = manifest.entrypoint.split(":");
+  const { language } = manifest.runtime;
+  const checked = normalizeMemberName(reference.trim(), 1024);
+  if (!checked.ok || checked.name === "") {
+    const message = `the entrypoint ${JSON.stringify(reference)} is not a path in the bundle`;
+    throw new BuildFailed(message, "entrypoint_not_found");
+  }
+  for (const file of candidates(checked.name, language)) {
+    if (await isFile(join(root, file))) return { file, export: exported.trim() };
+  }
+  const there = await suggestions(root, language);
+  const hint = there.length === 0 ? `the bundle has no ${language} file` : `the bundle has ${there.join(", ")}`;
+  throw new BuildFailed(`the entrypoint's file ${checked.name} does not exist; ${hint}`, "entrypoint_not_found");
+}
+
+function candidates(name: string, language: Language): string[] {
+  if (language === "python") {
+    const asPath = name.endsWith(".py") ? name : name.replaceAll(".", "/");
+    return name.endsWith(".py") ? [name] : [`${asPath}.py`, `${asPath}/__init__.py`, `${name}.py`];
+  }
+  const suffix = posix.extname(name);
+  if (nodeSuffixes.includes(suffix)) {
+    const written = name.slice(0, -suffix.length);
+    return suffix.includes("j") ? [name, `${written}${suffix.replace("j", "t")}`] : [name];
+  }
+  return [name, ...[name, `${name}/index`].flatMap((stem) => nodeSuffixes.map((one) => stem + one))];
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return lstat(path).then((found) => found.isFile(), () => false);
+}
+
+async function suggestions(root: string, language: Language): Promise<string[]> {
+  const wanted = language === "python" ? [".py"] : nodeSuffixes;
+  const names = await readdir(root, { recursive: true });
+  const files = names.filter((name) => wanted.includes(posix.extname(name)) && !name.includes("node_modules/"));
+  return files.sort((a, b) => a.length - b.length).slice(0, suggestionsMax).sort();
+}

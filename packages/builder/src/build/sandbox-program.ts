@@ -1,0 +1,110 @@
+// Runs one program of a build to its end in a sandbox of its own. Everything that a tenant's files may influence
+// (installers, compilers) runs here and never beside the worker.
+
+import type { Readable } from "node:stream";
+import { finished } from "node:stream/promises";
+import type { Sandbox, SandboxDriver, SandboxExit, SandboxLimits } from "@dari/sandbox";
+
+export interface SandboxProgram {
+  /** Relative paths are relative to the build's tree, which is the working directory. */
+  readonly argv: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly readOnlyPaths: readonly string[];
+  readonly network: "open" | "none";
+}
+
+export interface BuildSandbox {
+  readonly driver: SandboxDriver;
+  /** Holds `workspace/`, the build's tree, and `state/`, the programs' home. */
+  readonly slotDir: string;
+  /** A sandbox wants an image; a build has none yet. */
+  readonly emptyDir: string;
+  readonly limits: SandboxLimits;
+  readonly signal: AbortSignal;
+  onLine(line: string): void;
+}
+
+export interface ProgramEnding {
+  readonly exit: SandboxExit;
+  /** What it wrote to stdout, at most 1 MiB; lines of stdout and stderr also went to `onLine`. */
+  readonly stdout: string;
+  readonly lastLines: readonly string[];
+}
+
+const stdoutBytesMax = 1024 * 1024;
+const lastLinesMax = 12;
+
+/**
+ * Resolves when the program and everything that it started is dead.
+ * @throws the signal's reason when it aborts; SandboxStartError.
+ */
+export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgram): Promise<ProgramEnding> {
+  const { driver, slotDir, emptyDir, limits, signal } = sandbox;
+  signal.throwIfAborted();
+  const running = await driver.prepare({ ...program, slotDir, imageDir: emptyDir, limits });
+  const lastLines: string[] = [];
+  const onLine = (line: string): void => {
+    if (line.trim() === "") return;
+    lastLines.push(line);
+    if (lastLines.length > lastLinesMax) lastLines.shift();
+    sandbox.onLine(line);
+  };
+  const stdout = collectText(running.stdout);
+  const read = logOutput(running, onLine);
+  running.channel.on("error", ignore).resume();
+  const abort = (): void => void running.kill().catch(ignore);
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    const exit = await running.exited;
+    await running.kill();
+    await read;
+    signal.throwIfAborted();
+    return { exit, stdout: stdout.text(), lastLines };
+  } finally {
+    signal.removeEventListener("abort", abort);
+    await running.kill();
+    running.channel.destroy();
+  }
+}
+
+function ignore(): void {}
+
+/** True when the program ended by itself and well. */
+export function succeeded({ exit }: ProgramEnding): boolean {
+  return exit.code === 0 && exit.startError === undefined;
+}
+
+/** `exit code 1`, `signal SIGKILL`, or why it was not started. */
+export function describeExit({ startError, signal, code }: SandboxExit): string {
+  return startError ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+}
+
+function collectText(stream: Readable): { text(): string } {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  stream.on("data", (chunk: Buffer) => {
+    if (size >= stdoutBytesMax) return;
+    size += chunk.length;
+    chunks.push(chunk);
+  });
+  return { text: () => Buffer.concat(chunks).toString("utf8") };
+}
+
+/** Resolves when both streams have ended, which they do at the latest when the sandbox is killed. */
+export async function logOutput(running: Sandbox, onLine: (line: string) => void): Promise<void> {
+  await Promise.all([readLines(running.stdout, onLine), readLines(running.stderr, onLine)]);
+}
+
+async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+  const decoder = new TextDecoder();
+  let rest = "";
+  stream.on("data", (chunk: Buffer) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) onLine(line);
+    // A program that never ends its line must not fill the memory.
+    if (rest.length > stdoutBytesMax) rest = "";
+  });
+  await finished(stream).catch(ignore);
+  if (rest !== "") onLine(rest);
+}

@@ -1,0 +1,48 @@
+// Unpacks a bundle into a directory that it makes itself, under the same refusals as the inspection.
+
+import { mkdir, open } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { readBundle, type BundleLimits, type BundleMember } from "./read-bundle.ts";
+
+/**
+ * Writes the bundle's files below `dir`, which must not exist yet: nothing in it can then be a link to elsewhere.
+ * Files are created, never overwritten, with mode 0755 or 0644.
+ * @throws BundleRefused as `readBundle` does; what was written so far stays and is the caller's to remove.
+ */
+export async function unpackBundle(options: {
+  file: string;
+  dir: string;
+  limits?: BundleLimits;
+  signal?: AbortSignal;
+}): Promise<{ files: number; unpackedBytes: number; warnings: string[] }> {
+  await mkdir(options.dir);
+  const known = new Set<string>([options.dir]);
+  let files = 0;
+  const { warnings, unpackedBytes } = await readBundle({
+    ...options,
+    onFile: async (member, content) => {
+      const path = join(options.dir, member.path);
+      await makeParents(dirname(path), known);
+      await writeMember(path, member, content);
+      files += 1;
+    },
+  });
+  return { files, unpackedBytes, warnings };
+}
+
+async function makeParents(dir: string, known: Set<string>): Promise<void> {
+  if (known.has(dir)) return;
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  known.add(dir);
+}
+
+async function writeMember(path: string, member: BundleMember, content: AsyncIterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, "wx", member.mode);
+  try {
+    // The umask of the process must not decide what the sandbox may read.
+    await handle.chmod(member.mode);
+    await handle.writeFile(content);
+  } finally {
+    await handle.close();
+  }
+}

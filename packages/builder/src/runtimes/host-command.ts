@@ -1,0 +1,31 @@
+// Runs a trusted program of this machine (an interpreter's probe, npm) outside any sandbox and returns what it printed.
+
+import { execFile } from "node:child_process";
+
+const outputBytesMax = 1024 * 1024;
+
+export class HostCommandError extends Error {
+  override readonly name = "HostCommandError";
+}
+
+/**
+ * Runs `command` with exactly `env`. The process is killed after `timeoutMs` and on abort.
+ * @throws HostCommandError with the last lines that it printed.
+ */
+export function runHostCommand(
+  command: string,
+  args: readonly string[],
+  options: { env: Readonly<Record<string, string>>; timeoutMs: number; signal?: AbortSignal; cwd?: string },
+): Promise<string> {
+  const { env, timeoutMs, signal, cwd } = options;
+  return new Promise((resolve, reject) => {
+    const settings = { env: { ...env }, timeout: timeoutMs, maxBuffer: outputBytesMax, killSignal: "SIGKILL" as const };
+    const extra = { ...(signal === undefined ? {} : { signal }), ...(cwd === undefined ? {} : { cwd }) };
+    const child = execFile(command, args, { ...settings, ...extra }, (error, stdout, stderr) => {
+      if (error === null) return resolve(stdout);
+      const lastLines = (stderr.trim() || stdout.trim()).split("\n").slice(-5).join("\n");
+      reject(new HostCommandError(lastLines || `${command} could not be run`, { cause: error }));
+    });
+    child.stdin?.end();
+  });
+}

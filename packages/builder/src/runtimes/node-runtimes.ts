@@ -1,0 +1,157 @@
+// Node for agents: the running one, those fetched before, and npm's platform packages on demand.
+
+import { mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf, messageOf } from "../errors.ts";
+import { HostCommandError, runHostCommand } from "./host-command.ts";
+import { nodeMajors, platformPackage } from "./node-releases.ts";
+import type { Npm } from "./npm.ts";
+import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
+
+const fetchTimeoutMs = 300_000;
+const probeTimeoutMs = 10_000;
+
+export interface NodeRuntimes {
+  resolve(version: string | undefined, signal?: AbortSignal): Promise<Runtime>;
+  list(): Promise<RuntimeOffer[]>;
+}
+
+/** Fetches of this process in progress, by target directory: builders that share a cache share the download too. */
+const fetches = new Map<string, Promise<void>>();
+
+export function createNodeRuntimes(options: {
+  cacheDir: string;
+  env: Readonly<Record<string, string>>;
+  npmRegistry?: string;
+  getNpm(): Promise<Npm | undefined>;
+}): NodeRuntimes {
+  const nodeDir = join(options.cacheDir, "node");
+  const own = ownRuntime();
+  const { getNpm } = options;
+
+  async function list(): Promise<RuntimeOffer[]> {
+    const here: RuntimeOffer[] = [{ language: "typescript", version: (await own).version, source: "host" }];
+    for (const version of await fetchedVersions(nodeDir)) {
+      here.push({ language: "typescript", version, source: "fetched" });
+    }
+    const releases = (await getNpm()) === undefined ? {} : (platformPackage()?.releases ?? {});
+    for (const major of nodeMajors) {
+      const version = releases[major];
+      if (version !== undefined && !here.some((offer) => offer.version === version)) {
+        here.push({ language: "typescript", version, source: "on_demand" });
+      }
+    }
+    return here.sort((a, b) => compareVersions(a.version, b.version));
+  }
+
+  async function resolve(requested: string | undefined, signal?: AbortSignal): Promise<Runtime> {
+    const running = await own;
+    if (requested === undefined || satisfies(running.version, requested)) return running;
+    const unavailable = async (why?: string): Promise<RuntimeUnavailableError> => {
+      const versions = (await list()).map((offer) => offer.version);
+      return new RuntimeUnavailableError("typescript", requested, versions, why);
+    };
+    const major = /^(\d+)(\.\d+){0,2}$/.exec(requested)?.[1];
+    const release = platformPackage();
+    if (!nodeMajors.some((known) => known === major) || major === undefined) throw await unavailable();
+    const cached = (await fetchedVersions(nodeDir)).filter((version) => satisfies(version, requested)).at(-1);
+    if (cached !== undefined) return runtimeAt(join(nodeDir, cached, "bin/node"));
+    if (release === undefined) throw await unavailable(`npm has no Node for ${process.platform}-${process.arch}`);
+    const found = await getNpm();
+    if (found === undefined) throw await unavailable("npm is not installed on this worker, so none can be fetched");
+    const pinned = release.releases[major];
+    const specifiers = pinned !== undefined && satisfies(pinned, requested) ? [pinned, requested] : [requested];
+    try {
+      return await fetchOnce({ nodeDir, npm: found, packageName: release.packageName, specifiers, signal, ...options });
+    } catch (error) {
+      if (!(error instanceof HostCommandError) || signal?.aborted) throw error;
+      throw await unavailable(`npm could not fetch it: ${error.message}`);
+    }
+  }
+
+  return { resolve, list };
+}
+
+async function ownRuntime(): Promise<Runtime> {
+  const command = await realpath(process.execPath);
+  return { language: "typescript", version: process.versions.node, command, readOnlyPaths: [command] };
+}
+
+async function runtimeAt(command: string): Promise<Runtime> {
+  const printed = await runHostCommand(command, ["--version"], { env: {}, timeoutMs: probeTimeoutMs });
+  return { language: "typescript", version: printed.trim().replace(/^v/, ""), command, readOnlyPaths: [command] };
+}
+
+/** Ascending. A version directory is complete, because it appears by rename. */
+async function fetchedVersions(nodeDir: string): Promise<string[]> {
+  const names = await readdir(nodeDir).catch(() => []);
+  return names.filter((name) => /^\d+\.\d+\.\d+$/.test(name)).sort(compareVersions);
+}
+
+interface FetchOptions {
+  nodeDir: string;
+  npm: Npm;
+  packageName: string;
+  /** Tried in turn. */
+  specifiers: readonly string[];
+  env: Readonly<Record<string, string>>;
+  npmRegistry?: string;
+  signal: AbortSignal | undefined;
+}
+
+/** One download at a time for each cache and version; whoever waited reads the cache. */
+async function fetchOnce(options: FetchOptions): Promise<Runtime> {
+  const requested = options.specifiers.at(-1)!;
+  const key = join(options.nodeDir, requested);
+  // A second caller must not be cut off by the first one's abort, so the download itself takes no signal.
+  const running = fetches.get(key) ?? fetchNode(options).finally(() => fetches.delete(key));
+  fetches.set(key, running);
+  await abortable(running, options.signal);
+  const version = (await fetchedVersions(options.nodeDir)).filter((name) => satisfies(name, requested)).at(-1);
+  if (version === undefined) throw new HostCommandError(`npm installed no Node ${requested}`);
+  return runtimeAt(join(options.nodeDir, version, "bin/node"));
+}
+
+async function fetchNode(options: FetchOptions): Promise<void> {
+  await mkdir(options.nodeDir, { recursive: true });
+  const staging = await mkdtemp(join(options.nodeDir, ".fetch-"));
+  try {
+    const failures: string[] = [];
+    for (const specifier of options.specifiers) {
+      const failed = await installPackage(staging, specifier, options).then(() => undefined, messageOf);
+      if (failed === undefined) return await publish(staging, options);
+      failures.push(failed);
+    }
+    throw new HostCommandError(failures.at(-1) ?? "nothing to install");
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+async function installPackage(staging: string, specifier: string, options: FetchOptions): Promise<void> {
+  const { npm, packageName, npmRegistry, env } = options;
+  const flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  const registry = npmRegistry === undefined ? [] : [`--registry=${npmRegistry}`];
+  const args = [npm.cli, "install", "--prefix", staging, ...flags, ...registry, `${packageName}@${specifier}`];
+  await runHostCommand(process.execPath, args, { env, cwd: staging, timeoutMs: fetchTimeoutMs });
+}
+
+/** The new Node must run here (a foreign libc would not) before it gets its name. */
+async function publish(staging: string, options: FetchOptions): Promise<void> {
+  const packageDir = join(staging, "node_modules", options.packageName);
+  const { version } = await runtimeAt(join(packageDir, "bin/node"));
+  await rename(packageDir, join(options.nodeDir, version)).catch((error: unknown) => {
+    // Another process was faster; its copy is as good.
+    if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
+  });
+}
+
+function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

@@ -1,0 +1,65 @@
+// Makes bundles for the tests, honest and hostile ones; knows tar headers, no rule of ours.
+
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip, gzipSync } from "node:zlib";
+import { pack, type Header } from "tar-stream";
+
+export type Member = Partial<Header> & { name: string; body?: string | Buffer };
+
+export interface TemporaryDirectory extends AsyncDisposable {
+  readonly path: string;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A directory below the system's temporary one, removed by `await using`. */
+export async function temporaryDirectory(): Promise<TemporaryDirectory> {
+  const path = await mkdtemp(join(tmpdir(), "dari-builder-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+export async function writeBundle(file: string, members: readonly Member[]): Promise<string> {
+  const archive = pack();
+  for (const { body, ...header } of members) {
+    archive.entry({ mode: 0o644, mtime: new Date(0), ...header }, body ?? "");
+  }
+  archive.finalize();
+  await pipeline(archive, createGzip(), createWriteStream(file));
+  return file;
+}
+
+/** `{"src/agent.ts": "…"}` as members. */
+export function filesOf(files: Record<string, string | Buffer>): Member[] {
+  return Object.entries(files).map(([name, body]) => ({ name, body }));
+}
+
+/** A header block as tar writes it, for members that no honest packer would write. */
+export function rawHeader(name: string | Buffer, sizeBytes: number, typeflag = "0"): Buffer {
+  const block = Buffer.alloc(512);
+  Buffer.from(name).copy(block, 0);
+  block.write("0000644\0", 100);
+  block.write("0000000\0", 108);
+  block.write("0000000\0", 116);
+  block.write(`${sizeBytes.toString(8).padStart(11, "0")}\0`, 124);
+  block.write("00000000000\0", 136);
+  block.write("        ", 148);
+  block.write(typeflag, 156);
+  block.write("ustar\x0000", 257);
+  const sum = block.reduce((total, byte) => total + byte, 0);
+  block.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148);
+  return block;
+}
+
+export async function writeRaw(file: string, blocks: readonly Buffer[]): Promise<string> {
+  await writeFile(file, gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)])));
+  return file;
+}
+
+/** What a worker's config hands on. */
+export function hostEnvironment(): Record<string, string> {
+  const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
+  return Object.fromEntries(Object.entries(process.env).filter(isSet));
+}

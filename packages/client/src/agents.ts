@@ -1,0 +1,111 @@
+// Calls about bundles, agents and versions (CONTRACT §2.1).
+
+import type {
+  CreateAgentRequest,
+  CreateSourceSnapshotRequest,
+  CreateVersionRequest,
+  SourceSnapshotCreated,
+  VersionRecord,
+} from "@dari/contract";
+import { ConnectionError } from "./errors.ts";
+import type { PageQuery } from "./pages.ts";
+import { pause } from "./pause.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+
+/** How often a version that is being built is looked at, in milliseconds. */
+const lookEveryMs = 500;
+
+/** A followed log that breaks off is taken up again this often in a row. */
+const resumeAttempts = 5;
+
+export function agentCalls(transport: Transport) {
+  const { call, open, raw } = transport;
+  const getVersion = (agentId: string, versionId: string, options?: CallOptions) =>
+    call("getVersion", { path: { agent_id: agentId, version_id: versionId }, options });
+
+  return {
+    createSourceSnapshot: (body: CreateSourceSnapshotRequest, options?: CallOptions) =>
+      call("createSourceSnapshot", { path: {}, body, options }),
+
+    /** Uploads a bundle's bytes to the address that its reservation gave, without the key. */
+    async uploadBundle(to: SourceSnapshotCreated, body: Uint8Array | Blob, options?: CallOptions): Promise<void> {
+      const content = body instanceof Blob ? body : new Uint8Array(body);
+      const response = await raw({
+        method: "PUT",
+        url: to.upload_url,
+        headers: to.upload_headers,
+        body: content,
+        signal: options?.signal,
+      });
+      await response.arrayBuffer();
+    },
+
+    finalizeSourceSnapshot: (id: string, options?: CallOptions) =>
+      call("finalizeSourceSnapshot", { path: { source_snapshot_id: id }, options }),
+
+    deleteSourceSnapshot: (id: string, options?: CallOptions) =>
+      call("deleteSourceSnapshot", { path: { source_snapshot_id: id }, options }),
+
+    createAgent: (body: CreateAgentRequest, options?: CallOptions) => call("createAgent", { path: {}, body, options }),
+
+    listAgents: (page: PageQuery = {}, options?: CallOptions) =>
+      call("listAgents", { path: {}, query: { ...page }, options }),
+
+    getAgent: (id: string, options?: CallOptions) => call("getAgent", { path: { agent_id: id }, options }),
+
+    deleteAgent: (id: string, options?: CallOptions) => call("deleteAgent", { path: { agent_id: id }, options }),
+
+    createVersion: (agentId: string, body: CreateVersionRequest, options?: CallOptions) =>
+      call("createVersion", { path: { agent_id: agentId }, body, options }),
+
+    listVersions: (agentId: string, page: PageQuery = {}, options?: CallOptions) =>
+      call("listVersions", { path: { agent_id: agentId }, query: { ...page }, options }),
+
+    getVersion,
+
+    activateVersion: (agentId: string, versionId: string, options?: CallOptions) =>
+      call("activateVersion", { path: { agent_id: agentId }, body: { version_id: versionId }, options }),
+
+    /** The build's log; with `follow`, piece by piece until the build ends, through broken connections. */
+    buildLogs: (versionId: string, options: CallOptions & { follow?: boolean } = {}): AsyncGenerator<string> =>
+      readLog((follow) => {
+        return open("getBuildLogs", { path: { version_id: versionId }, query: { follow }, options });
+      }, options),
+
+    /** Waits until a version is ready or failed. */
+    async waitForVersion(agentId: string, versionId: string, options: CallOptions = {}): Promise<VersionRecord> {
+      for (;;) {
+        const version = await getVersion(agentId, versionId, options);
+        if (version.status !== "building") return version;
+        await pause(lookEveryMs, options.signal);
+      }
+    },
+  };
+}
+
+/** A followed log starts anew with every connection, so what was already seen is skipped. */
+async function* readLog(
+  connect: (follow: boolean) => Promise<Response>,
+  options: { readonly follow?: boolean; readonly signal?: AbortSignal },
+): AsyncGenerator<string> {
+  let seen = 0;
+  for (let failures = 0; ; ) {
+    const response = await connect(options.follow ?? false);
+    let position = 0;
+    try {
+      for await (const piece of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+        const fresh = piece.slice(Math.max(0, seen - position));
+        position += piece.length;
+        if (fresh === "") continue;
+        seen = position;
+        failures = 0;
+        yield fresh;
+      }
+      return;
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      failures += 1;
+      if (failures > resumeAttempts) throw new ConnectionError("the log broke off", { cause: error });
+    }
+  }
+}

@@ -1,0 +1,36 @@
+// Frames one stream of unknown length as multipart/form-data. Blobs have no need of it: FormData streams those.
+
+import type { UploadBody } from "./transport.ts";
+
+/** A body with one part named `file`. */
+export function multipart(file: {
+  readonly filename: string;
+  readonly content: ReadableStream<Uint8Array> | Blob;
+  readonly contentType?: string;
+}): UploadBody {
+  const boundary = `dari-${globalThis.crypto.randomUUID()}`;
+  const head = [
+    `--${boundary}`,
+    `content-disposition: form-data; name="file"; filename="${escapeQuoted(file.filename)}"`,
+    `content-type: ${file.contentType ?? "application/octet-stream"}`,
+    "",
+    "",
+  ].join("\r\n");
+  const content = file.content instanceof Blob ? file.content.stream() : file.content;
+  return {
+    headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
+    body: ReadableStream.from(frame(head, content, `\r\n--${boundary}--\r\n`)) ,
+  };
+}
+
+async function* frame(head: string, content: AsyncIterable<Uint8Array>, tail: string): AsyncGenerator<Uint8Array> {
+  const encoder = new TextEncoder();
+  yield encoder.encode(head);
+  yield* content;
+  yield encoder.encode(tail);
+}
+
+/** As browsers escape a file's name in a form. */
+function escapeQuoted(text: string): string {
+  return text.replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
+}

@@ -1,0 +1,44 @@
+// Calls about organizations, keys, members and credentials (CONTRACT §2.4). `current` is the key's own organization.
+
+import type { CreateApiKeyRequest, CreateOrganizationRequest, Role } from "@dari/contract";
+import type { PageQuery } from "./pages.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+
+export function organizationCalls({ call }: Transport) {
+  const of = (organizationId: string) => ({ organization_id: organizationId });
+
+  return {
+    getAuthConfig: (options?: CallOptions) => call("getAuthConfig", { path: {}, options }),
+
+    listOrganizations: (page: PageQuery = {}, options?: CallOptions) =>
+      call("listOrganizations", { path: {}, query: { ...page }, options }),
+
+    createOrganization: (body: CreateOrganizationRequest, options?: CallOptions) =>
+      call("createOrganization", { path: {}, body, options }),
+
+    listApiKeys: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
+      call("listApiKeys", { path: of(organizationId), query: { ...page }, options }),
+
+    /** The secret is in the reply's `api_key`, this once. */
+    createApiKey: (body: CreateApiKeyRequest, organizationId = "current", options?: CallOptions) =>
+      call("createApiKey", { path: of(organizationId), body, options }),
+
+    revokeApiKey: (id: string, organizationId = "current", options?: CallOptions) =>
+      call("revokeApiKey", { path: { ...of(organizationId), api_key_id: id }, options }),
+
+    listMembers: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
+      call("listMembers", { path: of(organizationId), query: { ...page }, options }),
+
+    createInvitation: (body: { email: string; role: Role }, organizationId = "current", options?: CallOptions) =>
+      call("createInvitation", { path: of(organizationId), body, options }),
+
+    listCredentials: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
+      call("listCredentials", { path: of(organizationId), query: { ...page }, options }),
+
+    putCredential: (name: string, value: string, organizationId = "current", options?: CallOptions) =>
+      call("putCredential", { path: { ...of(organizationId), name }, body: { value }, options }),
+
+    deleteCredential: (name: string, organizationId = "current", options?: CallOptions) =>
+      call("deleteCredential", { path: { ...of(organizationId), name }, options }),
+  };
+}

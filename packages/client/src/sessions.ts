@@ -1,0 +1,112 @@
+// Calls about sessions, messages and events (CONTRACT §2.2), and the waiting for a message's end.
+
+import type { CreateSessionRequest, MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
+import type { PageQuery } from "./pages.ts";
+import { pause } from "./pause.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+
+/** A message without its delivery, which the call's name says. */
+export type MessageContent = Omit<SendMessageRequest, "delivery">;
+
+export interface SessionFilter extends PageQuery {
+  readonly agentId?: string;
+  readonly status?: SessionStatus;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface WaitOptions extends CallOptions {
+  /** Told of every record that is seen on the way. */
+  readonly onRecord?: (record: MessageRecord) => void;
+}
+
+/** A message is looked at after these many milliseconds; the pauses double from the first to the second. */
+const firstLookMs = 50;
+const lastLookMs = 1_000;
+
+export function sessionCalls(transport: Transport) {
+  const { call, open } = transport;
+  const getMessage = (id: string, options?: CallOptions) => call("getMessage", { path: { message_id: id }, options });
+  const sendMessageAsync = (sessionId: string, body: MessageContent, options?: CallOptions) =>
+    call("sendMessageAsync", { path: { session_id: sessionId }, body, options });
+  const waitForMessage = (record: MessageRecord, options: WaitOptions = {}) => waitForEnd(record, getMessage, options);
+
+  return {
+    createSession: (agentId: string, body: CreateSessionRequest = {}, options?: CallOptions) =>
+      call("createSession", { path: { agent_id: agentId }, body, options }),
+
+    listSessions: ({ agentId, metadata = {}, ...rest }: SessionFilter = {}, options?: CallOptions) => {
+      const byMetadata = Object.entries(metadata).map(([name, value]) => [`metadata.${name}`, value]);
+      const query = { ...rest, agent_id: agentId, ...Object.fromEntries(byMetadata) };
+      return call("listSessions", { path: {}, query, options });
+    },
+
+    getSession: (id: string, options?: CallOptions) => call("getSession", { path: { session_id: id }, options }),
+
+    completeSession: (id: string, query: { cancel?: boolean } = {}, options?: CallOptions) =>
+      call("completeSession", { path: { session_id: id }, query, options }),
+
+    deleteSession: (id: string, query: { cancel?: boolean } = {}, options?: CallOptions) =>
+      call("deleteSession", { path: { session_id: id }, query, options }),
+
+    /** Sends a message and returns its queued record. */
+    sendMessageAsync,
+
+    /**
+     * Sends a message and returns its terminal record. It sends asynchronously and then looks at the record:
+     * fetch gives up on a reply whose headers take 300 seconds, and a turn may take hours.
+     */
+    async sendMessage(sessionId: string, body: MessageContent, options: WaitOptions = {}): Promise<MessageRecord> {
+      return waitForMessage(await sendMessageAsync(sessionId, body, options), options);
+    },
+
+    /** Waits for a message's end; of a merged message, for the end of the one it was merged into. */
+    waitForMessage,
+
+    getMessage,
+
+    listMessages: (sessionId: string, page: PageQuery = {}, options?: CallOptions) =>
+      call("listMessages", { path: { session_id: sessionId }, query: { ...page }, options }),
+
+    cancelMessage: (id: string, options?: CallOptions) => call("cancelMessage", { path: { message_id: id }, options }),
+
+    messageFiles: (id: string, options?: CallOptions) => call("getMessageFiles", { path: { message_id: id }, options }),
+
+    /** What the attempts wrote to stdout and stderr. */
+    async messageLogs(id: string, options?: CallOptions): Promise<string> {
+      return (await open("getMessageLogs", { path: { message_id: id }, options })).text();
+    },
+
+    listEvents: (
+      sessionId: string,
+      { afterSequenceNumber, ...page }: PageQuery & { readonly afterSequenceNumber?: number } = {},
+      options?: CallOptions,
+    ) => {
+      const query = { ...page, after_seq: afterSequenceNumber };
+      return call("listEvents", { path: { session_id: sessionId }, query, options });
+    },
+  };
+}
+
+async function waitForEnd(
+  record: MessageRecord,
+  getMessage: (id: string, options: CallOptions) => Promise<MessageRecord>,
+  { onRecord, ...options }: WaitOptions,
+): Promise<MessageRecord> {
+  let current = record;
+  for (let lookMs = firstLookMs; ; lookMs = Math.min(lastLookMs, lookMs * 2)) {
+    onRecord?.(current);
+    if (current.merged_into !== undefined) {
+      current = await getMessage(current.merged_into, options);
+    } else if (isTerminal(current)) {
+      return current;
+    } else {
+      await pause(lookMs, options.signal);
+      current = await getMessage(current.id, options);
+    }
+  }
+}
+
+/** True when a message's status can change no more. */
+export function isTerminal(record: MessageRecord): boolean {
+  return record.status === "completed" || record.status === "failed" || record.status === "cancelled";
+}

@@ -1,0 +1,178 @@
+// Carries one call over HTTP: address, key, time limit, retries of reads, refusals. Knows routes, no nouns.
+
+import {
+  fillPath,
+  type ParametersOf,
+  type ReplyOf,
+  type RequestOf,
+  type Route,
+  type RouteName,
+  routes,
+} from "@dari/contract";
+import { ApiError, ConnectionError, toApiError } from "./errors.ts";
+import { pause } from "./pause.ts";
+
+export interface ClientOptions {
+  /** Where the platform is, without `/v1`. */
+  readonly apiUrl: string;
+  readonly apiKey?: string;
+  /** Milliseconds until a call without a limit of its own is given up; 60 000 when absent. Not for uploads. */
+  readonly timeoutMs?: number;
+  readonly userAgent?: string;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  /** Makes a repeated creation return what the first one created. */
+  readonly idempotencyKey?: string;
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Call<Name extends RouteName> {
+  readonly path: ParametersOf<Name>;
+  readonly query?: Query;
+  readonly body?: RequestOf<Name>;
+  readonly options?: CallOptions | undefined;
+}
+
+/** What fetch sends. */
+export type HttpBody = NonNullable<RequestInit["body"]>;
+
+export interface RawRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: HttpBody;
+  /** Absent: no time limit but the signal's. */
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Transport {
+  /** Calls a JSON route. */
+  call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>>;
+  /** Calls a route whose reply is text, bytes or a stream. */
+  open<Name extends RouteName>(name: Name, call: Call<Name>): Promise<Response>;
+  /** Sends a body that is not JSON to a route. No time limit but the signal's. */
+  upload<Name extends RouteName>(name: Name, body: UploadBody, options?: CallOptions): Promise<ReplyOf<Name>>;
+  /** Sends to any address, without the key. */
+  raw(request: RawRequest): Promise<Response>;
+}
+
+export interface UploadBody {
+  readonly body: HttpBody;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const defaultTimeoutMs = 60_000;
+/** Reads are tried this often when the platform is not reached or says 503. */
+const readAttempts = 4;
+const firstPauseMs = 100;
+const longestPauseMs = 5_000;
+
+export function createTransport(client: ClientOptions): Transport {
+  const base = client.apiUrl.replace(/\/+$/, "");
+  const headersOf = (options: CallOptions | undefined): Record<string, string> => ({
+    ...(client.apiKey === undefined ? {} : { authorization: `Bearer ${client.apiKey}` }),
+    ...(client.userAgent === undefined ? {} : { "user-agent": client.userAgent }),
+    ...(options?.idempotencyKey === undefined ? {} : { "idempotency-key": options.idempotencyKey }),
+  });
+
+  async function open<Name extends RouteName>(name: Name, call: Call<Name>): Promise<Response> {
+    const route: Route = routes[name];
+    const json = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const request: RawRequest = {
+      method: route.method,
+      url: `${base}${fillPath(route.path, call.path)}${renderQuery(call.query ?? {})}`,
+      headers: { ...headersOf(call.options), ...(json === undefined ? {} : { "content-type": "application/json" }) },
+      ...(json === undefined ? {} : { body: json }),
+      timeoutMs: call.options?.timeoutMs ?? client.timeoutMs ?? defaultTimeoutMs,
+      signal: call.options?.signal,
+    };
+    return route.method === "GET" ? sendRepeatedly(request) : send(request);
+  }
+
+  return {
+    open,
+    async call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>> {
+      return readJson(await open(name, call));
+    },
+    async upload<Name extends RouteName>(name: Name, { body, headers }: UploadBody, options?: CallOptions) {
+      const route: Route = routes[name];
+      const all = { ...headersOf(options), ...headers };
+      const url = `${base}${route.path}`;
+      const sent = await send({ method: route.method, url, headers: all, body, signal: options?.signal });
+      return readJson<ReplyOf<Name>>(sent);
+    },
+    raw: send,
+  };
+}
+
+async function sendRepeatedly(request: RawRequest): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await send(request);
+    } catch (error) {
+      if (attempt === readAttempts || !mayPass(error)) throw error;
+      const asked = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+      await pause(Math.min(longestPauseMs, Math.max(asked, firstPauseMs * 2 ** attempt)), request.signal);
+    }
+  }
+}
+
+/** True for what a moment may heal. A time limit was the caller's wish, so it is not stretched. */
+function mayPass(error: unknown): boolean {
+  if (error instanceof ConnectionError) return !error.timedOut;
+  return error instanceof ApiError && error.code === "unavailable";
+}
+
+/** One exchange. The time limit ends with the headers: a followed log may take as long as it likes. */
+async function send(request: RawRequest): Promise<Response> {
+  const limit = new AbortController();
+  const timer = request.timeoutMs === undefined ? undefined : setTimeout(() => limit.abort(), request.timeoutMs);
+  const signals = request.signal === undefined ? [limit.signal] : [limit.signal, request.signal];
+  try {
+    const response = await fetch(request.url, {
+      method: request.method,
+      headers: request.headers ?? {},
+      // The platform never redirects, and the key must not follow somebody else's redirect.
+      redirect: "error",
+      signal: AbortSignal.any(signals),
+      ...(request.body === undefined ? {} : { body: request.body, duplex: "half" as const }),
+    });
+    if (response.ok) return response;
+    throw await toApiError(response);
+  } catch (error) {
+    if (error instanceof ApiError || request.signal?.aborted === true) throw error;
+    const { origin } = new URL(request.url);
+    if (limit.signal.aborted) throw new ConnectionError(`no answer from ${origin} in time`, { timedOut: true });
+    throw new ConnectionError(`cannot reach ${origin}: ${reasonOf(error)}`, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** fetch says only "fetch failed"; why is in its cause, and for a refused dual-stack connection in its causes. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { cause } = error;
+  if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0]);
+  return cause instanceof Error ? cause.message : error.message;
+}
+
+async function readJson<Reply>(response: Response): Promise<Reply> {
+  try {
+    return (await response.json()) as Reply;
+  } catch (error) {
+    throw new ConnectionError("the reply broke off or is not JSON", { cause: error });
+  }
+}
+
+function renderQuery(query: Query): string {
+  const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== false);
+  if (pairs.length === 0) return "";
+  const texts = pairs.map(([name, value]): [string, string] => [name, value === true ? "1" : String(value)]);
+  return `?${new URLSearchParams(texts).toString()}`;
+}

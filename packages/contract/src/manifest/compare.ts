@@ -1,0 +1,25 @@
+// Compares the manifest a client sent along with the one in its bundle (CONTRACT §2.1: the bundle is the truth).
+
+import type { Manifest } from "./manifest.ts";
+
+/** The names of the fields that differ, such as `runtime.version` or `env.MODE`. The order of secrets is none. */
+export function compareManifests(sent: Manifest, bundled: Manifest): string[] {
+  const left = flatten(sent);
+  const right = flatten(bundled);
+  const names = new Set([...left.keys(), ...right.keys()]);
+  return [...names].filter((name) => left.get(name) !== right.get(name)).sort();
+}
+
+function flatten(manifest: Manifest): Map<string, string | number | undefined> {
+  return new Map<string, string | number | undefined>([
+    ["name", manifest.name],
+    ["sdk", manifest.sdk],
+    ["entrypoint", manifest.entrypoint],
+    ["runtime.language", manifest.runtime.language],
+    ["runtime.version", manifest.runtime.version],
+    ["runtime.timeout_seconds", manifest.runtime.timeout_seconds],
+    ["retries.max_attempts", manifest.retries.max_attempts],
+    ["secrets", [...manifest.secrets].sort().join(" ")],
+    ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),
+  ]);
+}

@@ -1,0 +1,229 @@
+// The rules of dari.yml: a plain value to a Manifest, or to all of its issues at once. Knows no YAML and no file.
+
+import { limits, type FieldIssue } from "@dari/domain";
+import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
+
+export type ManifestResult =
+  | { readonly ok: true; readonly manifest: Manifest; readonly warnings: readonly string[] }
+  | { readonly ok: false; readonly issues: readonly FieldIssue[] };
+
+/** A float of a YAML document, as it was written. */
+export class WrittenFloat {
+  readonly source: string;
+
+  constructor(source: string) {
+    this.source = source;
+  }
+}
+
+type Report = (path: string, message: string) => void;
+type Fields = Readonly<Record<string, unknown>>;
+
+const environmentName = /^[A-Z_][A-Z0-9_]*$/;
+
+/**
+ * Checks a manifest that is already data, such as the one a client sends beside its bundle, and fills in the
+ * defaults. Null counts as absent. Strings are trimmed, except the values of `env`.
+ */
+export function normalizeManifest(value: unknown): ManifestResult {
+  if (!isMapping(value)) return { ok: false, issues: [{ path: "manifest", message: "expected a top-level mapping" }] };
+  const issues: FieldIssue[] = [];
+  const report: Report = (path, message) => void issues.push({ path, message });
+
+  refuseUnknown(value, ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env"], "", report);
+  const name = requiredText(value, "name", report);
+  if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
+  const sdk = oneOf("sdk", requiredText(value, "sdk", report), sdks, report);
+  const entrypoint = readEntrypoint(value, report);
+  const runtime = readRuntime(value["runtime"], entrypoint, report);
+  const retries = readRetries(value["retries"], report);
+  const secrets = readSecrets(value["secrets"], report);
+  const env = readEnv(value["env"], report);
+  refuseOverlap(secrets, env, report);
+
+  if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
+  return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env }, warnings: [] };
+}
+
+function isMapping(value: unknown): value is Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return !(value instanceof WrittenFloat);
+}
+
+function refuseUnknown(fields: Fields, known: readonly string[], prefix: string, report: Report): void {
+  const unknown = Object.keys(fields).filter((key) => !known.includes(key));
+  for (const key of unknown.sort()) report(`${prefix}${key}`, "unsupported field");
+}
+
+/** Empty when the field is absent or wrong, which is reported. */
+function requiredText(fields: Fields, path: string, report: Report): string {
+  if (fields[path] === undefined || fields[path] === null) {
+    report(path, "field is required");
+    return "";
+  }
+  return nonEmptyText(path, fields[path], report) ?? "";
+}
+
+function nonEmptyText(path: string, value: unknown, report: Report): string | undefined {
+  if (typeof value === "string" && value.trim() !== "" && isStorable(value)) return value.trim();
+  report(path, "expected a non-empty string");
+  return undefined;
+}
+
+/** YAML's escapes can spell NUL and half a surrogate pair; neither can be stored nor be a path or a variable. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes("\0");
+}
+
+function oneOf<const Words extends readonly string[]>(
+  path: string,
+  text: string | undefined,
+  words: Words,
+  report: Report,
+): Words[number] | undefined {
+  if (text === undefined || text === "") return undefined;
+  const word = words.find((candidate) => candidate === text);
+  if (word === undefined) report(path, expectedOneOf(words));
+  return word;
+}
+
+function expectedOneOf(words: readonly string[]): string {
+  return `expected one of ${words.map((word) => `'${word}'`).join(", ")}`;
+}
+
+function readEntrypoint(fields: Fields, report: Report): string {
+  const text = requiredText(fields, "entrypoint", report);
+  if (text === "") return "";
+  const sides = text.split(":").map((side) => side.trim());
+  const [file, exported] = sides;
+  if (sides.length !== 2 || file === undefined || file === "" || exported === undefined || exported === "") {
+    report("entrypoint", "expected a '<module-or-path>:<export>' reference");
+    return "";
+  }
+  if (/^([/\\~]|[A-Za-z]:)/.test(file) || file.split(/[/\\]/).includes("..")) {
+    report("entrypoint", "expected a path inside the repository: not absolute, without '..'");
+  }
+  return `${file}:${exported}`;
+}
+
+function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
+  const fields = optionalMapping("runtime", value, report);
+  refuseUnknown(fields, ["language", "version", "timeout_seconds"], "runtime.", report);
+  const language = readLanguage(fields["language"], entrypoint, report);
+  const version = readVersion(fields["version"], report);
+  const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
+  if (timeout !== undefined && timeout > limits.turnTimeoutSecondsMax) {
+    report("runtime.timeout_seconds", `expected at most ${limits.turnTimeoutSecondsMax}`);
+  }
+  if (language === undefined) return undefined;
+  return {
+    language,
+    ...(version === undefined ? {} : { version }),
+    timeout_seconds: timeout ?? limits.turnTimeoutSecondsDefault,
+  };
+}
+
+/** An absent language is told by the entrypoint's suffix; it is asked for only where that cannot be. */
+function readLanguage(value: unknown, entrypoint: string, report: Report): Manifest["runtime"]["language"] | undefined {
+  if (value !== undefined && value !== null) {
+    return oneOf("runtime.language", nonEmptyText("runtime.language", value, report), languages, report);
+  }
+  const told = languageOfEntrypoint(entrypoint);
+  if (told === undefined && entrypoint !== "") {
+    const why = "field is required where the entrypoint has no known suffix";
+    report("runtime.language", `${why}; ${expectedOneOf(languages)}`);
+  }
+  return told;
+}
+
+function readVersion(value: unknown, report: Report): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const bare = value instanceof WrittenFloat ? value.source : typeof value === "number" ? String(value) : undefined;
+  if (bare !== undefined) {
+    report("runtime.version", `expected a non-empty string: quote the version, as in "${bare}"`);
+    return undefined;
+  }
+  const version = nonEmptyText("runtime.version", value, report);
+  if (version !== undefined && version.length > limits.nameChars) {
+    report("runtime.version", `expected at most ${limits.nameChars} characters`);
+  }
+  return version;
+}
+
+function readRetries(value: unknown, report: Report): Manifest["retries"] {
+  const fields = optionalMapping("retries", value, report);
+  refuseUnknown(fields, ["max_attempts"], "retries.", report);
+  const attempts = optionalPositiveInteger("retries.max_attempts", fields["max_attempts"], report);
+  if (attempts !== undefined && attempts > limits.maxAttemptsMax) {
+    report("retries.max_attempts", `expected at most ${limits.maxAttemptsMax}`);
+  }
+  return { max_attempts: attempts ?? 1 };
+}
+
+function optionalMapping(path: string, value: unknown, report: Report): Fields {
+  if (value === undefined || value === null) return {};
+  if (isMapping(value)) return value;
+  report(path, "expected a mapping");
+  return {};
+}
+
+function optionalPositiveInteger(path: string, value: unknown, report: Report): number | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "number" && Number.isSafeInteger(value) && value > 0) return value;
+  report(path, "expected a positive integer");
+  return undefined;
+}
+
+function readSecrets(value: unknown, report: Report): string[] {
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) {
+    report("secrets", "expected a list of secret names; secret values must not live in the manifest");
+    return [];
+  }
+  const names: string[] = [];
+  for (const [index, item] of value.entries()) {
+    const path = `secrets[${index}]`;
+    const name: unknown = typeof item === "string" ? item.trim() : item;
+    if (typeof name !== "string" || name === "") report(path, "expected a non-empty secret name");
+    else if (!environmentName.test(name)) report(path, "expected a secret name matching ^[A-Z_][A-Z0-9_]*$");
+    else if (names.includes(name)) report(path, `duplicate secret name '${name}'`);
+    else names.push(name);
+  }
+  if (names.length > limits.environmentNamesMax) {
+    report("secrets", `expected at most ${limits.environmentNamesMax} names`);
+  }
+  return names;
+}
+
+function readEnv(value: unknown, report: Report): Record<string, string> {
+  if (value === undefined || value === null) return {};
+  if (!isMapping(value)) {
+    report("env", "expected a mapping of string values");
+    return {};
+  }
+  const env: [string, string][] = [];
+  const seen = new Set<string>();
+  for (const [key, item] of Object.entries(value)) {
+    const path = `env.${key}`;
+    const name = key.trim();
+    const wrong = problemOfVariable(name, item) ?? (seen.has(name) ? `duplicate variable name '${name}'` : undefined);
+    if (wrong !== undefined) report(path, wrong);
+    else env.push([name, String(item)]);
+    seen.add(name);
+  }
+  if (env.length > limits.environmentNamesMax) report("env", `expected at most ${limits.environmentNamesMax} names`);
+  return Object.fromEntries(env);
+}
+
+function problemOfVariable(name: string, value: unknown): string | undefined {
+  if (name === "") return "expected a non-empty environment variable name";
+  if (!environmentName.test(name)) return "expected an environment variable name matching ^[A-Z_][A-Z0-9_]*$";
+  if (typeof value !== "string" || !isStorable(value)) return "expected a string value";
+  if (value.length > limits.secretValueBytes) return `expected at most ${limits.secretValueBytes} characters`;
+  return undefined;
+}
+
+function refuseOverlap(secrets: readonly string[], env: Readonly<Record<string, string>>, report: Report): void {
+  const both = secrets.filter((name) => Object.hasOwn(env, name)).sort();
+  if (both.length > 0) report("secrets", `secret names must not overlap env keys: ${both.join(", ")}`);
+}

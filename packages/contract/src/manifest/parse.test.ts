@@ -1,0 +1,234 @@
+import { describe, expect, test } from "@jest/globals";
+import { limits } from "@dari/domain";
+import { compareManifests } from "./compare.ts";
+import type { Manifest } from "./manifest.ts";
+import { normalizeManifest } from "./normalize.ts";
+import { formatManifestIssues, parseManifest } from "./parse.ts";
+
+const base = "name: demo\nsdk: openai-agents\nentrypoint: src/agent.ts:agent\n";
+const sdkWords = "expected one of 'openai-agents', 'claude-agent-sdk', 'opencode', 'pi'";
+const reference = "expected a '<module-or-path>:<export>' reference";
+const inside = "expected a path inside the repository: not absolute, without '..'";
+const askLanguage =
+  "field is required where the entrypoint has no known suffix; expected one of 'python', 'typescript'";
+const topLevel = "manifest: expected a top-level mapping";
+const threeRequired = ["name: field is required", "sdk: field is required", "entrypoint: field is required"];
+const secretList = "expected a list of secret names; secret values must not live in the manifest";
+const quote = (version: string) =>
+  `runtime.version: expected a non-empty string: quote the version, as in "${version}"`;
+const names = (count: number) => Array.from({ length: count }, (_, index) => `NAME_${index}`);
+
+function with_(entrypoint: string): string {
+  return `name: demo\nsdk: pi\nentrypoint: ${JSON.stringify(entrypoint)}\n`;
+}
+
+const refused: [title: string, text: string, issues: string[]][] = [
+  ["an empty text", "", threeRequired],
+  ["only comments", "# later\n\n", threeRequired],
+  ["an empty mapping", "{}", threeRequired],
+  ["null", "null", [topLevel]],
+  ["a tilde", "~", [topLevel]],
+  ["a list", "- a", [topLevel]],
+  ["a scalar", "demo", [topLevel]],
+  ["a float", "3.11", [topLevel]],
+  ["broken YAML", "name: [", [
+    "manifest: invalid YAML: unexpected end of the stream within a flow collection (line 1, column 8)",
+  ]],
+  ["a duplicate key", `${base}name: again`, ["manifest: invalid YAML: duplicated mapping key (line 4, column 1)"]],
+  ["a duplicate key below", `${base}env: {A: x, A: y}`, [
+    "manifest: invalid YAML: duplicated mapping key (line 4, column 13)",
+  ]],
+  ["two documents", `${base}---\n${base}`, [
+    "manifest: invalid YAML: expected a single document in the stream, but found more",
+  ]],
+  ["a foreign tag", `${base}env: !!js/function x`, [
+    "manifest: invalid YAML: unknown scalar tag !<tag:yaml.org,2002:js/function> (line 4, column 6)",
+  ]],
+  ["too large a text", `${base}#${"x".repeat(limits.manifestBytes)}`, [
+    `manifest: expected at most ${limits.manifestBytes} bytes`,
+  ]],
+  ["unknown keys at every level", `${base}zeta: 1\nalpha: 1\nruntime: {memory: 1}\nretries: {delay: 1}`, [
+    "alpha: unsupported field",
+    "zeta: unsupported field",
+    "runtime.memory: unsupported field",
+    "retries.delay: unsupported field",
+  ]],
+  ["empty required fields", "name: ' '\nsdk: ''\nentrypoint: ' '", [
+    "name: expected a non-empty string",
+    "sdk: expected a non-empty string",
+    "entrypoint: expected a non-empty string",
+  ]],
+  ["null required fields", "name:\nsdk: ~\nentrypoint: null", threeRequired],
+  ["required fields of other types", "name: 1\nsdk: true\nentrypoint: [a]", [
+    "name: expected a non-empty string",
+    "sdk: expected a non-empty string",
+    "entrypoint: expected a non-empty string",
+  ]],
+  ["a long name", base.replace("demo", "x".repeat(201)), ["name: expected at most 200 characters"]],
+  ["NUL in a name", base.replace("demo", '"a\\0b"'), ["name: expected a non-empty string"]],
+  ["another SDK", base.replace("openai-agents", "langchain"), [`sdk: ${sdkWords}`]],
+  ["no export", with_("agent.py"), [`entrypoint: ${reference}`]],
+  ["a blank export", with_("agent.py: "), [`entrypoint: ${reference}`]],
+  ["a blank module", with_(" :agent"), [`entrypoint: ${reference}`]],
+  ["two colons", with_("a:b:c"), [`entrypoint: ${reference}`]],
+  ["an absolute path", with_("/etc/agent.py:agent"), [`entrypoint: ${inside}`]],
+  ["a path from home", with_("~/agent.py:agent"), [`entrypoint: ${inside}`]],
+  ["a path above", with_("src/../../agent.py:agent"), [`entrypoint: ${inside}`]],
+  ["a path above, the other way", with_("src\\..\\agent.py:agent"), [`entrypoint: ${inside}`]],
+  ["no suffix and no language", with_("src.agent:agent"), [`runtime.language: ${askLanguage}`]],
+  ["a runtime that is no mapping", `${base}runtime: node`, ["runtime: expected a mapping"]],
+  ["a list for a runtime", `${base}runtime: [node]`, ["runtime: expected a mapping"]],
+  ["another language", `${base}runtime: {language: ruby}`, [
+    "runtime.language: expected one of 'python', 'typescript'",
+  ]],
+  ["an empty language", `${base}runtime: {language: ''}`, ["runtime.language: expected a non-empty string"]],
+  ["a bare 3.11", `${base}runtime: {version: 3.11}`, [quote("3.11")]],
+  ["a bare 3.10", `${base}runtime: {version: 3.10}`, [quote("3.10")]],
+  ["a bare 20", `${base}runtime: {version: 20}`, [quote("20")]],
+  ["an empty version", `${base}runtime: {version: ''}`, ["runtime.version: expected a non-empty string"]],
+  ["a list of versions", `${base}runtime: {version: ['20']}`, ["runtime.version: expected a non-empty string"]],
+  ...["0", "-1", "1.5", "60.0", "'60'", "true", ".inf", "1e3", "99999999999999999999", "[1]"].map(
+    (value): [string, string, string[]] => [
+      `a timeout of ${value}`,
+      `${base}runtime: {timeout_seconds: ${value}}`,
+      ["runtime.timeout_seconds: expected a positive integer"],
+    ],
+  ),
+  ["a timeout beyond the limit", `${base}runtime: {timeout_seconds: 86401}`, [
+    "runtime.timeout_seconds: expected at most 86400",
+  ]],
+  ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
+  ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
+  ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
+  ["secrets with values", `${base}secrets: {KEY: value}`, [`secrets: ${secretList}`]],
+  ["a secret that is no name", `${base}secrets: ['', 1, lower, A-B, A, ' A ']`, [
+    "secrets[0]: expected a non-empty secret name",
+    "secrets[1]: expected a non-empty secret name",
+    "secrets[2]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
+    "secrets[3]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
+    "secrets[5]: duplicate secret name 'A'",
+  ]],
+  ["too many secrets", `${base}secrets: [${names(257).join(", ")}]`, ["secrets: expected at most 256 names"]],
+  ["an env that is a list", `${base}env: [A]`, ["env: expected a mapping of string values"]],
+  ["env values and names", `${base}env: {A: 1, B: true, C: 3.1, d: x, '': x}`, [
+    "env.A: expected a string value",
+    "env.B: expected a string value",
+    "env.C: expected a string value",
+    "env.d: expected an environment variable name matching ^[A-Z_][A-Z0-9_]*$",
+    "env.: expected a non-empty environment variable name",
+  ]],
+  ["an overlap", `${base}secrets: [B, A, C]\nenv: {A: x, B: y}`, [
+    "secrets: secret names must not overlap env keys: A, B",
+  ]],
+  ["everything at once", "name: ''\nsdk: x\nentrypoint: x\nruntime: {timeout_seconds: 0}\nsecrets: ['']\nextra: 1", [
+    "extra: unsupported field",
+    "name: expected a non-empty string",
+    `sdk: ${sdkWords}`,
+    `entrypoint: ${reference}`,
+    "runtime.timeout_seconds: expected a positive integer",
+    "secrets[0]: expected a non-empty secret name",
+  ]],
+];
+
+describe("a manifest that is refused", () => {
+  test.each(refused)("%s", (_title, text, issues) => {
+    const result = parseManifest(text);
+    expect(result.ok ? [] : result.issues.map(({ path, message }) => `${path}: ${message}`)).toEqual(issues);
+  });
+
+  test("is reported in the form of the contract", () => {
+    const result = parseManifest(`${base}runtime: {timeout_seconds: 0}\nsecrets: ['']`);
+    expect(formatManifestIssues("/repo/dari.yml", result.ok ? [] : result.issues)).toBe(
+      "Manifest validation failed for /repo/dari.yml:\n" +
+        "- runtime.timeout_seconds: expected a positive integer\n" +
+        "- secrets[0]: expected a non-empty secret name",
+    );
+  });
+});
+
+describe("a manifest that is accepted", () => {
+  test("has every default filled in", () => {
+    expect(parsed(base)).toEqual({
+      name: "demo",
+      sdk: "openai-agents",
+      entrypoint: "src/agent.ts:agent",
+      runtime: { language: "typescript", timeout_seconds: 1800 },
+      retries: { max_attempts: 1 },
+      secrets: [],
+      env: {},
+    });
+  });
+
+  test("keeps what it says", () => {
+    const text = `
+name: "  demo "
+sdk: claude-agent-sdk
+entrypoint: " agent.py : agent "
+runtime: {language: python, version: "3.11", timeout_seconds: 60}
+retries: {max_attempts: 3}
+secrets: [OPENAI_API_KEY, _X1]
+env: {MODE: " kept ", FLAG: yes}
+`;
+    expect(parsed(text)).toEqual({
+      name: "demo",
+      sdk: "claude-agent-sdk",
+      entrypoint: "agent.py:agent",
+      runtime: { language: "python", version: "3.11", timeout_seconds: 60 },
+      retries: { max_attempts: 3 },
+      secrets: ["OPENAI_API_KEY", "_X1"],
+      env: { MODE: " kept ", FLAG: "yes" },
+    });
+  });
+
+  test("reads null as absent", () => {
+    expect(parsed(`${base}runtime:\nretries: ~\nsecrets:\nenv: null`)).toEqual(parsed(base));
+    expect(parsed(`${base}runtime: {language: ~, version: ~, timeout_seconds: ~}\nretries: {max_attempts: ~}`)).toEqual(
+      parsed(base),
+    );
+  });
+
+  test.each([
+    ["agent.py", "python"],
+    ["src/agent.ts", "typescript"],
+    ["src/agent.mts", "typescript"],
+    ["src/agent.cts", "typescript"],
+    ["src/agent.js", "typescript"],
+    ["src/agent.mjs", "typescript"],
+    ["src/agent.cjs", "typescript"],
+  ])("%s is %s", (file, language) => {
+    expect(parsed(with_(`${file}:agent`)).runtime.language).toBe(language);
+  });
+
+  test("a module without suffix has the language it names", () => {
+    expect(parsed(`${with_("src.agent:agent")}runtime: {language: python}`).runtime.language).toBe("python");
+  });
+
+  test("is the same as data and as text", () => {
+    const data: unknown = { name: "demo", sdk: "openai-agents", entrypoint: "src/agent.ts:agent", env: { A: "x" } };
+    expect(normalizeManifest(data)).toEqual(parseManifest(`${base}env: {A: x}`));
+  });
+});
+
+describe("comparing manifests", () => {
+  test("finds no difference between equal meanings", () => {
+    const left = parsed(`${base}secrets: [A, B]\nruntime: {timeout_seconds: 1800}`);
+    expect(compareManifests(left, parsed(`${base}secrets: [B, A]`))).toEqual([]);
+  });
+
+  test("names what differs", () => {
+    const text = `${base.replace("demo", "other")}runtime: {version: '22'}\nretries: {max_attempts: 2}\nenv: {A: x}`;
+    expect(compareManifests(parsed(text), parsed(`${base}env: {B: x}`))).toEqual([
+      "env.A",
+      "env.B",
+      "name",
+      "retries.max_attempts",
+      "runtime.version",
+    ]);
+  });
+});
+
+function parsed(text: string): Manifest {
+  const result = parseManifest(text);
+  if (!result.ok) throw new Error(formatManifestIssues("dari.yml", result.issues));
+  return result.manifest;
+}

@@ -1,0 +1,63 @@
+import { describe, expect, test } from "@jest/globals";
+import { buildOpenApi } from "./openapi.ts";
+import { fillPath, pathSchema, type Route, routePaths, routes } from "./routes.ts";
+import { validate } from "./validate.ts";
+
+const document = buildOpenApi({ version: "0.1.0", serverUrl: "http://127.0.0.1:4870" });
+
+describe("the routes", () => {
+  const table = Object.entries<Route>(routes);
+
+  test("are told apart by method and path", () => {
+    const keys = table.flatMap(([, route]) =>
+      routePaths(route).map((path) => `${route.method} ${path.replace(/\{\w+\}/g, "{}")}`),
+    );
+    expect(new Set(keys).size).toBe(keys.length);
+  });
+
+  test.each(table)("%s has a rule for every path parameter, and one kind of reply", (_name, route) => {
+    const parameters = Object.fromEntries([...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name ?? "", ""]));
+    const issues = validate(pathSchema(route), parameters);
+    expect(issues.every((issue) => issue.message.startsWith("expected a"))).toBe(true);
+    expect([route.reply, route.replyContent].filter((reply) => reply !== undefined)).toHaveLength(1);
+  });
+
+  test("agents are also mounted as deployments", () => {
+    expect(routePaths(routes.createSession)).toEqual([
+      "/v1/agents/{agent_id}/sessions",
+      "/v1/deployments/{agent_id}/sessions",
+    ]);
+    expect(routePaths(routes.getSession)).toEqual(["/v1/sessions/{session_id}"]);
+  });
+
+  test("paths are filled in and escaped", () => {
+    expect(fillPath("/v1/agents/{agent_id}/versions/{version_id}", { agent_id: "agt_1", version_id: "a/b" })).toBe(
+      "/v1/agents/agt_1/versions/a%2Fb",
+    );
+  });
+});
+
+describe("the OpenAPI document", () => {
+  test("has every route at every path", () => {
+    const paths = document["paths"] as Record<string, Record<string, unknown>>;
+    for (const route of Object.values<Route>(routes)) {
+      for (const path of routePaths(route)) expect(paths[path]?.[route.method.toLowerCase()]).toBeDefined();
+    }
+  });
+
+  test("has no dangling reference and no duplicate operation id", () => {
+    const text = JSON.stringify(document);
+    const components = document["components"] as Record<string, Record<string, unknown>>;
+    for (const [, kind, name] of text.matchAll(/"#\/components\/(\w+)\/(\w+)"/g)) {
+      expect(components[kind ?? ""]?.[name ?? ""]).toBeDefined();
+    }
+    const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("is the same every time", () => {
+    expect(JSON.stringify(buildOpenApi({ version: "0.1.0", serverUrl: "http://127.0.0.1:4870" }))).toBe(
+      JSON.stringify(document),
+    );
+  });
+});

@@ -1,0 +1,125 @@
+// The OpenAPI 3.1 document, derived from the routes and from the schemas that validate requests.
+
+import type { TSchema } from "typebox";
+import { ErrorBody, errorKinds } from "./errors.ts";
+import { pathSchema, type Route, routePaths, routes } from "./routes.ts";
+
+type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
+const refusal = { $ref: "#/components/responses/Error" };
+
+type JsonObject = { [name: string]: Json };
+
+/** Builds the document. `serverUrl` is the platform's public address, without `/v1`. */
+export function buildOpenApi(options: { readonly version: string; readonly serverUrl: string }): JsonObject {
+  const components = new Map<string, Json>();
+  const paths: { [path: string]: JsonObject } = {};
+  for (const [name, route] of Object.entries<Route>(routes)) {
+    for (const [index, path] of routePaths(route).entries()) {
+      const operationId = index === 0 ? name : `${name}AsDeployment`;
+      const item = (paths[path] ??= {});
+      item[route.method.toLowerCase()] = describeOperation(operationId, path, route, components);
+    }
+  }
+  const error = reference(ErrorBody, components);
+  return {
+    openapi: "3.1.0",
+    info: { title: "Dari", version: options.version, description: "Runs agents in durable sessions." },
+    servers: [{ url: options.serverUrl }],
+    security: [{ apiKey: [] }],
+    paths,
+    components: {
+      securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
+      responses: {
+        Error: { description: "A refusal.", content: { "application/json": { schema: error } } },
+      },
+      schemas: Object.fromEntries([...components].sort(([left], [right]) => (left < right ? -1 : 1))),
+    },
+  };
+}
+
+function describeOperation(
+  operationId: string,
+  path: string,
+  route: Route,
+  components: Map<string, Json>,
+): JsonObject {
+  const parameters = [
+    ...parametersIn("path", pathSchema(route), components),
+    ...parametersIn("query", route.query, components),
+    ...headerParameters(route),
+  ];
+  const body = requestBody(route, components);
+  const success: Json = { description: "Success.", content: replyContent(route, components) };
+  const statuses = [route.status, ...(route.alsoStatus ?? [])];
+  return {
+    operationId,
+    summary: route.summary,
+    tags: [path.split("/")[2] ?? ""],
+    ...(route.scope === null ? { security: [] } : { "x-scope": route.scope }),
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body === undefined ? {} : { requestBody: body }),
+    responses: {
+      ...Object.fromEntries(statuses.map((status) => [String(status), success])),
+      ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusal])),
+    },
+  };
+}
+
+/** The statuses any route may refuse with; only those that speak of a body or a key depend on the route. */
+function errorStatuses(route: Route): number[] {
+  const hasBody = route.request !== undefined || route.requestContent !== undefined;
+  const statuses = new Set(Object.values(errorKinds).map((kind) => kind.status));
+  if (!hasBody) statuses.delete(errorKinds.too_large.status);
+  if (route.scope === null) statuses.delete(errorKinds.unauthenticated.status);
+  if (route.method === "GET") statuses.delete(errorKinds.conflict.status);
+  return [...statuses].sort((left, right) => left - right);
+}
+
+function parametersIn(place: "path" | "query", schema: TSchema | undefined, components: Map<string, Json>): Json[] {
+  if (schema === undefined || !("properties" in schema)) return [];
+  const required = "required" in schema && Array.isArray(schema.required) ? schema.required : [];
+  return Object.entries(schema.properties as Record<string, TSchema>).map(([name, parameter]) => ({
+    name,
+    in: place,
+    required: required.includes(name),
+    schema: reference(parameter, components),
+  }));
+}
+
+function headerParameters(route: Route): Json[] {
+  if (route.idempotent !== true) return [];
+  return [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", maxLength: 255 } }];
+}
+
+function requestBody(route: Route, components: Map<string, Json>): JsonObject | undefined {
+  if (route.request !== undefined) {
+    const schema = reference(route.request, components);
+    return { required: route.bodyOptional !== true, content: { "application/json": { schema } } };
+  }
+  if (route.requestContent === "multipart/form-data") {
+    const file = { type: "string", contentMediaType: "application/octet-stream" };
+    const schema = { type: "object", required: ["file"], properties: { file } };
+    return { required: true, content: { "multipart/form-data": { schema } } };
+  }
+  return route.requestContent === undefined ? undefined : { required: true, content: { [route.requestContent]: {} } };
+}
+
+function replyContent(route: Route, components: Map<string, Json>): JsonObject {
+  if (route.reply !== undefined) return { "application/json": { schema: reference(route.reply, components) } };
+  const content = route.replyContent ?? "application/octet-stream";
+  return { [content]: content === "text/plain" ? { schema: { type: "string" } } : {} };
+}
+
+/** A schema as JSON: what has a title becomes a component, and a reference to it. */
+function reference(schema: unknown, components: Map<string, Json>): Json {
+  if (Array.isArray(schema)) return schema.map((item: unknown) => reference(item, components));
+  if (typeof schema !== "object" || schema === null) return schema as Json;
+  const { title, ...rest } = schema as { title?: unknown; [name: string]: unknown };
+  const named = typeof title === "string";
+  if (named && components.has(title)) return { $ref: `#/components/schemas/${title}` };
+  const members = Object.entries(rest).map(([name, member]): [string, Json] => [name, reference(member, components)]);
+  const plain = Object.fromEntries(members);
+  if (!named) return plain;
+  components.set(title, plain);
+  return { $ref: `#/components/schemas/${title}` };
+}

@@ -1,0 +1,106 @@
+// Every route of the platform as data: the API mounts from it, the client and the OpenAPI document derive from it.
+
+import Type, { type Static, type TObject, type TSchema } from "typebox";
+import { agentRoutes } from "./routes/agents.ts";
+import { fileRoutes } from "./routes/files.ts";
+import { organizationRoutes } from "./routes/organizations.ts";
+import { sessionRoutes } from "./routes/sessions.ts";
+import { idInput } from "./schemas/common.ts";
+import { type ApiKeyScope, credentialName } from "./schemas/organizations.ts";
+
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+export interface Route {
+  readonly method: Method;
+  /** Parameters in braces: `/v1/agents/{agent_id}`. */
+  readonly path: string;
+  /** What the key must be allowed; null: no key is needed. */
+  readonly scope: ApiKeyScope | null;
+  readonly summary: string;
+  /** Query parameters, each a string. `metadata.<key>` filters are outside the schema. */
+  readonly query?: TSchema;
+  /** A JSON body; absent: the route has none. */
+  readonly request?: TSchema;
+  /** The body may also be empty, whatever its content type says. */
+  readonly bodyOptional?: boolean;
+  /** A body that is not JSON. */
+  readonly requestContent?: "multipart/form-data" | "application/octet-stream";
+  /** A JSON reply; absent: `replyContent` says what it is. */
+  readonly reply?: TSchema;
+  readonly replyContent?: "text/plain" | "application/octet-stream";
+  readonly status: number;
+  /** Further success statuses with the same reply. */
+  readonly alsoStatus?: readonly number[];
+  /** Accepts `Idempotency-Key`. */
+  readonly idempotent?: boolean;
+}
+
+export const routes = {
+  ...agentRoutes,
+  ...sessionRoutes,
+  ...fileRoutes,
+  ...organizationRoutes,
+} as const satisfies Record<string, Route>;
+
+export type RouteName = keyof typeof routes;
+
+/** The JSON reply of a route; never where it is not JSON. */
+export type ReplyOf<Name extends RouteName> = (typeof routes)[Name] extends { readonly reply: infer S extends TSchema }
+  ? Static<S>
+  : never;
+
+/** The JSON body of a route; never where it takes none. */
+export type RequestOf<Name extends RouteName> = (typeof routes)[Name] extends {
+  readonly request: infer S extends TSchema;
+}
+  ? Static<S>
+  : never;
+
+/** The path parameters of a route. */
+export type ParametersOf<Name extends RouteName> = PathParameters<(typeof routes)[Name]["path"]>;
+
+/** Every path a route is mounted at: `/v1/agents…` is also `/v1/deployments…` (CONTRACT §2.1). */
+export function routePaths(route: Route): string[] {
+  const alias = route.path.replace(/^\/v1\/agents(?=\/|$)/, "/v1/deployments");
+  return alias === route.path ? [route.path] : [route.path, alias];
+}
+
+/** The rule of every path parameter: a mixed-up id is refused by name before it is looked up. */
+const pathParameters: Readonly<Record<string, TSchema>> = {
+  agent_id: idInput("agent", ["dep"]),
+  api_key_id: idInput("apiKey"),
+  file_id: idInput("file"),
+  message_id: idInput("message"),
+  name: credentialName,
+  organization_id: Type.String({
+    pattern: "^(org_|current$)",
+    maxLength: 64,
+    "x-expected": "an id that starts with 'org_', or 'current'",
+  }),
+  session_id: idInput("session"),
+  source_snapshot_id: idInput("sourceSnapshot"),
+  version_id: idInput("version"),
+};
+
+/** The schema of a route's path parameters, for `validate`. Build it once per route. */
+export function pathSchema(route: Route): TObject {
+  const names = parameterNames(route.path);
+  return Type.Object(Object.fromEntries(names.map((name) => [name, pathParameters[name] ?? Type.Never()])));
+}
+
+function parameterNames(path: string): string[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? "");
+}
+
+/** A path with its parameters filled in and escaped. */
+export function fillPath<const Path extends string>(path: Path, parameters: PathParameters<Path>): string {
+  const values: Readonly<Record<string, string>> = parameters;
+  return path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values[name] ?? ""));
+}
+
+/** The names in the braces of a path. */
+export type PathParameters<Path extends string> = { readonly [Name in ParameterName<Path>]: string };
+
+type ParameterName<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | ParameterName<Rest>
+  : never;

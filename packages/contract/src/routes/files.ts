@@ -1,0 +1,75 @@
+// Uploaded files, and the files of a session's workspace (CONTRACT §2.3).
+
+import { limits } from "@dari/domain";
+import Type from "typebox";
+import type { Route } from "../routes.ts";
+import { Deleted, flag, listOf, listQuery } from "../schemas/common.ts";
+import * as files from "../schemas/files.ts";
+
+const workspacePath = Type.String({ maxLength: limits.workspacePathBytes, examples: ["/output"] });
+
+export const fileRoutes = {
+  uploadFile: {
+    method: "POST",
+    path: "/v1/files",
+    scope: "run",
+    summary: "Upload a file as multipart, in one part named `file`.",
+    requestContent: "multipart/form-data",
+    reply: files.FileRecord,
+    status: 201,
+    idempotent: true,
+  },
+  listFiles: {
+    method: "GET",
+    path: "/v1/files",
+    scope: "read",
+    summary: "List uploaded files, newest first.",
+    query: Type.Object(listQuery),
+    reply: listOf("files", files.FileRecord),
+    status: 200,
+  },
+  getFile: {
+    method: "GET",
+    path: "/v1/files/{file_id}",
+    scope: "read",
+    summary: "Get an uploaded file's record.",
+    reply: files.FileRecord,
+    status: 200,
+  },
+  getFileContent: {
+    method: "GET",
+    path: "/v1/files/{file_id}/content",
+    scope: "read",
+    summary: "Get an uploaded file's bytes. Accepts `Range`.",
+    replyContent: "application/octet-stream",
+    status: 200,
+    alsoStatus: [206],
+  },
+  deleteFile: {
+    method: "DELETE",
+    path: "/v1/files/{file_id}",
+    scope: "run",
+    summary: "Delete an uploaded file; the copies in workspaces stay.",
+    reply: Deleted,
+    status: 200,
+  },
+  listSessionFiles: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/files",
+    scope: "read",
+    summary: "List a directory of the session's workspace; with `recursive=1` everything below it.",
+    query: Type.Object({ path: Type.Optional(workspacePath), recursive: flag }),
+    reply: files.DirectoryListing,
+    status: 200,
+  },
+  getSessionFileContent: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/files/content",
+    scope: "read",
+    summary: "Get the bytes of a file of the session's workspace. Accepts `Range`; replies with an `ETag`.",
+    query: Type.Object({ path: workspacePath }),
+    replyContent: "application/octet-stream",
+    status: 200,
+    alsoStatus: [206],
+  },
+} as const satisfies Record<string, Route>;

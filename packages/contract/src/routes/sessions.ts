@@ -1,0 +1,143 @@
+// Sessions, their messages and their ledger (CONTRACT §2.2).
+
+import Type from "typebox";
+import type { Route } from "../routes.ts";
+import { Deleted, flag, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
+import { EventRecord } from "../schemas/events.ts";
+import * as messages from "../schemas/messages.ts";
+import * as sessions from "../schemas/sessions.ts";
+
+const cancelQuery = Type.Object({ cancel: flag });
+
+const sequenceNumber = integerText(0, Number.MAX_SAFE_INTEGER, "Only events after this sequence number.");
+
+const sendMessage = {
+  method: "POST",
+  scope: "run",
+  request: messages.SendMessageRequest,
+  reply: messages.MessageRecord,
+  idempotent: true,
+} as const;
+
+export const sessionRoutes = {
+  createSession: {
+    method: "POST",
+    path: "/v1/agents/{agent_id}/sessions",
+    scope: "run",
+    summary: "Start a session on the agent's active version.",
+    request: sessions.CreateSessionRequest,
+    bodyOptional: true,
+    reply: sessions.SessionRecord,
+    status: 201,
+    idempotent: true,
+  },
+  listSessions: {
+    method: "GET",
+    path: "/v1/sessions",
+    scope: "read",
+    summary: "List sessions, newest first; `metadata.<key>=<value>` filters by metadata.",
+    query: Type.Object({
+      ...listQuery,
+      agent_id: Type.Optional(idInput("agent", ["dep"])),
+      status: Type.Optional(oneOf(sessions.sessionStatuses)),
+    }),
+    reply: listOf("sessions", sessions.SessionRecord),
+    status: 200,
+  },
+  getSession: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}",
+    scope: "read",
+    summary: "Get a session.",
+    reply: sessions.SessionRecord,
+    status: 200,
+  },
+  completeSession: {
+    method: "POST",
+    path: "/v1/sessions/{session_id}/complete",
+    scope: "run",
+    summary: "End a session; with `cancel=1` also while messages are queued or running.",
+    query: cancelQuery,
+    reply: sessions.SessionRecord,
+    status: 200,
+  },
+  deleteSession: {
+    method: "DELETE",
+    path: "/v1/sessions/{session_id}",
+    scope: "run",
+    summary: "Delete a session and its workspace; with `cancel=1` also while messages are queued or running.",
+    query: cancelQuery,
+    reply: Deleted,
+    status: 200,
+  },
+  sendMessage: {
+    ...sendMessage,
+    path: "/v1/sessions/{session_id}/messages",
+    summary: "Send a message. Waits for its end unless `delivery` or `Prefer: respond-async` says otherwise.",
+    status: 200,
+    alsoStatus: [202],
+  },
+  sendMessageSync: {
+    ...sendMessage,
+    path: "/v1/sessions/{session_id}/messages/sync",
+    summary: "Send a message and wait for its end; 202 with the record so far when the wait is too long.",
+    status: 200,
+    alsoStatus: [202],
+  },
+  sendMessageAsync: {
+    ...sendMessage,
+    path: "/v1/sessions/{session_id}/messages/async",
+    summary: "Send a message and return at once.",
+    status: 202,
+  },
+  listMessages: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/messages",
+    scope: "read",
+    summary: "List a session's messages, oldest first.",
+    query: Type.Object(listQuery),
+    reply: listOf("messages", messages.MessageRecord),
+    status: 200,
+  },
+  getMessage: {
+    method: "GET",
+    path: "/v1/messages/{message_id}",
+    scope: "read",
+    summary: "Get a message.",
+    reply: messages.MessageRecord,
+    status: 200,
+  },
+  cancelMessage: {
+    method: "POST",
+    path: "/v1/messages/{message_id}/cancel",
+    scope: "run",
+    summary: "Cancel a message: at once while it is queued, else as soon as its turn has stopped.",
+    reply: messages.MessageRecord,
+    status: 200,
+  },
+  getMessageFiles: {
+    method: "GET",
+    path: "/v1/messages/{message_id}/files",
+    scope: "read",
+    summary: "The files that the turn changed.",
+    reply: messages.MessageFiles,
+    status: 200,
+  },
+  getMessageLogs: {
+    method: "GET",
+    path: "/v1/messages/{message_id}/logs",
+    scope: "read",
+    summary: "What each attempt wrote to stdout and stderr.",
+    replyContent: "text/plain",
+    status: 200,
+  },
+  listEvents: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/events",
+    scope: "read",
+    summary: "List a session's ledger, oldest first.",
+    query: Type.Object({ ...listQuery, after_seq: Type.Optional(sequenceNumber) }),
+    reply: listOf("events", EventRecord),
+    status: 200,
+  },
+} as const satisfies Record<string, Route>;

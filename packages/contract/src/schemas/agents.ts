@@ -1,0 +1,117 @@
+// Agents (also called deployments) and their immutable versions (CONTRACT §2.1).
+
+import { failureCodes, versionMachine, type FailureCode } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idInput, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+
+/** `dari.yml` as an object. Its own rules are checked by `normalizeManifest`, in the manifest's own words. */
+const manifestInput = Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: "object" }));
+
+const bundleReference = {
+  manifest: manifestInput,
+  source_snapshot_id: Type.Optional(idInput("sourceSnapshot")),
+  source: Type.Optional(
+    Type.Object({ type: oneOf(["upload"]), source_snapshot_id: idInput("sourceSnapshot") }, strict),
+  ),
+};
+
+const exactlyOneBundle = {
+  ...strict,
+  oneOf: [{ required: ["source_snapshot_id"] }, { required: ["source"] }],
+  "x-expected": "either source_snapshot_id or source",
+};
+
+export const CreateAgentRequest = Type.Object(
+  { name: Type.Optional(name), ...bundleReference },
+  { ...exactlyOneBundle, title: "CreateAgentRequest" },
+);
+export type CreateAgentRequest = Static<typeof CreateAgentRequest>;
+
+export const CreateVersionRequest = Type.Object(bundleReference, {
+  ...exactlyOneBundle,
+  title: "CreateVersionRequest",
+});
+export type CreateVersionRequest = Static<typeof CreateVersionRequest>;
+
+/**
+ * The bundle that a validated request names, whichever way it was said.
+ * @throws TypeError when the request was not validated.
+ */
+export function sourceSnapshotIdOf(request: CreateAgentRequest | CreateVersionRequest): string {
+  const id = request.source_snapshot_id ?? request.source?.source_snapshot_id;
+  if (id === undefined) throw new TypeError("the request names no source snapshot");
+  return id;
+}
+
+export const ActivateVersionRequest = Type.Object(
+  { version_id: idInput("version") },
+  { ...strict, title: "ActivateVersionRequest" },
+);
+export type ActivateVersionRequest = Static<typeof ActivateVersionRequest>;
+
+const versionStatus = oneOf(versionMachine.states);
+
+const agentFields = {
+  id: idOutput("agent"),
+  agent_id: idOutput("agent"),
+  deployment_id: Type.String({ examples: ["dep_01jx5m0k8c3f7q2v9t4w6y8z1a"] }),
+  name: Type.String(),
+  agent_url: Type.String(),
+  deployment_url: Type.String(),
+  active_version_id: nullable(idOutput("version")),
+  created_at: timestamp,
+};
+
+export const AgentRecord = Type.Object(agentFields, { title: "Agent" });
+export type AgentRecord = Static<typeof AgentRecord>;
+
+const publication = {
+  version_id: idOutput("version"),
+  version_status: versionStatus,
+  warnings: Type.Array(Type.String(), { description: "For example that another minor of a runtime will be used." }),
+};
+
+export const AgentCreated = Type.Object({ ...agentFields, ...publication }, { title: "AgentCreated" });
+export type AgentCreated = Static<typeof AgentCreated>;
+
+export const VersionCreated = Type.Object(
+  {
+    agent_id: agentFields.agent_id,
+    deployment_id: agentFields.deployment_id,
+    agent_url: agentFields.agent_url,
+    deployment_url: agentFields.deployment_url,
+    ...publication,
+  },
+  { title: "VersionCreated" },
+);
+export type VersionCreated = Static<typeof VersionCreated>;
+
+const failureCodeWords = Object.keys(failureCodes) as FailureCode[];
+
+/** Why a build or an attempt ended badly. */
+export const FailureRecord = Type.Object(
+  { code: oneOf(failureCodeWords), message: Type.String() },
+  { title: "Failure" },
+);
+export type FailureRecord = Static<typeof FailureRecord>;
+
+export const VersionRecord = Type.Object(
+  {
+    id: idOutput("version"),
+    version_id: idOutput("version"),
+    agent_id: agentFields.agent_id,
+    deployment_id: agentFields.deployment_id,
+    number: Type.Integer({ description: "Counts an agent's versions from 1, in the order of their publication." }),
+    status: versionStatus,
+    active: Type.Boolean(),
+    source_snapshot_id: idOutput("sourceSnapshot"),
+    manifest: Type.Unsafe<Record<string, unknown>>({ type: "object" }),
+    runtime: nullable(Type.Object({ language: Type.String(), version: Type.String() })),
+    warnings: Type.Array(Type.String()),
+    failure: nullable(FailureRecord),
+    created_at: timestamp,
+    finished_at: nullable(timestamp),
+  },
+  { title: "Version" },
+);
+export type VersionRecord = Static<typeof VersionRecord>;

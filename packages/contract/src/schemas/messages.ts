@@ -1,0 +1,109 @@
+// Messages: what a caller sends, and the record of the turn that answers it (CONTRACT §2.2).
+
+import { limits, messageMachine } from "@dari/domain";
+import Type, { type Static, type TUnsafe } from "typebox";
+import { FailureRecord } from "./agents.ts";
+import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
+
+const text = Type.String({ "x-max-bytes": limits.messageTextBytes });
+
+const TextInput = Type.Object({ type: oneOf(["text"]), text }, strict);
+const FileInput = Type.Object({ type: oneOf(["file", "image"]), file_id: idInput("file") }, strict);
+
+type MessagePartInput = Static<typeof TextInput> | Static<typeof FileInput>;
+
+/** Discriminated by `type`, so that errors speak of the branch that was meant. */
+const partInput: TUnsafe<MessagePartInput> = Type.Unsafe<MessagePartInput>({
+  type: "object",
+  discriminator: { propertyName: "type" },
+  required: ["type"],
+  oneOf: [TextInput, FileInput],
+});
+
+export const deliveries = ["sync", "async", "stream"] as const;
+export type Delivery = (typeof deliveries)[number];
+
+export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
+export type OnBusy = (typeof onBusyChoices)[number];
+
+export const SendMessageRequest = Type.Object(
+  {
+    parts: Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax }),
+    metadata: Type.Optional(metadata),
+    delivery: Type.Optional(oneOf(deliveries)),
+    on_busy: Type.Optional(oneOf(onBusyChoices)),
+  },
+  { ...strict, title: "SendMessageRequest" },
+);
+export type SendMessageRequest = Static<typeof SendMessageRequest>;
+export type { MessagePartInput };
+
+const TextPart = Type.Object({ type: oneOf(["text"]), text: Type.String() });
+
+/** The echo of a file part: where the file stands in the workspace. */
+const FilePart = Type.Object({
+  type: oneOf(["file", "image"]),
+  file_id: idOutput("file"),
+  filename: Type.Optional(Type.String()),
+  path: Type.Optional(Type.String({ examples: ["/input/report.pdf"] })),
+});
+
+export const MessagePart = Type.Union([TextPart, FilePart], { title: "MessagePart" });
+export type MessagePart = Static<typeof MessagePart>;
+
+export const OutputPart = Type.Union(
+  [TextPart, Type.Object({ type: oneOf(["file", "image"]), path: Type.String({ examples: ["/output/chart.png"] }) })],
+  { title: "OutputPart" },
+);
+export type OutputPart = Static<typeof OutputPart>;
+
+export const MessageOutput = Type.Object(
+  { parts: Type.Array(OutputPart), error: Type.Optional(FailureRecord) },
+  { title: "MessageOutput" },
+);
+export type MessageOutput = Static<typeof MessageOutput>;
+
+export const FileChange = Type.Object(
+  {
+    path: Type.String({ examples: ["/output/chart.png"] }),
+    change: oneOf(["created", "modified", "deleted"]),
+    size_bytes: nullable(Type.Integer()),
+  },
+  { title: "FileChange" },
+);
+export type FileChange = Static<typeof FileChange>;
+
+export const waitingReasons = ["build", "budget", "paused", "input", "retry"] as const;
+export type WaitingReason = (typeof waitingReasons)[number];
+
+export const messageStatus = oneOf(messageMachine.states);
+
+export const MessageRecord = Type.Object(
+  {
+    id: idOutput("message"),
+    session_id: idOutput("session"),
+    sequence_number: Type.Integer(),
+    status: messageStatus,
+    waiting_reason: nullable(oneOf(waitingReasons)),
+    parts: Type.Array(MessagePart),
+    metadata,
+    output: nullable(MessageOutput),
+    files_changed: Type.Array(FileChange),
+    attempt: Type.Integer({ description: "1 while queued." }),
+    max_attempts: Type.Integer(),
+    created_at: timestamp,
+    started_at: nullable(timestamp),
+    completed_at: nullable(timestamp),
+    timings: Type.Record(Type.String(), Type.Number(), { description: "Durations in milliseconds, by phase." }),
+    merged_into: Type.Optional(idOutput("message")),
+    retry_of: Type.Optional(idOutput("message")),
+  },
+  { title: "Message" },
+);
+export type MessageRecord = Static<typeof MessageRecord>;
+
+export const MessageFiles = Type.Object(
+  { message_id: idOutput("message"), session_id: idOutput("session"), files_changed: Type.Array(FileChange) },
+  { title: "MessageFiles" },
+);
+export type MessageFiles = Static<typeof MessageFiles>;

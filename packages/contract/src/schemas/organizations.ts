@@ -1,0 +1,141 @@
+// Organizations, their keys, members and credentials, and what the vendor's client asks first (CONTRACT §2.4).
+
+import { limits } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { environmentName } from "./sessions.ts";
+
+export const roles = ["owner", "admin", "member"] as const;
+export type Role = (typeof roles)[number];
+
+export const OrganizationRecord = Type.Object(
+  {
+    id: idOutput("organization"),
+    name: Type.String(),
+    slug: Type.String(),
+    role: oneOf(roles),
+    created_at: timestamp,
+  },
+  { title: "Organization" },
+);
+export type OrganizationRecord = Static<typeof OrganizationRecord>;
+
+export const CreateOrganizationRequest = Type.Object(
+  {
+    name,
+    slug: Type.Optional(
+      Type.String({
+        pattern: "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "x-expected": "1 to 63 lower-case letters, digits and inner hyphens",
+      }),
+    ),
+  },
+  { ...strict, title: "CreateOrganizationRequest" },
+);
+export type CreateOrganizationRequest = Static<typeof CreateOrganizationRequest>;
+
+/** What a key may do. `admin` includes all; every key may read. */
+export const apiKeyScopes = ["admin", "deploy", "run", "read"] as const;
+export type ApiKeyScope = (typeof apiKeyScopes)[number];
+
+/** True when a key with `granted` scopes may call a route that needs `needed`. */
+export function hasScope(granted: readonly string[], needed: ApiKeyScope): boolean {
+  return granted.includes("admin") || granted.includes(needed) || (needed === "read" && granted.length > 0);
+}
+
+export const CreateApiKeyRequest = Type.Object(
+  {
+    label: name,
+    scopes: Type.Optional(Type.Array(oneOf(apiKeyScopes), { minItems: 1, uniqueItems: true })),
+    expires_at: Type.Optional(Type.String({ format: "date-time" })),
+  },
+  { ...strict, title: "CreateApiKeyRequest" },
+);
+export type CreateApiKeyRequest = Static<typeof CreateApiKeyRequest>;
+
+const apiKeyFields = {
+  id: idOutput("apiKey"),
+  label: Type.String(),
+  scopes: Type.Array(oneOf(apiKeyScopes)),
+  created_at: timestamp,
+  expires_at: nullable(timestamp),
+  last_used_at: nullable(timestamp),
+};
+
+export const ApiKeyRecord = Type.Object(apiKeyFields, { title: "ApiKey" });
+export type ApiKeyRecord = Static<typeof ApiKeyRecord>;
+
+export const ApiKeyCreated = Type.Object(
+  {
+    ...apiKeyFields,
+    api_key: Type.Optional(Type.String({ description: "The secret, shown once; absent when a call is replayed." })),
+  },
+  { title: "ApiKeyCreated" },
+);
+export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
+
+export const MemberRecord = Type.Object(
+  { id: Type.String(), email: Type.String(), role: oneOf(roles), created_at: timestamp },
+  { title: "Member" },
+);
+export type MemberRecord = Static<typeof MemberRecord>;
+
+export const CreateInvitationRequest = Type.Object(
+  { email: Type.String({ format: "email", maxLength: 254 }), role: oneOf(roles) },
+  { ...strict, title: "CreateInvitationRequest" },
+);
+export type CreateInvitationRequest = Static<typeof CreateInvitationRequest>;
+
+export const InvitationRecord = Type.Object(
+  { id: Type.String(), email: Type.String(), role: oneOf(roles), created_at: timestamp },
+  { title: "Invitation" },
+);
+export type InvitationRecord = Static<typeof InvitationRecord>;
+
+/** A secret's name and dates; its value never leaves. */
+export const CredentialRecord = Type.Object(
+  { id: idOutput("credential"), name: Type.String(), created_at: timestamp, updated_at: timestamp },
+  { title: "Credential" },
+);
+export type CredentialRecord = Static<typeof CredentialRecord>;
+
+/** The rule for the `{name}` in a credential's path. */
+export const credentialName = Type.String({
+  pattern: environmentName,
+  maxLength: limits.nameChars,
+  "x-expected": `a name matching ${environmentName}`,
+});
+
+export const PutCredentialRequest = Type.Object(
+  { value: Type.String({ minLength: 1, "x-max-bytes": limits.secretValueBytes }) },
+  { ...strict, title: "PutCredentialRequest" },
+);
+export type PutCredentialRequest = Static<typeof PutCredentialRequest>;
+
+export const CredentialPut = Type.Object(
+  {
+    id: idOutput("credential"),
+    name: Type.String(),
+    created: Type.Boolean({ description: "False when a value was replaced." }),
+  },
+  { title: "CredentialPut" },
+);
+export type CredentialPut = Static<typeof CredentialPut>;
+
+export const AuthConfig = Type.Object(
+  { supabase_url: Type.String(), supabase_publishable_key: Type.String() },
+  { title: "AuthConfig" },
+);
+export type AuthConfig = Static<typeof AuthConfig>;
+
+export const Bootstrap = Type.Object({ organizations: Type.Array(OrganizationRecord) }, { title: "Bootstrap" });
+export type Bootstrap = Static<typeof Bootstrap>;
+
+export const EnsureManagedKeyRequest = Type.Object(
+  { device_name: name },
+  { ...strict, title: "EnsureManagedKeyRequest" },
+);
+export type EnsureManagedKeyRequest = Static<typeof EnsureManagedKeyRequest>;
+
+export const ManagedKey = Type.Object({ api_key: Type.String() }, { title: "ManagedKey" });
+export type ManagedKey = Static<typeof ManagedKey>;

@@ -1,0 +1,52 @@
+// Sessions: durable conversations, each pinned to one version of its agent (CONTRACT §2.2).
+
+import { limits } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { messageStatus } from "./messages.ts";
+
+/** Names of secrets and environment variables. */
+export const environmentName = "^[A-Z_][A-Z0-9_]*$";
+
+export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
+export type SessionStatus = (typeof sessionStatuses)[number];
+
+export const CreateSessionRequest = Type.Object(
+  {
+    name: Type.Optional(name),
+    metadata: Type.Optional(metadata),
+    version_id: Type.Optional(idInput("version")),
+    secrets: Type.Optional(
+      Type.Unsafe<Record<string, string>>({
+        type: "object",
+        maxProperties: limits.credentialsPerOrganization,
+        propertyNames: {
+          pattern: environmentName,
+          maxLength: limits.nameChars,
+          "x-expected": `a name matching ${environmentName}`,
+        },
+        additionalProperties: { type: "string", "x-max-bytes": limits.secretValueBytes },
+      }),
+    ),
+  },
+  { ...strict, title: "CreateSessionRequest" },
+);
+export type CreateSessionRequest = Static<typeof CreateSessionRequest>;
+
+export const SessionRecord = Type.Object(
+  {
+    id: idOutput("session"),
+    agent_id: idOutput("agent"),
+    deployment_id: Type.String({ examples: ["dep_01jx5m0k8c3f7q2v9t4w6y8z1a"] }),
+    version_id: idOutput("version"),
+    status: oneOf(sessionStatuses),
+    name: nullable(Type.String()),
+    metadata,
+    last_message_id: nullable(idOutput("message")),
+    last_message_status: nullable(messageStatus),
+    created_at: timestamp,
+    ended_at: nullable(timestamp),
+  },
+  { title: "Session" },
+);
+export type SessionRecord = Static<typeof SessionRecord>;

@@ -1,0 +1,51 @@
+// Source snapshots: the uploaded bundles (CONTRACT §2.1).
+
+import { limits, sourceSnapshotMachine } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idOutput, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+
+export const CreateSourceSnapshotRequest = Type.Object(
+  {
+    format: oneOf(["tar.gz"]),
+    sha256,
+    size_bytes: Type.Integer({ minimum: 1, maximum: limits.bundleBytes }),
+    metadata: Type.Optional(
+      Type.Unsafe<Record<string, string | boolean>>({
+        type: "object",
+        maxProperties: limits.metadataPairs,
+        propertyNames: { minLength: 1, maxLength: limits.metadataKeyChars },
+        additionalProperties: { type: ["string", "boolean"], maxLength: limits.metadataValueChars },
+      }),
+    ),
+  },
+  { ...strict, title: "CreateSourceSnapshotRequest" },
+);
+export type CreateSourceSnapshotRequest = Static<typeof CreateSourceSnapshotRequest>;
+
+export const SourceSnapshotCreated = Type.Object(
+  {
+    source_snapshot_id: idOutput("sourceSnapshot"),
+    upload_url: Type.String({ description: "Absolute; carries its own authorization." }),
+    upload_headers: Type.Record(Type.String(), Type.String()),
+    expires_at: timestamp,
+    status: oneOf(["pending_upload"]),
+  },
+  { title: "SourceSnapshotCreated" },
+);
+export type SourceSnapshotCreated = Static<typeof SourceSnapshotCreated>;
+
+export const SourceSnapshotFinalized = Type.Object(
+  {
+    source_snapshot_id: idOutput("sourceSnapshot"),
+    status: oneOf(["ready", "failed"]),
+    failure_reason: nullable(Type.String()),
+  },
+  { title: "SourceSnapshotFinalized" },
+);
+export type SourceSnapshotFinalized = Static<typeof SourceSnapshotFinalized>;
+
+export const BundleUploaded = Type.Object(
+  { source_snapshot_id: idOutput("sourceSnapshot"), status: oneOf(sourceSnapshotMachine.states) },
+  { title: "BundleUploaded" },
+);
+export type BundleUploaded = Static<typeof BundleUploaded>;

@@ -1,0 +1,185 @@
+// Checks a value against a schema and says everything that is wrong with it, in words. Knows no noun.
+
+import type { FieldIssue } from "@dari/domain";
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import addFormats from "ajv-formats";
+import type { TSchema } from "typebox";
+import { findUnstorableText } from "./unstorable-text.ts";
+
+const encoder = new TextEncoder();
+
+const ajv = new Ajv({ allErrors: true, discriminator: true, strict: false, verbose: true });
+addFormats.default(ajv, ["date-time", "email"]);
+ajv.addKeyword({
+  keyword: "x-max-bytes",
+  type: "string",
+  schemaType: "number",
+  error: { message: ({ schemaCode }) => `expected at most ${String(schemaCode)} bytes` },
+  // UTF-8 takes at most three bytes per UTF-16 unit, so most texts need no encoding.
+  validate: (max: number, text: string) => text.length * 3 <= max || encoder.encode(text).length <= max,
+});
+
+ajv.addKeyword({
+  keyword: "x-integer-text",
+  type: "string",
+  schemaType: "object",
+  error: {
+    message: ({ schema }) => `expected an integer from ${String(schema.minimum)} to ${String(schema.maximum)}`,
+  },
+  validate: ({ minimum, maximum }: { minimum: number; maximum: number }, text: string) =>
+    /^(0|[1-9][0-9]{0,15})$/.test(text) && Number(text) >= minimum && Number(text) <= maximum,
+});
+
+const compiled = new WeakMap<TSchema, ValidateFunction>();
+
+/** More problems than this are not listed: a caller reads a few, and a hostile body has thousands. */
+const issuesMax = 100;
+
+/**
+ * Every problem of `value`, at most 100, each with a path such as `parts[0].file_id` (`body` for the value itself).
+ * Empty when the value is valid. Also refuses text that no store keeps: NUL and unpaired surrogates.
+ */
+export function validate(schema: TSchema, value: unknown): FieldIssue[] {
+  const check = compile(schema);
+  const issues = check(value) ? [] : toIssues(check.errors ?? []);
+  return [...issues, ...findUnstorableText(value)].slice(0, issuesMax);
+}
+
+function compile(schema: TSchema): ValidateFunction {
+  const known = compiled.get(schema);
+  if (known !== undefined) return known;
+  const fresh = ajv.compile(schema);
+  compiled.set(schema, fresh);
+  return fresh;
+}
+
+function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
+  const issues: FieldIssue[] = [];
+  const seen = new Set<string>();
+  const explained = errors.filter((error) => isAlternative(error) && expectedOf(error) !== undefined);
+  for (const error of errors) {
+    if (isNoise(error, explained)) continue;
+    const issue = { path: pathOf(error), message: messageOf(error) };
+    const key = `${issue.path}\n${issue.message}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    issues.push(issue);
+  }
+  return issues;
+}
+
+function isAlternative(error: ErrorObject): boolean {
+  return error.keyword === "anyOf" || error.keyword === "oneOf";
+}
+
+/** What another error already says: inside an alternative that explains itself, about a name, about a missing tag. */
+function isNoise(error: ErrorObject, explained: readonly ErrorObject[]): boolean {
+  if (error.keyword === "propertyNames") return true;
+  if (error.keyword === "discriminator" && error.params["tagValue"] === undefined) return true;
+  return explained.some(
+    (whole) => whole.instancePath === error.instancePath && error.schemaPath.startsWith(`${whole.schemaPath}/`),
+  );
+}
+
+/** Where the problem is: a missing or unknown member is named itself, not its parent. */
+function pathOf(error: ErrorObject): string {
+  const segments = error.instancePath.split("/").slice(1).map(unescapePointer);
+  const member = memberOf(error);
+  if (member !== undefined) segments.push(member);
+  const path = segments.map((segment) => (/^\d+$/.test(segment) ? `[${segment}]` : `.${segment}`)).join("");
+  return path === "" ? "body" : path.replace(/^\./, "");
+}
+
+function memberOf(error: ErrorObject): string | undefined {
+  const params: Record<string, unknown> = error.params;
+  const member = error.propertyName ?? params["missingProperty"] ?? params["additionalProperty"];
+  if (error.keyword === "discriminator") return String(params["tag"]);
+  return typeof member === "string" ? member : undefined;
+}
+
+function unescapePointer(segment: string): string {
+  return segment.replaceAll("~1", "/").replaceAll("~0", "~");
+}
+
+function expectedOf(error: ErrorObject): string | undefined {
+  const schema: unknown = error.parentSchema;
+  if (typeof schema !== "object" || schema === null || !("x-expected" in schema)) return undefined;
+  return String(schema["x-expected"]);
+}
+
+const typeWords: Readonly<Record<string, string>> = {
+  string: "a string",
+  integer: "an integer",
+  number: "a number",
+  boolean: "true or false",
+  object: "an object",
+  array: "a list",
+  null: "null",
+};
+
+function messageOf(error: ErrorObject): string {
+  const params: Record<string, unknown> = error.params;
+  const limit = String(params["limit"]);
+  switch (error.keyword) {
+    case "required":
+      return "field is required";
+    case "additionalProperties":
+      return "unsupported field";
+    case "type":
+      return `expected ${typeNames(params["type"])}`;
+    case "enum":
+      return expectedWords(params["allowedValues"]);
+    case "const":
+      return expectedWords([params["allowedValue"]]);
+    case "discriminator":
+      return discriminatorMessage(error);
+    case "pattern":
+    case "anyOf":
+    case "oneOf":
+      return `expected ${expectedOf(error) ?? "another form"}`;
+    case "minLength":
+      return limit === "1" ? "expected a non-empty string" : `expected at least ${limit} characters`;
+    case "maxLength":
+      return `expected at most ${limit} characters`;
+    case "minItems":
+      return `expected at least ${limit} ${limit === "1" ? "item" : "items"}`;
+    case "maxItems":
+      return `expected at most ${limit} items`;
+    case "maxProperties":
+      return `expected at most ${limit} pairs`;
+    case "minimum":
+      return `expected at least ${limit}`;
+    case "maximum":
+      return `expected at most ${limit}`;
+    case "uniqueItems":
+      return "expected no duplicates";
+    case "format":
+      return params["format"] === "email" ? "expected an e-mail address" : "expected an RFC 3339 time";
+    default:
+      return error.message ?? "invalid";
+  }
+}
+
+function typeNames(expected: unknown): string {
+  const types: unknown[] = Array.isArray(expected) ? expected : String(expected).split(",");
+  return types.map((type) => typeWords[String(type)] ?? String(type)).join(", ").replace(/, ([^,]*)$/, " or $1");
+}
+
+function expectedWords(values: unknown): string {
+  const words = (Array.isArray(values) ? values : [values]).map((value) => `'${String(value)}'`);
+  return words.length === 1 ? `expected ${words.join("")}` : `expected one of ${words.join(", ")}`;
+}
+
+/** Lists the tags of the branches: ajv's own message names only the tag that is wrong. */
+function discriminatorMessage(error: ErrorObject): string {
+  const branches: unknown = error.parentSchema?.["oneOf"];
+  const tag = String(error.params["tag"]);
+  const words = (Array.isArray(branches) ? branches : []).flatMap((branch: TagBranch) => {
+    return branch.properties?.[tag]?.enum ?? [];
+  });
+  return expectedWords(words);
+}
+
+interface TagBranch {
+  readonly properties?: Readonly<Record<string, { readonly enum?: readonly string[] }>>;
+}

@@ -1,0 +1,26 @@
+// Opens a file of a session's newest saved workspace.
+
+import { normalizeWorkspacePath } from "@dari/domain";
+import { readFile } from "@dari/workspace";
+import type { Actor, Control } from "../context.ts";
+import { loadSessionTree } from "../sessions/workspace-tree.ts";
+import type { OpenedContent } from "./get-file.ts";
+import { fileOf } from "./workspace-path.ts";
+
+/** Links inside the workspace are followed. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+export async function getSessionFile(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; path: string },
+): Promise<OpenedContent> {
+  const path = normalizeWorkspacePath(input.path);
+  const { tree } = await loadSessionTree(control, actor, input.sessionId);
+  const entry = fileOf(tree, path);
+  return {
+    filename: path.slice(path.lastIndexOf("/") + 1),
+    contentType: "application/octet-stream",
+    sizeBytes: entry.sizeBytes,
+    sha256: entry.sha256 ?? "",
+    open: (range) => readFile(control.blobs, entry, range),
+  };
+}

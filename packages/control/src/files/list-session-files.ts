@@ -1,0 +1,21 @@
+// Lists a directory of a session's newest saved workspace.
+
+import type { DirectoryListing } from "@dari/contract";
+import { normalizeWorkspacePath } from "@dari/domain";
+import { listDirectory } from "@dari/workspace";
+import type { Actor, Control } from "../context.ts";
+import { found } from "../refusals.ts";
+import { loadSessionTree } from "../sessions/workspace-tree.ts";
+import { directoryOf } from "./workspace-path.ts";
+
+/** One level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path that leaves. */
+export async function listSessionFiles(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; path: string; recursive: boolean },
+): Promise<DirectoryListing> {
+  const path = normalizeWorkspacePath(input.path);
+  const { tree } = await loadSessionTree(control, actor, input.sessionId);
+  const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
+  return { path, entries: found(entries, `directory ${path}`) };
+}

@@ -1,0 +1,24 @@
+// Turns the secret that a caller shows into who is calling.
+
+import { apiKeys } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { hashKeySecret, isKeySecret } from "./key-secret.ts";
+
+export function unauthenticated(): AppError {
+  return new AppError("unauthenticated", "Missing or invalid API key");
+}
+
+/** @throws AppError `unauthenticated`, in the same words whatever is wrong with the key. */
+export async function authenticateKey(control: Control, secret: string | undefined): Promise<Actor> {
+  if (secret === undefined || !isKeySecret(secret)) throw unauthenticated();
+  const key = await apiKeys.findApiKeyIfUsable(control.db, hashKeySecret(secret));
+  if (key === undefined) throw unauthenticated();
+  // Nobody waits for this note, and nothing is wrong when it is lost.
+  if (key.useIsStale) {
+    apiKeys.touchApiKeyIfStale(control.db, key.id).catch((err: unknown) => {
+      control.log.warn({ err, key_id: key.id }, "key use not recorded");
+    });
+  }
+  return { organizationId: key.organizationId, keyId: key.id, scopes: key.scopes };
+}

@@ -1,0 +1,34 @@
+// Creates an API key. Its plaintext is in the reply and nowhere else.
+
+import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/contract";
+import { apiKeys } from "@dari/db";
+import { newId } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { invalidField } from "../refusals.ts";
+import { renderApiKey } from "../views/organization.ts";
+import { createKeySecret } from "./key-secret.ts";
+
+/** What a key may do when nobody says: all of the daily work, nothing that gives away rights. */
+const defaultScopes: readonly ApiKeyScope[] = ["deploy", "run", "read"];
+
+/** @throws AppError `invalid` when it would expire before it is used. */
+export async function createApiKey(
+  control: Control,
+  actor: Actor,
+  request: CreateApiKeyRequest,
+): Promise<ApiKeyCreated> {
+  const expiresAt = request.expires_at === undefined ? undefined : new Date(request.expires_at);
+  if (expiresAt !== undefined && !(expiresAt.getTime() > Date.now())) {
+    throw invalidField("expires_at", "expected a time in the future");
+  }
+  const secret = createKeySecret();
+  const row = await apiKeys.insertApiKey(control.db, {
+    id: newId("apiKey"),
+    organizationId: actor.organizationId,
+    label: request.label.trim(),
+    secretHash: secret.hash,
+    scopes: request.scopes ?? defaultScopes,
+    expiresAt,
+  });
+  return { ...renderApiKey(row), api_key: secret.plaintext };
+}

@@ -1,0 +1,27 @@
+// The key of a person's device, for the command line. There is one per device name.
+
+import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
+import { apiKeys } from "@dari/db";
+import { newId } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { createKeySecret } from "./key-secret.ts";
+
+/**
+ * A fresh key with the caller's scopes. It takes the place of the device's former one, whose plaintext nobody has
+ * but the device.
+ */
+export async function ensureManagedKey(
+  control: Control,
+  actor: Actor,
+  request: EnsureManagedKeyRequest,
+): Promise<ManagedKey> {
+  const secret = createKeySecret();
+  await apiKeys.replaceApiKeyByLabel(control.db, {
+    id: newId("apiKey"),
+    organizationId: actor.organizationId,
+    label: `cli: ${request.device_name.trim()}`,
+    secretHash: secret.hash,
+    scopes: actor.scopes,
+  });
+  return { api_key: secret.plaintext };
+}

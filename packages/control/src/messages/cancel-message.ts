@@ -1,0 +1,21 @@
+// Cancels a message: a queued one at once, a running one by asking its worker to stop.
+
+import { turns } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+
+/**
+ * Idempotent: cancelling what has ended changes nothing. A running message is `running` until its worker has stopped it.
+ * @throws AppError `not_found`.
+ */
+export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
+  const result = await turns.cancelMessageOf(control.db, actor.organizationId, messageId);
+  if (result.outcome === "not_found") throw new AppError("not_found", `there is no message ${messageId}`);
+  if (result.outcome === "requested") control.notifier.notify("cancel", messageId);
+  if (result.outcome === "cancelled") {
+    control.notifier.notify("message", messageId);
+    if (result.sessionId !== null) control.notifier.notify("session", result.sessionId);
+    // The session's next message may be ready now.
+    control.notifier.notify("ready", actor.organizationId);
+  }
+}

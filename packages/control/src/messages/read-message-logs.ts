@@ -1,0 +1,51 @@
+// Reads what a message's attempts wrote, as text for a person: every line says its stream.
+
+import { attemptLogs } from "@dari/db";
+import type { Actor, Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
+import { getMessage } from "./get-message.ts";
+
+const rowsPerRead = 200;
+
+/** `attempt`: that number only. @throws AppError `not_found`, before the first piece. */
+export async function readMessageLogs(
+  control: Control,
+  actor: Actor,
+  input: { messageId: string; attempt: number | undefined },
+): Promise<AsyncIterable<string>> {
+  await getMessage(control, actor, input.messageId);
+  const all = await attemptLogs.listAttempts(control.db, actor.organizationId, input.messageId);
+  const chosen = all.filter((attempt) => input.attempt === undefined || attempt.number === input.attempt);
+  if (input.attempt !== undefined && chosen.length === 0) throw notFound("attempt");
+  return readAttempts(control, actor, chosen);
+}
+
+async function* readAttempts(
+  control: Control,
+  actor: Actor,
+  attempts: readonly attemptLogs.LoggedAttempt[],
+): AsyncGenerator<string> {
+  for (const attempt of attempts) {
+    yield `== attempt ${attempt.number}\n`;
+    let after = -1;
+    let openStream: string | undefined;
+    for (;;) {
+      const rows = await attemptLogs.listAttemptLogs(control.db, actor.organizationId, attempt.id, after, rowsPerRead);
+      for (const row of rows) {
+        yield labelLines(row, openStream);
+        openStream = row.text.endsWith("\n") ? undefined : row.stream;
+      }
+      after = rows.at(-1)?.sequenceNumber ?? after;
+      if (rows.length < rowsPerRead) break;
+    }
+    if (openStream !== undefined) yield "\n";
+  }
+}
+
+/** `openStream` is the stream whose last line has not ended yet; a row of it continues that line. */
+function labelLines(row: { stream: string; text: string }, openStream: string | undefined): string {
+  const label = `[${row.stream}] `;
+  const lines = row.text.replace(/\n(?!$)/g, `\n${label}`);
+  if (openStream === row.stream) return lines;
+  return `${openStream === undefined ? "" : "\n"}${label}${lines}`;
+}

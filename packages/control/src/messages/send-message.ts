@@ -1,0 +1,119 @@
+// Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
+
+import { turnDetails, turns, type AcceptedMessage, type MessageInput } from "@dari/db";
+import { AppError, leafFilename, limits, newId, numberedFilename } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { deliverTurns } from "../dispatch/deliver.ts";
+
+export type InputPart =
+  | { readonly type: "text"; readonly text: string }
+  | { readonly type: "file" | "image"; readonly file_id: string };
+
+export interface SendMessageInput {
+  readonly sessionId: string;
+  readonly parts: readonly InputPart[];
+  readonly metadata: Record<string, unknown>;
+}
+
+/** Two messages may choose the same file name at once; the second looks again. */
+const clashRetriesMax = 8;
+
+/**
+ * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `invalid` (unknown file).
+ */
+export async function sendMessage(
+  control: Control,
+  actor: Actor,
+  input: SendMessageInput,
+): Promise<{ messageId: string }> {
+  const messageId = newId("message");
+  const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
+  const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
+  const dispatchAtOnce = control.admission.mayDispatch(actor.organizationId);
+  for (let i = 0; i < clashRetriesMax; i++) {
+    const { parts, inputs } = await placeParts(control, input, filenames);
+    const accepted = await turns.acceptMessage(control.db, {
+      organizationId: actor.organizationId,
+      sessionId: input.sessionId,
+      messageId,
+      parts,
+      metadata: input.metadata,
+      inputs,
+      dispatchTtlMs: dispatchAtOnce ? limits.dispatchTtlMs : undefined,
+    });
+    if (accepted.outcome === "input_clash") continue;
+    if (accepted.outcome !== "accepted") throw refusal(accepted, input);
+    await passOn(control, actor, input.sessionId, messageId, accepted);
+    return { messageId };
+  }
+  throw new AppError("conflict", "other messages took the names of these files; send the message again");
+}
+
+/** Gives each file part its path in the workspace: a free name under /input. */
+async function placeParts(
+  control: Control,
+  input: SendMessageInput,
+  filenames: ReadonlyMap<string, string>,
+): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
+  const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
+  const taken = await turnDetails.listTakenInputPaths(control.db, input.sessionId, stems);
+  const inputs: MessageInput[] = [];
+  const parts = input.parts.map((part) => {
+    if (part.type === "text") return part;
+    const path = freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
+    taken.add(path);
+    inputs.push({ path, fileId: part.file_id });
+    return { ...part, path };
+  });
+  return { parts, inputs };
+}
+
+function freePath(name: string, taken: ReadonlySet<string>): string {
+  // One more number than there are taken paths always leaves a free one.
+  for (let n = 1; n <= taken.size; n++) {
+    const path = `/input/${numberedFilename(name, n)}`;
+    if (!taken.has(path)) return path;
+  }
+  return `/input/${numberedFilename(name, taken.size + 1)}`;
+}
+
+function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
+  switch (accepted.outcome) {
+    case "not_found":
+      return new AppError("not_found", `there is no session ${input.sessionId}`);
+    case "closed":
+      return new AppError("conflict", `the session is ${accepted.detail} and takes no more messages`);
+    case "version_failed":
+      return new AppError("conflict", "the session's version failed to build and can never start; create a new session");
+    case "unknown_file": {
+      const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
+      const issue = { path: `parts[${index}].file_id`, message: "there is no such file" };
+      return new AppError("invalid", `${issue.path}: there is no file ${accepted.detail}`, { issues: [issue] });
+    }
+    case "accepted":
+    case "input_clash":
+      return new AppError("internal", "a message was refused without a reason");
+  }
+}
+
+/** After the commit: nothing here matters for the promise, only for how soon it is kept. */
+async function passOn(
+  control: Control,
+  actor: Actor,
+  sessionId: string,
+  messageId: string,
+  accepted: AcceptedMessage,
+): Promise<void> {
+  control.notifier.notify("session", sessionId);
+  if (accepted.schedule === "ready") control.notifier.notify("ready", actor.organizationId);
+  if (accepted.schedule !== "dispatched") return;
+  await deliverTurns(control, [
+    {
+      organizationId: actor.organizationId,
+      sessionId,
+      messageId,
+      dispatchNumber: accepted.dispatchNumber,
+      attemptsLeft: accepted.maxAttempts,
+    },
+  ]);
+}

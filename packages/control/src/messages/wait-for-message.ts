@@ -1,0 +1,70 @@
+// Waits until a message has ended. The row decides; the notifier only says when to look.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Actor, Control } from "../context.ts";
+import { getMessage } from "./get-message.ts";
+
+/** How long a lost notification may cost, in milliseconds. */
+const pollMs = 1_000;
+
+/**
+ * The record once it is terminal, or as it is after `timeoutMs` or when `signal` aborts.
+ * @throws AppError `not_found`.
+ */
+export async function waitForMessage(
+  control: Control,
+  actor: Actor,
+  messageId: string,
+  options: { timeoutMs: number; signal?: AbortSignal },
+): Promise<MessageRecord> {
+  const deadline = performance.now() + options.timeoutMs;
+  const bell = createBell();
+  // Subscribe before the first look: an end between the two is then either seen or rung.
+  const unsubscribe = control.notifier.subscribe("message", messageId, bell.ring);
+  options.signal?.addEventListener("abort", bell.ring);
+  try {
+    for (;;) {
+      const record = await getMessage(control, actor, messageId);
+      const left = deadline - performance.now();
+      if (isTerminal(record.status) || left <= 0 || options.signal?.aborted === true) return record;
+      await bell.wait(Math.min(left, pollMs));
+    }
+  } finally {
+    unsubscribe();
+    options.signal?.removeEventListener("abort", bell.ring);
+  }
+}
+
+function isTerminal(status: string): boolean {
+  return status === "completed" || status === "failed" || status === "cancelled";
+}
+
+interface Bell {
+  ring(): void;
+  /** Resolves when rung, also if that was before the call, or after `ms`. */
+  wait(ms: number): Promise<void>;
+}
+
+function createBell(): Bell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+  return {
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async wait(ms) {
+      if (!rung) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          wake = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      rung = false;
+      wake = undefined;
+    },
+  };
+}

@@ -1,0 +1,26 @@
+// Makes a ready version the active one: new sessions get it. The way back to an older version.
+
+import type { AgentRecord } from "@dari/contract";
+import { agents, versions } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { found, notFound } from "../refusals.ts";
+import { renderAgent } from "../views/agent.ts";
+
+/**
+ * From now on only versions published later activate themselves.
+ * @throws AppError `not_found` for the agent or the version; `conflict` when the version is not ready.
+ */
+export async function activateVersion(
+  control: Control,
+  actor: Actor,
+  input: { agentId: string; versionId: string },
+): Promise<AgentRecord> {
+  const { organizationId } = actor;
+  const agent = await agents.activateVersionIfReady(control.db, organizationId, input.agentId, input.versionId);
+  if (agent !== undefined) return renderAgent(control.publicUrl, agent);
+  found(await agents.findAgent(control.db, organizationId, input.agentId), "agent");
+  const version = found(await versions.findVersion(control.db, organizationId, input.versionId), "version");
+  if (version.agentId !== input.agentId) throw notFound("version");
+  throw new AppError("conflict", `version ${version.id} is ${version.state}; only a ready version can be active`);
+}

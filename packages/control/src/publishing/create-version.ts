@@ -1,0 +1,40 @@
+// Publishes a ready bundle as an agent's next version and has it built.
+
+import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } from "@dari/contract";
+import { agents, versions } from "@dari/db";
+import { newId } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { found, notFound } from "../refusals.ts";
+import { agentAddresses } from "../views/agent.ts";
+import { notReady, readBundleManifest } from "./read-bundle-manifest.ts";
+
+/** @throws AppError as `readBundleManifest`; `not_found` for the agent. */
+export async function createVersion(
+  control: Control,
+  actor: Actor,
+  agentId: string,
+  request: CreateVersionRequest,
+): Promise<VersionCreated> {
+  const { organizationId } = actor;
+  found(await agents.findAgent(control.db, organizationId, agentId), "agent");
+  const sourceSnapshotId = sourceSnapshotIdOf(request);
+  const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
+  const versionId = newId("version");
+  const published = await versions.insertVersionIfAgentLive(control.db, {
+    id: versionId,
+    organizationId,
+    agentId,
+    sourceSnapshotId,
+    manifest,
+    warnings,
+  });
+  if (published === "agent_gone") throw notFound("agent");
+  if (published === "snapshot_gone") throw notReady();
+  control.notifier.notify("build", versionId);
+  return {
+    ...agentAddresses(control.publicUrl, agentId),
+    version_id: versionId,
+    version_status: "building",
+    warnings: [...warnings],
+  };
+}

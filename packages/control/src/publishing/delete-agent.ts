@@ -1,0 +1,13 @@
+// Deletes an agent softly: no new sessions, those that run finish.
+
+import type { Deleted } from "@dari/contract";
+import { agents } from "@dari/db";
+import type { Actor, Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
+
+/** @throws AppError `not_found` */
+export async function deleteAgent(control: Control, actor: Actor, agentId: string): Promise<Deleted> {
+  const deleted = await agents.softDeleteAgentIfLive(control.db, actor.organizationId, agentId);
+  if (!deleted) throw notFound("agent");
+  return { deleted: true, id: agentId };
+}

@@ -1,0 +1,107 @@
+// Judges an uploaded bundle once: there, whole, unchanged, and harmless to unpack. Does not judge its manifest.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { BlobNotFoundError } from "@dari/blobs";
+import { inspectBundle } from "@dari/builder";
+import type { SourceSnapshotFinalized } from "@dari/contract";
+import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { found } from "../refusals.ts";
+
+/** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
+const roundsMax = 5;
+
+type Verdict = sourceSnapshots.SourceSnapshotVerdict;
+
+/**
+ * The verdict; the same one however often and from wherever it is asked for.
+ * @throws AppError `not_found` only; a bad bundle is an answer, not an error.
+ */
+export async function finalizeSourceSnapshot(
+  control: Control,
+  actor: Actor,
+  sourceSnapshotId: string,
+): Promise<SourceSnapshotFinalized> {
+  const { organizationId } = actor;
+  for (let round = 0; round < roundsMax; round++) {
+    const row = found(
+      await sourceSnapshots.findSourceSnapshot(control.db, organizationId, sourceSnapshotId),
+      "source snapshot",
+    );
+    if (row.state !== "pending_upload") return render(row);
+    const settled = await sourceSnapshots.settleSourceSnapshotIfPending(
+      control.db,
+      organizationId,
+      sourceSnapshotId,
+      row.objectKey,
+      await judge(control, row),
+    );
+    if (settled !== undefined) {
+      control.log.info(
+        { org: organizationId, source_snapshot: settled.id, failure_reason: settled.failureReason },
+        `source snapshot ${settled.state}`,
+      );
+      return render(settled);
+    }
+  }
+  throw new AppError("conflict", "the bundle was uploaded again and again while it was checked; finalize it once more");
+}
+
+function render(row: SourceSnapshotRow): SourceSnapshotFinalized {
+  const status = row.state === "ready" ? "ready" : "failed";
+  return { source_snapshot_id: row.id, status, failure_reason: row.failureReason };
+}
+
+async function judge(control: Control, row: SourceSnapshotRow): Promise<Verdict> {
+  const stored = await control.blobs.head(row.objectKey);
+  if (stored === undefined) return rejected("no bundle was uploaded");
+  if (stored.sizeBytes !== row.sizeBytes) {
+    return rejected(`the upload has ${stored.sizeBytes} bytes; ${row.sizeBytes} were announced`);
+  }
+  const dir = await mkdtemp(join(tmpdir(), "dari-bundle-"));
+  try {
+    const file = join(dir, "bundle.tar.gz");
+    const sha256 = await download(control, row.objectKey, file);
+    if (sha256 !== row.sha256) return rejected(`the upload's SHA-256 is ${sha256}; ${row.sha256} was announced`);
+    return await inspect(file);
+  } catch (error) {
+    // Replaced by another upload since the row was read; the next round looks at that one.
+    if (error instanceof BlobNotFoundError) return rejected("no bundle was uploaded");
+    throw error;
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function inspect(file: string): Promise<Verdict> {
+  const inspection = await inspectBundle({ file });
+  if (!inspection.ok) return rejected(inspection.reason);
+  if (inspection.manifest.includes("\0")) return rejected("dari.yml contains NUL bytes");
+  return { edge: "verify", manifestText: inspection.manifest };
+}
+
+async function download(control: Control, objectKey: string, file: string): Promise<string> {
+  const hash = createHash("sha256");
+  await pipeline(
+    await control.blobs.get(objectKey),
+    async function* (source: AsyncIterable<Buffer>) {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(file, { mode: 0o600 }),
+  );
+  return hash.digest("hex");
+}
+
+/** The reason may quote names from the archive; what cannot be stored is made visible. */
+function rejected(reason: string): Verdict {
+  return { edge: "reject", failureReason: reason.toWellFormed().replaceAll("\0", "\u2400") };
+}

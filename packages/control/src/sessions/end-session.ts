@@ -1,0 +1,24 @@
+// What completing and deleting a session have in common: the refusals, and waking whoever waits for its messages.
+
+import type { SessionEnding } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
+
+/** @throws AppError `not_found`, `conflict` */
+export function settleEnding(control: Control, sessionId: string, ending: SessionEnding): void {
+  for (const { messageId, running } of ending.cancelled) {
+    control.notifier.notify(running ? "cancel" : "message", messageId);
+  }
+  switch (ending.outcome) {
+    case "done":
+      control.notifier.notify("session", sessionId);
+      return;
+    case "missing":
+      throw notFound("session");
+    case "open_messages":
+      throw new AppError("conflict", "the session has messages that are queued or running; `?cancel=1` cancels them");
+    case "ended":
+      throw new AppError("conflict", "the session has ended already");
+  }
+}

@@ -1,0 +1,29 @@
+// Events as clients see them. A message's last event carries the message's record, read when it is shown.
+
+import type { EventRecord, MessageRecord } from "@dari/contract";
+import type { EventRow } from "@dari/db";
+
+const lastEventTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
+
+/** The message whose record the event carries, if it carries one. */
+export function messageShownBy(row: EventRow): string | undefined {
+  return lastEventTypes.includes(row.type) && row.messageId !== null ? row.messageId : undefined;
+}
+
+export function renderEvent(sessionId: string, row: EventRow, message: MessageRecord | undefined): EventRecord {
+  return {
+    id: eventId(sessionId, row.sequenceNumber),
+    sequence_number: row.sequenceNumber,
+    type: row.type,
+    session_id: sessionId,
+    ...(row.messageId === null ? {} : { message_id: row.messageId }),
+    ...(row.attemptId === null ? {} : { attempt_id: row.attemptId }),
+    created_at: row.createdAt.toISOString(),
+    data: message === undefined ? (row.data as Record<string, unknown>) : { ...message },
+  };
+}
+
+/** An event is known by its session and number; its id says both, and sorts within the session. */
+function eventId(sessionId: string, sequenceNumber: number): string {
+  return `evt_${sessionId.slice(sessionId.indexOf("_") + 1)}${String(sequenceNumber).padStart(10, "0")}`;
+}

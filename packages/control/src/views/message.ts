@@ -1,0 +1,33 @@
+// Messages as clients see them.
+
+import { waitingReasons, type MessageRecord, type WaitingReason } from "@dari/contract";
+import type { MessageRow } from "@dari/db";
+
+export function renderMessage(row: MessageRow): MessageRecord {
+  return {
+    id: row.id,
+    session_id: row.sessionId,
+    sequence_number: row.sequenceNumber,
+    status: row.state,
+    waiting_reason: waitingReasonOf(row),
+    // Written by the verbs and functions that make a message true, in the contract's own form.
+    parts: row.parts as MessageRecord["parts"],
+    metadata: row.metadata as MessageRecord["metadata"],
+    output: row.output as MessageRecord["output"],
+    files_changed: row.filesChanged as MessageRecord["files_changed"],
+    attempt: row.attempt,
+    max_attempts: row.maxAttempts,
+    created_at: row.createdAt.toISOString(),
+    started_at: row.startedAt?.toISOString() ?? null,
+    completed_at: row.completedAt?.toISOString() ?? null,
+    timings: row.timings as MessageRecord["timings"],
+  };
+}
+
+/** Only the session's next message waits for something else than its predecessors. */
+function waitingReasonOf(row: MessageRow): WaitingReason | null {
+  if (row.state === "waiting_for_input") return "input";
+  if (row.schedule === "retry_wait") return "retry";
+  if (row.schedule !== "blocked") return null;
+  return waitingReasons.find((reason) => reason === row.blockedReason) ?? null;
+}

@@ -1,0 +1,59 @@
+// Organizations, keys, members, credentials and files as clients see them. No secret is among the fields.
+
+import type {
+  ApiKeyRecord,
+  ApiKeyScope,
+  CredentialRecord,
+  FileRecord,
+  MemberRecord,
+  OrganizationRecord,
+  Role,
+} from "@dari/contract";
+import type { ApiKeyRow, CredentialRow, FileRow, MemberRow, OrganizationRow } from "@dari/db";
+import type { Actor } from "../context.ts";
+
+/** `role` is what the calling key amounts to. */
+export function renderOrganization(row: OrganizationRow, actor: Actor): OrganizationRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    slug: row.slug,
+    role: actor.scopes.includes("admin") ? "admin" : "member",
+    created_at: row.createdAt.toISOString(),
+  };
+}
+
+export function renderApiKey(row: ApiKeyRow): ApiKeyRecord {
+  return {
+    id: row.id,
+    label: row.label,
+    scopes: row.scopes as ApiKeyScope[],
+    created_at: row.createdAt.toISOString(),
+    expires_at: row.expiresAt?.toISOString() ?? null,
+    last_used_at: row.lastUsedAt?.toISOString() ?? null,
+  };
+}
+
+export function renderMember(row: MemberRow): MemberRecord {
+  return { id: row.id, email: row.email, role: row.role as Role, created_at: row.createdAt.toISOString() };
+}
+
+export function renderCredential(row: CredentialRow): CredentialRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    created_at: row.createdAt.toISOString(),
+    updated_at: row.updatedAt.toISOString(),
+  };
+}
+
+export function renderFile(row: FileRow): FileRecord {
+  return {
+    id: row.id,
+    filename: row.filename,
+    size_bytes: row.sizeBytes,
+    content_type: row.contentType,
+    sha256: row.sha256,
+    created_at: row.createdAt.toISOString(),
+  };
+}

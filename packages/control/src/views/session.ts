@@ -1,0 +1,26 @@
+// Sessions as clients see them: their status is derived from their state and their open messages.
+
+import type { Metadata, SessionRecord, SessionStatus } from "@dari/contract";
+import type { SessionRow } from "@dari/db";
+import { deploymentIdOf } from "@dari/domain";
+
+export function renderSession(row: SessionRow): SessionRecord {
+  return {
+    id: row.id,
+    agent_id: row.agentId,
+    deployment_id: deploymentIdOf(row.agentId),
+    version_id: row.versionId,
+    status: statusOf(row),
+    name: row.name,
+    metadata: row.metadata as Metadata,
+    last_message_id: row.lastMessageId,
+    last_message_status: row.lastMessageState,
+    created_at: row.createdAt.toISOString(),
+    ended_at: row.endedAt?.toISOString() ?? null,
+  };
+}
+
+function statusOf(row: SessionRow): SessionStatus {
+  if (row.state !== "open") return row.state;
+  return row.pending > 0 ? "active" : "idle";
+}

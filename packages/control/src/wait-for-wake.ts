@@ -1,0 +1,22 @@
+// Sleeps until the notifier says "look", a time has passed, or the caller gives up. Says nothing of which it was.
+
+import type { Notifier, WakeTopic } from "@dari/domain";
+
+/** Never rejects: whoever waits looks at the row afterwards, whatever woke it. */
+export async function waitForWake(
+  notifier: Notifier,
+  topic: WakeTopic,
+  id: string,
+  options: { timeoutMs: number; signal: AbortSignal },
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const wake = (): void => resolve();
+  if (options.signal.aborted) return;
+  const timer = setTimeout(wake, options.timeoutMs);
+  const unsubscribe = notifier.subscribe(topic, id, wake);
+  options.signal.addEventListener("abort", wake, { once: true });
+  await promise;
+  clearTimeout(timer);
+  unsubscribe();
+  options.signal.removeEventListener("abort", wake);
+}

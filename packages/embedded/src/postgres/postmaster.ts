@@ -1,0 +1,40 @@
+// What postmaster.pid says about a running server. Reads; never starts or stops anything.
+
+import { readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { commandLineHolds, identifyProcess, type ProcessIdentity } from "../process-identity.ts";
+
+export interface Postmaster {
+  readonly identity: ProcessIdentity;
+  readonly port: number;
+  /** "starting", "ready", "stopping" …; empty while the file is being written. */
+  readonly status: string;
+}
+
+const fileName = "postmaster.pid";
+
+/**
+ * The server that runs on this cluster; undefined when none does. After a crash the file may name a process id that
+ * something else has now; PostgreSQL would refuse to start over it, so such a file is removed.
+ */
+export function findPostmaster(clusterDir: string): Postmaster | undefined {
+  const file = path.join(clusterDir, fileName);
+  const lines = readLines(file);
+  const pid = Number(lines[0]);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return undefined;
+  const identity = identifyProcess(pid);
+  if (!identity) return undefined;
+  if (!commandLineHolds(pid, clusterDir)) {
+    rmSync(file, { force: true });
+    return undefined;
+  }
+  return { identity, port: Number(lines[3] ?? 0), status: lines[7]?.trim() ?? "" };
+}
+
+function readLines(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n");
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,165 @@
+// Attach to the PostgreSQL of a data directory, or start it. Opens no connection: what is stored is others' business.
+
+import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
+import path from "node:path";
+import { endProcess } from "../end-process.ts";
+import { freePort, isPortFree } from "../free-port.ts";
+import { ownershipOf, type Ownership } from "../ownership.ts";
+import { poll } from "../poll.ts";
+import { initialDatabase, openCluster, superuser, type Cluster } from "./cluster.ts";
+import { createLauncher, type Launcher, type LaunchMode } from "./launcher.ts";
+import { findPostmaster, type Postmaster } from "./postmaster.ts";
+
+export interface StartPostgresOptions {
+  /** Kept between runs; made when missing, mode 0700. */
+  readonly dataDir: string;
+  /** For tests: nothing is forced to disk, so a machine crash may lose or damage everything. */
+  readonly fast?: boolean;
+  /** Told about slow steps. */
+  readonly log?: (text: string) => void;
+  /** Forces a way to run, for tests. */
+  readonly launchMode?: LaunchMode;
+}
+
+export interface EmbeddedPostgres extends AsyncDisposable {
+  /** postgres://… of the superuser, password included: wrap it before it can be logged. */
+  readonly url: string;
+  readonly port: number;
+  readonly version: string;
+  /** True when the server was running already. */
+  readonly attached: boolean;
+  readonly pid: number;
+  /** Stops the server (fast shutdown) when it is ours: started here, or left by a dead process. Else does nothing. */
+  stop(): Promise<void>;
+}
+
+const startTimeoutMs = 120_000;
+const logBytesMax = 16 * 1024 * 1024;
+/** Ends of a start that another try can cure: a racing start, a port just taken, children of a killed server. */
+const passing = /lock file "postmaster\.pid"|could not bind|could not create any TCP|pre-existing shared memory/;
+
+/** Handles of this process per cluster: only the last one to stop stops the server. */
+const openHandles = new Map<string, number>();
+
+/** A running server for `dataDir`: 1 s the first time, 0.1 s later, at once when it runs already. */
+export async function startPostgres(options: StartPostgresOptions): Promise<EmbeddedPostgres> {
+  const dataDir = path.resolve(options.dataDir);
+  const launcher = createLauncher(dataDir, options.launchMode);
+  if (!existsSync(path.join(launcher.home, "cluster"))) options.log?.("creating the PostgreSQL cluster");
+  const cluster = openCluster(launcher, { sync: !options.fast });
+  const deadline = performance.now() + startTimeoutMs;
+  let attached = true;
+  for (;;) {
+    const running = await attach(cluster, deadline);
+    if (running) return handle({ running, attached, cluster, launcher });
+    attached = false;
+    await launch(launcher, cluster, { fast: options.fast ?? false, deadline });
+  }
+}
+
+/** The server once it is ready; undefined when none runs (any more). */
+async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | undefined> {
+  const found = await poll<Postmaster | "none">(
+    () => {
+      const postmaster = findPostmaster(cluster.dir);
+      if (!postmaster) return "none";
+      return postmaster.status === "ready" ? postmaster : undefined;
+    },
+    { timeoutMs: deadline - performance.now() },
+  );
+  if (!found) throw new Error(`PostgreSQL is not ready after ${startTimeoutMs / 1000} s. See ${cluster.logFile}`);
+  return found === "none" ? undefined : found;
+}
+
+/** One try to start. Returns when the server is ready or when another try makes sense; throws when it does not. */
+async function launch(
+  launcher: Launcher,
+  cluster: Cluster,
+  { fast, deadline }: { readonly fast: boolean; readonly deadline: number },
+): Promise<void> {
+  const last = cluster.readState().port;
+  const port = last !== undefined && (await isPortFree(last)) ? last : await freePort();
+  cluster.rememberPort(port);
+  rotate(cluster.logFile);
+  const log = openSync(cluster.logFile, "a", 0o600);
+  launcher.own(cluster.logFile);
+  const logStart = statSync(cluster.logFile).size;
+  const child = launcher.spawn("postgres", serverArguments(cluster.dir, port, fast), ["ignore", log, log]);
+  closeSync(log);
+  // Its own session, no pipe to us: it outlives a killed parent, and Ctrl-C in a terminal reaches us alone.
+  child.unref();
+  let failure: Error | undefined;
+  child.once("error", (error) => (failure = error));
+  const outcome = await poll<"ready" | "ended">(
+    () => {
+      if (failure !== undefined || child.exitCode !== null || child.signalCode !== null) return "ended";
+      const postmaster = findPostmaster(cluster.dir);
+      return postmaster?.status === "ready" && postmaster.identity.pid === child.pid ? "ready" : undefined;
+    },
+    { timeoutMs: deadline - performance.now(), everyMs: 10 },
+  );
+  if (outcome === "ready") return;
+  const text = readFileSync(cluster.logFile).subarray(logStart).toString().trim();
+  if (outcome === "ended" && passing.test(text) && performance.now() < deadline) return;
+  throw new Error(`PostgreSQL did not start (${cluster.logFile}):\n${text.slice(-2_000)}`, { cause: failure });
+}
+
+function serverArguments(dir: string, port: number, fast: boolean): string[] {
+  const settings = [
+    "listen_addresses=127.0.0.1",
+    "unix_socket_directories=",
+    "max_connections=200",
+    "log_checkpoints=off",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    ...(fast ? ["fsync=off", "full_page_writes=off", "synchronous_commit=off"] : []),
+  ];
+  return ["-D", dir, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
+}
+
+function rotate(logFile: string): void {
+  if (existsSync(logFile) && statSync(logFile).size > logBytesMax) renameSync(logFile, `${logFile}.1`);
+}
+
+interface HandleParts {
+  readonly running: Postmaster;
+  readonly attached: boolean;
+  readonly cluster: Cluster;
+  readonly launcher: Launcher;
+}
+
+function handle({ running, attached, cluster, launcher }: HandleParts): EmbeddedPostgres {
+  const ownership = ownershipOf(launcher.home);
+  ownership.claim();
+  openHandles.set(cluster.dir, (openHandles.get(cluster.dir) ?? 0) + 1);
+  const { password } = cluster.readState();
+  let stopped = false;
+  const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    await release(cluster, ownership);
+  };
+  return {
+    url: `postgres://${superuser}:${password}@127.0.0.1:${running.port}/${initialDatabase}`,
+    port: running.port,
+    version: launcher.version,
+    attached,
+    pid: running.identity.pid,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function release(cluster: Cluster, ownership: Ownership): Promise<void> {
+  const others = (openHandles.get(cluster.dir) ?? 1) - 1;
+  openHandles.set(cluster.dir, others);
+  if (others > 0 || !ownership.isOurs()) return;
+  const postmaster = findPostmaster(cluster.dir);
+  if (!postmaster) return;
+  // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (the next start recovers).
+  await endProcess(postmaster.identity, [
+    { signal: "SIGINT", waitMs: 20_000 },
+    { signal: "SIGQUIT", waitMs: 5_000 },
+    { signal: "SIGKILL", waitMs: 5_000 },
+  ]);
+}

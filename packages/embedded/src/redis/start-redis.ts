@@ -1,0 +1,145 @@
+// Attach to the Redis of a directory, or start one: memory only, loopback only, with a password of its own.
+// Nothing it holds matters: the rows in PostgreSQL are the truth.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { endProcess } from "../end-process.ts";
+import { freePort } from "../free-port.ts";
+import { ownershipOf, type Ownership } from "../ownership.ts";
+import { poll } from "../poll.ts";
+import { identifyProcess, isSameProcessAlive, type ProcessIdentity } from "../process-identity.ts";
+import { readStateFile, writeStateFile } from "../state-file.ts";
+import { findRedisServer, redisInstallAdvice, type RedisServer } from "./find-redis-server.ts";
+import { ping } from "./ping.ts";
+
+export interface StartRedisOptions {
+  /** For the state file and the log; made when missing, mode 0700. */
+  readonly dir: string;
+  /** Default: what findRedisServer() finds. */
+  readonly server?: RedisServer;
+}
+
+export interface EmbeddedRedis extends AsyncDisposable {
+  /** redis://… with its password: wrap it before it can be logged. */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** True when the server was running already. */
+  readonly attached: boolean;
+  /** Stops the server when it is ours: started here, or left behind by a dead process. Else does nothing. */
+  stop(): Promise<void>;
+}
+
+interface RedisState {
+  readonly server: ProcessIdentity;
+  readonly port: number;
+  readonly password: string;
+}
+
+const startTries = 3;
+const startTimeoutMs = 10_000;
+const isState = (value: Partial<RedisState>): boolean =>
+  typeof value.port === "number" && typeof value.password === "string" && typeof value.server === "object";
+
+/** Handles of this process per directory: only the last one to stop stops the server. */
+const openHandles = new Map<string, number>();
+
+/** A running Redis or Valkey (0.05 s). Throws with the line that installs one where the machine has none. */
+export async function startRedis(options: StartRedisOptions): Promise<EmbeddedRedis> {
+  const dir = path.resolve(options.dir);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const stateFile = path.join(dir, "redis.json");
+  const running = readStateFile<RedisState>(stateFile, isState);
+  if (running && isSameProcessAlive(running.server) && (await ping(running.port, running.password))) {
+    return handle(dir, running, true);
+  }
+  const server = options.server ?? findRedisServer();
+  if (!server) throw new Error(`No redis-server or valkey-server (6.2 or newer) on the PATH: ${redisInstallAdvice}`);
+  for (let tries = 1; ; tries++) {
+    const started = await launch(dir, server);
+    if (started) {
+      writeStateFile(stateFile, started);
+      return handle(dir, started, false);
+    }
+    if (tries === startTries) {
+      throw new Error(`${server.command} did not start:\n${readFileSync(logFileOf(dir), "utf8").slice(-2_000)}`);
+    }
+  }
+}
+
+const logFileOf = (dir: string): string => path.join(dir, "redis.log");
+
+/** One try on a free port; undefined when it ended (the port may just have been taken). */
+async function launch(dir: string, server: RedisServer): Promise<RedisState | undefined> {
+  const port = await freePort();
+  const password = randomBytes(24).toString("base64url").replace(/-/g, "_");
+  const log = openSync(logFileOf(dir), "w", 0o600);
+  // Settings come over standard input, so that the password is in no process list.
+  const child = spawn(server.command, ["-"], { cwd: dir, stdio: ["pipe", log, log], detached: true });
+  closeSync(log);
+  child.unref();
+  let failed = false;
+  child.once("error", () => (failed = true));
+  child.stdin?.on("error", () => {});
+  child.stdin?.end(settings(dir, port, password));
+  const outcome = await poll<RedisState | "ended">(
+    async () => {
+      if (failed || hasEnded(child)) return "ended";
+      const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+      return identity && (await ping(port, password)) ? { server: identity, port, password } : undefined;
+    },
+    { timeoutMs: startTimeoutMs, everyMs: 5 },
+  );
+  if (outcome === undefined) child.kill("SIGKILL");
+  return outcome === "ended" ? undefined : outcome;
+}
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null;
+
+function settings(dir: string, port: number, password: string): string {
+  return [
+    `port ${port}`,
+    "bind 127.0.0.1",
+    "protected-mode yes",
+    `requirepass ${password}`,
+    'save ""',
+    "appendonly no",
+    `dir "${dir.replace(/["\\]/g, "\\$&")}"`,
+    "maxmemory-policy noeviction",
+    "loglevel notice",
+    "",
+  ].join("\n");
+}
+
+function handle(dir: string, state: RedisState, attached: boolean): EmbeddedRedis {
+  const ownership = ownershipOf(dir);
+  ownership.claim();
+  openHandles.set(dir, (openHandles.get(dir) ?? 0) + 1);
+  let stopped = false;
+  const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
+    await release(dir, state, ownership);
+  };
+  return {
+    url: `redis://:${state.password}@127.0.0.1:${state.port}`,
+    port: state.port,
+    pid: state.server.pid,
+    attached,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+async function release(dir: string, state: RedisState, ownership: Ownership): Promise<void> {
+  const others = (openHandles.get(dir) ?? 1) - 1;
+  openHandles.set(dir, others);
+  if (others > 0 || !ownership.isOurs()) return;
+  await endProcess(state.server, [
+    { signal: "SIGTERM", waitMs: 5_000 },
+    { signal: "SIGKILL", waitMs: 5_000 },
+  ]);
+  rmSync(path.join(dir, "redis.json"), { force: true });
+}

@@ -1,0 +1,42 @@
+// Lines of JSON on one inherited descriptor. The host being gone is the end of this process.
+
+import { Socket } from "node:net";
+import { StringDecoder } from "node:string_decoder";
+
+// Kept from before the agent's code runs, which may replace the globals.
+const { parse, stringify } = JSON;
+const exit = process.exit.bind(process);
+
+export function openChannel(fd) {
+  const socket = new Socket({ fd, readable: true, writable: true });
+  socket.once("close", () => exit(0));
+  socket.on("error", () => {});
+
+  return {
+    listen(onFrame) {
+      const decoder = new StringDecoder("utf8");
+      let rest = [];
+      socket.on("data", (chunk) => {
+        const lines = decoder.write(chunk).split("\n");
+        for (const line of lines.slice(0, -1)) {
+          rest.push(line);
+          const whole = rest.join("");
+          rest = [];
+          onFrame(parse(whole));
+        }
+        rest.push(lines.at(-1));
+      });
+      socket.once("end", () => exit(0));
+    },
+    /** Resolves when the host takes more: whoever awaits it cannot outrun the host. */
+    send(frame) {
+      return this.sendLine(stringify(frame));
+    },
+    sendLine(line) {
+      if (socket.write(`${line}\n`)) return Promise.resolve();
+      return new Promise((resolve) => socket.once("drain", resolve));
+    },
+    ref: () => socket.ref(),
+    unref: () => socket.unref(),
+  };
+}

@@ -1,0 +1,35 @@
+// The second argument of an agent's function.
+
+import { TurnError } from "./errors.mjs";
+
+const { stringify } = JSON;
+const eventNameChars = 200;
+
+/** The context, and the function that aborts its signal. */
+export function createContext(frame, channel) {
+  const controller = new AbortController();
+  const { context, limits } = frame;
+  let events = 0;
+
+  /** Records an event; the promise resolves when the host takes more. Throws when it is over a limit. */
+  function emit(type, data = null) {
+    if (typeof type !== "string" || type === "" || type.length > eventNameChars) {
+      throw new TypeError(`emit: the type must be a string of 1 to ${eventNameChars} characters`);
+    }
+    const line = stringify({ t: "event", name: type, data });
+    if (stringify(data) === undefined) throw new TypeError("emit: the data cannot be written as JSON");
+    if (Buffer.byteLength(line) > limits.eventBytes) {
+      throw new RangeError(`emit: an event may have at most ${limits.eventBytes} bytes`);
+    }
+    if (events >= limits.events) throw new RangeError(`emit: an attempt may emit at most ${limits.events} events`);
+    events += 1;
+    return channel.sendLine(line);
+  }
+
+  return {
+    context: { ...context, workspace: frame.workspace, emit, signal: controller.signal },
+    cancel: (reason) => controller.abort(new TurnError(reason, reason === "timeout"
+      ? "the turn ran into its time limit"
+      : "the turn was cancelled")),
+  };
+}

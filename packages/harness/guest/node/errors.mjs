@@ -1,0 +1,25 @@
+// What an agent's error looks like on the channel.
+
+const messageChars = 8_000;
+const stackChars = 32_000;
+
+/** A failure that the guest itself found; its message is for the agent's author. */
+export class TurnError extends Error {
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Any thrown value as code, message and stack. */
+export function describeError(error) {
+  try {
+    const isError = error instanceof Error || (typeof error?.message === "string" && typeof error?.stack === "string");
+    const message = isError ? `${error.name}: ${error.message}` : `the agent threw ${String(error)}`;
+    const cause = isError && error.cause instanceof Error ? `\nCaused by: ${error.cause.stack}` : "";
+    const stack = isError ? `${error.stack}${cause}` : "";
+    return { code: "agent_error", message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
+  } catch {
+    return { code: "agent_error", message: "the agent threw a value that cannot be shown", stack: "" };
+  }
+}

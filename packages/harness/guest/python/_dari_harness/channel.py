@@ -1,0 +1,57 @@
+# Lines of JSON on one inherited descriptor. The host being gone is the end of this process.
+
+import fcntl
+import json
+import os
+import threading
+
+_dumps = json.dumps
+_loads = json.loads
+_write = os.write
+_read = os.read
+_exit = os._exit
+_first_private_descriptor = 64
+
+
+class Channel:
+    """Moves the descriptor out of the way of the agent and of its child processes."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._fd = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _first_private_descriptor)
+        os.close(descriptor)
+        self._lock = threading.Lock()
+        # A forked child is not the turn: it can neither speak for it nor keep the channel open.
+        os.register_at_fork(after_in_child=self._close)
+
+    def _close(self) -> None:
+        os.close(self._fd)
+        self._fd = -1
+
+    def send(self, frame: dict) -> None:
+        self.send_line(to_json(frame))
+
+    def send_line(self, line: str) -> None:
+        """Blocks while the host takes no more: nobody can outrun it."""
+        left = memoryview((line + "\n").encode("ascii"))
+        with self._lock:
+            while left:
+                left = left[_write(self._fd, left):]
+
+    def receive_forever(self, on_frame) -> None:
+        """Calls on_frame for each line, in this thread; ends the process when the host closes the channel."""
+        pieces = []
+        while True:
+            chunk = _read(self._fd, 65536)
+            if not chunk:
+                _exit(0)
+            *whole, rest = chunk.split(b"\n")
+            for line in whole:
+                pieces.append(line)
+                on_frame(_loads(b"".join(pieces)))
+                pieces = []
+            pieces.append(rest)
+
+
+def to_json(value) -> str:
+    """ASCII JSON without NaN: what any reader takes. Raises TypeError, ValueError or RecursionError."""
+    return _dumps(value, allow_nan=False, separators=(",", ":"))

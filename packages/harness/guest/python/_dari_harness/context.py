@@ -1,0 +1,40 @@
+# The second argument of an agent's function.
+
+import threading
+
+from .channel import to_json
+
+_EVENT_NAME_CHARS = 200
+
+
+class Context:
+    """What an agent knows about its turn. `cancelled` is a threading.Event: is_set() and wait(timeout)."""
+
+    def __init__(self, frame: dict, channel) -> None:
+        given = frame["context"]
+        self.session_id = given["sessionId"]
+        self.message_id = given["messageId"]
+        self.attempt = given["attempt"]
+        self.parts = given["parts"]
+        self.metadata = given["metadata"]
+        self.history = given["history"]
+        self.operation_key = given["operationKey"]
+        self.workspace = frame["workspace"]
+        self.cancelled = threading.Event()
+        self._limits = frame["limits"]
+        self._channel = channel
+        self._events = 0
+        self._counting = threading.Lock()
+
+    def emit(self, type: str, data=None) -> None:
+        """Records an event. Raises TypeError for data that is not JSON, ValueError when it is over a limit."""
+        if not isinstance(type, str) or not 1 <= len(type) <= _EVENT_NAME_CHARS:
+            raise TypeError(f"emit: the type must be a string of 1 to {_EVENT_NAME_CHARS} characters")
+        line = to_json({"t": "event", "name": type, "data": data})
+        if len(line) > self._limits["eventBytes"]:
+            raise ValueError(f"emit: an event may have at most {self._limits['eventBytes']} bytes")
+        with self._counting:
+            if self._events >= self._limits["events"]:
+                raise ValueError(f"emit: an attempt may emit at most {self._limits['events']} events")
+            self._events += 1
+        self._channel.send_line(line)

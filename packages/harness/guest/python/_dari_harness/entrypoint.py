@@ -1,0 +1,106 @@
+# Finds the export and decides, by its shape, how it runs. SHAPES is the one table: a new shape is a new row.
+
+import importlib
+import importlib.util
+import os
+import sys
+
+from .errors import TurnError
+from .run_function import run_function
+
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+
+def _has_flag(value, flag: int) -> bool:
+    function = value
+    while hasattr(function, "func") and not hasattr(function, "__code__"):
+        function = function.func
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code is not None and bool(code.co_flags & flag)
+
+
+def _is_instance(value, class_name: str) -> bool:
+    return any(cls.__name__ == class_name for cls in type(value).__mro__)
+
+
+# First match wins. Rows without a runner name what cannot be run.
+SHAPES = (
+    ("class", lambda value: isinstance(value, type), None),
+    ("agent", lambda value: isinstance(getattr(value, "name", None), str) and _is_instance(value, "Agent"), None),
+    ("async_generator", lambda value: _has_flag(value, _ASYNC_GENERATOR), run_function),
+    ("generator", lambda value: _has_flag(value, _GENERATOR), run_function),
+    ("async_function", lambda value: _has_flag(value, _COROUTINE), run_function),
+    ("function", callable, run_function),
+    ("object", lambda value: isinstance(value, dict), None),
+)
+
+
+def kind_of(value) -> str:
+    return next((kind for kind, matches, _ in SHAPES if matches(value)), type(value).__name__)
+
+
+def runner_for(kind: str, entry: dict, value):
+    """The function that runs this kind of export; raises unsupported_export with what was found."""
+    run = next((run for name, _, run in SHAPES if name == kind), None)
+    if run is not None:
+        return run
+    what = f'an Agent named "{value.name}"' if kind == "agent" else f"of the kind {kind}"
+    message = f"{entry['file']}:{entry['export']} is {what}, which cannot be run; export a function"
+    raise TurnError("unsupported_export", message)
+
+
+def find_export(entry: dict, image_dir: str):
+    """Imports the module and takes the export. Raises entrypoint_not_found, or whatever the module raises."""
+    path = _find_module(entry["file"], image_dir)
+    _set_search_path(image_dir, os.path.dirname(path))
+    module = _import_module(path, image_dir)
+    try:
+        return getattr(module, entry["export"])
+    except AttributeError:
+        names = [name for name in vars(module) if not name.startswith("_")][:20]
+        has = f"it defines {', '.join(names)}" if names else "it defines nothing"
+        message = f"{entry['file']} has no attribute \"{entry['export']}\"; {has}"
+        raise TurnError("entrypoint_not_found", message) from None
+
+
+def _find_module(file: str, image_dir: str) -> str:
+    """`agent.py`, `pkg/mod.py`, `agent`, `pkg.mod` or a package; as an absolute path."""
+    dotted = file.replace(".", "/")
+    for name in (file, f"{file}.py", f"{dotted}.py", f"{file}/__init__.py", f"{dotted}/__init__.py"):
+        path = os.path.normpath(os.path.join(image_dir, name))
+        if os.path.commonpath([path, image_dir]) != os.path.normpath(image_dir):
+            raise TurnError("entrypoint_not_found", f"{file} lies outside the agent's source")
+        if os.path.isfile(path):
+            return path
+    raise TurnError("entrypoint_not_found", f"there is no file {file}")
+
+
+def _set_search_path(image_dir: str, entry_dir: str) -> None:
+    """The source first, the standard library, the installed dependencies, then what the interpreter has of its own."""
+    import site
+
+    own = list(sys.path)
+    dependencies = os.path.join(image_dir, ".deps")
+    if os.path.isdir(dependencies):
+        site.addsitedir(dependencies)
+    added = sys.path[len(own):]
+    first_site = next((i for i, path in enumerate(own) if path.endswith(("site-packages", "dist-packages"))), len(own))
+    source = [image_dir] if entry_dir == image_dir else [image_dir, entry_dir]
+    sys.path[:] = source + own[:first_site] + added + own[first_site:]
+    importlib.invalidate_caches()
+
+
+def _import_module(path: str, image_dir: str):
+    relative = os.path.relpath(path, image_dir).removesuffix(".py").removesuffix("/__init__")
+    name = relative.replace("/", ".")
+    first = name.split(".")[0]
+    importable = all(part.isidentifier() for part in name.split("."))
+    if importable and first not in sys.modules and first not in sys.stdlib_module_names:
+        return importlib.import_module(name)
+    # A name that is taken (json.py) or that cannot be imported (my-agent.py) gets one of its own.
+    name = "agent_" + "".join(char if char.isalnum() else "_" for char in relative)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module

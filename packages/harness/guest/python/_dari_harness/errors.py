@@ -1,0 +1,40 @@
+# What an agent's error looks like on the channel.
+
+_MESSAGE_CHARS = 8_000
+_STACK_CHARS = 32_000
+
+
+class TurnError(Exception):
+    """A failure that the guest itself found; its message is for the agent's author."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def error_frame(error: BaseException) -> dict:
+    if isinstance(error, TurnError):
+        return {"t": "error", "code": error.code, "message": error.message, "stack": ""}
+    code = "out_of_memory" if isinstance(error, MemoryError) else "agent_error"
+    return {"t": "error", "code": code, "message": _message(error)[:_MESSAGE_CHARS], "stack": _stack(error)[-_STACK_CHARS:]}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return type(error).__name__
+
+
+def _stack(error: BaseException) -> str:
+    try:
+        import traceback
+
+        # Without the guest's own frames, which say nothing to the agent's author.
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_globals.get("__package__") == __package__:
+            frames = frames.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames or error.__traceback__))
+    except Exception:
+        return ""

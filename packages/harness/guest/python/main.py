@@ -1,0 +1,19 @@
+# The guest of Python agents: loads the entrypoint and runs one turn, speaking lines of JSON on descriptor 3 (docs in
+# ../../README.md). Standard library only, Python 3.10 and later.
+
+import sys
+
+
+def start() -> None:
+    guest_dir = sys.path[0]
+    from _dari_harness import turn
+
+    # The agent must not find the guest's folder on its path, nor leave byte code beside its read-only source.
+    sys.path.remove(guest_dir)
+    sys.dont_write_bytecode = True
+    turn.main()
+
+
+# Guarded, because multiprocessing imports the main module again in its children.
+if __name__ == "__main__":
+    start()

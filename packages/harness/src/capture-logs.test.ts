@@ -1,0 +1,38 @@
+import { expect, test } from "@jest/globals";
+import { Readable } from "node:stream";
+import { captureLogs, type LogStream } from "./capture-logs.ts";
+
+function capture(stdout: Buffer[], stderr: Buffer[], maxBytes: number) {
+  const texts: [LogStream, string][] = [];
+  const captured = captureLogs({
+    stdout: Readable.from(stdout),
+    stderr: Readable.from(stderr),
+    maxBytes,
+    onText: (stream, text) => texts.push([stream, text]),
+  });
+  return { texts, captured };
+}
+
+test("joins characters that were cut between chunks", async () => {
+  const bytes = Buffer.from("aä😀z");
+  const { texts, captured } = capture([...bytes].map((byte) => Buffer.from([byte])), [], 1_000);
+  await captured.done;
+  expect(texts.map(([, text]) => text).join("")).toBe("aä😀z");
+  expect(texts.every(([, text]) => !text.includes("\uFFFD"))).toBe(true);
+});
+
+test("stores up to the cap, says so once, and reads on", async () => {
+  const { texts, captured } = capture([Buffer.from("ää"), Buffer.alloc(5_000_000, 120)], [], 3);
+  expect(await captured.done).toEqual({ stdoutBytes: 5_000_004, stderrBytes: 0, storedBytes: 2, truncated: true });
+  expect(texts).toEqual([
+    ["stdout", "ä"],
+    ["stdout", "\n[the log was cut here: it is longer than 3 bytes]\n"],
+  ]);
+  expect(captured.tail("stdout")).toHaveLength(4_096);
+});
+
+test("keeps the two streams apart", async () => {
+  const { texts, captured } = capture([Buffer.from("out")], [Buffer.from("err")], 100);
+  expect((await captured.done).truncated).toBe(false);
+  expect(texts.sort()).toEqual([["stderr", "err"], ["stdout", "out"]]);
+});

@@ -1,0 +1,82 @@
+// Reads a program's stdout and stderr as long as they last, so that it never blocks on them, and keeps only so much.
+
+import type { Readable } from "node:stream";
+import { StringDecoder } from "node:string_decoder";
+
+export type LogStream = "stdout" | "stderr";
+
+const tailChars = 4_096;
+
+export interface CapturedLogs {
+  /** Resolves when both streams have ended. Never rejects. */
+  readonly done: Promise<LogTotals>;
+  /** The last characters of a stream, whatever the cap. */
+  tail(stream: LogStream): string;
+}
+
+export interface LogTotals {
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  readonly storedBytes: number;
+  readonly truncated: boolean;
+}
+
+/**
+ * `onText` gets whole characters, at most `maxBytes` of both streams together, and then once a line that says so. It is
+ * called synchronously and must not throw; what it hands on is bounded by the cap.
+ */
+export function captureLogs(o: {
+  stdout: Readable;
+  stderr: Readable;
+  maxBytes: number;
+  onText(stream: LogStream, text: string): void;
+}): CapturedLogs {
+  const tails: Record<LogStream, string> = { stdout: "", stderr: "" };
+  const bytes: Record<LogStream, number> = { stdout: 0, stderr: 0 };
+  let stored = 0;
+  let truncated = false;
+
+  function take(stream: LogStream, text: string): void {
+    if (text === "") return;
+    tails[stream] = (tails[stream] + text).slice(-tailChars);
+    if (truncated) return;
+    const kept = cutToBytes(text, o.maxBytes - stored);
+    stored += Buffer.byteLength(kept);
+    if (kept !== "") o.onText(stream, kept);
+    if (kept.length === text.length) return;
+    truncated = true;
+    o.onText(stream, `\n[the log was cut here: it is longer than ${o.maxBytes} bytes]\n`);
+  }
+
+  function read(stream: LogStream, source: Readable): Promise<void> {
+    const decoder = new StringDecoder("utf8");
+    return new Promise((resolve) => {
+      source.on("data", (chunk: Buffer) => {
+        bytes[stream] += chunk.length;
+        take(stream, decoder.write(chunk));
+      });
+      // A pipe breaks when its program dies; what was read counts.
+      source.on("error", () => {});
+      source.once("close", () => {
+        take(stream, decoder.end());
+        resolve();
+      });
+    });
+  }
+
+  const done = Promise.all([read("stdout", o.stdout), read("stderr", o.stderr)]).then(() => ({
+    stdoutBytes: bytes.stdout,
+    stderrBytes: bytes.stderr,
+    storedBytes: stored,
+    truncated,
+  }));
+  return { done, tail: (stream) => tails[stream] };
+}
+
+/** The longest beginning that fits, cut between characters. */
+function cutToBytes(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  let cut = Buffer.from(text).subarray(0, maxBytes).toString("utf8");
+  while (cut.endsWith("\uFFFD") && !text.startsWith(cut)) cut = cut.slice(0, -1);
+  return cut;
+}

@@ -1,0 +1,137 @@
+// The words on the channel (descriptor 3): one JSON object per line. What a guest says is checked here; a guest runs
+// other people's code and may say anything.
+
+import { failureCodes, type FailureCode } from "@dari/domain";
+
+export const protocolVersion = 1;
+
+export type PartInput = Readonly<Record<string, unknown>>;
+
+/** What the agent's function gets as its second argument, apart from `workspace`, `emit` and the cancellation. */
+export interface TurnContext {
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly attempt: number;
+  /** The message's parts; files and images with their local path. */
+  readonly parts: readonly PartInput[];
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly history: readonly { readonly role: "user" | "assistant"; readonly parts: readonly PartInput[] }[];
+  /** The same for every attempt of the message. */
+  readonly operationKey: string;
+}
+
+export interface Entry {
+  /** Path inside the image, or for Python a dotted module name. */
+  readonly file: string;
+  readonly export: string;
+}
+
+export interface RunRequest {
+  readonly entry: Entry;
+  /** Paths as seen inside the sandbox. */
+  readonly imageDir: string;
+  readonly workspace: string;
+  readonly sdk: string;
+  readonly prompt: string;
+  readonly context: TurnContext;
+}
+
+export interface GuestLimits {
+  readonly eventBytes: number;
+  readonly events: number;
+  readonly outputBytes: number;
+  readonly frameBytes: number;
+}
+
+export type HostFrame =
+  | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
+  | { readonly t: "check"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
+  | { readonly t: "go" }
+  | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };
+
+export interface DeltaFrame {
+  readonly t: "delta";
+  readonly text: string;
+}
+
+export interface EventFrame {
+  readonly t: "event";
+  readonly name: string;
+  readonly data: unknown;
+}
+
+export type GuestFrame =
+  | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
+  | { readonly t: "started" }
+  | DeltaFrame
+  | EventFrame
+  | { readonly t: "result"; readonly parts: unknown }
+  | { readonly t: "error"; readonly code: FailureCode; readonly message: string; readonly stack: string }
+  | { readonly t: "checked"; readonly kind: string };
+
+/** A guest broke the protocol. The message is for the agent's author: only its code can have written there. */
+export class ProtocolError extends Error {
+  override readonly name = "ProtocolError";
+}
+
+/** The codes a guest may claim. The others are for the platform to say. */
+const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
+  "agent_error", "out_of_memory", "entrypoint_not_found", "unsupported_export", "invalid_output", "output_too_large",
+]);
+
+const messageChars = 8_000;
+const stackChars = 32_000;
+const nameChars = 200;
+
+/** Reads one line. Throws ProtocolError. Text comes out without lone surrogates, which UTF-8 cannot hold. */
+export function parseGuestFrame(line: string): GuestFrame {
+  const frame = parseObject(line);
+  switch (frame["t"]) {
+    case "ready":
+      return { t: "ready", protocol: Number(frame["protocol"]), runtime: string(frame, "runtime", nameChars) };
+    case "started":
+      return { t: "started" };
+    case "delta":
+      return { t: "delta", text: string(frame, "text") };
+    case "event":
+      return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
+    case "result":
+      return { t: "result", parts: frame["parts"] };
+    case "error":
+      return {
+        t: "error",
+        code: failureCode(frame["code"]),
+        message: string(frame, "message", messageChars),
+        stack: string(frame, "stack", stackChars),
+      };
+    case "checked":
+      return { t: "checked", kind: string(frame, "kind", nameChars) };
+    default:
+      throw broken();
+  }
+}
+
+function parseObject(line: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw broken();
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw broken();
+  return value as Record<string, unknown>;
+}
+
+function string(frame: Record<string, unknown>, key: string, maxChars = Number.POSITIVE_INFINITY): string {
+  const value = frame[key];
+  if (typeof value !== "string") throw broken();
+  return (value.length > maxChars ? value.slice(0, maxChars) : value).toWellFormed();
+}
+
+function failureCode(value: unknown): FailureCode {
+  return typeof value === "string" && guestCodes.has(value) && value in failureCodes ? value as FailureCode : "agent_error";
+}
+
+function broken(): ProtocolError {
+  return new ProtocolError("something other than the harness wrote to file descriptor 3, which belongs to the platform");
+}

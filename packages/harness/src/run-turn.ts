@@ -1,0 +1,194 @@
+// One turn from the host's side: request, handshake, frames, ending. It never kills: the caller does, after the ending.
+
+import { failure, limits, type Failure } from "@dari/domain";
+import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
+import { LineTooLongError, readLines, sendFrame } from "./frames.ts";
+import { readParts, type OutputPart } from "./output.ts";
+import {
+  parseGuestFrame,
+  ProtocolError,
+  protocolVersion,
+  type DeltaFrame,
+  type EventFrame,
+  type GuestFrame,
+  type GuestLimits,
+  type RunRequest,
+} from "./protocol.ts";
+
+/** How long an agent may clean up after it was told to stop. */
+const cancelGraceMs = 1_000;
+const timeoutGraceMs = 500;
+/** How long to wait for the last frames of a process that has ended. */
+const lastWordsMs = 500;
+/** How long the end of a process may come after the end of its channel. */
+const exitFollowsMs = 5_000;
+
+export type TurnEnding =
+  | { readonly kind: "completed"; readonly parts: OutputPart[] }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
+  | { readonly kind: "timeout" }
+  | { readonly kind: "cancelled" };
+
+export interface RunTurnOptions {
+  readonly channel: Duplex;
+  readonly exited: Promise<ProcessExit>;
+  readonly request: RunRequest;
+  /** Bounds the agent's work, from the call of the entrypoint. */
+  readonly timeoutMs: number;
+  /** Bounds loading the agent's code, before the call. */
+  readonly loadTimeoutMs?: number;
+  readonly signal: AbortSignal;
+  /** Asked when the agent is loaded; its code is called once this resolves. A rejection is runTurn's own. */
+  beforeCall(): Promise<void>;
+  /** The next frame is read when this is done. A rejection is runTurn's own. */
+  onFrame(frame: DeltaFrame | EventFrame): void | Promise<void>;
+  /** Asked when the process ended without an answer. */
+  collectEvidence?(): Promise<ExitEvidence>;
+}
+
+const guestLimits: GuestLimits = {
+  eventBytes: limits.agentEventBytes,
+  events: limits.agentEventsPerAttempt,
+  outputBytes: limits.outputBytes,
+  frameBytes: limits.harnessFrameBytes,
+};
+
+/**
+ * Runs one turn in a started guest. Whatever the agent does becomes an ending; only `beforeCall` and `onFrame` can make
+ * it reject. After the ending nothing of the turn is reported any more, though the agent may run until it is killed.
+ */
+export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
+  if (o.signal.aborted) return { kind: "cancelled" };
+  const called = Promise.withResolvers<void>();
+  let isCalled = false;
+  void called.promise.then(() => (isCalled = true));
+  const over = new AbortController();
+  o.channel.on("error", () => {});
+  const answer = converse(o, called.resolve, over.signal);
+  const stopped = Promise.race([
+    aborted(o.signal, over.signal).then(() => "cancelled" as const),
+    elapsed(o, called.promise, over.signal),
+  ]);
+  // The loser of a race may still reject, with nobody left to hear it.
+  answer.catch(() => {});
+  stopped.catch(() => {});
+  try {
+    sendFrame(o.channel, { t: "run", timeoutMs: o.timeoutMs, limits: guestLimits, ...o.request });
+    const first = await Promise.race([answer, stopped]);
+    if (typeof first !== "string") return first;
+    if (first === "load_timeout") return { kind: "failed", failure: failure("agent_error", loadTimeoutMessage(o)) };
+    if (!isCalled) return { kind: first };
+    sendFrame(o.channel, { t: "cancel", reason: first });
+    const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
+    await Promise.race([answer, o.exited, delay(graceMs, undefined, { signal: over.signal })]);
+    return { kind: first };
+  } finally {
+    over.abort();
+  }
+}
+
+/** Reads frames to the answer, or to the end of the process. */
+async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSignal): Promise<TurnEnding> {
+  const counts = { events: 0, deltaBytes: 0 };
+  const frames = guestFrames(o.channel);
+  const gone = o.exited.then(() => delay(lastWordsMs, undefined, { signal: over }));
+  gone.catch(() => {});
+  try {
+    for (;;) {
+      const next = await Promise.race([frames.next(), gone]);
+      if (next === undefined || next.done === true || over.aborted) return await endOfProcess(o, over);
+      const ending = await takeFrame(o, next.value, onCalled, counts);
+      if (ending !== undefined) return ending;
+    }
+  } catch (error) {
+    if (error instanceof ProtocolError) return { kind: "failed", failure: failure("agent_error", error.message) };
+    if (error instanceof LineTooLongError) return { kind: "failed", failure: failure("output_too_large") };
+    throw error;
+  }
+}
+
+async function takeFrame(
+  o: RunTurnOptions,
+  frame: GuestFrame,
+  onCalled: () => void,
+  counts: { events: number; deltaBytes: number },
+): Promise<TurnEnding | undefined> {
+  switch (frame.t) {
+    case "ready":
+      if (frame.protocol === protocolVersion) return undefined;
+      return { kind: "failed", failure: failure("internal_error", "the guest speaks another version of the protocol") };
+    case "started":
+      await o.beforeCall();
+      onCalled();
+      sendFrame(o.channel, { t: "go" });
+      return undefined;
+    case "event":
+      counts.events += 1;
+      if (counts.events > limits.agentEventsPerAttempt || bytesOf(frame.data) > 2 * limits.agentEventBytes) {
+        throw new ProtocolError("the agent went over the limits of emit");
+      }
+      await o.onFrame(frame);
+      return undefined;
+    case "delta":
+      counts.deltaBytes += Buffer.byteLength(frame.text);
+      if (counts.deltaBytes > limits.outputBytes) return { kind: "failed", failure: failure("output_too_large") };
+      await o.onFrame(frame);
+      return undefined;
+    case "result": {
+      const read = readParts(frame.parts, o.request.workspace);
+      return read.ok ? { kind: "completed", parts: read.parts } : { kind: "failed", failure: read.failure };
+    }
+    case "error":
+      return {
+        kind: "failed",
+        failure: failure(frame.code, frame.message),
+        ...(frame.stack === "" ? {} : { stack: frame.stack }),
+      };
+    case "checked":
+      throw new ProtocolError("the guest answered a question that was not asked");
+  }
+}
+
+/** The guest counts as its language writes JSON; the host only refuses what no guest of ours would send. */
+function bytesOf(data: unknown): number {
+  return Buffer.byteLength(JSON.stringify(data));
+}
+
+async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnEnding> {
+  const exit = await Promise.race([o.exited, delay(exitFollowsMs, undefined, { signal: over })]);
+  if (exit === undefined) {
+    const message = "the agent closed file descriptors that are not its own, and with them the way to answer";
+    return { kind: "failed", failure: failure("agent_error", message) };
+  }
+  return { kind: "failed", failure: exitFailure(exit, await o.collectEvidence?.()) };
+}
+
+/** Frames of a guest that is trusted with nothing; shared with the entrypoint check. */
+export async function* guestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
+  for await (const line of readLines(channel, limits.harnessFrameBytes)) yield parseGuestFrame(line);
+}
+
+async function elapsed(
+  o: RunTurnOptions,
+  called: Promise<void>,
+  over: AbortSignal,
+): Promise<"timeout" | "load_timeout"> {
+  const loadMs = o.loadTimeoutMs ?? limits.agentLoadMs;
+  const loaded = await Promise.race([called.then(() => true), delay(loadMs, false, { signal: over })]);
+  if (!loaded) return "load_timeout";
+  await delay(o.timeoutMs, undefined, { signal: over });
+  return "timeout";
+}
+
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true, signal: over });
+  });
+}
+
+function loadTimeoutMessage(o: RunTurnOptions): string {
+  return `the agent's code was not loaded within ${(o.loadTimeoutMs ?? limits.agentLoadMs) / 1000} seconds`;
+}

@@ -1,0 +1,114 @@
+// Scripted agents: each export plays one case of the tests. agents.py beside it plays the same.
+import { spawnSync } from "node:child_process";
+import { closeSync, writeSync } from "node:fs";
+
+export const text = (prompt) => `you said: ${prompt}`;
+export const nothing = () => {};
+export const asyncText = async (prompt = "default") => prompt.toUpperCase();
+export const parts = () => ({ parts: [{ type: "text", text: "see" }, { type: "file", path: "output/a.txt" }] });
+export const number = () => 42;
+export const object = () => ({ answer: [1, null, "ä"] });
+export function* generator(prompt) {
+  yield "one ";
+  yield "two ";
+  yield prompt;
+}
+export async function* asyncGenerator() {
+  yield "a";
+  await null;
+  yield 1;
+  yield "b😀";
+}
+export function* generatorWithReturn() {
+  yield "thinking…";
+  return { parts: [{ type: "text", text: "final" }] };
+}
+export const context = (_prompt, context) => {
+  const { emit, signal, ...rest } = context;
+  return { seen: { ...rest, emits: typeof emit, aborted: signal.aborted } };
+};
+export const surroundings = () => ({
+  children: spawnSync("/bin/ls", ["-l", "/proc/self/fd"], { encoding: "utf8" }).stdout,
+  cwd: process.cwd(),
+});
+export const emits = (_prompt, { emit }) => {
+  emit("step", { n: 1 });
+  emit("bare");
+  return "done";
+};
+export const emitsTooMuch = (_prompt, { emit }) => {
+  const refused = [];
+  const attempt = (action) => {
+    try {
+      action();
+    } catch (error) {
+      refused.push(error.message);
+    }
+  };
+  attempt(() => emit("big", "x".repeat(300_000)));
+  attempt(() => emit("", 1));
+  attempt(() => emit("cyclic", 1n));
+  for (let i = 0; i < 10_001; i++) attempt(() => emit("many", i));
+  return { count: refused.length, last: refused.at(-1) };
+};
+export const unserialisable = () => ({ big: 1n });
+export const returnsFunction = () => () => {};
+export const badPart = () => ({ parts: [{ type: "text", text: "fine" }, { type: "image" }] });
+export const badPath = () => ({ parts: [{ type: "file", path: "../../etc/passwd" }] });
+export const partsIsText = () => ({ parts: "no list" });
+export const tooLarge = () => "x".repeat(9 * 1024 * 1024);
+export function* yieldsTooMuch() {
+  for (;;) yield "x".repeat(1024 * 1024);
+}
+export const throws = () => {
+  throw new RangeError("no such luck");
+};
+export const exits = () => process.exit(3);
+export const killed = () => {
+  process.kill(process.pid, "SIGKILL");
+  return new Promise(() => setInterval(() => {}, 1000));
+};
+export const crashesLater = () => new Promise(() => setImmediate(() => {
+  throw new Error("in the background");
+}));
+export const hangs = () => {
+  for (;;);
+};
+export const waits = (_prompt, { signal, emit }) => new Promise((resolve) => {
+  signal.addEventListener("abort", () => emit("stopping", signal.reason.code).then(resolve));
+  emit("waiting");
+});
+export const neverSettles = () => new Promise(() => {});
+export const prints = () => {
+  console.log('{"t":"result","parts":[]}');
+  console.error("to stderr");
+  return "printed";
+};
+export const writesToChannel = () => {
+  writeSync(3, "this is not for you\n");
+  return "unreachable";
+};
+export const floodsChannel = () => {
+  const chunk = Buffer.alloc(65536, 120);
+  for (let left = 20 * 1024 * 1024; left > 0; ) {
+    try {
+      left -= writeSync(3, chunk);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+    }
+  }
+};
+export const closesChannel = () => {
+  closeSync(3);
+  return new Promise(() => setInterval(() => {}, 1000));
+};
+export const outOfMemory = () => {
+  const hoard = [];
+  for (;;) hoard.push(new Array(100_000).fill(hoard.length));
+};
+export class Agent {
+  name = "assistant";
+}
+export const sdkAgent = new Agent();
+export const options = { name: "coder", instructions: "write code" };
+export const constant = 7;

@@ -1,0 +1,2 @@
+export const agent = () => "never";
+throw new Error("top level trouble");

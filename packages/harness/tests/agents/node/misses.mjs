@@ -1,0 +1,2 @@
+import "a-package-that-is-not-installed";
+export const agent = () => "never";

@@ -1,0 +1,1 @@
+module.exports = { agent: (prompt) => `common ${prompt}` };

@@ -1,0 +1,206 @@
+# Scripted agents: each function plays one case of the tests. agents.mjs beside it plays the same.
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+
+def text(prompt):
+    return f"you said: {prompt}"
+
+
+def nothing():
+    pass
+
+
+async def asyncText(prompt: str = "default") -> str:
+    return prompt.upper()
+
+
+def parts(prompt):
+    return {"parts": [{"type": "text", "text": "see"}, {"type": "file", "path": "output/a.txt"}]}
+
+
+def number(prompt):
+    return 42
+
+
+def object(prompt):
+    return {"answer": [1, None, "ä"]}
+
+
+def generator(prompt):
+    yield "one "
+    yield "two "
+    yield prompt
+
+
+async def asyncGenerator(prompt):
+    yield "a"
+    yield 1
+    yield "b😀"
+
+
+def generatorWithReturn(prompt):
+    yield "thinking…"
+    return {"parts": [{"type": "text", "text": "final"}]}
+
+
+def context(prompt, context):
+    seen = {
+        "sessionId": context.session_id,
+        "messageId": context.message_id,
+        "attempt": context.attempt,
+        "parts": context.parts,
+        "metadata": context.metadata,
+        "history": context.history,
+        "operationKey": context.operation_key,
+        "workspace": context.workspace,
+        "emits": "function" if callable(context.emit) else "nothing",
+        "aborted": context.cancelled.is_set(),
+    }
+    return {"seen": seen}
+
+
+def surroundings(prompt):
+    listing = subprocess.run(["/bin/ls", "-l", "/proc/self/fd"], capture_output=True, text=True, close_fds=False)
+    return {"children": listing.stdout, "cwd": os.getcwd()}
+
+
+def emits(prompt, context):
+    context.emit("step", {"n": 1})
+    context.emit("bare")
+    return "done"
+
+
+def emitsTooMuch(prompt, context):
+    refused = []
+
+    def attempt(*args):
+        try:
+            context.emit(*args)
+        except (TypeError, ValueError) as error:
+            refused.append(str(error))
+
+    attempt("big", "x" * 300_000)
+    attempt("", 1)
+    attempt("cyclic", {1, 2})
+    for i in range(10_001):
+        attempt("many", i)
+    return {"count": len(refused), "last": refused[-1]}
+
+
+def unserialisable(prompt):
+    return {"lock": threading.Lock()}
+
+
+def returnsFunction(prompt):
+    return text
+
+
+def badPart(prompt):
+    return {"parts": [{"type": "text", "text": "fine"}, {"type": "image"}]}
+
+
+def badPath(prompt):
+    return {"parts": [{"type": "file", "path": "../../etc/passwd"}]}
+
+
+def partsIsText(prompt):
+    return {"parts": "no list"}
+
+
+def tooLarge(prompt):
+    return "x" * (9 * 1024 * 1024)
+
+
+def yieldsTooMuch(prompt):
+    while True:
+        yield "x" * (1024 * 1024)
+
+
+def throws(prompt):
+    raise RuntimeError("no such luck")
+
+
+def exits(prompt):
+    sys.exit(3)
+
+
+def exitsHard(prompt):
+    os._exit(4)
+
+
+def killed(prompt):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hangs(prompt):
+    while True:
+        pass
+
+
+async def waits(prompt, context):
+    import asyncio
+
+    context.emit("waiting")
+    await asyncio.to_thread(context.cancelled.wait)
+    context.emit("stopping", "cancelled")
+
+
+def prints(prompt):
+    print('{"t":"result","parts":[]}')
+    print("to stderr", file=sys.stderr)
+    return "printed"
+
+
+def closesChannel(prompt):
+    os.closerange(3, 256)
+    return "unheard"
+
+
+def forks(prompt):
+    if os.fork() == 0:
+        return "from the child"
+    os.wait()
+    return "from the parent"
+
+
+def memoryError(prompt):
+    raise MemoryError
+
+
+def withOption(prompt, model="small"):
+    return model
+
+
+def withDefaultContext(prompt, run=None):
+    return run.session_id
+
+
+def keywordOnly(*, prompt, ctx):
+    return f"{prompt} {ctx.session_id}"
+
+
+def usesDependency(prompt):
+    import a_dependency
+
+    return a_dependency.GREETING
+
+
+class Callable:
+    async def __call__(self, prompt):
+        return f"called with {prompt}"
+
+
+instance = Callable()
+
+
+class Agent:
+    name = "assistant"
+
+
+sdkAgent = Agent()
+options = {"name": "coder", "instructions": "write code"}
+constant = 7

@@ -1,0 +1,5 @@
+def agent(prompt):
+    return "never"
+
+
+raise RuntimeError("top level trouble")

@@ -1,0 +1,5 @@
+import a_package_that_is_not_installed
+
+
+def agent(prompt):
+    return "never"

@@ -1,0 +1,85 @@
+// Time limits, cancellation, the handshake before the call, and the check of an entrypoint.
+
+import { describe, expect, test } from "@jest/globals";
+import { checkEntrypoint, type DeltaFrame, type EventFrame } from "../src/index.ts";
+import { findRuntimes, play, startGuest } from "./guest-fixture.ts";
+
+describe.each(findRuntimes())("$title", (runtime) => {
+  test("an agent that hangs runs into its time limit", async () => {
+    expect((await play(runtime, "hangs", { timeoutMs: 200 })).ending).toEqual({ kind: "timeout" });
+  });
+
+  test("a cancelled agent learns of it and may clean up", async () => {
+    const stop = new AbortController();
+    const events: (DeltaFrame | EventFrame)[] = [];
+    const { ending } = await play(runtime, "waits", {
+      signal: stop.signal,
+      onFrame: (frame) => {
+        events.push(frame);
+        stop.abort();
+      },
+    });
+    expect(ending).toEqual({ kind: "cancelled" });
+    expect(events).toEqual([
+      { t: "event", name: "waiting", data: null },
+      { t: "event", name: "stopping", data: "cancelled" },
+    ]);
+  });
+
+  test("a turn cancelled before it began is never asked for", async () => {
+    const asked: string[] = [];
+    const ending = play(runtime, "text", {
+      signal: AbortSignal.abort(),
+      beforeCall: () => Promise.resolve(void asked.push("asked")),
+    });
+    expect((await ending).ending).toEqual({ kind: "cancelled" });
+    expect(asked).toEqual([]);
+  });
+
+  test("the entrypoint is not called when the host refuses", async () => {
+    const refused = play(runtime, "prints", { beforeCall: () => Promise.reject(new Error("the claim was lost")) });
+    await expect(refused).rejects.toThrow("the claim was lost");
+  });
+
+  test("the time limit begins with the call", async () => {
+    const late = Promise.withResolvers<void>();
+    setImmediate(() => late.resolve());
+    const { ending } = await play(runtime, "text", { timeoutMs: 5_000, beforeCall: () => late.promise });
+    expect(ending.kind).toBe("completed");
+  });
+
+  test("code that does not load in time fails", async () => {
+    const { ending } = await play(runtime, "text", { loadTimeoutMs: 1 });
+    expect(ending).toMatchObject({ kind: "failed", failure: { message: expect.stringMatching(/not loaded within/) } });
+  });
+
+  test.each([
+    ["text", { ok: true, kind: "function" }],
+    ["asyncGenerator", { ok: true, kind: "async_generator" }],
+    ["asyncText", { ok: true, kind: "async_function" }],
+    ["missing", { ok: false, failure: { code: "entrypoint_not_found" } }],
+    ["options", { ok: false, failure: { code: "unsupported_export" } }],
+  ])("checks the entrypoint %s", async (name, found) => {
+    const guest = await startGuest(runtime);
+    try {
+      const { channel, exited } = guest;
+      const entry = { file: runtime.file, export: name };
+      const check = checkEntrypoint({ channel, exited, entry, imageDir: runtime.imageDir, sdk: "pi", timeoutMs: 20_000 });
+      expect(await check).toMatchObject(found);
+    } finally {
+      await guest.end();
+    }
+  });
+
+  test("checks a module that breaks", async () => {
+    const guest = await startGuest(runtime);
+    try {
+      const { channel, exited } = guest;
+      const entry = { file: runtime.language === "python" ? "breaks.py" : "breaks.mjs", export: "agent" };
+      const check = checkEntrypoint({ channel, exited, entry, imageDir: runtime.imageDir, sdk: "pi", timeoutMs: 20_000 });
+      expect(await check).toMatchObject({ ok: false, failure: { code: "agent_error" }, stack: expect.stringMatching(/breaks/) });
+    } finally {
+      await guest.end();
+    }
+  });
+});

@@ -1,0 +1,130 @@
+// One turn of each scripted agent, in every runtime of this machine.
+
+import { describe, expect, test } from "@jest/globals";
+import { findRuntimes, play, sampleContext } from "./guest-fixture.ts";
+
+const emoji = "\u{1F600}";
+
+describe.each(findRuntimes())("$title", (runtime) => {
+  const isNode = runtime.language === "typescript";
+
+  test.each([
+    ["text", "you said: hello"],
+    ["asyncText", "HELLO"],
+    ["number", "42"],
+    ["generator", "one two hello"],
+    ["asyncGenerator", `a1b${emoji}`],
+    ["generatorWithReturn", "final"],
+    ["emits", "done"],
+    ["prints", "printed"],
+  ])("%s answers with text", async (name, text) => {
+    expect((await play(runtime, name)).ending).toEqual({ kind: "completed", parts: [{ type: "text", text }] });
+  });
+
+  test("nothing answers with no part", async () => {
+    expect((await play(runtime, "nothing")).ending).toEqual({ kind: "completed", parts: [] });
+  });
+
+  test("an object answers with its JSON", async () => {
+    expect(JSON.parse(await textOf("object"))).toEqual({ answer: [1, null, "ä"] });
+  });
+
+  test("parts are taken as they are, with paths from the workspace's root", async () => {
+    expect((await play(runtime, "parts")).ending).toEqual({
+      kind: "completed",
+      parts: [{ type: "text", text: "see" }, { type: "file", path: "/output/a.txt" }],
+    });
+  });
+
+  test("what is yielded arrives as deltas", async () => {
+    const { frames } = await play(runtime, "generatorWithReturn");
+    expect(frames).toEqual([{ t: "delta", text: "thinking…" }]);
+    const { frames: many } = await play(runtime, "asyncGenerator");
+    expect(many.map((frame) => "text" in frame && frame.text)).toEqual(["a", "1", `b${emoji}`]);
+  });
+
+  test("the context holds what the host gave", async () => {
+    const { seen } = JSON.parse(await textOf("context"));
+    expect(seen).toEqual({ ...sampleContext, workspace: seen.workspace, emits: "function", aborted: false });
+    expect(seen.workspace).toMatch(/harness-test-/);
+  });
+
+  test("the agent works in the workspace, and its children do not get the channel", async () => {
+    const seen = JSON.parse(await textOf("surroundings"));
+    expect(seen.cwd).toMatch(/harness-test-/);
+    expect(seen.children).not.toMatch(/ 3 -> socket/);
+  });
+
+  test("events arrive with their data", async () => {
+    const { frames } = await play(runtime, "emits");
+    expect(frames).toEqual([{ t: "event", name: "step", data: { n: 1 } }, { t: "event", name: "bare", data: null }]);
+  });
+
+  test("emit refuses what is over its limits, and the agent goes on", async () => {
+    const { ending, frames } = await play(runtime, "emitsTooMuch");
+    const answer = ending.kind === "completed" && ending.parts[0]?.type === "text" ? JSON.parse(ending.parts[0].text) : ending;
+    expect(answer).toEqual({ count: 4, last: "emit: an attempt may emit at most 10000 events" });
+    expect(frames).toHaveLength(10_000);
+  });
+
+  test("what is printed is a log and never output", async () => {
+    const { ending, logs } = await play(runtime, "prints");
+    expect(ending.kind).toBe("completed");
+    expect(logs).toEqual({ stdout: '{"t":"result","parts":[]}\n', stderr: "to stderr\n" });
+  });
+
+  test.each([
+    ["unserialisable", "invalid_output", /cannot be written as JSON/],
+    ["returnsFunction", "invalid_output", /cannot be written as JSON/],
+    ["badPart", "invalid_output", /parts\[1\]\.type: expected "text" or "file"/],
+    ["badPath", "invalid_output", /parts\[0\]\.path: expected a path inside the workspace/],
+    ["partsIsText", "invalid_output", /parts: expected a list/],
+    ["tooLarge", "output_too_large", /8388608 bytes/],
+    ["yieldsTooMuch", "output_too_large", /larger than|8388608/],
+    ["throws", "agent_error", /^R\w+Error: no such luck/],
+    ["exits", "agent_exit", /exited with code 3/],
+    ["killed", "agent_exit", /ended by SIGKILL/],
+    ["missing", "entrypoint_not_found", /has no \w+ "missing"; it \w+ .*text/],
+    ["sdkAgent", "unsupported_export", /an Agent named "assistant"/],
+    ["Agent", "unsupported_export", /class/],
+    ["options", "unsupported_export", /object/],
+    ["constant", "unsupported_export", /number|int/],
+    ["closesChannel", isNode ? "agent_error" : "agent_exit", isNode ? /closed file descriptors/ : /exited with code 1/],
+  ])("%s fails with %s", async (name, code, message) => {
+    const { ending } = await play(runtime, name);
+    if (ending.kind !== "failed") throw new Error(`ended with ${JSON.stringify(ending).slice(0, 300)}`);
+    expect(ending.failure.message).toMatch(message);
+    expect(ending.failure.code).toBe(code);
+  });
+
+  test("a thrown error carries its stack, which names the agent's file", async () => {
+    const { ending } = await play(runtime, "throws");
+    expect(ending.kind === "failed" && ending.stack).toMatch(new RegExp(runtime.file));
+  });
+
+  test.each([
+    [isNode ? "nowhere.mjs" : "nowhere.py", "entrypoint_not_found", /there is no file nowhere/],
+    ["../../turns.test.ts", "entrypoint_not_found", /lies outside/],
+    [isNode ? "breaks.mjs" : "breaks.py", "agent_error", /top level trouble/],
+    [isNode ? "misses.mjs" : "misses.py", "agent_error", /a.package.that.is.not.installed/],
+  ])("%s fails with %s", async (file, code, message) => {
+    const { ending } = await play(runtime, "agent", { file });
+    expect(ending).toMatchObject({ kind: "failed", failure: { code, message: expect.stringMatching(message) } });
+  });
+
+  test.each(isNode
+    ? [["src/common.cjs", "common hello"], ["src/default.mjs", "default hello"], ["src/common", "common hello"]]
+    : [
+      ["pkg/mod.py", "hello hello in pkg.mod"],
+      ["pkg.mod", "hello hello in pkg.mod"],
+      ["json.py", 'agent_json "hello"'],
+    ])("%s is found", async (file, text) => {
+    expect(await textOf("agent", file)).toBe(text);
+  });
+
+  async function textOf(name: string, file?: string): Promise<string> {
+    const { ending } = await play(runtime, name, file === undefined ? {} : { file });
+    if (ending.kind === "completed" && ending.parts[0]?.type === "text") return ending.parts[0].text;
+    throw new Error(`ended with ${JSON.stringify(ending).slice(0, 300)}`);
+  }
+});

@@ -1,0 +1,156 @@
+// The kinds of settings a program may read from its environment. Knows how to read one text, not where it comes from.
+
+import { Redacted } from "@dari/domain";
+
+/** What one field made of its text: the value, or the sentence that says what was expected. */
+export type Reading<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly expected: string };
+
+type Unset<T> = { readonly as: "default"; readonly value: T } | { readonly as: "absent" } | { readonly as: "problem" };
+
+export interface Field<T> {
+  readonly field: true;
+  readonly kind: string;
+  /** The environment variable. */
+  readonly env: string;
+  /** One sentence for the generated page of settings. */
+  readonly about: string;
+  /** What an unset variable means: a value, nothing at all, or a problem. */
+  readonly unset: Unset<T>;
+  /** Never shown in problems when true. */
+  readonly secret: boolean;
+  /** For an integer in a unit: the ending its key must carry, for example "Ms". */
+  readonly keyEnding: string | undefined;
+  read(text: string): Reading<T>;
+}
+
+export interface FieldOptions<T> {
+  readonly env: string;
+  readonly about?: string;
+  readonly default?: T;
+  /** Unset is fine and reads as undefined. */
+  readonly optional?: true;
+}
+
+/** The type of a field's value: undefined only where the options say so. */
+export type ValueOf<T, O> = O extends { readonly optional: true } ? T | undefined : T;
+
+interface Kind<T> {
+  readonly kind: string;
+  readonly read: (text: string) => Reading<T>;
+  readonly secret?: boolean;
+  readonly keyEnding?: string;
+}
+
+function makeField<T, O extends FieldOptions<T>>(options: O, kind: Kind<T>): Field<ValueOf<T, O>> {
+  const unset: Unset<T> =
+    options.default !== undefined
+      ? { as: "default", value: options.default }
+      : { as: options.optional ? "absent" : "problem" };
+  const field: Field<T> = {
+    field: true,
+    kind: kind.kind,
+    env: options.env,
+    about: options.about ?? "",
+    unset,
+    secret: kind.secret ?? false,
+    keyEnding: kind.keyEnding,
+    read: kind.read,
+  };
+  return Object.freeze(field) as Field<ValueOf<T, O>>;
+}
+
+const good = <T>(value: T): Reading<T> => ({ ok: true, value });
+const bad = (expected: string): Reading<never> => ({ ok: false, expected });
+
+export function string<const O extends FieldOptions<string> & { readonly pattern?: RegExp }>(
+  options: O,
+): Field<ValueOf<string, O>> {
+  const { pattern } = options;
+  const read = (text: string): Reading<string> =>
+    pattern && !pattern.test(text) ? bad(`expected text that matches ${pattern}`) : good(text);
+  return makeField<string, O>(options, { kind: "string", read });
+}
+
+const keyEndings = { ms: "Ms", seconds: "Seconds", bytes: "Bytes" } as const;
+
+export interface IntegerOptions extends FieldOptions<number> {
+  readonly min?: number;
+  readonly max?: number;
+  /** A duration or a size: its key in the specification must end in the unit, so that no reader has to guess. */
+  readonly unit?: keyof typeof keyEndings;
+}
+
+/** A whole number in decimal notation, within bounds (default: 0 and up). */
+export function integer<const O extends IntegerOptions>(options: O): Field<ValueOf<number, O>> {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER, unit } = options;
+  const bounds = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  const read = (text: string): Reading<number> => {
+    const value = /^-?\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? good(value) : bad(`expected a whole number ${bounds}`);
+  };
+  const keyEnding = unit && keyEndings[unit];
+  return makeField<number, O>(options, { kind: `integer ${bounds}`, read, ...(keyEnding && { keyEnding }) });
+}
+
+const yes = new Set(["1", "true", "yes", "on"]);
+const no = new Set(["0", "false", "no", "off"]);
+
+export function boolean<const O extends FieldOptions<boolean>>(options: O): Field<ValueOf<boolean, O>> {
+  const read = (text: string): Reading<boolean> => {
+    const word = text.toLowerCase();
+    if (yes.has(word)) return good(true);
+    return no.has(word) ? good(false) : bad("expected true or false");
+  };
+  return makeField<boolean, O>(options, { kind: "boolean", read });
+}
+
+/** One of a fixed set of words. */
+export function oneOf<const W extends string, const O extends FieldOptions<W>>(
+  words: readonly W[],
+  options: O,
+): Field<ValueOf<W, O>> {
+  const list = words.map((word) => `'${word}'`).join(", ");
+  const read = (text: string): Reading<W> => {
+    const found = words.find((word) => word === text);
+    return found === undefined ? bad(`expected one of ${list}`) : good(found);
+  };
+  return makeField<W, O>(options, { kind: `one of ${list}`, read });
+}
+
+function readUrl(text: string, protocols: readonly string[]): Reading<string> {
+  const expected = `expected a URL that starts with ${protocols.map((p) => `${p}://`).join(" or ")}`;
+  if (!URL.canParse(text)) return bad(expected);
+  return protocols.includes(new URL(text).protocol.slice(0, -1)) ? good(text) : bad(expected);
+}
+
+export interface UrlOptions<T> extends FieldOptions<T> {
+  /** Without the colon; default http and https. */
+  readonly protocols?: readonly string[];
+}
+
+/** A URL that holds no password. The text is kept as given, without a slash at the end. */
+export function url<const O extends UrlOptions<string>>(options: O): Field<ValueOf<string, O>> {
+  const protocols = options.protocols ?? ["http", "https"];
+  const read = (text: string): Reading<string> => readUrl(text.replace(/\/+$/, ""), protocols);
+  return makeField<string, O>(options, { kind: "url", read });
+}
+
+/** A URL that may hold a password, such as DATABASE_URL. */
+export function secretUrl<const O extends UrlOptions<Redacted>>(options: O): Field<ValueOf<Redacted, O>> {
+  const protocols = options.protocols ?? ["http", "https"];
+  const read = (text: string): Reading<Redacted> => {
+    const reading = readUrl(text, protocols);
+    return reading.ok ? good(new Redacted(reading.value)) : reading;
+  };
+  return makeField<Redacted, O>(options, { kind: "url, secret", read, secret: true });
+}
+
+/** A text that is never shown: it is wrapped at once and prints as ***. */
+export function secret<const O extends FieldOptions<Redacted> & { readonly minChars?: number }>(
+  options: O,
+): Field<ValueOf<Redacted, O>> {
+  const { minChars = 1 } = options;
+  const read = (text: string): Reading<Redacted> =>
+    text.length < minChars ? bad(`expected at least ${minChars} characters`) : good(new Redacted(text));
+  return makeField<Redacted, O>(options, { kind: "secret", read, secret: true });
+}

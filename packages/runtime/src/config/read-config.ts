@@ -1,0 +1,69 @@
+// Reads a whole specification from an environment once. Reports every problem together; is handed the environment.
+
+import { isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
+import type { Field } from "./field.ts";
+
+export interface ConfigProblem {
+  readonly env: string;
+  readonly message: string;
+}
+
+/** Every problem of an environment at once. The message is fit to be the last thing a program prints. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ env, message }) => `- ${env}: ${message}`);
+    super(["The settings cannot be used:", ...lines].join("\n"));
+    this.problems = problems;
+  }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface ReadConfigOptions<S extends ConfigSpec> {
+  /** Combinations that single fields cannot see; called only when every field could be read. */
+  readonly check?: (config: ConfigOf<S>) => readonly ConfigProblem[];
+}
+
+/**
+ * Reads `spec` from `env` into a deeply frozen object of the same shape. An empty variable counts as unset.
+ * Throws one ConfigError that lists all problems.
+ */
+export function readConfig<const S extends ConfigSpec>(
+  spec: S,
+  env: Environment,
+  options: ReadConfigOptions<S> = {},
+): ConfigOf<S> {
+  const problems: ConfigProblem[] = [];
+  const config = readGroup(spec, env, problems) as ConfigOf<S>;
+  if (problems.length === 0) problems.push(...(options.check?.(config) ?? []));
+  if (problems.length > 0) throw new ConfigError(problems);
+  return config;
+}
+
+function readGroup(spec: ConfigSpec, env: Environment, problems: ConfigProblem[]): object {
+  const entries = Object.entries(spec).map(([key, item]) => {
+    if (!isField(item)) return [key, readGroup(item, env, problems)] as const;
+    if (item.keyEnding !== undefined && !key.endsWith(item.keyEnding)) {
+      throw new TypeError(`The setting ${key} (${item.env}) must be named with its unit: …${item.keyEnding}`);
+    }
+    return [key, readField(item, env, problems)] as const;
+  });
+  return Object.freeze(Object.fromEntries(entries));
+}
+
+function readField<T>(field: Field<T>, env: Environment, problems: ConfigProblem[]): T | undefined {
+  const text = env[field.env]?.trim() ?? "";
+  if (text === "") {
+    if (field.unset.as === "default") return field.unset.value;
+    if (field.unset.as === "problem") problems.push({ env: field.env, message: "is required" });
+    return undefined;
+  }
+  const reading = field.read(text);
+  if (reading.ok) return reading.value;
+  const shown = field.secret ? "" : `, got ${JSON.stringify(text)}`;
+  problems.push({ env: field.env, message: reading.expected + shown });
+  return undefined;
+}

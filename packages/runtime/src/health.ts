@@ -1,0 +1,74 @@
+// Whether a program can do its work, asked of the things it depends on. Knows their names only.
+
+import { createServer } from "node:http";
+import { redactText } from "./redact.ts";
+
+export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
+
+export interface HealthReport {
+  readonly ok: boolean;
+  /** "ok", or the reason why not, per dependency. */
+  readonly checks: Readonly<Record<string, string>>;
+}
+
+/** Runs all checks at once; one that takes longer than `timeoutMs` (default 2 s) counts as failed. Never rejects. */
+export async function checkHealth(checks: HealthChecks, timeoutMs = 2_000): Promise<HealthReport> {
+  const results = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => [name, await outcome(check, timeoutMs)] as const),
+  );
+  return { ok: results.every(([, text]) => text === "ok"), checks: Object.fromEntries(results) };
+}
+
+async function outcome(check: () => Promise<void>, timeoutMs: number): Promise<string> {
+  const { promise: late, resolve } = Promise.withResolvers<string>();
+  const timer = setTimeout(() => resolve(`no answer within ${timeoutMs} ms`), timeoutMs);
+  const answer = async (): Promise<string> => {
+    try {
+      await check();
+      return "ok";
+    } catch (error) {
+      return redactText(error instanceof Error ? error.message || error.name : String(error));
+    }
+  };
+  const text = await Promise.race([answer(), late]);
+  clearTimeout(timer);
+  return text;
+}
+
+export interface HealthServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+/**
+ * Answers GET /healthz on `host` (default 127.0.0.1): 200 while every check passes, else 503, with the report as JSON.
+ * For programs that serve nothing else. Port 0 takes a free one.
+ */
+export async function serveHealth(options: {
+  readonly port: number;
+  readonly host?: string;
+  readonly checks: HealthChecks;
+}): Promise<HealthServer> {
+  const server = createServer((request, response) => {
+    if (request.url !== "/healthz") {
+      response.writeHead(404).end();
+      return;
+    }
+    void checkHealth(options.checks).then((report) => {
+      response.writeHead(report.ok ? 200 : 503, { "content-type": "application/json" });
+      response.end(`${JSON.stringify(report)}\n`);
+    });
+  });
+  const listening = Promise.withResolvers<void>();
+  server.once("error", listening.reject).listen(options.port, options.host ?? "127.0.0.1", listening.resolve);
+  await listening.promise;
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address ? address.port : options.port,
+    async [Symbol.asyncDispose]() {
+      const closed = Promise.withResolvers<void>();
+      server.close(() => closed.resolve());
+      server.closeAllConnections();
+      await closed.promise;
+    },
+  };
+}

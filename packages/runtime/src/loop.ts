@@ -1,0 +1,107 @@
+// Runs one task again and again until told to stop: never two at once, on a fixed grid, errors logged and counted.
+// Knows nothing of the task.
+
+import type { Logger } from "./log.ts";
+
+export interface LoopOptions {
+  readonly name: string;
+  readonly everyMs: number;
+  readonly signal: AbortSignal;
+  readonly runOnce: (signal: AbortSignal) => Promise<unknown>;
+  readonly log: Logger;
+}
+
+export interface LoopStats {
+  readonly runs: number;
+  readonly failures: number;
+  /** Failures since the last success. */
+  readonly failuresInARow: number;
+}
+
+export interface Loop extends AsyncDisposable {
+  /** Run soon: now when idle, once more right after the current run otherwise. Any number of nudges is one run. */
+  nudge(): void;
+  stats(): LoopStats;
+  /** Resolves when the signal has aborted and the run in progress, if any, has ended. Never rejects. */
+  readonly done: Promise<void>;
+}
+
+/** Errors of a task that keeps failing are logged at most this often; every one is counted. */
+const failureLogEveryMs = 10_000;
+
+/**
+ * Starts at once, then every `everyMs` counted from the start. A slow run skips the beats it missed: none pile up.
+ * Stops when `signal` aborts or the loop is disposed.
+ */
+export function loop(options: LoopOptions): Loop {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const bell = createBell(signal);
+  const counts = { runs: 0, failures: 0, failuresInARow: 0 };
+  const done = run(options, signal, bell, counts);
+  return {
+    nudge: bell.ring,
+    stats: () => ({ ...counts }),
+    done,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await done;
+    },
+  };
+}
+
+type Counts = { runs: number; failures: number; failuresInARow: number };
+
+async function run(options: LoopOptions, signal: AbortSignal, bell: Bell, counts: Counts): Promise<void> {
+  const log = options.log.child({ loop: options.name });
+  const startedAt = performance.now();
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  while (!signal.aborted) {
+    try {
+      await options.runOnce(signal);
+      if (counts.failuresInARow > 0) log.info({ failures: counts.failuresInARow }, "loop works again");
+      counts.failuresInARow = 0;
+    } catch (err) {
+      if (signal.aborted) break;
+      counts.failures += 1;
+      counts.failuresInARow += 1;
+      if (performance.now() - loggedAt >= failureLogEveryMs) {
+        loggedAt = performance.now();
+        log.error({ err, failures_in_a_row: counts.failuresInARow }, "loop run failed");
+      }
+    } finally {
+      counts.runs += 1;
+    }
+    const sinceStart = performance.now() - startedAt;
+    await bell.heardWithin(options.everyMs - (sinceStart % options.everyMs));
+  }
+}
+
+interface Bell {
+  ring(): void;
+  /** Resolves after `ms`, when rung (also before the call), or when the signal aborts. */
+  heardWithin(ms: number): Promise<void>;
+}
+
+function createBell(signal: AbortSignal): Bell {
+  let rung = false;
+  let wake: (() => void) | undefined;
+  signal.addEventListener("abort", () => wake?.(), { once: true });
+  return {
+    ring() {
+      rung = true;
+      wake?.();
+    },
+    async heardWithin(ms) {
+      if (!rung && !signal.aborted) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        wake = resolve;
+        const timer = setTimeout(resolve, ms);
+        await promise;
+        clearTimeout(timer);
+        wake = undefined;
+      }
+      rung = false;
+    },
+  };
+}

@@ -1,0 +1,69 @@
+// Keeps secrets out of log lines: by the name of the key and by the look of the text. Knows nothing of the logger.
+
+import { types } from "node:util";
+import { Redacted } from "@dari/domain";
+
+const hidden = "***";
+const depthMax = 8;
+
+/** Whole names, lower case, without separators. */
+const secretNames = new Set(["authorization", "cookie", "setcookie", "apikey", "passphrase", "pwd", "passwd"]);
+/** Names that end so are secrets: masterKey, claim_token, uploadUrl and their kin; `key` and `objectKey` are not. */
+const secretEndings = ["password", "secret", "token", "apikey", "masterkey", "privatekey", "accesskey", "uploadurl"];
+
+/** True for a key whose value must not be printed. */
+export function isSecretKey(key: string): boolean {
+  const name = key.toLowerCase().replace(/[^a-z0-9]/g, "");
+  return secretNames.has(name) || secretEndings.some((ending) => name.endsWith(ending));
+}
+
+const passwordInUrl = /(:\/\/[^:@/\s]*):[^@/\s]+@/g;
+const apiKey = /\bdari_[A-Za-z0-9_-]{8,}/g;
+const bearer = /\b(Bearer )[A-Za-z0-9._~+/=-]{8,}/gi;
+
+/** Hides passwords in URLs, API keys and bearer tokens inside a text. */
+export function redactText(text: string): string {
+  return text.replace(passwordInUrl, `$1:${hidden}@`).replace(apiKey, hidden).replace(bearer, `$1${hidden}`);
+}
+
+export interface PrintableError {
+  readonly type: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+  readonly [key: string]: unknown;
+}
+
+function printableError(error: Error, depth: number): PrintableError {
+  const own: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(error)) if (key !== "name") own[key] = redactAt(key, value, depth + 1);
+  return {
+    ...own,
+    type: error.name,
+    message: redactText(error.message),
+    stack: error.stack === undefined ? undefined : redactText(error.stack),
+    ...(error.cause !== undefined && { cause: redactAt("cause", error.cause, depth + 1) }),
+  };
+}
+
+function redactAt(key: string, value: unknown, depth: number): unknown {
+  if (value === null || value === undefined) return value;
+  if (isSecretKey(key)) return hidden;
+  if (typeof value === "string") return redactText(value);
+  if (typeof value === "bigint") return value.toString();
+  if (typeof value !== "object") return value;
+  if (value instanceof Redacted || value instanceof Date) return value;
+  if (depth >= depthMax) return "…";
+  if (types.isNativeError(value)) return printableError(value, depth);
+  if (Array.isArray(value)) return value.map((item) => redactAt("", item, depth + 1));
+  if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`;
+  return redactObject(value, depth + 1);
+}
+
+function redactObject(fields: object, depth: number): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, redactAt(key, value, depth)]));
+}
+
+/** A copy of `fields` that is safe to print: secrets hidden, errors spelled out with their causes, depth bounded. */
+export function redactFields(fields: object): Record<string, unknown> {
+  return redactObject(fields, 0);
+}

@@ -1,0 +1,92 @@
+// How a program lives and ends: signals abort, resources close in reverse, a watchdog names what is still open.
+// Knows nothing of what the program does.
+
+import { ConfigError } from "./config/read-config.ts";
+import { redactText } from "./redact.ts";
+
+export interface RunMainOptions {
+  /** How long a program may take to end after the first signal. Default 30 s. */
+  readonly graceMs?: number;
+  /** How long the process may linger after everything is closed. Default 2 s. */
+  readonly lingerMs?: number;
+  /** Signals this soon after the first are its echoes: a terminal and npm both deliver one Ctrl-C. Default 1 s. */
+  readonly echoMs?: number;
+}
+
+/** Opens its resources on `stack`, works until `signal` aborts or the work is done, and returns. */
+export type Main = (signal: AbortSignal, stack: AsyncDisposableStack) => Promise<void>;
+
+const defaultGraceMs = 30_000;
+const defaultLingerMs = 2_000;
+const defaultEchoMs = 1_000;
+const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/**
+ * Runs `main` to its end. SIGTERM or SIGINT aborts the signal (a drain, exit code 0); a second one, sent on purpose,
+ * exits at once. What `main` put on the stack is closed in reverse when it returns or throws. The process ends because
+ * nothing is left; where something is, the watchdog says what on standard error and exits with code 1.
+ */
+export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {
+  const stopping = new AbortController();
+  const startWatchdog = (afterMs: number): void => {
+    setTimeout(() => giveUp(afterMs), afterMs).unref();
+  };
+  let stoppingSince: number | undefined;
+  const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
+    if (stoppingSince !== undefined) {
+      if (performance.now() - stoppingSince >= (options.echoMs ?? defaultEchoMs)) process.exit(exitCodes[name]);
+      return;
+    }
+    stoppingSince = performance.now();
+    startWatchdog(options.graceMs ?? defaultGraceMs);
+    stopping.abort(new Error(`received ${name}`));
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  try {
+    await using stack = new AsyncDisposableStack();
+    await main(stopping.signal, stack);
+  } catch (error) {
+    if (!isTheStop(error, stopping.signal)) reportFailure(error);
+  }
+  // The handlers stay: removing them would let a second Ctrl-C kill the process with the signal's own code.
+  startWatchdog(options.lingerMs ?? defaultLingerMs);
+}
+
+/** Resolves when the signal aborts; at once when it already has. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => resolve(), { once: true });
+  // A pending promise alone does not keep the process alive; a program that only waits must not fall asleep.
+  const keepAlive = setInterval(() => {}, 1 << 30);
+  await promise;
+  clearInterval(keepAlive);
+}
+
+/** An error that only says "we were told to stop" is not a failure. */
+function isTheStop(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && (error === signal.reason || (error instanceof Error && error.name === "AbortError"));
+}
+
+function reportFailure(error: unknown): void {
+  process.exitCode = 1;
+  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  else process.stderr.write(`${redactText(describe(error))}\n`);
+}
+
+function describe(error: unknown): string {
+  if (error instanceof SuppressedError) {
+    return `${describe(error.error)}\nwhile ending after: ${describe(error.suppressed)}`;
+  }
+  if (!(error instanceof Error)) return String(error);
+  const text = error.stack ?? `${error.name}: ${error.message}`;
+  return error.cause === undefined ? text : `${text}\ncaused by: ${describe(error.cause)}`;
+}
+
+function giveUp(afterMs: number): void {
+  const counts = new Map<string, number>();
+  for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const open = [...counts].map(([name, count]) => `${name} x ${count}`).join(", ");
+  process.stderr.write(`Not ended ${afterMs} ms after the stop. Still open: ${open || "nothing known"}. Exiting.\n`);
+  process.exit(1);
+}

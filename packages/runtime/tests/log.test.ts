@@ -1,0 +1,71 @@
+// Log lines: one JSON object each, ids of the child on every line, and no secret whatever the caller passes.
+
+import { describe, expect, test } from "@jest/globals";
+import { Redacted } from "@dari/domain";
+import { createLogger, isSecretKey, type LogLevel, type Logger } from "../src/index.ts";
+
+function capture(level: LogLevel = "debug"): { log: Logger; lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  const destination = { write: (text: string) => void lines.push(JSON.parse(text) as Record<string, unknown>) };
+  return { log: createLogger({ name: "test", level, destination }), lines };
+}
+
+describe("createLogger", () => {
+  test("writes name, level, time, fields and message", () => {
+    const { log, lines } = capture();
+    log.info({ turn: "msg_1", ms: 12 }, "turn completed");
+    log.warn("bare");
+    expect(lines[0]).toMatchObject({ level: "info", name: "test", turn: "msg_1", ms: 12, msg: "turn completed" });
+    expect(lines[0]?.time).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+    expect(lines[1]).toMatchObject({ level: "warn", msg: "bare" });
+  });
+
+  test("puts a child's fields on every line and hides its secrets", () => {
+    const { log, lines } = capture();
+    log.child({ request_id: "r1", token: "abc" }).child({ org: "org_1" }).info("hello");
+    expect(lines[0]).toMatchObject({ request_id: "r1", org: "org_1", token: "***", msg: "hello" });
+  });
+
+  test("is silent below its level", () => {
+    const { log, lines } = capture("warn");
+    log.debug({ a: 1 }, "no");
+    log.info("no");
+    log.error("yes");
+    expect(lines.map((line) => line.msg)).toEqual(["yes"]);
+  });
+
+  test("hides secrets by key, at any depth, in arrays and in wrapped values", () => {
+    const { log, lines } = capture();
+    log.info({ headers: { Authorization: "Bearer x" }, list: [{ api_key: "k" }], wrapped: new Redacted("pw") }, "m");
+    expect(lines[0]).toMatchObject({ headers: { Authorization: "***" }, list: [{ api_key: "***" }], wrapped: "***" });
+  });
+
+  test("hides passwords in URLs and keys of the platform inside texts and errors", () => {
+    const { log, lines } = capture();
+    const cause = new Error("connect postgres://dari:hunter2@127.0.0.1/x");
+    log.error({ err: new Error("refused dari_abcdefghijkl", { cause }) }, "failed");
+    expect(JSON.stringify(lines[0])).not.toMatch(/hunter2|abcdefghijkl/);
+    expect(lines[0]).toMatchObject({ err: { type: "Error", message: "refused ***", cause: { type: "Error" } } });
+  });
+
+  test("survives what JSON cannot hold", () => {
+    const { log, lines } = capture();
+    const knot: Record<string, unknown> = { big: 10n, bytes: Buffer.from("abc") };
+    knot.self = knot;
+    log.info(knot, "odd");
+    expect(lines[0]).toMatchObject({ big: "10", bytes: "<3 bytes>", msg: "odd" });
+  });
+});
+
+test.each([
+  ["masterKey", true],
+  ["claim_token", true],
+  ["S3_SECRET_ACCESS_KEY", true],
+  ["x-api-key", true],
+  ["set-cookie", true],
+  ["objectKey", false],
+  ["key", false],
+  ["tokens_used", false],
+])("%s smells of a secret: %s", (key, expected) => {
+  expect(isSecretKey(key)).toBe(expected);
+});

@@ -1,0 +1,94 @@
+// What a sandbox looks like from inside, as bubblewrap options. A list in, a list out; the file system is only looked at
+// for the shape of the host's system directories.
+
+import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { programEnvironment } from "./slot.ts";
+import type { SandboxPaths, SandboxSpec } from "./types.ts";
+
+export const insidePaths: Required<SandboxPaths> = {
+  workspace: "/workspace",
+  state: "/state",
+  image: "/agent",
+  input: "/input",
+  output: "/output",
+};
+
+const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
+const defaultTmpBytes = 1024 * 1024 * 1024;
+/** The user inside. Not 0, because some programs refuse to work as root. */
+const innerId = "1000";
+
+/** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
+const etcPaths = [
+  "resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols", "localtime", "timezone",
+  "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "ssl/certs", "ssl/openssl.cnf",
+  "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted", "ca-certificates", "crypto-policies", "fonts",
+].map((name) => `/etc/${name}`);
+
+/** Options that hold for every sandbox of this machine. */
+export function machineArguments(o: { disableUserNamespaces: boolean }): string[] {
+  return [
+    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+    ...(o.disableUserNamespaces ? ["--disable-userns"] : []),
+    "--new-session", "--die-with-parent", "--cap-drop", "ALL",
+    "--uid", innerId, "--gid", innerId, "--hostname", "sandbox",
+    ...systemDirectories(),
+    ...etcPaths.flatMap((path) => ["--ro-bind-try", path, path]),
+    "--ro-bind", `${rootfs}/etc/passwd`, "/etc/passwd",
+    "--ro-bind", `${rootfs}/etc/group`, "/etc/group",
+    "--proc", "/proc", ...guardedProc(), "--dev", "/dev",
+  ];
+}
+
+/**
+ * Kernel settings are writable by whoever is host root outside, without any capability: a root worker's sandbox could set
+ * kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
+ */
+function guardedProc(): string[] {
+  const existing = (names: readonly string[]): string[] => (
+    names.map((name) => `/proc/${name}`).filter((path) => existsSync(path))
+  );
+  return [
+    ...existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]).flatMap((path) => ["--ro-bind", path, path]),
+    ...existing(["acpi", "scsi"]).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+    ...existing(["kcore", "keys", "key-users", "timer_list", "sched_debug", "kpagecount", "kpageflags", "latency_stats"])
+      .flatMap((path) => ["--ro-bind", "/dev/null", path]),
+  ];
+}
+
+/** Options of one sandbox; they follow the machine's. Later options lie over earlier ones. */
+export function sandboxArguments(spec: SandboxSpec): string[] {
+  const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
+  const inside = insidePaths;
+  const env = programEnvironment(spec, { home: inside.state, tmp: "/tmp" });
+  return [
+    ...(spec.network === "none" ? ["--unshare-net"] : []),
+    "--size", tmpBytes, "--tmpfs", "/dev/shm",
+    "--size", tmpBytes, "--tmpfs", "/tmp",
+    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).flatMap((path) => ["--ro-bind", path, path]),
+    "--ro-bind", spec.imageDir, inside.image,
+    "--bind", `${spec.slotDir}/workspace`, inside.workspace,
+    "--bind", `${spec.slotDir}/state`, inside.state,
+    "--symlink", "workspace/input", inside.input,
+    "--symlink", "workspace/output", inside.output,
+    // Both are memory file systems without a size of their own; nothing may grow there.
+    "--remount-ro", "/dev", "--remount-ro", "/",
+    "--chdir", inside.workspace,
+    ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
+  ];
+}
+
+function systemDirectories(): string[] {
+  const args = ["--ro-bind", "/usr", "/usr"];
+  for (const path of ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]) {
+    const found = lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isSymbolicLink()) args.push("--symlink", readlinkSync(path), path);
+    else if (found?.isDirectory()) args.push("--ro-bind", path, path);
+  }
+  return args;
+}
+
+function isSystemPath(path: string): boolean {
+  return /^\/(usr|bin|sbin|lib|lib32|lib64|libx32)(\/|$)/.test(path);
+}

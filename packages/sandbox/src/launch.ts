@@ -1,0 +1,71 @@
+// Starts one program with pipes on 1, 2 and 3 and nothing else of ours. Knows no namespace and no limit.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { constants as osConstants } from "node:os";
+import { type Duplex, type Readable } from "node:stream";
+import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
+import { SandboxStartError, type SandboxExit } from "./types.ts";
+
+export interface Launched {
+  readonly pid: number;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly channel: Duplex;
+  /** Pipes at 4, 5, … for the launcher itself. */
+  readonly launcherPipes: readonly Duplex[];
+  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
+export async function launch(o: {
+  command: string;
+  args: readonly string[];
+  env: Readonly<Record<string, string>>;
+  cwd: string;
+  launcherPipes?: number;
+}): Promise<Launched> {
+  const pipes = o.launcherPipes ?? 0;
+  const child = spawn(o.command, o.args, {
+    env: o.env,
+    cwd: o.cwd,
+    detached: true,
+    stdio: ["ignore", ...Array.from({ length: 3 + pipes }, () => "pipe" as const), ...masksFrom(4 + pipes)],
+  });
+  const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once("exit", (code, signal) => resolve({ code, signal }));
+  });
+  await executed(child, o.command);
+  const streams = child.stdio as unknown as readonly Duplex[];
+  // A pipe breaks when the program dies; that it died is told by `exited`.
+  for (const stream of streams.slice(1, 4 + pipes)) stream.on("error", () => {});
+  const [, stdout, stderr, channel, ...rest] = streams;
+  return {
+    pid: child.pid!,
+    stdout: stdout!,
+    stderr: stderr!,
+    channel: channel!,
+    launcherPipes: rest.slice(0, pipes),
+    exited,
+  };
+}
+
+function masksFrom(first: number): ("ignore" | number)[] {
+  const masks = inheritedDescriptorMasks();
+  const last = Math.max(first - 1, ...masks.keys());
+  return Array.from({ length: last - first + 1 }, (_, i) => masks.get(first + i) ?? "ignore");
+}
+
+function executed(child: ChildProcess, command: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    child.once("spawn", resolve);
+    child.once("error", (cause) => reject(new SandboxStartError(`cannot execute ${command}`, { cause })));
+  });
+}
+
+const signalNames = new Map(Object.entries(osConstants.signals).map(([name, n]) => [n, name as NodeJS.Signals]));
+
+/** Undoes what a launcher does to its program's death by signal n: exit code 128 + n. */
+export function exitThroughLauncher(exit: SandboxExit): SandboxExit {
+  const signal = exit.code === null ? undefined : signalNames.get(exit.code - 128);
+  return signal === undefined ? exit : { ...exit, code: null, signal };
+}

@@ -1,0 +1,155 @@
+// The development driver: a child process with a clean environment, NOT ISOLATED. What it does promise is that the
+// whole process tree is dead after kill, by a pid namespace where the machine allows one.
+
+import { randomUUID } from "node:crypto";
+import { access, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { exitThroughLauncher, launch, type Launched } from "./launch.ts";
+import { childrenOf, readProcess, type ProcessIdentity } from "./proc.ts";
+import { groupTree, markedTree, namespaceTree, type ProcessTree } from "./process-tree.ts";
+import { findProgram, succeeds } from "./programs.ts";
+import { isHostRoot, prlimitArguments } from "./rlimits.ts";
+import { checkSpec, programEnvironment, workingFolders } from "./slot.ts";
+import type { Guarantees, Sandbox, SandboxDriver, SandboxSpec } from "./types.ts";
+
+/** How the tree is held. `enter` is the command that makes the namespace and an init in it. */
+type Hold =
+  | { readonly kind: "namespace"; readonly enter: readonly string[]; readonly ownUserNamespace: boolean }
+  | { readonly kind: "tracked" }
+  | { readonly kind: "group" };
+
+interface Means {
+  readonly hold: Hold;
+  readonly prlimit: string | undefined;
+}
+
+const markName = "SANDBOX_MARK";
+
+/** `hold` forces the way the tree is held; without it the best one that works is found out once. */
+export function createProcessDriver(o: { hold?: "tracked" | "group" } = {}): SandboxDriver {
+  let means: Promise<Means> | undefined;
+  const findMeans = (): Promise<Means> => (means ??= (async () => ({
+    hold: o.hold === undefined ? await findHold() : { kind: o.hold },
+    prlimit: process.platform === "linux" ? await findProgram("prlimit") : undefined,
+  }))());
+
+  return {
+    name: "process",
+    probe: async () => ({ ok: true, guarantees: describe(await findMeans()) }),
+    prepare: async (spec) => {
+      await checkSpec(spec);
+      return start(spec, await findMeans());
+    },
+  };
+}
+
+async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandbox> {
+  const workspace = join(spec.slotDir, "workspace");
+  const state = join(spec.slotDir, "state");
+  const tmp = join(spec.slotDir, "tmp");
+  await mkdir(tmp, { recursive: true });
+  const mark = randomUUID();
+  const countsProcesses = countsOwnProcesses(hold);
+  const [command, ...args] = [
+    ...(hold.kind === "namespace" ? hold.enter : []),
+    ...(prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { countsProcesses })),
+    ...spec.argv,
+  ];
+  const env = programEnvironment(spec, { home: state, tmp });
+  if (hold.kind === "tracked") env[markName] = mark;
+
+  const launched = await launch({ command: command!, args, env, cwd: workspace });
+  const exited = hold.kind === "namespace" ? launched.exited.then(exitThroughLauncher) : launched.exited;
+  const tree = holdTree(launched, hold, mark);
+  const folders = workingFolders(spec.slotDir);
+  let killed: Promise<void> | undefined;
+  return {
+    channel: launched.channel,
+    stdout: launched.stdout,
+    stderr: launched.stderr,
+    paths: { workspace, state, image: spec.imageDir },
+    pid: launched.pid,
+    exited,
+    claim: () => folders.create(),
+    kill: () => (killed ??= tree.kill().then(() => folders.removeUnused())),
+    collect: () => Promise.resolve({ oomKilled: false }),
+  };
+}
+
+function holdTree(launched: Launched, hold: Hold, mark: string): ProcessTree {
+  const { pid, exited } = launched;
+  switch (hold.kind) {
+    case "namespace":
+      return namespaceTree({ launcherPid: pid, launcherExited: exited, init: onlyChild(pid, exited), gently: true });
+    case "tracked":
+      return markedTree({ pid, exited, mark: `${markName}=${mark}` });
+    case "group":
+      return groupTree({ pid, exited });
+  }
+}
+
+/** The launcher waits for its one child, so once the launcher is gone the namespace is gone too. */
+async function onlyChild(pid: number, exited: Promise<unknown>): Promise<ProcessIdentity | undefined> {
+  let over = false;
+  void exited.then(() => (over = true));
+  while (!over) {
+    const child = (await childrenOf(pid))[0];
+    const row = child === undefined ? undefined : await readProcess(child);
+    if (row !== undefined) return row;
+    await delay(1);
+  }
+  return undefined;
+}
+
+async function findHold(): Promise<Hold> {
+  if (process.platform !== "linux") return { kind: "group" };
+  const [unshare, timeout, nothing] = await Promise.all(["unshare", "timeout", "true"].map(findProgram));
+  const readsChildren = await access(`/proc/self/task/${process.pid}/children`).then(() => true, () => false);
+  if (unshare === undefined || timeout === undefined || nothing === undefined || !readsChildren) return { kind: "tracked" };
+  // A program that is itself pid 1 cannot be ended by its own signals: abort() would do nothing. `timeout` without a
+  // duration is an init that waits for one child and repeats how it ended.
+  const init = ["--pid", "--fork", "--kill-child", "--mount-proc", "--", timeout, "--foreground", "0"];
+  const candidates = isHostRoot() ? [[]] : [["--user", "--map-current-user"], ["--user", "--map-root-user"]];
+  for (const userNamespace of candidates) {
+    const enter = [unshare, ...userNamespace, ...init];
+    if (await succeeds([...enter, nothing])) {
+      return { kind: "namespace", enter, ownUserNamespace: userNamespace.length > 0 };
+    }
+  }
+  return { kind: "tracked" };
+}
+
+/** RLIMIT_NPROC counts a user's processes, in a user namespace only those of the namespace. */
+function countsOwnProcesses(hold: Hold): boolean {
+  return hold.kind === "namespace" && hold.ownUserNamespace && !isHostRoot();
+}
+
+const treeNotes = {
+  namespace: "processes run in their own pid namespace and die with it",
+  tracked: "no pid namespace here: processes are found by a mark in their environment, which a program could remove",
+  group: "no pid namespace here: a process that leaves its process group survives",
+};
+
+function describe({ hold, prlimit }: Means): Guarantees {
+  const perProcess = prlimit === undefined ? "none" : "per_process";
+  return {
+    isolated: false,
+    filesystem: "host",
+    processes: hold.kind,
+    network: "not_enforced",
+    limits: {
+      memory: perProcess,
+      processes: prlimit !== undefined && countsOwnProcesses(hold) ? "per_sandbox" : "none",
+      openFiles: perProcess,
+      fileSize: perProcess,
+      tmpSize: "none",
+    },
+    notes: [
+      "NOT ISOLATED: agents run as this user and can read and change everything this user can; for development only",
+      treeNotes[hold.kind],
+      ...(prlimit === undefined ? ["no resource limits: the program prlimit was not found"] : []),
+      "a read-only image, /input, /output, a private /tmp and network: none need another driver",
+    ],
+  };
+}

@@ -1,0 +1,117 @@
+// Three ways to hold a process tree so that it can be ended as a whole. Each `kill` resolves when nothing of it is left.
+
+import { setTimeout as delay } from "node:timers/promises";
+import {
+  childrenOf,
+  environmentHolds,
+  isAlive,
+  listProcesses,
+  type ProcessIdentity,
+  type ProcessRow,
+} from "./proc.ts";
+
+const killDeadlineMs = 30_000;
+const pollMs = 1;
+const gentleMs = 250;
+const initKnownWithinMs = 2_000;
+
+export interface ProcessTree {
+  kill(): Promise<void>;
+}
+
+/**
+ * A tree inside a pid namespace. When its init dies the kernel kills and reaps everything in the namespace before the
+ * death completes, so waiting for that one process is waiting for all of them.
+ * `init` resolves to undefined when the launcher ended without making one.
+ */
+export function namespaceTree(o: {
+  launcherPid: number;
+  launcherExited: Promise<unknown>;
+  init: Promise<ProcessIdentity | undefined>;
+  /** Ends init by ending its children, for a launcher that complains on stderr about an init that was killed. */
+  gently?: boolean;
+}): ProcessTree {
+  let launcherIsGone = false;
+  void o.launcherExited.then(() => (launcherIsGone = true));
+
+  async function kill(): Promise<void> {
+    const init = await Promise.race([o.init, delay(initKnownWithinMs, undefined, { ref: false })]);
+    if (init === undefined && !launcherIsGone) signalQuietly(o.launcherPid, "SIGKILL");
+    if (init !== undefined) {
+      const patienceEnds = performance.now() + (o.gently === true ? gentleMs : 0);
+      await killUntil(async () => !(await isAlive(init)), async () => {
+        const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
+        for (const pid of victims) signalQuietly(pid, "SIGKILL");
+      });
+    }
+    await o.launcherExited;
+  }
+  return { kill };
+}
+
+/** A tree recognised by a mark in its environment, by its sessions and by its parents: what /proc alone allows. */
+export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: string }): ProcessTree {
+  const sessions = new Set([o.pid]);
+  const known = new Set([o.pid]);
+
+  async function findLiving(): Promise<ProcessRow[]> {
+    const rows = (await listProcesses()).filter((row) => row.pid !== process.pid);
+    const members = new Set<ProcessRow>();
+    await Promise.all(rows.map(async (row) => {
+      if (await environmentHolds(row.pid, o.mark)) members.add(row);
+    }));
+    for (let grew = true; grew; ) {
+      grew = false;
+      for (const row of rows) {
+        if (members.has(row) || !(sessions.has(row.session) || known.has(row.parentPid))) continue;
+        members.add(row);
+        grew = true;
+      }
+      for (const row of members) {
+        known.add(row.pid);
+        if (row.session === row.pid) sessions.add(row.session);
+      }
+    }
+    return [...members].filter((row) => row.state !== "Z" && row.state !== "X");
+  }
+
+  async function kill(): Promise<void> {
+    // Two empty passes in a row: a process that forked while the table was read shows up in the second.
+    let emptyPasses = 0;
+    await killUntil(async () => {
+      const living = await findLiving();
+      for (const row of living) signalQuietly(row.pid, "SIGKILL");
+      emptyPasses = living.length === 0 ? emptyPasses + 1 : 0;
+      return emptyPasses >= 2;
+    }, () => {});
+    await o.exited;
+  }
+  return { kill };
+}
+
+/** A process group: all that a system without /proc offers. A process that left the group is not found. */
+export function groupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
+  async function kill(): Promise<void> {
+    await killUntil(() => Promise.resolve(!signalQuietly(-o.pid, "SIGKILL")), () => {});
+    await o.exited;
+  }
+  return { kill };
+}
+
+async function killUntil(isDead: () => Promise<boolean>, strike: () => void | Promise<void>): Promise<void> {
+  const deadline = performance.now() + killDeadlineMs;
+  while (!(await isDead())) {
+    await strike();
+    if (performance.now() > deadline) throw new Error(`a process survived SIGKILL for ${killDeadlineMs} ms`);
+    await delay(pollMs);
+  }
+}
+
+/** False when nothing could be signalled: no such process, or none that is ours. */
+function signalQuietly(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,30 @@
+// Finds the system programs that drivers start, and tries them out.
+
+import { spawn } from "node:child_process";
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
+
+const searchPath = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
+const tryTimeoutMs = 10_000;
+
+/** Absolute path of a program in the system's usual directories. */
+export async function findProgram(name: string): Promise<string | undefined> {
+  for (const dir of searchPath) {
+    const path = join(dir, name);
+    if (await isExecutable(path)) return path;
+  }
+  return undefined;
+}
+
+export async function isExecutable(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(() => true, () => false);
+}
+
+/** Runs a command to its end with an empty environment; true when it exits with 0. */
+export function succeeds(argv: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const child = spawn(argv[0]!, argv.slice(1), { env: {}, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" });
+    child.once("error", () => resolve(false));
+    child.once("exit", (code) => resolve(code === 0));
+  });
+}

@@ -1,0 +1,76 @@
+// The directories of one sandbox, checked before a start and tidied after it.
+
+import { mkdir, rmdir, stat } from "node:fs/promises";
+import { dirname, isAbsolute, join } from "node:path";
+import { isExecutable } from "./programs.ts";
+import { SandboxStartError, type SandboxSpec } from "./types.ts";
+
+/** Throws SandboxStartError with what is wrong, where a launcher would only say that something was not found. */
+export async function checkSpec(spec: SandboxSpec): Promise<void> {
+  const interpreter = spec.argv[0];
+  if (interpreter === undefined || !isAbsolute(interpreter)) {
+    throw new SandboxStartError(`the program must be an absolute path, not ${JSON.stringify(interpreter)}`);
+  }
+  if (!(await isExecutable(interpreter))) throw new SandboxStartError(`${interpreter} does not exist or is not executable`);
+  for (const path of [spec.imageDir, join(spec.slotDir, "workspace"), join(spec.slotDir, "state")]) {
+    if (!isAbsolute(path)) throw new SandboxStartError(`${path} is not an absolute path`);
+    if (!(await isDirectory(path))) throw new SandboxStartError(`${path} is not a directory`);
+  }
+  for (const path of spec.readOnlyPaths) {
+    if (!isAbsolute(path) || !(await exists(path))) throw new SandboxStartError(`${path} does not exist`);
+  }
+  checkStrings(spec);
+}
+
+/** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options of their own. */
+function checkStrings(spec: SandboxSpec): void {
+  const paths = [spec.imageDir, spec.slotDir, ...spec.readOnlyPaths, ...spec.argv];
+  if (paths.some((path) => path.includes("\0"))) throw new SandboxStartError("a path or an argument contains NUL");
+  for (const [name, value] of Object.entries(spec.env)) {
+    if (name === "" || /[=\0]/.test(name)) throw new SandboxStartError(`${JSON.stringify(name)} cannot name a variable`);
+    if (value.includes("\0")) throw new SandboxStartError(`the value of the variable ${name} contains NUL`);
+  }
+}
+
+/** The environment of a program: the spec's own and four names of the system's, nothing of this process. */
+export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: string }): Record<string, string> {
+  return {
+    PATH: `${dirname(spec.argv[0]!)}:/usr/local/bin:/usr/bin:/bin`,
+    LANG: "C.UTF-8",
+    TMPDIR: o.tmp,
+    ...spec.env,
+    HOME: o.home,
+  };
+}
+
+/** `input/` and `output/` of a workspace: there while the program runs, gone afterwards unless something is in them. */
+export interface WorkingFolders {
+  create(): Promise<void>;
+  removeUnused(): Promise<void>;
+}
+
+export function workingFolders(slotDir: string): WorkingFolders {
+  const created: string[] = [];
+  return {
+    async create() {
+      for (const name of ["input", "output"]) {
+        const path = join(slotDir, "workspace", name);
+        // A file or a link of that name is the agent's own affair.
+        await mkdir(path).then(() => created.push(path), (error: NodeJS.ErrnoException) => {
+          if (error.code !== "EEXIST") throw error;
+        });
+      }
+    },
+    async removeUnused() {
+      for (const path of created.splice(0)) await rmdir(path).catch(() => {});
+    },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(() => true, () => false);
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false);
+}

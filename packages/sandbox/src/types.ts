@@ -1,0 +1,112 @@
+// The one interface of every sandbox driver. Knows nothing of agents, turns or the protocol on the channel.
+
+import type { Duplex, Readable } from "node:stream";
+
+/** Bounds of one sandbox. What a driver cannot enforce it says in its guarantees; undefined means no bound. */
+export interface SandboxLimits {
+  /** Data segment of each process, bytes. */
+  readonly memoryBytes?: number;
+  /** Processes and threads of the whole sandbox. */
+  readonly processes?: number;
+  /** Open file descriptors of each process. */
+  readonly openFiles?: number;
+  /** Largest file a process may write, bytes. */
+  readonly fileBytes?: number;
+  /** Processor time of each process, seconds. */
+  readonly cpuSeconds?: number;
+  /** Size of the private /tmp, and of /dev/shm, bytes. */
+  readonly tmpBytes?: number;
+}
+
+export interface SandboxSpec {
+  /** [interpreter, ...arguments]; the interpreter is an absolute host path. */
+  readonly argv: readonly string[];
+  /** The program's whole environment apart from PATH, LANG, TMPDIR (which it may set) and HOME (which it may not). */
+  readonly env: Readonly<Record<string, string>>;
+  /** Read-only inside, where the driver can enforce it. */
+  readonly imageDir: string;
+  /** Host paths that the program needs to run, visible read-only under the same name. */
+  readonly readOnlyPaths: readonly string[];
+  /** A fresh directory with `workspace/` and `state/` in it. */
+  readonly slotDir: string;
+  readonly network: "open" | "none";
+  readonly limits: SandboxLimits;
+}
+
+/** What a driver really gives on this machine; stored with the turn, shown to operators. */
+export interface Guarantees {
+  /** True when the program can neither read nor change anything outside its own directories. */
+  readonly isolated: boolean;
+  readonly filesystem: "private" | "host";
+  /** How the process tree is held: its own pid namespace, a mark searched for in /proc, or a process group. */
+  readonly processes: "namespace" | "tracked" | "group";
+  /** Whether `network: "none"` is enforced. */
+  readonly network: "enforced" | "not_enforced";
+  readonly limits: {
+    readonly memory: "per_process" | "none";
+    readonly processes: "per_sandbox" | "none";
+    readonly openFiles: "per_process" | "none";
+    readonly fileSize: "per_process" | "none";
+    readonly tmpSize: "per_sandbox" | "none";
+  };
+  /** Sentences for a person: what is missing, and why. */
+  readonly notes: readonly string[];
+}
+
+export interface SandboxExit {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Set when the program was never executed: what the launcher said. */
+  readonly startError?: string;
+}
+
+/** Paths as the program sees them. `input` and `output` are absent where the driver cannot offer those names. */
+export interface SandboxPaths {
+  readonly workspace: string;
+  readonly state: string;
+  readonly image: string;
+  readonly input?: string;
+  readonly output?: string;
+}
+
+export interface Sandbox {
+  /** File descriptor 3 of the program. */
+  readonly channel: Duplex;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  readonly paths: SandboxPaths;
+  /** Host pid of the outermost process. */
+  readonly pid: number;
+  /** Never rejects. A program ended by signal n behind a launcher reports like one that exits with 128 + n. */
+  readonly exited: Promise<SandboxExit>;
+  /** Makes the workspace ready for the turn. Call it once the workspace is restored, before the program works in it. */
+  claim(): Promise<void>;
+  /** Resolves when the whole process tree is dead, daemons included. Idempotent. Throws when it cannot be killed. */
+  kill(): Promise<void>;
+  /** What the sandbox used; meaningful after `kill`. */
+  collect(): Promise<SandboxUsage>;
+}
+
+export interface SandboxUsage {
+  readonly oomKilled: boolean;
+  readonly peakMemoryBytes?: number;
+}
+
+export type DriverName = "process" | "bwrap";
+
+export type ProbeResult =
+  | { readonly ok: true; readonly guarantees: Guarantees }
+  | { readonly ok: false; readonly reason: string };
+
+export interface SandboxDriver {
+  readonly name: DriverName;
+  /** Tries the driver for real; the answer is remembered. */
+  probe(): Promise<ProbeResult>;
+  /** Starts the program. Throws SandboxStartError when it cannot be started. */
+  prepare(spec: SandboxSpec): Promise<Sandbox>;
+}
+
+/** A sandbox could not be started; the message says what to change. */
+export class SandboxStartError extends Error {
+  override readonly name = "SandboxStartError";
+}

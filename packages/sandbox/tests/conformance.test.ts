@@ -1,0 +1,158 @@
+// What every driver promises, run against each driver of this machine.
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { createBwrapDriver, createProcessDriver, SandboxStartError } from "../src/index.ts";
+import { countSleepers, makeSlot, nextSaid, specFor, until, withSandbox } from "./sandbox-fixture.ts";
+
+const drivers = [
+  { title: "process", driver: createProcessDriver() },
+  { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
+  { title: "bwrap", driver: createBwrapDriver() },
+];
+const usable: typeof drivers = [];
+for (const each of drivers) if ((await each.driver.probe()).ok) usable.push(each);
+
+interface Seen {
+  env: Record<string, string>;
+  cwd: string;
+  uid: number;
+  here: string[];
+  processes: number;
+}
+
+let slot: Awaited<ReturnType<typeof makeSlot>>;
+beforeEach(async () => {
+  slot = await makeSlot();
+});
+afterEach(() => slot.remove());
+
+describe.each(usable)("$title", ({ driver }) => {
+  test("carries bytes both ways on the channel", async () => {
+    await withSandbox(driver, specFor(slot, ["echo"]), async (sandbox) => {
+      sandbox.channel.write(`${JSON.stringify("ä".repeat(300_000))}\n`);
+      expect(await nextSaid(sandbox)).toBe("ä".repeat(300_000));
+    });
+  });
+
+  test("captures stdout and stderr and reports the exit code", async () => {
+    await withSandbox(driver, specFor(slot, ["print"]), async (sandbox) => {
+      const [out, err, exit] = await Promise.all([text(sandbox.stdout), text(sandbox.stderr), sandbox.exited]);
+      expect({ out, err, exit }).toEqual({ out: "to stdout ä\n", err: "to stderr ö\n", exit: { code: 7, signal: null } });
+    });
+  });
+
+  test("reports the signal that ended the program", async () => {
+    await withSandbox(driver, specFor(slot, ["die"]), async (sandbox) => {
+      expect(await sandbox.exited).toEqual({ code: null, signal: "SIGKILL" });
+    });
+  });
+
+  test("gives the program a clean environment, its directories and the spec's variables", async () => {
+    const spec = specFor(slot, ["see"], { env: { TOKEN: "s3cret", HOME: "/elsewhere", PATH: "/usr/bin" } });
+    await withSandbox(driver, spec, async (sandbox) => {
+      await sandbox.claim();
+      const seen = (await nextSaid(sandbox)) as Seen;
+      const { SANDBOX_MARK: _mark, PWD: _pwd, ...env } = seen.env;
+      expect(env).toEqual({
+        TOKEN: "s3cret", PATH: "/usr/bin", LANG: "C.UTF-8", HOME: sandbox.paths.state, TMPDIR: env["TMPDIR"],
+      });
+      expect(seen.cwd).toBe(sandbox.paths.workspace);
+    });
+  });
+
+  test("hands the program descriptors 0 to 3 and nothing of ours", async () => {
+    const spec = specFor(slot, [], { argv: ["/usr/bin/ls", "-l", "/proc/self/fd"] });
+    await withSandbox(driver, spec, async (sandbox) => {
+      const lines = (await text(sandbox.stdout)).trim().split("\n").slice(1);
+      const open = lines.map((line) => /(\d+) -> (.*)$/.exec(line)!.slice(1) as [string, string]);
+      const own = open.filter(([fd, target]) => Number(fd) < 4 || !/^\/dev\/null$|\/fd$/.test(target));
+      expect(own.map(([fd]) => Number(fd)).sort()).toEqual([0, 1, 2, 3]);
+    });
+  });
+
+  test("has an input and an output folder, of which nothing is left when unused", async () => {
+    await withSandbox(driver, specFor(slot, ["write", "output/report.txt"]), async (sandbox) => {
+      await sandbox.claim();
+      expect(await nextSaid(sandbox)).toEqual({ "output/report.txt": "done" });
+    });
+    expect(await readdir(join(slot.slotDir, "workspace"))).toEqual(["output"]);
+  });
+
+  test("leaves folders alone that were there before", async () => {
+    await mkdir(join(slot.slotDir, "workspace", "input"));
+    await withSandbox(driver, specFor(slot, ["echo"]), (sandbox) => sandbox.claim());
+    expect(await readdir(join(slot.slotDir, "workspace"))).toEqual(["input"]);
+  });
+
+  test("kills fifty detached grandchildren, and may be asked twice", async () => {
+    const seconds = `4000.${process.hrtime.bigint()}`;
+    await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
+      expect(await nextSaid(sandbox)).toBe("started");
+      await until(() => countSleepers(seconds) === 50);
+      await Promise.all([sandbox.kill(), sandbox.kill()]);
+      expect(countSleepers(seconds)).toBe(0);
+    });
+  });
+
+  test("leaves no daemon behind when the program ends by itself", async () => {
+    const seconds = `5000.${process.hrtime.bigint()}`;
+    await withSandbox(driver, specFor(slot, ["leaveDaemons", seconds]), async (sandbox) => {
+      expect(await sandbox.exited).toEqual({ code: 0, signal: null });
+      await sandbox.kill();
+      expect(countSleepers(seconds)).toBe(0);
+    });
+  });
+
+  test("can be killed while it starts", async () => {
+    const sandboxes = await Promise.all(Array.from({ length: 8 }, () => driver.prepare(specFor(slot, ["echo"]))));
+    await Promise.all(sandboxes.map((sandbox) => sandbox.kill()));
+    const exits = await Promise.all(sandboxes.map((sandbox) => sandbox.exited));
+    expect(exits.map((exit) => exit.signal)).toEqual(exits.map(() => "SIGKILL"));
+  });
+
+  test.each([
+    ["a program that is not there", { argv: ["/nowhere/python"] }, /\/nowhere\/python does not exist/],
+    ["a program by name", { argv: ["node"] }, /absolute path/],
+    ["an image that is not there", { imageDir: "/nowhere" }, /\/nowhere is not a directory/],
+    ["a bound path that is not there", { readOnlyPaths: ["/nowhere/lib"] }, /\/nowhere\/lib does not exist/],
+    ["a variable that holds NUL", { env: { A: "x\0--bind\0/\0/mnt" } }, /contains NUL/],
+  ])("refuses %s", async (_title, overrides, message) => {
+    const start = driver.prepare(specFor(slot, ["echo"], overrides));
+    await expect(start).rejects.toThrow(SandboxStartError);
+    await expect(start).rejects.toThrow(message);
+  });
+
+  test("bounds the size of a file when it says so", async () => {
+    const probe = await driver.probe();
+    const bounded = probe.ok && probe.guarantees.limits.fileSize === "per_process";
+    const argv = ["/usr/bin/dd", "if=/dev/zero", "of=big", "bs=4096", "count=16"];
+    await withSandbox(driver, specFor(slot, [], { argv, limits: { fileBytes: 8192 } }), async (sandbox) => {
+      sandbox.stderr.resume();
+      expect(await sandbox.exited).toEqual(bounded ? { code: null, signal: "SIGXFSZ" } : { code: 0, signal: null });
+    });
+  });
+
+  test("keeps stdout flowing when it is read late", async () => {
+    const argv = ["/usr/bin/head", "-c", "5000000", "/dev/zero"];
+    await withSandbox(driver, specFor(slot, [], { argv }), async (sandbox) => {
+      await until(() => sandbox.stdout.readableLength > 0);
+      let bytes = 0;
+      for await (const chunk of sandbox.stdout) bytes += (chunk as Buffer).length;
+      expect(bytes).toBe(5_000_000);
+    });
+  });
+});
+
+test("says that the process driver does not isolate", async () => {
+  const probe = await createProcessDriver().probe();
+  expect(probe.ok && !probe.guarantees.isolated && probe.guarantees.notes.join(" ")).toMatch(/NOT ISOLATED/);
+});
+
+test("keeps a file that took an input folder's name", async () => {
+  await writeFile(join(slot.slotDir, "workspace", "input"), "a file");
+  await withSandbox(createProcessDriver(), specFor(slot, ["echo"]), (sandbox) => sandbox.claim());
+  expect((await readdir(join(slot.slotDir, "workspace"))).sort()).toEqual(["input"]);
+});

@@ -1,0 +1,114 @@
+// What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
+
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { once } from "node:events";
+import { readdir } from "node:fs/promises";
+import { createServer, type AddressInfo } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { chooseDriver, createBwrapDriver, createProcessDriver, NoSandboxDriverError } from "../src/index.ts";
+import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
+for (const driver of [createBwrapDriver(), createProcessDriver()]) {
+  const probe = await driver.probe();
+  if (probe.ok && probe.guarantees.isolated) isolating.push({ title: driver.name, driver });
+}
+
+let slot: Awaited<ReturnType<typeof makeSlot>>;
+beforeEach(async () => {
+  slot = await makeSlot();
+});
+afterEach(() => slot.remove());
+
+if (isolating.length > 0) {
+  describe.each(isolating)("$title", ({ driver }) => {
+    test("writes to its workspace, its state and /tmp only", async () => {
+      const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
+      const closed = ["/agent/x", "/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern", process.execPath];
+      await withSandbox(driver, specFor(slot, ["write", ...writable, ...closed]), async (sandbox) => {
+        await sandbox.claim();
+        const said = (await nextSaid(sandbox)) as Record<string, string>;
+        expect(writable.map((path) => said[path])).toEqual(writable.map(() => "done"));
+        expect(closed.filter((path) => said[path] === "done")).toEqual([]);
+      });
+      expect(await readdir(join(slot.slotDir, "workspace"))).toEqual(["a", "output"]);
+      expect(await readdir(join(slot.slotDir, "state"))).toEqual(["c"]);
+    });
+
+    test("sees nothing of the host's own files", async () => {
+      const paths = ["/etc/shadow", "/etc/ssl/private", "/root", "/home", "/var", "/sys", slot.slotDir, `/proc/${process.pid}/environ`];
+      await withSandbox(driver, specFor(slot, ["read", ...paths]), async (sandbox) => {
+        expect(await nextSaid(sandbox)).toEqual(Object.fromEntries(paths.map((path) => [path, "ENOENT"])));
+      });
+    });
+
+    test("reads its image", async () => {
+      await withSandbox(driver, specFor(slot, ["read", "/agent/agent.txt"]), async (sandbox) => {
+        expect(await nextSaid(sandbox)).toEqual({ "/agent/agent.txt": "done" });
+      });
+    });
+
+    test("sees its own processes only and is not root", async () => {
+      await withSandbox(driver, specFor(slot, ["see"]), async (sandbox) => {
+        const seen = (await nextSaid(sandbox)) as { processes: number; uid: number };
+        expect(seen.processes).toBeLessThanOrEqual(3);
+        expect(seen.uid).not.toBe(0);
+      });
+    });
+
+    test("has the network it was given", async () => {
+      const server = createServer((socket) => socket.destroy()).listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const port = String((server.address() as AddressInfo).port);
+      try {
+        for (const [network, said] of [["none", "ECONNREFUSED"], ["open", "connected"]] as const) {
+          await withSandbox(driver, specFor(slot, ["connect", port], { network }), async (sandbox) => {
+            expect(await nextSaid(sandbox)).toBe(said);
+          });
+        }
+      } finally {
+        server.close();
+      }
+    });
+
+    test("holds no capability and gains none", async () => {
+      const spec = specFor(slot, [], { argv: ["/usr/bin/grep", "-E", "Cap(Eff|Prm|Bnd)|NoNewPrivs", "/proc/self/status"] });
+      await withSandbox(driver, spec, async (sandbox) => {
+        const lines = (await text(sandbox.stdout)).trim().split("\n").map((line) => line.replace(/\s+/, " "));
+        expect(lines).toEqual(["CapPrm: 0", "CapEff: 0", "CapBnd: 0", "NoNewPrivs: 1"].map((line) => (
+          line.startsWith("Cap") ? line.replace("0", "0".repeat(16)) : line
+        )));
+      });
+    });
+
+    test("a preloaded library is not loaded outside", async () => {
+      const spec = specFor(slot, ["echo"], { env: { LD_PRELOAD: "/workspace/evil.so" } });
+      await withSandbox(driver, spec, async (sandbox) => {
+        sandbox.channel.write('"still here"\n');
+        expect(await nextSaid(sandbox)).toBe("still here");
+      });
+    });
+  });
+}
+
+describe("chooseDriver", () => {
+  test("takes the strongest, and says why others were passed over", async () => {
+    const chosen = await chooseDriver({ minimum: "none" });
+    expect(chosen.driver.name).toBe(isolating[0]?.title ?? "process");
+    expect(chosen.rejected.every(({ reason }) => reason !== "")).toBe(true);
+  });
+
+  test("takes the preferred one when it gives the minimum", async () => {
+    expect((await chooseDriver({ minimum: "none", preferred: "process" })).driver.name).toBe("process");
+  });
+
+  test("refuses a driver that does not exist", async () => {
+    await expect(chooseDriver({ minimum: "none", preferred: "docker" })).rejects.toThrow(NoSandboxDriverError);
+  });
+
+  test("a bubblewrap that cannot be used says why", async () => {
+    const probe = await createBwrapDriver({ bwrapPath: "/usr/bin/false" }).probe();
+    expect(probe.ok ? "" : probe.reason).toMatch(/bwrap ended with|user namespaces/);
+  });
+});

@@ -1,0 +1,80 @@
+// Slots and specs for tests, and the few questions that tests ask of the host.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { Sandbox, SandboxDriver, SandboxSpec } from "../src/index.ts";
+
+const programs = fileURLToPath(new URL("./programs", import.meta.url));
+
+/** A slot and an image in a directory of their own. */
+export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; remove(): Promise<void> }> {
+  const root = await mkdtemp(join(tmpdir(), "sandbox-test-"));
+  const slotDir = join(root, "slot");
+  const imageDir = join(root, "image");
+  for (const dir of [imageDir, join(slotDir, "workspace"), join(slotDir, "state")]) await mkdir(dir, { recursive: true });
+  await writeFile(join(imageDir, "agent.txt"), "image\n");
+  return { slotDir, imageDir, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** A spec that runs a mode of the test program, or `argv` as it stands. */
+export function specFor(
+  slot: { slotDir: string; imageDir: string },
+  mode: readonly string[],
+  overrides: Partial<SandboxSpec> = {},
+): SandboxSpec {
+  return {
+    argv: [process.execPath, join(programs, "guest.mjs"), ...mode],
+    env: {},
+    imageDir: slot.imageDir,
+    readOnlyPaths: [process.execPath, programs],
+    slotDir: slot.slotDir,
+    network: "none",
+    limits: {},
+    ...overrides,
+  };
+}
+
+/** Starts, runs `body`, and kills whatever happens. */
+export async function withSandbox<T>(
+  driver: SandboxDriver,
+  spec: SandboxSpec,
+  body: (sandbox: Sandbox) => Promise<T>,
+): Promise<T> {
+  const sandbox = await driver.prepare(spec);
+  try {
+    return await body(sandbox);
+  } finally {
+    await sandbox.kill();
+  }
+}
+
+/** The next line of JSON that the program says. */
+export async function nextSaid(sandbox: Sandbox): Promise<unknown> {
+  const complaints = text(sandbox.stderr);
+  for await (const line of createInterface({ input: sandbox.channel })) return JSON.parse(line);
+  throw new Error(`the program said nothing: ${await complaints}`);
+}
+
+/** Living host processes that sleep for `seconds`. */
+export function countSleepers(seconds: string): number {
+  return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && sleepsFor(name, seconds)).length;
+}
+
+function sleepsFor(pid: string, seconds: string): boolean {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, "latin1");
+    return command === `sleep\0${seconds}\0` && !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return false;
+  }
+}
+
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await setImmediate();
+}

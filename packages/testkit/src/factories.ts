@@ -1,0 +1,186 @@
+// Rows for tests, made through the same queries that the platform uses. Knows no verb and no HTTP.
+
+import { createHash, randomBytes } from "node:crypto";
+import {
+  apiKeys,
+  builds,
+  files,
+  organizations,
+  sessions,
+  sourceSnapshots,
+  turns,
+  versions,
+  type Database,
+} from "@dari/db";
+import { failure, newId } from "@dari/domain";
+
+export interface TestOrganization {
+  readonly organizationId: string;
+  readonly keyId: string;
+  /** The plaintext of an admin key. */
+  readonly apiKey: string;
+}
+
+export async function createTestOrganization(db: Database): Promise<TestOrganization> {
+  const organizationId = newId("organization");
+  const slug = organizationId.replace("_", "-");
+  await organizations.insertOrganizationIfSlugFree(db, { id: organizationId, name: "Test organization", slug });
+  return { organizationId, ...(await createTestKey(db, organizationId, ["admin"])) };
+}
+
+export async function createTestKey(
+  db: Database,
+  organizationId: string,
+  scopes: readonly string[],
+): Promise<{ keyId: string; apiKey: string }> {
+  const apiKey = `dari_${randomBytes(32).toString("base64url")}`;
+  const secretHash = createHash("sha256").update(apiKey).digest();
+  const keyId = newId("apiKey");
+  await apiKeys.insertApiKey(db, { id: keyId, organizationId, label: "test", secretHash, scopes });
+  return { keyId, apiKey };
+}
+
+export const testManifest = {
+  name: "test-agent",
+  sdk: "opencode",
+  entrypoint: "src/agent.js:agent",
+  runtime: { language: "typescript", timeout_seconds: 60 },
+  retries: { max_attempts: 3 },
+  secrets: [],
+  env: {},
+} as const;
+
+export interface TestVersionOptions {
+  readonly manifest?: unknown;
+  /** How the build ends; `building` leaves it waiting for a builder. */
+  readonly state?: "building" | "ready" | "failed";
+}
+
+/** An agent with one version, which is ready and active unless said otherwise. */
+export async function createTestAgent(
+  db: Database,
+  organizationId: string,
+  options: TestVersionOptions = {},
+): Promise<{ agentId: string; versionId: string; sourceSnapshotId: string }> {
+  const agentId = newId("agent");
+  const version = await prepareVersion(db, organizationId, agentId, options);
+  const inserted = await versions.insertAgentWithVersion(db, { name: "test-agent" }, version);
+  if (typeof inserted === "string") throw new Error(inserted);
+  await finishTestBuild(db, version.id, options.state ?? "ready");
+  return { agentId, versionId: version.id, sourceSnapshotId: version.sourceSnapshotId };
+}
+
+/** The agent's next version. */
+export async function createTestVersion(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  options: TestVersionOptions = {},
+): Promise<{ versionId: string; number: number }> {
+  const version = await prepareVersion(db, organizationId, agentId, options);
+  const inserted = await versions.insertVersionIfAgentLive(db, version);
+  if (typeof inserted === "string") throw new Error(inserted);
+  await finishTestBuild(db, version.id, options.state ?? "ready");
+  return { versionId: version.id, number: inserted.number };
+}
+
+/** Ends a build that no builder has claimed. False when it had ended before. */
+export async function finishTestBuild(
+  db: Database,
+  versionId: string,
+  state: "building" | "ready" | "failed",
+): Promise<boolean> {
+  if (state === "building") return false;
+  const image = {
+    digest: "0".repeat(64),
+    objectKey: "images/none",
+    runtime: { language: "typescript", version: "24.0.0" },
+    entry: { file: "src/agent.js", export: "agent" },
+  };
+  const result = state === "ready" ? { image } : { failure: failure("build_failed", "the test says so") };
+  return builds.finishBuildIfHeld(db, { versionId, fence: 0 }, { ...result, warnings: [] });
+}
+
+async function prepareVersion(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  options: TestVersionOptions,
+): Promise<versions.NewVersion> {
+  const sourceSnapshotId = await createTestSourceSnapshot(db, organizationId);
+  const manifest = options.manifest ?? testManifest;
+  return { id: newId("version"), organizationId, agentId, sourceSnapshotId, manifest, warnings: [] };
+}
+
+/** A ready bundle, of which only the row exists. */
+export async function createTestSourceSnapshot(
+  db: Database,
+  organizationId: string,
+  manifestText = "name: test-agent\nsdk: opencode\nentrypoint: src/agent.js:agent\n",
+): Promise<string> {
+  const id = newId("sourceSnapshot");
+  const objectKey = `bundles/${organizationId}/${id}/none`;
+  await sourceSnapshots.insertSourceSnapshot(db, {
+    id,
+    organizationId,
+    sha256: "0".repeat(64),
+    sizeBytes: 1,
+    metadata: {},
+    objectKey,
+    uploadExpiresAt: new Date(),
+  });
+  const verdict = { edge: "verify", manifestText } as const;
+  await sourceSnapshots.settleSourceSnapshotIfPending(db, organizationId, id, objectKey, verdict);
+  return id;
+}
+
+export async function createTestSession(
+  db: Database,
+  organizationId: string,
+  agentId: string,
+  options: { metadata?: Record<string, unknown> } = {},
+): Promise<string> {
+  const id = newId("session");
+  const outcome = await sessions.insertSessionIfAgentLive(db, {
+    id,
+    organizationId,
+    agentId,
+    versionId: undefined,
+    name: null,
+    metadata: options.metadata ?? {},
+    secrets: [],
+  });
+  if (outcome !== "created") throw new Error(`no session: ${outcome}`);
+  return id;
+}
+
+/** An uploaded file, of which only the row exists. */
+export async function createTestFile(db: Database, organizationId: string, filename = "notes.txt"): Promise<string> {
+  const id = newId("file");
+  await files.insertFile(db, {
+    id,
+    organizationId,
+    filename,
+    contentType: "text/plain",
+    sizeBytes: 0,
+    sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    objectKey: `files/${organizationId}/${id}`,
+  });
+  return id;
+}
+
+/** A queued message at the head of a session that stands dispatched: whoever claims next runs it. */
+export async function createTestMessage(db: Database, organizationId: string, sessionId: string): Promise<string> {
+  const messageId = newId("message");
+  const accepted = await turns.acceptMessage(db, {
+    organizationId,
+    sessionId,
+    messageId,
+    parts: [{ type: "text", text: "hello" }],
+    metadata: {},
+    inputs: [],
+    dispatchTtlMs: 60_000,
+  });
+  if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
+  return messageId;
+}

@@ -1,0 +1,25 @@
+// Jest's global set-up: brings the services up once and tells the workers where they are, through their environment.
+
+import { namesOf } from "./services.ts";
+import { startServiceRun } from "./service-run.ts";
+
+/** Set-up and tear-down are loaded apart and share only the global object. */
+export const stopKey = Symbol.for("dari.test.stop-services");
+
+export type GlobalWithStop = typeof globalThis & { [stopKey]?: () => Promise<void> };
+
+export default async function globalSetup(): Promise<void> {
+  const run = await startServiceRun(process.env);
+  const { postgres, redis, s3 } = run.services;
+  const names = namesOf({ ...(postgres && { postgres }), ...(redis && { redis }), ...(s3 && { s3 }) });
+  const before = Object.keys(names).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, names);
+  (globalThis as GlobalWithStop)[stopKey] = async () => {
+    // In watch mode the next run must not take these servers for given ones.
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+    await run[Symbol.asyncDispose]();
+  };
+}

@@ -1,0 +1,114 @@
+// The services of one test run: given ones, else started ones, with a note of what was started, so that the next run
+// can clear up after one that was killed.
+
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  endProcess,
+  findRedisServer,
+  identifyProcess,
+  identifySelf,
+  isSameProcessAlive,
+  readStateFile,
+  startPostgres,
+  startRedis,
+  writeStateFile,
+  type ProcessIdentity,
+} from "@dari/embedded";
+import { findS3Server, startS3Server } from "./s3-server.ts";
+import { givenServices, installAdvice, type Environment, type ServiceName, type Services } from "./services.ts";
+
+export type FoundServices = { readonly [N in ServiceName]: Services[N] | undefined };
+
+export interface ServiceRun extends AsyncDisposable {
+  readonly services: FoundServices;
+}
+
+interface RunNote {
+  readonly runner: ProcessIdentity;
+  readonly servers: readonly ProcessIdentity[];
+}
+
+const dirPrefix = "dari-test-services-";
+const noteName = "run.json";
+const isNote = (note: Partial<RunNote>): boolean => typeof note.runner === "object" && Array.isArray(note.servers);
+
+/**
+ * Finds or starts every service. Throws when one that DARI_TEST_REQUIRE names (a list with commas) cannot be had.
+ * Disposing stops what was started and removes its files.
+ */
+export async function startServiceRun(env: Environment): Promise<ServiceRun> {
+  await clearAbandonedRuns();
+  const dir = mkdtempSync(path.join(tmpdir(), dirPrefix));
+  await using starting = new AsyncDisposableStack();
+  starting.defer(() => rmSync(dir, { recursive: true, force: true }));
+  const servers: ProcessIdentity[] = [];
+  const writeNote = (): void => writeStateFile(path.join(dir, noteName), { runner: identifySelf(), servers });
+  const note = (pid: number): void => {
+    const identity = identifyProcess(pid);
+    if (identity) servers.push(identity);
+    writeNote();
+  };
+  writeNote();
+  const place: Place = { dir, note, stack: starting };
+  const services: FoundServices = {
+    postgres: givenServices.postgres(env) ?? (await launchPostgres(place)),
+    redis: givenServices.redis(env) ?? (await launchRedis(place)),
+    s3: givenServices.s3(env) ?? (await launchS3(place)),
+  };
+  assertRequired(services, env.DARI_TEST_REQUIRE ?? "");
+  const stack = starting.move();
+  return { services, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+interface Place {
+  readonly dir: string;
+  /** Writes down a server that must not outlive the run. */
+  readonly note: (pid: number) => void;
+  readonly stack: AsyncDisposableStack;
+}
+
+async function launchPostgres({ dir, note, stack }: Place): Promise<Services["postgres"]> {
+  const server = stack.use(await startPostgres({ dataDir: path.join(dir, "postgres"), fast: true }));
+  note(server.pid);
+  return { url: server.url };
+}
+
+async function launchRedis({ dir, note, stack }: Place): Promise<Services["redis"] | undefined> {
+  const found = findRedisServer();
+  if (!found) return undefined;
+  const server = stack.use(await startRedis({ dir: path.join(dir, "redis"), server: found }));
+  note(server.pid);
+  return { url: server.url };
+}
+
+async function launchS3({ dir, note, stack }: Place): Promise<Services["s3"] | undefined> {
+  const command = findS3Server();
+  if (!command) return undefined;
+  const s3Dir = path.join(dir, "s3");
+  mkdirSync(s3Dir);
+  const server = stack.use(await startS3Server(command, s3Dir));
+  note(server.identity.pid);
+  return server.connection;
+}
+
+function assertRequired(services: FoundServices, required: string): void {
+  const names = required.split(",").map((name) => name.trim()).filter(Boolean);
+  for (const name of names) {
+    if (!(name in services)) throw new Error(`DARI_TEST_REQUIRE names ${name}: known are ${Object.keys(services)}`);
+    if (services[name as ServiceName]) continue;
+    throw new Error(`DARI_TEST_REQUIRE names ${name}, which is missing: ${installAdvice[name as ServiceName]}`);
+  }
+}
+
+/** Ends the servers of runs that were killed, and removes their files. */
+async function clearAbandonedRuns(): Promise<void> {
+  for (const name of readdirSync(tmpdir()).filter((entry) => entry.startsWith(dirPrefix))) {
+    const dir = path.join(tmpdir(), name);
+    const note = readStateFile<RunNote>(path.join(dir, noteName), isNote);
+    if (!note || isSameProcessAlive(note.runner)) continue;
+    for (const server of note.servers) await endProcess(server, [{ signal: "SIGKILL", waitMs: 5_000 }]);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

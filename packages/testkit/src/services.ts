@@ -1,0 +1,76 @@
+// The real services of this test run, as test files see them. Started once by jest's global set-up, never from here.
+
+export interface Services {
+  /** A superuser's URL; a database per test file comes from createTestDatabase. */
+  readonly postgres: { readonly url: string };
+  /** One server for all test files: use a key prefix of your own. */
+  readonly redis: { readonly url: string };
+  /** One server for all test files: use a bucket or a prefix of your own. */
+  readonly s3: {
+    readonly endpoint: string;
+    readonly region: string;
+    readonly bucket: string;
+    readonly accessKeyId: string;
+    readonly secretAccessKey: string;
+    readonly forcePathStyle: boolean;
+  };
+}
+
+export type ServiceName = keyof Services;
+
+/** How a person gets a service that this machine lacks. */
+export const installAdvice: Readonly<Record<ServiceName, string>> = {
+  postgres: "npm install with optional dependencies, or set DARI_TEST_DATABASE_URL",
+  redis: "apt-get install redis-server, or brew install valkey, or set DARI_TEST_REDIS_URL",
+  s3:
+    "GOBIN=$PWD/.cache/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0, " +
+    "or set DARI_TEST_S3_ENDPOINT",
+};
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The services that an environment names: the user's own, or those that the global set-up told its workers of. */
+export const givenServices: { readonly [N in ServiceName]: (env: Environment) => Services[N] | undefined } = {
+  postgres: (env) => urlOf(env.DARI_TEST_DATABASE_URL_RESOLVED || env.DARI_TEST_DATABASE_URL),
+  redis: (env) => urlOf(env.DARI_TEST_REDIS_URL),
+  s3: (env) =>
+    env.DARI_TEST_S3_ENDPOINT
+      ? {
+          endpoint: env.DARI_TEST_S3_ENDPOINT,
+          region: env.DARI_TEST_S3_REGION ?? "us-east-1",
+          bucket: env.DARI_TEST_S3_BUCKET ?? "dari-test",
+          accessKeyId: env.DARI_TEST_S3_ACCESS_KEY_ID ?? "",
+          secretAccessKey: env.DARI_TEST_S3_SECRET_ACCESS_KEY ?? "",
+          forcePathStyle: true,
+        }
+      : undefined,
+};
+
+const urlOf = (url: string | undefined): { readonly url: string } | undefined => (url ? { url } : undefined);
+
+/** The variables that name these services to `givenServices`. */
+export function namesOf({ postgres, redis, s3 }: Partial<Services>): Record<string, string> {
+  return {
+    ...(postgres && { DARI_TEST_DATABASE_URL_RESOLVED: postgres.url }),
+    ...(redis && { DARI_TEST_REDIS_URL: redis.url }),
+    ...(s3 && {
+      DARI_TEST_S3_ENDPOINT: s3.endpoint,
+      DARI_TEST_S3_REGION: s3.region,
+      DARI_TEST_S3_BUCKET: s3.bucket,
+      DARI_TEST_S3_ACCESS_KEY_ID: s3.accessKeyId,
+      DARI_TEST_S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    }),
+  };
+}
+
+/** The service of this run; undefined when the machine has none. */
+export function findService<N extends ServiceName>(name: N): Services[N] | undefined {
+  return givenServices[name](process.env);
+}
+
+/** The service of this run. Throws with the line that installs it when the machine has none. */
+export function requireService<N extends ServiceName>(name: N): Services[N] {
+  const service = findService(name);
+  if (!service) throw new Error(`This test needs ${name}: ${installAdvice[name]}`);
+  return service;
+}

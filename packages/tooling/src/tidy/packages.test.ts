@@ -1,0 +1,31 @@
+// Every member of the workspace introduces itself the same way in its README and its package.json.
+
+import { describe, expect, test } from "@jest/globals";
+import { textFiles } from "./files.ts";
+
+const textOf = new Map(textFiles.map(({ path, text }) => [path, text]));
+const manifestPath = /^((?:apps|packages)\/[^/]+)\/package\.json$/;
+const members = [...textOf.keys()].flatMap((name) => manifestPath.exec(name)?.[1] ?? []);
+
+interface Manifest {
+  readonly name: string;
+  readonly description?: string;
+  readonly license?: string;
+  readonly type?: string;
+  readonly scripts?: Readonly<Record<string, string>>;
+}
+
+const manifestOf = (member: string): Manifest => JSON.parse(textOf.get(`${member}/package.json`) ?? "{}") as Manifest;
+
+describe.each(members)("%s", (member) => {
+  test("has a README whose first paragraph is the package's description", () => {
+    const [title, first] = (textOf.get(`${member}/README.md`) ?? "").split(/\n\s*\n/);
+    const { name, description } = manifestOf(member);
+    expect([title, first?.replace(/\s*\n\s*/g, " ").trim()]).toEqual([`# ${name}`, description]);
+  });
+
+  test("is an ES module that can be type-checked", () => {
+    expect(manifestOf(member)).toMatchObject({ type: "module", license: "Apache-2.0" });
+    expect(manifestOf(member).scripts?.typecheck).toBe("tsc -p tsconfig.json");
+  });
+});

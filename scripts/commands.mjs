@@ -1,0 +1,34 @@
+// What each command runs once everything is installed.
+
+import { at } from "./paths.mjs";
+import { pnpmCommand } from "./install.mjs";
+import { homeEnv, runForeground, runNode, say } from "./spawn.mjs";
+
+const { execPath } = process;
+
+const commands = {
+  quickstart: (args) => runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args]),
+  start: (args) => runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]),
+  // npm changes to the checkout; paths that a user types mean the directory they typed them in.
+  dari: (args) => runNode(execPath, [at("apps/cli/bin/dari.mjs"), ...args], { cwd: process.env.INIT_CWD }),
+  test: (args) => {
+    // As arguments, not as NODE_OPTIONS: jest hands them to its workers, and the programs under test stay untouched.
+    const flags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
+    const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ["--maxWorkers=2"];
+    return runForeground(execPath, [...flags, at("node_modules/jest/bin/jest.js"), ...workers, ...args]);
+  },
+  check: async (args) => {
+    // turbo runs each package's script through pnpm and wants it on the PATH.
+    const turboBin = at("node_modules/turbo/bin/turbo");
+    const [command, ...turbo] = pnpmCommand([execPath, turboBin, "run", "typecheck", ...args]);
+    const typecheck = await runForeground(command, turbo, { env: { ...homeEnv(), TURBO_TELEMETRY_DISABLED: "1" } });
+    const lint = await runForeground(execPath, [at("node_modules/eslint/bin/eslint.js"), at(".")]);
+    say(`typecheck ${typecheck === 0 ? "passed" : "failed"}, lint ${lint === 0 ? "passed" : "failed"}`);
+    return typecheck || lint;
+  },
+};
+
+export const commandNames = Object.keys(commands);
+
+/** Runs the command in the foreground and returns its exit code. */
+export const runCommand = (name, args) => commands[name](args);

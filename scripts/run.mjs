@@ -1,0 +1,29 @@
+// The one set-up command: `node scripts/run.mjs quickstart|start|test|check|dari [arguments]`.
+// Needs Node and npm, nothing else: fetches a current Node where this one is old, installs, then runs the real program.
+
+import { commandNames, runCommand } from "./commands.mjs";
+import { SetupError } from "./explain.mjs";
+import { ensureInstalled } from "./install.mjs";
+import { ensureNode } from "./node.mjs";
+import { runNode } from "./spawn.mjs";
+
+async function main() {
+  const [name, ...args] = process.argv.slice(2);
+  if (!commandNames.includes(name)) {
+    throw new SetupError(`Usage: node scripts/run.mjs ${commandNames.join("|")} [arguments]`);
+  }
+  const node = await ensureNode();
+  if (node !== process.execPath) {
+    return runNode(node, [process.argv[1], name, ...args]);
+  }
+  await ensureInstalled();
+  return runCommand(name, args);
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof SetupError)) throw error;
+  process.stderr.write(`\n${error.message}\n`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,111 @@
+// Runs other programs: quiet steps with a sign of life, and the one program in the foreground that the user asked for.
+
+import { spawn } from "node:child_process";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import path from "node:path";
+import { SetupError, stepFailed } from "./explain.mjs";
+import { at, cacheDir, root } from "./paths.mjs";
+
+const signOfLifeMs = 5_000;
+
+/** Progress goes to standard error: standard output belongs to the program that is run. */
+export const say = (text) => void process.stderr.write(`${text}\n`);
+
+export const secondsSince = (start) => ((Date.now() - start) / 1000).toFixed(1);
+
+/**
+ * Runs a step whose output matters only if it fails. Says that it started, every few seconds that it lives, and how
+ * long it took.
+ */
+export async function runStep(title, command, args, { env } = {}) {
+  const start = Date.now();
+  say(`· ${title} …`);
+  let output = "";
+  const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+  const collect = (chunk) => (output = (output + chunk).slice(-65_536));
+  child.stdout.on("data", collect);
+  child.stderr.on("data", collect);
+  const beat = setInterval(() => {
+    const last = output.trimEnd().split("\n").at(-1)?.trim().slice(0, 80) ?? "";
+    say(`  still at it, ${secondsSince(start)} s${last && `: ${last}`}`);
+  }, signOfLifeMs);
+  const code = await new Promise((resolve) => {
+    child.once("error", (error) => {
+      output += `\n${error.message}`;
+      resolve(1);
+    });
+    child.once("close", (exitCode) => resolve(exitCode ?? 1));
+  });
+  clearInterval(beat);
+  if (code !== 0) throw stepFailed(title, output);
+  say(`✓ ${title}: ${secondsSince(start)} s`);
+}
+
+/**
+ * Runs a Node program with our terminal and returns its exit code. When we are killed it is told to stop, through a
+ * pipe that closes (see end-with-parent.mjs).
+ */
+export function runNode(node, args, { cwd } = {}) {
+  const preload = ["--import", new URL("end-with-parent.mjs", import.meta.url).href];
+  const env = { PATH: [path.dirname(node), process.env.PATH].join(path.delimiter) };
+  return runForeground(node, [...preload, ...args], { cwd, env, stdio: ["inherit", "inherit", "inherit", "pipe"] });
+}
+
+/** Runs a program with our terminal and returns its exit code. Our signals are passed on. */
+export function runForeground(command, args, { cwd = root, env, stdio = "inherit" } = {}) {
+  const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio });
+  const stopWatching = passOnEnd(child);
+  return new Promise((resolve, reject) => {
+    child.once("error", (error) => reject(new SetupError(`Could not run ${command}: ${error.message}`)));
+    child.once("close", (code, signal) => {
+      stopWatching();
+      resolve(code ?? (signal === "SIGINT" ? 130 : 143));
+    });
+  });
+}
+
+/** Passes signals on, and the death of whoever started us (npm killed with -9) as a SIGTERM. */
+function passOnEnd(child) {
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+  const handlers = signals.map((name) => [name, () => child.kill(name)]);
+  for (const [name, handler] of handlers) process.on(name, handler);
+  const started = ancestry();
+  const watch = setInterval(() => {
+    if (ancestry() !== started) child.kill("SIGTERM");
+  }, 1_000);
+  // Under nohup or a service manager the parent may go on purpose; under npm it does not.
+  if (!process.env.npm_lifecycle_event) clearInterval(watch);
+  return () => {
+    clearInterval(watch);
+    for (const [name, handler] of handlers) process.off(name, handler);
+  };
+}
+
+/** Our parent and its parent: npm puts a shell between itself and us, and the shell survives npm. */
+function ancestry() {
+  try {
+    const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");
+    return `${process.ppid} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]}`;
+  } catch {
+    return `${process.ppid}`;
+  }
+}
+
+/** npm as [command, ...arguments]: the very npm that runs us, else the one on the PATH. */
+export function npmCommand() {
+  const running = process.env.npm_execpath ?? "";
+  return /npm-cli\.[cm]?js$/.test(running) ? [process.execPath, running] : ["npm"];
+}
+
+/** What package managers need where the user has no home of its own (services, `nobody`): one in the checkout. */
+export function homeEnv() {
+  try {
+    accessSync(homedir(), constants.W_OK);
+    return {};
+  } catch {
+    const home = at(".cache", "home");
+    mkdirSync(home, { recursive: true });
+    return { HOME: home, npm_config_cache: path.join(cacheDir, "npm") };
+  }
+}
