@@ -1,5 +1,6 @@
 // What each command runs once everything is installed.
 
+import { cpus } from "node:os";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
 import { homeEnv, runForeground, runNode, say } from "./spawn.mjs";
@@ -20,7 +21,8 @@ const commands = {
   check: async (args) => {
     // turbo runs each package's script through pnpm and wants it on the PATH.
     const turboBin = at("node_modules/turbo/bin/turbo");
-    const [command, ...turbo] = pnpmCommand([execPath, turboBin, "run", "typecheck", ...args]);
+    const flags = [`--concurrency=${cpus().length}`, "--output-logs=errors-only"];
+    const [command, ...turbo] = pnpmCommand([execPath, turboBin, "run", "typecheck", ...flags, ...args]);
     const typecheck = await runForeground(command, turbo, { env: { ...homeEnv(), TURBO_TELEMETRY_DISABLED: "1" } });
     const lint = await runForeground(execPath, [at("node_modules/eslint/bin/eslint.js"), at(".")]);
     say(`typecheck ${typecheck === 0 ? "passed" : "failed"}, lint ${lint === 0 ? "passed" : "failed"}`);

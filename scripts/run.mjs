@@ -2,7 +2,7 @@
 // Needs Node and npm, nothing else: fetches a current Node where this one is old, installs, then runs the real program.
 
 import { commandNames, runCommand } from "./commands.mjs";
-import { SetupError } from "./explain.mjs";
+import { adviceFor, SetupError } from "./explain.mjs";
 import { ensureInstalled } from "./install.mjs";
 import { ensureNode } from "./node.mjs";
 import { runNode } from "./spawn.mjs";
@@ -23,7 +23,8 @@ async function main() {
 try {
   process.exitCode = await main();
 } catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  process.stderr.write(`\n${error.message}\n`);
+  const advice = error instanceof SetupError ? "" : adviceFor(String(error.code));
+  if (!(error instanceof SetupError) && advice === "") throw error;
+  process.stderr.write(`\n${[error.message, advice].filter(Boolean).join("\n\n")}\n`);
   process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 // The API on a port, from listening to the last answer. Knows no route.
 
-import { createServer, type Server } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Control } from "@dari/control";
 import { limits } from "@dari/domain";
@@ -36,18 +36,22 @@ const keepAliveTimeoutMs = 75_000;
 /** Listens; rejects when the address cannot be had. */
 export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   const draining = new AbortController();
+  const open = new Set<ServerResponse>();
   const app = createApp(options.control, { ...options.app, draining: draining.signal });
   const server = createServer(
     { requestTimeout: requestTimeoutMs, headersTimeout: headersTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
     (request, response) => {
       if (draining.signal.aborted) response.setHeader("connection", "close");
+      open.add(response);
+      response.once("close", () => open.delete(response));
       app(request, response);
     },
   );
   await listen(server, options);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
+  const graceMs = options.graceMs ?? limits.shutdownGraceMs;
   const close = (): Promise<void> => {
-    if (!draining.signal.aborted) drain(server, draining, closed, options.graceMs ?? limits.shutdownGraceMs);
+    if (!draining.signal.aborted) drain({ server, open, draining, closed, graceMs });
     return closed;
   };
   if (options.signal?.aborted === true) void close();
@@ -67,8 +71,18 @@ async function listen(server: Server, options: StartApiOptions): Promise<void> {
   });
 }
 
-function drain(server: Server, draining: AbortController, closed: Promise<void>, graceMs: number): void {
+interface Drain {
+  readonly server: Server;
+  readonly open: ReadonlySet<ServerResponse>;
+  readonly draining: AbortController;
+  readonly closed: Promise<void>;
+  readonly graceMs: number;
+}
+
+function drain({ server, open, draining, closed, graceMs }: Drain): void {
   server.close();
+  // A connection that stays open after its last answer would keep the server from closing.
+  for (const response of open) if (!response.headersSent) response.setHeader("connection", "close");
   draining.abort();
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   void closed.then(() => clearTimeout(timer));

@@ -3,7 +3,8 @@
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(`dari needs Node 22.18 or newer; this is Node ${process.versions.node} (${process.execPath}).\n`);
+  const found = `Node ${process.versions.node} (${process.execPath})`;
+  process.stderr.write(`dari needs Node 22.18 or newer; this is ${found}.\n`);
   process.exitCode = 2;
 } else {
   const { main } = await import("../src/main.ts");

@@ -1,3 +1,5 @@
+// Tests bundles on real directories and real git repositories: what is in them, and that their bytes are the same.
+
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { chmod, readFile, rm, symlink, utimes } from "node:fs/promises";

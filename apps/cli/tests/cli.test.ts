@@ -1,3 +1,5 @@
+// Tests the command as people run it: in a process of its own, against a small HTTP server on loopback.
+
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";

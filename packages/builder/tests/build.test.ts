@@ -141,7 +141,7 @@ describe("TypeScript", () => {
     const failed = await failureOf({ ...supportAgent, "src/agent.ts": thrown });
     expect(failed.code).toBe("build_failed");
     expect(failed.message).toMatch(/^src\/agent\.ts could not be loaded:\nError: boom\n.*src\/lib\/answer\.ts:9:9/);
-    expect(failed.message).toMatch(/ src\/agent\.ts:2:1/);
+    expect(failed.message).toMatch(/[ (]src\/agent\.ts:2:1\b/);
   });
 
   test("CommonJS where the package says so, and where the source is written so", async () => {

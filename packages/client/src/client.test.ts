@@ -1,3 +1,5 @@
+// Tests the client over real HTTP on loopback: what it sends, how it fails, and what it repeats.
+
 import { afterEach, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";

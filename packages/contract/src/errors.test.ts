@@ -1,3 +1,5 @@
+// Tests that the registry and the codes that can be thrown are the same list.
+
 import { describe, expect, test } from "@jest/globals";
 import { appErrorCodes } from "@dari/domain";
 import { ErrorBody, errorKinds, renderError, renderErrorsMarkdown } from "./errors.ts";

@@ -1,3 +1,5 @@
+// Tests the table of routes, and the document that is derived from it.
+
 import { describe, expect, test } from "@jest/globals";
 import { buildOpenApi } from "./openapi.ts";
 import { fillPath, pathSchema, type Route, routePaths, routes } from "./routes.ts";

@@ -1,3 +1,5 @@
+// Tests requests by the exact problems that a caller is told.
+
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import type { TSchema } from "typebox";

@@ -46,6 +46,7 @@ begin
     fence = null,
     -- A released attempt does not count, also when its entrypoint had been called.
     attempts = attempts - case when p_ending = 'released' and a.called_at is not null then 1 else 0 end,
+    uncounted_claims = uncounted_claims - case when p_ending = 'released' and a.called_at is null then 1 else 0 end,
     completed_at = case when v_terminal then clock_timestamp() end
   where id = m.id;
 
@@ -90,7 +91,7 @@ end $$;
 -- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
-  p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int
+  p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int, p_uncounted_max int
 ) returns table (recorded text, again boolean, more boolean)
 language plpgsql as $$
 #variable_conflict use_column
@@ -110,7 +111,9 @@ begin
     where a.session_id = p_session and a.fence = p_fence;
 
   if v_ending in ('failed', 'retry') and m.cancel_requested_at is not null then v_ending := 'cancelled';
-  elsif v_ending = 'retry' and m.attempts >= m.max_attempts then v_ending := 'failed';
+  -- A platform that fails before the call uses no attempt, and must not go on for ever either.
+  elsif v_ending = 'retry' and (m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max) then
+    v_ending := 'failed';
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then v_output := cancelled_output();

@@ -1,5 +1,7 @@
 // Which errors of the driver mean what. Callers ask questions; they do not read codes.
 
+import { types } from "node:util";
+
 const awayCodes = new Set([
   "ECONNREFUSED",
   "ECONNRESET",
@@ -19,7 +21,8 @@ const awayCodes = new Set([
 
 /** True when the database could not be reached or went away: nothing is known about the statement's effect. */
 export function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
+  // Not `instanceof`: errors of Node's own sockets may come from another realm, as they do under Jest.
+  if (!types.isNativeError(error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === "string" && awayCodes.has(code)) return true;
   return /Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error/.test(

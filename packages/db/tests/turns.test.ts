@@ -1,7 +1,7 @@
 // The turn functions, one step at a time, against a real database.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { newId } from "@dari/domain";
+import { limits, newId } from "@dari/domain";
 import { sql } from "kysely";
 import { dispatch, findViolations, turns } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
@@ -285,4 +285,19 @@ test("fifty messages sent at once are numbered without gap and run in order", as
     seen.push(row.rows[0]?.n ?? 0);
   }
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
+});
+
+test("a platform that fails before every call ends the message after a bound, and a release counts nothing", async () => {
+  const session = await scene.session();
+  const message = await scene.send(session);
+  const released = await scene.claim(session);
+  await turns.finishIfHeld(scene.db, released, { ending: "released" });
+  const failure = { code: "internal_error", message: "the store is away" } as const;
+  for (let i = 0; i <= limits.platformRetriesMax; i++) {
+    expect(await scene.message(message)).toMatchObject({ state: "queued", attempts: 0 });
+    if (i > 0) await dispatch.reapExpired(scene.db, reapNow);
+    const turn = await scene.claim(session);
+    await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure, waitMs: 0 });
+  }
+  expect(await scene.message(message)).toMatchObject({ state: "failed", output: { error: { code: "internal_error" } } });
 });

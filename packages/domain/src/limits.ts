@@ -44,6 +44,8 @@ export const limits = {
   maxAttemptsMax: 100,
   /** Claims that were lost or given back before the entrypoint was called; past this the message fails. */
   uncountedClaimsMax: 50,
+  /** Claims that the platform itself failed before the call; past this the message fails with `internal_error`. */
+  platformRetriesMax: 10,
   outputBytes: 8 * MiB,
   outputPartsMax: 256,
   agentEventBytes: 256 * KiB,

@@ -12,7 +12,7 @@ export type EntrypointCheck =
   | { readonly ok: true; readonly kind: string }
   | { readonly ok: false; readonly failure: Failure; readonly stack?: string };
 
-/** Never rejects. `kind` is what the export is: `function`, `async_generator`, … The caller kills the guest afterwards. */
+/** `kind` is what the export is: `function`, `async_generator`, … The caller kills the guest afterwards. */
 export async function checkEntrypoint(o: {
   channel: Duplex;
   exited: Promise<ProcessExit>;

@@ -17,7 +17,7 @@ export interface ExitEvidence {
   readonly stderrTail?: string;
 }
 
-const outOfMemorySigns = /heap out of memory|Reached heap limit|Fatal process out of memory|invalid array length Allocation failed/;
+const outOfMemorySigns = /heap out of memory|Reached heap limit|Fatal process out of memory/;
 
 /** `out_of_memory` where the evidence says so, `internal_error` for a program that never ran, else `agent_exit`. */
 export function exitFailure(exit: ProcessExit, evidence: ExitEvidence = {}): Failure {

@@ -14,7 +14,7 @@ export interface GuestCommand {
 
 const guestDir = fileURLToPath(new URL("../guest", import.meta.url));
 
-/** @param interpreter absolute path of a node (20 or later) or a python (3.10 or later), not of a version manager's shim */
+/** @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim */
 export function guestCommand(language: Language, interpreter: string): GuestCommand {
   const real = realpathSync(interpreter);
   if (language === "typescript") {

@@ -12,8 +12,8 @@ export type ReadParts =
   | { readonly ok: false; readonly failure: Failure };
 
 /**
- * @param workspace the workspace as the agent sees it; file paths may be relative to it, begin with it, or be rooted at it.
- *   Whether a file exists is for whoever can see the workspace to check.
+ * @param workspace the workspace as the agent sees it; file paths may be relative to it, begin with it, or be rooted
+ *   at it. Whether a file exists is for whoever can see the workspace to check.
  */
 export function readParts(value: unknown, workspace: string): ReadParts {
   if (!Array.isArray(value)) return invalid("parts: expected a list");
@@ -34,7 +34,9 @@ export function readParts(value: unknown, workspace: string): ReadParts {
 function readPart(item: unknown, workspace: string): OutputPart | string {
   if (typeof item !== "object" || item === null) return ": expected an object";
   const { type, text, path } = item as Record<string, unknown>;
-  if (type === "text") return typeof text === "string" ? { type, text: text.toWellFormed() } : ".text: expected a string";
+  if (type === "text") {
+    return typeof text === "string" ? { type, text: text.toWellFormed() } : ".text: expected a string";
+  }
   if (type !== "file") return ".type: expected \"text\" or \"file\"";
   if (typeof path !== "string" || path === "") return ".path: expected a non-empty string";
   const client = clientPath(path.toWellFormed(), workspace);

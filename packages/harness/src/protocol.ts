@@ -1,7 +1,7 @@
 // The words on the channel (descriptor 3): one JSON object per line. What a guest says is checked here; a guest runs
 // other people's code and may say anything.
 
-import { failureCodes, type FailureCode } from "@dari/domain";
+import type { FailureCode } from "@dari/domain";
 
 export const protocolVersion = 1;
 
@@ -129,9 +129,10 @@ function string(frame: Record<string, unknown>, key: string, maxChars = Number.P
 }
 
 function failureCode(value: unknown): FailureCode {
-  return typeof value === "string" && guestCodes.has(value) && value in failureCodes ? value as FailureCode : "agent_error";
+  return typeof value === "string" && guestCodes.has(value) ? (value as FailureCode) : "agent_error";
 }
 
 function broken(): ProtocolError {
-  return new ProtocolError("something other than the harness wrote to file descriptor 3, which belongs to the platform");
+  const message = "something other than the harness wrote to file descriptor 3, which belongs to the platform";
+  return new ProtocolError(message);
 }

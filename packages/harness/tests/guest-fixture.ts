@@ -37,9 +37,19 @@ export function findRuntimes(): Runtime[] {
   const python = spawnSync("python3", ["-c", "import sys; print(sys.executable)"], { encoding: "utf8" }).stdout.trim();
   return [
     ...[...new Set(nodes.map((path) => realpathSync(path)))].map((interpreter) => ({
-      title: versionOf(interpreter), language: "typescript" as const, interpreter, imageDir: join(agents, "node"), file: "agents.mjs",
+      title: versionOf(interpreter),
+      language: "typescript" as const,
+      interpreter,
+      imageDir: join(agents, "node"),
+      file: "agents.mjs",
     })),
-    { title: versionOf(python), language: "python", interpreter: python, imageDir: join(agents, "python"), file: "agents.py" },
+    {
+      title: versionOf(python),
+      language: "python",
+      interpreter: python,
+      imageDir: join(agents, "python"),
+      file: "agents.py",
+    },
   ];
 }
 

@@ -64,7 +64,8 @@ describe.each(findRuntimes())("$title", (runtime) => {
     try {
       const { channel, exited } = guest;
       const entry = { file: runtime.file, export: name };
-      const check = checkEntrypoint({ channel, exited, entry, imageDir: runtime.imageDir, sdk: "pi", timeoutMs: 20_000 });
+      const { imageDir } = runtime;
+      const check = checkEntrypoint({ channel, exited, entry, imageDir, sdk: "pi", timeoutMs: 20_000 });
       expect(await check).toMatchObject(found);
     } finally {
       await guest.end();
@@ -76,8 +77,10 @@ describe.each(findRuntimes())("$title", (runtime) => {
     try {
       const { channel, exited } = guest;
       const entry = { file: runtime.language === "python" ? "breaks.py" : "breaks.mjs", export: "agent" };
-      const check = checkEntrypoint({ channel, exited, entry, imageDir: runtime.imageDir, sdk: "pi", timeoutMs: 20_000 });
-      expect(await check).toMatchObject({ ok: false, failure: { code: "agent_error" }, stack: expect.stringMatching(/breaks/) });
+      const { imageDir } = runtime;
+      const check = checkEntrypoint({ channel, exited, entry, imageDir, sdk: "pi", timeoutMs: 20_000 });
+      const stack = expect.stringMatching(/breaks/);
+      expect(await check).toMatchObject({ ok: false, failure: { code: "agent_error" }, stack });
     } finally {
       await guest.end();
     }

@@ -1,5 +1,5 @@
-// What a sandbox looks like from inside, as bubblewrap options. A list in, a list out; the file system is only looked at
-// for the shape of the host's system directories.
+// What a sandbox looks like from inside, as bubblewrap options. A list in, a list out; of the file system it only looks
+// at the shape of the host's system directories.
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -22,8 +22,9 @@ const innerId = "1000";
 /** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
 const etcPaths = [
   "resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols", "localtime", "timezone",
-  "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "ssl/certs", "ssl/openssl.cnf",
-  "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted", "ca-certificates", "crypto-policies", "fonts",
+  "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "ssl/certs",
+  "ssl/openssl.cnf", "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted", "ca-certificates",
+  "crypto-policies", "fonts",
 ].map((name) => `/etc/${name}`);
 
 /** Options that hold for every sandbox of this machine. */
@@ -42,18 +43,22 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
 }
 
 /**
- * Kernel settings are writable by whoever is host root outside, without any capability: a root worker's sandbox could set
- * kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
+ * Kernel settings are writable by whoever is host root outside, without any capability: a root worker's sandbox could
+ * set kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
  */
 function guardedProc(): string[] {
   const existing = (names: readonly string[]): string[] => (
     names.map((name) => `/proc/${name}`).filter((path) => existsSync(path))
   );
+  const readOnly = existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]);
+  const emptied = existing(["acpi", "scsi"]);
+  const hidden = existing([
+    "kcore", "keys", "key-users", "timer_list", "sched_debug", "kpagecount", "kpageflags", "latency_stats",
+  ]);
   return [
-    ...existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]).flatMap((path) => ["--ro-bind", path, path]),
-    ...existing(["acpi", "scsi"]).flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
-    ...existing(["kcore", "keys", "key-users", "timer_list", "sched_debug", "kpagecount", "kpageflags", "latency_stats"])
-      .flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
+    ...emptied.flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
+    ...hidden.flatMap((path) => ["--ro-bind", "/dev/null", path]),
   ];
 }
 

@@ -127,7 +127,13 @@ async function tryOut(means: Means): Promise<string | undefined> {
   try {
     for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
     const sandbox = await start({
-      argv: [nothing], env: {}, imageDir: join(slotDir, "image"), readOnlyPaths: [], slotDir, network: "none", limits: {},
+      argv: [nothing],
+      env: {},
+      imageDir: join(slotDir, "image"),
+      readOnlyPaths: [],
+      slotDir,
+      network: "none",
+      limits: {},
     }, means);
     sandbox.stdout.resume();
     const [said, exit] = await Promise.all([text(sandbox.stderr), sandbox.exited]);

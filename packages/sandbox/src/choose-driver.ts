@@ -36,9 +36,13 @@ export async function chooseDriver(o: { minimum: "none" | "isolated"; preferred?
   for (const name of order) {
     const driver = drivers[name]();
     const result = await driver.probe();
-    if (!result.ok) rejected.push({ name, reason: result.reason });
-    else if (o.minimum === "isolated" && !result.guarantees.isolated) rejected.push({ name, reason: "it does not isolate" });
-    else return { driver, guarantees: result.guarantees, rejected };
+    if (!result.ok) {
+      rejected.push({ name, reason: result.reason });
+    } else if (o.minimum === "isolated" && !result.guarantees.isolated) {
+      rejected.push({ name, reason: "it does not isolate" });
+    } else {
+      return { driver, guarantees: result.guarantees, rejected };
+    }
   }
   const reasons = rejected.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
   throw new NoSandboxDriverError(`no sandbox driver gives the minimum "${o.minimum}" (${reasons})`);

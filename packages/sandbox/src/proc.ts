@@ -1,4 +1,4 @@
-// Reads Linux's /proc. Every reader answers undefined or nothing for a process that is gone: that is never an error here.
+// Reads Linux's /proc. A process that is gone is never an error here: readers answer undefined or nothing.
 
 import { readdir, readFile } from "node:fs/promises";
 

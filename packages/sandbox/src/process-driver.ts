@@ -106,7 +106,7 @@ async function findHold(): Promise<Hold> {
   if (process.platform !== "linux") return { kind: "group" };
   const [unshare, timeout, nothing] = await Promise.all(["unshare", "timeout", "true"].map(findProgram));
   const readsChildren = await access(`/proc/self/task/${process.pid}/children`).then(() => true, () => false);
-  if (unshare === undefined || timeout === undefined || nothing === undefined || !readsChildren) return { kind: "tracked" };
+  if (!unshare || !timeout || !nothing || !readsChildren) return { kind: "tracked" };
   // A program that is itself pid 1 cannot be ended by its own signals: abort() would do nothing. `timeout` without a
   // duration is an init that waits for one child and repeats how it ended.
   const init = ["--pid", "--fork", "--kill-child", "--mount-proc", "--", timeout, "--foreground", "0"];

@@ -1,4 +1,4 @@
-// Three ways to hold a process tree so that it can be ended as a whole. Each `kill` resolves when nothing of it is left.
+// Three ways to hold a process tree so that it can be ended as a whole: `kill` resolves when nothing of it is left.
 
 import { setTimeout as delay } from "node:timers/promises";
 import {

@@ -23,7 +23,8 @@ export async function isExecutable(path: string): Promise<boolean> {
 /** Runs a command to its end with an empty environment; true when it exits with 0. */
 export function succeeds(argv: readonly string[]): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = spawn(argv[0]!, argv.slice(1), { env: {}, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" });
+    const options = { env: {}, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" } as const;
+    const child = spawn(argv[0]!, argv.slice(1), options);
     child.once("error", () => resolve(false));
     child.once("exit", (code) => resolve(code === 0));
   });

@@ -11,7 +11,9 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   if (interpreter === undefined || !isAbsolute(interpreter)) {
     throw new SandboxStartError(`the program must be an absolute path, not ${JSON.stringify(interpreter)}`);
   }
-  if (!(await isExecutable(interpreter))) throw new SandboxStartError(`${interpreter} does not exist or is not executable`);
+  if (!(await isExecutable(interpreter))) {
+    throw new SandboxStartError(`${interpreter} does not exist or is not executable`);
+  }
   for (const path of [spec.imageDir, join(spec.slotDir, "workspace"), join(spec.slotDir, "state")]) {
     if (!isAbsolute(path)) throw new SandboxStartError(`${path} is not an absolute path`);
     if (!(await isDirectory(path))) throw new SandboxStartError(`${path} is not a directory`);
@@ -22,12 +24,14 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   checkStrings(spec);
 }
 
-/** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options of their own. */
+/** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options. */
 function checkStrings(spec: SandboxSpec): void {
   const paths = [spec.imageDir, spec.slotDir, ...spec.readOnlyPaths, ...spec.argv];
   if (paths.some((path) => path.includes("\0"))) throw new SandboxStartError("a path or an argument contains NUL");
   for (const [name, value] of Object.entries(spec.env)) {
-    if (name === "" || /[=\0]/.test(name)) throw new SandboxStartError(`${JSON.stringify(name)} cannot name a variable`);
+    if (name === "" || /[=\0]/.test(name)) {
+      throw new SandboxStartError(`${JSON.stringify(name)} cannot name a variable`);
+    }
     if (value.includes("\0")) throw new SandboxStartError(`the value of the variable ${name} contains NUL`);
   }
 }

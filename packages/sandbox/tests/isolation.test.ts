@@ -25,7 +25,8 @@ if (isolating.length > 0) {
   describe.each(isolating)("$title", ({ driver }) => {
     test("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
-      const closed = ["/agent/x", "/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern", process.execPath];
+      const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
+      const closed = ["/agent/x", process.execPath, ...system];
       await withSandbox(driver, specFor(slot, ["write", ...writable, ...closed]), async (sandbox) => {
         await sandbox.claim();
         const said = (await nextSaid(sandbox)) as Record<string, string>;
@@ -37,7 +38,8 @@ if (isolating.length > 0) {
     });
 
     test("sees nothing of the host's own files", async () => {
-      const paths = ["/etc/shadow", "/etc/ssl/private", "/root", "/home", "/var", "/sys", slot.slotDir, `/proc/${process.pid}/environ`];
+      const system = ["/etc/shadow", "/etc/ssl/private", "/root", "/home", "/var", "/sys"];
+      const paths = [...system, slot.slotDir, `/proc/${process.pid}/environ`];
       await withSandbox(driver, specFor(slot, ["read", ...paths]), async (sandbox) => {
         expect(await nextSaid(sandbox)).toEqual(Object.fromEntries(paths.map((path) => [path, "ENOENT"])));
       });
@@ -73,7 +75,8 @@ if (isolating.length > 0) {
     });
 
     test("holds no capability and gains none", async () => {
-      const spec = specFor(slot, [], { argv: ["/usr/bin/grep", "-E", "Cap(Eff|Prm|Bnd)|NoNewPrivs", "/proc/self/status"] });
+      const argv = ["/usr/bin/grep", "-E", "Cap(Eff|Prm|Bnd)|NoNewPrivs", "/proc/self/status"];
+      const spec = specFor(slot, [], { argv });
       await withSandbox(driver, spec, async (sandbox) => {
         const lines = (await text(sandbox.stdout)).trim().split("\n").map((line) => line.replace(/\s+/, " "));
         expect(lines).toEqual(["CapPrm: 0", "CapEff: 0", "CapBnd: 0", "NoNewPrivs: 1"].map((line) => (

@@ -17,7 +17,8 @@ export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; r
   const root = await mkdtemp(join(tmpdir(), "sandbox-test-"));
   const slotDir = join(root, "slot");
   const imageDir = join(root, "image");
-  for (const dir of [imageDir, join(slotDir, "workspace"), join(slotDir, "state")]) await mkdir(dir, { recursive: true });
+  const dirs = [imageDir, join(slotDir, "workspace"), join(slotDir, "state")];
+  for (const dir of dirs) await mkdir(dir, { recursive: true });
   await writeFile(join(imageDir, "agent.txt"), "image\n");
   return { slotDir, imageDir, remove: () => rm(root, { recursive: true, force: true }) };
 }

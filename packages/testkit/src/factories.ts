@@ -119,7 +119,7 @@ export async function createTestSourceSnapshot(
   manifestText = "name: test-agent\nsdk: opencode\nentrypoint: src/agent.js:agent\n",
 ): Promise<string> {
   const id = newId("sourceSnapshot");
-  const objectKey = `bundles/${organizationId}/${id}/none`;
+  const objectKey = `${organizationId}/bundles/${id}/none`;
   await sourceSnapshots.insertSourceSnapshot(db, {
     id,
     organizationId,
@@ -164,7 +164,7 @@ export async function createTestFile(db: Database, organizationId: string, filen
     contentType: "text/plain",
     sizeBytes: 0,
     sha256: "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    objectKey: `files/${organizationId}/${id}`,
+    objectKey: `${organizationId}/files/${id}`,
   });
   return id;
 }

@@ -1,3 +1,5 @@
+// Tests every rule of dari.yml by the exact words that a person reads.
+
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { compareManifests } from "./compare.ts";

@@ -23,7 +23,7 @@ export async function storeUpload(
   maxBytes: number = limits.fileBytes,
 ): Promise<StoredUpload> {
   const fileId = newId("file");
-  const objectKey = `files/${actor.organizationId}/${fileId}`;
+  const objectKey = `${actor.organizationId}/files/${fileId}`;
   try {
     return { fileId, objectKey, ...(await control.blobs.put(objectKey, body, { maxBytes })) };
   } catch (cause) {

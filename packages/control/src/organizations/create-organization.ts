@@ -39,6 +39,7 @@ export async function createOrganization(
 function slugOf(name: string): string {
   const slug = name
     .normalize("NFKD")
+    .replace(/\p{Mark}/gu, "")
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")

@@ -1,7 +1,7 @@
 // Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit.
 // The functions' own text says which row is locked first and why.
 
-import type { Failure } from "@dari/domain";
+import { limits, type Failure } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 
@@ -186,7 +186,7 @@ export async function finishIfHeld(db: Database, claim: Claim, input: FinishInpu
   const result = await sql<FinishResult>`
     select recorded, again, more from finish_turn(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${input.ending},
       ${json(input.failure ?? null)}, ${json(input.output ?? null)}, ${json(input.filesChanged ?? [])},
-      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0})`.execute(db.kysely);
+      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax})`.execute(db.kysely);
   return result.rows[0];
 }
 

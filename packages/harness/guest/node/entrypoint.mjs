@@ -19,7 +19,10 @@ const shapes = [
   { kind: "generator", matches: (value) => isFunction(value, "GeneratorFunction"), run: runFunction },
   { kind: "async_function", matches: (value) => isFunction(value, "AsyncFunction"), run: runFunction },
   { kind: "function", matches: (value) => typeof value === "function", run: runFunction },
-  { kind: "agent", matches: (value) => isObject(value) && typeof value.name === "string" && isInstance(value, "Agent") },
+  {
+    kind: "agent",
+    matches: (value) => isObject(value) && typeof value.name === "string" && isInstance(value, "Agent"),
+  },
   { kind: "object", matches: isObject },
 ];
 
@@ -39,7 +42,8 @@ export function runnerFor(kind, entry, value) {
   const run = shapes.find((shape) => shape.kind === kind)?.run;
   if (run !== undefined) return run;
   const what = kind === "agent" ? `an Agent named "${value.name}"` : describeKind(kind, value);
-  throw new TurnError("unsupported_export", `${entry.file}:${entry.export} is ${what}, which cannot be run; export a function`);
+  const found = `${entry.file}:${entry.export} is ${what}`;
+  throw new TurnError("unsupported_export", `${found}, which cannot be run; export a function`);
 }
 
 function describeKind(kind, value) {

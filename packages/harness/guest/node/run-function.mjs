@@ -5,10 +5,11 @@ import { TurnError } from "./errors.mjs";
 const { stringify } = JSON;
 const deltaChars = 64 * 1024;
 const frameRoomBytes = 1024;
+const notJson = "the agent's result cannot be written as JSON";
 
 /**
  * The rules: text is one part; `{parts}` is taken as it is; nothing is no part; other values are their JSON. What is
- * yielded is a preview, and joined it is the result, unless a generator also returns something: then that is the result.
+ * yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
  */
 export async function runFunction(agent, { prompt, context, limits, channel }) {
   const returned = await agent(prompt, context);
@@ -50,7 +51,9 @@ function iteratorOf(value) {
 function toText(value) {
   if (typeof value === "string") return value;
   if (value === undefined || value === null) return "";
-  if (isPartsObject(value)) throw new TurnError("invalid_output", "the agent yielded {parts}: yield text, and return {parts}");
+  if (isPartsObject(value)) {
+    throw new TurnError("invalid_output", "the agent yielded {parts}: yield text, and return {parts}");
+  }
   return toJson(value);
 }
 
@@ -71,10 +74,10 @@ function toJson(value) {
   try {
     json = stringify(value);
   } catch (error) {
-    throw new TurnError("invalid_output", `the agent's result cannot be written as JSON: ${error.message.split("\n")[0]}`);
+    throw new TurnError("invalid_output", `${notJson}: ${error.message.split("\n")[0]}`);
   }
   if (json === undefined) {
-    throw new TurnError("invalid_output", `the agent's result cannot be written as JSON: it is a ${typeof value}`);
+    throw new TurnError("invalid_output", `${notJson}: it is a ${typeof value}`);
   }
   return json;
 }

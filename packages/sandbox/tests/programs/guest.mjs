@@ -39,7 +39,10 @@ const modes = {
     process.exit(0);
   },
   // Opens for appending and writes nothing: a hole found in a sandbox must not change the host.
-  write: (...paths) => say(Object.fromEntries(paths.map((path) => [path, attempt(() => closeSync(openSync(path, "a")))]))),
+  write: (...paths) => {
+    const open = (path) => attempt(() => closeSync(openSync(path, "a")));
+    say(Object.fromEntries(paths.map((path) => [path, open(path)])));
+  },
   read: (...paths) => say(Object.fromEntries(paths.map((path) => [path, attempt(() => readFileSync(path))]))),
   connect: (port) => {
     const socket = net.connect(Number(port), "127.0.0.1");

@@ -42,7 +42,7 @@ const homesOf = (vendor: string): readonly string[] =>
   vendorHomes[vendor] ?? vendorHomes[vendor.replace(/\/.*/, "/*")] ?? [];
 
 /** Harness guests and bundles under test are other people's code: what they import is the point of the test. */
-const isFixture = (file: string): boolean => /\/(tests\/(agents|fixtures|programs)|guest)\//.test(file);
+const isFixture = (file: string): boolean => /\/(tests\/programs|guest)\//.test(file);
 
 function show({ file, target }: Use): string {
   return `${file} imports ${target}`;

@@ -34,9 +34,12 @@ export const textFiles: readonly RepositoryFile[] = walk("")
 const sourceFile = /^(apps|packages|scripts|examples)\/.*\.(ts|mjs|cjs|js|py)$/;
 const generated = /(^|\/)generated\//;
 
-/** Every file of code that a person wrote. */
+/** Agents that tests deploy: other people's code, as bad as the test wants it. */
+const fixture = /\/(tests\/agents|fixtures)\//;
+
+/** Every file of code that is written for this repository. */
 export const sourceFiles: readonly RepositoryFile[] = textFiles.filter(
-  (file) => sourceFile.test(file.path) && !generated.test(file.path),
+  ({ path: name }) => sourceFile.test(name) && !generated.test(name) && !fixture.test(name),
 );
 
 export const isTest = (name: string): boolean => /\.test(-d)?\.ts$|\/(tests|conformance)\//.test(name);

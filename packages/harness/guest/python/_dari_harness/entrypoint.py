@@ -1,7 +1,6 @@
 # Finds the export and decides, by its shape, how it runs. SHAPES is the one table: a new shape is a new row.
 
 import importlib
-import importlib.util
 import os
 import sys
 
@@ -99,8 +98,10 @@ def _import_module(path: str, image_dir: str):
         return importlib.import_module(name)
     # A name that is taken (json.py) or that cannot be imported (my-agent.py) gets one of its own.
     name = "agent_" + "".join(char if char.isalnum() else "_" for char in relative)
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location(name, path)
+    module = module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

@@ -17,7 +17,8 @@ def error_frame(error: BaseException) -> dict:
     if isinstance(error, TurnError):
         return {"t": "error", "code": error.code, "message": error.message, "stack": ""}
     code = "out_of_memory" if isinstance(error, MemoryError) else "agent_error"
-    return {"t": "error", "code": code, "message": _message(error)[:_MESSAGE_CHARS], "stack": _stack(error)[-_STACK_CHARS:]}
+    message, stack = _message(error)[:_MESSAGE_CHARS], _stack(error)[-_STACK_CHARS:]
+    return {"t": "error", "code": code, "message": message, "stack": stack}
 
 
 def _message(error: BaseException) -> str:

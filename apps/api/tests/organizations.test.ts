@@ -1,0 +1,134 @@
+// Organizations, keys, people and credentials.
+
+import { createHash } from "node:crypto";
+import { routes, validate } from "@dari/contract";
+import { waitUntil } from "@dari/testkit";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+
+let api: TestApi;
+let own: string;
+beforeAll(async () => {
+  api = await startTestApi();
+  own = `/v1/organizations/${api.org.organizationId}`;
+});
+afterAll(async () => api[Symbol.asyncDispose]());
+
+test("what a command line asks first", async () => {
+  const config = await api.call("GET", "/v1/auth/config", { key: null });
+  expect([config.status, validate(routes.getAuthConfig.reply, config.json)]).toEqual([200, []]);
+  const me = await api.call("POST", "/v1/me/bootstrap", { body: {} });
+  expect(me.json).toEqual({ organizations: [expect.objectContaining({ id: api.org.organizationId, role: "admin" })] });
+  expect(validate(routes.bootstrap.reply, me.json)).toEqual([]);
+  const list = await api.call("GET", "/v1/organizations");
+  expect(validate(routes.listOrganizations.reply, list.json)).toEqual([]);
+  expect(list.json["organizations"]).toEqual(me.json["organizations"]);
+});
+
+test("a new organization comes with a key that opens it and nothing else", async () => {
+  const created = await api.call("POST", "/v1/organizations", { body: { name: "Ünïted Widgets" } });
+  expect([created.status, created.json["slug"]]).toEqual([201, "united-widgets"]);
+  expect(validate(routes.createOrganization.reply, created.json)).toEqual([]);
+  const key = String(created.json["api_key"]);
+  const there = await api.call("GET", `/v1/organizations/${String(created.json["id"])}/api-keys`, { key });
+  expect(there.status).toBe(200);
+  expect((await api.call("GET", `${own}/api-keys`, { key })).status).toBe(404);
+  const twin = await api.call("POST", "/v1/organizations", { body: { name: "United widgets" } });
+  expect(twin.json["slug"]).toMatch(/^united-widgets-[0-9a-z]{8}$/);
+  const taken = await api.call("POST", "/v1/organizations", { body: { name: "x", slug: "united-widgets" } });
+  expect([taken.status, taken.json.code]).toEqual([409, "conflict"]);
+});
+
+test("a key is shown once, stored as a hash, works, and is revoked", async () => {
+  const created = await api.call("POST", `${own}/api-keys`, { body: { label: "ci", scopes: ["run"] } });
+  expect([created.status, validate(routes.createApiKey.reply, created.json)]).toEqual([201, []]);
+  const key = String(created.json["api_key"]);
+  expect(key).toMatch(/^dari_[A-Za-z0-9_-]{43}$/);
+  const { rows } = await api.db.pool.query("select * from api_keys where id = $1", [created.json["id"]]);
+  expect(rows[0].secret_hash).toEqual(createHash("sha256").update(key).digest());
+
+  expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(200);
+  const forbidden = await api.call("GET", `${own}/api-keys`, { key });
+  expect([forbidden.status, forbidden.json.detail]).toEqual([403, "the API key lacks the scope 'admin'"]);
+
+  const list = await api.call("GET", "/v1/organizations/current/api-keys");
+  expect(validate(routes.listApiKeys.reply, list.json)).toEqual([]);
+  expect(list.text).not.toContain(key);
+  expect(list.json["api_keys"]).toContainEqual(expect.objectContaining({ id: created.json["id"], label: "ci" }));
+
+  const revoked = await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`);
+  expect(revoked.json).toEqual({ deleted: true, id: created.json["id"] });
+  expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(401);
+  expect((await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`)).status).toBe(404);
+});
+
+test("a key expires, and its use is noted at most once a minute", async () => {
+  const expires_at = new Date(Date.now() + 3_600_000).toISOString();
+  const created = await api.call("POST", `${own}/api-keys`, { body: { label: "short", expires_at } });
+  expect(created.json).toMatchObject({ expires_at, last_used_at: null, scopes: ["deploy", "run", "read"] });
+  const key = String(created.json["api_key"]);
+  const lastUse = async (): Promise<Date | null> => {
+    const { rows } = await api.db.pool.query("select last_used_at from api_keys where id = $1", [created.json["id"]]);
+    return rows[0].last_used_at;
+  };
+  await api.call("GET", "/v1/sessions", { key });
+  const first = await waitUntil(async () => (await lastUse()) ?? undefined, { what: "the use to be noted" });
+  await api.call("GET", "/v1/sessions", { key });
+  expect(await lastUse()).toEqual(first);
+  await api.db.pool.query("update api_keys set expires_at = clock_timestamp() where id = $1", [created.json["id"]]);
+  expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(401);
+});
+
+test("a device has one managed key; a new one takes the former's place", async () => {
+  const ensure = async (device_name: string): Promise<string> => {
+    const reply = await api.call("POST", `${own}/managed-cli-key/ensure`, { body: { device_name } });
+    expect([reply.status, validate(routes.ensureManagedKey.reply, reply.json)]).toEqual([200, []]);
+    return String(reply.json["api_key"]);
+  };
+  const [laptop, desktop] = [await ensure("laptop"), await ensure("desktop")];
+  const next = await ensure("laptop");
+  expect((await api.call("GET", `${own}/api-keys`, { key: laptop })).status).toBe(401);
+  for (const key of [next, desktop]) expect((await api.call("GET", `${own}/api-keys`, { key })).status).toBe(200);
+  const many = await Promise.all(Array.from({ length: 5 }, () => ensure("laptop")));
+  const statuses = await Promise.all(many.map(async (key) => (await api.call("GET", "/v1/agents", { key })).status));
+  expect(statuses.filter((status) => status === 200)).toHaveLength(1);
+});
+
+test("people are invited and listed", async () => {
+  const invite = (role: string) => api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
+  const invited = await invite("member");
+  expect([invited.status, validate(routes.createInvitation.reply, invited.json)]).toEqual([201, []]);
+  expect(invited.json).toMatchObject({ email: "ann@example.com", role: "member" });
+  expect((await invite("admin")).json).toMatchObject({ id: invited.json["id"], role: "admin" });
+  const list = await api.call("GET", `${own}/members`);
+  expect([list.json["members"], validate(routes.listMembers.reply, list.json)]).toEqual([[], []]);
+});
+
+test("a credential is sealed, replaced, listed without its value, and deleted", async () => {
+  const put = (value: string) => api.call("PUT", `${own}/credentials/OPENAI_API_KEY`, { body: { value } });
+  const created = await put("sk-first-value");
+  expect([created.status, created.json]).toEqual([201, { id: expect.any(String), name: "OPENAI_API_KEY", created: true }]);
+  const replaced = await put("sk-second-value");
+  expect([replaced.status, replaced.json]).toEqual([200, { id: created.json["id"], name: "OPENAI_API_KEY", created: false }]);
+
+  const { rows } = await api.db.pool.query("select sealed from credentials where id = $1", [created.json["id"]]);
+  const context = { organizationId: api.org.organizationId, name: "OPENAI_API_KEY" };
+  expect(api.control.sealer.open(rows[0].sealed, context)).toBe("sk-second-value");
+  expect(rows[0].sealed.includes("value")).toBe(false);
+
+  const list = await api.call("GET", "/v1/organizations/current/credentials");
+  expect(validate(routes.listCredentials.reply, list.json)).toEqual([]);
+  expect(list.json["credentials"]).toEqual([expect.objectContaining({ name: "OPENAI_API_KEY" })]);
+  expect(list.text).not.toContain("value");
+  expect((await api.call("GET", "/v1/organizations/current/credentials", { key: api.stranger.apiKey })).json["data"]).toEqual([]);
+
+  for (const name of ["lower", "1X", "A-B", "A%00"]) {
+    expect([name, (await api.call("PUT", `${own}/credentials/${name}`, { body: { value: "x" } })).status]).toEqual([name, 422]);
+  }
+  const large = await api.call("PUT", `${own}/credentials/BIG`, { body: { value: "x".repeat(65 * 1024) } });
+  expect(large.status).toBe(422);
+  expect(large.text).not.toContain("xxxx");
+  expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).json).toEqual({ deleted: true, id: created.json["id"] });
+  expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).status).toBe(404);
+  expect(JSON.stringify(api.log)).not.toMatch(/sk-(first|second)-value/);
+});
