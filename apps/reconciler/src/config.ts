@@ -5,7 +5,13 @@ import { integer, readConfig, type ConfigOf, type Environment } from "@dari/runt
 
 const spec = {
   ...serviceSettings,
-  reapEveryMs: integer({ env: "DARI_REAP_EVERY_MS", unit: "ms", min: 100, default: 1_000, about: "Between looks for lost workers." }),
+  reapEveryMs: integer({
+    env: "DARI_REAP_EVERY_MS",
+    unit: "ms",
+    min: 100,
+    default: 1_000,
+    about: "Between looks for lost workers.",
+  }),
   healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
 } as const;
 

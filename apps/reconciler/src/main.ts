@@ -11,7 +11,9 @@ await runMain(async (signal, stack) => {
   const services = await openServices(config, { program: "reconciler", log }, stack);
   const reconciler = stack.adopt(startReconciler(services, config, log), (started) => started.stop());
   if (config.healthPort !== undefined) {
-    stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: { loops: () => reconciler.check() } }));
+    stack.use(
+      await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: { loops: () => reconciler.check() } }),
+    );
   }
   log.info("reconciler.started");
   await aborted(signal);

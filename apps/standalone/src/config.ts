@@ -17,15 +17,39 @@ const spec = {
     optional: true,
     about: "Instead of the embedded PostgreSQL.",
   }),
-  redisUrl: secretUrl({ env: "REDIS_URL", protocols: ["redis", "rediss"], optional: true, about: "Instead of a local one." }),
-  queue: oneOf(["auto", "none"], { env: "DARI_QUEUE", default: "auto", about: "none: direct pull, also where Redis is." }),
+  redisUrl: secretUrl({
+    env: "REDIS_URL",
+    protocols: ["redis", "rediss"],
+    optional: true,
+    about: "Instead of a local one.",
+  }),
+  queue: oneOf(["auto", "none"], {
+    env: "DARI_QUEUE",
+    default: "auto",
+    about: "none: direct pull, also where Redis is.",
+  }),
   bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
   sandbox: oneOf(["auto", "bwrap", "process"], { env: "DARI_SANDBOX", default: "auto" }),
-  turnMemoryBytes: integer({ env: "DARI_TURN_MEMORY_BYTES", unit: "bytes", min: 128 * 1024 ** 2, default: 4 * 1024 ** 3 }),
-  cacheBytes: integer({ env: "DARI_CACHE_BYTES", unit: "bytes", default: 5 * 1024 ** 3, about: "Images and contents kept." }),
+  turnMemoryBytes: integer({
+    env: "DARI_TURN_MEMORY_BYTES",
+    unit: "bytes",
+    min: 128 * 1024 ** 2,
+    default: 4 * 1024 ** 3,
+  }),
+  cacheBytes: integer({
+    env: "DARI_CACHE_BYTES",
+    unit: "bytes",
+    default: 5 * 1024 ** 3,
+    about: "Images and contents kept.",
+  }),
   backoffFirstMs: integer({ env: "DARI_BACKOFF_FIRST_MS", unit: "ms", min: 1, default: 1_000 }),
-  shutdownGraceMs: integer({ env: "DARI_SHUTDOWN_GRACE_MS", unit: "ms", default: 10_000, about: "For running turns at shutdown." }),
+  shutdownGraceMs: integer({
+    env: "DARI_SHUTDOWN_GRACE_MS",
+    unit: "ms",
+    default: 10_000,
+    about: "For running turns at shutdown.",
+  }),
 } as const;
 
 export type StandaloneConfig = ConfigOf<typeof spec> & { readonly environment: Environment };

@@ -1,6 +1,12 @@
 // The first organization and the admin key that connection.json carries.
 
-import { authenticateKey, createApiKey, createOrganization, findFirstOrganizationId, type Control } from "@dari/control";
+import {
+  authenticateKey,
+  createApiKey,
+  createOrganization,
+  findFirstOrganizationId,
+  type Control,
+} from "@dari/control";
 
 /** Keeps a key that still works; makes the organization at the very first start, a new key when the old one is gone. */
 export async function ensureAdminKey(control: Control, known: string | undefined): Promise<string> {

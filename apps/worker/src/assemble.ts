@@ -33,15 +33,23 @@ export async function assembleWorker(
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<Worker> {
-  const turnsDir = join(assembly.workDir, `turns-${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}-${randomUUID()}`);
+  const turnsDir = join(
+    assembly.workDir,
+    `turns-${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}-${randomUUID()}`,
+  );
   await mkdir(turnsDir, { recursive: true, mode: 0o755 });
   stack.defer(() => rm(turnsDir, { recursive: true, force: true }));
   const chosen = await chooseDriver({
     minimum: assembly.minimumIsolation,
     ...(assembly.sandbox === "auto" ? {} : { preferred: assembly.sandbox }),
   });
-  if (!chosen.guarantees.isolated) log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
-  const images = await openImageCache({ dir: join(assembly.workDir, "images"), store: services.blobs, maxBytes: assembly.cacheBytes });
+  if (!chosen.guarantees.isolated)
+    log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
+  const images = await openImageCache({
+    dir: join(assembly.workDir, "images"),
+    store: services.blobs,
+    maxBytes: assembly.cacheBytes,
+  });
   stack.defer(() => images.close());
   const contents = await openContentCache({ dir: join(turnsDir, "contents"), maxBytes: assembly.cacheBytes });
   const source = openSource(settings);

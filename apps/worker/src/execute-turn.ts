@@ -47,7 +47,14 @@ export async function executeTurn(
       await mkdir(slotDir, { recursive: true, mode: 0o700 });
       const opened = await openWorkspace(context.workspaces, turn, slotDir);
       watch.lap("restore_ms");
-      const ending = await runAgent(context, { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch });
+      const ending = await runAgent(context, {
+        turn,
+        opened,
+        imageDir: image.dir,
+        slotDir,
+        signal: lease.signal,
+        watch,
+      });
       return await finish(context, turn, await settle(context, turn, opened, ending, lease, watch), watch);
     } finally {
       image.release();

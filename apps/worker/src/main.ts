@@ -1,14 +1,19 @@
 // The worker as a program of its own.
 
 import { openServices } from "@dari/control";
+import { limits } from "@dari/domain";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
-const config = readWorkerConfig();
+/** After the grace for turns: to kill, record and remove those that are given back. Milliseconds. */
+const afterGraceMs = 15_000;
+let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(
   async (signal, stack) => {
+    const config = readWorkerConfig();
+    graceMs = config.shutdownGraceMs;
     const log = createLogger({ name: "worker", level: config.logLevel });
     const services = await openServices(config, { program: "worker", log }, stack);
     await assembleWorker(services, config, { ...config, allowNearestPython: false }, log, stack);
@@ -17,5 +22,10 @@ await runMain(
     }
     await aborted(signal);
   },
-  { graceMs: config.shutdownGraceMs + 15_000 },
+  {
+    // Read when the signal comes: the settings are known by then.
+    get graceMs() {
+      return graceMs + afterGraceMs;
+    },
+  },
 );

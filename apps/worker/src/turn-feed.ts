@@ -32,7 +32,8 @@ export function startTurnFeed(
     leaseMs: context.settings.leaseMs,
     guarantees: context.guarantees,
   };
-  const fetching = source === undefined ? Promise.resolve() : fetchJobs(context, gate, source, claimant, run, stopping.signal);
+  const fetching =
+    source === undefined ? Promise.resolve() : fetchJobs(context, gate, source, claimant, run, stopping.signal);
   const pulling = startPulling(context, gate, source, claimant, run, stopping.signal);
   return {
     async stop() {

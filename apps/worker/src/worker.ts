@@ -26,13 +26,21 @@ const stopWithinMs = 10_000;
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
   const { settings } = context;
   const gate = createGate(settings.slots);
-  const leases = createLeaseKeeper({ db: context.db, leaseMs: settings.leaseMs, renewMs: settings.renewMs, log: context.log });
+  const leases = createLeaseKeeper({
+    db: context.db,
+    leaseMs: settings.leaseMs,
+    renewMs: settings.renewMs,
+    log: context.log,
+  });
   const presence = announce(context, () => gate.closed);
   await presence.announced;
   const stopListening = context.notifier.subscribe("cancel", undefined, () => leases.nudge());
   const feed = startTurnFeed(context, gate, source, (turn) => runTurn(context, leases, turn));
   const builds = startBuildFeed(context);
-  context.log.info({ worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name }, "worker.started");
+  context.log.info(
+    { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
+    "worker.started",
+  );
 
   return {
     get running() {

@@ -1,3 +1,5 @@
+// Hostile bundles are refused with a reason, bombs early; honest ones are unpacked as they are.
+
 import { lstat, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createGzip, gzipSync } from "node:zlib";

@@ -1,3 +1,5 @@
+// Images are packed the same each time, unpacked with suspicion, and cached within a bound.
+
 import { chmod, lstat, mkdir, readFile, readdir, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { execFileSync } from "node:child_process";

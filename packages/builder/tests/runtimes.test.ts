@@ -1,3 +1,5 @@
+// Interpreters are found, fetched once, or refused with what can be had.
+
 import { execFileSync } from "node:child_process";
 import { access, chmod, mkdir, readdir, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";

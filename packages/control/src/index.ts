@@ -1,6 +1,14 @@
 // The verbs of the control plane, by their story. Transport-free.
 
-export { claimBuild, buildLeaseMs, createBuildLog, finishBuild, releaseBuild, renewBuild, type BuildContext } from "./builds/hold-build.ts";
+export {
+  claimBuild,
+  buildLeaseMs,
+  createBuildLog,
+  finishBuild,
+  releaseBuild,
+  renewBuild,
+  type BuildContext,
+} from "./builds/hold-build.ts";
 export { settleBuildWaiters } from "./builds/settle-build-waiters.ts";
 export type { Actor, Control } from "./context.ts";
 export { createAdmission } from "./dispatch/admission.ts";
@@ -26,7 +34,12 @@ export {
 } from "./turns/hold-turn.ts";
 export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
 export { reapSessions, type ReapSettings } from "./turns/reap.ts";
-export { InputFolderTakenError, openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "./workspaces/open-workspace.ts";
+export {
+  InputFolderTakenError,
+  openWorkspace,
+  type OpenedWorkspace,
+  type WorkspaceContext,
+} from "./workspaces/open-workspace.ts";
 export { saveWorkspace, type FileChange, type SavedWorkspace } from "./workspaces/save-workspace.ts";
 export { createTrees, type LoadedTree, type Trees } from "./workspaces/trees.ts";
 export {
@@ -44,7 +57,12 @@ export {
   type Violation,
 } from "@dari/db";
 export { controlOf, openServices, openSource, workerSeenWithinMs, type Services } from "./assemble/open-services.ts";
-export { checkServiceSettings, masterKeyOf, serviceSettings, type ServiceSettings } from "./assemble/service-settings.ts";
+export {
+  checkServiceSettings,
+  masterKeyOf,
+  serviceSettings,
+  type ServiceSettings,
+} from "./assemble/service-settings.ts";
 export { deleteCredential } from "./credentials/delete-credential.ts";
 export { listCredentials } from "./credentials/list-credentials.ts";
 export { putCredential } from "./credentials/put-credential.ts";

@@ -36,7 +36,14 @@ export {
   sourceSnapshots,
   versions,
 };
-export { openDatabase, schemaName, withTransaction, type Database, type DatabaseOptions, type Queryable } from "./database.ts";
+export {
+  openDatabase,
+  schemaName,
+  withTransaction,
+  type Database,
+  type DatabaseOptions,
+  type Queryable,
+} from "./database.ts";
 export { migrate } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";

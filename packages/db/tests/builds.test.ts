@@ -47,7 +47,10 @@ describe("a build", () => {
   test("activates forward only, whichever build ends first", async () => {
     const older = await publish(2);
     const newer = await publish(3);
-    const claims = [await builds.claimBuildIfAny(scene.db, "w", 60_000), await builds.claimBuildIfAny(scene.db, "w", 60_000)];
+    const claims = [
+      await builds.claimBuildIfAny(scene.db, "w", 60_000),
+      await builds.claimBuildIfAny(scene.db, "w", 60_000),
+    ];
     const claimOf = (id: string) => claims.find((claim) => claim?.versionId === id) ?? { versionId: id, fence: -1 };
     await builds.finishBuildIfHeld(scene.db, claimOf(newer), { image, warnings: [] });
     expect(await activeVersion()).toBe(newer);

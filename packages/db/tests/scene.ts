@@ -28,14 +28,22 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     versionId: newId("version"),
   };
   const manifest = { runtime: { timeout_seconds: 60 }, retries: { max_attempts: options.maxAttempts ?? 3 } };
-  await sql`insert into organizations (id, name, slug) values (${ids.organizationId}, 'one', ${ids.organizationId})`.execute(db.kysely);
-  await sql`insert into agents (id, organization_id, name) values (${ids.agentId}, ${ids.organizationId}, 'a')`.execute(db.kysely);
+  await sql`insert into organizations (id, name, slug) values (${ids.organizationId}, 'one', ${ids.organizationId})`.execute(
+    db.kysely,
+  );
+  await sql`insert into agents (id, organization_id, name) values (${ids.agentId}, ${ids.organizationId}, 'a')`.execute(
+    db.kysely,
+  );
   await sql`insert into source_snapshots (id, organization_id, sha256, size_bytes, object_key, upload_expires_at)
     values (${ids.sourceId}, ${ids.organizationId}, 'x', 1, 'k', now())`.execute(db.kysely);
   await sql`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest)
-    values (${ids.versionId}, ${ids.organizationId}, ${ids.agentId}, 1, ${ids.sourceId}, ${JSON.stringify(manifest)}::jsonb)`.execute(db.kysely);
+    values (${ids.versionId}, ${ids.organizationId}, ${ids.agentId}, 1, ${ids.sourceId}, ${JSON.stringify(manifest)}::jsonb)`.execute(
+    db.kysely,
+  );
   if (options.building !== true) {
-    await sql`update versions set state = 'ready', image = '{}', finished_at = now() where id = ${ids.versionId}`.execute(db.kysely);
+    await sql`update versions set state = 'ready', image = '{}', finished_at = now() where id = ${ids.versionId}`.execute(
+      db.kysely,
+    );
   }
 
   const dispatchOnly = async (sessionId: string): Promise<number> => {
@@ -71,7 +79,11 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     },
     async claim(sessionId, leaseMs = 60_000) {
       const job = { sessionId, dispatchNumber: await dispatchOnly(sessionId) };
-      const result = await turns.claimIfDispatched(db, job, newId("attempt"), { workerId: "w", leaseMs, guarantees: {} });
+      const result = await turns.claimIfDispatched(db, job, newId("attempt"), {
+        workerId: "w",
+        leaseMs,
+        guarantees: {},
+      });
       if (result.outcome !== "claimed") throw new Error(`not claimed: ${result.outcome}`);
       return result.turn;
     },

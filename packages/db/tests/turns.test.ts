@@ -78,7 +78,9 @@ describe("the fence", () => {
 
     expect(await turns.markCalledIfHeld(scene.db, late)).toBe(false);
     expect(await turns.appendEventIfHeld(scene.db, late, "agent.event", {})).toBe(false);
-    expect(await turns.appendLogsIfHeld(scene.db, late, [{ sequenceNumber: 1, stream: "stdout", text: "x" }])).toBe(false);
+    expect(await turns.appendLogsIfHeld(scene.db, late, [{ sequenceNumber: 1, stream: "stdout", text: "x" }])).toBe(
+      false,
+    );
     expect(await turns.renewHeldLeases(scene.db, [late], 60_000)).toEqual([]);
     const finish = { ending: "completed", output: { parts: [] }, snapshot: emptySnapshot(null) } as const;
     expect(await turns.finishIfHeld(scene.db, late, finish)).toBeUndefined();
@@ -108,11 +110,26 @@ describe("claims by a job", () => {
     await scene.send(session);
     const turn = await scene.claim(session);
     const claimant = { workerId: "other", leaseMs: 60_000, guarantees: {} };
-    const again = await turns.claimIfDispatched(scene.db, { sessionId: session, dispatchNumber: 1 }, newId("attempt"), claimant);
+    const again = await turns.claimIfDispatched(
+      scene.db,
+      { sessionId: session, dispatchNumber: 1 },
+      newId("attempt"),
+      claimant,
+    );
     expect(again).toMatchObject({ outcome: "held" });
-    const old = await turns.claimIfDispatched(scene.db, { sessionId: session, dispatchNumber: 7 }, newId("attempt"), claimant);
+    const old = await turns.claimIfDispatched(
+      scene.db,
+      { sessionId: session, dispatchNumber: 7 },
+      newId("attempt"),
+      claimant,
+    );
     expect(old).toEqual({ outcome: "stale" });
-    const forged = await turns.claimIfDispatched(scene.db, { sessionId: "sess_x", dispatchNumber: 1 }, newId("attempt"), claimant);
+    const forged = await turns.claimIfDispatched(
+      scene.db,
+      { sessionId: "sess_x", dispatchNumber: 1 },
+      newId("attempt"),
+      claimant,
+    );
     expect(forged).toEqual({ outcome: "stale" });
     await turns.finishIfHeld(scene.db, turn, { ending: "failed", failure: agentError });
   });
@@ -130,7 +147,8 @@ describe("claims by a job", () => {
     await sql`update sessions set ready_at = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);
     const due = await turns.claimIfDispatched(scene.db, job, newId("attempt"), claimant);
     expect(due).toMatchObject({ outcome: "claimed", turn: { attemptNumber: 2 } });
-    if (due.outcome === "claimed") await turns.finishIfHeld(scene.db, due.turn, { ending: "failed", failure: agentError });
+    if (due.outcome === "claimed")
+      await turns.finishIfHeld(scene.db, due.turn, { ending: "failed", failure: agentError });
   });
 
   test("twenty workers that pull at once take each session once", async () => {
@@ -205,7 +223,11 @@ describe("the reaper", () => {
     }
     await dispatch.dispatchIfReady(scene.db, [{ organizationId: scene.organizationId, count: 2 }], 5_000);
     for (let i = 0; i < 2; i++) {
-      const next = await turns.claimNextIfAny(scene.db, newId("attempt"), { workerId: "w", leaseMs: 60_000, guarantees: {} });
+      const next = await turns.claimNextIfAny(scene.db, newId("attempt"), {
+        workerId: "w",
+        leaseMs: 60_000,
+        guarantees: {},
+      });
       if (next === undefined) throw new Error("nothing to claim");
       await turns.finishIfHeld(scene.db, next, { ending: "failed", failure: agentError });
     }
@@ -232,11 +254,18 @@ describe("cancel", () => {
     const message = await scene.send(session);
     const turn = await scene.claim(session);
     await turns.markCalledIfHeld(scene.db, turn);
-    expect(await turns.cancelMessageOf(scene.db, scene.organizationId, message)).toMatchObject({ outcome: "requested" });
-    expect(await turns.renewHeldLeases(scene.db, [turn], 60_000)).toEqual([{ sessionId: session, cancelRequested: true }]);
+    expect(await turns.cancelMessageOf(scene.db, scene.organizationId, message)).toMatchObject({
+      outcome: "requested",
+    });
+    expect(await turns.renewHeldLeases(scene.db, [turn], 60_000)).toEqual([
+      { sessionId: session, cancelRequested: true },
+    ]);
     const result = await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure: agentError });
     expect(result).toMatchObject({ recorded: "cancelled" });
-    expect(await scene.message(message)).toMatchObject({ state: "cancelled", output: { error: { code: "cancelled" } } });
+    expect(await scene.message(message)).toMatchObject({
+      state: "cancelled",
+      output: { error: { code: "cancelled" } },
+    });
   });
 
   test("another organization's message does not exist", async () => {
@@ -258,7 +287,12 @@ describe("cancel", () => {
       await other.query("begin");
       await other.query("select * from cancel_message($1, $2)", [scene.organizationId, first]);
       // The claim waits for the lock, then reads what the cancel has committed.
-      const claim = turns.claimIfDispatched(scene.db, { sessionId: session, dispatchNumber }, newId("attempt"), claimant);
+      const claim = turns.claimIfDispatched(
+        scene.db,
+        { sessionId: session, dispatchNumber },
+        newId("attempt"),
+        claimant,
+      );
       await other.query("commit");
       expect(await claim).toEqual({ outcome: "stale" });
     } finally {
@@ -281,7 +315,9 @@ test("fifty messages sent at once are numbered without gap and run in order", as
     const snapshot = emptySnapshot(head);
     await turns.finishIfHeld(scene.db, turn, { ending: "completed", output: { parts: [] }, snapshot });
     head = snapshot.id;
-    const row = await sql<{ n: number }>`select sequence_number as n from messages where id = ${turn.messageId}`.execute(scene.db.kysely);
+    const row = await sql<{
+      n: number;
+    }>`select sequence_number as n from messages where id = ${turn.messageId}`.execute(scene.db.kysely);
     seen.push(row.rows[0]?.n ?? 0);
   }
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
@@ -299,5 +335,21 @@ test("a platform that fails before every call ends the message after a bound, an
     const turn = await scene.claim(session);
     await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure, waitMs: 0 });
   }
-  expect(await scene.message(message)).toMatchObject({ state: "failed", output: { error: { code: "internal_error" } } });
+  expect(await scene.message(message)).toMatchObject({
+    state: "failed",
+    output: { error: { code: "internal_error" } },
+  });
+});
+
+test("what agents say is stored even where it is not storable as it is", async () => {
+  const session = await scene.session();
+  await scene.send(session);
+  const turn = await scene.claim(session);
+  const said = { text: "a\0b \ud800 \\u0000 \u{1f600}" };
+  expect(await turns.appendEventIfHeld(scene.db, turn, "agent.event", said)).toBe(true);
+  const row = await sql<{ data: unknown }>`select data from events where session_id = ${session}
+    and type = 'agent.event'`.execute(scene.db.kysely);
+  expect(row.rows[0]?.data).toEqual({ text: "a\u2400b \ufffd \\u0000 \u{1f600}" });
+  await turns.finishIfHeld(scene.db, turn, { ending: "released" });
+  await turns.cancelMessageOf(scene.db, scene.organizationId, turn.messageId);
 });

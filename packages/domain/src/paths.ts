@@ -24,7 +24,12 @@ function invalidPath(message: string): AppError {
 
 /** The last segment of a client's file name, whatever separators it used; never empty, `.` or `..`. */
 export function leafFilename(input: string): string {
-  const leaf = input.replaceAll("\0", "").split(/[/\\]/).filter((part) => part !== "").at(-1) ?? "";
+  const leaf =
+    input
+      .replaceAll("\0", "")
+      .split(/[/\\]/)
+      .filter((part) => part !== "")
+      .at(-1) ?? "";
   return leaf === "" || leaf === "." || leaf === ".." ? "file" : leaf;
 }
 

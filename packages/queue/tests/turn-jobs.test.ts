@@ -6,7 +6,14 @@ import type { DispatchedTurn } from "@dari/domain";
 import { describeWith, requireService, waitUntil } from "@dari/testkit";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
-import { openTurnQueue, openTurnSource, turnJobId, type TurnQueue, type TurnSource, type TurnTicket } from "../src/index.ts";
+import {
+  openTurnQueue,
+  openTurnSource,
+  turnJobId,
+  type TurnQueue,
+  type TurnSource,
+  type TurnTicket,
+} from "../src/index.ts";
 
 describeWith("redis", "turn jobs", () => {
   const opened: { close(): Promise<void> }[] = [];
@@ -20,12 +27,7 @@ describeWith("redis", "turn jobs", () => {
     const source = openTurnSource(location, { lockMs });
     const redis = new Redis(location.redisUrl, { maxRetriesPerRequest: null });
     const board = new Queue("turns-default", { connection: redis, prefix: location.prefix });
-    opened.push(
-      { close: () => Promise.resolve(redis.disconnect()) },
-      { close: () => board.close() },
-      queue,
-      source,
-    );
+    opened.push({ close: () => Promise.resolve(redis.disconnect()) }, { close: () => board.close() }, queue, source);
     return { queue, source, board, redis };
   }
 

@@ -52,7 +52,8 @@ export async function sixSteps(options: SixSteps): Promise<void> {
   heading(`${options.language} 6/6  See which files the message changed`);
   const changed = await http.get(`/v1/messages/${text(message, "id")}/files`);
   const files = changed["files_changed"] as { path: string }[];
-  if (!files.some((one) => one.path === "/output/reply.md")) throw new Error("the agent did not write /output/reply.md");
+  if (!files.some((one) => one.path === "/output/reply.md"))
+    throw new Error("the agent did not write /output/reply.md");
 }
 
 function text(json: Record<string, unknown>, key: string): string {

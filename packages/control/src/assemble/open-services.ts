@@ -44,7 +44,12 @@ export async function openServices(
   const { applied } = await migrate(url);
   if (applied.length > 0) options.log.info({ applied }, "database.migrated");
   const db = stack.adopt(
-    openDatabase({ url, poolMax: settings.databasePoolMax, role: "dari_app", applicationName: `dari-${options.program}` }),
+    openDatabase({
+      url,
+      poolMax: settings.databasePoolMax,
+      role: "dari_app",
+      applicationName: `dari-${options.program}`,
+    }),
     (opened) => opened.close(),
   );
   const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
@@ -53,7 +58,9 @@ export async function openServices(
   const location = queueLocation(settings);
   const queue = location === undefined ? undefined : stack.adopt(openTurnQueue(location), (opened) => opened.close());
   const joined =
-    location === undefined ? fallback : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
+    location === undefined
+      ? fallback
+      : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
   const notifier = stack.adopt(joined, (opened) => opened.close());
   return {
     db,
@@ -95,7 +102,8 @@ function queueLocation(settings: ServiceSettings): QueueLocation | undefined {
 }
 
 function openBlobs(settings: ServiceSettings): BlobStore {
-  const { dir, bucket, endpoint, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } = settings.blobs;
+  const { dir, bucket, endpoint, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } =
+    settings.blobs;
   if (dir !== undefined) return createFilesystemBlobStore({ root: dir });
   return createS3BlobStore({
     region,

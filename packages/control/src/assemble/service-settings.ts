@@ -1,11 +1,25 @@
 // The settings that every program of the platform shares: where its services are and under which key secrets lie.
 
 import { Redacted } from "@dari/domain";
-import { boolean, integer, oneOf, secret, secretUrl, string, url, type ConfigOf, type ConfigProblem } from "@dari/runtime";
+import {
+  boolean,
+  integer,
+  oneOf,
+  secret,
+  secretUrl,
+  string,
+  url,
+  type ConfigOf,
+  type ConfigProblem,
+} from "@dari/runtime";
 
 /** Spread into an app's own specification. */
 export const serviceSettings = {
-  databaseUrl: secretUrl({ env: "DATABASE_URL", protocols: ["postgres", "postgresql"], about: "PostgreSQL 15 or newer." }),
+  databaseUrl: secretUrl({
+    env: "DATABASE_URL",
+    protocols: ["postgres", "postgresql"],
+    about: "PostgreSQL 15 or newer.",
+  }),
   databasePoolMax: integer({ env: "DARI_DATABASE_POOL", min: 2, max: 200, default: 20, about: "Connections at most." }),
   redisUrl: secretUrl({
     env: "REDIS_URL",
@@ -13,7 +27,12 @@ export const serviceSettings = {
     optional: true,
     about: "Redis 6.2 or Valkey; without it workers pull from the database.",
   }),
-  queuePrefix: string({ env: "DARI_QUEUE_PREFIX", default: "dari", pattern: /^[a-z0-9-]{1,40}$/, about: "Namespace in Redis." }),
+  queuePrefix: string({
+    env: "DARI_QUEUE_PREFIX",
+    default: "dari",
+    pattern: /^[a-z0-9-]{1,40}$/,
+    about: "Namespace in Redis.",
+  }),
   pool: string({ env: "DARI_POOL", default: "default", pattern: /^[a-z0-9-]{1,40}$/, about: "Workers of one kind." }),
   blobs: {
     dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Keeps objects in this directory instead of in S3." }),
@@ -46,7 +65,10 @@ export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[]
     problems.push({ env: "S3_BUCKET", message: "give a bucket, or a directory in DARI_BLOBS_DIR" });
   }
   if (decodeKey(settings.masterKey.reveal()) === undefined) {
-    problems.push({ env: "DARI_MASTER_KEY", message: "expected 32 bytes as base64 or hex, as `openssl rand -base64 32` prints" });
+    problems.push({
+      env: "DARI_MASTER_KEY",
+      message: "expected 32 bytes as base64 or hex, as `openssl rand -base64 32` prints",
+    });
   }
   return problems;
 }

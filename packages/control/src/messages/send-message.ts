@@ -6,8 +6,7 @@ import type { Actor, Control } from "../context.ts";
 import { deliverTurns } from "../dispatch/deliver.ts";
 
 export type InputPart =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "file" | "image"; readonly file_id: string };
+  { readonly type: "text"; readonly text: string } | { readonly type: "file" | "image"; readonly file_id: string };
 
 export interface SendMessageInput {
   readonly sessionId: string;
@@ -84,7 +83,10 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
     case "closed":
       return new AppError("conflict", `the session is ${accepted.detail} and takes no more messages`);
     case "version_failed":
-      return new AppError("conflict", "the session's version failed to build and can never start; create a new session");
+      return new AppError(
+        "conflict",
+        "the session's version failed to build and can never start; create a new session",
+      );
     case "unknown_file": {
       const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
       const issue = { path: `parts[${index}].file_id`, message: "there is no such file" };

@@ -40,10 +40,7 @@ export interface Turn extends ClaimedTurn {
 /** Completed messages that an agent is shown, newest kept. */
 const historyMessagesMax = 200;
 
-export async function loadTurn(
-  context: { db: Database; sealer: Sealer },
-  claimed: ClaimedTurn,
-): Promise<Turn> {
+export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = await turnDetails.getTurnDetails(context.db, claimed.messageId);
   const manifest = details.manifest as Manifest;
   const [history, inputs, secrets] = await Promise.all([

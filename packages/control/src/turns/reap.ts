@@ -27,7 +27,10 @@ export async function reapSessions(
     waitMs: settings.backoffMs,
   });
   for (const one of reaped) {
-    context.log.info({ session: one.sessionId, org: one.organizationId, was: one.was, recorded: one.recorded }, "session.reaped");
+    context.log.info(
+      { session: one.sessionId, org: one.organizationId, was: one.was, recorded: one.recorded },
+      "session.reaped",
+    );
     context.notifier.notify("session", one.sessionId);
   }
   for (const organizationId of new Set(reaped.map((one) => one.organizationId))) {

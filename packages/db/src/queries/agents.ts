@@ -14,11 +14,7 @@ export interface AgentRow {
 const columns = ["id", "name", "active_version_id as activeVersionId", "created_at as createdAt"] as const;
 
 /** By primary key; deleted agents are not found. */
-export async function findAgent(
-  db: Database,
-  organizationId: string,
-  agentId: string,
-): Promise<AgentRow | undefined> {
+export async function findAgent(db: Database, organizationId: string, agentId: string): Promise<AgentRow | undefined> {
   return db.kysely
     .selectFrom("agents")
     .where("id", "=", agentId)
@@ -40,16 +36,16 @@ export async function listAgents(
     .where("organization_id", "=", organizationId)
     .where("deleted_at", "is", null);
   if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query.select(columns).orderBy("id", "desc").limit(page.limit + 1).execute();
+  const rows = await query
+    .select(columns)
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
   return toPage(rows, page);
 }
 
 /** False when there is no such agent, or it was deleted before. Its sessions go on. */
-export async function softDeleteAgentIfLive(
-  db: Database,
-  organizationId: string,
-  agentId: string,
-): Promise<boolean> {
+export async function softDeleteAgentIfLive(db: Database, organizationId: string, agentId: string): Promise<boolean> {
   const result = await db.kysely
     .updateTable("agents")
     .set({ deleted_at: sql<Date>`clock_timestamp()` })

@@ -9,11 +9,7 @@ export interface LoggedAttempt {
 }
 
 /** The attempts of a message in the order in which they began (index attempts_by_message). */
-export async function listAttempts(
-  db: Database,
-  organizationId: string,
-  messageId: string,
-): Promise<LoggedAttempt[]> {
+export async function listAttempts(db: Database, organizationId: string, messageId: string): Promise<LoggedAttempt[]> {
   return db.kysely
     .selectFrom("attempts")
     .where("message_id", "=", messageId)

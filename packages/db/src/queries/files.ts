@@ -66,7 +66,11 @@ export async function listFiles(
     .where("organization_id", "=", organizationId)
     .where("deleted_at", "is", null);
   if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query.select(columns).orderBy("id", "desc").limit(page.limit + 1).execute();
+  const rows = await query
+    .select(columns)
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
   return toPage(rows, page);
 }
 

@@ -139,9 +139,9 @@ export interface Violation {
 export async function findViolations(db: Database): Promise<Violation[]> {
   const violations: Violation[] = [];
   for (const invariant of invariants) {
-    const result = await sql<Record<string, string>>`${sql.raw(`select * from (${invariant.query}) x limit 20`)}`.execute(
-      db.kysely,
-    );
+    const result = await sql<
+      Record<string, string>
+    >`${sql.raw(`select * from (${invariant.query}) x limit 20`)}`.execute(db.kysely);
     if (result.rows.length > 0) {
       const rows = result.rows.map((row) => String(Object.values(row)[0]));
       violations.push({ invariant: invariant.name, says: invariant.says, rows });

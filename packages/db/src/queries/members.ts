@@ -35,7 +35,11 @@ export async function listMembers(
     if (known === undefined) return undefined;
     query = query.where("id", ">", page.after);
   }
-  const rows = await query.select(columns).orderBy("id").limit(page.limit + 1).execute();
+  const rows = await query
+    .select(columns)
+    .orderBy("id")
+    .limit(page.limit + 1)
+    .execute();
   return toPage(rows, page);
 }
 
@@ -72,9 +76,7 @@ export async function putInvitationUnlessMember(
           select.val(invitation.role).as("role"),
         ]),
     )
-    .onConflict((conflict) =>
-      conflict.columns(["organization_id", "email"]).doUpdateSet({ role: invitation.role }),
-    )
+    .onConflict((conflict) => conflict.columns(["organization_id", "email"]).doUpdateSet({ role: invitation.role }))
     .returning(columns)
     .executeTakeFirst();
 }

@@ -90,5 +90,11 @@ export async function listMessages(
     if (cursor === undefined) return undefined;
     query = query.where("m.sequence_number", ">", cursor.sequenceNumber);
   }
-  return toPage(await query.orderBy("m.sequence_number").limit(page.limit + 1).execute(), page);
+  return toPage(
+    await query
+      .orderBy("m.sequence_number")
+      .limit(page.limit + 1)
+      .execute(),
+    page,
+  );
 }

@@ -158,7 +158,10 @@ export async function listSessions(
   else if (filter.status === "busy") query = query.where("s.state", "=", "open").where("s.pending", ">", 0);
   else if (filter.status !== undefined) query = query.where("s.state", "=", filter.status);
   for (const [key, value] of filter.metadata) query = query.where(sql<boolean>`s.metadata ->> ${key} = ${value}`);
-  const rows = await query.orderBy("s.id", "desc").limit(page.limit + 1).execute();
+  const rows = await query
+    .orderBy("s.id", "desc")
+    .limit(page.limit + 1)
+    .execute();
   return toPage(rows, page);
 }
 

@@ -91,7 +91,12 @@ export async function replaceUploadIfPending(
   return db.kysely
     .updateTable("source_snapshots as s")
     .from((eb) =>
-      eb.selectFrom("source_snapshots").where("id", "=", snapshotId).select(["id", "object_key"]).forUpdate().as("former"),
+      eb
+        .selectFrom("source_snapshots")
+        .where("id", "=", snapshotId)
+        .select(["id", "object_key"])
+        .forUpdate()
+        .as("former"),
     )
     .set({ object_key: objectKey })
     .whereRef("s.id", "=", "former.id")

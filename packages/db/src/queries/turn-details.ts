@@ -81,11 +81,7 @@ export interface InputFile {
  * Files to place before a turn: those of its message, and those of messages since the last committed turn, whose
  * placing was lost with their failed turns (index session_inputs (session_id, path)).
  */
-export async function listInputsToPlace(
-  db: Database,
-  sessionId: string,
-  sequenceNumber: number,
-): Promise<InputFile[]> {
+export async function listInputsToPlace(db: Database, sessionId: string, sequenceNumber: number): Promise<InputFile[]> {
   return db.kysely
     .selectFrom("session_inputs as i")
     .innerJoin("messages as m", "m.id", "i.message_id")

@@ -186,7 +186,9 @@ export async function finishIfHeld(db: Database, claim: Claim, input: FinishInpu
   const result = await sql<FinishResult>`
     select recorded, again, more from finish_turn(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${input.ending},
       ${json(input.failure ?? null)}, ${json(input.output ?? null)}, ${json(input.filesChanged ?? [])},
-      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax})`.execute(db.kysely);
+      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax})`.execute(
+    db.kysely,
+  );
   return result.rows[0];
 }
 
@@ -247,10 +249,21 @@ export function cancelMessageOf(db: Database, organizationId: string, messageId:
   );
 }
 
-/** A value as jsonb; nothing as SQL's null. NUL is not storable in jsonb; it becomes the visible symbol for it. */
+/**
+ * A value as jsonb; nothing as SQL's null. NUL and lone surrogates are valid in JSON and not storable in jsonb: they
+ * become the visible symbols for them.
+ */
 function json(value: unknown): RawBuilder<unknown> {
   if (value === undefined || value === null) return sql`null::jsonb`;
-  return sql`${JSON.stringify(value).replaceAll("\\u0000", "\\u2400")}::jsonb`;
+  return sql`${storableJson(value)}::jsonb`;
+}
+
+/** Takes escapes one by one, so that a backslash that is itself escaped is never taken for the start of one. */
+function storableJson(value: unknown): string {
+  return JSON.stringify(value).replace(/\\(?:u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g, (escape) => {
+    if (escape === "\\u0000") return "\u2400";
+    return escape.length === 6 && /^\\ud[89a-f]/i.test(escape) ? "\ufffd" : escape;
+  });
 }
 
 async function callOne<T>(db: Queryable, query: RawBuilder<unknown>): Promise<T> {

@@ -148,5 +148,11 @@ export async function listVersions(
     if (cursor === undefined) return undefined;
     query = query.where("v.number", "<", cursor.number);
   }
-  return toPage(await query.orderBy("v.number", "desc").limit(page.limit + 1).execute(), page);
+  return toPage(
+    await query
+      .orderBy("v.number", "desc")
+      .limit(page.limit + 1)
+      .execute(),
+    page,
+  );
 }

@@ -1,0 +1,114 @@
+// Dependencies are installed from local packages, so that no registry decides these tests.
+
+import { execFileSync } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { callNode, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
+import { filesOf, writeBundle } from "./bundles.ts";
+
+let builds: Builds;
+beforeAll(async () => {
+  builds = await openBuilds();
+});
+afterAll(() => builds[Symbol.asyncDispose]());
+
+describe("pip", () => {
+  test("requirements are installed beside the sources", async () => {
+    const { dir, log } = await builds.imageOf({
+      "dari.yml": manifest("agent.py:agent"),
+      "requirements.txt": "# one\n./wheels/greet-1.0-py3-none-any.whl\n",
+      "wheels/greet-1.0-py3-none-any.whl": await makeWheel(),
+      // Named like a module that pip itself needs.
+      "logging.py": "raise RuntimeError('not for pip')\n",
+      "agent.py": "from greet import hello\ndef agent(prompt):\n    return hello + prompt\n",
+    });
+    expect(await readdir(join(dir, ".deps"))).toEqual(expect.arrayContaining(["greet.py", "greet-1.0.dist-info"]));
+    expect(await readdir(join(dir, ".deps/__pycache__"))).toHaveLength(1);
+    expect(log).toMatch(/pip install -r requirements\.txt: done in/);
+  });
+
+  test("dependencies of pyproject.toml are installed, the project itself is not", async () => {
+    const dependencies = `dependencies = ["./wheels/greet-1.0-py3-none-any.whl"]`;
+    const { dir } = await builds.imageOf({
+      "dari.yml": manifest("agent.py:agent"),
+      "pyproject.toml": `[project]\nname = "mine"\nversion = "1"\n${dependencies}\n`,
+      "wheels/greet-1.0-py3-none-any.whl": await makeWheel(),
+      "agent.py": "def agent(prompt):\n    return prompt\n",
+    });
+    const installed = (await readdir(join(dir, ".deps"))).filter((name) => name.endsWith(".dist-info"));
+    expect(installed).toEqual(["greet-1.0.dist-info"]);
+  });
+
+  test("a requirement that cannot be had fails the build with pip's words", async () => {
+    const { code, message } = await builds.failureOf({
+      "dari.yml": manifest("agent.py:agent"),
+      "requirements.txt": "./missing-1.0-py3-none-any.whl\n",
+      "agent.py": "def agent(prompt):\n    return prompt\n",
+    });
+    expect(code).toBe("build_failed");
+    expect(message).toMatch(/^pip install -r requirements\.txt failed with exit code 1\n[^]*missing-1\.0/);
+  });
+});
+
+/** A wheel is a zip, and Python writes zips. */
+async function makeWheel(): Promise<Buffer> {
+  const { command } = await builds.runtimes.resolve("python", undefined);
+  const file = `${builds.fresh()}.whl`;
+  const script = `
+import sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    for name, text in {
+        "greet.py": "hello = 'hello '\\n",
+        "greet-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: greet\\nVersion: 1.0\\n",
+        "greet-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        "greet-1.0.dist-info/RECORD": "",
+    }.items():
+        wheel.writestr(zipfile.ZipInfo(name), text)`;
+  execFileSync(command, ["-c", script, file]);
+  return readFile(file);
+}
+
+describe("npm", () => {
+  const agent = `import { greet } from "greet";\nexport const agent = (p: string): string => greet(p);\n`;
+
+  async function greetTarball(): Promise<Buffer> {
+    const script = `require("node:fs").writeFileSync("ran", "x")`;
+    const file = await writeBundle(builds.fresh(), filesOf({
+      "package/package.json": JSON.stringify({
+        name: "greet", version: "1.0.0", type: "module", exports: "./index.js",
+        scripts: { install: `node -e '${script}'` },
+      }),
+      "package/index.js": "export const greet = (p) => `hello ${p}`;\n",
+    }));
+    return readFile(file);
+  }
+
+  test("installs what package.json names, without its install scripts", async () => {
+    const { dir, entry, warnings } = await builds.imageOf({
+      "dari.yml": manifest("src/agent.ts:agent"),
+      "package.json": JSON.stringify({ type: "module", dependencies: { greet: "file:vendor/greet-1.0.0.tgz" } }),
+      "vendor/greet-1.0.0.tgz": await greetTarball(),
+      "src/agent.ts": agent,
+    });
+    expect(callNode(entry)).toBe("hello hi");
+    expect((await readdir(join(dir, "node_modules/greet"))).sort()).toEqual(["index.js", "package.json"]);
+    expect(warnings).toEqual([expect.stringMatching(/no package-lock\.json/)]);
+  });
+
+  test("a package that cannot be had fails the build with npm's words", async () => {
+    const { code, message } = await builds.failureOf({
+      "dari.yml": manifest("src/agent.ts:agent"),
+      "package.json": JSON.stringify({ dependencies: { greet: "file:vendor/missing.tgz" } }),
+      "src/agent.ts": agent,
+    });
+    expect(code).toBe("build_failed");
+    expect(message).toMatch(/^npm install failed with exit code \d+\n[^]*missing\.tgz/);
+  });
+
+  test("a package.json without dependencies needs no npm", async () => {
+    const { log } = await builds.build({ ...supportAgent, "package.json": `{"type":"module","dependencies":{}}` });
+    expect(log).toMatch(/no dependencies to install/);
+  });
+});
+
