@@ -49,7 +49,7 @@ export const configSpec = {
 export type ApiConfig = Omit<ConfigOf<typeof configSpec>, "masterKey"> & { readonly masterKey: Redacted<Buffer> };
 
 /** @throws ConfigError with every problem at once. */
-export function readApiConfig(env: Environment): ApiConfig {
+export function readApiConfig(env: Environment = process.env): ApiConfig {
   const config = readConfig(configSpec, env, { check });
   return { ...config, masterKey: new Redacted(decodeMasterKey(config.masterKey) ?? Buffer.alloc(0)) };
 }

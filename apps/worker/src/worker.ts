@@ -107,7 +107,7 @@ function announce(
       pool: settings.pool,
       slots: settings.slots,
       draining: draining(),
-      details: { sandbox: context.driver.name, guarantees: context.guarantees },
+      details: { pid: process.pid, sandbox: context.driver.name, guarantees: context.guarantees },
     });
   const saying = loop({
     name: "announce-worker",

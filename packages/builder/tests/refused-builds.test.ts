@@ -58,7 +58,8 @@ describe("what ends a build early", () => {
       /agent\.py could not be loaded:\n[^]*agent\.py", line 1[^]*No module named 'nowhere'/,
     ],
   ])("%s", async (_name, files, code, message) => {
-    expect(await builds.failureOf({ ...supportAgent, ...files })).toEqual({ code, message: expect.stringMatching(message) });
+    const failed = await builds.failureOf({ ...supportAgent, ...files });
+    expect(failed).toEqual({ code, message: expect.stringMatching(message) });
   });
 
   test("secrets and env are there when the module is loaded", async () => {

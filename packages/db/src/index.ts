@@ -16,11 +16,12 @@ import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
 import * as dispatch from "./queries/dispatch.ts";
 import * as snapshots from "./queries/snapshots.ts";
+import * as takeovers from "./queries/takeovers.ts";
 import * as turnDetails from "./queries/turn-details.ts";
 import * as turns from "./queries/turns.ts";
 import * as workers from "./queries/workers.ts";
 
-export { builds, dispatch, snapshots, turnDetails, turns, workers };
+export { builds, dispatch, snapshots, takeovers, turnDetails, turns, workers };
 export {
   agents,
   apiKeys,

@@ -2,12 +2,14 @@
 
 import { failure, type Failure, type FailureCode } from "@dari/domain";
 
+const messageCharsMax = 8000;
+
 export class BuildFailed extends Error {
   override readonly name = "BuildFailed";
   readonly failure: Failure;
 
   constructor(message: string, code: FailureCode = "build_failed") {
     super(message);
-    this.failure = failure(code, message);
+    this.failure = failure(code, message.slice(0, messageCharsMax).toWellFormed());
   }
 }

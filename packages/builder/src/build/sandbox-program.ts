@@ -4,6 +4,7 @@
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import type { Sandbox, SandboxDriver, SandboxExit, SandboxLimits } from "@dari/sandbox";
+import { printable } from "./build-log.ts";
 
 export interface SandboxProgram {
   /** Relative paths are relative to the build's tree, which is the working directory. */
@@ -33,6 +34,7 @@ export interface ProgramEnding {
 
 const stdoutBytesMax = 1024 * 1024;
 const lastLinesMax = 12;
+const lineCharsMax = 4096;
 
 /**
  * Resolves when the program and everything that it started is dead.
@@ -43,7 +45,8 @@ export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgra
   signal.throwIfAborted();
   const running = await driver.prepare({ ...program, slotDir, imageDir: emptyDir, limits });
   const lastLines: string[] = [];
-  const onLine = (line: string): void => {
+  const onLine = (text: string): void => {
+    const line = printable(text.slice(0, lineCharsMax));
     if (line.trim() === "") return;
     lastLines.push(line);
     if (lastLines.length > lastLinesMax) lastLines.shift();

@@ -1,0 +1,9 @@
+// What programs under test inherit of this machine's environment. The only place of the lab that reads it.
+
+const ours = /^(DARI_|S3_|AWS_|DATABASE_URL$|REDIS_URL$|INIT_CWD$|NODE_OPTIONS$|JEST_|npm_)/;
+
+/** PATH, HOME, proxies and certificates; no setting of the platform or of the test run, whatever the shell holds. */
+export function machineEnvironment(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([name, value]) => value !== undefined && !ours.test(name));
+  return Object.fromEntries(entries) as Record<string, string>;
+}

@@ -1,0 +1,121 @@
+// What an end-to-end test says to a platform: publish, talk, wait. Over HTTP, as any client would.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Client } from "@dari/client";
+import {
+  MessageRecord,
+  validate,
+  type MessagePartInput,
+  type SendMessageRequest,
+  type VersionRecord,
+} from "@dari/contract";
+import { createHash } from "node:crypto";
+import { packBundle, type BundleFiles } from "./bundle.ts";
+import { waitUntil } from "@dari/testkit";
+
+export interface Platform {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly client: Client;
+}
+
+export interface Published {
+  readonly agentId: string;
+  readonly deploymentId: string;
+  readonly version: VersionRecord;
+}
+
+/** Uploads and publishes a bundle, and waits until its build has ended, well or not. */
+export async function publish({ client }: Platform, files: BundleFiles, agentId?: string): Promise<Published> {
+  const bundle = packBundle(files);
+  const sha256 = createHash("sha256").update(bundle).digest("hex");
+  const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
+  await client.uploadBundle(reserved, bundle);
+  const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id);
+  if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
+  const body = { source_snapshot_id: reserved.source_snapshot_id };
+  const made = agentId === undefined ? await client.createAgent(body) : await client.createVersion(agentId, body);
+  const version = await waitUntil(
+    async () => {
+      const found = await client.getVersion(made.agent_id, made.version_id);
+      return found.status !== "building" && found;
+    },
+    { what: `the build of ${made.version_id}`, timeoutMs: 120_000 },
+  );
+  return { agentId: made.agent_id, deploymentId: made.deployment_id, version };
+}
+
+/** As `publish`. Throws when the build fails. */
+export async function deploy(platform: Platform, files: BundleFiles, agentId?: string): Promise<Published> {
+  const published = await publish(platform, files, agentId);
+  const { status, failure } = published.version;
+  if (status !== "ready") throw new Error(`the build failed: ${failure?.code}: ${failure?.message}`);
+  return published;
+}
+
+/** A manifest as a bundle's dari.yml; JSON is YAML. */
+export function manifestFile(manifest: Readonly<Record<string, unknown>>): { "dari.yml": string } {
+  return { "dari.yml": JSON.stringify({ name: "lab", sdk: "opencode", ...manifest }) };
+}
+
+/** The files of a directory, by their paths in it. */
+export function filesOf(directory: string): Record<string, string> {
+  const entries = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return Object.fromEntries(
+    entries.map((entry) => {
+      const path = join(entry.parentPath, entry.name);
+      return [path.slice(directory.length + 1), readFileSync(path, "utf8")];
+    }),
+  );
+}
+
+/** Sends a message and waits for its end in one call, as the quickstart does. Throws when the reply has another shape. */
+export async function send(
+  platform: Platform,
+  sessionId: string,
+  content: string | SendMessageRequest,
+): Promise<MessageRecord> {
+  const body = typeof content === "string" ? { parts: [{ type: "text", text: content }] } : content;
+  const response = await fetch(`${platform.apiUrl}/v1/sessions/${sessionId}/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${platform.apiKey}`, "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  const reply: unknown = await response.json();
+  if (response.status !== 200) throw new Error(`the message was answered ${response.status}: ${JSON.stringify(reply)}`);
+  const issues = validate(MessageRecord, reply);
+  if (issues.length > 0) throw new Error(`the reply is no message: ${JSON.stringify(issues)}`);
+  return reply as MessageRecord;
+}
+
+/** Sends a message without waiting for its end. */
+export function post({ client }: Platform, sessionId: string, text: string): Promise<MessageRecord> {
+  return client.sendMessageAsync(sessionId, { parts: [textPart(text)] });
+}
+
+/** Waits for the end of a message that was sent before. */
+export function ended({ client }: Platform, messageId: string, timeoutMs = 60_000): Promise<MessageRecord> {
+  return waitUntil(
+    async () => {
+      const record = await client.getMessage(messageId);
+      return ["completed", "failed", "cancelled"].includes(record.status) && record;
+    },
+    { what: `the end of ${messageId}`, timeoutMs },
+  );
+}
+
+export function textPart(text: string): MessagePartInput {
+  return { type: "text", text };
+}
+
+/** The text of an answer; throws with its error when it has none. */
+export function textOf(record: MessageRecord): string {
+  const { status, output } = record;
+  if (status !== "completed") throw new Error(`the message ended as ${status}: ${JSON.stringify(output?.error)}`);
+  return (output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+export async function uploadText({ client }: Platform, filename: string, text: string): Promise<string> {
+  return (await client.uploadFile({ filename, content: new Blob([text]) })).id;
+}

@@ -1,0 +1,201 @@
+// A real fleet for end-to-end tests: API, workers and reconciler as processes of their own, on the real services of the
+// test run, with a database, a queue prefix and object keys of their own. Tests reach it by HTTP only; the database is
+// open to them for what no client may see.
+
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient, type Client } from "@dari/client";
+import { findViolations, type Database, type Violation } from "@dari/db";
+import { freePort } from "@dari/embedded";
+import { createTestDatabase, createTestOrganization, type Services, type TestDatabase } from "@dari/testkit";
+import { machineEnvironment } from "./config.ts";
+import { processesMarked } from "./processes.ts";
+import { startProgram, type Program } from "./program.ts";
+
+export interface FleetOptions {
+  /** Absent: workers pull from the database. */
+  readonly redisUrl?: string | undefined;
+  /** Absent: objects in a directory. */
+  readonly s3?: Services["s3"] | undefined;
+  /** Default 1. */
+  readonly workers?: number;
+  /** For every program, over what the harness sets. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface FleetWorker extends Program {
+  readonly workDir: string;
+}
+
+/** What a fleet must not leave: each list is empty. */
+export interface FleetRemains {
+  readonly violations: readonly Violation[];
+  /** Directories of attempts and builds. */
+  readonly directories: readonly string[];
+  readonly processes: readonly string[];
+  /** Workers that did not end well when asked to. */
+  readonly badEnds: readonly string[];
+}
+
+export const nothing: FleetRemains = { violations: [], directories: [], processes: [], badEnds: [] };
+
+export interface Fleet {
+  readonly dir: string;
+  readonly db: Database;
+  readonly queuePrefix: string;
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly organizationId: string;
+  readonly client: Client;
+  readonly api: Program;
+  readonly reconciler: Program;
+  /** Those that were started, dead ones included. */
+  readonly workers: readonly FleetWorker[];
+  /** Another worker, with empty caches. */
+  startWorker(env?: Readonly<Record<string, string>>): Promise<FleetWorker>;
+  /** Ends everything, and says what was left. */
+  close(): Promise<FleetRemains>;
+}
+
+/** Short, so that tests of lost workers and of retries take little time. */
+const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DARI_SHUTDOWN_GRACE_MS: "10000" };
+
+export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
+  await using starting = new AsyncDisposableStack();
+  const dir = mkdtempSync(join(tmpdir(), "dari-fleet-"));
+  starting.defer(() => rmSync(dir, { recursive: true, force: true }));
+  const database = starting.adopt(await createTestDatabase(), (opened) => opened.close());
+  const place = placeOf(dir, database, options);
+  const port = await freePort();
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const { organizationId, apiKey } = await createTestOrganization(database.db);
+  const workers: FleetWorker[] = [];
+  const startWorker = async (env: Readonly<Record<string, string>> = {}): Promise<FleetWorker> => {
+    const worker = starting.use(await launchWorker(place, `worker-${workers.length + 1}`, env));
+    workers.push(worker);
+    return worker;
+  };
+  const [api, reconciler] = await Promise.all([
+    launch(place, "api", /"listening"/, { DARI_PORT: String(port) }).then((program) => starting.use(program)),
+    launch(place, "reconciler", /reconciler\.started/).then((program) => starting.use(program)),
+    ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
+  ]);
+  const stack = starting.move();
+  return {
+    dir,
+    db: database.db,
+    queuePrefix: place.queuePrefix,
+    apiUrl,
+    apiKey,
+    organizationId,
+    client: createClient({ apiUrl, apiKey }),
+    api,
+    reconciler,
+    workers,
+    async startWorker(env = {}) {
+      const worker = stack.use(await launchWorker(place, `worker-${workers.length + 1}`, env));
+      workers.push(worker);
+      return worker;
+    },
+    async close() {
+      try {
+        return await endFleet({ dir, database, programs: [...workers, reconciler, api] });
+      } finally {
+        await stack.disposeAsync();
+      }
+    },
+  };
+}
+
+interface Place {
+  readonly dir: string;
+  readonly queuePrefix: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+function placeOf(dir: string, database: TestDatabase, { redisUrl, s3, env }: FleetOptions): Place {
+  const name = randomBytes(6).toString("hex");
+  const queuePrefix = `fleet-${name}`;
+  return {
+    dir,
+    queuePrefix,
+    env: {
+      ...machineEnvironment(),
+      ...quickSettings,
+      DATABASE_URL: database.url,
+      DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+      DARI_QUEUE_PREFIX: queuePrefix,
+      ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
+      ...(s3 === undefined ? { DARI_BLOBS_DIR: join(dir, "objects") } : s3Environment(s3, `fleet-${name}`)),
+      ...env,
+    },
+  };
+}
+
+/** A bucket of its own, which the first program makes. */
+function s3Environment(s3: Services["s3"], bucket: string): Record<string, string> {
+  return {
+    S3_ENDPOINT: s3.endpoint,
+    S3_REGION: s3.region,
+    S3_BUCKET: bucket,
+    S3_ACCESS_KEY_ID: s3.accessKeyId,
+    S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+    S3_FORCE_PATH_STYLE: String(s3.forcePathStyle),
+  };
+}
+
+function launch(
+  place: Place,
+  program: "api" | "worker" | "reconciler",
+  readyWhen: RegExp,
+  env: Readonly<Record<string, string>> = {},
+  name: string = program,
+): Promise<Program> {
+  return startProgram({
+    name,
+    entry: `apps/${program}/src/main.ts`,
+    env: { ...place.env, ...env },
+    dir: place.dir,
+    readyWhen,
+  });
+}
+
+async function launchWorker(place: Place, name: string, env: Readonly<Record<string, string>>): Promise<FleetWorker> {
+  const workDir = join(place.dir, name);
+  // Agents of tests are ours, so a machine that cannot isolate them still runs the tests.
+  const settings = { DARI_WORK_DIR: workDir, DARI_MINIMUM_ISOLATION: "none", ...env };
+  const program = await launch(place, "worker", /worker\.started/, settings, name);
+  return Object.defineProperty(program, "workDir", { value: workDir, enumerable: true }) as FleetWorker;
+}
+
+async function endFleet(ending: {
+  readonly dir: string;
+  readonly database: TestDatabase;
+  readonly programs: readonly Program[];
+}): Promise<FleetRemains> {
+  const badEnds: string[] = [];
+  const living = ending.programs.filter((program) => program.isRunning);
+  const ends = await Promise.allSettled(living.map((program) => program.stop()));
+  for (const [index, end] of ends.entries()) {
+    const program = living[index]!;
+    if (end.status === "rejected") badEnds.push(String(end.reason));
+    else if (end.value.code !== 0) badEnds.push(`${program.name}: ${JSON.stringify(end.value)}`);
+  }
+  return {
+    violations: await findViolations(ending.database.db),
+    directories: ending.programs.flatMap((program) => attemptDirectories(join(ending.dir, program.name))),
+    processes: processesMarked(ending.dir),
+    badEnds,
+  };
+}
+
+/** Of turns and builds, running or forgotten. */
+export function attemptDirectories(workDir: string): string[] {
+  if (!existsSync(workDir)) return [];
+  return readdirSync(workDir)
+    .filter((name) => name.startsWith("turns-"))
+    .flatMap((name) => readdirSync(join(workDir, name)).map((entry) => join(workDir, name, entry)))
+    .filter((path) => /\/(att_|build-)[^/]*$/.test(path));
+}

@@ -1,0 +1,63 @@
+// Which processes of this machine belong to something, found by a mark in their command line, environment or directory.
+
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
+
+/** A line for each living process, other than this one, that carries `mark`. */
+export function processesMarked(mark: string): string[] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return pids.flatMap((pid) => {
+    const command = readProc(pid, "cmdline").replaceAll("\0", " ").trim();
+    const marked = [command, readProc(pid, "environ"), workingDirectory(pid)].some((text) => text.includes(mark));
+    return marked && isAlive(pid) ? [`${pid} ${command}`] : [];
+  });
+}
+
+/** The processes that `pid` has started and their descendants, as far as they have kept their parents. */
+export function descendantsOf(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
+    const parent = parentOf(name);
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+  }
+  const found: number[] = [];
+  const pending = [pid];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const below = children.get(next) ?? [];
+    found.push(...below);
+    pending.push(...below);
+  }
+  return found;
+}
+
+/** False for a zombie. */
+export function isAlive(pid: number | string): boolean {
+  const state = statFields(String(pid))[0];
+  return state !== undefined && state !== "Z" && state !== "X";
+}
+
+function parentOf(pid: string): number | undefined {
+  const parent = statFields(pid)[1];
+  return parent === undefined ? undefined : Number(parent);
+}
+
+/** From the third field on; the second, the program's name, may hold anything. */
+function statFields(pid: string): string[] {
+  const stat = readProc(pid, "stat");
+  return stat === "" ? [] : stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+}
+
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function workingDirectory(pid: string): string {
+  try {
+    return readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,113 @@
+// One program of the platform as a process of its own: starts it, waits until it is ready, signals and ends it by pid.
+
+import { spawn } from "node:child_process";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { waitUntil } from "@dari/testkit";
+
+export const checkout = resolve(import.meta.dirname, "../../..");
+
+export interface ProgramEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Program extends AsyncDisposable {
+  readonly name: string;
+  readonly pid: number;
+  readonly logFile: string;
+  readonly isRunning: boolean;
+  readonly ended: Promise<ProgramEnd>;
+  /** Everything that it has written so far. */
+  readLog(): string;
+  signal(signal: NodeJS.Signals): void;
+  /** Asks it to end with `signal` and waits; kills it and throws when it does not end within `withinMs`. */
+  stop(signal?: NodeJS.Signals, withinMs?: number): Promise<ProgramEnd>;
+  /** kill -9. */
+  kill(): Promise<ProgramEnd>;
+}
+
+export interface ProgramOptions {
+  readonly name: string;
+  /** Source file, relative to the checkout. */
+  readonly entry: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly dir: string;
+  /** What its log says once it is ready. */
+  readonly readyWhen: RegExp;
+}
+
+const readyWithinMs = 60_000;
+const stopWithinMs = 30_000;
+
+/** Throws with the end of its log when it ends before it is ready. */
+export async function startProgram(options: ProgramOptions): Promise<Program> {
+  const logFile = join(options.dir, `${options.name}.log`);
+  const log = openSync(logFile, "a");
+  const child = spawn(
+    process.execPath,
+    ["--disable-warning=ExperimentalWarning", join(checkout, options.entry)],
+    { cwd: options.dir, env: options.env, stdio: ["ignore", log, log] },
+  );
+  closeSync(log);
+  const { promise: ended, resolve: end } = Promise.withResolvers<ProgramEnd>();
+  child.once("error", () => end({ code: -1, signal: null }));
+  child.once("exit", (code, signal) => end({ code, signal }));
+  const program = handleOf({ name: options.name, pid: child.pid ?? -1, logFile, ended });
+  try {
+    await waitUntil(
+      () => {
+        if (options.readyWhen.test(program.readLog())) return true;
+        if (!program.isRunning) throw new ProgramFailedError(program);
+        return false;
+      },
+      { what: `${options.name} to be ready`, timeoutMs: readyWithinMs },
+    );
+    return program;
+  } catch (error) {
+    if (program.isRunning) await program.kill();
+    throw new Error(`${options.name} did not start:\n${program.readLog().slice(-4_000)}`, { cause: error });
+  }
+}
+
+class ProgramFailedError extends Error {
+  override readonly name = "ProgramFailedError";
+
+  constructor(program: Program) {
+    super(`${program.name} ended:\n${program.readLog().slice(-4_000)}`);
+  }
+}
+
+function handleOf(facts: { name: string; pid: number; logFile: string; ended: Promise<ProgramEnd> }): Program {
+  let end: ProgramEnd | undefined;
+  void facts.ended.then((ended) => (end = ended));
+  const signal = (name: NodeJS.Signals): void => {
+    if (end === undefined) process.kill(facts.pid, name);
+  };
+  const kill = (): Promise<ProgramEnd> => {
+    signal("SIGKILL");
+    return facts.ended;
+  };
+  return {
+    ...facts,
+    get isRunning() {
+      return end === undefined;
+    },
+    readLog: () => readFileSync(facts.logFile, "utf8"),
+    signal,
+    kill,
+    async stop(name = "SIGTERM", withinMs = stopWithinMs) {
+      signal(name);
+      const what = `${facts.name} (process ${facts.pid}) to end after ${name}`;
+      try {
+        return await waitUntil(() => end, { what, timeoutMs: withinMs });
+      } catch (error) {
+        await kill();
+        throw error;
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      if (end === undefined) await kill();
+    },
+  };
+}

@@ -1,0 +1,53 @@
+// Talks to the agent of tests/agents/script, whose prompt is a script of steps and whose answer their results.
+
+import { join } from "node:path";
+import type { MessageRecord } from "@dari/contract";
+import type { BundleFiles } from "./bundle.ts";
+import { filesOf, manifestFile, post, send, textOf, textPart, type Platform } from "./conversation.ts";
+import { checkout } from "./program.ts";
+
+/** A verb of the agent and its arguments. */
+export type Step = readonly [verb: string, ...args: unknown[]];
+
+export interface ScriptManifest {
+  readonly timeout_seconds?: number;
+  readonly max_attempts?: number;
+  readonly version?: string;
+  readonly secrets?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function scriptAgent(manifest: ScriptManifest = {}): BundleFiles {
+  const { timeout_seconds = 60, max_attempts = 1, version, secrets = [], env = {} } = manifest;
+  return {
+    ...filesOf(join(checkout, "apps/lab/tests/agents/script")),
+    ...manifestFile({
+      entrypoint: "src/agent.mjs:agent",
+      runtime: { language: "typescript", timeout_seconds, ...(version === undefined ? {} : { version }) },
+      retries: { max_attempts },
+      secrets,
+      env,
+    }),
+  };
+}
+
+/** Plays the steps in a turn and returns its record, whatever its end. */
+export function play(
+  platform: Platform,
+  sessionId: string,
+  steps: readonly Step[],
+  fileIds: readonly string[] = [],
+): Promise<MessageRecord> {
+  const files = fileIds.map((file_id) => ({ type: "file", file_id }) as const);
+  return send(platform, sessionId, { parts: [textPart(JSON.stringify(steps)), ...files] });
+}
+
+/** Plays the steps in a turn that is not waited for. */
+export function start(platform: Platform, sessionId: string, steps: readonly Step[]): Promise<MessageRecord> {
+  return post(platform, sessionId, JSON.stringify(steps));
+}
+
+/** The results of a completed turn's steps, null for those that have none. Throws when it did not complete. */
+export function resultsOf(record: MessageRecord): unknown[] {
+  return JSON.parse(textOf(record)) as unknown[];
+}
