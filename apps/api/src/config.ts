@@ -19,7 +19,11 @@ import {
 export const configSpec = {
   host: string({ env: "DARI_HOST", default: "127.0.0.1", about: "The address to listen on." }),
   port: integer({ env: "DARI_PORT", default: 4870, max: 65_535, about: "The port to listen on." }),
-  publicUrl: url({ env: "DARI_PUBLIC_URL", optional: true, about: "Where clients reach the API; upload URLs start so." }),
+  publicUrl: url({
+    env: "DARI_PUBLIC_URL",
+    optional: true,
+    about: "Where clients reach the API; upload URLs start with it.",
+  }),
   masterKey: secret({ env: "DARI_MASTER_KEY", about: "32 bytes as base64 or hex; seals every secret." }),
   logLevel: oneOf(logLevels, { env: "DARI_LOG_LEVEL", default: "info", about: "The least level that is written." }),
   databaseUrl: secretUrl({

@@ -52,7 +52,7 @@ test("a failed build leaves the former version active and cannot be activated", 
   expect(shown.json).toMatchObject({ status: "failed", failure: { code: "build_failed" }, active: false });
 });
 
-test("who goes back stays back: what was published before does not activate itself, what comes after does", async () => {
+test("who goes back stays back: only what is published later activates itself", async () => {
   const { agentId, versionId: first } = await createTestAgent(api.db, api.org.organizationId);
   const second = await publish(agentId);
   await finishTestBuild(api.db, second, "ready");
@@ -87,7 +87,9 @@ test("two activations at once both succeed and one of them holds", async () => {
 test("versions published at the same time get numbers of their own", async () => {
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const made = await Promise.all(
-    Array.from({ length: 8 }, () => createTestVersion(api.db, api.org.organizationId, agentId, { state: "building" })),
+    Array.from({ length: 8 }, () =>
+      createTestVersion(api.db, api.org.organizationId, agentId, { state: "building" }),
+    ),
   );
   expect(made.map((version) => version.number).sort((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
 });

@@ -48,9 +48,7 @@ export interface TestApi extends AsyncDisposable {
   call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
 }
 
-export async function startTestApi(
-  options: { settings?: Partial<CallSettings>; databaseUrl?: (url: string) => string } = {},
-): Promise<TestApi> {
+export async function startTestApi(options: { settings?: Partial<CallSettings> } = {}): Promise<TestApi> {
   await using stack = new AsyncDisposableStack();
   const database = await createTestDatabase();
   stack.defer(() => database.close());
@@ -78,7 +76,13 @@ export async function startTestApi(
     publicUrl: "http://127.0.0.1",
     urlSigningKey: randomBytes(32),
   };
-  const api = await startApi({ control, host: "127.0.0.1", port: 0, graceMs: 2_000, app: { settings: options.settings ?? {} } });
+  const api = await startApi({
+    control,
+    host: "127.0.0.1",
+    port: 0,
+    graceMs: 2_000,
+    app: { settings: options.settings ?? {} },
+  });
   stack.defer(() => api.close());
   Object.assign(control, { publicUrl: api.url });
   const org = await createTestOrganization(db);
@@ -106,7 +110,8 @@ async function send(
   options: CallOptions = {},
 ): Promise<TestReply> {
   const key = options.key === undefined ? defaultKey : options.key;
-  const isRaw = options.body instanceof Uint8Array || options.body instanceof FormData || typeof options.body === "string";
+  const isRaw =
+    options.body instanceof Uint8Array || options.body instanceof FormData || typeof options.body === "string";
   const response = await fetch(path.startsWith("http") ? path : `${base}${path}`, {
     method,
     redirect: "manual",

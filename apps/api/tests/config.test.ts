@@ -13,7 +13,13 @@ const least = {
 
 test("the least settings give the documented defaults", () => {
   const config = readApiConfig(least);
-  expect(config).toMatchObject({ host: "127.0.0.1", port: 4870, logLevel: "info", publicUrl: undefined, redisUrl: undefined });
+  expect(config).toMatchObject({
+    host: "127.0.0.1",
+    port: 4870,
+    logLevel: "info",
+    publicUrl: undefined,
+    redisUrl: undefined,
+  });
   expect(config.masterKey.reveal()).toEqual(key);
   expect(readApiConfig({ ...least, DARI_MASTER_KEY: key.toString("hex") }).masterKey.reveal()).toEqual(key);
   expect(JSON.stringify(config)).not.toContain("pw");
@@ -22,7 +28,8 @@ test("the least settings give the documented defaults", () => {
 test("all problems are told at once, without the secrets", () => {
   const read = (): unknown => readApiConfig({ DARI_PORT: "x", DARI_MASTER_KEY: "short-secret" });
   expect(read).toThrow(/DARI_PORT[^]*DATABASE_URL|DATABASE_URL[^]*DARI_PORT/);
-  const combine = (): unknown => readApiConfig({ ...least, DARI_MASTER_KEY: "short-secret", S3_BUCKET: "b", S3_ACCESS_KEY_ID: "a" });
+  const combine = (): unknown =>
+    readApiConfig({ ...least, DARI_MASTER_KEY: "short-secret", S3_BUCKET: "b", S3_ACCESS_KEY_ID: "a" });
   expect(combine).toThrow(/DARI_MASTER_KEY[^]*S3_BUCKET[^]*S3_ACCESS_KEY_ID/);
   expect(combine).not.toThrow(/short-secret/);
 });

@@ -23,7 +23,10 @@ function upload(filename: string, bytes: Buffer | string, type = "text/plain", f
 
 async function objects(): Promise<string[]> {
   const entries = await readdir(api.blobsDir, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+    .sort();
 }
 
 test("a file goes in and comes out as it was", async () => {
@@ -43,7 +46,9 @@ test("a file goes in and comes out as it was", async () => {
   expect([content.status, content.text]).toEqual([200, bytes.toString()]);
   expect(content.headers.get("content-type")).toBe("text/plain");
   expect(content.headers.get("x-content-type-options")).toBe("nosniff");
-  expect(content.headers.get("content-disposition")).toBe(`attachment; filename="ticket.txt"; filename*=UTF-8''ticket.txt`);
+  expect(content.headers.get("content-disposition")).toBe(
+    `attachment; filename="ticket.txt"; filename*=UTF-8''ticket.txt`,
+  );
   expect(content.headers.get("etag")).toBe(`"${String(created.json["sha256"])}"`);
 });
 
@@ -74,7 +79,11 @@ test("ranges, ETags and HEAD", async () => {
     expect([reply.status, reply.text, reply.headers.get("content-range")]).toEqual([206, text, contentRange]);
   }
   const beyond = await get({ range: "bytes=10-" });
-  expect([beyond.status, beyond.headers.get("content-range"), beyond.json.code]).toEqual([416, "bytes */10", "invalid"]);
+  expect([beyond.status, beyond.headers.get("content-range"), beyond.json.code]).toEqual([
+    416,
+    "bytes */10",
+    "invalid",
+  ]);
   expect((await get({ range: "bytes=0-1,4-5" })).status).toBe(200);
   const etag = (await get({})).headers.get("etag") ?? "";
   expect((await get({ "if-none-match": etag })).status).toBe(304);
@@ -142,7 +151,8 @@ test("a client that goes away in the middle leaves nothing", async () => {
   const whole = multipart("half.bin", "x".repeat(50_000), "application/octet-stream");
   socket.write(
     `POST /v1/files HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${api.org.apiKey}\r\n` +
-      `content-type: ${multipartHeaders["content-type"]}\r\ncontent-length: ${whole.length}\r\n\r\n${whole.slice(0, 30_000)}`,
+      `content-type: ${multipartHeaders["content-type"]}\r\ncontent-length: ${whole.length}\r\n\r\n` +
+      whole.slice(0, 30_000),
   );
   await waitUntil(async () => (await objects()).length > before.length, { what: "the upload to begin" });
   socket.destroy();
@@ -160,7 +170,11 @@ test("files are listed newest first and are gone once deleted", async () => {
   expect(ids).toEqual(expect.arrayContaining([one, two]));
   expect((await api.call("GET", "/v1/files", { key: api.stranger.apiKey })).json["data"]).toEqual([]);
   expect((await api.call("DELETE", `/v1/files/${one}`)).json).toEqual({ deleted: true, id: one });
-  for (const [method, path] of [["GET", ""], ["GET", "/content"], ["DELETE", ""]] as const) {
+  for (const [method, path] of [
+    ["GET", ""],
+    ["GET", "/content"],
+    ["DELETE", ""],
+  ] as const) {
     expect((await api.call(method, `/v1/files/${one}${path}`)).status).toBe(404);
   }
   expect((await api.call("GET", `/v1/files?after=${one}`)).status).toBe(200);

@@ -18,7 +18,9 @@ test("what a command line asks first", async () => {
   const config = await api.call("GET", "/v1/auth/config", { key: null });
   expect([config.status, validate(routes.getAuthConfig.reply, config.json)]).toEqual([200, []]);
   const me = await api.call("POST", "/v1/me/bootstrap", { body: {} });
-  expect(me.json).toEqual({ organizations: [expect.objectContaining({ id: api.org.organizationId, role: "admin" })] });
+  expect(me.json).toEqual({
+    organizations: [expect.objectContaining({ id: api.org.organizationId, role: "admin" })],
+  });
   expect(validate(routes.bootstrap.reply, me.json)).toEqual([]);
   const list = await api.call("GET", "/v1/organizations");
   expect(validate(routes.listOrganizations.reply, list.json)).toEqual([]);
@@ -95,7 +97,8 @@ test("a device has one managed key; a new one takes the former's place", async (
 });
 
 test("people are invited and listed", async () => {
-  const invite = (role: string) => api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
+  const invite = (role: string) =>
+    api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
   const invited = await invite("member");
   expect([invited.status, validate(routes.createInvitation.reply, invited.json)]).toEqual([201, []]);
   expect(invited.json).toMatchObject({ email: "ann@example.com", role: "member" });
@@ -107,9 +110,15 @@ test("people are invited and listed", async () => {
 test("a credential is sealed, replaced, listed without its value, and deleted", async () => {
   const put = (value: string) => api.call("PUT", `${own}/credentials/OPENAI_API_KEY`, { body: { value } });
   const created = await put("sk-first-value");
-  expect([created.status, created.json]).toEqual([201, { id: expect.any(String), name: "OPENAI_API_KEY", created: true }]);
+  expect([created.status, created.json]).toEqual([
+    201,
+    { id: expect.any(String), name: "OPENAI_API_KEY", created: true },
+  ]);
   const replaced = await put("sk-second-value");
-  expect([replaced.status, replaced.json]).toEqual([200, { id: created.json["id"], name: "OPENAI_API_KEY", created: false }]);
+  expect([replaced.status, replaced.json]).toEqual([
+    200,
+    { id: created.json["id"], name: "OPENAI_API_KEY", created: false },
+  ]);
 
   const { rows } = await api.db.pool.query("select sealed from credentials where id = $1", [created.json["id"]]);
   const context = { organizationId: api.org.organizationId, name: "OPENAI_API_KEY" };
@@ -120,15 +129,23 @@ test("a credential is sealed, replaced, listed without its value, and deleted", 
   expect(validate(routes.listCredentials.reply, list.json)).toEqual([]);
   expect(list.json["credentials"]).toEqual([expect.objectContaining({ name: "OPENAI_API_KEY" })]);
   expect(list.text).not.toContain("value");
-  expect((await api.call("GET", "/v1/organizations/current/credentials", { key: api.stranger.apiKey })).json["data"]).toEqual([]);
+  expect(
+    (await api.call("GET", "/v1/organizations/current/credentials", { key: api.stranger.apiKey })).json["data"],
+  ).toEqual([]);
 
   for (const name of ["lower", "1X", "A-B", "A%00"]) {
-    expect([name, (await api.call("PUT", `${own}/credentials/${name}`, { body: { value: "x" } })).status]).toEqual([name, 422]);
+    expect([name, (await api.call("PUT", `${own}/credentials/${name}`, { body: { value: "x" } })).status]).toEqual([
+      name,
+      422,
+    ]);
   }
   const large = await api.call("PUT", `${own}/credentials/BIG`, { body: { value: "x".repeat(65 * 1024) } });
   expect(large.status).toBe(422);
   expect(large.text).not.toContain("xxxx");
-  expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).json).toEqual({ deleted: true, id: created.json["id"] });
+  expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).json).toEqual({
+    deleted: true,
+    id: created.json["id"],
+  });
   expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).status).toBe(404);
   expect(JSON.stringify(api.log)).not.toMatch(/sk-(first|second)-value/);
 });

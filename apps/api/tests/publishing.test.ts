@@ -29,7 +29,10 @@ describe("a bundle", () => {
     expect(created.status).toBe(201);
     expect(validate(routes.createSourceSnapshot.reply, created.json)).toEqual([]);
     expect(created.json["upload_url"]).toMatch(new RegExp(`^${api.url}/v1/source-snapshots/src_`));
-    const reserved = { id: String(created.json["source_snapshot_id"]), uploadUrl: String(created.json["upload_url"]) };
+    const reserved = {
+      id: String(created.json["source_snapshot_id"]),
+      uploadUrl: String(created.json["upload_url"]),
+    };
 
     const uploaded = await upload(api, reserved, bundle.bytes);
     expect([uploaded.status, uploaded.json]).toEqual([200, expect.objectContaining({ status: "pending_upload" })]);
@@ -45,7 +48,10 @@ describe("a bundle", () => {
   test("that was not uploaded, is cut short, or has other bytes, fails with the reason", async () => {
     const bundle = agentBundle();
     const absent = await reserve(api, bundle);
-    expect((await finalize(api, absent.id)).json).toMatchObject({ status: "failed", failure_reason: "no bundle was uploaded" });
+    expect((await finalize(api, absent.id)).json).toMatchObject({
+      status: "failed",
+      failure_reason: "no bundle was uploaded",
+    });
 
     const short = await reserve(api, bundle);
     expect((await upload(api, short, bundle.bytes.subarray(1))).status).toBe(200);
@@ -105,7 +111,10 @@ describe("a bundle", () => {
 
   test("is deleted unless a version uses it", async () => {
     const unused = await bring(api, agentBundle());
-    expect((await api.call("DELETE", `/v1/source-snapshots/${unused.id}`)).json).toEqual({ deleted: true, id: unused.id });
+    expect((await api.call("DELETE", `/v1/source-snapshots/${unused.id}`)).json).toEqual({
+      deleted: true,
+      id: unused.id,
+    });
     expect((await api.call("DELETE", `/v1/source-snapshots/${unused.id}`)).status).toBe(404);
     const used = await bring(api, agentBundle());
     await api.call("POST", "/v1/agents", { body: { source_snapshot_id: used.id } });
@@ -146,11 +155,22 @@ describe("an agent", () => {
     const agentId = String(created.json["id"]);
     const deploymentId = String(created.json["deployment_id"]);
     expect(deploymentId).toBe(agentId.replace("agt_", "dep_"));
-    expect(created.json).toMatchObject({ agent_id: agentId, name: "support-agent", active_version_id: null, version_status: "building" });
+    expect(created.json).toMatchObject({
+      agent_id: agentId,
+      name: "support-agent",
+      active_version_id: null,
+      version_status: "building",
+    });
 
     for (const name of [agentId, deploymentId]) {
-      expect((await api.call("GET", `/v1/agents/${name}`)).json).toMatchObject({ id: agentId, deployment_id: deploymentId });
-      expect((await api.call("GET", `/v1/deployments/${name}`)).json).toMatchObject({ id: deploymentId, agent_id: agentId });
+      expect((await api.call("GET", `/v1/agents/${name}`)).json).toMatchObject({
+        id: agentId,
+        deployment_id: deploymentId,
+      });
+      expect((await api.call("GET", `/v1/deployments/${name}`)).json).toMatchObject({
+        id: deploymentId,
+        agent_id: agentId,
+      });
     }
     const versionPath = `/v1/agents/${agentId}/versions/${String(created.json["version_id"])}`;
     const version = await api.call("GET", versionPath);
@@ -174,12 +194,18 @@ describe("an agent", () => {
     expect(validate(routes.createVersion.reply, next.json)).toEqual([]);
     const versions = await api.call("GET", `/v1/deployments/${String(created.json["id"])}/versions?limit=1`);
     expect(versions.json).toMatchObject({ has_more: true, next: next.json["version_id"], data: [{ number: 2 }] });
-    const rest = await api.call("GET", `/v1/agents/${String(created.json["agent_id"])}/versions?after=${String(versions.json["next"])}`);
+    const rest = await api.call(
+      "GET",
+      `/v1/agents/${String(created.json["agent_id"])}/versions?after=${String(versions.json["next"])}`,
+    );
     expect(rest.json).toMatchObject({ has_more: false, next: null, versions: [{ number: 1 }] });
   });
 
   test("is refused with every problem of its dari.yml, in the manifest's own words", async () => {
-    const { id, verdict } = await bring(api, agentBundle("sdk: nope\nentrypoint: agent.py\nruntime:\n  timeout_seconds: 0\n"));
+    const { id, verdict } = await bring(
+      api,
+      agentBundle("sdk: nope\nentrypoint: agent.py\nruntime:\n  timeout_seconds: 0\n"),
+    );
     expect(verdict.json["status"]).toBe("ready");
     const reply = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
     expect(reply.status).toBe(422);
@@ -198,7 +224,10 @@ describe("an agent", () => {
     const manifest = { name: "other", sdk: "opencode", entrypoint: "src/agent.js:agent", env: { A: "1" } };
     const reply = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: id, manifest } });
     expect(reply.status).toBe(422);
-    expect((reply.json["errors"] as { path: string }[]).map((issue) => issue.path)).toEqual(["manifest.env.A", "manifest.name"]);
+    expect((reply.json["errors"] as { path: string }[]).map((issue) => issue.path)).toEqual([
+      "manifest.env.A",
+      "manifest.name",
+    ]);
   });
 
   test("is not made from a bundle that is pending, or another organization's", async () => {
@@ -206,7 +235,10 @@ describe("an agent", () => {
     const early = await api.call("POST", "/v1/agents", { body: { source_snapshot_id: pending.id } });
     expect(early.status).toBe(409);
     const { id } = await bring(api, agentBundle());
-    const foreign = await api.call("POST", "/v1/agents", { key: api.stranger.apiKey, body: { source_snapshot_id: id } });
+    const foreign = await api.call("POST", "/v1/agents", {
+      key: api.stranger.apiKey,
+      body: { source_snapshot_id: id },
+    });
     expect(foreign.status).toBe(404);
   });
 
@@ -225,7 +257,13 @@ describe("an agent", () => {
     const secondIds = (second.json["agents"] as { id: string }[]).map((agent) => agent.id);
     expect([...firstIds, ...secondIds].sort()).toEqual([...made].sort());
 
-    for (const query of ["after=agt_01jx5m0k8c3f7q2v9t4w6y8z1a", "after=x", "limit=0", "limit=501", "limit=1&limit=2"]) {
+    for (const query of [
+      "after=agt_01jx5m0k8c3f7q2v9t4w6y8z1a",
+      "after=x",
+      "limit=0",
+      "limit=501",
+      "limit=1&limit=2",
+    ]) {
       expect([query, (await api.call("GET", `/v1/agents?${query}`)).status]).toEqual([query, 422]);
     }
     const foreign = await api.call("GET", `/v1/agents?after=${String(made[0])}`, { key: api.stranger.apiKey });
@@ -234,11 +272,16 @@ describe("an agent", () => {
     expect((await api.call("DELETE", `/v1/agents/${made[0]}`)).json).toEqual({ deleted: true, id: made[0] });
     expect((await api.call("GET", `/v1/agents/${made[0]}`)).status).toBe(404);
     expect((await api.call("POST", `/v1/agents/${made[0]}/sessions`)).status).toBe(404);
-    expect((await api.call("POST", `/v1/agents/${made[0]}/versions`, { body: { source_snapshot_id: id } })).status).toBe(404);
+    expect(
+      (await api.call("POST", `/v1/agents/${made[0]}/versions`, { body: { source_snapshot_id: id } })).status,
+    ).toBe(404);
   });
 });
 
 async function objects(): Promise<string[]> {
   const entries = await readdir(api.blobsDir, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => entry.name)
+    .sort();
 }

@@ -39,14 +39,24 @@ const cases: Readonly<Record<RouteName, Case>> = {
   uploadBundle: {},
   finalizeSourceSnapshot: {},
   deleteSourceSnapshot: {},
-  createAgent: { invalid: [[{ source_snapshot_id: "ver_1" }, "source_snapshot_id"], [{ name: 1 }, "name"]] },
+  createAgent: {
+    invalid: [
+      [{ source_snapshot_id: "ver_1" }, "source_snapshot_id"],
+      [{ name: 1 }, "name"],
+    ],
+  },
   listAgents: {},
   getAgent: {},
   deleteAgent: {},
   createVersion: { invalid: [[{ source_snapshot_id: "ver_1" }, "source_snapshot_id"]] },
   listVersions: {},
   getVersion: {},
-  activateVersion: { invalid: [[{}, "version_id"], [{ version_id: "agt_1" }, "version_id"]] },
+  activateVersion: {
+    invalid: [
+      [{}, "version_id"],
+      [{ version_id: "agt_1" }, "version_id"],
+    ],
+  },
   getBuildLogs: {},
   createSession: {
     valid: {},
@@ -80,7 +90,13 @@ const cases: Readonly<Record<RouteName, Case>> = {
   getAuthConfig: {},
   bootstrap: { invalid: [["[]", "body"]] },
   listOrganizations: {},
-  createOrganization: { valid: { name: "x" }, invalid: [[{}, "name"], [{ name: "x", slug: "No!" }, "slug"]] },
+  createOrganization: {
+    valid: { name: "x" },
+    invalid: [
+      [{}, "name"],
+      [{ name: "x", slug: "No!" }, "slug"],
+    ],
+  },
   listApiKeys: {},
   createApiKey: {
     valid: { label: "x" },
@@ -94,9 +110,18 @@ const cases: Readonly<Record<RouteName, Case>> = {
   revokeApiKey: {},
   ensureManagedKey: { valid: { device_name: "laptop" }, invalid: [[{}, "device_name"]] },
   listMembers: {},
-  createInvitation: { valid: { email: "a@b.example", role: "member" }, invalid: [[{ email: "nobody", role: "x" }, "email"]] },
+  createInvitation: {
+    valid: { email: "a@b.example", role: "member" },
+    invalid: [[{ email: "nobody", role: "x" }, "email"]],
+  },
   listCredentials: {},
-  putCredential: { valid: { value: "x" }, invalid: [[{}, "value"], [{ value: "" }, "value"]] },
+  putCredential: {
+    valid: { value: "x" },
+    invalid: [
+      [{}, "value"],
+      [{ value: "" }, "value"],
+    ],
+  },
   deleteCredential: {},
 };
 
@@ -181,7 +206,10 @@ describe.each(names)("%s", (name) => {
       expectError(reply, "not_found");
     }
     for (const [, parameter] of route.path.matchAll(/\{(\w+_id)\}/g)) {
-      const mixedUp = fillPath(route.path, { ...ids, [String(parameter)]: "evt_01jx5m0k8c3f7q2v9t4w6y8z1a" } as never);
+      const mixedUp = fillPath(route.path, {
+        ...ids,
+        [String(parameter)]: "evt_01jx5m0k8c3f7q2v9t4w6y8z1a",
+      } as never);
       const reply = await api.call(route.method, mixedUp + query, { body: bodyOf(name) });
       expect(reply.status).toBe(422);
       expect(reply.json["errors"]).toEqual([{ path: parameter, message: expect.stringContaining("starts with '") }]);
@@ -206,7 +234,11 @@ describe.each(names)("%s", (name) => {
 });
 
 test("what one organization made is still its own after all of that", async () => {
-  for (const path of [`/v1/agents/${ids["agent_id"]}`, `/v1/sessions/${ids["session_id"]}`, `/v1/files/${ids["file_id"]}`]) {
+  for (const path of [
+    `/v1/agents/${ids["agent_id"]}`,
+    `/v1/sessions/${ids["session_id"]}`,
+    `/v1/files/${ids["file_id"]}`,
+  ]) {
     expect((await api.call("GET", path)).status).toBe(200);
   }
 });

@@ -27,12 +27,20 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   const patched = await api.call("PATCH", "/v1/agents");
   expectError(patched, 405, "not_found");
   expect(patched.headers.get("allow")).toBe("POST, GET");
-  expectError(await api.call("POST", "/v1/sessions/sess_01jx5m0k8c3f7q2v9t4w6y8z1a/messages/stream", { body: {} }), 404, "not_found");
+  expectError(
+    await api.call("POST", "/v1/sessions/sess_01jx5m0k8c3f7q2v9t4w6y8z1a/messages/stream", { body: {} }),
+    404,
+    "not_found",
+  );
 
   const broken = await api.call("POST", "/v1/agents", { body: '{"a": 1,,}' });
   expectError(broken, 422, "invalid");
   expect(broken.json.detail).toMatch(/position 8/);
-  expectError(await api.call("POST", "/v1/organizations", { body: "x".repeat(4 * 1024 * 1024 + 1) }), 413, "too_large");
+  expectError(
+    await api.call("POST", "/v1/organizations", { body: "x".repeat(4 * 1024 * 1024 + 1) }),
+    413,
+    "too_large",
+  );
   const charset = { "content-type": "application/json; charset=klingon" };
   expectError(await api.call("POST", "/v1/agents", { body: "{}", headers: charset }), 422, "invalid");
   expectError(await api.call("POST", "/v1/organizations", { body: '{"name": "a\\u0000b"}' }), 422, "invalid");
@@ -51,12 +59,16 @@ test("every reply carries a request id; a sane one of the client's is kept", asy
   const headers = { "x-request-id": "trace-42.a_b:c" };
   expect((await api.call("GET", "/v1/agents", { headers })).headers.get("x-request-id")).toBe("trace-42.a_b:c");
   expect((await api.call("GET", "/v1/agents", { key: null, headers })).json["request_id"]).toBe("trace-42.a_b:c");
-  const made = (await api.call("GET", "/v1/agents", { headers: { "x-request-id": "no spaces <b>" } })).headers.get("x-request-id");
+  const made = (await api.call("GET", "/v1/agents", { headers: { "x-request-id": "no spaces <b>" } })).headers.get(
+    "x-request-id",
+  );
   expect(made).toMatch(/^[0-9a-f-]{36}$/);
   const reply = await api.call("GET", "/v1/agents");
   expect(reply.headers.get("x-powered-by")).toBeNull();
   expect(reply.headers.get("etag")).toBeNull();
-  expect(api.log.filter((line) => line.event === "request" && line.fields["request_id"] === "trace-42.a_b:c")).toHaveLength(2);
+  expect(
+    api.log.filter((line) => line.event === "request" && line.fields["request_id"] === "trace-42.a_b:c"),
+  ).toHaveLength(2);
 });
 
 test("authorization is understood in any case and refused in any other form", async () => {
@@ -64,7 +76,13 @@ test("authorization is understood in any case and refused in any other form", as
   const status = async (authorization: string): Promise<number> =>
     (await api.call("GET", "/v1/agents", { key: null, headers: { authorization } })).status;
   expect(await status(`bearer ${api.org.apiKey}`)).toBe(200);
-  for (const header of [api.org.apiKey, `Basic ${api.org.apiKey}`, "Bearer", `Bearer ${api.org.apiKey} x`, `Bearer ${api.org.apiKey}x`]) {
+  for (const header of [
+    api.org.apiKey,
+    `Basic ${api.org.apiKey}`,
+    "Bearer",
+    `Bearer ${api.org.apiKey} x`,
+    `Bearer ${api.org.apiKey}x`,
+  ]) {
     expect([header, await status(header)]).toEqual([header, 401]);
   }
 });
@@ -116,10 +134,14 @@ test("the drain answers who waits with the record so far, and then closes", asyn
   const { agentId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);
   await createTestMessage(api.db, organizationId, sessionId);
-  const waiting = api.call("POST", `/v1/sessions/${sessionId}/messages/sync`, { body: { parts: [{ type: "text", text: "x" }] } });
+  const waiting = api.call("POST", `/v1/sessions/${sessionId}/messages/sync`, {
+    body: { parts: [{ type: "text", text: "x" }] },
+  });
   await waitUntil(
     async () => {
-      const { rows } = await api.db.pool.query("select count(*)::int as n from messages where session_id = $1", [sessionId]);
+      const { rows } = await api.db.pool.query("select count(*)::int as n from messages where session_id = $1", [
+        sessionId,
+      ]);
       return rows[0].n === 2;
     },
     { what: "the message to be accepted" },

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await createTestMessage(api.db, organizationId, sessionId);
   await complete(api, await claim(api), {
     files: { "output/reply.md": "0123456789", "output/deep/ünï.txt": "x", "top.txt": "" },
-    links: { "link.md": "output/reply.md", "out": "/workspace/output", "evil": "/etc/passwd", "loop": "loop" },
+    links: { "link.md": "output/reply.md", out: "/workspace/output", evil: "/etc/passwd", loop: "loop" },
   });
 });
 afterAll(async () => api[Symbol.asyncDispose]());

@@ -23,7 +23,12 @@ async function start(body?: unknown): Promise<string> {
   return String(reply.json["id"]);
 }
 
-function post(sessionId: string, body: unknown, suffix = "", headers: Record<string, string> = {}): Promise<TestReply> {
+function post(
+  sessionId: string,
+  body: unknown,
+  suffix = "",
+  headers: Record<string, string> = {},
+): Promise<TestReply> {
   return api.call("POST", `/v1/sessions/${sessionId}/messages${suffix}`, { body, headers });
 }
 
@@ -45,7 +50,12 @@ test("a session is created with no body at all, whatever the content type says",
     const reply = await api.call("POST", path, options);
     expect(reply.status).toBe(201);
     expect(validate(routes.createSession.reply, reply.json)).toEqual([]);
-    expect(reply.json).toMatchObject({ status: "idle", agent_id: agentId, last_message_id: null, last_message_status: null });
+    expect(reply.json).toMatchObject({
+      status: "idle",
+      agent_id: agentId,
+      last_message_id: null,
+      last_message_status: null,
+    });
   }
 });
 
@@ -93,7 +103,11 @@ test("an asynchronous message is accepted at once and numbered in order", async 
   expect((await api.call("GET", `/v1/sessions/${sessionId}/messages?after=${foreign.messageId}`)).status).toBe(422);
   await api.call("POST", `/v1/messages/${foreign.messageId}/cancel`);
   const session = await api.call("GET", `/v1/sessions/${sessionId}`);
-  expect(session.json).toMatchObject({ status: "active", last_message_id: replies[2]?.json["id"], last_message_status: "queued" });
+  expect(session.json).toMatchObject({
+    status: "active",
+    last_message_id: replies[2]?.json["id"],
+    last_message_status: "queued",
+  });
 });
 
 test("a file that is unknown, deleted or another organization's is refused before anything is queued", async () => {
@@ -103,7 +117,11 @@ test("a file that is unknown, deleted or another organization's is refused befor
   await api.call("DELETE", `/v1/files/${deleted}`);
   const foreign = await createTestFile(api.db, api.stranger.organizationId);
   for (const file_id of [deleted, foreign, "file_01jx5m0k8c3f7q2v9t4w6y8z1a"]) {
-    const parts = [{ type: "text", text: "see" }, { type: "file", file_id: mine }, { type: "image", file_id }];
+    const parts = [
+      { type: "text", text: "see" },
+      { type: "file", file_id: mine },
+      { type: "image", file_id },
+    ];
     const reply = await post(sessionId, { parts }, "/async");
     expect(reply.status).toBe(422);
     expect(reply.json["errors"]).toEqual([expect.objectContaining({ path: "parts[2].file_id" })]);
@@ -113,9 +131,13 @@ test("a file that is unknown, deleted or another organization's is refused befor
 
 test("what is not available yet says so and queues nothing", async () => {
   const sessionId = await start();
-  expect((await post(sessionId, { ...hello, delivery: "stream" })).json["errors"]).toMatchObject([{ path: "delivery" }]);
+  expect((await post(sessionId, { ...hello, delivery: "stream" })).json["errors"]).toMatchObject([
+    { path: "delivery" },
+  ]);
   expect((await post(sessionId, hello, "", { accept: "text/event-stream" })).status).toBe(422);
-  expect((await post(sessionId, { ...hello, on_busy: "interrupt" })).json["errors"]).toMatchObject([{ path: "on_busy" }]);
+  expect((await post(sessionId, { ...hello, on_busy: "interrupt" })).json["errors"]).toMatchObject([
+    { path: "on_busy" },
+  ]);
   expect((await api.call("GET", `/v1/sessions/${sessionId}`)).json["last_message_id"]).toBeNull();
 });
 
@@ -156,7 +178,11 @@ test("a completed turn shows its output, files, timings, and its last event carr
     timings: { run_ms: 3 },
   });
   const files = await api.call("GET", `/v1/messages/${messageId}/files`);
-  expect(files.json).toEqual({ message_id: messageId, session_id: sessionId, files_changed: record.json["files_changed"] });
+  expect(files.json).toEqual({
+    message_id: messageId,
+    session_id: sessionId,
+    files_changed: record.json["files_changed"],
+  });
   const logs = await api.call("GET", `/v1/messages/${messageId}/logs?attempt=1`);
   expect(logs.text).toBe("== attempt 1\n[stdout] one\n[stdout] two\n[stderr] warn\n");
   expect((await api.call("GET", `/v1/messages/${messageId}/logs?attempt=9`)).status).toBe(404);
@@ -207,31 +233,41 @@ test("a session ends once, keeps its record, and takes no more messages", async 
   expect((await api.call("POST", `/v1/sessions/${sessionId}/complete`)).status).toBe(409);
   expect((await post(sessionId, hello, "/async")).status).toBe(409);
   const events = await api.call("GET", `/v1/sessions/${sessionId}/events`);
-  expect((events.json.data as unknown[]).at(-1)).toMatchObject({ type: "session.status_changed", data: { status: "completed" } });
+  expect((events.json.data as unknown[]).at(-1)).toMatchObject({
+    type: "session.status_changed",
+    data: { status: "completed" },
+  });
 });
 
-test.each(["complete", "delete"] as const)("open messages keep a session from its %s unless they are cancelled", async (how) => {
-  const { sessionId, messageId } = await queued();
-  const turn = await claim(api);
-  const later = await createTestMessage(api.db, api.org.organizationId, sessionId);
-  const end = (query: string): Promise<TestReply> =>
-    how === "complete"
-      ? api.call("POST", `/v1/sessions/${sessionId}/complete${query}`)
-      : api.call("DELETE", `/v1/sessions/${sessionId}${query}`);
-  expect((await end("")).status).toBe(409);
-  expect((await end("?cancel=1")).status).toBe(200);
-  // Its worker sees the request and ends it.
-  await finish(api, turn, { ending: "cancelled" });
-  for (const id of [messageId, later]) {
-    const record = await api.call("GET", `/v1/messages/${id}`);
-    expect([record.status, record.json["status"]]).toEqual(how === "complete" ? [200, "cancelled"] : [404, undefined]);
-  }
-  if (how === "delete") expect((await api.call("GET", `/v1/sessions/${sessionId}`)).status).toBe(404);
-});
+test.each(["complete", "delete"] as const)(
+  "open messages keep a session from its %s unless they are cancelled",
+  async (how) => {
+    const { sessionId, messageId } = await queued();
+    const turn = await claim(api);
+    const later = await createTestMessage(api.db, api.org.organizationId, sessionId);
+    const end = (query: string): Promise<TestReply> =>
+      how === "complete"
+        ? api.call("POST", `/v1/sessions/${sessionId}/complete${query}`)
+        : api.call("DELETE", `/v1/sessions/${sessionId}${query}`);
+    expect((await end("")).status).toBe(409);
+    expect((await end("?cancel=1")).status).toBe(200);
+    // Its worker sees the request and ends it.
+    await finish(api, turn, { ending: "cancelled" });
+    for (const id of [messageId, later]) {
+      const record = await api.call("GET", `/v1/messages/${id}`);
+      expect([record.status, record.json["status"]]).toEqual(
+        how === "complete" ? [200, "cancelled"] : [404, undefined],
+      );
+    }
+    if (how === "delete") expect((await api.call("GET", `/v1/sessions/${sessionId}`)).status).toBe(404);
+  },
+);
 
 test("session secrets are sealed and never shown", async () => {
   const sessionId = await start({ secrets: { API_TOKEN: "s3cr3t-value" } });
-  const { rows } = await api.db.pool.query("select name, sealed from session_secrets where session_id = $1", [sessionId]);
+  const { rows } = await api.db.pool.query("select name, sealed from session_secrets where session_id = $1", [
+    sessionId,
+  ]);
   expect(rows).toHaveLength(1);
   expect(String(rows[0].sealed)).not.toContain("s3cr3t-value");
   const context = { organizationId: api.org.organizationId, name: "API_TOKEN" };

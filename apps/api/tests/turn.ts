@@ -10,7 +10,11 @@ import type { TestApi } from "./api-fixture.ts";
 
 /** Claims the head of a session that stands dispatched. */
 export async function claim(api: TestApi): Promise<ClaimedTurn> {
-  const turn = await turns.claimNextIfAny(api.db, newId("attempt"), { workerId: "wrk_test", leaseMs: 60_000, guarantees: {} });
+  const turn = await turns.claimNextIfAny(api.db, newId("attempt"), {
+    workerId: "wrk_test",
+    leaseMs: 60_000,
+    guarantees: {},
+  });
   if (turn === undefined) throw new Error("nothing is dispatched");
   await turns.markCalledIfHeld(api.db, turn);
   return turn;
@@ -53,11 +57,29 @@ async function snapshotOf(
       await mkdir(dirname(file), { recursive: true });
       await writeFile(file, body);
     }
-    for (const [path, target] of Object.entries(workspace.links ?? {})) await symlink(target, join(dir, "workspace", path));
+    for (const [path, target] of Object.entries(workspace.links ?? {}))
+      await symlink(target, join(dir, "workspace", path));
     const { tree } = await scan(dir);
-    const saved = await save({ store: api.control.blobs, keyPrefix: "snapshots", dir, before: emptyTree, after: tree, full: true });
+    const saved = await save({
+      store: api.control.blobs,
+      keyPrefix: "snapshots",
+      dir,
+      before: emptyTree,
+      after: tree,
+      full: true,
+    });
     const { objectKey, treeHash, sizeBytes, files, totalBytes } = saved;
-    return { id: newId("snapshot"), parentId: null, objectKey, isFull: true, deltaDepth: 0, treeHash, sizeBytes, files, totalBytes };
+    return {
+      id: newId("snapshot"),
+      parentId: null,
+      objectKey,
+      isFull: true,
+      deltaDepth: 0,
+      treeHash,
+      sizeBytes,
+      files,
+      totalBytes,
+    };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

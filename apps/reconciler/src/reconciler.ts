@@ -28,8 +28,6 @@ const dispatchEveryMs = 250;
 const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
-/** Milliseconds before the next attempt of a turn whose worker was lost. */
-const lostBackoffMs = 500;
 
 export function startReconciler(services: Services, options: ReconcilerOptions, log: Logger): Reconciler {
   const stopping = new AbortController();
@@ -48,7 +46,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const loops = [
     dispatching,
     start("reap", options.reapEveryMs, () =>
-      reapSessions(services, { graceMs: options.leaseMs, backoffMs: lostBackoffMs }),
+      reapSessions(services, { graceMs: options.leaseMs }),
     ),
     start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services)),
     start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs)),

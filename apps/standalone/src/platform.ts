@@ -55,6 +55,7 @@ export async function startPlatform(
       workDir: path.join(config.dataDir, "work"),
       minimumIsolation: loopbackHosts.has(config.host) ? "none" : "isolated",
       allowNearestPython: true,
+      environment: config.environment,
     },
     log,
     stack,

@@ -46,7 +46,11 @@ async function connect(config: StandaloneConfig, stack: AsyncDisposableStack): P
 }
 
 async function hasPython(config: StandaloneConfig): Promise<boolean> {
-  const runtimes = createRuntimes({ cacheDir: path.join(config.dataDir, "work", "runtimes"), allowNearest: true });
+  const runtimes = createRuntimes({
+    cacheDir: path.join(config.dataDir, "work", "runtimes"),
+    allowNearest: true,
+    env: config.environment,
+  });
   return runtimes.resolve("python", undefined).then(
     () => true,
     () => false,

@@ -1,15 +1,12 @@
 // Puts a worker together from its services and settings.
 
-import { createHash, randomUUID } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
-import { hostname } from "node:os";
-import { join } from "node:path";
 import { createRuntimes, openImageCache } from "@dari/builder";
 import { openSource, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
 import { chooseDriver } from "@dari/sandbox";
 import type { Logger } from "@dari/runtime";
 import { openContentCache } from "@dari/workspace";
+import { takeWorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 export interface WorkerAssembly {
@@ -23,6 +20,8 @@ export interface WorkerAssembly {
   readonly shutdownGraceMs: number;
   /** A missing Python minor runs on the nearest newer one: the standalone platform only. */
   readonly allowNearestPython: boolean;
+  /** This machine's environment: where interpreters are, how registries are reached. Agents never see it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 /** Opens caches, chooses the sandbox, starts the worker; draining it is on the stack. */
@@ -33,12 +32,8 @@ export async function assembleWorker(
   log: Logger,
   stack: AsyncDisposableStack,
 ): Promise<Worker> {
-  const turnsDir = join(
-    assembly.workDir,
-    `turns-${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}-${randomUUID()}`,
-  );
-  await mkdir(turnsDir, { recursive: true, mode: 0o755 });
-  stack.defer(() => rm(turnsDir, { recursive: true, force: true }));
+  const workDir = await takeWorkDir(assembly.workDir);
+  stack.defer(() => workDir.leave());
   const chosen = await chooseDriver({
     minimum: assembly.minimumIsolation,
     ...(assembly.sandbox === "auto" ? {} : { preferred: assembly.sandbox }),
@@ -46,12 +41,12 @@ export async function assembleWorker(
   if (!chosen.guarantees.isolated)
     log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
   const images = await openImageCache({
-    dir: join(assembly.workDir, "images"),
+    dir: workDir.images,
     store: services.blobs,
     maxBytes: assembly.cacheBytes,
   });
   stack.defer(() => images.close());
-  const contents = await openContentCache({ dir: join(turnsDir, "contents"), maxBytes: assembly.cacheBytes });
+  const contents = await openContentCache({ dir: workDir.contents, maxBytes: assembly.cacheBytes });
   const source = openSource(settings);
   const worker = await startWorker(
     {
@@ -64,7 +59,8 @@ export async function assembleWorker(
       guarantees: chosen.guarantees,
       images,
       runtimes: createRuntimes({
-        cacheDir: join(assembly.workDir, "runtimes"),
+        cacheDir: workDir.runtimes,
+        env: assembly.environment,
         allowNearest: assembly.allowNearestPython,
       }),
       settings: {
@@ -76,7 +72,7 @@ export async function assembleWorker(
         graceMs: assembly.shutdownGraceMs,
         backoffFirstMs: assembly.backoffFirstMs,
         turnMemoryBytes: assembly.turnMemoryBytes,
-        workDir: turnsDir,
+        workDir: workDir.turns,
       },
     },
     source,

@@ -17,7 +17,7 @@ import {
   type BuildClaim,
   type BuildJob,
 } from "@dari/control";
-import { failure, limits } from "@dari/domain";
+import { failure } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import type { WorkerContext } from "./context.ts";
 
@@ -56,7 +56,7 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
 async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, stop: AbortSignal): Promise<void> {
   const workDir = join(context.settings.workDir, `build-${build.versionId}-${build.fence}`);
   const lost = new AbortController();
-  const signal = AbortSignal.any([stop, lost.signal, AbortSignal.timeout(limits.buildTimeoutMs)]);
+  const signal = AbortSignal.any([stop, lost.signal]);
   const renewal = setInterval(() => void keepBuild(context, build, lost), buildLeaseMs / 3);
   const log = createBuildLog(context, build);
   try {
@@ -78,7 +78,7 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   } catch (error) {
     context.log.error({ err: error, version: build.versionId }, "build.step_failed");
     if (stop.aborted) await releaseBuild(context, build);
-    else await failBuild(context, build, signal, log);
+    else await failBuild(context, build, log);
   } finally {
     clearInterval(renewal);
     await rm(workDir, { recursive: true, force: true });
@@ -103,13 +103,9 @@ async function record(
 async function failBuild(
   context: WorkerContext,
   build: BuildClaim,
-  signal: AbortSignal,
   log: (text: string) => Promise<void>,
 ): Promise<void> {
-  const timedOut = signal.aborted && signal.reason instanceof Error && signal.reason.name === "TimeoutError";
-  const reason = timedOut
-    ? failure("build_failed", `the build took longer than ${limits.buildTimeoutMs / 1_000} s`)
-    : failure("build_failed", "the platform failed while it built the version; deploy again");
+  const reason = failure("build_failed", "the platform failed while it built the version; deploy again");
   await log(`failed: ${reason.message}\n`);
   await finishBuild(context, build, { failure: reason, warnings: [] });
 }

@@ -31,12 +31,18 @@ language sql as $$
     where x.session_id = moved.id and x.state in ('queued', 'running') order by x.sequence_number limit 1) m on true
 $$;
 
+-- When the session's next message was accepted: the place that it keeps when its dispatch did not work out.
+create or replace function accepted_at(p_session text) returns timestamptz language sql stable as $$
+  select coalesce((select created_at from messages where session_id = p_session and state in ('queued', 'running')
+    order by sequence_number limit 1), clock_timestamp())
+$$;
+
 -- Gives sessions back to ready whose delivery did not work out, if they still stand at that dispatch.
 create or replace function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[])
 returns int language sql as $$
   with w as (select * from unnest(p_sessions, p_dispatch_numbers) as w (id, n)),
   moved as (
-    update sessions s set schedule = 'ready', ready_at = clock_timestamp(), lease_until = null
+    update sessions s set schedule = 'ready', ready_at = accepted_at(s.id), lease_until = null
     from w where s.id = w.id and s.dispatch_number = w.n and s.schedule = 'dispatched' returning 1)
   select count(*)::int from moved
 $$;

@@ -58,8 +58,11 @@ begin
   update sessions set
     pending = v_pending,
     schedule = v_schedule,
-    ready_at = case when v_schedule in ('ready', 'retry_wait')
-      then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond' end,
+    -- A turn that was begun and given back keeps the place of its acceptance; otherwise it would wait behind every
+    -- session that became ready meanwhile.
+    ready_at = case when v_schedule = 'retry_wait' then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond'
+      when v_schedule = 'ready' and not v_terminal then m.created_at
+      when v_schedule = 'ready' then clock_timestamp() end,
     claim_token = null, worker_id = null, lease_until = null, lease_limit = null,
     head_snapshot_id = coalesce(p_snapshot, head_snapshot_id),
     next_event_number = v_event + 1 + v_terminal::int + (v_schedule = 'idle')::int

@@ -1,7 +1,7 @@
 -- Repairs what no living worker will: expired dispatches, expired leases, overdue retries. Bounded per call.
 -- Nothing within p_grace_ms of the database's start: after an outage every lease looks expired, also those of
 -- workers that are alive and about to renew.
-create or replace function reap_sessions(p_limit int, p_grace_ms int, p_overdue_ms int, p_uncounted_max int, p_wait_ms int)
+create or replace function reap_sessions(p_limit int, p_grace_ms int, p_overdue_ms int, p_uncounted_max int)
 returns table (session_id text, organization_id text, was text, recorded text)
 language plpgsql as $$
 #variable_conflict use_column
@@ -16,9 +16,9 @@ begin
     organization_id := s.organization_id;
     was := s.schedule;
     if s.schedule = 'leased' then
-      recorded := reap_lease(s, p_uncounted_max, p_wait_ms);
+      recorded := reap_lease(s, p_uncounted_max);
     else
-      update sessions set schedule = 'ready', ready_at = clock_timestamp(), lease_until = null where id = s.id;
+      update sessions set schedule = 'ready', ready_at = accepted_at(s.id), lease_until = null where id = s.id;
       recorded := 'ready';
     end if;
     return next;
@@ -37,7 +37,7 @@ begin
 end $$;
 
 -- Ends the attempt of a worker that was lost. An attempt whose entrypoint was never called does not count, up to a bound.
-create or replace function reap_lease(s sessions, p_uncounted_max int, p_wait_ms int) returns text
+create or replace function reap_lease(s sessions, p_uncounted_max int) returns text
 language plpgsql as $$
 declare
   m messages%rowtype;
@@ -55,6 +55,6 @@ begin
       jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure), null, null, null, null);
     return 'failed';
   end if;
-  perform end_attempt(s.id, s.fence, 'lost', 'lost', v_failure, null, null, null, null, p_wait_ms);
+  perform end_attempt(s.id, s.fence, 'lost', 'lost', v_failure, null, null, null, null, null);
   return 'lost';
 end $$;

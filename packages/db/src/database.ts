@@ -59,8 +59,14 @@ export function openDatabase(options: DatabaseOptions): Database {
     kysely,
     pool,
     url: options.url,
-    close: () => (closed ??= kysely.destroy()),
+    close: () => (closed ??= closeBoth(kysely, pool)),
   };
+}
+
+/** kysely ends the pool only when it has used it; statements may have gone to the pool alone. */
+async function closeBoth(kysely: Kysely<DB>, pool: pg.Pool): Promise<void> {
+  await kysely.destroy();
+  if (!pool.ending) await pool.end();
 }
 
 /** Runs `work` in one transaction. No network call other than SQL belongs inside. */

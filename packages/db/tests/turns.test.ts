@@ -15,7 +15,7 @@ afterAll(async () => {
   await scene.close();
 });
 
-const reapNow = { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2, waitMs: 0 };
+const reapNow = { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 };
 const agentError = { code: "agent_error", message: "it threw" } as const;
 
 describe("a turn that completes", () => {

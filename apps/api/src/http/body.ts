@@ -1,4 +1,4 @@
-// Reads and checks JSON bodies. Any content type is taken for JSON: the routes that take something else do not come here.
+// Reads and checks JSON bodies. Any content type is taken for JSON: routes that take something else do not come here.
 
 import { validate, type Route } from "@dari/contract";
 import { AppError, limits } from "@dari/domain";

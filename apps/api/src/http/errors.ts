@@ -33,7 +33,8 @@ export function answerErrors(control: Control) {
       return;
     }
     if (known.code === "internal") {
-      control.log.error({ err: error, request_id: requestId, method: request.method, path: request.path }, "request failed");
+      const { method, path } = request;
+      control.log.error({ err: error, request_id: requestId, method, path }, "request failed");
     } else if (known.code === "unavailable") {
       control.log.warn({ err: error, request_id: requestId, path: request.path }, "request refused: unavailable");
     }
@@ -87,8 +88,8 @@ function fromHttpError(error: unknown): AppError | undefined {
     return new AppError("too_large", `the body is too large: expected one${limit}`, { cause: error });
   }
   if (type === "entity.parse.failed") return bodyRefused(`the body is not valid JSON: ${error.message}`, error);
-  if (error.status >= 400 && error.status < 500) return bodyRefused(`the request cannot be read: ${error.message}`, error);
-  return undefined;
+  if (error.status < 400 || error.status >= 500) return undefined;
+  return bodyRefused(`the request cannot be read: ${error.message}`, error);
 }
 
 function bodyRefused(detail: string, cause: Error): AppError {

@@ -30,7 +30,9 @@ export async function receiveFile(
     throw new AppError("too_large", `a file has at most ${context.fileBytes} bytes`);
   }
   const storage = createStorage(context);
-  const receive = multer({ storage, limits: { files: 1, parts: 1 }, defParamCharset: "utf8", preservePath: true }).single("file");
+  // Names are UTF-8 as every browser sends them; the path is cut off by our own rule, which knows both kinds of slash.
+  const options = { storage, limits: { files: 1, parts: 1 }, defParamCharset: "utf8", preservePath: true };
+  const receive = multer(options).single("file");
   await new Promise<void>((resolve, reject) => {
     // A body that is no readable multipart fails with a plain error of the parser.
     receive(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(asRefusal(error))));

@@ -30,7 +30,7 @@ export interface RuntimesOptions {
    * The worker's environment. PATH and HOME lead to interpreters and npm; of the rest, build sandboxes see only what
    * registries need (proxies, certificates, index addresses), which must hold no secret.
    */
-  readonly env?: Readonly<Record<string, string>>;
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Directories that variables of `env` speak of (certificates, local wheels): build sandboxes see them read-only. */
   readonly installPaths?: readonly string[];
   /** Run a missing Python minor on the nearest newer one, with a warning. Default false. */

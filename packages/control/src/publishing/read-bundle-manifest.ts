@@ -1,6 +1,12 @@
 // Reads the manifest of a ready bundle. The bundle is the truth; a manifest sent beside it may only agree.
 
-import { compareManifests, formatManifestIssues, normalizeManifest, parseManifest, type Manifest } from "@dari/contract";
+import {
+  compareManifests,
+  formatManifestIssues,
+  normalizeManifest,
+  parseManifest,
+  type Manifest,
+} from "@dari/contract";
 import { sourceSnapshots } from "@dari/db";
 import { AppError, type FieldIssue } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
@@ -12,8 +18,8 @@ export interface BundleManifest {
 }
 
 /**
- * @throws AppError `not_found`; `conflict` when the bundle is not ready; `invalid` with every issue of dari.yml, or with
- * the fields in which `sent` differs.
+ * @throws AppError `not_found`; `conflict` when the bundle is not ready; `invalid` with every issue of dari.yml, or
+ * with the fields in which `sent` differs.
  */
 export async function readBundleManifest(
   control: Control,

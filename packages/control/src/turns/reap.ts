@@ -6,8 +6,6 @@ import { limits, type Log, type Notifier } from "@dari/domain";
 export interface ReapSettings {
   /** Milliseconds after the database's start in which nothing is reaped: one lease. */
   readonly graceMs: number;
-  /** Milliseconds before the next attempt of a turn whose worker was lost. */
-  readonly backoffMs: number;
 }
 
 const batch = 200;
@@ -24,7 +22,6 @@ export async function reapSessions(
     graceMs: settings.graceMs,
     overdueMs,
     uncountedClaimsMax: limits.uncountedClaimsMax,
-    waitMs: settings.backoffMs,
   });
   for (const one of reaped) {
     context.log.info(

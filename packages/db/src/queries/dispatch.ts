@@ -78,12 +78,11 @@ export interface ReapedSession {
 /** Ends expired leases, gives expired dispatches and overdue retries back to `ready`. At most `limit` of each. */
 export async function reapExpired(
   db: Database,
-  options: { limit: number; graceMs: number; overdueMs: number; uncountedClaimsMax: number; waitMs: number },
+  options: { limit: number; graceMs: number; overdueMs: number; uncountedClaimsMax: number },
 ): Promise<ReapedSession[]> {
   const result = await sql<ReapedSession>`
     select session_id as "sessionId", organization_id as "organizationId", was, recorded
-    from reap_sessions(${options.limit}, ${options.graceMs}, ${options.overdueMs}, ${options.uncountedClaimsMax},
-      ${options.waitMs})`.execute(db.kysely);
+    from reap_sessions(${options.limit}, ${options.graceMs}, ${options.overdueMs}, ${options.uncountedClaimsMax})`.execute(db.kysely);
   return result.rows;
 }
 

@@ -53,6 +53,8 @@ function describeKind(kind, value) {
 
 /** Imports the module and takes the export. Throws `entrypoint_not_found`, or whatever the module throws. */
 export async function findExport(entry, imageDir) {
+  // Errors name the lines that the author wrote, not those of the compiled file.
+  process.setSourceMapsEnabled(true);
   const module = await import(pathToFileURL(findModule(entry, imageDir)).href);
   // A CommonJS module is its `default`; names that Node could not detect are found there.
   for (const holder of [module, module.default]) {

@@ -1,0 +1,38 @@
+// The worker's directory on this machine: one process at a time, what a dead one left is cleared.
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { identifySelf, isSameProcessAlive, readStateFile, writeStateFile, type ProcessIdentity } from "@dari/embedded";
+
+export interface WorkDir {
+  /** For running turns and builds; empty at start. */
+  readonly turns: string;
+  readonly contents: string;
+  readonly images: string;
+  readonly runtimes: string;
+  leave(): Promise<void>;
+}
+
+/** @throws when another worker uses the directory: caches are owned by one process. */
+export async function takeWorkDir(dir: string): Promise<WorkDir> {
+  await mkdir(dir, { recursive: true });
+  const file = join(dir, "worker.json");
+  const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
+  if (owner !== undefined && isSameProcessAlive(owner)) {
+    throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
+  }
+  writeStateFile(file, identifySelf());
+  const turns = join(dir, "turns");
+  await rm(turns, { recursive: true, force: true });
+  await mkdir(turns, { recursive: true, mode: 0o755 });
+  return {
+    turns,
+    contents: join(dir, "contents"),
+    images: join(dir, "images"),
+    runtimes: join(dir, "runtimes"),
+    async leave() {
+      await rm(turns, { recursive: true, force: true });
+      await rm(file, { force: true });
+    },
+  };
+}
