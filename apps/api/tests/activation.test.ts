@@ -87,9 +87,7 @@ test("two activations at once both succeed and one of them holds", async () => {
 test("versions published at the same time get numbers of their own", async () => {
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const made = await Promise.all(
-    Array.from({ length: 8 }, () =>
-      createTestVersion(api.db, api.org.organizationId, agentId, { state: "building" }),
-    ),
+    Array.from({ length: 8 }, () => createTestVersion(api.db, api.org.organizationId, agentId, { state: "building" })),
   );
   expect(made.map((version) => version.number).sort((a, b) => a - b)).toEqual([2, 3, 4, 5, 6, 7, 8, 9]);
 });

@@ -97,8 +97,7 @@ test("a device has one managed key; a new one takes the former's place", async (
 });
 
 test("people are invited and listed", async () => {
-  const invite = (role: string) =>
-    api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
+  const invite = (role: string) => api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
   const invited = await invite("member");
   expect([invited.status, validate(routes.createInvitation.reply, invited.json)]).toEqual([201, []]);
   expect(invited.json).toMatchObject({ email: "ann@example.com", role: "member" });

@@ -8,11 +8,7 @@ export interface ReservedBundle {
   readonly uploadUrl: string;
 }
 
-export async function reserve(
-  api: TestApi,
-  bundle: Bundle,
-  sizeBytes = bundle.bytes.length,
-): Promise<ReservedBundle> {
+export async function reserve(api: TestApi, bundle: Bundle, sizeBytes = bundle.bytes.length): Promise<ReservedBundle> {
   const reply = await api.call("POST", "/v1/source-snapshots", {
     body: { format: "tar.gz", sha256: bundle.sha256, size_bytes: sizeBytes },
   });

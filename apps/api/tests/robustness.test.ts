@@ -36,11 +36,7 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   const broken = await api.call("POST", "/v1/agents", { body: '{"a": 1,,}' });
   expectError(broken, 422, "invalid");
   expect(broken.json.detail).toMatch(/position 8/);
-  expectError(
-    await api.call("POST", "/v1/organizations", { body: "x".repeat(4 * 1024 * 1024 + 1) }),
-    413,
-    "too_large",
-  );
+  expectError(await api.call("POST", "/v1/organizations", { body: "x".repeat(4 * 1024 * 1024 + 1) }), 413, "too_large");
   const charset = { "content-type": "application/json; charset=klingon" };
   expectError(await api.call("POST", "/v1/agents", { body: "{}", headers: charset }), 422, "invalid");
   expectError(await api.call("POST", "/v1/organizations", { body: '{"name": "a\\u0000b"}' }), 422, "invalid");

@@ -23,12 +23,7 @@ async function start(body?: unknown): Promise<string> {
   return String(reply.json["id"]);
 }
 
-function post(
-  sessionId: string,
-  body: unknown,
-  suffix = "",
-  headers: Record<string, string> = {},
-): Promise<TestReply> {
+function post(sessionId: string, body: unknown, suffix = "", headers: Record<string, string> = {}): Promise<TestReply> {
   return api.call("POST", `/v1/sessions/${sessionId}/messages${suffix}`, { body, headers });
 }
 

@@ -1,4 +1,4 @@
-// Remembers which agent a directory was deployed as, per platform, in `.dari/deploy-state.json` (CONTRACT §5).
+// Remembers which agent a directory was deployed as, per platform, in `.dari/deploy-state.json`.
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";

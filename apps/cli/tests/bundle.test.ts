@@ -47,9 +47,14 @@ describe("a bundle", () => {
     expect([...bytes.subarray(0, 10)]).toEqual([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255]);
     expect(bundle.size_bytes).toBe(bytes.length);
     const members = await membersOf(bytes);
-    expect(members.map(({ name }) => name)).toEqual(
-      ["dari.yml", "run.sh", "src/Z.ts", "src/agent.ts", longPath, "src/ä.ts"],
-    );
+    expect(members.map(({ name }) => name)).toEqual([
+      "dari.yml",
+      "run.sh",
+      "src/Z.ts",
+      "src/agent.ts",
+      longPath,
+      "src/ä.ts",
+    ]);
     for (const member of members) {
       expect(member).toMatchObject({ type: "file", uid: 0, gid: 0, uname: "", gname: "", mtime: new Date(0) });
       expect(member.mode).toBe(member.name === "run.sh" ? 0o755 : 0o644);
@@ -67,8 +72,15 @@ describe("a bundle", () => {
 describe("what is bundled", () => {
   test("outside git: everything but the names that are skipped", async () => {
     const skipped = [
-      ".dari/deploy-state.json", ".env", "src/.env", ".venv/a", "node_modules/a/b.js", "__pycache__/a.pyc",
-      ".pytest_cache/a", ".DS_Store", "src/.DS_Store",
+      ".dari/deploy-state.json",
+      ".env",
+      "src/.env",
+      ".venv/a",
+      "node_modules/a/b.js",
+      "__pycache__/a.pyc",
+      ".pytest_cache/a",
+      ".DS_Store",
+      "src/.DS_Store",
     ];
     const kept = { "dari.yml": manifest, ".env.example": "x", ".gitignore": "src", "src/a.ts": "x" };
     await using root = await temporaryTree({ ...kept, ...Object.fromEntries(skipped.map((path) => [path, "x"])) });
@@ -77,8 +89,13 @@ describe("what is bundled", () => {
 
   test("inside git: tracked and untracked, not ignored, deleted or secret", async () => {
     await using root = await temporaryTree({
-      "dari.yml": manifest, "tracked.ts": "x", "deleted.ts": "x", ".env": "SECRET=1", "ignored.log": "x",
-      ".gitignore": "*.log\n", "node_modules/tracked.js": "x",
+      "dari.yml": manifest,
+      "tracked.ts": "x",
+      "deleted.ts": "x",
+      ".env": "SECRET=1",
+      "ignored.log": "x",
+      ".gitignore": "*.log\n",
+      "node_modules/tracked.js": "x",
     });
     git(root.path, "init", "--quiet", "--initial-branch=main");
     git(root.path, "add", "--force", "dari.yml", "tracked.ts", "deleted.ts", ".env", ".gitignore", "node_modules");
@@ -86,16 +103,22 @@ describe("what is bundled", () => {
     await rm(join(root.path, "deleted.ts"));
     await writeTree(root.path, { "untracked.ts": "x", ".dari/deploy-state.json": "{}" });
     await using bundle = await buildBundle(root.path, environment);
-    expect(bundle.files.map(({ path }) => path)).toEqual(
-      [".gitignore", "dari.yml", "node_modules/tracked.js", "tracked.ts", "untracked.ts"],
-    );
+    expect(bundle.files.map(({ path }) => path)).toEqual([
+      ".gitignore",
+      "dari.yml",
+      "node_modules/tracked.js",
+      "tracked.ts",
+      "untracked.ts",
+    ]);
     const commit = git(root.path, "rev-parse", "HEAD").trim();
     expect(bundle.metadata).toEqual({ origin: "local_cli", git_commit_sha: commit, git_ref: "main", git_dirty: true });
   });
 
   test("inside a folder of a repository: only that folder, and its own state", async () => {
     await using root = await temporaryTree({
-      "other.ts": "x", "agents/one/dari.yml": manifest, "agents/one/a.ts": "x",
+      "other.ts": "x",
+      "agents/one/dari.yml": manifest,
+      "agents/one/a.ts": "x",
     });
     git(root.path, "init", "--quiet", "--initial-branch=main");
     git(root.path, "add", "agents");

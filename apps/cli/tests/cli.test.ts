@@ -105,7 +105,10 @@ describe("dari deploy", () => {
     const shown = JSON.parse(stdout) as { bundle: { sha256: string } };
     expect(shown).toMatchObject({
       bundle: { file_count: 2, metadata: { origin: "local_cli" }, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
-      files: [{ path: "dari.yml", size_bytes: manifest.length }, { path: "src/agent.ts", size_bytes: 1 }],
+      files: [
+        { path: "dari.yml", size_bytes: manifest.length },
+        { path: "src/agent.ts", size_bytes: 1 },
+      ],
       manifest: { name: "demo", runtime: { language: "typescript" } },
     });
     const human = await runDari(["deploy", "--dry-run"], options);
@@ -128,8 +131,12 @@ describe("dari deploy", () => {
     const publishing = ["POST /v1/source-snapshots", "PUT /upload", "POST /v1/source-snapshots/src_1/finalize"];
     const building = ["GET /v1/versions/ver_1/build-logs?follow=1", "GET /v1/agents/agt_1/versions/ver_1"];
     expect(calls).toEqual([
-      ...publishing, "POST /v1/agents", ...building,
-      ...publishing, "POST /v1/agents/agt_1/versions", ...building,
+      ...publishing,
+      "POST /v1/agents",
+      ...building,
+      ...publishing,
+      "POST /v1/agents/agt_1/versions",
+      ...building,
     ]);
   });
 

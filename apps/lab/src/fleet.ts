@@ -78,7 +78,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     return worker;
   };
   const [api, reconciler] = await Promise.all([
-    launch(place, "api", /"listening"/, { DARI_PORT: String(port) }).then((program) => starting.use(program)),
+    launch(place, "api", /api\.started/, { DARI_PORT: String(port) }).then((program) => starting.use(program)),
     launch(place, "reconciler", /reconciler\.started/).then((program) => starting.use(program)),
     ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
   ]);
@@ -185,7 +185,9 @@ async function endFleet(ending: {
   }
   return {
     violations: await findViolations(ending.database.db),
-    directories: ending.programs.flatMap((program) => attemptDirectories(join(ending.dir, program.name))),
+    directories: ending.programs
+      .filter((program) => !program.wasKilled)
+      .flatMap((program) => attemptDirectories(join(ending.dir, program.name))),
     processes: processesMarked(ending.dir),
     badEnds,
   };
@@ -193,9 +195,6 @@ async function endFleet(ending: {
 
 /** Of turns and builds, running or forgotten. */
 export function attemptDirectories(workDir: string): string[] {
-  if (!existsSync(workDir)) return [];
-  return readdirSync(workDir)
-    .filter((name) => name.startsWith("turns-"))
-    .flatMap((name) => readdirSync(join(workDir, name)).map((entry) => join(workDir, name, entry)))
-    .filter((path) => /\/(att_|build-)[^/]*$/.test(path));
+  const turns = join(workDir, "turns");
+  return existsSync(turns) ? readdirSync(turns).map((name) => join(turns, name)) : [];
 }

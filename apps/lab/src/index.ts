@@ -1,1 +1,3 @@
+// The lab has programs and tests, and nothing that others import.
+
 export {};

@@ -17,6 +17,8 @@ export interface Program extends AsyncDisposable {
   readonly pid: number;
   readonly logFile: string;
   readonly isRunning: boolean;
+  /** True once it was ended by kill -9, after which it can have cleared up nothing. */
+  readonly wasKilled: boolean;
   readonly ended: Promise<ProgramEnd>;
   /** Everything that it has written so far. */
   readLog(): string;
@@ -92,6 +94,9 @@ function handleOf(facts: { name: string; pid: number; logFile: string; ended: Pr
     ...facts,
     get isRunning() {
       return end === undefined;
+    },
+    get wasKilled() {
+      return end?.signal === "SIGKILL";
     },
     readLog: () => readFileSync(facts.logFile, "utf8"),
     signal,

@@ -10,6 +10,7 @@ import { checkout } from "./program.ts";
 export type Step = readonly [verb: string, ...args: unknown[]];
 
 export interface ScriptManifest {
+  readonly language?: "typescript" | "python";
   readonly timeout_seconds?: number;
   readonly max_attempts?: number;
   readonly version?: string;
@@ -17,13 +18,19 @@ export interface ScriptManifest {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+const scripts = {
+  typescript: { folder: "script", entrypoint: "src/agent.mjs:agent" },
+  python: { folder: "script-python", entrypoint: "agent.py:agent" },
+} as const;
+
 export function scriptAgent(manifest: ScriptManifest = {}): BundleFiles {
-  const { timeout_seconds = 60, max_attempts = 1, version, secrets = [], env = {} } = manifest;
+  const { language = "typescript", timeout_seconds = 60, max_attempts = 1, version, secrets = [], env = {} } = manifest;
+  const { folder, entrypoint } = scripts[language];
   return {
-    ...filesOf(join(checkout, "apps/lab/tests/agents/script")),
+    ...filesOf(join(checkout, "apps/lab/tests/agents", folder)),
     ...manifestFile({
-      entrypoint: "src/agent.mjs:agent",
-      runtime: { language: "typescript", timeout_seconds, ...(version === undefined ? {} : { version }) },
+      entrypoint,
+      runtime: { language, timeout_seconds, ...(version === undefined ? {} : { version }) },
       retries: { max_attempts },
       secrets,
       env,

@@ -3,7 +3,7 @@
 import { checkServiceSettings, serviceSettings } from "@dari/control";
 import { integer, readConfig, type ConfigOf, type Environment } from "@dari/runtime";
 
-const spec = {
+export const reconcilerSettings = {
   ...serviceSettings,
   reapEveryMs: integer({
     env: "DARI_REAP_EVERY_MS",
@@ -15,8 +15,8 @@ const spec = {
   healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
 } as const;
 
-export type ReconcilerConfig = ConfigOf<typeof spec>;
+export type ReconcilerConfig = ConfigOf<typeof reconcilerSettings>;
 
 export function readReconcilerConfig(env: Environment = process.env): ReconcilerConfig {
-  return readConfig(spec, env, { check: checkServiceSettings });
+  return readConfig(reconcilerSettings, env, { check: checkServiceSettings });
 }

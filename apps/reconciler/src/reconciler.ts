@@ -45,9 +45,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const dispatching = start("dispatch", dispatchEveryMs, () => dispatcher.tick());
   const loops = [
     dispatching,
-    start("reap", options.reapEveryMs, () =>
-      reapSessions(services, { graceMs: options.leaseMs }),
-    ),
+    start("reap", options.reapEveryMs, () => reapSessions(services, { graceMs: options.leaseMs })),
     start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services)),
     start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs)),
     start("invariants", invariantsEveryMs, () => checkInvariants(services, log)),

@@ -6,7 +6,7 @@ import { Redacted } from "@dari/domain";
 import { serviceSettings, type ServiceSettings } from "@dari/control";
 import { integer, oneOf, readConfig, secretUrl, string, url, type ConfigOf, type Environment } from "@dari/runtime";
 
-const spec = {
+export const standaloneSettings = {
   port: integer({ env: "DARI_PORT", max: 65_535, default: 4870, about: "Of the API; 0 takes a free one." }),
   host: string({ env: "DARI_HOST", default: "127.0.0.1", about: "Beyond loopback, agents must be isolated." }),
   publicUrl: url({ env: "DARI_PUBLIC_URL", optional: true, about: "Where clients reach the API." }),
@@ -52,11 +52,11 @@ const spec = {
   }),
 } as const;
 
-export type StandaloneConfig = ConfigOf<typeof spec> & { readonly environment: Environment };
+export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly environment: Environment };
 
 /** `directory`: what a relative data directory is relative to. */
 export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
-  const config = readConfig(spec, environment);
+  const config = readConfig(standaloneSettings, environment);
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }
 

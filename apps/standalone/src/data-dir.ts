@@ -28,7 +28,7 @@ export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
   const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
   if (owner !== undefined && isSameProcessAlive(owner)) {
     throw new DataDirInUseError(
-      `a platform (process ${owner.pid}) already runs on ${dir}; stop it, or choose another directory with DARI_DATA_DIR`,
+      `a platform (process ${owner.pid}) runs on ${dir} already; stop it, or choose another directory by DARI_DATA_DIR`,
     );
   }
   writeStateFile(file, identifySelf());

@@ -1,1 +1,3 @@
-export {};
+// What other parts of the repository may know of the standalone platform.
+
+export { standaloneSettings } from "./config.ts";

@@ -17,12 +17,18 @@ await runMain(async (_signal, stack) => {
   const config = readStandaloneConfig(callerDirectory());
   heading("Starting Dari");
   const connection = await connect(config, stack);
-  await addCredentials(connection.api_url, connection.api_key, checkout);
+  const common = {
+    apiUrl: connection.api_url,
+    apiKey: connection.api_key,
+    checkout,
+    environment: config.environment,
+  };
+  await addCredentials(common);
   const examples = [{ language: "TypeScript", example: "examples/support-agent-ts" }];
   if (await hasPython(config)) examples.push({ language: "Python", example: "examples/support-agent-python" });
   else say("\nNo Python 3.10 or newer was found, so the Python example is left out.");
   for (const example of examples) {
-    await sixSteps({ apiUrl: connection.api_url, apiKey: connection.api_key, checkout, ...example });
+    await sixSteps({ ...common, ...example });
   }
   heading(`Done in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s. Next:`);
   say("  npm start                            keep the platform up");

@@ -3,7 +3,7 @@
 import { checkServiceSettings, serviceSettings } from "@dari/control";
 import { integer, oneOf, readConfig, string, type ConfigOf, type Environment } from "@dari/runtime";
 
-const spec = {
+export const workerSettings = {
   ...serviceSettings,
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
   workDir: string({
@@ -49,8 +49,8 @@ const spec = {
   healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
 } as const;
 
-export type WorkerConfig = ConfigOf<typeof spec>;
+export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
 export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
-  return readConfig(spec, env, { check: checkServiceSettings });
+  return readConfig(workerSettings, env, { check: checkServiceSettings });
 }

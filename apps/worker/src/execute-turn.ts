@@ -1,5 +1,5 @@
-// One turn from its claim to its end: the story of DESIGN's journey, one step per line. Every step that can be lost
-// leaves either nothing or an unreferenced object; the lease's expiry tells the reaper.
+// One turn from its claim to its end: the journey of docs/ARCHITECTURE.md, one step per line. Every step that can be
+// lost leaves either nothing or an unreferenced object; the lease's expiry tells the reaper.
 
 import {
   finishTurn,

@@ -16,7 +16,13 @@ await runMain(
     graceMs = config.shutdownGraceMs;
     const log = createLogger({ name: "worker", level: config.logLevel });
     const services = await openServices(config, { program: "worker", log }, stack);
-    await assembleWorker(services, config, { ...config, allowNearestPython: false, environment: process.env }, log, stack);
+    await assembleWorker(
+      services,
+      config,
+      { ...config, allowNearestPython: false, environment: process.env },
+      log,
+      stack,
+    );
     if (config.healthPort !== undefined) {
       stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: {} }));
     }

@@ -120,7 +120,7 @@ async function openDraft(draft: string): Promise<FileHandle> {
 }
 
 async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
-  for (let done = 0; done < piece.byteLength; ) {
+  for (let done = 0; done < piece.byteLength;) {
     done += (await handle.write(piece, done)).bytesWritten;
   }
 }
@@ -178,7 +178,10 @@ async function deleteFile(file: string, top: string): Promise<void> {
     if (!["EISDIR", "EPERM"].includes(errorCode(error) ?? "")) undefinedIfMissing(error);
   });
   for (let folder = dirname(file); folder !== top; folder = dirname(folder)) {
-    const emptied = await rmdir(folder).then(() => true, () => false);
+    const emptied = await rmdir(folder).then(
+      () => true,
+      () => false,
+    );
     if (!emptied) return;
   }
 }

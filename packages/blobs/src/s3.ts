@@ -56,97 +56,117 @@ const readsMax = 4;
 
 /** A store in an S3 bucket. */
 export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
-  const client = new S3Client(clientConfig(options));
-  const Bucket = options.bucket;
   const prefix = options.prefix === undefined || options.prefix === "" ? "" : `${options.prefix.replace(/\/+$/, "")}/`;
   assertPrefix(prefix);
-  const nameOf = (key: string): string => {
-    assertKey(key);
-    return prefix + key;
-  };
-
-  async function put(key: string, body: BlobBody, { maxBytes }: PutOptions = {}): Promise<PutResult> {
-    const Key = nameOf(key);
-    if (isBytes(body) && body.byteLength <= partBytes) {
-      if (maxBytes !== undefined && body.byteLength > maxBytes) throw new BlobTooLargeError(key, maxBytes);
-      await client.send(new PutObjectCommand({ Bucket, Key, Body: body }));
-      return { sizeBytes: body.byteLength, sha256: createHash("sha256").update(body).digest("hex") };
-    }
-    const measured = measure(key, body, maxBytes);
-    const upload = new Upload({
-      client,
-      params: { Bucket, Key, Body: Readable.from(cutInto(measured.stream, partBytes), { objectMode: false }) },
-      partSize: partBytes,
-      queueSize: partsAtOnce,
-    });
-    await upload.done();
-    return measured.result();
-  }
-
-  async function get(key: string, range?: BlobRange): Promise<Readable> {
-    assertRange(range);
-    const Range = range === undefined ? undefined : `bytes=${range.start}-${range.end ?? ""}`;
-    try {
-      const found = await client.send(new GetObjectCommand({ Bucket, Key: nameOf(key), Range }));
-      return found.Body as Readable;
-    } catch (error) {
-      if (httpStatus(error) === 404) throw new BlobNotFoundError(key, { cause: error });
-      if (httpStatus(error) === 416) return Readable.from([]);
-      throw error;
-    }
-  }
-
-  async function read(key: string, range?: BlobRange): Promise<Buffer> {
-    for (let round = 1; ; round++) {
-      const body = await get(key, range);
-      try {
-        return await buffer(body);
-      } catch (error) {
-        // The SDK asks again until the headers are there; a body that breaks off is ours to ask for again.
-        if (round === readsMax || !isBrokenConnection(error)) throw error;
-      }
-    }
-  }
-
-  async function head(key: string): Promise<{ sizeBytes: number } | undefined> {
-    try {
-      const found = await client.send(new HeadObjectCommand({ Bucket, Key: nameOf(key) }));
-      return { sizeBytes: found.ContentLength ?? 0 };
-    } catch (error) {
-      if (httpStatus(error) === 404) return undefined;
-      throw error;
-    }
-  }
-
-  async function* list(keyPrefix: string, after?: string): AsyncGenerator<BlobInfo> {
-    assertPrefix(keyPrefix);
-    const place = { Bucket, Prefix: prefix + keyPrefix, StartAfter: after === undefined ? undefined : nameOf(after) };
-    let ContinuationToken: string | undefined;
-    do {
-      const page = await client.send(new ListObjectsV2Command({ ...place, ContinuationToken }));
-      for (const { Key, Size, LastModified } of page.Contents ?? []) {
-        if (Key === undefined || Key.endsWith("/")) continue;
-        yield { key: Key.slice(prefix.length), sizeBytes: Size ?? 0, modifiedAt: LastModified ?? new Date(0) };
-      }
-      ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
-    } while (ContinuationToken !== undefined);
-  }
-
-  async function deleteKeys(keys: readonly string[]): Promise<void> {
-    const names = keys.map((key) => ({ Key: nameOf(key) }));
-    for (let i = 0; i < names.length; i += deletesPerCall) {
-      const Delete = { Objects: names.slice(i, i + deletesPerCall), Quiet: true };
-      const { Errors = [] } = await client.send(new DeleteObjectsCommand({ Bucket, Delete }));
-      const failed = Errors.find((error) => error.Code !== "NoSuchKey");
-      if (failed !== undefined) throw new Error(`could not delete ${failed.Key}: ${failed.Code} ${failed.Message}`);
-    }
-  }
-
+  const place: Place = { client: new S3Client(clientConfig(options)), Bucket: options.bucket, prefix };
   return {
-    put, get, read, head, list, delete: deleteKeys,
-    check: () => checkBucket(client, options),
-    close: async () => client.destroy(),
+    put: (key, body, putOptions) => put(place, key, body, putOptions),
+    get: (key, range) => get(place, key, range),
+    read: (key, range) => read(place, key, range),
+    head: (key) => head(place, key),
+    list: (keyPrefix, after) => list(place, keyPrefix, after),
+    delete: (keys) => deleteKeys(place, keys),
+    check: () => checkBucket(place.client, options),
+    close: async () => place.client.destroy(),
   };
+}
+
+/** Where the objects are: everything a call needs besides its own arguments. */
+interface Place {
+  readonly client: S3Client;
+  readonly Bucket: string;
+  readonly prefix: string;
+}
+
+function nameOf(place: Place, key: string): string {
+  assertKey(key);
+  return place.prefix + key;
+}
+
+async function put(place: Place, key: string, body: BlobBody, { maxBytes }: PutOptions = {}): Promise<PutResult> {
+  const { client, Bucket } = place;
+  const Key = nameOf(place, key);
+  if (isBytes(body) && body.byteLength <= partBytes) {
+    if (maxBytes !== undefined && body.byteLength > maxBytes) throw new BlobTooLargeError(key, maxBytes);
+    await client.send(new PutObjectCommand({ Bucket, Key, Body: body }));
+    return { sizeBytes: body.byteLength, sha256: createHash("sha256").update(body).digest("hex") };
+  }
+  const measured = measure(key, body, maxBytes);
+  const upload = new Upload({
+    client,
+    params: { Bucket, Key, Body: Readable.from(cutInto(measured.stream, partBytes), { objectMode: false }) },
+    partSize: partBytes,
+    queueSize: partsAtOnce,
+  });
+  await upload.done();
+  return measured.result();
+}
+
+async function get(place: Place, key: string, range?: BlobRange): Promise<Readable> {
+  const { client, Bucket } = place;
+  assertRange(range);
+  const Range = range === undefined ? undefined : `bytes=${range.start}-${range.end ?? ""}`;
+  try {
+    const found = await client.send(new GetObjectCommand({ Bucket, Key: nameOf(place, key), Range }));
+    return found.Body as Readable;
+  } catch (error) {
+    if (httpStatus(error) === 404) throw new BlobNotFoundError(key, { cause: error });
+    if (httpStatus(error) === 416) return Readable.from([]);
+    throw error;
+  }
+}
+
+async function read(place: Place, key: string, range?: BlobRange): Promise<Buffer> {
+  for (let round = 1; ; round++) {
+    const body = await get(place, key, range);
+    try {
+      return await buffer(body);
+    } catch (error) {
+      // The SDK asks again until the headers are there; a body that breaks off is ours to ask for again.
+      if (round === readsMax || !isBrokenConnection(error)) throw error;
+    }
+  }
+}
+
+async function head(place: Place, key: string): Promise<{ sizeBytes: number } | undefined> {
+  const { client, Bucket } = place;
+  try {
+    const found = await client.send(new HeadObjectCommand({ Bucket, Key: nameOf(place, key) }));
+    return { sizeBytes: found.ContentLength ?? 0 };
+  } catch (error) {
+    if (httpStatus(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+async function* list(place: Place, keyPrefix: string, after?: string): AsyncGenerator<BlobInfo> {
+  const { client, Bucket, prefix } = place;
+  assertPrefix(keyPrefix);
+  const scope = {
+    Bucket,
+    Prefix: prefix + keyPrefix,
+    StartAfter: after === undefined ? undefined : nameOf(place, after),
+  };
+  let ContinuationToken: string | undefined;
+  do {
+    const page = await client.send(new ListObjectsV2Command({ ...scope, ContinuationToken }));
+    for (const { Key, Size, LastModified } of page.Contents ?? []) {
+      if (Key === undefined || Key.endsWith("/")) continue;
+      yield { key: Key.slice(prefix.length), sizeBytes: Size ?? 0, modifiedAt: LastModified ?? new Date(0) };
+    }
+    ContinuationToken = page.IsTruncated ? page.NextContinuationToken : undefined;
+  } while (ContinuationToken !== undefined);
+}
+
+async function deleteKeys(place: Place, keys: readonly string[]): Promise<void> {
+  const { client, Bucket } = place;
+  const names = keys.map((key) => ({ Key: nameOf(place, key) }));
+  for (let i = 0; i < names.length; i += deletesPerCall) {
+    const Delete = { Objects: names.slice(i, i + deletesPerCall), Quiet: true };
+    const { Errors = [] } = await client.send(new DeleteObjectsCommand({ Bucket, Delete }));
+    const failed = Errors.find((error) => error.Code !== "NoSuchKey");
+    if (failed !== undefined) throw new Error(`could not delete ${failed.Key}: ${failed.Code} ${failed.Message}`);
+  }
 }
 
 function clientConfig(options: S3BlobStoreOptions): S3ClientConfig {

@@ -45,7 +45,10 @@ export function describeBlobStore(name: string, open: () => Promise<BlobStore>):
 
 function describeObjects(store: () => BlobStore): void {
   const bodies: [string, number, number][] = [
-    ["empty", 0, 1], ["one byte", 1, 1], ["small pieces", 300_000, 7], ["one large piece", 20 * MiB + 3, 1],
+    ["empty", 0, 1],
+    ["one byte", 1, 1],
+    ["small pieces", 300_000, 7],
+    ["one large piece", 20 * MiB + 3, 1],
     ["many pieces", 17 * MiB + 1, 40],
   ];
   test.each(bodies)("keeps a body: %s", async (title, sizeBytes, count) => {
@@ -65,8 +68,16 @@ function describeObjects(store: () => BlobStore): void {
   test("reads ranges", async () => {
     const body = randomBytes(100_000);
     await store().put("range", body);
-    const ranges = [{ start: 0 }, { start: 5 }, { start: 0, end: 0 }, { start: 10, end: 99_999 }, { start: 99_999 },
-      { start: 99_000, end: 500_000 }, { start: 100_000 }, { start: 200_000, end: 200_001 }];
+    const ranges = [
+      { start: 0 },
+      { start: 5 },
+      { start: 0, end: 0 },
+      { start: 10, end: 99_999 },
+      { start: 99_999 },
+      { start: 99_000, end: 500_000 },
+      { start: 100_000 },
+      { start: 200_000, end: 200_001 },
+    ];
     for (const range of ranges) {
       const expected = body.subarray(range.start, range.end === undefined ? undefined : range.end + 1);
       expect((await store().read("range", range)).equals(expected)).toBe(true);
@@ -93,10 +104,12 @@ function describeObjects(store: () => BlobStore): void {
     await Promise.all(bodies.map((body) => store().put("many/same", pieces(body))));
     const winner = await store().read("many/same");
     expect(bodies.some((body) => body.equals(winner))).toBe(true);
-    await Promise.all(bodies.flatMap((body, i) => [
-      store().put(`churn/folder/${i % 2 === 0 ? "kept" : "gone"}-${i}`, body),
-      store().delete([`churn/folder/none-${i}`]),
-    ]));
+    await Promise.all(
+      bodies.flatMap((body, i) => [
+        store().put(`churn/folder/${i % 2 === 0 ? "kept" : "gone"}-${i}`, body),
+        store().delete([`churn/folder/none-${i}`]),
+      ]),
+    );
     expect(await keysOf(store(), "churn/folder/kept")).toHaveLength(10);
   });
 }
@@ -130,8 +143,24 @@ function describeRefusals(store: () => BlobStore): void {
     await store().delete([]);
   });
 
-  const bad = ["", "/a", "a/", "a//b", "../a", "a/../b", "a/./b", ".", "ä", "a b", "a\0b", "a\\b", "a%2e", "a?b",
-    "x".repeat(201), "x/".repeat(450) + "x"];
+  const bad = [
+    "",
+    "/a",
+    "a/",
+    "a//b",
+    "../a",
+    "a/../b",
+    "a/./b",
+    ".",
+    "ä",
+    "a b",
+    "a\0b",
+    "a\\b",
+    "a%2e",
+    "a?b",
+    "x".repeat(201),
+    "x/".repeat(450) + "x",
+  ];
   test.each(bad)("key %j is a TypeError", async (key) => {
     await expect(store().put(key, Buffer.from("x"))).rejects.toThrow(TypeError);
     await expect(store().get(key)).rejects.toThrow(TypeError);

@@ -33,7 +33,8 @@ if (s3 !== undefined) {
   const prefix = `test-${randomUUID()}`;
   describeBlobStore("s3", async () => createS3BlobStore({ ...s3, prefix: `${prefix}/a` }));
   describeBlobStore("s3, checksums when required", async () =>
-    createS3BlobStore({ ...s3, prefix: `${prefix}/b/`, requestChecksums: "when_required" }));
+    createS3BlobStore({ ...s3, prefix: `${prefix}/b/`, requestChecksums: "when_required" }),
+  );
 
   describe("s3 server", () => {
     const { region, endpoint, accessKeyId = "", secretAccessKey = new Redacted("") } = s3;

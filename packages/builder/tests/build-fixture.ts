@@ -67,7 +67,12 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
   }
 
   return {
-    store, driver, guarantees, runtimes, fresh, build,
+    store,
+    driver,
+    guarantees,
+    runtimes,
+    fresh,
+    build,
     async failureOf(files) {
       const { result } = await build(files);
       if (result.ok) throw new Error("the build succeeded");

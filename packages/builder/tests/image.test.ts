@@ -96,7 +96,10 @@ describe("pack and unpack", () => {
     await writeFile(file, zstdCompressSync(bytes));
     const digest = createHash("sha256").update(bytes).digest("hex");
     const unpacked = unpackImage({ source: createReadStream(file), digest, dir: fresh() });
-    const error = await unpacked.then(() => undefined, (thrown: Error) => thrown);
+    const error = await unpacked.then(
+      () => undefined,
+      (thrown: Error) => thrown,
+    );
     expect(`${error?.message} ${(error?.cause as Error | undefined)?.message}`).toMatch(reason);
   });
 });

@@ -74,13 +74,19 @@ describe("npm", () => {
 
   async function greetTarball(): Promise<Buffer> {
     const script = `require("node:fs").writeFileSync("ran", "x")`;
-    const file = await writeBundle(builds.fresh(), filesOf({
-      "package/package.json": JSON.stringify({
-        name: "greet", version: "1.0.0", type: "module", exports: "./index.js",
-        scripts: { install: `node -e '${script}'` },
+    const file = await writeBundle(
+      builds.fresh(),
+      filesOf({
+        "package/package.json": JSON.stringify({
+          name: "greet",
+          version: "1.0.0",
+          type: "module",
+          exports: "./index.js",
+          scripts: { install: `node -e '${script}'` },
+        }),
+        "package/index.js": "export const greet = (p) => `hello ${p}`;\n",
       }),
-      "package/index.js": "export const greet = (p) => `hello ${p}`;\n",
-    }));
+    );
     return readFile(file);
   }
 
@@ -111,4 +117,3 @@ describe("npm", () => {
     expect(log).toMatch(/no dependencies to install/);
   });
 });
-

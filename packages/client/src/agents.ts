@@ -1,4 +1,4 @@
-// Calls about bundles, agents and versions (CONTRACT §2.1).
+// Calls about bundles, agents and versions.
 
 import type {
   CreateAgentRequest,
@@ -89,7 +89,7 @@ async function* readLog(
   options: { readonly follow?: boolean; readonly signal?: AbortSignal },
 ): AsyncGenerator<string> {
   let seen = 0;
-  for (let failures = 0; ; ) {
+  for (let failures = 0; ;) {
     const response = await connect(options.follow ?? false);
     let position = 0;
     try {

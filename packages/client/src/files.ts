@@ -1,4 +1,4 @@
-// Calls about uploaded files and the files of a session (CONTRACT §2.3). Contents are streamed, never held.
+// Calls about uploaded files and the files of a session. Contents are streamed, never held.
 
 import type { FileRecord } from "@dari/contract";
 import { multipart } from "./multipart.ts";

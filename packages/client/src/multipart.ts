@@ -19,7 +19,7 @@ export function multipart(file: {
   const content = file.content instanceof Blob ? file.content.stream() : file.content;
   return {
     headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
-    body: ReadableStream.from(frame(head, content, `\r\n--${boundary}--\r\n`)) ,
+    body: ReadableStream.from(frame(head, content, `\r\n--${boundary}--\r\n`)),
   };
 }
 

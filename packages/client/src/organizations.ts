@@ -1,4 +1,4 @@
-// Calls about organizations, keys, members and credentials (CONTRACT §2.4). `current` is the key's own organization.
+// Calls about organizations, keys, members and credentials. `current` is the key's own organization.
 
 import type { CreateApiKeyRequest, CreateOrganizationRequest, Role } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";

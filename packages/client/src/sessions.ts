@@ -1,4 +1,4 @@
-// Calls about sessions, messages and events (CONTRACT §2.2), and the waiting for a message's end.
+// Calls about sessions, messages and events, and the waiting for a message's end.
 
 import type { CreateSessionRequest, MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";

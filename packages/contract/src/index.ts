@@ -32,13 +32,7 @@ export {
   VersionRecord,
 } from "./schemas/agents.ts";
 export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
-export {
-  EventRecord,
-  eventTypes,
-  previewEventTypes,
-  type EventType,
-  type PreviewEventType,
-} from "./schemas/events.ts";
+export { EventRecord, eventTypes, previewEventTypes, type EventType, type PreviewEventType } from "./schemas/events.ts";
 export { DirectoryEntry, DirectoryListing, FileRecord } from "./schemas/files.ts";
 export {
   deliveries,

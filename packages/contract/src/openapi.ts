@@ -37,12 +37,7 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
   };
 }
 
-function describeOperation(
-  operationId: string,
-  path: string,
-  route: Route,
-  components: Map<string, Json>,
-): JsonObject {
+function describeOperation(operationId: string, path: string, route: Route, components: Map<string, Json>): JsonObject {
   const parameters = [
     ...parametersIn("path", pathSchema(route), components),
     ...parametersIn("query", route.query, components),

@@ -59,7 +59,7 @@ export type RequestOf<Name extends RouteName> = (typeof routes)[Name] extends {
 /** The path parameters of a route. */
 export type ParametersOf<Name extends RouteName> = PathParameters<(typeof routes)[Name]["path"]>;
 
-/** Every path a route is mounted at: `/v1/agents…` is also `/v1/deployments…` (CONTRACT §2.1). */
+/** Every path a route is mounted at: `/v1/agents…` is also `/v1/deployments…`. */
 export function routePaths(route: Route): string[] {
   const alias = route.path.replace(/^\/v1\/agents(?=\/|$)/, "/v1/deployments");
   return alias === route.path ? [route.path] : [route.path, alias];

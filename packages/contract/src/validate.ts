@@ -162,7 +162,10 @@ function messageOf(error: ErrorObject): string {
 
 function typeNames(expected: unknown): string {
   const types: unknown[] = Array.isArray(expected) ? expected : String(expected).split(",");
-  return types.map((type) => typeWords[String(type)] ?? String(type)).join(", ").replace(/, ([^,]*)$/, " or $1");
+  return types
+    .map((type) => typeWords[String(type)] ?? String(type))
+    .join(", ")
+    .replace(/, ([^,]*)$/, " or $1");
 }
 
 function expectedWords(values: unknown): string {

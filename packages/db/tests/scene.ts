@@ -2,7 +2,7 @@
 
 import { newId } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { dispatch, turns, type ClaimedTurn, type TurnSnapshot } from "../src/index.ts";
 
 export interface Scene extends TestDatabase {
@@ -28,22 +28,16 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     versionId: newId("version"),
   };
   const manifest = { runtime: { timeout_seconds: 60 }, retries: { max_attempts: options.maxAttempts ?? 3 } };
-  await sql`insert into organizations (id, name, slug) values (${ids.organizationId}, 'one', ${ids.organizationId})`.execute(
-    db.kysely,
-  );
-  await sql`insert into agents (id, organization_id, name) values (${ids.agentId}, ${ids.organizationId}, 'a')`.execute(
-    db.kysely,
-  );
-  await sql`insert into source_snapshots (id, organization_id, sha256, size_bytes, object_key, upload_expires_at)
-    values (${ids.sourceId}, ${ids.organizationId}, 'x', 1, 'k', now())`.execute(db.kysely);
-  await sql`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest)
-    values (${ids.versionId}, ${ids.organizationId}, ${ids.agentId}, 1, ${ids.sourceId}, ${JSON.stringify(manifest)}::jsonb)`.execute(
-    db.kysely,
-  );
+  const run = (statement: RawBuilder<unknown>): Promise<unknown> => statement.execute(db.kysely);
+  const { organizationId, agentId, sourceId, versionId } = ids;
+  await run(sql`insert into organizations (id, name, slug) values (${organizationId}, 'one', ${organizationId})`);
+  await run(sql`insert into agents (id, organization_id, name) values (${agentId}, ${organizationId}, 'a')`);
+  await run(sql`insert into source_snapshots (id, organization_id, sha256, size_bytes, object_key, upload_expires_at)
+    values (${sourceId}, ${organizationId}, 'x', 1, 'k', now())`);
+  await run(sql`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest)
+    values (${versionId}, ${organizationId}, ${agentId}, 1, ${sourceId}, ${JSON.stringify(manifest)}::jsonb)`);
   if (options.building !== true) {
-    await sql`update versions set state = 'ready', image = '{}', finished_at = now() where id = ${ids.versionId}`.execute(
-      db.kysely,
-    );
+    await run(sql`update versions set state = 'ready', image = '{}', finished_at = now() where id = ${versionId}`);
   }
 
   const dispatchOnly = async (sessionId: string): Promise<number> => {

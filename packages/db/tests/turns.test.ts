@@ -323,7 +323,7 @@ test("fifty messages sent at once are numbered without gap and run in order", as
   expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
 });
 
-test("a platform that fails before every call ends the message after a bound, and a release counts nothing", async () => {
+test("a platform that fails before each call ends the message after a bound; a release counts nothing", async () => {
   const session = await scene.session();
   const message = await scene.send(session);
   const released = await scene.claim(session);

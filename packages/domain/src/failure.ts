@@ -1,6 +1,6 @@
 // Why an attempt ended badly. Never mixed with AppError, which is why a call was refused.
 
-/** Codes of `output.error.code` (CONTRACT §2.2), each with whether another attempt may help. */
+/** Codes of `output.error.code`, each with whether another attempt may help. */
 export const failureCodes = {
   agent_error: { retryable: true, says: "the agent threw an error" },
   agent_exit: { retryable: true, says: "the agent's process ended before it answered" },

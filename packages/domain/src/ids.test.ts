@@ -1,3 +1,5 @@
+// Ids: their order and their two names.
+
 import { describe, expect, test } from "@jest/globals";
 import { agentIdFromWire, deploymentIdOf, isId, newId } from "./ids.ts";
 

@@ -1,4 +1,4 @@
-// Opaque, prefixed, time-sortable, lower-case ids (CONTRACT §1). Knows nothing of where they are stored.
+// Opaque, prefixed, time-sortable, lower-case ids. Knows nothing of where they are stored.
 
 /** Every noun that has an id, with its wire prefix. */
 export const idPrefixes = {
@@ -40,7 +40,7 @@ export function isId<K extends IdKind>(kind: K, value: string): value is Id<K> {
   return value.startsWith(prefix) && bodyPattern.test(value.slice(prefix.length));
 }
 
-/** `dep_X` and `agt_X` name one agent (CONTRACT §1); this gives the stored form of either. */
+/** `dep_X` and `agt_X` name one agent; this gives the stored form of either. */
 export function agentIdFromWire(value: string): string {
   return value.startsWith("dep_") ? `agt_${value.slice(4)}` : value;
 }

@@ -24,3 +24,4 @@ export {
 } from "./states.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, TurnDelivery, WakeTopic } from "./ports.ts";
 export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
+export { renderStatesMarkdown } from "./states-page.ts";

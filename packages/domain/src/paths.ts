@@ -1,4 +1,4 @@
-// Workspace paths: POSIX, absolute, rooted at the session's workspace (CONTRACT §2.3). Pure string rules.
+// Workspace paths: POSIX, absolute, rooted at the session's workspace. Pure string rules.
 
 import { AppError } from "./app-error.ts";
 import { limits } from "./limits.ts";

@@ -1,4 +1,4 @@
-// The state machines of the platform (DESIGN §4, CONTRACT §1). The database's CHECKs and docs/states.md derive from these.
+// The state machines of the platform. The database's CHECKs and docs/states.md are held to these by tests.
 
 import { defineMachine } from "./machine.ts";
 

@@ -1,3 +1,5 @@
+// Captured output: never blocks the program, keeps whole characters, stops at its cap.
+
 import { expect, test } from "@jest/globals";
 import { Readable } from "node:stream";
 import { captureLogs, type LogStream } from "./capture-logs.ts";
@@ -15,7 +17,11 @@ function capture(stdout: Buffer[], stderr: Buffer[], maxBytes: number) {
 
 test("joins characters that were cut between chunks", async () => {
   const bytes = Buffer.from("aä😀z");
-  const { texts, captured } = capture([...bytes].map((byte) => Buffer.from([byte])), [], 1_000);
+  const { texts, captured } = capture(
+    [...bytes].map((byte) => Buffer.from([byte])),
+    [],
+    1_000,
+  );
   await captured.done;
   expect(texts.map(([, text]) => text).join("")).toBe("aä😀z");
   expect(texts.every(([, text]) => !text.includes("\uFFFD"))).toBe(true);
@@ -34,5 +40,8 @@ test("stores up to the cap, says so once, and reads on", async () => {
 test("keeps the two streams apart", async () => {
   const { texts, captured } = capture([Buffer.from("out")], [Buffer.from("err")], 100);
   expect((await captured.done).truncated).toBe(false);
-  expect(texts.sort()).toEqual([["stderr", "err"], ["stdout", "out"]]);
+  expect(texts.sort()).toEqual([
+    ["stderr", "err"],
+    ["stdout", "out"],
+  ]);
 });

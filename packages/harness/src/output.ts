@@ -4,12 +4,10 @@ import { AppError, failure, limits, normalizeWorkspacePath, type Failure } from 
 
 /** A part of a completed message. A file's path is absolute, rooted at the workspace: `/output/report.pdf`. */
 export type OutputPart =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "file"; readonly path: string };
+  { readonly type: "text"; readonly text: string } | { readonly type: "file"; readonly path: string };
 
 export type ReadParts =
-  | { readonly ok: true; readonly parts: OutputPart[] }
-  | { readonly ok: false; readonly failure: Failure };
+  { readonly ok: true; readonly parts: OutputPart[] } | { readonly ok: false; readonly failure: Failure };
 
 /**
  * @param workspace the workspace as the agent sees it; file paths may be relative to it, begin with it, or be rooted
@@ -37,7 +35,7 @@ function readPart(item: unknown, workspace: string): OutputPart | string {
   if (type === "text") {
     return typeof text === "string" ? { type, text: text.toWellFormed() } : ".text: expected a string";
   }
-  if (type !== "file") return ".type: expected \"text\" or \"file\"";
+  if (type !== "file") return '.type: expected "text" or "file"';
   if (typeof path !== "string" || path === "") return ".path: expected a non-empty string";
   const client = clientPath(path.toWellFormed(), workspace);
   return client === undefined ? ".path: expected a path inside the workspace" : { type, path: client };

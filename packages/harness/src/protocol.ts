@@ -76,7 +76,12 @@ export class ProtocolError extends Error {
 
 /** The codes a guest may claim. The others are for the platform to say. */
 const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
-  "agent_error", "out_of_memory", "entrypoint_not_found", "unsupported_export", "invalid_output", "output_too_large",
+  "agent_error",
+  "out_of_memory",
+  "entrypoint_not_found",
+  "unsupported_export",
+  "invalid_output",
+  "output_too_large",
 ]);
 
 const messageChars = 8_000;

@@ -70,7 +70,9 @@ export async function startGuest(runtime: Runtime, extraArguments: readonly stri
   const workspace = await mkdtemp(join(tmpdir(), "harness-test-"));
   const [command, ...args] = guestCommand(runtime.language, runtime.interpreter).argv;
   const child: ChildProcess = spawn(command!, [...extraArguments, ...args], {
-    cwd: workspace, env: { PATH: "/usr/bin:/bin" }, stdio: ["ignore", "pipe", "pipe", "pipe"],
+    cwd: workspace,
+    env: { PATH: "/usr/bin:/bin" },
+    stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   const exited = new Promise<ProcessExit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   return {
@@ -98,7 +100,10 @@ export const sampleContext: TurnContext = {
   sessionId: "sess_1",
   messageId: "msg_1",
   attempt: 2,
-  parts: [{ type: "text", text: "hi" }, { type: "file", path: "/input/a.txt" }],
+  parts: [
+    { type: "text", text: "hi" },
+    { type: "file", path: "/input/a.txt" },
+  ],
   metadata: { key: "value" },
   history: [{ role: "user", parts: [{ type: "text", text: "before" }] }],
   operationKey: "op_1",

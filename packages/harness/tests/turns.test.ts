@@ -32,7 +32,10 @@ describe.each(findRuntimes())("$title", (runtime) => {
   test("parts are taken as they are, with paths from the workspace's root", async () => {
     expect((await play(runtime, "parts")).ending).toEqual({
       kind: "completed",
-      parts: [{ type: "text", text: "see" }, { type: "file", path: "/output/a.txt" }],
+      parts: [
+        { type: "text", text: "see" },
+        { type: "file", path: "/output/a.txt" },
+      ],
     });
   });
 
@@ -57,7 +60,10 @@ describe.each(findRuntimes())("$title", (runtime) => {
 
   test("events arrive with their data", async () => {
     const { frames } = await play(runtime, "emits");
-    expect(frames).toEqual([{ t: "event", name: "step", data: { n: 1 } }, { t: "event", name: "bare", data: null }]);
+    expect(frames).toEqual([
+      { t: "event", name: "step", data: { n: 1 } },
+      { t: "event", name: "bare", data: null },
+    ]);
   });
 
   test("emit refuses what is over its limits, and the agent goes on", async () => {
@@ -113,13 +119,19 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(ending).toMatchObject({ kind: "failed", failure: { code, message: expect.stringMatching(message) } });
   });
 
-  test.each(isNode
-    ? [["src/common.cjs", "common hello"], ["src/default.mjs", "default hello"], ["src/common", "common hello"]]
-    : [
-      ["pkg/mod.py", "hello hello in pkg.mod"],
-      ["pkg.mod", "hello hello in pkg.mod"],
-      ["json.py", 'agent_json "hello"'],
-    ])("%s is found", async (file, text) => {
+  test.each(
+    isNode
+      ? [
+          ["src/common.cjs", "common hello"],
+          ["src/default.mjs", "default hello"],
+          ["src/common", "common hello"],
+        ]
+      : [
+          ["pkg/mod.py", "hello hello in pkg.mod"],
+          ["pkg.mod", "hello hello in pkg.mod"],
+          ["json.py", 'agent_json "hello"'],
+        ],
+  )("%s is found", async (file, text) => {
     expect(await textOf("agent", file)).toBe(text);
   });
 

@@ -10,8 +10,12 @@ export interface TurnQueue extends TurnDelivery {
   noticeFlush(): Promise<boolean>;
   /** Jobs by state, as operators see them. */
   counts(): Promise<Record<string, number>>;
+  /** The newest jobs in a state, at most 100, as operators see them. */
+  jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
   close(): Promise<void>;
 }
+
+export type JobState = "waiting" | "active" | "delayed" | "completed" | "failed";
 
 /** Newest jobs kept for operators; the rows in Postgres are the record. */
 const keepCompleted = 1_000;
@@ -44,6 +48,10 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return (await redis.set(sentinel, "1", "NX")) === "OK";
     },
     counts: () => queue.getJobCounts("waiting", "active", "delayed", "completed", "failed"),
+    async jobs(state) {
+      const jobs = await queue.getJobs([state], 0, 99);
+      return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
+    },
     async close() {
       disconnect(redis);
       await Promise.race([queue.close().catch(() => undefined), timeout(1_000)]);

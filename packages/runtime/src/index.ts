@@ -21,13 +21,7 @@ export {
   type ReadConfigOptions,
 } from "./config/read-config.ts";
 export { describeConfig, type ConfigOf, type ConfigSpec, type SettingRow } from "./config/spec.ts";
-export {
-  checkHealth,
-  serveHealth,
-  type HealthChecks,
-  type HealthReport,
-  type HealthServer,
-} from "./health.ts";
+export { checkHealth, serveHealth, type HealthChecks, type HealthReport, type HealthServer } from "./health.ts";
 export { createLogger, logLevels, type LogLevel, type LogMethod, type Logger, type LoggerOptions } from "./log.ts";
 export { loop, type Loop, type LoopOptions, type LoopStats } from "./loop.ts";
 export { isSecretKey, redactFields, redactText } from "./redact.ts";

@@ -119,7 +119,14 @@ test("describeConfig lists every setting with its default", () => {
     { env: "PORT", kind: "integer from 1 to 65535", fallback: "4870", about: "Where the API listens." },
     { env: "SANDBOX", kind: "one of 'auto', 'process', 'bwrap'", fallback: "auto", about: "" },
   ]);
-  expect(describeConfig(spec).map((row) => row.fallback)).toEqual(
-    ["4870", "auto", "15000", "required", "unset", "false", "unset", ".data"],
-  );
+  expect(describeConfig(spec).map((row) => row.fallback)).toEqual([
+    "4870",
+    "auto",
+    "15000",
+    "required",
+    "unset",
+    "false",
+    "unset",
+    ".data",
+  ]);
 });

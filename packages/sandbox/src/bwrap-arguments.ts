@@ -21,24 +21,63 @@ const innerId = "1000";
 
 /** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
 const etcPaths = [
-  "resolv.conf", "hosts", "nsswitch.conf", "host.conf", "gai.conf", "services", "protocols", "localtime", "timezone",
-  "mime.types", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "os-release", "ssl/certs",
-  "ssl/openssl.cnf", "pki/tls/certs", "pki/tls/openssl.cnf", "pki/ca-trust/extracted", "ca-certificates",
-  "crypto-policies", "fonts",
+  "resolv.conf",
+  "hosts",
+  "nsswitch.conf",
+  "host.conf",
+  "gai.conf",
+  "services",
+  "protocols",
+  "localtime",
+  "timezone",
+  "mime.types",
+  "ld.so.cache",
+  "ld.so.conf",
+  "ld.so.conf.d",
+  "alternatives",
+  "os-release",
+  "ssl/certs",
+  "ssl/openssl.cnf",
+  "pki/tls/certs",
+  "pki/tls/openssl.cnf",
+  "pki/ca-trust/extracted",
+  "ca-certificates",
+  "crypto-policies",
+  "fonts",
 ].map((name) => `/etc/${name}`);
 
 /** Options that hold for every sandbox of this machine. */
 export function machineArguments(o: { disableUserNamespaces: boolean }): string[] {
   return [
-    "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
     ...(o.disableUserNamespaces ? ["--disable-userns"] : []),
-    "--new-session", "--die-with-parent", "--cap-drop", "ALL",
-    "--uid", innerId, "--gid", innerId, "--hostname", "sandbox",
+    "--new-session",
+    "--die-with-parent",
+    "--cap-drop",
+    "ALL",
+    "--uid",
+    innerId,
+    "--gid",
+    innerId,
+    "--hostname",
+    "sandbox",
     ...systemDirectories(),
     ...etcPaths.flatMap((path) => ["--ro-bind-try", path, path]),
-    "--ro-bind", `${rootfs}/etc/passwd`, "/etc/passwd",
-    "--ro-bind", `${rootfs}/etc/group`, "/etc/group",
-    "--proc", "/proc", ...guardedProc(), "--dev", "/dev",
+    "--ro-bind",
+    `${rootfs}/etc/passwd`,
+    "/etc/passwd",
+    "--ro-bind",
+    `${rootfs}/etc/group`,
+    "/etc/group",
+    "--proc",
+    "/proc",
+    ...guardedProc(),
+    "--dev",
+    "/dev",
   ];
 }
 
@@ -47,13 +86,19 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
  * set kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
  */
 function guardedProc(): string[] {
-  const existing = (names: readonly string[]): string[] => (
-    names.map((name) => `/proc/${name}`).filter((path) => existsSync(path))
-  );
+  const existing = (names: readonly string[]): string[] =>
+    names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
   const readOnly = existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]);
   const emptied = existing(["acpi", "scsi"]);
   const hidden = existing([
-    "kcore", "keys", "key-users", "timer_list", "sched_debug", "kpagecount", "kpageflags", "latency_stats",
+    "kcore",
+    "keys",
+    "key-users",
+    "timer_list",
+    "sched_debug",
+    "kpagecount",
+    "kpageflags",
+    "latency_stats",
   ]);
   return [
     ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
@@ -69,17 +114,37 @@ export function sandboxArguments(spec: SandboxSpec): string[] {
   const env = programEnvironment(spec, { home: inside.state, tmp: "/tmp" });
   return [
     ...(spec.network === "none" ? ["--unshare-net"] : []),
-    "--size", tmpBytes, "--tmpfs", "/dev/shm",
-    "--size", tmpBytes, "--tmpfs", "/tmp",
+    "--size",
+    tmpBytes,
+    "--tmpfs",
+    "/dev/shm",
+    "--size",
+    tmpBytes,
+    "--tmpfs",
+    "/tmp",
     ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).flatMap((path) => ["--ro-bind", path, path]),
-    "--ro-bind", spec.imageDir, inside.image,
-    "--bind", `${spec.slotDir}/workspace`, inside.workspace,
-    "--bind", `${spec.slotDir}/state`, inside.state,
-    "--symlink", "workspace/input", inside.input,
-    "--symlink", "workspace/output", inside.output,
+    "--ro-bind",
+    spec.imageDir,
+    inside.image,
+    "--bind",
+    `${spec.slotDir}/workspace`,
+    inside.workspace,
+    "--bind",
+    `${spec.slotDir}/state`,
+    inside.state,
+    "--symlink",
+    "workspace/input",
+    inside.input,
+    "--symlink",
+    "workspace/output",
+    inside.output,
     // Both are memory file systems without a size of their own; nothing may grow there.
-    "--remount-ro", "/dev", "--remount-ro", "/",
-    "--chdir", inside.workspace,
+    "--remount-ro",
+    "/dev",
+    "--remount-ro",
+    "/",
+    "--chdir",
+    inside.workspace,
     ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
   ];
 }

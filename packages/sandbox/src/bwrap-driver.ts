@@ -50,9 +50,8 @@ export function createBwrapDriver(o: { bwrapPath?: string } = {}): SandboxDriver
 }
 
 async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
-  const rlimits = means.prlimit === undefined
-    ? []
-    : prlimitArguments(means.prlimit, spec.limits, { countsProcesses: !isHostRoot() });
+  const rlimits =
+    means.prlimit === undefined ? [] : prlimitArguments(means.prlimit, spec.limits, { countsProcesses: !isHostRoot() });
   const launched = await launch({
     command: means.bwrap,
     args: ["--args", "5", "--json-status-fd", "4", "--", ...rlimits, ...spec.argv],
@@ -126,15 +125,18 @@ async function tryOut(means: Means): Promise<string | undefined> {
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   try {
     for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
-    const sandbox = await start({
-      argv: [nothing],
-      env: {},
-      imageDir: join(slotDir, "image"),
-      readOnlyPaths: [],
-      slotDir,
-      network: "none",
-      limits: {},
-    }, means);
+    const sandbox = await start(
+      {
+        argv: [nothing],
+        env: {},
+        imageDir: join(slotDir, "image"),
+        readOnlyPaths: [],
+        slotDir,
+        network: "none",
+        limits: {},
+      },
+      means,
+    );
     sandbox.stdout.resume();
     const [said, exit] = await Promise.all([text(sandbox.stderr), sandbox.exited]);
     await sandbox.kill();
@@ -165,9 +167,9 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       "the kernel is shared with the host, and no system call is filtered",
       "memory is bounded per process, not for the sandbox as a whole",
       "network: open shares the host's network, so services on the host's loopback can be reached",
-      ...(isHostRoot() ? [
-        "the worker runs as root: the number of processes is not bounded, and a program that escaped would be root",
-      ] : []),
+      ...(isHostRoot()
+        ? ["the worker runs as root: the number of processes is not bounded, and a program that escaped would be root"]
+        : []),
       ...(userNamespacesDisabled ? [] : ["programs may make user namespaces of their own"]),
     ],
   };

@@ -46,7 +46,12 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
 /** Children of a single-threaded process. */
 export async function childrenOf(pid: number): Promise<number[]> {
   const text = await readQuietly(`/proc/${pid}/task/${pid}/children`);
-  return text === undefined ? [] : text.split(" ").filter((part) => part !== "").map(Number);
+  return text === undefined
+    ? []
+    : text
+        .split(" ")
+        .filter((part) => part !== "")
+        .map(Number);
 }
 
 export async function environmentHolds(pid: number, mark: string): Promise<boolean> {

@@ -29,10 +29,11 @@ const markName = "SANDBOX_MARK";
 /** `hold` forces the way the tree is held; without it the best one that works is found out once. */
 export function createProcessDriver(o: { hold?: "tracked" | "group" } = {}): SandboxDriver {
   let means: Promise<Means> | undefined;
-  const findMeans = (): Promise<Means> => (means ??= (async () => ({
-    hold: o.hold === undefined ? await findHold() : { kind: o.hold },
-    prlimit: process.platform === "linux" ? await findProgram("prlimit") : undefined,
-  }))());
+  const findMeans = (): Promise<Means> =>
+    (means ??= (async () => ({
+      hold: o.hold === undefined ? await findHold() : { kind: o.hold },
+      prlimit: process.platform === "linux" ? await findProgram("prlimit") : undefined,
+    }))());
 
   return {
     name: "process",
@@ -105,12 +106,20 @@ async function onlyChild(pid: number, exited: Promise<unknown>): Promise<Process
 async function findHold(): Promise<Hold> {
   if (process.platform !== "linux") return { kind: "group" };
   const [unshare, timeout, nothing] = await Promise.all(["unshare", "timeout", "true"].map(findProgram));
-  const readsChildren = await access(`/proc/self/task/${process.pid}/children`).then(() => true, () => false);
+  const readsChildren = await access(`/proc/self/task/${process.pid}/children`).then(
+    () => true,
+    () => false,
+  );
   if (!unshare || !timeout || !nothing || !readsChildren) return { kind: "tracked" };
   // A program that is itself pid 1 cannot be ended by its own signals: abort() would do nothing. `timeout` without a
   // duration is an init that waits for one child and repeats how it ended.
   const init = ["--pid", "--fork", "--kill-child", "--mount-proc", "--", timeout, "--foreground", "0"];
-  const candidates = isHostRoot() ? [[]] : [["--user", "--map-current-user"], ["--user", "--map-root-user"]];
+  const candidates = isHostRoot()
+    ? [[]]
+    : [
+        ["--user", "--map-current-user"],
+        ["--user", "--map-root-user"],
+      ];
   for (const userNamespace of candidates) {
     const enter = [unshare, ...userNamespace, ...init];
     if (await succeeds([...enter, nothing])) {

@@ -1,14 +1,7 @@
 // Three ways to hold a process tree so that it can be ended as a whole: `kill` resolves when nothing of it is left.
 
 import { setTimeout as delay } from "node:timers/promises";
-import {
-  childrenOf,
-  environmentHolds,
-  isAlive,
-  listProcesses,
-  type ProcessIdentity,
-  type ProcessRow,
-} from "./proc.ts";
+import { childrenOf, environmentHolds, isAlive, listProcesses, type ProcessIdentity, type ProcessRow } from "./proc.ts";
 
 const killDeadlineMs = 30_000;
 const pollMs = 1;
@@ -39,10 +32,13 @@ export function namespaceTree(o: {
     if (init === undefined && !launcherIsGone) signalQuietly(o.launcherPid, "SIGKILL");
     if (init !== undefined) {
       const patienceEnds = performance.now() + (o.gently === true ? gentleMs : 0);
-      await killUntil(async () => !(await isAlive(init)), async () => {
-        const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
-        for (const pid of victims) signalQuietly(pid, "SIGKILL");
-      });
+      await killUntil(
+        async () => !(await isAlive(init)),
+        async () => {
+          const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
+          for (const pid of victims) signalQuietly(pid, "SIGKILL");
+        },
+      );
     }
     await o.launcherExited;
   }
@@ -57,10 +53,12 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
   async function findLiving(): Promise<ProcessRow[]> {
     const rows = (await listProcesses()).filter((row) => row.pid !== process.pid);
     const members = new Set<ProcessRow>();
-    await Promise.all(rows.map(async (row) => {
-      if (await environmentHolds(row.pid, o.mark)) members.add(row);
-    }));
-    for (let grew = true; grew; ) {
+    await Promise.all(
+      rows.map(async (row) => {
+        if (await environmentHolds(row.pid, o.mark)) members.add(row);
+      }),
+    );
+    for (let grew = true; grew;) {
       grew = false;
       for (const row of rows) {
         if (members.has(row) || !(sessions.has(row.session) || known.has(row.parentPid))) continue;
@@ -78,12 +76,15 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
   async function kill(): Promise<void> {
     // Two empty passes in a row: a process that forked while the table was read shows up in the second.
     let emptyPasses = 0;
-    await killUntil(async () => {
-      const living = await findLiving();
-      for (const row of living) signalQuietly(row.pid, "SIGKILL");
-      emptyPasses = living.length === 0 ? emptyPasses + 1 : 0;
-      return emptyPasses >= 2;
-    }, () => {});
+    await killUntil(
+      async () => {
+        const living = await findLiving();
+        for (const row of living) signalQuietly(row.pid, "SIGKILL");
+        emptyPasses = living.length === 0 ? emptyPasses + 1 : 0;
+        return emptyPasses >= 2;
+      },
+      () => {},
+    );
     await o.exited;
   }
   return { kill };
@@ -92,7 +93,10 @@ export function markedTree(o: { pid: number; exited: Promise<unknown>; mark: str
 /** A process group: all that a system without /proc offers. A process that left the group is not found. */
 export function groupTree(o: { pid: number; exited: Promise<unknown> }): ProcessTree {
   async function kill(): Promise<void> {
-    await killUntil(() => Promise.resolve(!signalQuietly(-o.pid, "SIGKILL")), () => {});
+    await killUntil(
+      () => Promise.resolve(!signalQuietly(-o.pid, "SIGKILL")),
+      () => {},
+    );
     await o.exited;
   }
   return { kill };

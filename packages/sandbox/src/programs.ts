@@ -17,7 +17,10 @@ export async function findProgram(name: string): Promise<string | undefined> {
 }
 
 export async function isExecutable(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false);
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Runs a command to its end with an empty environment; true when it exits with 0. */

@@ -60,9 +60,12 @@ export function workingFolders(slotDir: string): WorkingFolders {
       for (const name of ["input", "output"]) {
         const path = join(slotDir, "workspace", name);
         // A file or a link of that name is the agent's own affair.
-        await mkdir(path).then(() => created.push(path), (error: NodeJS.ErrnoException) => {
-          if (error.code !== "EEXIST") throw error;
-        });
+        await mkdir(path).then(
+          () => created.push(path),
+          (error: NodeJS.ErrnoException) => {
+            if (error.code !== "EEXIST") throw error;
+          },
+        );
       }
     },
     async removeUnused() {
@@ -72,9 +75,15 @@ export function workingFolders(slotDir: string): WorkingFolders {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return stat(path).then(() => true, () => false);
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function isDirectory(path: string): Promise<boolean> {
-  return stat(path).then((found) => found.isDirectory(), () => false);
+  return stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 }

@@ -95,8 +95,7 @@ export interface SandboxUsage {
 export type DriverName = "process" | "bwrap";
 
 export type ProbeResult =
-  | { readonly ok: true; readonly guarantees: Guarantees }
-  | { readonly ok: false; readonly reason: string };
+  { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };
 
 export interface SandboxDriver {
   readonly name: DriverName;

@@ -58,7 +58,11 @@ describe.each(usable)("$title", ({ driver }) => {
       const seen = (await nextSaid(sandbox)) as Seen;
       const { SANDBOX_MARK: _mark, PWD: _pwd, ...env } = seen.env;
       expect(env).toEqual({
-        TOKEN: "s3cret", PATH: "/usr/bin", LANG: "C.UTF-8", HOME: sandbox.paths.state, TMPDIR: env["TMPDIR"],
+        TOKEN: "s3cret",
+        PATH: "/usr/bin",
+        LANG: "C.UTF-8",
+        HOME: sandbox.paths.state,
+        TMPDIR: env["TMPDIR"],
       });
       expect(seen.cwd).toBe(sandbox.paths.workspace);
     });

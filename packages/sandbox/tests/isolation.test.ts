@@ -64,7 +64,10 @@ if (isolating.length > 0) {
       await once(server, "listening");
       const port = String((server.address() as AddressInfo).port);
       try {
-        for (const [network, said] of [["none", "ECONNREFUSED"], ["open", "connected"]] as const) {
+        for (const [network, said] of [
+          ["none", "ECONNREFUSED"],
+          ["open", "connected"],
+        ] as const) {
           await withSandbox(driver, specFor(slot, ["connect", port], { network }), async (sandbox) => {
             expect(await nextSaid(sandbox)).toBe(said);
           });
@@ -78,10 +81,15 @@ if (isolating.length > 0) {
       const argv = ["/usr/bin/grep", "-E", "Cap(Eff|Prm|Bnd)|NoNewPrivs", "/proc/self/status"];
       const spec = specFor(slot, [], { argv });
       await withSandbox(driver, spec, async (sandbox) => {
-        const lines = (await text(sandbox.stdout)).trim().split("\n").map((line) => line.replace(/\s+/, " "));
-        expect(lines).toEqual(["CapPrm: 0", "CapEff: 0", "CapBnd: 0", "NoNewPrivs: 1"].map((line) => (
-          line.startsWith("Cap") ? line.replace("0", "0".repeat(16)) : line
-        )));
+        const lines = (await text(sandbox.stdout))
+          .trim()
+          .split("\n")
+          .map((line) => line.replace(/\s+/, " "));
+        expect(lines).toEqual(
+          ["CapPrm: 0", "CapEff: 0", "CapBnd: 0", "NoNewPrivs: 1"].map((line) =>
+            line.startsWith("Cap") ? line.replace("0", "0".repeat(16)) : line,
+          ),
+        );
       });
     });
 

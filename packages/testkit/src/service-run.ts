@@ -94,7 +94,10 @@ async function launchS3({ dir, note, stack }: Place): Promise<Services["s3"] | u
 }
 
 function assertRequired(services: FoundServices, required: string): void {
-  const names = required.split(",").map((name) => name.trim()).filter(Boolean);
+  const names = required
+    .split(",")
+    .map((name) => name.trim())
+    .filter(Boolean);
   for (const name of names) {
     if (!(name in services)) throw new Error(`DARI_TEST_REQUIRE names ${name}: known are ${Object.keys(services)}`);
     if (services[name as ServiceName]) continue;

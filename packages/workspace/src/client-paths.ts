@@ -43,7 +43,7 @@ export type Resolved =
 export function resolvePath(tree: Tree, path: string): Resolved {
   const pending = path.split("/").filter(isName).reverse();
   const reached: string[] = [];
-  for (let links = 0; pending.length > 0; ) {
+  for (let links = 0; pending.length > 0;) {
     const name = pending.pop() ?? "";
     if (name === "..") {
       if (reached.pop() === undefined) return { kind: "outside" };

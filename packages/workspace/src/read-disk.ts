@@ -19,7 +19,7 @@ export function readSmallFile(path: string, place: string, sizeBytes: number, lo
     const stat = fstatSync(fd);
     if (!stat.isFile() || stat.size !== sizeBytes) throw new WorkspaceChangedError(path);
     const bytes = Buffer.allocUnsafe(sizeBytes);
-    for (let done = 0; done < sizeBytes; ) {
+    for (let done = 0; done < sizeBytes;) {
       const got = readSync(fd, bytes, done, sizeBytes - done, done);
       if (got === 0) throw new WorkspaceChangedError(path);
       done += got;
@@ -69,7 +69,7 @@ export async function hashFile(path: string, place: string, sizeBytes: number, l
 
 async function readExactly(handle: FileHandle, path: string, at: number, sizeBytes: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(sizeBytes);
-  for (let done = 0; done < sizeBytes; ) {
+  for (let done = 0; done < sizeBytes;) {
     const { bytesRead } = await handle.read(bytes, done, sizeBytes - done, at + done);
     if (bytesRead === 0) throw new WorkspaceChangedError(path);
     done += bytesRead;

@@ -134,7 +134,7 @@ function writePiece(piece: Piece, raw: Buffer, objectKey: string, dir: string): 
   if (!isWhole) loan.takeForWriting(place);
   const fd = isWhole ? openSync(place, createFlags, 0o600) : openSync(place, O_WRONLY | O_NOFOLLOW);
   try {
-    for (let done = 0; done < bytes.length; ) {
+    for (let done = 0; done < bytes.length;) {
       done += writeSync(fd, bytes, done, bytes.length - done, fileOffset + done);
     }
     if (isWhole) fchmodSync(fd, entry.mode);

@@ -80,7 +80,10 @@ function hashSince(base: Scan | undefined, path: string, stat: BigIntStats): str
   const old = base?.stats.get(path);
   if (base === undefined || old === undefined || old.ctimeNs >= base.takenAtNs) return undefined;
   const isSame =
-    old.ctimeNs === stat.ctimeNs && old.mtimeNs === stat.mtimeNs && old.size === stat.size && old.ino === stat.ino &&
+    old.ctimeNs === stat.ctimeNs &&
+    old.mtimeNs === stat.mtimeNs &&
+    old.size === stat.size &&
+    old.ino === stat.ino &&
     old.mode === stat.mode;
   return isSame ? base.tree.get(path)?.sha256 : undefined;
 }

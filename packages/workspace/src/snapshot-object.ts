@@ -78,11 +78,7 @@ export async function readHead(store: BlobStore, objectKey: string): Promise<{ h
 }
 
 /** The manifest's JSON text from the bytes of an object's head. */
-export async function decodeManifestText(
-  objectKey: string,
-  header: SnapshotHeader,
-  bytes: Buffer,
-): Promise<string> {
+export async function decodeManifestText(objectKey: string, header: SnapshotHeader, bytes: Buffer): Promise<string> {
   const stored = bytes.subarray(headerBytes, headerBytes + header.manifestStoredBytes);
   const isWhole = stored.length === header.manifestStoredBytes;
   if (!isWhole) throw new SnapshotDamagedError(objectKey, "its manifest is cut off");

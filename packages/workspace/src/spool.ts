@@ -27,7 +27,7 @@ export class Spool implements AsyncDisposable {
   }
 
   async *stream(): AsyncGenerator<Uint8Array> {
-    for (let at = 0; at < this.#onDisk; ) {
+    for (let at = 0; at < this.#onDisk;) {
       const buffer = Buffer.allocUnsafeSlow(Math.min(readBytes, this.#onDisk - at));
       const got = await this.#file?.read(buffer, 0, buffer.length, at);
       if (got === undefined || got.bytesRead === 0) throw new Error("the spool file was cut while it was read");
@@ -45,7 +45,7 @@ export class Spool implements AsyncDisposable {
   async #flush(): Promise<void> {
     const file = (this.#file ??= await openNameless());
     for (const piece of this.#pieces) {
-      for (let done = 0; done < piece.byteLength; ) {
+      for (let done = 0; done < piece.byteLength;) {
         const { bytesWritten } = await file.write(piece, done, piece.byteLength - done, this.#onDisk);
         done += bytesWritten;
         this.#onDisk += bytesWritten;

@@ -9,10 +9,20 @@ const file = (path: string): TreeEntry => ({ path, type: "file", mode: 0o644, si
 const linkMeta = { type: "symlink", mode: 0o777, sizeBytes: 1 } as const;
 const link = (path: string, target: string): TreeEntry => ({ path, ...linkMeta, target });
 const tree = treeOf([
-  dir("workspace/output"), file("workspace/output/b"), file("workspace/output/a"), dir("workspace/output/sub"),
-  file("workspace/output/sub/deep"), file("workspace/output-2"), dir("state/workspace"), file("state/secret"),
-  link("workspace/up", "../state/secret"), link("workspace/abs", "/etc"), link("workspace/alias", "/workspace/output"),
-  link("workspace/output/back", "../output/sub"), link("workspace/loop", "loop"), link("workspace/gone", "nothing"),
+  dir("workspace/output"),
+  file("workspace/output/b"),
+  file("workspace/output/a"),
+  dir("workspace/output/sub"),
+  file("workspace/output/sub/deep"),
+  file("workspace/output-2"),
+  dir("state/workspace"),
+  file("state/secret"),
+  link("workspace/up", "../state/secret"),
+  link("workspace/abs", "/etc"),
+  link("workspace/alias", "/workspace/output"),
+  link("workspace/output/back", "../output/sub"),
+  link("workspace/loop", "loop"),
+  link("workspace/gone", "nothing"),
   dir("workspace/hollow"),
 ]);
 
@@ -24,7 +34,14 @@ test("lists one level, or all, sorted, without the state tree", () => {
     { path: "/output/sub", type: "directory", size_bytes: null },
   ]);
   expect(listDirectory(tree, "/")?.map(({ path }) => path)).toEqual([
-    "/abs", "/alias", "/gone", "/hollow", "/loop", "/output", "/output-2", "/up",
+    "/abs",
+    "/alias",
+    "/gone",
+    "/hollow",
+    "/loop",
+    "/output",
+    "/output-2",
+    "/up",
   ]);
   expect(listDirectory(tree, "/output", { recursive: true })?.map(({ path }) => path)).toContain("/output/sub/deep");
   expect(listDirectory(tree, "/", { recursive: true })).toHaveLength(13);
@@ -36,15 +53,25 @@ test("lists one level, or all, sorted, without the state tree", () => {
 });
 
 test.each([
-  ["/output/a", "workspace/output/a"], ["/alias/a", "workspace/output/a"], ["/alias", "workspace/output"],
-  ["/output/back/deep", "workspace/output/sub/deep"], ["/output/back/../b", "workspace/output/b"],
+  ["/output/a", "workspace/output/a"],
+  ["/alias/a", "workspace/output/a"],
+  ["/alias", "workspace/output"],
+  ["/output/back/deep", "workspace/output/sub/deep"],
+  ["/output/back/../b", "workspace/output/b"],
 ])("%s is found at %s", (path, at) => {
   expect(resolvePath(tree, path)).toEqual({ kind: "found", entry: tree.get(at) });
 });
 
 test.each([
-  ["/", "root"], ["/none", "missing"], ["/output/a/x", "missing"], ["/gone", "missing"], ["/up", "outside"],
-  ["/abs", "outside"], ["/abs/passwd", "outside"], ["/loop", "outside"], ["/../state/secret", "outside"],
+  ["/", "root"],
+  ["/none", "missing"],
+  ["/output/a/x", "missing"],
+  ["/gone", "missing"],
+  ["/up", "outside"],
+  ["/abs", "outside"],
+  ["/abs/passwd", "outside"],
+  ["/loop", "outside"],
+  ["/../state/secret", "outside"],
 ])("%s is %s", (path, kind) => {
   expect(resolvePath(tree, path)).toEqual({ kind });
 });

@@ -6,7 +6,15 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync } from "node
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import {
-  emptyTree, loadTree, readFile, restore, SnapshotDamagedError, treeHash, treeOf, type Tree, type TreeEntry,
+  emptyTree,
+  loadTree,
+  readFile,
+  restore,
+  SnapshotDamagedError,
+  treeHash,
+  treeOf,
+  type Tree,
+  type TreeEntry,
 } from "../src/index.ts";
 import { parseManifest } from "../src/manifest-parse.ts";
 import { decodeHeader, encodeHead, readHead } from "../src/snapshot-object.ts";
@@ -18,7 +26,10 @@ const { store } = fixture;
 afterAll(() => fixture[Symbol.dispose]());
 
 const files = {
-  "workspace/a": "alpha".repeat(100), "workspace/dir/b": randomBytes(5000), "workspace/empty": "", "state/c": "c",
+  "workspace/a": "alpha".repeat(100),
+  "workspace/dir/b": randomBytes(5000),
+  "workspace/empty": "",
+  "state/c": "c",
   "workspace/large": randomBytes(9 * 1024 * 1024),
 };
 const source = fixture.fresh();
@@ -123,7 +134,9 @@ const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 const file = (path: string): unknown[] => ["f", path, 0o644, 0, empty];
 
 test.each<[string, unknown]>([
-  ["no object", []], ["no lists", { ...root, entries: undefined }], ["a kind of its own", { ...root, kind: "odd" }],
+  ["no object", []],
+  ["no lists", { ...root, entries: undefined }],
+  ["a kind of its own", { ...root, kind: "odd" }],
   ["a path that climbs", { ...root, entries: [file("workspace/../../etc/x")] }],
   ["an absolute path", { ...root, entries: [file("/etc/x")] }],
   ["a path outside the trees", { ...root, entries: [file("other/x")] }],
@@ -186,10 +199,13 @@ test("contents that are swapped, missing or cut are found by restore and by read
   const turned = treeOf([...saved.tree.values(), { ...large, location: large.location.toReversed() }]);
   await expect(restore({ store, tree: turned, dir: fixture.fresh() })).rejects.toThrow("do not make up its content");
 
-  const movedTo = (objectKey: string): Tree => treeOf([...saved.tree.values()].map((entry) => {
-    const location = entry.location?.map((chunk) => ({ ...chunk, frame: { ...chunk.frame, objectKey } }));
-    return location === undefined ? entry : { ...entry, location };
-  }));
+  const movedTo = (objectKey: string): Tree =>
+    treeOf(
+      [...saved.tree.values()].map((entry) => {
+        const location = entry.location?.map((chunk) => ({ ...chunk, frame: { ...chunk.frame, objectKey } }));
+        return location === undefined ? entry : { ...entry, location };
+      }),
+    );
   const restoring = restore({ store, tree: movedTo("none/such"), dir: fixture.fresh() });
   await expect(restoring).rejects.toThrow("none/such is damaged: it is missing");
   await expect(loadTree(store, [{ objectKey: "none/such" }])).rejects.toThrow("none/such is damaged: it is missing");
@@ -205,8 +221,28 @@ test("headers of other versions and with absurd lengths are refused before anyth
     change(bytes);
     return bytes;
   };
-  expect(() => decodeHeader("k", with_((b) => b.writeUInt16BE(2, 8)))).toThrow("its format version is 2");
-  expect(() => decodeHeader("k", with_((b) => b.writeUInt32BE(0xffffffff, 12)))).toThrow("lengths that cannot be");
-  expect(() => decodeHeader("k", with_((b) => b.writeUInt32BE(0xffffffff, 16)))).toThrow("lengths that cannot be");
-  expect(() => decodeHeader("k", with_((b) => b.fill(0xff, 20, 28)))).toThrow("lengths that cannot be");
+  expect(() =>
+    decodeHeader(
+      "k",
+      with_((b) => b.writeUInt16BE(2, 8)),
+    ),
+  ).toThrow("its format version is 2");
+  expect(() =>
+    decodeHeader(
+      "k",
+      with_((b) => b.writeUInt32BE(0xffffffff, 12)),
+    ),
+  ).toThrow("lengths that cannot be");
+  expect(() =>
+    decodeHeader(
+      "k",
+      with_((b) => b.writeUInt32BE(0xffffffff, 16)),
+    ),
+  ).toThrow("lengths that cannot be");
+  expect(() =>
+    decodeHeader(
+      "k",
+      with_((b) => b.fill(0xff, 20, 28)),
+    ),
+  ).toThrow("lengths that cannot be");
 });

@@ -5,8 +5,23 @@ import { appendFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 const names = [
-  "a", "b", "c", "a-b", "a.b", "A", "ä", "日本", "😀", "\uffee", "\ufffd", "new\nline", "sp ace", "..x", "back\\slash",
-  "%2e", "-rf",
+  "a",
+  "b",
+  "c",
+  "a-b",
+  "a.b",
+  "A",
+  "ä",
+  "日本",
+  "😀",
+  "\uffee",
+  "\ufffd",
+  "new\nline",
+  "sp ace",
+  "..x",
+  "back\\slash",
+  "%2e",
+  "-rf",
   "n".repeat(255),
 ];
 const modes = [0o644, 0o755, 0o600, 0o444, 0o777, 0o100];

@@ -24,7 +24,9 @@ async function restored(tree: Tree): Promise<string> {
 test("keeps modes, symlinks, empty directories, empty files and any name", async () => {
   const dir = fixture.fresh();
   writeFiles(dir, {
-    "workspace/run.sh": "#!/bin/sh\n", "workspace/empty": "", "workspace/käse/日本 😀\n\\": "x",
+    "workspace/run.sh": "#!/bin/sh\n",
+    "workspace/empty": "",
+    "workspace/käse/日本 😀\n\\": "x",
     "state/memory.json": "{}",
   });
   mkdirSync(join(dir, "workspace/hollow/inner"), { recursive: true });
@@ -84,7 +86,9 @@ test("a rename and a copy store no content again", async () => {
   const second = await saveDir(fixture, dir, first.tree);
   expect(second.sizeBytes).toBeLessThan(1024);
   expect(diff(first.tree, second.tree).map(({ path, change }) => `${change} ${path}`)).toEqual([
-    "deleted workspace/a", "created workspace/b", "created workspace/c",
+    "deleted workspace/a",
+    "created workspace/b",
+    "created workspace/c",
   ]);
   expect(picture(await restored(second.tree))).toEqual(picture(dir));
 });
@@ -155,7 +159,9 @@ test("a client's write and delete are saved without the rest of the directory", 
   const after = withoutPath(written, "workspace/drop") ?? written;
   const second = await save({ store, keyPrefix: "edit", dir: upload, before: first.tree, after });
   const copy = await restored(await loadTree(store, [first, second]));
-  expect(picture(copy).filter((line) => line.includes(" 644 ")).map((line) => line.split(" ")[0])).toEqual([
-    "workspace/keep/me", "workspace/new/deep/file",
-  ]);
+  expect(
+    picture(copy)
+      .filter((line) => line.includes(" 644 "))
+      .map((line) => line.split(" ")[0]),
+  ).toEqual(["workspace/keep/me", "workspace/new/deep/file"]);
 });

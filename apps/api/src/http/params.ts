@@ -20,13 +20,8 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?:
  * @throws AppError `invalid` for a wrong prefix, which names the right one; `not_found` for what cannot be an id, and
  * for an organization that is not the caller's.
  */
-export function readParams(
-  raw: Readonly<Record<string, unknown>>,
-  actor: Actor | undefined,
-): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor)]),
-  );
+export function readParams(raw: Readonly<Record<string, unknown>>, actor: Actor | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor)]));
 }
 
 function readParam(name: string, value: string, actor: Actor | undefined): string {

@@ -1,11 +1,6 @@
 // Bundles: reserved, uploaded under a signed URL, judged.
 
-import {
-  createSourceSnapshot,
-  deleteSourceSnapshot,
-  finalizeSourceSnapshot,
-  uploadBundle,
-} from "@dari/control";
+import { createSourceSnapshot, deleteSourceSnapshot, finalizeSourceSnapshot, uploadBundle } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { leaveOpen } from "../http/leave-open.ts";
 

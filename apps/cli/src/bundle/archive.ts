@@ -1,4 +1,4 @@
-// Packs files into a bundle: the same files give the same bytes, whoever packs them and when (CONTRACT §5).
+// Packs files into a bundle: the same files give the same bytes, whoever packs them and when.
 
 import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";

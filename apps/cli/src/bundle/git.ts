@@ -33,9 +33,17 @@ export async function openGit(root: string, environment: Environment): Promise<G
     if (!(await hasRepository(root))) return undefined;
     throw invalid(`cannot read the git repository of ${root}: ${reasonOf(error)}`);
   }
-  const succeeds = (...args: string[]) => git(...args).then(() => true, () => false);
+  const succeeds = (...args: string[]) =>
+    git(...args).then(
+      () => true,
+      () => false,
+    );
   if (await succeeds("check-ignore", "--quiet", ".")) return undefined;
-  const line = (...args: string[]) => git(...args).then((text) => text.toString().trim(), () => undefined);
+  const line = (...args: string[]) =>
+    git(...args).then(
+      (text) => text.toString().trim(),
+      () => undefined,
+    );
   return {
     listFiles: () => git("ls-files", "--cached", "--others", "--exclude-standard", "-z"),
     commit: () => line("rev-parse", "--verify", "--quiet", "HEAD"),
@@ -64,7 +72,10 @@ function environmentForGit(environment: Environment): NodeJS.ProcessEnv {
 
 async function hasRepository(root: string): Promise<boolean> {
   for (let directory = resolve(root); ; directory = dirname(directory)) {
-    const found = await lstat(join(directory, ".git")).then(() => true, () => false);
+    const found = await lstat(join(directory, ".git")).then(
+      () => true,
+      () => false,
+    );
     if (found) return true;
     if (dirname(directory) === directory) return false;
   }

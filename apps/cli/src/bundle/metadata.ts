@@ -1,4 +1,4 @@
-// Where a bundle comes from: what is sent along with it (CONTRACT §5). All of it is best effort.
+// Where a bundle comes from: what is sent along with it. All of it is best effort.
 
 import type { Environment } from "../config.ts";
 import type { Git } from "./git.ts";

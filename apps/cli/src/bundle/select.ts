@@ -1,4 +1,4 @@
-// Decides which files of a directory belong in its bundle (CONTRACT §5). Reads names and modes, never contents.
+// Decides which files of a directory belong in its bundle. Reads names and modes, never contents.
 
 import { limits } from "@dari/domain";
 import type { Stats } from "node:fs";
@@ -15,9 +15,7 @@ export interface BundleFile {
   readonly mode: 0o644 | 0o755;
 }
 
-const skippedNames = new Set([
-  ".git", ".dari", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".DS_Store",
-]);
+const skippedNames = new Set([".git", ".dari", ".venv", "node_modules", "__pycache__", ".pytest_cache", ".DS_Store"]);
 
 /**
  * The bundle's files, sorted by the bytes of their paths.

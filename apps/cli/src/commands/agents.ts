@@ -15,7 +15,10 @@ export function addAgentCommands(program: Command, io: Io): void {
     .action(async (options: { readonly limit: number }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listAgents(page, { signal })), options.limit);
+      const records = await take(
+        eachRow((page) => api.listAgents(page, { signal })),
+        options.limit,
+      );
       output.result(records, () => {
         const rows = records.map((row) => [row.id, row.active_version_id ?? "(none)", row.created_at, row.name]);
         return table(["AGENT", "ACTIVE VERSION", "CREATED", "NAME"], rows);
@@ -28,7 +31,10 @@ export function addAgentCommands(program: Command, io: Io): void {
     .action(async (id: string, options: { readonly limit: number }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listVersions(id, page, { signal })), options.limit);
+      const records = await take(
+        eachRow((page) => api.listVersions(id, page, { signal })),
+        options.limit,
+      );
       output.result(records, () => {
         const rows = records.map((row) => {
           return [String(row.number), row.id, row.active ? `${row.status}, active` : row.status, row.created_at];

@@ -27,7 +27,10 @@ export function addFileCommands(program: Command, io: Io): void {
     .action(async (options: { readonly limit: number }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listFiles(page, { signal })), options.limit);
+      const records = await take(
+        eachRow((page) => api.listFiles(page, { signal })),
+        options.limit,
+      );
       output.result(records, () => {
         const rows = records.map((row) => [row.id, String(row.size_bytes), row.content_type, row.filename]);
         return table(["FILE", "BYTES", "TYPE", "NAME"], rows);

@@ -37,7 +37,10 @@ export function addInitCommand(program: Command, io: Io): void {
 async function refuseExisting(root: string, paths: readonly string[]): Promise<void> {
   const existing: string[] = [];
   for (const path of paths) {
-    const exists = await lstat(join(root, path)).then(() => true, () => false);
+    const exists = await lstat(join(root, path)).then(
+      () => true,
+      () => false,
+    );
     if (exists) existing.push(join(root, path));
   }
   if (existing.length > 0) throw invalid(`already there: ${existing.join(", ")}; nothing was written`);

@@ -28,7 +28,10 @@ export function addOrganizationCommands(program: Command, io: Io): void {
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listOrganizations(page, { signal })), Infinity);
+      const records = await take(
+        eachRow((page) => api.listOrganizations(page, { signal })),
+        Infinity,
+      );
       output.result(records, () => {
         const rows = records.map((row) => [row.id, row.slug, row.role, row.name]);
         return table(["ORGANIZATION", "SLUG", "ROLE", "NAME"], rows);
@@ -48,8 +51,16 @@ function addCredentialCommands(credentials: Command, io: Io): void {
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listCredentials(org, page, { signal })), Infinity);
-      output.result(records, () => table(["NAME", "UPDATED"], records.map((row) => [row.name, row.updated_at])));
+      const records = await take(
+        eachRow((page) => api.listCredentials(org, page, { signal })),
+        Infinity,
+      );
+      output.result(records, () =>
+        table(
+          ["NAME", "UPDATED"],
+          records.map((row) => [row.name, row.updated_at]),
+        ),
+      );
     });
   credentials
     .command("add <name>")
@@ -81,7 +92,10 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
-      const records = await take(eachRow((page) => api.listApiKeys(org, page, { signal })), Infinity);
+      const records = await take(
+        eachRow((page) => api.listApiKeys(org, page, { signal })),
+        Infinity,
+      );
       output.result(records, () => {
         const rows = records.map((row) => {
           return [row.id, row.scopes.join(","), row.created_at, row.expires_at ?? "", row.label];

@@ -1,6 +1,6 @@
 // What a turn costs beside the bare start of its runtime: POST to reply of a no-op function, idle and at 32 clients.
-// Expected: about two bare starts of Node idle (the guest's own start and the isolation around it); at 32 clients on few
-// cores the starts queue up, so the rate is cores ÷ start time.
+// Expected: about two bare starts of Node idle (the guest's own start and the isolation around it); at 32 clients on
+// few cores the starts queue up, so the rate is cores ÷ start time.
 //
 //   node apps/lab/src/bench/turn-overhead.ts [--smoke]
 

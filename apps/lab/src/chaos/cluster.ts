@@ -69,10 +69,14 @@ async function assemble(options: ClusterOptions, stack: AsyncDisposableStack): P
   const start = (program: string, extra: Record<string, string> = {}): ChildProcess => {
     mkdirSync(path.join(dir, "logs"), { recursive: true });
     const log = openSync(path.join(dir, "logs", `${program}.log`), "a");
-    const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", path.join(apps, program, "src/main.ts")], {
-      env: { PATH: process.env["PATH"], HOME: dir, ...environment, ...extra },
-      stdio: ["ignore", log, log],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--disable-warning=ExperimentalWarning", path.join(apps, program, "src/main.ts")],
+      {
+        env: { PATH: process.env["PATH"], HOME: dir, ...environment, ...extra },
+        stdio: ["ignore", log, log],
+      },
+    );
     closeSync(log);
     return child;
   };

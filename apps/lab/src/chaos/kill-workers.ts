@@ -1,6 +1,6 @@
 // Kills a worker every two seconds while messages run, and judges what became of every acknowledged one.
 //
-//   node apps/lab/src/chaos/kill-workers.ts [--delivery queue|pull] [--sessions 200] [--messages 5] [--seed 1] [--smoke]
+//   node apps/lab/src/chaos/kill-workers.ts [--delivery queue|pull] [--sessions 200] [--messages 5] [--smoke]
 
 import { parseArgs } from "node:util";
 import { findViolations, takeovers } from "@dari/db";

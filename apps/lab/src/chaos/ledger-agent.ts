@@ -1,5 +1,5 @@
-// The agent that chaos runs: each turn adds its message's line to a file of the session. A lost turn is a missing line, a
-// doubled one a line too many, a wrong order lines in another order.
+// The agent that chaos runs: each turn adds its message's line to a file of the session. A lost turn is a missing
+// line, a doubled one a line too many, a wrong order lines in another order.
 
 export const ledgerAgent = {
   "dari.yml":

@@ -55,7 +55,8 @@ export async function judge(client: Client, acknowledged: readonly Acknowledged[
       const record = byId.get(id);
       if (record === undefined) faults.push(`${id} is lost`);
       else if (record.status === "queued" || record.status === "running") open += 1;
-      else if (record.status !== "completed") faults.push(`${id} ended as ${record.status}: ${JSON.stringify(record.output)}`);
+      else if (record.status !== "completed")
+        faults.push(`${id} ended as ${record.status}: ${JSON.stringify(record.output)}`);
       else {
         completed += 1;
         const part = record.output?.parts[0];

@@ -2,6 +2,7 @@
 
 import { spawn } from "node:child_process";
 import path from "node:path";
+import type { Environment } from "@dari/runtime";
 
 const colour = process.stdout.isTTY;
 const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text);
@@ -28,6 +29,8 @@ export interface CliOptions {
   readonly apiUrl: string;
   readonly apiKey: string;
   readonly cwd: string;
+  /** Of the command, besides where the API is. */
+  readonly environment: Environment;
   readonly input?: string;
 }
 
@@ -36,7 +39,7 @@ export async function dari(args: readonly string[], options: CliOptions): Promis
   command(`dari ${args.join(" ")}`);
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: options.cwd,
-    env: { ...process.env, DARI_API_URL: options.apiUrl, DARI_API_KEY: options.apiKey },
+    env: { ...options.environment, DARI_API_URL: options.apiUrl, DARI_API_KEY: options.apiKey },
     stdio: ["pipe", "pipe", "inherit"],
   });
   child.stdin.end(options.input ?? "");

@@ -1,6 +1,6 @@
 // The six steps of the quickstart with one example agent.
 
-import path from "node:path";
+import type { Environment } from "@dari/runtime";
 import { createHttp } from "./http.ts";
 import { dari, heading, say } from "./show.ts";
 
@@ -11,6 +11,7 @@ export interface SixSteps {
   readonly example: string;
   readonly language: string;
   readonly checkout: string;
+  readonly environment: Environment;
 }
 
 const ticket = `Subject: Charged twice
@@ -26,7 +27,12 @@ export async function sixSteps(options: SixSteps): Promise<void> {
   const http = createHttp(apiUrl, apiKey);
 
   heading(`${options.language} 1/6  Deploy the agent in ${options.example}`);
-  const deployed = await dari(["deploy", options.example, "--json"], { apiUrl, apiKey, cwd: options.checkout });
+  const deployed = await dari(["deploy", options.example, "--json"], {
+    apiUrl,
+    apiKey,
+    cwd: options.checkout,
+    environment: options.environment,
+  });
   const deploymentId = text(JSON.parse(deployed) as Record<string, unknown>, "deployment_id");
 
   heading(`${options.language} 2/6  Create a session`);
@@ -63,10 +69,17 @@ function text(json: Record<string, unknown>, key: string): string {
 }
 
 /** The credentials that both examples name; the values are made up, the examples need no model. */
-export async function addCredentials(apiUrl: string, apiKey: string, checkout: string): Promise<void> {
+export async function addCredentials(options: Omit<SixSteps, "example" | "language">): Promise<void> {
+  const { apiUrl, apiKey, checkout, environment } = options;
   heading("Credentials that the agents' dari.yml names");
   for (const name of ["OPENAI_API_KEY", "INTERNAL_API_TOKEN"]) {
     const input = `quickstart-value-of-${name.toLowerCase()}`;
-    await dari(["credentials", "add", name, "--value-stdin"], { apiUrl, apiKey, cwd: path.resolve(checkout), input });
+    await dari(["credentials", "add", name, "--value-stdin"], {
+      apiUrl,
+      apiKey,
+      cwd: checkout,
+      environment,
+      input,
+    });
   }
 }

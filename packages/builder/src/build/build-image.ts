@@ -42,9 +42,7 @@ export interface BuildOptions {
   readonly signal: AbortSignal;
 }
 
-export type BuildResult =
-  | { ok: true; image: ImageRef; warnings: string[] }
-  | { ok: false; failure: Failure };
+export type BuildResult = { ok: true; image: ImageRef; warnings: string[] } | { ok: false; failure: Failure };
 
 /**
  * Builds an image. A result that is not `ok` is the tenant's: the same bundle would fail again.

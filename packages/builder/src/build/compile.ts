@@ -13,9 +13,7 @@ import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sand
 const compiler = fileURLToPath(new URL("../../guest/compile-typescript.mjs", import.meta.url));
 const errorsShown = 5;
 
-type Compilation =
-  | { ok: true; file: string; sources: number; warnings: string[] }
-  | { ok: false; errors: string[] };
+type Compilation = { ok: true; file: string; sources: number; warnings: string[] } | { ok: false; errors: string[] };
 
 /**
  * Bundles the entrypoint's own sources when any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside
@@ -91,5 +89,8 @@ export async function compilePython(sandbox: BuildSandbox, runtime: Runtime): Pr
 }
 
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false);
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

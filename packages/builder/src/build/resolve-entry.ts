@@ -50,12 +50,18 @@ function candidates(name: string, language: Language): string[] {
 }
 
 async function isFile(path: string): Promise<boolean> {
-  return lstat(path).then((found) => found.isFile(), () => false);
+  return lstat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function suggestions(root: string, language: Language): Promise<string[]> {
   const wanted = language === "python" ? [".py"] : nodeSuffixes;
   const names = await readdir(root, { recursive: true });
   const files = names.filter((name) => wanted.includes(posix.extname(name)) && !name.includes("node_modules/"));
-  return files.sort((a, b) => a.length - b.length).slice(0, suggestionsMax).sort();
+  return files
+    .sort((a, b) => a.length - b.length)
+    .slice(0, suggestionsMax)
+    .sort();
 }

@@ -9,7 +9,7 @@ export type BundleInspection =
 export const manifestFilename = "dari.yml";
 
 /**
- * Reads a local tar.gz once, as a stream, and refuses hostile or oversized ones (CONTRACT §2.1) with a reason that
+ * Reads a local tar.gz once, as a stream, and refuses hostile or oversized ones with a reason that
  * is safe to show. `manifest` is the text of dari.yml at the root.
  * @throws only what the platform is to blame for: a file that cannot be read, an abort.
  */

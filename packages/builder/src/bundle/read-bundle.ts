@@ -77,7 +77,10 @@ export async function readBundle(options: {
       if (member !== undefined) await options.onFile(member, stream as AsyncIterable<Uint8Array>);
       stream.resume();
     };
-    accept().then(() => next(), (error: unknown) => archive.destroy(error as Error));
+    accept().then(
+      () => next(),
+      (error: unknown) => archive.destroy(error as Error),
+    );
   });
   try {
     const source = createReadStream(options.file);
@@ -138,11 +141,15 @@ function memberKind(header: Header): "file" | "directory" {
   const { type } = header;
   if (type === "file" || type === "directory") return type;
   const what =
-    type === "symlink" ? "a symbolic link"
-    : type === "link" ? "a hard link"
-    : type === "fifo" ? "a fifo"
-    : type === "character-device" || type === "block-device" ? "a device"
-    : "of an unsupported type";
+    type === "symlink"
+      ? "a symbolic link"
+      : type === "link"
+        ? "a hard link"
+        : type === "fifo"
+          ? "a fifo"
+          : type === "character-device" || type === "block-device"
+            ? "a device"
+            : "of an unsupported type";
   throw new BundleRefused(`${showName(header.name)} is ${what}; only regular files are allowed`);
 }
 

@@ -54,12 +54,13 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
   const removals = new Set<Promise<void>>();
   let clock = 0;
   let opened: Promise<void> | undefined;
-  const open = (): Promise<void> => (opened ??= recover(options.dir).then((found) => {
-    for (const { digest, bytes } of found) {
-      const dir = join(options.dir, digest, "tree");
-      held.set(digest, { ready: Promise.resolve({ dir, bytes }), bytes, users: 0, usedAt: (clock += 1) });
-    }
-  }));
+  const open = (): Promise<void> =>
+    (opened ??= recover(options.dir).then((found) => {
+      for (const { digest, bytes } of found) {
+        const dir = join(options.dir, digest, "tree");
+        held.set(digest, { ready: Promise.resolve({ dir, bytes }), bytes, users: 0, usedAt: (clock += 1) });
+      }
+    }));
 
   function evict(): void {
     const idle = [...held].filter(([, one]) => one.users === 0 && one.bytes !== undefined);
@@ -69,7 +70,9 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
       if (total <= options.maxBytes) return;
       total -= one.bytes!;
       held.delete(digest);
-      const removal = discard(options.dir, digest).catch(() => {}).finally(() => removals.delete(removal));
+      const removal = discard(options.dir, digest)
+        .catch(() => {})
+        .finally(() => removals.delete(removal));
       removals.add(removal);
     }
   }
@@ -92,10 +95,13 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
       current.bytes = bytes;
       evict();
       await touch(join(options.dir, image.digest));
-      return { dir, release: once(() => {
-        current.users -= 1;
-        evict();
-      }) };
+      return {
+        dir,
+        release: once(() => {
+          current.users -= 1;
+          evict();
+        }),
+      };
     } catch (error) {
       current.users -= 1;
       if (held.get(image.digest) === current) held.delete(image.digest);

@@ -28,7 +28,10 @@ export async function findNpm(env: Readonly<Record<string, string>>): Promise<Np
 
 async function npmAt(root: string): Promise<Npm | undefined> {
   const cli = join(root, "bin/npm-cli.js");
-  return access(cli).then(() => ({ cli, root }), () => undefined);
+  return access(cli).then(
+    () => ({ cli, root }),
+    () => undefined,
+  );
 }
 
 async function npmFromCommand(command: string, env: Readonly<Record<string, string>>): Promise<Npm | undefined> {

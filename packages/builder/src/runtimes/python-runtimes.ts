@@ -49,7 +49,12 @@ export function createPythonRuntimes(options: {
       const exact = all.filter((one) => requested === undefined || satisfies(one.version, requested)).at(-1);
       if (exact !== undefined) return runtimeOf(exact);
       const nearest = options.allowNearest && requested !== undefined ? nearestNewer(all, requested) : undefined;
-      if (nearest === undefined) throw new RuntimeUnavailableError("python", requested, all.map((one) => one.version));
+      if (nearest === undefined)
+        throw new RuntimeUnavailableError(
+          "python",
+          requested,
+          all.map((one) => one.version),
+        );
       const warning = `python ${requested} is not on this worker; the agent runs on python ${nearest.version}`;
       return { ...runtimeOf(nearest), warning };
     },

@@ -1,4 +1,4 @@
-// Compares the manifest a client sent along with the one in its bundle (CONTRACT §2.1: the bundle is the truth).
+// Compares the manifest a client sent along with the one in its bundle (the bundle is the truth).
 
 import type { Manifest } from "./manifest.ts";
 

@@ -33,39 +33,61 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["a list", "- a", [topLevel]],
   ["a scalar", "demo", [topLevel]],
   ["a float", "3.11", [topLevel]],
-  ["broken YAML", "name: [", [
-    "manifest: invalid YAML: unexpected end of the stream within a flow collection (line 1, column 8)",
-  ]],
+  [
+    "broken YAML",
+    "name: [",
+    ["manifest: invalid YAML: unexpected end of the stream within a flow collection (line 1, column 8)"],
+  ],
   ["a duplicate key", `${base}name: again`, ["manifest: invalid YAML: duplicated mapping key (line 4, column 1)"]],
-  ["a duplicate key below", `${base}env: {A: x, A: y}`, [
-    "manifest: invalid YAML: duplicated mapping key (line 4, column 13)",
-  ]],
-  ["two documents", `${base}---\n${base}`, [
-    "manifest: invalid YAML: expected a single document in the stream, but found more",
-  ]],
-  ["a foreign tag", `${base}env: !!js/function x`, [
-    "manifest: invalid YAML: unknown scalar tag !<tag:yaml.org,2002:js/function> (line 4, column 6)",
-  ]],
-  ["too large a text", `${base}#${"x".repeat(limits.manifestBytes)}`, [
-    `manifest: expected at most ${limits.manifestBytes} bytes`,
-  ]],
-  ["unknown keys at every level", `${base}zeta: 1\nalpha: 1\nruntime: {memory: 1}\nretries: {delay: 1}`, [
-    "alpha: unsupported field",
-    "zeta: unsupported field",
-    "runtime.memory: unsupported field",
-    "retries.delay: unsupported field",
-  ]],
-  ["empty required fields", "name: ' '\nsdk: ''\nentrypoint: ' '", [
-    "name: expected a non-empty string",
-    "sdk: expected a non-empty string",
-    "entrypoint: expected a non-empty string",
-  ]],
+  [
+    "a duplicate key below",
+    `${base}env: {A: x, A: y}`,
+    ["manifest: invalid YAML: duplicated mapping key (line 4, column 13)"],
+  ],
+  [
+    "two documents",
+    `${base}---\n${base}`,
+    ["manifest: invalid YAML: expected a single document in the stream, but found more"],
+  ],
+  [
+    "a foreign tag",
+    `${base}env: !!js/function x`,
+    ["manifest: invalid YAML: unknown scalar tag !<tag:yaml.org,2002:js/function> (line 4, column 6)"],
+  ],
+  [
+    "too large a text",
+    `${base}#${"x".repeat(limits.manifestBytes)}`,
+    [`manifest: expected at most ${limits.manifestBytes} bytes`],
+  ],
+  [
+    "unknown keys at every level",
+    `${base}zeta: 1\nalpha: 1\nruntime: {memory: 1}\nretries: {delay: 1}`,
+    [
+      "alpha: unsupported field",
+      "zeta: unsupported field",
+      "runtime.memory: unsupported field",
+      "retries.delay: unsupported field",
+    ],
+  ],
+  [
+    "empty required fields",
+    "name: ' '\nsdk: ''\nentrypoint: ' '",
+    [
+      "name: expected a non-empty string",
+      "sdk: expected a non-empty string",
+      "entrypoint: expected a non-empty string",
+    ],
+  ],
   ["null required fields", "name:\nsdk: ~\nentrypoint: null", threeRequired],
-  ["required fields of other types", "name: 1\nsdk: true\nentrypoint: [a]", [
-    "name: expected a non-empty string",
-    "sdk: expected a non-empty string",
-    "entrypoint: expected a non-empty string",
-  ]],
+  [
+    "required fields of other types",
+    "name: 1\nsdk: true\nentrypoint: [a]",
+    [
+      "name: expected a non-empty string",
+      "sdk: expected a non-empty string",
+      "entrypoint: expected a non-empty string",
+    ],
+  ],
   ["a long name", base.replace("demo", "x".repeat(201)), ["name: expected at most 200 characters"]],
   ["NUL in a name", base.replace("demo", '"a\\0b"'), ["name: expected a non-empty string"]],
   ["another SDK", base.replace("openai-agents", "langchain"), [`sdk: ${sdkWords}`]],
@@ -80,9 +102,11 @@ const refused: [title: string, text: string, issues: string[]][] = [
   ["no suffix and no language", with_("src.agent:agent"), [`runtime.language: ${askLanguage}`]],
   ["a runtime that is no mapping", `${base}runtime: node`, ["runtime: expected a mapping"]],
   ["a list for a runtime", `${base}runtime: [node]`, ["runtime: expected a mapping"]],
-  ["another language", `${base}runtime: {language: ruby}`, [
-    "runtime.language: expected one of 'python', 'typescript'",
-  ]],
+  [
+    "another language",
+    `${base}runtime: {language: ruby}`,
+    ["runtime.language: expected one of 'python', 'typescript'"],
+  ],
   ["an empty language", `${base}runtime: {language: ''}`, ["runtime.language: expected a non-empty string"]],
   ["a bare 3.11", `${base}runtime: {version: 3.11}`, [quote("3.11")]],
   ["a bare 3.10", `${base}runtime: {version: 3.10}`, [quote("3.10")]],
@@ -96,40 +120,56 @@ const refused: [title: string, text: string, issues: string[]][] = [
       ["runtime.timeout_seconds: expected a positive integer"],
     ],
   ),
-  ["a timeout beyond the limit", `${base}runtime: {timeout_seconds: 86401}`, [
-    "runtime.timeout_seconds: expected at most 86400",
-  ]],
+  [
+    "a timeout beyond the limit",
+    `${base}runtime: {timeout_seconds: 86401}`,
+    ["runtime.timeout_seconds: expected at most 86400"],
+  ],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
   ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
   ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
   ["secrets with values", `${base}secrets: {KEY: value}`, [`secrets: ${secretList}`]],
-  ["a secret that is no name", `${base}secrets: ['', 1, lower, A-B, A, ' A ']`, [
-    "secrets[0]: expected a non-empty secret name",
-    "secrets[1]: expected a non-empty secret name",
-    "secrets[2]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
-    "secrets[3]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
-    "secrets[5]: duplicate secret name 'A'",
-  ]],
+  [
+    "a secret that is no name",
+    `${base}secrets: ['', 1, lower, A-B, A, ' A ']`,
+    [
+      "secrets[0]: expected a non-empty secret name",
+      "secrets[1]: expected a non-empty secret name",
+      "secrets[2]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
+      "secrets[3]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
+      "secrets[5]: duplicate secret name 'A'",
+    ],
+  ],
   ["too many secrets", `${base}secrets: [${names(257).join(", ")}]`, ["secrets: expected at most 256 names"]],
   ["an env that is a list", `${base}env: [A]`, ["env: expected a mapping of string values"]],
-  ["env values and names", `${base}env: {A: 1, B: true, C: 3.1, d: x, '': x}`, [
-    "env.A: expected a string value",
-    "env.B: expected a string value",
-    "env.C: expected a string value",
-    "env.d: expected an environment variable name matching ^[A-Z_][A-Z0-9_]*$",
-    "env.: expected a non-empty environment variable name",
-  ]],
-  ["an overlap", `${base}secrets: [B, A, C]\nenv: {A: x, B: y}`, [
-    "secrets: secret names must not overlap env keys: A, B",
-  ]],
-  ["everything at once", "name: ''\nsdk: x\nentrypoint: x\nruntime: {timeout_seconds: 0}\nsecrets: ['']\nextra: 1", [
-    "extra: unsupported field",
-    "name: expected a non-empty string",
-    `sdk: ${sdkWords}`,
-    `entrypoint: ${reference}`,
-    "runtime.timeout_seconds: expected a positive integer",
-    "secrets[0]: expected a non-empty secret name",
-  ]],
+  [
+    "env values and names",
+    `${base}env: {A: 1, B: true, C: 3.1, d: x, '': x}`,
+    [
+      "env.A: expected a string value",
+      "env.B: expected a string value",
+      "env.C: expected a string value",
+      "env.d: expected an environment variable name matching ^[A-Z_][A-Z0-9_]*$",
+      "env.: expected a non-empty environment variable name",
+    ],
+  ],
+  [
+    "an overlap",
+    `${base}secrets: [B, A, C]\nenv: {A: x, B: y}`,
+    ["secrets: secret names must not overlap env keys: A, B"],
+  ],
+  [
+    "everything at once",
+    "name: ''\nsdk: x\nentrypoint: x\nruntime: {timeout_seconds: 0}\nsecrets: ['']\nextra: 1",
+    [
+      "extra: unsupported field",
+      "name: expected a non-empty string",
+      `sdk: ${sdkWords}`,
+      `entrypoint: ${reference}`,
+      "runtime.timeout_seconds: expected a positive integer",
+      "secrets[0]: expected a non-empty secret name",
+    ],
+  ],
 ];
 
 describe("a manifest that is refused", () => {

@@ -44,7 +44,7 @@ function refused(message: string): ManifestResult {
   return { ok: false, issues: [{ path: "manifest", message }] };
 }
 
-/** The report of a manifest's issues, as people see it (CONTRACT §3). `path` is the manifest's. */
+/** The report of a manifest's issues, as people see it. `path` is the manifest's. */
 export function formatManifestIssues(path: string, issues: readonly FieldIssue[]): string {
   const lines = issues.map((issue) => `- ${issue.path}: ${issue.message}`);
   return [`Manifest validation failed for ${path}:`, ...lines].join("\n");

@@ -1,4 +1,4 @@
-// Publishing: bundles, agents and versions (CONTRACT §2.1).
+// Publishing: bundles, agents and versions.
 
 import Type from "typebox";
 import type { Route } from "../routes.ts";

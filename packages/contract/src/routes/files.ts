@@ -1,4 +1,4 @@
-// Uploaded files, and the files of a session's workspace (CONTRACT §2.3).
+// Uploaded files, and the files of a session's workspace.
 
 import { limits } from "@dari/domain";
 import Type from "typebox";

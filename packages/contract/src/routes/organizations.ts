@@ -1,4 +1,4 @@
-// Organizations, keys, members, credentials, and what the vendor's command line asks first (CONTRACT §2.4).
+// Organizations, keys, members, credentials, and what the vendor's command line asks first.
 
 import Type from "typebox";
 import type { Route } from "../routes.ts";

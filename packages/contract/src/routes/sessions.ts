@@ -1,4 +1,4 @@
-// Sessions, their messages and their ledger (CONTRACT §2.2).
+// Sessions, their messages and their ledger.
 
 import Type from "typebox";
 import type { Route } from "../routes.ts";

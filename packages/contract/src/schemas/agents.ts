@@ -1,4 +1,4 @@
-// Agents (also called deployments) and their immutable versions (CONTRACT §2.1).
+// Agents (also called deployments) and their immutable versions.
 
 import { failureCodes, versionMachine, type FailureCode } from "@dari/domain";
 import Type, { type Static } from "typebox";

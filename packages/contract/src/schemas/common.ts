@@ -53,7 +53,7 @@ export const metadata = Type.Unsafe<Record<string, string | number | boolean>>({
 });
 export type Metadata = Static<typeof metadata>;
 
-/** A page of rows: `{data, has_more, next}`, and the same rows again under the plural noun (CONTRACT §2). */
+/** A page of rows: `{data, has_more, next}`, and the same rows again under the plural noun. */
 export type List<Noun extends string, Row> = { data: Row[]; has_more: boolean; next: string | null } & Record<
   Noun,
   Row[]

@@ -1,4 +1,4 @@
-// The ledger of a session: one numbering for lists and streams (CONTRACT §6).
+// The ledger of a session: one numbering for lists and streams.
 
 import Type, { type Static } from "typebox";
 import { idOutput, timestamp } from "./common.ts";

@@ -1,4 +1,4 @@
-// Uploaded files, and the files of a session's workspace (CONTRACT §2.3).
+// Uploaded files, and the files of a session's workspace.
 
 import Type, { type Static } from "typebox";
 import { idOutput, nullable, oneOf, timestamp } from "./common.ts";

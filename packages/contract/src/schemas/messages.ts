@@ -1,4 +1,4 @@
-// Messages: what a caller sends, and the record of the turn that answers it (CONTRACT §2.2).
+// Messages: what a caller sends, and the record of the turn that answers it.
 
 import { limits, messageMachine } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";

@@ -1,4 +1,4 @@
-// Organizations, their keys, members and credentials, and what the vendor's client asks first (CONTRACT §2.4).
+// Organizations, their keys, members and credentials, and what the vendor's client asks first.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";

@@ -1,4 +1,4 @@
-// Sessions: durable conversations, each pinned to one version of its agent (CONTRACT §2.2).
+// Sessions: durable conversations, each pinned to one version of its agent.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";

@@ -1,4 +1,4 @@
-// Source snapshots: the uploaded bundles (CONTRACT §2.1).
+// Source snapshots: the uploaded bundles.
 
 import { limits, sourceSnapshotMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";

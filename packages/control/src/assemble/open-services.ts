@@ -108,8 +108,8 @@ function openBlobs(settings: ServiceSettings): BlobStore {
   return createS3BlobStore({
     region,
     bucket: bucket ?? "",
-    forcePathStyle,
     requestChecksums,
+    ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(accessKeyId === undefined ? {} : { accessKeyId }),
     ...(secretAccessKey === undefined ? {} : { secretAccessKey }),

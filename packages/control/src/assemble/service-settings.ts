@@ -4,6 +4,7 @@ import { Redacted } from "@dari/domain";
 import {
   boolean,
   integer,
+  logLevels,
   oneOf,
   secret,
   secretUrl,
@@ -38,11 +39,19 @@ export const serviceSettings = {
     dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Keeps objects in this directory instead of in S3." }),
     bucket: string({ env: "S3_BUCKET", optional: true, about: "The bucket for objects." }),
     endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "Of an S3 server that is not AWS." }),
-    region: string({ env: "S3_REGION", default: "us-east-1" }),
-    accessKeyId: string({ env: "S3_ACCESS_KEY_ID", optional: true }),
-    secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true }),
-    forcePathStyle: boolean({ env: "S3_FORCE_PATH_STYLE", default: true }),
-    requestChecksums: oneOf(["when_supported", "when_required"], { env: "S3_CHECKSUMS", default: "when_supported" }),
+    region: string({ env: "S3_REGION", default: "us-east-1", about: "Of the bucket." }),
+    accessKeyId: string({ env: "S3_ACCESS_KEY_ID", optional: true, about: "Else the usual sources of credentials." }),
+    secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true, about: "Belongs to the access key." }),
+    forcePathStyle: boolean({
+      env: "S3_FORCE_PATH_STYLE",
+      optional: true,
+      about: "Bucket in the path; default: with an endpoint.",
+    }),
+    requestChecksums: oneOf(["when_supported", "when_required"], {
+      env: "S3_CHECKSUMS",
+      default: "when_supported",
+      about: "when_required: for servers that refuse the SDK's trailing checksums.",
+    }),
   },
   masterKey: secret({ env: "DARI_MASTER_KEY", about: "32 bytes as base64 or hex; seals credentials." }),
   leaseMs: integer({
@@ -53,7 +62,7 @@ export const serviceSettings = {
     default: 15_000,
     about: "How long a turn is held by a worker that says nothing.",
   }),
-  logLevel: oneOf(["debug", "info", "warn", "error", "silent"], { env: "DARI_LOG_LEVEL", default: "info" }),
+  logLevel: oneOf(logLevels, { env: "DARI_LOG_LEVEL", default: "info", about: "The least level that is written." }),
 } as const;
 
 export type ServiceSettings = ConfigOf<typeof serviceSettings>;
@@ -61,14 +70,18 @@ export type ServiceSettings = ConfigOf<typeof serviceSettings>;
 /** What single fields cannot see. */
 export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  if (settings.blobs.dir === undefined && settings.blobs.bucket === undefined) {
-    problems.push({ env: "S3_BUCKET", message: "give a bucket, or a directory in DARI_BLOBS_DIR" });
-  }
   if (decodeKey(settings.masterKey.reveal()) === undefined) {
     problems.push({
       env: "DARI_MASTER_KEY",
       message: "expected 32 bytes as base64 or hex, as `openssl rand -base64 32` prints",
     });
+  }
+  if ((settings.blobs.dir === undefined) === (settings.blobs.bucket === undefined)) {
+    problems.push({ env: "S3_BUCKET", message: "set either S3_BUCKET or DARI_BLOBS_DIR" });
+  }
+  const { accessKeyId, secretAccessKey } = settings.blobs;
+  if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
+    problems.push({ env: "S3_ACCESS_KEY_ID", message: "goes together with S3_SECRET_ACCESS_KEY" });
   }
   return problems;
 }

@@ -6,10 +6,6 @@ import type { Actor, Control } from "../context.ts";
 import { renderPage, type PageOf } from "../refusals.ts";
 import { renderCredential } from "../views/organization.ts";
 
-export async function listCredentials(
-  control: Control,
-  actor: Actor,
-  page: Page,
-): Promise<PageOf<CredentialRecord>> {
+export async function listCredentials(control: Control, actor: Actor, page: Page): Promise<PageOf<CredentialRecord>> {
   return renderPage(await credentials.listCredentials(control.db, actor.organizationId, page), renderCredential);
 }

@@ -5,7 +5,7 @@ import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 
 /**
- * Idempotent: cancelling what has ended changes nothing. A running message is `running` until its worker has stopped it.
+ * Idempotent: cancelling what has ended changes nothing. A running message stays so until its worker has stopped it.
  * @throws AppError `not_found`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {

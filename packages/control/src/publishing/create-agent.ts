@@ -8,11 +8,7 @@ import { renderAgent } from "../views/agent.ts";
 import { notReady, readBundleManifest } from "./read-bundle-manifest.ts";
 
 /** @throws AppError as `readBundleManifest`. */
-export async function createAgent(
-  control: Control,
-  actor: Actor,
-  request: CreateAgentRequest,
-): Promise<AgentCreated> {
+export async function createAgent(control: Control, actor: Actor, request: CreateAgentRequest): Promise<AgentCreated> {
   const sourceSnapshotId = sourceSnapshotIdOf(request);
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
   const agentId = newId("agent");

@@ -7,11 +7,7 @@ import type { Actor, Control } from "../context.ts";
 import { notFound } from "../refusals.ts";
 
 /** @throws AppError `not_found`, `conflict` when a version uses it. */
-export async function deleteSourceSnapshot(
-  control: Control,
-  actor: Actor,
-  sourceSnapshotId: string,
-): Promise<Deleted> {
+export async function deleteSourceSnapshot(control: Control, actor: Actor, sourceSnapshotId: string): Promise<Deleted> {
   const deletion = await sourceSnapshots.deleteSourceSnapshotIfUnused(
     control.db,
     actor.organizationId,

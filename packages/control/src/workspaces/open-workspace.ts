@@ -29,7 +29,7 @@ export interface OpenedWorkspace {
   readonly parts: readonly TurnPart[];
 }
 
-/** Placed files are in the baseline, so that they never count as changed by the turn (CONTRACT §2.3). */
+/** Placed files are in the baseline, so that they never count as changed by the turn. */
 export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
   const head = await context.trees.load(turn.organizationId, turn.headSnapshotId);
   await restore({

@@ -72,7 +72,7 @@ export async function saveWorkspace(
   };
 }
 
-/** Files and links below the workspace; directories and the hidden state are not listed (CONTRACT §2.3). */
+/** Files and links below the workspace; directories and the hidden state are not listed. */
 function clientChanges(opened: OpenedWorkspace, after: Tree): FileChange[] {
   return diff(opened.baseline.tree, after)
     .filter((change) => change.path.startsWith("workspace/") && change.type !== "directory")

@@ -82,7 +82,8 @@ export async function reapExpired(
 ): Promise<ReapedSession[]> {
   const result = await sql<ReapedSession>`
     select session_id as "sessionId", organization_id as "organizationId", was, recorded
-    from reap_sessions(${options.limit}, ${options.graceMs}, ${options.overdueMs}, ${options.uncountedClaimsMax})`.execute(db.kysely);
+    from reap_sessions(${options.limit}, ${options.graceMs}, ${options.overdueMs},
+      ${options.uncountedClaimsMax})`.execute(db.kysely);
   return result.rows;
 }
 

@@ -210,7 +210,8 @@ function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
 export async function appendEventIfHeld(db: Database, claim: Claim, type: string, data: unknown): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select append_attempt_event(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${type}, ${json(data)}) as held`,
+    sql`select append_attempt_event(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${type},
+      ${json(data)}) as held`,
   );
   return row.held;
 }

@@ -3,14 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { memberOf, isTest, sourceFiles, textFiles } from "./files.ts";
 import { importsOf, packageOf } from "./imports.ts";
-import {
-  assembledOnly,
-  assemblyFiles,
-  dependencyTable,
-  testsMayImport,
-  testVendors,
-  vendorHomes,
-} from "./laws.ts";
+import { assembledOnly, assemblyFiles, dependencyTable, testsMayImport, testVendors, vendorHomes } from "./laws.ts";
 
 interface Use {
   readonly file: string;

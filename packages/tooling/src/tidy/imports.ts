@@ -42,7 +42,7 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
   return clause.namedBindings.elements.every((element) => element.isTypeOnly);
 }
 
-/** The package of a bare specifier: "@aws-sdk/client-s3" of "@aws-sdk/client-s3/x". Undefined for files and Node's own. */
+/** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own. */
 export function packageOf(specifier: string): string | undefined {
   if (/^(\.|\/|node:|file:|data:)/.test(specifier)) return undefined;
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");

@@ -33,15 +33,16 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   control: ["blobs", "builder", "contract", "db", "domain", "queue", "runtime", "workspace"],
   testkit: [...everyLibrary.filter((name) => name !== "harness"), "embedded"],
   workspace: ["blobs", "domain"],
-  tooling: [],
+  // Derives the generated pages from everything; not shipped.
+  tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
   api: everyLibrary,
-  worker: everyLibrary,
+  worker: [...everyLibrary, "embedded"],
   reconciler: everyLibrary,
   standalone: [...everyLibrary, "api", "client", "embedded", "reconciler", "worker"],
   cli: ["client", "contract", "domain"],
   console: ["client", "contract", "domain"],
-  lab: ["blobs", "client", "contract", "control", "db", "domain", "embedded", "queue", "runtime", "testkit"],
+  lab: ["blobs", "builder", "client", "contract", "control", "db", "domain", "embedded", "queue", "runtime", "testkit"],
 };
 
 /** What tests may import beyond their package's own row. */
@@ -86,8 +87,9 @@ export const fileLinesMax = 400;
 export const functionLinesMax = 70;
 export const lineCharsMax = 120;
 
-/** Where the environment may be met: once per program, and by what prepares a machine or a test run. */
-export const readsEnvironment = /^(apps\/[^/]+\/src\/(config|main)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
+/** Where the environment may be met: once per program, and by what prepares a machine, a test run or other programs. */
+export const readsEnvironment =
+  /^(apps\/[^/]+\/src\/(config|main)\.ts|scripts\/|infra\/|apps\/lab\/|packages\/(testkit|tooling)\/)/;
 
 /** Hosts that a clone must not depend on by name: which registry is used is the user's setting. */
 export const registryHosts: readonly string[] = [

@@ -3,14 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { isTest, sourceFiles, textFiles, type RepositoryFile } from "./files.ts";
 import { functionLengths } from "./imports.ts";
-import {
-  exceptions,
-  fileLinesMax,
-  functionLinesMax,
-  lineCharsMax,
-  readsEnvironment,
-  registryHosts,
-} from "./laws.ts";
+import { exceptions, fileLinesMax, functionLinesMax, lineCharsMax, readsEnvironment, registryHosts } from "./laws.ts";
 
 const typescript = sourceFiles.filter(({ path }) => path.endsWith(".ts"));
 const modules = sourceFiles.filter(({ path }) => /\.(ts|mjs|cjs|js)$/.test(path));

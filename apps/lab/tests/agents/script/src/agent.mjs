@@ -49,6 +49,10 @@ const verbs = {
   busy() {
     for (;;);
   },
+  fill() {
+    const kept = [];
+    for (;;) kept.push(new Array(1000).fill(kept.length));
+  },
   answer: (context, kind) => ({ answer: answers[kind] }),
   async print(_, bytes) {
     const chunk = "x".repeat(1023) + "\n";
@@ -72,7 +76,14 @@ const verbs = {
 
 const circular = {};
 circular.self = circular;
-const answers = { circular, bigint: 1n, function: () => 1, parts: { parts: [{ type: "file", path: "output/a.txt" }] } };
+const outside = { parts: [{ type: "file", path: "../../etc/passwd" }] };
+const answers = {
+  outside,
+  circular,
+  bigint: 1n,
+  function: () => 1,
+  parts: { parts: [{ type: "text", text: "see" }, { type: "file", path: "output/a.txt" }] },
+};
 
 export async function agent(prompt, context) {
   const results = [];

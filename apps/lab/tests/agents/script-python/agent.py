@@ -1,0 +1,38 @@
+# An agent that plays a script: its prompt is a list of [verb, ...arguments], its answer the list of their results.
+
+import json
+import os
+import signal
+import sys
+import time
+
+
+def agent(prompt, context):
+    results = []
+    for verb, *args in json.loads(prompt):
+        if verb == "answer":
+            return object()
+        results.append(VERBS[verb](context, *args))
+    return json.dumps(results)
+
+
+def fail(_, message):
+    raise RuntimeError(message)
+
+
+def write(_, path, text):
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+VERBS = {
+    "throw": fail,
+    "exit": lambda _, code: sys.exit(code),
+    "leave": lambda _, code: os._exit(code),
+    "kill": lambda _, name: os.kill(os.getpid(), getattr(signal, name)),
+    "forever": lambda _: time.sleep(600),
+    "write": write,
+    "attempt": lambda context: context.attempt,
+    "environment": lambda _, *names: [os.environ.get(name) for name in names],
+}

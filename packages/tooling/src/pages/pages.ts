@@ -1,0 +1,59 @@
+// The pages of docs/ that are derived from the code, and what each is derived from.
+
+import { apiSettings } from "@dari/api";
+import { buildOpenApi, manifestJsonSchema, renderErrorsMarkdown } from "@dari/contract";
+import { failureCodes, renderStatesMarkdown } from "@dari/domain";
+import { reconcilerSettings } from "@dari/reconciler";
+import { describeConfig, type ConfigSpec } from "@dari/runtime";
+import { standaloneSettings } from "@dari/standalone";
+import { workerSettings } from "@dari/worker";
+
+/** File below docs/ to its whole text. */
+export function renderPages(): Record<string, string> {
+  return {
+    "states.md": renderStatesMarkdown(),
+    "errors.md": `${renderErrorsMarkdown().trimEnd()}\n\n${failuresSection()}`,
+    "config.md": configPage(),
+    "openapi.json": `${JSON.stringify(buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }), null, 2)}\n`,
+    "dari.schema.json": `${JSON.stringify(manifestJsonSchema, null, 2)}\n`,
+  };
+}
+
+function failuresSection(): string {
+  const rows = Object.entries(failureCodes).map(
+    ([code, { retryable, says }]) => `| \`${code}\` | ${says} | ${retryable ? "yes" : "no"} |`,
+  );
+  return [
+    "## Why a message failed",
+    "",
+    "Codes of `output.error.code`. A retried attempt counts towards the manifest's `max_attempts`.",
+    "",
+    "| code | means | retried |",
+    "| --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+}
+
+function configPage(): string {
+  const programs: [string, ConfigSpec][] = [
+    ["Standalone: `npm start`, `npm run quickstart`", standaloneSettings],
+    ["API", apiSettings],
+    ["Worker", workerSettings],
+    ["Reconciler", reconcilerSettings],
+  ];
+  return [
+    "# Settings",
+    "",
+    "Generated from each program's `config.ts`. Read from the environment once, all problems reported at once.",
+    ...programs.flatMap(([title, spec]) => [
+      "",
+      `## ${title}`,
+      "",
+      "| variable | kind | default | |",
+      "| --- | --- | --- | --- |",
+      ...describeConfig(spec).map((row) => `| \`${row.env}\` | ${row.kind} | ${row.fallback} | ${row.about} |`),
+    ]),
+    "",
+  ].join("\n");
+}
