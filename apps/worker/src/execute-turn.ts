@@ -15,6 +15,7 @@ import {
 import { backoffMs, failure, isRetryable } from "@dari/domain";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
 import type { HeldLease, StopReason } from "./lease-keeper.ts";
@@ -86,6 +87,11 @@ async function settle(
   if (ending.kind === "failed") {
     return { ...endingOfFailure(context, turn.attemptNumber, ending.failure), snapshot: saved.snapshot };
   }
+  const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
+  if (missing !== undefined && missing.type === "file") {
+    const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
+    return { ...endingOfFailure(context, turn.attemptNumber, reason), snapshot: saved.snapshot };
+  }
   context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
   return {
     ending: "completed",
@@ -93,6 +99,11 @@ async function settle(
     filesChanged: saved.filesChanged,
     snapshot: saved.snapshot,
   };
+}
+
+function hasFile(tree: Tree, clientPath: string): boolean {
+  const found = resolvePath(tree, clientPath);
+  return found.kind === "found" && found.entry.type === "file";
 }
 
 async function finish(

@@ -12,6 +12,8 @@ const awayCodes = new Set([
   "57P01",
   "57P02",
   "57P03",
+  // too_many_connections
+  "53300",
   "08000",
   "08001",
   "08003",

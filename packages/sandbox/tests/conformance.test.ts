@@ -1,11 +1,12 @@
 // What every driver promises, run against each driver of this machine.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { waitUntil } from "@dari/testkit";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createBwrapDriver, createProcessDriver, SandboxStartError } from "../src/index.ts";
-import { countSleepers, makeSlot, nextSaid, specFor, until, withSandbox } from "./sandbox-fixture.ts";
+import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const drivers = [
   { title: "process", driver: createProcessDriver() },
@@ -96,7 +97,7 @@ describe.each(usable)("$title", ({ driver }) => {
     const seconds = `4000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
       expect(await nextSaid(sandbox)).toBe("started");
-      await until(() => countSleepers(seconds) === 50);
+      await waitUntil(() => countSleepers(seconds) === 50, { what: "50 sleepers" });
       await Promise.all([sandbox.kill(), sandbox.kill()]);
       expect(countSleepers(seconds)).toBe(0);
     });
@@ -143,7 +144,7 @@ describe.each(usable)("$title", ({ driver }) => {
   test("keeps stdout flowing when it is read late", async () => {
     const argv = ["/usr/bin/head", "-c", "5000000", "/dev/zero"];
     await withSandbox(driver, specFor(slot, [], { argv }), async (sandbox) => {
-      await until(() => sandbox.stdout.readableLength > 0);
+      await waitUntil(() => sandbox.stdout.readableLength > 0, { what: "output" });
       let bytes = 0;
       for await (const chunk of sandbox.stdout) bytes += (chunk as Buffer).length;
       expect(bytes).toBe(5_000_000);

@@ -6,7 +6,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
-import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../src/index.ts";
 
@@ -74,8 +73,4 @@ function sleepsFor(pid: string, seconds: string): boolean {
   } catch {
     return false;
   }
-}
-
-export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await setImmediate();
 }

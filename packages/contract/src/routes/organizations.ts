@@ -41,7 +41,7 @@ export const organizationRoutes = {
     scope: "admin",
     summary: "Create an organization.",
     request: orgs.CreateOrganizationRequest,
-    reply: orgs.OrganizationRecord,
+    reply: orgs.OrganizationCreated,
     status: 201,
     idempotent: true,
   },

@@ -20,6 +20,15 @@ export const OrganizationRecord = Type.Object(
 );
 export type OrganizationRecord = Static<typeof OrganizationRecord>;
 
+export const OrganizationCreated = Type.Object(
+  {
+    ...OrganizationRecord.properties,
+    api_key: Type.Optional(Type.String({ description: "The new organization's admin key; shown once." })),
+  },
+  { title: "OrganizationCreated" },
+);
+export type OrganizationCreated = Static<typeof OrganizationCreated>;
+
 export const CreateOrganizationRequest = Type.Object(
   {
     name,

@@ -55,10 +55,12 @@ const verbs = {
   },
   answer: (context, kind) => ({ answer: answers[kind] }),
   async print(_, bytes) {
-    const chunk = "x".repeat(1023) + "\n";
-    for (let left = bytes; left > 0; left -= chunk.length) {
-      if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+    const line = `${"x".repeat(1023)}\n`;
+    let written = 0;
+    for (; written < bytes; written += line.length) {
+      if (!process.stdout.write(line)) await new Promise((resolve) => process.stdout.once("drain", resolve));
     }
+    return written;
   },
   say(_, out, err) {
     console.log(out);
