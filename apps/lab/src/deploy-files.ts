@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { machineEnvironment } from "./config.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../cli/bin/dari.mjs");
 
@@ -25,7 +26,7 @@ export async function deployFiles(
       await mkdir(path.dirname(path.join(dir, name)), { recursive: true });
       await writeFile(path.join(dir, name), content);
     }
-    const env = { ...process.env, DARI_API_URL: api.apiUrl, DARI_API_KEY: api.apiKey };
+    const env = { ...machineEnvironment(), DARI_API_URL: api.apiUrl, DARI_API_KEY: api.apiKey };
     const { stdout } = await promisify(execFile)(process.execPath, [cli, "deploy", dir, "--json"], { env });
     const reply = JSON.parse(stdout) as Record<string, string>;
     return {

@@ -2,7 +2,7 @@
 // The only place of this program that reads the environment.
 
 import path from "node:path";
-import { Redacted } from "@dari/domain";
+import type { Redacted } from "@dari/domain";
 import { serviceSettings, type ServiceSettings } from "@dari/control";
 import { integer, oneOf, readConfig, secretUrl, string, url, type ConfigOf, type Environment } from "@dari/runtime";
 

@@ -40,7 +40,7 @@ export async function assembleWorker(
   });
   if (!chosen.guarantees.isolated)
     log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
-  const images = await openImageCache({
+  const images = openImageCache({
     dir: workDir.images,
     store: services.blobs,
     maxBytes: assembly.cacheBytes,

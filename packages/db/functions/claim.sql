@@ -96,14 +96,16 @@ begin
 end $$;
 
 -- Counts the attempt: its entrypoint is about to be called. False once superseded.
-create or replace function mark_called(p_session text, p_fence bigint, p_token uuid) returns boolean
+-- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none had.
+create or replace function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 language plpgsql as $$
 begin
   if not hold_claim(p_session, p_fence, p_token) then return false; end if;
   update attempts set called_at = clock_timestamp()
     where session_id = p_session and fence = p_fence and called_at is null;
   if found then
-    update messages m set attempts = m.attempts + 1, uncounted_claims = m.uncounted_claims - 1
+    update messages m set attempts = m.attempts + 1, uncounted_claims = m.uncounted_claims - 1,
+        parts = coalesce(p_parts, m.parts)
       from attempts a where a.session_id = p_session and a.fence = p_fence and m.id = a.message_id;
   end if;
   return true;

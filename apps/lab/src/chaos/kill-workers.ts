@@ -88,9 +88,9 @@ async function killWorkers(target: Cluster, signal: AbortSignal): Promise<Map<st
     if (signal.aborted) break;
     const index = Math.floor(random() * target.workers.length);
     const workerId = await takeovers.findWorkerByPid(target.db, target.workers[index]?.pid ?? 0);
-    target.replaceWorker(index);
     // A worker that was still starting has no name yet, and no turn.
     kills.set(workerId ?? `unnamed ${kills.size}`, Date.now());
+    await target.replaceWorker(index);
   }
   return kills;
 }

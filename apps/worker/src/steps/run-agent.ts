@@ -80,7 +80,7 @@ function callAgent(
   sandbox: Sandbox,
   stderrTail: () => string,
 ): Promise<TurnEnding> {
-  const { turn } = run;
+  const { turn, opened } = run;
   return runTurn({
     channel: sandbox.channel,
     exited: sandbox.exited,
@@ -89,7 +89,8 @@ function callAgent(
     signal: run.signal,
     async beforeCall() {
       run.watch.lap("start_ms");
-      if (!(await countAttempt(context.db, turn))) throw new Error("the claim was superseded before the call");
+      const moved = opened.parts === turn.parts ? undefined : opened.parts;
+      if (!(await countAttempt(context.db, turn, moved))) throw new Error("the claim was superseded before the call");
     },
     async onFrame(frame) {
       if (frame.t === "event") await recordAgentEvent(context.db, turn, frame.name, frame.data);

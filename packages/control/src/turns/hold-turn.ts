@@ -7,9 +7,12 @@ export function renewClaims(db: Database, claims: readonly Claim[], leaseMs: num
   return claims.length === 0 ? Promise.resolve([]) : turns.renewHeldLeases(db, claims, leaseMs);
 }
 
-/** Counts the attempt. The entrypoint may be called only if this answers true. */
-export function countAttempt(db: Database, claim: Claim): Promise<boolean> {
-  return turns.markCalledIfHeld(db, claim);
+/**
+ * Counts the attempt. The entrypoint may be called only if this answers true. `parts`: the message's, where a file had
+ * to take another name than its client was told.
+ */
+export function countAttempt(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
+  return turns.markCalledIfHeld(db, claim, parts);
 }
 
 /** An agent's own event, durable at once. False once superseded. */

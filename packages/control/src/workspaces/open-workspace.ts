@@ -44,6 +44,7 @@ export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: 
     if (placed !== input.path && input.messageId === turn.messageId) moved.set(input.path, placed);
   }
   const baseline = await scan(dir, { restored: head.tree });
+  if (moved.size === 0) return { dir, head, baseline, parts: turn.parts };
   const parts = turn.parts.map((part) =>
     part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path },
   );

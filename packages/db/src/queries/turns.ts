@@ -121,10 +121,10 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): Claim
 }
 
 /** Counts the attempt, just before its entrypoint is called. False once superseded: then it must not be called. */
-export async function markCalledIfHeld(db: Database, claim: Claim): Promise<boolean> {
+export async function markCalledIfHeld(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select mark_called(${claim.sessionId}, ${claim.fence}, ${claim.token}) as held`,
+    sql`select mark_called(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${json(parts ?? null)}) as held`,
   );
   return row.held;
 }

@@ -1,0 +1,282 @@
+// What an agent may be and what it sees: languages, shapes, runtimes, context, events, environment, HOME, history.
+
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { findService } from "@dari/testkit";
+import type { BundleFiles } from "../src/bundle.ts";
+import { deploy, ended, manifestFile, send, textOf, uploadText } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
+import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
+
+jest.setTimeout(180_000);
+
+let fleet: Fleet;
+let meeting: Rendezvous;
+let scripted: string;
+
+beforeAll(async () => {
+  meeting = await openRendezvous();
+  fleet = await startFleet({ redisUrl: findService("redis")?.url });
+  scripted = (await deploy(fleet, scriptAgent())).agentId;
+});
+
+afterAll(async () => {
+  await meeting[Symbol.asyncDispose]();
+  expect(await fleet.close()).toEqual(nothing);
+});
+
+async function newSession(agentId = scripted): Promise<string> {
+  return (await fleet.client.createSession(agentId)).id;
+}
+
+/** Deploys one file as an agent and returns its answer to "hi". */
+async function answerOf(entrypoint: string, source: string, others: BundleFiles = {}): Promise<string> {
+  const [path = ""] = entrypoint.split(":");
+  const { agentId } = await deploy(fleet, { ...manifestFile({ entrypoint }), [path]: source, ...others });
+  return textOf(await send(fleet, await newSession(agentId), "hi"));
+}
+
+const es = (source: string): string => `export ${source}`;
+
+describe("TypeScript and JavaScript", () => {
+  test.each([
+    { name: "a sync function", source: es("function agent(prompt) { return `sync ${prompt}`; }"), answer: "sync hi" },
+    { name: "an async function", source: es("const agent = async (prompt) => `async ${prompt}`;"), answer: "async hi" },
+    { name: "a generator", source: es("function* agent(prompt) { yield 'gen '; yield prompt; }"), answer: "gen hi" },
+    {
+      name: "an async generator",
+      source: es("async function* agent(prompt) { yield 'agen '; await null; yield prompt; }"),
+      answer: "agen hi",
+    },
+    { name: "parts", source: es("const agent = () => ({ parts: [{ type: 'text', text: 'part' }] });"), answer: "part" },
+    { name: "a value", source: es("const agent = () => ({ n: 1 });"), answer: '{"n":1}' },
+  ])("an ES module that exports $name", async ({ source, answer }) => {
+    expect(await answerOf("src/agent.mjs:agent", source)).toBe(answer);
+  });
+
+  test("a CommonJS module, by its file name and by its package", async () => {
+    const source = "const { tail } = require('./tail');\nmodule.exports = { agent: async (prompt) => prompt + tail };";
+    const other = { "src/tail.js": "exports.tail = ' from cjs';" };
+    expect(await answerOf("src/agent.cjs:agent", source, other)).toBe("hi from cjs");
+    const asPackage = { ...other, "package.json": '{ "type": "commonjs" }' };
+    expect(await answerOf("src/agent.js:agent", source, asPackage)).toBe("hi from cjs");
+  });
+
+  test("a .js file without a package.json that is written as an ES module", async () => {
+    const source = "import { join } from 'node:path';\nexport const agent = (prompt) => join(prompt, 'there');";
+    expect(await answerOf("src/agent.js:agent", source)).toBe("hi/there");
+  });
+
+  test("TypeScript with what only a compiler removes, over several files", async () => {
+    const source = `
+      import { Tone, type Greeting } from "./greeting.js";
+      import data from "./data.json" with { type: "json" };
+      abstract class Base { constructor(protected readonly prompt: string) {} abstract say(): string }
+      class Agent extends Base {
+        say(): string { const g: Greeting = { tone: Tone.Warm }; return this.prompt + " " + g.tone + " " + data.n; }
+      }
+      export async function agent(prompt: string): Promise<string> { return new Agent(prompt).say(); }`;
+    const others = {
+      "src/greeting.ts": 'export enum Tone { Warm = "warm" }\nexport interface Greeting { readonly tone: Tone }',
+      "src/data.json": '{ "n": 7 }',
+    };
+    expect(await answerOf("src/agent.ts:agent", source, others)).toBe("hi warm 7");
+  });
+
+  test.each(["20", "22", "24"])("Node %s when the manifest asks for it", async (version) => {
+    const { agentId } = await deploy(fleet, scriptAgent({ version }));
+    const [running] = resultsOf(await play(fleet, await newSession(agentId), [["version"]]));
+    expect(running).toMatch(new RegExp(`^v${version}\\.`));
+  });
+});
+
+describe("Python", () => {
+  test.each([
+    { name: "a sync function", source: "def agent(prompt):\n  return f'sync {prompt}'", answer: "sync hi" },
+    { name: "an async function", source: "async def agent(prompt='x'):\n  return f'async {prompt}'", answer: "async hi" },
+    { name: "a generator", source: "def agent(prompt):\n  yield 'gen '\n  yield prompt", answer: "gen hi" },
+    { name: "an async generator", source: "async def agent(prompt):\n  yield 'agen '\n  yield prompt", answer: "agen hi" },
+    { name: "parts", source: "def agent(p):\n  return {'parts': [{'type': 'text', 'text': 'part'}]}", answer: "part" },
+    { name: "a value", source: "def agent(prompt):\n  return {'n': [1, None]}", answer: '{"n":[1,null]}' },
+  ])("$name", async ({ source, answer }) => {
+    expect(await answerOf("agent.py:agent", source)).toBe(answer);
+  });
+
+  test("a module of a package, its context, and the version it asked for", async () => {
+    const source = [
+      "import json, sys",
+      "from .words import WORD",
+      "def agent(prompt, context):",
+      "  context.emit('thought', {'n': 1})",
+      "  names = ['session_id', 'message_id', 'attempt', 'metadata', 'operation_key', 'workspace']",
+      "  seen = {name: getattr(context, name) for name in names}",
+      "  return json.dumps({**seen, 'word': WORD, 'python': sys.version_info[:2], 'history': len(context.history)})",
+    ].join("\n");
+    const files = {
+      ...manifestFile({ entrypoint: "pkg/agent.py:agent", runtime: { language: "python", version: "3.11" } }),
+      "pkg/__init__.py": "",
+      "pkg/words.py": "WORD = 'imported'\n",
+      "pkg/agent.py": source,
+    };
+    const session = await newSession((await deploy(fleet, files)).agentId);
+    const record = await send(fleet, session, { parts: [{ type: "text", text: "hi" }], metadata: { source: "lab" } });
+    const seen = JSON.parse(textOf(record)) as Record<string, unknown>;
+    expect(seen).toMatchObject({ session_id: session, message_id: record.id, attempt: 1, word: "imported", history: 0 });
+    expect(seen).toMatchObject({ metadata: { source: "lab" }, python: [3, 11] });
+    const { data } = await fleet.client.listEvents(session, { limit: 100 });
+    const emitted = data.filter((event) => event.type === "agent.event").map((event) => event.data);
+    expect(emitted).toEqual([{ name: "thought", data: { n: 1 } }]);
+  });
+});
+
+describe("the context", () => {
+  test("names the turn, its parts with local paths, its metadata, and one key over attempts", async () => {
+    const session = await newSession();
+    const file = await uploadText(fleet, "a.txt", "from the file");
+    const record = await send(fleet, session, {
+      parts: [
+        { type: "text", text: JSON.stringify([["context"], ["read", "input/a.txt"]]) },
+        { type: "file", file_id: file },
+      ],
+      metadata: { source: "lab", n: "1" },
+    });
+    const [context, read] = resultsOf(record) as [Record<string, unknown>, string];
+    expect(read).toBe("from the file");
+    expect(context).toMatchObject({
+      sessionId: session,
+      messageId: record.id,
+      attempt: 1,
+      metadata: { source: "lab", n: "1" },
+      history: [],
+      operationKey: expect.any(String),
+      workspace: expect.stringMatching(/^\//),
+    });
+    const [text, part] = context["parts"] as Record<string, unknown>[];
+    expect(text).toMatchObject({ type: "text" });
+    expect(part).toMatchObject({ type: "file", file_id: file, local_path: expect.stringMatching(/^\/.*\/input\/a\.txt$/) });
+  });
+
+  test("keeps the operation key while an attempt follows another", async () => {
+    const source = `
+      export function agent(prompt, { attempt, operationKey, emit }) {
+        emit("key", { attempt, operationKey });
+        if (attempt === 1) throw new Error("once more");
+        return operationKey;
+      }`;
+    const files = { ...manifestFile({ entrypoint: "a.mjs:agent", retries: { max_attempts: 2 } }), "a.mjs": source };
+    const session = await newSession((await deploy(fleet, files)).agentId);
+    const key = textOf(await send(fleet, session, "hi"));
+    const { data } = await fleet.client.listEvents(session, { limit: 100 });
+    const emitted = data.filter((event) => event.type === "agent.event");
+    expect(emitted.map((event) => event.data)).toEqual([
+      { name: "key", data: { attempt: 1, operationKey: key } },
+      { name: "key", data: { attempt: 2, operationKey: key } },
+    ]);
+    expect(new Set(emitted.map((event) => event.attempt_id)).size).toBe(2);
+  });
+
+  test("holds the conversation so far, without failed turns", async () => {
+    const session = await newSession();
+    await play(fleet, session, [["attempt"]]);
+    expect((await play(fleet, session, [["throw", "not told"]])).status).toBe("failed");
+    const [history] = resultsOf(await play(fleet, session, [["history"]]));
+    expect(history).toEqual([
+      { role: "user", parts: [{ type: "text", text: '[["attempt"]]' }] },
+      { role: "assistant", parts: [{ type: "text", text: "[1]" }] },
+    ]);
+  });
+});
+
+test("events that an agent emits stand in the ledger while it runs, in order, without a gap", async () => {
+  const session = await newSession();
+  const { id } = await start(fleet, session, [
+    ["emit", "step", { n: 1 }],
+    ["emit", "step", { n: 2 }],
+    ["meet", meeting.urlOf("emitted")],
+  ]);
+  await meeting.arrived("emitted");
+  const running = await fleet.client.listEvents(session, { limit: 100 });
+  expect(running.data.at(-1)).toMatchObject({ type: "agent.event", data: { name: "step", data: { n: 2 } }, message_id: id });
+  meeting.open("emitted");
+  await ended(fleet, id);
+  const { data } = await fleet.client.listEvents(session, { limit: 100 });
+  expect(data.map((event) => event.sequence_number)).toEqual(data.map((_, index) => index + 1));
+  expect(data.map((event) => event.type)).toEqual([
+    "session.created",
+    "user.message",
+    "message.status_changed",
+    "session.status_changed",
+    "message.status_changed",
+    "attempt.started",
+    "agent.event",
+    "agent.event",
+    "attempt.ended",
+    "assistant.message_completed",
+    "workspace.committed",
+    "message.status_changed",
+    "message.completed",
+    "session.status_changed",
+  ]);
+});
+
+describe("environment and secrets", () => {
+  const manifest = { env: { APP_ENV: "production" }, secrets: ["LAB_TOKEN"] };
+
+  test("a secret without a value fails the message before anything runs", async () => {
+    const { agentId } = await deploy(fleet, scriptAgent({ secrets: ["LAB_MISSING"] }));
+    const record = await play(fleet, await newSession(agentId), [["meet", meeting.urlOf("never")]]);
+    expect(record).toMatchObject({ status: "failed", output: { error: { code: "missing_secret" } } });
+    expect(record.output?.error?.message).toContain("LAB_MISSING");
+    expect(meeting.arrivals("never")).toBe(0);
+  });
+
+  test("an agent sees its variables and secrets, and nothing of the platform's", async () => {
+    await fleet.client.putCredential("LAB_TOKEN", "s3cr3t-value");
+    const { agentId } = await deploy(fleet, scriptAgent(manifest));
+    const session = await newSession(agentId);
+    const record = await play(fleet, session, [["environment", "APP_ENV", "LAB_TOKEN"], ["environmentNames"]]);
+    const [values, names] = resultsOf(record) as [string[], string[]];
+    expect(values).toEqual(["production", "s3cr3t-value"]);
+    expect(names.filter((name) => /^(DARI|DATABASE|REDIS|S3|AWS|NODE_)/.test(name))).toEqual([]);
+    expect(names).toEqual(["APP_ENV", "HOME", "LAB_TOKEN", "LANG", "PATH", "PWD", "TMPDIR"]);
+  });
+
+  test("a new value counts from the next turn on; a session's own comes first", async () => {
+    const { agentId } = await deploy(fleet, scriptAgent(manifest));
+    const session = await newSession(agentId);
+    const own = await fleet.client.createSession(agentId, { secrets: { LAB_TOKEN: "of the session" } });
+    await fleet.client.putCredential("LAB_TOKEN", "second value");
+    expect(resultsOf(await play(fleet, session, [["environment", "LAB_TOKEN"]]))).toEqual([["second value"]]);
+    expect(resultsOf(await play(fleet, own.id, [["environment", "LAB_TOKEN"]]))).toEqual([["of the session"]]);
+    expect(JSON.stringify(own)).not.toContain("of the session");
+  });
+});
+
+test("HOME keeps its files over turns, of this session only, and is neither listed nor counted", async () => {
+  const [session, other] = [await newSession(), await newSession()];
+  const first = await play(fleet, session, [["writeHome", "memory.json", "remembered"]]);
+  expect(first.files_changed).toEqual([]);
+  expect(resultsOf(await play(fleet, session, [["readHome", "memory.json"]]))).toEqual(["remembered"]);
+  expect(resultsOf(await play(fleet, other, [["readHome", "memory.json"]]))).toEqual(["no: ENOENT"]);
+  expect((await fleet.client.listSessionFiles(session, { recursive: true })).entries).toEqual([]);
+});
+
+test("an agent answers with files it wrote", async () => {
+  const record = await play(fleet, await newSession(), [["write", "output/a.txt", "x"], ["answer", "parts"]]);
+  expect(record.output?.parts).toEqual([
+    { type: "text", text: "see" },
+    { type: "file", path: "/output/a.txt" },
+  ]);
+});
+
+test("the agent's source is read-only and its folder is not the workspace", async () => {
+  const source = `
+    import { writeFile, readdir } from "node:fs/promises";
+    export async function agent() {
+      const error = await writeFile(new URL("./agent.mjs", import.meta.url), "x").catch((caught) => caught.code);
+      return JSON.stringify([error, await readdir(".")]);
+    }`;
+  const [error, listed] = JSON.parse(await answerOf("src/agent.mjs:agent", source)) as [string, string[]];
+  expect(error).toMatch(/^E(ROFS|ACCES|PERM)$/);
+  expect(listed.filter((name) => name === "src" || name === "dari.yml")).toEqual([]);
+});

@@ -1,0 +1,255 @@
+// Many workers, and what may happen to them and to the queue: nothing is lost, nothing runs twice, the order stays.
+
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import type { MessageRecord } from "@dari/contract";
+import { openTurnQueue } from "@dari/queue";
+import { describeWith, findService, waitUntil, type Services } from "@dari/testkit";
+import { deploy, ended, textOf } from "../src/conversation.ts";
+import { attemptDirectories, nothing, startFleet, type Fleet, type FleetWorker } from "../src/fleet.ts";
+import { processesMarked } from "../src/processes.ts";
+import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
+import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
+
+jest.setTimeout(180_000);
+
+let meeting: Rendezvous;
+
+beforeAll(async () => {
+  meeting = await openRendezvous();
+});
+
+afterAll(() => meeting[Symbol.asyncDispose]());
+
+async function sessionOf(fleet: Fleet, agentId: string): Promise<string> {
+  return (await fleet.client.createSession(agentId)).id;
+}
+
+const living = (fleet: Fleet): FleetWorker[] => fleet.workers.filter((worker) => worker.isRunning);
+
+/** The first turn's worker ends; the second turn finds everything on another one, which knows nothing yet. */
+async function moveSession(fleet: Fleet): Promise<void> {
+  const { agentId } = await deploy(fleet, scriptAgent());
+  const session = await sessionOf(fleet, agentId);
+  const large = "x".repeat(300_000);
+  await play(fleet, session, [
+    ["write", "output/small.txt", "small"],
+    ["write", "large.txt", large],
+    ["write", "tool.sh", "#!/bin/sh"],
+    ["chmod", "tool.sh", "755"],
+    ["mkdir", "empty"],
+    ["writeHome", "memory.json", "remembered"],
+  ]);
+  for (const worker of living(fleet)) expect(await worker.stop()).toEqual({ code: 0, signal: null });
+  await fleet.startWorker();
+  const record = await play(fleet, session, [
+    ["read", "output/small.txt"],
+    ["read", "large.txt"],
+    ["mode", "tool.sh"],
+    ["list", "empty"],
+    ["readHome", "memory.json"],
+  ]);
+  expect(resultsOf(record)).toEqual(["small", large, "755", [], "remembered"]);
+  expect(record.files_changed).toEqual([]);
+  const { rows } = await fleet.db.pool.query("select distinct worker_id from attempts where session_id = $1", [session]);
+  expect(rows).toHaveLength(2);
+}
+
+describe("a fleet", () => {
+  let fleet: Fleet;
+  let agentId: string;
+
+  beforeAll(async () => {
+    fleet = await startFleet({ redisUrl: findService("redis")?.url });
+    ({ agentId } = await deploy(fleet, scriptAgent({ max_attempts: 2 })));
+  });
+
+  afterAll(async () => {
+    expect(await fleet.close()).toEqual(nothing);
+  });
+
+  test("continues a session on a worker with empty caches, objects in a directory", () => moveSession(fleet));
+
+  test("runs twenty messages of one session over three workers one after the other, in order", async () => {
+    await Promise.all([fleet.startWorker(), fleet.startWorker()]);
+    const session = await sessionOf(fleet, agentId);
+    await play(fleet, session, [["write", "log", ""]]);
+    const sent: MessageRecord[] = [];
+    for (let n = 1; n <= 20; n++) sent.push(await start(fleet, session, [["append", "log", `${n} `], ["read", "log"]]));
+    const records = await Promise.all(sent.map(({ id }) => ended(fleet, id)));
+    for (const [index, record] of records.entries()) {
+      const numbers = Array.from({ length: index + 1 }, (_, n) => `${n + 1} `).join("");
+      expect(resultsOf(record)).toEqual([null, numbers]);
+      expect(record).toMatchObject({ sequence_number: index + 2, attempt: 1 });
+    }
+    const times = records.map((record) => Date.parse(record.completed_at ?? ""));
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  test("gives many sessions to all of its workers", async () => {
+    const sessions = await Promise.all(Array.from({ length: 12 }, () => sessionOf(fleet, agentId)));
+    const point = "all-workers";
+    const sent = await Promise.all(sessions.map((session) => start(fleet, session, [["meet", meeting.urlOf(point)]])));
+    // Three workers of four slots: all twelve run at once, or they would never meet.
+    await meeting.arrived(point, 12);
+    meeting.open(point);
+    for (const { id } of sent) expect((await ended(fleet, id)).status).toBe("completed");
+  });
+
+  test("a worker that is asked to stop lets its turn end within the grace", async () => {
+    const { worker, id } = await holdTurn("grace");
+    const stopping = worker.stop();
+    await waitUntil(() => /"signal":"SIGTERM"|stopping|drain/i.test(worker.readLog()) || isDraining(worker), {
+      what: "the worker to drain",
+    });
+    meeting.open("grace");
+    expect(await ended(fleet, id)).toMatchObject({ status: "completed", attempt: 1 });
+    expect(await stopping).toEqual({ code: 0, signal: null });
+    expect(meeting.arrivals("grace")).toBe(1);
+  });
+
+  test("a worker that must stop gives its turn back, and no attempt is used", async () => {
+    const { worker, id } = await holdTurn("given-back", { DARI_SHUTDOWN_GRACE_MS: "200" });
+    const stopping = worker.stop();
+    await fleet.startWorker();
+    expect(await stopping).toEqual({ code: 0, signal: null });
+    await meeting.arrived("given-back", 2);
+    expect(await fleet.client.getMessage(id)).toMatchObject({ status: "running", attempt: 1 });
+    meeting.open("given-back");
+    const record = await ended(fleet, id);
+    expect(record).toMatchObject({ status: "completed", attempt: 1 });
+    expect(await outcomesOf(record)).toEqual(["released", "completed"]);
+  });
+
+  test("a worker that is killed loses its turn, which counts and runs again elsewhere", async () => {
+    const { worker, id } = await holdTurn("killed");
+    await worker.kill();
+    await fleet.startWorker();
+    await meeting.arrived("killed", 2);
+    meeting.open("killed");
+    const record = await ended(fleet, id);
+    expect(record).toMatchObject({ status: "completed", attempt: 2 });
+    expect(await outcomesOf(record)).toEqual(["lost", "completed"]);
+    // Nothing of the killed worker's agent lives on, and the next worker on its directory clears what it left.
+    await waitUntil(() => processesMarked(worker.workDir).length === 0, { what: "the agent to die with its worker" });
+    expect(attemptDirectories(worker.workDir)).toHaveLength(1);
+    const next = await fleet.startWorker({ DARI_WORK_DIR: worker.workDir });
+    expect(attemptDirectories(worker.workDir)).toEqual([]);
+    await next.stop();
+  });
+
+  test("cancel ends a queued message at once and a running one by stopping it", async () => {
+    const { id: running, session } = await holdTurn("cancelled", {}, [["write", "half.txt", "x"]]);
+    const queued = await start(fleet, session, [["attempt"]]);
+    const after = await start(fleet, session, [["list", "."]]);
+    expect(await fleet.client.cancelMessage(queued.id)).toMatchObject({ status: "cancelled" });
+    await fleet.client.cancelMessage(running);
+    const record = await ended(fleet, running);
+    expect(record).toMatchObject({ status: "cancelled", output: { error: { code: "cancelled" } }, files_changed: [] });
+    expect(await ended(fleet, queued.id)).toMatchObject({ status: "cancelled", started_at: null });
+    const [files] = resultsOf(await ended(fleet, after.id)) as [string[]];
+    expect(files).not.toContain("half.txt");
+    expect((await fleet.client.getSession(session)).status).toBe("idle");
+  });
+
+  /** One fresh worker with a turn of a new session that waits at `point`. */
+  async function holdTurn(
+    point: string,
+    env: Readonly<Record<string, string>> = {},
+    before: readonly Step[] = [],
+  ): Promise<{ worker: FleetWorker; id: string; session: string }> {
+    for (const worker of living(fleet)) await worker.stop();
+    const worker = await fleet.startWorker(env);
+    const session = await sessionOf(fleet, agentId);
+    const { id } = await start(fleet, session, [...before, ["meet", meeting.urlOf(point)]]);
+    await meeting.arrived(point);
+    return { worker, id, session };
+  }
+
+  async function isDraining(worker: FleetWorker): Promise<boolean> {
+    const { rows } = await fleet.db.pool.query("select draining from workers where draining");
+    return rows.length > 0 && worker.isRunning;
+  }
+
+  async function outcomesOf({ id }: MessageRecord): Promise<unknown[]> {
+    const sql = "select outcome from attempts where message_id = $1 order by fence";
+    const { rows } = await fleet.db.pool.query<{ outcome: string }>(sql, [id]);
+    return rows.map((row) => row.outcome);
+  }
+});
+
+describeWith("s3", "on S3", (s3: Services["s3"]) => {
+  test("a session continues on a worker with empty caches", async () => {
+    const fleet = await startFleet({ s3, redisUrl: findService("redis")?.url });
+    try {
+      await moveSession(fleet);
+    } finally {
+      expect(await fleet.close()).toEqual(nothing);
+    }
+  });
+});
+
+describeWith("redis", "when Redis fails", () => {
+  let redis: RedisServer;
+  let fleet: Fleet;
+  let agentId: string;
+
+  beforeAll(async () => {
+    redis = await startRedisServer();
+    fleet = await startFleet({ redisUrl: redis.url, workers: 2 });
+    ({ agentId } = await deploy(fleet, scriptAgent()));
+  });
+
+  afterAll(async () => {
+    expect(await fleet.close()).toEqual(nothing);
+    await redis[Symbol.asyncDispose]();
+  });
+
+  test("all of a hundred waiting messages complete after FLUSHALL", async () => {
+    const queue = openTurnQueue({ redisUrl: redis.url, prefix: fleet.queuePrefix, pool: "default" });
+    try {
+      for (const worker of fleet.workers) worker.signal("SIGSTOP");
+      const sessions = await Promise.all(Array.from({ length: 20 }, () => sessionOf(fleet, agentId)));
+      const sent: MessageRecord[] = [];
+      for (let round = 0; round < 5; round++) {
+        sent.push(...(await Promise.all(sessions.map((session) => start(fleet, session, [["attempt"]])))));
+      }
+      await waitUntil(async () => (await queue.jobs("waiting")).length > 0, { what: "jobs that can be lost" });
+      expect(await redis.command("FLUSHALL")).toBe("+OK");
+      for (const worker of fleet.workers) worker.signal("SIGCONT");
+      const records = await Promise.all(sent.map(({ id }) => ended(fleet, id)));
+      expect(records.map(textOf)).toEqual(sent.map(() => "[1]"));
+    } finally {
+      for (const worker of fleet.workers) worker.signal("SIGCONT");
+      await queue.close();
+    }
+  });
+
+  test("turns run by direct pull while it is away, and by jobs once it is back", async () => {
+    const session = await sessionOf(fleet, agentId);
+    const { id: running } = await start(fleet, session, [["meet", meeting.urlOf("outage")], ["attempt"]]);
+    const { id: waiting } = await start(fleet, session, [["attempt"]]);
+    await meeting.arrived("outage");
+    await redis.stop();
+    const others = await Promise.all(Array.from({ length: 6 }, () => sessionOf(fleet, agentId)));
+    const sent = await Promise.all(others.map((other) => start(fleet, other, [["attempt"]])));
+    for (const { id } of sent) expect(resultsOf(await ended(fleet, id))).toEqual([1]);
+    meeting.open("outage");
+    expect(resultsOf(await ended(fleet, running))).toEqual(["go", 1]);
+    expect(resultsOf(await ended(fleet, waiting))).toEqual([1]);
+
+    await redis.start();
+    const queue = openTurnQueue({ redisUrl: redis.url, prefix: fleet.queuePrefix, pool: "default" });
+    try {
+      await waitUntil(
+        async () => {
+          const record = await play(fleet, session, [["attempt"]]);
+          return (await queue.jobs("completed")).some((job) => job.messageId === record.id);
+        },
+        { what: "a turn that was a job", timeoutMs: 30_000 },
+      );
+    } finally {
+      await queue.close();
+    }
+  });
+});
