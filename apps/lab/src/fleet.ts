@@ -72,15 +72,17 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const apiUrl = `http://127.0.0.1:${port}`;
   const { organizationId, apiKey } = await createTestOrganization(database.db);
   const workers: FleetWorker[] = [];
-  const startWorker = async (env: Readonly<Record<string, string>> = {}): Promise<FleetWorker> => {
-    const worker = starting.use(await launchWorker(place, `worker-${workers.length + 1}`, env));
+  let numbered = 0;
+  const addWorker = async (owner: AsyncDisposableStack, env: Readonly<Record<string, string>>): Promise<FleetWorker> => {
+    numbered += 1;
+    const worker = owner.use(await launchWorker(place, `worker-${numbered}`, env));
     workers.push(worker);
     return worker;
   };
-  const [api, reconciler] = await Promise.all([
+  const [api, reconciler] = await allOrNone([
     launch(place, "api", /api\.started/, { DARI_PORT: String(port) }).then((program) => starting.use(program)),
     launch(place, "reconciler", /reconciler\.started/).then((program) => starting.use(program)),
-    ...Array.from({ length: options.workers ?? 1 }, () => startWorker()),
+    ...Array.from({ length: options.workers ?? 1 }, () => addWorker(starting, {})),
   ]);
   const stack = starting.move();
   return {
@@ -94,11 +96,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     api,
     reconciler,
     workers,
-    async startWorker(env = {}) {
-      const worker = stack.use(await launchWorker(place, `worker-${workers.length + 1}`, env));
-      workers.push(worker);
-      return worker;
-    },
+    startWorker: (env = {}) => addWorker(stack, env),
     async close() {
       try {
         return await endFleet({ dir, database, programs: [...workers, reconciler, api] });
@@ -107,6 +105,14 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       }
     },
   };
+}
+
+/** Waits for all before it throws, so that what did start is known to the stack that ends it. */
+async function allOrNone<const T extends readonly Promise<unknown>[]>(
+  promises: T,
+): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }
 
 interface Place {

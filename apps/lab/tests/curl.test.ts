@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { createClient } from "@dari/client";
 import type { DirectoryListing, FileRecord, MessageFiles, MessageRecord, SessionRecord } from "@dari/contract";
 import { findRedisServer, freePort } from "@dari/embedded";
+import { waitUntil } from "@dari/testkit";
 import { machineEnvironment } from "../src/config.ts";
 import { deploy, ended, textOf, type Platform } from "../src/conversation.ts";
 import { curl, dari, replyOf } from "../src/curl.ts";
@@ -194,6 +195,28 @@ test("after kill -9 a second start has the same key and data, and ends what was 
   expect(resultsOf(await ended(platform(), queued.id))).toEqual([1, "kept"]);
 });
 
+test("after its servers were killed with it, everything that was answered is still there", async () => {
+  const { agentId } = await deploy(platform(), scriptAgent());
+  const session = await platform().client.createSession(agentId);
+  const sent = await play(platform(), session.id, [["write", "answered.txt", "yes"]]);
+  await program.kill();
+  for (const line of processesMarked(dataDir)) kill9(Number(line.split(" ")[0]));
+  await waitUntil(() => processesMarked(dataDir).length === 0, { what: "the servers to be gone" });
+
+  await startPlatform();
+  expect(await platform().client.getMessage(sent.id)).toMatchObject({ status: "completed" });
+  expect(resultsOf(await play(platform(), session.id, [["read", "answered.txt"]]))).toEqual(["yes"]);
+});
+
+/** A process that its parent took with it is gone already. */
+function kill9(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
+
 test("Ctrl-C ends it with everything it started", async () => {
   const servers = processesMarked(dataDir).join("\n");
   expect(servers).toMatch(/postgres/);
@@ -208,7 +231,7 @@ test("without a queue the same data is there, and turns are pulled from the data
   expect(program.readLog()).toMatch(/direct pull/);
   expect(processesMarked(dataDir).join("\n")).not.toMatch(/(redis|valkey)-server/);
   const { data } = await platform().client.listAgents();
-  expect(data.map((agent) => agent.name).sort()).toEqual(["lab", "support-agent", "support-agent"]);
+  expect(data.map((agent) => agent.name).sort()).toEqual(["lab", "lab", "support-agent", "support-agent"]);
   const agent = data.find((one) => one.name === "lab")!;
   const session = await platform().client.createSession(agent.id);
   expect(resultsOf(await play(platform(), session.id, [["attempt"]]))).toEqual([1]);
