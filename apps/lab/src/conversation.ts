@@ -1,4 +1,4 @@
-// What an end-to-end test says to a platform: publish, talk, wait. Over HTTP, as any client would.
+// What an end-to-end test says to a platform: publish, talk, wait. Over HTTP, as its clients do.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ export function filesOf(directory: string): Record<string, string> {
   );
 }
 
-/** Sends a message and waits for its end in one call, as the quickstart does. Throws when the reply has another shape. */
+/** Sends a message and waits for its end in one call, as the quickstart does. Throws when the reply is no message. */
 export async function send(
   platform: Platform,
   sessionId: string,

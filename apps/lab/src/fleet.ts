@@ -73,17 +73,23 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const { organizationId, apiKey } = await createTestOrganization(database.db);
   const workers: FleetWorker[] = [];
   let numbered = 0;
-  const addWorker = async (owner: AsyncDisposableStack, env: Readonly<Record<string, string>>): Promise<FleetWorker> => {
+  const addWorker = async (
+    owner: AsyncDisposableStack,
+    env: Readonly<Record<string, string>>,
+  ): Promise<FleetWorker> => {
     numbered += 1;
     const worker = owner.use(await launchWorker(place, `worker-${numbered}`, env));
     workers.push(worker);
     return worker;
   };
-  const [api, reconciler] = await allOrNone([
-    launch(place, "api", /api\.started/, { DARI_PORT: String(port) }).then((program) => starting.use(program)),
-    launch(place, "reconciler", /reconciler\.started/).then((program) => starting.use(program)),
-    ...Array.from({ length: options.workers ?? 1 }, () => addWorker(starting, {})),
-  ]);
+  const apiStart = launch(place, "api", /api\.started/, { DARI_PORT: String(port) });
+  const reconcilerStart = launch(place, "reconciler", /reconciler\.started/);
+  const workerStarts = Array.from({ length: options.workers ?? 1 }, () => addWorker(starting, {}));
+  const starts = [...workerStarts, ...[apiStart, reconcilerStart].map(async (one) => starting.use(await one))];
+  // All of them first, so that what did start is known to the stack that ends it.
+  await Promise.allSettled(starts);
+  await Promise.all(starts);
+  const [api, reconciler] = [await apiStart, await reconcilerStart];
   const stack = starting.move();
   return {
     dir,
@@ -105,14 +111,6 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
       }
     },
   };
-}
-
-/** Waits for all before it throws, so that what did start is known to the stack that ends it. */
-async function allOrNone<const T extends readonly Promise<unknown>[]>(
-  promises: T,
-): Promise<{ -readonly [K in keyof T]: Awaited<T[K]> }> {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }
 
 interface Place {

@@ -46,11 +46,11 @@ const stopWithinMs = 30_000;
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
   const log = openSync(logFile, "a");
-  const child = spawn(
-    process.execPath,
-    ["--disable-warning=ExperimentalWarning", join(checkout, options.entry)],
-    { cwd: options.dir, env: options.env, stdio: ["ignore", log, log] },
-  );
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(checkout, options.entry)], {
+    cwd: options.dir,
+    env: options.env,
+    stdio: ["ignore", log, log],
+  });
   closeSync(log);
   const { promise: ended, resolve: end } = Promise.withResolvers<ProgramEnd>();
   child.once("error", () => end({ code: -1, signal: null }));
@@ -68,7 +68,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
     return program;
   } catch (error) {
     if (program.isRunning) await program.kill();
-    throw new Error(`${options.name} did not start:\n${program.readLog().slice(-4_000)}`, { cause: error });
+    throw new Error(`${options.name} did not start:\n${tailOf(program.readLog())}`, { cause: error });
   }
 }
 
@@ -76,9 +76,11 @@ class ProgramFailedError extends Error {
   override readonly name = "ProgramFailedError";
 
   constructor(program: Program) {
-    super(`${program.name} ended:\n${program.readLog().slice(-4_000)}`);
+    super(`${program.name} ended:\n${tailOf(program.readLog())}`);
   }
 }
+
+const tailOf = (log: string): string => log.slice(-4_000);
 
 function handleOf(facts: { name: string; pid: number; logFile: string; ended: Promise<ProgramEnd> }): Program {
   let end: ProgramEnd | undefined;
@@ -108,7 +110,7 @@ function handleOf(facts: { name: string; pid: number; logFile: string; ended: Pr
         return await waitUntil(() => end, { what, timeoutMs: withinMs });
       } catch (error) {
         await kill();
-        throw error;
+        throw new Error(`${what} was in vain:\n${tailOf(readFileSync(facts.logFile, "utf8"))}`, { cause: error });
       }
     },
     async [Symbol.asyncDispose]() {

@@ -1,14 +1,12 @@
 // What an agent may be and what it sees: languages, shapes, runtimes, context, events, environment, HOME, history.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
 import type { BundleFiles } from "../src/bundle.ts";
 import { deploy, ended, manifestFile, send, textOf, uploadText } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
-
-jest.setTimeout(180_000);
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -18,12 +16,12 @@ beforeAll(async () => {
   meeting = await openRendezvous();
   fleet = await startFleet({ redisUrl: findService("redis")?.url });
   scripted = (await deploy(fleet, scriptAgent())).agentId;
-});
+}, 120_000);
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
   expect(await fleet.close()).toEqual(nothing);
-});
+}, 120_000);
 
 async function newSession(agentId = scripted): Promise<string> {
   return (await fleet.client.createSession(agentId)).id;
@@ -83,19 +81,31 @@ describe("TypeScript and JavaScript", () => {
     expect(await answerOf("src/agent.ts:agent", source, others)).toBe("hi warm 7");
   });
 
-  test.each(["20", "22", "24"])("Node %s when the manifest asks for it", async (version) => {
-    const { agentId } = await deploy(fleet, scriptAgent({ version }));
-    const [running] = resultsOf(await play(fleet, await newSession(agentId), [["version"]]));
-    expect(running).toMatch(new RegExp(`^v${version}\\.`));
-  });
+  test.each(["20", "22", "24"])(
+    "Node %s when the manifest asks for it",
+    async (version) => {
+      const { agentId } = await deploy(fleet, scriptAgent({ version }));
+      const [running] = resultsOf(await play(fleet, await newSession(agentId), [["version"]]));
+      expect(running).toMatch(new RegExp(`^v${version}\\.`));
+    },
+    300_000,
+  );
 });
 
 describe("Python", () => {
   test.each([
     { name: "a sync function", source: "def agent(prompt):\n  return f'sync {prompt}'", answer: "sync hi" },
-    { name: "an async function", source: "async def agent(prompt='x'):\n  return f'async {prompt}'", answer: "async hi" },
+    {
+      name: "an async function",
+      source: "async def agent(prompt='x'):\n  return f'async {prompt}'",
+      answer: "async hi",
+    },
     { name: "a generator", source: "def agent(prompt):\n  yield 'gen '\n  yield prompt", answer: "gen hi" },
-    { name: "an async generator", source: "async def agent(prompt):\n  yield 'agen '\n  yield prompt", answer: "agen hi" },
+    {
+      name: "an async generator",
+      source: "async def agent(prompt):\n  yield 'agen '\n  yield prompt",
+      answer: "agen hi",
+    },
     { name: "parts", source: "def agent(p):\n  return {'parts': [{'type': 'text', 'text': 'part'}]}", answer: "part" },
     { name: "a value", source: "def agent(prompt):\n  return {'n': [1, None]}", answer: '{"n":[1,null]}' },
   ])("$name", async ({ source, answer }) => {
@@ -121,7 +131,13 @@ describe("Python", () => {
     const session = await newSession((await deploy(fleet, files)).agentId);
     const record = await send(fleet, session, { parts: [{ type: "text", text: "hi" }], metadata: { source: "lab" } });
     const seen = JSON.parse(textOf(record)) as Record<string, unknown>;
-    expect(seen).toMatchObject({ session_id: session, message_id: record.id, attempt: 1, word: "imported", history: 0 });
+    expect(seen).toMatchObject({
+      session_id: session,
+      message_id: record.id,
+      attempt: 1,
+      word: "imported",
+      history: 0,
+    });
     expect(seen).toMatchObject({ metadata: { source: "lab" }, python: [3, 11] });
     const { data } = await fleet.client.listEvents(session, { limit: 100 });
     const emitted = data.filter((event) => event.type === "agent.event").map((event) => event.data);
@@ -153,7 +169,11 @@ describe("the context", () => {
     });
     const [text, part] = context["parts"] as Record<string, unknown>[];
     expect(text).toMatchObject({ type: "text" });
-    expect(part).toMatchObject({ type: "file", file_id: file, local_path: expect.stringMatching(/^\/.*\/input\/a\.txt$/) });
+    expect(part).toMatchObject({
+      type: "file",
+      file_id: file,
+      local_path: expect.stringMatching(/^\/.*\/input\/a\.txt$/),
+    });
   });
 
   test("keeps the operation key while an attempt follows another", async () => {
@@ -196,7 +216,11 @@ test("events that an agent emits stand in the ledger while it runs, in order, wi
   ]);
   await meeting.arrived("emitted");
   const running = await fleet.client.listEvents(session, { limit: 100 });
-  expect(running.data.at(-1)).toMatchObject({ type: "agent.event", data: { name: "step", data: { n: 2 } }, message_id: id });
+  expect(running.data.at(-1)).toMatchObject({
+    type: "agent.event",
+    data: { name: "step", data: { n: 2 } },
+    message_id: id,
+  });
   meeting.open("emitted");
   await ended(fleet, id);
   const { data } = await fleet.client.listEvents(session, { limit: 100 });
@@ -262,7 +286,10 @@ test("HOME keeps its files over turns, of this session only, and is neither list
 });
 
 test("an agent answers with files it wrote", async () => {
-  const record = await play(fleet, await newSession(), [["write", "output/a.txt", "x"], ["answer", "parts"]]);
+  const record = await play(fleet, await newSession(), [
+    ["write", "output/a.txt", "x"],
+    ["answer", "parts"],
+  ]);
   expect(record.output?.parts).toEqual([
     { type: "text", text: "see" },
     { type: "file", path: "/output/a.txt" },

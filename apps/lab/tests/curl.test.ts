@@ -1,7 +1,7 @@
 // The quickstart as a user does it: `npm start`'s program, the `dari` command, and real curl; then what a user does to
 // it: kill -9, start again, Ctrl-C, and the same without a queue.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,8 +16,6 @@ import { processesMarked } from "../src/processes.ts";
 import { checkout, startProgram, type Program } from "../src/program.ts";
 import { openRendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
-
-jest.setTimeout(180_000);
 
 interface Connection {
   readonly api_url: string;
@@ -61,14 +59,14 @@ const cli = (args: readonly string[], input?: string): Promise<string> =>
 beforeAll(async () => {
   port = await freePort();
   await startPlatform();
-});
+}, 120_000);
 
 afterAll(async () => {
   if (program?.isRunning) await program.stop("SIGINT");
   const left = processesMarked(dir);
   rmSync(dir, { recursive: true, force: true });
   expect(left).toEqual([]);
-});
+}, 120_000);
 
 test("connection.json is for its owner only and says where the platform is", () => {
   expect(statSync(join(dataDir, "connection.json")).mode & 0o777).toBe(0o600);
@@ -97,7 +95,8 @@ describe.each(["support-agent-ts", "support-agent-python"])("the quickstart with
     expect(deployed).toMatchObject({ version_status: "ready", agent_id: expect.stringMatching(/^agt_/) });
     deploymentId = deployed["deployment_id"] ?? "";
     expect(deploymentId).toMatch(/^dep_/);
-  });
+    // The first deploy fetches the Node that the manifest asks for.
+  }, 300_000);
 
   test("create a session, with a JSON content type and no body", async () => {
     const answer = await curl("-X", "POST", ...json, ...authorized(`/v1/deployments/${deploymentId}/sessions`));
@@ -125,7 +124,10 @@ describe.each(["support-agent-ts", "support-agent-python"])("the quickstart with
       metadata: { source: "quickstart" },
     };
     const path = `/v1/sessions/${sessionId}/messages`;
-    message = replyOf("sendMessage", await curl("-X", "POST", ...json, "-d", JSON.stringify(body), ...authorized(path)));
+    message = replyOf(
+      "sendMessage",
+      await curl("-X", "POST", ...json, "-d", JSON.stringify(body), ...authorized(path)),
+    );
     expect(message).toMatchObject({
       session_id: sessionId,
       sequence_number: 1,
@@ -172,7 +174,11 @@ test("calls without a key, to nobody's ids and with a broken body have the contr
   ];
   expect(answers.map((answer) => answer.status)).toEqual([401, 404, 422]);
   for (const { body } of answers) {
-    expect(JSON.parse(body)).toMatchObject({ detail: expect.any(String), code: expect.any(String), request_id: expect.any(String) });
+    expect(JSON.parse(body)).toMatchObject({
+      detail: expect.any(String),
+      code: expect.any(String),
+      request_id: expect.any(String),
+    });
   }
 });
 

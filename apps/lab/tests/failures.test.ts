@@ -1,6 +1,6 @@
-// Every way a turn can fail: its code, a session that goes on, nothing left behind; and the attempts of what is retried.
+// Every way a turn can fail: its code, a session that goes on, nothing left behind; and the attempts of retries.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { openTurnQueue } from "@dari/queue";
 import { describeWith, findService, waitUntil } from "@dari/testkit";
 import { deploy, ended, manifestFile, publish, send, type Published } from "../src/conversation.ts";
@@ -8,8 +8,6 @@ import { attemptDirectories, nothing, startFleet, type Fleet } from "../src/flee
 import { processesMarked } from "../src/processes.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start, type ScriptManifest, type Step } from "../src/script.ts";
-
-jest.setTimeout(120_000);
 
 let fleet: Fleet;
 let meeting: Rendezvous;
@@ -19,12 +17,12 @@ beforeAll(async () => {
   meeting = await openRendezvous();
   // Half of the backoff at least is waited: long enough to be seen.
   fleet = await startFleet({ redisUrl: findService("redis")?.url, env: { DARI_BACKOFF_FIRST_MS: "400" } });
-});
+}, 120_000);
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
   expect(await fleet.close()).toEqual(nothing);
-});
+}, 120_000);
 
 /** A session of a script agent with this manifest, which is deployed once. */
 async function sessionOf(manifest: ScriptManifest = {}): Promise<string> {
@@ -66,7 +64,13 @@ const rows: readonly Row[] = [
   { name: "raises in Python", manifest: python, steps: [["throw", "no order"]], code: "agent_error", says: /no order/ },
   { name: "calls sys.exit in Python", manifest: python, steps: [["exit", 4]], code: "agent_exit", says: /4/ },
   { name: "calls os._exit in Python", manifest: python, steps: [["leave", 5]], code: "agent_exit", says: /5/ },
-  { name: "is terminated in Python", manifest: python, steps: [["kill", "SIGTERM"]], code: "agent_exit", says: /SIGTERM/ },
+  {
+    name: "is terminated in Python",
+    manifest: python,
+    steps: [["kill", "SIGTERM"]],
+    code: "agent_exit",
+    says: /SIGTERM/,
+  },
   { name: "answers a Python object", manifest: python, steps: [["answer"]], code: "invalid_output", says: /JSON/ },
   {
     name: "sleeps for ever in Python",
@@ -80,7 +84,12 @@ const rows: readonly Row[] = [
 test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps, code, says }) => {
   const session = await sessionOf(manifest);
   const failed = await play(fleet, session, [["write", "half-done.txt", "x"], ...steps]);
-  expect(failed).toMatchObject({ status: "failed", attempt: 1, files_changed: [], output: { parts: [], error: { code } } });
+  expect(failed).toMatchObject({
+    status: "failed",
+    attempt: 1,
+    files_changed: [],
+    output: { parts: [], error: { code } },
+  });
   expect(failed.output?.error?.message).toMatch(says);
   await nothingRuns();
 
@@ -92,7 +101,10 @@ test.each(rows)("an agent that $name fails with $code", async ({ manifest, steps
 
 test("100 MB of output complete the turn, and the log is cut with a word about it", async () => {
   const session = await sessionOf();
-  const record = await play(fleet, session, [["print", 100 * 1024 * 1024], ["say", "last of stdout", "last of stderr"]]);
+  const record = await play(fleet, session, [
+    ["print", 100 * 1024 * 1024],
+    ["say", "last of stdout", "last of stderr"],
+  ]);
   expect(resultsOf(record)).toEqual([100 * 1024 * 1024, null]);
   const logs = await fleet.client.messageLogs(record.id);
   expect(logs.length).toBeGreaterThan(900_000);
@@ -101,7 +113,10 @@ test("100 MB of output complete the turn, and the log is cut with a word about i
 });
 
 test("logs keep both streams, also of a failed turn", async () => {
-  const record = await play(fleet, await sessionOf(), [["say", "to stdout", "to stderr"], ["throw", "after both"]]);
+  const record = await play(fleet, await sessionOf(), [
+    ["say", "to stdout", "to stderr"],
+    ["throw", "after both"],
+  ]);
   const logs = await fleet.client.messageLogs(record.id);
   expect(logs).toMatch(/\[stdout\] to stdout/);
   expect(logs).toMatch(/\[stderr\] to stderr/);
@@ -186,7 +201,10 @@ describe("retries", () => {
       const queue = openTurnQueue({ redisUrl: url, prefix: fleet.queuePrefix, pool: "default" });
       try {
         const session = await sessionOf({ max_attempts: 2 });
-        const { id } = await start(fleet, session, [["meet", meeting.urlOf("retry")], ["throwUntil", 2]]);
+        const { id } = await start(fleet, session, [
+          ["meet", meeting.urlOf("retry")],
+          ["throwUntil", 2],
+        ]);
         await meeting.arrived("retry");
         const mine = async (state: "active" | "delayed" | "completed") =>
           (await queue.jobs(state)).find((job) => job.messageId === id);
@@ -196,7 +214,9 @@ describe("retries", () => {
         expect(delayed).toMatchObject({ attemptsMade: 1 });
         expect((await fleet.client.getMessage(id)).waiting_reason).toBe("retry");
         expect(await ended(fleet, id)).toMatchObject({ status: "completed", attempt: 2 });
-        expect(await waitUntil(() => mine("completed"), { what: "the job to be done" })).toMatchObject({ messageId: id });
+        expect(await waitUntil(() => mine("completed"), { what: "the job to be done" })).toMatchObject({
+          messageId: id,
+        });
       } finally {
         await queue.close();
       }
@@ -211,10 +231,9 @@ test("messages of a version that is still being built wait for it, and fail when
     const name = "still-being-built";
     const files = { ...manifestFile({ name, entrypoint: "src/none.mjs:agent" }), "src/agent.mjs": "" };
     const publishing = publish(fleet, files);
-    const agent = await waitUntil(
-      async () => (await fleet.client.listAgents()).data.find((row) => row.name === name),
-      { what: "the agent" },
-    );
+    const agent = await waitUntil(async () => (await fleet.client.listAgents()).data.find((row) => row.name === name), {
+      what: "the agent",
+    });
     const session = await fleet.client.createSession(agent.id);
     const { id } = await start(fleet, session.id, [["attempt"]]);
     expect(await fleet.client.getMessage(id)).toMatchObject({ status: "queued", waiting_reason: "build" });
@@ -231,12 +250,15 @@ describe.each(["auto", "process"])("with the sandbox %s", (sandbox) => {
   beforeAll(async () => {
     for (const worker of fleet.workers.filter((one) => one.isRunning)) await worker.stop();
     await fleet.startWorker({ DARI_SANDBOX: sandbox });
-  });
+  }, 120_000);
 
   test("a daemon in a session of its own is gone when the turn has ended", async () => {
     const point = `daemon-${sandbox}`;
     const mark = `mark-${sandbox}-${process.pid}`;
-    const { id } = await start(fleet, await sessionOf(), [["daemon", mark, "ticks.txt"], ["meet", meeting.urlOf(point)]]);
+    const { id } = await start(fleet, await sessionOf(), [
+      ["daemon", mark, "ticks.txt"],
+      ["meet", meeting.urlOf(point)],
+    ]);
     await meeting.arrived(point);
     expect(processesMarked(mark).length).toBeGreaterThan(0);
     meeting.open(point);

@@ -1,6 +1,6 @@
 // Many workers, and what may happen to them and to the queue: nothing is lost, nothing runs twice, the order stays.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { openTurnQueue } from "@dari/queue";
 import { describeWith, findService, waitUntil, type Services } from "@dari/testkit";
@@ -11,17 +11,15 @@ import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
 
-jest.setTimeout(180_000);
-
 let meeting: Rendezvous;
 
 beforeAll(async () => {
   meeting = await openRendezvous();
-});
+}, 120_000);
 
 afterAll(async () => {
   await meeting[Symbol.asyncDispose]();
-});
+}, 120_000);
 
 async function sessionOf(fleet: Fleet, agentId: string): Promise<string> {
   return (await fleet.client.createSession(agentId)).id;
@@ -53,7 +51,9 @@ async function moveSession(fleet: Fleet): Promise<void> {
   ]);
   expect(resultsOf(record)).toEqual(["small", large, "755", [], "remembered"]);
   expect(record.files_changed).toEqual([]);
-  const { rows } = await fleet.db.pool.query("select distinct worker_id from attempts where session_id = $1", [session]);
+  const { rows } = await fleet.db.pool.query("select distinct worker_id from attempts where session_id = $1", [
+    session,
+  ]);
   expect(rows).toHaveLength(2);
 }
 
@@ -64,11 +64,11 @@ describe("a fleet", () => {
   beforeAll(async () => {
     fleet = await startFleet({ redisUrl: findService("redis")?.url });
     ({ agentId } = await deploy(fleet, scriptAgent({ max_attempts: 2 })));
-  });
+  }, 120_000);
 
   afterAll(async () => {
     expect(await fleet.close()).toEqual(nothing);
-  });
+  }, 120_000);
 
   test("continues a session on a worker with empty caches, objects in a directory", () => moveSession(fleet));
 
@@ -77,7 +77,13 @@ describe("a fleet", () => {
     const session = await sessionOf(fleet, agentId);
     await play(fleet, session, [["write", "log", ""]]);
     const sent: MessageRecord[] = [];
-    for (let n = 1; n <= 20; n++) sent.push(await start(fleet, session, [["append", "log", `${n} `], ["read", "log"]]));
+    for (let n = 1; n <= 20; n++)
+      sent.push(
+        await start(fleet, session, [
+          ["append", "log", `${n} `],
+          ["read", "log"],
+        ]),
+      );
     const records = await Promise.all(sent.map(({ id }) => ended(fleet, id)));
     for (const [index, record] of records.entries()) {
       const numbers = Array.from({ length: index + 1 }, (_, n) => `${n + 1} `).join("");
@@ -136,7 +142,7 @@ describe("a fleet", () => {
     const next = await fleet.startWorker({ DARI_WORK_DIR: worker.workDir });
     expect(attemptDirectories(worker.workDir)).toEqual([]);
     await next.stop();
-  });
+  }, 120_000);
 
   test("cancel ends a queued message at once and a running one by stopping it", async () => {
     const { id: running, session } = await holdTurn("cancelled", {}, [["write", "half.txt", "x"]]);
@@ -197,12 +203,12 @@ describeWith("redis", "when Redis fails", () => {
     redis = await startRedisServer();
     fleet = await startFleet({ redisUrl: redis.url, workers: 2 });
     ({ agentId } = await deploy(fleet, scriptAgent()));
-  });
+  }, 120_000);
 
   afterAll(async () => {
     expect(await fleet.close()).toEqual(nothing);
     await redis[Symbol.asyncDispose]();
-  });
+  }, 120_000);
 
   test("all of a hundred waiting messages complete after FLUSHALL", async () => {
     const queue = openTurnQueue({ redisUrl: redis.url, prefix: fleet.queuePrefix, pool: "default" });
@@ -222,7 +228,7 @@ describeWith("redis", "when Redis fails", () => {
       for (const worker of fleet.workers) worker.signal("SIGCONT");
       await queue.close();
     }
-  });
+  }, 120_000);
 
   test("turns run by direct pull while it is away, and by jobs once it is back", async () => {
     const session = await sessionOf(fleet, agentId);
@@ -250,5 +256,5 @@ describeWith("redis", "when Redis fails", () => {
     } finally {
       await queue.close();
     }
-  });
+  }, 120_000);
 });

@@ -1,6 +1,6 @@
 // A session's files over turns: what counts as changed, what is kept, what a failed turn leaves, what the API shows.
 
-import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createHash } from "node:crypto";
 import type { MessageRecord } from "@dari/contract";
 import { findService } from "@dari/testkit";
@@ -8,19 +8,17 @@ import { deploy, uploadText } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
-jest.setTimeout(120_000);
-
 let fleet: Fleet;
 let agentId: string;
 
 beforeAll(async () => {
   fleet = await startFleet({ redisUrl: findService("redis")?.url });
   ({ agentId } = await deploy(fleet, scriptAgent()));
-});
+}, 120_000);
 
 afterAll(async () => {
   expect(await fleet.close()).toEqual(nothing);
-});
+}, 120_000);
 
 async function newSession(): Promise<string> {
   return (await fleet.client.createSession(agentId)).id;
@@ -46,7 +44,12 @@ const deleted = (path: string) => ({ path, change: "deleted", size_bytes: null }
 describe("files_changed", () => {
   test("names what a turn created, modified and deleted, with sizes, sorted", async () => {
     const session = await newSession();
-    const first = await did(session, ["write", "a/b.txt", "12345"], ["write", "z.txt", "1"], ["write", "keep.txt", "k"]);
+    const first = await did(
+      session,
+      ["write", "a/b.txt", "12345"],
+      ["write", "z.txt", "1"],
+      ["write", "keep.txt", "k"],
+    );
     expect(first.files_changed).toEqual([created("/a/b.txt", 5), created("/keep.txt", 1), created("/z.txt", 1)]);
     const second = await did(session, ["append", "z.txt", "234"], ["remove", "a/b.txt"], ["write", "n.txt", ""]);
     expect(second.files_changed).toEqual([deleted("/a/b.txt"), created("/n.txt", 0), modified("/z.txt", 4)]);
@@ -74,7 +77,13 @@ describe("files_changed", () => {
   test("leaves out a file that was written and put back", async () => {
     const session = await newSession();
     await did(session, ["write", "a.txt", "old"]);
-    const record = await did(session, ["write", "a.txt", "new"], ["write", "a.txt", "old"], ["write", "t", "x"], ["remove", "t"]);
+    const record = await did(
+      session,
+      ["write", "a.txt", "new"],
+      ["write", "a.txt", "old"],
+      ["write", "t", "x"],
+      ["remove", "t"],
+    );
     expect(record.files_changed).toEqual([]);
   });
 });
@@ -82,7 +91,14 @@ describe("files_changed", () => {
 describe("what is kept from turn to turn", () => {
   test("empty directories, empty files, modes, links inside, names in any script", async () => {
     const session = await newSession();
-    const names = ["ünïcödé/日本語.txt", "e\u0301.txt", "\u00e9.txt", "with space & 'quote\".txt", "new\nline.txt", "🎉"];
+    const names = [
+      "ünïcödé/日本語.txt",
+      "e\u0301.txt",
+      "\u00e9.txt",
+      "with space & 'quote\".txt",
+      "new\nline.txt",
+      "🎉",
+    ];
     await did(
       session,
       ["mkdir", "empty/inner"],
@@ -117,7 +133,8 @@ describe("what is kept from turn to turn", () => {
 
   test("forty turns, which is more than one chain of changes", async () => {
     const session = await newSession();
-    for (let turn = 1; turn <= 40; turn++) await did(session, ["write", `t/${turn}.txt`, `${turn}`], ["write", "last", `${turn}`]);
+    for (let turn = 1; turn <= 40; turn++)
+      await did(session, ["write", `t/${turn}.txt`, `${turn}`], ["write", "last", `${turn}`]);
     const { results } = await did(session, ["list", "t"], ["read", "last"], ["read", "t/1.txt"], ["read", "t/17.txt"]);
     expect(results[0]).toHaveLength(40);
     expect(results.slice(1)).toEqual(["40", "1", "17"]);
@@ -143,7 +160,19 @@ describe("a failed turn", () => {
   test("has its uploaded file placed again for the next turn", async () => {
     const session = await newSession();
     const file = await uploadText(fleet, "ticket.txt", "the ticket");
-    expect((await play(fleet, session, [["remove", "input/ticket.txt"], ["throw", "no"]], [file])).status).toBe("failed");
+    expect(
+      (
+        await play(
+          fleet,
+          session,
+          [
+            ["remove", "input/ticket.txt"],
+            ["throw", "no"],
+          ],
+          [file],
+        )
+      ).status,
+    ).toBe("failed");
     const next = await did(session, ["read", "input/ticket.txt"]);
     expect(next.results).toEqual(["the ticket"]);
     expect(next.files_changed).toEqual([]);
@@ -186,7 +215,12 @@ describe("reading through the API", () => {
 
   test("lists one level, sorted, or everything below", async () => {
     const session = await newSession();
-    await did(session, ["write", "output/b.txt", "bb"], ["write", "output/a/c.txt", "c"], ["symlink", "b.txt", "output/l"]);
+    await did(
+      session,
+      ["write", "output/b.txt", "bb"],
+      ["write", "output/a/c.txt", "c"],
+      ["symlink", "b.txt", "output/l"],
+    );
     const level = [
       { path: "/output/a", type: "directory", size_bytes: null },
       { path: "/output/b.txt", type: "file", size_bytes: 2 },
@@ -199,7 +233,12 @@ describe("reading through the API", () => {
     const alias = await fleet.client.listSessionFiles(session, { path: "/workspace/output" });
     expect(alias.entries).toHaveLength(3);
     const below = await fleet.client.listSessionFiles(session, { path: "/output", recursive: true });
-    expect(below.entries.map((entry) => entry.path)).toEqual(["/output/a", "/output/a/c.txt", "/output/b.txt", "/output/l"]);
+    expect(below.entries.map((entry) => entry.path)).toEqual([
+      "/output/a",
+      "/output/a/c.txt",
+      "/output/b.txt",
+      "/output/l",
+    ]);
     await expect(fleet.client.listSessionFiles(session, { path: "/none" })).rejects.toMatchObject({ status: 404 });
   });
 
@@ -234,6 +273,9 @@ describe("reading through the API", () => {
     expect([404, 422]).toContain((await content(session, "/loop")).status);
     await expect(fleet.client.listSessionFiles(session, { path: "/folder" })).rejects.toMatchObject({ status: 422 });
     // The turn after it finds the links as they were.
-    expect((await did(session, ["readlink", "absolute"], ["readlink", "loop"])).results).toEqual(["/etc/passwd", "loop"]);
+    expect((await did(session, ["readlink", "absolute"], ["readlink", "loop"])).results).toEqual([
+      "/etc/passwd",
+      "loop",
+    ]);
   });
 });

@@ -42,14 +42,20 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const start = (name: string, everyMs: number, runOnce: () => Promise<unknown>): Loop =>
     loop({ name, everyMs, runOnce, signal: stopping.signal, log });
 
-  const dispatching = start("dispatch", dispatchEveryMs, () => dispatcher.tick());
+  let leading = false;
+  const dispatching = start("dispatch", dispatchEveryMs, async () => {
+    leading = (await dispatcher.tick()).leading;
+  });
   const loops = [
     dispatching,
     start("reap", options.reapEveryMs, () => reapSessions(services, { graceMs: options.leaseMs })),
     start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services)),
     start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs)),
-    start("invariants", invariantsEveryMs, () => checkInvariants(services, log)),
   ];
+  // Apart from the rest: it reads much, repairs nothing, and one process is enough.
+  const judging = start("invariants", invariantsEveryMs, async () => {
+    if (leading) await checkInvariants(services, log);
+  });
   const stopListening = services.notifier.subscribe("ready", undefined, () => dispatching.nudge());
 
   return {
@@ -60,7 +66,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
     async stop() {
       stopListening();
       stopping.abort();
-      await Promise.all(loops.map((one) => one.done));
+      await Promise.all([...loops, judging].map((one) => one.done));
       await dispatcher.resign().catch(() => undefined);
     },
   };

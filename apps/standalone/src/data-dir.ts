@@ -1,10 +1,10 @@
 // The data directory: who uses it, and the files that outlive a run.
 
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Redacted } from "@dari/domain";
-import { identifySelf, isSameProcessAlive, readStateFile, writeStateFile, type ProcessIdentity } from "@dari/embedded";
+import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
 
 export interface Connection {
   readonly api_url: string;
@@ -22,17 +22,20 @@ export class DataDirInUseError extends Error {
 
 /** Takes the directory for this process; what a dead one left is taken over. Returns the way to leave it. */
 export async function takeDataDir(dir: string): Promise<() => Promise<void>> {
-  await mkdir(dir, { recursive: true });
-  await chmod(dir, 0o700);
+  // Only what is made here is closed to others: the directory may be somebody's own choice.
+  const made = await mkdir(dir, { recursive: true, mode: 0o700 });
+  if (made !== undefined) await chmod(dir, 0o700);
   const file = path.join(dir, ownerName);
-  const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
-  if (owner !== undefined && isSameProcessAlive(owner)) {
+  const owner = takeOwnerFile(file);
+  if (owner !== undefined) {
     throw new DataDirInUseError(
       `a platform (process ${owner.pid}) runs on ${dir} already; stop it, or choose another directory by DARI_DATA_DIR`,
     );
   }
-  writeStateFile(file, identifySelf());
-  return () => rm(file, { force: true });
+  return () => {
+    leaveOwnerFile(file);
+    return Promise.resolve();
+  };
 }
 
 export async function readConnection(dir: string): Promise<Connection | undefined> {
@@ -56,10 +59,15 @@ export async function writeConnection(dir: string, connection: Connection): Prom
 export async function masterKey(dir: string, given: string | undefined): Promise<Redacted> {
   if (given !== undefined && given.trim() !== "") return new Redacted(given.trim());
   const file = path.join(dir, "master.key");
+  const draft = `${file}.${process.pid}`;
+  await writeFile(draft, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flush: true });
   try {
-    await writeFile(file, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600, flag: "wx" });
+    // Never there half-written: without it every stored credential is lost.
+    await link(draft, file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    await rm(draft, { force: true });
   }
   return new Redacted((await readFile(file, "utf8")).trim());
 }

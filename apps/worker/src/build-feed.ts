@@ -12,12 +12,12 @@ import {
   claimBuild,
   createBuildLog,
   finishBuild,
+  postponeBuild,
   releaseBuild,
   renewBuild,
   type BuildClaim,
   type BuildJob,
 } from "@dari/control";
-import { failure } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import type { WorkerContext } from "./context.ts";
 
@@ -60,29 +60,39 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   const renewal = setInterval(() => void keepBuild(context, build, lost), buildLeaseMs / 3);
   const log = createBuildLog(context, build);
   try {
-    await mkdir(workDir, { recursive: true, mode: 0o700 });
-    const bundleFile = await fetchBundle(context, build, workDir);
-    const result = await buildImage({
-      store: context.workspaces.blobs,
-      bundleFile,
-      manifest: build.manifest as Manifest,
-      keyPrefix: build.organizationId,
-      runtimes: context.runtimes,
-      driver: context.driver,
-      workDir,
-      log: (text) => void log(text),
-      signal,
-    });
+    const result = await attemptBuild(context, build, workDir, signal, log);
     if (stop.aborted) await releaseBuild(context, build);
     else if (!lost.signal.aborted) await record(context, build, result, log);
   } catch (error) {
     context.log.error({ err: error, version: build.versionId }, "build.step_failed");
-    if (stop.aborted) await releaseBuild(context, build);
-    else await failBuild(context, build, log);
+    await (stop.aborted ? releaseBuild(context, build) : postponeBuild(context, build)).catch(() => undefined);
   } finally {
     clearInterval(renewal);
     await rm(workDir, { recursive: true, force: true });
   }
+}
+
+/** @throws when the platform could not carry it out; the tenant's own faults are a result. */
+async function attemptBuild(
+  context: WorkerContext,
+  build: BuildClaim & BuildJob,
+  workDir: string,
+  signal: AbortSignal,
+  log: (text: string) => Promise<void>,
+): ReturnType<typeof buildImage> {
+  await mkdir(workDir, { recursive: true, mode: 0o700 });
+  const bundleFile = await fetchBundle(context, build, workDir);
+  return buildImage({
+    store: context.workspaces.blobs,
+    bundleFile,
+    manifest: build.manifest as Manifest,
+    keyPrefix: build.organizationId,
+    runtimes: context.runtimes,
+    driver: context.driver,
+    workDir,
+    log: (text) => void log(text),
+    signal,
+  });
 }
 
 async function record(
@@ -98,16 +108,6 @@ async function record(
     result.ok ? { image: result.image, warnings: result.warnings } : { failure: result.failure, warnings: [] },
   );
   context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok }, "build.finished");
-}
-
-async function failBuild(
-  context: WorkerContext,
-  build: BuildClaim,
-  log: (text: string) => Promise<void>,
-): Promise<void> {
-  const reason = failure("build_failed", "the platform failed while it built the version; deploy again");
-  await log(`failed: ${reason.message}\n`);
-  await finishBuild(context, build, { failure: reason, warnings: [] });
 }
 
 async function keepBuild(context: WorkerContext, build: BuildClaim, lost: AbortController): Promise<void> {

@@ -12,7 +12,7 @@ import {
   type OpenedWorkspace,
   type Turn,
 } from "@dari/control";
-import { backoffMs, failure, isRetryable } from "@dari/domain";
+import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { resolvePath, type Tree } from "@dari/workspace";
@@ -39,36 +39,43 @@ export async function executeTurn(
   const slotDir = join(context.settings.workDir, claimed.attemptId);
   let turn: Turn | undefined;
   try {
-    turn = await loadTurn(context, claimed);
-    if (turn.missingSecrets.length > 0) return await finish(context, turn, missingSecrets(turn), watch);
-    if (turn.cancelRequested) return await finish(context, turn, { ending: "cancelled" }, watch);
-    const image = await context.images.ensure(turn.image);
+    let input: FinishInput;
     try {
-      watch.lap("image_ms");
-      await mkdir(slotDir, { recursive: true, mode: 0o700 });
-      const opened = await openWorkspace(context.workspaces, turn, slotDir);
-      watch.lap("restore_ms");
-      const ending = await runAgent(context, {
-        turn,
-        opened,
-        imageDir: image.dir,
-        slotDir,
-        signal: lease.signal,
-        watch,
-      });
-      return await finish(context, turn, await settle(context, turn, opened, ending, lease, watch), watch);
-    } finally {
-      image.release();
+      turn = await loadTurn(context, claimed);
+      input = await carryOut(context, turn, slotDir, lease, watch);
+    } catch (error) {
+      context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
+      input = stopInput(lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
     }
-  } catch (error) {
-    context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
-    const organizationId = turn?.organizationId ?? "";
-    const input = endingOfFailure(context, claimed.attemptNumber, classifyFailure(error));
-    return await record(context, claimed, organizationId, stopInput(lease) ?? input);
+    return await finish(context, claimed, turn, input, watch);
   } finally {
     await rm(slotDir, { recursive: true, force: true }).catch((error: unknown) =>
       context.log.warn({ err: error, attempt: claimed.attemptId }, "turn.directory_left"),
     );
+  }
+}
+
+/** From the loaded turn to what is to be recorded of it. */
+async function carryOut(
+  context: WorkerContext,
+  turn: Turn,
+  slotDir: string,
+  lease: HeldLease,
+  watch: Stopwatch,
+): Promise<FinishInput> {
+  if (turn.missingSecrets.length > 0) return missingSecrets(turn);
+  if (turn.cancelRequested) return { ending: "cancelled" };
+  const image = await context.images.ensure(turn.image);
+  try {
+    watch.lap("image_ms");
+    await mkdir(slotDir, { recursive: true, mode: 0o700 });
+    const opened = await openWorkspace(context.workspaces, turn, slotDir);
+    watch.lap("restore_ms");
+    const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch };
+    const ending = await runAgent(context, run);
+    return await settle(context, turn, opened, ending, lease, watch);
+  } finally {
+    image.release();
   }
 }
 
@@ -82,15 +89,24 @@ async function settle(
   watch: Stopwatch,
 ): Promise<FinishInput> {
   if (ending.kind === "stopped") return stopInput(lease) ?? { ending: "released" };
-  const saved = await saveWorkspace(context.workspaces, turn, opened);
-  watch.lap("save_ms");
+  const saving = saveWorkspace(context.workspaces, turn, opened);
   if (ending.kind === "failed") {
-    return { ...endingOfFailure(context, turn.attemptNumber, ending.failure), snapshot: saved.snapshot };
+    // Why the attempt failed is what counts; what it left behind is kept where that works out.
+    const side = await saving.catch((error: unknown) => {
+      context.log.warn({ err: error, attempt: turn.attemptId }, "turn.side_snapshot_lost");
+      return undefined;
+    });
+    return { ...endingOfFailure(context, turn, ending.failure), snapshot: side?.snapshot };
   }
+  const saved = await Promise.race([saving, stopped(lease)]);
+  // Nobody waits for a save that is given up; its object stays unreferenced.
+  saving.catch(() => undefined);
+  watch.lap("save_ms");
+  if (saved === undefined) return stopInput(lease) ?? { ending: "released" };
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
-  if (missing !== undefined && missing.type === "file") {
+  if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
-    return { ...endingOfFailure(context, turn.attemptNumber, reason), snapshot: saved.snapshot };
+    return { ...endingOfFailure(context, turn, reason), snapshot: saved.snapshot };
   }
   context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
   return {
@@ -101,6 +117,13 @@ async function settle(
   };
 }
 
+function stopped(lease: HeldLease): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (lease.signal.aborted) resolve(undefined);
+    else lease.signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+}
+
 function hasFile(tree: Tree, clientPath: string): boolean {
   const found = resolvePath(tree, clientPath);
   return found.kind === "found" && found.entry.type === "file";
@@ -108,19 +131,20 @@ function hasFile(tree: Tree, clientPath: string): boolean {
 
 async function finish(
   context: WorkerContext,
-  turn: Turn,
+  claimed: ClaimedTurn,
+  turn: Turn | undefined,
   input: FinishInput,
   watch: Stopwatch,
 ): Promise<TurnResult | undefined> {
-  const timings = { queue_ms: turn.queuedMs, ...watch.laps() };
-  const result = await record(context, turn, turn.organizationId, { ...input, timings });
+  const timings = { queue_ms: turn?.queuedMs ?? 0, ...watch.laps() };
+  const result = await finishTurn(context, claimed, turn?.organizationId ?? "", { ...input, timings });
   context.log.info(
     {
-      org: turn.organizationId,
-      session: turn.sessionId,
-      message: turn.messageId,
-      attempt: turn.attemptId,
-      fence: turn.fence,
+      org: turn?.organizationId,
+      session: claimed.sessionId,
+      message: claimed.messageId,
+      attempt: claimed.attemptId,
+      fence: claimed.fence,
       ending: input.ending,
       recorded: result?.recorded ?? "superseded",
       code: input.failure?.code,
@@ -128,16 +152,6 @@ async function finish(
     },
     "turn.finished",
   );
-  return result;
-}
-
-async function record(
-  context: WorkerContext,
-  claimed: ClaimedTurn,
-  organizationId: string,
-  input: FinishInput,
-): Promise<TurnResult | undefined> {
-  const result = await finishTurn(context, claimed, organizationId, input);
   if (result === undefined) return undefined;
   const reason = input.failure === undefined ? "" : `${input.failure.code}: ${input.failure.message}`;
   return { ...result, reason, waitMs: input.waitMs ?? 0 };
@@ -151,10 +165,12 @@ function missingSecrets(turn: Turn): FinishInput {
   };
 }
 
-function endingOfFailure(context: WorkerContext, attempt: number, cause: FinishInput["failure"] & object): FinishInput {
+function endingOfFailure(context: WorkerContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
   if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
   const policy = { firstMs: context.settings.backoffFirstMs, maxMs: 60_000 };
-  return { ending: "retry", failure: cause, waitMs: backoffMs(attempt, policy, Math.random()) };
+  // Claims that the platform failed before the call back off as well.
+  const tries = claimed.attemptNumber + claimed.uncountedClaims;
+  return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };
 }
 
 /** Undefined while nothing asked the turn to stop. A lost claim writes nothing, so any ending does. */

@@ -1,6 +1,7 @@
 // Keeps the claims of all running turns alive, and tells each turn when it must stop. Decides nothing about turns.
 
-import { isDatabaseAway, renewClaims, type Claim, type Database } from "@dari/control";
+import { isDatabaseDown, renewClaims, type Claim, type Database } from "@dari/control";
+import { setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
 
 /** Why a turn must stop: its claim is gone, its message was cancelled, or the worker shuts down. */
@@ -28,12 +29,17 @@ interface Entry {
   deadline: number;
 }
 
-export function createLeaseKeeper(options: {
-  db: Database;
-  leaseMs: number;
-  renewMs: number;
-  log: Logger;
-}): LeaseKeeper {
+interface KeeperOptions {
+  readonly db: Database;
+  readonly leaseMs: number;
+  readonly renewMs: number;
+  readonly log: Logger;
+}
+
+/** How long turns go on beyond their lease while the database refuses everybody. Milliseconds. */
+const downPatienceMs = 120_000;
+
+export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   const entries = new Map<string, Entry>();
   const closing = new AbortController();
   const renewal: Loop = loop({
@@ -62,29 +68,36 @@ export function createLeaseKeeper(options: {
   };
 }
 
-async function renewAll(
-  options: { db: Database; leaseMs: number; log: Logger },
-  entries: ReadonlyMap<string, Entry>,
-): Promise<void> {
-  const held = [...entries.values()].filter((entry) => !entry.controller.signal.aborted);
+async function renewAll(options: KeeperOptions, entries: ReadonlyMap<string, Entry>): Promise<void> {
+  // Those that are being stopped are still held until their end is recorded.
+  const held = [...entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
   if (held.length === 0) return;
   const before = performance.now();
   try {
-    const renewed = await renewClaims(
-      options.db,
-      held.map((entry) => entry.claim),
-      options.leaseMs,
-    );
+    const claims = held.map((entry) => entry.claim);
+    const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
     settle(held, new Map(renewed.map((one) => [one.sessionId, one.cancelRequested])), before + options.leaseMs);
   } catch (error) {
-    // While the database is down nobody can claim, so the turns go on. A statement that got no answer may mean that
-    // only this worker is cut off: then the local deadline counts.
-    if (isDatabaseAway(error)) {
-      options.log.warn({ err: error, claims: held.length }, "leases.database_away");
-      return;
-    }
-    for (const entry of held) if (performance.now() > entry.deadline) entry.controller.abort("lost");
-    throw error;
+    // While the database is down nobody can claim, so the turns go on, for a while. Anything else may mean that only
+    // this worker is cut off: then the local deadline counts.
+    const patienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
+    options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
+    for (const entry of held) if (performance.now() > entry.deadline + patienceMs) entry.controller.abort("lost");
+  }
+}
+
+/** Rejects after `ms`: an answer that does not come must not keep the deadlines from being looked at. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const giveUp = new AbortController();
+  const late = sleep(ms, undefined, { signal: giveUp.signal }).then(() => {
+    throw new Error(`no answer from the database within ${ms} ms`);
+  });
+  late.catch(() => undefined);
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    giveUp.abort();
   }
 }
 

@@ -1,6 +1,6 @@
 // Brings turns to free slots: from the queue while it answers, by direct pull otherwise. Both feed one gate.
 
-import { claimTurn, pullTurn, type Claimant, type ClaimedTurn } from "@dari/control";
+import { claimTurn, isDispatchLed, pullTurn, type Claimant, type ClaimedTurn } from "@dari/control";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop } from "@dari/runtime";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -13,11 +13,16 @@ export type RunTurn = (turn: ClaimedTurn) => Promise<TurnSettlement>;
 /** With a queue configured, workers pull once it has been away this long. Milliseconds. */
 const queueAwayMs = 1_000;
 const pullEveryMs = 250;
+const leadCheckEveryMs = 1_000;
 const errorPauseMs = 500;
+/** Before a job is looked at again that cannot run yet. Milliseconds. */
+const lookAgainMs = 100;
 
 export interface TurnFeed {
-  /** Fetches nothing more. */
+  /** Fetches nothing more; jobs that run keep their locks. */
   stop(): Promise<void>;
+  /** Gives up the queue, once no job runs any more. */
+  close(): Promise<void>;
 }
 
 export function startTurnFeed(
@@ -39,7 +44,10 @@ export function startTurnFeed(
     async stop() {
       stopping.abort();
       pulling.stop();
-      await Promise.all([source?.close(), pulling.done]);
+      await pulling.done;
+    },
+    async close() {
+      await source?.close();
       // A fetch that waits for a Redis that is away never returns; the closed source delivers nothing.
       await Promise.race([fetching, sleep(1_000, undefined, { ref: false })]);
     },
@@ -60,10 +68,15 @@ async function fetchJobs(
     try {
       const ticket = await source.next();
       if (ticket === undefined) continue;
-      const leave = await enter(gate);
-      if (leave === undefined) {
+      if (signal.aborted) {
         await ticket.settle({ kind: "later", delayMs: 1 });
         return;
+      }
+      const leave = gate.tryEnter();
+      if (leave === undefined) {
+        // Direct pull has taken the slot; another worker may have one.
+        await ticket.settle({ kind: "later", delayMs: lookAgainMs });
+        continue;
       }
       void runTicket(context, ticket, claimant, run).finally(leave);
     } catch (error) {
@@ -74,20 +87,11 @@ async function fetchJobs(
   }
 }
 
-/** A slot; undefined when the gate has closed. Direct pull may have taken the one that was free. */
-async function enter(gate: Gate): Promise<(() => void) | undefined> {
-  for (;;) {
-    await gate.opened();
-    const leave = gate.tryEnter();
-    if (leave !== undefined || gate.closed) return leave;
-  }
-}
-
 async function runTicket(context: WorkerContext, ticket: TurnTicket, claimant: Claimant, run: RunTurn): Promise<void> {
   try {
     const claim = await claimTurn(context.db, ticket, claimant);
     if (claim.outcome === "stale") await ticket.settle({ kind: "obsolete" });
-    else if (claim.outcome !== "claimed") await ticket.settle({ kind: "later", delayMs: claim.waitMs });
+    else if (claim.outcome !== "claimed") await ticket.settle({ kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) });
     else await ticket.settle(await run(claim.turn));
   } catch (error) {
     // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
@@ -106,11 +110,19 @@ function startPulling(
 ): { done: Promise<void>; stop(): void } {
   let awaySince: number | undefined;
   let told = false;
-  const mayPull = (): boolean => {
-    if (source === undefined) return true;
-    if (source.available) awaySince = undefined;
-    else awaySince ??= performance.now();
-    return told || (awaySince !== undefined && performance.now() - awaySince >= queueAwayMs);
+  let ledSeenAt = performance.now();
+  const mayPull = async (): Promise<boolean> => {
+    if (source === undefined || told) return true;
+    if (!source.available) {
+      awaySince ??= performance.now();
+      return performance.now() - awaySince >= queueAwayMs;
+    }
+    awaySince = undefined;
+    // A queue that works is no use while nobody fills it.
+    if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
+    const led = await isDispatchLed(context.db);
+    if (led) ledSeenAt = performance.now();
+    return !led;
   };
   const pulling = loop({
     name: "pull-turns",
@@ -118,7 +130,7 @@ function startPulling(
     signal,
     log: context.log,
     async runOnce() {
-      const pull = mayPull();
+      const pull = await mayPull();
       told = false;
       while (pull && gate.free > 0) {
         const leave = gate.tryEnter();

@@ -1,8 +1,8 @@
 // The worker's directory on this machine: one process at a time, what a dead one left is cleared.
 
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { identifySelf, isSameProcessAlive, readStateFile, writeStateFile, type ProcessIdentity } from "@dari/embedded";
+import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
 
 export interface WorkDir {
   /** For running turns and builds; empty at start. */
@@ -15,13 +15,16 @@ export interface WorkDir {
 
 /** @throws when another worker uses the directory: caches are owned by one process. */
 export async function takeWorkDir(dir: string): Promise<WorkDir> {
-  await mkdir(dir, { recursive: true });
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const { uid } = await stat(dir);
+  if (process.getuid !== undefined && uid !== process.getuid()) {
+    throw new Error(`${dir} belongs to another user, who could change the agents in it; set DARI_WORK_DIR`);
+  }
   const file = join(dir, "worker.json");
-  const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
-  if (owner !== undefined && isSameProcessAlive(owner)) {
+  const owner = takeOwnerFile(file);
+  if (owner !== undefined) {
     throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
   }
-  writeStateFile(file, identifySelf());
   const turns = join(dir, "turns");
   await rm(turns, { recursive: true, force: true });
   await mkdir(turns, { recursive: true, mode: 0o755 });
@@ -32,7 +35,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     runtimes: join(dir, "runtimes"),
     async leave() {
       await rm(turns, { recursive: true, force: true });
-      await rm(file, { force: true });
+      leaveOwnerFile(file);
     },
   };
 }

@@ -51,6 +51,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       gate.close();
       presence.nudge();
       await Promise.all([feed.stop(), builds.stop(), endTurns(gate, leases, settings.graceMs)]);
+      await feed.close();
       stopListening();
       await leases.close();
       await presence.stop();

@@ -5,6 +5,7 @@ export {
   buildLeaseMs,
   createBuildLog,
   finishBuild,
+  postponeBuild,
   releaseBuild,
   renewBuild,
   type BuildContext,
@@ -20,7 +21,7 @@ export { sendMessage, type InputPart, type SendMessageInput } from "./messages/s
 export { waitForMessage } from "./messages/wait-for-message.ts";
 export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
 export { loadSessionTree } from "./sessions/workspace-tree.ts";
-export { claimTurn, pullTurn } from "./turns/claim-turn.ts";
+export { claimTurn, isDispatchLed, pullTurn } from "./turns/claim-turn.ts";
 export { finishTurn, type FinishContext } from "./turns/finish-turn.ts";
 export {
   announceWorker,
@@ -45,6 +46,7 @@ export { createTrees, type LoadedTree, type Trees } from "./workspaces/trees.ts"
 export {
   findViolations,
   isDatabaseAway,
+  isDatabaseDown,
   type BuildClaim,
   type BuildJob,
   type Claim,
@@ -109,3 +111,4 @@ export { listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
 export { invalidField, notFound, type PageOf } from "./refusals.ts";
 export { renderMessage } from "./views/message.ts";
 export type { Page } from "@dari/db";
+export { withPatience } from "./patience.ts";

@@ -1,14 +1,27 @@
--- Takes the longest-waiting version that nobody builds.
-create or replace function claim_build(p_worker text, p_lease_ms int)
+-- Takes the longest-waiting version that nobody builds. A lease that has passed is a builder that was lost.
+create or replace function claim_build(p_worker text, p_lease_ms int, p_losses_max int)
 returns table (version_id text, build_fence int)
 language sql as $$
   update versions v set build_fence = v.build_fence + 1, build_worker_id = p_worker,
+    build_losses = v.build_losses + (v.build_lease_until is not null)::int,
     build_lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond'
   from (
-    select id from versions where state = 'building'
+    select id from versions where state = 'building' and build_losses < p_losses_max
       and (build_lease_until is null or build_lease_until < clock_timestamp())
     order by created_at limit 1 for no key update skip locked) pick
   where v.id = pick.id returning v.id, v.build_fence
+$$;
+
+-- Fails versions whose builds were lost too often: something in them ends their builders.
+create or replace function fail_lost_builds(p_losses_max int) returns int
+language sql as $$
+  with lost as (
+    update versions set state = 'failed', finished_at = clock_timestamp(), build_lease_until = null,
+      failure = '{"code": "build_failed", "message": "the build was lost several times; see the build log"}'
+    where state = 'building' and build_losses >= p_losses_max
+      and (build_lease_until is null or build_lease_until < clock_timestamp())
+    returning 1)
+  select count(*)::int from lost
 $$;
 
 -- Records a build: the version is ready or failed, the agent may move to it, waiting sessions go on or fail.
@@ -32,7 +45,7 @@ begin
 end $$;
 
 -- Moves sessions that wait for a build that has ended. Level-triggered: also repairs what a crash left behind.
-create or replace function settle_build_waiters(p_limit int) returns table (session_id text, organization_id text, result text)
+create or replace function settle_build_waiters(p_sessions int, p_messages int) returns table (session_id text, organization_id text, result text)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -40,10 +53,11 @@ declare
   m messages%rowtype;
   v_state text;
   v_failure jsonb;
+  v_ended int := 0;
 begin
   for s in select x.* from sessions x join versions v on v.id = x.version_id
     where x.schedule = 'blocked' and x.blocked_reason = 'build' and v.state <> 'building'
-    limit p_limit for no key update of x skip locked
+    limit p_sessions for no key update of x skip locked
   loop
     select state, failure into v_state, v_failure from versions where id = s.version_id;
     session_id := s.id;
@@ -53,14 +67,22 @@ begin
       result := 'ready';
     else
       loop
+        -- The rest of a long backlog goes on in the next call: the session stays blocked until then.
+        if v_ended >= p_messages then return; end if;
         select * into s from sessions where id = session_id;
         select * into m from messages where session_id = s.id and state = 'queued' order by sequence_number limit 1
           for no key update;
         exit when not found;
         perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb,
           'error', jsonb_build_object('code', 'build_failed', 'message', v_failure ->> 'message')));
+        v_ended := v_ended + 1;
       end loop;
-      update sessions set state = 'failed', ended_at = clock_timestamp() where id = s.id and state = 'open';
+      -- The ledger says so, as it does when a session is completed.
+      insert into events (session_id, sequence_number, organization_id, type, data)
+        select id, next_event_number, x.organization_id, 'session.status_changed', '{"status": "failed"}'
+        from sessions x where id = s.id and state = 'open';
+      update sessions set state = 'failed', ended_at = clock_timestamp(), next_event_number = next_event_number + 1
+        where id = s.id and state = 'open';
       result := 'failed';
     end if;
     return next;

@@ -2,7 +2,7 @@
 -- The head is read in a later statement than the lock, so that a cancel which the lock waited for is seen.
 create or replace function claim_locked_session(
   p_session text, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
-) returns table (message_id text, fence bigint, claim_token uuid, attempt_number int)
+) returns table (message_id text, fence bigint, claim_token uuid, attempt_number int, uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -21,6 +21,7 @@ begin
     into v_organization, v_event, v_timeout
     from sessions s join versions v on v.id = s.version_id where s.id = p_session;
   attempt_number := m.attempts + 1;
+  uncounted_claims := m.uncounted_claims;
 
   update sessions s set schedule = 'leased', fence = s.fence + 1, claim_token = gen_random_uuid(), worker_id = p_worker,
     ready_at = null, lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond',
@@ -41,7 +42,8 @@ end $$;
 -- Claims by a turn job. outcome: claimed | early (not due yet) | held (another lease lives) | stale (nothing to do).
 create or replace function claim_turn(
   p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
-) returns table (outcome text, wait_ms int, message_id text, fence bigint, claim_token uuid, attempt_number int)
+) returns table (outcome text, wait_ms int, message_id text, fence bigint, claim_token uuid, attempt_number int,
+  uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -62,14 +64,16 @@ begin
   end if;
   if s.schedule not in ('dispatched', 'retry_wait') then outcome := 'stale'; return next; return; end if;
   outcome := 'claimed';
-  select c.message_id, c.fence, c.claim_token, c.attempt_number into message_id, fence, claim_token, attempt_number
+  select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
+    into message_id, fence, claim_token, attempt_number, uncounted_claims
     from claim_locked_session(p_session, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
   return next;
 end $$;
 
 -- Claims whatever is dispatched, or whose retry is due, without a queue: direct pull.
 create or replace function claim_next_turn(p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb)
-returns table (session_id text, message_id text, fence bigint, claim_token uuid, attempt_number int)
+returns table (session_id text, message_id text, fence bigint, claim_token uuid, attempt_number int,
+  uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -80,7 +84,8 @@ begin
       order by ready_at limit 1 for no key update skip locked;
     if not found then return; end if;
   end if;
-  select c.message_id, c.fence, c.claim_token, c.attempt_number into message_id, fence, claim_token, attempt_number
+  select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
+    into message_id, fence, claim_token, attempt_number, uncounted_claims
     from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
   return next;
 end $$;

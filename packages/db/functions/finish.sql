@@ -113,7 +113,7 @@ begin
   select x.* into m from messages x join attempts a on a.message_id = x.id
     where a.session_id = p_session and a.fence = p_fence;
 
-  if v_ending in ('failed', 'retry') and m.cancel_requested_at is not null then v_ending := 'cancelled';
+  if v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null then v_ending := 'cancelled';
   -- A platform that fails before the call uses no attempt, and must not go on for ever either.
   elsif v_ending = 'retry' and (m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max) then
     v_ending := 'failed';

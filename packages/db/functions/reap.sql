@@ -16,7 +16,13 @@ begin
     organization_id := s.organization_id;
     was := s.schedule;
     if s.schedule = 'leased' then
-      recorded := reap_lease(s, p_uncounted_max);
+      begin
+        recorded := reap_lease(s, p_uncounted_max);
+      exception when others then
+        -- One broken row must not keep the others from being repaired; the invariants report it.
+        recorded := 'broken';
+        update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = s.id;
+      end;
     else
       update sessions set schedule = 'ready', ready_at = accepted_at(s.id), lease_until = null where id = s.id;
       recorded := 'ready';

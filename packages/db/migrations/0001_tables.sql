@@ -94,6 +94,8 @@ create table versions (
   failure jsonb,
   warnings jsonb not null default '[]',
   build_fence int not null default 0,
+  -- Builds whose worker was lost, or that the platform could not carry out.
+  build_losses int not null default 0,
   build_worker_id text,
   build_lease_until timestamptz,
   created_at timestamptz not null default clock_timestamp(),

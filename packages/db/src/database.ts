@@ -50,7 +50,7 @@ export function clientConfig(options: Omit<DatabaseOptions, "poolMax">): pg.Clie
 }
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const pool = new pg.Pool({ ...clientConfig(options), max: options.poolMax, statement_timeout: 30_000 });
+  const pool = new pg.Pool({ ...clientConfig(options), max: options.poolMax, statement_timeout: 30_000, query_timeout: 35_000 });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on("error", () => undefined);
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });

@@ -80,4 +80,4 @@ export type { Listed, Page } from "./queries/page.ts";
 export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
 export type { NewVersion, VersionRow } from "./queries/versions.ts";
-export { isDatabaseAway } from "./errors.ts";
+export { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";

@@ -23,6 +23,8 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
   try {
     await lock.connect();
+    // Others may be migrating for a while.
+    await lock.query("set lock_timeout = 0");
     await lock.query("select pg_advisory_lock($1)", [prepareLock]);
     await prepareRoles(db);
     const applied = await applyMigrations(db);
@@ -82,11 +84,26 @@ async function readMigrations(): Promise<Record<string, Migration>> {
   return migrations;
 }
 
+/**
+ * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
+ * theirs alone.
+ */
+const functionsRelease = 1;
+
 async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void> {
   const names = (await readdir(functionsDir)).filter((name) => name.endsWith(".sql")).sort();
   await db.transaction().execute(async (tx) => {
+    const said = await sql<{ text: string | null }>`
+      select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text`.execute(tx);
+    const installed = Number(/^functions (\d+)$/.exec(said.rows[0]?.text ?? "")?.[1] ?? 0);
+    if (installed > functionsRelease) return;
+    // A changed result type cannot be replaced in place; nobody sees the schema without them.
+    const old = await sql<{ name: string }>`
+      select oid::regprocedure::text as name from pg_proc where pronamespace = ${schemaName}::regnamespace`.execute(tx);
+    for (const { name } of old.rows) await sql.raw(`drop function if exists ${name} cascade`).execute(tx);
     for (const name of names) {
       await sql.raw(await readFile(join(functionsDir, name), "utf8")).execute(tx);
     }
+    await sql.raw(`comment on schema ${schemaName} is 'functions ${functionsRelease}'`).execute(tx);
   });
 }

@@ -33,11 +33,11 @@ const image = { digest: "x" };
 
 describe("a build", () => {
   test("is taken once, taken over when its lease has passed, and recorded by its holder only", async () => {
-    const first = await builds.claimBuildIfAny(scene.db, "w1", 0);
-    const second = await builds.claimBuildIfAny(scene.db, "w2", 60_000);
+    const first = await builds.claimBuildIfAny(scene.db, "w1", 0, 3);
+    const second = await builds.claimBuildIfAny(scene.db, "w2", 60_000, 3);
     if (first === undefined || second === undefined) throw new Error("nothing to build");
     expect(second.versionId).toBe(first.versionId);
-    expect(await builds.claimBuildIfAny(scene.db, "w3", 60_000)).toBeUndefined();
+    expect(await builds.claimBuildIfAny(scene.db, "w3", 60_000, 3)).toBeUndefined();
     expect(await builds.renewBuildIfHeld(scene.db, first, 60_000)).toBe(false);
     expect(await builds.finishBuildIfHeld(scene.db, first, { image, warnings: [] })).toBe(false);
     expect(await builds.finishBuildIfHeld(scene.db, second, { image, warnings: [] })).toBe(true);
@@ -48,8 +48,8 @@ describe("a build", () => {
     const older = await publish(2);
     const newer = await publish(3);
     const claims = [
-      await builds.claimBuildIfAny(scene.db, "w", 60_000),
-      await builds.claimBuildIfAny(scene.db, "w", 60_000),
+      await builds.claimBuildIfAny(scene.db, "w", 60_000, 3),
+      await builds.claimBuildIfAny(scene.db, "w", 60_000, 3),
     ];
     const claimOf = (id: string) => claims.find((claim) => claim?.versionId === id) ?? { versionId: id, fence: -1 };
     await builds.finishBuildIfHeld(scene.db, claimOf(newer), { image, warnings: [] });
@@ -62,7 +62,7 @@ describe("a build", () => {
     const late = await publish(4);
     await sql`update agents set active_version_id = ${scene.versionId}, activation_floor = 4
       where id = (select agent_id from versions where id = ${late})`.execute(scene.db.kysely);
-    const claim = await builds.claimBuildIfAny(scene.db, "w", 60_000);
+    const claim = await builds.claimBuildIfAny(scene.db, "w", 60_000, 3);
     if (claim === undefined) throw new Error("nothing to build");
     await builds.finishBuildIfHeld(scene.db, claim, { image, warnings: [] });
     expect(await activeVersion()).toBe(scene.versionId);
@@ -75,12 +75,12 @@ test("messages wait for a build and fail with it", async () => {
   const first = await own.send(session);
   const second = await own.send(session);
   expect(await own.row(session)).toMatchObject({ schedule: "blocked", pending: 2 });
-  expect(await dispatch.settleBuildWaiters(own.db, 10)).toEqual([]);
-  const claim = await builds.claimBuildIfAny(own.db, "w", 60_000);
+  expect(await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 100 })).toEqual([]);
+  const claim = await builds.claimBuildIfAny(own.db, "w", 60_000, 3);
   if (claim === undefined) throw new Error("nothing to build");
   const failure = { code: "build_failed", message: "npm ci failed" } as const;
   await builds.finishBuildIfHeld(own.db, claim, { failure, warnings: [] });
-  await dispatch.settleBuildWaiters(own.db, 10);
+  await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 100 });
   for (const message of [first, second]) {
     expect(await own.message(message)).toMatchObject({
       state: "failed",

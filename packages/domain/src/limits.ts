@@ -46,6 +46,9 @@ export const limits = {
   uncountedClaimsMax: 50,
   /** Claims that the platform itself failed before the call; past this the message fails with `internal_error`. */
   platformRetriesMax: 10,
+  /** What an agent is shown of its conversation: the newest messages within both bounds. */
+  historyMessages: 200,
+  historyBytes: 4 * MiB,
   outputBytes: 8 * MiB,
   outputPartsMax: 256,
   agentEventBytes: 256 * KiB,
@@ -65,6 +68,8 @@ export const limits = {
 
   /** Builds. */
   buildTimeoutMs: 600_000,
+  /** Builds lost with their worker, or failed by the platform; past this the version fails. */
+  buildLossesMax: 3,
   buildLogBytes: 4 * MiB,
   entrypointCheckMs: 30_000,
   /** Images: a bundle with its installed dependencies. */
@@ -78,6 +83,7 @@ function assert(holds: boolean, relation: string): void {
 
 assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
 assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
+assert(limits.harnessFrameBytes > limits.historyBytes + limits.jsonBodyBytes, "a frame holds history and message");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");
 assert(limits.bundleUnpackedBytes >= limits.bundleBytes, "bundleUnpackedBytes >= bundleBytes");

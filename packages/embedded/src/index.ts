@@ -3,6 +3,7 @@
 export { freePort, isPortFree } from "./free-port.ts";
 export { startPostgres, type EmbeddedPostgres, type StartPostgresOptions } from "./postgres/start-postgres.ts";
 export type { LaunchMode } from "./postgres/launcher.ts";
+export { leaveOwnerFile, takeOwnerFile } from "./owner-file.ts";
 export { endProcess, type Step } from "./end-process.ts";
 export { identifyProcess, identifySelf, isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
 export { findRedisServer, redisInstallAdvice, type RedisServer } from "./redis/find-redis-server.ts";

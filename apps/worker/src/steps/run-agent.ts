@@ -1,7 +1,7 @@
 // Runs the agent's entrypoint in a sandbox over the opened workspace. When this returns, nothing of it is alive.
 
 import { join } from "node:path";
-import { countAttempt, recordAgentEvent, type OpenedWorkspace, type Turn, type TurnPart } from "@dari/control";
+import { countAttempt, recordAgentEvent, withPatience, type OpenedWorkspace, type Turn, type TurnPart } from "@dari/control";
 import { failure, limits, type Failure } from "@dari/domain";
 import { captureLogs, guestCommand, runTurn, type OutputPart, type RunRequest, type TurnEnding } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
@@ -90,10 +90,13 @@ function callAgent(
     async beforeCall() {
       run.watch.lap("start_ms");
       const moved = opened.parts === turn.parts ? undefined : opened.parts;
-      if (!(await countAttempt(context.db, turn, moved))) throw new Error("the claim was superseded before the call");
+      const counted = await withPatience(context, () => countAttempt(context.db, turn, moved), run.signal);
+      if (!counted) throw new Error("the claim was superseded before the call");
     },
     async onFrame(frame) {
-      if (frame.t === "event") await recordAgentEvent(context.db, turn, frame.name, frame.data);
+      if (frame.t !== "event") return;
+      const record = () => recordAgentEvent(context.db, turn, frame.name, frame.data);
+      if (!(await withPatience(context, record, run.signal))) throw new Error("the claim was superseded during the call");
     },
     collectEvidence: () => Promise.resolve({ stderrTail: stderrTail() }),
   });

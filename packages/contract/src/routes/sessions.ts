@@ -128,7 +128,7 @@ export const sessionRoutes = {
     path: "/v1/messages/{message_id}/logs",
     scope: "read",
     summary: "What each attempt wrote to stdout and stderr.",
-    query: Type.Object({ attempt: Type.Optional(Type.Integer({ minimum: 1, description: "Only this attempt." })) }),
+    query: Type.Object({ attempt: Type.Optional(sequenceNumber) }),
     replyContent: "text/plain",
     status: 200,
   },

@@ -3,6 +3,7 @@
 import type { ImageRef } from "@dari/builder";
 import { builds, type BuildClaim, type BuildJob, type Database } from "@dari/db";
 import { limits, type Failure, type Log, type Notifier } from "@dari/domain";
+import { withPatience } from "../patience.ts";
 import { settleBuildWaiters } from "./settle-build-waiters.ts";
 
 export interface BuildContext {
@@ -13,12 +14,14 @@ export interface BuildContext {
 
 /** A build whose worker died is taken up by another after this. Milliseconds. */
 export const buildLeaseMs = 30_000;
+/** Between tries of a build that the platform could not carry out. Milliseconds. */
+const retryAfterMs = 5_000;
 
 export async function claimBuild(
   context: BuildContext,
   workerId: string,
 ): Promise<(BuildClaim & BuildJob) | undefined> {
-  const claim = await builds.claimBuildIfAny(context.db, workerId, buildLeaseMs);
+  const claim = await builds.claimBuildIfAny(context.db, workerId, buildLeaseMs, limits.buildLossesMax);
   if (claim === undefined) return undefined;
   return { ...claim, ...(await builds.getBuildJob(context.db, claim.versionId)) };
 }
@@ -30,8 +33,13 @@ export function renewBuild(context: BuildContext, claim: BuildClaim): Promise<bo
 
 /** Gives the build back at shutdown. */
 export async function releaseBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
-  await builds.releaseBuildIfHeld(context.db, claim);
+  await withPatience(context, () => builds.releaseBuildIfHeld(context.db, claim));
   context.notifier.notify("build", claim.versionId);
+}
+
+/** Gives a build back that the platform could not carry out: another try follows, up to a bound. */
+export async function postponeBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
+  await withPatience(context, () => builds.releaseBuildIfHeld(context.db, claim, { waitMs: retryAfterMs }));
 }
 
 /** Adds to the log that `dari deploy` shows; past the limit the rest is dropped, and the log says so. */
@@ -56,7 +64,7 @@ export async function finishBuild(
   claim: BuildClaim,
   result: { image?: ImageRef; failure?: Failure; warnings: readonly string[] },
 ): Promise<boolean> {
-  const held = await builds.finishBuildIfHeld(context.db, claim, result);
+  const held = await withPatience(context, () => builds.finishBuildIfHeld(context.db, claim, result));
   if (held) await settleBuildWaiters(context);
   context.notifier.notify("build", claim.versionId);
   return held;

@@ -1,16 +1,25 @@
 // Lets sessions go on whose version has been built, and fails those whose version could not be.
 
-import { dispatch, type Database } from "@dari/db";
-import type { Notifier } from "@dari/domain";
+import { builds, dispatch, type Database } from "@dari/db";
+import { limits, type Notifier } from "@dari/domain";
 
-const batch = 500;
+/** Each call is one short transaction, so that nobody waits long for the rows it holds. */
+const bounds = { sessions: 20, messages: 200 };
+/** Calls in one pass; the clock starts another. */
+const callsMax = 50;
 
 /** Called after a build ends and by the reconciler's clock, which repairs what a crash between the two left. */
 export async function settleBuildWaiters(context: { db: Database; notifier: Notifier }): Promise<number> {
-  const settled = await dispatch.settleBuildWaiters(context.db, batch);
-  for (const one of settled) {
-    context.notifier.notify("session", one.sessionId);
-    context.notifier.notify("ready", one.organizationId);
+  await builds.failLostBuilds(context.db, limits.buildLossesMax);
+  let count = 0;
+  for (let call = 0; call < callsMax; call++) {
+    const settled = await dispatch.settleBuildWaiters(context.db, bounds);
+    for (const one of settled) {
+      context.notifier.notify("session", one.sessionId);
+      context.notifier.notify("ready", one.organizationId);
+    }
+    count += settled.length;
+    if (settled.length === 0) break;
   }
-  return settled.length;
+  return count;
 }

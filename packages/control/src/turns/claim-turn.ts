@@ -16,6 +16,11 @@ export function claimTurn(
 /** After so long without a leading dispatcher, workers dispatch for themselves. Milliseconds. */
 const leaderlessMs = 1_500;
 
+/** Whether some process leads the dispatch. */
+export function isDispatchLed(db: Database): Promise<boolean> {
+  return workers.hasLeader(db, dispatcherLead, leaderlessMs);
+}
+
 /**
  * Claims without a queue: what is dispatched or due for a retry. When nobody leads the dispatch, dispatches for the
  * organizations in random order, which is fair over time and needs no memory.
@@ -23,7 +28,7 @@ const leaderlessMs = 1_500;
 export async function pullTurn(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
   const turn = await turns.claimNextIfAny(db, newId("attempt"), claimant);
   if (turn !== undefined) return turn;
-  if (await workers.hasLeader(db, dispatcherLead, leaderlessMs)) return undefined;
+  if (await isDispatchLed(db)) return undefined;
   const ready = await dispatch.listReadyOrganizations(db);
   const organizationId = ready[Math.floor(Math.random() * ready.length)];
   if (organizationId === undefined) return undefined;

@@ -2,8 +2,8 @@
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
-import { turnDetails, type ClaimedTurn, type Database, type InputFile } from "@dari/db";
-import { Redacted } from "@dari/domain";
+import { turnDetails, type ClaimedTurn, type Database, type HistoryRow, type InputFile } from "@dari/db";
+import { limits, Redacted } from "@dari/domain";
 import type { Sealer } from "../sealer.ts";
 
 /** A part of a message as stored: files carry their path in the workspace. */
@@ -37,14 +37,12 @@ export interface Turn extends ClaimedTurn {
   readonly missingSecrets: readonly string[];
 }
 
-/** Completed messages that an agent is shown, newest kept. */
-const historyMessagesMax = 200;
 
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = await turnDetails.getTurnDetails(context.db, claimed.messageId);
   const manifest = details.manifest as Manifest;
   const [history, inputs, secrets] = await Promise.all([
-    turnDetails.listHistoryBefore(context.db, claimed.sessionId, details.sequenceNumber, historyMessagesMax),
+    listHistory(context.db, claimed.sessionId, details.sequenceNumber),
     turnDetails.listInputsToPlace(context.db, claimed.sessionId, details.sequenceNumber),
     openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets),
   ]);
@@ -66,6 +64,10 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
     missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
   };
+}
+
+function listHistory(db: Database, sessionId: string, sequenceNumber: number): Promise<HistoryRow[]> {
+  return turnDetails.listHistoryBefore(db, sessionId, sequenceNumber, limits.historyMessages, limits.historyBytes);
 }
 
 function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { lstat, mkdir } from "node:fs/promises";
+import { chmod, lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -55,6 +55,8 @@ async function placeInput(store: BlobStore, dir: string, input: InputFile): Prom
   const path = await freePath(dir, input.path);
   const target = join(dir, "workspace", path);
   await mkdir(dirname(target), { recursive: true });
+  // The agent may have taken its own right to write there; the folder is for uploads all the same.
+  await chmod(dirname(target), 0o755);
   const hash = createHash("sha256");
   const tap = new Transform({
     transform(chunk: Buffer, _encoding, done) {

@@ -2,7 +2,7 @@
 
 import type { BlobStore } from "@dari/blobs";
 import { snapshots, type Database } from "@dari/db";
-import { emptyTree, loadTree, type Tree } from "@dari/workspace";
+import { emptyTree, loadTree, SnapshotDamagedError, treeHash, type Tree } from "@dari/workspace";
 
 export interface Trees {
   /** The tree of a snapshot, and how far its newest full manifest is. `null`: a session without a snapshot. */
@@ -48,7 +48,13 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
       }
       const chain = await snapshots.listSnapshotChain(context.db, organizationId, snapshotId);
       const refs = chain.flatMap((row) => (row.objectKey === null ? [] : [{ objectKey: row.objectKey }]));
-      const loaded = { tree: await loadTree(context.blobs, refs), deltaDepth: chain.at(-1)?.deltaDepth ?? 0 };
+      const newest = chain.at(-1);
+      const tree = await loadTree(context.blobs, refs);
+      // Never an agent on a silently incomplete disk.
+      if (newest === undefined || treeHash(tree) !== newest.treeHash) {
+        throw new SnapshotDamagedError(newest?.objectKey ?? snapshotId, "its tree is not the one that was saved");
+      }
+      const loaded = { tree, deltaDepth: newest.deltaDepth };
       remember(snapshotId, loaded);
       return loaded;
     },

@@ -244,6 +244,7 @@ export interface Versions {
   agent_id: string;
   build_fence: Generated<number>;
   build_lease_until: Timestamp | null;
+  build_losses: Generated<number>;
   build_worker_id: string | null;
   created_at: Generated<Timestamp>;
   failure: Json | null;

@@ -14,9 +14,10 @@ export async function claimBuildIfAny(
   db: Database,
   workerId: string,
   leaseMs: number,
+  lossesMax: number,
 ): Promise<BuildClaim | undefined> {
   const result = await sql<BuildClaim>`select version_id as "versionId", build_fence as fence
-    from claim_build(${workerId}, ${leaseMs})`.execute(db.kysely);
+    from claim_build(${workerId}, ${leaseMs}, ${lossesMax})`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -32,15 +33,26 @@ export async function renewBuildIfHeld(db: Database, claim: BuildClaim, leaseMs:
   return result.numUpdatedRows === 1n;
 }
 
-/** Gives a build back at shutdown. */
-export async function releaseBuildIfHeld(db: Database, claim: BuildClaim): Promise<void> {
+/** Gives a build back: at shutdown, or after `waitMs` when the platform could not carry it out, which counts as a loss. */
+export async function releaseBuildIfHeld(
+  db: Database,
+  claim: BuildClaim,
+  failed?: { waitMs: number },
+): Promise<void> {
+  const until = failed === undefined ? null : sql<Date>`clock_timestamp() + ${failed.waitMs} * interval '1 millisecond'`;
   await db.kysely
     .updateTable("versions")
-    .set({ build_lease_until: null })
+    .set({ build_lease_until: until })
     .where("id", "=", claim.versionId)
     .where("build_fence", "=", claim.fence)
     .where("state", "=", "building")
     .execute();
+}
+
+/** Fails versions whose builds were lost this often. Returns how many. */
+export async function failLostBuilds(db: Database, lossesMax: number): Promise<number> {
+  const result = await sql<{ count: number }>`select fail_lost_builds(${lossesMax}) as count`.execute(db.kysely);
+  return result.rows[0]?.count ?? 0;
 }
 
 export interface BuildJob {

@@ -72,7 +72,8 @@ export interface ReapedSession {
   readonly sessionId: string;
   readonly organizationId: string;
   readonly was: "dispatched" | "leased" | "retry_wait";
-  readonly recorded: "ready" | "lost" | "failed" | "cancelled";
+  /** `broken`: the row contradicts itself; the invariants name it, and it is looked at again a minute later. */
+  readonly recorded: "ready" | "lost" | "failed" | "cancelled" | "broken";
 }
 
 /** Ends expired leases, gives expired dispatches and overdue retries back to `ready`. At most `limit` of each. */
@@ -87,13 +88,16 @@ export async function reapExpired(
   return result.rows;
 }
 
-/** Moves sessions on whose build has ended; their messages go on, or fail with `build_failed`. */
+/**
+ * Moves sessions on whose build has ended: their messages go on, or fail with `build_failed`. At most `sessions` sessions
+ * and `messages` messages per call; an answer that is not empty means there may be more.
+ */
 export async function settleBuildWaiters(
   db: Database,
-  limit: number,
+  bounds: { sessions: number; messages: number },
 ): Promise<{ sessionId: string; organizationId: string; result: "ready" | "failed" }[]> {
   const result = await sql<{ sessionId: string; organizationId: string; result: "ready" | "failed" }>`
     select session_id as "sessionId", organization_id as "organizationId", result
-    from settle_build_waiters(${limit})`.execute(db.kysely);
+    from settle_build_waiters(${bounds.sessions}, ${bounds.messages})`.execute(db.kysely);
   return result.rows;
 }

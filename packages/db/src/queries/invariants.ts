@@ -18,9 +18,8 @@ export const invariants: readonly Invariant[] = [
   {
     name: "lease_has_its_running_message",
     says: "a leased session has a running message of its fence, and only a leased session has one",
-    query: `select s.id from sessions s full join messages m on m.session_id = s.id and m.state = 'running'
-      where (s.schedule = 'leased') is distinct from (m.id is not null and m.fence = s.fence)
-        and (s.schedule = 'leased' or m.id is not null)`,
+    query: `select s.id from sessions s left join messages m on m.session_id = s.id and m.state = 'running'
+      where (s.schedule = 'leased') <> (m.id is not null) or m.fence <> s.fence`,
   },
   {
     name: "finish_order_is_sequence_order",

@@ -50,23 +50,27 @@ export interface HistoryRow {
   readonly output: unknown;
 }
 
-/** Completed messages before this one, oldest first, at most `limit` (index messages (session_id, sequence_number)). */
+/**
+ * Completed messages before this one, oldest first: the newest `limit`, and of these the newest that have at most
+ * `maxBytes` together (index messages (session_id, sequence_number)).
+ */
 export async function listHistoryBefore(
   db: Database,
   sessionId: string,
   sequenceNumber: number,
   limit: number,
+  maxBytes: number,
 ): Promise<HistoryRow[]> {
-  const rows = await db.kysely
-    .selectFrom("messages")
-    .where("session_id", "=", sessionId)
-    .where("sequence_number", "<", sequenceNumber)
-    .where("state", "=", "completed")
-    .select(["parts", "output"])
-    .orderBy("sequence_number", "desc")
-    .limit(limit)
-    .execute();
-  return rows.reverse();
+  const result = await sql<HistoryRow>`
+    select parts, output from (
+      select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0))
+        over (order by sequence_number desc) as bytes
+      from (
+        select sequence_number, parts, output from messages
+        where session_id = ${sessionId} and sequence_number < ${sequenceNumber} and state = 'completed'
+        order by sequence_number desc limit ${limit}) newest) measured
+    where bytes <= ${maxBytes} order by sequence_number`.execute(db.kysely);
+  return result.rows;
 }
 
 export interface InputFile {
@@ -88,6 +92,8 @@ export async function listInputsToPlace(db: Database, sessionId: string, sequenc
     .innerJoin("files as f", "f.id", "i.file_id")
     .where("i.session_id", "=", sessionId)
     .where("m.sequence_number", "<=", sequenceNumber)
+    // A message that was cancelled before it began has put nothing into the session.
+    .where((eb) => eb.or([eb("m.state", "<>", "cancelled"), eb("m.started_at", "is not", null)]))
     .where("m.sequence_number", ">", (eb) =>
       eb
         .selectFrom("messages as done")

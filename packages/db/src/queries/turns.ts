@@ -57,6 +57,8 @@ export interface ClaimedTurn extends Claim {
   readonly messageId: string;
   readonly attemptId: string;
   readonly attemptNumber: number;
+  /** Claims of this message that ended before its entrypoint was called. */
+  readonly uncountedClaims: number;
 }
 
 export type ClaimResult =
@@ -78,6 +80,7 @@ interface ClaimRow {
   fence: number;
   claim_token: string;
   attempt_number: number;
+  uncounted_claims: number;
 }
 
 /** Claims the session that a turn job names, if the job is its newest dispatch. */
@@ -117,6 +120,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): Claim
     messageId: row.message_id,
     attemptId,
     attemptNumber: row.attempt_number,
+    uncountedClaims: row.uncounted_claims,
   };
 }
 

@@ -1,0 +1,42 @@
+// One process at a time for a directory: a file that names its owner, taken in one step, left behind by none for long.
+
+import { linkSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { identifySelf, isSameProcessAlive, type ProcessIdentity } from "./process-identity.ts";
+import { readStateFile } from "./state-file.ts";
+
+/** The live process that has `file`; undefined when this process has it now. What a dead one left is taken over. */
+export function takeOwnerFile(file: string): ProcessIdentity | undefined {
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(identifySelf())}\n`, { mode: 0o600 });
+  try {
+    for (;;) {
+      try {
+        // Fails when the file exists, and is never seen half-written.
+        linkSync(draft, file);
+        return undefined;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+      const owner = readStateFile<ProcessIdentity>(file, (state) => typeof state.pid === "number");
+      if (owner !== undefined && isSameProcessAlive(owner)) return owner;
+      setAside(file);
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+export function leaveOwnerFile(file: string): void {
+  rmSync(file, { force: true });
+}
+
+/** Of two that find a dead owner, one moves its file; the other finds nothing to move. */
+function setAside(file: string): void {
+  const aside = `${file}.dead-${process.pid}`;
+  try {
+    renameSync(file, aside);
+    rmSync(aside, { force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+  }
+}
