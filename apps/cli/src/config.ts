@@ -36,7 +36,10 @@ export async function findConnection(options: ConnectionOptions, environment: En
   if (apiKey !== undefined) return { apiUrl: wanted ?? defaultApiUrl, apiKey };
   for (const path of connectionFiles(environment)) {
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
-    if (found !== undefined && (wanted === undefined || wanted === found.apiUrl)) return found;
+    if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
+    // A platform that keeps its data here runs on this machine; any other address was put there by somebody.
+    if (path === localConnectionFile && !isLoopback(found.apiUrl)) continue;
+    return found;
   }
   return { apiUrl: wanted ?? defaultApiUrl, apiKey: undefined };
 }
@@ -66,7 +69,12 @@ export function normalizeApiUrl(text: string): string {
 function connectionFiles(environment: Environment): string[] {
   const named = nonEmpty(environment["DARI_CONNECTION_FILE"]);
   if (named !== undefined) return [named];
-  return [localConnectionFile, join(configDirectory(environment), "connection.json")];
+  // What a person saved comes first: a directory may be somebody else's repository.
+  return [join(configDirectory(environment), "connection.json"), localConnectionFile];
+}
+
+function isLoopback(apiUrl: string): boolean {
+  return ["127.0.0.1", "[::1]", "localhost"].includes(new URL(apiUrl).hostname);
 }
 
 function configDirectory(environment: Environment): string {

@@ -56,27 +56,15 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   child.once("error", () => end({ code: -1, signal: null }));
   child.once("exit", (code, signal) => end({ code, signal }));
   const program = handleOf({ name: options.name, pid: child.pid ?? -1, logFile, ended });
+  const what = `${options.name} to be ready`;
+  const isReady = (): boolean => options.readyWhen.test(program.readLog());
   try {
-    await waitUntil(
-      () => {
-        if (options.readyWhen.test(program.readLog())) return true;
-        if (!program.isRunning) throw new ProgramFailedError(program);
-        return false;
-      },
-      { what: `${options.name} to be ready`, timeoutMs: readyWithinMs },
-    );
-    return program;
+    await waitUntil(() => isReady() || !program.isRunning, { what, timeoutMs: readyWithinMs });
+    if (program.isRunning) return program;
+    throw new Error(`${options.name} ended: ${JSON.stringify(await ended)}`);
   } catch (error) {
     if (program.isRunning) await program.kill();
     throw new Error(`${options.name} did not start:\n${tailOf(program.readLog())}`, { cause: error });
-  }
-}
-
-class ProgramFailedError extends Error {
-  override readonly name = "ProgramFailedError";
-
-  constructor(program: Program) {
-    super(`${program.name} ended:\n${tailOf(program.readLog())}`);
   }
 }
 

@@ -206,8 +206,11 @@ describeWith("redis", "when Redis fails", () => {
   }, 120_000);
 
   afterAll(async () => {
-    expect(await fleet.close()).toEqual(nothing);
-    await redis[Symbol.asyncDispose]();
+    try {
+      expect(await fleet.close()).toEqual(nothing);
+    } finally {
+      await redis[Symbol.asyncDispose]();
+    }
   }, 120_000);
 
   test("all of a hundred waiting messages complete after FLUSHALL", async () => {

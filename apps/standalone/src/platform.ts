@@ -53,7 +53,7 @@ export async function startPlatform(
     {
       ...config,
       workDir: path.join(config.dataDir, "work"),
-      minimumIsolation: loopbackHosts.has(config.host) ? "none" : "isolated",
+      minimumIsolation: isLocalOnly(config) ? "none" : "isolated",
       allowNearestPython: true,
       environment: config.environment,
     },
@@ -77,6 +77,12 @@ export async function startPlatform(
     delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
     isolation: worker.isolation,
   };
+}
+
+/** Strangers cannot reach it: neither its own address nor the one that it is published under is beyond loopback. */
+function isLocalOnly(config: StandaloneConfig): boolean {
+  const published = config.publicUrl === undefined ? config.host : new URL(config.publicUrl).hostname;
+  return loopbackHosts.has(config.host) && loopbackHosts.has(published.replace(/^\[|\]$/g, ""));
 }
 
 async function startServices(

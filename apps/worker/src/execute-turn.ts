@@ -5,11 +5,13 @@ import {
   finishTurn,
   loadTurn,
   openWorkspace,
+  recordLogs,
   saveWorkspace,
   type ClaimedTurn,
   type FinishInput,
   type FinishResult,
   type OpenedWorkspace,
+  type SavedWorkspace,
   type Turn,
 } from "@dari/control";
 import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
@@ -21,6 +23,9 @@ import type { WorkerContext } from "./context.ts";
 import type { HeldLease, StopReason } from "./lease-keeper.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
+
+/** Paths named in the log. */
+const ignoredShownMax = 100;
 
 export interface TurnResult extends FinishResult {
   /** Why it failed, for operators; empty when it did not. */
@@ -103,6 +108,7 @@ async function settle(
   saving.catch(() => undefined);
   watch.lap("save_ms");
   if (saved === undefined) return stopInput(lease) ?? { ending: "released" };
+  await noteIgnored(context, turn, saved);
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
@@ -115,6 +121,17 @@ async function settle(
     filesChanged: saved.filesChanged,
     snapshot: saved.snapshot,
   };
+}
+
+/** Tells the agent's author what is not kept: names that are not UTF-8, sockets, devices. */
+async function noteIgnored(context: WorkerContext, turn: Turn, saved: SavedWorkspace): Promise<void> {
+  const lines = saved.ignored.slice(0, ignoredShownMax).map((one, index) => ({
+    // After everything that the turn itself has written.
+    sequenceNumber: 1_000_000_000 + index,
+    stream: "platform" as const,
+    text: `not saved: ${one.path}: ${one.reason}\n`,
+  }));
+  await recordLogs(context.db, turn, lines);
 }
 
 function stopped(lease: HeldLease): Promise<undefined> {
@@ -153,8 +170,8 @@ async function finish(
     "turn.finished",
   );
   if (result === undefined) return undefined;
-  const reason = input.failure === undefined ? "" : `${input.failure.code}: ${input.failure.message}`;
-  return { ...result, reason, waitMs: input.waitMs ?? 0 };
+  // The code only: an agent's message may hold its secrets, and the queue keeps what it is told.
+  return { ...result, reason: input.failure?.code ?? "", waitMs: input.waitMs ?? 0 };
 }
 
 function missingSecrets(turn: Turn): FinishInput {

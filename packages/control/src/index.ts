@@ -36,7 +36,6 @@ export {
 export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
 export { reapSessions, type ReapSettings } from "./turns/reap.ts";
 export {
-  InputFolderTakenError,
   openWorkspace,
   type OpenedWorkspace,
   type WorkspaceContext,

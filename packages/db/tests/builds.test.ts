@@ -91,3 +91,38 @@ test("messages wait for a build and fail with it", async () => {
   expect(await findViolations(own.db)).toEqual([]);
   await own.close();
 });
+
+test("a build that loses its worker each time fails after a bound, a build that is given back does not", async () => {
+  const own = await openScene({ building: true });
+  const session = await own.session();
+  const message = await own.send(session);
+  const released = await builds.claimBuildIfAny(own.db, "w", 60_000, 2);
+  if (released === undefined) throw new Error("nothing to build");
+  await builds.releaseBuildIfHeld(own.db, released);
+  for (let i = 0; i < 3; i++) {
+    expect(await builds.failLostBuilds(own.db, 2)).toBe(0);
+    expect(await builds.claimBuildIfAny(own.db, "dying", 0, 2)).toBeDefined();
+  }
+  expect(await builds.claimBuildIfAny(own.db, "w", 60_000, 2)).toBeUndefined();
+  expect(await builds.failLostBuilds(own.db, 2)).toBe(1);
+  await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 100 });
+  expect(await own.message(message)).toMatchObject({ state: "failed", output: { error: { code: "build_failed" } } });
+  await own.close();
+});
+
+test("a long backlog behind a failed build is settled in bounded steps", async () => {
+  const own = await openScene({ building: true });
+  const session = await own.session();
+  for (let i = 0; i < 5; i++) await own.send(session);
+  const claim = await builds.claimBuildIfAny(own.db, "w", 60_000, 3);
+  if (claim === undefined) throw new Error("nothing to build");
+  await builds.finishBuildIfHeld(own.db, claim, { failure: { code: "build_failed", message: "no" }, warnings: [] });
+  await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 2 });
+  expect(await own.row(session)).toMatchObject({ schedule: "blocked", pending: 3 });
+  await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 2 });
+  await dispatch.settleBuildWaiters(own.db, { sessions: 10, messages: 2 });
+  expect(await own.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
+  expect((await own.eventTypes(session)).at(-1)).toBe("session.status_changed");
+  expect(await findViolations(own.db)).toEqual([]);
+  await own.close();
+});

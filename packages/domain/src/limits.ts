@@ -9,6 +9,8 @@ export const limits = {
   jsonBodyBytes: 4 * MiB,
   messagePartsMax: 64,
   messageTextBytes: 1 * MiB,
+  /** Rows of a list stop before they have this many bytes together; the first is always shown. */
+  pageBytes: 8 * MiB,
   metadataPairs: 64,
   metadataKeyChars: 64,
   metadataValueChars: 2048,

@@ -9,7 +9,7 @@ import { limits } from "./limits.ts";
  */
 export function normalizeWorkspacePath(input: string): string {
   if (input.includes("\0")) throw invalidPath("must not contain NUL");
-  if (new TextEncoder().encode(input).length > limits.workspacePathBytes) {
+  if (utf8Bytes(input) > limits.workspacePathBytes) {
     throw invalidPath(`must be at most ${limits.workspacePathBytes} bytes long`);
   }
   const segments = input.split("/").filter((segment) => segment !== "" && segment !== ".");
@@ -33,9 +33,28 @@ export function leafFilename(input: string): string {
   return leaf === "" || leaf === "." || leaf === ".." ? "file" : leaf;
 }
 
-/** `report.pdf`, 2 → `report-2.pdf`; the first keeps its name. */
+/** `report.pdf`, 2 → `report-2.pdf`; the first keeps its name. Cut where it would be longer than a name may be. */
 export function numberedFilename(filename: string, n: number): string {
-  if (n <= 1) return filename;
   const dot = filename.lastIndexOf(".");
-  return dot <= 0 ? `${filename}-${n}` : `${filename.slice(0, dot)}-${n}${filename.slice(dot)}`;
+  const [stem, suffix] = dot <= 0 ? [filename, ""] : [filename.slice(0, dot), filename.slice(dot)];
+  const ending = n <= 1 ? suffix : `-${n}${suffix}`;
+  const room = limits.filenameBytes - utf8Bytes(ending);
+  // A suffix that leaves no room is none.
+  return room > 0 ? `${cutToBytes(stem, room)}${ending}` : cutToBytes(`${n}-${filename}`, limits.filenameBytes);
+}
+
+function cutToBytes(text: string, maxBytes: number): string {
+  if (utf8Bytes(text) <= maxBytes) return text;
+  let cut = "";
+  let bytes = 0;
+  for (const character of text) {
+    bytes += utf8Bytes(character);
+    if (bytes > maxBytes) break;
+    cut += character;
+  }
+  return cut;
+}
+
+function utf8Bytes(text: string): number {
+  return new TextEncoder().encode(text).length;
 }

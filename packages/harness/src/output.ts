@@ -44,7 +44,8 @@ function readPart(item: unknown, workspace: string): OutputPart | string {
 function clientPath(path: string, workspace: string): string | undefined {
   const isBelow = path === workspace || path.startsWith(`${workspace}/`);
   try {
-    const normal = normalizeWorkspacePath(isBelow ? path.slice(workspace.length) || "/" : path);
+    // As the alias, which is taken off once: a folder of that name may lie in the workspace.
+    const normal = normalizeWorkspacePath(isBelow ? `/workspace${path.slice(workspace.length)}` : path);
     return normal === "/" ? undefined : normal;
   } catch (error) {
     if (error instanceof AppError) return undefined;

@@ -58,7 +58,7 @@ export const messageHandlers: Handlers<
   },
 
   async getMessageLogs({ control, actor, params, query, response }) {
-    const attempt = readAttempt(query["attempt"]);
+    const attempt = query["attempt"] === undefined ? undefined : Number(query["attempt"]);
     await sendText(await readMessageLogs(control, actor, { messageId: params.message_id, attempt }), response);
   },
 };
@@ -94,10 +94,4 @@ function chooseDelivery(body: SendMessageRequest, request: Request): Delivery {
   if (body.delivery !== undefined) return body.delivery;
   if (/(^|,)\s*text\/event-stream\b/i.test(request.get("accept") ?? "")) return "stream";
   return /(^|,)\s*respond-async\b/i.test(request.get("prefer") ?? "") ? "async" : "sync";
-}
-
-function readAttempt(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new AppError("invalid", "attempt: expected a number from 1");
-  return Number(text);
 }

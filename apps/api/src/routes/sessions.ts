@@ -66,6 +66,6 @@ function metadataFilters(query: Readonly<Partial<Record<string, string>>>): [str
 /** `after_seq`; `after` with the `next` of the page before is the same. */
 function readSequenceNumber(query: Readonly<Partial<Record<string, string>>>): number {
   const text = query["after_seq"] ?? query["after"] ?? "0";
-  if (!/^[0-9]{1,15}$/.test(text)) throw invalidField("after", "expected the `next` of a page of this list");
+  if (!/^[0-9]{1,16}$/.test(text)) throw invalidField("after", "expected the `next` of a page of this list");
   return Number(text);
 }

@@ -79,19 +79,22 @@ process.stdout.write(
 );
 process.exitCode = failed ? 1 : 0;
 
-/** Kills until told to stop. Returns when each worker was killed, by its id. */
+/** Kills a running worker per beat until told to stop. Returns when each was killed, by its id. */
 async function killWorkers(target: Cluster, signal: AbortSignal): Promise<Map<string, number>> {
   const random = seededRandom(parameters.seed);
   const kills = new Map<string, number>();
+  const replacements: Promise<void>[] = [];
   while (!signal.aborted) {
     await sleep(parameters.killEveryMs, undefined, { signal }).catch(() => undefined);
     if (signal.aborted) break;
-    const index = Math.floor(random() * target.workers.length);
+    const running = target.workers.flatMap((worker, index) => (worker.isRunning ? [index] : []));
+    const index = running[Math.floor(random() * running.length)];
+    if (index === undefined) continue;
     const workerId = await takeovers.findWorkerByPid(target.db, target.workers[index]?.pid ?? 0);
-    // A worker that was still starting has no name yet, and no turn.
     kills.set(workerId ?? `unnamed ${kills.size}`, Date.now());
-    await target.replaceWorker(index);
+    replacements.push(target.replaceWorker(index));
   }
+  await Promise.all(replacements);
   return kills;
 }
 

@@ -39,6 +39,7 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
     try {
       await sandbox.claim();
       ending = await callAgent(context, run, sandbox, () => captured.tail("stderr"));
+      await countFailedLoad(context, run, ending);
     } finally {
       run.watch.lap("agent_ms");
       await sandbox.kill();
@@ -100,6 +101,13 @@ function callAgent(
     },
     collectEvidence: () => Promise.resolve({ stderrTail: stderrTail() }),
   });
+}
+
+/** Code that fails while it is loaded is the agent's, and uses an attempt like any other failure of it. */
+async function countFailedLoad(context: WorkerContext, run: AgentRun, ending: TurnEnding): Promise<void> {
+  if (ending.kind !== "failed" || ending.failure.code === "internal_error") return;
+  // Counted once, whether or not it was counted at the call.
+  await withPatience(context, () => countAttempt(context.db, run.turn), run.signal);
 }
 
 function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {

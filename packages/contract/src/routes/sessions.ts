@@ -128,7 +128,7 @@ export const sessionRoutes = {
     path: "/v1/messages/{message_id}/logs",
     scope: "read",
     summary: "What each attempt wrote to stdout and stderr.",
-    query: Type.Object({ attempt: Type.Optional(sequenceNumber) }),
+    query: Type.Object({ attempt: Type.Optional(integerText(1, 1_000_000, "Only this attempt.")) }),
     replyContent: "text/plain",
     status: 200,
   },

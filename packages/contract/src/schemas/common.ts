@@ -49,7 +49,13 @@ export const metadata = Type.Unsafe<Record<string, string | number | boolean>>({
   type: "object",
   maxProperties: limits.metadataPairs,
   propertyNames: { minLength: 1, maxLength: limits.metadataKeyChars },
-  additionalProperties: { type: ["string", "number", "boolean"], maxLength: limits.metadataValueChars },
+  // JSON can name numbers that no program can hold, such as 1e400.
+  additionalProperties: {
+    type: ["string", "number", "boolean"],
+    maxLength: limits.metadataValueChars,
+    minimum: -Number.MAX_VALUE,
+    maximum: Number.MAX_VALUE,
+  },
 });
 export type Metadata = Static<typeof metadata>;
 

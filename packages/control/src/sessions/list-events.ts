@@ -16,14 +16,9 @@ export async function listEvents(
 ): Promise<PageOf<EventRecord>> {
   const { organizationId } = actor;
   await getSession(control, actor, input.sessionId);
-  const rows = await events.listEvents(
-    control.db,
-    organizationId,
-    input.sessionId,
-    input.afterSequenceNumber,
-    input.limit + 1,
-  );
-  const shown = rows.slice(0, input.limit);
+  const { sessionId, afterSequenceNumber, limit } = input;
+  const page = await events.listEvents(control.db, organizationId, sessionId, afterSequenceNumber, limit);
+  const shown = page.rows;
   const shownMessages = shown.map(messageShownBy).filter((id) => id !== undefined);
   const records = new Map(
     (await messages.listMessagesByIds(control.db, organizationId, shownMessages)).map((row) => [
@@ -33,6 +28,6 @@ export async function listEvents(
   );
   return {
     rows: shown.map((row) => renderEvent(input.sessionId, row, records.get(messageShownBy(row) ?? ""))),
-    next: rows.length > input.limit ? String(shown.at(-1)?.sequenceNumber) : null,
+    next: page.more ? String(shown.at(-1)?.sequenceNumber) : null,
   };
 }

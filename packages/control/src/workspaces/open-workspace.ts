@@ -1,7 +1,7 @@
 // Brings a session's last committed workspace into a directory, with the files of its messages placed.
 
 import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type Stats } from "node:fs";
 import { chmod, lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
@@ -69,24 +69,27 @@ async function placeInput(store: BlobStore, dir: string, input: InputFile): Prom
   return path;
 }
 
-/** Never over a file that the agent wrote itself, and never through a link that it made of /input. */
+/**
+ * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
+ * then the folder gets a number, so that one turn cannot make every later one fail.
+ */
 async function freePath(dir: string, path: string): Promise<string> {
-  const folder = dirname(path);
-  const name = path.slice(folder.length + 1);
-  const parent = await lstat(join(dir, "workspace", folder)).catch(() => undefined);
-  if (parent !== undefined && !parent.isDirectory()) throw new InputFolderTakenError(folder);
+  const name = path.slice(dirname(path).length + 1);
+  const folder = await freeFolder(dir, dirname(path));
   for (let n = 1; ; n++) {
     const candidate = `${folder}/${numberedFilename(name, n)}`;
-    const taken = await lstat(join(dir, "workspace", candidate)).catch(() => undefined);
-    if (taken === undefined) return candidate;
+    if ((await find(dir, candidate)) === undefined) return candidate;
   }
 }
 
-/** The agent replaced the folder that uploads go to by something that is no folder. */
-export class InputFolderTakenError extends Error {
-  override readonly name = "InputFolderTakenError";
-
-  constructor(folder: string) {
-    super(`${folder} is not a directory any more, so the message's files cannot be placed`);
+async function freeFolder(dir: string, folder: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? folder : `${folder}-${n}`;
+    const found = await find(dir, candidate);
+    if (found === undefined || found.isDirectory()) return candidate;
   }
+}
+
+function find(dir: string, path: string): Promise<Stats | undefined> {
+  return lstat(join(dir, "workspace", path)).catch(() => undefined);
 }

@@ -1,9 +1,9 @@
 // Reads messages together with what their records need of the schedule. They are written by the turn functions.
 
-import type { MessageState, ScheduleState } from "@dari/domain";
+import { limits, type MessageState, type ScheduleState } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
+import { countWithin, type Listed, type Page } from "./page.ts";
 
 export interface MessageRow {
   readonly id: string;
@@ -77,24 +77,37 @@ export async function listMessagesByIds(
   return selectMessages(db, organizationId).where("m.id", "in", messageIds).execute();
 }
 
-/** A session's messages in their order (unique index on session_id, sequence_number). */
+/**
+ * A session's messages in their order (unique index on session_id, sequence_number). A page ends early where its rows
+ * would have more than `limits.pageBytes`: one output alone may have megabytes.
+ */
 export async function listMessages(
   db: Database,
   organizationId: string,
   sessionId: string,
   page: Page,
 ): Promise<Listed<MessageRow> | undefined> {
-  let query = selectMessages(db, organizationId).where("m.session_id", "=", sessionId);
+  let ids = db.kysely
+    .selectFrom("messages")
+    .where("session_id", "=", sessionId)
+    .where("organization_id", "=", organizationId);
   if (page.after !== undefined) {
-    const cursor = await query.where("m.id", "=", page.after).executeTakeFirst();
+    const cursor = await ids.where("id", "=", page.after).select("sequence_number").executeTakeFirst();
     if (cursor === undefined) return undefined;
-    query = query.where("m.sequence_number", ">", cursor.sequenceNumber);
+    ids = ids.where("sequence_number", ">", cursor.sequence_number);
   }
-  return toPage(
-    await query
-      .orderBy("m.sequence_number")
-      .limit(page.limit + 1)
-      .execute(),
-    page,
+  const found = await ids
+    .select("id")
+    .select(sql<number>`octet_length(parts::text) + coalesce(octet_length(output::text), 0)`.as("bytes"))
+    .orderBy("sequence_number")
+    .limit(page.limit + 1)
+    .execute();
+  const shown = found.slice(0, Math.min(page.limit, countWithin(found, limits.pageBytes)));
+  const rows = await listMessagesByIds(
+    db,
+    organizationId,
+    shown.map((row) => row.id),
   );
+  rows.sort((a, b) => a.sequenceNumber - b.sequenceNumber);
+  return { rows, next: found.length > shown.length ? (shown.at(-1)?.id ?? null) : null };
 }

@@ -41,3 +41,15 @@ export function toPage<Row extends { readonly id: string }>(rows: Row[], page: P
   const shown = rows.slice(0, page.limit);
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null };
 }
+
+/** How many rows, from the first on, have at most `maxBytes` together; at least one where there is any. */
+export function countWithin(rows: readonly { readonly bytes: number }[], maxBytes: number): number {
+  let total = 0;
+  let count = 0;
+  for (const { bytes } of rows) {
+    total += bytes;
+    if (count > 0 && total > maxBytes) break;
+    count += 1;
+  }
+  return count;
+}

@@ -1,0 +1,26 @@
+// What a worker reads of a conversation: bounded, newest kept.
+
+import { expect, test } from "@jest/globals";
+import { turnDetails, turns } from "../src/index.ts";
+import { emptySnapshot, openScene } from "./scene.ts";
+
+test("history is the newest messages within a number and a size, oldest first", async () => {
+  const scene = await openScene();
+  const session = await scene.session();
+  let head: string | null = null;
+  for (let i = 1; i <= 6; i++) {
+    await scene.send(session);
+    const turn = await scene.claim(session);
+    await turns.markCalledIfHeld(scene.db, turn);
+    const snapshot = emptySnapshot(head);
+    const output = { parts: [{ type: "text", text: `${i}`.repeat(1_000) }] };
+    await turns.finishIfHeld(scene.db, turn, { ending: "completed", output, snapshot });
+    head = snapshot.id;
+  }
+  const texts = (rows: { output: unknown }[]): string[] =>
+    rows.map((row) => (row.output as { parts: { text: string }[] }).parts[0]?.text[0] ?? "");
+  expect(texts(await turnDetails.listHistoryBefore(scene.db, session, 6, 3, 1_000_000))).toEqual(["3", "4", "5"]);
+  expect(texts(await turnDetails.listHistoryBefore(scene.db, session, 7, 100, 2_500))).toEqual(["5", "6"]);
+  expect(await turnDetails.listHistoryBefore(scene.db, session, 7, 100, 10)).toEqual([]);
+  await scene.close();
+});
