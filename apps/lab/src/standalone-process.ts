@@ -27,7 +27,10 @@ export async function startStandalone(environment: Record<string, string> = {}):
       readyWhen: /Press Ctrl-C to stop/,
     }),
   );
-  const connection = JSON.parse(await readFile(path.join(dataDir, "connection.json"), "utf8")) as Record<string, string>;
+  const connection = JSON.parse(await readFile(path.join(dataDir, "connection.json"), "utf8")) as Record<
+    string,
+    string
+  >;
   const stack = starting.move();
   return {
     apiUrl: connection["api_url"] ?? "",

@@ -191,6 +191,17 @@ describe("retries", () => {
     expect(resultsOf(await play(fleet, session, [["attempt"]]))).toEqual([1]);
   });
 
+  test("code that fails while it is loaded uses an attempt like any other failure", async () => {
+    const source = `if (process.env.TOKEN === "real") throw new Error("no start");\nexport const agent = () => "";\n`;
+    const manifest = { secrets: ["TOKEN"], retries: { max_attempts: 2 }, entrypoint: "agent.mjs:agent" };
+    const { agentId } = await deploy(fleet, { ...manifestFile(manifest), "agent.mjs": source });
+    const session = await fleet.client.createSession(agentId, { secrets: { TOKEN: "real" } });
+    const record = await send(fleet, session.id, "hi");
+    expect(record).toMatchObject({ status: "failed", attempt: 2, output: { error: { code: "agent_error" } } });
+    const { data } = await fleet.client.listEvents(session.id, { limit: 200 });
+    expect(data.filter((event) => event.type === "attempt.started")).toHaveLength(2);
+  });
+
   test("a timeout is not tried again", async () => {
     const record = await play(fleet, await sessionOf({ ...three, ...short }), [["forever"]]);
     expect(record).toMatchObject({ status: "failed", attempt: 1, output: { error: { code: "timeout" } } });

@@ -192,6 +192,25 @@ describe("uploaded files", () => {
     expect(changed.files_changed).toEqual([modified("/input/notes.txt", 6)]);
   });
 
+  test("are placed beside what the agent put in the place of /input, and no later turn fails for it", async () => {
+    const session = await newSession();
+    await did(session, ["remove", "input"], ["write", "input", "not a folder"]);
+    const file = await uploadText(fleet, "notes.txt", "notes");
+    const record = await play(fleet, session, [["read", "input-2/notes.txt"]], [file]);
+    expect(resultsOf(record)).toEqual(["notes"]);
+    expect(record.parts[1]).toMatchObject({ path: "/input-2/notes.txt" });
+    expect((await did(session, ["read", "input"])).results).toEqual(["not a folder"]);
+  });
+
+  test("of the longest name may be sent twice", async () => {
+    const session = await newSession();
+    const file = await uploadText(fleet, `${"n".repeat(251)}.txt`, "long");
+    await play(fleet, session, [["list", "input"]], [file]);
+    const second = await play(fleet, session, [["list", "input"]], [file]);
+    expect(second.status).toBe("completed");
+    expect(resultsOf(second)[0]).toHaveLength(2);
+  });
+
   test("that clash get numbered names, also with a file of the agent's own", async () => {
     const session = await newSession();
     await did(session, ["write", "input/a.txt", "the agent's"]);

@@ -91,7 +91,8 @@ async function runTicket(context: WorkerContext, ticket: TurnTicket, claimant: C
   try {
     const claim = await claimTurn(context.db, ticket, claimant);
     if (claim.outcome === "stale") await ticket.settle({ kind: "obsolete" });
-    else if (claim.outcome !== "claimed") await ticket.settle({ kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) });
+    else if (claim.outcome !== "claimed")
+      await ticket.settle({ kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) });
     else await ticket.settle(await run(claim.turn));
   } catch (error) {
     // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.

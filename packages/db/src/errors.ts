@@ -26,11 +26,11 @@ const unreachableCodes = new Set([
   "53300",
 ]);
 
-/** Nothing was changed, and the same statement may work a moment later: serialization, deadlock, lock and query limits. */
+/** Nothing was changed, and the same may work a moment later: serialization, deadlock, lock and query limits. */
 const passingCodes = new Set(["40001", "40P01", "55P03", "57014"]);
 
 const lostConnection =
-  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection/;
+  /Connection terminated|timeout exceeded when trying to connect|Query read timeout|encountered a connection error/;
 
 /** True when the server refuses everybody: a restart, a crash. */
 export function isDatabaseDown(error: unknown): boolean {

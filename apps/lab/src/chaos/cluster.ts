@@ -62,7 +62,8 @@ async function prepare(
   stack: AsyncDisposableStack,
 ): Promise<{ env: Record<string, string>; db: Database; apiKey: string; apiUrl: string }> {
   const postgres = stack.use(await startPostgres({ dataDir: path.join(dir, "postgres") }));
-  const redis = options.delivery === "queue" ? stack.use(await startRedis({ dir: path.join(dir, "redis") })) : undefined;
+  const redis =
+    options.delivery === "queue" ? stack.use(await startRedis({ dir: path.join(dir, "redis") })) : undefined;
   await migrate(postgres.url);
   const db = stack.adopt(
     openDatabase({ url: postgres.url, poolMax: 4, role: "dari_app", applicationName: "dari-lab" }),

@@ -1,7 +1,14 @@
 // Runs the agent's entrypoint in a sandbox over the opened workspace. When this returns, nothing of it is alive.
 
 import { join } from "node:path";
-import { countAttempt, recordAgentEvent, withPatience, type OpenedWorkspace, type Turn, type TurnPart } from "@dari/control";
+import {
+  countAttempt,
+  recordAgentEvent,
+  withPatience,
+  type OpenedWorkspace,
+  type Turn,
+  type TurnPart,
+} from "@dari/control";
 import { failure, limits, type Failure } from "@dari/domain";
 import { captureLogs, guestCommand, runTurn, type OutputPart, type RunRequest, type TurnEnding } from "@dari/harness";
 import type { Sandbox } from "@dari/sandbox";
@@ -97,7 +104,8 @@ function callAgent(
     async onFrame(frame) {
       if (frame.t !== "event") return;
       const record = () => recordAgentEvent(context.db, turn, frame.name, frame.data);
-      if (!(await withPatience(context, record, run.signal))) throw new Error("the claim was superseded during the call");
+      if (!(await withPatience(context, record, run.signal)))
+        throw new Error("the claim was superseded during the call");
     },
     collectEvidence: () => Promise.resolve({ stderrTail: stderrTail() }),
   });

@@ -33,13 +33,10 @@ export async function renewBuildIfHeld(db: Database, claim: BuildClaim, leaseMs:
   return result.numUpdatedRows === 1n;
 }
 
-/** Gives a build back: at shutdown, or after `waitMs` when the platform could not carry it out, which counts as a loss. */
-export async function releaseBuildIfHeld(
-  db: Database,
-  claim: BuildClaim,
-  failed?: { waitMs: number },
-): Promise<void> {
-  const until = failed === undefined ? null : sql<Date>`clock_timestamp() + ${failed.waitMs} * interval '1 millisecond'`;
+/** Gives a build back: at shutdown, or after `waitMs` when the platform could not carry it out, a loss that counts. */
+export async function releaseBuildIfHeld(db: Database, claim: BuildClaim, failed?: { waitMs: number }): Promise<void> {
+  const until =
+    failed === undefined ? null : sql<Date>`clock_timestamp() + ${failed.waitMs} * interval '1 millisecond'`;
   await db.kysely
     .updateTable("versions")
     .set({ build_lease_until: until })

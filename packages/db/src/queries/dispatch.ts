@@ -89,8 +89,8 @@ export async function reapExpired(
 }
 
 /**
- * Moves sessions on whose build has ended: their messages go on, or fail with `build_failed`. At most `sessions` sessions
- * and `messages` messages per call; an answer that is not empty means there may be more.
+ * Moves sessions on whose build has ended: their messages go on, or fail with `build_failed`. At most `sessions`
+ * sessions and `messages` messages per call; an answer that is not empty means there may be more.
  */
 export async function settleBuildWaiters(
   db: Database,
