@@ -7,6 +7,7 @@ import {
   forgetWorkers,
   reapSessions,
   settleBuildWaiters,
+  sweepIdempotencyKeys,
   workerSeenWithinMs,
   type Services,
 } from "@dari/control";
@@ -28,6 +29,7 @@ const dispatchEveryMs = 250;
 const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
+const sweepEveryMs = 60_000;
 
 export function startReconciler(services: Services, options: ReconcilerOptions, log: Logger): Reconciler {
   const stopping = new AbortController();
@@ -51,6 +53,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
     start("reap", options.reapEveryMs, () => reapSessions(services, { graceMs: options.leaseMs })),
     start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services)),
     start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs)),
+    start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db)),
   ];
   // Apart from the rest: it reads much, repairs nothing, and one process is enough.
   const judging = start("invariants", invariantsEveryMs, async () => {

@@ -1,5 +1,6 @@
 // The OpenAPI 3.1 document, derived from the routes and from the schemas that validate requests.
 
+import { limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
 import { pathSchema, type Route, routePaths, routes } from "./routes.ts";
@@ -44,7 +45,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
     ...headerParameters(route),
   ];
   const body = requestBody(route, components);
-  const success: Json = { description: "Success.", content: replyContent(route, components) };
+  const success: Json = { description: "Success.", ...replyHeaders(route), content: replyContent(route, components) };
   const statuses = [route.status, ...(route.alsoStatus ?? [])];
   return {
     operationId,
@@ -83,7 +84,14 @@ function parametersIn(place: "path" | "query", schema: TSchema | undefined, comp
 
 function headerParameters(route: Route): Json[] {
   if (route.idempotent !== true) return [];
-  return [{ name: "Idempotency-Key", in: "header", required: false, schema: { type: "string", maxLength: 255 } }];
+  const schema = { type: "string", minLength: 1, maxLength: limits.idempotencyKeyChars };
+  return [{ name: "Idempotency-Key", in: "header", required: false, schema }];
+}
+
+function replyHeaders(route: Route): JsonObject {
+  if (route.idempotent !== true) return {};
+  const description = "The key was used before: this is the resource that it made, as it is now, without secrets.";
+  return { headers: { "Idempotent-Replayed": { description, schema: { const: "true" } } } };
 }
 
 function requestBody(route: Route, components: Map<string, Json>): JsonObject | undefined {

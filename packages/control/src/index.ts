@@ -35,17 +35,14 @@ export {
 } from "./turns/hold-turn.ts";
 export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
 export { reapSessions, type ReapSettings } from "./turns/reap.ts";
-export {
-  openWorkspace,
-  type OpenedWorkspace,
-  type WorkspaceContext,
-} from "./workspaces/open-workspace.ts";
+export { openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "./workspaces/open-workspace.ts";
 export { saveWorkspace, type FileChange, type SavedWorkspace } from "./workspaces/save-workspace.ts";
 export { createTrees, type LoadedTree, type Trees } from "./workspaces/trees.ts";
 export {
   findViolations,
   isDatabaseAway,
   isDatabaseDown,
+  isDatabasePassing,
   type BuildClaim,
   type BuildJob,
   type Claim,
@@ -74,18 +71,24 @@ export { getSessionFile } from "./files/get-session-file.ts";
 export { listFiles } from "./files/list-files.ts";
 export { listSessionFiles } from "./files/list-session-files.ts";
 export { discardUpload, storeUpload, type StoredUpload } from "./files/store-upload.ts";
+export { fingerprintOf } from "./idempotency/fingerprint.ts";
+export { idempotently, type KeyedCall } from "./idempotency/idempotently.ts";
+export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { authenticateKey, unauthenticated } from "./keys/authenticate.ts";
 export { createApiKey } from "./keys/create-api-key.ts";
 export { ensureManagedKey } from "./keys/ensure-managed-key.ts";
 export { createKeySecret, hashKeySecret } from "./keys/key-secret.ts";
 export { listApiKeys } from "./keys/list-api-keys.ts";
 export { revokeApiKey } from "./keys/revoke-api-key.ts";
+export { getApiKey } from "./keys/get-api-key.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
 export { createInvitation } from "./organizations/create-invitation.ts";
 export { createOrganization } from "./organizations/create-organization.ts";
 export { findFirstOrganizationId } from "./organizations/find-first-organization.ts";
+export { getCreatedOrganization } from "./organizations/get-created-organization.ts";
+export { getInvitation } from "./organizations/get-invitation.ts";
 export { listMembers } from "./organizations/list-members.ts";
 export { listOrganizations } from "./organizations/list-organizations.ts";
 export { activateVersion } from "./publishing/activate-version.ts";
@@ -96,6 +99,8 @@ export { deleteAgent } from "./publishing/delete-agent.ts";
 export { deleteSourceSnapshot } from "./publishing/delete-source-snapshot.ts";
 export { finalizeSourceSnapshot } from "./publishing/finalize-source-snapshot.ts";
 export { getAgent } from "./publishing/get-agent.ts";
+export { getAgentPublication, getVersionPublication } from "./publishing/get-publication.ts";
+export { getSourceSnapshot } from "./publishing/get-source-snapshot.ts";
 export { getVersion } from "./publishing/get-version.ts";
 export { listAgents } from "./publishing/list-agents.ts";
 export { listVersions } from "./publishing/list-versions.ts";

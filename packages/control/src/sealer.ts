@@ -1,6 +1,6 @@
 // Seals secrets with AES-256-GCM under the installation's master key. Knows nothing of where they are kept.
 
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
 import type { Redacted } from "@dari/domain";
 
 /** Binds a sealed value to its place, so that a row copied to another organization or name does not open. */
@@ -13,6 +13,8 @@ export interface Sealer {
   seal(plaintext: string, context: SealContext): Buffer;
   /** Throws when the value was sealed under another key or for another place. */
   open(sealed: Buffer, context: SealContext): string;
+  /** Equal for equal texts (hex); without the master key nobody can try out what the text may have been. */
+  fingerprint(text: string): string;
 }
 
 const formatVersion = 1;
@@ -23,6 +25,7 @@ const tagBytes = 16;
 export function createSealer(masterKey: Redacted<Buffer>): Sealer {
   const key = masterKey.reveal();
   if (key.length !== 32) throw new Error("the master key must have 32 bytes");
+  const fingerprintKey = deriveKey(masterKey, "fingerprints");
   return {
     seal(plaintext, context) {
       const nonce = randomBytes(nonceBytes);
@@ -38,6 +41,7 @@ export function createSealer(masterKey: Redacted<Buffer>): Sealer {
       const plain = Buffer.concat([decipher.update(sealed.subarray(1 + nonceBytes + tagBytes)), decipher.final()]);
       return plain.toString("utf8");
     },
+    fingerprint: (text) => createHmac("sha256", fingerprintKey).update(text, "utf8").digest("hex"),
   };
 }
 

@@ -292,6 +292,21 @@ create table files (
 );
 create index files_by_organization on files (organization_id, id) where deleted_at is null;
 
+-- A key and the resource it made are written in one transaction; the resource is null only inside it. The fingerprint
+-- tells whether a repeated call has the same body.
+create table idempotency_keys (
+  organization_id text not null references organizations on delete cascade,
+  method text not null,
+  path text not null,
+  key text not null,
+  fingerprint text not null,
+  resource_id text,
+  status int,
+  created_at timestamptz not null default clock_timestamp(),
+  primary key (organization_id, method, path, key)
+);
+create index idempotency_keys_by_age on idempotency_keys (created_at);
+
 -- The fleet, not a tenant's: who offers slots, and who leads.
 create table workers (
   id text primary key,

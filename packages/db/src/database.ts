@@ -50,9 +50,16 @@ export function clientConfig(options: Omit<DatabaseOptions, "poolMax">): pg.Clie
 }
 
 export function openDatabase(options: DatabaseOptions): Database {
-  const pool = new pg.Pool({ ...clientConfig(options), max: options.poolMax, statement_timeout: 30_000, query_timeout: 35_000 });
+  const pool = new pg.Pool({
+    ...clientConfig(options),
+    max: options.poolMax,
+    statement_timeout: 30_000,
+    query_timeout: 35_000,
+  });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on("error", () => undefined);
+  // One that breaks while it is held, between two statements of a transaction, fails the next statement besides.
+  pool.on("connect", (client) => void client.on("error", () => undefined));
   const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
   let closed: Promise<void> | undefined;
   return {
@@ -69,7 +76,13 @@ async function closeBoth(kysely: Kysely<DB>, pool: pg.Pool): Promise<void> {
   if (!pool.ending) await pool.end();
 }
 
-/** Runs `work` in one transaction. No network call other than SQL belongs inside. */
+/** Runs `work` in one transaction, or in the one that `db` is bound to. No network call but SQL belongs inside. */
 export function withTransaction<T>(db: Database, work: (tx: Transaction<DB>) => Promise<T>): Promise<T> {
+  if (db.kysely.isTransaction) return work(db.kysely as Transaction<DB>);
   return db.kysely.transaction().execute(work);
+}
+
+/** The database as one transaction sees it: every query joins it, also those that would open one of their own. */
+export function boundTo(db: Database, tx: Transaction<DB>): Database {
+  return { ...db, kysely: tx };
 }

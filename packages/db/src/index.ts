@@ -7,6 +7,7 @@ import * as buildLogs from "./queries/build-logs.ts";
 import * as credentials from "./queries/credentials.ts";
 import * as events from "./queries/events.ts";
 import * as files from "./queries/files.ts";
+import * as idempotencyKeys from "./queries/idempotency-keys.ts";
 import * as members from "./queries/members.ts";
 import * as messages from "./queries/messages.ts";
 import * as organizations from "./queries/organizations.ts";
@@ -30,6 +31,7 @@ export {
   credentials,
   events,
   files,
+  idempotencyKeys,
   members,
   messages,
   organizations,
@@ -38,6 +40,7 @@ export {
   versions,
 };
 export {
+  boundTo,
   openDatabase,
   schemaName,
   withTransaction,
@@ -73,6 +76,7 @@ export type { AttemptLogRow } from "./queries/attempt-logs.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
 export type { EventRow } from "./queries/events.ts";
 export type { FileRow } from "./queries/files.ts";
+export type { IdempotencyScope } from "./queries/idempotency-keys.ts";
 export type { MemberRow } from "./queries/members.ts";
 export type { MessageRow } from "./queries/messages.ts";
 export type { OrganizationRow } from "./queries/organizations.ts";

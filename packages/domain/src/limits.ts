@@ -18,6 +18,9 @@ export const limits = {
   listLimitDefault: 50,
   listLimitMax: 500,
   secretValueBytes: 64 * KiB,
+  idempotencyKeyChars: 255,
+  /** How long a repeated call finds what the first one made, in milliseconds. */
+  idempotencyKeepMs: 48 * 3_600_000,
   credentialsPerOrganization: 500,
 
   /** Uploaded files. */

@@ -14,16 +14,25 @@ describe("numbered file names", () => {
     expect(numberedFilename(name, n)).toBe(expected);
   });
 
-  test.each(["a".repeat(255), `${"ü".repeat(125)}.txt`, `x.${"y".repeat(253)}`])("never longer than a name may be", (name) => {
-    const numbered = numberedFilename(name, 12);
-    expect(Buffer.byteLength(numbered)).toBeLessThanOrEqual(limits.filenameBytes);
-    expect(numbered).not.toBe(numberedFilename(name, 13));
-    expect(numbered.isWellFormed()).toBe(true);
-  });
+  test.each(["a".repeat(255), `${"ü".repeat(125)}.txt`, `x.${"y".repeat(253)}`])(
+    "never longer than a name may be",
+    (name) => {
+      const numbered = numberedFilename(name, 12);
+      expect(Buffer.byteLength(numbered)).toBeLessThanOrEqual(limits.filenameBytes);
+      expect(numbered).not.toBe(numberedFilename(name, 13));
+      expect(numbered.isWellFormed()).toBe(true);
+    },
+  );
 });
 
 test("a leaf is never empty, a dot name or a path", () => {
-  expect(["a/b.txt", "..", "", "c:\\x\\y.txt", "a/"].map(leafFilename)).toEqual(["b.txt", "file", "file", "y.txt", "a"]);
+  expect(["a/b.txt", "..", "", "c:\\x\\y.txt", "a/"].map(leafFilename)).toEqual([
+    "b.txt",
+    "file",
+    "file",
+    "y.txt",
+    "a",
+  ]);
 });
 
 test("client paths are normal or refused", () => {

@@ -18,8 +18,9 @@ import type {
 } from "@dari/contract";
 import type { Actor, Control } from "@dari/control";
 import type { Request, Response } from "express";
+import type { ReceivedFile } from "./upload.ts";
 
-/** The validated body of each route that has one. */
+/** The validated body of each route that has one; an uploaded file is stored already. */
 interface Bodies {
   createSourceSnapshot: CreateSourceSnapshotRequest;
   createAgent: CreateAgentRequest;
@@ -29,6 +30,7 @@ interface Bodies {
   sendMessage: SendMessageRequest;
   sendMessageSync: SendMessageRequest;
   sendMessageAsync: SendMessageRequest;
+  uploadFile: ReceivedFile;
   createOrganization: CreateOrganizationRequest;
   createApiKey: CreateApiKeyRequest;
   ensureManagedKey: EnsureManagedKeyRequest;
@@ -45,6 +47,8 @@ export interface Call<Name extends RouteName = RouteName> {
   /** Every value once and storable as text; those the route's schema knows are valid. */
   readonly query: Readonly<Partial<Record<string, string>>>;
   readonly body: Name extends keyof Bodies ? Bodies[Name] : unknown;
+  /** What makes a repeated creation find the first one's resource; undefined where the client does not ask for that. */
+  readonly idempotencyKey: string | undefined;
   /** The route was called under `/v1/deployments`, where `id` is the `dep_` form. */
   readonly asDeployment: boolean;
   /** Aborts when the client goes away or the server drains. */
@@ -76,4 +80,29 @@ export class Reply {
 /** Answers the JSON body, a `Reply`, or nothing when it has written the response itself. */
 export type Handler<Name extends RouteName> = (call: Call<Name>) => Promise<object | Reply | void>;
 
-export type Handlers<Names extends RouteName = RouteName> = { readonly [Name in Names]: Handler<Name> };
+type CreatingRouteName = {
+  [Name in RouteName]: (typeof routes)[Name] extends { readonly idempotent: true } ? Name : never;
+}[RouteName];
+
+/** The handler of a route that takes an `Idempotency-Key`. */
+export interface Creator<Name extends RouteName> {
+  /** Makes the resource. With a key it runs in a transaction: it neither waits for others nor stores bytes. */
+  create(call: Call<Name>): Promise<Created>;
+  /** Answers with the resource as it is now, without secrets; it was made by this call or by an equal one before. */
+  read(call: Call<Name>, resourceId: string): Promise<object | Reply>;
+  /** What makes two bodies the same; absent: all of them. */
+  identify?(body: Call<Name>["body"]): unknown;
+  /** Takes back what was received with a body of which nothing was made. */
+  discard?(call: Call<Name>): Promise<void>;
+}
+
+export interface Created {
+  readonly resourceId: string;
+  /** The reply; absent: `read` answers the first call too. */
+  readonly reply?: object;
+}
+
+/** A creating route without its `read` does not compile. */
+export type Handlers<Names extends RouteName = RouteName> = {
+  readonly [Name in Names]: Name extends CreatingRouteName ? Creator<Name> : Handler<Name>;
+};

@@ -1,7 +1,7 @@
 // The one place where what went wrong becomes a reply. Verbs and routes throw; nothing else writes an error.
 
 import { errorKinds, renderError } from "@dari/contract";
-import { isDatabaseAway, type Control } from "@dari/control";
+import { isDatabaseAway, isDatabasePassing, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { NextFunction, Request, Response } from "express";
 import multer from "multer";
@@ -67,8 +67,9 @@ function pick(error: AppError): Pick<AppError, "code" | "detail" | "issues"> {
 function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof multer.MulterError) return fromMulter(error);
-  if (isDatabaseAway(error)) {
-    return new AppError("unavailable", "the database cannot be reached at the moment", { cause: error });
+  if (isDatabasePassing(error)) {
+    const state = isDatabaseAway(error) ? "cannot be reached" : "is too busy";
+    return new AppError("unavailable", `the database ${state} at the moment`, { cause: error });
   }
   return fromHttpError(error) ?? new AppError("internal", "internal error", { cause: error });
 }

@@ -4,9 +4,10 @@ import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/
 import { authenticateKey, type Actor, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
-import { readJsonBody } from "./body.ts";
-import { Reply, type Call, type CallSettings, type Handlers } from "./call.ts";
+import { readBody } from "./body.ts";
+import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { answerUnknownMethod } from "./errors.ts";
+import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
 import { readQuery } from "./query.ts";
 
@@ -18,7 +19,7 @@ export interface MountOptions {
   readonly draining: AbortSignal;
 }
 
-type AnyHandler = (call: Call) => Promise<object | Reply | void>;
+type AnyHandler = (call: Call<never>) => Promise<object | Reply | void>;
 
 /** Every route at each of its paths; a known path's other methods answer 405. */
 export function mountRoutes(app: Express, options: MountOptions): void {
@@ -26,7 +27,7 @@ export function mountRoutes(app: Express, options: MountOptions): void {
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
     // The table of handlers is typed by name; inside the loop the name is any of them.
-    const handler = options.handlers[name] as unknown as AnyHandler;
+    const handler = toHandler(route, options.handlers[name] as unknown as AnyHandler | Creator<never>);
     for (const path of routePaths(route)) {
       const pattern = path.replace(/\{(\w+)\}/g, ":$1");
       const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
@@ -36,6 +37,10 @@ export function mountRoutes(app: Express, options: MountOptions): void {
   }
   // After all routes, so that a pattern with a parameter hides no path that is spelled out.
   for (const [pattern, allowed] of methods) app.all(pattern, answerUnknownMethod(allowed));
+}
+
+function toHandler(route: Route, handler: AnyHandler | Creator<never>): AnyHandler {
+  return typeof handler === "function" ? handler : (call) => answerCreation(route, handler, call);
 }
 
 async function answer(
@@ -49,14 +54,17 @@ async function answer(
   response.locals["route"] = route.path;
   const actor = await authorize(control, route, request);
   response.locals["organizationId"] = actor?.organizationId;
+  const idempotencyKey = readIdempotencyKey(route, request);
   const gone = new AbortController();
   response.once("close", () => gone.abort());
+  const receiving = { control, actor: actor ?? nobody, fileBytes: options.settings.fileBytes };
   const result = await handler({
     control,
     actor: actor ?? nobody,
-    params: readParams(request.params, actor) as Call["params"],
+    params: readParams(request.params, actor) as Call<never>["params"],
     query: readQuery(route, request.query),
-    body: await readJsonBody(route, request, response),
+    body: (await readBody(route, receiving, request, response)) as never,
+    idempotencyKey,
     asDeployment: request.path.startsWith("/v1/deployments"),
     signal: AbortSignal.any([gone.signal, options.draining]),
     settings: options.settings,

@@ -7,7 +7,9 @@ import {
   createVersion,
   deleteAgent,
   getAgent,
+  getAgentPublication,
   getVersion,
+  getVersionPublication,
   listAgents,
   listVersions,
   readBuildLogs,
@@ -28,8 +30,14 @@ export const agentHandlers: Handlers<
   | "activateVersion"
   | "getBuildLogs"
 > = {
-  async createAgent(call) {
-    return named(call, await createAgent(call.control, call.actor, call.body));
+  createAgent: {
+    async create(call) {
+      const created = await createAgent(call.control, call.actor, call.body);
+      return { resourceId: created.version_id, reply: named(call, created) };
+    },
+    async read(call, versionId) {
+      return named(call, await getAgentPublication(call.control, call.actor, versionId));
+    },
   },
 
   async listAgents(call) {
@@ -48,8 +56,12 @@ export const agentHandlers: Handlers<
     return named(call, { ...deleted, id: call.params.agent_id });
   },
 
-  async createVersion({ control, actor, params, body }) {
-    return createVersion(control, actor, params.agent_id, body);
+  createVersion: {
+    async create({ control, actor, params, body }) {
+      const created = await createVersion(control, actor, params.agent_id, body);
+      return { resourceId: created.version_id, reply: created };
+    },
+    read: ({ control, actor }, versionId) => getVersionPublication(control, actor, versionId),
   },
 
   async listVersions({ control, actor, params, query }) {

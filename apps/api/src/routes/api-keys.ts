@@ -1,7 +1,7 @@
 // API keys.
 
 import { renderList } from "@dari/contract";
-import { createApiKey, ensureManagedKey, listApiKeys, revokeApiKey } from "@dari/control";
+import { createApiKey, ensureManagedKey, getApiKey, listApiKeys, revokeApiKey } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 
@@ -11,8 +11,12 @@ export const apiKeyHandlers: Handlers<"listApiKeys" | "createApiKey" | "revokeAp
     return renderList("api_keys", rows, next);
   },
 
-  async createApiKey({ control, actor, body }) {
-    return createApiKey(control, actor, body);
+  createApiKey: {
+    async create({ control, actor, body }) {
+      const created = await createApiKey(control, actor, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, keyId) => getApiKey(control, actor, keyId),
   },
 
   async revokeApiKey({ control, actor, params }) {

@@ -14,7 +14,6 @@ import {
 import type { Handlers } from "../http/call.ts";
 import { sendContent } from "../http/content.ts";
 import { isOn, readPage } from "../http/query.ts";
-import { receiveFile } from "../http/upload.ts";
 
 export const fileHandlers: Handlers<
   | "uploadFile"
@@ -25,14 +24,14 @@ export const fileHandlers: Handlers<
   | "listSessionFiles"
   | "getSessionFileContent"
 > = {
-  async uploadFile({ control, actor, settings, request, response }) {
-    const received = await receiveFile({ control, actor, fileBytes: settings.fileBytes }, request, response);
-    try {
-      return await createFile(control, actor, received.stored, received);
-    } catch (error) {
-      await discardUpload(control, received.stored);
-      throw error;
-    }
+  uploadFile: {
+    async create({ control, actor, body }) {
+      const created = await createFile(control, actor, body.stored, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, fileId) => getFile(control, actor, fileId),
+    identify: ({ filename, stored }) => ({ filename, sha256: stored.sha256 }),
+    discard: ({ control, body }) => discardUpload(control, body.stored),
   },
 
   async listFiles({ control, actor, query }) {

@@ -10,7 +10,6 @@ import {
   sendMessage,
   waitForMessage,
 } from "@dari/control";
-import { AppError } from "@dari/domain";
 import type { Request } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
@@ -26,17 +25,9 @@ export const messageHandlers: Handlers<
   | "getMessageFiles"
   | "getMessageLogs"
 > = {
-  async sendMessage(call) {
-    return send(call, chooseDelivery(call.body, call.request));
-  },
-
-  async sendMessageSync(call) {
-    return send(call, "sync");
-  },
-
-  async sendMessageAsync(call) {
-    return send(call, "async");
-  },
+  sendMessage: sending((call) => chooseDelivery(call.body, call.request)),
+  sendMessageSync: sending(() => "sync"),
+  sendMessageAsync: sending(() => "async"),
 
   async listMessages({ control, actor, params, query }) {
     const { rows, next } = await listMessages(control, actor, params.session_id, readPage(query));
@@ -63,24 +54,38 @@ export const messageHandlers: Handlers<
   },
 };
 
-async function send(
-  call: Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync">,
-  delivery: Delivery,
-): Promise<Reply> {
-  const { control, actor, params, body } = call;
-  // Refused before anything is queued.
+type SendCall = Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync">;
+
+/** A send that is replayed is awaited as the first one was. */
+function sending(choose: (call: SendCall) => Delivery) {
+  return {
+    async create(call: SendCall) {
+      const { control, actor, params, body } = call;
+      // Refused before anything is queued.
+      refuseUnavailable(choose(call), body);
+      const { messageId } = await sendMessage(control, actor, {
+        sessionId: params.session_id,
+        parts: body.parts,
+        metadata: body.metadata ?? {},
+      });
+      return { resourceId: messageId };
+    },
+
+    async read(call: SendCall, messageId: string) {
+      const { control, actor, settings, signal } = call;
+      const delivery = choose(call);
+      refuseUnavailable(delivery, call.body);
+      if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
+      // A client that goes away ends the wait, never the turn.
+      return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal }));
+    },
+  };
+}
+
+function refuseUnavailable(delivery: Delivery, body: SendMessageRequest): void {
   if (delivery === "stream") throw invalidField("delivery", "'stream' is not available; use 'sync' or 'async'");
   const onBusy = body.on_busy ?? "enqueue";
   if (onBusy !== "enqueue") throw invalidField("on_busy", `'${onBusy}' is not available; use 'enqueue'`);
-  const { messageId } = await sendMessage(control, actor, {
-    sessionId: params.session_id,
-    parts: body.parts,
-    metadata: body.metadata ?? {},
-  });
-  if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
-  // A client that goes away ends the wait, never the turn.
-  const { settings, signal } = call;
-  return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal }));
 }
 
 /** 200 with the last word, 202 with the record so far. */

@@ -1,7 +1,15 @@
 // Organizations, their people, and what a command line asks before it knows who it is.
 
 import { renderList } from "@dari/contract";
-import { createInvitation, createOrganization, invalidField, listMembers, listOrganizations } from "@dari/control";
+import {
+  createInvitation,
+  createOrganization,
+  getCreatedOrganization,
+  getInvitation,
+  invalidField,
+  listMembers,
+  listOrganizations,
+} from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 
@@ -26,8 +34,12 @@ export const organizationHandlers: Handlers<
     throw invalidField("after", "expected the `next` of a page of this list");
   },
 
-  async createOrganization({ control, body }) {
-    return createOrganization(control, body);
+  createOrganization: {
+    async create({ control, body }) {
+      const created = await createOrganization(control, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, organizationId) => getCreatedOrganization(control, actor, organizationId),
   },
 
   async listMembers({ control, actor, query }) {
@@ -35,7 +47,11 @@ export const organizationHandlers: Handlers<
     return renderList("members", rows, next);
   },
 
-  async createInvitation({ control, actor, body }) {
-    return createInvitation(control, actor, body);
+  createInvitation: {
+    async create({ control, actor, body }) {
+      const created = await createInvitation(control, actor, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, invitationId) => getInvitation(control, actor, invitationId),
   },
 };

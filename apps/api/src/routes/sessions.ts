@@ -17,8 +17,12 @@ import { isOn, readLimit, readPage } from "../http/query.ts";
 export const sessionHandlers: Handlers<
   "createSession" | "listSessions" | "getSession" | "completeSession" | "deleteSession" | "listEvents"
 > = {
-  async createSession({ control, actor, params, body }) {
-    return createSession(control, actor, params.agent_id, body);
+  createSession: {
+    async create({ control, actor, params, body }) {
+      const created = await createSession(control, actor, params.agent_id, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, sessionId) => getSession(control, actor, sessionId),
   },
 
   async listSessions({ control, actor, query }) {

@@ -1,14 +1,24 @@
 // Bundles: reserved, uploaded under a signed URL, judged.
 
-import { createSourceSnapshot, deleteSourceSnapshot, finalizeSourceSnapshot, uploadBundle } from "@dari/control";
+import {
+  createSourceSnapshot,
+  deleteSourceSnapshot,
+  finalizeSourceSnapshot,
+  getSourceSnapshot,
+  uploadBundle,
+} from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { leaveOpen } from "../http/leave-open.ts";
 
 export const sourceSnapshotHandlers: Handlers<
   "createSourceSnapshot" | "uploadBundle" | "finalizeSourceSnapshot" | "deleteSourceSnapshot"
 > = {
-  async createSourceSnapshot({ control, actor, body }) {
-    return createSourceSnapshot(control, actor, body);
+  createSourceSnapshot: {
+    async create({ control, actor, body }) {
+      const created = await createSourceSnapshot(control, actor, body);
+      return { resourceId: created.source_snapshot_id, reply: created };
+    },
+    read: ({ control, actor }, snapshotId) => getSourceSnapshot(control, actor, snapshotId),
   },
 
   async uploadBundle({ control, params, query, request }) {

@@ -28,7 +28,7 @@ export const SourceSnapshotCreated = Type.Object(
     upload_url: Type.String({ description: "Absolute; carries its own authorization." }),
     upload_headers: Type.Record(Type.String(), Type.String()),
     expires_at: timestamp,
-    status: oneOf(["pending_upload"]),
+    status: oneOf(sourceSnapshotMachine.states),
   },
   { title: "SourceSnapshotCreated" },
 );

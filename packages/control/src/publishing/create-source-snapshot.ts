@@ -2,7 +2,7 @@
 
 import type { CreateSourceSnapshotRequest, SourceSnapshotCreated } from "@dari/contract";
 import { sourceSnapshots } from "@dari/db";
-import { limits, newId } from "@dari/domain";
+import { limits, newId, type SourceSnapshotState } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { bundleKey } from "./bundle-key.ts";
 import { signUploadUrl } from "./upload-url.ts";
@@ -23,11 +23,18 @@ export async function createSourceSnapshot(
     objectKey: bundleKey(actor.organizationId, id, "awaited"),
     uploadExpiresAt: expiresAt,
   });
+  return renderReservation(control, { id, uploadExpiresAt: expiresAt, state: "pending_upload" });
+}
+
+export function renderReservation(
+  control: Control,
+  row: { readonly id: string; readonly uploadExpiresAt: Date; readonly state: SourceSnapshotState },
+): SourceSnapshotCreated {
   return {
-    source_snapshot_id: id,
-    upload_url: signUploadUrl(control, id, expiresAt),
+    source_snapshot_id: row.id,
+    upload_url: signUploadUrl(control, row.id, row.uploadExpiresAt),
     upload_headers: { "content-type": "application/gzip" },
-    expires_at: expiresAt.toISOString(),
-    status: "pending_upload",
+    expires_at: row.uploadExpiresAt.toISOString(),
+    status: row.state,
   };
 }

@@ -37,7 +37,6 @@ export interface Turn extends ClaimedTurn {
   readonly missingSecrets: readonly string[];
 }
 
-
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
   const details = await turnDetails.getTurnDetails(context.db, claimed.messageId);
   const manifest = details.manifest as Manifest;

@@ -114,6 +114,17 @@ export interface Files {
   size_bytes: number;
 }
 
+export interface IdempotencyKeys {
+  created_at: Generated<Timestamp>;
+  fingerprint: string;
+  key: string;
+  method: string;
+  organization_id: string;
+  path: string;
+  resource_id: string | null;
+  status: number | null;
+}
+
 export interface Invitations {
   created_at: Generated<Timestamp>;
   email: string;
@@ -278,6 +289,7 @@ export interface DB {
   credentials: Credentials;
   events: Events;
   files: Files;
+  idempotency_keys: IdempotencyKeys;
   invitations: Invitations;
   leaders: Leaders;
   members: Members;

@@ -1,7 +1,7 @@
 // API keys by the hash of their secret. The secret itself is never here.
 
 import { sql } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 
 export interface ApiKeyRow {
@@ -82,6 +82,17 @@ export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<v
     .execute();
 }
 
+/** By primary key; revoked keys are not found. */
+export async function findApiKey(db: Database, organizationId: string, keyId: string): Promise<ApiKeyRow | undefined> {
+  return db.kysely
+    .selectFrom("api_keys")
+    .where("id", "=", keyId)
+    .where("organization_id", "=", organizationId)
+    .where("revoked_at", "is", null)
+    .select(columns)
+    .executeTakeFirst();
+}
+
 /** Keys that were not revoked, newest first (index api_keys_by_organization). */
 export async function listApiKeys(
   db: Database,
@@ -116,7 +127,7 @@ export async function revokeApiKeyIfLive(db: Database, organizationId: string, k
 
 /** Inserts a key in the place of those with the same label: at most one of that label stays usable. */
 export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     // One replacement per organization at a time; two would each miss the other's new row.
     await sql`select 1 from organizations where id = ${key.organizationId} for no key update`.execute(tx);
     await tx

@@ -1,7 +1,7 @@
 // Credentials: sealed values by name. What is sealed stays sealed here.
 
 import { sql } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 
 export interface CredentialRow {
@@ -20,7 +20,7 @@ export async function putCredentialIfBelow(
   credential: { id: string; organizationId: string; name: string; sealed: Buffer },
   max: number,
 ): Promise<{ id: string; created: boolean } | undefined> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     await sql`select 1 from organizations where id = ${credential.organizationId} for no key update`.execute(tx);
     const replaced = await tx
       .updateTable("credentials")

@@ -80,3 +80,17 @@ export async function putInvitationUnlessMember(
     .returning(columns)
     .executeTakeFirst();
 }
+
+/** By primary key. */
+export async function findInvitation(
+  db: Database,
+  organizationId: string,
+  invitationId: string,
+): Promise<MemberRow | undefined> {
+  return db.kysely
+    .selectFrom("invitations")
+    .where("id", "=", invitationId)
+    .where("organization_id", "=", organizationId)
+    .select(columns)
+    .executeTakeFirst();
+}

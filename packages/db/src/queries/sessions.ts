@@ -2,7 +2,7 @@
 
 import { sessionMachine, type MessageState, type SessionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 
@@ -37,7 +37,7 @@ export async function insertSessionIfAgentLive(
   db: Database,
   session: NewSession,
 ): Promise<"created" | "agent_gone" | "version_not_ready" | "no_version"> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     const pin = await findPin(tx, session);
     if (pin === undefined) return "agent_gone";
     if (pin.versionId === null) return session.versionId === undefined ? "no_version" : "version_not_ready";
@@ -207,7 +207,7 @@ async function endSession(
   input: EndingInput,
   end: (tx: Transaction<DB>, session: { state: SessionState }) => Promise<SessionEnding["outcome"]>,
 ): Promise<SessionEnding> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     const session = await tx
       .selectFrom("sessions")
       .where("id", "=", input.sessionId)

@@ -86,32 +86,34 @@ export interface InputFile {
  * placing was lost with their failed turns (index session_inputs (session_id, path)).
  */
 export async function listInputsToPlace(db: Database, sessionId: string, sequenceNumber: number): Promise<InputFile[]> {
-  return db.kysely
-    .selectFrom("session_inputs as i")
-    .innerJoin("messages as m", "m.id", "i.message_id")
-    .innerJoin("files as f", "f.id", "i.file_id")
-    .where("i.session_id", "=", sessionId)
-    .where("m.sequence_number", "<=", sequenceNumber)
-    // A message that was cancelled before it began has put nothing into the session.
-    .where((eb) => eb.or([eb("m.state", "<>", "cancelled"), eb("m.started_at", "is not", null)]))
-    .where("m.sequence_number", ">", (eb) =>
-      eb
-        .selectFrom("messages as done")
-        .where("done.session_id", "=", sessionId)
-        .where("done.state", "=", "completed")
-        .where("done.sequence_number", "<", sequenceNumber)
-        .select((one) => one.fn.coalesce(one.fn.max("done.sequence_number"), sql<number>`0`).as("n")),
-    )
-    .select([
-      "i.path",
-      "i.message_id as messageId",
-      "f.object_key as objectKey",
-      "f.size_bytes as sizeBytes",
-      "f.sha256",
-    ])
-    .orderBy("m.sequence_number")
-    .orderBy("i.path")
-    .execute();
+  return (
+    db.kysely
+      .selectFrom("session_inputs as i")
+      .innerJoin("messages as m", "m.id", "i.message_id")
+      .innerJoin("files as f", "f.id", "i.file_id")
+      .where("i.session_id", "=", sessionId)
+      .where("m.sequence_number", "<=", sequenceNumber)
+      // A message that was cancelled before it began has put nothing into the session.
+      .where((eb) => eb.or([eb("m.state", "<>", "cancelled"), eb("m.started_at", "is not", null)]))
+      .where("m.sequence_number", ">", (eb) =>
+        eb
+          .selectFrom("messages as done")
+          .where("done.session_id", "=", sessionId)
+          .where("done.state", "=", "completed")
+          .where("done.sequence_number", "<", sequenceNumber)
+          .select((one) => one.fn.coalesce(one.fn.max("done.sequence_number"), sql<number>`0`).as("n")),
+      )
+      .select([
+        "i.path",
+        "i.message_id as messageId",
+        "f.object_key as objectKey",
+        "f.size_bytes as sizeBytes",
+        "f.sha256",
+      ])
+      .orderBy("m.sequence_number")
+      .orderBy("i.path")
+      .execute()
+  );
 }
 
 /** Paths of the session that start with one of these prefixes (primary key of session_inputs). */

@@ -2,7 +2,7 @@
 
 import type { Failure, VersionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { toPage, type Listed, type Page } from "./page.ts";
 
@@ -39,7 +39,7 @@ export async function insertAgentWithVersion(
   agent: { name: string },
   version: NewVersion,
 ): Promise<Publication<{ createdAt: Date }>> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
     const row = await tx
       .insertInto("agents")
@@ -61,7 +61,7 @@ export async function insertVersionIfAgentLive(
   db: Database,
   version: NewVersion,
 ): Promise<Publication<{ number: number }>> {
-  return db.kysely.transaction().execute(async (tx) => {
+  return withTransaction(db, async (tx) => {
     if (!(await holdReadySnapshot(tx, version))) return "snapshot_gone";
     const row = await tx
       .updateTable("agents")

@@ -1,0 +1,50 @@
+// Answers creating calls: once per `Idempotency-Key`, and with the same resource every time after. Knows no resource.
+
+import type { Route } from "@dari/contract";
+import { fingerprintOf, idempotently, invalidField, isDatabaseAway } from "@dari/control";
+import { limits } from "@dari/domain";
+import type { Request } from "express";
+import { Reply, type Call, type Creator } from "./call.ts";
+
+const header = "Idempotency-Key";
+
+/** Undefined on routes that create nothing. @throws AppError `invalid` for a key that is empty or too long. */
+export function readIdempotencyKey(route: Route, request: Request): string | undefined {
+  if (route.idempotent !== true) return undefined;
+  const key = request.get(header);
+  if (key === "" || (key !== undefined && key.length > limits.idempotencyKeyChars)) {
+    throw invalidField(header, `expected 1 to ${limits.idempotencyKeyChars} characters`);
+  }
+  return key;
+}
+
+/** Without a key every call creates. */
+export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object> {
+  const creation = await create(route, creator, call).catch(async (error: unknown) => {
+    // Whether a commit came through is not known when its answer is lost: what it may need stays.
+    if (!isDatabaseAway(error)) await discard(creator, call);
+    throw error;
+  });
+  if (!creation.replayed) return creation.made.reply ?? creator.read(call, creation.made.resourceId);
+  await discard(creator, call);
+  const reply = await creator.read(call, creation.resourceId);
+  call.response.set("idempotent-replayed", "true");
+  return reply instanceof Reply ? reply : new Reply(creation.status, reply);
+}
+
+async function create(route: Route, creator: Creator<never>, call: Call<never>) {
+  const { control, actor, idempotencyKey: key, request } = call;
+  if (key === undefined) return { replayed: false, made: await creator.create(call) } as const;
+  const fingerprint = fingerprintOf(control, creator.identify === undefined ? call.body : creator.identify(call.body));
+  const keyed = { method: route.method, path: request.path, key, fingerprint, status: route.status };
+  return idempotently(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
+}
+
+/** What cannot be taken back now is no reason to refuse the call. */
+async function discard(creator: Creator<never>, call: Call<never>): Promise<void> {
+  try {
+    await creator.discard?.(call);
+  } catch (error) {
+    call.control.log.warn({ err: error, org: call.actor.organizationId }, "upload.discard_failed");
+  }
+}

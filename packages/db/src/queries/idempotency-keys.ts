@@ -1,0 +1,70 @@
+// Idempotency keys: which call made which resource. Knows no resource.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+/** What a key is unique within. */
+export interface IdempotencyScope {
+  readonly organizationId: string;
+  readonly method: string;
+  /** As it was called, with its parameters filled in. */
+  readonly path: string;
+  readonly key: string;
+}
+
+/**
+ * Takes a key; false when it was taken before. While another transaction has just taken it, waits for that one's end:
+ * after its commit this is false, after its rollback true (primary key).
+ */
+export async function insertIdempotencyKeyIfNew(
+  db: Database,
+  scope: IdempotencyScope,
+  fingerprint: string,
+): Promise<boolean> {
+  const row = await db.kysely
+    .insertInto("idempotency_keys")
+    .values({ ...columnsOf(scope), fingerprint })
+    .onConflict((conflict) => conflict.doNothing())
+    .returning("key")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** Names what the taken key made. In the transaction that took it. */
+export async function setIdempotencyKeyResource(
+  db: Database,
+  scope: IdempotencyScope,
+  made: { resourceId: string; status: number },
+): Promise<void> {
+  await db.kysely
+    .updateTable("idempotency_keys")
+    .set({ resource_id: made.resourceId, status: made.status })
+    .where((eb) => eb.and(columnsOf(scope)))
+    .execute();
+}
+
+/** By primary key. */
+export async function findIdempotencyKey(
+  db: Database,
+  scope: IdempotencyScope,
+): Promise<{ fingerprint: string; resourceId: string; status: number } | undefined> {
+  return db.kysely
+    .selectFrom("idempotency_keys")
+    .where((eb) => eb.and(columnsOf(scope)))
+    .select(["fingerprint", "resource_id as resourceId", "status"])
+    .$narrowType<{ resourceId: string; status: number }>()
+    .executeTakeFirst();
+}
+
+/** Forgets at most `limit` keys, the oldest first (index idempotency_keys_by_age). Answers how many. */
+export async function deleteIdempotencyKeysOlderThan(db: Database, ms: number, limit: number): Promise<number> {
+  const result = await sql`
+    delete from idempotency_keys where ctid = any (array(
+      select ctid from idempotency_keys where created_at < clock_timestamp() - ${ms} * interval '1 millisecond'
+      order by created_at limit ${limit} for update skip locked))`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0n);
+}
+
+function columnsOf(scope: IdempotencyScope) {
+  return { organization_id: scope.organizationId, method: scope.method, path: scope.path, key: scope.key };
+}
