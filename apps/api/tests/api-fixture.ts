@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFilesystemBlobStore } from "@dari/blobs";
-import { createSealer, createTrees, type Control } from "@dari/control";
+import { createBacklog, createSealer, createTrees, type Control } from "@dari/control";
 import { createPgNotifier, type Database } from "@dari/db";
 import { Redacted } from "@dari/domain";
 import { createTestDatabase, createTestOrganization, type TestOrganization } from "@dari/testkit";
@@ -71,6 +71,7 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
     trees: createTrees({ db, blobs }),
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     admission: { mayDispatch: () => false },
+    backlog: createBacklog(),
     log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
     // Replaced below: the port is not known before the server listens.
     publicUrl: "http://127.0.0.1",

@@ -77,6 +77,14 @@ const cases: Readonly<Record<RouteName, Case>> = {
   listMessages: {},
   getMessage: {},
   cancelMessage: {},
+  retryMessage: {
+    valid: {},
+    invalid: [
+      [{ version_id: "agt_1" }, "version_id"],
+      [{ fork: "yes" }, "fork"],
+      [{ fork: true }, "fork"],
+    ],
+  },
   getMessageFiles: {},
   getMessageLogs: {},
   listEvents: {},

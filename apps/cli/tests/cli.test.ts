@@ -178,6 +178,19 @@ describe("the connection", () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
+  test("message retry shows the new message's id", async () => {
+    const calls: string[] = [];
+    const url = await serve((request, response) => {
+      calls.push(`${request.method ?? ""} ${request.url ?? ""}`);
+      reply(response, 202, { id: "msg_2", status: "queued", retry_of: "msg_1" });
+    });
+    await using root = await temporaryTree({});
+    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
+    const run = await runDari(["message", "retry", "msg_1"], { cwd: root.path, environment });
+    expect(run).toMatchObject({ code: 0, stdout: "msg_2\n" });
+    expect(calls).toEqual(["POST /v1/messages/msg_1/retry"]);
+  });
+
   test.each([
     [401, "unauthenticated", 3],
     [403, "forbidden", 3],

@@ -46,10 +46,12 @@ describe("a call", () => {
     await client.listSessions({ agentId: "agt_1", limit: 2, metadata: { "a b": "c&d" } });
     await client.createSession("agt/1", { name: "n" }, { idempotencyKey: "k" });
     await client.completeSession("sess_1", { cancel: true });
+    await client.retryMessage("msg_1", {}, { idempotencyKey: "k" });
     expect(seen).toEqual([
       ["GET", "/v1/sessions?limit=2&agent_id=agt_1&metadata.a+b=c%26d", "Bearer dari_test", undefined, ""],
       ["POST", "/v1/agents/agt%2F1/sessions", "Bearer dari_test", "k", '{"name":"n"}'],
       ["POST", "/v1/sessions/sess_1/complete?cancel=1", "Bearer dari_test", undefined, ""],
+      ["POST", "/v1/messages/msg_1/retry", "Bearer dari_test", "k", "{}"],
     ]);
   });
 

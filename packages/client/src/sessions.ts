@@ -1,6 +1,12 @@
 // Calls about sessions, messages and events, and the waiting for a message's end.
 
-import type { CreateSessionRequest, MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
+import type {
+  CreateSessionRequest,
+  MessageRecord,
+  RetryMessageRequest,
+  SendMessageRequest,
+  SessionStatus,
+} from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -68,6 +74,10 @@ export function sessionCalls(transport: Transport) {
       call("listMessages", { path: { session_id: sessionId }, query: { ...page }, options }),
 
     cancelMessage: (id: string, options?: CallOptions) => call("cancelMessage", { path: { message_id: id }, options }),
+
+    /** Sends a failed message again and returns the new message's queued record. */
+    retryMessage: (id: string, body: RetryMessageRequest = {}, options?: CallOptions) =>
+      call("retryMessage", { path: { message_id: id }, body, options }),
 
     messageFiles: (id: string, options?: CallOptions) => call("getMessageFiles", { path: { message_id: id }, options }),
 

@@ -41,13 +41,12 @@ export {
   MessageOutput,
   MessagePart,
   MessageRecord,
-  onBusyChoices,
   OutputPart,
+  RetryMessageRequest,
   SendMessageRequest,
   waitingReasons,
   type Delivery,
   type MessagePartInput,
-  type OnBusy,
   type WaitingReason,
 } from "./schemas/messages.ts";
 export {

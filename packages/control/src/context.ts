@@ -3,6 +3,7 @@
 import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
+import type { Backlog } from "./dispatch/backlog.ts";
 import type { Sealer } from "./sealer.ts";
 import type { Trees } from "./workspaces/trees.ts";
 
@@ -14,6 +15,7 @@ export interface Control {
   readonly notifier: Notifier;
   readonly delivery: TurnDelivery;
   readonly admission: Admission;
+  readonly backlog: Backlog;
   readonly log: Log;
   /** Where clients reach the API, without a trailing slash; upload URLs are built on it. */
   readonly publicUrl: string;

@@ -13,10 +13,13 @@ export {
 export { settleBuildWaiters } from "./builds/settle-build-waiters.ts";
 export type { Actor, Control } from "./context.ts";
 export { createAdmission } from "./dispatch/admission.ts";
+export { createBacklog, type Backlog } from "./dispatch/backlog.ts";
 export { deliverTurns, type DeliveryContext } from "./dispatch/deliver.ts";
 export { createDispatcher, type Dispatcher, type DispatcherSettings } from "./dispatch/dispatcher.ts";
+export { workerSeenWithinMs } from "./dispatch/room.ts";
 export { joinNotifiers } from "./joined-notifier.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
+export { retryMessage } from "./messages/retry-message.ts";
 export { sendMessage, type InputPart, type SendMessageInput } from "./messages/send-message.ts";
 export { waitForMessage } from "./messages/wait-for-message.ts";
 export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
@@ -54,7 +57,7 @@ export {
   type LogLine,
   type Violation,
 } from "@dari/db";
-export { controlOf, openServices, openSource, workerSeenWithinMs, type Services } from "./assemble/open-services.ts";
+export { controlOf, openServices, openSource, type Services } from "./assemble/open-services.ts";
 export {
   checkServiceSettings,
   masterKeyOf,

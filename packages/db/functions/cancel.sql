@@ -25,9 +25,11 @@ begin
   return next;
 end $$;
 
--- Ends a message that no attempt runs. The caller holds the session's row lock.
-create or replace function end_queued_message(s sessions, m messages, p_status text, p_output jsonb) returns void
-language plpgsql as $$
+-- Ends a message that no attempt runs; `completed` only by becoming part of another. The caller holds the session's
+-- row lock.
+create or replace function end_queued_message(
+  s sessions, m messages, p_status text, p_output jsonb, p_merged_into text default null
+) returns void language plpgsql as $$
 declare
   v_head text;
   v_schedule text := s.schedule;
@@ -35,7 +37,8 @@ declare
 begin
   select id into v_head from messages where session_id = s.id and state in ('queued', 'running', 'waiting_for_input')
     order by sequence_number limit 1;
-  update messages set state = p_status, output = p_output, completed_at = clock_timestamp() where id = m.id;
+  update messages set state = p_status, output = p_output, merged_into = p_merged_into,
+    completed_at = clock_timestamp() where id = m.id;
   -- A dispatch or a retry was for this very message; the next one is dispatched anew.
   if v_pending = 0 then v_schedule := 'idle';
   elsif v_head = m.id and s.schedule in ('dispatched', 'retry_wait') then v_schedule := 'ready';

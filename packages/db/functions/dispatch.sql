@@ -10,6 +10,53 @@ language sql stable as $$
   select organization_id from r where organization_id is not null
 $$;
 
+-- The fleet's slots and what holds them, one row per organization with something in flight; one row without when none
+-- has. Costs what is in flight. is_shared: there is more than one organization.
+create or replace function fleet_load(p_seen_within_ms int) returns table (slots int, workers int, is_shared boolean,
+  organization_id text, in_flight int, weight int, max_concurrency int)
+language sql stable as $$
+  with fleet as (
+    select coalesce(sum(w.slots), 0)::int as slots, count(*)::int as workers,
+      (select count(*) from (select 1 from organizations limit 2) o) > 1 as is_shared
+    from workers w where not w.draining
+      and w.seen_at > statement_timestamp() - p_seen_within_ms * interval '1 millisecond'),
+  held as (
+    select s.organization_id, count(*)::int as in_flight
+    from sessions s where s.schedule in ('dispatched', 'leased') group by s.organization_id)
+  select f.slots, f.workers, f.is_shared, o.id, h.in_flight, o.weight, o.max_concurrency
+  from fleet f left join (held h join organizations o on o.id = h.organization_id) on true
+$$;
+
+-- Seconds that each organization's attempts held a slot: those that ended after p_since, up to p_limit of them.
+-- The newest p_settling_ms are left for the next call, because their transactions may not all be visible yet.
+-- One row without an organization when there are none. until: where the next call goes on.
+create or replace function ended_seconds(p_since timestamptz, p_settling_ms int, p_limit int)
+returns table (until text, organization_id text, weight int, turns int, seconds double precision)
+language sql stable as $$
+  with ended as (
+    select a.organization_id, a.ended_at, a.ended_at - a.claimed_at as held
+    from attempts a where a.ended_at > p_since
+      and a.ended_at <= statement_timestamp() - p_settling_ms * interval '1 millisecond'
+    order by a.ended_at limit p_limit),
+  used as (
+    select e.organization_id, count(*)::int as turns, extract(epoch from sum(e.held))::double precision as seconds
+    from ended e group by e.organization_id)
+  select coalesce((select max(ended_at) from ended), p_since,
+      statement_timestamp() - p_settling_ms * interval '1 millisecond')::text, o.id, o.weight, u.turns, u.seconds
+  from (select 1) one left join (used u join organizations o on o.id = u.organization_id) on true
+$$;
+
+-- Messages of an organization that are open, counted no further than its bound.
+create or replace function open_messages(p_organization text, p_default_max int)
+returns table (open_messages int, max_backlog int)
+language sql stable as $$
+  select (select count(*)::int from (
+      select 1 from messages m where m.organization_id = o.id and m.state in ('queued', 'running')
+      limit coalesce(o.max_backlog, p_default_max)) x),
+    coalesce(o.max_backlog, p_default_max)
+  from organizations o where o.id = p_organization
+$$;
+
 -- Moves up to p_counts[i] of organization i's longest-ready sessions from ready to dispatched.
 create or replace function dispatch_sessions(p_organizations text[], p_counts int[], p_ttl_ms int)
 returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int)

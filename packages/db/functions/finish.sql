@@ -90,7 +90,8 @@ end $$;
 
 -- Records how a claimed turn ended: the only way for a worker. One transaction holds files, output, status and events.
 -- p_ending: completed | failed | retry | released | cancelled.
--- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled),
+-- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled, and
+-- so is every ending of one that was rolled back),
 -- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
@@ -113,7 +114,9 @@ begin
   select x.* into m from messages x join attempts a on a.message_id = x.id
     where a.session_id = p_session and a.fence = p_fence;
 
-  if v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null then v_ending := 'cancelled';
+  -- A rollback must hold whoever is faster: a turn that ends all the same leaves nothing in its session.
+  if m.rolled_back_by is not null then v_ending := 'cancelled';
+  elsif v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null then v_ending := 'cancelled';
   -- A platform that fails before the call uses no attempt, and must not go on for ever either.
   elsif v_ending = 'retry' and (m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max) then
     v_ending := 'failed';
@@ -128,8 +131,8 @@ begin
   end if;
   recorded := v_ending;
   again := false;
-  more := end_attempt(p_session, p_fence, v_ending, v_ending, p_failure, v_output, p_files_changed,
-    v_snapshot, p_timings, p_wait_ms);
+  more := end_attempt(p_session, p_fence, v_ending, v_ending, p_failure, v_output,
+    case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms);
   return next;
 end $$;
 

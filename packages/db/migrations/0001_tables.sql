@@ -6,7 +6,11 @@ create table organizations (
   id text primary key,
   name text not null,
   slug text not null unique,
+  -- Its share of the fleet beside other organizations that wait.
   weight int not null default 1 check (weight > 0),
+  -- Turns at once, and messages open at once, at most; null: the platform's defaults.
+  max_concurrency int check (max_concurrency > 0),
+  max_backlog int check (max_backlog > 0),
   created_at timestamptz not null default clock_timestamp()
 );
 
@@ -126,6 +130,8 @@ create table sessions (
   version_id text not null references versions,
   name text,
   metadata jsonb not null default '{}',
+  -- What a message does that finds the session busy and does not say so itself.
+  on_busy text not null default 'enqueue' check (on_busy in ('enqueue', 'reject', 'interrupt', 'rollback', 'merge')),
   state text not null default 'open' check (state in ('open', 'completed', 'expired', 'failed')),
   schedule text not null default 'idle'
     check (schedule in ('idle', 'ready', 'dispatched', 'leased', 'retry_wait', 'blocked')),
@@ -156,7 +162,8 @@ create table sessions (
   check ((state = 'open') = (ended_at is null))
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 create index sessions_ready on sessions (organization_id, ready_at) where schedule = 'ready';
-create index sessions_in_flight on sessions (lease_until) where schedule in ('dispatched', 'leased');
+create index sessions_in_flight on sessions (lease_until) include (organization_id)
+  where schedule in ('dispatched', 'leased');
 create index sessions_retry_wait on sessions (ready_at) where schedule = 'retry_wait';
 create index sessions_blocked on sessions (version_id) where schedule = 'blocked';
 create index sessions_by_organization on sessions (organization_id, id) where deleted_at is null;
@@ -188,6 +195,13 @@ create table messages (
   fence bigint,
   snapshot_id text,
   cancel_requested_at timestamptz,
+  -- The later message of this session whose parts begin with this one's: this one ran nothing itself.
+  merged_into text,
+  -- The failed message of which this is another try.
+  retry_of text,
+  -- Who stopped this message's turn. An interrupted one stays in the conversation, one that is rolled back does not.
+  interrupted_by text,
+  rolled_back_by text,
   timings jsonb not null default '{}',
   created_at timestamptz not null default clock_timestamp(),
   started_at timestamptz,
@@ -196,9 +210,12 @@ create table messages (
   check (attempts <= max_attempts),
   check ((state = 'running') = (fence is not null)),
   check ((state in ('completed', 'failed', 'cancelled')) = (completed_at is not null)),
-  check (state <> 'completed' or snapshot_id is not null)
+  check (state <> 'completed' or (snapshot_id is null) = (merged_into is not null)),
+  check (merged_into is null or (state = 'completed' and output is null and attempts = 0))
 ) with (fillfactor = 70);
 create index messages_open on messages (session_id, sequence_number) where state in ('queued', 'running');
+-- How many messages of an organization are open, up to a bound.
+create index messages_open_by_organization on messages (organization_id) where state in ('queued', 'running');
 create index messages_by_organization on messages (organization_id, id);
 
 -- Where the files that messages name stand in the workspace; one path is given away once per session.
@@ -232,6 +249,8 @@ create table attempts (
   check ((ended_at is null) = (outcome is null))
 );
 create index attempts_by_message on attempts (message_id, fence);
+-- What the fleet's slots were used for lately, which the dispatcher charges.
+create index attempts_ended on attempts (ended_at) where ended_at is not null;
 
 create table attempt_logs (
   attempt_id text not null references attempts on delete cascade,

@@ -52,7 +52,7 @@ export { migrate } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
-export type { FleetLoad, ReapedSession } from "./queries/dispatch.ts";
+export type { EndedSeconds, FleetLoad, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
 export type { SnapshotRow } from "./queries/snapshots.ts";
 export type { HistoryRow, InputFile, SealedSecret, TurnDetails } from "./queries/turn-details.ts";
 export type {

@@ -1,21 +1,37 @@
 // The least that a turn needs, as rows: an organization, an agent with a ready version, sessions.
 
-import { newId } from "@dari/domain";
+import { newId, type OnBusy } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
 import { sql, type RawBuilder } from "kysely";
-import { dispatch, turns, type ClaimedTurn, type TurnSnapshot } from "../src/index.ts";
+import {
+  dispatch,
+  turns,
+  type AcceptedMessage,
+  type ClaimedTurn,
+  type MessageInput,
+  type TurnSnapshot,
+} from "../src/index.ts";
 
 export interface Scene extends TestDatabase {
   readonly organizationId: string;
   readonly versionId: string;
   session(): Promise<string>;
   send(sessionId: string): Promise<string>;
+  /** As `send`, whatever the outcome. */
+  accept(sessionId: string, options?: SendOptions): Promise<AcceptedMessage & { messageId: string }>;
   /** Dispatches and claims the session's head. */
   claim(sessionId: string, leaseMs?: number): Promise<ClaimedTurn>;
   dispatchOnly(sessionId: string): Promise<number>;
   row(sessionId: string): Promise<{ schedule: string; pending: number; fence: number }>;
   message(messageId: string): Promise<{ state: string; attempts: number; output: unknown }>;
   eventTypes(sessionId: string): Promise<string[]>;
+}
+
+export interface SendOptions {
+  readonly text?: string;
+  readonly inputs?: readonly MessageInput[];
+  readonly onBusy?: OnBusy;
+  readonly retryOf?: string;
 }
 
 export async function openScene(options: { maxAttempts?: number; building?: boolean } = {}): Promise<Scene> {
@@ -46,11 +62,27 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     if (mine === undefined) throw new Error("the session was not ready");
     return mine.dispatchNumber;
   };
+  const accept: Scene["accept"] = async (sessionId, { text = "hello", inputs = [], onBusy, retryOf } = {}) => {
+    const messageId = newId("message");
+    const accepted = await turns.acceptMessage(db, {
+      organizationId: ids.organizationId,
+      sessionId,
+      messageId,
+      parts: [{ type: "text", text }],
+      metadata: {},
+      inputs,
+      dispatchTtlMs: undefined,
+      onBusy,
+      retryOf,
+    });
+    return { ...accepted, messageId };
+  };
   return {
     ...database,
     organizationId: ids.organizationId,
     versionId: ids.versionId,
     dispatchOnly,
+    accept,
     async session() {
       const id = newId("session");
       await sql`insert into sessions (id, organization_id, agent_id, version_id)
@@ -58,18 +90,9 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
       return id;
     },
     async send(sessionId) {
-      const messageId = newId("message");
-      const accepted = await turns.acceptMessage(db, {
-        organizationId: ids.organizationId,
-        sessionId,
-        messageId,
-        parts: [{ type: "text", text: "hello" }],
-        metadata: {},
-        inputs: [],
-        dispatchTtlMs: undefined,
-      });
+      const accepted = await accept(sessionId);
       if (accepted.outcome !== "accepted") throw new Error(`refused: ${accepted.outcome}`);
-      return messageId;
+      return accepted.messageId;
     },
     async claim(sessionId, leaseMs = 60_000) {
       const job = { sessionId, dispatchNumber: await dispatchOnly(sessionId) };

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   attemptOutcomes,
   messageMachine,
+  onBusyChoices,
   scheduleMachine,
   sessionMachine,
   sourceSnapshotMachine,
@@ -34,6 +35,7 @@ describe("CHECK constraints list exactly the states of the machines", () => {
   const columns: [string, string, readonly string[]][] = [
     ["messages", "state", messageMachine.states],
     ["sessions", "schedule", scheduleMachine.states],
+    ["sessions", "on_busy", onBusyChoices],
     ["sessions", "state", sessionMachine.states],
     ["versions", "state", versionMachine.states],
     ["source_snapshots", "state", sourceSnapshotMachine.states],

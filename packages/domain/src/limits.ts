@@ -9,6 +9,9 @@ export const limits = {
   jsonBodyBytes: 4 * MiB,
   messagePartsMax: 64,
   messageTextBytes: 1 * MiB,
+  /** A message that others were merged into; what does not fit stays a message of its own. */
+  mergedPartsMax: 256,
+  mergedPartsBytes: 4 * MiB,
   /** Rows of a list stop before they have this many bytes together; the first is always shown. */
   pageBytes: 8 * MiB,
   metadataPairs: 64,
@@ -22,6 +25,8 @@ export const limits = {
   /** How long a repeated call finds what the first one made, in milliseconds. */
   idempotencyKeepMs: 48 * 3_600_000,
   credentialsPerOrganization: 500,
+  /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
+  backlogPerOrganization: 10_000,
 
   /** Uploaded files. */
   fileBytes: 5 * GiB,
@@ -89,6 +94,7 @@ function assert(holds: boolean, relation: string): void {
 assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
 assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
 assert(limits.harnessFrameBytes > limits.historyBytes + limits.jsonBodyBytes, "a frame holds history and message");
+assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");
 assert(limits.bundleUnpackedBytes >= limits.bundleBytes, "bundleUnpackedBytes >= bundleBytes");

@@ -9,6 +9,7 @@ export const messageMachine = defineMachine({
   edges: {
     claim: { from: ["queued"], to: "running" },
     complete: { from: ["running"], to: "completed" },
+    merge: { from: ["queued"], to: "completed" },
     retry: { from: ["running"], to: "queued" },
     release: { from: ["running"], to: "queued" },
     suspend: { from: ["running"], to: "waiting_for_input" },
@@ -69,6 +70,10 @@ export type ScheduleState = (typeof scheduleMachine.states)[number];
 export type SessionState = (typeof sessionMachine.states)[number];
 export type VersionState = (typeof versionMachine.states)[number];
 export type SourceSnapshotState = (typeof sourceSnapshotMachine.states)[number];
+
+/** What a message does when it finds its session busy. */
+export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
+export type OnBusy = (typeof onBusyChoices)[number];
 
 /** How an attempt ended. `released` and `lost` before the entrypoint's call are not counted. */
 export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled"] as const;

@@ -12,6 +12,7 @@ import type {
   EnsureManagedKeyRequest,
   PathParameters,
   PutCredentialRequest,
+  RetryMessageRequest,
   RouteName,
   routes,
   SendMessageRequest,
@@ -30,6 +31,7 @@ interface Bodies {
   sendMessage: SendMessageRequest;
   sendMessageSync: SendMessageRequest;
   sendMessageAsync: SendMessageRequest;
+  retryMessage: RetryMessageRequest;
   uploadFile: ReceivedFile;
   createOrganization: CreateOrganizationRequest;
   createApiKey: CreateApiKeyRequest;

@@ -1,4 +1,4 @@
-// Messages: sent, awaited, read, cancelled.
+// Messages: sent, awaited, read, cancelled, sent again.
 
 import { renderList, type Delivery, type MessageRecord, type SendMessageRequest } from "@dari/contract";
 import {
@@ -7,6 +7,7 @@ import {
   invalidField,
   listMessages,
   readMessageLogs,
+  retryMessage,
   sendMessage,
   waitForMessage,
 } from "@dari/control";
@@ -22,6 +23,7 @@ export const messageHandlers: Handlers<
   | "listMessages"
   | "getMessage"
   | "cancelMessage"
+  | "retryMessage"
   | "getMessageFiles"
   | "getMessageLogs"
 > = {
@@ -43,6 +45,14 @@ export const messageHandlers: Handlers<
     return settled(await getMessage(control, actor, params.message_id));
   },
 
+  retryMessage: {
+    async create({ control, actor, params, body }) {
+      const { messageId } = await retryMessage(control, actor, params.message_id, body);
+      return { resourceId: messageId };
+    },
+    read: ({ control, actor }, messageId) => getMessage(control, actor, messageId),
+  },
+
   async getMessageFiles({ control, actor, params }) {
     const { id, session_id, files_changed } = await getMessage(control, actor, params.message_id);
     return { message_id: id, session_id, files_changed };
@@ -62,11 +72,12 @@ function sending(choose: (call: SendCall) => Delivery) {
     async create(call: SendCall) {
       const { control, actor, params, body } = call;
       // Refused before anything is queued.
-      refuseUnavailable(choose(call), body);
+      refuseUnavailable(choose(call));
       const { messageId } = await sendMessage(control, actor, {
         sessionId: params.session_id,
         parts: body.parts,
         metadata: body.metadata ?? {},
+        onBusy: body.on_busy,
       });
       return { resourceId: messageId };
     },
@@ -74,7 +85,7 @@ function sending(choose: (call: SendCall) => Delivery) {
     async read(call: SendCall, messageId: string) {
       const { control, actor, settings, signal } = call;
       const delivery = choose(call);
-      refuseUnavailable(delivery, call.body);
+      refuseUnavailable(delivery);
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that goes away ends the wait, never the turn.
       return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal }));
@@ -82,10 +93,8 @@ function sending(choose: (call: SendCall) => Delivery) {
   };
 }
 
-function refuseUnavailable(delivery: Delivery, body: SendMessageRequest): void {
+function refuseUnavailable(delivery: Delivery): void {
   if (delivery === "stream") throw invalidField("delivery", "'stream' is not available; use 'sync' or 'async'");
-  const onBusy = body.on_busy ?? "enqueue";
-  if (onBusy !== "enqueue") throw invalidField("on_busy", `'${onBusy}' is not available; use 'enqueue'`);
 }
 
 /** 200 with the last word, 202 with the record so far. */

@@ -1,4 +1,4 @@
-// `dari message …`: looks at messages and cancels them.
+// `dari message …`: looks at messages, cancels them, sends failed ones again.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
@@ -23,6 +23,14 @@ export function addMessageCommands(program: Command, io: Io): void {
       output.result(record, () => `${record.id} ${record.status}`);
     });
   message
+    .command("retry <message>")
+    .description("send a failed message again, as a new message of its session; show the new one's id")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).retryMessage(id, {}, { signal });
+      output.result(record, () => record.id);
+    });
+  message
     .command("logs <message>")
     .description("show what the agent wrote to stdout and stderr")
     .action(async (id: string, _options: unknown, command: Command) => {
@@ -39,6 +47,8 @@ function renderMessage(record: MessageRecord): string {
     `status    ${record.status}${record.waiting_reason === null ? "" : ` (waits for: ${record.waiting_reason})`}`,
     `attempt   ${record.attempt} of ${record.max_attempts}`,
     `created   ${record.created_at}`,
+    ...(record.retry_of === undefined ? [] : [`retry of  ${record.retry_of}`]),
+    ...(record.merged_into === undefined ? [] : [`merged    into ${record.merged_into}`]),
     ...(record.completed_at === null ? [] : [`ended     ${record.completed_at}`]),
     ...(record.output?.error === undefined ? [] : [`error     ${record.output.error.message}`]),
     renderOutput(record),

@@ -1,8 +1,8 @@
 // `dari session send`: uploads files, sends the message, waits for its end and shows the answer.
 
 import type { Client } from "@dari/client";
-import type { MessagePartInput, MessageRecord, OnBusy } from "@dari/contract";
-import { onBusyChoices } from "@dari/contract";
+import type { MessagePartInput, MessageRecord } from "@dari/contract";
+import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";

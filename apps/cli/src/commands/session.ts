@@ -3,6 +3,7 @@
 import { eachRow } from "@dari/client";
 import type { SessionRecord, SessionStatus } from "@dari/contract";
 import { sessionStatuses } from "@dari/contract";
+import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
@@ -18,6 +19,7 @@ interface CreateOptions {
   readonly name?: string;
   readonly versionId?: string;
   readonly metadata: readonly string[];
+  readonly onBusy?: OnBusy;
 }
 
 interface ListOptions {
@@ -51,6 +53,7 @@ function addCreateCommand(session: Command, io: Io): void {
     .option("--name <name>", "a name for the session")
     .option("--version-id <id>", "a ready version other than the active one")
     .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
+    .addOption(new Option("--on-busy <choice>", "what messages do while another one runs").choices(onBusyChoices))
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const agentId = agent ?? (await findDeployedAgent(".", (await connection()).apiUrl));
@@ -60,6 +63,7 @@ function addCreateCommand(session: Command, io: Io): void {
         ...(options.name === undefined ? {} : { name: options.name }),
         ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+        ...(options.onBusy === undefined ? {} : { on_busy: options.onBusy }),
       };
       const record = await (await client()).createSession(agentId, body, { signal });
       output.result(record, () => record.id);

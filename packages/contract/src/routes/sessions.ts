@@ -115,6 +115,17 @@ export const sessionRoutes = {
     reply: messages.MessageRecord,
     status: 200,
   },
+  retryMessage: {
+    method: "POST",
+    path: "/v1/messages/{message_id}/retry",
+    scope: "run",
+    summary: "Send a failed message again, as a new message at its session's tail.",
+    request: messages.RetryMessageRequest,
+    bodyOptional: true,
+    reply: messages.MessageRecord,
+    status: 202,
+    idempotent: true,
+  },
   getMessageFiles: {
     method: "GET",
     path: "/v1/messages/{message_id}/files",

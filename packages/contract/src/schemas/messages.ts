@@ -1,6 +1,6 @@
 // Messages: what a caller sends, and the record of the turn that answers it.
 
-import { limits, messageMachine } from "@dari/domain";
+import { limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
@@ -23,9 +23,6 @@ const partInput: TUnsafe<MessagePartInput> = Type.Unsafe<MessagePartInput>({
 export const deliveries = ["sync", "async", "stream"] as const;
 export type Delivery = (typeof deliveries)[number];
 
-export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
-export type OnBusy = (typeof onBusyChoices)[number];
-
 export const SendMessageRequest = Type.Object(
   {
     parts: Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax }),
@@ -37,6 +34,12 @@ export const SendMessageRequest = Type.Object(
 );
 export type SendMessageRequest = Static<typeof SendMessageRequest>;
 export type { MessagePartInput };
+
+export const RetryMessageRequest = Type.Object(
+  { fork: Type.Optional(Type.Boolean()), version_id: Type.Optional(idInput("version")) },
+  { ...strict, title: "RetryMessageRequest" },
+);
+export type RetryMessageRequest = Static<typeof RetryMessageRequest>;
 
 const TextPart = Type.Object({ type: oneOf(["text"]), text: Type.String() });
 
@@ -95,8 +98,12 @@ export const MessageRecord = Type.Object(
     started_at: nullable(timestamp),
     completed_at: nullable(timestamp),
     timings: Type.Record(Type.String(), Type.Number(), { description: "Durations in milliseconds, by phase." }),
-    merged_into: Type.Optional(idOutput("message")),
-    retry_of: Type.Optional(idOutput("message")),
+    merged_into: Type.Optional(
+      Type.String({ ...idOutput("message"), description: "The later message that this one became part of." }),
+    ),
+    retry_of: Type.Optional(
+      Type.String({ ...idOutput("message"), description: "The failed message of which this is another try." }),
+    ),
   },
   { title: "Message" },
 );

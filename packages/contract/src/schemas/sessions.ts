@@ -1,6 +1,6 @@
 // Sessions: durable conversations, each pinned to one version of its agent.
 
-import { limits } from "@dari/domain";
+import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { messageStatus } from "./messages.ts";
@@ -16,6 +16,7 @@ export const CreateSessionRequest = Type.Object(
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     version_id: Type.Optional(idInput("version")),
+    on_busy: Type.Optional(oneOf(onBusyChoices)),
     secrets: Type.Optional(
       Type.Unsafe<Record<string, string>>({
         type: "object",
@@ -42,6 +43,7 @@ export const SessionRecord = Type.Object(
     status: oneOf(sessionStatuses),
     name: nullable(Type.String()),
     metadata,
+    on_busy: oneOf(onBusyChoices),
     last_message_id: nullable(idOutput("message")),
     last_message_status: nullable(messageStatus),
     created_at: timestamp,

@@ -12,6 +12,8 @@ import {
   type TurnSource,
 } from "@dari/queue";
 import { createAdmission } from "../dispatch/admission.ts";
+import { createBacklog } from "../dispatch/backlog.ts";
+import { workerSeenWithinMs } from "../dispatch/room.ts";
 import type { Control } from "../context.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
 import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
@@ -30,9 +32,6 @@ export interface Services {
   readonly trees: Trees;
   readonly log: Log;
 }
-
-/** Workers unseen for longer than this offer no slots. Milliseconds. */
-export const workerSeenWithinMs = 6_000;
 
 /** Prepares the database (safe from many programs at once) and opens everything. Throws with what to do. */
 export async function openServices(
@@ -79,6 +78,7 @@ export function controlOf(services: Services, settings: ServiceSettings, publicU
   return {
     ...services,
     admission: createAdmission(services.db, { workerSeenWithinMs }),
+    backlog: createBacklog(),
     publicUrl,
     urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
   };

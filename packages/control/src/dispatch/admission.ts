@@ -2,6 +2,7 @@
 
 import { dispatch, type Database } from "@dari/db";
 import type { Admission } from "@dari/domain";
+import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./room.ts";
 
 const freshMs = 250;
 const staleMs = 1_000;
@@ -11,8 +12,7 @@ const staleMs = 1_000;
  * only decides who delivers: a wrong answer costs a short queue, never a turn.
  */
 export function createAdmission(db: Database, options: { workerSeenWithinMs: number }): Admission {
-  let free = 0;
-  let backlog = true;
+  let view: View | undefined;
   let readAt = 0;
   let reading = false;
 
@@ -23,23 +23,51 @@ export function createAdmission(db: Database, options: { workerSeenWithinMs: num
         dispatch.getFleetLoad(db, options.workerSeenWithinMs),
         dispatch.listReadyOrganizations(db),
       ]);
-      free = load.slots - load.inFlight;
-      backlog = ready.length > 0;
+      view = createView(fleetOf(load, ready));
       readAt = performance.now();
     } catch {
-      free = 0;
+      view = undefined;
     } finally {
       reading = false;
     }
   };
 
   return {
-    mayDispatch() {
+    mayDispatch(organizationId) {
       const age = performance.now() - readAt;
-      if (age > freshMs && !reading) void refresh();
-      if (age > staleMs || backlog || free <= 0) return false;
+      if ((view === undefined || age > freshMs) && !reading) void refresh();
+      return view !== undefined && age <= staleMs && view.take(organizationId);
+    },
+  };
+}
+
+export interface View {
+  /** Takes a slot for the organization, if it may have one before anybody who waits. */
+  take(organizationId: string): boolean;
+}
+
+/** The fleet as it was read, less what was taken since. */
+export function createView(fleet: Fleet): View {
+  const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
+  const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
+  let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
+  const isOpenTo = (contender: Contender): boolean =>
+    mayTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
+  // Who waits because of its own cap is passed by nobody.
+  const isAwaited = fleet.contenders.some((contender) => contender.isReady && isOpenTo(contender));
+
+  return {
+    take(organizationId) {
+      const contender = known.get(organizationId) ?? newcomer(organizationId);
+      if (isAwaited || contender.isReady || !isOpenTo(contender)) return false;
+      held.set(organizationId, (held.get(organizationId) ?? 0) + 1);
       free -= 1;
       return true;
     },
   };
+}
+
+/** Nothing in flight when the fleet was read, and its own bound unknown: one turn until the next reading. */
+function newcomer(organizationId: string): Contender {
+  return { organizationId, weight: 1, maxConcurrency: 1, inFlight: 0, isReady: false };
 }

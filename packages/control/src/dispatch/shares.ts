@@ -1,30 +1,51 @@
-// Which organizations get the free slots. Pure: virtual time in, shares out.
+// Which organizations get the free slots: the one that has had least, within caps. Pure but for the times it charges.
+
+import { createLeastFirst } from "./least-first.ts";
+import { mayTakeSlot, type Contender, type Fleet } from "./room.ts";
+import type { VirtualTimes } from "./virtual-times.ts";
 
 export interface Share {
   readonly organizationId: string;
   readonly count: number;
 }
 
-/** Virtual time per organization: who has had less goes first. */
-export type VirtualTimes = Map<string, number>;
+interface Waiting {
+  readonly contender: Contender;
+  held: number;
+}
 
 /**
- * Gives `slots` one by one to the organization with the least virtual time, charging one per slot. Organizations
- * that are new start at the least time of those that wait, so that a late comer neither starves nor catches up.
+ * Gives free slots one by one, at most `limit`, to the ready organization with the least virtual time that may take
+ * one, charging its usual turn for each. Equal times: who holds less for its weight goes first.
  */
-export function shareSlots(times: VirtualTimes, ready: readonly string[], slots: number): Share[] {
-  const known = ready.map((id) => times.get(id)).filter((time) => time !== undefined);
-  const start = known.length === 0 ? 0 : Math.min(...known);
-  const waiting = new Set(ready);
-  for (const id of times.keys()) if (!waiting.has(id)) times.delete(id);
-  for (const id of ready) times.set(id, Math.max(times.get(id) ?? start, start));
+export function shareSlots(times: VirtualTimes, fleet: Fleet, limit: number, nowMs: number): Share[] {
+  const inFlight = fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
+  let free = fleet.slots - inFlight;
+  times.settle(fleet.contenders, (one) => mayTakeSlot(fleet, one, one.inFlight, Infinity), nowMs);
 
+  const ready = fleet.contenders.filter((contender) => contender.isReady);
+  const waiting = createLeastFirst<Waiting>(
+    (a, b) => compare(times, a, b) < 0,
+    ready.map((contender) => ({ contender, held: contender.inFlight })),
+  );
   const counts = new Map<string, number>();
-  for (let i = 0; i < slots && ready.length > 0; i++) {
-    let least = ready[0] as string;
-    for (const id of ready) if ((times.get(id) ?? 0) < (times.get(least) ?? 0)) least = id;
-    times.set(least, (times.get(least) ?? 0) + 1);
-    counts.set(least, (counts.get(least) ?? 0) + 1);
+  for (let left = limit; left > 0 && free > 0;) {
+    const next = waiting.pop();
+    if (next === undefined) break;
+    const { contender } = next;
+    // Who may not take a slot now may not take one later: `free` only falls and `held` only grows.
+    if (!mayTakeSlot(fleet, contender, next.held, free)) continue;
+    times.chargeAhead(contender);
+    next.held += 1;
+    free -= 1;
+    left -= 1;
+    counts.set(contender.organizationId, (counts.get(contender.organizationId) ?? 0) + 1);
+    waiting.push(next);
   }
   return [...counts].map(([organizationId, count]) => ({ organizationId, count }));
+}
+
+function compare(times: VirtualTimes, a: Waiting, b: Waiting): number {
+  const difference = times.of(a.contender.organizationId) - times.of(b.contender.organizationId);
+  return difference === 0 ? a.held / a.contender.weight - b.held / b.contender.weight : difference;
 }

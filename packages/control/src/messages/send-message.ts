@@ -1,7 +1,7 @@
 // Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
 
 import { turnDetails, turns, type AcceptedMessage, type MessageInput } from "@dari/db";
-import { AppError, leafFilename, limits, newId, numberedFilename } from "@dari/domain";
+import { AppError, leafFilename, limits, newId, numberedFilename, type OnBusy } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { deliverTurns } from "../dispatch/deliver.ts";
 
@@ -12,19 +12,31 @@ export interface SendMessageInput {
   readonly sessionId: string;
   readonly parts: readonly InputPart[];
   readonly metadata: Record<string, unknown>;
+  /** Undefined: as the session says. */
+  readonly onBusy?: OnBusy | undefined;
+  readonly retryOf?: FailedMessage | undefined;
+}
+
+/** A message that is sent again: its files keep their paths where these are still its own. */
+export interface FailedMessage {
+  readonly messageId: string;
+  /** As stored, parallel to the parts that are sent. */
+  readonly parts: readonly { readonly path?: string }[];
 }
 
 /** Two messages may choose the same file name at once; the second looks again. */
 const clashRetriesMax = 8;
 
 /**
- * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `invalid` (unknown file).
+ * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `session_busy`, `invalid` (unknown
+ * file), `limit_exceeded` (backlog).
  */
 export async function sendMessage(
   control: Control,
   actor: Actor,
   input: SendMessageInput,
 ): Promise<{ messageId: string }> {
+  await control.backlog.admit(control.db, actor.organizationId);
   const messageId = newId("message");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
@@ -39,6 +51,8 @@ export async function sendMessage(
       metadata: input.metadata,
       inputs,
       dispatchTtlMs: dispatchAtOnce ? limits.dispatchTtlMs : undefined,
+      onBusy: input.onBusy,
+      retryOf: input.retryOf?.messageId,
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);
@@ -55,11 +69,15 @@ async function placeParts(
   filenames: ReadonlyMap<string, string>,
 ): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
   const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
+  const { retryOf } = input;
+  const kept = retryOf === undefined ? undefined : await turnDetails.listInputPathsOf(control.db, retryOf.messageId);
   const taken = await turnDetails.listTakenInputPaths(control.db, input.sessionId, stems);
   const inputs: MessageInput[] = [];
-  const parts = input.parts.map((part) => {
+  const parts = input.parts.map((part, index) => {
     if (part.type === "text") return part;
-    const path = freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
+    const before = retryOf?.parts[index]?.path ?? "";
+    const isKept = kept?.get(before) === part.file_id;
+    const path = isKept ? before : freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
     taken.add(path);
     inputs.push({ path, fileId: part.file_id });
     return { ...part, path };
@@ -87,6 +105,8 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
         "conflict",
         "the session's version failed to build and can never start; create a new session",
       );
+    case "busy":
+      return new AppError("session_busy", "the session has messages that are queued or running");
     case "unknown_file": {
       const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
       const issue = { path: `parts[${index}].file_id`, message: "there is no such file" };
@@ -107,6 +127,8 @@ async function passOn(
   accepted: AcceptedMessage,
 ): Promise<void> {
   control.notifier.notify("session", sessionId);
+  for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
+  if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);
   if (accepted.schedule === "ready") control.notifier.notify("ready", actor.organizationId);
   if (accepted.schedule !== "dispatched") return;
   await deliverTurns(control, [

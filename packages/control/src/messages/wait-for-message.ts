@@ -8,10 +8,26 @@ import { getMessage } from "./get-message.ts";
 const pollMs = 1_000;
 
 /**
- * The record once it is terminal, or as it is after `timeoutMs` or when `signal` aborts.
+ * The record once it is terminal (of a merged message, that of the one it became part of), or as it is after
+ * `timeoutMs` or when `signal` aborts.
  * @throws AppError `not_found`.
  */
 export async function waitForMessage(
+  control: Control,
+  actor: Actor,
+  messageId: string,
+  options: { timeoutMs: number; signal?: AbortSignal },
+): Promise<MessageRecord> {
+  const deadline = performance.now() + options.timeoutMs;
+  const record = await waitForEnd(control, actor, messageId, options);
+  if (record.merged_into === undefined) return record;
+  return waitForMessage(control, actor, record.merged_into, {
+    ...options,
+    timeoutMs: Math.max(0, deadline - performance.now()),
+  });
+}
+
+async function waitForEnd(
   control: Control,
   actor: Actor,
   messageId: string,

@@ -26,6 +26,7 @@ export async function createSession(
     versionId: request.version_id,
     name: request.name?.trim() ?? null,
     metadata: request.metadata ?? {},
+    onBusy: request.on_busy,
     secrets: Object.entries(request.secrets ?? {}).map(([name, value]) => ({
       name,
       sealed: control.sealer.seal(value, { organizationId, name }),

@@ -71,10 +71,8 @@ function listHistory(db: Database, sessionId: string, sequenceNumber: number): P
 
 function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {
   const output = row.output as { parts?: HistoryEntry["parts"] } | null;
-  return [
-    { role: "user", parts: row.parts as HistoryEntry["parts"] },
-    { role: "assistant", parts: output?.parts ?? [] },
-  ];
+  const asked: HistoryEntry = { role: "user", parts: row.parts as HistoryEntry["parts"] };
+  return output === null ? [asked] : [asked, { role: "assistant", parts: output.parts ?? [] }];
 }
 
 async function openSecrets(

@@ -21,6 +21,8 @@ export function renderMessage(row: MessageRow): MessageRecord {
     started_at: row.startedAt?.toISOString() ?? null,
     completed_at: row.completedAt?.toISOString() ?? null,
     timings: row.timings as MessageRecord["timings"],
+    ...(row.mergedInto === null ? {} : { merged_into: row.mergedInto }),
+    ...(row.retryOf === null ? {} : { retry_of: row.retryOf }),
   };
 }
 

@@ -13,6 +13,7 @@ export function renderSession(row: SessionRow): SessionRecord {
     status: statusOf(row),
     name: row.name,
     metadata: row.metadata as Metadata,
+    on_busy: row.onBusy,
     last_message_id: row.lastMessageId,
     last_message_status: row.lastMessageState,
     created_at: row.createdAt.toISOString(),

@@ -155,11 +155,15 @@ export interface Messages {
   fence: number | null;
   files_changed: Generated<Json>;
   id: string;
+  interrupted_by: string | null;
   max_attempts: number;
+  merged_into: string | null;
   metadata: Generated<Json>;
   organization_id: string;
   output: Json | null;
   parts: Json;
+  retry_of: string | null;
+  rolled_back_by: string | null;
   sequence_number: number;
   session_id: string;
   snapshot_id: string | null;
@@ -172,6 +176,8 @@ export interface Messages {
 export interface Organizations {
   created_at: Generated<Timestamp>;
   id: string;
+  max_backlog: number | null;
+  max_concurrency: number | null;
   name: string;
   slug: string;
   weight: Generated<number>;
@@ -203,6 +209,7 @@ export interface Sessions {
   name: string | null;
   next_event_number: Generated<number>;
   next_sequence_number: Generated<number>;
+  on_busy: Generated<string>;
   organization_id: string;
   pending: Generated<number>;
   ready_at: Timestamp | null;

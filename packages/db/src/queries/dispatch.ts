@@ -4,10 +4,21 @@ import type { DispatchedTurn } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
+/** What an organization may have of the fleet. */
+export interface OrganizationShare {
+  readonly organizationId: string;
+  /** Its part beside others that wait, relative to theirs. */
+  readonly weight: number;
+  /** Turns at once at most; null: the platform's default. */
+  readonly maxConcurrency: number | null;
+}
+
 /** Organizations with a ready session (loose scan of the partial index sessions_ready). */
-export async function listReadyOrganizations(db: Database): Promise<string[]> {
-  const result = await sql<{ id: string }>`select id from ready_organizations() as id`.execute(db.kysely);
-  return result.rows.map((row) => row.id);
+export async function listReadyOrganizations(db: Database): Promise<OrganizationShare[]> {
+  const result = await sql<OrganizationShare>`
+    select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency"
+    from ready_organizations() as r (id) join organizations o on o.id = r.id order by o.id`.execute(db.kysely);
+  return result.rows;
 }
 
 /** Moves each organization's longest-ready sessions to `dispatched`, past those that others move (SKIP LOCKED). */
@@ -53,19 +64,78 @@ export async function listDispatched(
 export interface FleetLoad {
   /** Slots of workers that were seen lately and do not drain. */
   readonly slots: number;
+  readonly workers: number;
   /** Sessions dispatched or leased. */
   readonly inFlight: number;
-  readonly workers: number;
+  /** Whether the installation has more than one organization. */
+  readonly isShared: boolean;
+  /** Those with something in flight. */
+  readonly holders: readonly (OrganizationShare & { readonly inFlight: number })[];
 }
 
 /** Counted from the partial index sessions_in_flight and the workers' own rows. */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
-  const result = await sql<FleetLoad>`
-    select coalesce(sum(slots), 0)::int as slots, count(*)::int as workers,
-      (select count(*)::int from sessions where schedule in ('dispatched', 'leased')) as "inFlight"
-    from workers where not draining
-      and seen_at > clock_timestamp() - ${workerSeenWithinMs} * interval '1 millisecond'`.execute(db.kysely);
-  return result.rows[0] ?? { slots: 0, inFlight: 0, workers: 0 };
+  const result = await sql<FleetLoadRow>`
+    select slots, workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
+      weight, max_concurrency as "maxConcurrency"
+    from fleet_load(${workerSeenWithinMs})`.execute(db.kysely);
+  const { slots = 0, workers = 0, isShared = false } = result.rows[0] ?? {};
+  const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight }) =>
+    organizationId === null ? [] : [{ organizationId, weight, maxConcurrency, inFlight }],
+  );
+  const inFlight = holders.reduce((sum, holder) => sum + holder.inFlight, 0);
+  return { slots, workers, isShared, inFlight, holders };
+}
+
+interface FleetLoadRow {
+  readonly slots: number;
+  readonly workers: number;
+  readonly isShared: boolean;
+  readonly organizationId: string | null;
+  readonly inFlight: number;
+  readonly weight: number;
+  readonly maxConcurrency: number | null;
+}
+
+export interface EndedSeconds {
+  readonly organizationId: string;
+  readonly weight: number;
+  readonly turns: number;
+  /** How long they held a slot, together. */
+  readonly seconds: number;
+}
+
+/**
+ * What ended attempts held of the fleet since `since`, the `until` of the call before (index attempts_ended); without
+ * it, from now on. At most `limit` attempts; the rest is for the next call.
+ */
+export async function readEndedSeconds(
+  db: Database,
+  since: string | undefined,
+  bounds: { settlingMs: number; limit: number },
+): Promise<{ until: string | undefined; ended: EndedSeconds[] }> {
+  const result = await sql<{ until: string; organizationId: string | null } & Omit<EndedSeconds, "organizationId">>`
+    select until, organization_id as "organizationId", weight, turns, seconds
+    from ended_seconds(${since ?? null}::timestamptz, ${bounds.settlingMs}, ${bounds.limit})`.execute(db.kysely);
+  const ended = result.rows.flatMap(({ organizationId, weight, turns, seconds }) =>
+    organizationId === null ? [] : [{ organizationId, weight, turns, seconds }],
+  );
+  return { until: result.rows[0]?.until, ended };
+}
+
+/**
+ * How many messages of the organization are open, counted up to its bound, and that bound; undefined when there is no
+ * such organization (index messages_open_by_organization).
+ */
+export async function countOpenMessages(
+  db: Database,
+  organizationId: string,
+  defaultMax: number,
+): Promise<{ open: number; max: number } | undefined> {
+  const result = await sql<{ open: number; max: number }>`
+    select open_messages as open, max_backlog as max
+    from open_messages(${organizationId}, ${defaultMax})`.execute(db.kysely);
+  return result.rows[0];
 }
 
 export interface ReapedSession {

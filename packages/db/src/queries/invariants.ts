@@ -23,11 +23,11 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "finish_order_is_sequence_order",
-    says: "messages of a session finish in their order (cancelled ones excepted)",
+    says: "messages of a session finish in their order (cancelled and merged ones excepted)",
     query: `select id from (
         select id, completed_at, max(completed_at) over (
           partition by session_id order by sequence_number rows between unbounded preceding and 1 preceding) as before
-        from messages where state in ('completed', 'failed')) x
+        from messages where state in ('completed', 'failed') and merged_into is null) x
       where completed_at < before`,
   },
   {
@@ -41,8 +41,8 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "completed_message_has_one_snapshot",
-    says: "a completed message has exactly one turn snapshot, made by its own attempt",
-    query: `select m.id from messages m where m.state = 'completed' and (
+    says: "a completed message that was not merged has exactly one turn snapshot, made by its own attempt",
+    query: `select m.id from messages m where m.state = 'completed' and m.merged_into is null and (
         select count(*) from snapshots s join attempts a on a.session_id = s.session_id and a.fence = s.fence
         where s.message_id = m.id and s.kind = 'turn' and s.id = m.snapshot_id
           and a.message_id = m.id and a.outcome = 'completed') <> 1`,
@@ -60,16 +60,33 @@ export const invariants: readonly Invariant[] = [
     name: "head_is_last_turn",
     says: "a session's head is the snapshot of its last completed turn",
     query: `select s.id from sessions s join lateral (
-        select snapshot_id from messages where session_id = s.id and state = 'completed'
+        select snapshot_id from messages where session_id = s.id and state = 'completed' and merged_into is null
         order by sequence_number desc limit 1) m on true
       where s.head_snapshot_id is distinct from m.snapshot_id
         and not exists (select 1 from snapshots w where w.id = s.head_snapshot_id and w.kind = 'write')`,
   },
   {
     name: "one_counted_outcome",
-    says: "a completed message has exactly one completed attempt",
-    query: `select m.id from messages m where m.state = 'completed'
+    says: "a completed message that was not merged has exactly one completed attempt",
+    query: `select m.id from messages m where m.state = 'completed' and m.merged_into is null
       and (select count(*) from attempts a where a.message_id = m.id and a.outcome = 'completed') <> 1`,
+  },
+  {
+    name: "merged_message_ran_nothing",
+    says: "a merged message has no attempt, no input and no snapshot, and is part of a later message of its session",
+    query: `select m.id from messages m left join messages i on i.id = m.merged_into
+      where m.merged_into is not null and (
+        i.session_id is distinct from m.session_id or i.sequence_number <= m.sequence_number or m.state <> 'completed'
+        or m.output is not null or m.started_at is not null
+        or exists (select 1 from attempts a where a.message_id = m.id)
+        or exists (select 1 from session_inputs x where x.message_id = m.id)
+        or exists (select 1 from snapshots s where s.message_id = m.id))`,
+  },
+  {
+    name: "rolled_back_message_left_nothing",
+    says: "a message that was rolled back is never completed and made no turn snapshot",
+    query: `select m.id from messages m where m.rolled_back_by is not null and (m.state in ('completed', 'failed')
+        or exists (select 1 from snapshots s where s.message_id = m.id and s.kind = 'turn'))`,
   },
   {
     name: "attempts_within_limit",

@@ -21,6 +21,8 @@ export interface MessageRow {
   readonly createdAt: Date;
   readonly startedAt: Date | null;
   readonly completedAt: Date | null;
+  readonly mergedInto: string | null;
+  readonly retryOf: string | null;
   /** Where the session stands, if this message is the next one of it. */
   readonly schedule: ScheduleState | null;
   readonly blockedReason: string | null;
@@ -52,6 +54,8 @@ function selectMessages(db: Database, organizationId: string) {
       "m.created_at as createdAt",
       "m.started_at as startedAt",
       "m.completed_at as completedAt",
+      "m.merged_into as mergedInto",
+      "m.retry_of as retryOf",
     ])
     .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))
     .select(sql<ScheduleState | null>`case when ${isNext} then s.schedule end`.as("schedule"))

@@ -1,6 +1,6 @@
 // Sessions as their owner sees them: made, found, ended. Their place in the schedule is moved by the turn functions.
 
-import { sessionMachine, type MessageState, type SessionState } from "@dari/domain";
+import { sessionMachine, type MessageState, type OnBusy, type SessionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
@@ -12,6 +12,7 @@ export interface SessionRow {
   readonly versionId: string;
   readonly name: string | null;
   readonly metadata: unknown;
+  readonly onBusy: OnBusy;
   readonly state: SessionState;
   /** Messages that are queued or running. */
   readonly pending: number;
@@ -29,6 +30,8 @@ export interface NewSession {
   readonly versionId: string | undefined;
   readonly name: string | null;
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** What its messages do while another one is open, unless they say otherwise; `enqueue` when undefined. */
+  readonly onBusy?: OnBusy | undefined;
   readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
@@ -50,6 +53,7 @@ export async function insertSessionIfAgentLive(
         version_id: pin.versionId,
         name: session.name,
         metadata: JSON.stringify(session.metadata),
+        on_busy: session.onBusy ?? "enqueue",
         next_event_number: 2,
       })
       .execute();
@@ -117,6 +121,7 @@ function selectSessions(db: Database, organizationId: string) {
       "s.version_id as versionId",
       "s.name",
       "s.metadata",
+      sql<OnBusy>`s.on_busy`.as("onBusy"),
       "s.state",
       "s.pending",
       "s.last_message_id as lastMessageId",

@@ -47,12 +47,14 @@ export async function getTurnDetails(db: Database, messageId: string): Promise<T
 
 export interface HistoryRow {
   readonly parts: unknown;
+  /** Null: the turn was interrupted before it had one. */
   readonly output: unknown;
 }
 
 /**
- * Completed messages before this one, oldest first: the newest `limit`, and of these the newest that have at most
- * `maxBytes` together (index messages (session_id, sequence_number)).
+ * Messages before this one that are part of the conversation, oldest first: completed ones (merged ones are part of
+ * another) and interrupted ones. The newest `limit`, and of these the newest that have at most `maxBytes` together
+ * (index messages (session_id, sequence_number)).
  */
 export async function listHistoryBefore(
   db: Database,
@@ -66,8 +68,9 @@ export async function listHistoryBefore(
       select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0))
         over (order by sequence_number desc) as bytes
       from (
-        select sequence_number, parts, output from messages
-        where session_id = ${sessionId} and sequence_number < ${sequenceNumber} and state = 'completed'
+        select sequence_number, parts, case state when 'completed' then output end as output from messages
+        where session_id = ${sessionId} and sequence_number < ${sequenceNumber} and rolled_back_by is null
+          and (state = 'completed' and merged_into is null or state = 'cancelled' and interrupted_by is not null)
         order by sequence_number desc limit ${limit}) newest) measured
     where bytes <= ${maxBytes} order by sequence_number`.execute(db.kysely);
   return result.rows;
@@ -93,6 +96,7 @@ export async function listInputsToPlace(db: Database, sessionId: string, sequenc
       .innerJoin("files as f", "f.id", "i.file_id")
       .where("i.session_id", "=", sessionId)
       .where("m.sequence_number", "<=", sequenceNumber)
+      .where("m.rolled_back_by", "is", null)
       // A message that was cancelled before it began has put nothing into the session.
       .where((eb) => eb.or([eb("m.state", "<>", "cancelled"), eb("m.started_at", "is not", null)]))
       .where("m.sequence_number", ">", (eb) =>
@@ -100,6 +104,7 @@ export async function listInputsToPlace(db: Database, sessionId: string, sequenc
           .selectFrom("messages as done")
           .where("done.session_id", "=", sessionId)
           .where("done.state", "=", "completed")
+          .where("done.merged_into", "is", null)
           .where("done.sequence_number", "<", sequenceNumber)
           .select((one) => one.fn.coalesce(one.fn.max("done.sequence_number"), sql<number>`0`).as("n")),
       )
@@ -130,6 +135,16 @@ export async function listTakenInputPaths(
     .select("path")
     .execute();
   return new Set(rows.map((row) => row.path));
+}
+
+/** Paths that one message holds (index session_inputs_by_message), by the id of the file that is to stand there. */
+export async function listInputPathsOf(db: Database, messageId: string): Promise<Map<string, string>> {
+  const rows = await db.kysely
+    .selectFrom("session_inputs")
+    .where("message_id", "=", messageId)
+    .select(["path", "file_id"])
+    .execute();
+  return new Map(rows.map((row) => [row.path, row.file_id]));
 }
 
 /** File id to file name, for those that the organization has (primary key of files). */

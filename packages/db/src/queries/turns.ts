@@ -1,7 +1,7 @@
 // Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit.
 // The functions' own text says which row is locked first and why.
 
-import { limits, type Failure } from "@dari/domain";
+import { limits, type Failure, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 
@@ -13,12 +13,16 @@ export interface Claim {
 }
 
 export interface AcceptedMessage {
-  readonly outcome: "accepted" | "not_found" | "closed" | "version_failed" | "unknown_file" | "input_clash";
+  readonly outcome: "accepted" | "not_found" | "closed" | "version_failed" | "busy" | "unknown_file" | "input_clash";
   readonly sequenceNumber: number;
-  /** What this call moved the session to; null where the session was not idle. */
+  /** What this call moved the session to; null where that is where it stood. */
   readonly schedule: "ready" | "dispatched" | "blocked" | null;
   readonly dispatchNumber: number;
   readonly maxAttempts: number;
+  /** Messages that this call has ended. */
+  readonly ended: readonly string[] | null;
+  /** The running message that this call asked to stop. */
+  readonly stopping: string | null;
   readonly detail: string | null;
 }
 
@@ -28,8 +32,8 @@ export interface MessageInput {
 }
 
 /**
- * Accepts a message at the session's tail. With `dispatchTtlMs` a session that was idle goes straight to
- * `dispatched`, and the caller delivers it.
+ * Accepts a message at the session's tail and does to those before it what `onBusy` says. With `dispatchTtlMs` a
+ * session that was idle goes straight to `dispatched`, and the caller delivers it.
  */
 export async function acceptMessage(
   db: Database,
@@ -41,15 +45,20 @@ export async function acceptMessage(
     metadata: unknown;
     inputs: readonly MessageInput[];
     dispatchTtlMs: number | undefined;
+    /** Undefined: as the session says. */
+    onBusy?: OnBusy | undefined;
+    /** The failed message of the same session whose inputs this one takes over. */
+    retryOf?: string | undefined;
   },
 ): Promise<AcceptedMessage> {
   const inputs = input.inputs.map((one) => ({ path: one.path, file_id: one.fileId }));
   return callOne<AcceptedMessage>(
     db.kysely,
     sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
-      max_attempts as "maxAttempts", detail
+      max_attempts as "maxAttempts", ended, stopping, detail
       from accept_message(${input.organizationId}, ${input.sessionId}, ${input.messageId}, ${json(input.parts)},
-        ${json(input.metadata)}, ${json(inputs)}, ${input.dispatchTtlMs ?? null}::int)`,
+        ${json(input.metadata)}, ${json(inputs)}, ${input.dispatchTtlMs ?? null}::int,
+        ${input.onBusy ?? null}, ${input.retryOf ?? null}, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes})`,
   );
 }
 

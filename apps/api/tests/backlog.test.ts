@@ -1,0 +1,60 @@
+// An organization that has too many open messages is refused more, and only that one.
+
+import { expect, test } from "@jest/globals";
+import { createTestAgent, createTestSession, waitUntil, type TestOrganization } from "@dari/testkit";
+import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+
+const hello = { parts: [{ type: "text", text: "hello" }] };
+
+async function sessionOf(api: TestApi, organization: TestOrganization): Promise<string> {
+  const { agentId } = await createTestAgent(api.db, organization.organizationId);
+  return createTestSession(api.db, organization.organizationId, agentId);
+}
+
+function send(api: TestApi, organization: TestOrganization, sessionId: string, key?: string): Promise<TestReply> {
+  return api.call("POST", `/v1/sessions/${sessionId}/messages/async`, {
+    key: organization.apiKey,
+    body: hello,
+    ...(key === undefined ? {} : { headers: { "idempotency-key": key } }),
+  });
+}
+
+test("at its bound an organization is told to wait; another is not", async () => {
+  await using api = await startTestApi();
+  await api.db.pool.query("update organizations set max_backlog = 3 where id = $1", [api.org.organizationId]);
+  const sessions = [await sessionOf(api, api.org), await sessionOf(api, api.org)] as const;
+  const taken = [
+    await send(api, api.org, sessions[0]),
+    await send(api, api.org, sessions[0], "k-1"),
+    await send(api, api.org, sessions[1]),
+  ];
+  expect(taken.map((reply) => reply.status)).toEqual([202, 202, 202]);
+
+  const refused = await send(api, api.org, sessions[1], "k-2");
+  expect(refused.status).toBe(429);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+  expect(refused.json).toMatchObject({
+    code: "limit_exceeded",
+    detail: "the organization has 3 messages that wait or run, which is its limit; wait for some to end",
+    request_id: refused.headers.get("x-request-id"),
+  });
+  const { rows } = await api.db.pool.query("select count(*)::int as n from messages");
+  expect(rows).toEqual([{ n: 3 }]);
+
+  // What was accepted is found again, at the bound too; and the refused key is free.
+  expect((await send(api, api.org, sessions[0], "k-1")).json["id"]).toBe(taken[1]?.json["id"]);
+  expect((await send(api, api.stranger, await sessionOf(api, api.stranger))).status).toBe(202);
+});
+
+test("when messages end, sending goes on", async () => {
+  await using api = await startTestApi();
+  await api.db.pool.query("update organizations set max_backlog = 1 where id = $1", [api.org.organizationId]);
+  const sessionId = await sessionOf(api, api.org);
+  const first = await send(api, api.org, sessionId, "k-first");
+  expect((await send(api, api.org, sessionId, "k-next")).status).toBe(429);
+  await api.call("POST", `/v1/messages/${String(first.json["id"])}/cancel`);
+  // The count is made anew within a second.
+  await waitUntil(async () => (await send(api, api.org, sessionId, "k-next")).status === 202, {
+    what: "the next message to be accepted",
+  });
+});

@@ -1,0 +1,94 @@
+// What a message to a busy session does to turns that really run, and a failed message that is sent again.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import type { OnBusy } from "@dari/domain";
+import { findService } from "@dari/testkit";
+import { deploy, ended, textPart, uploadText } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
+import { play, resultsOf, scriptAgent, start, type Step } from "../src/script.ts";
+
+let fleet: Fleet;
+let meeting: Rendezvous;
+let agentId: string;
+
+beforeAll(async () => {
+  meeting = await openRendezvous();
+  fleet = await startFleet({ redisUrl: findService("redis")?.url });
+  agentId = (await deploy(fleet, scriptAgent())).agentId;
+}, 120_000);
+
+afterAll(async () => {
+  await meeting[Symbol.asyncDispose]();
+  expect(await fleet.close()).toEqual(nothing);
+}, 120_000);
+
+/** A session whose first turn wrote a file and waits at `point`. */
+async function hold(point: string): Promise<{ session: string; running: string }> {
+  const session = (await fleet.client.createSession(agentId)).id;
+  const steps: Step[] = [
+    ["write", "half.txt", "x"],
+    ["meet", meeting.urlOf(point)],
+  ];
+  const { id: running } = await start(fleet, session, steps);
+  await meeting.arrived(point);
+  return { session, running };
+}
+
+function sendBusy(session: string, onBusy: OnBusy, steps: readonly Step[]) {
+  const parts = [textPart(JSON.stringify(steps))];
+  return fleet.client.sendMessage(session, { parts, on_busy: onBusy });
+}
+
+const look: Step[] = [["list", "."], ["history"]];
+
+test("interrupt stops the running turn; its prompt stays in the conversation, its files do not", async () => {
+  const { session, running } = await hold("interrupted");
+  const [files, history] = resultsOf(await sendBusy(session, "interrupt", look)) as [string[], unknown[]];
+  expect(await fleet.client.getMessage(running)).toMatchObject({ status: "cancelled" });
+  expect(files).not.toContain("half.txt");
+  expect(history).toMatchObject([{ role: "user", parts: [{ text: expect.stringContaining("interrupted") }] }]);
+});
+
+test("rollback stops the running turn and what waits, and both leave the conversation", async () => {
+  const { session, running } = await hold("rolled-back");
+  const queued = await start(fleet, session, [["attempt"]]);
+  const [files, history] = resultsOf(await sendBusy(session, "rollback", look)) as [string[], unknown[]];
+  expect(await fleet.client.getMessage(running)).toMatchObject({ status: "cancelled" });
+  expect(await fleet.client.getMessage(queued.id)).toMatchObject({ status: "cancelled", started_at: null });
+  expect(files).not.toContain("half.txt");
+  expect(history).toEqual([]);
+});
+
+test("merge: one turn is shown everything that waited, and answers everybody", async () => {
+  const { session, running } = await hold("merged");
+  const first = await fleet.client.sendMessageAsync(session, { parts: [textPart('[["attempt"],')] });
+  const last = fleet.client.sendMessage(session, { parts: [textPart('["list", "."]]')], on_busy: "merge" });
+  const answered = fleet.client.waitForMessage(first);
+  meeting.open("merged");
+  const record = await last;
+  expect(record.parts).toMatchObject([{ text: '[["attempt"],' }, { text: '["list", "."]]' }]);
+  expect((await answered).id).toBe(record.id);
+  expect(resultsOf(record)).toEqual([1, expect.arrayContaining(["half.txt"])]);
+  expect(await fleet.client.getMessage(running)).toMatchObject({ status: "completed" });
+});
+
+test("a failed message runs again with its file in its place", async () => {
+  const session = (await fleet.client.createSession(agentId)).id;
+  const file = await uploadText(fleet, "notes.txt", "remember");
+  // Fails as long as the file that the next turn writes is missing.
+  const steps: Step[] = [
+    ["read", "input/notes.txt"],
+    ["chmod", "gate.txt", "644"],
+    ["list", "input"],
+  ];
+  const failed = await play(fleet, session, steps, [file]);
+  expect(failed).toMatchObject({ status: "failed" });
+  const again = await fleet.client.retryMessage(failed.id);
+  expect(again).toMatchObject({ retry_of: failed.id, parts: failed.parts });
+  expect(await ended(fleet, again.id)).toMatchObject({ status: "failed" });
+  await play(fleet, session, [["write", "gate.txt", ""]]);
+  const third = await ended(fleet, (await fleet.client.retryMessage(again.id)).id);
+  expect(resultsOf(third)[0]).toBe("remember");
+  expect(await fleet.client.getMessage(failed.id)).toMatchObject({ status: "failed" });
+});

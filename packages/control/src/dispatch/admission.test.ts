@@ -1,0 +1,34 @@
+// What the API may take past the dispatcher.
+
+import { expect, test } from "@jest/globals";
+import { createView } from "./admission.ts";
+import type { Contender } from "./room.ts";
+
+function view(slots: number, ...contenders: Partial<Contender>[]) {
+  const filled = contenders.map((given) => {
+    return { organizationId: "a", weight: 1, maxConcurrency: null, inFlight: 0, isReady: false, ...given };
+  });
+  return createView({ slots, isShared: true, contenders: filled });
+}
+
+test("an organization's own bound holds", () => {
+  const a = view(10, { inFlight: 1, maxConcurrency: 3 });
+  expect(Array.from({ length: 4 }, () => a.take("a"))).toEqual([true, true, false, false]);
+});
+
+test("the reserve is for those with nothing in flight", () => {
+  const a = view(4, { inFlight: 2 });
+  expect([a.take("a"), a.take("a"), a.take("b"), a.take("c")]).toEqual([true, false, true, false]);
+});
+
+test("an organization unseen so far takes one turn until the next reading", () => {
+  const a = view(10);
+  expect([a.take("new"), a.take("new")]).toEqual([true, false]);
+});
+
+test("nobody passes who waits for a free slot; who waits at its own cap is passed", () => {
+  expect(view(10, { isReady: true }).take("b")).toBe(false);
+  expect(view(10, { isReady: true, inFlight: 8 }).take("a")).toBe(false);
+  const capped = view(10, { isReady: true, inFlight: 3, maxConcurrency: 3 });
+  expect([capped.take("a"), capped.take("b")]).toEqual([false, true]);
+});

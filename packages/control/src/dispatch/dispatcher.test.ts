@@ -1,0 +1,151 @@
+// The dispatcher on a real database: first messages beside a flood, weights, caps, and what follows a change of leader.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { createPgNotifier, findViolations, turns, workers, type Database } from "@dari/db";
+import { newId, type DispatchedTurn } from "@dari/domain";
+import { createTestAgent, createTestDatabase, createTestOrganization, createTestSession } from "@dari/testkit";
+import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
+import { workerSeenWithinMs } from "./room.ts";
+
+let stack: AsyncDisposableStack;
+let db: Database;
+let dispatcher: Dispatcher;
+/** Dispatched and not yet ended. */
+let inFlight: DispatchedTurn[];
+
+beforeEach(async () => {
+  stack = new AsyncDisposableStack();
+  const database = await createTestDatabase();
+  stack.defer(() => database.close());
+  db = database.db;
+  const notifier = createPgNotifier(db, "dari-test-notifier");
+  stack.defer(() => notifier.close());
+  inFlight = [];
+  const silent = (): void => undefined;
+  dispatcher = createDispatcher(
+    {
+      db,
+      notifier,
+      log: { debug: silent, info: silent, warn: silent, error: silent },
+      delivery: { available: true, deliver: async (more) => void inFlight.push(...more) },
+    },
+    { holder: "test", leadTtlMs: 60_000, dispatchTtlMs: 60_000, workerSeenWithinMs },
+  );
+  await offer(10);
+});
+afterEach(() => stack.disposeAsync());
+
+function offer(slots: number): Promise<void> {
+  return workers.upsertWorkerSeen(db, { id: "wrk_test", pool: "default", slots, draining: false, details: {} });
+}
+
+/** An organization with so many sessions that each have one message waiting. */
+async function organization(
+  sessions: number,
+  settings: { weight?: number; maxConcurrency?: number } = {},
+): Promise<string> {
+  const { organizationId } = await createTestOrganization(db);
+  const { agentId } = await createTestAgent(db, organizationId);
+  await db.pool.query("update organizations set weight = $2, max_concurrency = $3 where id = $1", [
+    organizationId,
+    settings.weight ?? 1,
+    settings.maxConcurrency ?? null,
+  ]);
+  for (let i = 0; i < sessions; i += 10) {
+    const batch = Array.from({ length: Math.min(10, sessions - i) }, () =>
+      createTestSession(db, organizationId, agentId).then((session) => send(organizationId, session)),
+    );
+    await Promise.all(batch);
+  }
+  return organizationId;
+}
+
+async function send(organizationId: string, sessionId: string): Promise<void> {
+  const accepted = await turns.acceptMessage(db, {
+    organizationId,
+    sessionId,
+    messageId: newId("message"),
+    parts: [{ type: "text", text: "hello" }],
+    metadata: {},
+    inputs: [],
+    dispatchTtlMs: undefined,
+  });
+  if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
+}
+
+/** Ends the oldest turn in flight, as a worker would that has held it for a second. */
+async function endOne(): Promise<void> {
+  const turn = inFlight.shift();
+  if (turn === undefined) throw new Error("nothing is in flight");
+  const claimed = await turns.claimIfDispatched(db, turn, newId("attempt"), {
+    workerId: "wrk_test",
+    leaseMs: 60_000,
+    guarantees: {},
+  });
+  if (claimed.outcome !== "claimed") throw new Error(`not claimed: ${claimed.outcome}`);
+  await db.pool.query("update attempts set claimed_at = claimed_at - interval '1 second' where session_id = $1", [
+    turn.sessionId,
+  ]);
+  const failure = { code: "agent_error", message: "ends at once" } as const;
+  await turns.finishIfHeld(db, claimed.turn, { ending: "failed", failure, output: { parts: [], error: failure } });
+}
+
+function held(organizationId: string): number {
+  return inFlight.filter((turn) => turn.organizationId === organizationId).length;
+}
+
+test("a first message is dispatched in the first tick that has a free slot, whoever floods", async () => {
+  const flood = await organization(500);
+  await organization(0);
+  await dispatcher.tick();
+  expect(held(flood)).toBe(9);
+  const first = await organization(1);
+  await dispatcher.tick();
+  expect([held(flood), held(first)]).toEqual([9, 1]);
+
+  const second = await organization(1);
+  await dispatcher.tick();
+  expect([held(flood), held(second)]).toEqual([9, 0]);
+  await endOne();
+  await dispatcher.tick();
+  expect([held(flood), held(second)]).toEqual([8, 1]);
+  expect(await findViolations(db)).toEqual([]);
+});
+
+test("turns of two organizations that always wait come to their weights", async () => {
+  const twice = await organization(250, { weight: 2 });
+  const once = await organization(150);
+  const dispatched: Record<string, number> = { [twice]: 0, [once]: 0 };
+  let total = 0;
+  while (total < 300) {
+    const before = inFlight.length;
+    await dispatcher.tick();
+    for (const turn of inFlight.slice(before)) {
+      dispatched[turn.organizationId] = (dispatched[turn.organizationId] ?? 0) + 1;
+      total += 1;
+    }
+    while (inFlight.length > 0) await endOne();
+  }
+  const ratio = (dispatched[twice] ?? 0) / (dispatched[once] ?? 1);
+  expect(ratio).toBeGreaterThan(1.8);
+  expect(ratio).toBeLessThan(2.2);
+});
+
+test("bounds of an organization hold, its own and the default one", async () => {
+  const bound = await organization(20, { maxConcurrency: 2 });
+  const other = await organization(20);
+  for (let i = 0; i < 5; i++) {
+    await dispatcher.tick();
+    expect([held(bound), held(other)]).toEqual([2, 7]);
+    await endOne();
+  }
+  await offer(20);
+  await dispatcher.tick();
+  expect([held(bound), held(other)]).toEqual([2, 16]);
+});
+
+test("one organization alone has every slot", async () => {
+  const only = await organization(20);
+  await dispatcher.tick();
+  expect(held(only)).toBe(10);
+});

@@ -1,0 +1,50 @@
+// A binary heap: the least element first. Knows nothing of what it holds.
+
+export interface LeastFirst<T> {
+  push(item: T): void;
+  /** Takes the least out; undefined when empty. */
+  pop(): T | undefined;
+}
+
+export function createLeastFirst<T>(isLess: (a: T, b: T) => boolean, items: readonly T[]): LeastFirst<T> {
+  const heap: T[] = [];
+  const at = (index: number): T => heap[index] as T;
+  const swap = (a: number, b: number): void => {
+    const item = at(a);
+    heap[a] = at(b);
+    heap[b] = item;
+  };
+  const push = (item: T): void => {
+    heap.push(item);
+    for (let i = heap.length - 1; i > 0;) {
+      const parent = (i - 1) >> 1;
+      if (!isLess(at(i), at(parent))) return;
+      swap(i, parent);
+      i = parent;
+    }
+  };
+  const sink = (): void => {
+    for (let i = 0; ;) {
+      let least = i;
+      for (const child of [2 * i + 1, 2 * i + 2]) {
+        if (child < heap.length && isLess(at(child), at(least))) least = child;
+      }
+      if (least === i) return;
+      swap(i, least);
+      i = least;
+    }
+  };
+  for (const item of items) push(item);
+  return {
+    push,
+    pop() {
+      const first = heap[0];
+      const last = heap.pop();
+      if (heap.length > 0 && last !== undefined) {
+        heap[0] = last;
+        sink();
+      }
+      return first;
+    },
+  };
+}
