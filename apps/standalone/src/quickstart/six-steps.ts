@@ -1,6 +1,8 @@
 // The six steps of the quickstart with one example agent.
 
+import path from "node:path";
 import type { Environment } from "@dari/runtime";
+import { forgetLostAgent } from "./forget-lost-agent.ts";
 import { createHttp } from "./http.ts";
 import { dari, heading, say } from "./show.ts";
 
@@ -27,6 +29,7 @@ export async function sixSteps(options: SixSteps): Promise<void> {
   const http = createHttp(apiUrl, apiKey);
 
   heading(`${options.language} 1/6  Deploy the agent in ${options.example}`);
+  await forgetLostAgent(path.join(options.checkout, options.example), apiUrl, apiKey);
   const deployed = await dari(["deploy", options.example, "--json"], {
     apiUrl,
     apiKey,

@@ -26,6 +26,15 @@ test("an organization unseen so far takes one turn until the next reading", () =
   expect([a.take("new"), a.take("new")]).toEqual([true, false]);
 });
 
+test("an organization that holds nothing now takes what its bound was when it was last seen", () => {
+  const fleet = { slots: 5, isShared: false, contenders: [] };
+  const taken = (bound: number | null): number => {
+    const seen = createView(fleet, new Map([["a", bound]]));
+    return Array.from({ length: 6 }, () => seen.take("a")).filter(Boolean).length;
+  };
+  expect([taken(2), taken(null)]).toEqual([2, 5]);
+});
+
 test("nobody passes who waits for a free slot; who waits at its own cap is passed", () => {
   expect(view(10, { isReady: true }).take("b")).toBe(false);
   expect(view(10, { isReady: true, inFlight: 8 }).take("a")).toBe(false);

@@ -13,6 +13,8 @@ const staleMs = 1_000;
  */
 export function createAdmission(db: Database, options: { workerSeenWithinMs: number }): Admission {
   let view: View | undefined;
+  // Bounds of organizations as they were last seen: one that holds nothing is in no reading.
+  const bounds = new Map<string, number | null>();
   let readAt = 0;
   let reading = false;
 
@@ -23,7 +25,9 @@ export function createAdmission(db: Database, options: { workerSeenWithinMs: num
         dispatch.getFleetLoad(db, options.workerSeenWithinMs),
         dispatch.listReadyOrganizations(db),
       ]);
-      view = createView(fleetOf(load, ready));
+      const fleet = fleetOf(load, ready);
+      remember(bounds, fleet);
+      view = createView(fleet, bounds);
       readAt = performance.now();
     } catch {
       view = undefined;
@@ -46,8 +50,15 @@ export interface View {
   take(organizationId: string): boolean;
 }
 
-/** The fleet as it was read, less what was taken since. */
-export function createView(fleet: Fleet): View {
+const rememberedMax = 10_000;
+
+function remember(bounds: Map<string, number | null>, fleet: Fleet): void {
+  if (bounds.size > rememberedMax) bounds.clear();
+  for (const { organizationId, maxConcurrency } of fleet.contenders) bounds.set(organizationId, maxConcurrency);
+}
+
+/** The fleet as it was read, less what was taken since. `bounds`: of organizations that were seen in earlier readings. */
+export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): View {
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
   let free = fleet.slots - fleet.contenders.reduce((sum, contender) => sum + contender.inFlight, 0);
@@ -58,7 +69,7 @@ export function createView(fleet: Fleet): View {
 
   return {
     take(organizationId) {
-      const contender = known.get(organizationId) ?? newcomer(organizationId);
+      const contender = known.get(organizationId) ?? newcomer(organizationId, bounds.get(organizationId));
       if (isAwaited || contender.isReady || !isOpenTo(contender)) return false;
       held.set(organizationId, (held.get(organizationId) ?? 0) + 1);
       free -= 1;
@@ -67,7 +78,7 @@ export function createView(fleet: Fleet): View {
   };
 }
 
-/** Nothing in flight when the fleet was read, and its own bound unknown: one turn until the next reading. */
-function newcomer(organizationId: string): Contender {
-  return { organizationId, weight: 1, maxConcurrency: 1, inFlight: 0, isReady: false };
+/** Nothing in flight when the fleet was read. While its own bound is unknown: one turn until the next reading. */
+function newcomer(organizationId: string, bound: number | null = 1): Contender {
+  return { organizationId, weight: 1, maxConcurrency: bound, inFlight: 0, isReady: false };
 }
