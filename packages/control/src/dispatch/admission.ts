@@ -57,7 +57,7 @@ function remember(bounds: Map<string, number | null>, fleet: Fleet): void {
   for (const { organizationId, maxConcurrency } of fleet.contenders) bounds.set(organizationId, maxConcurrency);
 }
 
-/** The fleet as it was read, less what was taken since. `bounds`: of organizations that were seen in earlier readings. */
+/** The fleet as it was read, less what was taken since. `bounds`: of organizations seen in earlier readings. */
 export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | null> = new Map()): View {
   const held = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender.inFlight]));
   const known = new Map(fleet.contenders.map((contender) => [contender.organizationId, contender]));
