@@ -1,4 +1,4 @@
-// Deletes an uploaded file from its owner's sight. Messages that name it already still get it; a sweep takes its bytes.
+// Deletes an uploaded file from its owner's sight. Messages that name it already still get it, so its bytes stay.
 
 import type { Deleted } from "@dari/contract";
 import { files } from "@dari/db";

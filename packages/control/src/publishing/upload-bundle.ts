@@ -31,7 +31,7 @@ export async function uploadBundle(control: Control, upload: BundleUpload): Prom
   const objectKey = bundleKey(row.organizationId, row.id, randomUUID());
   await store(control, objectKey, upload.body, row.sizeBytes);
   const replaced = await sourceSnapshots.replaceUploadIfPending(control.db, row.id, objectKey);
-  // The object that no row names any more. Should this be the moment the process dies, the sweep finds it.
+  // The object that no row names any more. Should the process die at this moment, it stays, unreferenced.
   await control.blobs.delete([replaced === undefined ? objectKey : replaced.formerObjectKey]);
   if (replaced === undefined) throw finalizedAlready("finalized");
   return { source_snapshot_id: row.id, status: "pending_upload" };
