@@ -2,7 +2,7 @@
 
 const port = process.env[process.argv[2] ?? "DARI_PORT"];
 try {
-  const response = await fetch(`http://127.0.0.1:${port}/healthz`, { signal: AbortSignal.timeout(2_500) });
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`, { signal: AbortSignal.timeout(2_500) });
   process.exitCode = response.ok ? 0 : 1;
 } catch {
   process.exitCode = 1;

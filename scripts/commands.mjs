@@ -12,7 +12,7 @@ const commands = {
   start: (args) => runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]),
   // npm changes to the checkout; paths that a user types mean the directory they typed them in.
   dari: (args) => runNode(execPath, [at("apps/cli/bin/dari.mjs"), ...args], { cwd: process.env.INIT_CWD }),
-  // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/kill-workers --smoke`.
+  // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.
   lab: ([program = "", ...args]) =>
     runNode(execPath, ["--disable-warning=ExperimentalWarning", at(`apps/lab/src/${program}.ts`), ...args]),
   test: (args) => {

@@ -11,11 +11,15 @@ import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
 import { fileHandlers } from "./routes/files.ts";
+import { historyHandlers } from "./routes/history.ts";
 import { mountHealth } from "./routes/health.ts";
 import { messageHandlers } from "./routes/messages.ts";
+import { operatorHandlers } from "./routes/operators.ts";
 import { organizationHandlers } from "./routes/organizations.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
+import { streamHandlers } from "./routes/streams.ts";
+import { workspaceHandlers } from "./routes/workspaces.ts";
 
 /** A route of the contract without a handler does not compile. */
 const handlers: Handlers = {
@@ -23,10 +27,14 @@ const handlers: Handlers = {
   ...apiKeyHandlers,
   ...credentialHandlers,
   ...fileHandlers,
+  ...historyHandlers,
   ...messageHandlers,
+  ...operatorHandlers,
   ...organizationHandlers,
   ...sessionHandlers,
   ...sourceSnapshotHandlers,
+  ...streamHandlers,
+  ...workspaceHandlers,
 };
 
 export interface AppOptions {
@@ -39,7 +47,14 @@ export interface AppOptions {
 
 export function createApp(control: Control, options: AppOptions = {}): Express {
   const draining = options.draining ?? new AbortController().signal;
-  const settings = { syncWaitMs: limits.syncWaitMs, fileBytes: limits.fileBytes, ...options.settings };
+  const settings = {
+    syncWaitMs: limits.syncWaitMs,
+    fileBytes: limits.fileBytes,
+    exportBytes: limits.exportBytes,
+    heartbeatMs: limits.streamHeartbeatMs,
+    stalledMs: limits.streamStalledMs,
+    ...options.settings,
+  };
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
   app.use(assignRequestId, logRequests(control));

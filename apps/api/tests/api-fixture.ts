@@ -5,9 +5,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFilesystemBlobStore } from "@dari/blobs";
-import { createBacklog, createSealer, createTrees, type Control } from "@dari/control";
-import { createPgNotifier, type Database } from "@dari/db";
-import { Redacted } from "@dari/domain";
+import {
+  createBacklog,
+  createSealer,
+  createSessionFeeds,
+  createStreamGate,
+  createTrees,
+  type Control,
+} from "@dari/control";
+import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
+import { Redacted, type Previews } from "@dari/domain";
 import { createTestDatabase, createTestOrganization, type TestOrganization } from "@dari/testkit";
 import type { CallSettings } from "../src/http/call.ts";
 import { startApi, type RunningApi } from "../src/index.ts";
@@ -45,6 +52,10 @@ export interface TestApi extends AsyncDisposable {
   readonly org: TestOrganization;
   /** Another organization, with an admin key of its own. */
   readonly stranger: TestOrganization;
+  /** The one whose admin key looks after all of them. */
+  readonly operator: TestOrganization;
+  /** Sends what a worker would show of a running turn. */
+  readonly previews: Previews;
   call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
 }
 
@@ -59,20 +70,26 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
   await blobs.check();
   const notifier = createPgNotifier(db, "dari-test-notifier");
   stack.defer(() => notifier.close());
+  const previews = createPgPreviews(db, "dari-test-previews");
+  stack.defer(() => previews.close());
   const log: LogLine[] = [];
   const write = (level: string) => (fields: Record<string, unknown>, event: string) => {
     log.push({ level, event, fields });
   };
+  const logger = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   const control: Control = {
     db,
     blobs,
     notifier,
+    feeds: createSessionFeeds({ db, notifier, previews, log: logger }),
+    streams: createStreamGate(),
     sealer: createSealer(new Redacted(randomBytes(32))),
     trees: createTrees({ db, blobs }),
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     admission: { mayDispatch: () => false },
     backlog: createBacklog(),
-    log: { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") },
+    log: logger,
+    organizationCreation: "operators",
     // Replaced below: the port is not known before the server listens.
     publicUrl: "http://127.0.0.1",
     urlSigningKey: randomBytes(32),
@@ -88,6 +105,7 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
   Object.assign(control, { publicUrl: api.url });
   const org = await createTestOrganization(db);
   const stranger = await createTestOrganization(db);
+  const operator = await createTestOrganization(db, { operator: true });
   const owned = stack.move();
   return {
     api,
@@ -96,8 +114,10 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
     db,
     blobsDir,
     log,
+    previews,
     org,
     stranger,
+    operator,
     call: (method, path, call) => send(api.url, org.apiKey, method, path, call),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -201,17 +201,49 @@ describe("retry", () => {
     expect((await api.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data).toHaveLength(1);
   });
 
-  test("a fork and another version say that they are not available yet", async () => {
-    const { messageId } = await failed();
-    const version_id = "ver_01jx5m0k8c3f7q2v9t4w6y8z1a";
-    for (const [body, path] of [
-      [{ fork: true }, "fork"],
-      [{ version_id }, "version_id"],
-    ] as const) {
-      const reply = await retry(messageId, body);
-      expect([reply.status, reply.json["errors"]]).toMatchObject([422, [{ path }]]);
-      expect(reply.json.detail).toContain("not available yet");
+  test("waits behind others whatever its session says, unless the call says otherwise", async () => {
+    const { sessionId, messageId } = await failed();
+    await api.db.pool.query("update sessions set on_busy = 'reject' where id = $1", [sessionId]);
+    const other = await post(sessionId, say("between"));
+    const running = await claimReady();
+    expect((await retry(messageId, {})).json).toMatchObject({ status: "queued", sequence_number: 3 });
+    const refused = await retry(messageId, { on_busy: "reject" });
+    expect([refused.status, refused.json.code]).toEqual([409, "session_busy"]);
+    const urgent = await retry(messageId, { on_busy: "rollback" });
+    expect(urgent.json).toMatchObject({ status: "queued", sequence_number: 4 });
+    await finish(api, running, { ending: "cancelled" });
+    expect((await get(other.json["id"])).json).toMatchObject({ status: "cancelled" });
+    await clear(sessionId);
+  });
+
+  test("in a fork it waits for nobody, while its session goes on with others", async () => {
+    const { sessionId, messageId } = await failed();
+    const open = await post(sessionId, say("goes on"));
+    const running = await claimReady();
+    const again = await retry(messageId, { fork: true });
+    expect([again.status, validate(routes.retryMessage.reply, again.json)]).toEqual([202, []]);
+    expect(again.json).toMatchObject({ status: "queued", sequence_number: 1, retry_of: messageId });
+    const forkId = String(again.json["session_id"]);
+    expect(forkId).not.toBe(sessionId);
+    const turn = await claimReady();
+    expect(turn.messageId).toBe(again.json["id"]);
+    await complete(api, turn);
+    await complete(api, running);
+    for (const id of [again.json["id"], open.json["id"]]) {
+      expect((await get(id)).json).toMatchObject({ status: "completed" });
     }
+    expect((await get(messageId)).json).toMatchObject({ status: "failed" });
+    await clear(forkId);
+  });
+
+  test("another version needs a fork, and the two are said together", async () => {
+    const { sessionId, messageId } = await failed();
+    for (const body of [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, { version_id: "x", fork: true }]) {
+      expect((await retry(messageId, body)).json["errors"]).toMatchObject([{ path: "version_id" }]);
+    }
+    const unknown = await retry(messageId, { version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a", fork: true });
+    expect([unknown.status, unknown.json.code]).toEqual([409, "conflict"]);
+    await clear(sessionId);
   });
 
   test("a session that rejects busy ones takes it all the same; a file that was deleted since is refused", async () => {

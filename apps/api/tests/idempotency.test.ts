@@ -22,7 +22,8 @@ const hello = { parts: [{ type: "text", text: "hello" }], metadata: { a: 1, b: 2
 const current = "/v1/organizations/current";
 
 function post(path: string, key: string, body: unknown, headers: Record<string, string> = {}): Promise<TestReply> {
-  return api.call("POST", path, { body, headers: { "idempotency-key": key, ...headers } });
+  const caller = path === "/v1/organizations" ? api.operator : api.org;
+  return api.call("POST", path, { key: caller.apiKey, body, headers: { "idempotency-key": key, ...headers } });
 }
 
 function isReplay(reply: TestReply): boolean {

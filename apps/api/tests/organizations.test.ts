@@ -28,16 +28,17 @@ test("what a command line asks first", async () => {
 });
 
 test("a new organization comes with a key that opens it and nothing else", async () => {
-  const created = await api.call("POST", "/v1/organizations", { body: { name: "Ünïted Widgets" } });
+  const create = (body: unknown) => api.call("POST", "/v1/organizations", { key: api.operator.apiKey, body });
+  const created = await create({ name: "Ünïted Widgets" });
   expect([created.status, created.json["slug"]]).toEqual([201, "united-widgets"]);
   expect(validate(routes.createOrganization.reply, created.json)).toEqual([]);
   const key = String(created.json["api_key"]);
   const there = await api.call("GET", `/v1/organizations/${String(created.json["id"])}/api-keys`, { key });
   expect(there.status).toBe(200);
   expect((await api.call("GET", `${own}/api-keys`, { key })).status).toBe(404);
-  const twin = await api.call("POST", "/v1/organizations", { body: { name: "United widgets" } });
+  const twin = await create({ name: "United widgets" });
   expect(twin.json["slug"]).toMatch(/^united-widgets-[0-9a-z]{8}$/);
-  const taken = await api.call("POST", "/v1/organizations", { body: { name: "x", slug: "united-widgets" } });
+  const taken = await create({ name: "x", slug: "united-widgets" });
   expect([taken.status, taken.json.code]).toEqual([409, "conflict"]);
 });
 

@@ -74,6 +74,10 @@ const cases: Readonly<Record<RouteName, Case>> = {
   sendMessage: { valid: text, invalid: badMessages },
   sendMessageSync: { valid: text, invalid: badMessages },
   sendMessageAsync: { valid: text, invalid: badMessages },
+  sendMessageStream: { valid: text, invalid: badMessages },
+  streamMessage: {},
+  streamSession: {},
+  getTranscript: {},
   listMessages: {},
   getMessage: {},
   cancelMessage: {},
@@ -81,8 +85,9 @@ const cases: Readonly<Record<RouteName, Case>> = {
     valid: {},
     invalid: [
       [{ version_id: "agt_1" }, "version_id"],
+      [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "version_id"],
       [{ fork: "yes" }, "fork"],
-      [{ fork: true }, "fork"],
+      [{ on_busy: "push" }, "on_busy"],
     ],
   },
   getMessageFiles: {},
@@ -95,6 +100,32 @@ const cases: Readonly<Record<RouteName, Case>> = {
   deleteFile: {},
   listSessionFiles: {},
   getSessionFileContent: {},
+  putSessionFile: {},
+  deleteSessionFile: {},
+  getWorkspaceTarGz: {},
+  getWorkspaceZip: {},
+  forkSession: {
+    valid: {},
+    invalid: [
+      [{ message_id: "sess_1" }, "message_id"],
+      [{ message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "message_id"],
+      [{ name: "x" }, "name"],
+    ],
+  },
+  rollBackSession: {
+    valid: { message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" },
+    invalid: [
+      [{}, "message_id"],
+      [{ message_id: "sess_1" }, "message_id"],
+      [{ message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "message_id"],
+    ],
+  },
+  getMessageDiff: {},
+  listAttemptFiles: {},
+  getAttemptFileContent: {},
+  promoteAttempt: {},
+  exportSession: {},
+  importSession: {},
   getAuthConfig: {},
   bootstrap: { invalid: [["[]", "body"]] },
   listOrganizations: {},
@@ -131,6 +162,42 @@ const cases: Readonly<Record<RouteName, Case>> = {
     ],
   },
   deleteCredential: {},
+  getOrganization: {},
+  updateOrganization: {
+    valid: { weight: 2 },
+    invalid: [
+      [{}, "body"],
+      [{ weight: 0 }, "weight"],
+      [{ weight: 1.5 }, "weight"],
+      [{ weight: null }, "weight"],
+      [{ max_workspace_files: 0 }, "max_workspace_files"],
+      [{ max_workspace_bytes: 2 ** 50 }, "max_workspace_bytes"],
+      [{ max_workspace_file_bytes: "1" }, "max_workspace_file_bytes"],
+      [{ session_retention_days: 0.5 }, "session_retention_days"],
+      [{ max_concurrency: 0 }, "max_concurrency"],
+      [{ max_backlog: "many" }, "max_backlog"],
+      [{ max_backlog: 100_001 }, "max_backlog"],
+      [{ is_operator: true }, "is_operator"],
+    ],
+  },
+  deleteOrganization: {},
+  listAuditLog: {},
+  getOperatorHealth: {},
+  checkStore: {},
+  retryMessages: {
+    valid: { filter: {} },
+    invalid: [
+      [{}, "filter"],
+      [{ filter: {}, limit: 0 }, "limit"],
+      [{ filter: {}, limit: 1_001 }, "limit"],
+      [{ filter: { agent_id: "sess_1" } }, "filter.agent_id"],
+      [{ filter: { organization_id: "any" } }, "filter.organization_id"],
+      [{ filter: { failed_after: "yesterday" } }, "filter.failed_after"],
+      [{ filter: { everything: true } }, "filter.everything"],
+      [{ filter: {}, after: "sess_1" }, "after"],
+      [{ filter: {}, after: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "after"],
+    ],
+  },
 };
 
 const names = Object.keys(routes) as RouteName[];
@@ -153,12 +220,18 @@ beforeAll(async () => {
     file_id: await createTestFile(api.db, organizationId),
     source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
     name: "A_SECRET",
+    attempt_number: "1",
   };
 });
 afterAll(async () => api[Symbol.asyncDispose]());
 
 function pathsOf(route: Route): string[] {
   return routePaths(route).map((path) => fillPath(path, ids as never));
+}
+
+/** Of somebody who may call the route. */
+function keyFor(route: Route): string {
+  return route.scope === "operator" ? api.operator.apiKey : api.org.apiKey;
 }
 
 function bodyOf(name: RouteName): unknown {
@@ -200,15 +273,20 @@ describe.each(names)("%s", (name) => {
       const { apiKey } = await createTestKey(api.db, api.org.organizationId, ["read"]);
       const reply = await api.call(route.method, path, { key: apiKey, body: bodyOf(name) });
       expect(reply.status).toBe(403);
-      expect(reply.json.detail).toContain(`'${route.scope}'`);
+      expect(reply.json.detail).toContain(`'${route.scope === "operator" ? "admin" : route.scope}'`);
       expectError(reply, "forbidden");
+      if (route.scope !== "operator") continue;
+      const byTenant = await api.call(route.method, path, { body: bodyOf(name) });
+      expect([byTenant.status, byTenant.json.detail]).toEqual([403, expect.stringContaining("for operators")]);
+      expectError(byTenant, "forbidden");
     }
   });
 
   test("finds nothing of another organization, and refuses ids of another kind", async () => {
     if (!/\{\w+_id\}/.test(route.path) || route.scope === null) return;
-    const query = name === "getSessionFileContent" ? "?path=/a" : "";
+    const query = "query" in route && /content$/.test(route.path) ? "?path=/a" : "";
     for (const path of pathsOf(route)) {
+      if (route.scope === "operator") continue;
       const reply = await api.call(route.method, path + query, { key: api.stranger.apiKey, body: bodyOf(name) });
       expect([reply.status, reply.text]).toEqual([404, expect.any(String)]);
       expectError(reply, "not_found");
@@ -218,7 +296,7 @@ describe.each(names)("%s", (name) => {
         ...ids,
         [String(parameter)]: "evt_01jx5m0k8c3f7q2v9t4w6y8z1a",
       } as never);
-      const reply = await api.call(route.method, mixedUp + query, { body: bodyOf(name) });
+      const reply = await api.call(route.method, mixedUp + query, { key: keyFor(route), body: bodyOf(name) });
       expect(reply.status).toBe(422);
       expect(reply.json["errors"]).toEqual([{ path: parameter, message: expect.stringContaining("starts with '") }]);
       expectError(reply, "invalid");
@@ -228,14 +306,14 @@ describe.each(names)("%s", (name) => {
   test("refuses bodies that do not validate, naming the field", async () => {
     for (const [body, field] of cases[name].invalid ?? []) {
       const [path] = pathsOf(route);
-      const reply = await api.call(route.method, String(path), { body });
+      const reply = await api.call(route.method, String(path), { key: keyFor(route), body });
       expect([body, reply.status]).toEqual([body, 422]);
       expectError(reply, "invalid");
       const fields = (reply.json["errors"] as { path: string }[]).map((issue) => issue.path);
       expect([body, fields]).toEqual([body, expect.arrayContaining([field])]);
     }
     if (route.request === undefined) return;
-    const reply = await api.call(route.method, String(pathsOf(route)[0]), { body: '{"a": ' });
+    const reply = await api.call(route.method, String(pathsOf(route)[0]), { key: keyFor(route), body: '{"a": ' });
     expect(reply.status).toBe(422);
     expect(reply.json.detail).toMatch(/not valid JSON/);
   });

@@ -28,7 +28,7 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   expectError(patched, 405, "not_found");
   expect(patched.headers.get("allow")).toBe("POST, GET");
   expectError(
-    await api.call("POST", "/v1/sessions/sess_01jx5m0k8c3f7q2v9t4w6y8z1a/messages/stream", { body: {} }),
+    await api.call("POST", "/v1/sessions/sess_01jx5m0k8c3f7q2v9t4w6y8z1a/messages/later", { body: {} }),
     404,
     "not_found",
   );
@@ -46,7 +46,11 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
 test("a JSON body is read whatever its content type says", async () => {
   await using api = await startTestApi();
   const headers = { "content-type": "application/x-www-form-urlencoded" };
-  const reply = await api.call("POST", "/v1/organizations", { body: '{"name": "curl -d"}', headers });
+  const reply = await api.call("POST", "/v1/organizations", {
+    key: api.operator.apiKey,
+    body: '{"name": "curl -d"}',
+    headers,
+  });
   expect(reply.status).toBe(201);
 });
 

@@ -124,15 +124,6 @@ test("a file that is unknown, deleted or another organization's is refused befor
   expect((await api.call("GET", `/v1/sessions/${sessionId}/messages`)).json["data"]).toEqual([]);
 });
 
-test("what is not available yet says so and queues nothing", async () => {
-  const sessionId = await start();
-  expect((await post(sessionId, { ...hello, delivery: "stream" })).json["errors"]).toMatchObject([
-    { path: "delivery" },
-  ]);
-  expect((await post(sessionId, hello, "", { accept: "text/event-stream" })).status).toBe(422);
-  expect((await api.call("GET", `/v1/sessions/${sessionId}`)).json["last_message_id"]).toBeNull();
-});
-
 test("a synchronous message waits for its end", async () => {
   const sessionId = await start();
   const waiting = post(sessionId, hello);

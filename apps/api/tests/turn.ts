@@ -1,11 +1,11 @@
 // Ends turns as a worker would, without one: for tests of what clients see of them.
 
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { turns, type ClaimedTurn, type FinishInput, type TurnSnapshot } from "@dari/db";
-import { newId } from "@dari/domain";
-import { emptyTree, save, scan } from "@dari/workspace";
+import { snapshots, turns, type ClaimedTurn, type FinishInput } from "@dari/db";
+import { failure, newId } from "@dari/domain";
+import { diff, emptyTree, save, scan } from "@dari/workspace";
 import type { TestApi } from "./api-fixture.ts";
 
 /** Claims the head of a session that stands dispatched. */
@@ -26,29 +26,46 @@ export async function finish(api: TestApi, turn: ClaimedTurn, input: FinishInput
   api.control.notifier.notify("message", turn.messageId);
 }
 
-/** Completes a turn whose workspace holds these files and links, as the session's first snapshot. */
-export async function complete(
-  api: TestApi,
-  turn: ClaimedTurn,
-  workspace: { files?: Record<string, string>; links?: Record<string, string> } = {},
-): Promise<void> {
+/** What a workspace holds: contents and targets by path, and the modes of files that have another than 644. */
+export interface TestWorkspace {
+  readonly files?: Record<string, string | Uint8Array>;
+  readonly links?: Record<string, string>;
+  readonly modes?: Record<string, number>;
+}
+
+/** Completes a turn after which the session's workspace holds these files and links, and no others. */
+export async function complete(api: TestApi, turn: ClaimedTurn, workspace: TestWorkspace = {}): Promise<void> {
   await finish(api, turn, {
     ending: "completed",
     output: { parts: [{ type: "text", text: "done" }] },
-    filesChanged: Object.entries(workspace.files ?? {}).map(([path, body]) => ({
-      path: `/${path}`,
-      change: "created",
-      size_bytes: Buffer.byteLength(body),
-    })),
-    snapshot: await snapshotOf(api, workspace),
+    ...(await saveFor(api, turn, workspace)),
     timings: { run_ms: 3 },
   });
 }
 
-async function snapshotOf(
+/** Fails a turn that leaves this workspace behind. */
+export async function fail(api: TestApi, turn: ClaimedTurn, workspace: TestWorkspace = {}): Promise<void> {
+  const saved = await saveFor(api, turn, workspace);
+  await finish(api, turn, { ending: "failed", failure: failure("timeout", "the turn took too long"), ...saved });
+}
+
+/** What a turn that ends with this workspace records of it. */
+async function saveFor(
   api: TestApi,
-  workspace: { files?: Record<string, string>; links?: Record<string, string> },
-): Promise<TurnSnapshot> {
+  turn: ClaimedTurn,
+  workspace: TestWorkspace,
+): Promise<Required<Pick<FinishInput, "snapshot" | "filesChanged">>> {
+  const { organizationId } = api.org;
+  const parentId = (await snapshots.findHeadSnapshotId(api.db, organizationId, turn.sessionId)) ?? null;
+  const head = await api.control.trees.load(organizationId, parentId);
+  const { tree, ...saved } = await saveTree(api, workspace);
+  const filesChanged = diff(head.tree, tree)
+    .filter(({ path, type }) => path.startsWith("workspace/") && type !== "directory")
+    .map(({ path, change, sizeBytes }) => ({ path: path.slice("workspace".length), change, size_bytes: sizeBytes }));
+  return { snapshot: { id: newId("snapshot"), parentId, isFull: true, deltaDepth: 0, ...saved }, filesChanged };
+}
+
+async function saveTree(api: TestApi, workspace: TestWorkspace) {
   const dir = await mkdtemp(join(tmpdir(), "dari-api-workspace-"));
   try {
     for (const root of ["workspace", "state"]) await mkdir(join(dir, root));
@@ -59,6 +76,7 @@ async function snapshotOf(
     }
     for (const [path, target] of Object.entries(workspace.links ?? {}))
       await symlink(target, join(dir, "workspace", path));
+    for (const [path, mode] of Object.entries(workspace.modes ?? {})) await chmod(join(dir, "workspace", path), mode);
     const { tree } = await scan(dir);
     const saved = await save({
       store: api.control.blobs,
@@ -69,17 +87,7 @@ async function snapshotOf(
       full: true,
     });
     const { objectKey, treeHash, sizeBytes, files, totalBytes } = saved;
-    return {
-      id: newId("snapshot"),
-      parentId: null,
-      objectKey,
-      isFull: true,
-      deltaDepth: 0,
-      treeHash,
-      sizeBytes,
-      files,
-      totalBytes,
-    };
+    return { tree, objectKey, treeHash, sizeBytes, files, totalBytes };
   } finally {
     await rm(dir, { recursive: true, force: true });
   }

@@ -3,9 +3,11 @@
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
+import { addDoctorCommand } from "./commands/doctor.ts";
 import { addFileCommands } from "./commands/files.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addLoginCommand } from "./commands/login.ts";
+import { addLogsCommand } from "./commands/logs.ts";
 import { addManifestCommands } from "./commands/manifest.ts";
 import { addMessageCommands } from "./commands/message.ts";
 import { addOrganizationCommands } from "./commands/organizations.ts";
@@ -22,14 +24,21 @@ export async function main(argv: readonly string[]): Promise<number> {
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
   const { stdin, stdout, stderr } = process;
-  // A reader that has seen enough (`| head`) is no failure.
-  stdout.on("error", ignoreClosedPipe);
+  let hasReader = true;
+  // A reader that has seen enough (`| head`) is no failure; what would go on writing ends.
+  const noticeClosedPipe = (error: NodeJS.ErrnoException): void => {
+    if (error.code !== "EPIPE") throw error;
+    hasReader = false;
+    interrupt();
+  };
+  stdout.on("error", noticeClosedPipe);
   const io: Io = { stdin, stdout, stderr, environment: processEnvironment(), signal: interruption.signal };
   try {
     await createProgram(io).parseAsync(argv, { from: "user" });
     return exitCodes.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.invalid;
+    if (!hasReader) return exitCodes.ok;
     if (interruption.signal.aborted) {
       stderr.write("dari: interrupted; what was already sent goes on\n");
       return exitCodes.interrupted;
@@ -39,12 +48,8 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     process.off("SIGINT", interrupt);
     process.off("SIGTERM", interrupt);
-    stdout.off("error", ignoreClosedPipe);
+    stdout.off("error", noticeClosedPipe);
   }
-}
-
-function ignoreClosedPipe(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
 }
 
 function createProgram(io: Io): Command {
@@ -66,10 +71,12 @@ function createProgram(io: Io): Command {
   addManifestCommands(program, io);
   addSessionCommands(program, io);
   addMessageCommands(program, io);
+  addLogsCommand(program, io);
   addFileCommands(program, io);
   addAgentCommands(program, io);
   addOrganizationCommands(program, io);
   addLoginCommand(program, io);
+  addDoctorCommand(program, io);
   return program;
 }
 

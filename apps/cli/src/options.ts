@@ -16,6 +16,15 @@ export function limitOption(): Option {
   });
 }
 
+export interface OrganizationOption {
+  readonly org: string;
+}
+
+/** `--org`: the key's own when absent. */
+export function organizationOption(): Option {
+  return new Option("--org <id>", "the organization").default("current");
+}
+
 /** `["a=b"]` → `{a: "b"}`; the value may have further equals signs. */
 export function parsePairs(pairs: readonly string[], option: string): Record<string, string> {
   return Object.fromEntries(

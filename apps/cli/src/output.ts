@@ -1,6 +1,8 @@
 // What the command writes: results on stdout, for people or as JSON; progress and errors on stderr.
 
 import { ApiError } from "@dari/client";
+import { createWriteStream } from "node:fs";
+import { pipeline } from "node:stream/promises";
 
 export interface Streams {
   readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
@@ -11,6 +13,8 @@ export interface Output {
   readonly isJson: boolean;
   /** The result: as one JSON value with `--json`, else the lines for people. */
   result(value: unknown, human: () => string): void;
+  /** One of many results that come one by one: a line of JSON with `--json`, else a line for people. */
+  line(value: unknown, human: () => string): void;
   /** A line of progress; for people and for logs, never part of the result. */
   progress(line: string): void;
   /** A piece of a log, as it is. */
@@ -26,6 +30,7 @@ export function createOutput(streams: Streams, isJson: boolean): Output {
       const text = isJson ? JSON.stringify(value, null, 2) : human();
       if (text !== "") stdout.write(text.endsWith("\n") ? text : `${text}\n`);
     },
+    line: (value, human) => void stdout.write(`${isJson ? JSON.stringify(value) : human()}\n`),
     progress: (line) => void stderr.write(`${line}\n`),
     log: (text) => void stderr.write(text),
     error(error) {
@@ -57,6 +62,12 @@ function renderError(error: DescribedError): string {
   if (error.code === "unauthenticated") lines.push("Set DARI_API_KEY, pass --api-key, or run `dari login`.");
   if (error.request_id !== undefined) lines.push(`(request ${error.request_id})`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Bytes into a file; `-` is standard output. */
+export async function saveTo(file: string, content: NodeJS.ReadableStream, { stdout }: Streams): Promise<void> {
+  if (file === "-") await pipeline(content, stdout, { end: false });
+  else await pipeline(content, createWriteStream(file));
 }
 
 /** Rows under their headings, in columns. Nothing but the headings' absence tells an empty table: it says so. */

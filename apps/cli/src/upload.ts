@@ -23,9 +23,15 @@ const contentTypes: Readonly<Record<string, string>> = {
 };
 
 export async function uploadPath(client: Client, path: string, signal: AbortSignal): Promise<FileRecord> {
+  const content = await openFile(path);
+  const contentType = contentTypes[extname(path).toLowerCase()] ?? "application/octet-stream";
+  return client.uploadFile({ filename: basename(path), content, contentType }, { signal });
+}
+
+/** Reads nothing ahead. */
+export async function openFile(path: string): Promise<Blob> {
   const stats = await stat(path).catch(() => undefined);
   if (stats === undefined) throw invalid(`${path} does not exist`);
   if (!stats.isFile()) throw invalid(`${path} is not a file`);
-  const contentType = contentTypes[extname(path).toLowerCase()] ?? "application/octet-stream";
-  return client.uploadFile({ filename: basename(path), content: await openAsBlob(path), contentType }, { signal });
+  return openAsBlob(path);
 }

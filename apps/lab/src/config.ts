@@ -7,3 +7,8 @@ export function machineEnvironment(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name, value]) => value !== undefined && !ours.test(name));
   return Object.fromEntries(entries) as Record<string, string>;
 }
+
+/** For programs that the lab starts itself: all that they were given. */
+export function programEnvironment(): Readonly<Record<string, string | undefined>> {
+  return process.env;
+}

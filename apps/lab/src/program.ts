@@ -33,6 +33,8 @@ export interface ProgramOptions {
   readonly name: string;
   /** Source file, relative to the checkout. */
   readonly entry: string;
+  /** For Node itself, before the source file. */
+  readonly nodeArguments?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly dir: string;
   /** What its log says once it is ready. */
@@ -46,7 +48,8 @@ const stopWithinMs = 30_000;
 export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
   const log = openSync(logFile, "a");
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", join(checkout, options.entry)], {
+  const flags = ["--disable-warning=ExperimentalWarning", ...(options.nodeArguments ?? [])];
+  const child = spawn(process.execPath, [...flags, join(checkout, options.entry)], {
     cwd: options.dir,
     env: options.env,
     stdio: ["ignore", log, log],

@@ -12,7 +12,7 @@ export const reconcilerSettings = {
     default: 1_000,
     about: "Between looks for lost workers.",
   }),
-  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
+  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz and /readyz." }),
 } as const;
 
 export type ReconcilerConfig = ConfigOf<typeof reconcilerSettings>;

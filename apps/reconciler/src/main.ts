@@ -12,7 +12,12 @@ await runMain(async (signal, stack) => {
   const reconciler = stack.adopt(startReconciler(services, config, log), (started) => started.stop());
   if (config.healthPort !== undefined) {
     stack.use(
-      await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: { loops: () => reconciler.check() } }),
+      await serveHealth({
+        port: config.healthPort,
+        host: "0.0.0.0",
+        checks: reconciler.checks,
+        counters: () => reconciler.counters(),
+      }),
     );
   }
   log.info("reconciler.started");

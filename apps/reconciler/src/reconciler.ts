@@ -3,16 +3,20 @@
 import { randomUUID } from "node:crypto";
 import {
   createDispatcher,
-  findViolations,
+  createInvariantRounds,
+  createJobRepair,
+  createReaper,
   forgetWorkers,
-  reapSessions,
+  rebuildFailedJobs,
   settleBuildWaiters,
   sweepIdempotencyKeys,
   workerSeenWithinMs,
   type Services,
 } from "@dari/control";
 import { limits } from "@dari/domain";
-import { loop, type Loop, type Logger } from "@dari/runtime";
+import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
+import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
+import { startStorageLoops } from "./storage-loops.ts";
 
 export interface ReconcilerOptions {
   readonly leaseMs: number;
@@ -20,8 +24,9 @@ export interface ReconcilerOptions {
 }
 
 export interface Reconciler {
-  /** Whether every loop has worked lately. */
-  check(): Promise<void>;
+  /** Whether each loop has worked lately, by its name. */
+  readonly checks: HealthChecks;
+  counters(): InvariantCounters;
   stop(): Promise<void>;
 }
 
@@ -30,53 +35,93 @@ const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
 const sweepEveryMs = 60_000;
+const repairJobsEveryMs = 5_000;
+const rebuildJobsEveryMs = 10_000;
+/** On top of its pace, how long a loop may go without a success. Milliseconds. */
+const lateMs = 10_000;
 
 export function startReconciler(services: Services, options: ReconcilerOptions, log: Logger): Reconciler {
   const stopping = new AbortController();
   const { queue } = services;
+  let afterFlush = (): void => undefined;
+  const noticeFlush = async (): Promise<boolean> => {
+    const flushed = (await queue?.noticeFlush()) === true;
+    if (flushed) afterFlush();
+    return flushed;
+  };
   const dispatcher = createDispatcher(services, {
     holder: randomUUID(),
     leadTtlMs,
     dispatchTtlMs: limits.dispatchTtlMs,
     workerSeenWithinMs,
-    ...(queue === undefined ? {} : { noticeFlush: () => queue.noticeFlush() }),
+    ...(queue === undefined ? {} : { noticeFlush }),
   });
-  const start = (name: string, everyMs: number, runOnce: () => Promise<unknown>): Loop =>
-    loop({ name, everyMs, runOnce, signal: stopping.signal, log });
+  const paces = new Map<string, { readonly loop: Loop; readonly everyMs: number }>();
+  const start = (name: string, everyMs: number, runOnce: () => Promise<unknown>): Loop => {
+    const started = loop({ name, everyMs, runOnce, signal: stopping.signal, log });
+    paces.set(name, { loop: started, everyMs });
+    return started;
+  };
 
   let leading = false;
   const dispatching = start("dispatch", dispatchEveryMs, async () => {
     leading = (await dispatcher.tick()).leading;
   });
-  const loops = [
-    dispatching,
-    start("reap", options.reapEveryMs, () => reapSessions(services, { graceMs: options.leaseMs })),
-    start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services)),
-    start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs)),
-    start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db)),
-  ];
+  const reaper = createReaper(services, options);
+  start("reap", options.reapEveryMs, () => reaper.runOnce());
+  start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
+  start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs));
+  start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
+  if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);
+  startStorageLoops(services, start, () => leading);
   // Apart from the rest: it reads much, repairs nothing, and one process is enough.
-  const judging = start("invariants", invariantsEveryMs, async () => {
-    if (leading) await checkInvariants(services, log);
+  const invariants = createInvariantJudge(createInvariantRounds(services.db), log);
+  start("invariants", invariantsEveryMs, async () => {
+    if (leading) await invariants.judge();
   });
-  const stopListening = services.notifier.subscribe("ready", undefined, () => dispatching.nudge());
+  const stopListening = [
+    services.notifier.subscribe("ready", undefined, () => dispatching.nudge()),
+    services.notifier.subscribe("slot", undefined, () => {
+      if (dispatcher.isAwaited) dispatching.nudge();
+    }),
+  ];
 
   return {
-    check() {
-      const failing = loops.filter((one) => one.stats().failuresInARow > 3).length;
-      return failing === 0 ? Promise.resolve() : Promise.reject(new Error(`${failing} loops keep failing`));
-    },
+    checks: Object.fromEntries([...paces].map(([name, pace]) => [name, () => checkPace(pace)])),
+    counters: () => invariants.counters(),
     async stop() {
-      stopListening();
+      for (const stop of stopListening) stop();
       stopping.abort();
-      await Promise.all([...loops, judging].map((one) => one.done));
+      await Promise.all([...paces.values()].map((pace) => pace.loop.done));
       await dispatcher.resign().catch(() => undefined);
     },
   };
 }
 
-async function checkInvariants(services: Services, log: Logger): Promise<void> {
-  for (const violation of await findViolations(services.db)) {
-    log.error({ invariant: violation.invariant, says: violation.says, rows: violation.rows }, "invariant.violated");
-  }
+/**
+ * Repairs of the queue: one process at a time is enough, and any number is safe. Answers with the way to have them made
+ * at once: what is soon due again must not wait for its job.
+ */
+function startQueueLoops(
+  context: Parameters<typeof createJobRepair>[0],
+  start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,
+  isLeading: () => boolean,
+): () => void {
+  const repair = createJobRepair(context);
+  const repairing = start("repair-jobs", repairJobsEveryMs, async () => {
+    if (isLeading()) await repair.runOnce();
+  });
+  const rebuilding = start("rebuild-failed-jobs", rebuildJobsEveryMs, async () => {
+    if (isLeading()) await rebuildFailedJobs(context);
+  });
+  return () => {
+    repairing.nudge();
+    rebuilding.nudge();
+  };
+}
+
+function checkPace(pace: { readonly loop: Loop; readonly everyMs: number }): Promise<void> {
+  const agoMs = performance.now() - pace.loop.stats().succeededAt;
+  if (agoMs <= pace.everyMs + lateMs) return Promise.resolve();
+  return Promise.reject(new Error(`its last success was ${Math.round(agoMs)} ms ago`));
 }

@@ -37,6 +37,20 @@ export const standaloneSettings = {
     min: 128 * 1024 ** 2,
     default: 4 * 1024 ** 3,
   }),
+  memoryMb: integer({
+    env: "DARI_WORKER_MEMORY_MB",
+    unit: "MiB",
+    min: 1_024,
+    optional: true,
+    about: "For all turns together; default: the control group's limit, else the machine's memory, less 512.",
+  }),
+  turnReservedMb: integer({
+    env: "DARI_TURN_RESERVED_MB",
+    unit: "MiB",
+    min: 16,
+    default: 1_024,
+    about: "Set aside for each turn.",
+  }),
   cacheBytes: integer({
     env: "DARI_CACHE_BYTES",
     unit: "bytes",

@@ -1,18 +1,12 @@
 // The first organization and the admin key that connection.json carries.
 
-import {
-  authenticateKey,
-  createApiKey,
-  createOrganization,
-  findFirstOrganizationId,
-  type Control,
-} from "@dari/control";
+import { authenticateKey, createApiKey, findFirstOrganizationId, setUpOrganization, type Control } from "@dari/control";
 
 /** Keeps a key that still works; makes the organization at the very first start, a new key when the old one is gone. */
 export async function ensureAdminKey(control: Control, known: string | undefined): Promise<string> {
   if (known !== undefined && (await works(control, known))) return known;
   const organizationId = await findFirstOrganizationId(control.db);
-  if (organizationId === undefined) return (await createOrganization(control, { name: "Default" })).api_key;
+  if (organizationId === undefined) return (await setUpOrganization(control, { name: "Default" })).api_key;
   const actor = { organizationId, keyId: "standalone", scopes: ["admin"] };
   const created = await createApiKey(control, actor, { label: "standalone", scopes: ["admin"] });
   if (created.api_key === undefined) throw new Error("a new key came without its secret");

@@ -1,12 +1,16 @@
 // Puts a worker together from its services and settings.
 
 import { createRuntimes, openImageCache } from "@dari/builder";
-import { openSource, type Services, type ServiceSettings } from "@dari/control";
+import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
-import { chooseDriver } from "@dari/sandbox";
+import { chooseDriver, type ChosenDriver } from "@dari/sandbox";
 import type { Logger } from "@dari/runtime";
-import { openContentCache } from "@dari/workspace";
-import { takeWorkDir } from "./work-dir.ts";
+import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
+import { reservedBytesOf } from "./config.ts";
+import type { WorkerContext } from "./context.ts";
+import { createMemoryReader } from "./memory.ts";
+import { planMemory, type MemoryPlan } from "./memory-plan.ts";
+import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 export interface WorkerAssembly {
@@ -16,13 +20,24 @@ export interface WorkerAssembly {
   readonly sandbox: "auto" | "bwrap" | "process";
   readonly minimumIsolation: "isolated" | "none";
   readonly turnMemoryBytes: number;
+  /** See DARI_WORKER_MEMORY_MB and DARI_TURN_RESERVED_MB. */
+  readonly memoryMb: number | undefined;
+  readonly turnReservedMb: number | undefined;
   readonly backoffFirstMs: number;
   readonly shutdownGraceMs: number;
   /** A missing Python minor runs on the nearest newer one: the standalone platform only. */
   readonly allowNearestPython: boolean;
+  /** Runs agents in place of this machine's sandbox: for measurements of everything else. */
+  readonly driver?: Pick<ChosenDriver, "driver" | "guarantees">;
+  /** Workspaces in place of this machine's directories: likewise. */
+  readonly disks?: Disks;
+  /** Called when only another process in place of this one may help; default: it goes on as well as it can. */
+  readonly giveUp?: (reason: string) => void;
   /** This machine's environment: where interpreters are, how registries are reached. Agents never see it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
+
+const memoryReadEveryMs = 50;
 
 /** Opens caches, chooses the sandbox, starts the worker; draining it is on the stack. */
 export async function assembleWorker(
@@ -34,27 +49,26 @@ export async function assembleWorker(
 ): Promise<Worker> {
   const workDir = await takeWorkDir(assembly.workDir);
   stack.defer(() => workDir.leave());
-  const chosen = await chooseDriver({
-    minimum: assembly.minimumIsolation,
-    ...(assembly.sandbox === "auto" ? {} : { preferred: assembly.sandbox }),
-  });
+  const chosen =
+    assembly.driver ??
+    (await chooseDriver({
+      minimum: assembly.minimumIsolation,
+      ...(assembly.sandbox === "auto" ? {} : { preferred: assembly.sandbox }),
+    }));
   if (!chosen.guarantees.isolated)
     log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
-  const images = openImageCache({
-    dir: workDir.images,
-    store: services.blobs,
-    maxBytes: assembly.cacheBytes,
-  });
-  stack.defer(() => images.close());
-  const contents = await openContentCache({ dir: workDir.contents, maxBytes: assembly.cacheBytes });
+  const { images, contents, disks } = await openCaches(services, assembly, workDir, log, stack);
   const source = openSource(settings);
+  const memory = planTurns(assembly, log);
+  const control = controlOf(services, settings, "");
   const worker = await startWorker(
     {
       db: services.db,
       notifier: services.notifier,
+      previews: services.previews,
       log,
       sealer: services.sealer,
-      workspaces: { blobs: services.blobs, trees: services.trees, contents },
+      workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents },
       driver: chosen.driver,
       guarantees: chosen.guarantees,
       images,
@@ -63,10 +77,14 @@ export async function assembleWorker(
         env: assembly.environment,
         allowNearest: assembly.allowNearestPython,
       }),
+      retryJob: (job) => retryJob(control, job),
+      promoteJob: (job) => promoteJob(control, job),
       settings: {
         workerId: newId("worker"),
         pool: settings.pool,
-        slots: assembly.slots,
+        slots: memory.slots,
+        hasRoom: () => memory.hasRoom(),
+        giveUp: assembly.giveUp ?? (() => undefined),
         leaseMs: settings.leaseMs,
         renewMs: Math.floor(settings.leaseMs / 3),
         graceMs: assembly.shutdownGraceMs,
@@ -79,4 +97,47 @@ export async function assembleWorker(
   );
   stack.defer(() => worker.drain());
   return worker;
+}
+
+interface Caches extends Pick<WorkerContext, "images"> {
+  readonly contents: DirectoryContentCache;
+  readonly disks: Disks;
+}
+
+async function openCaches(
+  services: Services,
+  assembly: WorkerAssembly,
+  workDir: WorkDir,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<Caches> {
+  const images = openImageCache({
+    dir: workDir.images,
+    store: services.blobs,
+    maxBytes: assembly.cacheBytes,
+  });
+  stack.defer(() => images.close());
+  const contents = await openContentCache({ dir: workDir.contents, maxBytes: assembly.cacheBytes });
+  const disks = assembly.disks ?? (await openDisks({ dir: workDir.disks, maxBytes: assembly.cacheBytes }));
+  stack.defer(() => disks.close());
+  if (disks.kind !== "overlay") {
+    log.warn({ reason: disks.reason }, "workspaces are copied: each turn costs what its workspace holds");
+  }
+  return { images, contents, disks };
+}
+
+/** As many turns as were asked for, or as there is memory for. */
+function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
+  const memory = planMemory(
+    {
+      slots: assembly.slots,
+      memoryBytes: assembly.memoryMb === undefined ? undefined : assembly.memoryMb * 1024 ** 2,
+      reservedBytes: reservedBytesOf(assembly),
+    },
+    createMemoryReader(memoryReadEveryMs),
+  );
+  if (memory.slots < assembly.slots) {
+    log.warn({ slots: memory.slots, wanted: assembly.slots, bytes: memory.budgetBytes }, "worker.memory_bounds_slots");
+  }
+  return memory;
 }

@@ -1,11 +1,25 @@
 // The worker's settings. The only place of this program that reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control";
-import { integer, oneOf, readConfig, string, type ConfigOf, type Environment } from "@dari/runtime";
+import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 
 export const workerSettings = {
   ...serviceSettings,
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
+  memoryMb: integer({
+    env: "DARI_WORKER_MEMORY_MB",
+    unit: "MiB",
+    min: 128,
+    optional: true,
+    about: "For all turns together; default: the control group's limit, else the machine's memory, less 512.",
+  }),
+  turnReservedMb: integer({
+    env: "DARI_TURN_RESERVED_MB",
+    unit: "MiB",
+    min: 16,
+    optional: true,
+    about: "Set aside for each turn; default: DARI_TURN_MEMORY_BYTES.",
+  }),
   workDir: string({
     env: "DARI_WORK_DIR",
     default: "/var/tmp/dari-worker",
@@ -32,6 +46,7 @@ export const workerSettings = {
     unit: "bytes",
     min: 128 * 1024 ** 2,
     default: 4 * 1024 ** 3,
+    about: "Limit of each process of a turn.",
   }),
   backoffFirstMs: integer({
     env: "DARI_BACKOFF_FIRST_MS",
@@ -46,11 +61,24 @@ export const workerSettings = {
     default: 30_000,
     about: "For running turns at shutdown.",
   }),
-  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz there." }),
+  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz and /readyz." }),
 } as const;
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
 export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
-  return readConfig(workerSettings, env, { check: checkServiceSettings });
+  return readConfig(workerSettings, env, {
+    check: (settings) => [...checkServiceSettings(settings), ...checkMemory(settings)],
+  });
+}
+
+/** Bytes set aside for each turn. */
+export function reservedBytesOf(settings: { turnReservedMb: number | undefined; turnMemoryBytes: number }): number {
+  return settings.turnReservedMb === undefined ? settings.turnMemoryBytes : settings.turnReservedMb * 1024 ** 2;
+}
+
+function checkMemory(settings: WorkerConfig): ConfigProblem[] {
+  if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= reservedBytesOf(settings)) return [];
+  const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
+  return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }

@@ -1,15 +1,28 @@
 // What a worker's parts are given. Assembled once in main.
 
 import type { ImageCache, Runtimes } from "@dari/builder";
-import type { FinishContext, Sealer, WorkspaceContext, BuildContext } from "@dari/control";
+import type {
+  FinishContext,
+  Sealer,
+  WorkspaceContext,
+  BuildContext,
+  JobRetry,
+  PromotedJob,
+  RetriedJob,
+} from "@dari/control";
 import type { Guarantees, SandboxDriver } from "@dari/sandbox";
+import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 
 export interface WorkerSettings {
   readonly workerId: string;
   readonly pool: string;
-  /** Turns at once. */
+  /** Turns at once: as many as were asked for and as there is memory for. */
   readonly slots: number;
+  /** Whether there is memory for one more turn now. */
+  readonly hasRoom: () => boolean;
+  /** Called when only another process in place of this one may help. */
+  readonly giveUp: (reason: string) => void;
   readonly leaseMs: number;
   readonly renewMs: number;
   /** Milliseconds a worker that shuts down lets its turns go on before it gives them back. */
@@ -23,6 +36,7 @@ export interface WorkerSettings {
 }
 
 export interface WorkerContext extends FinishContext, BuildContext {
+  readonly previews: Previews;
   readonly log: Logger;
   readonly sealer: Sealer;
   readonly workspaces: WorkspaceContext;
@@ -30,5 +44,9 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly guarantees: Guarantees;
   readonly images: ImageCache;
   readonly runtimes: Runtimes;
+  /** Carries out an operator's retry of a failed job. */
+  readonly retryJob: (job: RetriedJob) => Promise<JobRetry>;
+  /** Carries out an operator's promotion of a delayed job; answers whether its retry is due now. */
+  readonly promoteJob: (job: PromotedJob) => Promise<boolean>;
   readonly settings: WorkerSettings;
 }

@@ -15,7 +15,7 @@ import {
   type Turn,
 } from "@dari/control";
 import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
@@ -43,21 +43,50 @@ export async function executeTurn(
   const watch = startStopwatch();
   const slotDir = join(context.settings.workDir, claimed.attemptId);
   let turn: Turn | undefined;
+  const held: HeldDisk = {};
   try {
     let input: FinishInput;
     try {
+      // Whoever watches the session sees that its message runs.
+      context.notifier.notify("session", claimed.sessionId);
       turn = await loadTurn(context, claimed);
-      input = await carryOut(context, turn, slotDir, lease, watch);
+      input = await carryOut(context, turn, slotDir, held, lease, watch);
     } catch (error) {
       context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
       input = stopInput(lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
     }
-    return await finish(context, claimed, turn, input, watch);
+    const result = await finish(context, claimed, turn, input, watch);
+    held.isCommitted = result?.recorded === "completed";
+    return result;
   } finally {
-    await rm(slotDir, { recursive: true, force: true }).catch((error: unknown) =>
-      context.log.warn({ err: error, attempt: claimed.attemptId }, "turn.directory_left"),
-    );
+    await leaveDisk(context, claimed, slotDir, held);
   }
+}
+
+/** The turn's disk, and what was saved of it: kept for the session's next turn if the turn completes. */
+interface HeldDisk {
+  opened?: OpenedWorkspace;
+  saved?: SavedWorkspace;
+  isCommitted?: boolean;
+}
+
+async function leaveDisk(
+  context: WorkerContext,
+  claimed: ClaimedTurn,
+  slotDir: string,
+  { opened, saved, isCommitted = false }: HeldDisk,
+): Promise<void> {
+  try {
+    await (isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close());
+    await removeDirectory(slotDir);
+  } catch (error) {
+    context.log.warn({ err: error, attempt: claimed.attemptId }, "turn.directory_left");
+  }
+}
+
+/** Most often it is empty, and its removal a single call. */
+async function removeDirectory(dir: string): Promise<void> {
+  await rmdir(dir).catch(() => rm(dir, { recursive: true, force: true }));
 }
 
 /** From the loaded turn to what is to be recorded of it. */
@@ -65,6 +94,7 @@ async function carryOut(
   context: WorkerContext,
   turn: Turn,
   slotDir: string,
+  held: HeldDisk,
   lease: HeldLease,
   watch: Stopwatch,
 ): Promise<FinishInput> {
@@ -74,11 +104,15 @@ async function carryOut(
   try {
     watch.lap("image_ms");
     await mkdir(slotDir, { recursive: true, mode: 0o700 });
-    const opened = await openWorkspace(context.workspaces, turn, slotDir);
+    const opened = (held.opened = await openWorkspace(context.workspaces, turn, slotDir));
+    if (opened.restoredFrom !== undefined) {
+      const { sessionId: session, headSnapshotId: head } = turn;
+      context.log.error({ session, head, restored: opened.restoredFrom }, "workspace.restored_from_older");
+    }
     watch.lap("restore_ms");
     const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch };
     const ending = await runAgent(context, run);
-    return await settle(context, turn, opened, ending, lease, watch);
+    return await settle(context, turn, held, opened, ending, lease, watch);
   } finally {
     image.release();
   }
@@ -88,12 +122,15 @@ async function carryOut(
 async function settle(
   context: WorkerContext,
   turn: Turn,
+  held: HeldDisk,
   opened: OpenedWorkspace,
   ending: AgentEnding,
   lease: HeldLease,
   watch: Stopwatch,
 ): Promise<FinishInput> {
-  if (ending.kind === "stopped") return stopInput(lease) ?? { ending: "released" };
+  if (ending.kind === "stopped") {
+    return { ...(stopInput(lease) ?? { ending: "released" }), output: { parts: ending.said } };
+  }
   const saving = saveWorkspace(context.workspaces, turn, opened);
   if (ending.kind === "failed") {
     // Why the attempt failed is what counts; what it left behind is kept where that works out.
@@ -114,6 +151,8 @@ async function settle(
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
     return { ...endingOfFailure(context, turn, reason), snapshot: saved.snapshot };
   }
+  held.saved = saved;
+  opened.disk.announce(saved.tree);
   context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
   return {
     ending: "completed",

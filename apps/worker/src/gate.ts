@@ -1,7 +1,20 @@
-// How many turns run at once. Whoever fetches work asks first, so that nothing waits here that another could run.
+// How many turns run at once: slots, and memory for each. Whoever fetches work asks first, so that nothing waits here
+// that another worker could run. Knows neither queue nor database.
+
+export interface GateOptions {
+  /** Turns at once at most; memory for all of them has been seen to. */
+  readonly slots: number;
+  /** Whether this machine really has memory for one more turn now; cheap, asked before each turn. Default: always. */
+  readonly hasRoom?: () => boolean;
+}
 
 export interface Gate {
+  /** Slots that a turn may take now: none while memory is short. */
   readonly free: number;
+  /** Slots that hold a turn. */
+  readonly taken: number;
+  /** What this worker may count as, taken and free together. */
+  readonly offered: number;
   /** Resolves once a slot is free, or when the gate closes. */
   opened(): Promise<void>;
   /** Takes a slot if one is free; returns the way to give it back. */
@@ -13,7 +26,10 @@ export interface Gate {
   emptied(): Promise<void>;
 }
 
-export function createGate(slots: number): Gate {
+/** Nobody says when memory comes free. Milliseconds. */
+const lookForRoomEveryMs = 250;
+
+export function createGate({ slots, hasRoom = () => true }: GateOptions): Gate {
   let taken = 0;
   let closed = false;
   const waiting = new Set<() => void>();
@@ -21,20 +37,35 @@ export function createGate(slots: number): Gate {
     for (const resolve of waiting) resolve();
     waiting.clear();
   };
-  const changed = (): Promise<void> => new Promise((resolve) => waiting.add(resolve));
+  const changed = (withinMs?: number): Promise<void> =>
+    new Promise((resolve) => {
+      const timer = withinMs === undefined ? undefined : setTimeout(() => waiting.delete(done) && resolve(), withinMs);
+      const done = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      waiting.add(done);
+    });
+  const free = (): number => (closed || taken >= slots || !hasRoom() ? 0 : slots - taken);
 
   return {
     get free() {
-      return closed ? 0 : slots - taken;
+      return free();
+    },
+    get taken() {
+      return taken;
+    },
+    get offered() {
+      return taken + free();
     },
     get closed() {
       return closed;
     },
     async opened() {
-      while (!closed && taken >= slots) await changed();
+      while (!closed && free() === 0) await changed(taken < slots ? lookForRoomEveryMs : undefined);
     },
     tryEnter() {
-      if (closed || taken >= slots) return undefined;
+      if (free() === 0) return undefined;
       taken += 1;
       let left = false;
       return () => {

@@ -17,6 +17,8 @@ export interface LeaseKeeper {
   hold(claim: Claim): HeldLease;
   /** Renew now: a cancel was asked for. */
   nudge(): void;
+  /** Rejects with the reason when leases are not being renewed. */
+  check(): Promise<void>;
   /** Stops every turn that still runs. */
   stopAll(reason: StopReason): void;
   close(): Promise<void>;
@@ -39,15 +41,23 @@ interface KeeperOptions {
 /** How long turns go on beyond their lease while the database refuses everybody. Milliseconds. */
 const downPatienceMs = 120_000;
 
+/**
+ * Between looks at the local deadlines. They need no answer from anybody, so a process that was frozen past its lease
+ * stops its turns as soon as it wakes, before it asks the database. Milliseconds.
+ */
+const lookEveryMs = 100;
+
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
-  const entries = new Map<string, Entry>();
+  const keeping: Keeping = { entries: new Map(), renewedAt: performance.now(), patienceMs: 0 };
+  const { entries } = keeping;
   const closing = new AbortController();
+  const looking = setInterval(() => stopOverdue(keeping), lookEveryMs);
   const renewal: Loop = loop({
     name: "renew-leases",
     everyMs: options.renewMs,
     signal: closing.signal,
     log: options.log,
-    runOnce: () => renewAll(options, entries),
+    runOnce: () => renewAll(options, keeping),
   });
 
   return {
@@ -58,31 +68,52 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
       return { signal: controller.signal, release: () => entries.delete(key) };
     },
     nudge: () => renewal.nudge(),
+    check() {
+      const agoMs = performance.now() - keeping.renewedAt;
+      if (agoMs <= options.leaseMs) return Promise.resolve();
+      return Promise.reject(new Error(`no lease was renewed for ${Math.round(agoMs)} ms`));
+    },
     stopAll(reason) {
       for (const entry of entries.values()) entry.controller.abort(reason);
     },
     async close() {
       closing.abort();
+      clearInterval(looking);
       await renewal.done;
     },
   };
 }
 
-async function renewAll(options: KeeperOptions, entries: ReadonlyMap<string, Entry>): Promise<void> {
+interface Keeping {
+  readonly entries: Map<string, Entry>;
+  /** When nothing was left to renew. Local, monotonic, milliseconds. */
+  renewedAt: number;
+  /** How long turns go on past their deadline as things are. */
+  patienceMs: number;
+}
+
+function stopOverdue({ entries, patienceMs }: Keeping): void {
+  const now = performance.now();
+  for (const entry of entries.values()) if (now > entry.deadline + patienceMs) entry.controller.abort("lost");
+}
+
+async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void> {
+  stopOverdue(keeping);
   // Those that are being stopped are still held until their end is recorded.
-  const held = [...entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
-  if (held.length === 0) return;
+  const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
   const before = performance.now();
   try {
     const claims = held.map((entry) => entry.claim);
     const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
     settle(held, new Map(renewed.map((one) => [one.sessionId, one.cancelRequested])), before + options.leaseMs);
+    keeping.patienceMs = 0;
+    keeping.renewedAt = performance.now();
   } catch (error) {
     // While the database is down nobody can claim, so the turns go on, for a while. Anything else may mean that only
     // this worker is cut off: then the local deadline counts.
-    const patienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
+    keeping.patienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
     options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
-    for (const entry of held) if (performance.now() > entry.deadline + patienceMs) entry.controller.abort("lost");
+    stopOverdue(keeping);
   }
 }
 

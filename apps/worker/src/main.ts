@@ -16,15 +16,21 @@ await runMain(
     graceMs = config.shutdownGraceMs;
     const log = createLogger({ name: "worker", level: config.logLevel });
     const services = await openServices(config, { program: "worker", log }, stack);
-    await assembleWorker(
+    const giveUp = (reason: string): void => {
+      log.error({ reason }, "worker.gives_up");
+      // Whoever supervises starts another; the turns that run end as at any stop.
+      process.exitCode = 1;
+      process.kill(process.pid, "SIGTERM");
+    };
+    const worker = await assembleWorker(
       services,
       config,
-      { ...config, allowNearestPython: false, environment: process.env },
+      { ...config, allowNearestPython: false, environment: process.env, giveUp },
       log,
       stack,
     );
     if (config.healthPort !== undefined) {
-      stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: {} }));
+      stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks }));
     }
     await aborted(signal);
   },

@@ -3,10 +3,13 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
+import { sweepMounts } from "@dari/workspace";
 
 export interface WorkDir {
   /** For running turns and builds; empty at start. */
   readonly turns: string;
+  /** Workspaces of sessions that had turns here. */
+  readonly disks: string;
   readonly contents: string;
   readonly images: string;
   readonly runtimes: string;
@@ -26,14 +29,18 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
   }
   const turns = join(dir, "turns");
+  // A worker that was killed leaves its turns' workspaces mounted.
+  await sweepMounts(dir);
   await rm(turns, { recursive: true, force: true });
   await mkdir(turns, { recursive: true, mode: 0o755 });
   return {
     turns,
+    disks: join(dir, "disks"),
     contents: join(dir, "contents"),
     images: join(dir, "images"),
     runtimes: join(dir, "runtimes"),
     async leave() {
+      await sweepMounts(dir);
       await rm(turns, { recursive: true, force: true });
       leaveOwnerFile(file);
     },

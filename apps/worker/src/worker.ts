@@ -1,20 +1,23 @@
 // A worker: offers slots, fills them with turns, builds versions, and leaves without losing any.
 
 import { announceWorker, removeWorker, type ClaimedTurn } from "@dari/control";
-import type { TurnSettlement, TurnSource } from "@dari/queue";
-import { loop } from "@dari/runtime";
+import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
+import { loop, type HealthChecks, type Loop } from "@dari/runtime";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startBuildFeed } from "./build-feed.ts";
 import type { WorkerContext } from "./context.ts";
 import { executeTurn, type TurnResult } from "./execute-turn.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
+import { settleRetry } from "./settle-retry.ts";
 import { startTurnFeed } from "./turn-feed.ts";
 
 export interface Worker {
   readonly running: number;
   /** In words for a person: the sandbox and whether it isolates. */
   readonly isolation: string;
+  /** Whether turns would come and be kept, each part by its name: for whoever decides on sending work here. */
+  readonly checks: HealthChecks;
   /** Takes nothing more, lets turns end within the grace, gives the rest back without using an attempt. */
   drain(): Promise<void>;
 }
@@ -23,19 +26,33 @@ const announceEveryMs = 2_000;
 /** For turns that were told to stop: kill, record, remove. Milliseconds. */
 const stopWithinMs = 10_000;
 
+/** Announcements that may be missed before the dispatcher would stop counting on this worker. Milliseconds. */
+const announcedWithinMs = 3 * announceEveryMs;
+
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
   const { settings } = context;
-  const gate = createGate(settings.slots);
+  const gate = createGate(settings);
   const leases = createLeaseKeeper({
     db: context.db,
     leaseMs: settings.leaseMs,
     renewMs: settings.renewMs,
     log: context.log,
   });
-  const presence = announce(context, () => gate.closed);
+  const presence = announce(context, gate);
   await presence.announced;
   const stopListening = context.notifier.subscribe("cancel", undefined, () => leases.nudge());
-  const feed = startTurnFeed(context, gate, source, (turn) => runTurn(context, leases, turn));
+  const { workerId, leaseMs } = settings;
+  const feed = startTurnFeed(
+    { ...context, claimant: { workerId, leaseMs, guarantees: context.guarantees } },
+    {
+      gate,
+      source,
+      run: (turn) => runTurn(context, leases, turn),
+      retry: (ticket) => retryTicket(context, ticket),
+      promote: (ticket) => promoteTicket(context, ticket),
+      giveUp: settings.giveUp,
+    },
+  );
   const builds = startBuildFeed(context);
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
@@ -44,9 +61,15 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
 
   return {
     get running() {
-      return settings.slots - gate.free;
+      return gate.taken;
     },
     isolation: `${context.driver.name}, ${context.guarantees.isolated ? "isolated" : "NOT ISOLATED from this machine"}`,
+    checks: {
+      leases: () => leases.check(),
+      feed: () => feed.check(),
+      presence: () => presence.check(),
+      serving: () => (gate.closed ? Promise.reject(new Error("the worker is about to stop")) : Promise.resolve()),
+    },
     async drain() {
       gate.close();
       presence.nudge();
@@ -96,21 +119,44 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
   }
 }
 
-function announce(
-  context: WorkerContext,
-  draining: () => boolean,
-): { announced: Promise<void>; nudge(): void; stop(): Promise<void> } {
+/** Answers the board; never rejects for what the message or its session are. */
+async function retryTicket(context: WorkerContext, ticket: TurnTicket): Promise<TurnSettlement> {
+  const retry = await context.retryJob(ticket);
+  context.log.info({ org: ticket.organizationId, message: ticket.messageId, ...retry }, "job.retry");
+  return settleRetry(retry);
+}
+
+async function promoteTicket(context: WorkerContext, ticket: TurnTicket): Promise<boolean> {
+  const promoted = await context.promoteJob(ticket);
+  const { organizationId: org, sessionId: session, messageId: message } = ticket;
+  if (promoted) context.log.info({ org, session, message }, "job.promoted");
+  return promoted;
+}
+
+interface Presence {
+  /** Resolves with the first announcement. */
+  readonly announced: Promise<void>;
+  nudge(): void;
+  /** Rejects when the dispatcher may not know of this worker. */
+  check(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+function announce(context: WorkerContext, gate: Gate): Presence {
   const { settings } = context;
   const stopping = new AbortController();
-  const say = (): Promise<void> =>
-    announceWorker(context.db, {
+  let saidAt = performance.now();
+  const say = async (): Promise<void> => {
+    await announceWorker(context.db, {
       id: settings.workerId,
       pool: settings.pool,
-      slots: settings.slots,
-      draining: draining(),
+      slots: gate.closed ? settings.slots : gate.offered,
+      draining: gate.closed,
       details: { pid: process.pid, sandbox: context.driver.name, guarantees: context.guarantees },
     });
-  const saying = loop({
+    saidAt = performance.now();
+  };
+  const saying: Loop = loop({
     name: "announce-worker",
     everyMs: announceEveryMs,
     signal: stopping.signal,
@@ -120,6 +166,10 @@ function announce(
   return {
     announced: say(),
     nudge: () => saying.nudge(),
+    check() {
+      if (performance.now() - saidAt <= announcedWithinMs) return Promise.resolve();
+      return Promise.reject(new Error("the worker could not announce itself in the database lately"));
+    },
     async stop() {
       stopping.abort();
       await saying.done;

@@ -1,15 +1,21 @@
 // Calls about uploaded files and the files of a session. Contents are streamed, never held.
 
-import type { FileRecord } from "@dari/contract";
+import type { FileRecord, WorkspaceCommit } from "@dari/contract";
 import { multipart } from "./multipart.ts";
 import type { PageQuery } from "./pages.ts";
-import type { CallOptions, Transport } from "./transport.ts";
+import { bodyOf } from "./response-body.ts";
+import type { CallOptions, HttpBody, Transport } from "./transport.ts";
 
 export interface FileUpload {
   readonly filename: string;
   /** A Blob (`fs.openAsBlob(path)` reads nothing ahead), or a stream of unknown length. */
   readonly content: Blob | ReadableStream<Uint8Array>;
   readonly contentType?: string;
+}
+
+export interface FileConditions {
+  readonly ifMatch?: string;
+  readonly ifNoneMatch?: string;
 }
 
 export function fileCalls(transport: Transport) {
@@ -43,6 +49,43 @@ export function fileCalls(transport: Transport) {
     async readSessionFile(sessionId: string, path: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
       return bodyOf(await open("getSessionFileContent", { path: { session_id: sessionId }, query: { path }, options }));
     },
+
+    /**
+     * Writes a file of a session's workspace while no turn of it runs; takes as long as it takes. `ifMatch`: only over
+     * the file with this ETag; `ifNoneMatch: "*"`: only where there is none.
+     */
+    writeSessionFile: (
+      sessionId: string,
+      path: string,
+      content: HttpBody,
+      { ifMatch, ifNoneMatch, ...options }: CallOptions & FileConditions = {},
+    ): Promise<WorkspaceCommit> => {
+      const headers = {
+        "content-type": "application/octet-stream",
+        ...(ifMatch === undefined ? {} : { "if-match": ifMatch }),
+        ...(ifNoneMatch === undefined ? {} : { "if-none-match": ifNoneMatch }),
+      };
+      const body = { body: content, headers, path: { session_id: sessionId }, query: { path } };
+      return upload("putSessionFile", body, options);
+    },
+
+    /** Deletes a file or link of a session's workspace, or with `recursive` a directory. */
+    deleteSessionFile: (
+      sessionId: string,
+      path: string,
+      query: { readonly recursive?: boolean } = {},
+      options?: CallOptions,
+    ) => call("deleteSessionFile", { path: { session_id: sessionId }, query: { path, ...query }, options }),
+
+    /** A session's workspace as one archive: all of it, or these paths. */
+    async readWorkspace(
+      sessionId: string,
+      { format, paths = [] }: { readonly format: "tar.gz" | "zip"; readonly paths?: readonly string[] },
+      options?: CallOptions,
+    ): Promise<ReadableStream<Uint8Array>> {
+      const name = format === "zip" ? "getWorkspaceZip" : "getWorkspaceTarGz";
+      return bodyOf(await open(name, { path: { session_id: sessionId }, query: { path: paths }, options }));
+    },
   };
 }
 
@@ -51,8 +94,4 @@ function formOf(file: FileUpload, content: Blob): { body: FormData } {
   const body = new FormData();
   body.set("file", typed, file.filename);
   return { body };
-}
-
-function bodyOf(response: Response): ReadableStream<Uint8Array> {
-  return response.body ?? new Blob([]).stream();
 }

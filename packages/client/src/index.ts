@@ -2,8 +2,11 @@
 
 import { agentCalls } from "./agents.ts";
 import { fileCalls } from "./files.ts";
+import { historyCalls } from "./history.ts";
+import { operatorCalls } from "./operators.ts";
 import { organizationCalls } from "./organizations.ts";
 import { sessionCalls } from "./sessions.ts";
+import { streamCalls } from "./streams.ts";
 import { type ClientOptions, createTransport } from "./transport.ts";
 
 /**
@@ -16,15 +19,21 @@ export function createClient(options: ClientOptions) {
   return {
     ...agentCalls(transport),
     ...sessionCalls(transport),
+    ...streamCalls(transport),
     ...fileCalls(transport),
+    ...historyCalls(transport),
     ...organizationCalls(transport),
+    ...operatorCalls(transport),
   };
 }
 
 export type Client = ReturnType<typeof createClient>;
 
 export { ApiError, ConnectionError } from "./errors.ts";
-export type { FileUpload } from "./files.ts";
+export type { FileConditions, FileUpload } from "./files.ts";
+export type { AttemptName } from "./history.ts";
+export type { Probe } from "./operators.ts";
 export { eachRow, type Page, type PageQuery } from "./pages.ts";
 export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
+export { isLedgerEvent, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
 export type { CallOptions, ClientOptions } from "./transport.ts";

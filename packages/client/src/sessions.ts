@@ -9,7 +9,7 @@ import type {
 } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
-import type { CallOptions, Transport } from "./transport.ts";
+import type { CallOptions, Query, Transport } from "./transport.ts";
 
 /** A message without its delivery, which the call's name says. */
 export type MessageContent = Omit<SendMessageRequest, "delivery">;
@@ -40,11 +40,8 @@ export function sessionCalls(transport: Transport) {
     createSession: (agentId: string, body: CreateSessionRequest = {}, options?: CallOptions) =>
       call("createSession", { path: { agent_id: agentId }, body, options }),
 
-    listSessions: ({ agentId, metadata = {}, ...rest }: SessionFilter = {}, options?: CallOptions) => {
-      const byMetadata = Object.entries(metadata).map(([name, value]) => [`metadata.${name}`, value]);
-      const query = { ...rest, agent_id: agentId, ...Object.fromEntries(byMetadata) };
-      return call("listSessions", { path: {}, query, options });
-    },
+    listSessions: (filter: SessionFilter = {}, options?: CallOptions) =>
+      call("listSessions", { path: {}, query: queryOf(filter), options }),
 
     getSession: (id: string, options?: CallOptions) => call("getSession", { path: { session_id: id }, options }),
 
@@ -75,9 +72,13 @@ export function sessionCalls(transport: Transport) {
 
     cancelMessage: (id: string, options?: CallOptions) => call("cancelMessage", { path: { message_id: id }, options }),
 
-    /** Sends a failed message again and returns the new message's queued record. */
+    /** Sends a failed message again, at its session's tail or in a fork, and returns the new one's queued record. */
     retryMessage: (id: string, body: RetryMessageRequest = {}, options?: CallOptions) =>
       call("retryMessage", { path: { message_id: id }, body, options }),
+
+    /** The conversation as a timeline. */
+    getTranscript: (sessionId: string, page: PageQuery = {}, options?: CallOptions) =>
+      call("getTranscript", { path: { session_id: sessionId }, query: { ...page }, options }),
 
     messageFiles: (id: string, options?: CallOptions) => call("getMessageFiles", { path: { message_id: id }, options }),
 
@@ -95,6 +96,11 @@ export function sessionCalls(transport: Transport) {
       return call("listEvents", { path: { session_id: sessionId }, query, options });
     },
   };
+}
+
+function queryOf({ agentId, metadata = {}, ...rest }: SessionFilter): Query {
+  const byMetadata = Object.entries(metadata).map(([name, value]) => [`metadata.${name}`, value]);
+  return { ...rest, agent_id: agentId, ...Object.fromEntries(byMetadata) };
 }
 
 async function waitForEnd(

@@ -28,7 +28,8 @@ export interface CallOptions {
   readonly idempotencyKey?: string;
 }
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** A list is a parameter that comes once for each of its values. */
+export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
 
 export interface Call<Name extends RouteName> {
   readonly path: ParametersOf<Name>;
@@ -62,6 +63,8 @@ export interface Transport {
 }
 
 export interface UploadBody {
+  readonly path?: Readonly<Record<string, string>>;
+  readonly query?: Query;
   readonly body: HttpBody;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -99,12 +102,12 @@ export function createTransport(client: ClientOptions): Transport {
     async call<Name extends RouteName>(name: Name, call: Call<Name>): Promise<ReplyOf<Name>> {
       return readJson(await open(name, call));
     },
-    async upload<Name extends RouteName>(name: Name, { body, headers }: UploadBody, options?: CallOptions) {
+    async upload<Name extends RouteName>(name: Name, sent: UploadBody, options?: CallOptions) {
       const route: Route = routes[name];
-      const all = { ...headersOf(options), ...headers };
-      const url = `${base}${route.path}`;
-      const sent = await send({ method: route.method, url, headers: all, body, signal: options?.signal });
-      return readJson<ReplyOf<Name>>(sent);
+      const { body, path = {}, query = {} } = sent;
+      const headers = { ...headersOf(options), ...sent.headers };
+      const url = `${base}${fillPath(route.path, path)}${renderQuery(query)}`;
+      return readJson<ReplyOf<Name>>(await send({ method: route.method, url, headers, body, signal: options?.signal }));
     },
     raw: send,
   };
@@ -173,6 +176,11 @@ async function readJson<Reply>(response: Response): Promise<Reply> {
 function renderQuery(query: Query): string {
   const pairs = Object.entries(query).filter(([, value]) => value !== undefined && value !== false);
   if (pairs.length === 0) return "";
-  const texts = pairs.map(([name, value]): [string, string] => [name, value === true ? "1" : String(value)]);
+  const texts = pairs.flatMap(([name, value]): [string, string][] =>
+    Array.isArray(value)
+      ? value.map((one: string): [string, string] => [name, one])
+      : [[name, value === true ? "1" : String(value)]],
+  );
+  if (texts.length === 0) return "";
   return `?${new URLSearchParams(texts).toString()}`;
 }

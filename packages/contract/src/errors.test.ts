@@ -12,7 +12,7 @@ describe("the registry of errors", () => {
 
   test("uses only the statuses of the contract", () => {
     const statuses = new Set(Object.values(errorKinds).map((kind) => kind.status));
-    expect([...statuses].sort()).toEqual([401, 403, 404, 409, 413, 422, 429, 500, 503]);
+    expect([...statuses].sort()).toEqual([401, 403, 404, 409, 412, 413, 422, 429, 500, 503]);
     expect(errorKinds.unauthenticated).toMatchObject({ status: 401, title: "Missing or invalid API key" });
   });
 

@@ -17,8 +17,9 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   },
   forbidden: {
     status: 403,
-    title: "The key lacks the scope",
-    whatToDo: "Use a key with the scope that the detail names, or let an admin key create one.",
+    title: "The key may not do this",
+    whatToDo:
+      "Use a key with the scope that the detail names, or let an admin key create one; some calls are for operators.",
   },
   not_found: {
     status: 404,
@@ -34,6 +35,12 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 409,
     title: "Conflict with the present state",
     whatToDo: "Read the resource again and decide anew; the detail says what is in the way.",
+  },
+  precondition_failed: {
+    status: 412,
+    title: "The file is not what the request expects",
+    whatToDo:
+      "Read the file again; its `ETag` is not the one of `If-Match`, or it exists and `If-None-Match` says `*`.",
   },
   session_busy: {
     status: 409,

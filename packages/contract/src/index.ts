@@ -7,6 +7,7 @@ export { languageOfEntrypoint, languages, sdks, type Language, type Manifest, ty
 export { normalizeManifest, type ManifestResult } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
 export { buildOpenApi } from "./openapi.ts";
+export { release } from "./release.ts";
 export {
   fillPath,
   pathSchema,
@@ -32,7 +33,14 @@ export {
   VersionRecord,
 } from "./schemas/agents.ts";
 export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
-export { EventRecord, eventTypes, previewEventTypes, type EventType, type PreviewEventType } from "./schemas/events.ts";
+export {
+  EventRecord,
+  eventTypes,
+  previewEventTypes,
+  TranscriptEntry,
+  type EventType,
+  type PreviewEventType,
+} from "./schemas/events.ts";
 export { DirectoryEntry, DirectoryListing, FileRecord } from "./schemas/files.ts";
 export {
   deliveries,
@@ -72,6 +80,28 @@ export {
   type ApiKeyScope,
   type Role,
 } from "./schemas/organizations.ts";
+export {
+  AuditEntry,
+  auditActions,
+  HealthCheck,
+  MessagesRetried,
+  OperatorHealth,
+  RetryMessagesRequest,
+  skipReasons,
+  UpdateOrganizationRequest,
+  type AuditAction,
+  type SkipReason,
+} from "./schemas/operators.ts";
+export {
+  PortableEvent,
+  portableFormat,
+  portableFormatVersion,
+  PortableInput,
+  portableMarks,
+  PortableMessage,
+  PortableSession,
+  portableTales,
+} from "./schemas/portable.ts";
 export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
@@ -79,4 +109,5 @@ export {
   SourceSnapshotCreated,
   SourceSnapshotFinalized,
 } from "./schemas/source-snapshots.ts";
+export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { validate } from "./validate.ts";

@@ -45,7 +45,9 @@ function describeOperation(operationId: string, path: string, route: Route, comp
     ...headerParameters(route),
   ];
   const body = requestBody(route, components);
-  const success: Json = { description: "Success.", ...replyHeaders(route), content: replyContent(route, components) };
+  const headers = replyHeaders(route);
+  const success: Json = { description: "Success.", ...headers, content: replyContent(route, components) };
+  const empty: Json = { description: "Success, and nothing to show.", ...headers };
   const statuses = [route.status, ...(route.alsoStatus ?? [])];
   return {
     operationId,
@@ -55,7 +57,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
-      ...Object.fromEntries(statuses.map((status) => [String(status), success])),
+      ...Object.fromEntries(statuses.map((status) => [String(status), status === 204 ? empty : success])),
       ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusal])),
     },
   };
@@ -67,6 +69,7 @@ function errorStatuses(route: Route): number[] {
   const statuses = new Set(Object.values(errorKinds).map((kind) => kind.status));
   if (!hasBody) statuses.delete(errorKinds.too_large.status);
   if (route.scope === null) statuses.delete(errorKinds.unauthenticated.status);
+  if (route.conditional !== true) statuses.delete(errorKinds.precondition_failed.status);
   if (route.method === "GET") statuses.delete(errorKinds.conflict.status);
   return [...statuses].sort((left, right) => left - right);
 }
@@ -83,9 +86,16 @@ function parametersIn(place: "path" | "query", schema: TSchema | undefined, comp
 }
 
 function headerParameters(route: Route): Json[] {
-  if (route.idempotent !== true) return [];
+  const conditions = route.conditional === true ? ["If-Match", "If-None-Match"] : [];
+  const parameters: Json[] = conditions.map((name) => ({
+    name,
+    in: "header",
+    required: false,
+    schema: { type: "string" },
+  }));
+  if (route.idempotent !== true) return parameters;
   const schema = { type: "string", minLength: 1, maxLength: limits.idempotencyKeyChars };
-  return [{ name: "Idempotency-Key", in: "header", required: false, schema }];
+  return [...parameters, { name: "Idempotency-Key", in: "header", required: false, schema }];
 }
 
 function replyHeaders(route: Route): JsonObject {

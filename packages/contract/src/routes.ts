@@ -3,34 +3,44 @@
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
 import { fileRoutes } from "./routes/files.ts";
+import { historyRoutes } from "./routes/history.ts";
+import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
-import { idInput } from "./schemas/common.ts";
+import { streamRoutes } from "./routes/streams.ts";
+import { idInput, integerText } from "./schemas/common.ts";
 import { type ApiKeyScope, credentialName } from "./schemas/organizations.ts";
 
-export type Method = "GET" | "POST" | "PUT" | "DELETE";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 export interface Route {
   readonly method: Method;
   /** Parameters in braces: `/v1/agents/{agent_id}`. */
   readonly path: string;
-  /** What the key must be allowed; null: no key is needed. */
-  readonly scope: ApiKeyScope | null;
+  /** What the key must be allowed; `operator`: it is an operator's admin key; null: no key is needed. */
+  readonly scope: ApiKeyScope | "operator" | null;
+  /** Operators may name any organization in the path; others only their own. */
+  readonly operatorsToo?: boolean;
   readonly summary: string;
-  /** Query parameters, each a string. `metadata.<key>` filters are outside the schema. */
+  /**
+   * Query parameters, each a string or, where it may repeat, a list of them. `metadata.<key>` is outside the schema.
+   */
   readonly query?: TSchema;
   /** A JSON body; absent: the route has none. */
   readonly request?: TSchema;
   /** The body may also be empty, whatever its content type says. */
   readonly bodyOptional?: boolean;
   /** A body that is not JSON. */
-  readonly requestContent?: "multipart/form-data" | "application/octet-stream";
+  readonly requestContent?: "multipart/form-data" | "application/octet-stream" | "application/gzip";
   /** A JSON reply; absent: `replyContent` says what it is. */
   readonly reply?: TSchema;
-  readonly replyContent?: "text/plain" | "application/octet-stream";
+  readonly replyContent?:
+    "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip";
   readonly status: number;
   /** Further success statuses with the same reply. */
   readonly alsoStatus?: readonly number[];
+  /** Accepts `If-Match` and `If-None-Match`. */
+  readonly conditional?: boolean;
   /** Accepts `Idempotency-Key`. */
   readonly idempotent?: boolean;
 }
@@ -38,8 +48,11 @@ export interface Route {
 export const routes = {
   ...agentRoutes,
   ...sessionRoutes,
+  ...streamRoutes,
   ...fileRoutes,
+  ...historyRoutes,
   ...organizationRoutes,
+  ...operatorRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;
@@ -69,6 +82,7 @@ export function routePaths(route: Route): string[] {
 const pathParameters: Readonly<Record<string, TSchema>> = {
   agent_id: idInput("agent", ["dep"]),
   api_key_id: idInput("apiKey"),
+  attempt_number: integerText(1, 1_000_000, "As the message's record counts them."),
   file_id: idInput("file"),
   message_id: idInput("message"),
   name: credentialName,

@@ -145,6 +145,8 @@ function messageOf(error: ErrorObject): string {
       return `expected at least ${limit} ${limit === "1" ? "item" : "items"}`;
     case "maxItems":
       return `expected at most ${limit} items`;
+    case "minProperties":
+      return `expected at least ${limit} ${limit === "1" ? "field" : "fields"}`;
     case "maxProperties":
       return `expected at most ${limit} pairs`;
     case "minimum":

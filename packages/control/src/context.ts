@@ -3,7 +3,10 @@
 import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
+import type { TurnQueue } from "@dari/queue";
 import type { Backlog } from "./dispatch/backlog.ts";
+import type { SessionFeeds } from "./streams/session-feeds.ts";
+import type { StreamGate } from "./streams/stream-gate.ts";
 import type { Sealer } from "./sealer.ts";
 import type { Trees } from "./workspaces/trees.ts";
 
@@ -14,9 +17,16 @@ export interface Control {
   readonly trees: Trees;
   readonly notifier: Notifier;
   readonly delivery: TurnDelivery;
+  /** Undefined without Redis. */
+  readonly queue?: Pick<TurnQueue, "counts"> | undefined;
   readonly admission: Admission;
   readonly backlog: Backlog;
+  /** What this process's open streams watch, and how many there may be. */
+  readonly feeds: SessionFeeds;
+  readonly streams: StreamGate;
   readonly log: Log;
+  /** Whose admin keys may create organizations. */
+  readonly organizationCreation: "operators" | "anyone";
   /** Where clients reach the API, without a trailing slash; upload URLs are built on it. */
   readonly publicUrl: string;
   /** Signs upload URLs. */
@@ -28,4 +38,6 @@ export interface Actor {
   readonly organizationId: string;
   readonly keyId: string;
   readonly scopes: readonly string[];
+  /** Of the call, for the record of changes; undefined outside of one. */
+  readonly requestId?: string | undefined;
 }

@@ -17,9 +17,20 @@ export { createBacklog, type Backlog } from "./dispatch/backlog.ts";
 export { deliverTurns, type DeliveryContext } from "./dispatch/deliver.ts";
 export { createDispatcher, type Dispatcher, type DispatcherSettings } from "./dispatch/dispatcher.ts";
 export { workerSeenWithinMs } from "./dispatch/room.ts";
+export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";
+export { promoteJob, type PromotedJob } from "./jobs/promote-job.ts";
+export { rebuildFailedJobs } from "./jobs/rebuild-failed-jobs.ts";
+export { createJobRepair, type JobContext, type JobRepair, type JobRepairs } from "./jobs/repair-jobs.ts";
+export { retryJob, type JobRetry, type RetriedJob } from "./jobs/retry-job.ts";
 export { joinNotifiers } from "./joined-notifier.ts";
+export { followMessage } from "./streams/follow-message.ts";
+export { followSession, type FollowOptions, type StreamItem } from "./streams/follow-session.ts";
+export { createStreamGate } from "./streams/stream-gate.ts";
+export { createSessionFeeds, type SessionFeeds } from "./streams/session-feeds.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
+export { checkAccepting } from "./messages/check-accepting.ts";
 export { retryMessage } from "./messages/retry-message.ts";
+export { getRetried, retryMessages } from "./messages/retry-messages.ts";
 export { sendMessage, type InputPart, type SendMessageInput } from "./messages/send-message.ts";
 export { waitForMessage } from "./messages/wait-for-message.ts";
 export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
@@ -37,11 +48,20 @@ export {
   type WorkerPresence,
 } from "./turns/hold-turn.ts";
 export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
-export { reapSessions, type ReapSettings } from "./turns/reap.ts";
+export { createReaper, reapSessions, type Reaper, type ReapSettings } from "./turns/reap.ts";
+export { checkStore, type StoreCheck, type StoreCheckInput, type StoreProblem } from "./storage/check-store.ts";
+export { deleteExpired, expiryDefaults, type ExpiryCounts, type ExpirySettings } from "./storage/delete-expired.ts";
+export { purgeDeleted, purgeDefaults, type PurgeCounts, type PurgeSettings } from "./storage/purge-deleted.ts";
+export { recordReferences } from "./storage/record-references.ts";
+export { createSquasher, squashSnapshot, type SquashCounts } from "./storage/squash-snapshots.ts";
+export type { StorageContext } from "./storage/storage-context.ts";
+export { sweepDefaults, sweepStore, type SweepCounts, type SweepSettings } from "./storage/sweep-store.ts";
 export { openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "./workspaces/open-workspace.ts";
-export { saveWorkspace, type FileChange, type SavedWorkspace } from "./workspaces/save-workspace.ts";
+export type { FileChange } from "./workspaces/client-changes.ts";
+export { saveWorkspace, type SavedWorkspace } from "./workspaces/save-workspace.ts";
 export { createTrees, type LoadedTree, type Trees } from "./workspaces/trees.ts";
 export {
+  createInvariantRounds,
   findViolations,
   isDatabaseAway,
   isDatabaseDown,
@@ -54,6 +74,7 @@ export {
   type Database,
   type FinishInput,
   type FinishResult,
+  type InvariantRounds,
   type LogLine,
   type Violation,
 } from "@dari/db";
@@ -67,9 +88,11 @@ export {
 export { deleteCredential } from "./credentials/delete-credential.ts";
 export { listCredentials } from "./credentials/list-credentials.ts";
 export { putCredential } from "./credentials/put-credential.ts";
+export { archiveSession } from "./files/archive-session.ts";
 export { createFile } from "./files/create-file.ts";
 export { deleteFile } from "./files/delete-file.ts";
 export { getFile, getFileContent, type OpenedContent } from "./files/get-file.ts";
+export { deleteSessionFile, putSessionFile } from "./files/edit-session-file.ts";
 export { getSessionFile } from "./files/get-session-file.ts";
 export { listFiles } from "./files/list-files.ts";
 export { listSessionFiles } from "./files/list-session-files.ts";
@@ -84,16 +107,24 @@ export { createKeySecret, hashKeySecret } from "./keys/key-secret.ts";
 export { listApiKeys } from "./keys/list-api-keys.ts";
 export { revokeApiKey } from "./keys/revoke-api-key.ts";
 export { getApiKey } from "./keys/get-api-key.ts";
+export { getAttemptFile, listAttemptFiles, promoteAttempt } from "./messages/attempt-files.ts";
+export { diffMessage } from "./messages/message-diff.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
 export { createInvitation } from "./organizations/create-invitation.ts";
-export { createOrganization } from "./organizations/create-organization.ts";
+export { createOrganization, setUpOrganization } from "./organizations/create-organization.ts";
+export { deleteOrganization } from "./organizations/delete-organization.ts";
 export { findFirstOrganizationId } from "./organizations/find-first-organization.ts";
-export { getCreatedOrganization } from "./organizations/get-created-organization.ts";
+export { getOrganization } from "./organizations/get-organization.ts";
 export { getInvitation } from "./organizations/get-invitation.ts";
 export { listMembers } from "./organizations/list-members.ts";
 export { listOrganizations } from "./organizations/list-organizations.ts";
+export { isOperator, requireOperator } from "./organizations/operators.ts";
+export { updateOrganization } from "./organizations/update-organization.ts";
+export { listAuditLog } from "./audit/list-audit-log.ts";
+export { onRecord, recordChange, type Change } from "./audit/record-change.ts";
+export { examinePlatform } from "./health/examine-platform.ts";
 export { activateVersion } from "./publishing/activate-version.ts";
 export { createAgent } from "./publishing/create-agent.ts";
 export { createSourceSnapshot } from "./publishing/create-source-snapshot.ts";
@@ -112,9 +143,15 @@ export { uploadBundle, type BundleUpload } from "./publishing/upload-bundle.ts";
 export { completeSession } from "./sessions/complete-session.ts";
 export { createSession } from "./sessions/create-session.ts";
 export { deleteSession } from "./sessions/delete-session.ts";
+export { forkSession } from "./sessions/fork-session.ts";
+export { rollBackSession } from "./sessions/roll-back-session.ts";
 export { getSession } from "./sessions/get-session.ts";
+export { getTranscript } from "./sessions/get-transcript.ts";
 export { listEvents } from "./sessions/list-events.ts";
 export { listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
+export { exportSession } from "./portable/export-session.ts";
+export { importSession } from "./portable/import-session.ts";
+export { discardExport, receiveExport, type ReceivedExport } from "./portable/receive-export.ts";
 export { invalidField, notFound, type PageOf } from "./refusals.ts";
 export { renderMessage } from "./views/message.ts";
 export type { Page } from "@dari/db";

@@ -30,23 +30,30 @@ begin
   v_on_busy := coalesce(p_on_busy, s.on_busy);
   if v_on_busy = 'reject' and s.pending > 0 then outcome := 'busy'; return next; return; end if;
 
-  -- The share lock keeps a file from being deleted between this check and the row that refers to it.
-  perform 1 from files f join jsonb_array_elements(p_inputs) i on f.id = i ->> 'file_id'
-    where f.organization_id = p_organization and f.deleted_at is null for key share of f;
-  select i ->> 'file_id' into detail from jsonb_array_elements(p_inputs) i
-    where not exists (select 1 from files f where f.id = i ->> 'file_id'
-      and f.organization_id = p_organization and f.deleted_at is null) limit 1;
-  if detail is not null then outcome := 'unknown_file'; return next; return; end if;
-  if exists (select 1 from session_inputs x join jsonb_array_elements(p_inputs) i on x.path = i ->> 'path'
-    where x.session_id = p_session and x.message_id is distinct from p_retry_of) then outcome := 'input_clash'; return next; return; end if;
+  if p_inputs <> '[]' then
+    -- The share lock keeps a file from being deleted between this check and the row that refers to it.
+    perform 1 from files f join jsonb_array_elements(p_inputs) i on f.id = i ->> 'file_id'
+      where f.organization_id = p_organization and f.deleted_at is null for key share of f;
+    select i ->> 'file_id' into detail from jsonb_array_elements(p_inputs) i
+      where not exists (select 1 from files f where f.id = i ->> 'file_id'
+        and f.organization_id = p_organization and f.deleted_at is null) limit 1;
+    if detail is not null then outcome := 'unknown_file'; return next; return; end if;
+    if exists (select 1 from session_inputs x join jsonb_array_elements(p_inputs) i on x.path = i ->> 'path'
+      where x.session_id = p_session and x.message_id is distinct from p_retry_of) then
+      outcome := 'input_clash';
+      return next; return;
+    end if;
+  end if;
 
   sequence_number := s.next_sequence_number;
   max_attempts := (v_version.manifest -> 'retries' ->> 'max_attempts')::int;
   insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of)
     values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of);
-  insert into session_inputs (session_id, organization_id, path, message_id, file_id)
-    select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i
-    on conflict (session_id, path) do update set message_id = excluded.message_id, file_id = excluded.file_id;
+  if p_inputs <> '[]' then
+    insert into session_inputs (session_id, organization_id, path, message_id, file_id)
+      select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i
+      on conflict (session_id, path) do update set message_id = excluded.message_id, file_id = excluded.file_id;
+  end if;
 
   v_was_idle := s.schedule = 'idle';
   schedule := s.schedule;
@@ -82,7 +89,9 @@ begin
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end
   where id = p_session;
   outcome := 'accepted';
-  if not v_was_idle then
+  -- Who only queues behind others has moved nothing, and delivers nothing.
+  if not v_was_idle then schedule := null; end if;
+  if not v_was_idle and v_on_busy not in ('enqueue', 'reject') then
     select w.ended, w.stopping, w.schedule into ended, stopping, schedule
       from make_way(p_session, p_message, v_on_busy, p_merge_parts, p_merge_bytes) w;
   end if;
@@ -97,50 +106,112 @@ create or replace function make_way(
 ) returns table (ended text[], stopping text, schedule text) language plpgsql as $$
 #variable_conflict use_column
 declare
+  v_before text;
+begin
+  select x.schedule into v_before from sessions x where x.id = p_session;
+  if p_on_busy = 'merge' then ended := merge_waiting(p_session, p_message, p_parts_max, p_bytes_max);
+  else
+    select t.ended, t.stopping into ended, stopping from take_back(p_session, p_message, p_on_busy) t;
+  end if;
+  select nullif(x.schedule, v_before) into schedule from sessions x where x.id = p_session;
+  return next;
+end $$;
+
+-- See make_way. Answers what became part of the message, the newest first.
+create or replace function merge_waiting(p_session text, p_message text, p_parts_max int, p_bytes_max int)
+returns text[] language plpgsql as $$
+declare
   s sessions%rowtype;
   m messages%rowtype;
+  v_ended text[] := '{}';
   v_parts jsonb;
   v_more jsonb;
   v_before text;
   v_since timestamptz;
 begin
-  ended := '{}';
-  if p_on_busy in ('enqueue', 'reject') then return next; return; end if;
-  select x.schedule into v_before from sessions x where x.id = p_session;
-  select x.parts into v_parts from messages x where x.id = p_message;
+  select schedule into v_before from sessions where id = p_session;
+  select parts into v_parts from messages where id = p_message;
   -- From the tail, so that the session never becomes ready for a message that is about to end.
-  for m in select * from messages x where x.session_id = p_session and x.id <> p_message
-    and x.state in ('queued', 'running', 'waiting_for_input') order by x.sequence_number desc for no key update
+  for m in select * from messages where session_id = p_session and id <> p_message and completed_at is null
+    order by sequence_number desc for no key update
   loop
-    select * into s from sessions x where x.id = p_session;
     -- One that waits for its retry has begun.
-    if m.started_at is null and p_on_busy = 'interrupt' then continue; end if;
-    if p_on_busy = 'merge' then
-      exit when m.started_at is not null;
-      v_more := m.parts || v_parts;
-      exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
-      v_parts := v_more;
-      v_since := m.created_at;
-      update session_inputs set message_id = p_message where message_id = m.id;
-      perform end_queued_message(s, m, 'completed', null, p_message);
-      ended := ended || m.id;
-      continue;
-    end if;
-    update messages set
-      interrupted_by = case p_on_busy when 'interrupt' then p_message else interrupted_by end,
-      rolled_back_by = case p_on_busy when 'rollback' then p_message else rolled_back_by end,
-      cancel_requested_at = case m.state when 'running' then coalesce(cancel_requested_at, clock_timestamp()) end
-    where id = m.id;
-    if m.state = 'running' then stopping := m.id;
-    else
-      perform end_queued_message(s, m, 'cancelled', cancelled_output());
-      ended := ended || m.id;
-    end if;
+    exit when m.started_at is not null;
+    v_more := m.parts || v_parts;
+    exit when jsonb_array_length(v_more) > p_parts_max or octet_length(v_more::text) > p_bytes_max;
+    v_parts := v_more;
+    v_since := m.created_at;
+    update session_inputs set message_id = p_message where message_id = m.id;
+    select * into s from sessions where id = p_session;
+    perform end_queued_message(s, m, 'completed', null, p_message);
+    v_ended := v_ended || m.id;
   end loop;
-  if v_since is not null then update messages set parts = v_parts where id = p_message; end if;
-  update sessions x set ready_at = least(x.ready_at, v_since) where x.id = p_session and x.schedule = 'ready'
+  if v_since is not null then
+    update messages set parts = v_parts where id = p_message;
     -- What was merged keeps the place of its acceptance.
-    and v_before <> 'ready' and v_since is not null;
-  select nullif(x.schedule, v_before) into schedule from sessions x where x.id = p_session;
+    update sessions set ready_at = least(ready_at, v_since)
+      where id = p_session and schedule = 'ready' and v_before <> 'ready';
+  end if;
+  return v_ended;
+end $$;
+
+-- See make_way; for interrupt and rollback, and for `cancel`: all of them, without a new message. Two statements for all
+-- messages, however many wait: each gets what end_queued_message writes for one, the newest first.
+create or replace function take_back(p_session text, p_message text, p_on_busy text)
+returns table (ended text[], stopping text) language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  v_head text;
+  v_begun boolean;
+  v_pending int;
+  v_schedule text;
+  v_event bigint;
+begin
+  ended := '{}';
+  select * into s from sessions where id = p_session;
+  select m.id, m.started_at is not null into v_head, v_begun from messages m
+    where m.session_id = p_session and m.completed_at is null order by m.sequence_number limit 1;
+  -- Only the first of the open messages can have begun.
+  if p_on_busy = 'interrupt' and not v_begun then return next; return; end if;
+
+  update messages m set cancel_requested_at = coalesce(m.cancel_requested_at, clock_timestamp()),
+      interrupted_by = case p_on_busy when 'interrupt' then p_message else m.interrupted_by end,
+      rolled_back_by = case p_on_busy when 'rollback' then p_message else m.rolled_back_by end
+    where m.id = v_head and m.state = 'running' returning m.id into stopping;
+  with taken as (
+    update messages m set state = 'cancelled', output = cancelled_output(), completed_at = clock_timestamp(),
+      interrupted_by = case p_on_busy when 'interrupt' then p_message else m.interrupted_by end,
+      rolled_back_by = case p_on_busy when 'rollback' then p_message else m.rolled_back_by end
+    where m.session_id = p_session and m.completed_at is null and m.id is distinct from p_message
+      and m.state <> 'running' and (p_on_busy <> 'interrupt' or m.id = v_head)
+    returning m.id, m.sequence_number),
+  numbered as (
+    select t.id, s.next_event_number + 2 * (row_number() over (order by t.sequence_number desc) - 1) as n from taken t),
+  told as (
+    insert into events (session_id, sequence_number, organization_id, type, message_id, data)
+    select p_session, x.n + k, s.organization_id,
+      case k when 0 then 'message.status_changed' else 'message.cancelled' end, x.id,
+      case k when 0 then '{"status": "cancelled"}'::jsonb else '{}' end
+    from numbered x cross join generate_series(0, 1) k)
+  select coalesce(array_agg(x.id order by x.n), '{}') into ended from numbered x;
+  if cardinality(ended) = 0 then return next; return; end if;
+
+  v_pending := s.pending - cardinality(ended);
+  v_event := s.next_event_number + 2 * cardinality(ended);
+  -- A dispatch or a retry was for the message that came first; the new one is dispatched anew.
+  v_schedule := case when v_pending = 0 then 'idle'
+    when v_head = any (ended) and s.schedule in ('dispatched', 'retry_wait') then 'ready' else s.schedule end;
+  if v_schedule = 'idle' then
+    insert into events (session_id, sequence_number, organization_id, type, data)
+      values (p_session, v_event, s.organization_id, 'session.status_changed', '{"status": "idle"}');
+    v_event := v_event + 1;
+  end if;
+  update sessions x set pending = v_pending, schedule = v_schedule,
+    blocked_reason = case when v_schedule = 'blocked' then x.blocked_reason end,
+    ready_at = case when v_schedule = x.schedule then x.ready_at when v_schedule = 'ready' then clock_timestamp() end,
+    lease_until = case when v_schedule = x.schedule then x.lease_until end,
+    next_event_number = v_event
+  where x.id = p_session;
   return next;
 end $$;

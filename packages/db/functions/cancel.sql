@@ -35,7 +35,7 @@ declare
   v_schedule text := s.schedule;
   v_pending int := s.pending - 1;
 begin
-  select id into v_head from messages where session_id = s.id and state in ('queued', 'running', 'waiting_for_input')
+  select id into v_head from messages where session_id = s.id and completed_at is null
     order by sequence_number limit 1;
   update messages set state = p_status, output = p_output, merged_into = p_merged_into,
     completed_at = clock_timestamp() where id = m.id;

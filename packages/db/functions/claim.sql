@@ -1,5 +1,5 @@
--- Claims a session that the caller has locked: a new fence and a random token, its head message running, an attempt row.
--- The head is read in a later statement than the lock, so that a cancel which the lock waited for is seen.
+-- Claims a session that the caller has locked: a new fence and a random token, its head message running, an attempt
+-- row. The head is read in a later statement than the lock, so that a cancel which the lock waited for is seen.
 create or replace function claim_locked_session(
   p_session text, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
 ) returns table (message_id text, fence bigint, claim_token uuid, attempt_number int, uncounted_claims int)
@@ -11,7 +11,7 @@ declare
   v_timeout interval;
   v_event bigint;
 begin
-  select * into m from messages where session_id = p_session and state in ('queued', 'running')
+  select * into m from messages where session_id = p_session and completed_at is null
     order by sequence_number limit 1;
   if not found or m.state <> 'queued' then
     raise exception 'session % is dispatched without a queued head', p_session;
@@ -39,11 +39,14 @@ begin
   return next;
 end $$;
 
--- Claims by a turn job. outcome: claimed | early (not due yet) | held (another lease lives) | stale (nothing to do).
+-- Claims by a turn job. p_retry: what becomes of a retry that is due: null leaves it for the caller to decide, `take`
+-- claims it, `yield` gives it back to ready, in the place of its acceptance.
+-- outcome: claimed | early (not due yet) | due (left to the caller) | yielded | held (another lease lives) | stale.
 create or replace function claim_turn(
-  p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb
-) returns table (outcome text, wait_ms int, message_id text, fence bigint, claim_token uuid, attempt_number int,
-  uncounted_claims int)
+  p_session text, p_dispatch_number bigint, p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb,
+  p_retry text default null
+) returns table (outcome text, wait_ms int, organization_id text, message_id text, fence bigint, claim_token uuid,
+  attempt_number int, uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -52,17 +55,28 @@ begin
   -- By primary key only: a schedule predicate would let the planner scan the partial index of every lease.
   select * into s from sessions where id = p_session for no key update;
   if not found or s.dispatch_number <> p_dispatch_number then outcome := 'stale'; return next; return; end if;
+  organization_id := s.organization_id;
   if s.schedule = 'leased' then
     outcome := 'held';
     wait_ms := greatest(0, extract(epoch from s.lease_until - clock_timestamp()) * 1000);
     return next; return;
   end if;
-  if s.schedule = 'retry_wait' and s.ready_at > clock_timestamp() then
-    outcome := 'early';
-    wait_ms := extract(epoch from s.ready_at - clock_timestamp()) * 1000;
+  if s.schedule = 'retry_wait' then
+    if s.ready_at > clock_timestamp() then
+      outcome := 'early';
+      wait_ms := extract(epoch from s.ready_at - clock_timestamp()) * 1000;
+      return next; return;
+    end if;
+    if p_retry is null then outcome := 'due'; return next; return; end if;
+    if p_retry = 'yield' then
+      update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
+      outcome := 'yielded';
+      return next; return;
+    end if;
+  elsif s.schedule <> 'dispatched' then
+    outcome := 'stale';
     return next; return;
   end if;
-  if s.schedule not in ('dispatched', 'retry_wait') then outcome := 'stale'; return next; return; end if;
   outcome := 'claimed';
   select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
     into message_id, fence, claim_token, attempt_number, uncounted_claims
@@ -70,25 +84,39 @@ begin
   return next;
 end $$;
 
--- Claims whatever is dispatched, or whose retry is due, without a queue: direct pull.
+-- Claims whatever is dispatched, without a queue: direct pull.
 create or replace function claim_next_turn(p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb)
 returns table (session_id text, message_id text, fence bigint, claim_token uuid, attempt_number int,
   uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
+declare
+  v_tried text[] := '{}';
 begin
-  select id into session_id from sessions where schedule = 'dispatched'
-    order by lease_until limit 1 for no key update skip locked;
-  if not found then
-    select id into session_id from sessions where schedule = 'retry_wait' and ready_at <= clock_timestamp()
-      order by ready_at limit 1 for no key update skip locked;
+  while cardinality(v_tried) < 10 loop
+    select id into session_id from sessions where schedule = 'dispatched' and id <> all (v_tried)
+      order by lease_until limit 1 for no key update skip locked;
     if not found then return; end if;
-  end if;
-  select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
-    into message_id, fence, claim_token, attempt_number, uncounted_claims
-    from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
-  return next;
+    v_tried := v_tried || session_id;
+    begin
+      select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
+        into message_id, fence, claim_token, attempt_number, uncounted_claims
+        from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
+      return next;
+      return;
+    exception when others then
+      -- One broken row must not come first for ever; the invariants report it, the reaper looks at it in a minute.
+      update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = session_id;
+    end;
+  end loop;
 end $$;
+
+-- Whether a retry that is due may go on past the dispatcher: nobody waits, and no other transaction asks in this
+-- moment, so that what its caller reads next holds until it commits. (index sessions_ready)
+create or replace function may_pass_dispatcher() returns boolean language sql as $$
+  select pg_try_advisory_xact_lock(hashtext('dari due retries'))
+    and not exists (select 1 from sessions where schedule = 'ready')
+$$;
 
 -- True while this claim holds the session. Locks the row, so that what follows in the transaction is fenced.
 create or replace function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
@@ -120,6 +148,8 @@ end $$;
 create or replace function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms int)
 returns table (session_id text, cancel_requested boolean)
 language sql as $$
+  -- A renewal that a crash of the database undoes is made again before its lease expires.
+  select set_config('synchronous_commit', 'off', true);
   with w as (select * from unnest(p_sessions, p_fences, p_tokens) as w (id, f, t)),
   renewed as (
     update sessions s

@@ -1,13 +1,15 @@
--- Organizations that have a session ready now, by a loose index scan: its cost follows their number, not the backlog.
-create or replace function ready_organizations() returns setof text
+-- Organizations after p_after that have a session ready now, at most p_limit, by a loose index scan: its cost follows
+-- their number, not the backlog.
+create or replace function ready_organizations(p_after text default '', p_limit int default null) returns setof text
 language sql stable as $$
   with recursive r as (
-    (select organization_id from sessions where schedule = 'ready' order by organization_id limit 1)
+    (select organization_id from sessions where schedule = 'ready' and organization_id > p_after
+      order by organization_id limit 1)
     union all
     select (select s.organization_id from sessions s
       where s.schedule = 'ready' and s.organization_id > r.organization_id order by s.organization_id limit 1)
     from r where r.organization_id is not null)
-  select organization_id from r where organization_id is not null
+  select organization_id from r where organization_id is not null limit p_limit
 $$;
 
 -- The fleet's slots and what holds them, one row per organization with something in flight; one row without when none
@@ -24,7 +26,8 @@ language sql stable as $$
     select s.organization_id, count(*)::int as in_flight
     from sessions s where s.schedule in ('dispatched', 'leased') group by s.organization_id)
   select f.slots, f.workers, f.is_shared, o.id, h.in_flight, o.weight, o.max_concurrency
-  from fleet f left join (held h join organizations o on o.id = h.organization_id) on true
+  from fleet f left join (
+    held h cross join lateral (select * from organizations where id = h.organization_id offset 0) o) on true
 $$;
 
 -- Seconds that each organization's attempts held a slot: those that ended after p_since, up to p_limit of them.
@@ -34,16 +37,19 @@ create or replace function ended_seconds(p_since timestamptz, p_settling_ms int,
 returns table (until text, organization_id text, weight int, turns int, seconds double precision)
 language sql stable as $$
   with ended as (
-    select a.organization_id, a.ended_at, a.ended_at - a.claimed_at as held
-    from attempts a where a.ended_at > p_since
-      and a.ended_at <= statement_timestamp() - p_settling_ms * interval '1 millisecond'
-    order by a.ended_at limit p_limit),
+    select e.organization_id, e.attempt_id, e.created_at as ended_at
+    from events e where e.type = 'attempt.ended' and e.created_at > p_since
+      and e.created_at <= statement_timestamp() - p_settling_ms * interval '1 millisecond'
+    order by e.created_at limit p_limit),
   used as (
-    select e.organization_id, count(*)::int as turns, extract(epoch from sum(e.held))::double precision as seconds
-    from ended e group by e.organization_id)
+    select e.organization_id, count(*)::int as turns,
+      extract(epoch from sum(e.ended_at - a.claimed_at))::double precision as seconds
+    from ended e cross join lateral (select claimed_at from attempts where id = e.attempt_id offset 0) a
+    group by e.organization_id)
   select coalesce((select max(ended_at) from ended), p_since,
       statement_timestamp() - p_settling_ms * interval '1 millisecond')::text, o.id, o.weight, u.turns, u.seconds
-  from (select 1) one left join (used u join organizations o on o.id = u.organization_id) on true
+  from (select 1) one left join (
+    used u cross join lateral (select * from organizations where id = u.organization_id offset 0) o) on true
 $$;
 
 -- Messages of an organization that are open, counted no further than its bound.
@@ -51,42 +57,48 @@ create or replace function open_messages(p_organization text, p_default_max int)
 returns table (open_messages int, max_backlog int)
 language sql stable as $$
   select (select count(*)::int from (
-      select 1 from messages m where m.organization_id = o.id and m.state in ('queued', 'running')
+      select 1 from messages m where m.organization_id = o.id and m.completed_at is null
       limit coalesce(o.max_backlog, p_default_max)) x),
     coalesce(o.max_backlog, p_default_max)
   from organizations o where o.id = p_organization
 $$;
 
--- Moves up to p_counts[i] of organization i's longest-ready sessions from ready to dispatched.
+-- Moves up to p_counts[i] of organization i's longest-ready sessions from ready to dispatched, past those that others
+-- hold. Row by row: statements that compare one column with one value are planned once, joins of arrays every time.
 create or replace function dispatch_sessions(p_organizations text[], p_counts int[], p_ttl_ms int)
 returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int)
-language sql as $$
-  with want as (select * from unnest(p_organizations, p_counts) as w (o, n)),
-  pick as (
-    select p.id from want w cross join lateral (
-      select s.id from sessions s
-      where s.organization_id = w.o and s.schedule = 'ready' and s.ready_at <= clock_timestamp()
-      order by s.ready_at limit w.n for no key update skip locked) p),
-  moved as (
-    update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
-      lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
-    from pick where s.id = pick.id
-    returning s.id, s.organization_id, s.dispatch_number)
-  select moved.id, moved.organization_id, moved.dispatch_number, m.id, m.max_attempts - m.attempts
-  from moved join lateral (
-    select x.id, x.max_attempts, x.attempts from messages x
-    where x.session_id = moved.id and x.state in ('queued', 'running') order by x.sequence_number limit 1) m on true
-$$;
+language plpgsql as $$
+#variable_conflict use_column
+begin
+  -- What a crash of the database undoes is ready again, and dispatched again.
+  perform set_config('synchronous_commit', 'off', true);
+  for i in 1..cardinality(p_organizations) loop
+    organization_id := p_organizations[i];
+    for session_id in select s.id from sessions s
+      where s.organization_id = p_organizations[i] and s.schedule = 'ready' and s.ready_at <= clock_timestamp()
+      order by s.ready_at limit p_counts[i] for no key update skip locked
+    loop
+      update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
+        lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
+        where s.id = dispatch_sessions.session_id returning s.dispatch_number into dispatch_number;
+      select x.id, x.max_attempts - x.attempts into message_id, attempts_left from messages x
+        where x.session_id = dispatch_sessions.session_id and x.completed_at is null
+        order by x.sequence_number limit 1;
+      if found then return next; end if;
+    end loop;
+  end loop;
+end $$;
 
 -- When the session's next message was accepted: the place that it keeps when its dispatch did not work out.
 create or replace function accepted_at(p_session text) returns timestamptz language sql stable as $$
-  select coalesce((select created_at from messages where session_id = p_session and state in ('queued', 'running')
+  select coalesce((select created_at from messages where session_id = p_session and completed_at is null
     order by sequence_number limit 1), clock_timestamp())
 $$;
 
 -- Gives sessions back to ready whose delivery did not work out, if they still stand at that dispatch.
 create or replace function undispatch_sessions(p_sessions text[], p_dispatch_numbers bigint[])
 returns int language sql as $$
+  select set_config('synchronous_commit', 'off', true);
   with w as (select * from unnest(p_sessions, p_dispatch_numbers) as w (id, n)),
   moved as (
     update sessions s set schedule = 'ready', ready_at = accepted_at(s.id), lease_until = null

@@ -17,7 +17,8 @@ declare
 begin
   select * into s from sessions where id = p_session;
   select * into a from attempts where session_id = p_session and fence = p_fence;
-  select * into m from messages where id = a.message_id for no key update;
+  -- The session's row lock is the message's as well: whoever writes to it holds that first.
+  select * into m from messages where id = a.message_id;
   if m.state <> 'running' or m.fence is distinct from p_fence then
     raise exception 'session % is leased without its running message', p_session;
   end if;
@@ -90,8 +91,8 @@ end $$;
 
 -- Records how a claimed turn ended: the only way for a worker. One transaction holds files, output, status and events.
 -- p_ending: completed | failed | retry | released | cancelled.
--- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled, and
--- so is every ending of one that was rolled back),
+-- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled,
+-- and so is every ending of one that was rolled back),
 -- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
@@ -122,7 +123,10 @@ begin
     v_ending := 'failed';
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
-  elsif v_ending = 'cancelled' then v_output := cancelled_output();
+  elsif v_ending = 'cancelled' then
+    -- What an interrupted turn had said so far stays in the conversation.
+    v_output := cancelled_output() || case when m.interrupted_by is not null and m.rolled_back_by is null
+      then jsonb_build_object('parts', coalesce(p_output -> 'parts', '[]')) else '{}' end;
   elsif v_ending <> 'completed' then v_output := null;
   end if;
 
@@ -163,12 +167,18 @@ begin
   return null;
 end $$;
 
--- Appends an event of a running attempt. False once superseded.
+-- Appends an event of a running attempt. False once superseded. p_number: the event's among those of its attempt, in
+-- their order; one that was recorded before is not recorded again. Null: this call is never repeated.
 create or replace function append_attempt_event(
-  p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb
+  p_session text, p_fence bigint, p_token uuid, p_type text, p_data jsonb, p_number int default null
 ) returns boolean language plpgsql as $$
 begin
   if not hold_claim(p_session, p_fence, p_token) then return false; end if;
+  if p_number is not null then
+    update attempts set last_event_number = p_number
+      where session_id = p_session and fence = p_fence and last_event_number < p_number;
+    if not found then return true; end if;
+  end if;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number, s.organization_id, p_type, a.message_id, a.id, p_data
     from sessions s join attempts a on a.session_id = s.id and a.fence = p_fence where s.id = p_session;
@@ -176,13 +186,17 @@ begin
   return true;
 end $$;
 
--- Appends captured output of a running attempt. False once superseded.
+-- Appends captured output of a running attempt; a line that was recorded before is not recorded again. False once
+-- superseded.
 create or replace function append_attempt_logs(p_session text, p_fence bigint, p_token uuid, p_lines jsonb)
 returns boolean language plpgsql as $$
 begin
   if not hold_claim(p_session, p_fence, p_token) then return false; end if;
+  -- The attempt's end is synchronous and makes what came before it durable.
+  perform set_config('synchronous_commit', 'off', true);
   insert into attempt_logs (attempt_id, organization_id, message_id, sequence_number, stream, text)
     select a.id, a.organization_id, a.message_id, (l ->> 'sequence_number')::int, l ->> 'stream', l ->> 'text'
-    from attempts a, jsonb_array_elements(p_lines) l where a.session_id = p_session and a.fence = p_fence;
+    from attempts a, jsonb_array_elements(p_lines) l where a.session_id = p_session and a.fence = p_fence
+    on conflict (attempt_id, sequence_number) do nothing;
   return true;
 end $$;

@@ -29,20 +29,24 @@ begin
     end if;
     return next;
   end loop;
-  for s in select * from sessions where schedule = 'retry_wait'
-    and ready_at < clock_timestamp() - p_overdue_ms * interval '1 millisecond'
-    order by ready_at limit p_limit for no key update skip locked
-  loop
-    session_id := s.id;
-    organization_id := s.organization_id;
-    was := s.schedule;
-    recorded := 'ready';
-    update sessions set schedule = 'ready' where id = s.id;
-    return next;
-  end loop;
+  return query select r.session_id, r.organization_id, 'retry_wait', 'ready' from ready_due_retries(p_limit, p_overdue_ms) r;
 end $$;
 
--- Ends the attempt of a worker that was lost. An attempt whose entrypoint was never called does not count, up to a bound.
+-- Gives retries that have been due for p_overdue_ms back to ready, in the place of their acceptance: the dispatcher
+-- shares slots among them as among all others.
+create or replace function ready_due_retries(p_limit int, p_overdue_ms int)
+returns table (session_id text, organization_id text)
+language sql as $$
+  with due as (
+    select id from sessions where schedule = 'retry_wait'
+      and ready_at <= clock_timestamp() - p_overdue_ms * interval '1 millisecond'
+    order by ready_at limit p_limit for no key update skip locked)
+  update sessions s set schedule = 'ready', ready_at = accepted_at(s.id) where s.id = any (array(select id from due))
+  returning s.id, s.organization_id
+$$;
+
+-- Ends the attempt of a worker that was lost. An attempt whose entrypoint was never called does not count, up to a
+-- bound.
 create or replace function reap_lease(s sessions, p_uncounted_max int) returns text
 language plpgsql as $$
 declare

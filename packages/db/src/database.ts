@@ -3,6 +3,7 @@
 import { Kysely, PostgresDialect, type Transaction } from "kysely";
 import pg from "pg";
 import type { DB } from "./generated/schema.ts";
+import { preparing } from "./prepared.ts";
 
 /** What queries run on: the pool, or one open transaction. */
 export type Queryable = Kysely<DB> | Transaction<DB>;
@@ -60,7 +61,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   pool.on("error", () => undefined);
   // One that breaks while it is held, between two statements of a transaction, fails the next statement besides.
   pool.on("connect", (client) => void client.on("error", () => undefined));
-  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool }) });
+  const kysely = new Kysely<DB>({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
   let closed: Promise<void> | undefined;
   return {
     kysely,

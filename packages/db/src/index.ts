@@ -3,40 +3,63 @@
 import * as agents from "./queries/agents.ts";
 import * as apiKeys from "./queries/api-keys.ts";
 import * as attemptLogs from "./queries/attempt-logs.ts";
+import * as auditEntries from "./queries/audit-entries.ts";
 import * as buildLogs from "./queries/build-logs.ts";
 import * as credentials from "./queries/credentials.ts";
 import * as events from "./queries/events.ts";
+import * as failedMessages from "./queries/failed-messages.ts";
 import * as files from "./queries/files.ts";
+import * as heads from "./queries/heads.ts";
+import * as health from "./queries/health.ts";
 import * as idempotencyKeys from "./queries/idempotency-keys.ts";
 import * as members from "./queries/members.ts";
 import * as messages from "./queries/messages.ts";
+import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
+import * as purges from "./queries/purges.ts";
+import * as retention from "./queries/retention.ts";
+import * as sessionExports from "./queries/session-exports.ts";
+import * as sessionImports from "./queries/session-imports.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
 import * as dispatch from "./queries/dispatch.ts";
+import * as sideSnapshots from "./queries/side-snapshots.ts";
 import * as snapshots from "./queries/snapshots.ts";
+import * as squashes from "./queries/squashes.ts";
 import * as takeovers from "./queries/takeovers.ts";
+import * as readiness from "./queries/readiness.ts";
 import * as turnDetails from "./queries/turn-details.ts";
+import * as turnJobs from "./queries/turn-jobs.ts";
 import * as turns from "./queries/turns.ts";
 import * as workers from "./queries/workers.ts";
 
-export { builds, dispatch, snapshots, takeovers, turnDetails, turns, workers };
+export { builds, dispatch, readiness, sideSnapshots, snapshots, takeovers, turnDetails, turnJobs, turns, workers };
 export {
   agents,
   apiKeys,
   attemptLogs,
+  auditEntries,
   buildLogs,
   credentials,
   events,
+  failedMessages,
   files,
+  heads,
+  health,
   idempotencyKeys,
   members,
   messages,
+  objects,
   organizations,
+  purges,
+  retention,
+  sessionExports,
+  sessionImports,
   sessions,
   sourceSnapshots,
+  squashes,
   versions,
 };
 export {
@@ -48,11 +71,16 @@ export {
   type DatabaseOptions,
   type Queryable,
 } from "./database.ts";
-export { migrate } from "./migrate.ts";
+export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
+export { createPgPreviews } from "./previews.ts";
+export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
 export type { EndedSeconds, FleetLoad, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
+export type { NamedObject, StoredObject } from "./queries/objects.ts";
+export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
+export type { PlacedInput } from "./queries/side-snapshots.ts";
 export type { SnapshotRow } from "./queries/snapshots.ts";
 export type { HistoryRow, InputFile, SealedSecret, TurnDetails } from "./queries/turn-details.ts";
 export type {
@@ -73,14 +101,19 @@ export type {
 export type { AgentRow } from "./queries/agents.ts";
 export type { ApiKeyRow, UsableApiKey } from "./queries/api-keys.ts";
 export type { AttemptLogRow } from "./queries/attempt-logs.ts";
+export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
-export type { EventRow } from "./queries/events.ts";
+export type { EventRow, EventsAfter } from "./queries/events.ts";
+export type { FailedFilter, FailedMessageRow } from "./queries/failed-messages.ts";
 export type { FileRow } from "./queries/files.ts";
+export type { ForkOutcome, HeadWrite, RollbackOutcome, WriteOutcome } from "./queries/heads.ts";
 export type { IdempotencyScope } from "./queries/idempotency-keys.ts";
 export type { MemberRow } from "./queries/members.ts";
 export type { MessageRow } from "./queries/messages.ts";
-export type { OrganizationRow } from "./queries/organizations.ts";
+export type { OrganizationLimits, OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
 export type { Listed, Page } from "./queries/page.ts";
+export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/session-exports.ts";
+export type { ImportedMessage } from "./queries/session-imports.ts";
 export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
 export type { NewVersion, VersionRow } from "./queries/versions.ts";

@@ -1,5 +1,6 @@
 // Brings a database to this release's schema: SQL files in order, then every function replaced by its current text.
 
+import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Kysely, PostgresDialect, sql } from "kysely";
@@ -70,8 +71,17 @@ async function applyMigrations(db: Kysely<Record<string, never>>): Promise<strin
   return (results ?? []).map((result) => result.migrationName);
 }
 
+/** The newest migration of this release: what a database that it has prepared ends with. */
+export async function newestMigration(): Promise<string> {
+  return (await migrationFiles()).at(-1)?.slice(0, -".sql".length) ?? "";
+}
+
+async function migrationFiles(): Promise<string[]> {
+  return (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
+}
+
 async function readMigrations(): Promise<Record<string, Migration>> {
-  const names = (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
+  const names = await migrationFiles();
   const migrations: Record<string, Migration> = {};
   for (const name of names) {
     const text = await readFile(join(migrationsDir, name), "utf8");
@@ -88,22 +98,28 @@ async function readMigrations(): Promise<Record<string, Migration>> {
  * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
  * theirs alone.
  */
-const functionsRelease = 1;
+const functionsRelease = 2;
+/** Its comment says which texts the functions have. */
+const digestedTable = `${schemaName}.schema_migrations`;
 
 async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void> {
   const names = (await readdir(functionsDir)).filter((name) => name.endsWith(".sql")).sort();
+  const texts = await Promise.all(names.map((name) => readFile(join(functionsDir, name), "utf8")));
+  const digest = createHash("sha256").update(texts.join("\0")).digest("hex");
   await db.transaction().execute(async (tx) => {
-    const said = await sql<{ text: string | null }>`
-      select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text`.execute(tx);
+    const said = await sql<{ text: string | null; digest: string | null }>`
+      select obj_description(${schemaName}::regnamespace, 'pg_namespace') as text,
+        obj_description(${digestedTable}::regclass, 'pg_class') as digest`.execute(tx);
     const installed = Number(/^functions (\d+)$/.exec(said.rows[0]?.text ?? "")?.[1] ?? 0);
     if (installed > functionsRelease) return;
+    // Replacing them breaks calls that are just being made: a program that starts beside others leaves theirs alone.
+    if (installed === functionsRelease && said.rows[0]?.digest === digest) return;
     // A changed result type cannot be replaced in place; nobody sees the schema without them.
     const old = await sql<{ name: string }>`
       select oid::regprocedure::text as name from pg_proc where pronamespace = ${schemaName}::regnamespace`.execute(tx);
     for (const { name } of old.rows) await sql.raw(`drop function if exists ${name} cascade`).execute(tx);
-    for (const name of names) {
-      await sql.raw(await readFile(join(functionsDir, name), "utf8")).execute(tx);
-    }
+    for (const text of texts) await sql.raw(text).execute(tx);
     await sql.raw(`comment on schema ${schemaName} is 'functions ${functionsRelease}'`).execute(tx);
+    await sql.raw(`comment on table ${digestedTable} is '${digest}'`).execute(tx);
   });
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/g
 import { limits, newId } from "@dari/domain";
 import { createTestFile } from "@dari/testkit";
 import { sql } from "kysely";
-import { dispatch, findViolations, turnDetails, turns, type ClaimedTurn } from "../src/index.ts";
+import { dispatch, findViolations, sessions, turnDetails, turns, type ClaimedTurn } from "../src/index.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -61,6 +61,14 @@ async function history(sequenceNumber: number): Promise<string[]> {
     ...(row.parts as { text: string }[]).map((part) => part.text),
     ...(row.output === null ? [] : ["(answer)"]),
   ]);
+}
+
+/** A hundred by each statement: every one of them leaves an old version of the session's row behind. */
+async function sendMany(count: number): Promise<void> {
+  for (let at = 0; at < count; at += 100) {
+    await sql`select accept_message(${scene.organizationId}, ${session}, ${session} || n, '[]', '{}', '[]', null, null,
+      null, 256, 4000000) from generate_series(${at}::int, ${at + 99}) n`.execute(scene.db.kysely);
+  }
 }
 
 async function pathsOf(messageId: string): Promise<string[]> {
@@ -120,6 +128,27 @@ describe("interrupt", () => {
     expect(await history(3)).toEqual(["one"]);
     expect(await drain()).toEqual([second, third.messageId]);
     expect(await history(4)).toEqual(["one", "two", "(answer)", "three", "(answer)"]);
+  });
+
+  test("what the turn had said so far stays in the conversation too", async () => {
+    const first = (await scene.accept(session, { text: "one" })).messageId;
+    const turn = await begin();
+    await scene.accept(session, { text: "two", onBusy: "interrupt" });
+    const said = { parts: [{ type: "text", text: "I was about to" }] };
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled", output: said });
+    expect(await scene.message(first)).toMatchObject({ output: { ...said, error: { code: "cancelled" } } });
+    const [shown] = await turnDetails.listHistoryBefore(scene.db, session, 2, 100, 1_000_000);
+    expect(shown).toMatchObject({ parts: [{ text: "one" }], output: said });
+    await drain();
+  });
+
+  test("a turn that was cancelled by no message keeps nothing of what it said", async () => {
+    const first = await scene.send(session);
+    const turn = await begin();
+    await turns.cancelMessageOf(scene.db, scene.organizationId, first);
+    const said = { parts: [{ type: "text", text: "I was about to" }] };
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled", output: said });
+    expect(await scene.message(first)).toMatchObject({ state: "cancelled", output: { parts: [] } });
   });
 
   test("a turn that ends first keeps its answer", async () => {
@@ -192,10 +221,94 @@ describe("rollback", () => {
     const turn = await begin();
     await scene.accept(session, { onBusy: "interrupt" });
     await scene.accept(session, { onBusy: "rollback" });
-    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
+    const said = { parts: [{ type: "text", text: "I was about to" }] };
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled", output: said });
     expect(await history(3)).toEqual([]);
     expect(await drain()).toHaveLength(1);
   });
+
+  test("of many messages at once is as exact as of one", async () => {
+    const running = await scene.send(session);
+    const turn = await begin();
+    const waiting: string[] = [];
+    for (let i = 0; i < 40; i++) waiting.push(await scene.send(session));
+    const last = await scene.accept(session, { onBusy: "rollback" });
+    expect(last).toMatchObject({ ended: waiting.toReversed(), stopping: running, schedule: null });
+    expect(await scene.row(session)).toMatchObject({ schedule: "leased", pending: 2 });
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
+    expect(await drain()).toEqual([last.messageId]);
+  });
+
+  test("of five thousand that wait takes a moment, and the session's place is right after it", async () => {
+    const running = await scene.send(session);
+    const turn = await begin();
+    await sendMany(5_000);
+    const startedAt = performance.now();
+    const last = await scene.accept(session, { onBusy: "rollback" });
+    // Generous: one by one they take most of a minute, and every lease of the worker would run out meanwhile.
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    expect([last.stopping, last.ended?.length]).toEqual([running, 5_000]);
+    expect(await scene.row(session)).toMatchObject({ schedule: "leased", pending: 2 });
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
+    expect(await drain()).toEqual([last.messageId]);
+    expect(await findViolations(scene.db)).toEqual([]);
+  }, 60_000);
+
+  test("of what waits for its dispatch makes the session ready for the new message", async () => {
+    await scene.send(session);
+    await scene.send(session);
+    const dispatchNumber = await scene.dispatchOnly(session);
+    expect(await scene.accept(session, { onBusy: "rollback" })).toMatchObject({ schedule: "ready" });
+    const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
+    const job = { sessionId: session, dispatchNumber };
+    const late = await turns.claimIfDispatched(scene.db, job, newId("attempt"), claimant);
+    expect(late).toEqual({ outcome: "stale" });
+    expect(await drain()).toHaveLength(1);
+  });
+});
+
+describe("ending a session with cancel", () => {
+  const end = () => {
+    const { organizationId } = scene;
+    return sessions.completeSessionIfOpen(scene.db, { organizationId, sessionId: session, cancel: true });
+  };
+
+  test("cancels what waits and leaves the session idle", async () => {
+    const [first, second] = [await scene.send(session), await scene.send(session)];
+    await scene.dispatchOnly(session);
+    expect((await end()).cancelled.map((one) => one.messageId)).toEqual([second, first]);
+    expect(await scene.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
+    expect((await scene.eventTypes(session)).slice(-4)).toEqual([
+      "message.status_changed",
+      "message.cancelled",
+      "session.status_changed",
+      "session.status_changed",
+    ]);
+    expect(await scene.message(first)).toMatchObject({ state: "cancelled", output: { error: { code: "cancelled" } } });
+  });
+
+  test("asks what runs to stop, and is over with its end", async () => {
+    const running = await scene.send(session);
+    const turn = await begin();
+    const waiting = await scene.send(session);
+    expect(await end()).toEqual({
+      outcome: "done",
+      cancelled: [
+        { messageId: waiting, running: false },
+        { messageId: running, running: true },
+      ],
+    });
+    await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
+    expect(await scene.message(running)).toMatchObject({ state: "cancelled", output: { parts: [] } });
+    expect(await scene.row(session)).toMatchObject({ schedule: "idle", pending: 0 });
+  });
+
+  test("of five thousand that wait takes a moment", async () => {
+    await sendMany(5_000);
+    const startedAt = performance.now();
+    expect((await end()).cancelled).toHaveLength(5_000);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+  }, 60_000);
 });
 
 describe("merge", () => {

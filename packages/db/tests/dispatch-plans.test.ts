@@ -29,7 +29,7 @@ async function planOf(call: string): Promise<string> {
 test.each([
   ["fleet_load(6000)", "sessions_in_flight", "sessions"],
   ["ready_organizations()", "sessions_ready", "sessions"],
-  ["ended_seconds(now() - interval '1 second', 250, 1000)", "attempts_ended", "attempts"],
+  ["ended_seconds(now() - interval '1 second', 250, 1000)", "events_attempt_ended", "events"],
   ["open_messages('org_1', 100)", "messages_open_by_organization", "messages"],
 ])("%s reads %s", async (call, index, table) => {
   const plan = await planOf(call);

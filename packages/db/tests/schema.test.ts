@@ -57,12 +57,21 @@ test("the application's role owns no table and every tenant table carries its or
     where t.schemaname = 'dari' and t.tablename not like 'schema_migrations%' and not exists (
       select 1 from information_schema.columns c where c.table_schema = 'dari' and c.table_name = t.tablename
         and c.column_name = 'organization_id') order by 1`.execute(database.db.kysely);
-  expect(without.rows.map((row) => row.name)).toEqual(["leaders", "organizations", "workers"]);
+  expect(without.rows.map((row) => row.name)).toEqual(["leaders", "organizations", "sweeps", "workers"]);
   const user = await sql<{ name: string }>`select current_user as name`.execute(database.db.kysely);
   expect(user.rows[0]?.name).toBe("dari_app");
 });
 
 test("twenty programs may prepare one database at once", async () => {
+  const before = await functionIds();
   const results = await Promise.all(Array.from({ length: 20 }, () => migrate(database.url)));
+  // A function that is replaced breaks the calls that are being made.
+  expect(await functionIds()).toEqual(before);
   expect(results.every((result) => result.applied.length === 0)).toBe(true);
 });
+
+async function functionIds(): Promise<string[]> {
+  const result = await sql<{ id: string }>`select oid::text as id from pg_proc
+    where pronamespace = 'dari'::regnamespace order by oid`.execute(database.db.kysely);
+  return result.rows.map(({ id }) => id);
+}

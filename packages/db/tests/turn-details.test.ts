@@ -1,6 +1,7 @@
 // What a worker reads of a conversation: bounded, newest kept.
 
 import { expect, test } from "@jest/globals";
+import { createTestFile } from "@dari/testkit";
 import { turnDetails, turns } from "../src/index.ts";
 import { emptySnapshot, openScene } from "./scene.ts";
 
@@ -22,5 +23,13 @@ test("history is the newest messages within a number and a size, oldest first", 
   expect(texts(await turnDetails.listHistoryBefore(scene.db, session, 6, 3, 1_000_000))).toEqual(["3", "4", "5"]);
   expect(texts(await turnDetails.listHistoryBefore(scene.db, session, 7, 100, 2_500))).toEqual(["5", "6"]);
   expect(await turnDetails.listHistoryBefore(scene.db, session, 7, 100, 10)).toEqual([]);
+
+  const path = "/input/a";
+  const inputs = [{ path, fileId: await createTestFile(scene.db, scene.organizationId) }];
+  const { messageId } = await scene.accept(session, { inputs });
+  const whole = await turnDetails.getTurnDetails(scene.db, messageId, { messages: 3, bytes: 1_000_000 });
+  expect(whole).toMatchObject({ sequenceNumber: 7, headSnapshotId: head, inputs: [{ path, messageId }] });
+  expect(whole.history).toEqual(await turnDetails.listHistoryBefore(scene.db, session, 7, 3, 1_000_000));
+  expect(whole.inputs).toEqual(await turnDetails.listInputsToPlace(scene.db, session, 7));
   await scene.close();
 });

@@ -134,7 +134,7 @@ describe("claims by a job", () => {
     await turns.finishIfHeld(scene.db, turn, { ending: "failed", failure: agentError });
   });
 
-  test("a retry is early until it is due, and its own job claims it again", async () => {
+  test("a retry is early until it is due, and then its own job claims it again where the caller says so", async () => {
     const session = await scene.session();
     await scene.send(session);
     const turn = await scene.claim(session);
@@ -146,9 +146,31 @@ describe("claims by a job", () => {
     expect(early).toMatchObject({ outcome: "early" });
     await sql`update sessions set ready_at = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);
     const due = await turns.claimIfDispatched(scene.db, job, newId("attempt"), claimant);
-    expect(due).toMatchObject({ outcome: "claimed", turn: { attemptNumber: 2 } });
-    if (due.outcome === "claimed")
-      await turns.finishIfHeld(scene.db, due.turn, { ending: "failed", failure: agentError });
+    expect(due).toEqual({ outcome: "due", organizationId: scene.organizationId });
+    const taken = await turns.claimDueRetry(scene.db, job, newId("attempt"), claimant, "take");
+    expect(taken).toMatchObject({ outcome: "claimed", turn: { attemptNumber: 2 } });
+    if (taken.outcome === "claimed")
+      await turns.finishIfHeld(scene.db, taken.turn, { ending: "failed", failure: agentError });
+  });
+
+  test("a retry that yields is ready again in the place of its acceptance, and its job is stale", async () => {
+    const session = await scene.session();
+    const message = await scene.send(session);
+    const turn = await scene.claim(session);
+    await turns.markCalledIfHeld(scene.db, turn);
+    await turns.finishIfHeld(scene.db, turn, { ending: "retry", failure: agentError, waitMs: 0 });
+    const job = { sessionId: session, dispatchNumber: 1 };
+    const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
+    const claim = () => turns.claimDueRetry(scene.db, job, newId("attempt"), claimant, "yield");
+    expect(await claim()).toEqual({ outcome: "yielded" });
+    const place = await sql<{ same: boolean }>`select s.ready_at = m.created_at as same from sessions s, messages m
+      where s.id = ${session} and m.id = ${message}`.execute(scene.db.kysely);
+    expect(place.rows[0]?.same).toBe(true);
+    expect(await claim()).toEqual({ outcome: "stale" });
+    const again = await scene.claim(session);
+    expect(again.attemptNumber).toBe(2);
+    expect(await claim()).toEqual({ outcome: "stale" });
+    await turns.finishIfHeld(scene.db, again, { ending: "failed", failure: agentError });
   });
 
   test("twenty workers that pull at once take each session once", async () => {

@@ -6,6 +6,7 @@ export const appErrorCodes = [
   "not_found",
   "invalid",
   "conflict",
+  "precondition_failed",
   "session_busy",
   "idempotency_key_reused",
   "too_large",

@@ -17,6 +17,7 @@ export const idPrefixes = {
   worker: "wrk",
   member: "mem",
   invitation: "inv",
+  auditEntry: "aud",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -24,6 +24,8 @@ export {
   type SourceSnapshotState,
   type VersionState,
 } from "./states.ts";
-export type { Admission, DispatchedTurn, Log, Notifier, TurnDelivery, WakeTopic } from "./ports.ts";
+export { createListeners, type Listeners } from "./listeners.ts";
+export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
+export { decodePreview, encodePreview } from "./preview.ts";
 export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";

@@ -19,7 +19,24 @@ export const limits = {
   metadataValueChars: 2048,
   nameChars: 200,
   listLimitDefault: 50,
+  /** Open event streams of one API process, and of one organization in it. */
+  streamsPerProcess: 10_000,
+  streamsPerOrganization: 2_000,
+  /** Events that a stream reads at a time; the first is always read. */
+  streamPageBytes: 256 * KiB,
+  /** What readers that are slow for a while may keep waiting in one API process; who needs more is cut off. */
+  streamWaitingBytesPerProcess: 256 * MiB,
+  streamWaitingBytesPerOrganization: 64 * MiB,
+  /** Milliseconds between the comments that keep proxies from closing a stream. */
+  streamHeartbeatMs: 15_000,
+  /** A reader that takes nothing for so long is cut off: milliseconds. */
+  streamStalledMs: 60_000,
+  /** One preview as JSON; PostgreSQL's notifications carry less than 8,000 bytes. */
+  previewBytes: 7_500,
   listLimitMax: 500,
+  /** Objects that one call looks at in the store. */
+  storeCheckDefault: 100,
+  storeCheckMax: 1_000,
   secretValueBytes: 64 * KiB,
   idempotencyKeyChars: 255,
   /** How long a repeated call finds what the first one made, in milliseconds. */
@@ -27,6 +44,15 @@ export const limits = {
   credentialsPerOrganization: 500,
   /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
   backlogPerOrganization: 10_000,
+
+  /** What operators may set of an organization. */
+  organizationWeightMax: 1_000,
+  organizationConcurrencyMax: 100_000,
+  organizationBacklogMax: 100_000,
+  organizationRetentionDaysMax: 36_500,
+  /** Failed messages that one call retries: one transaction, which keeps their sessions' workers from renewing leases. */
+  bulkRetryMax: 200,
+  bulkRetryDefault: 100,
 
   /** Uploaded files. */
   fileBytes: 5 * GiB,
@@ -47,6 +73,19 @@ export const limits = {
   workspaceFiles: 200_000,
   workspaceFileBytes: 5 * GiB,
   workspacePathBytes: 4096,
+  /** Paths that one archive of a workspace may be asked for. */
+  archivePathsMax: 1_000,
+  /** A turn's changes as text: of one file's content, and of the whole. More is only named. */
+  diffFileBytes: 1 * MiB,
+  diffBytes: 8 * MiB,
+
+  /** Exported sessions: the compressed file, and of what is in it, the conversation and each of its members. */
+  exportBytes: 32 * GiB,
+  exportConversationBytes: 2 * GiB,
+  exportMemberBytes: 64 * MiB,
+  exportMessages: 100_000,
+  exportUploads: 10_000,
+  exportUploadBytes: 10 * GiB,
 
   /** Turns. */
   turnTimeoutSecondsDefault: 1800,
@@ -60,6 +99,8 @@ export const limits = {
   historyMessages: 200,
   historyBytes: 4 * MiB,
   outputBytes: 8 * MiB,
+  /** What an interrupted turn had said so far, as far as the conversation keeps it. */
+  partialTextBytes: 1 * MiB,
   outputPartsMax: 256,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
@@ -92,6 +133,7 @@ function assert(holds: boolean, relation: string): void {
 }
 
 assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
+assert(limits.streamStalledMs >= 3 * limits.streamHeartbeatMs, "streamStalledMs >= 3 x streamHeartbeatMs");
 assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
 assert(limits.harnessFrameBytes > limits.historyBytes + limits.jsonBodyBytes, "a frame holds history and message");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");

@@ -18,14 +18,31 @@ export interface TurnDelivery {
   deliver(turns: readonly DispatchedTurn[]): Promise<void>;
 }
 
-/** `ready`: a session waits for dispatch. `dispatched`: a turn may be pulled. `message`: look at that message's row. */
-export type WakeTopic = "ready" | "dispatched" | "message" | "session" | "build" | "cancel";
+/** `ready`: a session waits for dispatch. `slot`: a worker's slot came free. `dispatched`: a turn may be pulled. `message`: look at that message's row. */
+export type WakeTopic = "ready" | "slot" | "dispatched" | "message" | "session" | "build" | "cancel";
 
 /** Says "look". Best effort in both directions: whoever listens also polls slowly and reads the row. */
 export interface Notifier {
   notify(topic: WakeTopic, id: string): void;
   /** Calls `listener` for this id, or for every id of the topic when `id` is undefined. Returns the way to stop. */
   subscribe(topic: WakeTopic, id: string | undefined, listener: (id: string) => void): () => void;
+  close(): Promise<void>;
+}
+
+/** What a stream shows and nobody keeps. */
+export interface Preview {
+  readonly type: "assistant.text_delta" | "log";
+  readonly messageId: string;
+  readonly attemptId: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** Carries previews from workers to whoever watches the session now. Best effort: a lost one is lost. */
+export interface Previews {
+  /** A preview that is larger than `limits.previewBytes` as JSON is not sent. */
+  send(sessionId: string, preview: Preview): void;
+  /** Returns the way to stop. */
+  follow(sessionId: string, listener: (preview: Preview) => void): () => void;
   close(): Promise<void>;
 }
 

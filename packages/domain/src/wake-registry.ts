@@ -1,5 +1,6 @@
 // Who listens for which wake-up inside one process. Shared by every notifier; knows no transport.
 
+import { createListeners } from "./listeners.ts";
 import type { WakeTopic } from "./ports.ts";
 
 export interface WakeRegistry {
@@ -9,21 +10,12 @@ export interface WakeRegistry {
 }
 
 export function createWakeRegistry(): WakeRegistry {
-  const listeners = new Map<string, Set<(id: string) => void>>();
+  const listeners = createListeners<string>();
   return {
-    subscribe(topic, id, listener) {
-      const key = id === undefined ? topic : `${topic} ${id}`;
-      const set = listeners.get(key) ?? new Set();
-      listeners.set(key, set.add(listener));
-      return () => {
-        set.delete(listener);
-        if (set.size === 0 && listeners.get(key) === set) listeners.delete(key);
-      };
-    },
+    subscribe: (topic, id, listener) => listeners.add(id === undefined ? topic : `${topic} ${id}`, listener),
     wake(topic, id) {
-      for (const key of [topic, `${topic} ${id}`]) {
-        for (const listener of [...(listeners.get(key) ?? [])]) listener(id);
-      }
+      listeners.call(topic, id);
+      listeners.call(`${topic} ${id}`, id);
     },
   };
 }

@@ -1,37 +1,71 @@
 // Redis pub/sub as the notifier. Carries ids only; whoever listens also polls slowly and reads the row.
 
 import { createWakeRegistry, type Notifier, type WakeTopic } from "@dari/domain";
+import type { Redis } from "ioredis";
+import { takePulse } from "./pulse.ts";
 import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
 
 export interface RedisNotifier extends Notifier {
   readonly available: boolean;
 }
 
-const topics: readonly WakeTopic[] = ["ready", "dispatched", "message", "session", "build", "cancel"];
-
 export function createRedisNotifier(redisUrl: string, prefix: string): RedisNotifier {
   const publisher = connectFailingFast(redisUrl);
   const subscriber = connectWaiting(redisUrl);
+  const pulse = takePulse(publisher, { startsFresh: false });
+  // Gives up a subscription on which nothing will ever be heard again.
+  const hearing = takePulse(subscriber, { startsFresh: false });
   const registry = createWakeRegistry();
   const channelOf = (topic: WakeTopic): string => `${prefix}:wake:${topic}`;
+  const heard = new Set<WakeTopic>();
+  /** What nobody here listens to is not sent here. Kept from then on: listeners to one message come and go. */
+  const hear = (topic: WakeTopic): void => {
+    if (heard.has(topic)) return;
+    heard.add(topic);
+    subscriber.subscribe(channelOf(topic)).catch(() => heard.delete(topic));
+  };
+  const outbox = createOutbox(publisher);
 
-  subscriber.subscribe(...topics.map(channelOf)).catch(() => undefined);
   subscriber.on("message", (channel: string, id: string) => {
     registry.wake(channel.slice(channel.lastIndexOf(":") + 1), id);
   });
 
   return {
     get available() {
-      return publisher.status === "ready";
+      return publisher.status === "ready" && pulse.isFresh;
     },
     notify(topic, id) {
-      publisher.publish(channelOf(topic), id).catch(() => undefined);
+      outbox.send(channelOf(topic), id);
     },
-    subscribe: registry.subscribe,
+    subscribe(topic, id, listener) {
+      hear(topic);
+      return registry.subscribe(topic, id, listener);
+    },
     close() {
+      pulse.stop();
+      hearing.stop();
       disconnect(publisher);
       disconnect(subscriber);
       return Promise.resolve();
+    },
+  };
+}
+
+/** Sends what one pass of the event loop has to say at once, and each thing of it once. */
+function createOutbox(publisher: Redis): { send(channel: string, id: string): void } {
+  let waiting = new Map<string, Set<string>>();
+  const flush = (): void => {
+    const pipeline = publisher.pipeline();
+    for (const [channel, ids] of waiting) for (const id of ids) pipeline.publish(channel, id);
+    waiting = new Map();
+    pipeline.exec().catch(() => undefined);
+  };
+  return {
+    send(channel, id) {
+      if (waiting.size === 0) setImmediate(flush);
+      const ids = waiting.get(channel);
+      if (ids === undefined) waiting.set(channel, new Set([id]));
+      else ids.add(id);
     },
   };
 }

@@ -1,29 +1,67 @@
-// Connections to Redis or Valkey. Redis holds nothing that the platform cannot lose.
+// Connections to Redis or Valkey. Redis holds nothing that the platform cannot lose, and no command waits for ever.
 
 import { Redis, type RedisOptions } from "ioredis";
 
 const reconnectMsMax = 1_000;
+const connectMs = 2_000;
+/** For the far side to agree to the end of a connection, before it is broken off. */
+const disconnectMs = 200;
+/** For callers that have another way: they must not wait long for one that is silent. Milliseconds. */
+const promptMs = 1_000;
+/**
+ * For what a consumer asks besides blocking. ioredis keeps the timers of commands that it meant to send again after a
+ * lost connection, so a process that ends cannot be gone sooner than this. Milliseconds.
+ */
+const consumerMs = 1_500;
+/** BullMQ blocks for up to ten seconds. */
+const blockingMs = 12_000;
 
 /** For producers and notifiers: commands fail at once while Redis is away, instead of waiting in memory. */
 export function connectFailingFast(url: string): Redis {
-  return connect(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: 2_000 });
+  return connect(url, { enableOfflineQueue: false, maxRetriesPerRequest: 1, commandTimeout: promptMs });
 }
 
-/** For consumers: BullMQ asks that blocking commands wait for Redis to come back. */
+/** For subscribers: subscriptions wait for Redis to come back. */
 export function connectWaiting(url: string): Redis {
   return connect(url, { maxRetriesPerRequest: null });
 }
 
+/** For consumers: BullMQ makes a second connection of it, on which it blocks. */
+export class ConsumerRedis extends Redis {
+  readonly #copies: Redis[] = [];
+
+  constructor(url: string) {
+    super(url, { ...shared, maxRetriesPerRequest: null, commandTimeout: consumerMs });
+    this.on("error", ignore);
+  }
+
+  override duplicate(override?: Partial<RedisOptions>): Redis {
+    const copy = new Redis({ ...this.options, ...override, commandTimeout: blockingMs });
+    copy.on("error", ignore);
+    this.#copies.push(copy);
+    return copy;
+  }
+
+  /** Both connections, without waiting for a Redis that is away. */
+  disconnectAll(): void {
+    for (const redis of [this, ...this.#copies]) redis.disconnect();
+  }
+}
+
+const shared: RedisOptions = {
+  connectTimeout: connectMs,
+  disconnectTimeout: disconnectMs,
+  retryStrategy: (times) => Math.min(50 * times, reconnectMsMax),
+};
+
 function connect(url: string, options: RedisOptions): Redis {
-  const redis = new Redis(url, {
-    ...options,
-    connectTimeout: 2_000,
-    retryStrategy: (times) => Math.min(50 * times, reconnectMsMax),
-  });
-  // Whoever uses the connection sees its commands fail; an outage is not an error of this process.
-  redis.on("error", () => undefined);
+  const redis = new Redis(url, { ...shared, ...options });
+  redis.on("error", ignore);
   return redis;
 }
+
+/** Whoever uses the connection sees its commands fail; an outage is not an error of this process. */
+function ignore(): void {}
 
 /** Closes without waiting for a Redis that is away. */
 export function disconnect(redis: Redis): void {

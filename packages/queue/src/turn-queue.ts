@@ -1,13 +1,26 @@
-// The producing side: adds turn jobs, notices a flush, removes jobs that no row matches.
+// The producing side: adds turn jobs, notices a flush, tells what is there and removes what no row matches.
 
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
 import { Queue } from "bullmq";
+import { openFailedJobs, type FailedJobs } from "./failed-jobs.ts";
+import { takePulse } from "./pulse.ts";
 import { connectFailingFast, disconnect } from "./redis.ts";
-import { queueName, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
+import { queueName, toJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { timeout } from "./within.ts";
 
 export interface TurnQueue extends TurnDelivery {
   /** True when Redis has lost its memory since the last call: every dispatched session must be dispatched anew. */
   noticeFlush(): Promise<boolean>;
+  /** Those of the turns that have no job. */
+  withoutJob<T extends DispatchedTurn>(turns: readonly T[]): Promise<T[]>;
+  /** Adds a job that becomes due after `delayMs`. */
+  deliverLater(turn: DispatchedTurn, delayMs: number): Promise<void>;
+  /** Up to `limit` jobs that wait or are delayed; the next call goes on after them, and begins again at the end. */
+  scan(limit: number): Promise<ScannedJob[]>;
+  /** Removes jobs that nobody holds. Returns how many are gone. */
+  remove(jobIds: readonly string[]): Promise<number>;
+  readonly failed: FailedJobs;
   /** Jobs by state, as operators see them. */
   counts(): Promise<Record<string, number>>;
   /** The newest jobs in a state, at most 100, as operators see them. */
@@ -21,57 +34,68 @@ export type JobState = "waiting" | "active" | "delayed" | "completed" | "failed"
 const keepCompleted = 1_000;
 const keepFailed = 5_000;
 
+const jobOptions = {
+  backoff: { type: "custom" },
+  removeOnComplete: { count: keepCompleted },
+  removeOnFail: { count: keepFailed },
+};
+
 export function openTurnQueue(location: QueueLocation): TurnQueue {
   const redis = connectFailingFast(location.redisUrl);
+  const pulse = takePulse(redis, { startsFresh: false });
   const queue = new Queue<TurnJobData>(queueName(location.pool), {
     connection: redis,
     prefix: location.prefix,
     streams: { events: { maxLen: 1_000 } },
-    defaultJobOptions: {
-      backoff: { type: "custom" },
-      removeOnComplete: { count: keepCompleted },
-      removeOnFail: { count: keepFailed },
-    },
+    defaultJobOptions: jobOptions,
   });
   queue.on("error", () => undefined);
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
+  const key = (name: string): string => queue.toKey(name);
+  const isAvailable = (): boolean => redis.status === "ready" && pulse.isFresh;
+  const remove = async (jobIds: readonly string[]): Promise<number> => {
+    let removed = 0;
+    for (const jobId of jobIds) removed += await queue.remove(jobId);
+    return removed;
+  };
+  const mark = `${sentinel}:failed`;
 
   return {
     get available() {
-      return redis.status === "ready";
+      return isAvailable();
     },
     async deliver(turns) {
-      if (redis.status !== "ready") throw new Error("Redis is not reachable");
-      await queue.addBulk(turns.map(toJob));
+      if (!isAvailable()) throw new Error("Redis does not answer");
+      const jobs = turns.map((turn) => toJob(turn));
+      // One alone needs no transaction around it.
+      await (jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs));
     },
     async noticeFlush() {
       return (await redis.set(sentinel, "1", "NX")) === "OK";
     },
+    async withoutJob(turns) {
+      if (turns.length === 0) return [];
+      const asking = redis.pipeline();
+      for (const turn of turns) asking.exists(key(turnJobId(turn)));
+      const answers = (await asking.exec()) ?? [];
+      return turns.filter((_turn, index) => answers[index]?.[1] === 0);
+    },
+    async deliverLater(turn, delayMs) {
+      const { name, data, opts } = toJob(turn, delayMs);
+      await queue.add(name, data, opts);
+    },
+    scan: createJobScan(redis, key),
+    remove,
+    failed: openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax: keepFailed }),
     counts: () => queue.getJobCounts("waiting", "active", "delayed", "completed", "failed"),
     async jobs(state) {
       const jobs = await queue.getJobs([state], 0, 99);
       return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
     },
     async close() {
+      pulse.stop();
       disconnect(redis);
       await Promise.race([queue.close().catch(() => undefined), timeout(1_000)]);
     },
   };
-}
-
-function toJob(turn: DispatchedTurn): { name: string; data: TurnJobData; opts: { jobId: string; attempts: number } } {
-  return {
-    name: "turn",
-    data: {
-      organizationId: turn.organizationId,
-      sessionId: turn.sessionId,
-      messageId: turn.messageId,
-      dispatchNumber: turn.dispatchNumber,
-    },
-    opts: { jobId: turnJobId(turn), attempts: Math.max(1, turn.attemptsLeft) },
-  };
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

@@ -1,125 +1,133 @@
 // The consuming side: fetches one turn job at a time, keeps its lock, and settles it as the database decided.
 
-import { randomUUID } from "node:crypto";
-import { UnrecoverableError, Worker, type Job } from "bullmq";
-import type { Redis } from "ioredis";
-import { connectWaiting, disconnect } from "./redis.ts";
-import { backoffStrategy, queueName, TurnRetry, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import type { Job } from "bullmq";
+import { openTurnConsumer, type FetchedJob, type TurnConsumer } from "./turn-consumer.ts";
+import { cameEarly, readTurnJob, wasFailed, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { settleJob, settleWithin, type TurnSettlement } from "./turn-settlement.ts";
 
-/** How a job ends. Postgres has decided it already; this makes the board agree. */
-export type TurnSettlement =
-  | { readonly kind: "completed" }
-  | { readonly kind: "failed"; readonly reason: string }
-  | { readonly kind: "retry"; readonly reason: string; readonly delayMs: number }
-  /** Not due yet, or another lease lives: look again later, without using an attempt. */
-  | { readonly kind: "later"; readonly delayMs: number }
-  /** No row matches the job any more. */
-  | { readonly kind: "obsolete" };
-
-export interface TurnTicket {
-  readonly sessionId: string;
-  readonly dispatchNumber: number;
+export interface TurnTicket extends TurnJobData {
+  readonly jobId: string;
+  /** Endings that the job has had. */
+  readonly attemptsMade: number;
+  /** The job was `failed` before it was taken: somebody asks for its turn again. */
+  readonly wasFailed: boolean;
+  /** The job was taken before its time: somebody does not want to wait for it. */
+  readonly cameEarly: boolean;
   /** Never rejects: a job that cannot be settled is re-delivered, and the claim then finds nothing to do. */
   settle(settlement: TurnSettlement): Promise<void>;
 }
 
 export interface TurnSource {
-  /** Whether Redis answers. */
+  /** Whether Redis answers: false after a second without. */
   readonly available: boolean;
+  /** Jobs fetched so far. */
+  readonly fetched: number;
   /** The next job; undefined when none came within a few seconds or the source is closing. One call at a time. */
   next(): Promise<TurnTicket | undefined>;
+  /** Fetches over new connections from here on, whatever the old ones do. Jobs that run go on. */
+  reopen(): Promise<void>;
+  /** Whether jobs wait in the queue. Rejects while Redis is away. */
+  hasWaiting(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Stalls only re-deliver; Postgres counts attempts. BullMQ would fail the job after this many. */
-const maxStalledCount = 1_000_000;
+interface Held {
+  consumer: TurnConsumer;
+  job: Job<TurnJobData>;
+  readonly token: string;
+}
+
+const settleMs = 2_000;
 
 export function openTurnSource(location: QueueLocation, options: { lockMs: number }): TurnSource {
-  const redis = connectWaiting(location.redisUrl);
-  const worker = new Worker<TurnJobData>(queueName(location.pool), null, {
-    connection: redis,
-    prefix: location.prefix,
-    autorun: false,
-    lockDuration: options.lockMs,
-    stalledInterval: options.lockMs,
-    maxStalledCount,
-    drainDelay: 2,
-    settings: { backoffStrategy },
-  });
-  worker.on("error", () => undefined);
-  const held = new Map<string, { job: Job<TurnJobData>; token: string }>();
-  const renewal = setInterval(() => renewLocks(held, options.lockMs), options.lockMs / 3);
-  renewal.unref();
+  let consumer = openTurnConsumer(location, options);
+  const locks = keepLocks(() => consumer, options.lockMs);
   let closing = false;
-  let stallChecks = false;
+  let fetched = 0;
+
+  const ticketOf = async (from: TurnConsumer, found: FetchedJob): Promise<TurnTicket | undefined> => {
+    const one: Held = { consumer: from, ...found };
+    const jobId = found.job.id ?? "";
+    const turn = readTurnJob(jobId, found.job.data);
+    if (turn === undefined) {
+      await settleWithin(settleMs, settleJob(found.job, found.token, { kind: "obsolete" }));
+      return undefined;
+    }
+    locks.add(one);
+    return {
+      ...turn,
+      jobId,
+      attemptsMade: found.job.attemptsMade,
+      wasFailed: wasFailed(found.job.stacktrace),
+      cameEarly: cameEarly(found.job),
+      settle(settlement) {
+        locks.delete(one);
+        const settling = locks.current(one).then(({ job, token }) => settleJob(job, token, settlement));
+        // A slot must not wait for a Redis that is silent.
+        return settleWithin(consumer.available ? settleMs : 0, settling);
+      },
+    };
+  };
 
   return {
     get available() {
-      return redis.status === "ready";
+      return consumer.available;
+    },
+    get fetched() {
+      return fetched;
     },
     async next() {
       if (closing) return undefined;
-      if (!stallChecks) {
-        stallChecks = true;
-        await worker.startStalledCheckTimer();
-      }
-      const token = randomUUID();
-      const job = (await worker.getNextJob(token)) as Job<TurnJobData> | undefined;
-      if (job === undefined || job.id === undefined) return undefined;
-      const id = job.id;
-      held.set(id, { job, token });
-      return ticketOf(job, token, () => held.delete(id));
+      const from = consumer;
+      const found = await from.next();
+      if (found === undefined) return undefined;
+      fetched += 1;
+      return ticketOf(from, found);
     },
+    async reopen() {
+      const before = consumer;
+      consumer = openTurnConsumer(location, options);
+      await before.close();
+    },
+    hasWaiting: () => consumer.hasWaiting(),
     async close() {
       closing = true;
-      clearInterval(renewal);
-      // close() waits for Redis to answer, which it may never do.
-      await Promise.race([worker.close(true).catch(() => undefined), timeout(1_000)]);
-      disconnect(redis as Redis);
+      locks.stop();
+      await consumer.close();
     },
   };
 }
 
-function ticketOf(job: Job<TurnJobData>, token: string, forget: () => void): TurnTicket {
+interface Locks {
+  add(one: Held): void;
+  delete(one: Held): void;
+  /** The job over the connection of now. */
+  current(one: Held): Promise<Held>;
+  stop(): void;
+}
+
+/** Renews the locks of jobs that run, over whatever connection there is. */
+function keepLocks(consumerOfNow: () => TurnConsumer, lockMs: number): Locks {
+  const held = new Set<Held>();
+  const current = async (one: Held): Promise<Held> => {
+    const now = consumerOfNow();
+    if (one.consumer === now) return one;
+    const job = await now.load(one.job.id ?? "");
+    if (job === undefined) throw new Error("the job is gone");
+    return Object.assign(one, { consumer: now, job });
+  };
+  const renew = async (one: Held): Promise<void> => {
+    const { job, token } = await current(one);
+    await job.extendLock(token, lockMs);
+  };
+  const renewal = setInterval(() => {
+    for (const one of held) renew(one).catch(() => undefined);
+  }, lockMs / 3);
+  renewal.unref();
   return {
-    sessionId: job.data.sessionId,
-    dispatchNumber: job.data.dispatchNumber,
-    async settle(settlement) {
-      forget();
-      try {
-        await Promise.race([settleJob(job, token, settlement), timeout(2_000)]);
-      } catch {
-        // The lock was lost or Redis is away; the job comes again and its claim finds the truth.
-      }
-    },
+    add: (one) => void held.add(one),
+    delete: (one) => void held.delete(one),
+    current,
+    stop: () => clearInterval(renewal),
   };
-}
-
-async function settleJob(job: Job<TurnJobData>, token: string, settlement: TurnSettlement): Promise<void> {
-  switch (settlement.kind) {
-    case "completed":
-      await job.moveToCompleted(null, token, false);
-      return;
-    case "failed":
-      await job.moveToFailed(new UnrecoverableError(settlement.reason), token, false);
-      return;
-    case "retry":
-      await job.moveToFailed(new TurnRetry(settlement.reason, settlement.delayMs), token, false);
-      return;
-    case "later":
-      await job.moveToDelayed(Date.now() + Math.max(1, settlement.delayMs), token);
-      return;
-    case "obsolete":
-      job.opts.removeOnComplete = true;
-      await job.moveToCompleted(null, token, false);
-      return;
-  }
-}
-
-function renewLocks(held: Map<string, { job: Job<TurnJobData>; token: string }>, lockMs: number): void {
-  for (const { job, token } of held.values()) job.extendLock(token, lockMs).catch(() => undefined);
-}
-
-function timeout(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref());
 }

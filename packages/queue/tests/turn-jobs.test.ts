@@ -2,7 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import { afterEach, expect, test } from "@jest/globals";
-import type { DispatchedTurn } from "@dari/domain";
+import { newId, type DispatchedTurn } from "@dari/domain";
 import { describeWith, requireService, waitUntil } from "@dari/testkit";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
@@ -32,11 +32,18 @@ describeWith("redis", "turn jobs", () => {
   }
 
   const turn = (attemptsLeft = 3): DispatchedTurn => ({
-    organizationId: "org_a",
-    sessionId: `sess_${randomUUID()}`,
-    messageId: `msg_${randomUUID()}`,
+    organizationId: newId("organization"),
+    sessionId: newId("session"),
+    messageId: newId("message"),
     dispatchNumber: 1,
     attemptsLeft,
+  });
+
+  const ids = ({ organizationId, sessionId, messageId, dispatchNumber }: DispatchedTurn): object => ({
+    organizationId,
+    sessionId,
+    messageId,
+    dispatchNumber,
   });
 
   async function deliver(queue: TurnQueue, one: DispatchedTurn): Promise<void> {
@@ -65,6 +72,34 @@ describeWith("redis", "turn jobs", () => {
     expect(await (await board.getJob(turnJobId(one)))?.getState()).toBe("completed");
   });
 
+  test("a retry that the row grants is never a failed job, whatever the job has counted", async () => {
+    const { queue, source, board } = open();
+    const one = turn(1);
+    await deliver(queue, one);
+    for (const attemptsMade of [1, 2]) {
+      await (await take(source)).settle({ kind: "retry", reason: "platform", delayMs: 1 });
+      const job = await board.getJob(turnJobId(one));
+      expect([await job?.getState(), job?.attemptsMade]).toEqual(["delayed", attemptsMade]);
+    }
+    await (await take(source)).settle({ kind: "failed", reason: "agent_error" });
+    expect(await (await board.getJob(turnJobId(one)))?.getState()).toBe("failed");
+  });
+
+  test("a job that an operator promotes is known by having come early; one that was due is not", async () => {
+    const { queue, source, board } = open();
+    const [retried, added] = [turn(), turn()];
+    await deliver(queue, retried);
+    await (await take(source)).settle({ kind: "retry", reason: "agent_error", delayMs: 1 });
+    const due = await take(source);
+    expect(due.cameEarly).toBe(false);
+    await due.settle({ kind: "retry", reason: "agent_error", delayMs: 60_000 });
+    await (await board.getJob(turnJobId(retried)))?.promote();
+    expect(await take(source)).toMatchObject({ ...ids(retried), cameEarly: true, wasFailed: false });
+    await queue.deliverLater(added, 60_000);
+    await (await board.getJob(turnJobId(added)))?.promote();
+    expect(await take(source)).toMatchObject({ ...ids(added), cameEarly: true });
+  });
+
   test("a terminal failure is a failed job with its reason, also with attempts left", async () => {
     const { queue, source, board } = open();
     const one = turn();
@@ -87,7 +122,7 @@ describeWith("redis", "turn jobs", () => {
   });
 
   test("the job of a source that died comes to another, however often, and is never failed for it", async () => {
-    const { queue, board, redis } = open();
+    const { queue, board, redis } = open(500);
     const one = turn();
     await deliver(queue, one);
     const location = { redisUrl: requireService("redis").url, prefix: board.opts.prefix ?? "", pool: "default" };
@@ -104,6 +139,111 @@ describeWith("redis", "turn jobs", () => {
     expect(redis.status).toBe("ready");
   });
 
+  test("a job that an operator retries is known by having failed; one that only comes again is not", async () => {
+    const { queue, source, board } = open();
+    const one = turn(3);
+    await deliver(queue, one);
+    const first = await take(source);
+    expect(first).toMatchObject({ wasFailed: false, attemptsMade: 0 });
+    await first.settle({ kind: "retry", reason: "agent_error", delayMs: 1 });
+    const second = await take(source);
+    // The worker may die here, after the row was failed: the job would come again just like this.
+    expect(second).toMatchObject({ wasFailed: false, attemptsMade: 1 });
+    await second.settle({ kind: "failed", reason: "agent_error" });
+    await (await board.getJob(turnJobId(one)))?.retry();
+    const third = await take(source);
+    expect(third).toMatchObject({ ...ids(one), wasFailed: true, attemptsMade: 2, jobId: turnJobId(one) });
+    await third.settle({ kind: "completed", note: "retried as msg_x" });
+    const done = await board.getJob(turnJobId(one));
+    expect([await done?.getState(), done?.returnvalue]).toEqual(["completed", "retried as msg_x"]);
+  });
+
+  test("jobs that are none of ours are removed, and the next one comes", async () => {
+    const { queue, source, board, redis } = open();
+    const one = turn();
+    const garbage: unknown[] = [
+      {},
+      null,
+      "text",
+      { ...ids(one), sessionId: "sess_\u0000" },
+      { ...ids(one), dispatchNumber: -1 },
+      { ...ids(one), dispatchNumber: 1e300 },
+      { ...ids(one), padding: "x".repeat(1_000_000) },
+      // Another job's data under an id of its own.
+      ids(one),
+    ];
+    await board.addBulk(garbage.map((data, index) => ({ name: "turn", data, opts: { jobId: `forged-${index}` } })));
+    await board.add("turn", ids(one), { jobId: "unreadable" });
+    await redis.hset(board.toKey("unreadable"), { data: "{", opts: "[[", progress: "?", rjk: "a:b:c:d:e:f" });
+    await deliver(queue, one);
+    expect(await take(source)).toMatchObject(ids(one));
+    expect(await board.getJobCounts()).toMatchObject({ waiting: 0, active: 1, completed: 0, failed: 0 });
+    expect(await redis.keys(`${board.opts.prefix}:turns-default:forged-*`)).toEqual([]);
+  });
+
+  test("over new connections the jobs that run are kept and settled, and others are fetched", async () => {
+    const { queue, source, board } = open(2_000);
+    const [running, next] = [turn(), turn()];
+    await deliver(queue, running);
+    const ticket = await take(source);
+    const waiting = source.next();
+    await source.reopen();
+    // Whatever the old connection still waits for.
+    await waiting;
+    await deliver(queue, next);
+    const other = await take(source);
+    expect(other).toMatchObject(ids(next));
+    await Promise.all([ticket.settle({ kind: "completed" }), other.settle({ kind: "completed" })]);
+    for (const one of [running, next]) {
+      expect(await (await board.getJob(turnJobId(one)))?.getState()).toBe("completed");
+    }
+    expect(source.fetched).toBe(2);
+  });
+
+  test("tells which turns have no job, and which jobs there are, page by page", async () => {
+    const { queue, board } = open();
+    const turns = [turn(), turn(), turn(), turn(), turn()];
+    await deliver(queue, turns[0]!);
+    await queue.deliverLater(turns[1]!, 60_000);
+    expect(await queue.withoutJob(turns)).toEqual(turns.slice(2));
+    const delayed = await board.getJob(turnJobId(turns[1]!));
+    expect([await delayed?.getState(), delayed?.delay]).toEqual(["delayed", 60_000]);
+    await queue.deliver(turns.slice(2));
+    await board.add("turn", { padding: "x".repeat(10_000) }, { jobId: "huge" });
+    const seen = [...(await queue.scan(3)), ...(await queue.scan(3))];
+    expect(new Set(seen.map((job) => job.jobId))).toEqual(new Set([...turns.map(turnJobId), "huge"]));
+    expect(seen.find((job) => job.jobId === "huge")?.turn).toBeUndefined();
+    expect(await queue.remove(["huge", turnJobId(turns[1]!)])).toBe(2);
+    expect(await board.getJobCounts()).toMatchObject({ waiting: 4, delayed: 0 });
+  });
+
+  test("failed jobs are rebuilt as they stood, once, and can be retried", async () => {
+    const { queue, source, board } = open();
+    await waitUntil(() => queue.available, { what: "the queue's connection" });
+    expect(await queue.failed.until()).toBeUndefined();
+    const failedAt = new Date("2026-01-02T03:04:05Z");
+    const { organizationId, sessionId, messageId } = turn();
+    const failed = { organizationId, sessionId, messageId, reason: "timeout", attempts: 3, failedAt };
+    const turns = [{ ...failed, acceptedAt: new Date("2026-01-02T03:00:00Z") }];
+    expect(await queue.failed.add(turns, 1_000)).toBe(1);
+    expect(await queue.failed.add(turns, 2_000)).toBe(0);
+    expect(await queue.failed.until()).toBe(2_000);
+    const [job] = await board.getFailed();
+    expect(job).toMatchObject({ failedReason: "timeout", attemptsMade: 3, finishedOn: failedAt.getTime() });
+    await job?.retry();
+    const ticket = await take(source);
+    expect(ticket).toMatchObject({ organizationId, sessionId, messageId, wasFailed: true, attemptsMade: 3 });
+    await ticket.settle({ kind: "failed", reason: "not retried: the session is completed" });
+    expect((await board.getFailed()).map((one) => one.failedReason)).toEqual(["not retried: the session is completed"]);
+  });
+
+  test.each(["", "later", "-1", "1e300", "[object Object]"])("a mark that says %j is none", async (text) => {
+    const { queue, board, redis } = open();
+    await waitUntil(() => queue.available, { what: "the queue's connection" });
+    await redis.set(`${board.opts.prefix}:sentinel:default:failed`, text);
+    expect(await queue.failed.until()).toBeUndefined();
+  });
+
   test("a flush is noticed once", async () => {
     const { queue, board, redis } = open();
     await waitUntil(() => queue.available, { what: "the queue's connection" });
@@ -118,6 +258,6 @@ describeWith("redis", "turn jobs", () => {
     const queue = openTurnQueue({ redisUrl: "redis://127.0.0.1:1", prefix: "test", pool: "default" });
     opened.push(queue);
     expect(queue.available).toBe(false);
-    await expect(queue.deliver([turn()])).rejects.toThrow(/not reachable/);
+    await expect(queue.deliver([turn()])).rejects.toThrow(/does not answer/);
   });
 });

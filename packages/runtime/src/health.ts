@@ -40,23 +40,28 @@ export interface HealthServer extends AsyncDisposable {
 }
 
 /**
- * Answers GET /healthz on `host` (default 127.0.0.1): 200 while every check passes, else 503, with the report as JSON.
- * For programs that serve nothing else. Port 0 takes a free one.
+ * Answers on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
+ * every check passes, else 503, with the report and the counters as JSON. For programs that serve nothing else. Port 0
+ * takes a free one.
  */
 export async function serveHealth(options: {
   readonly port: number;
   readonly host?: string;
   readonly checks: HealthChecks;
+  readonly counters?: () => object;
 }): Promise<HealthServer> {
   const server = createServer((request, response) => {
-    if (request.url !== "/healthz") {
-      response.writeHead(404).end();
-      return;
+    const answer = (status: number, body: unknown): void => {
+      response.writeHead(status, { "content-type": "application/json" });
+      response.end(`${JSON.stringify(body)}\n`);
+    };
+    if (request.url === "/healthz") answer(200, { ok: true });
+    else if (request.url !== "/readyz") response.writeHead(404).end();
+    else {
+      void checkHealth(options.checks).then((report) => {
+        answer(report.ok ? 200 : 503, { ...report, counters: options.counters?.() });
+      });
     }
-    void checkHealth(options.checks).then((report) => {
-      response.writeHead(report.ok ? 200 : 503, { "content-type": "application/json" });
-      response.end(`${JSON.stringify(report)}\n`);
-    });
   });
   const listening = Promise.withResolvers<void>();
   server.once("error", listening.reject).listen(options.port, options.host ?? "127.0.0.1", listening.resolve);

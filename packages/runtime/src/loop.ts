@@ -16,6 +16,8 @@ export interface LoopStats {
   readonly failures: number;
   /** Failures since the last success. */
   readonly failuresInARow: number;
+  /** When a run last succeeded, at first when the loop began. By the process's own clock, milliseconds. */
+  readonly succeededAt: number;
 }
 
 export interface Loop extends AsyncDisposable {
@@ -37,7 +39,7 @@ export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const bell = createBell(signal);
-  const counts = { runs: 0, failures: 0, failuresInARow: 0 };
+  const counts = { runs: 0, failures: 0, failuresInARow: 0, succeededAt: performance.now() };
   const done = run(options, signal, bell, counts);
   return {
     nudge: bell.ring,
@@ -50,7 +52,7 @@ export function loop(options: LoopOptions): Loop {
   };
 }
 
-type Counts = { runs: number; failures: number; failuresInARow: number };
+type Counts = { runs: number; failures: number; failuresInARow: number; succeededAt: number };
 
 async function run(options: LoopOptions, signal: AbortSignal, bell: Bell, counts: Counts): Promise<void> {
   const log = options.log.child({ loop: options.name });
@@ -61,6 +63,7 @@ async function run(options: LoopOptions, signal: AbortSignal, bell: Bell, counts
       await options.runOnce(signal);
       if (counts.failuresInARow > 0) log.info({ failures: counts.failuresInARow }, "loop works again");
       counts.failuresInARow = 0;
+      counts.succeededAt = performance.now();
     } catch (err) {
       if (signal.aborted) break;
       counts.failures += 1;

@@ -47,7 +47,7 @@ describe("loop", () => {
     stop.abort();
     last();
     await subject.done;
-    expect(subject.stats()).toEqual({ runs: 4, failures: 0, failuresInARow: 0 });
+    expect(subject.stats()).toMatchObject({ runs: 4, failures: 0, failuresInARow: 0 });
   });
 
   test("many nudges during a run are one more run", async () => {

@@ -21,10 +21,17 @@ export interface TestOrganization {
   readonly apiKey: string;
 }
 
-export async function createTestOrganization(db: Database): Promise<TestOrganization> {
+export async function createTestOrganization(
+  db: Database,
+  options: { readonly operator?: boolean } = {},
+): Promise<TestOrganization> {
   const organizationId = newId("organization");
-  const slug = organizationId.replace("_", "-");
-  await organizations.insertOrganizationIfSlugFree(db, { id: organizationId, name: "Test organization", slug });
+  await organizations.insertOrganizationIfSlugFree(db, {
+    id: organizationId,
+    name: "Test organization",
+    slug: organizationId.replace("_", "-"),
+    ...(options.operator === true ? { operator: "yes" } : {}),
+  });
   return { organizationId, ...(await createTestKey(db, organizationId, ["admin"])) };
 }
 

@@ -1,5 +1,7 @@
 // Help for tests against real things: services of the run, a database per test file, waiting for conditions.
 
+export { createTestOrganizations, fillBacklog, type TestAgent } from "./backlog.ts";
+export { startCrashServer, type CrashServer } from "./crash-server.ts";
 export { createTestDatabase, type TestDatabase } from "./database.ts";
 export { describeWith } from "./describe-with.ts";
 export {
@@ -16,5 +18,15 @@ export {
   type TestOrganization,
   type TestVersionOptions,
 } from "./factories.ts";
+export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
 export { findService, installAdvice, requireService, type ServiceName, type Services } from "./services.ts";
+export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
+export {
+  countEndedMessages,
+  countTurnRows,
+  listClaims,
+  listWaits,
+  setTestWeight,
+  type TurnClaim,
+} from "./turn-rows.ts";
 export { waitUntil, type WaitOptions } from "./wait-until.ts";

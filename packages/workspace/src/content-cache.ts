@@ -5,6 +5,7 @@ import { constants } from "node:fs";
 import { chmod, copyFile, mkdir, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode } from "./errors.ts";
+import { assertOrganizationId } from "./path-rules.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { hashFile } from "./read-disk.ts";
 
@@ -23,7 +24,6 @@ export interface DirectoryContentCache {
 }
 
 const copyFlags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
-const namePattern = /^[A-Za-z0-9_-]{1,100}$/;
 
 /**
  * Opens the cache in `dir`, which one process uses at a time. Beyond `maxBytes`, what was not used for longest goes.
@@ -33,7 +33,7 @@ export async function openContentCache(o: { dir: string; maxBytes: number }): Pr
   await index.load();
   return {
     forOrganization(organizationId) {
-      if (!namePattern.test(organizationId)) throw new TypeError(`not an organization id: ${organizationId}`);
+      assertOrganizationId(organizationId);
       return {
         copyTo: (sha256, sizeBytes, destination) => index.copyTo(`${organizationId}/${sha256}`, sizeBytes, destination),
         add: (sha256, sizeBytes, source) => index.add(`${organizationId}/${sha256}`, sizeBytes, source),

@@ -1,5 +1,6 @@
-// What changed between two trees. Compares values only.
+// What changed between two trees. Compares values only, and nothing of folders that both share.
 
+import { entriesBelow, entryOfChild, folderOf, isFolder, type Folder, type FolderChild } from "./folder.ts";
 import { sameEntry, sortPaths, type Tree, type TreeEntry } from "./tree.ts";
 
 export interface Change {
@@ -17,14 +18,36 @@ export interface Change {
  */
 export function diff(before: Tree, after: Tree): Change[] {
   const changes = new Map<string, Change>();
-  for (const [path, entry] of after) {
-    const old = before.get(path);
-    if (old !== undefined && (old === entry || sameEntry(old, entry))) continue;
-    const sizeBytes = entry.type === "file" ? entry.sizeBytes : null;
-    changes.set(path, { path, change: old === undefined ? "created" : "modified", type: entry.type, sizeBytes });
-  }
-  for (const [path, { type }] of before) {
-    if (!after.has(path)) changes.set(path, { path, change: "deleted", type, sizeBytes: null });
-  }
+  if (before !== after) compareFolders(folderOf(before), folderOf(after), changes);
   return sortPaths([...changes.keys()]).flatMap((path) => changes.get(path) ?? []);
+}
+
+function compareFolders(before: Folder, after: Folder, changes: Map<string, Change>): void {
+  if (before.children === after.children) return;
+  for (const [name, child] of after.children) {
+    const old = before.children.get(name);
+    if (old === child) continue;
+    compareEntries(old, child, changes);
+    if (!isFolder(child)) continue;
+    if (isFolder(old)) compareFolders(old, child, changes);
+    else for (const entry of entriesBelow(child)) note(entry, "created", changes);
+  }
+  for (const [name, old] of before.children) {
+    const child = after.children.get(name);
+    if (old === child) continue;
+    const entry = entryOfChild(old);
+    if (child === undefined && entry !== undefined) note(entry, "deleted", changes);
+    if (isFolder(old) && !isFolder(child)) for (const each of entriesBelow(old)) note(each, "deleted", changes);
+  }
+}
+
+function compareEntries(old: FolderChild | undefined, child: FolderChild, changes: Map<string, Change>): void {
+  const [was, is] = [old === undefined ? undefined : entryOfChild(old), entryOfChild(child)];
+  if (is === undefined || (was !== undefined && sameEntry(was, is))) return;
+  note(is, was === undefined ? "created" : "modified", changes);
+}
+
+function note({ path, type, sizeBytes }: TreeEntry, change: Change["change"], changes: Map<string, Change>): void {
+  const isThere = type === "file" && change !== "deleted";
+  changes.set(path, { path, change, type, sizeBytes: isThere ? sizeBytes : null });
 }

@@ -1,5 +1,6 @@
 // A session directory to a snapshot and back. Knows storage only as a BlobStore, and nothing of sessions or turns.
 
+export { checkSnapshotObject } from "./check-object.ts";
 export {
   findClientPath,
   listDirectory,
@@ -10,6 +11,7 @@ export {
 } from "./client-paths.ts";
 export { openContentCache, type ContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
+export { openDisks, type Disk, type Disks, type DiskScan, type DisksOptions, type OpenDisk } from "./disks.ts";
 export { withFile, withoutPath } from "./edit-tree.ts";
 export {
   SnapshotDamagedError,
@@ -18,9 +20,14 @@ export {
   WorkspaceUnreadableError,
   type WorkspaceLimit,
 } from "./errors.ts";
-export { loadTree, type SnapshotRef } from "./load-tree.ts";
+export { editTree, folderOf, type Folder, type TreeEdit } from "./folder.ts";
+export { loadTree, readReferences, type SnapshotRef } from "./load-tree.ts";
+export { sweepMounts } from "./mounts.ts";
 export { readFile } from "./read-file.ts";
+export { pathProblem, treeProblem } from "./path-rules.ts";
 export { restore, type Restored, type RestoreOptions } from "./restore.ts";
+export { referencesOf, type ObjectReference } from "./references.ts";
+export { rewrite, type RewriteOptions } from "./rewrite.ts";
 export { save, type Saved, type SaveOptions } from "./save.ts";
 export { scan, type Scan, type ScanOptions } from "./scan.ts";
 export { emptyTree, treeOf, type ChunkLocation, type Frame, type Tree, type TreeEntry } from "./tree.ts";

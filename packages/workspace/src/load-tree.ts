@@ -6,6 +6,7 @@ import type { Manifest } from "./manifest.ts";
 import { parseManifest } from "./manifest-parse.ts";
 import { treeProblem } from "./path-rules.ts";
 import { forEachLimited } from "./pool.ts";
+import { referencesOf, type ObjectReference } from "./references.ts";
 import { headerBytes, readHead } from "./snapshot-object.ts";
 import { emptyTree, treeOf, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
@@ -49,4 +50,9 @@ export async function readManifest(store: BlobStore, objectKey: string): Promise
   const { header, json } = await readHead(store, objectKey);
   const packStart = headerBytes + header.manifestStoredBytes;
   return parseManifest(json, { objectKey, packStart, packBytes: header.packBytes });
+}
+
+/** What an object's manifest leans on in other objects. @throws SnapshotDamagedError */
+export async function readReferences(store: BlobStore, objectKey: string): Promise<readonly ObjectReference[]> {
+  return referencesOf((await readManifest(store, objectKey)).entries, objectKey);
 }

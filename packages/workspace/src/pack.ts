@@ -1,6 +1,6 @@
 // Packs the contents that a snapshot adds: small files gathered into frames, large ones cut into chunks.
 
-import { createHash, hash } from "node:crypto";
+import { createHash, hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { WorkspaceChangedError } from "./errors.ts";
 import { chunkBytes, encodeFrame, frameBytesMax, frameTargetBytes } from "./frame.ts";
@@ -29,6 +29,11 @@ export class PackWriter {
   constructor(objectKey: string, spool: Spool) {
     this.#objectKey = objectKey;
     this.#spool = spool;
+  }
+
+  /** For a new object: the prefix, a slash and a random name. */
+  static newKey(prefix: string): string {
+    return `${prefix.replace(/\/+$/, "")}/${randomUUID()}`;
   }
 
   async add(raw: Uint8Array): Promise<DraftFrame> {

@@ -38,6 +38,13 @@ export function treeProblem(tree: Tree): string | undefined {
   return undefined;
 }
 
+/** @throws TypeError for what could name another folder than the organization's own. */
+export function assertOrganizationId(organizationId: string): void {
+  if (!/^[A-Za-z0-9_-]{1,100}$/.test(organizationId)) {
+    throw new TypeError(`not an organization id: ${organizationId}`);
+  }
+}
+
 export function quoted(path: string): string {
   return JSON.stringify(path.length > 200 ? `${path.slice(0, 200)}…` : path);
 }

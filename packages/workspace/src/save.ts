@@ -1,16 +1,17 @@
 // Writes what a turn changed as one object. Knows nothing of sessions, heads or chains.
 
 import type { BlobStore } from "@dari/blobs";
-import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { diff } from "./diff.ts";
+import { editTree, folderOf, type TreeEdit } from "./folder.ts";
 import { KnownContent } from "./known-content.ts";
 import { manifestJson, type Manifest } from "./manifest.ts";
 import { PackWriter, packFiles } from "./pack.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { encodeHead } from "./snapshot-object.ts";
+import { referencesOf, type ObjectReference } from "./references.ts";
 import { Spool } from "./spool.ts";
-import { emptySha256, treeOf, treeRoots, type ChunkLocation, type Tree, type TreeEntry } from "./tree.ts";
+import { emptySha256, parentOf, sortPaths, type ChunkLocation, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 
 export interface SaveOptions {
@@ -37,8 +38,8 @@ export interface Saved {
   readonly files: number;
   /** Of all files of the tree. */
   readonly totalBytes: number;
-  /** Every object that holds content of the tree, sorted: what must not be deleted while the snapshot is kept. */
-  readonly contentKeys: readonly string[];
+  /** Other objects that this one leans on: they must not be deleted before it. Those of its base are the base's own. */
+  readonly references: readonly ObjectReference[];
 }
 
 /**
@@ -47,17 +48,38 @@ export interface Saved {
  */
 export async function save(options: SaveOptions): Promise<Saved> {
   const { store, keyPrefix, dir, before, after, full = false } = options;
-  const objectKey = `${keyPrefix.replace(/\/+$/, "")}/${randomUUID()}`;
+  const objectKey = PackWriter.newKey(keyPrefix);
   await using spool = new Spool();
   const writer = new PackWriter(objectKey, spool);
   const known = new KnownContent(before);
-  const missing = [...after.values()].filter((entry) => isContentMissing(entry, known));
-  await packMissing(missing, dir, after, known, writer);
+  const changes = diff(before, after);
+  const changed = changes.flatMap(({ path }) => after.get(path) ?? []);
+  const missing = changed.filter((entry) => isContentMissing(entry, known));
+  await packMissing(missing, dir, known, writer);
 
-  const tree = treeOf([...after.values()].map((entry) => withLocation(entry, before, known)));
+  const entries = changed.map((entry) => withLocation(entry, before, known));
+  const deleted = changes.flatMap(({ path, change }) => (change === "deleted" ? path : []));
+  const tree = editTree(before, [...deleted.map((path) => ({ path, entry: undefined })), ...entries.map(editOf)]);
   const hash = treeHash(tree);
-  const json = manifestJson(manifestOf(before, tree, hash, full), objectKey);
-  const head = await encodeHead(json, spool.sizeBytes);
+  const manifest: Manifest = full
+    ? { kind: "full", base: null, tree: hash, entries: [...tree.values()], deleted: [] }
+    : { kind: "delta", base: treeHash(before), tree: hash, entries, deleted };
+  const stored = await putObject({ store, objectKey, manifest, writer, spool });
+  known.passOn(tree, entries);
+  const { files, bytes } = folderOf(tree);
+  return { ...stored, treeHash: hash, tree, files, totalBytes: bytes };
+}
+
+/** Puts head and pack as one object. The frames of `writer` lie where the object has them afterwards. */
+export async function putObject(o: {
+  store: BlobStore;
+  objectKey: string;
+  manifest: Manifest;
+  writer: PackWriter;
+  spool: Spool;
+}): Promise<Pick<Saved, "objectKey" | "sizeBytes" | "references">> {
+  const { store, objectKey, manifest, writer, spool } = o;
+  const head = await encodeHead(manifestJson(manifest, objectKey), spool.sizeBytes);
   // Until here the frames of this object counted from the pack's start, as its manifest has them.
   for (const frame of writer.frames) frame.offset += head.length;
   async function* body(): AsyncGenerator<Uint8Array> {
@@ -65,7 +87,7 @@ export async function save(options: SaveOptions): Promise<Saved> {
     yield* spool.stream();
   }
   const { sizeBytes } = await store.put(objectKey, body());
-  return { objectKey, sizeBytes, treeHash: hash, tree, ...countsOf(tree) };
+  return { objectKey, sizeBytes, references: referencesOf(manifest.entries, objectKey) };
 }
 
 function isContentMissing(entry: TreeEntry, known: KnownContent): boolean {
@@ -75,17 +97,22 @@ function isContentMissing(entry: TreeEntry, known: KnownContent): boolean {
 async function packMissing(
   missing: readonly TreeEntry[],
   dir: string,
-  after: Tree,
   known: KnownContent,
   writer: PackWriter,
 ): Promise<void> {
   if (missing.length === 0) return;
   using loan = new PermissionLoan();
-  for (const root of treeRoots) loan.takeFolder(join(dir, root));
-  for (const { type, path, mode } of after.values()) {
-    if (type === "directory" && (mode & 0o500) !== 0o500) loan.takeFolder(join(dir, path));
+  const folders = new Set<string>();
+  for (const { path } of missing) {
+    for (let at = parentOf(path); at !== "" && !folders.has(at); at = parentOf(at)) folders.add(at);
   }
+  // A folder is opened before those in it.
+  for (const folder of sortPaths([...folders])) loan.takeFolder(join(dir, folder));
   await packFiles(missing, { dir, loan, known }, writer);
+}
+
+function editOf(entry: TreeEntry): TreeEdit {
+  return { path: entry.path, entry };
 }
 
 function withLocation(entry: TreeEntry, before: Tree, known: KnownContent): TreeEntry {
@@ -100,24 +127,4 @@ function locationOf(entry: TreeEntry, before: Tree, known: KnownContent): readon
   const location = kept ?? known.file(entry.sha256 ?? "");
   if (location === undefined) throw new Error(`no content was stored for ${entry.path}`);
   return location;
-}
-
-function manifestOf(before: Tree, tree: Tree, hash: string, full: boolean): Manifest {
-  if (full) return { kind: "full", base: null, tree: hash, entries: [...tree.values()], deleted: [] };
-  const changes = diff(before, tree);
-  const entries = changes.flatMap(({ path }) => tree.get(path) ?? []);
-  const deleted = changes.flatMap(({ path, change }) => (change === "deleted" ? path : []));
-  return { kind: "delta", base: treeHash(before), tree: hash, entries, deleted };
-}
-
-function countsOf(tree: Tree): Pick<Saved, "files" | "totalBytes" | "contentKeys"> {
-  let [files, totalBytes] = [0, 0];
-  const keys = new Set<string>();
-  for (const { type, sizeBytes, location = [] } of tree.values()) {
-    if (type !== "file") continue;
-    files++;
-    totalBytes += sizeBytes;
-    for (const { frame } of location) keys.add(frame.objectKey);
-  }
-  return { files, totalBytes, contentKeys: [...keys].sort() };
 }

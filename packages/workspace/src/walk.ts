@@ -45,7 +45,7 @@ export async function walk(dir: string, limits: WorkspaceLimits, loan: Permissio
       const path = `${folder}/${name}`;
       if (++state.names > limits.files) throw tooMany(limits);
       if (state.names % entriesPerTick === 0) await nextTick();
-      if (Buffer.byteLength(path) > limits.pathBytes) throw pathTooLong(path, limits);
+      assertPathBytes(path, limits);
       const found = look(dir, path, walked.ignored);
       if (found === undefined) continue;
       walked.found.set(path, found);
@@ -57,7 +57,7 @@ export async function walk(dir: string, limits: WorkspaceLimits, loan: Permissio
 }
 
 // The names come one by one, so that a directory of millions meets the limit before it fills the memory.
-function* namesIn(dir: string, folder: string, loan: PermissionLoan, ignored: Ignored[]): Generator<string> {
+export function* namesIn(dir: string, folder: string, loan: PermissionLoan, ignored: Ignored[]): Generator<string> {
   let odd = 0;
   for (const name of readNames(dir, folder, loan)) {
     // What is not UTF-8 decodes to U+FFFD, which a good name may have too; the bytes tell them apart below.
@@ -122,18 +122,27 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
 }
 
 function sizeWithinLimits(path: string, stat: BigIntStats, before: number, limits: WorkspaceLimits): number {
-  const size = Number(stat.size);
-  if (size > limits.fileBytes) {
-    const message = `the file ${quoted(path)} has ${size} bytes; a file may have at most ${limits.fileBytes}`;
-    throw new WorkspaceLimitError("file_bytes", message, path);
-  }
-  if (before + size > limits.bytes) {
-    throw new WorkspaceLimitError("bytes", `the workspace has more than ${limits.bytes} bytes`);
-  }
-  return size;
+  assertFileBytes(path, stat, limits);
+  assertTotalBytes(before + Number(stat.size), limits);
+  return Number(stat.size);
 }
 
-function tooMany(limits: WorkspaceLimits): WorkspaceLimitError {
+export function assertFileBytes(path: string, { size }: BigIntStats, limits: WorkspaceLimits): void {
+  if (size <= limits.fileBytes) return;
+  const message = `the file ${quoted(path)} has ${size} bytes; a file may have at most ${limits.fileBytes}`;
+  throw new WorkspaceLimitError("file_bytes", message, path);
+}
+
+export function assertTotalBytes(bytes: number, limits: WorkspaceLimits): void {
+  if (bytes <= limits.bytes) return;
+  throw new WorkspaceLimitError("bytes", `the workspace has more than ${limits.bytes} bytes`);
+}
+
+export function assertPathBytes(path: string, limits: WorkspaceLimits): void {
+  if (Buffer.byteLength(path) > limits.pathBytes) throw pathTooLong(path, limits);
+}
+
+export function tooMany(limits: WorkspaceLimits): WorkspaceLimitError {
   return new WorkspaceLimitError("files", `the workspace has more than ${limits.files} files and directories`);
 }
 

@@ -36,13 +36,21 @@ export function writeFiles(dir: string, files: Record<string, string | Uint8Arra
 
 /** Everything below `dir`, one line per path: type, mode, content. */
 export function picture(dir: string): string[] {
-  const paths = readdirSync(dir, { recursive: true, encoding: "utf8" });
-  return paths.sort().map((path) => {
+  return pathsBelow(dir, "").map((path) => {
     const stat = lstatSync(join(dir, path));
     const mode = (stat.mode & 0o777).toString(8);
     if (stat.isSymbolicLink()) return `${path} -> ${readlinkSync(join(dir, path))}`;
     return stat.isDirectory() ? `${path} ${mode}` : `${path} ${mode} ${readFileSync(join(dir, path)).toString("hex")}`;
   });
+}
+
+function pathsBelow(dir: string, folder: string): string[] {
+  const entries = readdirSync(join(dir, folder), { withFileTypes: true });
+  const paths = entries.flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? [path, ...pathsBelow(dir, path)] : [path];
+  });
+  return paths.sort();
 }
 
 /** Scans `dir` from nothing and saves it over `before`. */

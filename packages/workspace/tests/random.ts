@@ -1,5 +1,6 @@
 // Random trees and edits from a seed, on a real disk. A failing case is replayed by its seed.
 
+import { execFileSync } from "node:child_process";
 import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { appendFileSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -104,7 +105,15 @@ function overwriteQuietly(path: string, random: Random): void {
 function move(dir: string, some: string | undefined, random: Random): void {
   const to = newPath(dir, random);
   if (some === undefined || to === undefined || `${to}/`.startsWith(`${some}/`)) return;
-  renameSync(some, to);
+  try {
+    renameSync(some, to);
+  } catch (error) {
+    // A directory of an overlay's lower layer cannot be renamed; programs copy it instead.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EINVAL") return;
+    if (code !== "EXDEV") throw error;
+    execFileSync("mv", ["--", some, to]);
+  }
 }
 
 function newPath(dir: string, random: Random): string | undefined {

@@ -1,9 +1,11 @@
-// Reads a call's body: JSON, which any content type is taken for, or an uploaded file. Leaves raw bytes to the handler.
+// Reads a call's body: JSON, which any content type is taken for, an uploaded file, or an exported session. Leaves
+// other bytes to the handler.
 
 import { validate, type Route } from "@dari/contract";
-import type { Actor, Control } from "@dari/control";
-import { AppError, limits } from "@dari/domain";
+import { receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
+import { agentIdFromWire, AppError, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
+import { leaveOpen } from "./leave-open.ts";
 import { receiveFile } from "./upload.ts";
 
 const parseJson = express.json({ limit: limits.jsonBodyBytes, strict: false, type: () => true });
@@ -12,9 +14,13 @@ export interface Receiving {
   readonly control: Control;
   readonly actor: Actor;
   readonly fileBytes: number;
+  readonly exportBytes: number;
 }
 
-/** Undefined where the route has no body, or reads it itself. @throws AppError as `readJsonBody` and `receiveFile`. */
+/**
+ * Undefined where the route has no body, or reads it itself. Of a call whose query is valid.
+ * @throws AppError as `readJsonBody`, `receiveFile` and `receiveExport`.
+ */
 export async function readBody(
   route: Route,
   receiving: Receiving,
@@ -22,7 +28,18 @@ export async function readBody(
   response: Response,
 ): Promise<unknown> {
   if (route.requestContent === "multipart/form-data") return receiveFile(receiving, request, response);
+  if (route.requestContent === "application/gzip") return readExport(receiving, request);
   return route.request === undefined ? undefined : readJsonBody(route.request, request, response);
+}
+
+function readExport({ control, actor, exportBytes: maxBytes }: Receiving, request: Request): Promise<ReceivedExport> {
+  // Refused before the bytes are sent where the client says how many there will be.
+  if (Number(request.get("content-length") ?? 0) > maxBytes) {
+    throw new AppError("too_large", `an exported session has at most ${maxBytes} bytes`);
+  }
+  const agentId = request.query["agent_id"] as string | undefined;
+  const upload = { agentId: agentId === undefined ? undefined : agentIdFromWire(agentId), maxBytes };
+  return receiveExport(control, actor, { ...upload, body: leaveOpen(request) });
 }
 
 /**

@@ -10,18 +10,22 @@ import type {
   CreateSourceSnapshotRequest,
   CreateVersionRequest,
   EnsureManagedKeyRequest,
+  ForkSessionRequest,
   PathParameters,
   PutCredentialRequest,
   RetryMessageRequest,
+  RollbackSessionRequest,
+  RetryMessagesRequest,
   RouteName,
   routes,
   SendMessageRequest,
+  UpdateOrganizationRequest,
 } from "@dari/contract";
-import type { Actor, Control } from "@dari/control";
+import type { Actor, Control, ReceivedExport } from "@dari/control";
 import type { Request, Response } from "express";
 import type { ReceivedFile } from "./upload.ts";
 
-/** The validated body of each route that has one; an uploaded file is stored already. */
+/** The validated body of each route that has one; an uploaded file and an exported session are stored already. */
 interface Bodies {
   createSourceSnapshot: CreateSourceSnapshotRequest;
   createAgent: CreateAgentRequest;
@@ -31,13 +35,19 @@ interface Bodies {
   sendMessage: SendMessageRequest;
   sendMessageSync: SendMessageRequest;
   sendMessageAsync: SendMessageRequest;
+  sendMessageStream: SendMessageRequest;
   retryMessage: RetryMessageRequest;
+  forkSession: ForkSessionRequest;
+  rollBackSession: RollbackSessionRequest;
+  importSession: ReceivedExport;
   uploadFile: ReceivedFile;
   createOrganization: CreateOrganizationRequest;
   createApiKey: CreateApiKeyRequest;
   ensureManagedKey: EnsureManagedKeyRequest;
   createInvitation: CreateInvitationRequest;
   putCredential: PutCredentialRequest;
+  updateOrganization: UpdateOrganizationRequest;
+  retryMessages: RetryMessagesRequest;
 }
 
 export interface Call<Name extends RouteName = RouteName> {
@@ -66,6 +76,12 @@ export interface CallSettings {
   readonly syncWaitMs: number;
   /** Bytes of an uploaded file. */
   readonly fileBytes: number;
+  /** Bytes of an exported session. */
+  readonly exportBytes: number;
+  /** Milliseconds between the comments of a stream. */
+  readonly heartbeatMs: number;
+  /** Milliseconds after which a stream's reader that takes nothing is cut off. */
+  readonly stalledMs: number;
 }
 
 /** A JSON reply with another status than the route's first. */
@@ -90,8 +106,11 @@ type CreatingRouteName = {
 export interface Creator<Name extends RouteName> {
   /** Makes the resource. With a key it runs in a transaction: it neither waits for others nor stores bytes. */
   create(call: Call<Name>): Promise<Created>;
-  /** Answers with the resource as it is now, without secrets; it was made by this call or by an equal one before. */
-  read(call: Call<Name>, resourceId: string): Promise<object | Reply>;
+  /**
+   * Answers with the resource as it is now, without secrets; it was made by this call or by an equal one before.
+   * Nothing when it has written the response itself.
+   */
+  read(call: Call<Name>, resourceId: string, how: { readonly isNew: boolean }): Promise<object | Reply | void>;
   /** What makes two bodies the same; absent: all of them. */
   identify?(body: Call<Name>["body"]): unknown;
   /** Takes back what was received with a body of which nothing was made. */

@@ -19,17 +19,28 @@ export function readIdempotencyKey(route: Route, request: Request): string | und
 }
 
 /** Without a key every call creates. */
-export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object> {
+export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object | void> {
   const creation = await create(route, creator, call).catch(async (error: unknown) => {
     // Whether a commit came through is not known when its answer is lost: what it may need stays.
     if (!isDatabaseAway(error)) await discard(creator, call);
     throw error;
   });
-  if (!creation.replayed) return creation.made.reply ?? creator.read(call, creation.made.resourceId);
+  if (!creation.replayed) return creation.made.reply ?? creator.read(call, creation.made.resourceId, { isNew: true });
   await discard(creator, call);
-  const reply = await creator.read(call, creation.resourceId);
+  const reply = await readAgain(creator, call, creation.resourceId);
+  return reply === undefined || reply instanceof Reply ? reply : new Reply(creation.status, reply);
+}
+
+/** The header says that this reply shows what an earlier call made: one that refuses shows nothing. */
+async function readAgain(creator: Creator<never>, call: Call<never>, resourceId: string): Promise<object | void> {
+  // Before the reading, which may write the response.
   call.response.set("idempotent-replayed", "true");
-  return reply instanceof Reply ? reply : new Reply(creation.status, reply);
+  try {
+    return await creator.read(call, resourceId, { isNew: false });
+  } catch (error) {
+    if (!call.response.headersSent) call.response.removeHeader("idempotent-replayed");
+    throw error;
+  }
 }
 
 async function create(route: Route, creator: Creator<never>, call: Call<never>) {

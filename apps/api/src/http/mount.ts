@@ -1,7 +1,7 @@
 // Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
 
 import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
-import { authenticateKey, type Actor, type Control } from "@dari/control";
+import { authenticateKey, isOperator, requireOperator, type Actor, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { readBody } from "./body.ts";
@@ -9,6 +9,7 @@ import { Reply, type Call, type CallSettings, type Creator, type Handlers } from
 import { answerUnknownMethod } from "./errors.ts";
 import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
+import { requestIdOf } from "./request-id.ts";
 import { readQuery } from "./query.ts";
 
 export interface MountOptions {
@@ -52,21 +53,27 @@ async function answer(
 ): Promise<void> {
   const { control } = options;
   response.locals["route"] = route.path;
-  const actor = await authorize(control, route, request);
+  const actor = await authorize(control, route, request, requestIdOf(response));
   response.locals["organizationId"] = actor?.organizationId;
   const idempotencyKey = readIdempotencyKey(route, request);
-  const gone = new AbortController();
-  response.once("close", () => gone.abort());
-  const receiving = { control, actor: actor ?? nobody, fileBytes: options.settings.fileBytes };
+  let leaving: AbortSignal | undefined;
+  const { fileBytes, exportBytes } = options.settings;
+  const receiving = { control, actor: actor ?? nobody, fileBytes, exportBytes };
   const result = await handler({
     control,
     actor: actor ?? nobody,
-    params: readParams(request.params, actor) as Call<never>["params"],
+    params: readParams(
+      request.params,
+      actor,
+      await reachesAll(control, route, request, actor),
+    ) as Call<never>["params"],
     query: readQuery(route, request.query),
     body: (await readBody(route, receiving, request, response)) as never,
     idempotencyKey,
     asDeployment: request.path.startsWith("/v1/deployments"),
-    signal: AbortSignal.any([gone.signal, options.draining]),
+    get signal() {
+      return (leaving ??= AbortSignal.any([goneSignal(response), options.draining]));
+    },
     settings: options.settings,
     request,
     response,
@@ -76,16 +83,44 @@ async function answer(
   response.status(status).json(body);
 }
 
+/** Made once: an abort without a reason makes an error with a stack, for every request. */
+const gone = new Error("the response has ended");
+
+/** Aborts when the client goes away, or has its answer. */
+function goneSignal(response: Response): AbortSignal {
+  const controller = new AbortController();
+  if (response.closed) controller.abort(gone);
+  else response.once("close", () => controller.abort(gone));
+  return controller.signal;
+}
+
 const nobody: Actor = { organizationId: "", keyId: "", scopes: [] };
 
 /** @throws AppError `unauthenticated`, `forbidden` with the scope that is missing. */
-async function authorize(control: Control, route: Route, request: Request): Promise<Actor | undefined> {
+async function authorize(
+  control: Control,
+  route: Route,
+  request: Request,
+  requestId: string,
+): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
   const [scheme, secret, more] = (request.get("authorization") ?? "").trim().split(/ +/);
   const isBearer = scheme?.toLowerCase() === "bearer" && more === undefined;
-  const actor = await authenticateKey(control, isBearer ? secret : undefined);
-  if (!hasScope(actor.scopes, route.scope)) {
-    throw new AppError("forbidden", `the API key lacks the scope '${route.scope}'`);
-  }
+  const actor = { ...(await authenticateKey(control, isBearer ? secret : undefined)), requestId };
+  const scope = route.scope === "operator" ? "admin" : route.scope;
+  if (!hasScope(actor.scopes, scope)) throw new AppError("forbidden", `the API key lacks the scope '${scope}'`);
+  if (route.scope === "operator") await requireOperator(control, actor);
   return actor;
+}
+
+/** Whether the caller may name another organization than its own in the path of this route. */
+async function reachesAll(
+  control: Control,
+  route: Route,
+  request: Request,
+  actor: Actor | undefined,
+): Promise<boolean> {
+  const named = request.params["organization_id"];
+  if (route.operatorsToo !== true || actor === undefined) return false;
+  return named !== "current" && named !== actor.organizationId && isOperator(control, actor);
 }

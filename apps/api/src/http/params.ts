@@ -16,17 +16,23 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?:
 };
 
 /**
- * The parameters in the form that verbs take.
+ * The parameters in the form that verbs take. `reachesAll`: the caller may name any organization.
  * @throws AppError `invalid` for a wrong prefix, which names the right one; `not_found` for what cannot be an id, and
  * for an organization that is not the caller's.
  */
-export function readParams(raw: Readonly<Record<string, unknown>>, actor: Actor | undefined): Record<string, string> {
-  return Object.fromEntries(Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor)]));
+export function readParams(
+  raw: Readonly<Record<string, unknown>>,
+  actor: Actor | undefined,
+  reachesAll: boolean,
+): Record<string, string> {
+  const read = Object.entries(raw).map(([name, value]) => [name, readParam(name, String(value), actor, reachesAll)]);
+  return Object.fromEntries(read) as Record<string, string>;
 }
 
-function readParam(name: string, value: string, actor: Actor | undefined): string {
-  if (name === "organization_id") return readOrganization(value, actor);
+function readParam(name: string, value: string, actor: Actor | undefined, reachesAll: boolean): string {
+  if (name === "organization_id") return readOrganization(value, actor, reachesAll);
   if (name === "name") return readCredentialName(value);
+  if (name === "attempt_number") return readAttemptNumber(value);
   const known = kinds[name];
   if (known === undefined) throw new Error(`no rule reads the path parameter ${name}`);
   return readId(name, value, known);
@@ -42,13 +48,18 @@ function readId(name: string, value: string, known: { kind: IdKind; noun: string
   return id;
 }
 
-/** A key belongs to one organization, so any other does not exist for it. */
-function readOrganization(value: string, actor: Actor | undefined): string {
+/** A key belongs to one organization, so any other does not exist for it, unless it is an operator's. */
+function readOrganization(value: string, actor: Actor | undefined, reachesAll: boolean): string {
   if (actor === undefined) throw new Error("a route that names an organization needs a key");
   if (value === "current") return actor.organizationId;
   const id = readId("organization_id", value, { kind: "organization", noun: "organization" });
-  if (id !== actor.organizationId) throw notFound("organization");
+  if (id !== actor.organizationId && !reachesAll) throw notFound("organization");
   return id;
+}
+
+function readAttemptNumber(value: string): string {
+  if (!/^[1-9][0-9]{0,6}$/.test(value)) throw invalidField("attempt_number", "expected the number of an attempt");
+  return value;
 }
 
 function readCredentialName(value: string): string {

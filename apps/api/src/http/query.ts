@@ -3,6 +3,7 @@
 import { validate, type Route } from "@dari/contract";
 import { invalidField, type Page } from "@dari/control";
 import { AppError, limits } from "@dari/domain";
+import type { Request } from "express";
 
 type Query = Readonly<Partial<Record<string, string>>>;
 
@@ -12,14 +13,29 @@ const anyObject = { type: "object" };
 export function readQuery(route: Route, raw: Readonly<Record<string, unknown>>): Query {
   // A null prototype comes from the query parser; the validator expects a plain object.
   const query = { ...raw };
+  const repeatable = repeatableNames(route);
+  for (const name of repeatable) if (typeof query[name] === "string") query[name] = [query[name]];
   const issues = validate(route.query ?? anyObject, query);
   for (const [name, value] of Object.entries(query)) {
-    if (typeof value !== "string" && !issues.some((issue) => issue.path === name)) {
+    if (typeof value !== "string" && !repeatable.includes(name) && !issues.some((issue) => issue.path === name)) {
       issues.push({ path: name, message: "expected one value" });
     }
   }
   if (issues.length > 0) throw new AppError("invalid", "the query is not valid", { issues });
   return query as Query;
+}
+
+/** Those whose schema is a list. */
+function repeatableNames(route: Route): string[] {
+  const properties = (route.query as { properties?: Record<string, { type?: string }> } | undefined)?.properties ?? {};
+  return Object.keys(properties).filter((name) => properties[name]?.type === "array");
+}
+
+/** Every value of a parameter that may repeat, of a query that `readQuery` has let pass. */
+export function readRepeated(request: Request, name: string): string[] {
+  const value: unknown = request.query[name];
+  if (value === undefined) return [];
+  return (Array.isArray(value) ? value : [value]) as string[];
 }
 
 export function readPage(query: Query): Page {

@@ -1,20 +1,39 @@
 // Whether the process lives and can do its work. Not part of /v1: for whoever runs it.
 
-import type { Control } from "@dari/control";
+import { checkAccepting, type Control } from "@dari/control";
 import { checkHealth } from "@dari/runtime";
 import type { Express } from "express";
 
+/** Probes come from many places and often; accepting is tried at most this often. Milliseconds. */
+const acceptingForMs = 2_000;
+
 export function mountHealth(app: Express, control: Control, draining: AbortSignal): void {
+  const accepting = remember(acceptingForMs, () => checkAccepting(control.db));
   app.get("/healthz", (_request, response) => {
     response.json({ ok: true });
   });
   app.get("/readyz", async (_request, response) => {
     const report = await checkHealth({
       database: async () => void (await control.db.pool.query("select 1")),
+      accepting,
       serving: async () => {
         if (draining.aborted) throw new Error("the server is about to stop");
       },
     });
     response.status(report.ok ? 200 : 503).json(report);
   });
+}
+
+/** One answer for everybody who asks within `forMs`, also while it is being found. */
+function remember(forMs: number, check: () => Promise<void>): () => Promise<void> {
+  let askedAt = -Infinity;
+  let answer: Promise<void> = Promise.resolve();
+  return () => {
+    if (performance.now() - askedAt > forMs) {
+      askedAt = performance.now();
+      answer = check();
+      answer.catch(() => undefined);
+    }
+    return answer;
+  };
 }

@@ -4,7 +4,6 @@ import { renderList, type Delivery, type MessageRecord, type SendMessageRequest 
 import {
   cancelMessage,
   getMessage,
-  invalidField,
   listMessages,
   readMessageLogs,
   retryMessage,
@@ -15,11 +14,13 @@ import type { Request } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
+import { checkStream, streamMessageTo } from "./streams.ts";
 
 export const messageHandlers: Handlers<
   | "sendMessage"
   | "sendMessageSync"
   | "sendMessageAsync"
+  | "sendMessageStream"
   | "listMessages"
   | "getMessage"
   | "cancelMessage"
@@ -30,6 +31,7 @@ export const messageHandlers: Handlers<
   sendMessage: sending((call) => chooseDelivery(call.body, call.request)),
   sendMessageSync: sending(() => "sync"),
   sendMessageAsync: sending(() => "async"),
+  sendMessageStream: sending(() => "stream"),
 
   async listMessages({ control, actor, params, query }) {
     const { rows, next } = await listMessages(control, actor, params.session_id, readPage(query));
@@ -64,15 +66,14 @@ export const messageHandlers: Handlers<
   },
 };
 
-type SendCall = Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync">;
+type SendCall = Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync" | "sendMessageStream">;
 
 /** A send that is replayed is awaited as the first one was. */
 function sending(choose: (call: SendCall) => Delivery) {
   return {
     async create(call: SendCall) {
       const { control, actor, params, body } = call;
-      // Refused before anything is queued.
-      refuseUnavailable(choose(call));
+      if (choose(call) === "stream") checkStream(call);
       const { messageId } = await sendMessage(control, actor, {
         sessionId: params.session_id,
         parts: body.parts,
@@ -82,19 +83,15 @@ function sending(choose: (call: SendCall) => Delivery) {
       return { resourceId: messageId };
     },
 
-    async read(call: SendCall, messageId: string) {
+    async read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }) {
       const { control, actor, settings, signal } = call;
       const delivery = choose(call);
-      refuseUnavailable(delivery);
+      if (delivery === "stream") return streamMessageTo(call, messageId, { promised: true });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that goes away ends the wait, never the turn.
-      return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal }));
+      return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }));
     },
   };
-}
-
-function refuseUnavailable(delivery: Delivery): void {
-  if (delivery === "stream") throw invalidField("delivery", "'stream' is not available; use 'sync' or 'async'");
 }
 
 /** 200 with the last word, 202 with the record so far. */

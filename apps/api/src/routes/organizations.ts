@@ -1,11 +1,11 @@
 // Organizations, their people, and what a command line asks before it knows who it is.
 
-import { renderList } from "@dari/contract";
+import { release, renderList } from "@dari/contract";
 import {
   createInvitation,
   createOrganization,
-  getCreatedOrganization,
   getInvitation,
+  getOrganization,
   invalidField,
   listMembers,
   listOrganizations,
@@ -18,7 +18,7 @@ export const organizationHandlers: Handlers<
 > = {
   /** Here a person signs in with an API key; the fields are those that the vendor's client insists on. */
   async getAuthConfig({ control }) {
-    return { supabase_url: control.publicUrl, supabase_publishable_key: "none" };
+    return { supabase_url: control.publicUrl, supabase_publishable_key: "none", release };
   },
 
   async bootstrap({ control, actor }) {
@@ -35,11 +35,11 @@ export const organizationHandlers: Handlers<
   },
 
   createOrganization: {
-    async create({ control, body }) {
-      const created = await createOrganization(control, body);
+    async create({ control, actor, body }) {
+      const created = await createOrganization(control, actor, body);
       return { resourceId: created.id, reply: created };
     },
-    read: ({ control, actor }, organizationId) => getCreatedOrganization(control, actor, organizationId),
+    read: ({ control, actor }, organizationId) => getOrganization(control, actor, organizationId),
   },
 
   async listMembers({ control, actor, query }) {

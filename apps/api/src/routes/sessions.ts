@@ -1,18 +1,11 @@
 // Sessions and their ledger.
 
 import { renderList, sessionStatuses } from "@dari/contract";
-import {
-  completeSession,
-  createSession,
-  deleteSession,
-  getSession,
-  invalidField,
-  listEvents,
-  listSessions,
-} from "@dari/control";
+import { completeSession, createSession, deleteSession, getSession, listEvents, listSessions } from "@dari/control";
 import { agentIdFromWire } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readLimit, readPage } from "../http/query.ts";
+import { readSequenceNumber } from "../http/sequence-number.ts";
 
 export const sessionHandlers: Handlers<
   "createSession" | "listSessions" | "getSession" | "completeSession" | "deleteSession" | "listEvents"
@@ -51,7 +44,8 @@ export const sessionHandlers: Handlers<
   async listEvents({ control, actor, params, query }) {
     const { rows, next } = await listEvents(control, actor, {
       sessionId: params.session_id,
-      afterSequenceNumber: readSequenceNumber(query),
+      // `after` with the `next` of the page before says the same.
+      afterSequenceNumber: readSequenceNumber(query["after_seq"] ?? query["after"] ?? "0", "after"),
       limit: readLimit(query),
     });
     return renderList("events", rows, next);
@@ -65,11 +59,4 @@ function metadataFilters(query: Readonly<Partial<Record<string, string>>>): [str
   return Object.entries(query).flatMap(([name, value]): [string, string][] =>
     name.startsWith(metadataPrefix) ? [[name.slice(metadataPrefix.length), value ?? ""]] : [],
   );
-}
-
-/** `after_seq`; `after` with the `next` of the page before is the same. */
-function readSequenceNumber(query: Readonly<Partial<Record<string, string>>>): number {
-  const text = query["after_seq"] ?? query["after"] ?? "0";
-  if (!/^[0-9]{1,16}$/.test(text)) throw invalidField("after", "expected the `next` of a page of this list");
-  return Number(text);
 }

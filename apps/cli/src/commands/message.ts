@@ -3,6 +3,8 @@
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { addMessageHistoryCommands } from "./history.ts";
+import { addRetryCommand } from "./retry.ts";
 
 export function addMessageCommands(program: Command, io: Io): void {
   const message = program.command("message").description("look at messages");
@@ -22,14 +24,8 @@ export function addMessageCommands(program: Command, io: Io): void {
       const record = await (await client()).cancelMessage(id, { signal });
       output.result(record, () => `${record.id} ${record.status}`);
     });
-  message
-    .command("retry <message>")
-    .description("send a failed message again, as a new message of its session; show the new one's id")
-    .action(async (id: string, _options: unknown, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const record = await (await client()).retryMessage(id, {}, { signal });
-      output.result(record, () => record.id);
-    });
+  addRetryCommand(message, io);
+  addMessageHistoryCommands(message, io);
   message
     .command("logs <message>")
     .description("show what the agent wrote to stdout and stderr")

@@ -5,12 +5,9 @@ import { type ApiKeyScope, apiKeyScopes } from "@dari/contract";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { table } from "../output.ts";
-import { take } from "../options.ts";
+import { organizationOption, take, type OrganizationOption } from "../options.ts";
+import { addLimitCommands } from "./limits.ts";
 import { readSecret } from "../secret-input.ts";
-
-interface OrganizationOption {
-  readonly org: string;
-}
 
 interface CreateKeyOptions extends OrganizationOption {
   readonly scope?: ApiKeyScope[];
@@ -20,9 +17,9 @@ interface CreateKeyOptions extends OrganizationOption {
 export function addOrganizationCommands(program: Command, io: Io): void {
   addCredentialCommands(program.command("credentials").description("secrets that agents name in dari.yml"), io);
   addApiKeyCommands(program.command("api-keys").description("keys of the organization"), io);
-  program
-    .command("org")
-    .description("organizations")
+  const org = program.command("org").description("organizations");
+  addLimitCommands(org, io);
+  org
     .command("list")
     .description("list the organizations of the key")
     .action(async (_options: unknown, command: Command) => {
@@ -37,10 +34,6 @@ export function addOrganizationCommands(program: Command, io: Io): void {
         return table(["ORGANIZATION", "SLUG", "ROLE", "NAME"], rows);
       });
     });
-}
-
-function organizationOption(): Option {
-  return new Option("--org <id>", "the organization").default("current");
 }
 
 function addCredentialCommands(credentials: Command, io: Io): void {

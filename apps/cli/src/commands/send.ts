@@ -8,6 +8,7 @@ import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { collectOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
+import { watchMessage } from "../watch-message.ts";
 import { renderOutput } from "./message.ts";
 
 interface SendOptions {
@@ -16,6 +17,7 @@ interface SendOptions {
   readonly metadata: readonly string[];
   readonly onBusy?: OnBusy;
   readonly async?: boolean;
+  readonly stream?: boolean;
 }
 
 export function addSendCommand(session: Command, io: Io): void {
@@ -27,6 +29,8 @@ export function addSendCommand(session: Command, io: Io): void {
     .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
     .addOption(new Option("--on-busy <choice>", "what to do while another message runs").choices(onBusyChoices))
     .option("--async", "do not wait for the answer; show the message's id")
+    .option("--stream", "show the answer as it comes, and what the agent prints; the default on a terminal")
+    .option("--no-stream", "show the answer when it is whole")
     .action(async (id: string, text: string, options: SendOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -42,6 +46,12 @@ export function addSendCommand(session: Command, io: Io): void {
         return;
       }
       output.progress(`Message ${queued.id}`);
+      if (!output.isJson && (options.stream ?? io.stdout.isTTY === true)) {
+        const { record, shownText } = await watchMessage(api, queued.id, { io, signal, logs: true });
+        output.result(record, () => renderRest(record, shownText));
+        if (record.status !== "completed") throw new CliError(describeEnd(record));
+        return;
+      }
       const onRecord = onChange((record) => output.progress(describeProgress(record)));
       const ended = await api.waitForMessage(queued, { signal, onRecord });
       output.result(ended, () => renderOutput(ended));
@@ -54,6 +64,20 @@ async function uploadParts(api: Client, options: SendOptions, signal: AbortSigna
   for (const path of options.file) parts.push({ type: "file", file_id: (await uploadPath(api, path, signal)).id });
   for (const path of options.image) parts.push({ type: "image", file_id: (await uploadPath(api, path, signal)).id });
   return parts;
+}
+
+/** What the terminal has not been given yet: the whole answer where it does not begin with what was streamed. */
+function renderRest(record: MessageRecord, shownText: string): string {
+  const text = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : "")).join("");
+  if (shownText === "") return renderOutput(record);
+  if (!text.startsWith(shownText)) return `${shownText.endsWith("\n") ? "" : "\n"}${renderOutput(record)}`;
+  const files = renderOutput({ ...record, output: { parts: record.output?.parts.filter(isFile) ?? [] } });
+  const gap = text.endsWith("\n") || files.startsWith("\n") ? "" : "\n";
+  return `${text.slice(shownText.length)}${gap}${files}`;
+}
+
+function isFile(part: { readonly type: string }): boolean {
+  return part.type !== "text";
 }
 
 /** Calls `tell` only when a record says something new. */

@@ -1,19 +1,19 @@
 // `dari session …`: starts sessions, sends messages, and looks at files and events.
 
-import { eachRow } from "@dari/client";
-import type { SessionRecord, SessionStatus } from "@dari/contract";
+import { eachRow, isLedgerEvent } from "@dari/client";
+import type { EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
 import { sessionStatuses } from "@dari/contract";
 import { onBusyChoices, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
-import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { createContext, type Io } from "../context.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
 import { invalid } from "../exit.ts";
 import { collectOption, limitOption, parsePairs, take } from "../options.ts";
-import { table } from "../output.ts";
+import { saveTo, table } from "../output.ts";
+import { addSessionHistoryCommands } from "./history.ts";
 import { addSendCommand } from "./send.ts";
+import { addPortableCommands, addWorkspaceCommands } from "./workspace.ts";
 
 interface CreateOptions {
   readonly name?: string;
@@ -44,6 +44,9 @@ export function addSessionCommands(program: Command, io: Io): void {
   addListCommand(session, io);
   addFilesCommand(session, io);
   addEventsCommand(session, io);
+  addSessionHistoryCommands(session, io);
+  addWorkspaceCommands(session, io);
+  addPortableCommands(session, io);
 }
 
 function addCreateCommand(session: Command, io: Io): void {
@@ -107,8 +110,7 @@ function addFilesCommand(session: Command, io: Io): void {
       if (options.output !== undefined) {
         if (path === undefined) throw invalid("--output needs the path of a file");
         const content = Readable.from(await api.readSessionFile(id, path, { signal }));
-        if (options.output === "-") await pipeline(content, io.stdout, { end: false });
-        else await pipeline(content, createWriteStream(options.output));
+        await saveTo(options.output, content, io);
         return;
       }
       const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
@@ -125,25 +127,35 @@ function addEventsCommand(session: Command, io: Io): void {
     .command("events <session>")
     .description("list what happened in a session")
     .option("--after-seq <number>", "only events after this sequence number", Number)
+    .option("-f, --follow", "go on showing events as they happen")
     .addOption(limitOption())
     .action(async (id: string, options: EventsOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
+      if (options.follow === true) {
+        const after = options.afterSeq === undefined ? {} : { afterSequenceNumber: options.afterSeq };
+        for await (const event of api.streamSession(id, { ...after, signal })) {
+          if (isLedgerEvent(event)) output.line(event, () => eventRow(event).join("  "));
+        }
+        return;
+      }
       const from = options.afterSeq === undefined ? {} : { afterSequenceNumber: options.afterSeq };
       const load = eachRow((page) => {
         return api.listEvents(id, page.after === undefined ? { ...from, ...page } : page, { signal });
       });
       const events = await take(load, options.limit);
       output.result(events, () => {
-        const rows = events.map((event) => {
-          return [String(event.sequence_number), event.created_at, event.type, event.message_id ?? ""];
-        });
-        return table(["SEQ", "TIME", "TYPE", "MESSAGE"], rows);
+        return table(["SEQ", "TIME", "TYPE", "MESSAGE"], events.map(eventRow));
       });
     });
 }
 
+function eventRow(event: EventRecord): string[] {
+  return [String(event.sequence_number), event.created_at, event.type, event.message_id ?? ""];
+}
+
 interface EventsOptions {
+  readonly follow?: boolean;
   readonly afterSeq?: number;
   readonly limit: number;
 }
@@ -164,5 +176,6 @@ function renderSession(record: SessionRecord): string {
     `name          ${record.name ?? ""}`,
     `last message  ${last}`,
     `created       ${record.created_at}`,
+    ...(record.forked_from === undefined ? [] : [`forked from   ${record.forked_from.session_id}`]),
   ].join("\n");
 }

@@ -1,94 +1,153 @@
-// What a flood of one organization costs another's single messages: how long these wait for a worker, idle and in it.
-// Expected: a ratio near one, because some slots are kept for organizations that hold none. The rest is the machine: on
-// few cores every process is slower beside running turns, also the one that claims.
+// What a flood of one organization costs the others: how long their messages wait for a worker alone and in the flood,
+// beside a first-in-first-out queue of BullMQ; and whether two floods share the slots by their weights. Turns hold
+// their slot and use no processor, so that slots are what is short.
+// Expected: a ratio near one while slots kept for others are free; first in, first out, everybody waits for the flood.
 //
-//   node apps/lab/src/bench/fairness.ts [--delivery queue|pull] [--flood 10000] [--rounds 50] [--smoke]
+//   npm run lab -- bench/fairness [--smoke] [--flood 10000]
 
+import { Agent } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import type { Client } from "@dari/client";
-import { createTestOrganization } from "@dari/testkit";
-import { startCluster } from "../chaos/cluster.ts";
-import { openClient } from "../chaos/workload.ts";
-import { deployFiles } from "../deploy-files.ts";
-import { describeMachine } from "../machine.ts";
-import { spreadOf } from "./statistics.ts";
+import {
+  countEndedMessages,
+  createTestKey,
+  createTestOrganizations,
+  fillBacklog,
+  listWaits,
+  setTestWeight,
+  waitUntil,
+  type TestAgent,
+} from "@dari/testkit";
+import { createSessions, slots, type Contestant } from "./contestant.ts";
+import { startPeer } from "./peer-programs.ts";
+import { startPlatform } from "./platform.ts";
+import { spreadOf, type Spread } from "./statistics.ts";
+import { post, sendTurns } from "./turn-load.ts";
+import { gate, report, type Gate } from "./verdict.ts";
 
 const { values } = parseArgs({
-  options: {
-    delivery: { type: "string", default: "queue" },
-    flood: { type: "string", default: "10000" },
-    rounds: { type: "string", default: "50" },
-    smoke: { type: "boolean", default: false },
-  },
+  options: { smoke: { type: "boolean", default: false }, flood: { type: "string", default: "10000" } },
 });
 const parameters = {
-  delivery: values.delivery === "pull" ? ("pull" as const) : ("queue" as const),
-  flood: values.smoke ? 200 : Number(values.flood),
-  rounds: values.smoke ? 8 : Number(values.rounds),
-  workers: 2,
-  slots: 5,
-  leaseMs: 15_000,
-  turnMs: 500,
+  slots,
+  turn_ms: 500,
+  flood: values.smoke ? 400 : Number(values.flood),
+  others: 10,
+  each_per_second: 1,
+  seconds: values.smoke ? 4 : 30,
+  weighted_turns: values.smoke ? 200 : 1_000,
 };
-const sendersAtOnce = 8;
-const part = { type: "text", text: "go" } as const;
+const drainMs = 600_000;
 
-/** Holds its slot and uses no processor, so that slots are what is short. */
-const sleeper = {
-  "dari.yml": "name: sleeper\nsdk: opencode\nentrypoint: agent.js:agent\nruntime: {language: typescript}\n",
-  "package.json": '{"type":"module"}',
-  "agent.js": `export const agent = () => new Promise((done) => setTimeout(done, ${parameters.turnMs}, "ok"));\n`,
-};
-
-/** Opens sessions until told to stop, each with one message: sessions of one organization run beside each other. */
-async function flood(client: Client, agentId: string): Promise<void> {
-  let left = parameters.flood;
-  const sender = async (): Promise<void> => {
-    while (left-- > 0) {
-      const session = await client.createSession(agentId);
-      await client.sendMessageAsync(session.id, { parts: [part] });
-    }
-  };
-  await Promise.all(Array.from({ length: sendersAtOnce }, sender));
+interface Sender extends TestAgent {
+  readonly apiKey: string;
+  readonly sessionIds: readonly string[];
 }
 
-/** One message at a time; from acceptance to claim, by the database's clock. */
-async function waits(client: Client, sessionId: string, rounds: number): Promise<number[]> {
-  const samples: number[] = [];
-  for (let i = 0; i < rounds; i++) {
-    const record = await client.sendMessage(sessionId, { parts: [part] });
-    if (record.status !== "completed" || record.started_at === null) throw new Error(JSON.stringify(record));
-    samples.push(Date.parse(record.started_at) - Date.parse(record.created_at));
+/** Organizations that send now and then, each in turn to several sessions, so that none waits for its own session. */
+async function openSenders(one: Contestant, agents: readonly TestAgent[]): Promise<Sender[]> {
+  const senders: Sender[] = [];
+  for (const agent of agents) {
+    const { apiKey } = await createTestKey(one.servers.db, agent.organizationId, ["admin"]);
+    senders.push({ ...agent, apiKey, sessionIds: await createSessions(one.servers, agent, 10) });
   }
-  return samples;
+  return senders;
 }
 
-await using cluster = await startCluster(parameters);
-const flooder = openClient(cluster);
-const flooding = await deployFiles(cluster, sleeper);
-const other = { apiUrl: cluster.apiUrl, apiKey: (await createTestOrganization(cluster.db)).apiKey };
-const victim = openClient(other);
-const session = await victim.createSession((await deployFiles(other, sleeper)).agentId);
+/** An open loop: sends on time, whatever becomes of what was sent before. */
+async function sendNowAndThen(one: Contestant, sender: Sender, index: number): Promise<void> {
+  const http = new Agent({ keepAlive: true });
+  const everyMs = 1_000 / parameters.each_per_second;
+  const body = JSON.stringify({ parts: [{ type: "text", text: String(parameters.turn_ms) }] });
+  const startedAt = performance.now() + (everyMs * index) / parameters.others;
+  for (let n = 0; n < parameters.seconds * parameters.each_per_second; n++) {
+    await sleep(Math.max(0, startedAt + n * everyMs - performance.now()));
+    const session = sender.sessionIds[n % sender.sessionIds.length];
+    await post(http, `${one.apiUrl}/v1/sessions/${session}/messages/async`, sender.apiKey, body);
+  }
+  http.destroy();
+}
 
-await waits(victim, session.id, 2);
-const idle = spreadOf(await waits(victim, session.id, parameters.rounds));
-await flood(flooder, flooding.agentId);
-const beside = spreadOf(await waits(victim, session.id, parameters.rounds));
-const queued = (await flooder.listSessions({ limit: 500 })).data.filter((one) => one.status === "active").length;
+/** How long the messages that are sent now wait for a worker. */
+async function waitsOf(one: Contestant, senders: readonly Sender[]): Promise<Spread> {
+  const ids = senders.map((sender) => sender.organizationId);
+  const { db } = one.servers;
+  const before = (await listWaits(db, ids)).length;
+  await Promise.all(senders.map((sender, index) => sendNowAndThen(one, sender, index)));
+  const sent = senders.length * parameters.seconds * parameters.each_per_second;
+  const started = async (): Promise<number[] | undefined> => {
+    const waits = await listWaits(db, ids);
+    return waits.length === before + sent ? waits.slice(before) : undefined;
+  };
+  return spreadOf(await waitUntil(started, { what: "the last of them to start", timeoutMs: drainMs }));
+}
 
-process.stdout.write(
-  `${JSON.stringify({
-    name: "fairness",
-    machine: describeMachine(),
-    parameters,
-    result: {
-      wait_idle_ms: idle,
-      wait_in_flood_ms: beside,
-      ratio_p50: Math.round((beside.p50 / idle.p50) * 100) / 100,
-      ratio_max: Math.round((beside.max / idle.max) * 100) / 100,
-      // None left: the flood was over before the last round, and the figures say nothing.
-      flood_left_of_newest_500: queued,
-    },
-  })}\n`,
-);
-process.exitCode = queued === 0 ? 1 : 0;
+async function underFlood(one: Contestant, flooder: TestAgent, senders: readonly Sender[]) {
+  const idle = await waitsOf(one, senders);
+  await flood(one, flooder);
+  const waits = await waitsOf(one, senders);
+  const ended = (await countEndedMessages(one.servers.db)).get(flooder.organizationId) ?? 0;
+  return { wait_idle_ms: idle, wait_in_flood_ms: waits, flood_left: parameters.flood - ended };
+}
+
+/** By the API where a queue has to be filled with it; ours is in the rows. */
+async function flood(one: Contestant, flooder: TestAgent): Promise<void> {
+  const text = String(parameters.turn_ms);
+  if (one.name === "dari") {
+    const organizationIds = [flooder.organizationId];
+    return fillBacklog(one.servers.db, { organizationIds, messages: parameters.flood, text });
+  }
+  const { apiKey } = await createTestKey(one.servers.db, flooder.organizationId, ["admin"]);
+  const sessionIds = await createSessions(one.servers, flooder, 500);
+  const load = { connections: 32, turns: parameters.flood, text, async: true };
+  await sendTurns({ name: one.name, apiUrl: one.apiUrl, apiKey, sessionIds }, load);
+}
+
+/** How often the second of two floods was served for each time of the first, whose weight is half of its. */
+async function shareByWeight(one: Contestant, light: TestAgent, heavy: TestAgent): Promise<number> {
+  const { db } = one.servers;
+  await setTestWeight(db, heavy.organizationId, 2);
+  const organizationIds = [light.organizationId, heavy.organizationId];
+  const messages = parameters.weighted_turns * 2;
+  await fillBacklog(db, { organizationIds, messages, text: String(parameters.turn_ms) });
+  const ended = async (atLeast: number): Promise<[number, number] | undefined> => {
+    const counts = await countEndedMessages(db);
+    const [a, b] = organizationIds.map((id) => counts.get(id) ?? 0) as [number, number];
+    return a + b >= atLeast ? [a, b] : undefined;
+  };
+  const what = "two floods to be served";
+  const [a, b] = await waitUntil(() => ended(parameters.weighted_turns), { what, timeoutMs: drainMs });
+  await waitUntil(() => ended(messages), { what, timeoutMs: drainMs });
+  return b / a;
+}
+
+async function measureDari() {
+  await using platform = await startPlatform();
+  const [light, heavy, flooder, ...others] = await createTestOrganizations(
+    platform.servers.db,
+    parameters.others + 3,
+    platform.versionId,
+  );
+  const served = await shareByWeight(platform, light!, heavy!);
+  return {
+    served_at_double_weight: served,
+    ...(await underFlood(platform, flooder!, await openSenders(platform, others))),
+  };
+}
+
+async function measureFifo() {
+  await using peer = await startPeer("bullmq");
+  const [flooder, ...others] = await createTestOrganizations(peer.servers.db, parameters.others + 1);
+  return underFlood(peer, flooder!, await openSenders(peer, others));
+}
+
+const dari = await measureDari();
+const fifo = await measureFifo();
+const gates: Gate[] = [
+  gate("p50 wait in the flood / idle", dari.wait_in_flood_ms.p50 / dari.wait_idle_ms.p50, 1.2),
+  gate("p99 wait in the flood / first in, first out", dari.wait_in_flood_ms.p99 / fifo.wait_in_flood_ms.p99, 0.04),
+  gate("served at weights 1:2, away from 2", Math.abs(dari.served_at_double_weight / 2 - 1), 0.1),
+  // None left: the flood was over before the last message, and the figures say nothing.
+  gate("the flood was over", dari.flood_left > 0 ? 0 : 1, 0),
+];
+report({ name: "fairness", parameters, result: { dari, bullmq_fifo: fifo }, gates, smoke: values.smoke });

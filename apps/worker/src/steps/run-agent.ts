@@ -14,13 +14,15 @@ import { captureLogs, guestCommand, runTurn, type OutputPart, type RunRequest, t
 import type { Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
+import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
+import { sendPreviewsOf, type PreviewSender } from "./send-previews.ts";
 
 export type AgentEnding =
   | { readonly kind: "completed"; readonly parts: readonly OutputPart[] }
   | { readonly kind: "failed"; readonly failure: Failure }
-  /** Cancelled, superseded or given back: the lease's signal says which. */
-  | { readonly kind: "stopped" };
+  /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
+  | { readonly kind: "stopped"; readonly said: readonly OutputPart[] };
 
 export interface AgentRun {
   readonly turn: Turn;
@@ -32,20 +34,25 @@ export interface AgentRun {
 }
 
 export async function runAgent(context: WorkerContext, run: AgentRun): Promise<AgentEnding> {
-  if (run.signal.aborted) return { kind: "stopped" };
+  if (run.signal.aborted) return { kind: "stopped", said: [] };
+  const said = createTextCollector();
   const logs = recordLogsOf(context, run.turn);
+  const previews = sendPreviewsOf(context.previews, run.turn);
   try {
     const sandbox = await startSandbox(context, run);
     const captured = captureLogs({
       stdout: sandbox.stdout,
       stderr: sandbox.stderr,
       maxBytes: limits.logBytesPerAttempt,
-      onText: (stream, text) => logs.add(stream, text),
+      onText(stream, text) {
+        logs.add(stream, text);
+        previews.log(stream, text);
+      },
     });
     let ending: TurnEnding;
     try {
       await sandbox.claim();
-      ending = await callAgent(context, run, sandbox, () => captured.tail("stderr"));
+      ending = await callAgent(context, { ...run, previews, said }, sandbox, () => captured.tail("stderr"));
       await countFailedLoad(context, run, ending);
     } finally {
       run.watch.lap("agent_ms");
@@ -54,8 +61,10 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
     }
     await captured.done;
     const usage = await sandbox.collect();
-    return endingOf(ending, usage.oomKilled, logs);
+    return endingOf(ending, usage.oomKilled, logs, said);
   } finally {
+    // Before the attempt's end is recorded: after it nothing of it is shown.
+    previews.flush();
     logs.stop();
     await logs.flush();
   }
@@ -84,11 +93,12 @@ async function startSandbox(context: WorkerContext, run: AgentRun): Promise<Sand
 
 function callAgent(
   context: WorkerContext,
-  run: AgentRun,
+  run: AgentRun & { readonly previews: PreviewSender; readonly said: TextCollector },
   sandbox: Sandbox,
   stderrTail: () => string,
 ): Promise<TurnEnding> {
   const { turn, opened } = run;
+  let events = 0;
   return runTurn({
     channel: sandbox.channel,
     exited: sandbox.exited,
@@ -102,10 +112,18 @@ function callAgent(
       if (!counted) throw new Error("the claim was superseded before the call");
     },
     async onFrame(frame) {
-      if (frame.t !== "event") return;
-      const record = () => recordAgentEvent(context.db, turn, frame.name, frame.data);
+      if (frame.t === "delta") {
+        run.said.add(frame.text);
+        return run.previews.delta(frame.text);
+      }
+      events += 1;
+      const event = { number: events, name: frame.name, data: frame.data };
+      const record = () => recordAgentEvent(context.db, turn, event);
+      // What was said before it is shown before it.
+      run.previews.flush();
       if (!(await withPatience(context, record, run.signal)))
         throw new Error("the claim was superseded during the call");
+      context.notifier.notify("session", turn.sessionId);
     },
     collectEvidence: () => Promise.resolve({ stderrTail: stderrTail() }),
   });
@@ -144,14 +162,14 @@ function promptOf(parts: readonly TurnPart[]): string {
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
 }
 
-function endingOf(ending: TurnEnding, oomKilled: boolean, logs: LogRecorder): AgentEnding {
+function endingOf(ending: TurnEnding, oomKilled: boolean, logs: LogRecorder, said: TextCollector): AgentEnding {
   switch (ending.kind) {
     case "completed":
       return { kind: "completed", parts: ending.parts };
     case "timeout":
       return { kind: "failed", failure: failure("timeout") };
     case "cancelled":
-      return { kind: "stopped" };
+      return { kind: "stopped", said: said.parts() };
     case "failed":
       if (ending.stack !== undefined) logs.add("platform", `${ending.stack}\n`);
       return { kind: "failed", failure: oomKilled ? failure("out_of_memory") : ending.failure };

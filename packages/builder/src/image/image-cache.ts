@@ -38,7 +38,12 @@ interface Held {
   users: number;
   /** Grows with each use; the smallest is evicted first. */
   usedAt: number;
+  /** When its directory was last marked as used, for a later process. Milliseconds by this process's clock. */
+  touchedAt: number;
 }
+
+/** An image that each turn uses is marked no oftener. Milliseconds. */
+const touchEveryMs = 1_000;
 
 /** A directory with this file in it is complete: it is written before the directory gets its name. */
 const markerName = "complete.json";
@@ -58,7 +63,7 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
     (opened ??= recover(options.dir).then((found) => {
       for (const { digest, bytes } of found) {
         const dir = join(options.dir, digest, "tree");
-        held.set(digest, { ready: Promise.resolve({ dir, bytes }), bytes, users: 0, usedAt: (clock += 1) });
+        held.set(digest, { ready: Promise.resolve({ dir, bytes }), bytes, users: 0, usedAt: (clock += 1), touchedAt: -Infinity });
       }
     }));
 
@@ -84,7 +89,7 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
     if (!held.has(image.digest)) await Promise.all(removals);
     let entry = held.get(image.digest);
     if (entry === undefined) {
-      entry = { ready: fetchImage(options, image), bytes: undefined, users: 0, usedAt: 0 };
+      entry = { ready: fetchImage(options, image), bytes: undefined, users: 0, usedAt: 0, touchedAt: -Infinity };
       held.set(image.digest, entry);
     }
     const current = entry;
@@ -94,7 +99,10 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
       const { dir, bytes } = await current.ready;
       current.bytes = bytes;
       evict();
-      await touch(join(options.dir, image.digest));
+      if (performance.now() - current.touchedAt >= touchEveryMs) {
+        current.touchedAt = performance.now();
+        await touch(join(options.dir, image.digest));
+      }
       return {
         dir,
         release: once(() => {

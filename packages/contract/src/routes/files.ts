@@ -5,8 +5,14 @@ import Type from "typebox";
 import type { Route } from "../routes.ts";
 import { Deleted, flag, listOf, listQuery } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
+import { WorkspaceCommit } from "../schemas/workspaces.ts";
 
 const workspacePath = Type.String({ maxLength: limits.workspacePathBytes, examples: ["/output"] });
+
+/** Both archives: a path may be given many times. */
+const archiveQuery = Type.Object({
+  path: Type.Optional(Type.Array(workspacePath, { maxItems: limits.archivePathsMax })),
+});
 
 export const fileRoutes = {
   uploadFile: {
@@ -71,5 +77,47 @@ export const fileRoutes = {
     replyContent: "application/octet-stream",
     status: 200,
     alsoStatus: [206],
+  },
+  putSessionFile: {
+    method: "PUT",
+    path: "/v1/sessions/{session_id}/files/content",
+    scope: "run",
+    summary: "Write a file of the session's workspace; 409 while a turn runs. Accepts `If-Match` and `If-None-Match`.",
+    query: Type.Object({ path: workspacePath }),
+    requestContent: "application/octet-stream",
+    reply: WorkspaceCommit,
+    status: 200,
+    alsoStatus: [201],
+    conditional: true,
+  },
+  deleteSessionFile: {
+    method: "DELETE",
+    path: "/v1/sessions/{session_id}/files/content",
+    scope: "run",
+    summary:
+      "Delete a file or link of the session's workspace, or with `recursive=1` a directory; 409 while a turn runs. " +
+      "Accepts `If-Match`.",
+    query: Type.Object({ path: workspacePath, recursive: flag }),
+    reply: Deleted,
+    status: 200,
+    conditional: true,
+  },
+  getWorkspaceTarGz: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/workspace.tar.gz",
+    scope: "read",
+    summary: "Get the session's workspace as a gzipped tar: all of it, or the files and directories that `path` names.",
+    query: archiveQuery,
+    replyContent: "application/gzip",
+    status: 200,
+  },
+  getWorkspaceZip: {
+    method: "GET",
+    path: "/v1/sessions/{session_id}/workspace.zip",
+    scope: "read",
+    summary: "Get the session's workspace as a ZIP: all of it, or the files and directories that `path` names.",
+    query: archiveQuery,
+    replyContent: "application/zip",
+    status: 200,
   },
 } as const satisfies Record<string, Route>;

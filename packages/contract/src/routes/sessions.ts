@@ -73,7 +73,9 @@ export const sessionRoutes = {
   sendMessage: {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages",
-    summary: "Send a message. Waits for its end unless `delivery` or `Prefer: respond-async` says otherwise.",
+    summary:
+      "Send a message. Waits for its end, unless `delivery`, `Accept: text/event-stream` or `Prefer: respond-async` " +
+      "says otherwise.",
     status: 200,
     alsoStatus: [202],
   },
@@ -119,7 +121,8 @@ export const sessionRoutes = {
     method: "POST",
     path: "/v1/messages/{message_id}/retry",
     scope: "run",
-    summary: "Send a failed message again, as a new message at its session's tail.",
+    summary:
+      "Send a failed message again: at its session's tail, or in a fork from before it, there also on another version.",
     request: messages.RetryMessageRequest,
     bodyOptional: true,
     reply: messages.MessageRecord,

@@ -1,12 +1,15 @@
 // The ledger of a session: one numbering for lists and streams.
 
 import Type, { type Static } from "typebox";
-import { idOutput, timestamp } from "./common.ts";
+import { idOutput, oneOf, timestamp } from "./common.ts";
+import { FailureRecord } from "./agents.ts";
+import { FileChange, MessagePart, OutputPart } from "./messages.ts";
 
 /** Types with a sequence number. Clients ignore the types they do not know. */
 export const eventTypes = [
   "session.created",
   "session.status_changed",
+  "session.rolled_back",
   "user.message",
   "message.status_changed",
   "attempt.started",
@@ -43,3 +46,27 @@ export const EventRecord = Type.Object(
   { title: "Event" },
 );
 export type EventRecord = Static<typeof EventRecord>;
+
+const entryHead = {
+  sequence_number: Type.Integer({ description: "Of the event that the entry shows." }),
+  created_at: timestamp,
+  message_id: Type.Optional(idOutput("message")),
+};
+
+/** What a reader of the conversation sees, by `kind`. Clients ignore the kinds they do not know. */
+export const TranscriptEntry = Type.Union(
+  [
+    Type.Object({ ...entryHead, kind: oneOf(["user"]), parts: Type.Array(MessagePart) }),
+    Type.Object({ ...entryHead, kind: oneOf(["assistant"]), parts: Type.Array(OutputPart) }),
+    Type.Object({ ...entryHead, kind: oneOf(["files"]), files_changed: Type.Array(FileChange) }),
+    Type.Object({ ...entryHead, kind: oneOf(["failure"]), status: Type.String(), error: FailureRecord }),
+    Type.Object({
+      ...entryHead,
+      kind: oneOf(["event"]),
+      type: Type.String({ examples: ["agent.event"] }),
+      data: Type.Unsafe<Record<string, unknown>>({ type: "object" }),
+    }),
+  ],
+  { title: "TranscriptEntry" },
+);
+export type TranscriptEntry = Static<typeof TranscriptEntry>;

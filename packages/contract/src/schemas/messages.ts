@@ -36,7 +36,12 @@ export type SendMessageRequest = Static<typeof SendMessageRequest>;
 export type { MessagePartInput };
 
 export const RetryMessageRequest = Type.Object(
-  { fork: Type.Optional(Type.Boolean()), version_id: Type.Optional(idInput("version")) },
+  {
+    fork: Type.Optional(Type.Boolean()),
+    version_id: Type.Optional(idInput("version")),
+    // `enqueue` when absent, whatever the session says: a retry disturbs nobody who does not ask for it.
+    on_busy: Type.Optional(oneOf(onBusyChoices)),
+  },
   { ...strict, title: "RetryMessageRequest" },
 );
 export type RetryMessageRequest = Static<typeof RetryMessageRequest>;
@@ -104,6 +109,10 @@ export const MessageRecord = Type.Object(
     retry_of: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The failed message of which this is another try." }),
     ),
+    copied_from: Type.Optional(
+      Type.String({ ...idOutput("message"), description: "The message of which this is a fork's copy." }),
+    ),
+    rolled_back: Type.Optional(Type.Literal(true, { description: "No longer part of the conversation." })),
   },
   { title: "Message" },
 );

@@ -14,6 +14,22 @@ export const OrganizationRecord = Type.Object(
     name: Type.String(),
     slug: Type.String(),
     role: oneOf(roles),
+    is_operator: Type.Boolean({ description: "Its admin keys look after the whole installation." }),
+    weight: Type.Integer({ description: "Its share of the fleet beside other organizations that wait." }),
+    max_concurrency: nullable(Type.Integer({ description: "Turns at once; null: the platform's default." })),
+    max_backlog: nullable(Type.Integer({ description: "Messages that wait or run; null: the platform's default." })),
+    max_workspace_bytes: nullable(Type.Integer({ description: "Of a workspace; null: the platform's default." })),
+    max_workspace_files: nullable(
+      Type.Integer({ description: "Files and directories of a workspace; null: the platform's default." }),
+    ),
+    max_workspace_file_bytes: nullable(
+      Type.Integer({ description: "Of one file of a workspace; null: the platform's default." }),
+    ),
+    session_retention_days: nullable(
+      Type.Integer({
+        description: "Days without a message or a write after which a session expires; null: never.",
+      }),
+    ),
     created_at: timestamp,
   },
   { title: "Organization" },
@@ -132,7 +148,11 @@ export const CredentialPut = Type.Object(
 export type CredentialPut = Static<typeof CredentialPut>;
 
 export const AuthConfig = Type.Object(
-  { supabase_url: Type.String(), supabase_publishable_key: Type.String() },
+  {
+    supabase_url: Type.String(),
+    supabase_publishable_key: Type.String(),
+    release: Type.Optional(Type.String({ description: "Of the platform." })),
+  },
   { title: "AuthConfig" },
 );
 export type AuthConfig = Static<typeof AuthConfig>;

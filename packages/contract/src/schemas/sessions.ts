@@ -48,6 +48,12 @@ export const SessionRecord = Type.Object(
     last_message_status: nullable(messageStatus),
     created_at: timestamp,
     ended_at: nullable(timestamp),
+    forked_from: Type.Optional(
+      Type.Object(
+        { session_id: idOutput("session"), message_id: nullable(idOutput("message")) },
+        { description: "Where this session was forked; no message: before the first." },
+      ),
+    ),
   },
   { title: "Session" },
 );

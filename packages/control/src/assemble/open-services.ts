@@ -1,10 +1,11 @@
 // Opens what a program of the platform stands on, in order, on the stack that closes it in reverse.
 
 import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
-import { createPgNotifier, migrate, openDatabase, type Database } from "@dari/db";
-import type { Notifier, TurnDelivery } from "@dari/domain";
+import { createPgNotifier, createPgPreviews, migrate, openDatabase, type Database } from "@dari/db";
+import type { Notifier, Previews, TurnDelivery } from "@dari/domain";
 import {
   createRedisNotifier,
+  createRedisPreviews,
   openTurnQueue,
   openTurnSource,
   type QueueLocation,
@@ -16,7 +17,10 @@ import { createBacklog } from "../dispatch/backlog.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
 import type { Control } from "../context.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
+import { joinPreviews } from "../joined-previews.ts";
 import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
+import { createStreamGate } from "../streams/stream-gate.ts";
+import { createSessionFeeds } from "../streams/session-feeds.ts";
 import { createTrees, type Trees } from "../workspaces/trees.ts";
 import { masterKeyOf, type ServiceSettings } from "./service-settings.ts";
 import type { Log } from "@dari/domain";
@@ -25,6 +29,7 @@ export interface Services {
   readonly db: Database;
   readonly blobs: BlobStore;
   readonly notifier: Notifier;
+  readonly previews: Previews;
   readonly delivery: TurnDelivery;
   /** Undefined without Redis. */
   readonly queue: TurnQueue | undefined;
@@ -61,10 +66,12 @@ export async function openServices(
       ? fallback
       : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
   const notifier = stack.adopt(joined, (opened) => opened.close());
+  const previews = stack.adopt(openPreviews(db, location, options.program), (opened) => opened.close());
   return {
     db,
     blobs,
     notifier,
+    previews,
     delivery: queue ?? pullOnly,
     queue,
     sealer: createSealer(masterKeyOf(settings)),
@@ -77,11 +84,20 @@ export async function openServices(
 export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
   return {
     ...services,
-    admission: createAdmission(services.db, { workerSeenWithinMs }),
+    admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
     backlog: createBacklog(),
+    feeds: createSessionFeeds(services),
+    streams: createStreamGate(),
+    organizationCreation: settings.organizationCreation,
     publicUrl,
     urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
   };
+}
+
+function openPreviews(db: Database, location: QueueLocation | undefined, program: string): Previews {
+  const fallback = createPgPreviews(db, `dari-${program}-previews`);
+  if (location === undefined) return fallback;
+  return joinPreviews(createRedisPreviews(location.redisUrl, location.prefix), fallback);
 }
 
 /** A worker's consuming side; undefined without Redis. */

@@ -53,6 +53,11 @@ export const serviceSettings = {
       about: "when_required: for servers that refuse the SDK's trailing checksums.",
     }),
   },
+  organizationCreation: oneOf(["operators", "anyone"], {
+    env: "DARI_ORGANIZATION_CREATION",
+    default: "operators",
+    about: "Whose admin keys create organizations; each has a share of the fleet of its own.",
+  }),
   masterKey: secret({ env: "DARI_MASTER_KEY", about: "32 bytes as base64 or hex; seals credentials." }),
   leaseMs: integer({
     env: "DARI_LEASE_MS",

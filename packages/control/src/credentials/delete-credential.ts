@@ -2,11 +2,18 @@
 
 import type { Deleted } from "@dari/contract";
 import { credentials } from "@dari/db";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { found } from "../refusals.ts";
 
 /** @throws AppError `not_found` */
 export async function deleteCredential(control: Control, actor: Actor, name: string): Promise<Deleted> {
-  const id = await credentials.deleteCredential(control.db, actor.organizationId, name);
+  const id = await onRecord(
+    control,
+    actor,
+    (inside) => credentials.deleteCredential(inside.db, actor.organizationId, name),
+    (deleted) =>
+      deleted === undefined ? undefined : { action: "credential.delete", target: deleted, details: { name } },
+  );
   return { deleted: true, id: found(id, "credential") };
 }

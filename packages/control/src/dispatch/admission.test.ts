@@ -41,3 +41,18 @@ test("nobody passes who waits for a free slot; who waits at its own cap is passe
   const capped = view(10, { isReady: true, inFlight: 3, maxConcurrency: 3 });
   expect([capped.take("a"), capped.take("b")]).toEqual([false, true]);
 });
+
+test("a slot that came free may be taken again, unless somebody was refused one before", () => {
+  const a = view(10, { inFlight: 1, maxConcurrency: 2 });
+  expect(a.take("a")).toBe(true);
+  a.giveBack("a");
+  expect([a.take("a"), a.take("a")]).toEqual([true, false]);
+  a.giveBack("a");
+  expect(a.take("a")).toBe(false);
+});
+
+test("what an organization does not hold, it does not give back", () => {
+  const a = view(5, { inFlight: 4, organizationId: "other" });
+  a.giveBack("a");
+  expect([a.take("b"), a.take("c")]).toEqual([true, false]);
+});

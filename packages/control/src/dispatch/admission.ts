@@ -1,18 +1,23 @@
 // Whether the API may send a session it just made ready straight to a worker, past the dispatcher's tick.
 
 import { dispatch, type Database } from "@dari/db";
-import type { Admission } from "@dari/domain";
+import type { Admission, Notifier } from "@dari/domain";
 import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./room.ts";
 
 const freshMs = 250;
 const staleMs = 1_000;
 
 /**
- * Keeps a view of the fleet that is at most a second old, refreshed in the background while it is asked for. The view
- * only decides who delivers: a wrong answer costs a short queue, never a turn.
+ * Keeps a view of the fleet that is at most a second old, refreshed in the background while it is asked for; between
+ * readings, slots that come free are counted back. The view only decides who delivers: a wrong answer costs a short
+ * queue, never a turn.
  */
-export function createAdmission(db: Database, options: { workerSeenWithinMs: number }): Admission {
+export function createAdmission(
+  db: Database,
+  options: { workerSeenWithinMs: number; notifier: Pick<Notifier, "subscribe"> },
+): Admission {
   let view: View | undefined;
+  let isListening = false;
   // Bounds of organizations as they were last seen: one that holds nothing is in no reading.
   const bounds = new Map<string, number | null>();
   let readAt = 0;
@@ -23,11 +28,11 @@ export function createAdmission(db: Database, options: { workerSeenWithinMs: num
     try {
       const [load, ready] = await Promise.all([
         dispatch.getFleetLoad(db, options.workerSeenWithinMs),
-        dispatch.listReadyOrganizations(db),
+        dispatch.listReadyOrganizations(db, { limit: waitingMax }),
       ]);
       const fleet = fleetOf(load, ready);
       remember(bounds, fleet);
-      view = createView(fleet, bounds);
+      view = ready.length < waitingMax ? createView(fleet, bounds) : closedView;
       readAt = performance.now();
     } catch {
       view = undefined;
@@ -38,6 +43,9 @@ export function createAdmission(db: Database, options: { workerSeenWithinMs: num
 
   return {
     mayDispatch(organizationId) {
+      // Workers have an admission as well, and ask nothing of it.
+      if (!isListening) options.notifier.subscribe("slot", undefined, (id) => view?.giveBack(id));
+      isListening = true;
       const age = performance.now() - readAt;
       if ((view === undefined || age > freshMs) && !reading) void refresh();
       return view !== undefined && age <= staleMs && view.take(organizationId);
@@ -45,9 +53,15 @@ export function createAdmission(db: Database, options: { workerSeenWithinMs: num
   };
 }
 
+/** Where so many organizations wait, nothing passes the dispatcher. */
+const waitingMax = 200;
+const closedView: View = { take: () => false, giveBack: () => undefined };
+
 export interface View {
   /** Takes a slot for the organization, if it may have one before anybody who waits. */
   take(organizationId: string): boolean;
+  /** A slot of the organization's came free. It is kept for those that were refused, if there are any. */
+  giveBack(organizationId: string): void;
 }
 
 const rememberedMax = 10_000;
@@ -66,14 +80,25 @@ export function createView(fleet: Fleet, bounds: ReadonlyMap<string, number | nu
     mayTakeSlot(fleet, contender, held.get(contender.organizationId) ?? 0, free);
   // Who waits because of its own cap is passed by nobody.
   const isAwaited = fleet.contenders.some((contender) => contender.isReady && isOpenTo(contender));
+  // They wait for the dispatcher from now on, which knows whose turn it is.
+  const refused = new Set<string>();
 
   return {
     take(organizationId) {
       const contender = known.get(organizationId) ?? newcomer(organizationId, bounds.get(organizationId));
-      if (isAwaited || contender.isReady || !isOpenTo(contender)) return false;
+      if (isAwaited || contender.isReady || refused.has(organizationId) || !isOpenTo(contender)) {
+        refused.add(organizationId);
+        return false;
+      }
       held.set(organizationId, (held.get(organizationId) ?? 0) + 1);
       free -= 1;
       return true;
+    },
+    giveBack(organizationId) {
+      const holds = held.get(organizationId) ?? 0;
+      if (holds === 0 || refused.size > 0) return;
+      held.set(organizationId, holds - 1);
+      free += 1;
     },
   };
 }

@@ -11,7 +11,9 @@ export interface Backlog {
   admit(db: Database, organizationId: string): Promise<void>;
 }
 
+/** After a count: the least time to the next one, and how much of it must have come in since. */
 const countedForMs = 1_000;
+const countedForPart = 1 / 32;
 const retryAfterSeconds = 5;
 /** Organizations remembered; past it the one counted longest ago is counted again when it sends. */
 const rememberedMax = 10_000;
@@ -19,14 +21,18 @@ const rememberedMax = 10_000;
 interface Estimate {
   open: number;
   max: number;
+  /** What the database said last, and what was admitted here since. */
+  counted: number;
+  admitted: number;
   countedAt: number;
 }
 
 /**
- * Counts in the database at most once a second per organization and adds what this process admits meanwhile, so that
- * accepting costs the same however long the backlog is. The bound is soft by what that misses: what other processes
- * admit within the second and calls that arrive while the first count is under way pass it; what ended within the
- * second is not yet seen, so room that has just come free may be refused for as long.
+ * Counts in the database and adds what this process admits meanwhile, so that accepting costs the same however long the
+ * backlog is: a count reads no more than 32 rows for each message admitted since the one before, or follows a refusal.
+ * The bound is soft by what that misses: what other processes admit meanwhile, a 32nd of the bound each at most, and
+ * calls that arrive while the first count is under way pass it; what ended is not seen until the next count, so room
+ * that has just come free may be refused for a second.
  */
 export function createBacklog(): Backlog {
   const estimates = new Map<string, Estimate>();
@@ -34,7 +40,8 @@ export function createBacklog(): Backlog {
   const count = async (db: Database, organizationId: string): Promise<void> => {
     const before = estimates.get(organizationId);
     const now = performance.now();
-    const estimate = before ?? { open: 0, max: limits.backlogPerOrganization, countedAt: now };
+    const max = limits.backlogPerOrganization;
+    const estimate = before ?? { open: 0, max, counted: 0, admitted: 0, countedAt: now };
     // Set first: calls that come meanwhile go by what is known.
     estimate.countedAt = now;
     estimates.delete(organizationId);
@@ -43,14 +50,13 @@ export function createBacklog(): Backlog {
       if (estimates.size <= rememberedMax) break;
       estimates.delete(oldest);
     }
-    const counted = await dispatch.countOpenMessages(db, organizationId, limits.backlogPerOrganization);
-    if (counted !== undefined) Object.assign(estimate, counted);
+    const counted = await dispatch.countOpenMessages(db, organizationId, max);
+    if (counted !== undefined) Object.assign(estimate, counted, { counted: counted.open, admitted: 0 });
   };
 
   return {
     async admit(db, organizationId) {
-      const known = estimates.get(organizationId);
-      if (known === undefined || performance.now() - known.countedAt > countedForMs) await count(db, organizationId);
+      if (isStale(estimates.get(organizationId))) await count(db, organizationId);
       const estimate = estimates.get(organizationId);
       if (estimate === undefined) return;
       if (estimate.open >= estimate.max) {
@@ -61,6 +67,13 @@ export function createBacklog(): Backlog {
         );
       }
       estimate.open += 1;
+      estimate.admitted += 1;
     },
   };
+}
+
+function isStale(estimate: Estimate | undefined): boolean {
+  if (estimate === undefined) return true;
+  if (performance.now() - estimate.countedAt <= countedForMs) return false;
+  return estimate.open >= estimate.max || estimate.admitted >= estimate.counted * countedForPart;
 }

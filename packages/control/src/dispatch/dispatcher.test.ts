@@ -2,13 +2,20 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createPgNotifier, findViolations, turns, workers, type Database } from "@dari/db";
-import { newId, type DispatchedTurn } from "@dari/domain";
-import { createTestAgent, createTestDatabase, createTestOrganization, createTestSession } from "@dari/testkit";
+import { newId, type DispatchedTurn, type Notifier } from "@dari/domain";
+import {
+  createTestAgent,
+  createTestDatabase,
+  createTestOrganization,
+  createTestSession,
+  waitUntil,
+} from "@dari/testkit";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { workerSeenWithinMs } from "./room.ts";
 
 let stack: AsyncDisposableStack;
 let db: Database;
+let notifier: Notifier;
 let dispatcher: Dispatcher;
 /** Dispatched and not yet ended. */
 let inFlight: DispatchedTurn[];
@@ -18,7 +25,7 @@ beforeEach(async () => {
   const database = await createTestDatabase();
   stack.defer(() => database.close());
   db = database.db;
-  const notifier = createPgNotifier(db, "dari-test-notifier");
+  notifier = createPgNotifier(db, "dari-test-notifier");
   stack.defer(() => notifier.close());
   inFlight = [];
   const silent = (): void => undefined;
@@ -97,6 +104,8 @@ function held(organizationId: string): number {
 test("a first message is dispatched in the first tick that has a free slot, whoever floods", async () => {
   const flood = await organization(500);
   await organization(0);
+  // A worker that is not seen for a while offers nothing.
+  await offer(10);
   await dispatcher.tick();
   expect(held(flood)).toBe(9);
   const first = await organization(1);
@@ -119,6 +128,8 @@ test("turns of two organizations that always wait come to their weights", async 
   let total = 0;
   while (total < 300) {
     const before = inFlight.length;
+    // A worker that is not seen for a while offers nothing.
+    await offer(10);
     await dispatcher.tick();
     for (const turn of inFlight.slice(before)) {
       dispatched[turn.organizationId] = (dispatched[turn.organizationId] ?? 0) + 1;
@@ -142,6 +153,24 @@ test("bounds of an organization hold, its own and the default one", async () => 
   await offer(20);
   await dispatcher.tick();
   expect([held(bound), held(other)]).toEqual([2, 16]);
+});
+
+test("many organizations that wait are all known by and by, and a newcomer that is told of at once", async () => {
+  for (let i = 0; i < 20; i++) await organization(1);
+  await offer(4);
+  await dispatcher.tick();
+  expect(inFlight).toHaveLength(4);
+  const newcomer = await organization(1);
+  notifier.notify("ready", newcomer);
+  await waitUntil(
+    async () => {
+      while (inFlight.length > 0) await endOne();
+      await offer(4);
+      await dispatcher.tick();
+      return held(newcomer) > 0;
+    },
+    { what: "the newcomer to be dispatched" },
+  );
 });
 
 test("one organization alone has every slot", async () => {

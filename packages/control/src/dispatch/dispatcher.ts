@@ -2,6 +2,7 @@
 
 import { dispatch, workers, type Database } from "@dari/db";
 import { deliverTurns, redispatchAll, type DeliveryContext } from "./deliver.ts";
+import { createReadyList } from "./ready-list.ts";
 import { fleetOf } from "./room.ts";
 import { shareSlots } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
@@ -22,11 +23,16 @@ export interface DispatcherSettings {
 export interface Dispatcher {
   /** One pass. Returns what it did; `leading: false` when another process leads. */
   tick(): Promise<{ leading: boolean; dispatched: number; redispatched: number }>;
+  /** Whether sessions waited at the last pass: then a slot that comes free is worth another one. */
+  readonly isAwaited: boolean;
   /** Gives up the lead, so that another process takes it at once. */
   resign(): Promise<void>;
 }
 
 export const dispatcherLead = "dispatcher";
+/** The lead is renewed no oftener, and at least this many times before it is lost. */
+const renewLeadEveryMs = 250;
+const renewalsPerTtl = 4;
 const perTickMax = 500;
 /** Ticks follow each other faster than this when messages come in; what ended is read no oftener. */
 const chargeEveryMs = 250;
@@ -37,10 +43,17 @@ const endedSettlingMs = 250;
 
 export function createDispatcher(context: DeliveryContext, settings: DispatcherSettings): Dispatcher {
   let usage = createUsage(context.db);
+  const ready = createReadyList(context.db);
+  const stopListening = context.notifier.subscribe("ready", undefined, (id) => ready.look(id));
+  const lead = createLead(context.db, settings);
+  let isAwaited = false;
 
   return {
+    get isAwaited() {
+      return isAwaited;
+    },
     async tick() {
-      if (!(await workers.leadIfFree(context.db, dispatcherLead, settings.holder, settings.leadTtlMs))) {
+      if (!(await lead.keep())) {
         // Whoever leads again later starts afresh: fair from then on.
         usage = createUsage(context.db);
         return { leading: false, dispatched: 0, redispatched: 0 };
@@ -48,17 +61,41 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       const redispatched = (await flushNoticed(context, settings)) ? await redispatchAll(context, 10_000) : 0;
       if (redispatched > 0) context.log.warn({ redispatched }, "queue.flush_noticed");
 
-      await usage.chargeEnded();
+      const isCharged = await usage.chargeEnded();
+      const waiting = await ready.read(performance.now());
+      isAwaited = waiting.length > 0;
+      if (waiting.length === 0 && !isCharged) return { leading: true, dispatched: 0, redispatched };
       const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
       if (load.slots <= load.inFlight) return { leading: true, dispatched: 0, redispatched };
-      const fleet = fleetOf(load, await dispatch.listReadyOrganizations(context.db));
-      const shares = shareSlots(usage.times, fleet, perTickMax, performance.now());
+      const shares = shareSlots(usage.times, fleetOf(load, waiting), perTickMax, performance.now());
       const turns = await dispatch.dispatchIfReady(context.db, shares, settings.dispatchTtlMs);
+      for (const { organizationId, count } of shares) {
+        const given = turns.filter((turn) => turn.organizationId === organizationId).length;
+        usage.times.takeBack(organizationId, count - given);
+        ready.look(organizationId);
+      }
       await deliverTurns(context, turns);
       return { leading: true, dispatched: turns.length, redispatched };
     },
     async resign() {
+      stopListening();
       await workers.resignIfLeading(context.db, dispatcherLead, settings.holder);
+    },
+  };
+}
+
+/** Takes or keeps the lead, and asks no oftener than it must: two that believe they lead for a moment do no harm. */
+function createLead(db: Database, settings: DispatcherSettings): { keep(): Promise<boolean> } {
+  const renewEveryMs = Math.min(renewLeadEveryMs, settings.leadTtlMs / renewalsPerTtl);
+  let askedAtMs = -Infinity;
+  let leading = false;
+  return {
+    async keep() {
+      const nowMs = performance.now();
+      if (leading && nowMs - askedAtMs < renewEveryMs) return true;
+      leading = await workers.leadIfFree(db, dispatcherLead, settings.holder, settings.leadTtlMs);
+      askedAtMs = nowMs;
+      return leading;
     },
   };
 }
@@ -69,8 +106,11 @@ async function flushNoticed(context: DeliveryContext, settings: DispatcherSettin
   return settings.noticeFlush().catch(() => false);
 }
 
-/** Virtual times, and how far the attempts that ended have been charged to them. */
-function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(): Promise<void> } {
+/**
+ * Virtual times, and how far the attempts that ended have been charged to them. `chargeEnded` answers whether it was
+ * time to.
+ */
+function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(): Promise<boolean> } {
   const times = createVirtualTimes();
   let chargedUntil: string | undefined;
   let chargedAtMs = -Infinity;
@@ -78,12 +118,13 @@ function createUsage(db: Database): { readonly times: VirtualTimes; chargeEnded(
     times,
     async chargeEnded() {
       const nowMs = performance.now();
-      if (nowMs - chargedAtMs < chargeEveryMs) return;
+      if (nowMs - chargedAtMs < chargeEveryMs) return false;
       chargedAtMs = nowMs;
       const bounds = { settlingMs: endedSettlingMs, limit: endedPerTickMax };
       const { until, ended } = await dispatch.readEndedSeconds(db, chargedUntil, bounds);
       times.chargeEnded(ended, nowMs);
       chargedUntil = until;
+      return true;
     },
   };
 }

@@ -12,6 +12,8 @@ export interface VirtualTimes {
   settle(contenders: readonly Contender[], saves: (contender: Contender) => boolean, nowMs: number): void;
   /** For one slot given: the organization's usual turn, ahead of what it will really take. */
   chargeAhead(contender: Contender): void;
+  /** For slots that were given and not used after all: what was charged ahead for them. */
+  takeBack(organizationId: string, turns: number): void;
   /** For turns that ended: what they took, in the place of what was charged ahead for as many. */
   chargeEnded(
     ended: readonly { organizationId: string; weight: number; turns: number; seconds: number }[],
@@ -94,6 +96,10 @@ export function createVirtualTimes(): VirtualTimes {
       account.time += account.usual / weight;
       account.chargedAhead += account.usual / weight;
       account.turnsAhead += 1;
+    },
+    takeBack(organizationId, turns) {
+      const account = accounts.get(organizationId);
+      if (account !== undefined) giveBack(account, turns);
     },
     chargeEnded(ended, nowMs) {
       for (const { organizationId, weight, turns, seconds } of ended) {

@@ -1,7 +1,7 @@
 // Opens a file of a session's newest saved workspace.
 
 import { normalizeWorkspacePath } from "@dari/domain";
-import { readFile } from "@dari/workspace";
+import { readFile, type Tree } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import { loadSessionTree } from "../sessions/workspace-tree.ts";
 import type { OpenedContent } from "./get-file.ts";
@@ -15,6 +15,11 @@ export async function getSessionFile(
 ): Promise<OpenedContent> {
   const path = normalizeWorkspacePath(input.path);
   const { tree } = await loadSessionTree(control, actor, input.sessionId);
+  return openTreeFile(control, tree, path);
+}
+
+/** Of any saved tree; `path` is in normal form. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+export function openTreeFile(control: Control, tree: Tree, path: string): OpenedContent {
   const entry = fileOf(tree, path);
   return {
     filename: path.slice(path.lastIndexOf("/") + 1),

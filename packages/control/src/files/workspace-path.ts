@@ -1,7 +1,7 @@
 // Turns what a client's path leads to in a saved workspace into an entry, or into the refusal a client gets.
 
 import { AppError } from "@dari/domain";
-import { findClientPath, resolvePath, type Tree, type TreeEntry } from "@dari/workspace";
+import { findClientPath, resolvePath, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
 import { notFound } from "../refusals.ts";
 
 /** The directory's own path, links followed. @throws AppError `not_found`, `invalid` when a link leaves. */
@@ -22,6 +22,40 @@ export function fileOf(tree: Tree, path: string): TreeEntry {
   return entry;
 }
 
+/**
+ * Where in the tree a file that is written at this path lies, links followed. The file need not be there.
+ * @throws AppError `conflict` when a directory is there, `invalid` when a link leaves, `not_found` below a file.
+ */
+export function placeOf(tree: Tree, path: string): string {
+  const resolved = resolvePath(tree, path);
+  if (resolved.kind === "root" || (resolved.kind === "found" && resolved.entry.type === "directory")) {
+    throw new AppError("conflict", `${path} is a directory`);
+  }
+  if (resolved.kind === "found") return resolved.entry.path;
+  if (resolved.kind === "outside") throw leaves(path);
+  // A link that leads nowhere is replaced.
+  return placeIn(tree, path);
+}
+
+/** The entry itself, also where it is a link; links on the way to it are followed. */
+export function findEntry(tree: Tree, path: string): TreeEntry | undefined {
+  return tree.get(placeIn(tree, path));
+}
+
+/** @throws AppError `invalid` when a link on the way leaves */
+function placeIn(tree: Tree, path: string): string {
+  const cut = path.lastIndexOf("/");
+  const [parent, name] = [path.slice(0, cut), path.slice(cut + 1)];
+  const resolved = resolvePath(tree, parent);
+  if (resolved.kind === "outside") throw leaves(path);
+  return resolved.kind === "found" ? `${resolved.entry.path}/${name}` : treePathOf(path);
+}
+
+function leaves(path: string): AppError {
+  const message = `${path} leads out of the workspace`;
+  return new AppError("invalid", message, { issues: [{ path: "path", message }] });
+}
+
 function resolve(tree: Tree, path: string, noun: string): TreeEntry | "root" {
   const resolved = resolvePath(tree, path);
   switch (resolved.kind) {
@@ -31,9 +65,7 @@ function resolve(tree: Tree, path: string, noun: string): TreeEntry | "root" {
       return "root";
     case "missing":
       throw notFound(`${noun} ${path}`);
-    case "outside": {
-      const message = `${path} leads out of the workspace`;
-      throw new AppError("invalid", message, { issues: [{ path: "path", message }] });
-    }
+    case "outside":
+      throw leaves(path);
   }
 }

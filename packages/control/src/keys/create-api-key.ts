@@ -3,6 +3,7 @@
 import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/contract";
 import { apiKeys } from "@dari/db";
 import { newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { invalidField } from "../refusals.ts";
 import { renderApiKey } from "../views/organization.ts";
@@ -22,13 +23,19 @@ export async function createApiKey(
     throw invalidField("expires_at", "expected a time in the future");
   }
   const secret = createKeySecret();
-  const row = await apiKeys.insertApiKey(control.db, {
+  const key = {
     id: newId("apiKey"),
     organizationId: actor.organizationId,
     label: request.label.trim(),
     secretHash: secret.hash,
     scopes: request.scopes ?? defaultScopes,
     expiresAt,
-  });
+  };
+  const row = await onRecord(
+    control,
+    actor,
+    (inside) => apiKeys.insertApiKey(inside.db, key),
+    ({ id, label, scopes }) => ({ action: "api_key.create", target: id, details: { label, scopes } }),
+  );
   return { ...renderApiKey(row), api_key: secret.plaintext };
 }

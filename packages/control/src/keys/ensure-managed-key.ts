@@ -3,6 +3,7 @@
 import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
 import { apiKeys } from "@dari/db";
 import { newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { createKeySecret } from "./key-secret.ts";
 
@@ -16,12 +17,22 @@ export async function ensureManagedKey(
   request: EnsureManagedKeyRequest,
 ): Promise<ManagedKey> {
   const secret = createKeySecret();
-  await apiKeys.replaceApiKeyByLabel(control.db, {
+  const key = {
     id: newId("apiKey"),
     organizationId: actor.organizationId,
     label: `cli: ${request.device_name.trim()}`,
     secretHash: secret.hash,
     scopes: actor.scopes,
-  });
+  };
+  await onRecord(
+    control,
+    actor,
+    (inside) => apiKeys.replaceApiKeyByLabel(inside.db, key),
+    ({ id, label, scopes }) => ({
+      action: "api_key.create",
+      target: id,
+      details: { label, scopes, replaces_same_label: true },
+    }),
+  );
   return { api_key: secret.plaintext };
 }

@@ -2,6 +2,7 @@
 
 import { turns } from "@dari/db";
 import { AppError } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 
 /**
@@ -9,7 +10,15 @@ import type { Actor, Control } from "../context.ts";
  * @throws AppError `not_found`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
-  const result = await turns.cancelMessageOf(control.db, actor.organizationId, messageId);
+  const result = await onRecord(
+    control,
+    actor,
+    (inside) => turns.cancelMessageOf(inside.db, actor.organizationId, messageId),
+    ({ outcome }) =>
+      outcome === "cancelled" || outcome === "requested"
+        ? { action: "message.cancel", target: messageId, details: { outcome } }
+        : undefined,
+  );
   if (result.outcome === "not_found") throw new AppError("not_found", `there is no message ${messageId}`);
   if (result.outcome === "requested") control.notifier.notify("cancel", messageId);
   if (result.outcome === "cancelled") {

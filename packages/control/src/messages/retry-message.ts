@@ -1,16 +1,18 @@
-// Sends a failed message again. Failed is final, so the copy cannot miss a change of the original.
+// Sends a failed message again, on record.
 
 import type { RetryMessageRequest } from "@dari/contract";
-import { AppError } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { invalidField } from "../refusals.ts";
 import { getMessage } from "./get-message.ts";
-import { sendMessage, type InputPart } from "./send-message.ts";
+import { retryInFork } from "./retry-in-fork.ts";
+import { sendAgain } from "./send-again.ts";
 
 /**
- * The same parts and metadata as a new message at the session's tail, whatever the session says of busy ones.
- * @throws AppError `not_found`; `conflict` when it has not failed, or its session takes no more messages; `invalid`
- * when a file of it is deleted, and for a fork.
+ * The same parts and metadata as a new message: at the session's tail, where it does to those before it what the call
+ * says; or in a fork from before the failed one, there also on another ready version.
+ * @throws AppError `not_found`; `conflict` when it has not failed, its session takes no more messages, or the version
+ * is not ready; `session_busy`; `invalid` when a file of it is deleted, and for a version without a fork.
  */
 export async function retryMessage(
   control: Control,
@@ -18,21 +20,24 @@ export async function retryMessage(
   messageId: string,
   request: RetryMessageRequest,
 ): Promise<{ messageId: string }> {
-  if (request.fork === true) throw invalidField("fork", "a retry in a fork is not available yet; leave it out");
-  if (request.version_id !== undefined) {
-    throw invalidField("version_id", "a retry on another version is not available yet; leave it out");
+  const { version_id: versionId, fork = false, on_busy: onBusy } = request;
+  if (versionId !== undefined && !fork) {
+    throw invalidField("version_id", "a session keeps its version; another one needs `fork: true`");
   }
   const failed = await getMessage(control, actor, messageId);
-  if (failed.status !== "failed") {
-    throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
-  }
-  return sendMessage(control, actor, {
-    sessionId: failed.session_id,
-    parts: failed.parts.map((part): InputPart =>
-      part.type === "text" ? part : { type: part.type, file_id: part.file_id },
-    ),
-    metadata: failed.metadata,
-    onBusy: "enqueue",
-    retryOf: { messageId, parts: failed.parts.map((part) => (part.type === "text" ? {} : part)) },
-  });
+  return onRecord(
+    control,
+    actor,
+    (inside) => (fork ? retryInFork(inside, actor, failed, versionId) : sendAgain(inside, actor, failed, onBusy)),
+    (sent) => ({
+      action: "message.retry",
+      target: messageId,
+      details: {
+        retry_message_id: sent.messageId,
+        ...("sessionId" in sent ? { fork_session_id: sent.sessionId } : {}),
+        ...(versionId === undefined ? {} : { version_id: versionId }),
+        ...(onBusy === undefined ? {} : { on_busy: onBusy }),
+      },
+    }),
+  );
 }

@@ -56,7 +56,7 @@ export async function sendMessage(
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);
-    await passOn(control, actor, input.sessionId, messageId, accepted);
+    passOn(control, actor, input.sessionId, messageId, accepted);
     return { messageId };
   }
   throw new AppError("conflict", "other messages took the names of these files; send the message again");
@@ -68,6 +68,7 @@ async function placeParts(
   input: SendMessageInput,
   filenames: ReadonlyMap<string, string>,
 ): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
+  if (input.parts.every((part) => part.type === "text")) return { parts: [...input.parts], inputs: [] };
   const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
   const { retryOf } = input;
   const kept = retryOf === undefined ? undefined : await turnDetails.listInputPathsOf(control.db, retryOf.messageId);
@@ -118,20 +119,20 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
   }
 }
 
-/** After the commit: nothing here matters for the promise, only for how soon it is kept. */
-async function passOn(
+/** After the commit: nothing here matters for the promise, only for how soon it is kept, so nobody waits for it. */
+function passOn(
   control: Control,
   actor: Actor,
   sessionId: string,
   messageId: string,
   accepted: AcceptedMessage,
-): Promise<void> {
+): void {
   control.notifier.notify("session", sessionId);
   for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
   if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);
   if (accepted.schedule === "ready") control.notifier.notify("ready", actor.organizationId);
   if (accepted.schedule !== "dispatched") return;
-  await deliverTurns(control, [
+  void deliverTurns(control, [
     {
       organizationId: actor.organizationId,
       sessionId,

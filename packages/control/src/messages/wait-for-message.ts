@@ -1,11 +1,19 @@
 // Waits until a message has ended. The row decides; the notifier only says when to look.
 
 import type { MessageRecord } from "@dari/contract";
+import { createBell } from "../bell.ts";
 import type { Actor, Control } from "../context.ts";
 import { getMessage } from "./get-message.ts";
 
 /** How long a lost notification may cost, in milliseconds. */
 const pollMs = 1_000;
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+  /** The caller has accepted the message itself, and has waited for nothing since. */
+  readonly isNew?: boolean;
+}
 
 /**
  * The record once it is terminal (of a merged message, that of the one it became part of), or as it is after
@@ -16,13 +24,14 @@ export async function waitForMessage(
   control: Control,
   actor: Actor,
   messageId: string,
-  options: { timeoutMs: number; signal?: AbortSignal },
+  options: WaitOptions,
 ): Promise<MessageRecord> {
   const deadline = performance.now() + options.timeoutMs;
   const record = await waitForEnd(control, actor, messageId, options);
   if (record.merged_into === undefined) return record;
   return waitForMessage(control, actor, record.merged_into, {
     ...options,
+    isNew: false,
     timeoutMs: Math.max(0, deadline - performance.now()),
   });
 }
@@ -31,7 +40,7 @@ async function waitForEnd(
   control: Control,
   actor: Actor,
   messageId: string,
-  options: { timeoutMs: number; signal?: AbortSignal },
+  options: WaitOptions,
 ): Promise<MessageRecord> {
   const deadline = performance.now() + options.timeoutMs;
   const bell = createBell();
@@ -39,6 +48,8 @@ async function waitForEnd(
   const unsubscribe = control.notifier.subscribe("message", messageId, bell.ring);
   options.signal?.addEventListener("abort", bell.ring);
   try {
+    // Its end cannot have been missed: it rings.
+    if (options.isNew === true) await bell.wait(Math.min(options.timeoutMs, pollMs));
     for (;;) {
       const record = await getMessage(control, actor, messageId);
       const left = deadline - performance.now();
@@ -53,34 +64,4 @@ async function waitForEnd(
 
 function isTerminal(status: string): boolean {
   return status === "completed" || status === "failed" || status === "cancelled";
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves when rung, also if that was before the call, or after `ms`. */
-  wait(ms: number): Promise<void>;
-}
-
-function createBell(): Bell {
-  let rung = false;
-  let wake: (() => void) | undefined;
-  return {
-    ring() {
-      rung = true;
-      wake?.();
-    },
-    async wait(ms) {
-      if (!rung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          wake = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      rung = false;
-      wake = undefined;
-    },
-  };
 }

@@ -3,6 +3,7 @@
 import type { CreateInvitationRequest, InvitationRecord } from "@dari/contract";
 import { members } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { renderMember } from "../views/organization.ts";
 
@@ -12,12 +13,20 @@ export async function createInvitation(
   actor: Actor,
   request: CreateInvitationRequest,
 ): Promise<InvitationRecord> {
-  const row = await members.putInvitationUnlessMember(control.db, {
-    id: newId("invitation"),
-    organizationId: actor.organizationId,
-    email: request.email.toLowerCase(),
-    role: request.role,
-  });
-  if (row === undefined) throw new AppError("conflict", `${request.email} is a member already`);
+  const row = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const invited = await members.putInvitationUnlessMember(inside.db, {
+        id: newId("invitation"),
+        organizationId: actor.organizationId,
+        email: request.email.toLowerCase(),
+        role: request.role,
+      });
+      if (invited === undefined) throw new AppError("conflict", `${request.email} is a member already`);
+      return invited;
+    },
+    ({ id, email, role }) => ({ action: "invitation.create", target: id, details: { email, role } }),
+  );
   return renderMember(row);
 }

@@ -3,35 +3,87 @@
 import type { CreateOrganizationRequest, OrganizationRecord } from "@dari/contract";
 import { apiKeys, organizations } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
 import { renderOrganization } from "../views/organization.ts";
+import { requireOperator } from "./operators.ts";
+
+type CreatedOrganization = OrganizationRecord & { readonly api_key: string };
 
 /**
  * The record, and the plaintext of the new organization's admin key, shown once.
- * @throws AppError `conflict` when the slug that was asked for is taken.
+ * @throws AppError `forbidden` where only operators create them; `conflict` when the slug that was asked for is taken.
  */
 export async function createOrganization(
   control: Control,
+  actor: Actor,
   request: CreateOrganizationRequest,
-): Promise<OrganizationRecord & { api_key: string }> {
+): Promise<CreatedOrganization> {
+  if (control.organizationCreation === "operators") await requireOperator(control, actor);
+  return create(control, actor, request, undefined);
+}
+
+/**
+ * For the installation's set-up only: it has no actor. The first organization is an operator's, others on request.
+ * @throws AppError as `createOrganization`.
+ */
+export async function setUpOrganization(
+  control: Control,
+  request: CreateOrganizationRequest & { readonly operator?: boolean },
+): Promise<CreatedOrganization> {
+  const { operator, ...rest } = request;
+  return create(control, undefined, rest, operator === true ? "yes" : "first");
+}
+
+async function create(
+  control: Control,
+  actor: Actor | undefined,
+  request: CreateOrganizationRequest,
+  operator: "yes" | "first" | undefined,
+): Promise<CreatedOrganization> {
   const id = newId("organization");
+  const byItself = { organizationId: id, keyId: "", scopes: ["admin"] };
+  return onRecord(
+    control,
+    actor ?? byItself,
+    async (inside) => {
+      const row = await insert(inside, id, request, operator);
+      const secret = createKeySecret();
+      await apiKeys.insertApiKey(inside.db, {
+        id: newId("apiKey"),
+        organizationId: id,
+        label: "first admin key",
+        secretHash: secret.hash,
+        scopes: byItself.scopes,
+      });
+      return { ...renderOrganization(row, byItself), api_key: secret.plaintext };
+    },
+    ({ name, slug, is_operator }) => ({
+      action: "organization.create",
+      target: id,
+      details: { name, slug, is_operator },
+    }),
+  );
+}
+
+async function insert(
+  control: Control,
+  id: string,
+  request: CreateOrganizationRequest,
+  operator: "yes" | "first" | undefined,
+) {
   const base = request.slug ?? slugOf(request.name);
   // A slug made from the name gives way; one that was asked for does not.
   const slugs = request.slug === undefined ? [base, `${base.slice(0, 50)}-${id.slice(-8)}`] : [base];
   for (const slug of slugs) {
-    const row = await organizations.insertOrganizationIfSlugFree(control.db, { id, name: request.name.trim(), slug });
-    if (row === undefined) continue;
-    const secret = createKeySecret();
-    const key = await apiKeys.insertApiKey(control.db, {
-      id: newId("apiKey"),
-      organizationId: id,
-      label: "first admin key",
-      secretHash: secret.hash,
-      scopes: ["admin"],
+    const row = await organizations.insertOrganizationIfSlugFree(control.db, {
+      id,
+      name: request.name.trim(),
+      slug,
+      ...(operator === undefined ? {} : { operator }),
     });
-    const owner: Actor = { organizationId: id, keyId: key.id, scopes: key.scopes };
-    return { ...renderOrganization(row, owner), api_key: secret.plaintext };
+    if (row !== undefined) return row;
   }
   throw new AppError("conflict", `the slug '${base}' is taken`);
 }

@@ -3,6 +3,7 @@
 import type { AgentRecord } from "@dari/contract";
 import { agents, versions } from "@dari/db";
 import { AppError } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { found, notFound } from "../refusals.ts";
 import { renderAgent } from "../views/agent.ts";
@@ -17,7 +18,16 @@ export async function activateVersion(
   input: { agentId: string; versionId: string },
 ): Promise<AgentRecord> {
   const { organizationId } = actor;
-  const agent = await agents.activateVersionIfReady(control.db, organizationId, input.agentId, input.versionId);
+  const { agentId, versionId } = input;
+  const agent = await onRecord(
+    control,
+    actor,
+    (inside) => agents.activateVersionIfReady(inside.db, organizationId, agentId, versionId),
+    (activated) =>
+      activated === undefined
+        ? undefined
+        : { action: "version.activate", target: versionId, details: { agent_id: agentId } },
+  );
   if (agent !== undefined) return renderAgent(control.publicUrl, agent);
   found(await agents.findAgent(control.db, organizationId, input.agentId), "agent");
   const version = found(await versions.findVersion(control.db, organizationId, input.versionId), "version");

@@ -3,6 +3,7 @@
 import { sourceSnapshotIdOf, type AgentCreated, type CreateAgentRequest } from "@dari/contract";
 import { versions } from "@dari/db";
 import { newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { renderAgent } from "../views/agent.ts";
 import { notReady, readBundleManifest } from "./read-bundle-manifest.ts";
@@ -14,10 +15,22 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
   const agentId = newId("agent");
   const versionId = newId("version");
   const name = request.name?.trim() ?? manifest.name;
-  const agent = await versions.insertAgentWithVersion(
-    control.db,
-    { name },
-    { id: versionId, organizationId: actor.organizationId, agentId, sourceSnapshotId, manifest, warnings },
+  const version = {
+    id: versionId,
+    organizationId: actor.organizationId,
+    agentId,
+    sourceSnapshotId,
+    manifest,
+    warnings,
+  };
+  const agent = await onRecord(
+    control,
+    actor,
+    (inside) => versions.insertAgentWithVersion(inside.db, { name }, version),
+    (inserted) =>
+      typeof inserted === "string"
+        ? undefined
+        : { action: "agent.create", target: agentId, details: { name, version_id: versionId } },
   );
   if (typeof agent === "string") throw notReady();
   control.notifier.notify("build", versionId);

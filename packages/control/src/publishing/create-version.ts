@@ -3,6 +3,7 @@
 import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } from "@dari/contract";
 import { agents, versions } from "@dari/db";
 import { newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { found, notFound } from "../refusals.ts";
 import { agentAddresses } from "../views/agent.ts";
@@ -20,14 +21,20 @@ export async function createVersion(
   const sourceSnapshotId = sourceSnapshotIdOf(request);
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
   const versionId = newId("version");
-  const published = await versions.insertVersionIfAgentLive(control.db, {
-    id: versionId,
-    organizationId,
-    agentId,
-    sourceSnapshotId,
-    manifest,
-    warnings,
-  });
+  const version = { id: versionId, organizationId, agentId, sourceSnapshotId, manifest, warnings };
+  const published = await onRecord(
+    control,
+    actor,
+    (inside) => versions.insertVersionIfAgentLive(inside.db, version),
+    (inserted) =>
+      typeof inserted === "string"
+        ? undefined
+        : {
+            action: "version.publish",
+            target: versionId,
+            details: { agent_id: agentId, source_snapshot_id: sourceSnapshotId },
+          },
+  );
   if (published === "agent_gone") throw notFound("agent");
   if (published === "snapshot_gone") throw notReady();
   control.notifier.notify("build", versionId);

@@ -6,7 +6,7 @@ import type { Control } from "../context.ts";
 import { notFound } from "../refusals.ts";
 
 /** @throws AppError `not_found`, `conflict` */
-export function settleEnding(control: Control, sessionId: string, ending: SessionEnding): void {
+export function settleEnding(control: Pick<Control, "notifier">, sessionId: string, ending: SessionEnding): void {
   for (const { messageId, running } of ending.cancelled) {
     control.notifier.notify(running ? "cancel" : "message", messageId);
   }

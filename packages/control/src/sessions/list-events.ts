@@ -1,7 +1,7 @@
 // Reads a session's ledger.
 
 import type { EventRecord } from "@dari/contract";
-import { events, messages } from "@dari/db";
+import { events, messages, type Database, type EventsAfter } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
 import type { PageOf } from "../refusals.ts";
 import { messageShownBy, renderEvent } from "../views/event.ts";
@@ -14,20 +14,19 @@ export async function listEvents(
   actor: Actor,
   input: { sessionId: string; afterSequenceNumber: number; limit: number },
 ): Promise<PageOf<EventRecord>> {
-  const { organizationId } = actor;
   await getSession(control, actor, input.sessionId);
-  const { sessionId, afterSequenceNumber, limit } = input;
-  const page = await events.listEvents(control.db, organizationId, sessionId, afterSequenceNumber, limit);
-  const shown = page.rows;
-  const shownMessages = shown.map(messageShownBy).filter((id) => id !== undefined);
-  const records = new Map(
-    (await messages.listMessagesByIds(control.db, organizationId, shownMessages)).map((row) => [
-      row.id,
-      renderMessage(row),
-    ]),
-  );
+  return readEvents(control.db, { ...input, organizationId: actor.organizationId });
+}
+
+/** The same of a session that is known to exist; one that does not has no events. */
+export async function readEvents(db: Database, of: EventsAfter): Promise<PageOf<EventRecord>> {
+  const { organizationId, sessionId } = of;
+  const page = await events.listEvents(db, of);
+  const shownMessages = page.rows.map(messageShownBy).filter((id) => id !== undefined);
+  const rows = shownMessages.length === 0 ? [] : await messages.listMessagesByIds(db, organizationId, shownMessages);
+  const records = new Map(rows.map((row) => [row.id, renderMessage(row)]));
   return {
-    rows: shown.map((row) => renderEvent(input.sessionId, row, records.get(messageShownBy(row) ?? ""))),
-    next: page.more ? String(shown.at(-1)?.sequenceNumber) : null,
+    rows: page.rows.map((row) => renderEvent(sessionId, row, records.get(messageShownBy(row) ?? ""))),
+    next: page.more ? String(page.rows.at(-1)?.sequenceNumber) : null,
   };
 }

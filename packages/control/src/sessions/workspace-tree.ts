@@ -4,6 +4,7 @@ import { snapshots } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Tree } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
+import type { LoadedTree } from "../workspaces/trees.ts";
 
 /** @throws AppError `not_found` for an unknown session. */
 export async function loadSessionTree(
@@ -11,8 +12,16 @@ export async function loadSessionTree(
   actor: Actor,
   sessionId: string,
 ): Promise<{ tree: Tree; snapshotId: string | null }> {
+  return loadSessionHead(control, actor, sessionId);
+}
+
+/** As a write on it needs it. @throws AppError `not_found` for an unknown session. */
+export async function loadSessionHead(
+  control: Control,
+  actor: Actor,
+  sessionId: string,
+): Promise<LoadedTree & { snapshotId: string | null }> {
   const snapshotId = await snapshots.findHeadSnapshotId(control.db, actor.organizationId, sessionId);
   if (snapshotId === undefined) throw new AppError("not_found", `there is no session ${sessionId}`);
-  const { tree } = await control.trees.load(actor.organizationId, snapshotId);
-  return { tree, snapshotId };
+  return { ...(await control.trees.load(actor.organizationId, snapshotId)), snapshotId };
 }

@@ -1,17 +1,35 @@
 // How a worker gets a turn: by a job that names it, or by pulling what is dispatched.
 
-import { dispatch, turns, workers, type Claimant, type ClaimedTurn, type ClaimResult, type Database } from "@dari/db";
+import {
+  dispatch,
+  turns,
+  workers,
+  type Claimant,
+  type ClaimedTurn,
+  type ClaimResult,
+  type Database,
+  type OrganizationShare,
+} from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
-import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/room.ts";
+import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/room.ts";
+import { claimRetry } from "./claim-retry.ts";
 
-/** Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim. */
-export function claimTurn(
+/** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */
+export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
+
+/**
+ * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim, and a retry that
+ * others would wait for is dispatched anew in its turn: its job is over.
+ */
+export async function claimTurn(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
   claimant: Claimant,
-): Promise<ClaimResult> {
-  return turns.claimIfDispatched(db, job, newId("attempt"), claimant);
+): Promise<TurnClaim> {
+  const first = await turns.claimIfDispatched(db, job, newId("attempt"), claimant);
+  const result = first.outcome === "due" ? await claimRetry(db, job, first.organizationId, claimant) : first;
+  return result.outcome === "yielded" || result.outcome === "due" ? { outcome: "stale" } : result;
 }
 
 /** After so long without a leading dispatcher, workers dispatch for themselves. Milliseconds. */
@@ -22,21 +40,42 @@ export function isDispatchLed(db: Database): Promise<boolean> {
   return workers.hasLeader(db, dispatcherLead, leaderlessMs);
 }
 
+/** Retries that one pull makes ready. */
+const dueRetriesMax = 100;
+/** Organizations among which one pull chooses. */
+const choicesMax = 200;
+/** Where the last choice of each database's pulls ended, so that the next ones reach whoever comes after. */
+const looked = new WeakMap<Database, string>();
+
 /**
- * Claims without a queue: what is dispatched or due for a retry. When nobody leads the dispatch, dispatches for the
- * organizations that may take a slot in random order, which is fair over time and needs no memory.
+ * Claims without a queue: what is dispatched. Retries that are due become ready like everything else. When nobody
+ * leads the dispatch, dispatches for the organizations that may take a slot in random order, which is fair over time.
  */
 export async function pullTurn(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
   const turn = await turns.claimNextIfAny(db, newId("attempt"), claimant);
   if (turn !== undefined) return turn;
+  await dispatch.readyDueRetries(db, dueRetriesMax);
   if (await isDispatchLed(db)) return undefined;
   const load = await dispatch.getFleetLoad(db, workerSeenWithinMs);
-  const fleet = fleetOf(load, await dispatch.listReadyOrganizations(db));
-  const free = fleet.slots - load.inFlight;
-  const ready = fleet.contenders.filter((one) => one.isReady && mayTakeSlot(fleet, one, one.inFlight, free));
-  const chosen = ready[Math.floor(Math.random() * ready.length)];
+  const fleet = fleetOf(load, await nextChoices(db));
+  const chosen = chooseAnyOf(fleet, fleet.slots - load.inFlight);
   if (chosen === undefined) return undefined;
   const share = { organizationId: chosen.organizationId, count: 1 };
   await dispatch.dispatchIfReady(db, [share], limits.dispatchTtlMs);
   return turns.claimNextIfAny(db, newId("attempt"), claimant);
+}
+
+/** Those after the last ones, from the beginning again when there are none. */
+async function nextChoices(db: Database): Promise<OrganizationShare[]> {
+  const after = looked.get(db) ?? "";
+  const next = await dispatch.listReadyOrganizations(db, { after, limit: choicesMax });
+  const found =
+    next.length > 0 || after === "" ? next : await dispatch.listReadyOrganizations(db, { limit: choicesMax });
+  looked.set(db, found.length < choicesMax ? "" : (found.at(-1)?.organizationId ?? ""));
+  return found;
+}
+
+function chooseAnyOf(fleet: Fleet, free: number): Contender | undefined {
+  const ready = fleet.contenders.filter((one) => one.isReady && mayTakeSlot(fleet, one, one.inFlight, free));
+  return ready[Math.floor(Math.random() * ready.length)];
 }

@@ -23,7 +23,7 @@ export async function finishTurn(
   const result = await withPatience(context, () => turns.finishIfHeld(context.db, claim, input));
   context.notifier.notify("session", claim.sessionId);
   context.notifier.notify("message", claim.messageId);
-  // A slot is free, and the session may have more.
-  context.notifier.notify("ready", organizationId);
+  // A slot is free in any case.
+  context.notifier.notify(result?.more === true ? "ready" : "slot", organizationId);
   return result;
 }

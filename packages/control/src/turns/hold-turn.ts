@@ -15,9 +15,16 @@ export function countAttempt(db: Database, claim: Claim, parts?: readonly unknow
   return turns.markCalledIfHeld(db, claim, parts);
 }
 
-/** An agent's own event, durable at once. False once superseded. */
-export function recordAgentEvent(db: Database, claim: Claim, name: string, data: unknown): Promise<boolean> {
-  return turns.appendEventIfHeld(db, claim, "agent.event", { name, data });
+/**
+ * An agent's own event, durable at once. False once superseded. `number`: from 1 in the order of the attempt's events;
+ * a call that is repeated because its reply was lost adds nothing.
+ */
+export function recordAgentEvent(
+  db: Database,
+  claim: Claim,
+  event: { readonly number: number; readonly name: string; readonly data: unknown },
+): Promise<boolean> {
+  return turns.appendEventIfHeld(db, claim, "agent.event", { name: event.name, data: event.data }, event.number);
 }
 
 /** Captured output. False once superseded. */

@@ -2,7 +2,7 @@
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
-import { turnDetails, type ClaimedTurn, type Database, type HistoryRow, type InputFile } from "@dari/db";
+import { turnDetails, type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
 import { limits, Redacted } from "@dari/domain";
 import type { Sealer } from "../sealer.ts";
 
@@ -35,16 +35,16 @@ export interface Turn extends ClaimedTurn {
   readonly environment: Redacted<Record<string, string>>;
   /** Names that the manifest asks for and nobody has set. */
   readonly missingSecrets: readonly string[];
+  /** The organization's own. */
+  readonly workspaceBounds: WorkspaceBounds;
 }
 
+const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
+
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
-  const details = await turnDetails.getTurnDetails(context.db, claimed.messageId);
+  const details = await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds);
   const manifest = details.manifest as Manifest;
-  const [history, inputs, secrets] = await Promise.all([
-    listHistory(context.db, claimed.sessionId, details.sequenceNumber),
-    turnDetails.listInputsToPlace(context.db, claimed.sessionId, details.sequenceNumber),
-    openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets),
-  ]);
+  const secrets = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   return {
     ...claimed,
     organizationId: details.organizationId,
@@ -54,19 +54,16 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     image: details.image as ImageRef,
     parts: details.parts as TurnPart[],
     metadata: details.metadata as Record<string, unknown>,
-    history: history.flatMap(historyEntries),
-    inputs,
+    history: details.history.flatMap(historyEntries),
+    inputs: details.inputs,
     headSnapshotId: details.headSnapshotId,
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
     environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
     missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
+    workspaceBounds: details.workspaceBounds,
   };
-}
-
-function listHistory(db: Database, sessionId: string, sequenceNumber: number): Promise<HistoryRow[]> {
-  return turnDetails.listHistoryBefore(db, sessionId, sequenceNumber, limits.historyMessages, limits.historyBytes);
 }
 
 function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {

@@ -1,6 +1,6 @@
 // Repairs what no living worker will: called by the reconciler's clock, takes no input, bounded.
 
-import { dispatch, type Database, type ReapedSession } from "@dari/db";
+import { dispatch, readiness, type Database, type ReapedSession } from "@dari/db";
 import { limits, type Log, type Notifier } from "@dari/domain";
 
 export interface ReapSettings {
@@ -12,11 +12,43 @@ const batch = 200;
 /** Milliseconds past its due time after which a retry is dispatched anew: its delivery is lost. */
 const overdueMs = 1_000;
 
+export interface ReapContext {
+  readonly db: Database;
+  readonly notifier: Notifier;
+  readonly log: Log;
+}
+
+export interface Reaper {
+  runOnce(): Promise<readonly ReapedSession[]>;
+}
+
+/**
+ * Reaps again and again, and knows when the database was away, also where that was only the way to it or where another
+ * server has taken over: then every lease looks expired, and workers that are alive get the time to renew theirs. They
+ * do so three times a lease.
+ */
+export function createReaper(context: ReapContext, { leaseMs }: { readonly leaseMs: number }): Reaper {
+  let reachedAt = -Infinity;
+  let heldUntil = -Infinity;
+  return {
+    async runOnce() {
+      const wasAway = performance.now() - reachedAt > leaseMs / 3;
+      if (wasAway) {
+        if (!(await readiness.takesWrites(context.db))) throw new Error("the database takes no writes");
+        heldUntil = performance.now() + leaseMs / 2;
+        context.log.info({ held_ms: leaseMs / 2 }, "reaper.holds");
+      }
+      const isHeld = performance.now() < heldUntil;
+      const reaped = isHeld ? [] : await reapSessions(context, { graceMs: leaseMs });
+      if (isHeld && !wasAway) await readiness.takesWrites(context.db);
+      reachedAt = performance.now();
+      return reaped;
+    },
+  };
+}
+
 /** Ends expired claims, and gives back dispatches and retries that nobody came for. */
-export async function reapSessions(
-  context: { db: Database; notifier: Notifier; log: Log },
-  settings: ReapSettings,
-): Promise<ReapedSession[]> {
+export async function reapSessions(context: ReapContext, settings: ReapSettings): Promise<ReapedSession[]> {
   const reaped = await dispatch.reapExpired(context.db, {
     limit: batch,
     graceMs: settings.graceMs,

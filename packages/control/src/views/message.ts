@@ -23,6 +23,8 @@ export function renderMessage(row: MessageRow): MessageRecord {
     timings: row.timings as MessageRecord["timings"],
     ...(row.mergedInto === null ? {} : { merged_into: row.mergedInto }),
     ...(row.retryOf === null ? {} : { retry_of: row.retryOf }),
+    ...(row.copiedFrom === null ? {} : { copied_from: row.copiedFrom }),
+    ...(row.rolledBack ? { rolled_back: true as const } : {}),
   };
 }
 

@@ -19,6 +19,14 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
     name: row.name,
     slug: row.slug,
     role: actor.scopes.includes("admin") ? "admin" : "member",
+    is_operator: row.isOperator,
+    weight: row.weight,
+    max_concurrency: row.maxConcurrency,
+    max_backlog: row.maxBacklog,
+    max_workspace_bytes: row.maxWorkspaceBytes,
+    max_workspace_files: row.maxWorkspaceFiles,
+    max_workspace_file_bytes: row.maxWorkspaceFileBytes,
+    session_retention_days: row.sessionRetentionDays,
     created_at: row.createdAt.toISOString(),
   };
 }

@@ -18,6 +18,9 @@ export function renderSession(row: SessionRow): SessionRecord {
     last_message_status: row.lastMessageState,
     created_at: row.createdAt.toISOString(),
     ended_at: row.endedAt?.toISOString() ?? null,
+    ...(row.forkedFromSessionId === null
+      ? {}
+      : { forked_from: { session_id: row.forkedFromSessionId, message_id: row.forkedFromMessageId } }),
   };
 }
 

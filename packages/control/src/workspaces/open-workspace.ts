@@ -1,95 +1,117 @@
 // Brings a session's last committed workspace into a directory, with the files of its messages placed.
 
-import { createHash } from "node:crypto";
-import { createWriteStream, type Stats } from "node:fs";
-import { chmod, lstat, mkdir } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { BlobStore } from "@dari/blobs";
-import type { InputFile } from "@dari/db";
-import { numberedFilename } from "@dari/domain";
-import { restore, scan, type DirectoryContentCache, type Scan } from "@dari/workspace";
+import { snapshots, turns, type Database } from "@dari/db";
+import {
+  SnapshotDamagedError,
+  type DirectoryContentCache,
+  type Disk,
+  type Disks,
+  type Tree,
+  type WorkspaceLimits,
+} from "@dari/workspace";
 import type { Turn, TurnPart } from "../turns/load-turn.ts";
+import { placeInput } from "./place-input.ts";
 import type { LoadedTree, Trees } from "./trees.ts";
+import { workspaceLimitsWithin } from "./workspace-limits.ts";
 
 export interface WorkspaceContext {
+  readonly db: Database;
   readonly blobs: BlobStore;
   readonly trees: Trees;
+  readonly disks: Disks;
   readonly contents: DirectoryContentCache | undefined;
 }
 
 export interface OpenedWorkspace {
   /** Holds `workspace/` and `state/`. */
   readonly dir: string;
+  /** Kept or closed in the end, in any case. */
+  readonly disk: Disk;
   readonly head: LoadedTree;
+  /** The head was damaged, and this older snapshot of the session is what was restored. */
+  readonly restoredFrom: string | undefined;
   /** As the agent finds it: what differs from this was changed by the turn. */
-  readonly baseline: Scan;
+  readonly baseline: Tree;
   /** The message's parts, where a file had to take another name because the agent had written one of that name. */
   readonly parts: readonly TurnPart[];
 }
 
-/** Placed files are in the baseline, so that they never count as changed by the turn. */
-export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
-  const head = await context.trees.load(turn.organizationId, turn.headSnapshotId);
-  await restore({
-    store: context.blobs,
-    tree: head.tree,
-    dir,
-    ...(context.contents === undefined ? {} : { cache: context.contents.forOrganization(turn.organizationId) }),
-  });
-  const moved = new Map<string, string>();
-  for (const input of turn.inputs) {
-    const placed = await placeInput(context.blobs, dir, input);
-    if (placed !== input.path && input.messageId === turn.messageId) moved.set(input.path, placed);
-  }
-  const baseline = await scan(dir, { restored: head.tree });
-  if (moved.size === 0) return { dir, head, baseline, parts: turn.parts };
-  const parts = turn.parts.map((part) =>
-    part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path },
-  );
-  return { dir, head, baseline, parts };
-}
-
-async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
-  const path = await freePath(dir, input.path);
-  const target = join(dir, "workspace", path);
-  await mkdir(dirname(target), { recursive: true });
-  // The agent may have taken its own right to write there; the folder is for uploads all the same.
-  await chmod(dirname(target), 0o755);
-  const hash = createHash("sha256");
-  const tap = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx", mode: 0o644 }));
-  if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
-  return path;
-}
+/** How far back an intact snapshot is looked for. */
+const ancestorsMax = 1_000;
 
 /**
- * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
- * then the folder gets a number, so that one turn cannot make every later one fail.
+ * Placed files are in the baseline, so that they never count as changed by the turn. Where the head is damaged or
+ * missing in the store, the newest intact snapshot is taken and the session's ledger says so.
+ * @throws SnapshotDamagedError when no snapshot of the session is intact.
  */
-async function freePath(dir: string, path: string): Promise<string> {
-  const name = path.slice(dirname(path).length + 1);
-  const folder = await freeFolder(dir, dirname(path));
-  for (let n = 1; ; n++) {
-    const candidate = `${folder}/${numberedFilename(name, n)}`;
-    if ((await find(dir, candidate)) === undefined) return candidate;
+export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
+  const limits = workspaceLimitsWithin(turn.workspaceBounds);
+  const opened = await openHead(context, turn, dir, limits);
+  try {
+    const moved = new Map<string, string>();
+    for (const input of turn.inputs) {
+      const placed = await placeInput(context.blobs, dir, input);
+      if (placed !== input.path && input.messageId === turn.messageId) moved.set(input.path, placed);
+    }
+    const baseline = turn.inputs.length === 0 ? opened.head.tree : (await opened.disk.scan()).tree;
+    const parts = turn.parts.map((part) =>
+      part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path },
+    );
+    return { dir, ...opened, baseline, parts: moved.size === 0 ? turn.parts : parts };
+  } catch (error) {
+    await opened.disk.close();
+    throw error;
   }
 }
 
-async function freeFolder(dir: string, folder: string): Promise<string> {
-  for (let n = 1; ; n++) {
-    const candidate = n === 1 ? folder : `${folder}-${n}`;
-    const found = await find(dir, candidate);
-    if (found === undefined || found.isDirectory()) return candidate;
+type OpenedHead = Pick<OpenedWorkspace, "disk" | "head" | "restoredFrom">;
+
+async function openHead(
+  context: WorkspaceContext,
+  turn: Turn,
+  dir: string,
+  limits: WorkspaceLimits,
+): Promise<OpenedHead> {
+  try {
+    return { ...(await openSnapshot(context, turn, turn.headSnapshotId, dir, limits)), restoredFrom: undefined };
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError) || turn.headSnapshotId === null) throw error;
+    return await openOlder(context, turn, dir, limits, error);
   }
 }
 
-function find(dir: string, path: string): Promise<Stats | undefined> {
-  return lstat(join(dir, "workspace", path)).catch(() => undefined);
+async function openOlder(
+  context: WorkspaceContext,
+  turn: Turn,
+  dir: string,
+  limits: WorkspaceLimits,
+  damage: SnapshotDamagedError,
+): Promise<OpenedHead> {
+  const head = turn.headSnapshotId ?? "";
+  for (const id of await snapshots.listAncestors(context.db, turn.organizationId, head, ancestorsMax)) {
+    const opened = await openSnapshot(context, turn, id, dir, limits).catch((error: unknown) => {
+      if (!(error instanceof SnapshotDamagedError)) throw error;
+      return undefined;
+    });
+    if (opened === undefined) continue;
+    const data = { snapshot_id: id, damaged_snapshot_id: head, reason: damage.message };
+    await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
+    return { ...opened, restoredFrom: id };
+  }
+  throw damage;
+}
+
+async function openSnapshot(
+  { blobs, trees, disks, contents }: WorkspaceContext,
+  { organizationId }: Turn,
+  snapshotId: string | null,
+  dir: string,
+  limits: WorkspaceLimits,
+): Promise<{ disk: Disk; head: LoadedTree }> {
+  const head = await trees.load(organizationId, snapshotId);
+  // Overlays keep contents themselves.
+  const cache = disks.kind === "copy" ? contents?.forOrganization(organizationId) : undefined;
+  const options = { store: blobs, organizationId, tree: head.tree, dir, limits };
+  return { disk: await disks.open(cache === undefined ? options : { ...options, cache }), head };
 }

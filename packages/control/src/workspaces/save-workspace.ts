@@ -2,16 +2,11 @@
 
 import type { TurnSnapshot } from "@dari/db";
 import { newId } from "@dari/domain";
-import { diff, save, scan, treeHash, type Tree } from "@dari/workspace";
+import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
 import type { Turn } from "../turns/load-turn.ts";
+import { clientChangesOf, type FileChange } from "./client-changes.ts";
 import type { OpenedWorkspace, WorkspaceContext } from "./open-workspace.ts";
-
-export interface FileChange {
-  /** Absolute, as clients name it. */
-  readonly path: string;
-  readonly change: "created" | "modified" | "deleted";
-  readonly size_bytes: number | null;
-}
+import { storeSnapshot } from "./store-snapshot.ts";
 
 export interface SavedWorkspace {
   readonly snapshot: TurnSnapshot;
@@ -21,8 +16,11 @@ export interface SavedWorkspace {
   readonly ignored: readonly { readonly path: string; readonly reason: string }[];
 }
 
-/** Snapshots after which a chain begins anew with a full manifest, so that reading a head stays bounded. */
-const chainLengthMax = 16;
+/**
+ * Snapshots after which a chain begins anew with a full manifest, so that reading a head stays bounded. Far beyond what
+ * the background squash leaves: a turn pays for the whole tree's names only where that does not run.
+ */
+export const chainLengthMax = 64;
 
 /** The sandbox must be dead. @throws WorkspaceLimitError, WorkspaceChangedError. */
 export async function saveWorkspace(
@@ -30,33 +28,31 @@ export async function saveWorkspace(
   turn: Turn,
   opened: OpenedWorkspace,
 ): Promise<SavedWorkspace> {
-  const after = await scan(opened.dir, { base: opened.baseline });
-  const changedSinceHead = diff(opened.head.tree, after.tree).length > 0;
-  const depth = turn.headSnapshotId === null ? chainLengthMax : opened.head.deltaDepth + 1;
-  const full = depth >= chainLengthMax;
+  const { head, baseline, restoredFrom } = opened;
+  const after = await opened.disk.scan();
+  const changedSinceHead = diff(head.tree, after.tree).length > 0;
+  const depth = turn.headSnapshotId === null ? chainLengthMax : head.deltaDepth + 1;
+  // Nothing can be built on a damaged head.
+  const full = depth >= chainLengthMax || restoredFrom !== undefined;
   const base = {
     id: newId("snapshot"),
     parentId: turn.headSnapshotId,
     isFull: full,
     deltaDepth: full ? 0 : depth,
   };
-  const filesChanged = clientChanges(opened, after.tree);
-  if (!changedSinceHead && !(full && opened.head.tree.size > 0)) {
+  const filesChanged = clientChangesOf(diff(baseline, after.tree));
+  if (!changedSinceHead && (!full || (head.tree.size === 0 && restoredFrom === undefined))) {
+    const { files, bytes } = folderOf(head.tree);
+    const counts = { files, totalBytes: bytes, treeHash: treeHash(head.tree) };
     return {
-      snapshot: { ...base, objectKey: null, sizeBytes: 0, treeHash: treeHash(after.tree), ...countsOf(after.tree) },
+      snapshot: { ...base, objectKey: null, sizeBytes: 0, ...counts },
       filesChanged,
-      tree: opened.head.tree,
+      tree: head.tree,
       ignored: after.ignored,
     };
   }
-  const saved = await save({
-    store: context.blobs,
-    keyPrefix: `${turn.organizationId}/snapshots`,
-    dir: opened.dir,
-    before: opened.head.tree,
-    after: after.tree,
-    full,
-  });
+  const change = { dir: opened.dir, before: head.tree, after: after.tree, full };
+  const saved = await storeSnapshot(context, turn.organizationId, change);
   return {
     snapshot: {
       ...base,
@@ -70,26 +66,4 @@ export async function saveWorkspace(
     tree: saved.tree,
     ignored: after.ignored,
   };
-}
-
-/** Files and links below the workspace; directories and the hidden state are not listed. */
-function clientChanges(opened: OpenedWorkspace, after: Tree): FileChange[] {
-  return diff(opened.baseline.tree, after)
-    .filter((change) => change.path.startsWith("workspace/") && change.type !== "directory")
-    .map((change) => ({
-      path: change.path.slice("workspace".length),
-      change: change.change,
-      size_bytes: change.change === "deleted" ? null : change.sizeBytes,
-    }));
-}
-
-function countsOf(tree: Tree): { files: number; totalBytes: number } {
-  let files = 0;
-  let totalBytes = 0;
-  for (const entry of tree.values()) {
-    if (entry.type !== "file") continue;
-    files += 1;
-    totalBytes += entry.sizeBytes;
-  }
-  return { files, totalBytes };
 }

@@ -65,6 +65,7 @@ export interface Attempts {
   fence: number;
   guarantees: Json | null;
   id: string;
+  last_event_number: Generated<number>;
   message_id: string;
   number: number;
   organization_id: string;
@@ -72,6 +73,18 @@ export interface Attempts {
   session_id: string;
   side_snapshot_id: string | null;
   worker_id: string;
+}
+
+export interface AuditEntries {
+  action: string;
+  actor_key_id: string | null;
+  created_at: Generated<Timestamp>;
+  details: Generated<Json>;
+  id: string;
+  organization_id: string;
+  reply: Json | null;
+  request_id: string | null;
+  target: string;
 }
 
 export interface BuildLogs {
@@ -151,11 +164,14 @@ export interface Messages {
   attempts: Generated<number>;
   cancel_requested_at: Timestamp | null;
   completed_at: Timestamp | null;
+  copied_from: string | null;
   created_at: Generated<Timestamp>;
   fence: number | null;
   files_changed: Generated<Json>;
+  head_snapshot_id: string | null;
   id: string;
   interrupted_by: string | null;
+  lacks_workspace: Generated<boolean>;
   max_attempts: number;
   merged_into: string | null;
   metadata: Generated<Json>;
@@ -163,6 +179,7 @@ export interface Messages {
   output: Json | null;
   parts: Json;
   retry_of: string | null;
+  rolled_back_at: Timestamp | null;
   rolled_back_by: string | null;
   sequence_number: number;
   session_id: string;
@@ -173,14 +190,33 @@ export interface Messages {
   uncounted_claims: Generated<number>;
 }
 
+export interface ObjectReferences {
+  object_key: string;
+  organization_id: string;
+  referenced_key: string;
+  stored_bytes: number;
+}
+
 export interface Organizations {
   created_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
   id: string;
+  is_operator: Generated<boolean>;
   max_backlog: number | null;
   max_concurrency: number | null;
+  max_workspace_bytes: number | null;
+  max_workspace_file_bytes: number | null;
+  max_workspace_files: number | null;
   name: string;
+  session_retention_days: number | null;
   slug: string;
   weight: Generated<number>;
+}
+
+export interface PurgedSessions {
+  looked_at: Generated<Timestamp>;
+  organization_id: string;
+  session_id: string;
 }
 
 export interface SessionInputs {
@@ -193,6 +229,7 @@ export interface SessionInputs {
 
 export interface Sessions {
   agent_id: string;
+  base_snapshot_id: string | null;
   blocked_reason: string | null;
   claim_token: string | null;
   created_at: Generated<Timestamp>;
@@ -200,6 +237,8 @@ export interface Sessions {
   dispatch_number: Generated<number>;
   ended_at: Timestamp | null;
   fence: Generated<number>;
+  forked_from_message_id: string | null;
+  forked_from_session_id: string | null;
   head_snapshot_id: string | null;
   id: string;
   last_message_id: string | null;
@@ -226,6 +265,12 @@ export interface SessionSecrets {
   session_id: string;
 }
 
+export interface SnapshotObjects {
+  object_key: string;
+  organization_id: string;
+  size_bytes: number;
+}
+
 export interface Snapshots {
   created_at: Generated<Timestamp>;
   delta_depth: Generated<number>;
@@ -233,11 +278,13 @@ export interface Snapshots {
   files: number;
   id: string;
   is_full: Generated<boolean>;
+  is_recorded: Generated<boolean>;
   kind: string;
   message_id: string | null;
   object_key: string | null;
   organization_id: string;
   parent_id: string | null;
+  rolled_back_at: Timestamp | null;
   session_id: string;
   size_bytes: Generated<number>;
   total_bytes: number;
@@ -256,6 +303,21 @@ export interface SourceSnapshots {
   size_bytes: number;
   state: Generated<SourceSnapshotState>;
   upload_expires_at: Timestamp;
+}
+
+export interface Sweeps {
+  cursor: string | null;
+  name: string;
+  started_at: Generated<Timestamp>;
+}
+
+export interface Tombstones {
+  deleted_at: Timestamp | null;
+  doomed_at: Timestamp | null;
+  marked_at: Generated<Timestamp>;
+  object_key: string;
+  organization_id: string;
+  size_bytes: number;
 }
 
 export interface Versions {
@@ -292,6 +354,7 @@ export interface DB {
   api_keys: ApiKeys;
   attempt_logs: AttemptLogs;
   attempts: Attempts;
+  audit_entries: AuditEntries;
   build_logs: BuildLogs;
   credentials: Credentials;
   events: Events;
@@ -301,12 +364,17 @@ export interface DB {
   leaders: Leaders;
   members: Members;
   messages: Messages;
+  object_references: ObjectReferences;
   organizations: Organizations;
+  purged_sessions: PurgedSessions;
   session_inputs: SessionInputs;
   session_secrets: SessionSecrets;
   sessions: Sessions;
+  snapshot_objects: SnapshotObjects;
   snapshots: Snapshots;
   source_snapshots: SourceSnapshots;
+  sweeps: Sweeps;
+  tombstones: Tombstones;
   versions: Versions;
   workers: Workers;
 }

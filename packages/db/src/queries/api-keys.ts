@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
+import { statement } from "../statement.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 
 export interface ApiKeyRow {
@@ -60,17 +61,32 @@ export interface UsableApiKey {
 
 /** The key with this hash, unless it was revoked or has expired (unique index on secret_hash). */
 export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Promise<UsableApiKey | undefined> {
-  return db.kysely
+  return (await selectUsableKey(db, { secretHash }))[0];
+}
+
+/** Those of the keys that may still be used (primary key). */
+export async function listUsableKeyIds(db: Database, keyIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await db.kysely
     .selectFrom("api_keys")
-    .where("secret_hash", "=", secretHash)
+    .where("id", "in", keyIds)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
-    .select(["id", "organization_id as organizationId", "scopes"])
-    .select(useIsStale.as("useIsStale"))
-    .executeTakeFirst();
+    .select("id")
+    .execute();
+  return new Set(rows.map((row) => row.id));
 }
 
 const useIsStale = sql<boolean>`(last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')`;
+
+const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
+  kysely
+    .selectFrom("api_keys")
+    .where("secret_hash", "=", by.secretHash)
+    .where("revoked_at", "is", null)
+    .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
+    .select(["id", "organization_id as organizationId", "scopes"])
+    .select(useIsStale.as("useIsStale")),
+);
 
 /** Records a use at most once a minute, so that a busy key does not rewrite its row with every request. */
 export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<void> {

@@ -13,12 +13,49 @@ export interface OrganizationShare {
   readonly maxConcurrency: number | null;
 }
 
-/** Organizations with a ready session (loose scan of the partial index sessions_ready). */
-export async function listReadyOrganizations(db: Database): Promise<OrganizationShare[]> {
+/**
+ * Organizations with a ready session, by their ids after `after`, at most `limit` (loose scan of the partial index
+ * sessions_ready: two or three buffers each).
+ */
+export async function listReadyOrganizations(
+  db: Database,
+  window: { after?: string; limit?: number } = {},
+): Promise<OrganizationShare[]> {
   const result = await sql<OrganizationShare>`
     select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency"
-    from ready_organizations() as r (id) join organizations o on o.id = r.id order by o.id`.execute(db.kysely);
+    from ready_organizations(${window.after ?? ""}, ${window.limit ?? null}::int) as r (id)
+    cross join lateral (select * from organizations where id = r.id offset 0) o order by o.id`.execute(db.kysely);
   return result.rows;
+}
+
+/** Those of these organizations that exist, and whether they have a ready session (index sessions_ready). */
+export async function listShares(
+  db: Database,
+  organizationIds: readonly string[],
+): Promise<(OrganizationShare & { readonly isReady: boolean })[]> {
+  if (organizationIds.length === 0) return [];
+  const result = await sql<OrganizationShare & { isReady: boolean }>`
+    select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency",
+      (select true from sessions s where s.organization_id = o.id and s.schedule = 'ready' limit 1) is not null
+        as "isReady"
+    from unnest(${organizationIds}::text[]) w (id)
+    cross join lateral (select * from organizations where id = w.id offset 0) o`.execute(db.kysely);
+  return result.rows;
+}
+
+/**
+ * Whether a retry that is due may go on past the dispatcher, as far as waiting sessions tell. Within the transaction
+ * that claims it: no other one asks until that has ended.
+ */
+export async function mayPassDispatcher(db: Database): Promise<boolean> {
+  const result = await sql<{ may: boolean }>`select may_pass_dispatcher() as may`.execute(db.kysely);
+  return result.rows[0]?.may ?? false;
+}
+
+/** Gives retries that are due back to `ready`, past those that others hold (SKIP LOCKED). Returns how many. */
+export async function readyDueRetries(db: Database, limit: number): Promise<number> {
+  const result = await sql`select from ready_due_retries(${limit}, 0)`.execute(db.kysely);
+  return result.rows.length;
 }
 
 /** Moves each organization's longest-ready sessions to `dispatched`, past those that others move (SKIP LOCKED). */
@@ -106,8 +143,8 @@ export interface EndedSeconds {
 }
 
 /**
- * What ended attempts held of the fleet since `since`, the `until` of the call before (index attempts_ended); without
- * it, from now on. At most `limit` attempts; the rest is for the next call.
+ * What ended attempts held of the fleet since `since`, the `until` of the call before (index events_attempt_ended);
+ * without it, from now on. At most `limit` attempts; the rest is for the next call.
  */
 export async function readEndedSeconds(
   db: Database,

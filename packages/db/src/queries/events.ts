@@ -14,29 +14,35 @@ export interface EventRow {
   readonly createdAt: Date;
 }
 
+export interface EventsAfter {
+  readonly organizationId: string;
+  readonly sessionId: string;
+  readonly afterSequenceNumber: number;
+  readonly limit: number;
+  /** Absent: of every type. */
+  readonly types?: readonly string[];
+  /** `limits.pageBytes` when absent. */
+  readonly maxBytes?: number;
+}
+
 /**
  * Events after a number, in order (primary key session_id, sequence_number): at most `limit`, and no more than have
- * `limits.pageBytes` together, the records that terminal events show included.
+ * `maxBytes` together, the records that terminal events show included.
  */
-export async function listEvents(
-  db: Database,
-  organizationId: string,
-  sessionId: string,
-  afterSequenceNumber: number,
-  limit: number,
-): Promise<{ rows: EventRow[]; more: boolean }> {
+export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows: EventRow[]; more: boolean }> {
+  const { organizationId, sessionId, afterSequenceNumber, limit, types, maxBytes = limits.pageBytes } = of;
   const found = await sql<{ n: number; bytes: number }>`
     select e.sequence_number as n, octet_length(e.data::text) + coalesce((
       select octet_length(m.output::text) + octet_length(m.parts::text) from messages m
       where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0) as bytes
     from events e
     where e.session_id = ${sessionId} and e.organization_id = ${organizationId}
-      and e.sequence_number > ${afterSequenceNumber}
+      and e.sequence_number > ${afterSequenceNumber} and (${types ?? null}::text[] is null or e.type = any(${types ?? null}))
     order by e.sequence_number limit ${limit + 1}`.execute(db.kysely);
-  const shown = found.rows.slice(0, Math.min(limit, countWithin(found.rows, limits.pageBytes)));
+  const shown = found.rows.slice(0, Math.min(limit, countWithin(found.rows, maxBytes)));
   const last = shown.at(-1);
   if (last === undefined) return { rows: [], more: false };
-  const rows = await db.kysely
+  let query = db.kysely
     .selectFrom("events")
     .where("session_id", "=", sessionId)
     .where("organization_id", "=", organizationId)
@@ -50,7 +56,62 @@ export async function listEvents(
       "data",
       "created_at as createdAt",
     ])
-    .orderBy("sequence_number")
+    .orderBy("sequence_number");
+  if (types !== undefined) query = query.where("type", "in", types);
+  return { rows: await query.execute(), more: found.rows.length > shown.length };
+}
+
+/** The number of each session's newest event; a session that does not exist is missing from the answer. */
+export async function listLastNumbers(
+  db: Database,
+  sessionIds: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await db.kysely
+    .selectFrom("sessions")
+    .where("id", "in", sessionIds)
+    .where("deleted_at", "is", null)
+    .select(["id", "next_event_number as next"])
     .execute();
-  return { rows, more: found.rows.length > shown.length };
+  return new Map(rows.map((row) => [row.id, row.next - 1]));
+}
+
+/**
+ * The number of the event that accepted a message; undefined when there is none. Reads the ledger backwards, so it
+ * costs what happened since.
+ */
+export async function findAcceptance(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+  messageId: string,
+): Promise<number | undefined> {
+  return findNewest(db, { organizationId, sessionId, messageId, types: ["user.message"] });
+}
+
+/** The number of a message's last event, likewise. */
+export async function findEnd(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+  messageId: string,
+): Promise<number | undefined> {
+  const types = ["message.completed", "message.failed", "message.cancelled"];
+  return findNewest(db, { organizationId, sessionId, messageId, types });
+}
+
+async function findNewest(
+  db: Database,
+  of: { organizationId: string; sessionId: string; messageId: string; types: readonly string[] },
+): Promise<number | undefined> {
+  const row = await db.kysely
+    .selectFrom("events")
+    .where("session_id", "=", of.sessionId)
+    .where("organization_id", "=", of.organizationId)
+    .where("message_id", "=", of.messageId)
+    .where("type", "in", of.types)
+    .select("sequence_number as sequenceNumber")
+    .orderBy("sequence_number", "desc")
+    .limit(1)
+    .executeTakeFirst();
+  return row?.sequenceNumber;
 }

@@ -1,11 +1,13 @@
 // What must always hold, as SQL that returns no row. One definition for tests, chaos, the reconciler and operators.
 
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface Invariant {
   readonly name: string;
   readonly says: string;
+  /** What it costs: the rows that it reads of each session in question. */
+  readonly reads: string;
   readonly query: string;
 }
 
@@ -13,17 +15,20 @@ export const invariants: readonly Invariant[] = [
   {
     name: "one_running_turn_per_session",
     says: "a session has at most one running message",
+    reads: "each message's state",
     query: "select session_id from messages where state = 'running' group by session_id having count(*) > 1",
   },
   {
     name: "lease_has_its_running_message",
     says: "a leased session has a running message of its fence, and only a leased session has one",
+    reads: "each session, with its messages",
     query: `select s.id from sessions s left join messages m on m.session_id = s.id and m.state = 'running'
       where (s.schedule = 'leased') <> (m.id is not null) or m.fence <> s.fence`,
   },
   {
     name: "finish_order_is_sequence_order",
     says: "messages of a session finish in their order (cancelled and merged ones excepted)",
+    reads: "each message once, in order",
     query: `select id from (
         select id, completed_at, max(completed_at) over (
           partition by session_id order by sequence_number rows between unbounded preceding and 1 preceding) as before
@@ -33,6 +38,7 @@ export const invariants: readonly Invariant[] = [
   {
     name: "no_attempt_overlaps",
     says: "attempts of a session never overlap",
+    reads: "each attempt once, in order",
     query: `select id from (
         select id, claimed_at, max(coalesce(ended_at, 'infinity')) over (
           partition by session_id order by fence rows between unbounded preceding and 1 preceding) as before
@@ -42,25 +48,32 @@ export const invariants: readonly Invariant[] = [
   {
     name: "completed_message_has_one_snapshot",
     says: "a completed message that was not merged has exactly one turn snapshot, made by its own attempt",
-    query: `select m.id from messages m where m.state = 'completed' and m.merged_into is null and (
+    reads: "each completed message, with its snapshots and attempts by index",
+    query: `select m.id from messages m
+      where m.state = 'completed' and m.merged_into is null and m.copied_from is null and (
         select count(*) from snapshots s join attempts a on a.session_id = s.session_id and a.fence = s.fence
         where s.message_id = m.id and s.kind = 'turn' and s.id = m.snapshot_id
           and a.message_id = m.id and a.outcome = 'completed') <> 1`,
   },
   {
     name: "snapshot_parent_was_head",
-    says: "a turn's snapshot continues the one of the completed turn before it",
+    says: "a turn's snapshot continues the one of the completed turn before it that was not rolled back",
+    reads: "each completed message once, in order, with its snapshot by key",
     query: `select id from (
-        select s.id, s.parent_id, lag(s.id) over (partition by s.session_id order by m.sequence_number) as before
-        from snapshots s join messages m on m.id = s.message_id where s.kind = 'turn') x
-      where parent_id is distinct from before
-        and not exists (select 1 from snapshots w where w.id = x.parent_id and w.kind = 'write')`,
+        select m.id, m.copied_from, x.parent_id, lag(m.snapshot_id) over (
+          partition by m.session_id order by m.sequence_number) as before
+        from messages m join snapshots x on x.id = m.snapshot_id
+        where m.state = 'completed' and m.rolled_back_at is null) turns
+      where copied_from is null and parent_id is distinct from before
+        and not exists (select 1 from snapshots w where w.id = turns.parent_id and w.kind = 'write')`,
   },
   {
     name: "head_is_last_turn",
-    says: "a session's head is the snapshot of its last completed turn",
-    query: `select s.id from sessions s join lateral (
+    says: "a session's head is the snapshot of its last completed turn that was not rolled back, or a client's write",
+    reads: "each session, with its last completed message by index",
+    query: `select s.id from sessions s left join lateral (
         select snapshot_id from messages where session_id = s.id and state = 'completed' and merged_into is null
+          and rolled_back_at is null
         order by sequence_number desc limit 1) m on true
       where s.head_snapshot_id is distinct from m.snapshot_id
         and not exists (select 1 from snapshots w where w.id = s.head_snapshot_id and w.kind = 'write')`,
@@ -68,12 +81,15 @@ export const invariants: readonly Invariant[] = [
   {
     name: "one_counted_outcome",
     says: "a completed message that was not merged has exactly one completed attempt",
-    query: `select m.id from messages m where m.state = 'completed' and m.merged_into is null
-      and (select count(*) from attempts a where a.message_id = m.id and a.outcome = 'completed') <> 1`,
+    reads: "each completed message, with its attempts by index",
+    query: `select m.id from messages m
+      where m.state = 'completed' and m.merged_into is null and m.copied_from is null
+        and (select count(*) from attempts a where a.message_id = m.id and a.outcome = 'completed') <> 1`,
   },
   {
     name: "merged_message_ran_nothing",
     says: "a merged message has no attempt, no input and no snapshot, and is part of a later message of its session",
+    reads: "each merged message, with what it could have by index",
     query: `select m.id from messages m left join messages i on i.id = m.merged_into
       where m.merged_into is not null and (
         i.session_id is distinct from m.session_id or i.sequence_number <= m.sequence_number or m.state <> 'completed'
@@ -85,33 +101,39 @@ export const invariants: readonly Invariant[] = [
   {
     name: "rolled_back_message_left_nothing",
     says: "a message that was rolled back is never completed and made no turn snapshot",
+    reads: "each message that was rolled back",
     query: `select m.id from messages m where m.rolled_back_by is not null and (m.state in ('completed', 'failed')
         or exists (select 1 from snapshots s where s.message_id = m.id and s.kind = 'turn'))`,
   },
   {
     name: "attempts_within_limit",
     says: "no message has more counted attempts than its manifest allows",
-    query: `select m.id from messages m where m.attempts > m.max_attempts or m.attempts <> (
+    reads: "each message, with its attempts by index",
+    query: `select m.id from messages m where m.attempts > m.max_attempts
+      or m.copied_from is null and m.attempts <> (
         select count(*) from attempts a where a.message_id = m.id and a.called_at is not null
           and a.outcome is distinct from 'released')`,
   },
   {
     name: "pending_counts_open_messages",
     says: "a session's pending is the number of its open messages",
-    query: `select s.id from sessions s left join lateral (
-        select count(*) as n from messages m
-        where m.session_id = s.id and m.state in ('queued', 'running', 'waiting_for_input')) m on true
-      where s.pending <> m.n`,
+    reads: "each session, and each open message once",
+    query: `select s.id from sessions s left join (
+        select session_id, count(*) as n from messages where completed_at is null group by session_id) m
+        on m.session_id = s.id
+      where s.pending <> coalesce(m.n, 0)`,
   },
   {
     name: "sequence_without_gap",
     says: "messages of a session are numbered 1..n without gap",
+    reads: "each message's number",
     query: `select session_id from messages group by session_id
       having min(sequence_number) <> 1 or max(sequence_number) <> count(*)`,
   },
   {
     name: "event_numbers_without_gap",
     says: "events of a session are numbered 1..n without gap",
+    reads: "each event's number",
     query: `select e.session_id from (
         select session_id, min(sequence_number) as low, max(sequence_number) as high, count(*) as n
         from events group by session_id) e join sessions s on s.id = e.session_id
@@ -120,28 +142,112 @@ export const invariants: readonly Invariant[] = [
   {
     name: "one_terminal_event",
     says: "an ended message has exactly one terminal event, an open one none",
-    query: `select m.id from messages m where (
-        select count(*) from events e where e.session_id = m.session_id and e.message_id = m.id
-          and e.type in ('message.completed', 'message.failed', 'message.cancelled'))
-      <> (m.state in ('completed', 'failed', 'cancelled'))::int`,
+    reads: "each message, and each terminal event once",
+    query: `select m.id from messages m left join (
+        select e.message_id, count(*) as n from events e
+        where e.type in ('message.completed', 'message.failed', 'message.cancelled') group by e.message_id) t
+        on t.message_id = m.id
+      where coalesce(t.n, 0) <> (m.completed_at is not null)::int`,
   },
   {
     name: "no_side_snapshot_is_head",
     says: "what a failed attempt left behind is never a session's head",
+    reads: "each session, with its head by key",
     query: `select s.id from sessions s join snapshots x on x.id = s.head_snapshot_id
-      where x.kind = 'side' or x.session_id <> s.id`,
+      where x.kind = 'side' or x.rolled_back_at is not null and x.session_id = s.id`,
+  },
+  {
+    name: "head_is_there_and_its_own",
+    says: "a session's head is a snapshot of its own, or one that it was forked with",
+    reads: "each session, with its head by key",
+    query: `select s.id from sessions s left join snapshots x on x.id = s.head_snapshot_id
+      where s.head_snapshot_id is not null and x.session_id is distinct from s.id
+        and (x.id is null or x.id is distinct from s.base_snapshot_id and not exists (
+          select 1 from messages m where m.session_id = s.id and m.head_snapshot_id = x.id))`,
+  },
+  {
+    name: "copied_message_has_its_snapshot",
+    says: "a message that a fork copied ran nothing there, and what it refers to is still there",
+    reads: "each copied message, with its snapshots by key",
+    query: `select m.id from messages m left join snapshots x on x.id = m.snapshot_id
+      left join snapshots h on h.id = m.head_snapshot_id
+      where m.copied_from is not null and (
+        m.snapshot_id is not null and x.id is null or m.head_snapshot_id is not null and h.id is null
+        or exists (select 1 from attempts a where a.message_id = m.id))`,
+  },
+  {
+    name: "attempt_begins_in_its_turn",
+    says: "no attempt begins before the messages in front of its own have ended, or after its own has",
+    reads: "each message once, in order, with its attempts by index",
+    query: `select a.id from (
+        select id, completed_at, max(coalesce(completed_at, 'infinity')) over (
+          partition by session_id order by sequence_number rows between unbounded preceding and 1 preceding) as before
+        from messages) m join attempts a on a.message_id = m.id
+      where a.claimed_at < m.before or a.claimed_at > m.completed_at`,
+  },
+  {
+    name: "open_attempt_is_the_claim",
+    says: "an attempt that has not ended is its session's claim, and no attempt is newer than that",
+    reads: "each attempt, with its session by key",
+    query: `select a.id from attempts a join sessions s on s.id = a.session_id
+      where a.fence > s.fence or a.ended_at is null and (s.schedule <> 'leased' or a.fence <> s.fence)`,
+  },
+  {
+    name: "failed_message_failed_last",
+    says: "a message that failed after it was begun has failed in its last attempt, or lost its worker in it",
+    reads: "each failed message, with its last attempt by index",
+    query: `select m.id from messages m cross join lateral (
+        select outcome from attempts a where a.message_id = m.id order by a.fence desc limit 1) a
+      where m.state = 'failed' and m.copied_from is null and coalesce(a.outcome, '') not in ('failed', 'lost')`,
+  },
+  {
+    name: "no_event_after_its_attempt",
+    says: "an attempt that has ended, or was superseded, appends nothing more",
+    reads: "each event of an attempt once, in order",
+    query: `select session_id from (
+        select session_id, type, bool_or(type = 'attempt.ended') over (
+          partition by session_id, attempt_id order by sequence_number rows between unbounded preceding and 1 preceding
+        ) as ended
+        from events where attempt_id is not null) e
+      where ended and type in ('agent.event', 'attempt.started', 'attempt.ended')`,
+  },
+  {
+    name: "nothing_is_overdue",
+    says: "whatever waits for a time or a lease is looked at within two minutes of it",
+    reads: "sessions in flight and waiting for a retry, by index",
+    query: `select id from sessions where schedule in ('dispatched', 'leased')
+        and lease_until < clock_timestamp() - interval '2 minutes'
+      union all select id from sessions where schedule = 'retry_wait'
+        and ready_at < clock_timestamp() - interval '2 minutes'`,
+  },
+  {
+    name: "key_names_what_it_made",
+    says: "a kept idempotency key names the resource that it made",
+    reads: "each key",
+    query: "select key from idempotency_keys where resource_id is null",
   },
   {
     name: "tenants_do_not_mix",
-    says: "rows of a session carry its organization",
+    says: "rows of a session carry its organization, and what belongs to a message is of the same session",
+    reads: "each row of a session once",
     query: `select m.id from messages m join sessions s on s.id = m.session_id
         where m.organization_id <> s.organization_id
       union all select a.id from attempts a join sessions s on s.id = a.session_id
         where a.organization_id <> s.organization_id
       union all select x.id from snapshots x join sessions s on s.id = x.session_id
         where x.organization_id <> s.organization_id
+      union all select s.id from sessions s join snapshots x on x.id in (s.head_snapshot_id, s.base_snapshot_id)
+        where x.organization_id <> s.organization_id
+      union all select m.id from messages m join snapshots x on x.id in (m.snapshot_id, m.head_snapshot_id)
+        where x.organization_id <> m.organization_id
       union all select s.id from sessions s join versions v on v.id = s.version_id
-        where v.organization_id <> s.organization_id`,
+        where v.organization_id <> s.organization_id
+      union all select s.id from events e join sessions s on s.id = e.session_id
+        where e.organization_id <> s.organization_id
+      union all select a.id from attempts a join messages m on m.id = a.message_id where a.session_id <> m.session_id
+      union all select x.id from snapshots x join sessions s on s.id = x.session_id
+        left join messages m on m.id = x.message_id
+        where x.message_id is not null and x.kind <> 'write' and x.session_id is distinct from m.session_id`,
   },
 ];
 
@@ -151,16 +257,21 @@ export interface Violation {
   readonly rows: string[];
 }
 
-/** Runs every invariant; an empty answer is a healthy platform. At most 20 rows of each are named. */
-export async function findViolations(db: Database): Promise<Violation[]> {
+/** Runs every invariant over all rows; an empty answer is a healthy platform. At most 20 rows of each are named. */
+export function findViolations(db: Database): Promise<Violation[]> {
+  return findViolationsWith(db, sql``);
+}
+
+/** `tables`: a WITH clause whose names stand in for the tables that the invariants read. */
+export async function findViolationsWith(db: Database, tables: RawBuilder<unknown>): Promise<Violation[]> {
   const violations: Violation[] = [];
-  for (const invariant of invariants) {
-    const result = await sql<
-      Record<string, string>
-    >`${sql.raw(`select * from (${invariant.query}) x limit 20`)}`.execute(db.kysely);
+  for (const { name, says, query } of invariants) {
+    const result = await sql<Record<string, string>>`${tables} select * from (${sql.raw(query)}) x limit 20`.execute(
+      db.kysely,
+    );
     if (result.rows.length > 0) {
       const rows = result.rows.map((row) => String(Object.values(row)[0]));
-      violations.push({ invariant: invariant.name, says: invariant.says, rows });
+      violations.push({ invariant: name, says, rows });
     }
   }
   return violations;

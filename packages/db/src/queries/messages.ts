@@ -2,7 +2,8 @@
 
 import { limits, type MessageState, type ScheduleState } from "@dari/domain";
 import { sql } from "kysely";
-import type { Database } from "../database.ts";
+import type { Database, Queryable } from "../database.ts";
+import { statement } from "../statement.ts";
 import { countWithin, type Listed, type Page } from "./page.ts";
 
 export interface MessageRow {
@@ -23,16 +24,20 @@ export interface MessageRow {
   readonly completedAt: Date | null;
   readonly mergedInto: string | null;
   readonly retryOf: string | null;
+  /** The message of which this is a fork's copy. */
+  readonly copiedFrom: string | null;
+  /** No longer part of the conversation. */
+  readonly rolledBack: boolean;
   /** Where the session stands, if this message is the next one of it. */
   readonly schedule: ScheduleState | null;
   readonly blockedReason: string | null;
 }
 
 /** Rows with their session (primary key) and running attempt (unique index on session_id, fence). */
-function selectMessages(db: Database, organizationId: string) {
+function selectMessages(kysely: Queryable, organizationId: string) {
   const isNext = sql<boolean>`m.state = 'queued' and not exists (select 1 from messages x
-    where x.session_id = m.session_id and x.state in ('queued', 'running') and x.sequence_number < m.sequence_number)`;
-  return db.kysely
+    where x.session_id = m.session_id and x.completed_at is null and x.sequence_number < m.sequence_number)`;
+  return kysely
     .selectFrom("messages as m")
     .innerJoin("sessions as s", "s.id", "m.session_id")
     .leftJoin("attempts as a", (join) =>
@@ -56,11 +61,17 @@ function selectMessages(db: Database, organizationId: string) {
       "m.completed_at as completedAt",
       "m.merged_into as mergedInto",
       "m.retry_of as retryOf",
+      "m.copied_from as copiedFrom",
     ])
+    .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
     .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))
     .select(sql<ScheduleState | null>`case when ${isNext} then s.schedule end`.as("schedule"))
     .select(sql<string | null>`case when ${isNext} then s.blocked_reason end`.as("blockedReason"));
 }
+
+const selectMessage = statement((kysely, of: { organizationId: string; messageId: string }) =>
+  selectMessages(kysely, of.organizationId).where("m.id", "=", of.messageId),
+);
 
 /** By primary key; messages of deleted sessions are not found. */
 export async function findMessage(
@@ -68,7 +79,7 @@ export async function findMessage(
   organizationId: string,
   messageId: string,
 ): Promise<MessageRow | undefined> {
-  return selectMessages(db, organizationId).where("m.id", "=", messageId).executeTakeFirst();
+  return (await selectMessage(db, { organizationId, messageId }))[0];
 }
 
 /** By primary key, in no order; what is not found is left out. */
@@ -78,7 +89,7 @@ export async function listMessagesByIds(
   messageIds: readonly string[],
 ): Promise<MessageRow[]> {
   if (messageIds.length === 0) return [];
-  return selectMessages(db, organizationId).where("m.id", "in", messageIds).execute();
+  return selectMessages(db.kysely, organizationId).where("m.id", "in", messageIds).execute();
 }
 
 /**

@@ -1,35 +1,158 @@
 // Organizations: the tenants that own everything else.
 
+import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface OrganizationRow {
   readonly id: string;
   readonly name: string;
   readonly slug: string;
+  readonly isOperator: boolean;
+  /** Its share of the fleet beside other organizations that wait. */
+  readonly weight: number;
+  /** Turns at once, and open messages, at most; null: the platform's default. */
+  readonly maxConcurrency: number | null;
+  readonly maxBacklog: number | null;
+  /** Of one workspace, at most; null: the platform's default. */
+  readonly maxWorkspaceBytes: number | null;
+  readonly maxWorkspaceFiles: number | null;
+  readonly maxWorkspaceFileBytes: number | null;
+  /** Null: sessions stay. */
+  readonly sessionRetentionDays: number | null;
   readonly createdAt: Date;
 }
 
-const columns = ["id", "name", "slug", "created_at as createdAt"] as const;
+/** What is absent stays as it is. */
+export interface OrganizationLimits {
+  readonly weight?: number | undefined;
+  readonly maxConcurrency?: number | null | undefined;
+  readonly maxBacklog?: number | null | undefined;
+  readonly maxWorkspaceBytes?: number | null | undefined;
+  readonly maxWorkspaceFiles?: number | null | undefined;
+  readonly maxWorkspaceFileBytes?: number | null | undefined;
+  readonly sessionRetentionDays?: number | null | undefined;
+}
 
-/** Inserts an organization, or answers undefined when its slug is taken (unique index on slug). */
+const columns = [
+  "id",
+  "name",
+  "slug",
+  "is_operator as isOperator",
+  "weight",
+  "max_concurrency as maxConcurrency",
+  "max_backlog as maxBacklog",
+  "max_workspace_bytes as maxWorkspaceBytes",
+  "max_workspace_files as maxWorkspaceFiles",
+  "max_workspace_file_bytes as maxWorkspaceFileBytes",
+  "session_retention_days as sessionRetentionDays",
+  "created_at as createdAt",
+] as const;
+
+/**
+ * Inserts an organization, or answers undefined when its slug is taken (unique index on slug). `operator`: `first`
+ * makes it one when the installation has none yet.
+ */
 export async function insertOrganizationIfSlugFree(
   db: Database,
-  organization: { id: string; name: string; slug: string },
+  { operator, ...organization }: { id: string; name: string; slug: string; operator?: "yes" | "first" },
 ): Promise<OrganizationRow | undefined> {
+  const isFirst = sql<boolean>`not exists (select 1 from organizations where is_operator)`;
   return db.kysely
     .insertInto("organizations")
-    .values(organization)
+    .values({ ...organization, is_operator: operator === "first" ? isFirst : operator === "yes" })
     .onConflict((conflict) => conflict.column("slug").doNothing())
     .returning(columns)
     .executeTakeFirst();
 }
 
-/** By primary key. */
+/** By primary key; deleted ones are not found. */
 export async function findOrganization(db: Database, organizationId: string): Promise<OrganizationRow | undefined> {
-  return db.kysely.selectFrom("organizations").where("id", "=", organizationId).select(columns).executeTakeFirst();
+  return db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select(columns)
+    .executeTakeFirst();
+}
+
+/** The row as it was and as it is; undefined when there is none (primary key). In a transaction. */
+export async function updateOrganizationLimits(
+  db: Database,
+  organizationId: string,
+  limits: OrganizationLimits,
+): Promise<{ before: OrganizationRow; after: OrganizationRow } | undefined> {
+  const before = await db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select(columns)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (before === undefined) return undefined;
+  const given = Object.entries(limits).filter(([, value]) => value !== undefined);
+  const next: OrganizationRow = { ...before, ...Object.fromEntries(given) };
+  const after = await db.kysely
+    .updateTable("organizations")
+    .set({
+      weight: next.weight,
+      max_concurrency: next.maxConcurrency,
+      max_backlog: next.maxBacklog,
+      max_workspace_bytes: next.maxWorkspaceBytes,
+      max_workspace_files: next.maxWorkspaceFiles,
+      max_workspace_file_bytes: next.maxWorkspaceFileBytes,
+      session_retention_days: next.sessionRetentionDays,
+    })
+    .where("id", "=", organizationId)
+    .returning(columns)
+    .executeTakeFirstOrThrow();
+  return { before, after };
 }
 
 /** The oldest organization of the installation: the one that a fresh platform made for itself (at most a few rows). */
 export async function findFirstOrganization(db: Database): Promise<OrganizationRow | undefined> {
-  return db.kysely.selectFrom("organizations").select(columns).orderBy("id").limit(1).executeTakeFirst();
+  return db.kysely
+    .selectFrom("organizations")
+    .where("deleted_at", "is", null)
+    .select(columns)
+    .orderBy("id")
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/**
+ * Deletes the organization and revokes its keys, in a transaction; what it owns is removed later. `operator`: it looks
+ * after the installation, and stays.
+ */
+export async function deleteOrganizationIfTenant(
+  db: Database,
+  organizationId: string,
+): Promise<"deleted" | "missing" | "operator"> {
+  const row = await db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select("is_operator as isOperator")
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) return "missing";
+  if (row.isOperator) return "operator";
+  await sql`update organizations set deleted_at = clock_timestamp() where id = ${organizationId}`.execute(db.kysely);
+  await sql`update api_keys set revoked_at = clock_timestamp()
+    where organization_id = ${organizationId} and revoked_at is null`.execute(db.kysely);
+  return "deleted";
+}
+
+export interface WorkspaceBounds {
+  readonly bytes: number | null;
+  readonly files: number | null;
+  readonly fileBytes: number | null;
+}
+
+/** The organization's own bounds of a workspace, by primary key; null: the platform's. */
+export async function findWorkspaceBounds(db: Database, organizationId: string): Promise<WorkspaceBounds | undefined> {
+  return db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .select(["max_workspace_bytes as bytes", "max_workspace_files as files", "max_workspace_file_bytes as fileBytes"])
+    .executeTakeFirst();
 }

@@ -20,6 +20,10 @@ export interface SessionRow {
   readonly lastMessageState: MessageState | null;
   readonly createdAt: Date;
   readonly endedAt: Date | null;
+  /** The session that this one was forked from; null where it began empty. */
+  readonly forkedFromSessionId: string | null;
+  /** The message after which; null: before the first. */
+  readonly forkedFromMessageId: string | null;
 }
 
 export interface NewSession {
@@ -128,6 +132,8 @@ function selectSessions(db: Database, organizationId: string) {
       "m.state as lastMessageState",
       "s.created_at as createdAt",
       "s.ended_at as endedAt",
+      "s.forked_from_session_id as forkedFromSessionId",
+      "s.forked_from_message_id as forkedFromMessageId",
     ]);
 }
 
@@ -223,25 +229,32 @@ async function endSession(
       .executeTakeFirst();
     if (session === undefined) return { outcome: "missing", cancelled: [] };
     if (session.pending > 0 && !input.cancel) return { outcome: "open_messages", cancelled: [] };
-    const cancelled = session.pending > 0 ? await cancelOpenMessages(tx, input) : [];
+    const cancelled = session.pending > 0 ? await cancelOpenMessages(tx, input.sessionId) : [];
     return { outcome: await end(tx, session), cancelled };
   });
 }
 
-/** Cancels from the tail, so that the session never becomes ready for a message that is about to be cancelled. */
-async function cancelOpenMessages(tx: Transaction<DB>, input: EndingInput): Promise<SessionEnding["cancelled"]> {
-  const open = await tx
-    .selectFrom("messages")
-    .where("session_id", "=", input.sessionId)
-    .where("state", "in", ["queued", "running", "waiting_for_input"])
-    .select("id")
-    .orderBy("sequence_number", "desc")
-    .execute();
-  const cancelled: { messageId: string; running: boolean }[] = [];
-  for (const message of open) {
-    const result = await sql<{ outcome: string }>`
-      select outcome from cancel_message(${input.organizationId}, ${message.id})`.execute(tx);
-    cancelled.push({ messageId: message.id, running: result.rows[0]?.outcome === "requested" });
-  }
-  return cancelled;
+/** Those that wait end at once, however many they are; the one that runs is asked to stop. */
+async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promise<SessionEnding["cancelled"]> {
+  const result = await sql<{ ended: string[]; stopping: string | null }>`
+    select ended, stopping from take_back(${sessionId}, null, 'cancel')`.execute(tx);
+  const { ended, stopping } = result.rows[0] ?? { ended: [], stopping: null };
+  const waiting = ended.map((messageId) => ({ messageId, running: false }));
+  return stopping === null ? waiting : [...waiting, { messageId: stopping, running: true }];
+}
+
+/** The number of the session's newest event; undefined when the organization has no such session. */
+export async function findLastEventNumber(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+): Promise<number | undefined> {
+  const row = await db.kysely
+    .selectFrom("sessions")
+    .where("id", "=", sessionId)
+    .where("organization_id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select("next_event_number as next")
+    .executeTakeFirst();
+  return row === undefined ? undefined : row.next - 1;
 }

@@ -32,6 +32,22 @@ export async function listSnapshotChain(
   return result.rows;
 }
 
+/** The snapshots before this one, the nearest first, by primary key up the parents. */
+export async function listAncestors(
+  db: Database,
+  organizationId: string,
+  snapshotId: string,
+  limit: number,
+): Promise<string[]> {
+  const result = await sql<{ id: string }>`
+    with recursive chain as (
+      select parent_id as id, 1 as n from snapshots where id = ${snapshotId} and organization_id = ${organizationId}
+      union all
+      select p.parent_id, c.n + 1 from chain c join snapshots p on p.id = c.id where c.n < ${limit})
+    select id from chain where id is not null order by n`.execute(db.kysely);
+  return result.rows.map(({ id }) => id);
+}
+
 /** The session's head snapshot, or null before its first completed turn. Undefined for an unknown session. */
 export async function findHeadSnapshotId(
   db: Database,

@@ -73,6 +73,10 @@ export interface ClaimedTurn extends Claim {
 export type ClaimResult =
   | { readonly outcome: "claimed"; readonly turn: ClaimedTurn }
   | { readonly outcome: "early" | "held"; readonly waitMs: number }
+  /** A retry that may go on if its organization may take a slot: see `claimDueRetry`. */
+  | { readonly outcome: "due"; readonly organizationId: string }
+  /** The retry is ready again, and dispatched anew like anything else. */
+  | { readonly outcome: "yielded" }
   | { readonly outcome: "stale" };
 
 export interface Claimant {
@@ -82,8 +86,9 @@ export interface Claimant {
 }
 
 interface ClaimRow {
-  outcome: "claimed" | "early" | "held" | "stale";
+  outcome: ClaimResult["outcome"];
   wait_ms: number | null;
+  organization_id: string;
   session_id: string;
   message_id: string;
   fence: number;
@@ -99,17 +104,47 @@ export async function claimIfDispatched(
   attemptId: string,
   claimant: Claimant,
 ): Promise<ClaimResult> {
+  return claimByJob(db, job, attemptId, claimant, null);
+}
+
+/** As `claimIfDispatched`, with the caller's judgement of a retry that is due: claim it, or give it back to `ready`. */
+export async function claimDueRetry(
+  db: Database,
+  job: { sessionId: string; dispatchNumber: number },
+  attemptId: string,
+  claimant: Claimant,
+  judgement: "take" | "yield",
+): Promise<ClaimResult> {
+  return claimByJob(db, job, attemptId, claimant, judgement);
+}
+
+async function claimByJob(
+  db: Database,
+  job: { sessionId: string; dispatchNumber: number },
+  attemptId: string,
+  claimant: Claimant,
+  retry: "take" | "yield" | null,
+): Promise<ClaimResult> {
   const row = await callOne<ClaimRow>(
     db.kysely,
     sql`select * from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
-      ${claimant.leaseMs}, ${json(claimant.guarantees)})`,
+      ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry})`,
   );
-  if (row.outcome === "stale") return { outcome: "stale" };
-  if (row.outcome !== "claimed") return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
-  return { outcome: "claimed", turn: claimedTurn(row, job.sessionId, attemptId) };
+  switch (row.outcome) {
+    case "claimed":
+      return { outcome: "claimed", turn: claimedTurn(row, job.sessionId, attemptId) };
+    case "early":
+    case "held":
+      return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
+    case "due":
+      return { outcome: "due", organizationId: row.organization_id };
+    case "yielded":
+    case "stale":
+      return { outcome: row.outcome };
+  }
 }
 
-/** Claims the oldest dispatch or due retry there is, past those that others are claiming (SKIP LOCKED). */
+/** Claims the oldest dispatch there is, past those that others are claiming (SKIP LOCKED). */
 export async function claimNextIfAny(
   db: Database,
   attemptId: string,
@@ -177,6 +212,7 @@ export interface TurnSnapshot {
 export interface FinishInput {
   readonly ending: TurnEnding;
   readonly failure?: Failure | undefined;
+  /** With `cancelled`: what the turn had said so far, kept where it was interrupted. */
   readonly output?: unknown;
   readonly filesChanged?: unknown;
   readonly snapshot?: TurnSnapshot | undefined;
@@ -219,12 +255,21 @@ function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
   };
 }
 
-/** Appends an event of the running attempt to the ledger. False once superseded. */
-export async function appendEventIfHeld(db: Database, claim: Claim, type: string, data: unknown): Promise<boolean> {
+/**
+ * Appends an event of the running attempt to the ledger. False once superseded. `number`: the event's among those of
+ * its attempt, from 1 in their order; with it a repeated call adds nothing.
+ */
+export async function appendEventIfHeld(
+  db: Database,
+  claim: Claim,
+  type: string,
+  data: unknown,
+  number?: number,
+): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
     sql`select append_attempt_event(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${type},
-      ${json(data)}) as held`,
+      ${json(data)}, ${number ?? null}::int) as held`,
   );
   return row.held;
 }
@@ -235,7 +280,7 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Appends captured output of the running attempt. False once superseded. */
+/** Appends captured output of the running attempt; repeating a call adds nothing. False once superseded. */
 export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readonly LogLine[]): Promise<boolean> {
   const rows = lines.map((line) => ({
     sequence_number: line.sequenceNumber,

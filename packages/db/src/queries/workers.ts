@@ -42,11 +42,12 @@ export async function deleteWorkersUnseenFor(db: Database, ms: number): Promise<
 
 /**
  * Takes or keeps the lead of `name`: one conditional write, refused while another holder was seen within `ttlMs`.
- * Leadership only saves work; every step that it guards is safe with two leaders.
+ * Leadership only saves work; every step that it guards is safe with two leaders, so a crash may undo the write.
  */
 export async function leadIfFree(db: Database, name: string, holder: string, ttlMs: number): Promise<boolean> {
   const result = await sql`
-    insert into leaders (name, holder) values (${name}, ${holder})
+    insert into leaders (name, holder)
+    select ${name}, ${holder} from set_config('synchronous_commit', 'off', true)
     on conflict (name) do update set holder = excluded.holder, seen_at = clock_timestamp()
     where leaders.holder = excluded.holder
       or leaders.seen_at < clock_timestamp() - ${ttlMs} * interval '1 millisecond'

@@ -15,6 +15,8 @@ export interface StartPostgresOptions {
   readonly dataDir: string;
   /** For tests: nothing is forced to disk, so a machine crash may lose or damage everything. */
   readonly fast?: boolean;
+  /** More server settings, `name=value` each: for measurements. Only a server that is started here gets them. */
+  readonly settings?: readonly string[];
   /** Told about slow steps. */
   readonly log?: (text: string) => void;
   /** Forces a way to run, for tests. */
@@ -53,7 +55,8 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Embe
     const running = await attach(cluster, deadline);
     if (running) return handle({ running, attached, cluster, launcher });
     attached = false;
-    await launch(launcher, cluster, { fast: options.fast ?? false, deadline });
+    const { fast = false, settings = [] } = options;
+    await launch(launcher, cluster, { fast, settings, deadline });
   }
 }
 
@@ -75,7 +78,11 @@ async function attach(cluster: Cluster, deadline: number): Promise<Postmaster | 
 async function launch(
   launcher: Launcher,
   cluster: Cluster,
-  { fast, deadline }: { readonly fast: boolean; readonly deadline: number },
+  {
+    fast,
+    settings,
+    deadline,
+  }: { readonly fast: boolean; readonly settings: readonly string[]; readonly deadline: number },
 ): Promise<void> {
   const last = cluster.readState().port;
   const port = last !== undefined && (await isPortFree(last)) ? last : await freePort();
@@ -84,7 +91,7 @@ async function launch(
   const log = openSync(cluster.logFile, "a", 0o600);
   launcher.own(cluster.logFile);
   const logStart = statSync(cluster.logFile).size;
-  const child = launcher.spawn("postgres", serverArguments(cluster.dir, port, fast), ["ignore", log, log]);
+  const child = launcher.spawn("postgres", serverArguments(cluster.dir, port, fast, settings), ["ignore", log, log]);
   closeSync(log);
   // Its own session, no pipe to us: it outlives a killed parent, and Ctrl-C in a terminal reaches us alone.
   child.unref();
@@ -104,7 +111,7 @@ async function launch(
   throw new Error(`PostgreSQL did not start (${cluster.logFile}):\n${text.slice(-2_000)}`, { cause: failure });
 }
 
-function serverArguments(dir: string, port: number, fast: boolean): string[] {
+function serverArguments(dir: string, port: number, fast: boolean, more: readonly string[]): string[] {
   const settings = [
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
@@ -113,6 +120,7 @@ function serverArguments(dir: string, port: number, fast: boolean): string[] {
     "timezone=UTC",
     "log_timezone=UTC",
     ...(fast ? ["fsync=off", "full_page_writes=off", "synchronous_commit=off"] : []),
+    ...more,
   ];
   return ["-D", dir, "-p", String(port), ...settings.flatMap((setting) => ["-c", setting])];
 }

@@ -71,7 +71,7 @@ export function string<const O extends FieldOptions<string> & { readonly pattern
   return makeField<string, O>(options, { kind: "string", read });
 }
 
-const keyEndings = { ms: "Ms", seconds: "Seconds", bytes: "Bytes" } as const;
+const keyEndings = { ms: "Ms", seconds: "Seconds", bytes: "Bytes", MiB: "Mb" } as const;
 
 export interface IntegerOptions extends FieldOptions<number> {
   readonly min?: number;

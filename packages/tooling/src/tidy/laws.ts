@@ -42,7 +42,14 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   standalone: [...everyLibrary, "api", "client", "embedded", "reconciler", "worker"],
   cli: ["client", "contract", "domain"],
   console: ["client", "contract", "domain"],
-  lab: ["blobs", "builder", "client", "contract", "control", "db", "domain", "embedded", "queue", "runtime", "testkit"],
+  // Measures and breaks the others: its benchmark's worker is the real one with a driver that runs nothing.
+  lab: [
+    ...everyLibrary.filter((name) => name !== "harness" && name !== "workspace"),
+    "client",
+    "embedded",
+    "testkit",
+    "worker",
+  ],
 };
 
 /** What tests may import beyond their package's own row. */
@@ -52,7 +59,10 @@ export const testsMayImport: readonly string[] = ["client", "embedded", "testkit
 export const assembledOnly: readonly string[] = ["blobs", "db"];
 export const assemblyFiles = /^apps\/[^/]+\/src\/(.*\/)?(main|assemble)\.ts$/;
 
-/** Each vendor and the only packages that may import it. A package that is not listed may be imported nowhere. */
+/**
+ * Each vendor and the only packages that may import it. A package that is not listed may be imported nowhere. The lab
+ * builds the queues that it measures beside ours from their own libraries, and forges jobs as a stranger would.
+ */
 export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@aws-sdk/*": ["blobs"],
   "@bull-board/*": ["api"],
@@ -61,16 +71,20 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@smithy/*": ["blobs"],
   ajv: ["contract"],
   "ajv-formats": ["contract"],
-  bullmq: ["queue"],
+  bullmq: ["lab", "queue"],
   commander: ["cli"],
+  diff: ["control"],
   esbuild: ["builder"],
-  express: ["api"],
-  ioredis: ["queue"],
+  "eventsource-parser": ["client"],
+  express: ["api", "lab"],
+  "graphile-worker": ["lab"],
+  ioredis: ["lab", "queue"],
   "js-yaml": ["contract"],
   kysely: ["db"],
   "kysely-codegen": ["db"],
   multer: ["api"],
-  pg: ["db"],
+  pg: ["db", "lab"],
+  "pg-boss": ["lab"],
   "pg-types": ["db"],
   pino: ["runtime"],
   react: ["console"],

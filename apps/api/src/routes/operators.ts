@@ -1,0 +1,71 @@
+// What concerns an organization as a whole or the installation: limits, the record of changes, health, bulk retries.
+
+import { renderList } from "@dari/contract";
+import {
+  checkStore,
+  deleteOrganization,
+  examinePlatform,
+  getOrganization,
+  getRetried,
+  listAuditLog,
+  retryMessages,
+  updateOrganization,
+} from "@dari/control";
+import { limits } from "@dari/domain";
+import type { Handlers } from "../http/call.ts";
+import { isOn, readPage } from "../http/query.ts";
+
+/** Stands for a dry run in what an `Idempotency-Key` remembers: it changed nothing, so it is simply run again. */
+const dryRun = "dry_run";
+
+export const operatorHandlers: Handlers<
+  | "getOrganization"
+  | "updateOrganization"
+  | "deleteOrganization"
+  | "listAuditLog"
+  | "getOperatorHealth"
+  | "checkStore"
+  | "retryMessages"
+> = {
+  async getOrganization({ control, actor, params }) {
+    return getOrganization(control, actor, params.organization_id);
+  },
+
+  async updateOrganization({ control, actor, params, body }) {
+    return updateOrganization(control, actor, params.organization_id, body);
+  },
+
+  async deleteOrganization({ control, actor, params }) {
+    return deleteOrganization(control, actor, params.organization_id);
+  },
+
+  async listAuditLog({ control, params, query }) {
+    const { rows, next } = await listAuditLog(control, params.organization_id, readPage(query));
+    return renderList("audit_entries", rows, next);
+  },
+
+  async getOperatorHealth({ control }) {
+    return examinePlatform(control);
+  },
+
+  async checkStore({ control, query }) {
+    const limit = Number(query["limit"] ?? limits.storeCheckDefault);
+    const { checked, problems, next } = await checkStore(control, {
+      after: query["after"],
+      limit,
+      deep: isOn(query["deep"]),
+    });
+    return { checked, problems: [...problems], next: next ?? null };
+  },
+
+  retryMessages: {
+    async create({ control, actor, body }) {
+      const { entryId, reply } = await retryMessages(control, actor, body);
+      return { resourceId: entryId ?? dryRun, reply };
+    },
+    async read({ control, actor, body }, entryId) {
+      if (entryId !== dryRun) return getRetried(control, actor, entryId);
+      return (await retryMessages(control, actor, body)).reply;
+    },
+  },
+};

@@ -1,0 +1,71 @@
+// The ledger as it grows: of a session, of one message, and its rendering as a timeline.
+
+import { renderList } from "@dari/contract";
+import { followMessage, followSession, getTranscript, type StreamItem } from "@dari/control";
+import type { Call, Handlers } from "../http/call.ts";
+import { readLimit } from "../http/query.ts";
+import { sendEvents } from "../http/sse.ts";
+import { readSequenceNumber } from "../http/sequence-number.ts";
+
+export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTranscript"> = {
+  streamMessage: (call) => streamMessageTo(call, call.params.message_id),
+
+  async streamSession(call) {
+    const { control, actor, params } = call;
+    const options = { afterSequenceNumber: resumeAfter(call) ?? 0, signal: endOf(call) };
+    await send(call, await followSession(control, actor, params.session_id, options));
+  },
+
+  async getTranscript({ control, actor, params, query }) {
+    const { rows, next } = await getTranscript(control, actor, {
+      sessionId: params.session_id,
+      afterSequenceNumber: readSequenceNumber(query["after"] ?? "0", "after"),
+      limit: readLimit(query),
+    });
+    return renderList("entries", rows, next);
+  },
+};
+
+type StreamCall = Pick<Call, "control" | "actor" | "signal" | "settings" | "query" | "request" | "response">;
+
+/** Before anything is done whose outcome the stream shows. @throws AppError as the stream itself would. */
+export function checkStream(call: Pick<Call, "control" | "actor" | "request" | "query">): void {
+  resumeAfter(call);
+  call.control.streams.check(call.actor.organizationId);
+}
+
+/**
+ * Writes a message's stream as the reply, to its last event. One that is over is 204, after which browsers do not
+ * connect again. `promised`: refusing is too late.
+ */
+export async function streamMessageTo(
+  call: StreamCall,
+  messageId: string,
+  { promised }: { readonly promised: boolean } = { promised: false },
+): Promise<void> {
+  const { control, actor, response } = call;
+  const options = { afterSequenceNumber: resumeAfter(call), signal: endOf(call), promised };
+  const items = await followMessage(control, actor, messageId, options);
+  if (items === undefined) response.status(204).end();
+  else await send(call, items);
+}
+
+async function send(call: StreamCall, items: AsyncGenerator<StreamItem, void, void>): Promise<void> {
+  const { control, actor, response, settings } = call;
+  const hold = (bytes: number) => control.streams.hold(actor.organizationId, bytes);
+  await sendEvents(items, { response, settings, hold });
+}
+
+/** HEAD asks for the headers alone. */
+function endOf({ request, signal }: Pick<Call, "request" | "signal">): AbortSignal {
+  return request.method === "HEAD" ? AbortSignal.abort() : signal;
+}
+
+/** `Last-Event-ID`, which a browser sends when it connects again, else `after_seq`. */
+function resumeAfter({ request, query }: Pick<Call, "request" | "query">): number | undefined {
+  const last = request.get("last-event-id");
+  if (last !== undefined && last !== "") return readSequenceNumber(last, "Last-Event-ID");
+  const after = query["after_seq"];
+  if (after === undefined) return undefined;
+  return readSequenceNumber(after, "after_seq");
+}

@@ -1,0 +1,216 @@
+// Operators: limits of every organization, who creates organizations, the health of the installation.
+
+import { release, routes, validate, type HealthCheck } from "@dari/contract";
+import { setUpOrganization } from "@dari/control";
+import { turns, workers } from "@dari/db";
+import { newId } from "@dari/domain";
+import {
+  createTestAgent,
+  createTestKey,
+  createTestMessage,
+  createTestOrganization,
+  createTestSession,
+} from "@dari/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(async () => api[Symbol.asyncDispose]());
+
+const pathOf = (organizationId: string): string => `/v1/organizations/${organizationId}`;
+
+function setLimits(organizationId: string, body: unknown, key = api.operator.apiKey): Promise<TestReply> {
+  return api.call("PATCH", pathOf(organizationId), { key, body });
+}
+
+describe("limits", () => {
+  test("an operator sets them for any organization; what is absent stays, null is the default again", async () => {
+    const { organizationId } = api.org;
+    const stored = { max_workspace_bytes: 9, max_workspace_files: 8, max_workspace_file_bytes: 7 };
+    expect((await setLimits(organizationId, { ...stored, session_retention_days: 6 })).json).toMatchObject(stored);
+    const set = await setLimits(organizationId, { weight: 3, max_concurrency: 5, max_backlog: 7 });
+    expect(set.json).toMatchObject({ ...stored, session_retention_days: 6 });
+    expect([set.status, validate(routes.updateOrganization.reply, set.json)]).toEqual([200, []]);
+    expect(set.json).toMatchObject({ id: organizationId, weight: 3, max_concurrency: 5, max_backlog: 7 });
+    expect((await setLimits(organizationId, { max_concurrency: null })).json).toMatchObject({
+      weight: 3,
+      max_concurrency: null,
+      max_backlog: 7,
+    });
+    const shown = await api.call("GET", pathOf("current"));
+    expect([shown.status, validate(routes.getOrganization.reply, shown.json)]).toEqual([200, []]);
+    expect(shown.json).toMatchObject({ id: organizationId, is_operator: false, weight: 3, max_backlog: 7 });
+    expect((await api.call("GET", pathOf(organizationId), { key: api.operator.apiKey })).json).toMatchObject({
+      id: organizationId,
+      weight: 3,
+    });
+  });
+
+  test("nobody else sets them, its own least of all", async () => {
+    const run = await createTestKey(api.db, api.operator.organizationId, ["run", "deploy"]);
+    for (const key of [api.org.apiKey, api.stranger.apiKey, run.apiKey]) {
+      const reply = await setLimits(api.org.organizationId, { weight: 1_000 }, key);
+      expect([reply.status, reply.json.code]).toEqual([403, "forbidden"]);
+    }
+    // An operator's key that is no admin's reaches no other organization at all.
+    expect((await api.call("GET", pathOf(api.org.organizationId), { key: run.apiKey })).status).toBe(404);
+  });
+
+  test("an organization that does not exist is not found", async () => {
+    expect((await setLimits(newId("organization"), { weight: 2 })).status).toBe(404);
+    expect((await api.call("GET", pathOf(newId("organization")), { key: api.operator.apiKey })).status).toBe(404);
+  });
+
+  test("a backlog that is set is kept to", async () => {
+    const { organizationId, apiKey } = api.stranger;
+    await setLimits(organizationId, { max_backlog: 1 });
+    const { agentId } = await createTestAgent(api.db, organizationId);
+    const sessionId = await createTestSession(api.db, organizationId, agentId);
+    const send = () =>
+      api.call("POST", `/v1/sessions/${sessionId}/messages/async`, {
+        key: apiKey,
+        body: { parts: [{ type: "text", text: "hello" }] },
+      });
+    expect([(await send()).status, (await send()).status]).toEqual([202, 429]);
+  });
+});
+
+describe("deleting organizations", () => {
+  test("is for operators; keys end at once and the record stays", async () => {
+    const { organizationId, apiKey } = await createTestOrganization(api.db);
+    const remove = (key: string) => api.call("DELETE", pathOf(organizationId), { key });
+    expect([(await remove(apiKey)).status, (await remove(api.stranger.apiKey)).status]).toEqual([403, 403]);
+    expect((await api.call("GET", "/v1/agents", { key: apiKey })).status).toBe(200);
+    expect((await remove(api.operator.apiKey)).json).toEqual({ deleted: true, id: organizationId });
+    expect((await api.call("GET", "/v1/agents", { key: apiKey })).status).toBe(401);
+    expect((await remove(api.operator.apiKey)).status).toBe(404);
+    const own = await api.call("DELETE", pathOf(api.operator.organizationId), { key: api.operator.apiKey });
+    expect([own.status, own.json.code]).toEqual([409, "conflict"]);
+    const { rows } = await api.db.pool.query("select action from audit_entries where organization_id = $1", [
+      organizationId,
+    ]);
+    expect(rows).toEqual([{ action: "organization.delete" }]);
+  });
+});
+
+describe("the store", () => {
+  test("is checked in steps; what rows name and the store has not is listed", async () => {
+    const { organizationId } = api.org;
+    await createTestAgent(api.db, organizationId);
+    const found: unknown[] = [];
+    for (let after = ""; ;) {
+      const query = `limit=1&deep=1${after === "" ? "" : `&after=${encodeURIComponent(after)}`}`;
+      const step = await api.call("GET", `/v1/operator/store-check?${query}`, { key: api.operator.apiKey });
+      expect([step.status, validate(routes.checkStore.reply, step.json)]).toEqual([200, []]);
+      found.push(...(step.json["problems"] as unknown[]));
+      if (step.json["next"] === null) break;
+      after = String(step.json["next"]);
+    }
+    expect(found).toContainEqual(expect.objectContaining({ key: "images/none", problem: "missing", what: "image" }));
+    const refused = await api.call("GET", "/v1/operator/store-check", { key: api.org.apiKey });
+    expect([refused.status, refused.json.code]).toEqual([403, "forbidden"]);
+    const odd = await api.call("GET", "/v1/operator/store-check?limit=0", { key: api.operator.apiKey });
+    expect(odd.status).toBe(422);
+  });
+});
+
+describe("creating organizations", () => {
+  test("is for operators, unless anyone may", async () => {
+    const create = () => api.call("POST", "/v1/organizations", { body: { name: "Mine" } });
+    expect((await create()).json).toMatchObject({ code: "forbidden" });
+    Object.assign(api.control, { organizationCreation: "anyone" });
+    try {
+      const created = await create();
+      expect([created.status, created.json["is_operator"]]).toEqual([201, false]);
+    } finally {
+      Object.assign(api.control, { organizationCreation: "operators" });
+    }
+  });
+
+  test("the set-up makes the first one an operator's, and others on request", async () => {
+    await using fresh = await startTestApi();
+    await fresh.db.pool.query("update organizations set is_operator = false");
+    const made = [
+      await setUpOrganization(fresh.control, { name: "First" }),
+      await setUpOrganization(fresh.control, { name: "Second" }),
+      await setUpOrganization(fresh.control, { name: "Third", operator: true }),
+    ];
+    expect(made.map((one) => one.is_operator)).toEqual([true, false, true]);
+    const key = made[0]?.api_key ?? "";
+    expect((await fresh.call("POST", "/v1/organizations", { key, body: { name: "Tenant" } })).status).toBe(201);
+  });
+});
+
+describe("health", () => {
+  async function examine(): Promise<{ reply: TestReply; checks: Record<string, HealthCheck> }> {
+    const reply = await api.call("GET", "/v1/operator/health", { key: api.operator.apiKey });
+    expect([reply.status, validate(routes.getOperatorHealth.reply, reply.json)]).toEqual([200, []]);
+    const checks = reply.json["checks"] as HealthCheck[];
+    return { reply, checks: Object.fromEntries(checks.map((check) => [check.name, check])) };
+  }
+
+  test("names what is missing, with what to do", async () => {
+    const { reply, checks } = await examine();
+    expect(reply.json).toMatchObject({ ok: false, release, workers: [], violations: [] });
+    expect(checks).toMatchObject({
+      schema: { ok: true },
+      workers: { ok: false, what_to_do: expect.stringContaining("start a worker") },
+      dispatcher: { ok: false, what_to_do: expect.stringContaining("start a reconciler") },
+      queue: { ok: true, found: expect.stringContaining("none is configured") },
+      objects: { ok: true },
+      invariants: { ok: true, what_to_do: null },
+    });
+  });
+
+  test("is well when a worker offers slots and somebody leads", async () => {
+    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
+    await workers.upsertWorkerSeen(api.db, worker);
+    await workers.leadIfFree(api.db, "dispatcher", "here", 1_000);
+    const { reply } = await examine();
+    expect(reply.json).toMatchObject({ ok: true, workers: [{ id: worker.id, slots: 4, pool: "default" }] });
+    await workers.deleteWorker(api.db, worker.id);
+  });
+
+  test("says that a turn waits beside free slots", async () => {
+    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
+    await workers.upsertWorkerSeen(api.db, worker);
+    const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+    const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+    const body = { parts: [{ type: "text", text: "hello" }] };
+    const sent = await api.call("POST", `/v1/sessions/${sessionId}/messages/async`, { body });
+    await api.db.pool.query("update sessions set ready_at = now() - interval '1 hour' where id = $1", [sessionId]);
+    const { checks } = await examine();
+    expect(checks["waiting"]).toMatchObject({
+      ok: false,
+      found: expect.stringMatching(/waited 36\d\d\.\d s, although/),
+    });
+    await turns.cancelMessageOf(api.db, api.org.organizationId, String(sent.json["id"]));
+    await workers.deleteWorker(api.db, worker.id);
+    expect((await examine()).checks["waiting"]).toMatchObject({ ok: true });
+  });
+
+  test("names a Redis that cannot be reached, an older schema, and each broken invariant with its rows", async () => {
+    const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+    const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+    const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
+    await api.db.pool.query("update sessions set pending = 2 where id = $1", [sessionId]);
+    Object.assign(api.control, { queue: { counts: () => Promise.reject(new Error("connect ECONNREFUSED")) } });
+    const newest = await api.db.pool.query(
+      "update schema_migrations set name = '0000_old' where name = (select max(name) from schema_migrations)",
+    );
+    expect(newest.rowCount).toBe(1);
+    const { reply, checks } = await examine();
+    Object.assign(api.control, { queue: undefined });
+    expect(checks["queue"]).toMatchObject({ ok: false, found: expect.stringContaining("ECONNREFUSED") });
+    expect(checks["schema"]).toMatchObject({ ok: false, what_to_do: expect.stringContaining("it migrates first") });
+    expect(checks["invariants"]).toMatchObject({
+      ok: false,
+      found: `violated: pending_counts_open_messages (${sessionId})`,
+    });
+    expect(reply.json["violations"]).toMatchObject([{ invariant: "pending_counts_open_messages", rows: [sessionId] }]);
+    expect(messageId).toMatch(/^msg_/);
+  });
+});

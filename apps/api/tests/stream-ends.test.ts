@@ -1,0 +1,201 @@
+// Who may watch, how streams end, and what readers that are slow or many cost.
+
+import { createClient } from "@dari/client";
+import { turns, type ClaimedTurn } from "@dari/db";
+import { createTestAgent, createTestKey, createTestMessage, createTestSession, waitUntil } from "@dari/testkit";
+import { createStreamGate } from "@dari/control";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { connect } from "node:net";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+import { complete } from "./turn.ts";
+import { claimIn, preview, watch, watchRaw } from "./watching.ts";
+
+const settings = { heartbeatMs: 100, stalledMs: 400 };
+
+let api: TestApi;
+let agentId: string;
+beforeAll(async () => {
+  api = await startTestApi({ settings });
+  agentId = (await createTestAgent(api.db, api.org.organizationId)).agentId;
+});
+afterAll(async () => api[Symbol.asyncDispose]());
+
+const hello = { parts: [{ type: "text" as const, text: "hello" }] };
+const client = () => createClient({ apiUrl: api.url, apiKey: api.org.apiKey });
+const newSession = () => createTestSession(api.db, api.org.organizationId, agentId);
+const newMessage = (sessionId: string) => createTestMessage(api.db, api.org.organizationId, sessionId);
+const streamOf = (sessionId: string) => `/v1/sessions/${sessionId}/stream`;
+
+/** More than the system's buffers of a connection take. */
+async function addBigEvents(of: TestApi, turn: ClaimedTurn): Promise<void> {
+  const data = "x".repeat(250_000);
+  for (let number = 1; number <= 60; number++) {
+    await turns.appendEventIfHeld(of.db, turn, "agent.event", { name: "big", data }, number);
+  }
+}
+
+/** Whether one more stream may be opened. */
+async function isFree(sessionId: string): Promise<boolean> {
+  const next = await watchRaw(api, streamOf(sessionId));
+  next.stop();
+  await next.done;
+  return next.response.status === 200;
+}
+
+test("a session that its owner watches is still not found by a stranger", async () => {
+  const sessionId = await newSession();
+  const watching = await watchRaw(api, streamOf(sessionId));
+  await waitUntil(() => watching.text().includes("session.created"), { what: "the owner to see it" });
+  const stranger = await watchRaw(api, streamOf(sessionId), { key: api.stranger.apiKey });
+  expect(stranger.response.status).toBe(404);
+  watching.stop();
+  await watching.done;
+});
+
+test("a message's stream is kept alive while only other messages of its session talk", async () => {
+  const sessionId = await newSession();
+  await newMessage(sessionId);
+  const waiting = await newMessage(sessionId);
+  const turn = await claimIn(api, sessionId);
+  const watching = await watchRaw(api, `/v1/messages/${waiting}/stream`);
+  await waitUntil(
+    () => {
+      api.previews.send(sessionId, preview(turn, "log", { stream: "stdout", text: "busy" }));
+      return watching.text().includes("\n:");
+    },
+    { what: "a comment" },
+  );
+  expect(watching.text()).not.toContain("busy");
+  watching.stop();
+  await watching.done;
+});
+
+test("a message's stream that is resumed after its last event is over", async () => {
+  const sessionId = await newSession();
+  const messageId = await newMessage(sessionId);
+  await complete(api, await claimIn(api, sessionId));
+  const last = (await client().listEvents(sessionId)).data.find(({ type }) => type === "message.completed")!;
+  const headers = { "last-event-id": String(last.sequence_number) };
+  const reply = await api.call("GET", `/v1/messages/${messageId}/stream`, { headers });
+  expect(reply).toMatchObject({ status: 204, text: "" });
+  const seen = watch((signal) =>
+    client().streamMessage(messageId, { signal, afterSequenceNumber: last.sequence_number }),
+  );
+  await seen.done;
+  expect(seen.seen).toEqual([]);
+});
+
+test("a merged message's stream that is resumed after the merge goes on with the one it became part of", async () => {
+  const sessionId = await newSession();
+  await newMessage(sessionId);
+  const turn = await claimIn(api, sessionId);
+  const merged = await newMessage(sessionId);
+  const sent = await client().sendMessageAsync(sessionId, { ...hello, on_busy: "merge" });
+  const mergedEnd = (await client().listEvents(sessionId)).data.find(
+    (event) => event.message_id === merged && event.type === "message.completed",
+  )!;
+  const watching = watch((signal) =>
+    client().streamMessage(merged, { signal, afterSequenceNumber: mergedEnd.sequence_number }),
+  );
+  await complete(api, turn);
+  await complete(api, await claimIn(api, sessionId));
+  await watching.done;
+  expect(watching.seen.at(-1)).toMatchObject({ type: "message.completed", message_id: sent.id });
+});
+
+test("the streams of a key end when it is revoked", async () => {
+  const sessionId = await newSession();
+  const { keyId, apiKey } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  const revoked = await watchRaw(api, streamOf(sessionId), { key: apiKey });
+  const other = await watchRaw(api, streamOf(sessionId));
+  expect((await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`)).status).toBe(200);
+  await revoked.done;
+  const again = await watchRaw(api, streamOf(sessionId), { key: apiKey });
+  expect(again.response.status).toBe(401);
+  await newMessage(sessionId);
+  await waitUntil(() => other.text().includes("user.message"), { what: "the other key's stream to go on" });
+  expect(revoked.text()).not.toContain("user.message");
+  other.stop();
+  await other.done;
+});
+
+test("a reader that takes nothing is cut off, and its place is free again", async () => {
+  const sessionId = await newSession();
+  await newMessage(sessionId);
+  const turn = await claimIn(api, sessionId);
+  await addBigEvents(api, turn);
+  Object.assign(api.control, { streams: createStreamGate({ perProcess: 1, perOrganization: 1 }) });
+  const socket = connect(api.api.port, "127.0.0.1");
+  socket.pause().on("error", () => undefined);
+  socket.write(`GET ${streamOf(sessionId)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${api.org.apiKey}\r\n\r\n`);
+  const open = (): boolean => {
+    try {
+      api.control.streams.check(api.org.organizationId);
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  await waitUntil(open, { what: "the stream to be open" });
+  expect((await api.call("GET", streamOf(sessionId))).status).toBe(429);
+  await waitUntil(() => isFree(sessionId), { what: "the reader to be cut off" });
+  socket.destroy();
+  Object.assign(api.control, { streams: createStreamGate() });
+});
+
+test("a slow reader is cut off when too much waits for slow readers already", async () => {
+  await using own = await startTestApi({ settings: { heartbeatMs: 100, stalledMs: 60_000 } });
+  const streams = createStreamGate({ perProcess: 1, perOrganization: 1 }, { perProcess: 0, perOrganization: 0 });
+  Object.assign(own.control, { streams });
+  const { agentId: ownAgent } = await createTestAgent(own.db, own.org.organizationId);
+  const sessionId = await createTestSession(own.db, own.org.organizationId, ownAgent);
+  await createTestMessage(own.db, own.org.organizationId, sessionId);
+  await addBigEvents(own, await claimIn(own, sessionId));
+  const socket = connect(own.api.port, "127.0.0.1").pause();
+  socket.on("error", () => undefined);
+  socket.write(`GET ${streamOf(sessionId)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${own.org.apiKey}\r\n\r\n`);
+  const isCut = () => own.log.some(({ event, fields }) => event === "request" && fields["finished"] === false);
+  await waitUntil(isCut, { what: "the reader to be cut off" });
+  socket.destroy();
+});
+
+test("a message that cannot be watched is not sent", async () => {
+  const sessionId = await newSession();
+  const send = (headers: Record<string, string>) =>
+    api.call("POST", `/v1/sessions/${sessionId}/messages/stream`, { body: hello, headers });
+  expect((await send({ "last-event-id": "x" })).status).toBe(422);
+  Object.assign(api.control, { streams: createStreamGate({ perProcess: 10, perOrganization: 0 }) });
+  const refused = await send({});
+  expect(refused).toMatchObject({ status: 429, json: { code: "limit_exceeded" } });
+  expect(refused.headers.get("retry-after")).toBe("5");
+  Object.assign(api.control, { streams: createStreamGate() });
+  expect((await client().listMessages(sessionId)).data).toEqual([]);
+});
+
+test("a stream that the client follows ends when its session is deleted", async () => {
+  const sessionId = await newSession();
+  const watching = watch((signal) => client().streamSession(sessionId, { signal }));
+  await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
+  expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(200);
+  await watching.done;
+});
+
+test("a HEAD request opens no stream", async () => {
+  const sessionId = await newSession();
+  Object.assign(api.control, { streams: createStreamGate({ perProcess: 1, perOrganization: 1 }) });
+  expect(await api.call("HEAD", streamOf(sessionId))).toMatchObject({ status: 200, text: "" });
+  await waitUntil(() => isFree(sessionId), { what: "its place to be free again" });
+  Object.assign(api.control, { streams: createStreamGate() });
+});
+
+test("a server that drains ends its streams and leaves no connection behind", async () => {
+  const own = await startTestApi({ settings });
+  const { agentId: ownAgent } = await createTestAgent(own.db, own.org.organizationId);
+  const sessionId = await createTestSession(own.db, own.org.organizationId, ownAgent);
+  const watching = await watchRaw(own, streamOf(sessionId));
+  expect(watching.response.headers.get("connection")).toBe("close");
+  await own.api.close();
+  await watching.done;
+  expect(watching.text()).toContain("session.created");
+  await own[Symbol.asyncDispose]();
+});

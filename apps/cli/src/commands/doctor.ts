@@ -1,0 +1,138 @@
+// `dari doctor`: what is wrong with the platform, and what to do about it. Operators see inside; others from outside.
+
+import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client";
+import { release, type HealthCheck } from "@dari/contract";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { CliError } from "../exit.ts";
+import { table } from "../output.ts";
+
+/** The reply's clock has whole seconds; signed addresses and expiry times bear more than this. */
+const skewMsMax = 5_000;
+const problemsShownMax = 50;
+
+interface DoctorOptions {
+  readonly store?: true;
+  readonly deep?: true;
+}
+
+export function addDoctorCommand(program: Command, io: Io): void {
+  program
+    .command("doctor")
+    .description("examine the platform; with an operator's key also from inside")
+    .option("--store", "look at every object that the platform names: is it there, has it its length (for operators)")
+    .option("--deep", "with --store: read every byte of the snapshots, too")
+    .action(async (options: DoctorOptions, command: Command) => {
+      const { output, connection, client, signal } = createContext(io, command);
+      const { apiUrl, apiKey } = await connection();
+      const api = await client();
+      const checks = await examine(api, apiUrl, apiKey !== undefined, signal);
+      if (options.store === true) checks.push(await checkStore(api, options.deep === true, output.progress, signal));
+      const faults = checks.filter((check) => !check.ok);
+      output.result({ ok: faults.length === 0, api_url: apiUrl, checks }, () => render(checks));
+      if (faults.length > 0) throw new CliError(`${faults.length} of ${checks.length} checks found a problem`);
+    });
+}
+
+async function examine(api: Client, apiUrl: string, hasKey: boolean, signal: AbortSignal): Promise<HealthCheck[]> {
+  const probe = await probeApi(api, apiUrl, signal);
+  if (probe.seen === undefined) return [probe.check];
+  const outside = [probe.check, checkRelease(probe.seen), checkClock(probe.seen)];
+  if (!hasKey) return [...outside, fault("key", "there is none", "set DARI_API_KEY, or run `dari login`")];
+  return [...outside, ...(await checkWithKey(api, signal))];
+}
+
+async function probeApi(
+  api: Client,
+  apiUrl: string,
+  signal: AbortSignal,
+): Promise<{ check: HealthCheck; seen?: Probe }> {
+  try {
+    const seen = await api.probe({ signal });
+    return { check: fine("api", `${apiUrl} answers after ${Math.round(seen.roundTripMs)} ms`), seen };
+  } catch (error) {
+    if (signal.aborted) throw error;
+    const whatToDo = "check the address, whether the platform runs, and what lies between";
+    return { check: fault("api", error instanceof Error ? error.message : String(error), whatToDo) };
+  }
+}
+
+function checkRelease(seen: Probe): HealthCheck {
+  if (seen.release === release) return fine("release", release);
+  const found = `the platform has ${seen.release ?? "an unknown one"}, this command ${release}`;
+  return fault("release", found, "use the command of the platform's release");
+}
+
+function checkClock({ serverTime, roundTripMs }: Probe): HealthCheck {
+  if (serverTime === undefined) return fine("clock", "the platform does not show its own");
+  // The reply was written at some time within the round trip, and says the second it began.
+  const middle = Date.now() - roundTripMs / 2;
+  const skewMs = middle - (serverTime.getTime() + 500);
+  const found = `${(Math.abs(skewMs) / 1_000).toFixed(1)} s apart`;
+  if (Math.abs(skewMs) <= skewMsMax + roundTripMs / 2) return fine("clock", found);
+  return fault("clock", found, "let both machines set their clocks by NTP");
+}
+
+async function checkWithKey(api: Client, signal: AbortSignal): Promise<HealthCheck[]> {
+  try {
+    const { name, is_operator } = await api.getOrganization("current", { signal });
+    const key = fine("key", `of ${name}${is_operator ? ", an operator" : ""}`);
+    if (!is_operator) return [key];
+    return [key, ...(await api.operatorHealth({ signal })).checks];
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "forbidden") {
+      return [fine("key", "works, and is no operator's admin key")];
+    }
+    if (error instanceof ApiError && error.code === "unauthenticated") {
+      return [fault("key", error.detail, "set DARI_API_KEY, or run `dari login`")];
+    }
+    if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
+    return [fault("inside", error.message, "look at the API's log")];
+  }
+}
+
+/** Goes through the whole store, whatever its size; names the first of what it finds. */
+async function checkStore(
+  api: Client,
+  deep: boolean,
+  progress: (text: string) => void,
+  signal: AbortSignal,
+): Promise<HealthCheck> {
+  const problems: string[] = [];
+  let [checked, found] = [0, 0];
+  try {
+    for (let after: string | undefined = ""; after !== undefined;) {
+      const step = await api.checkStore({ ...(after === "" ? {} : { after }), deep }, { signal });
+      checked += step.checked;
+      found += step.problems.length;
+      for (const { what, key, problem, detail } of step.problems) {
+        if (problems.length < problemsShownMax) problems.push(`${what} ${key} is ${problem}: ${detail}`);
+      }
+      after = step.next ?? undefined;
+      if (after !== undefined) progress(`${checked} objects looked at, ${found} problems`);
+    }
+  } catch (error) {
+    if (signal.aborted || !(error instanceof ApiError || error instanceof ConnectionError)) throw error;
+    return fault("store", error.message, "use an operator's admin key, and look at the API's log");
+  }
+  if (found === 0) return fine("store", `${checked} objects are there${deep ? " and whole" : ""}`);
+  const what = [`${found} of ${checked} objects are missing or damaged`, ...problems].join("\n  ");
+  return fault("store", what, "bring them back from a backup of the store; sessions fall back to intact snapshots");
+}
+
+function fine(name: string, found: string): HealthCheck {
+  return { name, ok: true, found, what_to_do: null };
+}
+
+function fault(name: string, found: string, whatToDo: string): HealthCheck {
+  return { name, ok: false, found, what_to_do: whatToDo };
+}
+
+function render(checks: readonly HealthCheck[]): string {
+  const rows = checks.map((check) => [check.name, check.ok ? "ok" : "PROBLEM", check.found]);
+  const advice = checks.flatMap(({ ok, name, what_to_do }) =>
+    ok || what_to_do === null ? [] : [`${name}: ${what_to_do}`],
+  );
+  const lines = table(["CHECK", "STATE", "FOUND"], rows);
+  return advice.length === 0 ? lines : `${lines}\n\nWhat to do:\n${advice.map((line) => `- ${line}`).join("\n")}`;
+}

@@ -1,0 +1,78 @@
+// `dari session fork|rollback`, `dari message diff|attempt|promote`: going back in a session's history.
+
+import type { Command } from "commander";
+import { Readable } from "node:stream";
+import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
+import { saveTo, table } from "../output.ts";
+
+export function addSessionHistoryCommands(session: Command, io: Io): void {
+  session
+    .command("fork <session>")
+    .description("start a session where this one stood after a message; show the new one's id")
+    .option("--message <id>", "the message; the last completed one when absent")
+    .action(async (id: string, options: { readonly message?: string }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const body = options.message === undefined ? {} : { message_id: options.message };
+      const record = await (await client()).forkSession(id, body, { signal });
+      output.result(record, () => record.id);
+    });
+  session
+    .command("rollback <session> <message>")
+    .description("take a session back to what it was after a message; later messages are kept and marked")
+    .action(async (id: string, message: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).rollBackSession(id, message, { signal });
+      output.result(record, () => `${record.id} is back at ${message}`);
+    });
+}
+
+export function addMessageHistoryCommands(message: Command, io: Io): void {
+  message
+    .command("diff <message>")
+    .description("show what the turn changed, as a patch that `git apply` takes")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const diff = await (await client()).messageDiff(id, { signal });
+      output.result({ message_id: id, diff }, () => diff);
+    });
+  message
+    .command("attempt <message> <number> [path]")
+    .description("list what an unsuccessful attempt left behind, or get a file of it")
+    .option("--recursive", "list everything below the path")
+    .option("--output <file>", "save the file at the path here; - writes it to standard output")
+    .action(async (id: string, number: string, path: string | undefined, options: AttemptOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const attempt = attemptOf(id, number);
+      const api = await client();
+      if (options.output !== undefined) {
+        if (path === undefined) throw invalid("--output needs the path of a file");
+        await saveTo(options.output, Readable.from(await api.readAttemptFile(attempt, path, { signal })), io);
+        return;
+      }
+      const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
+      const listing = await api.listAttemptFiles(attempt, query, { signal });
+      output.result(listing, () => {
+        const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);
+        return table(["PATH", "TYPE", "BYTES"], rows);
+      });
+    });
+  message
+    .command("promote <message> <number>")
+    .description("make what an unsuccessful attempt left behind the session's workspace")
+    .action(async (id: string, number: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const commit = await (await client()).promoteAttempt(attemptOf(id, number), { signal });
+      output.result(commit, () => commit.files_changed.map((file) => `${file.change} ${file.path}`).join("\n"));
+    });
+}
+
+interface AttemptOptions {
+  readonly recursive?: boolean;
+  readonly output?: string;
+}
+
+function attemptOf(messageId: string, number: string) {
+  if (!/^[1-9][0-9]{0,6}$/.test(number)) throw invalid(`expected the number of an attempt, not ${number}`);
+  return { messageId, number: Number(number) };
+}

@@ -1,0 +1,134 @@
+// `dari message retry`: sends one failed message again, or with `--all` every one that the filters leave.
+
+import type { Client } from "@dari/client";
+import type { MessagesRetried, RetryMessagesRequest } from "@dari/contract";
+import { onBusyChoices, type OnBusy } from "@dari/domain";
+import { type Command, Option } from "commander";
+import { randomUUID } from "node:crypto";
+import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
+import { table } from "../output.ts";
+
+interface RetryOptions {
+  readonly all?: boolean;
+  readonly agent?: string;
+  readonly session?: string;
+  readonly errorCode?: string;
+  readonly failedAfter?: string;
+  readonly failedBefore?: string;
+  readonly org?: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+  readonly fork?: boolean;
+  readonly onBusy?: OnBusy;
+  readonly versionId?: string;
+}
+
+type Retried = Pick<MessagesRetried, "matched" | "retried" | "skipped" | "dry_run">;
+
+/** Each call is one transaction; small ones hold their sessions for a moment only. */
+const perCall = 100;
+
+export function addRetryCommand(message: Command, io: Io): void {
+  message
+    .command("retry [message]")
+    .description("send a failed message again, as a new message of its session; show the new one's id")
+    .option("--fork", "in a new session that stands where the failed message stood")
+    .option("--version-id <id>", "with --fork: on another ready version of the agent")
+    .addOption(
+      new Option("--on-busy <choice>", "what to do while another message runs; enqueue when absent").choices(
+        onBusyChoices,
+      ),
+    )
+    .option("--all", "every failed message that these options leave, once each")
+    .option("--agent <id>", "with --all: of this agent")
+    .option("--session <id>", "with --all: of this session")
+    .option("--error-code <code>", "with --all: that failed with this code")
+    .option("--failed-after <time>", "with --all: as an RFC 3339 time")
+    .option("--failed-before <time>", "with --all: as an RFC 3339 time")
+    .addOption(new Option("--org <id>", "with --all: of another organization, or 'all' (for operators)"))
+    .option("--force", "with --all: also those that have been retried")
+    .option("--dry-run", "with --all: only show which")
+    .action(async (id: string | undefined, options: RetryOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const { all, fork, versionId, onBusy, ...filters } = options;
+      if (fork === undefined && versionId !== undefined) throw invalid("--version-id goes with --fork");
+      if (all === true && (fork === true || onBusy !== undefined)) {
+        throw invalid("--fork and --on-busy go with one message, not with --all");
+      }
+      if (all === true) {
+        if (id !== undefined) throw invalid("name a message, or say --all");
+        const result = await retryAll(await client(), options, signal, (line) => output.progress(line));
+        output.result(result, () => renderRetried(result));
+        return;
+      }
+      if (Object.keys(filters).length > 0) throw invalid(`these options go with --all`);
+      if (id === undefined) throw invalid("name a message, or say --all");
+      const body = {
+        ...(fork === true ? { fork } : {}),
+        ...(versionId === undefined ? {} : { version_id: versionId }),
+        ...(onBusy === undefined ? {} : { on_busy: onBusy }),
+      };
+      const record = await (await client()).retryMessage(id, body, { signal });
+      output.result(record, () => (fork === true ? `${record.id} in ${record.session_id}` : record.id));
+    });
+}
+
+async function retryAll(
+  api: Client,
+  options: RetryOptions,
+  signal: AbortSignal,
+  progress: (line: string) => void,
+): Promise<Retried> {
+  const result = {
+    matched: 0,
+    retried: [] as Retried["retried"],
+    skipped: [] as Retried["skipped"],
+    dry_run: options.dryRun === true,
+  };
+  const request = requestOf(options, options.failedBefore ?? (await nowAt(api, signal)));
+  for (let after: string | undefined; ;) {
+    const body = { ...request, limit: perCall, ...(after === undefined ? {} : { after }) };
+    const page = await api.retryMessages(body, { signal, idempotencyKey: randomUUID() });
+    result.matched += page.matched;
+    result.retried.push(...page.retried);
+    result.skipped.push(...page.skipped);
+    if (page.next === null) return result;
+    after = page.next;
+    progress(`${result.matched} failed messages so far, ${result.retried.length} to be sent again`);
+  }
+}
+
+/** By the platform's clock: what is sent again and fails again meanwhile would be found without end. */
+async function nowAt(api: Client, signal: AbortSignal): Promise<string> {
+  const { serverTime } = await api.probe({ signal });
+  // It has whole seconds.
+  return new Date((serverTime?.getTime() ?? Date.now()) + 1_000).toISOString();
+}
+
+function requestOf(options: RetryOptions, failedBefore: string): RetryMessagesRequest {
+  const filter = {
+    organization_id: options.org,
+    agent_id: options.agent,
+    session_id: options.session,
+    error_code: options.errorCode,
+    failed_after: options.failedAfter,
+    failed_before: failedBefore,
+  };
+  const given = Object.entries(filter).filter(([, value]) => value !== undefined);
+  return {
+    filter: Object.fromEntries(given),
+    ...(options.force === true ? { force: true } : {}),
+    ...(options.dryRun === true ? { dry_run: true } : {}),
+  };
+}
+
+function renderRetried(result: Retried): string {
+  const rows = [
+    ...result.retried.map((row) => [row.message_id, row.retry_message_id ?? "would be sent again"]),
+    ...result.skipped.map((row) => [row.message_id, `skipped: ${row.reason}`]),
+  ];
+  const verb = result.dry_run ? "would be sent again" : "sent again";
+  const counts = `${result.matched} failed, ${result.retried.length} ${verb}, ${result.skipped.length} skipped`;
+  return rows.length === 0 ? counts : `${table(["FAILED MESSAGE", "NEW MESSAGE"], rows)}\n${counts}`;
+}

@@ -1,0 +1,62 @@
+// `dari session write|remove|archive|export|import`: changes a session's files between its turns, or takes them all
+// home; or takes the whole session to another installation.
+
+import type { Command } from "commander";
+import { Readable } from "node:stream";
+import { createContext, type Io } from "../context.ts";
+import { saveTo } from "../output.ts";
+import { openFile } from "../upload.ts";
+
+export function addWorkspaceCommands(session: Command, io: Io): void {
+  session
+    .command("write <session> <file> <path>")
+    .description("write a file of this machine into the session's workspace")
+    .action(async (id: string, file: string, path: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const content = await openFile(file);
+      const commit = await (await client()).writeSessionFile(id, path, content, { signal });
+      output.result(commit, () => commit.files_changed.map(({ change, path }) => `${change} ${path}`).join("\n"));
+    });
+  session
+    .command("remove <session> <path>")
+    .description("delete a file of the session's workspace")
+    .option("--recursive", "a directory, and everything in it")
+    .action(async (id: string, path: string, options: { readonly recursive?: boolean }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const deleted = await (await client()).deleteSessionFile(id, path, { ...options }, { signal });
+      output.result(deleted, () => `deleted ${path}`);
+    });
+  session
+    .command("archive <session> [paths...]")
+    .description("save the session's workspace, or these paths of it, as one archive")
+    .requiredOption("--output <file>", "where to; a name that ends with .zip makes a ZIP, others a .tar.gz")
+    .action(async (id: string, paths: string[], options: { readonly output: string }, command: Command) => {
+      const { client, signal } = createContext(io, command);
+      const format = options.output.endsWith(".zip") ? "zip" : "tar.gz";
+      const archive = await (await client()).readWorkspace(id, { format, paths }, { signal });
+      await saveTo(options.output, Readable.from(archive), io);
+    });
+}
+
+/** The whole session, to another installation. */
+export function addPortableCommands(session: Command, io: Io): void {
+  session
+    .command("export <session>")
+    .description("save a session for another installation: conversation, workspace, version; no secrets")
+    .requiredOption("--output <file>", "where to; - writes it to standard output")
+    .action(async (id: string, options: { readonly output: string }, command: Command) => {
+      const { client, signal } = createContext(io, command);
+      const exported = await (await client()).exportSession(id, { signal });
+      await saveTo(options.output, Readable.from(exported), io);
+    });
+  session
+    .command("import <file>")
+    .description("start a session from an export; on a new agent where no agent has the version")
+    .option("--agent-id <id>", "only on this agent, which must have a version of the same bundle")
+    .action(async (file: string, options: { readonly agentId?: string }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const content = await openFile(file);
+      const record = await (await client()).importSession(content, { ...options, signal });
+      output.result(record, () => record.id);
+    });
+}

@@ -1,0 +1,207 @@
+// What operators and administrators do by the command: limits, retries of many, the doctor.
+
+import { release } from "@dari/contract";
+import { describe, expect, test } from "@jest/globals";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { runDari, temporaryTree, type Run } from "./run-dari.ts";
+
+interface Seen {
+  readonly call: string;
+  readonly body: unknown;
+}
+
+type Answer = (seen: Seen, response: ServerResponse) => void;
+
+/** Runs the command against a platform that answers like this. */
+async function run(args: readonly string[], answer: Answer, key = "dari_test"): Promise<Run & { seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const body = await text(request);
+    const one = { call: `${request.method} ${request.url}`, body: body === "" ? undefined : JSON.parse(body) };
+    seen.push(one);
+    answer(one, response);
+  };
+  const server = createServer((request, response) => void handle(request, response));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using root = await temporaryTree({});
+  const environment = { DARI_API_URL: url, ...(key === "" ? {} : { DARI_API_KEY: key }) };
+  try {
+    return { ...(await runDari(args, { cwd: root.path, environment })), seen };
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+function reply(response: ServerResponse, body: unknown, status = 200, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(body));
+}
+
+const organization = {
+  id: "org_1",
+  name: "Ours",
+  slug: "ours",
+  role: "admin",
+  is_operator: false,
+  weight: 1,
+  max_concurrency: null,
+  max_backlog: 500,
+  created_at: "2026-01-01T00:00:00.000Z",
+};
+const config = { supabase_url: "x", supabase_publishable_key: "none", release };
+
+describe("dari org", () => {
+  test("limits get shows them, defaults by their name", async () => {
+    const { code, stdout } = await run(["org", "limits", "get"], (_seen, response) => reply(response, organization));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/weight +1\nmax concurrency +default\nmax backlog +500\n/);
+  });
+
+  test("limits set sends what is given and nothing else", async () => {
+    const args = ["org", "limits", "set", "--weight", "3", "--max-concurrency", "default", "--org", "org_1", "--json"];
+    const { code, seen } = await run(args, (_seen, response) => reply(response, organization));
+    expect(code).toBe(0);
+    expect(seen).toEqual([{ call: "PATCH /v1/organizations/org_1", body: { weight: 3, max_concurrency: null } }]);
+  });
+
+  test.each([
+    [["org", "limits", "set"], "say what to set"],
+    [["org", "limits", "set", "--weight", "0"], "expected a positive number"],
+    [["org", "limits", "set", "--max-backlog", "many"], "expected a positive number"],
+    [["message", "retry"], "name a message, or say --all"],
+    [["message", "retry", "msg_1", "--all"], "name a message, or say --all"],
+    [["message", "retry", "msg_1", "--dry-run"], "go with --all"],
+    [["message", "retry", "--all", "--on-busy", "merge"], "--on-busy go with one message"],
+    [["message", "retry", "msg_1", "--on-busy", "push"], "Allowed choices"],
+  ])("%j is refused with exit code 2", async (args, message) => {
+    const { code, stderr, seen } = await run(args, (_seen, response) => reply(response, {}));
+    expect({ code, seen }).toEqual({ code: 2, seen: [] });
+    expect(stderr).toContain(message);
+  });
+
+  test("audit-log lists who changed what", async () => {
+    const entry = {
+      id: "aud_1",
+      action: "message.cancel",
+      actor_key_id: "key_1",
+      target: "msg_1",
+      details: {},
+      request_id: "r",
+      created_at: "2026-01-01T00:00:00.000Z",
+    };
+    const page = { data: [entry, { ...entry, actor_key_id: null }], has_more: false, next: null };
+    const { code, stdout } = await run(["org", "audit-log"], (_seen, response) => reply(response, page));
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/message\.cancel +msg_1 +key_1\n.*\(set-up\)\n/);
+  });
+});
+
+describe("dari message retry --all", () => {
+  const page = (id: string, next: string | null) => ({
+    matched: 2,
+    retried: [{ message_id: id, retry_message_id: `${id}_again` }],
+    skipped: [{ message_id: `${id}_old`, reason: "already_retried" }],
+    has_more: next !== null,
+    next,
+    dry_run: false,
+  });
+
+  test("follows the pages and shows each failed message's new one", async () => {
+    const pages = [page("msg_1", "msg_1_old"), page("msg_2", null)];
+    const filters = ["--agent", "agt_1", "--error-code", "worker_lost", "--org", "all"];
+    const { code, stdout, seen } = await run(["message", "retry", "--all", ...filters], (one, response) => {
+      reply(response, one.call.startsWith("GET") ? config : pages.shift(), 200, {
+        date: "Thu, 01 Jan 2026 00:00:00 GMT",
+      });
+    });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/msg_1 +msg_1_again\nmsg_2 +msg_2_again\nmsg_1_old +skipped: already_retried/);
+    expect(stdout).toContain("4 failed, 2 sent again, 2 skipped");
+    const filter = {
+      organization_id: "all",
+      agent_id: "agt_1",
+      error_code: "worker_lost",
+      failed_before: "2026-01-01T00:00:01.000Z",
+    };
+    expect(seen.slice(1)).toEqual([
+      { call: "POST /v1/messages/retry", body: { filter, limit: 100 } },
+      { call: "POST /v1/messages/retry", body: { filter, limit: 100, after: "msg_1_old" } },
+    ]);
+  });
+
+  test("--dry-run sends nothing again", async () => {
+    const dry = { ...page("msg_1", null), retried: [{ message_id: "msg_1", retry_message_id: null }], dry_run: true };
+    const args = ["message", "retry", "--all", "--dry-run", "--failed-before", "2026-02-01T00:00:00Z"];
+    const { stdout, seen } = await run(args, (_seen, response) => reply(response, dry));
+    expect(stdout).toContain("1 would be sent again");
+    expect(seen).toMatchObject([{ body: { dry_run: true, filter: { failed_before: "2026-02-01T00:00:00Z" } } }]);
+  });
+});
+
+describe("dari doctor", () => {
+  const health = (ok: boolean) => ({
+    ok,
+    release,
+    checks: [
+      { name: "workers", ok, found: "0 seen lately", what_to_do: ok ? null : "start a worker" },
+      { name: "invariants", ok: true, found: "all hold", what_to_do: null },
+    ],
+    workers: [],
+    violations: [],
+  });
+
+  const platform =
+    (options: { operator?: boolean; ok?: boolean; release?: string; date?: string }): Answer =>
+    ({ call }, response) => {
+      const headers = options.date === undefined ? {} : { date: options.date };
+      if (call === "GET /v1/auth/config") reply(response, { ...config, ...options }, 200, headers);
+      else if (call === "GET /v1/operator/health") reply(response, health(options.ok ?? true));
+      else reply(response, { ...organization, is_operator: options.operator === true });
+    };
+
+  test("finds nothing wrong from outside, and asks for nothing that its key may not", async () => {
+    const { code, stdout, seen } = await run(["doctor"], platform({}));
+    expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringMatching(/clock +ok/) });
+    expect(seen.map((one) => one.call)).toEqual(["GET /v1/auth/config", "GET /v1/organizations/current"]);
+  });
+
+  test("shows an operator what is wrong inside, what to do, and ends with 1", async () => {
+    const { code, stdout, stderr } = await run(["doctor"], platform({ operator: true, ok: false }));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/workers +PROBLEM +0 seen lately\ninvariants +ok +all hold/);
+    expect(stdout).toContain("- workers: start a worker");
+    expect(stderr).toContain("1 of 6 checks found a problem");
+    const asJson = await run(["doctor", "--json"], platform({ operator: true, ok: false }));
+    expect(JSON.parse(asJson.stdout)).toMatchObject({ ok: false, checks: expect.any(Array) });
+    expect(asJson.code).toBe(1);
+    expect((await run(["doctor"], platform({ operator: true }))).code).toBe(0);
+  });
+
+  test.each([
+    ["a clock that is wrong", { date: "Thu, 01 Jan 2004 00:00:00 GMT" }, /clock +PROBLEM/],
+    ["another release", { release: "9.9.9" }, /release +PROBLEM +the platform has 9\.9\.9/],
+  ])("notices %s", async (_what, options, shown) => {
+    const { code, stdout } = await run(["doctor"], platform(options));
+    expect(code).toBe(1);
+    expect(stdout).toMatch(shown);
+  });
+
+  test("notices that there is no key, or one that does not work", async () => {
+    const none = await run(["doctor"], platform({}), "");
+    expect(none).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +there is none/) });
+    const wrong = await run(["doctor"], ({ call }, response) => {
+      if (call === "GET /v1/auth/config") reply(response, config);
+      else reply(response, { detail: "Missing or invalid API key", code: "unauthenticated", request_id: "r" }, 401);
+    });
+    expect(wrong).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +Missing or invalid/) });
+  });
+
+  test("a platform that is not there is a problem with its reason", async () => {
+    await using root = await temporaryTree({});
+    const { code, stdout } = await runDari(["doctor", "--api-url", "http://127.0.0.1:1"], { cwd: root.path });
+    expect({ code, stdout }).toMatchObject({ code: 1, stdout: expect.stringMatching(/api +PROBLEM +cannot reach/) });
+  });
+});

@@ -1,0 +1,131 @@
+// What the command shows while it watches, how it is stopped, and what it says when a stream lost pieces.
+
+import { afterEach, expect, test } from "@jest/globals";
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { runDari, temporaryTree } from "./run-dari.ts";
+
+const bin = join(import.meta.dirname, "..", "bin", "dari.mjs");
+let server: Server | undefined;
+let child: ChildProcess | undefined;
+
+afterEach(async () => {
+  child?.kill("SIGKILL");
+  server?.closeAllConnections();
+  await new Promise((resolve) => (server === undefined ? resolve(undefined) : server.close(resolve)));
+  server = undefined;
+});
+
+const record = {
+  id: "msg_1",
+  session_id: "sess_1",
+  sequence_number: 1,
+  parts: [],
+  metadata: {},
+  files_changed: [],
+  attempt: 1,
+  max_attempts: 3,
+  created_at: "2026-01-01T00:00:00.000Z",
+  started_at: null,
+  completed_at: null,
+  timings: {},
+  waiting_reason: null,
+  output: null,
+};
+const ended = {
+  ...record,
+  status: "completed",
+  completed_at: "2026-01-01T00:00:01.000Z",
+  output: { parts: [{ type: "text", text: "first second" }] },
+};
+
+function event(number: number, type: string, data: object = {}): string {
+  const shown = { id: `evt_${number}`, sequence_number: number, type, session_id: "sess_1", message_id: "msg_1", data };
+  const created_at = "2026-01-01T00:00:00.000Z";
+  return `id: ${number}\nevent: ${type}\ndata: ${JSON.stringify({ ...shown, created_at })}\n\n`;
+}
+
+function delta(text: string): string {
+  const shown = { type: "assistant.text_delta", session_id: "sess_1", message_id: "msg_1", attempt_id: "att_1" };
+  return `event: ${shown.type}\ndata: ${JSON.stringify({ ...shown, data: { text } })}\n\n`;
+}
+
+/** A platform with one message, whose streams are what `write` makes of them. */
+async function serve(write: (response: ServerResponse) => void, message: object = ended): Promise<string> {
+  server = createServer((request, response) => {
+    request.resume();
+    const path = request.url ?? "";
+    if (/\/stream\b/.test(path)) {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      return write(response);
+    }
+    if (path.endsWith("/logs")) return void response.end("one\ntwo\n");
+    const body = request.method === "POST" ? { ...record, status: "queued" } : message;
+    response.writeHead(request.method === "POST" ? 202 : 200, { "content-type": "application/json" });
+    response.end(JSON.stringify(body));
+  });
+  await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Sends an event every few milliseconds, for ever. */
+function endless(response: ServerResponse): void {
+  let number = 0;
+  const timer = setInterval(() => response.write(event(++number, "agent.event")), 5);
+  response.once("close", () => clearInterval(timer));
+}
+
+function start(args: readonly string[], apiUrl: string, cwd: string): ChildProcess {
+  child = spawn(process.execPath, [bin, ...args, "--api-url", apiUrl, "--api-key", "dari_x"], { cwd });
+  child.stdin?.end();
+  return child;
+}
+
+test("Ctrl-C ends what follows, with the exit code of an interruption", async () => {
+  await using root = await temporaryTree({});
+  const running = start(["session", "events", "sess_1", "-f", "--json"], await serve(endless), root.path);
+  const [first] = (await once(running.stdout!, "data")) as [Buffer];
+  expect(JSON.parse(first.toString().split("\n")[0]!)).toMatchObject({ type: "agent.event", sequence_number: 1 });
+  running.stdout?.resume();
+  running.kill("SIGINT");
+  expect(await once(running, "exit")).toEqual([130, null]);
+});
+
+test("a reader that has seen enough ends what follows, and that is no failure", async () => {
+  await using root = await temporaryTree({});
+  const running = start(["session", "events", "sess_1", "-f"], await serve(endless), root.path);
+  const stderr = buffer(running.stderr!);
+  await once(running.stdout!, "data");
+  running.stdout?.destroy();
+  expect(await once(running, "exit")).toEqual([0, null]);
+  expect((await stderr).toString()).toBe("");
+});
+
+test.each([
+  { lost: "nothing", pieces: ["first ", "second"], stdout: "first second\n" },
+  { lost: "the end", pieces: ["first "], stdout: "first second\n" },
+  { lost: "the beginning", pieces: ["second"], stdout: "second\nfirst second\n" },
+  { lost: "all", pieces: [], stdout: "first second\n" },
+])("an answer is whole on the terminal when the stream lost $lost", async ({ pieces, stdout }) => {
+  await using root = await temporaryTree({});
+  const apiUrl = await serve((response) => {
+    response.end([event(1, "attempt.started"), ...pieces.map(delta), event(2, "message.completed", ended)].join(""));
+  });
+  const args = ["session", "send", "sess_1", "hi", "--stream", "--api-url", apiUrl, "--api-key", "dari_x"];
+  const run = await runDari(args, { cwd: root.path });
+  expect(run).toMatchObject({ code: 0, stdout });
+});
+
+test("followed logs are lines of JSON where JSON is asked for", async () => {
+  await using root = await temporaryTree({});
+  const apiUrl = await serve((response) => response.end());
+  const args = ["logs", "msg_1", "-f", "--api-url", apiUrl, "--api-key", "dari_x"];
+  const plain = await runDari(args, { cwd: root.path });
+  expect(plain).toMatchObject({ code: 0, stdout: "one\ntwo\n" });
+  const json = await runDari([...args, "--json"], { cwd: root.path });
+  expect(json.stdout).toBe(`${JSON.stringify({ message_id: "msg_1", logs: "one\ntwo\n" })}\n`);
+});

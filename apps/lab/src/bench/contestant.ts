@@ -1,0 +1,78 @@
+// Who is measured, as measurements see them: something behind an HTTP API, with servers and processes of its own.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createTestSession } from "@dari/testkit";
+import { startProgram, type Program, type ProgramOptions } from "../program.ts";
+import type { Servers } from "./servers.ts";
+
+export interface Contestant extends AsyncDisposable {
+  readonly name: string;
+  readonly apiUrl: string;
+  readonly organizationId: string;
+  readonly apiKey: string;
+  readonly agentId: string;
+  /** The agent's version, which agents of other organizations may copy. */
+  readonly versionId: string;
+  readonly sessionIds: readonly string[];
+  /** Everything that works for it, by name. */
+  readonly pids: Readonly<Record<string, number>>;
+  readonly servers: Servers;
+}
+
+export interface ContestantOptions {
+  /** To begin with, empty ones. Default 0. */
+  readonly sessions?: number;
+  /** Profiles of every program go there, and statements are counted: not for timing. */
+  readonly profileDir?: string | undefined;
+}
+
+/** Turns at once of each worker. */
+export const slots = 50;
+
+/** Opens in a directory of its own, which goes when the contestant is disposed. */
+export async function opened<T extends object>(
+  name: string,
+  open: (dir: string, stack: AsyncDisposableStack) => Promise<T>,
+): Promise<T & { readonly name: string } & AsyncDisposable> {
+  // Not moved on success: what is opened later goes onto the same stack.
+  const stack = new AsyncDisposableStack();
+  try {
+    const dir = await mkdtemp(path.join(tmpdir(), `dari-bench-${name}-`));
+    stack.defer(() => rm(dir, { recursive: true, force: true }));
+    return { ...(await open(dir, stack)), name, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  } catch (error) {
+    await stack.disposeAsync();
+    throw error;
+  }
+}
+
+/** Ended by SIGTERM: a profile is written at a proper end only. */
+export async function startStoppable(stack: AsyncDisposableStack, options: ProgramOptions): Promise<Program> {
+  const program = await startProgram(options);
+  stack.defer(async () => {
+    if (program.isRunning) await program.stop();
+  });
+  return program;
+}
+
+export function profiling(options: ContestantOptions, name: string): Record<string, string> {
+  if (options.profileDir === undefined) return {};
+  const dir = path.join(options.profileDir, name);
+  return { NODE_OPTIONS: `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${dir}` };
+}
+
+export async function createSessions(
+  servers: Servers,
+  owner: { organizationId: string; agentId: string },
+  count: number,
+): Promise<string[]> {
+  const made: string[] = [];
+  let left = count;
+  const maker = async (): Promise<void> => {
+    while (left-- > 0) made.push(await createTestSession(servers.db, owner.organizationId, owner.agentId));
+  };
+  await Promise.all(Array.from({ length: 4 }, maker));
+  return made;
+}

@@ -1,0 +1,62 @@
+// A sandbox driver without a sandbox: an agent that answers at once, in the worker's own process, so that a measurement
+// holds everything of a turn but its agent. The prompt may be a number of milliseconds to hold the slot for.
+
+import { duplexPair, Readable, type Duplex } from "node:stream";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Guarantees, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } from "@dari/sandbox";
+
+export const nullGuarantees: Guarantees = {
+  isolated: false,
+  filesystem: "host",
+  processes: "group",
+  network: "not_enforced",
+  limits: { memory: "none", processes: "none", openFiles: "none", fileSize: "none", tmpSize: "none" },
+  notes: ["no agent is run at all"],
+};
+
+export function createNullDriver(): SandboxDriver {
+  return {
+    name: "process",
+    probe: () => Promise.resolve({ ok: true, guarantees: nullGuarantees }),
+    prepare: (spec) => Promise.resolve(startGuest(spec)),
+  };
+}
+
+function startGuest(spec: SandboxSpec): Sandbox {
+  const [host, guest] = duplexPair();
+  const { promise: exited, resolve: exit } = Promise.withResolvers<SandboxExit>();
+  void answer(guest).catch(() => undefined);
+  return {
+    channel: host,
+    stdout: Readable.from([]),
+    stderr: Readable.from([]),
+    paths: { workspace: `${spec.slotDir}/workspace`, state: `${spec.slotDir}/state`, image: spec.imageDir },
+    pid: process.pid,
+    exited,
+    claim: () => Promise.resolve(),
+    kill() {
+      guest.destroy();
+      exit({ code: null, signal: "SIGKILL" });
+      return Promise.resolve();
+    },
+    collect: () => Promise.resolve({ oomKilled: false }),
+  };
+}
+
+/** The guest's side of the protocol, as far as a turn without events needs it. */
+async function answer(channel: Duplex): Promise<void> {
+  const say = (frame: unknown): void => void channel.write(`${JSON.stringify(frame)}\n`);
+  let holdMs = 0;
+  for await (const line of createInterface({ input: channel })) {
+    const frame = JSON.parse(line) as { t: string; prompt?: string };
+    if (frame.t === "run") {
+      holdMs = Number(frame.prompt) || 0;
+      say({ t: "ready", protocol: 1, runtime: "none" });
+      say({ t: "started" });
+    } else if (frame.t === "go") {
+      if (holdMs > 0) await sleep(holdMs);
+      say({ t: "result", parts: [{ type: "text", text: "ok" }] });
+    }
+  }
+}

@@ -1,0 +1,25 @@
+// What a peer brings: how a turn is queued and taken, and how whoever waits for it is told.
+
+import type pg from "pg";
+import type { NewTurn, TurnJob } from "./rows.ts";
+
+export interface PeerSettings {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  /** Turns at once of a worker. */
+  readonly slots: number;
+}
+
+export interface Producer {
+  /** Writes the turn's rows and queues it. */
+  send(turn: NewTurn): Promise<void>;
+}
+
+export interface Peer {
+  /** `onDone` is called with the id of each turn that has ended. */
+  produce(pool: pg.Pool, settings: PeerSettings, onDone: (id: string) => void): Promise<Producer>;
+  /** Runs turns as they come. */
+  consume(pool: pg.Pool, settings: PeerSettings): Promise<void>;
+}
+
+export type { NewTurn, TurnJob };

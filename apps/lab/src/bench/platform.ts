@@ -1,0 +1,99 @@
+// This platform as a contestant: the real API, reconciler and workers; only that the workers run no agent.
+
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { freePort } from "@dari/embedded";
+import { createTestOrganization } from "@dari/testkit";
+import { machineEnvironment } from "../config.ts";
+import { deployFiles } from "../deploy-files.ts";
+import type { Program } from "../program.ts";
+import {
+  createSessions,
+  opened,
+  profiling,
+  slots,
+  startStoppable,
+  type Contestant,
+  type ContestantOptions,
+} from "./contestant.ts";
+import { startServers, type Servers } from "./servers.ts";
+
+export interface Platform extends Contestant {
+  /** One more worker, under a name of its own. */
+  startWorker(name: string, env?: Readonly<Record<string, string>>): Promise<Program>;
+}
+
+export interface PlatformOptions extends ContestantOptions {
+  /** Default 1. */
+  readonly workers?: 0 | 1;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+const noAgent = {
+  "dari.yml": "name: nothing\nsdk: opencode\nentrypoint: agent.js:agent\nruntime: {language: typescript}\n",
+  "package.json": '{"type":"module"}',
+  "agent.js": 'export const agent = () => "ok";\n',
+};
+
+export async function startPlatform(options: PlatformOptions = {}): Promise<Platform> {
+  return opened("dari", async (dir, stack) => {
+    const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
+    const port = await freePort();
+    const env = { ...platformEnvironment(dir, servers, port), ...options.env };
+    const program = (name: string, entry: string, own: Readonly<Record<string, string>> = {}): Promise<Program> => {
+      const how = { name, entry, env: { ...env, ...own }, dir, readyWhen: /\.started/ };
+      return startStoppable(stack, how);
+    };
+    const startWorker: Platform["startWorker"] = (name, own = {}) => {
+      const settings = { ...profiling(options, name), DARI_WORK_DIR: path.join(dir, `${name}-work`), ...own };
+      return program(name, "apps/lab/src/bench/null-agent/null-worker.ts", settings);
+    };
+    const { organizationId, apiKey } = await createTestOrganization(servers.db);
+    const api = await program("api", "apps/api/src/main.ts", profiling(options, "api"));
+    const reconciler = await program("reconciler", "apps/reconciler/src/main.ts", profiling(options, "reconciler"));
+    const apiUrl = `http://127.0.0.1:${port}`;
+    const { agentId, versionId } = await deployWithRealWorker({ apiUrl, apiKey }, () =>
+      program("builder", "apps/worker/src/main.ts", { DARI_WORK_DIR: path.join(dir, "builder-work") }),
+    );
+    const worker = options.workers === 0 ? undefined : await startWorker("worker");
+    const owner = { organizationId, agentId };
+    const sessionIds = await createSessions(servers, owner, options.sessions ?? 0);
+    const pids = {
+      ...servers.pids,
+      api: api.pid,
+      reconciler: reconciler.pid,
+      ...(worker === undefined ? {} : { worker: worker.pid }),
+    };
+    return { apiUrl, apiKey, ...owner, versionId, sessionIds, pids, servers, startWorker };
+  });
+}
+
+/** The agent's image is a real one, although nothing runs it. */
+async function deployWithRealWorker(
+  api: { apiUrl: string; apiKey: string },
+  start: () => Promise<Program>,
+): Promise<{ agentId: string; versionId: string }> {
+  const builder = await start();
+  try {
+    return await deployFiles(api, noAgent);
+  } finally {
+    await builder.stop();
+  }
+}
+
+function platformEnvironment(dir: string, servers: Servers, port: number): Record<string, string> {
+  return {
+    ...machineEnvironment(),
+    NODE_ENV: "production",
+    DATABASE_URL: servers.databaseUrl,
+    REDIS_URL: servers.redisUrl,
+    DARI_DATABASE_POOL: "20",
+    DARI_BLOBS_DIR: path.join(dir, "objects"),
+    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+    DARI_PORT: String(port),
+    DARI_MINIMUM_ISOLATION: "none",
+    DARI_WORKER_SLOTS: String(slots),
+    // No agent uses any.
+    DARI_TURN_RESERVED_MB: "16",
+  };
+}

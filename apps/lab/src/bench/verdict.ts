@@ -1,0 +1,44 @@
+// What a bench prints: one line of JSON with its machine, command, parameters, result and the verdict on its gates.
+
+import { describeMachine } from "../machine.ts";
+
+export interface Gate {
+  readonly says: string;
+  readonly value: number;
+  readonly atMost: number;
+  readonly passed: boolean;
+}
+
+export function gate(says: string, value: number, atMost: number): Gate {
+  const rounded = Math.round(value * 1_000) / 1_000;
+  return { says, value: rounded, atMost, passed: rounded <= atMost };
+}
+
+/** A smoke run shows that the bench works; its figures are too few to judge, so it never fails by them. */
+export function report(bench: {
+  readonly name: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly result: unknown;
+  readonly gates: readonly Gate[];
+  readonly smoke: boolean;
+}): void {
+  const passed = bench.gates.every((one) => one.passed);
+  const line = {
+    name: bench.name,
+    machine: describeMachine(),
+    command: `npm run lab -- bench/${bench.name} ${process.argv.slice(2).join(" ")}`.trim(),
+    parameters: bench.parameters,
+    result: bench.result,
+    gates: bench.gates,
+    verdict: passed ? "pass" : bench.smoke ? "smoke" : "fail",
+  };
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  if (!passed && !bench.smoke) process.exitCode = 1;
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const [low, high] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
+  return low === undefined || high === undefined ? Number.NaN : (low + high) / 2;
+}

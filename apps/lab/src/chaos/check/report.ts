@@ -1,0 +1,181 @@
+// What a run prints: figures, and every sentence for which it fails.
+
+import { findViolations } from "@dari/db";
+import { describeMachine } from "../../machine.ts";
+import type { Bounds } from "../faults/fault.ts";
+import type { Journal } from "../load/journal.ts";
+import type { Plan } from "../play.ts";
+import { timing, type Stage } from "../stage/stage.ts";
+import { readBooks, type Books, type Run } from "./books.ts";
+import { longestGapMs, spread, startDelays, takeoverMs, type Excuse, type Loss, type Spread } from "./recovery.ts";
+import { listRemains } from "./remains.ts";
+import { judge, type Verdict } from "./verdict.ts";
+
+/** What is noted while a run goes on. */
+export interface Figures {
+  readonly strikes: { readonly name: string; readonly round: number; readonly at: number; wasSeen: boolean }[];
+  readonly skipped: string[];
+  readonly losses: Loss[];
+  readonly excuses: Excuse[];
+  readonly measures: { readonly name: string; readonly value: number; readonly atMost: number }[];
+  readonly accusations: string[];
+  readonly startedAt: number;
+  firstStrikeAt: number;
+}
+
+export interface Report {
+  readonly ok: boolean;
+  readonly name: string;
+  readonly seed: number;
+  readonly acknowledged: number;
+  readonly lost: number;
+  readonly doubled: number;
+  readonly out_of_order: number;
+  readonly stuck: number;
+  readonly wrong: number;
+  readonly invariant_rows: number;
+  readonly left_behind: number;
+  /** For each fault: how often it struck, and how often it was seen to. */
+  readonly strikes: Readonly<Record<string, readonly [struck: number, seen: number]>>;
+  readonly skipped: readonly string[];
+  readonly takeover_ms: Spread;
+  readonly takeovers_ms: readonly number[];
+  readonly longest_gap_ms: number;
+  readonly seconds: number;
+  /** Sentences, some of them when there are many. */
+  readonly broken: readonly string[];
+  readonly [figure: string]: unknown;
+}
+
+const shownMax = 12;
+
+export async function report(run: {
+  plan: Plan;
+  stage: Stage;
+  journal: Journal;
+  figures: Figures;
+  isQuiet: boolean;
+  books: Run;
+}): Promise<Report> {
+  const { plan, stage, journal, figures, isQuiet } = run;
+  const remains = isQuiet ? await listRemains(stage) : [];
+  const books = await readBooks(stage, run.books, journal.sent);
+  const verdict = judge(books);
+  const broken = await findViolations(stage.db);
+  const violations = broken.map(({ invariant, rows }) => `${invariant}: ${rows.join(", ")}`);
+  const timings = timingsOf(books, journal, figures);
+  const bounds = brokenBounds(plan, figures, timings, verdict);
+  const { lost, doubled, disordered, stuck, wrong } = verdict;
+  const sentences = [...lost, ...doubled, ...disordered, ...stuck, ...wrong, ...violations, ...remains, ...bounds];
+  const faults = [...sentences, ...journal.faults, ...figures.accusations];
+  return {
+    ok: faults.length === 0,
+    name: plan.name,
+    seed: plan.seed,
+    acknowledged: verdict.acknowledged,
+    completed: verdict.completed,
+    failed: verdict.failed,
+    cancelled: verdict.cancelled,
+    lost: lost.length,
+    doubled: doubled.length,
+    out_of_order: disordered.length,
+    stuck: stuck.length,
+    wrong: wrong.length,
+    invariant_rows: broken.reduce((sum, { rows }) => sum + rows.length, 0),
+    left_behind: remains.length,
+    failed_by_platform: verdict.failedByPlatform.length,
+    attempts: outcomesOf(books),
+    strikes: strikesOf(figures),
+    skipped: figures.skipped,
+    takeover_ms: timings.takeovers,
+    takeovers_ms: timings.takeoversMs,
+    longest_gap_ms: timings.gapMs,
+    start_ms: timings.starts,
+    calm_start_max_ms: timings.calmMs,
+    accept_ms: timings.accepts,
+    measures: measuresOf(figures),
+    refusals: Object.fromEntries(journal.refusals),
+    seconds: Math.round((Date.now() - figures.startedAt) / 1_000),
+    lease_ms: timing.leaseMs,
+    machine: describeMachine(),
+    broken: faults.slice(0, shownMax),
+    ...(faults.length > shownMax ? { broken_in_all: faults.length } : {}),
+  };
+}
+
+/** Of a run that did not come about. */
+export function reportOfNone({ name, seed }: Plan, why: string): Report {
+  const promises = { lost: 0, doubled: 0, out_of_order: 0, stuck: 0, wrong: 0, invariant_rows: 0, left_behind: 0 };
+  const figures = { takeover_ms: spread([]), takeovers_ms: [], longest_gap_ms: 0, seconds: 0 };
+  return { ok: false, name, seed, acknowledged: 0, ...promises, ...figures, strikes: {}, skipped: [], broken: [why] };
+}
+
+interface Timings {
+  readonly takeoversMs: readonly number[];
+  readonly takeovers: Spread;
+  readonly lostAttempts: number;
+  readonly gapMs: number;
+  readonly starts: Spread;
+  readonly calmMs: number;
+  readonly accepts: Spread & { readonly p99: number };
+}
+
+function timingsOf(books: Books, journal: Journal, figures: Figures): Timings {
+  const delays = startDelays(books, figures.excuses);
+  const isCalm = ({ at }: { at: number }): boolean => at < figures.firstStrikeAt - 1_000;
+  const accepts = journal.answerMs.map(({ ms }) => ms).sort((a, b) => a - b);
+  const takeoversMs = takeoverMs(books, figures.losses).map(Math.round);
+  return {
+    takeoversMs,
+    takeovers: spread(takeoversMs),
+    lostAttempts: outcomesOf(books)["lost"] ?? 0,
+    gapMs: longestGapMs(books, figures.excuses),
+    starts: spread(delays.filter((one) => !isCalm(one)).map(({ ms }) => ms)),
+    calmMs: Math.round(Math.max(0, ...delays.filter(isCalm).map(({ ms }) => ms))),
+    accepts: { ...spread(accepts), p99: accepts[Math.floor(accepts.length * 0.99)] ?? 0 },
+  };
+}
+
+/** The loosest bound of the faults that struck: together they may do what the worst of them does. */
+function loosest(plan: Plan, bound: keyof Bounds): number | undefined {
+  const values = plan.faults.map(({ bounds }) => bounds[bound]);
+  return values.every((value) => typeof value === "number") ? Math.max(...values) : undefined;
+}
+
+function brokenBounds(plan: Plan, figures: Figures, timings: Timings, verdict: Verdict): string[] {
+  const broken = figures.measures
+    .filter(({ value, atMost }) => value > atMost * plan.stretch)
+    .map(({ name, value, atMost }) => `${name} is ${value}, of at most ${atMost}`);
+  const hold = (what: string, value: number, bound: number | undefined): void => {
+    if (bound !== undefined && value > bound * plan.stretch) broken.push(`${what} is ${value}, of at most ${bound}`);
+  };
+  hold("the longest takeover", timings.takeovers.max, loosest(plan, "takeoverMs"));
+  hold("the longest gap", timings.gapMs, loosest(plan, "gapMs"));
+  hold("p99 of accepting", timings.accepts.p99, loosest(plan, "acceptMs"));
+  // A busy machine can starve a worker past its lease; then nothing is known of the fault.
+  if (plan.stretch === 1) hold("the number of lost attempts", timings.lostAttempts, loosest(plan, "lostAttempts"));
+  const startMs = loosest(plan, "startMs");
+  if (startMs !== undefined) hold("the latest start", timings.starts.max, timings.calmMs + startMs);
+  if (!plan.faults.some(({ bounds }) => bounds.mayFailTurns === true)) {
+    broken.push(...verdict.failedByPlatform.map((id) => `${id} failed for want of the platform`));
+  }
+  return broken;
+}
+
+function outcomesOf(books: Books): Record<string, number> {
+  const attempts = [...books.attempts.values()].flat();
+  const groups = Map.groupBy(attempts, ({ outcome }) => outcome ?? "open");
+  return Object.fromEntries([...groups].map(([outcome, list]) => [outcome, list.length]));
+}
+
+function measuresOf(figures: Figures): Record<string, Spread> {
+  const groups = Map.groupBy(figures.measures, ({ name }) => name);
+  return Object.fromEntries([...groups].map(([name, list]) => [name, spread(list.map(({ value }) => value))]));
+}
+
+function strikesOf({ strikes }: Figures): Record<string, [number, number]> {
+  const groups = [...Map.groupBy(strikes, ({ name }) => name)];
+  return Object.fromEntries(
+    groups.map(([name, list]) => [name, [list.length, list.filter((one) => one.wasSeen).length]]),
+  );
+}

@@ -1,0 +1,52 @@
+// All faults by their numbers, and the pairs that are known to go wrong together elsewhere.
+
+import { controlFaults } from "./control.ts";
+import type { Fault } from "./fault.ts";
+import { operationFaults } from "./operations.ts";
+import { postgresFaults } from "./postgres.ts";
+import { redisFaults } from "./redis.ts";
+import { turnFaults } from "./turns.ts";
+import { workerFaults } from "./workers.ts";
+
+export const faults: readonly Fault[] = [
+  ...workerFaults,
+  ...redisFaults,
+  ...postgresFaults,
+  ...controlFaults,
+  ...turnFaults,
+  ...operationFaults,
+];
+
+/** @throws when there is none. */
+export function faultNamed(name: string): Fault {
+  const found = faults.find((fault) => fault.name === name || String(fault.number) === name);
+  if (found === undefined)
+    throw new Error(`there is no fault ${name}; there are ${faults.map((one) => one.name).join(", ")}`);
+  return found;
+}
+
+/** Names of two faults that strike together. */
+export const pairs: readonly (readonly [string, string])[] = [
+  ["worker-killed", "redis-flushed"],
+  ["worker-killed", "redis-down"],
+  ["worker-killed", "postgres-restarted"],
+  ["worker-killed", "leader-lost"],
+  ["worker-killed", "api-killed"],
+  ["worker-paused", "redis-wiped"],
+  ["worker-paused", "postgres-crashed"],
+  ["worker-paused", "leader-lost"],
+  ["worker-blocked", "redis-silent"],
+  ["worker-blocked", "reply-lost"],
+  ["worker-drained", "postgres-restarted"],
+  ["worker-drained", "leader-lost"],
+  ["redis-killed", "postgres-crashed"],
+  ["redis-down", "leader-lost"],
+  ["redis-silent", "api-killed"],
+  ["redis-full", "worker-killed"],
+  ["postgres-down", "worker-killed"],
+  ["postgres-troubled", "cancels"],
+  ["reply-lost", "worker-killed"],
+  ["jobs-forged", "worker-paused"],
+  ["cancels", "worker-killed"],
+  ["rolling-deploy", "redis-flushed"],
+];

@@ -1,0 +1,87 @@
+// What operators do and what disks do: a rolling deploy with its migration under load, and storage that is full.
+
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { migrate } from "@dari/db";
+import { descendantsOf } from "../../processes.ts";
+import type { Fault, Heal, Scene } from "./fault.ts";
+import { databaseNow, hasFailedForThePlatform } from "./sightings.ts";
+import { drain } from "./workers.ts";
+
+export const operationFaults: readonly Fault[] = [
+  {
+    number: 24,
+    name: "rolling-deploy",
+    says: "every program is replaced one after the other, and the schema migrated, under load",
+    holds: ["worker", "api", "reconciler"],
+    rounds: 1,
+    lastsMs: () => 0,
+    bounds: { lostAttempts: 0, gapMs: 3_000 },
+    async inject(scene) {
+      await rollOver(scene);
+      return () => undefined;
+    },
+  },
+  {
+    number: 25,
+    name: "disk-full",
+    says: "no byte more can be written to the database's log, or to the objects",
+    holds: ["postgres", "worker"],
+    rounds: 2,
+    lastsMs: () => 6_000,
+    bounds: { mayFailTurns: true, gapMs: 8_000 },
+    inject: (scene, round) => (round % 2 === 0 ? fillDatabase(scene) : fillObjects(scene)),
+  },
+];
+
+async function rollOver(scene: Scene): Promise<void> {
+  const { stage, journal } = scene;
+  const refusedBefore = serverErrors(journal.refusals);
+  await migrate(stage.postgres.url);
+  const before = new Set(stage.members.map(({ program }) => program.pid));
+  for (const member of stage.members) {
+    await drain(scene, member);
+    await member.restart();
+  }
+  await migrate(stage.postgres.url);
+  if (stage.members.every(({ program }) => !before.has(program.pid))) scene.seen();
+  scene.measure("server_errors", serverErrors(journal.refusals) - refusedBefore, 0);
+}
+
+function serverErrors(refusals: ReadonlyMap<string, number>): number {
+  return [...refusals].reduce((sum, [what, count]) => (/^5\d\d /.test(what) ? sum + count : sum), 0);
+}
+
+/** Files may not grow past what they have: to a program that is what a full disk is. */
+async function limitFiles(pids: readonly number[], bytes: string): Promise<void> {
+  for (const pid of pids) {
+    // It may have ended meanwhile.
+    await promisify(execFile)("prlimit", [`--pid=${pid}`, `--fsize=${bytes}:`]).catch(() => undefined);
+  }
+}
+
+async function fillDatabase({ stage, journal, excuse, seen }: Scene): Promise<Heal> {
+  const excused = excuse();
+  const refusedBefore = serverErrors(journal.refusals);
+  const { pid } = stage.postgres;
+  await limitFiles([pid, ...descendantsOf(pid)], "65536");
+  return async () => {
+    if (serverErrors(journal.refusals) > refusedBefore) seen();
+    await limitFiles([pid, ...descendantsOf(pid)], "unlimited");
+    // It gives up when it cannot write its log, and may not get through its recovery; who runs it starts it again.
+    await stage.postgres.end("SIGQUIT");
+    await stage.postgres.start();
+    excused();
+  };
+}
+
+/** Only what a worker writes itself: the objects of turns. Its agents get limits of their own. */
+async function fillObjects({ stage, seen }: Scene): Promise<Heal> {
+  const pids = stage.workers.map(({ program }) => program.pid);
+  const since = await databaseNow(stage);
+  await limitFiles(pids, "0");
+  return async () => {
+    await limitFiles(pids, "unlimited");
+    if (await hasFailedForThePlatform(stage, since)) seen();
+  };
+}

@@ -1,0 +1,190 @@
+// Turns that do harm, too many of them, cancels at every moment, and jobs that nobody dispatched.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { Queue } from "bullmq";
+import { Redis } from "ioredis";
+import { waitUntil } from "@dari/testkit";
+import { cancelUntilAnswered, pick } from "../load/generator.ts";
+import type { Sent } from "../load/journal.ts";
+import { queuePrefix, type Stage } from "../stage/stage.ts";
+import type { Fault, Heal, Scene } from "./fault.ts";
+import { withoutQueue } from "./redis.ts";
+import { succeeds } from "./sightings.ts";
+import { killWorker } from "./workers.ts";
+
+const floodTurns = { alone: 1_000, mixed: 60 };
+
+export const turnFaults: readonly Fault[] = [
+  {
+    number: 20,
+    name: "poison-turns",
+    says: "turns that take all memory, leave processes behind, and lose their worker each time",
+    holds: ["worker"],
+    rounds: 1,
+    lastsMs: () => 0,
+    bounds: {},
+    async inject(scene) {
+      const tenant = pick(scene.tenants, scene.random);
+      for (const what of ["hoard", "breed"] as const) void scene.sending.send(tenant, { task: { do: what } });
+      const killed = await killEachTime(
+        scene,
+        await scene.sending.send(tenant, { task: { do: "work" }, ms: 8_000, delivery: "async" }),
+      );
+      if (killed > 0) scene.seen();
+      return () => undefined;
+    },
+  },
+  {
+    number: 21,
+    name: "flood",
+    says: "one organization sends more than everybody together, over many sessions, and then cancels it",
+    holds: ["load"],
+    rounds: 1,
+    lastsMs: () => 5_000,
+    bounds: { startMs: 2_000 },
+    inject: (scene) => flood(scene, scene.isAlone ? floodTurns.alone : floodTurns.mixed),
+  },
+  {
+    number: 22,
+    name: "jobs-forged",
+    says: "jobs are duplicated, out of order, of unknown sessions, of other dispatches, and without sense",
+    holds: ["redis"],
+    rounds: 5,
+    lastsMs: () => 1_000,
+    bounds: { gapMs: 3_000, lostAttempts: 0 },
+    unavailable: withoutQueue,
+    async inject({ stage, random, seen }) {
+      if ((await forgeJobs(stage, random)) > 0) seen();
+      return () => undefined;
+    },
+  },
+  {
+    number: 23,
+    name: "cancels",
+    says: "cancels, by two clients at once, at every moment of a turn",
+    holds: ["load"],
+    rounds: 4,
+    lastsMs: () => 4_000,
+    bounds: { lostAttempts: 0 },
+    inject: (scene) => Promise.resolve(cancelMany(scene)),
+  },
+];
+
+interface Running {
+  readonly pid: number;
+}
+
+/** Each attempt of the message loses its worker; after the last it must be failed, and say why. */
+async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
+  const [id] = sent.messageIds;
+  const { stage } = scene;
+  for (let killed = 0; ; killed++) {
+    const next = await waitUntil(async () => (await stateOf(stage, id)) ?? (await runnerOf(stage, id)), {
+      what: "the next attempt of a turn that loses its worker",
+      timeoutMs: 60_000,
+    });
+    if ("state" in next) {
+      if (next.code !== "worker_lost")
+        scene.accuse(`after ${killed} lost workers ${id} is ${next.state}: ${next.code}`);
+      return killed;
+    }
+    const worker = stage.workers.find(({ program }) => program.pid === next.pid);
+    if (worker === undefined) throw new Error(`no worker is process ${next.pid}`);
+    await killWorker(scene, worker);
+    await worker.restart();
+  }
+}
+
+async function stateOf(stage: Stage, id: string | undefined): Promise<{ state: string; code: string } | undefined> {
+  const result = await stage.db.pool.query<{ state: string; code: string }>(
+    "select state, output -> 'error' ->> 'code' as code from dari.messages where id = $1 and completed_at is not null",
+    [id],
+  );
+  return result.rows[0];
+}
+
+/** The living worker that runs the message's agent. */
+async function runnerOf(stage: Stage, id: string | undefined): Promise<Running | undefined> {
+  const result = await stage.db.pool.query<Running>(
+    `select (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
+      where a.message_id = $1 and a.called_at is not null and a.outcome is null`,
+    [id],
+  );
+  const pids = stage.workers.filter(({ program }) => program.isRunning).map(({ program }) => program.pid);
+  return result.rows.find(({ pid }) => pids.includes(pid));
+}
+
+async function flood(scene: Scene, turns: number): Promise<Heal> {
+  const tenant = await scene.openTenant(Math.ceil(turns / 10));
+  const sent: Sent[] = [];
+  let left = turns;
+  const sender = async (): Promise<void> => {
+    while (left-- > 0 && !scene.signal.aborted)
+      sent.push(await scene.sending.send(tenant, { task: { do: "work" }, delivery: "async" }));
+  };
+  await Promise.all(Array.from({ length: 12 }, sender));
+  scene.seen();
+  return async () => {
+    // What is left of it is taken back, so that the run ends.
+    const canceller = async (): Promise<void> => {
+      for (let one = sent.pop(); one !== undefined; one = sent.pop()) {
+        await cancelUntilAnswered(scene.journal, one, scene.random);
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, canceller));
+  };
+}
+
+/** How many forged jobs the workers took. */
+async function forgeJobs(stage: Stage, random: () => number): Promise<number> {
+  const connection = new Redis(stage.redis.url, { maxRetriesPerRequest: null });
+  const queue = new Queue("turns-default", { connection, prefix: queuePrefix });
+  try {
+    const result = await stage.db.pool.query<Record<string, string>>(
+      `select s.id as "sessionId", s.organization_id as "organizationId", s.last_message_id as "messageId",
+        s.dispatch_number as "dispatchNumber" from dari.sessions s where s.last_message_id is not null limit 20`,
+    );
+    const real = result.rows;
+    const forged = [
+      ...real,
+      ...real.map((data) => ({ ...data, dispatchNumber: Number(data["dispatchNumber"]) + 1 })),
+      ...real.map((data) => ({ ...data, dispatchNumber: Number(data["dispatchNumber"]) - 1 })),
+      { sessionId: "sess_unknown", organizationId: "org_unknown", messageId: "msg_unknown", dispatchNumber: 1 },
+      { sessionId: 7, dispatchNumber: "many" },
+      {},
+    ];
+    const shuffled = forged.map((data) => ({ data, at: random() })).sort((a, b) => a.at - b.at);
+    const jobs = shuffled.map(({ data }) => ({ name: "turn", data, opts: { lifo: random() < 0.5 } }));
+    const ids = (await queue.addBulk(jobs)).flatMap(({ id }) => id ?? []);
+    const isWaiting = async (id: string): Promise<boolean> => (await queue.getJobState(id)) === "waiting";
+    const countTaken = async (): Promise<number> => {
+      const waiting = await Promise.all(ids.map(isWaiting));
+      return waiting.filter((one) => !one).length;
+    };
+    await succeeds(waitUntil(async () => (await countTaken()) === ids.length, { what: "forged jobs to be taken" }));
+    return await countTaken();
+  } finally {
+    await queue.close();
+    connection.disconnect();
+  }
+}
+
+function cancelMany({ journal, random, seen }: Scene): Heal {
+  const stop = new AbortController();
+  const cancelling = (async (): Promise<void> => {
+    while (!stop.signal.aborted) {
+      const recent = journal.sent.slice(-12).filter((one) => one.messageIds.size > 0 && one.cancel === undefined);
+      if (recent.length > 0) {
+        const chosen = pick(recent, random);
+        const twice = [cancelUntilAnswered(journal, chosen, random), cancelUntilAnswered(journal, chosen, random)];
+        await Promise.all(twice);
+        if (chosen.cancel !== undefined) seen();
+      }
+      await sleep(30 + 120 * random());
+    }
+  })();
+  return async () => {
+    stop.abort();
+    await cancelling;
+  };
+}

@@ -1,0 +1,140 @@
+// Workers that die, stand still, do not answer, or are asked to leave.
+
+import { setTimeout as sleep } from "node:timers/promises";
+import { waitUntil } from "@dari/testkit";
+import { pick } from "../load/generator.ts";
+import type { Sent } from "../load/journal.ts";
+import type { Member } from "../stage/member.ts";
+import { blockLoop } from "../stage/debugger.ts";
+import { timing } from "../stage/stage.ts";
+import type { Fault, Scene } from "./fault.ts";
+import { databaseNow, seeAttempts, seeItCarryOn } from "./sightings.ts";
+
+/** Expiry, reaping, dispatch and a second on top. */
+const takeoverMs = timing.leaseMs + 2_500;
+const exitMs = timing.graceMs + 3_000;
+
+const longMs = 4_000;
+
+/** One that has just begun a turn that is long enough for the strike to find it. */
+async function pickBusyWorker(scene: Scene): Promise<Member> {
+  const { stage } = scene;
+  const sent: Sent[] = [];
+  for (let i = 0; i < 4; i++) {
+    const wish = { ms: longMs, delivery: "async" } as const;
+    void scene.sending.send(pick(scene.tenants, scene.random), wish).then((one) => sent.push(one));
+  }
+  const busy = async (): Promise<Member[]> => {
+    const result = await stage.db.pool.query<{ pid: number }>(
+      `select distinct (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
+        where a.message_id = any($1) and a.outcome is null and a.called_at > clock_timestamp() - interval '1 second'`,
+      [sent.flatMap(({ messageIds }) => [...messageIds])],
+    );
+    const pids = result.rows.map(({ pid }) => pid);
+    return stage.workers.filter(({ program }) => program.isRunning && pids.includes(program.pid));
+  };
+  const what = { what: "a worker that runs a long turn", timeoutMs: 10_000 };
+  const found = await waitUntil(async () => (await busy()).length > 0 && busy(), what).catch(() => []);
+  return pick(found.length > 0 ? found : stage.workers, scene.random);
+}
+
+/** kill -9, and its running attempts are lost from here. */
+export async function killWorker(scene: Scene, worker: Member): Promise<void> {
+  await scene.lose(worker);
+  await worker.program.kill();
+}
+
+export const workerFaults: readonly Fault[] = [
+  {
+    number: 1,
+    name: "worker-killed",
+    says: "kill -9 of a worker in the middle of its turns",
+    holds: ["worker"],
+    rounds: 5,
+    lastsMs: () => 500,
+    bounds: { takeoverMs },
+    async inject(scene) {
+      const worker = await pickBusyWorker(scene);
+      const { pid } = worker.program;
+      const since = await databaseNow(scene.stage);
+      await killWorker(scene, worker);
+      return async () => {
+        await Promise.all([worker.restart(), seeAttempts(scene, pid, "lost", since)]);
+      };
+    },
+  },
+  {
+    number: 2,
+    name: "worker-paused",
+    says: "a worker is stopped for longer than its lease and wakes as a zombie",
+    holds: ["worker"],
+    rounds: 1,
+    lastsMs: ({ isAlone, random }) => (isAlone ? 60_000 : timing.leaseMs * (2 + 2 * random())),
+    bounds: { takeoverMs },
+    async inject(scene) {
+      const worker = await pickBusyWorker(scene);
+      const since = await databaseNow(scene.stage);
+      await scene.lose(worker);
+      worker.program.signal("SIGSTOP");
+      return async () => {
+        await seeAttempts(scene, worker.program.pid, "lost", since);
+        worker.program.signal("SIGCONT");
+        await seeItCarryOn(scene, worker);
+      };
+    },
+  },
+  {
+    number: 3,
+    name: "worker-blocked",
+    says: "a worker's event loop stands still for longer than its lease, while its agents go on",
+    holds: ["worker"],
+    rounds: 2,
+    lastsMs: () => timing.leaseMs * 2.5,
+    bounds: { takeoverMs },
+    async inject(scene, round) {
+      const worker = await pickBusyWorker(scene);
+      const since = await databaseNow(scene.stage);
+      await scene.lose(worker);
+      await blockLoop(worker.program, this.lastsMs(scene, round));
+      return async () => {
+        await seeAttempts(scene, worker.program.pid, "lost", since);
+        await seeItCarryOn(scene, worker);
+      };
+    },
+  },
+  {
+    number: 4,
+    name: "worker-drained",
+    says: "SIGTERM with turns that are longer than the grace, with Redis there and with Redis silent",
+    holds: ["worker", "redis"],
+    rounds: 2,
+    lastsMs: () => 0,
+    bounds: { lostAttempts: 0 },
+    async inject(scene, round) {
+      const worker = await pickBusyWorker(scene);
+      const { pid } = worker.program;
+      const since = await databaseNow(scene.stage);
+      if (round % 2 === 1) worker.redis.blackHole();
+      await drain(scene, worker);
+      await seeAttempts(scene, pid, "released", since);
+      return () => {
+        worker.redis.forward();
+        return worker.restart();
+      };
+    },
+  },
+];
+
+/** SIGTERM: it must leave within its grace and a little, and well. */
+export async function drain(scene: Scene, member: Member): Promise<void> {
+  const askedAt = performance.now();
+  member.program.signal("SIGTERM");
+  const end = await Promise.race([member.program.ended, sleep(exitMs + 20_000)]);
+  if (end === undefined) {
+    await member.program.kill();
+    scene.accuse(`${member.name} did not end after SIGTERM`);
+    return;
+  }
+  scene.measure(`${member.kind}_exit_ms`, performance.now() - askedAt, exitMs);
+  if (end.code !== 0) scene.accuse(`${member.name} ended with ${end.code ?? end.signal} after SIGTERM`);
+}

@@ -1,0 +1,55 @@
+// The agent that chaos runs. It tells a file outside the system what it does, and adds a line to its workspace: a lost
+// turn is a missing line, a doubled one a line too many, a wrong order lines in another order.
+
+import { join } from "node:path";
+import { filesOf } from "../../conversation.ts";
+import { checkout } from "../../program.ts";
+
+export type Task =
+  | { readonly do: "work" }
+  /** Fails while its attempt's number is this or lower. */
+  | { readonly do: "fail"; readonly times: number }
+  | { readonly do: "exit" }
+  /** Takes memory until it is stopped. */
+  | { readonly do: "hoard" }
+  /** Leaves many processes that try to outlive it. */
+  | { readonly do: "breed" };
+
+/** What a message of the load says. */
+export type Prompt = Task & { readonly key: string; readonly ms: number };
+
+export interface Effect {
+  readonly effect: "start" | "end";
+  readonly key: string;
+  readonly session: string;
+  readonly message: string;
+  readonly attempt: number;
+  /** Names one call of the agent. */
+  readonly call: string;
+  /** Wall clock, milliseconds. */
+  readonly at: number;
+}
+
+/** What a completed turn answers. */
+export interface Answer {
+  readonly key: string;
+  readonly call: string;
+  /** The calls of all completed turns of the session, in their order, this one last. */
+  readonly ledger: readonly string[];
+}
+
+export const agentMaxAttempts = 3;
+
+export function chaosAgent(effectsFile: string): Record<string, string> {
+  return {
+    ...filesOf(join(checkout, "apps/lab/tests/agents/chaos")),
+    "dari.yml": JSON.stringify({
+      name: "chaos",
+      sdk: "opencode",
+      entrypoint: "agent.mjs:agent",
+      runtime: { language: "typescript", timeout_seconds: 60 },
+      retries: { max_attempts: agentMaxAttempts },
+      env: { EFFECTS_FILE: effectsFile },
+    }),
+  };
+}

@@ -1,0 +1,106 @@
+// Breaks a whole platform on purpose and judges what became of every acknowledged message. A line per run and one for
+// all; exit code 1 when a promise or a bound is broken. See README.md.
+//
+//   npm run lab -- chaos/run --fault 1..25|name   one fault alone (several: with commas)
+//                            --pair a+b           two at a time
+//                            --pairs              all of the pairs
+//                            --mixed --seed 1     any of them, at any time
+//                            --all                everything, over five seeds
+//                            --smoke              a short mixed run
+//   further: --turns N  --rate N  --workers N  --delivery queue|pull  --json FILE
+//            --stretch N  the bounds times N, on a machine that others use
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { reportOfNone, type Report } from "./check/report.ts";
+import { summarize, summarizeAll, totalOf } from "./check/summary.ts";
+import { plansOf, type Choice } from "./plans.ts";
+import { play, type Plan } from "./play.ts";
+import { startStage, type Stage } from "./stage/stage.ts";
+
+const { values } = parseArgs({
+  options: {
+    fault: { type: "string", multiple: true, default: [] },
+    pair: { type: "string", multiple: true, default: [] },
+    pairs: { type: "boolean", default: false },
+    mixed: { type: "boolean", default: false },
+    all: { type: "boolean", default: false },
+    smoke: { type: "boolean", default: false },
+    seed: { type: "string", default: "1" },
+    turns: { type: "string" },
+    rate: { type: "string" },
+    workers: { type: "string" },
+    delivery: { type: "string", default: "queue" },
+    stretch: { type: "string" },
+    json: { type: "string" },
+  },
+});
+
+const numberOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
+const split = (list: readonly string[]): string[] => list.flatMap((text) => text.split(","));
+const choice: Choice = {
+  faults: split(values.fault),
+  pairs: split(values.pair),
+  isPairs: values.pairs,
+  isMixed: values.mixed,
+  isAll: values.all,
+  isSmoke: values.smoke,
+  seed: Number(values.seed),
+  turns: numberOf(values.turns),
+  perSecond: numberOf(values.rate),
+  workers: numberOf(values.workers),
+  delivery: values.delivery === "pull" ? "pull" : "queue",
+  stretch: numberOf(values.stretch),
+};
+
+const plans = plansOf(choice);
+if (plans.length === 0) throw new Error("choose --fault, --pair, --pairs, --mixed, --all or --smoke");
+const startedAt = Date.now();
+const secondsSince = (): number => Math.round((Date.now() - startedAt) / 1_000);
+const reports: Report[] = [];
+let stage: Stage | undefined;
+
+// Postgres outlives whoever started it; so it is told.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    void leaveStage().finally(() => process.exit(130));
+  });
+}
+
+for (const [i, plan] of plans.entries()) {
+  const progress = plans.length === 1 ? "" : ` ${i + 1}/${plans.length}`;
+  const say = (line: string): void =>
+    void process.stderr.write(`${secondsSince()} s`.padStart(7) + `${progress} ${line}\n`);
+  const result = await playNext(plan, say);
+  reports.push(result);
+  process.stdout.write(`${summarize(result)}\n`);
+  keep();
+  if (!result.ok) process.exitCode = 1;
+}
+await leaveStage();
+if (reports.length > 1) process.stdout.write(`${summarizeAll(reports, totalOf(reports, secondsSince()))}\n`);
+
+/** On the stage of the run before, which a good run leaves quiet; else on a new one. */
+async function playNext(plan: Plan, say: (line: string) => void): Promise<Report> {
+  try {
+    stage ??= await startStage(plan);
+    const result = await play(plan, stage, say);
+    if (!result.ok || stage.members.some(({ program }) => !program.isRunning)) await leaveStage();
+    return result;
+  } catch (error) {
+    await leaveStage();
+    return reportOfNone(plan, String(error));
+  }
+}
+
+async function leaveStage(): Promise<void> {
+  const left = stage;
+  stage = undefined;
+  await left?.[Symbol.asyncDispose]();
+}
+
+/** After each run, so that what was found is there whatever comes next. */
+function keep(): void {
+  if (values.json === undefined) return;
+  writeFileSync(values.json, JSON.stringify({ total: totalOf(reports, secondsSince()), runs: reports }, null, 2));
+}

@@ -1,0 +1,114 @@
+// A whole platform on services of its own, every part of which can be hurt: two APIs, workers, two reconcilers, Redis,
+// Postgres, and a proxy on every connection between them. The database is open to the run beside the proxies.
+
+import { randomBytes } from "node:crypto";
+import { mkdtempSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { migrate, openDatabase, type Database } from "@dari/db";
+import { freePort } from "@dari/embedded";
+import { startFaultProxy, type FaultProxy } from "@dari/testkit";
+import { machineEnvironment } from "../../config.ts";
+import { startMember, type Kind, type Member } from "./member.ts";
+import { startPostgresServer, type PostgresServer } from "./postgres.ts";
+import { startRedisServer, type RedisServer } from "./redis.ts";
+
+export interface ApiMember extends Member {
+  /** Between the clients and this API. */
+  readonly front: FaultProxy;
+  readonly url: string;
+}
+
+export interface Stage extends AsyncDisposable {
+  readonly dir: string;
+  readonly delivery: "queue" | "pull";
+  readonly postgres: PostgresServer;
+  readonly redis: RedisServer;
+  readonly db: Database;
+  readonly apis: readonly ApiMember[];
+  readonly workers: readonly Member[];
+  readonly reconcilers: readonly Member[];
+  readonly members: readonly Member[];
+}
+
+export const timing = { leaseMs: 3_000, reapMs: 500, graceMs: 2_000, backoffMs: 100 } as const;
+export const queuePrefix = "chaos";
+
+export interface StageOptions {
+  readonly workers: number;
+  readonly slots: number;
+  /** pull: no program is told of Redis. */
+  readonly delivery: "queue" | "pull";
+}
+
+export async function startStage(options: StageOptions): Promise<Stage> {
+  await using starting = new AsyncDisposableStack();
+  const dir = mkdtempSync(path.join(tmpdir(), "dari-chaos-"));
+  starting.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
+  const postgres = starting.use(await startPostgresServer(path.join(dir, "postgres")));
+  const redis = starting.use(await startRedisServer(path.join(dir, "redis")));
+  await migrate(postgres.url);
+  const db = starting.adopt(openDatabase({ url: postgres.url, poolMax: 8, applicationName: "dari-lab" }), (opened) =>
+    opened.close(),
+  );
+  const { delivery } = options;
+  const place = { dir, postgres, redis, delivery, env: commonEnvironment(dir) };
+  const add = async (kind: Kind, name: string, env: Record<string, string>): Promise<Member> =>
+    starting.use(await startMember({ ...place, kind, name, env: { ...place.env, ...env } }));
+  const workerEnv = (name: string): Record<string, string> => ({
+    DARI_WORK_DIR: path.join(dir, name),
+    DARI_WORKER_SLOTS: String(options.slots),
+  });
+  const names = (kind: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${kind}-${i + 1}`);
+  const [apis, workers, reconcilers] = await Promise.all([
+    Promise.all(names("api", 2).map((name) => addApi(name, add, starting))),
+    Promise.all(names("worker", options.workers).map((name) => add("worker", name, workerEnv(name)))),
+    Promise.all(names("reconciler", 2).map((name) => add("reconciler", name, {}))),
+  ]);
+  const stack = starting.move();
+  return {
+    dir,
+    delivery,
+    postgres,
+    redis,
+    db,
+    apis,
+    workers,
+    reconcilers,
+    members: [...apis, ...workers, ...reconcilers],
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+async function addApi(
+  name: string,
+  add: (kind: Kind, name: string, env: Record<string, string>) => Promise<Member>,
+  stack: AsyncDisposableStack,
+): Promise<ApiMember> {
+  const port = await freePort();
+  const front = stack.use(await startFaultProxy({ port }));
+  const url = `http://127.0.0.1:${front.port}`;
+  const member = await add("api", name, { DARI_PORT: String(port), DARI_PUBLIC_URL: url });
+  return Object.defineProperties(member, {
+    front: { value: front, enumerable: true },
+    url: { value: url, enumerable: true },
+  }) as ApiMember;
+}
+
+function commonEnvironment(dir: string): Record<string, string> {
+  return {
+    ...machineEnvironment(),
+    DARI_DATABASE_POOL: "12",
+    DARI_QUEUE_PREFIX: queuePrefix,
+    DARI_BLOBS_DIR: path.join(dir, "objects"),
+    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+    DARI_LEASE_MS: String(timing.leaseMs),
+    DARI_REAP_EVERY_MS: String(timing.reapMs),
+    DARI_SHUTDOWN_GRACE_MS: String(timing.graceMs),
+    DARI_BACKOFF_FIRST_MS: String(timing.backoffMs),
+    DARI_TURN_MEMORY_BYTES: String(1024 ** 3),
+    DARI_SANDBOX: "process",
+    DARI_MINIMUM_ISOLATION: "none",
+  };
+}

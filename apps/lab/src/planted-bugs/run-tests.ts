@@ -1,0 +1,85 @@
+// Runs named tests of a checkout with jest, and says of each how it ended.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { escapePattern, type TestName } from "./plant.ts";
+
+export interface TestEnd {
+  readonly hasPassed: boolean;
+  /** Of a failed one: what it said, in a line. */
+  readonly evidence: string;
+}
+
+interface Report {
+  readonly testResults: readonly {
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[];
+    }[];
+  }[];
+}
+
+/** Files run one after the other, in one process. A test that is not in the answer did not run. */
+export async function runTests(
+  root: string,
+  tests: readonly TestName[],
+  env: Readonly<Record<string, string>>,
+): Promise<ReadonlyMap<string, TestEnd>> {
+  const report = join(root, "report.json");
+  rmSync(report, { force: true });
+  const names = tests.map(({ test }) => escapePattern(test)).join("|");
+  const args = [
+    "--experimental-vm-modules",
+    "--disable-warning=ExperimentalWarning",
+    join(root, "node_modules/jest/bin/jest.js"),
+    `--rootDir=${root}`,
+    `--cacheDirectory=${join(root, "jest-cache")}`,
+    "--runInBand",
+    "--json",
+    `--outputFile=${report}`,
+    `--testNamePattern=^(${names})$`,
+    "--runTestsByPath",
+    ...new Set(tests.map(({ file }) => join(root, file))),
+  ];
+  const child = spawn(process.execPath, args, { cwd: root, env, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (said = (said + text).slice(-4_000)));
+  await once(child, "close");
+  return endsOf(readReport(report, said));
+}
+
+function readReport(path: string, said: string): Report {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as Report;
+  } catch (cause) {
+    throw new Error(`jest gave no report:\n${said}`, { cause });
+  }
+}
+
+function endsOf(report: Report): ReadonlyMap<string, TestEnd> {
+  const ends = new Map<string, TestEnd>();
+  for (const one of report.testResults.flatMap((file) => file.assertionResults)) {
+    // The others of the same files were left out by their names.
+    if (one.status !== "passed" && one.status !== "failed") continue;
+    ends.set(one.fullName, { hasPassed: one.status === "passed", evidence: evidenceOf(one.failureMessages) });
+  }
+  return ends;
+}
+
+const evidenceChars = 160;
+const colours = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
+/** The error, or where an expectation was not met what was expected and what came instead. */
+function evidenceOf(messages: readonly string[]): string {
+  const lines = (messages[0] ?? "").replaceAll(colours, "").split("\n");
+  const told = lines.filter(
+    (line) => /^\s*[-+] +\S|^(Expected|Received):/.test(line) && !/- Expected|\+ Rec/.test(line),
+  );
+  const first = lines.find((line) => line.trim() !== "") ?? "";
+  const text = (told.length > 0 ? told : [first]).map((line) => line.trim().replace(/\s+/g, " ")).join("  ");
+  return text.length > evidenceChars ? `${text.slice(0, evidenceChars)}…` : text;
+}

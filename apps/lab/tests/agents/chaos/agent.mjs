@@ -1,0 +1,40 @@
+// The agent of the chaos runs: src/chaos/load/agent.ts says what it is asked and what it answers.
+
+import { appendFileSync, readFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { spawn } from "node:child_process";
+
+const tasks = {
+  work() {},
+  fail({ times }, { attempt }) {
+    if (attempt <= times) throw new Error("as planned");
+  },
+  exit() {
+    process.exit(3);
+  },
+  hoard() {
+    const kept = [];
+    for (;;) kept.push(Buffer.alloc(16 * 1024 * 1024, 1));
+  },
+  breed() {
+    for (let i = 0; i < 60; i++) spawn("sleep", ["600"], { detached: true, stdio: "ignore" }).unref();
+    process.exit(4);
+  },
+};
+
+export async function agent(text, context) {
+  const prompt = JSON.parse(text);
+  const call = randomBytes(6).toString("hex");
+  const tell = (effect) => {
+    const fields = { session: context.sessionId, message: context.messageId, attempt: context.attempt, call };
+    const line = JSON.stringify({ effect, key: prompt.key, ...fields, at: Date.now() });
+    appendFileSync(process.env.EFFECTS_FILE, line + "\n");
+  };
+  tell("start");
+  appendFileSync("ledger.txt", call + "\n");
+  await new Promise((resolve) => setTimeout(resolve, prompt.ms));
+  tasks[prompt.do](prompt, context);
+  tell("end");
+  const ledger = readFileSync("ledger.txt", "utf8").trim().split("\n");
+  return JSON.stringify({ key: prompt.key, call, ledger });
+}

@@ -1,0 +1,123 @@
+// What the loss of Redis costs, measured while messages come in all the time: the real API, reconciler and worker; only
+// the agent is none, so that the figures are the platform's own. They are shown when they break a promise.
+
+import { expect, test } from "@jest/globals";
+import { createClient } from "@dari/client";
+import { describeWith, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
+import { startPlatform, type Platform } from "../src/bench/platform.ts";
+import { post } from "../src/conversation.ts";
+import { startRedisServer } from "../src/redis-server.ts";
+
+const sendEveryMs = 200;
+/** For a machine that runs other tests as well; alone, the promises hold without it. Milliseconds. */
+const busyMs = 1_500;
+
+interface Span {
+  readonly from: Date;
+  readonly until: Date;
+}
+
+interface Figures {
+  readonly messages: number;
+  /** From acceptance to start, at most. */
+  readonly waitMs: number;
+  /** Between one turn's start and the next one's, at most. */
+  readonly gapMs: number;
+}
+
+describeWith("redis", "a platform that loses its Redis", () => {
+  test("runs on without a gap while it is away or silent, and loses no second to a flush", async () => {
+    await using stack = new AsyncDisposableStack();
+    const redis = stack.use(await startRedisServer());
+    const url = new URL(redis.url);
+    const proxy = stack.use(await startFaultProxy({ port: Number(url.port) }));
+    url.port = String(proxy.port);
+    const platform = stack.use(await startPlatform({ sessions: 600, env: { REDIS_URL: url.href } }));
+    await using load = startLoad(platform);
+
+    const calm = await measure(platform, load, 3_000);
+    const refused = await during(proxy, "refuse", () => measure(platform, load, 6_000));
+    await measure(platform, load, 3_000);
+    const silent = await during(proxy, "blackHole", () => measure(platform, load, 6_000));
+    await measure(platform, load, 3_000);
+    const flushed = await measure(platform, load, 6_000, () => redis.command("FLUSHALL"));
+
+    const lost = {
+      refusedMs: Math.max(refused.gapMs, refused.waitMs),
+      silentMs: Math.max(silent.gapMs, silent.waitMs),
+      flushedMs: flushed.waitMs - calm.waitMs,
+    };
+    expect({ calm, refused, silent, flushed, isKept: isKept(lost) }).toMatchObject({ isKept: true });
+  }, 180_000);
+});
+
+const isKept = (lost: { refusedMs: number; silentMs: number; flushedMs: number }): boolean =>
+  Math.max(lost.refusedMs, lost.silentMs) < 2_000 + busyMs && lost.flushedMs < 1_000 + busyMs;
+
+async function during<T>(proxy: FaultProxy, fault: "refuse" | "blackHole", work: () => Promise<T>): Promise<T> {
+  proxy[fault]();
+  try {
+    return await work();
+  } finally {
+    proxy.forward();
+  }
+}
+
+interface Load extends AsyncDisposable {
+  readonly sent: number;
+}
+
+/** A message each to one session after the other. */
+function startLoad(platform: Platform): Load {
+  const client = createClient({ apiUrl: platform.apiUrl, apiKey: platform.apiKey });
+  const sending: Promise<unknown>[] = [];
+  const timer = setInterval(() => {
+    const session = platform.sessionIds[sending.length];
+    if (session !== undefined) sending.push(post({ client }, session, "20"));
+  }, sendEveryMs);
+  return {
+    get sent() {
+      return sending.length;
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await Promise.all(sending);
+    },
+  };
+}
+
+/** What came in for about `forMs`, once all of it has started. `strike` comes each second. */
+async function measure(
+  { servers: { db } }: Platform,
+  load: Load,
+  forMs: number,
+  strike?: () => Promise<unknown>,
+): Promise<Figures> {
+  const now = async (): Promise<Date> =>
+    (await db.pool.query<{ now: Date }>("select clock_timestamp() as now")).rows[0]!.now;
+  const from = await now();
+  for (let second = 0; second < forMs / 1_000; second++) {
+    await strike?.();
+    const sent = load.sent;
+    await waitUntil(() => load.sent >= sent + 1_000 / sendEveryMs, { what: "a second of messages" });
+  }
+  const span = { from, until: await now() };
+  await waitUntil(async () => (await figuresOf(db, span)).left === 0, { what: "all to start", timeoutMs: 30_000 });
+  return (await figuresOf(db, span)).figures;
+}
+
+async function figuresOf(
+  db: Platform["servers"]["db"],
+  { from, until }: Span,
+): Promise<{ left: number; figures: Figures }> {
+  const { rows } = await db.pool.query<Figures & { left: number }>(
+    `select count(*)::int as messages, (count(*) filter (where started_at is null))::int as left,
+      round(max(extract(epoch from started_at - created_at)) * 1000)::int as "waitMs",
+      round(max(extract(epoch from gap)) * 1000)::int as "gapMs"
+    from (select *, started_at - lag(started_at) over (order by started_at) as gap from dari.messages
+      where created_at between $1 and $2) m`,
+    [from, until],
+  );
+  const { left, ...figures } = rows[0]!;
+  return { left, figures };
+}

@@ -1,0 +1,61 @@
+// Turns that are watched while they run: text and logs as they come, by the queue's previews and by the database's.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { isLedgerEvent, type StreamedEvent } from "@dari/client";
+import { findService, waitUntil } from "@dari/testkit";
+import { deploy, manifestFile, textPart, type Published } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
+
+/** Says half of its answer, waits at the address that its prompt is, and says the rest. */
+const talker = {
+  ...manifestFile({ entrypoint: "agent.mjs:agent" }),
+  "agent.mjs": `export async function* agent(prompt, context) {
+    console.log("printed");
+    yield "first ";
+    await context.emit("half", { done: 0.5 });
+    await (await fetch(prompt)).text();
+    yield "second";
+  }`,
+};
+
+describe.each([
+  { way: "with a queue", redisUrl: () => findService("redis")?.url },
+  { way: "by direct pull", redisUrl: () => undefined },
+])("$way", ({ redisUrl }) => {
+  let fleet: Fleet;
+  let meeting: Rendezvous;
+  let agent: Published;
+
+  beforeAll(async () => {
+    meeting = await openRendezvous();
+    fleet = await startFleet({ redisUrl: redisUrl() });
+    agent = await deploy(fleet, talker);
+  }, 120_000);
+
+  afterAll(async () => {
+    await meeting[Symbol.asyncDispose]();
+    expect(await fleet.close()).toEqual(nothing);
+  }, 120_000);
+
+  test("the first half is seen while the agent waits, and the stream ends with the record", async () => {
+    const session = await fleet.client.createSession(agent.agentId);
+    const sent = await fleet.client.sendMessageAsync(session.id, { parts: [textPart(meeting.urlOf("half"))] });
+    const seen: StreamedEvent[] = [];
+    const watching = (async () => {
+      for await (const event of fleet.client.streamMessage(sent.id)) seen.push(event);
+    })();
+    await meeting.arrived("half");
+    const shownText = (): string =>
+      seen.map((event) => (event.type === "assistant.text_delta" ? String(event.data["text"]) : "")).join("");
+    await waitUntil(() => shownText() === "first ", { what: "the first half of the answer" });
+    await waitUntil(() => seen.some((event) => event.type === "agent.event"), { what: "the agent's event" });
+    await waitUntil(() => seen.some((event) => event.type === "log"), { what: "what it printed" });
+    meeting.open("half");
+    await watching;
+    expect(shownText()).toBe("first second");
+    const ledger = (await fleet.client.listEvents(session.id)).data.filter((event) => event.message_id === sent.id);
+    expect(seen.filter(isLedgerEvent)).toEqual(ledger);
+    expect(seen.at(-1)).toMatchObject({ type: "message.completed", data: { status: "completed" } });
+  });
+});

@@ -1,0 +1,32 @@
+// Holds rows against what must always be so. Repairs nothing: it reports each contradiction by name and rows.
+
+import type { InvariantRounds } from "@dari/control";
+import type { Log } from "@dari/domain";
+
+/** Since the start. */
+export interface InvariantCounters {
+  /** Rounds that were finished. */
+  readonly invariant_rounds: number;
+  /** Invariants found violated, each once per round. */
+  readonly invariant_violations: number;
+}
+
+export interface InvariantJudge {
+  /** One round. Answers how many invariants are violated. */
+  judge(): Promise<number>;
+  counters(): InvariantCounters;
+}
+
+export function createInvariantJudge(rounds: InvariantRounds, log: Pick<Log, "error">): InvariantJudge {
+  const counters = { invariant_rounds: 0, invariant_violations: 0 };
+  return {
+    async judge() {
+      const violations = await rounds.next();
+      for (const { invariant, says, rows } of violations) log.error({ invariant, says, rows }, "invariant.violated");
+      counters.invariant_rounds += 1;
+      counters.invariant_violations += violations.length;
+      return violations.length;
+    },
+    counters: () => ({ ...counters }),
+  };
+}

@@ -1,0 +1,43 @@
+// Keeps the object store: chains cut, what was deleted removed, what nothing names swept. One process at a time is
+// enough, and any number is safe.
+
+import {
+  createSquasher,
+  deleteExpired,
+  purgeDeleted,
+  recordReferences,
+  sweepStore,
+  type Services,
+} from "@dari/control";
+import type { Loop } from "@dari/runtime";
+
+const squashEveryMs = 5_000;
+const purgeEveryMs = 30_000;
+const sweepEveryMs = 60_000;
+
+export function startStorageLoops(
+  context: Services,
+  start: (name: string, everyMs: number, runOnce: () => Promise<unknown>) => Loop,
+  isLeading: () => boolean,
+): void {
+  const squash = createSquasher(context);
+  start("squash", squashEveryMs, async () => {
+    if (isLeading()) log(context, "storage.squashed", await squash());
+  });
+  start("purge", purgeEveryMs, async () => {
+    if (!isLeading()) return;
+    log(context, "storage.expired", await deleteExpired(context));
+    log(context, "storage.purged", await purgeDeleted(context));
+  });
+  // A store is swept by what is recorded of it.
+  start("sweep", sweepEveryMs, async () => {
+    if (!isLeading()) return;
+    log(context, "storage.recorded", await recordReferences(context));
+    const { marked, deleted } = await sweepStore(context);
+    log(context, "storage.swept", { marked, deleted });
+  });
+}
+
+function log(context: Services, event: string, counts: Readonly<Record<string, number>> | object): void {
+  if (Object.values(counts).some((count) => count > 0)) context.log.info({ ...counts }, event);
+}

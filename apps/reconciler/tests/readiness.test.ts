@@ -1,0 +1,47 @@
+// The reconciler says which of its loops has not worked lately.
+
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { openServices, serviceSettings, type Services } from "@dari/control";
+import { checkHealth, createLogger, readConfig } from "@dari/runtime";
+import { createTestDatabase, findService, waitUntil } from "@dari/testkit";
+import { startReconciler } from "../src/index.ts";
+
+const stack = new AsyncDisposableStack();
+const log = createLogger({ name: "reconciler", level: "silent" });
+let services: Services;
+
+beforeAll(async () => {
+  const database = stack.adopt(await createTestDatabase(), (opened) => opened.close());
+  const dir = mkdtempSync(join(tmpdir(), "dari-reconciler-"));
+  stack.defer(() => rmSync(dir, { recursive: true, force: true }));
+  const settings = readConfig(serviceSettings, {
+    DATABASE_URL: database.url,
+    REDIS_URL: findService("redis")?.url,
+    DARI_QUEUE_PREFIX: `reconciler-${randomBytes(6).toString("hex")}`,
+    DARI_BLOBS_DIR: dir,
+    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+  });
+  services = await openServices(settings, { program: "reconciler", log }, stack);
+});
+
+afterAll(() => stack.disposeAsync());
+
+test("every loop is a check of its own; one that stands still is named", async () => {
+  const reconciler = startReconciler(services, { leaseMs: 3_000, reapEveryMs: 100 }, log);
+  stack.defer(() => reconciler.stop());
+  const names = ["dispatch", "reap", "settle-builds", "forget-workers", "sweep-idempotency-keys", "invariants"];
+  expect(Object.keys(reconciler.checks)).toEqual(expect.arrayContaining(names));
+  await waitUntil(async () => (await checkHealth(reconciler.checks)).ok, { what: "the first ticks" });
+  const now = performance.now();
+  // Ten seconds and some later, with nothing done between: the slow loops are not late yet.
+  const clock = jest.spyOn(performance, "now").mockReturnValue(now + 15_000);
+  const late = await Promise.allSettled(Object.values(reconciler.checks).map((check) => check()));
+  clock.mockRestore();
+  const failing = Object.keys(reconciler.checks).filter((_name, index) => late[index]?.status === "rejected");
+  expect(failing).toEqual(expect.arrayContaining(["dispatch", "reap"]));
+  expect(failing).not.toContain("invariants");
+});

@@ -1,0 +1,82 @@
+// Turns from the queue: takes a job when a slot is free, claims what it names, and settles it as the turn ended.
+
+import { claimTurn } from "@dari/control";
+import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { FeedContext, TurnFeedParts } from "./turn-feed.ts";
+
+const errorPauseMs = 500;
+/** Before a job is looked at again that cannot run yet. Milliseconds. */
+const lookAgainMs = 100;
+
+type JobFeedParts = TurnFeedParts & { readonly source: TurnSource };
+
+export interface JobFeed {
+  /** When a fetch last came back, or the gate was found shut. By the process's own clock, milliseconds. */
+  readonly turnedAt: number;
+  readonly done: Promise<void>;
+}
+
+export function fetchJobs(context: FeedContext, parts: JobFeedParts, signal: AbortSignal): JobFeed {
+  const feed = { turnedAt: performance.now() };
+  const done = run(context, parts, signal, () => (feed.turnedAt = performance.now()));
+  return {
+    get turnedAt() {
+      return feed.turnedAt;
+    },
+    done,
+  };
+}
+
+async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSignal, turned: () => void): Promise<void> {
+  const { gate, source } = parts;
+  while (!signal.aborted) {
+    await gate.opened();
+    turned();
+    if (signal.aborted) return;
+    try {
+      const ticket = await source.next();
+      turned();
+      if (ticket === undefined) continue;
+      const leave = signal.aborted ? undefined : gate.tryEnter();
+      if (leave === undefined) {
+        // Direct pull has taken the slot, or this worker ends; another may have one.
+        await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : lookAgainMs });
+        continue;
+      }
+      void runTicket(context, ticket, parts).finally(leave);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (source.available) context.log.warn({ err: error }, "feed.fetch_failed");
+      await sleep(errorPauseMs);
+    }
+  }
+}
+
+async function runTicket(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<void> {
+  try {
+    await ticket.settle(await settlementOf(context, ticket, parts));
+  } catch (error) {
+    // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
+    context.log.warn({ err: error, session: ticket.sessionId }, "feed.claim_failed");
+    await ticket.settle({ kind: "later", delayMs: errorPauseMs });
+  }
+}
+
+async function settlementOf(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<TurnSettlement> {
+  const first = await claimTurn(context.db, ticket, context.claimant);
+  const isPromoted = first.outcome === "early" && ticket.cameEarly && (await parts.promote(ticket));
+  const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant) : first;
+  switch (claim.outcome) {
+    case "claimed":
+      return parts.run(claim.turn);
+    case "early":
+    case "held":
+      // When a retry is due is for the row to say: another machine's clock may have let the job go too soon.
+      return { kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) };
+    case "stale":
+      return ticket.wasFailed ? parts.retry(ticket) : { kind: "obsolete" };
+    default:
+      return { kind: "obsolete" };
+  }
+}

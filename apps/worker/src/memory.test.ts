@@ -1,0 +1,92 @@
+// What memory there is, from files as the kernel writes them; and how many turns it allows.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, expect, test } from "@jest/globals";
+import { planMemory } from "./memory-plan.ts";
+import { readMemory, type MemoryFiles } from "./memory.ts";
+
+const MiB = 1024 ** 2;
+const GiB = 1024 * MiB;
+const dirs: string[] = [];
+
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A machine of 8 GiB with 6 available, and these files of its control groups. */
+function machine(ownGroup: string, files: Readonly<Record<string, string>>): MemoryFiles {
+  const dir = mkdtempSync(join(tmpdir(), "dari-memory-"));
+  dirs.push(dir);
+  const all = {
+    "proc/meminfo": `MemTotal: ${8 * 1024 ** 2} kB\nMemFree: 1 kB\nMemAvailable: ${6 * 1024 ** 2} kB\n`,
+    "proc/self/cgroup": ownGroup,
+    ...files,
+  };
+  for (const [name, text] of Object.entries(all)) {
+    mkdirSync(dirname(join(dir, name)), { recursive: true });
+    writeFileSync(join(dir, name), text);
+  }
+  return { proc: join(dir, "proc"), cgroups: join(dir, "cgroup") };
+}
+
+test("without a limit it is the machine's", () => {
+  const files = machine("0::/a\n", { "cgroup/a/memory.max": "max\n", "cgroup/a/memory.current": "5\n" });
+  expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
+});
+
+test("the narrowest of the control groups counts, caches that can be given up as free", () => {
+  const files = machine("0::/pod/worker\n", {
+    "cgroup/pod/memory.max": `${4 * GiB}\n`,
+    "cgroup/pod/memory.current": `${3 * GiB}\n`,
+    "cgroup/pod/memory.stat": `anon 1\ninactive_file ${1 * GiB}\n`,
+    "cgroup/pod/worker/memory.max": `${5 * GiB}\n`,
+    "cgroup/pod/worker/memory.current": `${1 * GiB}\n`,
+  });
+  expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
+});
+
+test("inside a container the group's path may lead nowhere, and version 1 has other names", () => {
+  const inside = machine("0::/../../host/path\n", {
+    "cgroup/memory.max": `${2 * GiB}\n`,
+    "cgroup/memory.current": `${1 * GiB}\n`,
+  });
+  expect(readMemory(inside)).toEqual({ totalBytes: 2 * GiB, availableBytes: 1 * GiB });
+  const versionOne = machine("12:cpu:/x\n5:memory:/docker/1\n0::/docker/1\n", {
+    "cgroup/memory/memory.limit_in_bytes": `${3 * GiB}\n`,
+    "cgroup/memory/memory.usage_in_bytes": `${2 * GiB}\n`,
+    "cgroup/memory/memory.stat": `total_inactive_file ${512 * MiB}\n`,
+  });
+  expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 1.5 * GiB });
+});
+
+test("this machine answers", () => {
+  const { totalBytes, availableBytes } = readMemory();
+  expect(totalBytes).toBeGreaterThan(64 * MiB);
+  expect(availableBytes).toBeLessThanOrEqual(totalBytes);
+});
+
+const plenty = { totalBytes: 8 * GiB, availableBytes: 8 * GiB };
+
+test.each([
+  ["as many slots as asked for, where memory allows", { slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, 4],
+  ["no more than memory allows", { slots: 10, memoryBytes: 5 * GiB, reservedBytes: 2 * GiB }, 2],
+  ["what the machine has, less the worker's own", { slots: 10, memoryBytes: undefined, reservedBytes: 1 * GiB }, 7],
+  ["one at least: a turn alone has all there is", { slots: 10, memoryBytes: undefined, reservedBytes: 64 * GiB }, 1],
+])("%s", (_title, settings, slots) => {
+  expect(planMemory(settings, () => plenty).slots).toBe(slots);
+});
+
+test("room is what is free in truth, whoever uses the rest", () => {
+  let availableBytes = 8 * GiB;
+  const plan = planMemory({ slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
+    ...plenty,
+    availableBytes,
+  }));
+  expect(plan.hasRoom()).toBe(true);
+  availableBytes = 800 * MiB;
+  expect(plan.hasRoom()).toBe(false);
+  availableBytes = 900 * MiB;
+  expect(plan.hasRoom()).toBe(true);
+});

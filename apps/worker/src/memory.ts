@@ -1,0 +1,104 @@
+// What memory this process may use and how much of it is free now, by its control groups and the machine.
+
+import { readFileSync } from "node:fs";
+import { freemem, totalmem } from "node:os";
+import { dirname, join } from "node:path";
+
+export interface Memory {
+  /** What may be used at most, bytes. */
+  readonly totalBytes: number;
+  /** What may still be used now; caches that the kernel would give up count as free. Bytes. */
+  readonly availableBytes: number;
+}
+
+/** Where the kernel tells of itself; tests have their own. */
+export interface MemoryFiles {
+  readonly proc: string;
+  readonly cgroups: string;
+}
+
+const kernelFiles: MemoryFiles = { proc: "/proc", cgroups: "/sys/fs/cgroup" };
+
+/**
+ * The narrowest of the machine and every control group (version 2, else 1) that this process is in. Reads a few small
+ * files that the kernel makes up: well under a millisecond.
+ */
+export function readMemory(files: MemoryFiles = kernelFiles): Memory {
+  const machine = readMachine(files);
+  return controlGroups(files).reduce(
+    (narrowest, group) => ({
+      totalBytes: Math.min(narrowest.totalBytes, group.totalBytes),
+      availableBytes: Math.min(narrowest.availableBytes, group.availableBytes),
+    }),
+    machine,
+  );
+}
+
+/** `readMemory`, at most once in `everyMs`: it is asked several times for each turn. */
+export function createMemoryReader(everyMs: number): () => Memory {
+  let seen: Memory | undefined;
+  let readAt = 0;
+  return () => {
+    const now = performance.now();
+    if (seen === undefined || now - readAt >= everyMs) {
+      readAt = now;
+      seen = readMemory();
+    }
+    return seen;
+  };
+}
+
+function readMachine(files: MemoryFiles): Memory {
+  const text = read(join(files.proc, "meminfo"));
+  const kilobytes = (name: string): number | undefined => {
+    const found = new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text ?? "")?.[1];
+    return found === undefined ? undefined : Number(found) * 1024;
+  };
+  return {
+    totalBytes: kilobytes("MemTotal") ?? totalmem(),
+    availableBytes: kilobytes("MemAvailable") ?? freemem(),
+  };
+}
+
+/** Those that set a limit, from the process's own group up to the root. */
+function controlGroups(files: MemoryFiles): Memory[] {
+  const groups: Memory[] = [];
+  for (const line of (read(join(files.proc, "self", "cgroup")) ?? "").split("\n")) {
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    if (controllers !== "" && !controllers.split(",").includes("memory")) continue;
+    const version = controllers === "" ? versionTwo : versionOne;
+    const root = controllers === "" ? files.cgroups : join(files.cgroups, "memory");
+    // Inside a container the path may be the host's and lead nowhere; the root then is the container's own group.
+    for (let at = join("/", path); ; at = dirname(at)) {
+      const group = readGroup(join(root, at), version);
+      if (group !== undefined) groups.push(group);
+      if (at === "/") break;
+    }
+  }
+  return groups;
+}
+
+const versionTwo = { limit: "memory.max", used: "memory.current", cache: /^inactive_file (\d+)$/m };
+const versionOne = {
+  limit: "memory.limit_in_bytes",
+  used: "memory.usage_in_bytes",
+  cache: /^total_inactive_file (\d+)$/m,
+};
+
+function readGroup(dir: string, names: typeof versionTwo): Memory | undefined {
+  const limit = Number(read(join(dir, names.limit))?.trim());
+  const used = Number(read(join(dir, names.used))?.trim());
+  // "max", or a file that is not there.
+  if (!Number.isFinite(limit) || !Number.isFinite(used)) return undefined;
+  const cache = Number(names.cache.exec(read(join(dir, "memory.stat")) ?? "")?.[1] ?? 0);
+  return { totalBytes: limit, availableBytes: Math.max(0, limit - used + cache) };
+}
+
+function read(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}

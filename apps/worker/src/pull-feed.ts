@@ -1,0 +1,68 @@
+// Turns straight from the database: while the queue is away, while nobody leads the dispatch, and when told to look.
+
+import { isDispatchLed, pullTurn } from "@dari/control";
+import { loop } from "@dari/runtime";
+import type { FeedContext, TurnFeedParts } from "./turn-feed.ts";
+
+const pullEveryMs = 250;
+const leadCheckEveryMs = 1_000;
+
+export interface PullFeed {
+  /** Looks now, whatever the queue does. */
+  pull(): void;
+  /** When a look last ended well. By the process's own clock, milliseconds. */
+  readonly turnedAt: number;
+  readonly done: Promise<void>;
+}
+
+export function startPulling(context: FeedContext, parts: TurnFeedParts, signal: AbortSignal): PullFeed {
+  const { gate, source, run } = parts;
+  let told = false;
+  let turnedAt = performance.now();
+  let ledSeenAt = performance.now();
+  const mayPull = async (): Promise<boolean> => {
+    if (source === undefined || !source.available || told) return true;
+    // A queue that works is no use while nobody fills it.
+    if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
+    const led = await isDispatchLed(context.db);
+    if (led) ledSeenAt = performance.now();
+    return !led;
+  };
+  const pulling = loop({
+    name: "pull-turns",
+    everyMs: pullEveryMs,
+    signal,
+    log: context.log,
+    async runOnce() {
+      const pull = await mayPull();
+      told = false;
+      while (pull && !signal.aborted) {
+        const leave = gate.tryEnter();
+        if (leave === undefined) break;
+        const turn = await pullTurn(context.db, context.claimant).catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        if (turn === undefined) {
+          leave();
+          break;
+        }
+        void run(turn).finally(leave);
+      }
+      turnedAt = performance.now();
+    },
+  });
+  const pull = (): void => {
+    told = true;
+    pulling.nudge();
+  };
+  const unsubscribe = context.notifier.subscribe("dispatched", undefined, pull);
+  void pulling.done.then(unsubscribe);
+  return {
+    pull,
+    get turnedAt() {
+      return turnedAt;
+    },
+    done: pulling.done,
+  };
+}

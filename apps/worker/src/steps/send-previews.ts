@@ -1,0 +1,80 @@
+// Shows what a running turn says and prints, as it comes, to whoever watches its session. Nothing depends on it.
+
+import type { Previews } from "@dari/domain";
+
+export interface PreviewSender {
+  /** Text of the answer, in order. */
+  delta(text: string): void;
+  log(stream: "stdout" | "stderr", text: string): void;
+  /** Sends what waits. What comes later waits for the next flush. */
+  flush(): void;
+}
+
+/** Pieces that come closer together than this become one. Milliseconds. */
+const flushEveryMs = 40;
+/** UTF-16 units of one preview: escaped as JSON they take at most six bytes each. */
+const pieceUnits = 1_200;
+/** Of what comes at once, the rest is not shown: an agent that floods must not hold up the previews of others. */
+const piecesPerFlushMax = 100;
+/** Log text of one attempt that is shown; all that is kept of it stands in the attempt's log. */
+const logUnitsMax = 256 * 1024;
+
+export function sendPreviewsOf(
+  previews: Previews,
+  turn: { readonly sessionId: string; readonly messageId: string; readonly attemptId: string },
+): PreviewSender {
+  const { sessionId, messageId, attemptId } = turn;
+  const waiting: { stream: "text" | "stdout" | "stderr"; text: string }[] = [];
+  let offset = 0;
+  let logUnitsLeft = logUnitsMax;
+  let timer: NodeJS.Timeout | undefined;
+
+  const send = (stream: "text" | "stdout" | "stderr", text: string, start: number): void => {
+    if (stream === "text") {
+      const data = { text, offset: offset + start };
+      previews.send(sessionId, { type: "assistant.text_delta", messageId, attemptId, data });
+    } else {
+      previews.send(sessionId, { type: "log", messageId, attemptId, data: { stream, text } });
+    }
+  };
+  const flush = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    let left = piecesPerFlushMax;
+    for (const { stream, text } of waiting.splice(0)) {
+      for (const { piece, start } of piecesOf(text)) {
+        if (left === 0) break;
+        left -= 1;
+        send(stream, piece, start);
+      }
+      if (stream === "text") offset += text.length;
+    }
+  };
+  const add = (stream: "text" | "stdout" | "stderr", text: string): void => {
+    const last = waiting.at(-1);
+    if (last?.stream === stream) last.text += text;
+    else waiting.push({ stream, text });
+    timer ??= setTimeout(flush, flushEveryMs).unref();
+  };
+
+  return {
+    delta: (text) => add("text", text),
+    log(stream, text) {
+      const shown = text.slice(0, logUnitsLeft);
+      logUnitsLeft -= shown.length;
+      if (shown !== "") add(stream, shown);
+    },
+    flush,
+  };
+}
+
+/** Cut between characters, never inside a surrogate pair. */
+function* piecesOf(text: string): Generator<{ piece: string; start: number }> {
+  for (let start = 0; start < text.length;) {
+    let end = Math.min(text.length, start + pieceUnits);
+    const last = text.charCodeAt(end - 1);
+    if (end < text.length && last >= 0xd800 && last <= 0xdbff) end -= 1;
+    yield { piece: text.slice(start, end), start };
+    start = end;
+  }
+}

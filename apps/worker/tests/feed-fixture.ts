@@ -1,0 +1,123 @@
+// A worker's feeds on real services, with a turn that a test decides on in place of an agent.
+
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  controlOf,
+  finishTurn,
+  openServices,
+  openSource,
+  promoteJob,
+  retryJob,
+  serviceSettings,
+  type ClaimedTurn,
+  type Control,
+  type Database,
+  type Services,
+} from "@dari/control";
+import { failure, limits, newId } from "@dari/domain";
+import type { TurnQueue, TurnSettlement, TurnSource } from "@dari/queue";
+import { createLogger, readConfig } from "@dari/runtime";
+import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
+import { createTestSession, requireService, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
+import { createGate, type Gate } from "../src/gate.ts";
+import { startTurnFeed, type TurnFeedParts } from "../src/turn-feed.ts";
+import { settleRetry } from "../src/settle-retry.ts";
+
+export interface FeedScene extends AsyncDisposable {
+  readonly db: Database;
+  readonly services: Services;
+  readonly control: Control;
+  readonly queue: TurnQueue;
+  readonly source: TurnSource;
+  readonly gate: Gate;
+  /** Between everybody and Redis. */
+  readonly proxy: FaultProxy;
+  readonly queuePrefix: string;
+  readonly organizationId: string;
+  /** Messages whose turns have run, in order. */
+  readonly ran: readonly string[];
+  /** Times that the worker has given up. */
+  readonly gaveUp: readonly string[];
+  /** Ends the turn as failed. */
+  run(turn: ClaimedTurn): Promise<TurnSettlement>;
+  /** A session with a message that stands dispatched and has no job. */
+  message(): Promise<{ sessionId: string; messageId: string }>;
+  /** Brings a dispatched message to the queue. */
+  deliver(message: { sessionId: string; messageId: string }): Promise<void>;
+  /** Starts the feeds; what is given takes the place of the fixture's own. */
+  start(parts?: Partial<TurnFeedParts>): void;
+}
+
+export async function openFeedScene(): Promise<FeedScene> {
+  await using opening = new AsyncDisposableStack();
+  const database = opening.adopt(await createTestDatabase(), (opened) => opened.close());
+  const redisUrl = new URL(requireService("redis").url);
+  const proxy = opening.use(await startFaultProxy({ port: Number(redisUrl.port) }));
+  redisUrl.port = String(proxy.port);
+  const dir = mkdtempSync(join(tmpdir(), "dari-feed-"));
+  opening.defer(() => rmSync(dir, { recursive: true, force: true }));
+  const queuePrefix = `feed-${randomBytes(6).toString("hex")}`;
+  const settings = readConfig(serviceSettings, {
+    DATABASE_URL: database.url,
+    REDIS_URL: redisUrl.href,
+    DARI_QUEUE_PREFIX: queuePrefix,
+    DARI_BLOBS_DIR: dir,
+    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+    DARI_LEASE_MS: "3000",
+  });
+  const log = createLogger({ name: "feed", level: "silent" });
+  const services = await openServices(settings, { program: "feed", log }, opening);
+  const { db, queue } = services;
+  const source = openSource(settings);
+  if (queue === undefined || source === undefined) throw new Error("no queue");
+  const control = controlOf(services, settings, "");
+  const { organizationId } = await createTestOrganization(db);
+  const { agentId } = await createTestAgent(db, organizationId);
+  // As if somebody led the dispatch: else workers pull whatever the queue does.
+  await db.pool.query("insert into leaders values ('dispatcher', 'test', clock_timestamp() + interval '1 hour')");
+  const gate = createGate({ slots: 2 });
+  const [ran, gaveUp]: [string[], string[]] = [[], []];
+  const run = async (turn: ClaimedTurn): Promise<TurnSettlement> => {
+    await finishTurn(services, turn, organizationId, { ending: "failed", failure: failure("agent_error") });
+    ran.push(turn.messageId);
+    return { kind: "failed", reason: "agent_error" };
+  };
+  opening.defer(() => source.close());
+  await waitUntil(() => queue.available, { what: "the queue's connection" });
+  const stack = opening.move();
+  return {
+    ...{ db, services, control, queue, source, gate, proxy, queuePrefix, organizationId, ran, gaveUp, run },
+    async message() {
+      const sessionId = await createTestSession(db, organizationId, agentId);
+      const messageId = await createTestMessage(db, organizationId, sessionId);
+      const dispatched = "update sessions set lease_until = clock_timestamp() + $2 * interval '1 ms' where id = $1";
+      await db.pool.query(dispatched, [sessionId, limits.dispatchTtlMs]);
+      return { sessionId, messageId };
+    },
+    deliver: ({ sessionId, messageId }) =>
+      queue.deliver([{ organizationId, sessionId, messageId, dispatchNumber: 1, attemptsLeft: 3 }]),
+    start(parts = {}) {
+      const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
+      const feed = startTurnFeed(
+        { db, log, notifier: services.notifier, claimant },
+        {
+          ...{ gate, source, run },
+          retry: async (ticket) => settleRetry(await retryJob(control, ticket)),
+          promote: (ticket) => promoteJob(control, ticket),
+          giveUp: (reason) => void gaveUp.push(reason),
+          ...parts,
+        },
+      );
+      stack.defer(async () => {
+        gate.close();
+        await feed.stop();
+        await feed.close();
+        await gate.emptied();
+      });
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}

@@ -1,0 +1,121 @@
+// The queue is made to agree with the rows: what is missing is added, what no row matches is removed.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { claimTurn, createJobRepair, finishTurn, rebuildFailedJobs, type JobContext } from "@dari/control";
+import { failure, newId } from "@dari/domain";
+import { describeWith, requireService, waitUntil } from "@dari/testkit";
+import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";
+import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
+
+describeWith("redis", "the queue after a loss", () => {
+  let scene: FeedScene;
+  let board: Board;
+  let context: JobContext;
+  beforeEach(async () => {
+    scene = await openFeedScene();
+    board = openBoard(requireService("redis").url, scene.queuePrefix);
+    context = { db: scene.db, queue: scene.queue, log: scene.services.log };
+  });
+  afterEach(async () => {
+    await board.close();
+    await scene[Symbol.asyncDispose]();
+  });
+
+  /** A turn that ended like this. */
+  async function end(ending: "failed" | "retry", waitMs = 0): Promise<{ sessionId: string; messageId: string }> {
+    const message = await scene.message();
+    const claimant = { workerId: newId("worker"), leaseMs: 3_000, guarantees: {} };
+    const claim = await claimTurn(scene.db, { sessionId: message.sessionId, dispatchNumber: 1 }, claimant);
+    if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+    const input = { ending, failure: failure("agent_error"), waitMs };
+    await finishTurn(scene.services, claim.turn, scene.organizationId, input);
+    return message;
+  }
+
+  /** Without the time that a worker has to end the job itself. */
+  const now = { settlingMs: 0 };
+
+  const setWaited = (sessionId: string, seconds: number): Promise<unknown> =>
+    scene.db.pool.query(
+      "update sessions set lease_until = clock_timestamp() + (5 - $2::int) * interval '1 second' where id = $1",
+      [sessionId, seconds],
+    );
+
+  test("a dispatch that has stood for seconds gets its job; a new one is left to who dispatched it", async () => {
+    const [lost, fresh] = [await scene.message(), await scene.message()];
+    await setWaited(lost.sessionId, 3);
+    const repair = createJobRepair(context);
+    expect(await repair.runOnce()).toEqual({ added: 1, removed: 0 });
+    expect(await board.stateOf(`${lost.messageId}.1`)).toBe("waiting");
+    expect(await board.stateOf(`${fresh.messageId}.1`)).toBe("unknown");
+    expect(await repair.runOnce()).toEqual({ added: 0, removed: 0 });
+  });
+
+  test("a retry gets its job back with the time that is left and the attempts that are left", async () => {
+    const { messageId } = await end("retry", 90_000);
+    const repair = createJobRepair(context);
+    expect(await repair.runOnce()).toEqual({ added: 1, removed: 0 });
+    const job = await board.job(`${messageId}.1`);
+    expect(await job?.getState()).toBe("delayed");
+    expect(job?.delay).toBeGreaterThan(60_000);
+    expect(job?.delay).toBeLessThanOrEqual(90_000);
+    expect(job?.opts.attempts).toBe(3);
+    expect(await repair.runOnce()).toEqual({ added: 0, removed: 0 });
+  });
+
+  test("jobs that no row matches are removed, others are not", async () => {
+    const [standing, ended] = [await scene.message(), await end("failed")];
+    const organizationId = scene.organizationId;
+    const turn = { organizationId, dispatchNumber: 1, attemptsLeft: 1 };
+    await scene.deliver(standing);
+    await scene.queue.deliver([
+      { ...turn, ...standing, dispatchNumber: 7 },
+      { ...turn, sessionId: newId("session"), messageId: newId("message") },
+    ]);
+    // It may be an operator's retry on its way to a worker.
+    await scene.queue.deliver([{ ...turn, ...ended }]);
+    await board.forge("forged", { text: "x".repeat(100_000) });
+    await scene.queue.deliverLater({ ...turn, sessionId: newId("session"), messageId: newId("message") }, 60_000);
+    expect(await createJobRepair(context).runOnce()).toEqual({ added: 0, removed: 4 });
+    expect(new Set(await board.waiting())).toEqual(new Set([`${standing.messageId}.1`, `${ended.messageId}.1`]));
+  });
+
+  test("while Redis is silent nothing is repaired, and nothing hangs", async () => {
+    await setWaited((await scene.message()).sessionId, 3);
+    scene.proxy.blackHole();
+    await waitUntil(() => !scene.queue.available, { what: "the silence to be noticed" });
+    expect(await createJobRepair(context).runOnce()).toEqual({ added: 0, removed: 0 });
+    expect(await rebuildFailedJobs(context)).toBe(0);
+  });
+
+  test("after a flush the newest failed turns are failed jobs again, and can be retried", async () => {
+    const [first, second] = [await end("failed"), await end("failed")];
+    expect(await rebuildFailedJobs(context, now)).toBe(2);
+    expect(await rebuildFailedJobs(context, now)).toBe(0);
+    await board.flush();
+    expect(await rebuildFailedJobs(context, now)).toBe(2);
+    expect(await board.reasonOf(`${first.messageId}.0`)).toBe("agent_error");
+    scene.start();
+    await board.retry(`${first.messageId}.0`);
+    await waitUntil(async () => (await board.stateOf(`${first.messageId}.0`)) === "completed", { what: "the retry" });
+    // What was sent again is no longer for an operator to look after.
+    await waitUntil(() => scene.gate.taken === 0 && scene.ran.length >= 0, { what: "the worker" });
+    await board.flush();
+    await rebuildFailedJobs(context, now);
+    expect(await board.stateOf(`${first.messageId}.0`)).toBe("unknown");
+    expect(await board.stateOf(`${second.messageId}.0`)).toBe("failed");
+  });
+
+  test("a turn that fails where nobody holds its job is shown too, and one that may be settled is left alone", async () => {
+    expect(await rebuildFailedJobs(context)).toBe(0);
+    const { messageId } = await end("failed");
+    expect(await rebuildFailedJobs(context)).toBe(0);
+    expect(await rebuildFailedJobs(context, now)).toBe(1);
+    expect(await board.stateOf(`${messageId}.0`)).toBe("failed");
+    const settled = await scene.message();
+    scene.start();
+    await scene.deliver(settled);
+    await waitUntil(async () => (await board.stateOf(`${settled.messageId}.1`)) === "failed", { what: "the job" });
+    expect(await rebuildFailedJobs(context, now)).toBe(0);
+  });
+});

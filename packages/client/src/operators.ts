@@ -1,0 +1,65 @@
+// Calls about an organization as a whole, and about the installation. Operators reach every organization.
+
+import type { MessagesRetried, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
+import type { PageQuery } from "./pages.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+
+export interface Probe {
+  /** Of the platform; undefined where it does not say. */
+  readonly release: string | undefined;
+  /** The platform's clock, to the second; undefined where the reply does not show it. */
+  readonly serverTime: Date | undefined;
+  readonly roundTripMs: number;
+}
+
+/** The platform reads every table for its health. Milliseconds. */
+const healthTimeoutMs = 300_000;
+
+export function operatorCalls({ call, open }: Transport) {
+  const of = (organizationId: string) => ({ organization_id: organizationId });
+
+  return {
+    /** Whether the platform answers, without a key. */
+    async probe(options?: CallOptions): Promise<Probe> {
+      const startedAt = performance.now();
+      const response = await open("getAuthConfig", { path: {}, options });
+      const roundTripMs = performance.now() - startedAt;
+      const date = response.headers.get("date");
+      const { release } = (await response.json()) as { release?: string };
+      return { release, serverTime: date === null ? undefined : new Date(date), roundTripMs };
+    },
+
+    getOrganization: (organizationId = "current", options?: CallOptions) =>
+      call("getOrganization", { path: of(organizationId), options }),
+
+    /** Sets limits; what is absent stays. For operators. */
+    updateOrganization: (organizationId: string, body: UpdateOrganizationRequest, options?: CallOptions) =>
+      call("updateOrganization", { path: of(organizationId), body, options }),
+
+    /** With all that it owns. For operators. */
+    deleteOrganization: (organizationId: string, options?: CallOptions) =>
+      call("deleteOrganization", { path: of(organizationId), options }),
+
+    listAuditLog: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
+      call("listAuditLog", { path: of(organizationId), query: { ...page }, options }),
+
+    /** Examines the installation. For operators. */
+    operatorHealth: (options?: CallOptions) =>
+      call("getOperatorHealth", { path: {}, options: { timeoutMs: healthTimeoutMs, ...options } }),
+
+    /**
+     * Looks whether stored objects are there and whole; `next` is the `after` of the next step. `deep` reads every byte
+     * of snapshots. For operators.
+     */
+    checkStore: (step: { after?: string; limit?: number; deep?: boolean } = {}, options?: CallOptions) =>
+      call("checkStore", {
+        path: {},
+        query: { after: step.after, limit: step.limit, deep: step.deep === true ? "1" : undefined },
+        options: { timeoutMs: healthTimeoutMs, ...options },
+      }),
+
+    /** Sends the failed messages that a filter names again, at most `limit`; `next` is the `after` of the next call. */
+    retryMessages: (body: RetryMessagesRequest, options?: CallOptions): Promise<MessagesRetried> =>
+      call("retryMessages", { path: {}, body, options }),
+  };
+}

@@ -1,0 +1,113 @@
+// Watches the ledger as it grows, through broken connections.
+
+import type { EventRecord, PreviewEventType } from "@dari/contract";
+import { EventSourceParserStream } from "eventsource-parser/stream";
+import { ApiError, ConnectionError } from "./errors.ts";
+import { pause } from "./pause.ts";
+import type { CallOptions, Transport } from "./transport.ts";
+
+/** A piece of text as it comes: part of no list, and sent at most once. */
+export interface PreviewEvent {
+  readonly type: PreviewEventType;
+  readonly session_id: string;
+  readonly message_id: string;
+  readonly attempt_id: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export type StreamedEvent = EventRecord | PreviewEvent;
+
+/** True for what the ledger keeps; false for previews. */
+export function isLedgerEvent(event: StreamedEvent): event is EventRecord {
+  return "sequence_number" in event;
+}
+
+export interface StreamOptions extends CallOptions {
+  /** Only events after this number. */
+  readonly afterSequenceNumber?: number;
+}
+
+/** The stream is taken up again this often in a row without an event in between. */
+const resumeAttempts = 8;
+const firstPauseMs = 250;
+const longestPauseMs = 5_000;
+/** The status of a message's stream that has nothing after the place asked for. */
+const over = 204;
+const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
+
+export function streamCalls(transport: Transport) {
+  return {
+    /** A session's events, each once and in order, with previews between them; ends when the session is deleted. */
+    streamSession: (sessionId: string, options: StreamOptions = {}): AsyncGenerator<StreamedEvent> =>
+      follow((query) => transport.open("streamSession", { path: { session_id: sessionId }, query, options }), {
+        ...options,
+        isLast: () => false,
+      }),
+
+    /** A message's events to its last one; of a merged message, to the last one of that it became part of. */
+    streamMessage: (messageId: string, options: StreamOptions = {}): AsyncGenerator<StreamedEvent> =>
+      follow((query) => transport.open("streamMessage", { path: { message_id: messageId }, query, options }), {
+        ...options,
+        isLast: (event) => lastTypes.includes(event.type) && event.data["merged_into"] === undefined,
+      }),
+  };
+}
+
+type Connect = (query: { readonly after_seq?: number }) => Promise<Response>;
+
+async function* follow(
+  connect: Connect,
+  options: StreamOptions & { readonly isLast: (event: EventRecord) => boolean },
+): AsyncGenerator<StreamedEvent> {
+  let position = options.afterSequenceNumber;
+  let wasOpen = false;
+  for (let failures = 0; ;) {
+    let openedAt = Infinity;
+    let askedMs = 0;
+    try {
+      const response = await connect(position === undefined ? {} : { after_seq: position });
+      if (response.status === over) return;
+      wasOpen = true;
+      openedAt = performance.now();
+      for await (const event of eventsOf(response)) {
+        failures = 0;
+        if (isLedgerEvent(event)) {
+          // A message's stream that is taken up again starts at its acceptance at the earliest.
+          if (position !== undefined && event.sequence_number <= position) continue;
+          position = event.sequence_number;
+        }
+        yield event;
+        if (isLedgerEvent(event) && options.isLast(event)) return;
+      }
+      // The platform ends a stream when it shuts down; what is left of it is another process's.
+      failures = failuresAfter(openedAt, failures);
+    } catch (error) {
+      if (options.signal?.aborted === true) throw error;
+      // What was there is deleted.
+      if (wasOpen && error instanceof ApiError && error.code === "not_found") return;
+      if (!mayPass(error)) throw error;
+      askedMs = error instanceof ApiError ? (error.retryAfterSeconds ?? 0) * 1000 : 0;
+      failures = failuresAfter(openedAt, failures);
+      if (failures > resumeAttempts) throw new ConnectionError("the stream broke off", { cause: error });
+    }
+    if (failures > resumeAttempts) throw new ConnectionError("the stream ends again and again");
+    const backoffMs = Math.max(askedMs, firstPauseMs * 2 ** (failures - 1));
+    await pause(Math.min(longestPauseMs, backoffMs), options.signal);
+  }
+}
+
+/** A connection that lasted was good: proxies close those on which nothing happens for long. */
+function failuresAfter(openedAt: number, failures: number): number {
+  return performance.now() - openedAt > longestPauseMs ? 1 : failures + 1;
+}
+
+function mayPass(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.code === "unavailable" || error.code === "limit_exceeded";
+}
+
+async function* eventsOf(response: Response): AsyncGenerator<StreamedEvent> {
+  const { body } = response;
+  if (body === null) return;
+  const messages = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+  for await (const message of messages) yield JSON.parse(message.data) as StreamedEvent;
+}

@@ -1,0 +1,11 @@
+// The release is said in one place and in package.json, which cannot be imported in a browser.
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { expect, test } from "@jest/globals";
+import { release } from "./release.ts";
+
+test("the release is the one of the repository's package.json", async () => {
+  const file = path.resolve(import.meta.dirname, "../../../package.json");
+  expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ version: release });
+});

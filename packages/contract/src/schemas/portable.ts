@@ -1,0 +1,118 @@
+// A session as a file that another installation takes in: the records inside it. docs/session-export.md tells the rest.
+
+import { limits, onBusyChoices } from "@dari/domain";
+import Type, { type Static, type TSchema } from "typebox";
+import { idInput, metadata, name, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+import { FileChange, MessageOutput, MessagePart } from "./messages.ts";
+
+export const portableFormat = "dari.session";
+export const portableFormatVersion = 1;
+
+/** `session.json`, the first member. */
+export const PortableSession = Type.Object(
+  {
+    format: Type.Literal(portableFormat),
+    format_version: Type.Literal(portableFormatVersion),
+    session: Type.Object(
+      {
+        id: idInput("session"),
+        name: nullable(name),
+        metadata,
+        on_busy: oneOf(onBusyChoices),
+        created_at: timestamp,
+      },
+      strict,
+    ),
+    version: Type.Object(
+      { id: idInput("version"), number: Type.Integer(), bundle_sha256: sha256, bundle_size_bytes: Type.Integer() },
+      strict,
+    ),
+    workspace: Type.Object({ tree_hash: sha256 }, strict),
+  },
+  { ...strict, title: "PortableSession" },
+);
+export type PortableSession = Static<typeof PortableSession>;
+
+const path = Type.String({ maxLength: limits.workspacePathBytes });
+
+/** A line of `uploads.jsonl`: where an uploaded file stands in the workspace, and which member has its bytes. */
+export const PortableInput = Type.Object(
+  {
+    /** Of the message that named it, from 1. */
+    message: Type.Integer({ minimum: 1 }),
+    path,
+    upload: Type.Integer({ minimum: 1 }),
+    file_id: idInput("file"),
+    filename: Type.String({ minLength: 1, "x-max-bytes": limits.filenameBytes }),
+    content_type: Type.String({ maxLength: 256 }),
+    size_bytes: Type.Integer({ minimum: 0 }),
+    sha256,
+  },
+  { ...strict, title: "PortableInput" },
+);
+export type PortableInput = Static<typeof PortableInput>;
+
+const milliseconds = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+
+/** A line of `conversation/messages-*.jsonl`: an ended message. The first line's number is 1. */
+export const PortableMessage = Type.Object(
+  {
+    id: idInput("message"),
+    status: oneOf(["completed", "failed", "cancelled"]),
+    parts: Type.Array(MessagePart, { minItems: 1, maxItems: limits.mergedPartsMax }),
+    metadata,
+    output: nullable(MessageOutput),
+    files_changed: Type.Array(FileChange),
+    attempts: Type.Integer({ minimum: 0, maximum: limits.maxAttemptsMax }),
+    max_attempts: Type.Integer({ minimum: 1, maximum: limits.maxAttemptsMax }),
+    timings: Type.Record(Type.String(), Type.Number(milliseconds)),
+    created_at: timestamp,
+    started_at: nullable(timestamp),
+    completed_at: timestamp,
+    retry_of: Type.Optional(idInput("message")),
+    interrupted_by: Type.Optional(idInput("message")),
+    at_head: Type.Boolean({ description: "The exported workspace is the one that this message left." }),
+  },
+  { ...strict, title: "PortableMessage" },
+);
+export type PortableMessage = Static<typeof PortableMessage>;
+
+/** What the ledger tells of a message that its record has already. */
+export const portableMarks = [
+  "user.message",
+  "assistant.message_completed",
+  "workspace.committed",
+  "message.completed",
+  "message.failed",
+  "message.cancelled",
+] as const;
+
+/** What only the ledger tells. */
+export const portableTales = [
+  "agent.event",
+  "tool.call_requested",
+  "tool.call_completed",
+  "input.requested",
+  "input.submitted",
+] as const;
+
+const eventHead = { message: Type.Integer({ minimum: 1 }), created_at: timestamp };
+
+/** A line of `conversation/ledger-*.jsonl`: an event of a message, in the ledger's order. */
+export const PortableEvent: TSchema = Type.Unsafe<PortableEvent>({
+  title: "PortableEvent",
+  type: "object",
+  discriminator: { propertyName: "type" },
+  required: ["type"],
+  oneOf: [
+    Type.Object({ ...eventHead, type: oneOf(portableMarks) }, strict),
+    Type.Object({ ...eventHead, type: oneOf(portableTales), data: Type.Unsafe<object>({ type: "object" }) }, strict),
+  ],
+});
+
+export interface PortableEvent {
+  readonly type: (typeof portableMarks)[number] | (typeof portableTales)[number];
+  readonly message: number;
+  readonly created_at: string;
+  readonly data?: Readonly<Record<string, unknown>>;
+}

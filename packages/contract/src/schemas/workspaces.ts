@@ -1,0 +1,30 @@
+// What calls say and answer that go back in a session's history or change its workspace without a turn.
+
+import Type, { type Static } from "typebox";
+import { idInput, idOutput, strict } from "./common.ts";
+import { FileChange } from "./messages.ts";
+
+export const ForkSessionRequest = Type.Object(
+  { message_id: Type.Optional(idInput("message")) },
+  { ...strict, title: "ForkSessionRequest" },
+);
+export type ForkSessionRequest = Static<typeof ForkSessionRequest>;
+
+export const RollbackSessionRequest = Type.Object(
+  { message_id: idInput("message") },
+  { ...strict, title: "RollbackSessionRequest" },
+);
+export type RollbackSessionRequest = Static<typeof RollbackSessionRequest>;
+
+export const WorkspaceCommit = Type.Object(
+  {
+    session_id: idOutput("session"),
+    snapshot_id: Type.String({
+      ...idOutput("snapshot"),
+      description: "The head of the session's workspace; the one before when nothing changed.",
+    }),
+    files_changed: Type.Array(FileChange),
+  },
+  { title: "WorkspaceCommit" },
+);
+export type WorkspaceCommit = Static<typeof WorkspaceCommit>;

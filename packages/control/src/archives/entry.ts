@@ -1,0 +1,15 @@
+// What both archive formats are given: entries in byte order of their paths, each file's content once.
+
+export interface ArchiveEntry {
+  /** Relative, POSIX, without a slash at either end. */
+  readonly path: string;
+  readonly type: "file" | "directory" | "symlink";
+  /** Permission bits. */
+  readonly mode: number;
+  /** Of a file's content; 0 for others. */
+  readonly sizeBytes: number;
+  /** Symlinks only. */
+  readonly target: string;
+  /** A file's content, exactly `sizeBytes` of it. */
+  open(): Promise<AsyncIterable<Uint8Array>>;
+}

@@ -1,0 +1,93 @@
+// The reader takes what the writer and other programs make, and refuses what it does not know.
+
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { Readable } from "node:stream";
+import { expect, test } from "@jest/globals";
+import type { ArchiveEntry } from "./entry.ts";
+import { ArchiveRefused, readTar } from "./read-tar.ts";
+import { writeTar } from "./tar.ts";
+
+function entry(path: string, text: string, more: Partial<ArchiveEntry> = {}): ArchiveEntry {
+  const bytes = Buffer.from(text);
+  const open = async () => Readable.from([bytes], { objectMode: true });
+  return { path, type: "file", mode: 0o644, sizeBytes: bytes.length, target: "", open, ...more };
+}
+
+async function* inPieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length);
+}
+
+async function readAll(bytes: Uint8Array, length = 700, skipping = false): Promise<unknown[]> {
+  const members: unknown[] = [];
+  for await (const { content, ...member } of readTar(inPieces(bytes, length))) {
+    const body = skipping ? "" : (await buffer(content)).toString();
+    members.push([member.path, member.type, member.mode, member.target, body]);
+  }
+  return members;
+}
+
+const long = `${"d".repeat(120)}/${"f".repeat(180)}`;
+const entries = [
+  entry("a.txt", "hello"),
+  entry("bin", "", { type: "directory", mode: 0o755 }),
+  entry("block", "b".repeat(512)),
+  entry(long, "deep", { mode: 0o755 }),
+  entry("empty", ""),
+  entry("link", "", { type: "symlink", mode: 0o777, target: `${"x/".repeat(90)}ü` }),
+  entry("new\nline", "n"),
+  entry("ünï/文件 😀", "u"),
+];
+
+test.each([1, 511, 512, 100_000])("what was written is read, in pieces of %i bytes", async (length) => {
+  const bytes = await buffer(writeTar(entries));
+  const expected = await Promise.all(
+    entries.map(async ({ path, type, mode, target, open }) => [
+      path,
+      type,
+      mode,
+      target,
+      type === "file" ? (await buffer(await open())).toString() : "",
+    ]),
+  );
+  expect(await readAll(bytes, length)).toEqual(expected);
+  expect(await readAll(bytes, length, true)).toHaveLength(entries.length);
+});
+
+test("what another tar program wrote is read", async () => {
+  const dir = mkdtempSync(join(tmpdir(), "dari-read-tar-"));
+  try {
+    writeFileSync(join(dir, "f"), "file", { mode: 0o640 });
+    symlinkSync("f", join(dir, "l"));
+    const tar = (...args: string[]) => execFileSync("tar", args, { cwd: dir });
+    const bytes = tar("-cf", "-", "--format=ustar", "f", "l");
+    expect(await readAll(bytes)).toEqual([
+      ["f", "file", 0o640, "", "file"],
+      ["l", "symlink", 0o777, "f", ""],
+    ]);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test("every beginning of an archive is refused, and so is what follows its end", async () => {
+  const bytes = await buffer(writeTar(entries.slice(0, 4)));
+  const end = bytes.length - (10_240 - ((bytes.length - 1024) % 10_240));
+  for (let length = 0; length < Math.min(end, 4_096); length += 64) {
+    await expect(readAll(bytes.subarray(0, length))).rejects.toThrow(ArchiveRefused);
+  }
+  await expect(readAll(Buffer.concat([bytes, Buffer.from("more")]))).rejects.toThrow(ArchiveRefused);
+  await expect(readAll(Buffer.concat([bytes, Buffer.alloc(200_000)]))).rejects.toThrow("follows the archive's end");
+});
+
+test("flipped bits of a header are refused", async () => {
+  const bytes = await buffer(writeTar(entries.slice(0, 1)));
+  for (let at = 0; at < 512; at += 7) {
+    const flipped = Buffer.from(bytes);
+    flipped[at] = (flipped[at] ?? 0) ^ 0x01;
+    await expect(readAll(flipped)).rejects.toThrow(ArchiveRefused);
+  }
+});

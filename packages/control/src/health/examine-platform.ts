@@ -1,0 +1,116 @@
+// Examines the whole installation for its operators: what is wrong, and what to do about it.
+
+import { release, type HealthCheck, type OperatorHealth } from "@dari/contract";
+import { dispatch, findViolations, health, newestMigration, type Database } from "@dari/db";
+import type { Control } from "../context.ts";
+import { dispatcherLead } from "../dispatch/dispatcher.ts";
+import { workerSeenWithinMs } from "../dispatch/room.ts";
+
+/** A leader that says nothing for longer is none. */
+const leadSeenWithinMs = 5_000;
+/** A ready turn that no cap holds back waits longer than this beside a free slot only where something is wrong. */
+const waitMsMax = 10_000;
+
+/** Reads every table once for the invariants; a check that cannot be carried out is a fault of its own. */
+export async function examinePlatform(control: Control): Promise<OperatorHealth> {
+  const { db } = control;
+  const workers = await health.listWorkers(db);
+  const violations: OperatorHealth["violations"] = [];
+  const checks = [
+    await attempt("schema", "look at the API's log", () => checkSchema(db)),
+    await attempt("workers", "look at the API's log", () => checkWorkers(db)),
+    await attempt("waiting", "look at the API's log", () => checkWaiting(db)),
+    await attempt("dispatcher", "look at the API's log", () => checkDispatcher(db)),
+    await attempt("queue", "check REDIS_URL and the Redis server; turns go by direct pull meanwhile", () =>
+      checkQueue(control),
+    ),
+    await attempt("objects", "check the object store, its credentials and its free space", async () => {
+      await control.blobs.check();
+      return fine("the object store can be written and read");
+    }),
+    await attempt("invariants", "run this again when the database is less busy", async () => {
+      violations.push(...(await findViolations(db)));
+      return judge(violations);
+    }),
+  ];
+  return {
+    ok: checks.every((check) => check.ok),
+    release,
+    checks,
+    workers: workers.map(({ id, pool, slots, draining, seenMsAgo }) => {
+      return { id, pool, slots, draining, seen_ms_ago: Math.round(seenMsAgo) };
+    }),
+    violations,
+  };
+}
+
+type Verdict = Omit<HealthCheck, "name">;
+
+function fine(found: string): Verdict {
+  return { ok: true, found, what_to_do: null };
+}
+
+function fault(found: string, whatToDo: string): Verdict {
+  return { ok: false, found, what_to_do: whatToDo };
+}
+
+async function attempt(name: string, whatToDo: string, check: () => Promise<Verdict>): Promise<HealthCheck> {
+  try {
+    return { name, ...(await check()) };
+  } catch (error) {
+    return { name, ...fault(`could not be checked: ${error instanceof Error ? error.message : "?"}`, whatToDo) };
+  }
+}
+
+async function checkSchema(db: Database): Promise<Verdict> {
+  const [known, found] = [await newestMigration(), await health.findNewestMigration(db)];
+  if (found === known) return fine(found);
+  if (found !== undefined && found > known) {
+    return fault(`${found}; this API knows ${known}`, "a newer release has prepared the database: update the API");
+  }
+  return fault(`${found ?? "none"}; this API needs ${known}`, "restart any program of this release: it migrates first");
+}
+
+async function checkWorkers(db: Database): Promise<Verdict> {
+  const { workers, slots, inFlight } = await dispatch.getFleetLoad(db, workerSeenWithinMs);
+  const found = `${workers} seen lately, ${slots} slots, ${inFlight} turns on them`;
+  return slots > 0 ? fine(found) : fault(found, "start a worker, or read why it says nothing in its log");
+}
+
+async function checkWaiting(db: Database): Promise<Verdict> {
+  const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getWaiting(db)];
+  if (waiting.oldestMs === null) return fine("no turn waits for a slot");
+  const found = `the longest has waited ${seconds(waiting.oldestMs)}`;
+  const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
+  return isStuck
+    ? fault(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
+    : fine(found);
+}
+
+async function checkDispatcher(db: Database): Promise<Verdict> {
+  const leader = await health.findLeader(db, dispatcherLead);
+  const whatToDo = "start a reconciler; workers dispatch for themselves meanwhile, and nothing repairs lost turns";
+  if (leader === undefined) return fault("nobody leads", whatToDo);
+  const found = `${leader.holder} leads, seen ${seconds(leader.seenMsAgo)} ago`;
+  return leader.seenMsAgo <= leadSeenWithinMs ? fine(found) : fault(found, whatToDo);
+}
+
+/** @throws what Redis says when it cannot be reached. */
+async function checkQueue({ queue }: Control): Promise<Verdict> {
+  if (queue === undefined) return fine("none is configured: workers pull from the database");
+  const counts = Object.entries(await queue.counts()).map(([state, count]) => `${count} ${state}`);
+  return fine(counts.join(", "));
+}
+
+function judge(violations: OperatorHealth["violations"]): Verdict {
+  if (violations.length === 0) return fine("all hold");
+  const names = violations.map(({ invariant, rows }) => `${invariant} (${rows.join(", ")})`);
+  return fault(
+    `violated: ${names.join("; ")}`,
+    "keep the rows as they are and report them with the logs of the workers that held them",
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

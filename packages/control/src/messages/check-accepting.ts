@@ -1,0 +1,22 @@
+// Whether a message sent now would be accepted, as far as the platform is concerned.
+
+import { readiness, turns, type Database } from "@dari/db";
+import { newId } from "@dari/domain";
+
+/**
+ * Goes the way of a message to a session that does not exist: the same statement with the same rights, which ends
+ * before it writes. @throws with the reason when messages cannot be accepted.
+ */
+export async function checkAccepting(db: Database): Promise<void> {
+  if (!(await readiness.takesWrites(db))) throw new Error("the database takes no writes");
+  const { outcome } = await turns.acceptMessage(db, {
+    organizationId: newId("organization"),
+    sessionId: newId("session"),
+    messageId: newId("message"),
+    parts: [],
+    metadata: {},
+    inputs: [],
+    dispatchTtlMs: undefined,
+  });
+  if (outcome !== "not_found") throw new Error(`a message to no session was answered ${outcome}`);
+}

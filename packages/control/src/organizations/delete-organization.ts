@@ -1,0 +1,23 @@
+// Deletes an organization: its keys end at once, its turns within a minute, what it owned and stored later.
+
+import type { Deleted } from "@dari/contract";
+import { organizations } from "@dari/db";
+import { AppError } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import type { Actor, Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
+
+/** For operators. The record of changes stays. @throws AppError `not_found`, `conflict` */
+export async function deleteOrganization(control: Control, actor: Actor, organizationId: string): Promise<Deleted> {
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const outcome = await organizations.deleteOrganizationIfTenant(inside.db, organizationId);
+      if (outcome === "missing") throw notFound("organization");
+      if (outcome === "operator") throw new AppError("conflict", "an operator's organization cannot be deleted");
+    },
+    () => ({ action: "organization.delete", target: organizationId, organizationId }),
+  );
+  return { deleted: true, id: organizationId };
+}

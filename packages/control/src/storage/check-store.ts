@@ -1,0 +1,63 @@
+// Looks at every object that rows name: is it there, is it whole. For `dari doctor --store`; changes nothing.
+
+import { objects, type NamedObject } from "@dari/db";
+import { checkSnapshotObject, SnapshotDamagedError } from "@dari/workspace";
+import type { StorageContext } from "./storage-context.ts";
+
+export interface StoreProblem {
+  readonly key: string;
+  readonly what: NamedObject["what"];
+  readonly problem: "missing" | "damaged";
+  readonly detail: string;
+}
+
+export interface StoreCheck {
+  readonly checked: number;
+  readonly problems: readonly StoreProblem[];
+  /** Go on with this as `after`; undefined when all are checked. */
+  readonly next: string | undefined;
+}
+
+export interface StoreCheckInput {
+  /** Behind this key; undefined: from the first. */
+  readonly after?: string | undefined;
+  readonly limit: number;
+  /** Reads every byte of snapshots, too; else only looks whether they are there, whole in length. */
+  readonly deep: boolean;
+}
+
+const checksAtOnce = 8;
+
+/** One bounded step through all named objects, in the order of their keys. */
+export async function checkStore(context: StorageContext, input: StoreCheckInput): Promise<StoreCheck> {
+  const named = await objects.listNamed(context.db, input.after ?? "", input.limit);
+  const problems: StoreProblem[] = [];
+  for (let i = 0; i < named.length; i += checksAtOnce) {
+    const found = await Promise.all(
+      named.slice(i, i + checksAtOnce).map((object) => checkObject(context, object, input.deep)),
+    );
+    problems.push(...found.flatMap((problem) => problem ?? []));
+  }
+  return { checked: named.length, problems, next: named.length < input.limit ? undefined : named.at(-1)?.key };
+}
+
+async function checkObject(
+  { blobs }: StorageContext,
+  { key, what, sizeBytes }: NamedObject,
+  deep: boolean,
+): Promise<StoreProblem | undefined> {
+  const found = await blobs.head(key);
+  if (found === undefined) return { key, what, problem: "missing", detail: "there is no such object" };
+  if (sizeBytes !== null && sizeBytes > 0 && found.sizeBytes !== sizeBytes) {
+    const detail = `it has ${found.sizeBytes} bytes in place of ${sizeBytes}`;
+    return { key, what, problem: "damaged", detail };
+  }
+  if (!deep || (what !== "snapshot" && what !== "content")) return undefined;
+  try {
+    await checkSnapshotObject(blobs, key);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    return { key, what, problem: "damaged", detail: error.message };
+  }
+}

@@ -1,0 +1,47 @@
+// Removes for good what was deleted: rows first, then, by the sweep, the objects that they named.
+
+import { purges } from "@dari/db";
+import type { StorageContext } from "./storage-context.ts";
+
+const hourMs = 3_600_000;
+
+export interface PurgeSettings {
+  /** From a deletion to the removal of its rows. Milliseconds. */
+  readonly afterMs: number;
+  /** An uploaded bundle that never became ready goes after this, */
+  readonly abandonedMs: number;
+  /** and one that no version uses after this. Milliseconds. */
+  readonly unusedMs: number;
+  /** Rows of each kind in one pass. */
+  readonly perPass: number;
+}
+
+export const purgeDefaults: PurgeSettings = {
+  afterMs: hourMs,
+  abandonedMs: 24 * hourMs,
+  unusedMs: 30 * 24 * hourMs,
+  perPass: 50,
+};
+
+export interface PurgeCounts {
+  readonly sessions: number;
+  readonly snapshots: number;
+  readonly agents: number;
+  readonly bundles: number;
+  readonly files: number;
+}
+
+/** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
+export async function purgeDeleted(
+  { db }: StorageContext,
+  settings: PurgeSettings = purgeDefaults,
+): Promise<PurgeCounts> {
+  const { afterMs, abandonedMs, unusedMs, perPass } = settings;
+  return {
+    sessions: await purges.purgeSessions(db, afterMs, perPass),
+    snapshots: await purges.purgeSnapshots(db, perPass),
+    agents: await purges.purgeAgents(db, afterMs, perPass),
+    bundles: await purges.purgeSourceSnapshots(db, { afterMs: abandonedMs, unusedMs, limit: perPass }),
+    files: await purges.purgeFiles(db, afterMs, perPass),
+  };
+}

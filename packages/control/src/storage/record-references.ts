@@ -1,0 +1,28 @@
+// Records what stored snapshots lean on, where whoever stored them did not: a release before this one, an import.
+
+import { objects } from "@dari/db";
+import { readReferences, SnapshotDamagedError } from "@dari/workspace";
+import { recordObject } from "../workspaces/store-snapshot.ts";
+import type { StorageContext } from "./storage-context.ts";
+
+const perPass = 100;
+
+/** Bounded; the sweep leaves an organization's snapshots alone until this has none left. */
+export async function recordReferences(context: StorageContext): Promise<{ recorded: number; damaged: number }> {
+  const counts = { recorded: 0, damaged: 0 };
+  for (const { organizationId, objectKey } of await objects.listUnrecorded(context.db, perPass)) {
+    try {
+      const references = await readReferences(context.blobs, objectKey);
+      const sizeBytes = (await context.blobs.head(objectKey))?.sizeBytes ?? 0;
+      await recordObject(context, organizationId, { objectKey, sizeBytes, references });
+      counts.recorded++;
+    } catch (error) {
+      if (!(error instanceof SnapshotDamagedError)) throw error;
+      // It leans on nothing that anybody could still read through it.
+      await recordObject(context, organizationId, { objectKey, sizeBytes: 0, references: [] });
+      context.log.error({ err: error, org: organizationId }, "snapshot.damaged");
+      counts.damaged++;
+    }
+  }
+  return counts;
+}

@@ -1,0 +1,11 @@
+// What the keepers of the object store work with.
+
+import type { BlobStore } from "@dari/blobs";
+import type { Database } from "@dari/db";
+import type { Log } from "@dari/domain";
+
+export interface StorageContext {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+  readonly log: Log;
+}

@@ -1,0 +1,70 @@
+// Deletes from the object store what nothing names any more: marked in one pass, deleted in a later one. Safe beside
+// running turns and uploads: what is young is left alone, and what was named again loses its mark.
+
+import { objects } from "@dari/db";
+import type { StorageContext } from "./storage-context.ts";
+
+const hourMs = 3_600_000;
+
+export interface SweepSettings {
+  /** An object is younger than this while its upload or its turn may still be about to name it. Milliseconds. */
+  readonly youngMs: number;
+  /** From the mark to the deletion. Milliseconds. */
+  readonly afterMs: number;
+  /** A turn that began with an object that was deleted since ends within this. Milliseconds. */
+  readonly rememberMs: number;
+  /** Objects looked at in one pass. */
+  readonly perPass: number;
+}
+
+export const sweepDefaults: SweepSettings = {
+  youngMs: 24 * hourMs,
+  afterMs: hourMs,
+  rememberMs: 48 * hourMs,
+  perPass: 2_000,
+};
+
+export interface SweepCounts {
+  readonly seen: number;
+  readonly marked: number;
+  readonly deleted: number;
+}
+
+const cursorName = "store";
+const deletesMax = 500;
+
+/** One bounded pass: deletes what is due, then looks at the next objects of the store. */
+export async function sweepStore(
+  context: StorageContext,
+  settings: SweepSettings = sweepDefaults,
+): Promise<SweepCounts> {
+  const deleted = await deleteDue(context, settings);
+  return { ...(await markNext(context, settings)), deleted };
+}
+
+// Whoever dies here leaves doomed objects, which the next pass deletes.
+async function deleteDue({ db, blobs }: StorageContext, settings: SweepSettings): Promise<number> {
+  const keys = await objects.doomMarked(db, { afterMs: settings.afterMs, limit: deletesMax });
+  if (keys.length > 0) await blobs.delete(keys);
+  await objects.noteDeleted(db, keys, settings.rememberMs);
+  return keys.length;
+}
+
+async function markNext(
+  { db, blobs }: StorageContext,
+  { youngMs, perPass }: SweepSettings,
+): Promise<{ seen: number; marked: number }> {
+  const oldest = Date.now() - youngMs;
+  const old: { key: string; sizeBytes: number }[] = [];
+  let seen = 0;
+  let last: string | undefined;
+  for await (const { key, sizeBytes, modifiedAt } of blobs.list("", await objects.findCursor(db, cursorName))) {
+    if (modifiedAt.getTime() < oldest) old.push({ key, sizeBytes });
+    last = key;
+    if (++seen >= perPass) break;
+  }
+  const marked = await objects.markUnnamed(db, old);
+  // Only behind what was marked, so that a pass that fails is repeated.
+  await objects.setCursor(db, cursorName, seen >= perPass ? last : undefined);
+  return { seen, marked };
+}

@@ -1,0 +1,169 @@
+// The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all of
+// them; between two of those the notifier says where to look.
+
+import { apiKeys, events, sessions, type Database } from "@dari/db";
+import { createListeners, type Log, type Notifier, type Previews } from "@dari/domain";
+import type { Actor } from "../context.ts";
+import { readEvents } from "../sessions/list-events.ts";
+import { createSessionFeed, type SessionFeed } from "./session-feed.ts";
+
+export interface SessionFeeds {
+  /**
+   * The feed of a session that exists, until `release` is called; undefined when the organization has no such session.
+   * `onRevoked` is called when the actor's key is not good any more.
+   */
+  watch(actor: Actor, sessionId: string, onRevoked: () => void): Promise<WatchedSession | undefined>;
+}
+
+export interface WatchedSession {
+  readonly feed: SessionFeed;
+  release(): void;
+}
+
+/** How long a lost notification may cost, in milliseconds. */
+const pollMs = 1_000;
+const pollChunk = 1_000;
+const readLimit = 200;
+/** How long a listener finds an event without a query, in milliseconds. */
+const recentMs = 10_000;
+
+interface Entry {
+  readonly organizationId: string;
+  readonly feed: SessionFeed;
+  readonly stop: () => void;
+  watchers: number;
+}
+
+export interface FeedsContext {
+  readonly db: Database;
+  readonly notifier: Notifier;
+  readonly previews: Previews;
+  readonly log: Log;
+}
+
+export function createSessionFeeds(context: FeedsContext): SessionFeeds {
+  const entries = new Map<string, Entry>();
+  const keyIds = new Set<string>();
+  const revocations = createListeners<void>({
+    onFirst: (keyId) => keyIds.add(keyId),
+    onLast: (keyId) => keyIds.delete(keyId),
+  });
+  const poll = createPoll(async () => {
+    await pollKeys(context, keyIds, (keyId) => revocations.call(keyId, undefined));
+    await pollSessions(context, entries);
+  });
+
+  return {
+    async watch({ organizationId, keyId }, sessionId, onRevoked) {
+      let entry = entries.get(sessionId);
+      // What others watch says nothing about who may.
+      if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
+      if (entry === undefined) {
+        const start = await sessions.findLastEventNumber(context.db, organizationId, sessionId);
+        if (start === undefined) return undefined;
+        // Another listener may have come first meanwhile.
+        entry = entries.get(sessionId) ?? openEntry(context, { organizationId, sessionId, start });
+        entries.set(sessionId, entry);
+        poll.start();
+      }
+      const watched = entry;
+      watched.watchers += 1;
+      const stopKey = revocations.add(keyId, onRevoked);
+      let released = false;
+      return {
+        feed: watched.feed,
+        release() {
+          if (released) return;
+          released = true;
+          stopKey();
+          watched.watchers -= 1;
+          if (watched.watchers > 0) return;
+          watched.stop();
+          if (entries.get(sessionId) === watched) entries.delete(sessionId);
+          if (entries.size === 0) poll.stop();
+        },
+      };
+    },
+  };
+}
+
+/** Calls `work` once a second while it is started, never twice at a time. */
+function createPoll(work: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  let working = false;
+  return {
+    start(): void {
+      timer ??= setInterval(() => {
+        if (working) return;
+        working = true;
+        void work().finally(() => (working = false));
+      }, pollMs).unref();
+    },
+    stop(): void {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}
+
+function openEntry(
+  context: FeedsContext,
+  of: { readonly organizationId: string; readonly sessionId: string; readonly start: number },
+): Entry {
+  const feed = createSessionFeed(of.start, async (after) => {
+    const page = await readEvents(context.db, { ...of, afterSequenceNumber: after, limit: readLimit });
+    return { events: page.rows, more: page.next !== null };
+  });
+  const look = (): void => void feed.look().catch((error: unknown) => noteFailure(context, error));
+  const stops = [
+    context.notifier.subscribe("session", of.sessionId, look),
+    context.previews.follow(of.sessionId, feed.takePreview),
+  ];
+  // What was committed between the reading of `start` and here rang no bell.
+  look();
+  return { organizationId: of.organizationId, feed, watchers: 0, stop: () => stops.forEach((stop) => stop()) };
+}
+
+async function pollSessions(context: FeedsContext, entries: ReadonlyMap<string, Entry>): Promise<void> {
+  const before = performance.now() - recentMs;
+  for (const { feed } of entries.values()) feed.forget(before);
+  for (const ids of chunksOf([...entries.keys()])) {
+    try {
+      const numbers = await events.listLastNumbers(context.db, ids);
+      for (const id of ids) {
+        const feed = entries.get(id)?.feed;
+        const last = numbers.get(id);
+        if (feed === undefined) continue;
+        if (last === undefined) feed.markDeleted();
+        // One session that cannot be read does not hide the others.
+        else if (last > feed.lastNumber) await feed.look().catch((error: unknown) => noteFailure(context, error));
+      }
+    } catch (error) {
+      noteFailure(context, error);
+    }
+  }
+}
+
+async function pollKeys(
+  context: FeedsContext,
+  keyIds: ReadonlySet<string>,
+  revoke: (keyId: string) => void,
+): Promise<void> {
+  for (const ids of chunksOf([...keyIds])) {
+    try {
+      const usable = await apiKeys.listUsableKeyIds(context.db, ids);
+      for (const id of ids) if (!usable.has(id)) revoke(id);
+    } catch (error) {
+      noteFailure(context, error);
+    }
+  }
+}
+
+function* chunksOf(ids: readonly string[]): Generator<readonly string[]> {
+  for (let from = 0; from < ids.length; from += pollChunk) yield ids.slice(from, from + pollChunk);
+}
+
+/** A database that is away is looked at again a second later. */
+function noteFailure(context: FeedsContext, error: unknown): void {
+  context.log.warn({ err: error }, "stream.read_failed");
+}

@@ -1,0 +1,29 @@
+import { expect, test } from "@jest/globals";
+import { createStreamGate } from "./stream-gate.ts";
+
+test("places are counted for the organization and for the process, and given back once", () => {
+  const gate = createStreamGate({ perProcess: 3, perOrganization: 2 });
+  const leave = gate.take("org_1");
+  gate.take("org_1");
+  expect(() => gate.check("org_1")).toThrow("too many event streams");
+  gate.take("org_2");
+  expect(() => gate.check("org_3")).toThrow("too many event streams");
+  leave();
+  leave();
+  gate.check("org_1");
+  // What was promised is let in past the bound, and counted.
+  gate.take("org_1");
+  gate.take("org_1");
+  expect(() => gate.check("org_2")).toThrow("too many event streams");
+});
+
+test("bytes that wait are held up to the bounds", () => {
+  const gate = createStreamGate(undefined, { perProcess: 100, perOrganization: 60 });
+  const release = gate.hold("org_1", 60);
+  expect(release).toBeDefined();
+  expect(gate.hold("org_1", 1)).toBeUndefined();
+  expect(gate.hold("org_2", 41)).toBeUndefined();
+  expect(gate.hold("org_2", 40)).toBeDefined();
+  release?.();
+  expect(gate.hold("org_1", 60)).toBeDefined();
+});

@@ -1,0 +1,55 @@
+// Puts a message's uploaded files into the workspace before its turn.
+
+import { createHash } from "node:crypto";
+import { createWriteStream, type Stats } from "node:fs";
+import { chmod, lstat, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { BlobStore } from "@dari/blobs";
+import type { InputFile } from "@dari/db";
+import { numberedFilename } from "@dari/domain";
+
+/** Answers where it stands now: another path when the agent has something of that name. */
+export async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
+  const path = await freePath(dir, input.path);
+  const target = join(dir, "workspace", path);
+  await mkdir(dirname(target), { recursive: true });
+  // The agent may have taken its own right to write there; the folder is for uploads all the same.
+  await chmod(dirname(target), 0o755);
+  const hash = createHash("sha256");
+  const tap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx", mode: 0o644 }));
+  if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
+  return path;
+}
+
+/**
+ * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
+ * then the folder gets a number, so that one turn cannot make every later one fail.
+ */
+async function freePath(dir: string, path: string): Promise<string> {
+  const name = path.slice(dirname(path).length + 1);
+  const folder = await freeFolder(dir, dirname(path));
+  for (let n = 1; ; n++) {
+    const candidate = `${folder}/${numberedFilename(name, n)}`;
+    if ((await find(dir, candidate)) === undefined) return candidate;
+  }
+}
+
+async function freeFolder(dir: string, folder: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? folder : `${folder}-${n}`;
+    const found = await find(dir, candidate);
+    if (found === undefined || found.isDirectory()) return candidate;
+  }
+}
+
+function find(dir: string, path: string): Promise<Stats | undefined> {
+  return lstat(join(dir, "workspace", path)).catch(() => undefined);
+}

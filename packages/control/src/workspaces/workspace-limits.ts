@@ -1,0 +1,18 @@
+// How large an organization's workspaces may be: its own bounds within the platform's.
+
+import { organizations, type Database, type WorkspaceBounds } from "@dari/db";
+import { defaultWorkspaceLimits, type WorkspaceLimits } from "@dari/workspace";
+
+export async function workspaceLimitsOf(db: Database, organizationId: string): Promise<WorkspaceLimits> {
+  return workspaceLimitsWithin(await organizations.findWorkspaceBounds(db, organizationId));
+}
+
+export function workspaceLimitsWithin(own: WorkspaceBounds | undefined): WorkspaceLimits {
+  const least = (bound: number | null | undefined, platform: number): number => Math.min(bound ?? platform, platform);
+  return {
+    ...defaultWorkspaceLimits,
+    bytes: least(own?.bytes, defaultWorkspaceLimits.bytes),
+    files: least(own?.files, defaultWorkspaceLimits.files),
+    fileBytes: least(own?.fileBytes, defaultWorkspaceLimits.fileBytes),
+  };
+}

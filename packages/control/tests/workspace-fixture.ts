@@ -1,0 +1,108 @@
+// Turns without an agent: claimed, opened, edited by the test, saved and recorded as a worker does it.
+
+import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { snapshots, turns, type Database, type FinishInput } from "@dari/db";
+import { newId, Redacted } from "@dari/domain";
+import {
+  createTestAgent,
+  createTestDatabase,
+  createTestMessage,
+  createTestOrganization,
+  createTestSession,
+} from "@dari/testkit";
+import { openDisks, type Disks } from "@dari/workspace";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  createSealer,
+  createTrees,
+  loadTurn,
+  openWorkspace,
+  saveWorkspace,
+  type OpenedWorkspace,
+  type SavedWorkspace,
+  type WorkspaceContext,
+} from "../src/index.ts";
+
+export interface WorkspaceFixture extends AsyncDisposable {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly top: string;
+  newSession(): Promise<string>;
+  /** A worker that has nothing yet. */
+  newWorker(kind?: "auto" | "copy"): Promise<WorkspaceContext>;
+  /** One turn; `edit` writes below the directory, which holds `workspace/` and `state/`. */
+  turn(worker: WorkspaceContext, sessionId: string, edit: Edit, ending?: "completed" | "failed"): Promise<PlayedTurn>;
+  headOf(sessionId: string): Promise<string>;
+}
+
+export type Edit = (dir: string) => void | Promise<void>;
+
+export interface PlayedTurn {
+  readonly messageId: string;
+  readonly opened: OpenedWorkspace;
+  readonly saved: SavedWorkspace;
+}
+
+export async function openWorkspaceFixture(): Promise<WorkspaceFixture> {
+  await using stack = new AsyncDisposableStack();
+  const { db } = stack.adopt(await createTestDatabase(), (database) => database.close());
+  const top = mkdtempSync(join(tmpdir(), "dari-turns-"));
+  stack.defer(() => rmSync(top, { recursive: true, force: true }));
+  const blobs = createFilesystemBlobStore({ root: join(top, "store"), durable: false });
+  const { organizationId } = await createTestOrganization(db);
+  const { agentId } = await createTestAgent(db, organizationId);
+  const sealer = createSealer(new Redacted(randomBytes(32)));
+  const opened: Disks[] = [];
+  stack.defer(async () => {
+    for (const disks of opened) await disks.close();
+  });
+  const owned = stack.move();
+  return {
+    db,
+    blobs,
+    organizationId,
+    agentId,
+    top,
+    newSession: () => createTestSession(db, organizationId, agentId),
+    async newWorker(kind = "auto") {
+      const disks = await openDisks({ dir: mkdtempSync(join(top, "disks-")), maxBytes: 1024 ** 3, kind });
+      opened.push(disks);
+      return { db, blobs, trees: createTrees({ db, blobs }), disks, contents: undefined };
+    },
+    async turn(worker, sessionId, edit, ending = "completed") {
+      const messageId = await createTestMessage(db, organizationId, sessionId);
+      const options = { workerId: "wrk_test", leaseMs: 60_000, guarantees: {} };
+      const claimed = await turns.claimNextIfAny(db, newId("attempt"), options);
+      if (claimed?.messageId !== messageId) throw new Error("another message was claimed");
+      await turns.markCalledIfHeld(db, claimed);
+      const turn = await loadTurn({ db, sealer }, claimed);
+      const workspace = await openWorkspace(worker, turn, join(top, claimed.attemptId));
+      try {
+        await edit(workspace.dir);
+        const saved = await saveWorkspace(worker, turn, workspace);
+        const { snapshot, filesChanged } = saved;
+        const input: FinishInput = { ending, output: { parts: [] }, snapshot, filesChanged };
+        const result = await turns.finishIfHeld(db, claimed, input);
+        if (result?.recorded !== ending) throw new Error(`recorded ${result?.recorded}`);
+        if (ending === "completed") {
+          worker.trees.remember(snapshot.id, { tree: saved.tree, deltaDepth: snapshot.deltaDepth });
+          await workspace.disk.keep(saved.tree);
+        }
+        return { messageId, opened: workspace, saved };
+      } finally {
+        await workspace.disk.close();
+      }
+    },
+    async headOf(sessionId) {
+      return (await snapshots.findHeadSnapshotId(db, organizationId, sessionId)) ?? "";
+    },
+    async [Symbol.asyncDispose]() {
+      await owned.disposeAsync();
+    },
+  };
+}

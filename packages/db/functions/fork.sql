@@ -1,0 +1,109 @@
+-- The session's head when this message had ended: its own snapshot if it completed, else that of the last turn or
+-- write before. The caller holds the session's row.
+create or replace function head_after(s sessions, m messages) returns text language sql stable as $$
+  select case
+    when m.copied_from is not null then m.head_snapshot_id
+    when m.snapshot_id is not null then m.snapshot_id
+    else coalesce((
+      select id from snapshots where session_id = s.id and kind in ('turn', 'write') and rolled_back_at is null
+        and created_at <= m.completed_at order by created_at desc limit 1), s.base_snapshot_id)
+  end
+$$;
+
+-- An id of the platform's form: a prefix, 48 bits of milliseconds, random bits; Crockford base 32.
+create or replace function new_id(p_prefix text) returns text language sql volatile as $$
+  select p_prefix || '_' || string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + digit, 1), '' order by place)
+  from (
+    select i as place, (ms >> (45 - 5 * i) & 31)::int as digit
+      from (select (extract(epoch from clock_timestamp()) * 1000)::bigint as ms) t, generate_series(0, 9) i
+    union all
+    select 10 + i, get_byte(random, i) & 31
+      from (select uuid_send(gen_random_uuid()) as random) r, generate_series(0, 15) i) digits
+$$;
+
+-- Starts a session with the conversation and the head that another one had after a message. Files are not copied: the
+-- new head is the same snapshot. The conversation is copied in one statement, so that the fork stands on its own.
+-- p_message: null: the last completed one. p_without: that message itself is left out, and the head is as it found it
+-- (of a message that changed nothing). p_version: null: as the source's.
+-- outcome: forked | not_found | no_message | not_ended | open_before | merged | rolled_back | no_workspace | agent_gone |
+-- version_not_ready
+create or replace function fork_session(
+  p_organization text, p_source text, p_message text, p_without boolean, p_session text, p_version text
+) returns text language plpgsql as $$
+declare
+  s sessions%rowtype;
+  m messages%rowtype;
+  v_head text;
+  v_from jsonb;
+begin
+  -- Shared: forks of one session do not wait for one another; a rollback or a turn's end does.
+  select * into s from sessions where id = p_source and organization_id = p_organization and deleted_at is null for share;
+  if not found then return 'not_found'; end if;
+  if p_message is null then
+    select * into m from messages where session_id = p_source and state = 'completed' and merged_into is null
+      and rolled_back_at is null order by sequence_number desc limit 1;
+  else
+    select * into m from messages where id = p_message and session_id = p_source;
+    if not found then return 'no_message'; end if;
+    if m.completed_at is null then return 'not_ended'; end if;
+    if m.merged_into is not null then return 'merged'; end if;
+    if m.rolled_back_at is not null or m.rolled_back_by is not null then return 'rolled_back'; end if;
+  end if;
+  if m.lacks_workspace then return 'no_workspace'; end if;
+  if exists (select 1 from messages where session_id = p_source and sequence_number < m.sequence_number
+    and completed_at is null) then return 'open_before'; end if;
+  perform 1 from agents where id = s.agent_id and deleted_at is null;
+  if not found then return 'agent_gone'; end if;
+  if p_version is not null then
+    perform 1 from versions where id = p_version and agent_id = s.agent_id and state = 'ready';
+    if not found then return 'version_not_ready'; end if;
+  end if;
+
+  v_head := case when m.id is null then s.head_snapshot_id else head_after(s, m) end;
+  v_from := jsonb_build_object('session_id', p_source, 'message_id', m.id);
+  insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
+      base_snapshot_id, forked_from_session_id, forked_from_message_id)
+    values (p_session, p_organization, s.agent_id, coalesce(p_version, s.version_id), s.name, s.metadata, s.on_busy,
+      v_head, v_head, p_source, m.id);
+  insert into session_secrets (session_id, organization_id, name, sealed)
+    select p_session, organization_id, name, sealed from session_secrets where session_id = p_source;
+  insert into events (session_id, sequence_number, organization_id, type, data)
+    select p_session, 1, p_organization, 'session.created', jsonb_build_object('agent_id', f.agent_id,
+      'version_id', f.version_id, 'name', f.name, 'metadata', f.metadata, 'forked_from', v_from)
+    from sessions f where f.id = p_session;
+  perform copy_conversation(s, coalesce(m.sequence_number, 0) - p_without::int, p_session);
+  return 'forked';
+end $$;
+
+-- Copies the ended messages up to a number, with their files' places and what the ledger tells of them, into a new
+-- session that has one event. What was rolled back or became part of another message is left out.
+create or replace function copy_conversation(s sessions, p_last int, p_session text) returns void language sql as $$
+  with kept as materialized (
+    select m.*, new_id('msg') as copy_id, row_number() over (order by m.sequence_number) as n, head_after(s, m) as head
+    from messages m where m.session_id = s.id and m.sequence_number <= p_last and m.merged_into is null
+      and m.rolled_back_at is null and m.rolled_back_by is null),
+  copies as (
+    insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
+        files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,
+        completed_at, copied_from, head_snapshot_id, lacks_workspace)
+      select copy_id, organization_id, p_session, n, state, parts, metadata, output, files_changed, attempts,
+        max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at, completed_at, id, head, lacks_workspace
+      from kept),
+  inputs as (
+    insert into session_inputs (session_id, organization_id, path, message_id, file_id)
+      select p_session, i.organization_id, i.path, k.copy_id, i.file_id
+      from kept k join session_inputs i on i.message_id = k.id),
+  -- How the turns were scheduled and tried is told by the session in which they were.
+  told as (
+    select e.*, k.copy_id, 1 + row_number() over (order by e.sequence_number) as n
+    from events e join kept k on k.id = e.message_id
+    where e.session_id = s.id and e.type not in ('message.status_changed', 'attempt.started', 'attempt.ended')),
+  ledger as (
+    insert into events (session_id, sequence_number, organization_id, type, message_id, data, created_at)
+      select p_session, n, organization_id, type, copy_id, data, created_at from told)
+  update sessions set
+    next_sequence_number = 1 + (select count(*) from kept),
+    next_event_number = 2 + (select count(*) from told),
+    last_message_id = (select copy_id from kept order by n desc limit 1)
+  where id = p_session
+$$;

@@ -1,0 +1,68 @@
+-- Records an object that was stored for a snapshot, with those that its contents lie in, before anything names it.
+-- False when one of these is being deleted: the caller has built on what is no longer there. p_references: [{key,
+-- bytes}].
+create or replace function record_object(p_organization text, p_key text, p_bytes bigint, p_references jsonb)
+returns boolean language plpgsql as $$
+declare
+  v_keys text[] := array(select r ->> 'key' from jsonb_array_elements(p_references) r order by 1) || p_key;
+begin
+  -- Waits for a sweep that dooms one of them at this moment, and then finds it doomed.
+  delete from tombstones where object_key = any(v_keys) and doomed_at is null;
+  if exists (select 1 from tombstones where object_key = any(v_keys)) then return false; end if;
+  insert into snapshot_objects (object_key, organization_id, size_bytes) values (p_key, p_organization, p_bytes)
+    on conflict (object_key) do nothing;
+  insert into object_references (object_key, referenced_key, organization_id, stored_bytes)
+    select p_key, r ->> 'key', p_organization, (r ->> 'bytes')::bigint from jsonb_array_elements(p_references) r
+    on conflict (object_key, referenced_key) do nothing;
+  update snapshots set is_recorded = true where object_key = p_key and not is_recorded;
+  return true;
+end $$;
+
+-- A snapshot never names an object that is being deleted, whoever writes its row.
+create or replace function keep_object() returns trigger language plpgsql as $$
+begin
+  if new.object_key is null then return new; end if;
+  delete from tombstones where object_key = new.object_key and doomed_at is null;
+  if exists (select 1 from tombstones where object_key = new.object_key) then
+    raise exception 'object % of snapshot % is being deleted', new.object_key, new.id;
+  end if;
+  new.is_recorded := exists (select 1 from snapshot_objects where object_key = new.object_key);
+  return new;
+end $$;
+drop trigger if exists keep_object on snapshots;
+create trigger keep_object before insert or update of object_key on snapshots
+  for each row execute function keep_object();
+
+-- The same for images, whose keys come again with the same content.
+create or replace function keep_image() returns trigger language plpgsql as $$
+begin
+  if new.image is null then return new; end if;
+  delete from tombstones where object_key = new.image ->> 'objectKey' and doomed_at is null;
+  if exists (select 1 from tombstones where object_key = new.image ->> 'objectKey') then
+    raise exception 'the image of version % is being deleted', new.id;
+  end if;
+  return new;
+end $$;
+drop trigger if exists keep_image on versions;
+create trigger keep_image before insert or update of image on versions for each row execute function keep_image();
+
+-- Whether a turn that is still to come places the file: its message is not behind a completed one.
+create or replace function is_awaited(p_file text) returns boolean language sql stable as $$
+  select exists (
+    select 1 from session_inputs i join messages m on m.id = i.message_id join sessions s on s.id = m.session_id
+    where i.file_id = p_file and s.deleted_at is null and s.state = 'open'
+      and m.rolled_back_at is null and m.rolled_back_by is null
+      and not exists (select 1 from messages d where d.session_id = m.session_id
+        and d.sequence_number >= m.sequence_number and d.state = 'completed' and d.merged_into is null
+        and d.rolled_back_at is null))
+$$;
+
+-- Whether a row still names the object. An uploaded file that was deleted stays until the turns that are to find it
+-- have.
+create or replace function is_named(p_key text) returns boolean language sql stable as $$
+  select exists (select 1 from snapshots where object_key = p_key)
+    or exists (select 1 from object_references where referenced_key = p_key)
+    or exists (select 1 from files where object_key = p_key and (deleted_at is null or is_awaited(id)))
+    or exists (select 1 from source_snapshots where object_key = p_key)
+    or exists (select 1 from versions where image is not null and image ->> 'objectKey' = p_key)
+$$;

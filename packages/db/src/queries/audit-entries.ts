@@ -1,0 +1,80 @@
+// The record of who changed what. Rows are added and read; the application's role may do nothing else with them.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { toPage, type Listed, type Page } from "./page.ts";
+
+export interface NewAuditEntry {
+  readonly id: string;
+  readonly organizationId: string;
+  /** Null: the installation's own set-up. */
+  readonly actorKeyId: string | null;
+  readonly action: string;
+  readonly target: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly requestId: string | null;
+  /** What the call answered, for a repeated one. */
+  readonly reply?: unknown;
+}
+
+export interface AuditEntryRow {
+  readonly id: string;
+  readonly actorKeyId: string | null;
+  readonly action: string;
+  readonly target: string;
+  readonly details: unknown;
+  readonly requestId: string | null;
+  readonly createdAt: Date;
+}
+
+export async function insertAuditEntry(db: Database, entry: NewAuditEntry): Promise<void> {
+  await db.kysely
+    .insertInto("audit_entries")
+    .values({
+      id: entry.id,
+      organization_id: entry.organizationId,
+      actor_key_id: entry.actorKeyId,
+      action: entry.action,
+      target: entry.target,
+      details: JSON.stringify(entry.details),
+      request_id: entry.requestId,
+      reply: entry.reply === undefined ? null : JSON.stringify(entry.reply),
+    })
+    .execute();
+}
+
+/** Newest first by the database's clock (index audit_entries_by_organization). */
+export async function listAuditEntries(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<AuditEntryRow> | undefined> {
+  let query = db.kysely.selectFrom("audit_entries").where("organization_id", "=", organizationId);
+  if (page.after !== undefined) {
+    const cursor = await query.where("id", "=", page.after).select("id").executeTakeFirst();
+    if (cursor === undefined) return undefined;
+    // Compared in the database: a Date has no microseconds.
+    query = query.where(
+      sql<boolean>`(created_at, id) < (select c.created_at, c.id from audit_entries c where c.id = ${page.after})`,
+    );
+  }
+  const rows = await query
+    .select(["id", "actor_key_id as actorKeyId", "action", "target", "details", "request_id as requestId"])
+    .select("created_at as createdAt")
+    .orderBy("created_at", "desc")
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+/** What the call of this entry answered; undefined where that was not kept (primary key). */
+export async function findAuditedReply(db: Database, organizationId: string, entryId: string): Promise<unknown> {
+  const row = await db.kysely
+    .selectFrom("audit_entries")
+    .where("id", "=", entryId)
+    .where("organization_id", "=", organizationId)
+    .select("reply")
+    .executeTakeFirst();
+  return row?.reply ?? undefined;
+}

@@ -1,0 +1,105 @@
+// Failed messages by what they have in common, for retrying many at once. Starts from the partial indexes of failed
+// ones.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import type { Page } from "./page.ts";
+
+export interface FailedFilter {
+  /** Undefined: every organization. */
+  readonly organizationId: string | undefined;
+  readonly agentId?: string | undefined;
+  readonly sessionId?: string | undefined;
+  /** The code of the failure. */
+  readonly errorCode?: string | undefined;
+  /** Neither bound is included. */
+  readonly failedAfter?: Date | undefined;
+  readonly failedBefore?: Date | undefined;
+}
+
+export interface FailedMessageRow {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly sessionId: string;
+  readonly isRetried: boolean;
+  /** Whether the session takes messages, and whether its version can run them. */
+  readonly isSessionOpen: boolean;
+  readonly isVersionFailed: boolean;
+}
+
+/**
+ * Oldest failure first, at most `limit` after the message `after`. Not found: what is no longer part of a conversation,
+ * and a fork's copies. Undefined when `after` is no failed message that the filter's organization may name.
+ */
+export async function listFailedMessages(
+  db: Database,
+  filter: FailedFilter,
+  page: Page,
+): Promise<FailedMessageRow[] | undefined> {
+  if (page.after !== undefined && !(await isFailed(db, filter.organizationId, page.after))) return undefined;
+  return selectFailedMessages(db, filter, page).execute();
+}
+
+/**
+ * By the indexes messages_failed_by_organization or messages_failed, and messages_by_retry_of. The offsets keep the
+ * planner from starting at the sessions, and from reading all messages for the retries among them.
+ */
+export function selectFailedMessages(db: Database, filter: FailedFilter, page: Page) {
+  const { organizationId, agentId, sessionId, errorCode, failedAfter, failedBefore } = filter;
+  let query = db.kysely
+    .selectFrom("messages as m")
+    .innerJoinLateral(
+      (eb) => eb.selectFrom("sessions").selectAll().whereRef("id", "=", "m.session_id").offset(0).as("s"),
+      (join) => join.onTrue(),
+    )
+    .innerJoinLateral(
+      (eb) => eb.selectFrom("versions").select("state").whereRef("id", "=", "s.version_id").offset(0).as("v"),
+      (join) => join.onTrue(),
+    )
+    .where("m.state", "=", "failed")
+    .where("m.copied_from", "is", null)
+    .where("m.rolled_back_at", "is", null)
+    .where("s.deleted_at", "is", null);
+  if (organizationId !== undefined) query = query.where("m.organization_id", "=", organizationId);
+  if (agentId !== undefined) query = query.where("s.agent_id", "=", agentId);
+  if (sessionId !== undefined) query = query.where("m.session_id", "=", sessionId);
+  if (errorCode !== undefined) query = query.where(sql`m.output -> 'error' ->> 'code'`, "=", errorCode);
+  if (failedAfter !== undefined) query = query.where("m.completed_at", ">", failedAfter);
+  if (failedBefore !== undefined) query = query.where("m.completed_at", "<", failedBefore);
+  if (page.after !== undefined) {
+    query = query.where(
+      sql<boolean>`(m.completed_at, m.id) > (select c.completed_at, c.id from messages c where c.id = ${page.after})`,
+    );
+  }
+  return query
+    .select(["m.id", "m.organization_id as organizationId", "m.session_id as sessionId"])
+    .select(sql<boolean>`exists (select 1 from messages r where r.retry_of = m.id offset 0)`.as("isRetried"))
+    .select(sql<boolean>`s.state = 'open'`.as("isSessionOpen"))
+    .select(sql<boolean>`v.state = 'failed'`.as("isVersionFailed"))
+    .orderBy("m.completed_at")
+    .orderBy("m.id")
+    .limit(page.limit);
+}
+
+async function isFailed(db: Database, organizationId: string | undefined, messageId: string): Promise<boolean> {
+  let query = db.kysely.selectFrom("messages").where("id", "=", messageId).where("state", "=", "failed");
+  if (organizationId !== undefined) query = query.where("organization_id", "=", organizationId);
+  return (await query.select("id").executeTakeFirst()) !== undefined;
+}
+
+/**
+ * Locks the sessions in one order, so that nobody else adds a message to them before this transaction ends. Then says
+ * which of the messages have been retried: a statement of its own, which sees what was committed before the locks.
+ */
+export async function lockAndListRetried(
+  db: Database,
+  sessionIds: readonly string[],
+  messageIds: readonly string[],
+): Promise<ReadonlySet<string>> {
+  await sql`select 1 from sessions where id = any (${sessionIds}::text[]) order by id for no key update`.execute(
+    db.kysely,
+  );
+  const result = await sql<{ id: string }>`
+    select distinct retry_of as id from messages where retry_of = any (${messageIds}::text[])`.execute(db.kysely);
+  return new Set(result.rows.map((row) => row.id));
+}

@@ -1,0 +1,95 @@
+// Heads that no turn moves: forks, rollbacks, clients' writes. Each call is one SQL function and one commit.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import type { TurnSnapshot } from "./turns.ts";
+
+export type ForkOutcome =
+  | "forked"
+  | "not_found"
+  | "no_message"
+  | "not_ended"
+  | "open_before"
+  | "merged"
+  | "rolled_back"
+  | "no_workspace"
+  | "agent_gone"
+  | "version_not_ready";
+
+export interface ForkInput {
+  readonly organizationId: string;
+  /** The session to fork. */
+  readonly sourceId: string;
+  /** The message after which the fork goes on; undefined: the last completed one. */
+  readonly messageId: string | undefined;
+  /** Forks before the message instead, in the workspace that it found. */
+  readonly without: boolean;
+  /** Of the new session. */
+  readonly sessionId: string;
+  /** A ready version of the agent; undefined: the source's. */
+  readonly versionId: string | undefined;
+}
+
+/** Makes the fork; copies the conversation and no file. */
+export async function forkSession(db: Database, input: ForkInput): Promise<ForkOutcome> {
+  const result = await sql<{ outcome: ForkOutcome }>`
+    select fork_session(${input.organizationId}, ${input.sourceId}, ${input.messageId ?? null}, ${input.without},
+      ${input.sessionId}, ${input.versionId ?? null}) as outcome`.execute(db.kysely);
+  return outcomeOf(result.rows);
+}
+
+export type RollbackOutcome =
+  "done" | "not_found" | "closed" | "busy" | "no_message" | "merged" | "rolled_back" | "no_workspace";
+
+/** Takes an idle session back to what it was after a message. */
+export async function rollBackIfIdle(
+  db: Database,
+  input: { readonly organizationId: string; readonly sessionId: string; readonly messageId: string },
+): Promise<RollbackOutcome> {
+  const result = await sql<{ outcome: RollbackOutcome }>`
+    select rollback_session(${input.organizationId}, ${input.sessionId}, ${input.messageId}) as outcome`.execute(
+    db.kysely,
+  );
+  return outcomeOf(result.rows);
+}
+
+export type WriteOutcome = "written" | "not_found" | "closed" | "busy" | "moved";
+
+export interface HeadWrite {
+  readonly organizationId: string;
+  readonly sessionId: string;
+  /** Its parent is the head that it was made on. */
+  readonly snapshot: TurnSnapshot;
+  readonly filesChanged: unknown;
+  /** The message whose failed attempt left this behind; undefined: a client wrote it. */
+  readonly messageId?: string | undefined;
+  /** Refuses while messages wait; else only while a turn runs. */
+  readonly whileIdle: boolean;
+}
+
+/** Makes a snapshot the head, if the head is its parent. `moved`: it is not any more. */
+export async function writeHeadIfAtParent(db: Database, write: HeadWrite): Promise<WriteOutcome> {
+  const { snapshot } = write;
+  const row = {
+    id: snapshot.id,
+    parent_id: snapshot.parentId,
+    object_key: snapshot.objectKey,
+    is_full: snapshot.isFull,
+    delta_depth: snapshot.deltaDepth,
+    tree_hash: snapshot.treeHash,
+    size_bytes: snapshot.sizeBytes,
+    files: snapshot.files,
+    total_bytes: snapshot.totalBytes,
+  };
+  const result = await sql<{ outcome: WriteOutcome }>`
+    select write_head(${write.organizationId}, ${write.sessionId}, ${JSON.stringify(row)}::jsonb,
+      ${JSON.stringify(write.filesChanged)}::jsonb, ${write.messageId ?? null}, ${write.whileIdle})
+      as outcome`.execute(db.kysely);
+  return outcomeOf(result.rows);
+}
+
+function outcomeOf<T>(rows: readonly { outcome: T }[]): T {
+  const row = rows[0];
+  if (row === undefined) throw new Error("a database function returned no row");
+  return row.outcome;
+}

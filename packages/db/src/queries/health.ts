@@ -1,0 +1,59 @@
+// What operators are shown of the installation: its workers, its leader, how long turns wait, its schema.
+
+import { sql } from "kysely";
+import { schemaName, type Database } from "../database.ts";
+
+export interface SeenWorker {
+  readonly id: string;
+  readonly pool: string;
+  readonly slots: number;
+  readonly draining: boolean;
+  readonly seenMsAgo: number;
+}
+
+/** Every worker that has not been forgotten, the one seen last first (a few hundred rows). */
+export async function listWorkers(db: Database): Promise<SeenWorker[]> {
+  const age = sql<number>`extract(epoch from clock_timestamp() - seen_at)::float8 * 1000`;
+  return db.kysely
+    .selectFrom("workers")
+    .select(["id", "pool", "slots", "draining", age.as("seenMsAgo")])
+    .orderBy("seen_at", "desc")
+    .execute();
+}
+
+/** Who leads `name`, or did last (primary key). */
+export async function findLeader(
+  db: Database,
+  name: string,
+): Promise<{ holder: string; seenMsAgo: number } | undefined> {
+  const result = await sql<{ holder: string; seenMsAgo: number }>`
+    select holder, extract(epoch from clock_timestamp() - seen_at)::float8 * 1000 as "seenMsAgo"
+    from leaders where name = ${name}`.execute(db.kysely);
+  return result.rows[0];
+}
+
+export interface Waiting {
+  /** Of all ready sessions; null: none is ready. */
+  readonly oldestMs: number | null;
+  /** Of organizations that hold no slot, which no cap keeps waiting. */
+  readonly oldestWithoutSlotMs: number | null;
+}
+
+/** How long sessions have been ready (partial indexes sessions_ready and sessions_in_flight, by organization). */
+export async function getWaiting(db: Database): Promise<Waiting> {
+  const result = await sql<Waiting>`
+    select max(ms) as "oldestMs", max(ms) filter (where not holds) as "oldestWithoutSlotMs" from (
+      select extract(epoch from clock_timestamp() - s.ready_at)::float8 * 1000 as ms, r.id in (
+          select organization_id from sessions where schedule in ('dispatched', 'leased')) as holds
+      from ready_organizations() as r (id) cross join lateral (
+        select ready_at from sessions where schedule = 'ready' and organization_id = r.id
+        order by ready_at limit 1) s) x`.execute(db.kysely);
+  return result.rows[0] ?? { oldestMs: null, oldestWithoutSlotMs: null };
+}
+
+/** The newest migration that the database has; undefined: none. */
+export async function findNewestMigration(db: Database): Promise<string | undefined> {
+  const result = await sql<{ name: string }>`
+    select name from ${sql.table(`${schemaName}.schema_migrations`)} order by name desc limit 1`.execute(db.kysely);
+  return result.rows[0]?.name;
+}

@@ -1,0 +1,73 @@
+// The invariants as often as a clock asks, on a database of any size: what changed lately, and the rest by and by.
+
+import { sql, type RawBuilder } from "kysely";
+import { boundTo, withTransaction, type Database } from "../database.ts";
+import { findViolationsWith, type Violation } from "./invariants.ts";
+
+export interface InvariantRounds {
+  /**
+   * Looks at sessions in flight, those whose attempts ended within the last five minutes, and the next ones of all in
+   * the order of their ids; each at most 500, together at most 200,000 events. Those with more than 50,000 events are
+   * left to `findViolations`.
+   */
+  next(): Promise<Violation[]>;
+}
+
+const sessionsMax = 500;
+const eventsMax = 200_000;
+const eventsPerSessionMax = 50_000;
+const lately = sql`clock_timestamp() - interval '5 minutes'`;
+
+export function createInvariantRounds(db: Database): InvariantRounds {
+  let after = "";
+  return {
+    next() {
+      return withTransaction(db, async (tx) => {
+        const bound = boundTo(db, tx);
+        // Without statistics, or with those of small tables, reading whole ones looks cheaper than 500 sessions of them.
+        await sql`select set_config('enable_seqscan', 'off', true)`.execute(tx);
+        const { ids, last } = await chooseSessions(bound, after);
+        // First: sessions that cannot be judged do not keep the next round from the ones behind them.
+        after = last ?? "";
+        return findViolationsWith(bound, tablesOf(ids));
+      });
+    },
+  };
+}
+
+/** Indexes sessions_in_flight, events_attempt_ended, and the primary key of sessions. */
+async function chooseSessions(db: Database, after: string): Promise<{ ids: string[]; last: string | null }> {
+  const result = await sql<{ ids: string[]; last: string | null }>`
+    with flight as (select id from sessions where schedule in ('dispatched', 'leased') limit ${sessionsMax}),
+    ended as (
+      select session_id as id from events where type = 'attempt.ended' and created_at > ${lately}
+      order by created_at desc limit ${sessionsMax}),
+    next as (select id from sessions where id > ${after} order by id limit ${sessionsMax}),
+    chosen as (
+      select id, min(rank) as rank from (
+        select id, 1 as rank from flight union all select id, 2 from ended union all select id, 3 from next) x
+      group by id),
+    sized as (
+      select c.id, sum(s.next_event_number) over (order by c.rank, c.id) as events
+      from chosen c cross join lateral (
+        select next_event_number from sessions where id = c.id and next_event_number <= ${eventsPerSessionMax} offset 0) s)
+    select coalesce((select array_agg(id) from sized where events <= ${eventsMax}), '{}') as ids,
+      (select max(id) from next having count(*) = ${sessionsMax}) as last`.execute(db.kysely);
+  return result.rows[0] ?? { ids: [], last: null };
+}
+
+/** The rows of these sessions under the names of their tables. Inlined, so that the tables' indexes serve. */
+function tablesOf(ids: readonly string[]): RawBuilder<unknown> {
+  const chosen = sql`(${ids}::text[])`;
+  return sql`with
+    sessions as not materialized (select * from dari.sessions where id = any ${chosen}),
+    messages as not materialized (select * from dari.messages where session_id = any ${chosen}),
+    attempts as not materialized (select * from dari.attempts where session_id = any ${chosen}),
+    events as not materialized (select * from dari.events where session_id = any ${chosen}),
+    idempotency_keys as not materialized (select * from dari.idempotency_keys where created_at > ${lately}),
+    snapshots as not materialized (
+      select * from dari.snapshots x where x.session_id = any ${chosen} or x.id in (
+        select unnest(array[s.head_snapshot_id, s.base_snapshot_id]) from dari.sessions s where s.id = any ${chosen}
+        union all select unnest(array[m.snapshot_id, m.head_snapshot_id]) from dari.messages m
+          where m.session_id = any ${chosen} and m.copied_from is not null))`;
+}

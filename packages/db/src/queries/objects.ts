@@ -1,0 +1,135 @@
+// What lies in the object store, by the rows that name it: recorded, swept, checked.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface StoredObject {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  readonly references: readonly { readonly objectKey: string; readonly storedBytes: number }[];
+}
+
+/** False when an object that this one leans on is being deleted: then nothing may name it. Idempotent. */
+export async function recordIfKept(db: Database, organizationId: string, object: StoredObject): Promise<boolean> {
+  const references = object.references.map(({ objectKey, storedBytes }) => ({ key: objectKey, bytes: storedBytes }));
+  const result = await sql<{ kept: boolean }>`
+    select record_object(${organizationId}, ${object.objectKey}, ${object.sizeBytes},
+      ${JSON.stringify(references)}::jsonb) as kept`.execute(db.kysely);
+  return result.rows[0]?.kept === true;
+}
+
+/** Snapshots whose object's references are not recorded (index snapshots_unrecorded). */
+export async function listUnrecorded(
+  db: Database,
+  limit: number,
+): Promise<{ organizationId: string; objectKey: string }[]> {
+  const result = await sql<{ organizationId: string; objectKey: string }>`
+    select organization_id as "organizationId", object_key as "objectKey" from snapshots
+    where object_key is not null and not is_recorded order by id limit ${limit}`.execute(db.kysely);
+  return result.rows;
+}
+
+/**
+ * Marks those of these objects that no row names, and answers how many are marked anew. What begins with the id of no
+ * organization of this installation is somebody else's, and left alone.
+ */
+export async function markUnnamed(
+  db: Database,
+  objects: readonly { readonly key: string; readonly sizeBytes: number }[],
+): Promise<number> {
+  if (objects.length === 0) return 0;
+  // What a snapshot's object leans on is known once it is recorded; until then its organization's are left alone.
+  const result = await sql<{ key: string }>`
+    with given as (
+      select key, size_bytes, split_part(key, '/', 1) as organization_id from unnest(
+        ${objects.map(({ key }) => key)}::text[], ${objects.map(({ sizeBytes }) => sizeBytes)}::bigint[])
+        as g (key, size_bytes)),
+    waiting as (
+      select distinct organization_id from snapshots where object_key is not null and not is_recorded)
+    insert into tombstones (object_key, organization_id, size_bytes)
+      select key, organization_id, size_bytes from given g
+      where exists (select 1 from organizations o where o.id = g.organization_id)
+        and not is_named(key) and not (split_part(key, '/', 2) = 'snapshots'
+        and exists (select 1 from waiting w where w.organization_id = g.organization_id))
+      on conflict (object_key) do nothing
+    returning object_key as key`.execute(db.kysely);
+  return result.rows.length;
+}
+
+/**
+ * Dooms objects that were marked `afterMs` ago and that still nothing names: from here on nothing can. Takes the marks
+ * off those that are named again. Answers every doomed object that is not deleted yet.
+ */
+export async function doomMarked(db: Database, o: { afterMs: number; limit: number }): Promise<string[]> {
+  await sql`
+    with due as (
+      select object_key from tombstones where deleted_at is null and doomed_at is null
+        and marked_at < clock_timestamp() - ${o.afterMs} * interval '1 millisecond'
+      order by marked_at limit ${o.limit} for update skip locked)
+    delete from tombstones t using due where t.object_key = due.object_key and is_named(t.object_key)`.execute(
+    db.kysely,
+  );
+  const result = await sql<{ key: string }>`
+    with due as (
+      select object_key from tombstones where deleted_at is null
+        and (doomed_at is not null or marked_at < clock_timestamp() - ${o.afterMs} * interval '1 millisecond')
+      order by marked_at limit ${o.limit} for update skip locked)
+    update tombstones t set doomed_at = coalesce(t.doomed_at, clock_timestamp()) from due
+      where t.object_key = due.object_key and (t.doomed_at is not null or not is_named(t.object_key))
+    returning t.object_key as key`.execute(db.kysely);
+  return result.rows.map(({ key }) => key);
+}
+
+/**
+ * These are gone from the store; what they leaned on is no longer kept by them. A snapshot's object is remembered for
+ * `keepMs`: a turn may still run that began with it. Other keys are either never used again or come with their content.
+ */
+export async function noteDeleted(db: Database, keys: readonly string[], keepMs: number): Promise<void> {
+  await sql`update tombstones set deleted_at = clock_timestamp() where object_key = any(${keys}::text[])
+    and doomed_at is not null`.execute(db.kysely);
+  await sql`delete from snapshot_objects where object_key = any(${keys}::text[])`.execute(db.kysely);
+  await sql`delete from tombstones where deleted_at is not null and (split_part(object_key, '/', 2) <> 'snapshots'
+    or deleted_at < clock_timestamp() - ${keepMs} * interval '1 millisecond')`.execute(db.kysely);
+}
+
+/** Where a sweep goes on; undefined: at the beginning. */
+export async function findCursor(db: Database, name: string): Promise<string | undefined> {
+  const result = await sql<{ cursor: string | null }>`select cursor from sweeps where name = ${name}`.execute(
+    db.kysely,
+  );
+  return result.rows[0]?.cursor ?? undefined;
+}
+
+export async function setCursor(db: Database, name: string, cursor: string | undefined): Promise<void> {
+  await sql`insert into sweeps (name, cursor) values (${name}, ${cursor ?? null})
+    on conflict (name) do update set cursor = excluded.cursor,
+      started_at = case when excluded.cursor is null then clock_timestamp() else sweeps.started_at end`.execute(
+    db.kysely,
+  );
+}
+
+export interface NamedObject {
+  readonly key: string;
+  readonly what: "snapshot" | "content" | "file" | "bundle" | "image";
+  /** Null where no row tells. */
+  readonly sizeBytes: number | null;
+}
+
+/** Objects that rows name, in the database's order of their keys, from the first one after `after`. */
+export async function listNamed(db: Database, after: string, limit: number): Promise<NamedObject[]> {
+  const result = await sql<NamedObject>`
+    select key, min(what) as what, max(size)::float8 as "sizeBytes" from (
+      (select s.object_key as key, 'snapshot' as what, o.size_bytes as size
+        from snapshots s left join snapshot_objects o on o.object_key = s.object_key
+        where s.object_key > ${after} order by 1 limit ${limit})
+      union all (select referenced_key, 'content', null from object_references
+        where referenced_key > ${after} order by 1 limit ${limit})
+      union all (select object_key, 'file', size_bytes from files
+        where object_key > ${after} and deleted_at is null order by 1 limit ${limit})
+      union all (select object_key, 'bundle', size_bytes from source_snapshots
+        where object_key > ${after} and state = 'ready' order by 1 limit ${limit})
+      union all (select image ->> 'objectKey', 'image', null from versions
+        where image is not null and image ->> 'objectKey' > ${after} order by 1 limit ${limit})) named
+    group by key order by key limit ${limit}`.execute(db.kysely);
+  return result.rows;
+}

@@ -1,0 +1,94 @@
+// Removes rows of what was deleted. Each call is bounded; what it leaves is found by the next. The objects that the
+// rows named are found by the sweep of the store.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+async function count(db: Database, statement: ReturnType<typeof sql>): Promise<number> {
+  return Number((await statement.execute(db.kysely)).numAffectedRows ?? 0);
+}
+
+/** Sessions deleted `afterMs` ago with all their rows but the snapshots (index sessions_deleted). */
+export function purgeSessions(db: Database, afterMs: number, limit: number): Promise<number> {
+  return count(
+    db,
+    sql`with gone as (
+      delete from sessions where id in (
+        select id from sessions where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
+          and schedule = 'idle' order by deleted_at limit ${limit} for update skip locked)
+      returning id, organization_id)
+    insert into purged_sessions (session_id, organization_id) select id, organization_id from gone
+      on conflict (session_id) do nothing`,
+  );
+}
+
+/**
+ * Snapshots of such sessions, except those on which a fork builds or to which a fork's message looks back, and all
+ * before them (indexes snapshots_by_session, snapshots_by_parent, sessions_by_base, messages_copied_…). A session is
+ * looked at again until it has none.
+ */
+export async function purgeSnapshots(db: Database, limit: number): Promise<number> {
+  const result = await sql<{ purged: number; looked: string[] }>`
+    with recursive looked as (
+      update purged_sessions set looked_at = clock_timestamp() where session_id in (
+        select session_id from purged_sessions order by looked_at limit ${limit} for update skip locked)
+      returning session_id),
+    kept as (
+      select s.id, s.parent_id from looked l join snapshots s on s.session_id = l.session_id
+      where exists (select 1 from snapshots c where c.parent_id = s.id and c.session_id <> s.session_id)
+        or exists (select 1 from sessions x where x.base_snapshot_id = s.id)
+        or exists (select 1 from messages m where m.copied_from is not null and m.snapshot_id = s.id)
+        or exists (select 1 from messages m where m.copied_from is not null and m.head_snapshot_id = s.id)
+      union
+      select p.id, p.parent_id from kept k join snapshots p on p.id = k.parent_id),
+    gone as (
+      delete from snapshots s using looked l
+      where s.session_id = l.session_id and not exists (select 1 from kept k where k.id = s.id) returning s.id)
+    select (select count(*)::int from gone) as purged, array(select session_id from looked) as looked`.execute(db.kysely);
+  const { purged = 0, looked = [] } = result.rows[0] ?? {};
+  // A statement of its own: the one above has changed these rows, and sees the snapshots as they were.
+  await sql`delete from purged_sessions p where session_id = any(${looked}::text[])
+    and not exists (select 1 from snapshots s where s.session_id = p.session_id)`.execute(db.kysely);
+  return purged;
+}
+
+/** Agents deleted `afterMs` ago that no session has any more, with their versions (index agents_deleted). */
+export function purgeAgents(db: Database, afterMs: number, limit: number): Promise<number> {
+  return count(
+    db,
+    sql`delete from agents where id in (
+      select a.id from agents a where a.deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
+        and not exists (select 1 from sessions s where s.agent_id = a.id) limit ${limit})`,
+  );
+}
+
+/**
+ * Uploaded bundles that no version uses: those that never became ready, and those of deleted organizations, after
+ * `afterMs`; the rest after `unusedMs`.
+ */
+export function purgeSourceSnapshots(
+  db: Database,
+  o: { afterMs: number; unusedMs: number; limit: number },
+): Promise<number> {
+  return count(
+    db,
+    sql`delete from source_snapshots where id in (
+      select b.id from source_snapshots b
+      where b.created_at < clock_timestamp() - ${o.afterMs} * interval '1 millisecond'
+        and b.upload_expires_at < clock_timestamp() - ${o.afterMs} * interval '1 millisecond'
+        and (b.state <> 'ready' or b.created_at < clock_timestamp() - ${o.unusedMs} * interval '1 millisecond'
+          or exists (select 1 from organizations g where g.id = b.organization_id and g.deleted_at is not null))
+        and not exists (select 1 from versions v where v.source_snapshot_id = b.id)
+      order by b.created_at limit ${o.limit})`,
+  );
+}
+
+/** Files deleted `afterMs` ago that no turn is still to find (index files_deleted). */
+export function purgeFiles(db: Database, afterMs: number, limit: number): Promise<number> {
+  return count(
+    db,
+    sql`delete from files where id in (
+      select id from files where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
+        and not is_awaited(id) order by deleted_at limit ${limit})`,
+  );
+}

@@ -1,0 +1,100 @@
+// Sessions that end by the clock or with their organization. Each call is bounded; what it leaves is found by the next.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface OwnedSession {
+  readonly organizationId: string;
+  readonly sessionId: string;
+}
+
+/** Sessions that deleted organizations still have (indexes organizations_deleted, sessions_by_organization). */
+export async function listSessionsOfDeleted(db: Database, limit: number): Promise<OwnedSession[]> {
+  const result = await sql<OwnedSession>`
+    select s.organization_id as "organizationId", s.id as "sessionId"
+    from organizations o join sessions s on s.organization_id = o.id and s.deleted_at is null
+    where o.deleted_at is not null limit ${limit}`.execute(db.kysely);
+  return result.rows;
+}
+
+export interface RetentionPass {
+  readonly expired: number;
+  readonly deleted: number;
+  /**
+   * Where the next pass goes on: an organization, a slash, and the last session that was looked at, or nothing when that
+   * was its last. Undefined: at the beginning.
+   */
+  readonly next: string | undefined;
+}
+
+/**
+ * Looks at the next sessions of one organization that has a retention (index sessions_by_organization): those that nothing
+ * happened in for so many days are expired, and deleted `graceDays` later, unless something happened meanwhile.
+ */
+export async function expireIdleSessions(
+  db: Database,
+  o: { readonly after: string | undefined; readonly graceDays: number; readonly limit: number },
+): Promise<RetentionPass> {
+  const [organizationId = "", sessionId = ""] = (o.after ?? "").split("/");
+  const found = await sql<{ id: string; days: number }>`
+    select id, session_retention_days as days from organizations
+    where session_retention_days is not null and deleted_at is null
+      and (id > ${organizationId} or id = ${organizationId} and ${sessionId} <> '')
+    order by id limit 1`.execute(db.kysely);
+  const owner = found.rows[0];
+  if (owner === undefined) return { expired: 0, deleted: 0, next: undefined };
+  const behind = owner.id === organizationId ? sessionId : "";
+  const result = await sql<{ seen: number; last: string | null; expired: number; deleted: number }>`
+    with looked as (
+      select id from sessions where organization_id = ${owner.id} and deleted_at is null and id > ${behind}
+      order by id limit ${o.limit}),
+    idle as (
+      select s.id, s.state, clock_timestamp() - greatest(s.created_at, m.completed_at, h.created_at) as unused
+      from looked l join sessions s on s.id = l.id
+      left join messages m on m.id = s.last_message_id left join snapshots h on h.id = s.head_snapshot_id
+      where s.schedule = 'idle' and s.deleted_at is null for no key update of s skip locked),
+    gone as (
+      update sessions s set deleted_at = clock_timestamp() from idle i
+      where s.id = i.id and s.schedule = 'idle'
+        and i.unused > ${owner.days + o.graceDays} * interval '1 day' returning s.id),
+    expired as (
+      update sessions s set state = 'expired', ended_at = clock_timestamp(), next_event_number = next_event_number + 1
+      from idle i where s.id = i.id and s.schedule = 'idle' and s.state = 'open'
+        and i.unused > ${owner.days} * interval '1 day' and not exists (select 1 from gone g where g.id = s.id)
+      returning s.id, s.organization_id, s.next_event_number - 1 as n),
+    noted as (
+      insert into events (session_id, sequence_number, organization_id, type, data)
+      select id, n, organization_id, 'session.status_changed', '{"status": "expired"}'::jsonb from expired)
+    select (select count(*)::int from looked) as seen, (select max(id) from looked) as last,
+      (select count(*)::int from expired) as expired, (select count(*)::int from gone) as deleted`.execute(db.kysely);
+  const { seen = 0, last = null, expired = 0, deleted = 0 } = result.rows[0] ?? {};
+  return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
+}
+
+/**
+ * What organizations deleted `afterMs` ago own besides sessions: who belongs to them and what is secret goes, agents and
+ * files are deleted as by a client. Answers how many organizations had something left.
+ */
+export async function emptyDeletedOrganizations(db: Database, afterMs: number, limit: number): Promise<number> {
+  const result = await sql<{ n: number }>`
+    with gone as (
+      select id from organizations o
+      where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond' and (name <> '' or exists (
+          select 1 from agents a where a.organization_id = o.id and a.deleted_at is null) or exists (
+          select 1 from files f where f.organization_id = o.id and f.deleted_at is null))
+      order by deleted_at limit ${limit}),
+    members_gone as (delete from members x using gone where x.organization_id = gone.id),
+    invitations_gone as (delete from invitations x using gone where x.organization_id = gone.id),
+    credentials_gone as (delete from credentials x using gone where x.organization_id = gone.id),
+    keys_gone as (delete from api_keys x using gone where x.organization_id = gone.id),
+    calls_gone as (delete from idempotency_keys x using gone where x.organization_id = gone.id),
+    agents_gone as (
+      update agents x set deleted_at = clock_timestamp() from gone
+      where x.organization_id = gone.id and x.deleted_at is null),
+    files_gone as (
+      update files x set deleted_at = clock_timestamp() from gone
+      where x.organization_id = gone.id and x.deleted_at is null),
+    unnamed as (update organizations o set name = '', slug = o.id from gone where o.id = gone.id returning o.id)
+    select count(*)::int as n from unnamed`.execute(db.kysely);
+  return result.rows[0]?.n ?? 0;
+}

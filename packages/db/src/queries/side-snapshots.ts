@@ -1,0 +1,118 @@
+// What turns and their attempts made of the workspace, by message.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import type { TurnSnapshot } from "./turns.ts";
+
+export interface AttemptSnapshot {
+  readonly sessionId: string;
+  /** Null where the attempt left nothing behind, or completed. */
+  readonly sideSnapshotId: string | null;
+}
+
+/**
+ * The attempt of this number, by index attempts_by_message. Attempts that did not count share the number of the next
+ * one: the newest that left something behind, else the newest. Undefined when there is none.
+ */
+export async function findAttemptSnapshot(
+  db: Database,
+  organizationId: string,
+  messageId: string,
+  number: number,
+): Promise<AttemptSnapshot | undefined> {
+  return db.kysely
+    .selectFrom("attempts as a")
+    .innerJoin("sessions as s", "s.id", "a.session_id")
+    .where("a.message_id", "=", messageId)
+    .where("a.organization_id", "=", organizationId)
+    .where("a.number", "=", number)
+    .where("s.deleted_at", "is", null)
+    .select(["a.session_id as sessionId", "a.side_snapshot_id as sideSnapshotId"])
+    .orderBy(sql`a.side_snapshot_id is null`)
+    .orderBy("a.fence", "desc")
+    .executeTakeFirst();
+}
+
+/** By primary key. */
+export async function findSnapshot(
+  db: Database,
+  organizationId: string,
+  snapshotId: string,
+): Promise<TurnSnapshot | undefined> {
+  return db.kysely
+    .selectFrom("snapshots")
+    .where("id", "=", snapshotId)
+    .where("organization_id", "=", organizationId)
+    .select([
+      "id",
+      "parent_id as parentId",
+      "object_key as objectKey",
+      "is_full as isFull",
+      "delta_depth as deltaDepth",
+      "tree_hash as treeHash",
+      "size_bytes as sizeBytes",
+      "files",
+      "total_bytes as totalBytes",
+    ])
+    .executeTakeFirst();
+}
+
+export interface MessageSnapshot {
+  readonly sessionId: string;
+  /** The turn's snapshot, or what its last unsuccessful attempt left behind; null where there is neither. */
+  readonly snapshotId: string | null;
+  readonly filesChanged: unknown;
+  /** Its turn ran in another installation: the snapshot is not the turn's. */
+  readonly isImported: boolean;
+}
+
+/** The message by its primary key, its attempts by index attempts_by_message. */
+export async function findMessageSnapshot(
+  db: Database,
+  organizationId: string,
+  messageId: string,
+): Promise<MessageSnapshot | undefined> {
+  return db.kysely
+    .selectFrom("messages as m")
+    .innerJoin("sessions as s", "s.id", "m.session_id")
+    .where("m.id", "=", messageId)
+    .where("m.organization_id", "=", organizationId)
+    .where("s.deleted_at", "is", null)
+    .select(["m.session_id as sessionId", "m.files_changed as filesChanged"])
+    .select(
+      sql<boolean>`m.copied_from is not null and (m.lacks_workspace or exists (
+        select 1 from snapshots x where x.id = m.snapshot_id and x.kind <> 'turn'))`.as("isImported"),
+    )
+    .select(
+      sql<string | null>`coalesce(m.snapshot_id, case when m.completed_at is not null then (
+        select a.side_snapshot_id from attempts a where a.message_id = m.id order by a.fence desc limit 1) end)`.as(
+        "snapshotId",
+      ),
+    )
+    .executeTakeFirst();
+}
+
+export interface PlacedInput {
+  readonly path: string;
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/** The uploads that stand at these paths of a session (primary key of session_inputs). */
+export async function listPlacedInputs(
+  db: Database,
+  organizationId: string,
+  sessionId: string,
+  paths: readonly string[],
+): Promise<PlacedInput[]> {
+  if (paths.length === 0) return [];
+  return db.kysely
+    .selectFrom("session_inputs as i")
+    .innerJoin("files as f", "f.id", "i.file_id")
+    .where("i.session_id", "=", sessionId)
+    .where("f.organization_id", "=", organizationId)
+    .where(sql<boolean>`i.path = any(${paths}::text[])`)
+    .select(["i.path", "f.object_key as objectKey", "f.size_bytes as sizeBytes", "f.sha256"])
+    .execute();
+}

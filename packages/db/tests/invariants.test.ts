@@ -1,0 +1,112 @@
+// The invariants by the minute: they see what those over all rows see, and cost what changed.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { sql } from "kysely";
+import pg from "pg";
+import { createInvariantRounds, dispatch, findViolations, invariants, turns, type TurnSnapshot } from "../src/index.ts";
+import { fillBacklog } from "./backlog-rows.ts";
+import { countRowsRead, vacuumAnalyze } from "./rows-read.ts";
+import { emptySnapshot, openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+let session: string;
+beforeAll(async () => {
+  scene = await openScene();
+  session = await scene.session();
+  let head: string | null = null;
+  for (const ending of ["completed", "retry", "completed", "failed"] as const) {
+    await scene.send(session);
+    const turn = await scene.claim(session);
+    await turns.markCalledIfHeld(scene.db, turn);
+    const snapshot: TurnSnapshot | undefined = ending === "completed" ? emptySnapshot(head) : undefined;
+    const failure = ending === "completed" ? undefined : ({ code: "agent_error", message: "it threw" } as const);
+    await turns.finishIfHeld(scene.db, turn, { ending, failure, snapshot, output: { parts: [] } });
+    head = snapshot?.id ?? head;
+    await dispatch.readyDueRetries(scene.db, 10);
+  }
+});
+afterAll(() => scene.close());
+
+const namesOf = (found: readonly { invariant: string }[]): string[] => found.map((one) => one.invariant);
+
+test("nothing is found where nothing is wrong", async () => {
+  expect(await findViolations(scene.db)).toEqual([]);
+  expect(await createInvariantRounds(scene.db).next()).toEqual([]);
+});
+
+test.each([
+  [
+    "finish_order_is_sequence_order",
+    "update messages set completed_at = completed_at - interval '1 hour'",
+    "completed_at is not null and sequence_number = 2",
+  ],
+  ["one_terminal_event", "delete from events", "type = 'message.completed'"],
+  ["event_numbers_without_gap", "delete from events", "sequence_number = 2"],
+  ["attempts_within_limit", "update messages set attempts = 0", "sequence_number = 1"],
+  ["pending_counts_open_messages", "update sessions set pending = pending + 1", "pending > 0"],
+  ["open_attempt_is_the_claim", "update attempts set ended_at = null, outcome = null", "fence = 1"],
+  ["attempt_begins_in_its_turn", "update attempts set claimed_at = claimed_at - interval '1 hour'", "fence > 1"],
+  ["failed_message_failed_last", "update attempts set outcome = 'released'", "outcome = 'failed'"],
+  ["completed_message_has_one_snapshot", "update snapshots set kind = 'side'", "kind = 'turn'"],
+  ["tenants_do_not_mix", "update events set organization_id = 'org_x'", "sequence_number = 1"],
+  [
+    "nothing_is_overdue",
+    "update sessions set schedule = 'retry_wait', ready_at = now() - interval '1 hour'",
+    "schedule = 'ready'",
+  ],
+])("%s is found by both", async (name, change, where) => {
+  const column = change.includes("sessions") ? "id" : "session_id";
+  const undone = new Error("undone");
+  const work = scene.db.kysely.transaction().execute(async (tx) => {
+    await sql.raw(`${change} where ${where} and ${column} = '${session}'`).execute(tx);
+    const inside = { ...scene.db, kysely: tx };
+    expect(namesOf(await findViolations(inside))).toContain(name);
+    expect(namesOf(await createInvariantRounds(inside).next())).toContain(name);
+    throw undone;
+  });
+  await expect(work).rejects.toBe(undone);
+});
+
+/** Rows read by one round over so many sessions, all of which wait; with the planner's statistics of them, or none. */
+async function rowsRead(prefix: string, sessions: number, isAnalyzed: boolean): Promise<number> {
+  const place = await openScene();
+  try {
+    await fillBacklog(place.db, prefix, { organizations: 1, sessions });
+    if (isAnalyzed) await vacuumAnalyze(place.url);
+    return await countRowsRead(place.db, (bound) => createInvariantRounds(bound).next());
+  } finally {
+    await place.close();
+  }
+}
+
+test("a round costs what is looked at, not what there is", async () => {
+  const [few, many] = [await rowsRead("y", 2_000, true), await rowsRead("z", 30_000, true)];
+  expect(few).toBeGreaterThan(1_000);
+  expect(many / few).toBeLessThan(1.5);
+}, 60_000);
+
+test("a round over tables that grew since they were analyzed reads none of them for each session", async () => {
+  expect(await rowsRead("x", 20_000, false)).toBeLessThan(10 * 20_000);
+}, 60_000);
+
+test("a round that fails does not keep the next one from the sessions behind its own", async () => {
+  const place = await openScene();
+  const owner = new pg.Client({ connectionString: place.url });
+  try {
+    await owner.connect();
+    await fillBacklog(place.db, "w", { organizations: 1, sessions: 600 });
+    await owner.query("update dari.sessions set pending = 2 where id = 'sess_w00000010000600'");
+    const rounds = createInvariantRounds(place.db);
+    await owner.query("alter table dari.attempts rename to away");
+    await expect(rounds.next()).rejects.toThrow(/attempts/);
+    await owner.query("alter table dari.away rename to attempts");
+    expect(namesOf(await rounds.next())).toContain("pending_counts_open_messages");
+  } finally {
+    await owner.end();
+    await place.close();
+  }
+});
+
+test("each invariant has a name of its own", () => {
+  expect(new Set(invariants.map((one) => one.name)).size).toBe(invariants.length);
+});

@@ -1,0 +1,230 @@
+// An organization of its own with one session, the steps that a turn's life is made of, and what they left, in words
+// that are the same for every such place.
+
+import { newId, type OnBusy } from "@dari/domain";
+import { createTestAgent, createTestOrganization, createTestSession } from "@dari/testkit";
+import {
+  dispatch,
+  findViolations,
+  heads,
+  turns,
+  type ClaimedTurn,
+  type Database,
+  type TurnEnding,
+} from "../../src/index.ts";
+import { emptySnapshot } from "../scene.ts";
+
+export const reapNow = { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 };
+export const agentError = { code: "agent_error", message: "it threw" } as const;
+const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
+
+export interface Place {
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly sessionId: string;
+  /** Of its messages, by their order. */
+  readonly messageIds: string[];
+  /** The head as whoever is about to write it has read it. */
+  head?: string | null;
+  /** The newest claim that this place knows of. */
+  turn: ClaimedTurn | undefined;
+}
+
+export async function openPlace(db: Database): Promise<Place> {
+  const { organizationId } = await createTestOrganization(db);
+  const { agentId } = await createTestAgent(db, organizationId);
+  return openSession({ organizationId, agentId }, db);
+}
+
+/** Another session of the same agent: steps that are not told a session take those that are open elsewhere too. */
+export async function openSession(
+  { organizationId, agentId }: Pick<Place, "organizationId" | "agentId">,
+  db: Database,
+): Promise<Place> {
+  const sessionId = await createTestSession(db, organizationId, agentId);
+  return { organizationId, agentId, sessionId, messageIds: [], turn: undefined };
+}
+
+/** m1, m2, … for the messages of a place, whatever their ids. */
+function labelOf(place: Place, messageId: string | null | undefined): string | null {
+  return messageId ? `m${place.messageIds.indexOf(messageId) + 1}` : null;
+}
+
+export interface SendOptions {
+  readonly onBusy?: OnBusy;
+  readonly retryOf?: string;
+}
+
+export async function accept(place: Place, db: Database, options: SendOptions = {}) {
+  const messageId = newId("message");
+  place.messageIds.push(messageId);
+  const accepted = await turns.acceptMessage(db, {
+    organizationId: place.organizationId,
+    sessionId: place.sessionId,
+    messageId,
+    parts: [{ type: "text", text: "hello" }],
+    metadata: {},
+    inputs: [],
+    dispatchTtlMs: undefined,
+    ...options,
+  });
+  const { outcome, sequenceNumber, schedule, ended, stopping } = accepted;
+  const labels = (ended ?? []).map((id) => labelOf(place, id));
+  return { outcome, sequenceNumber, schedule, ended: labels, stopping: labelOf(place, stopping) };
+}
+
+export async function dispatchOne(place: Place, db: Database) {
+  const moved = await dispatch.dispatchIfReady(db, [{ organizationId: place.organizationId, count: 1 }], 0);
+  return moved.map((turn) => ({
+    dispatchNumber: turn.dispatchNumber,
+    message: labelOf(place, turn.messageId),
+    attemptsLeft: turn.attemptsLeft,
+  }));
+}
+
+export function undispatch(place: Place, db: Database, dispatchNumber: number): Promise<number> {
+  return dispatch.undispatchIfDispatched(db, [{ sessionId: place.sessionId, dispatchNumber }]);
+}
+
+export async function claim(place: Place, db: Database, dispatchNumber: number, leaseMs = claimant.leaseMs) {
+  const job = { sessionId: place.sessionId, dispatchNumber };
+  const result = await turns.claimIfDispatched(db, job, newId("attempt"), { ...claimant, leaseMs });
+  return result.outcome === "claimed" ? took(place, result.turn) : { outcome: result.outcome };
+}
+
+/** As `claim`, of a retry that is due. */
+export async function claimRetry(place: Place, db: Database, judgement: "take" | "yield") {
+  const job = { sessionId: place.sessionId, dispatchNumber: 1 };
+  const result = await turns.claimDueRetry(db, job, newId("attempt"), claimant, judgement);
+  return result.outcome === "claimed" ? took(place, result.turn) : { outcome: result.outcome };
+}
+
+/** Direct pull; undefined when there is nothing. */
+export async function pull(place: Place, db: Database, leaseMs = claimant.leaseMs) {
+  const turn = await turns.claimNextIfAny(db, newId("attempt"), { ...claimant, leaseMs });
+  return turn === undefined ? undefined : took(place, turn);
+}
+
+function took(place: Place, turn: ClaimedTurn) {
+  place.turn = turn;
+  const { fence, attemptNumber, uncountedClaims } = turn;
+  return { outcome: "claimed", message: labelOf(place, turn.messageId), fence, attemptNumber, uncountedClaims };
+}
+
+function held(place: Place): ClaimedTurn {
+  if (place.turn === undefined) throw new Error("nothing was claimed here");
+  return place.turn;
+}
+
+export function markCalled(place: Place, db: Database): Promise<boolean> {
+  return turns.markCalledIfHeld(db, held(place));
+}
+
+export function appendEvent(place: Place, db: Database): Promise<boolean> {
+  return turns.appendEventIfHeld(db, held(place), "agent.event", {});
+}
+
+export async function renew(place: Place, db: Database): Promise<"renewed" | "lost"> {
+  // Whether a cancel is seen is left out: one that commits while the renewal waits is seen by the next.
+  return (await turns.renewHeldLeases(db, [held(place)], 60_000)).length === 1 ? "renewed" : "lost";
+}
+
+export async function headOf(place: Pick<Place, "sessionId">, db: Database): Promise<string | null> {
+  const { rows } = await db.pool.query<{ head: string | null }>(
+    "select head_snapshot_id as head from sessions where id = $1",
+    [place.sessionId],
+  );
+  return rows[0]?.head ?? null;
+}
+
+export async function finish(place: Place, db: Database, ending: TurnEnding, waitMs = 0) {
+  const turn = held(place);
+  const completed = { output: { parts: [] }, snapshot: emptySnapshot(await headOf(place, db)) };
+  const rest = ending === "completed" ? completed : { failure: agentError, waitMs };
+  return (await turns.finishIfHeld(db, turn, { ending, ...rest })) ?? "superseded";
+}
+
+export async function cancel(place: Place, db: Database, index = 0): Promise<string> {
+  return (await turns.cancelMessageOf(db, place.organizationId, place.messageIds[index] ?? "")).outcome;
+}
+
+/** Takes the session back to what it was after its first message. */
+export function rollBack({ organizationId, sessionId, messageIds }: Place, db: Database): Promise<string> {
+  return heads.rollBackIfIdle(db, { organizationId, sessionId, messageId: messageIds[0] ?? "" });
+}
+
+/** A client's own change of the workspace, made on `parentId`. */
+export function writeHead({ organizationId, sessionId }: Place, db: Database, parentId: string | null) {
+  const snapshot = emptySnapshot(parentId);
+  return heads.writeHeadIfAtParent(db, { organizationId, sessionId, snapshot, filesChanged: [], whileIdle: true });
+}
+
+export async function reap(_place: Place, db: Database) {
+  return (await dispatch.reapExpired(db, reapNow)).map(({ was, recorded }) => ({ was, recorded }));
+}
+
+/** Everything that is recorded of the session, ids and times left out. */
+export async function stateOf(place: Place, db: Database): Promise<unknown> {
+  const { rows } = await db.pool.query<{ state: unknown }>(
+    `select jsonb_build_object(
+      'session', (select jsonb_build_array(schedule, pending, fence, dispatch_number, next_sequence_number,
+        next_event_number, worker_id, claim_token is not null, head_snapshot_id is not null)
+        from sessions where id = $1),
+      'messages', (select jsonb_agg(jsonb_build_array(sequence_number, state, attempts, uncounted_claims, fence, output,
+        cancel_requested_at is not null, merged_into, interrupted_by, rolled_back_by, snapshot_id is not null)
+        order by sequence_number) from messages where session_id = $1),
+      'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null) order by fence)
+        from attempts where session_id = $1),
+      'events', (select jsonb_agg(jsonb_build_array(type, message_id, data - 'snapshot_id') order by sequence_number)
+        from events where session_id = $1 and type <> 'session.created'),
+      'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
+    [place.sessionId],
+  );
+  const text = JSON.stringify(rows[0]?.state);
+  return JSON.parse(place.messageIds.reduce((all, id, index) => all.replaceAll(id, `m${index + 1}`), text));
+}
+
+/** Makes every wait of the place be over. */
+export async function letTimePass(place: Place, db: Database): Promise<void> {
+  await db.pool.query(
+    `update sessions set lease_until = lease_until - interval '1 hour', ready_at = ready_at - interval '1 hour'
+      where id = $1`,
+    [place.sessionId],
+  );
+}
+
+/** More than any place's messages can need. */
+const roundsMax = 30;
+
+/** Runs what is left. Returns the broken promises: what is still open, and every violation in the database. */
+export async function faultsAfterDrain(place: Place, db: Database): Promise<unknown[]> {
+  const open = await drain(place, db);
+  return [...(open > 0 ? [`${open} stuck`] : []), ...(await findViolations(db))];
+}
+
+/** Runs what is left. Returns how many messages are stuck all the same. */
+export async function drain(place: Place, db: Database): Promise<number> {
+  for (let round = 0; round < roundsMax && (await openMessages(place, db)) > 0; round++) {
+    await letTimePass(place, db);
+    await reap(place, db);
+    await dispatchOne(place, db);
+    if ((await pull(place, db)) === undefined) continue;
+    await markCalled(place, db);
+    await finish(place, db, "completed");
+  }
+  return openMessages(place, db);
+}
+
+async function openMessages(place: Place, db: Database): Promise<number> {
+  const { rows } = await db.pool.query<{ n: number }>(
+    "select count(*)::int as n from messages where session_id = $1 and completed_at is null",
+    [place.sessionId],
+  );
+  return rows[0]?.n ?? 0;
+}
+
+/** Snapshots outlive their sessions, for forks of them. */
+export async function deleteSessions(home: Place, db: Database): Promise<void> {
+  await db.pool.query("delete from sessions where organization_id = $1", [home.organizationId]);
+  await db.pool.query("delete from snapshots where organization_id = $1", [home.organizationId]);
+}

@@ -1,0 +1,226 @@
+// Clients, dispatchers, workers that die and freeze, and a reaper, all at once; and a book, kept outside the database,
+// of what each of them was told.
+
+import { newId } from "@dari/domain";
+import { dispatch, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
+import { emptySnapshot } from "../scene.ts";
+import { accept, agentError, cancel, headOf, openPlace, reapNow, type Place } from "./place.ts";
+
+export interface WorkloadOptions {
+  readonly seed: number;
+  readonly sessions: number;
+  readonly messagesEach: number;
+  readonly workers: number;
+}
+
+/** What somebody was told, and what must not have happened. */
+export interface Book {
+  readonly places: readonly Place[];
+  readonly accepted: Map<string, { sessionId: string; sequenceNumber: number }>;
+  /** Calls of its entrypoint that count. */
+  readonly called: Map<string, number>;
+  /** Message → the endings that workers were told are recorded. */
+  readonly recorded: Map<string, string[]>;
+  readonly faults: string[];
+}
+
+/** A worker gives up after so many looks, so that a workload that is stuck ends. */
+const looksMax = 1_500;
+const frozenLooksMax = 400;
+const livingLeaseMs = 60_000;
+
+interface Run extends Book {
+  readonly db: Database;
+  readonly random: () => number;
+  readonly jobs: { sessionId: string; dispatchNumber: number }[];
+  /** Sessions that a worker works on which neither dies nor freezes. */
+  readonly living: Map<string, number>;
+  /** Message → when somebody learned that it has ended, on a clock that counts the events of the run. */
+  readonly endedAt: Map<string, number>;
+  readonly tick: () => number;
+  isOver: boolean;
+}
+
+export async function runWorkload(db: Database, options: WorkloadOptions): Promise<Book> {
+  const places: Place[] = [];
+  for (let i = 0; i < options.sessions; i++) places.push(await openPlace(db));
+  let clock = 0;
+  const run: Run = {
+    db,
+    places,
+    random: randomOf(options.seed),
+    jobs: [],
+    living: new Map(),
+    endedAt: new Map(),
+    accepted: new Map(),
+    called: new Map(),
+    recorded: new Map(),
+    faults: [],
+    tick: () => ++clock,
+    isOver: false,
+  };
+  const clients = places.map((place) => client(run, place, options.messagesEach));
+  const others = [
+    dispatcher(run),
+    dispatcher(run),
+    reaper(run, Promise.all(clients)),
+    ...Array.from({ length: options.workers }, (_, index) => worker(run, `w${index}`)),
+  ];
+  await Promise.all([...clients, ...others]);
+  return run;
+}
+
+async function client(run: Run, place: Place, messages: number): Promise<void> {
+  for (let i = 0; i < messages; i++) {
+    const onBusy = pick(run, { interrupt: 0.08, rollback: 0.08, merge: 0.08, reject: 0.06 }) ?? "enqueue";
+    const before = place.messageIds.length;
+    const answer = await accept(place, run.db, { onBusy });
+    const messageId = place.messageIds[before] ?? "";
+    if (answer.outcome === "accepted") {
+      run.accepted.set(messageId, { sessionId: place.sessionId, sequenceNumber: answer.sequenceNumber });
+      for (const label of answer.ended) hasEnded(run, place.messageIds[Number(label?.slice(1)) - 1] ?? "");
+    }
+    if (run.random() < 0.15) {
+      const index = Math.floor(run.random() * place.messageIds.length);
+      if ((await cancel(place, run.db, index)) === "cancelled") hasEnded(run, place.messageIds[index] ?? "");
+    }
+  }
+}
+
+function hasEnded(run: Run, messageId: string): void {
+  run.endedAt.set(messageId, run.tick());
+}
+
+async function dispatcher(run: Run): Promise<void> {
+  while (!run.isOver) {
+    const shares = run.places.map(({ organizationId }) => ({ organizationId, count: 1 }));
+    const isLost = run.random() < 0.2;
+    const moved = await dispatch.dispatchIfReady(run.db, shares, isLost ? 0 : livingLeaseMs);
+    if (isLost) continue;
+    // Deliveries are doubled, and some come twice much later.
+    for (const job of moved) run.jobs.push(job, ...(run.random() < 0.2 ? [job] : []));
+  }
+}
+
+async function reaper(run: Run, clients: Promise<unknown>): Promise<void> {
+  let areClientsDone = false;
+  void clients.then(() => (areClientsDone = true));
+  for (let look = 0; look < looksMax; look++) {
+    await dispatch.reapExpired(run.db, reapNow);
+    const { rows } = await run.db.pool.query<{ open: number }>("select sum(pending)::int as open from sessions");
+    if (areClientsDone && rows[0]?.open === 0) break;
+  }
+  run.isOver = true;
+}
+
+async function worker(run: Run, workerId: string): Promise<void> {
+  for (let look = 0; look < looksMax && !run.isOver; look++) {
+    const fate = pick(run, { "dies early": 0.06, dies: 0.06, freezes: 0.08 }) ?? "lives";
+    const claimant = { workerId, leaseMs: fate === "lives" ? livingLeaseMs : 0, guarantees: {} };
+    const startedAt = run.tick();
+    const job = run.jobs.shift();
+    const turn = await claimOne(run, job, claimant);
+    if (turn === undefined) continue;
+    if ((run.endedAt.get(turn.messageId) ?? Infinity) < startedAt)
+      run.faults.push(`${turn.messageId} ran after its end`);
+    const holder = run.living.get(turn.sessionId);
+    // The answer to a claim that was lost meanwhile may come late.
+    if (holder !== undefined && holder < turn.fence)
+      run.faults.push(`${turn.sessionId}: ${turn.fence} began beside ${holder}`);
+    if (fate === "lives") await live(run, turn);
+    else if (fate !== "dies early") {
+      await call(run, turn);
+      if (fate === "freezes") await wakeTooLate(run, turn);
+    }
+  }
+}
+
+async function claimOne(
+  run: Run,
+  job: { sessionId: string; dispatchNumber: number } | undefined,
+  claimant: turns.Claimant,
+): Promise<ClaimedTurn | undefined> {
+  if (job === undefined) return turns.claimNextIfAny(run.db, newId("attempt"), claimant);
+  let result = await turns.claimIfDispatched(run.db, job, newId("attempt"), claimant);
+  if (result.outcome === "due") {
+    const judgement = run.random() < 0.5 ? "take" : "yield";
+    result = await turns.claimDueRetry(run.db, job, newId("attempt"), claimant, judgement);
+  }
+  return result.outcome === "claimed" ? result.turn : undefined;
+}
+
+async function call(run: Run, turn: ClaimedTurn): Promise<boolean> {
+  const isHeld = await turns.markCalledIfHeld(run.db, turn);
+  if (isHeld) run.called.set(turn.messageId, (run.called.get(turn.messageId) ?? 0) + 1);
+  return isHeld;
+}
+
+async function live(run: Run, turn: ClaimedTurn): Promise<void> {
+  const { db } = run;
+  run.living.set(turn.sessionId, turn.fence);
+  const isHeld =
+    (await call(run, turn)) &&
+    (await turns.appendEventIfHeld(db, turn, "agent.event", {})) &&
+    (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length === 1;
+  const ending = pick(run, { retry: 0.15, failed: 0.05, released: 0.1 }) ?? "completed";
+  const input = ending === "completed" ? await completion(run, turn) : { failure: agentError, waitMs: 0 };
+  run.living.delete(turn.sessionId);
+  const result = await turns.finishIfHeld(db, turn, { ending, ...input });
+  if (!isHeld || result === undefined) {
+    run.faults.push(`${turn.messageId}: claim ${turn.fence} was taken from a living worker`);
+    return;
+  }
+  if (result.recorded === "released") run.called.set(turn.messageId, (run.called.get(turn.messageId) ?? 0) - 1);
+  if (result.recorded === "retry" || result.recorded === "released") return;
+  run.recorded.set(turn.messageId, [...(run.recorded.get(turn.messageId) ?? []), result.recorded]);
+  hasEnded(run, turn.messageId);
+}
+
+async function completion(run: Run, turn: ClaimedTurn) {
+  return { output: { parts: [] }, snapshot: emptySnapshot(await headOf(turn, run.db)) };
+}
+
+/** Sleeps until its claim is lost, then writes as if nothing had happened. */
+async function wakeTooLate(run: Run, turn: ClaimedTurn): Promise<void> {
+  const { db } = run;
+  for (let look = 0; ; look++) {
+    const { rows } = await db.pool.query<{ held: boolean }>(
+      "select claim_token is not distinct from $2 as held from sessions where id = $1",
+      [turn.sessionId, turn.token],
+    );
+    if (rows[0]?.held !== true) break;
+    // Nobody takes it: what is left open says so.
+    if (look > frozenLooksMax) return;
+  }
+  const writes: Record<string, unknown> = {
+    call: await turns.markCalledIfHeld(db, turn),
+    event: await turns.appendEventIfHeld(db, turn, "agent.event", {}),
+    renewal: (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length > 0,
+    finish:
+      (await turns.finishIfHeld(db, turn, { ending: "completed", ...(await completion(run, turn)) })) !== undefined,
+  };
+  for (const [name, isTaken] of Object.entries(writes)) {
+    if (isTaken === true) run.faults.push(`${turn.messageId}: the late ${name} of claim ${turn.fence} was taken`);
+  }
+}
+
+/** A name by its probability; undefined for what is left of 1. */
+function pick<N extends string>(run: Run, weights: Readonly<Record<N, number>>): N | undefined {
+  let left = run.random();
+  for (const [name, weight] of Object.entries<number>(weights)) {
+    if (left < weight) return name as N;
+    left -= weight;
+  }
+  return undefined;
+}
+
+/** mulberry32: small, and the same everywhere. */
+function randomOf(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

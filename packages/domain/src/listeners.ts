@@ -1,0 +1,34 @@
+// Who listens under which key inside one process. Knows no transport and no noun.
+
+export interface Listeners<T> {
+  /** Returns the way to stop, which may be called again without effect. */
+  add(key: string, listener: (value: T) => void): () => void;
+  call(key: string, value: T): void;
+  has(key: string): boolean;
+}
+
+/** `onFirst` is called when a key gets its first listener, `onLast` when it has lost its last. */
+export function createListeners<T>(
+  edges: { readonly onFirst?: (key: string) => void; readonly onLast?: (key: string) => void } = {},
+): Listeners<T> {
+  const byKey = new Map<string, Set<(value: T) => void>>();
+  return {
+    add(key, listener) {
+      const set = byKey.get(key) ?? new Set();
+      if (set.size === 0) {
+        byKey.set(key, set);
+        edges.onFirst?.(key);
+      }
+      set.add(listener);
+      return () => {
+        if (!set.delete(listener) || set.size > 0 || byKey.get(key) !== set) return;
+        byKey.delete(key);
+        edges.onLast?.(key);
+      };
+    },
+    call(key, value) {
+      for (const listener of [...(byKey.get(key) ?? [])]) listener(value);
+    },
+    has: (key) => byKey.has(key),
+  };
+}

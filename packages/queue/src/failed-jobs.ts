@@ -1,0 +1,91 @@
+// Writes failed jobs for turns whose own job is gone, so that operators see and retry them all: Redis has lost its
+// memory, or the turn failed where nobody held its job. BullMQ has no call for it: a job becomes failed only through a
+// worker. The fields are those of BullMQ 5.
+
+import type { Redis } from "ioredis";
+import { failedTrace, toJob, turnJobId, type TurnJobData } from "./turn-job.ts";
+
+export interface FailedTurn extends Omit<TurnJobData, "dispatchNumber"> {
+  readonly reason: string;
+  /** At least 1. */
+  readonly attempts: number;
+  readonly acceptedAt: Date;
+  readonly failedAt: Date;
+}
+
+export interface FailedJobs {
+  /** Up to when turns that failed have their jobs, by the database's clock; undefined: Redis has lost its memory. */
+  until(): Promise<number | undefined>;
+  /** Makes jobs of those that have none, which then is so up to `until`. Returns how many. */
+  add(turns: readonly FailedTurn[], until: number): Promise<number>;
+}
+
+interface FailedJobsOptions {
+  readonly redis: Redis;
+  /** Where it is written until when turns have their jobs. */
+  readonly mark: string;
+  /** Names a key of the queue. */
+  readonly key: (name: string) => string;
+  readonly jobOptions: object;
+  readonly remove: (jobIds: readonly string[]) => Promise<unknown>;
+  /** The oldest beyond these are removed. */
+  readonly keepMax: number;
+}
+
+/** No dispatch has this number, so the id is never that of another job. */
+const rebuiltNumber = 0;
+const removedPerCall = 1_000;
+
+export function openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax }: FailedJobsOptions): FailedJobs {
+  const write = async (turns: readonly FailedTurn[]): Promise<number> => {
+    if (turns.length === 0) return 0;
+    const known = new Set((await redis.zrange(key("failed"), 0, -1)).map((id) => id.slice(0, id.lastIndexOf("."))));
+    const missing = turns.filter((turn) => !known.has(turn.messageId));
+    if (missing.length === 0) return 0;
+    const writing = redis.multi();
+    for (const turn of missing) {
+      const { jobId, failedAt, fields } = fieldsOf(turn, jobOptions);
+      writing.hset(key(jobId), fields);
+      writing.zadd(key("failed"), failedAt, jobId);
+    }
+    await writing.exec();
+    const surplus = await redis.zrange(key("failed"), 0, -keepMax - 1);
+    await remove(surplus.slice(0, removedPerCall));
+    return missing.length;
+  };
+  return {
+    async until() {
+      const text = await redis.get(mark);
+      const until = Number(text);
+      return text !== null && text !== "" && Number.isSafeInteger(until) && until >= 0 ? until : undefined;
+    },
+    async add(turns, until) {
+      const added = await write(turns);
+      // Last: whoever dies before has it done again.
+      await redis.set(mark, String(until));
+      return added;
+    },
+  };
+}
+
+function fieldsOf(turn: FailedTurn, jobOptions: object): { jobId: string; failedAt: number; fields: object } {
+  const { organizationId, sessionId, messageId } = turn;
+  const named = { organizationId, sessionId, messageId, dispatchNumber: rebuiltNumber };
+  const job = toJob({ ...named, attemptsLeft: turn.attempts });
+  const failedAt = turn.failedAt.getTime();
+  const fields = {
+    name: job.name,
+    data: JSON.stringify(job.data),
+    opts: JSON.stringify({ ...jobOptions, ...job.opts }),
+    timestamp: turn.acceptedAt.getTime(),
+    delay: 0,
+    priority: 0,
+    atm: turn.attempts,
+    ats: turn.attempts,
+    failedReason: turn.reason,
+    stacktrace: JSON.stringify([failedTrace(turn.reason)]),
+    processedOn: failedAt,
+    finishedOn: failedAt,
+  };
+  return { jobId: turnJobId(named), failedAt, fields };
+}

@@ -1,0 +1,59 @@
+// Previews over Redis pub/sub: a channel per session, which a process subscribes to while it watches that session.
+
+import { createListeners, decodePreview, encodePreview, type Preview, type Previews } from "@dari/domain";
+import type { Redis } from "ioredis";
+import { takePulse, type Pulse } from "./pulse.ts";
+import { connectFailingFast, connectWaiting, disconnect } from "./redis.ts";
+
+export interface RedisPreviews extends Previews {
+  readonly available: boolean;
+}
+
+export function createRedisPreviews(redisUrl: string, prefix: string): RedisPreviews {
+  const publisher = connectFailingFast(redisUrl);
+  const pulse = takePulse(publisher, { startsFresh: false });
+  const channelPrefix = `${prefix}:preview:`;
+  let subscriber: Redis | undefined;
+  let hearing: Pulse | undefined;
+  const listeners = createListeners<Preview>({
+    onFirst: (sessionId) =>
+      void subscribing()
+        .subscribe(`${channelPrefix}${sessionId}`)
+        .catch(() => undefined),
+    onLast: (sessionId) =>
+      void subscribing()
+        .unsubscribe(`${channelPrefix}${sessionId}`)
+        .catch(() => undefined),
+  });
+
+  /** Only a process that watches needs the connection. ioredis subscribes anew by itself after a loss. */
+  const subscribing = (): Redis => {
+    if (subscriber !== undefined) return subscriber;
+    subscriber = connectWaiting(redisUrl);
+    // Gives up a subscription on which nothing will ever be heard again.
+    hearing = takePulse(subscriber, { startsFresh: false });
+    subscriber.on("message", (channel: string, text: string) => {
+      const preview = decodePreview(text);
+      if (preview !== undefined) listeners.call(channel.slice(channelPrefix.length), preview);
+    });
+    return subscriber;
+  };
+
+  return {
+    get available() {
+      return publisher.status === "ready" && pulse.isFresh;
+    },
+    send(sessionId, preview) {
+      const text = encodePreview(preview);
+      if (text !== undefined) publisher.publish(`${channelPrefix}${sessionId}`, text).catch(() => undefined);
+    },
+    follow: listeners.add,
+    close() {
+      pulse.stop();
+      hearing?.stop();
+      disconnect(publisher);
+      if (subscriber !== undefined) disconnect(subscriber);
+      return Promise.resolve();
+    },
+  };
+}

@@ -1,0 +1,123 @@
+// One BullMQ worker with connections of its own, from opening to throwing away. Knows no settlement.
+
+import { randomUUID } from "node:crypto";
+import { Worker, type Job, type JobJsonRaw } from "bullmq";
+import { takePulse } from "./pulse.ts";
+import { ConsumerRedis } from "./redis.ts";
+import { backoffStrategy, jobDataCharsMax, queueName, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+import { timeout } from "./within.ts";
+
+export interface FetchedJob {
+  readonly job: Job<TurnJobData>;
+  /** Of the lock on the job. */
+  readonly token: string;
+}
+
+export interface TurnConsumer {
+  /** Whether Redis has answered within about a second. */
+  readonly available: boolean;
+  /** The next job; undefined when none came within a few seconds, or the consumer was closed. One call at a time. */
+  next(): Promise<FetchedJob | undefined>;
+  /** A job as it is now, to be settled over this consumer's connection. */
+  load(jobId: string): Promise<Job<TurnJobData> | undefined>;
+  /** Whether jobs wait that a consumer could fetch. */
+  hasWaiting(): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+/** Stalls only re-deliver; Postgres counts attempts. BullMQ would fail the job after this many. */
+const maxStalledCount = 1_000_000;
+const closeMs = 1_000;
+/**
+ * Between passes over the active jobs; a job whose lock has run out comes again with the second pass after that. Every
+ * consumer may make the passes, one with a long lock as well. Milliseconds.
+ */
+const stalledCheckMs = 5_000;
+
+export function openTurnConsumer(location: QueueLocation, options: { lockMs: number }): TurnConsumer {
+  const redis = new ConsumerRedis(location.redisUrl);
+  const pulse = takePulse(redis, { startsFresh: true });
+  const checkMs = Math.min(options.lockMs, stalledCheckMs);
+  const worker = new TurnWorker(queueName(location.pool), null, {
+    connection: redis,
+    prefix: location.prefix,
+    autorun: false,
+    lockDuration: options.lockMs,
+    // How long a pass keeps others from making one: less than the pace, so that none is missed by a moment.
+    stalledInterval: Math.ceil(checkMs / 2),
+    maxStalledCount,
+    drainDelay: 2,
+    settings: { backoffStrategy },
+  });
+  worker.on("error", () => undefined);
+  const closed = Promise.withResolvers<undefined>();
+  // BullMQ's own timer may outlive its worker: a check that was under way starts another.
+  const checking = setInterval(() => void worker.redeliverStalled(), checkMs);
+  checking.unref();
+  void worker.redeliverStalled();
+
+  const fetch = async (): Promise<FetchedJob | undefined> => {
+    const token = randomUUID();
+    const job = (await worker.getNextJob(token)) as Job<TurnJobData> | undefined;
+    return job?.id === undefined ? undefined : { job, token };
+  };
+
+  return {
+    get available() {
+      return pulse.isFresh;
+    },
+    // Whatever the connection does: whoever closes the consumer does not wait for it.
+    next: () => Promise.race([fetch(), closed.promise]),
+    load: (jobId) => worker.loadJob(jobId),
+    async hasWaiting() {
+      return (await redis.llen(worker.toKey("wait"))) > 0;
+    },
+    async close() {
+      closed.resolve(undefined);
+      pulse.stop();
+      clearInterval(checking);
+      // close() waits for Redis to answer, which it may never do.
+      await Promise.race([worker.close(true).catch(() => undefined), timeout(closeMs)]);
+      redis.disconnectAll();
+    },
+  };
+}
+
+/** Takes jobs that are none of ours for what they are, instead of failing on each fetch of them. */
+class TurnWorker extends Worker<TurnJobData> {
+  protected override createJob(raw: JobJsonRaw, jobId: string): Job<TurnJobData> {
+    return super.createJob(isReadable(raw) ? raw : { ...emptyJob, id: jobId }, jobId);
+  }
+
+  /** Jobs whose lock has run out twice come again. Never rejects. */
+  async redeliverStalled(): Promise<void> {
+    await this.scripts.moveStalledJobsToWait().catch(() => undefined);
+  }
+
+  async loadJob(jobId: string): Promise<Job<TurnJobData> | undefined> {
+    return this.Job.fromId<TurnJobData>(this, jobId);
+  }
+}
+
+const emptyJob = {
+  name: "",
+  data: "{}",
+  opts: "{}",
+  progress: "0",
+  attemptsMade: "0",
+  timestamp: "0",
+  delay: "0",
+  priority: "0",
+  failedReason: "",
+  returnvalue: "null",
+} as unknown as JobJsonRaw;
+
+function isReadable(raw: JobJsonRaw): boolean {
+  if (raw.rjk !== undefined || raw.data.length > jobDataCharsMax) return false;
+  try {
+    for (const text of [raw.data, raw.opts, raw.progress, raw.parent]) if (text) JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

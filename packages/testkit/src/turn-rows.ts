@@ -1,0 +1,55 @@
+// Rows of turns as measurements see them: how many a turn has written, who claimed it when, how long it waited.
+
+import type { Database } from "@dari/db";
+
+const tables = ["messages", "attempts", "events", "snapshots", "attempt_logs"] as const;
+
+/** Rows of each table for each of `turns`, from a database in which nothing else has written them. */
+export async function countTurnRows(db: Database, turns: number): Promise<Record<string, number>> {
+  const counts = tables.map((table) => {
+    // A session's own beginning is no turn's.
+    const where = table === "events" ? "where type <> 'session.created'" : "";
+    return `(select count(*)::int from dari.${table} ${where}) as ${table}`;
+  });
+  const { rows } = await db.pool.query<Record<string, number>>(`select ${counts.join(", ")}`);
+  const perTurn = (count: number): number => Math.round((count / turns) * 1_000) / 1_000;
+  return Object.fromEntries(Object.entries(rows[0] ?? {}).map(([table, count]) => [table, perTurn(count)]));
+}
+
+export interface TurnClaim {
+  readonly sessionId: string;
+  readonly claimedAt: Date;
+  /** Of the worker's process; null once the worker is forgotten. */
+  readonly pid: number | null;
+}
+
+/** Every claim there was, in the order of each session's. */
+export async function listClaims(db: Database): Promise<TurnClaim[]> {
+  const { rows } = await db.pool.query<TurnClaim>(
+    `select a.session_id as "sessionId", a.claimed_at as "claimedAt", (w.details ->> 'pid')::int as pid
+    from dari.attempts a left join dari.workers w on w.id = a.worker_id order by a.session_id, a.fence`,
+  );
+  return rows;
+}
+
+/** Messages of each organization that have ended. */
+export async function countEndedMessages(db: Database): Promise<Map<string, number>> {
+  const { rows } = await db.pool.query<{ id: string; n: number }>(
+    `select organization_id as id, count(*)::int as n from dari.messages where completed_at is not null group by 1`,
+  );
+  return new Map(rows.map((row) => [row.id, row.n]));
+}
+
+/** How long the messages of these organizations waited from acceptance to their first start, milliseconds. */
+export async function listWaits(db: Database, organizationIds: readonly string[]): Promise<number[]> {
+  const { rows } = await db.pool.query<{ ms: number }>(
+    `select (extract(epoch from started_at - created_at) * 1000)::float8 as ms from dari.messages
+    where organization_id = any ($1) and started_at is not null`,
+    [organizationIds],
+  );
+  return rows.map((row) => row.ms);
+}
+
+export async function setTestWeight(db: Database, organizationId: string, weight: number): Promise<void> {
+  await db.pool.query("update dari.organizations set weight = $2 where id = $1", [organizationId, weight]);
+}

@@ -1,0 +1,109 @@
+// Session directories as copies, where overlays cannot be had. The directory that a turn leaves is kept for the next
+// turn of its session, which checks it and has nothing to restore.
+
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
+import { folderOf } from "./folder.ts";
+import { assertOrganizationId } from "./path-rules.ts";
+import { restore } from "./restore.ts";
+import { scan, type Scan } from "./scan.ts";
+import { isTreeRoot, type Tree } from "./tree.ts";
+import { treeHash } from "./tree-hash.ts";
+
+interface KeptDirectory {
+  readonly key: string;
+  readonly dir: string;
+  readonly bytes: number;
+  /** As it was left: what is not so any more is read again. */
+  readonly scan: Scan;
+}
+
+interface Copies {
+  readonly dir: string;
+  readonly maxBytes: number;
+  /** Least recently kept first. */
+  readonly kept: Set<KeptDirectory>;
+  sizeBytes: number;
+}
+
+export async function openCopies(o: { dir: string; maxBytes: number; reason: string }): Promise<PlainDisks> {
+  // What an earlier process left is of no use without its scan.
+  for (const name of await readdir(o.dir)) await rm(join(o.dir, name), { recursive: true, force: true });
+  const copies: Copies = { dir: o.dir, maxBytes: o.maxBytes, kept: new Set(), sizeBytes: 0 };
+  return {
+    kind: "copy",
+    reason: o.reason,
+    open: (options) => open(copies, options),
+    get sizeBytes() {
+      return copies.sizeBytes;
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
+  assertOrganizationId(options.organizationId);
+  const key = `${options.organizationId}/${treeHash(options.tree)}`;
+  const warm = await takeKept(copies, options, key);
+  if (warm !== undefined) return diskOf(copies, options, warm, true);
+  await restore(options);
+  const base = await scan(options.dir, { restored: options.tree, limits: options.limits });
+  return diskOf(copies, options, base, false);
+}
+
+/** Moves a kept directory into its place and checks it; undefined when there is none that is the tree. */
+async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string): Promise<Scan | undefined> {
+  const found = [...copies.kept].findLast((one) => one.key === key);
+  if (found === undefined) return undefined;
+  // Before anything is awaited: one directory goes to one turn.
+  copies.kept.delete(found);
+  copies.sizeBytes -= found.bytes;
+  try {
+    await mkdir(dirname(dir), { recursive: true });
+    await rmdir(dir).catch(() => undefined);
+    await rename(found.dir, dir);
+    const now = await scan(dir, { base: found.scan, limits });
+    if (now.ignored.length === 0 && key.endsWith(`/${treeHash(now.tree)}`)) return now;
+  } catch {
+    // What cannot be used is restored like anything else.
+  }
+  await rm(found.dir, { recursive: true, force: true });
+  await rm(dir, { recursive: true, force: true });
+  return undefined;
+}
+
+function diskOf(copies: Copies, options: OpenDisk, base: Scan, isWarm: boolean): PlainDisk {
+  const { dir, limits, organizationId } = options;
+  let last = base;
+  let ended: Promise<void> | undefined;
+  return {
+    dir,
+    isWarm,
+    async scan(): Promise<DiskScan> {
+      last = await scan(dir, { base: last, limits });
+      return { tree: last.tree, ignored: last.ignored, filesHashed: last.filesHashed };
+    },
+    keep: (tree) => (ended ??= keep(copies, dir, `${organizationId}/${treeHash(tree)}`, tree, last)),
+    close: () => (ended ??= rm(dir, { recursive: true, force: true })),
+  };
+}
+
+async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: Scan): Promise<void> {
+  const { bytes } = folderOf(tree);
+  if (last.ignored.length > 0 || bytes > copies.maxBytes) return await rm(dir, { recursive: true, force: true });
+  // A driver may have used the top of the directory for itself.
+  const strange = (await readdir(dir)).filter((name) => !isTreeRoot(name));
+  for (const name of strange) await rm(join(dir, name), { recursive: true, force: true });
+  const place = join(copies.dir, randomUUID());
+  await rename(dir, place);
+  copies.kept.add({ key, dir: place, bytes, scan: last });
+  copies.sizeBytes += bytes;
+  for (const oldest of copies.kept) {
+    if (copies.sizeBytes <= copies.maxBytes) return;
+    copies.kept.delete(oldest);
+    copies.sizeBytes -= oldest.bytes;
+    await rm(oldest.dir, { recursive: true, force: true });
+  }
+}

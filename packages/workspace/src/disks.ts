@@ -1,0 +1,130 @@
+// Session directories on this machine: opened from what is kept here where that is possible, else from the store.
+// Two kinds behind one interface, held to it by one suite: overlays, whose cost follows the change, and copies.
+
+import type { BlobStore } from "@dari/blobs";
+import { mkdir } from "node:fs/promises";
+import type { ContentCache } from "./content-cache.ts";
+import { openCopies } from "./copies.ts";
+import { openOverlays, probeOverlays } from "./overlays.ts";
+import { openMounts } from "./mounts.ts";
+import type { Tree } from "./tree.ts";
+import { treeHash } from "./tree-hash.ts";
+import type { Ignored } from "./walk.ts";
+import type { WorkspaceLimits } from "./workspace-limits.ts";
+
+export interface Disks {
+  readonly kind: "overlay" | "copy";
+  /** Why it is not the better kind; empty for overlays. */
+  readonly reason: string;
+  /**
+   * Makes `tree` appear at `dir`, which does not exist or is empty, and whose parent is on the file system of the
+   * disks. What is kept of one organization is never shown to another.
+   * @throws SnapshotDamagedError
+   */
+  open(o: OpenDisk): Promise<Disk>;
+  /** What is kept for later, bytes. */
+  readonly sizeBytes: number;
+  close(): Promise<void>;
+}
+
+export interface OpenDisk {
+  readonly store: BlobStore;
+  readonly organizationId: string;
+  /** A saved tree, with locations. */
+  readonly tree: Tree;
+  readonly dir: string;
+  readonly limits: WorkspaceLimits;
+  readonly cache?: ContentCache;
+}
+
+/** A directory with `workspace/` and `state/` in it, for one turn. */
+export interface Disk {
+  readonly dir: string;
+  /** Whether nothing was read from the store. */
+  readonly isWarm: boolean;
+  /**
+   * This disk will be kept as `tree`, or closed: whoever opens that tree meanwhile waits, and finds it warm. Called
+   * before others can learn of the tree.
+   */
+  announce(tree: Tree): void;
+  /** The tree as it is now. Nothing may write to the directory meanwhile. @throws as `scan` does. */
+  scan(): Promise<DiskScan>;
+  /**
+   * The directory, unchanged since the last scan, holds exactly `tree`, which was saved: it is kept, so that the next
+   * opening of that tree reads nothing from the store. Ends the disk.
+   */
+  keep(tree: Tree): Promise<void>;
+  /** Ends the disk: nothing is mounted at `dir`, what was in it is gone. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface DiskScan {
+  readonly tree: Tree;
+  readonly ignored: readonly Ignored[];
+  readonly filesHashed: number;
+}
+
+export interface DisksOptions {
+  /** Made when missing; one process uses it at a time. */
+  readonly dir: string;
+  /** Beyond this, what was not used for longest goes. */
+  readonly maxBytes: number;
+  /** `auto` takes overlays where this process may mount them. */
+  readonly kind?: "auto" | "overlay" | "copy";
+}
+
+/** A kind of disks, before announcements are kept. */
+export type PlainDisks = Omit<Disks, "open"> & { open(o: OpenDisk): Promise<PlainDisk> };
+export type PlainDisk = Omit<Disk, "announce">;
+
+/** @throws when `kind` is `overlay` and there can be none. */
+export async function openDisks({ dir, maxBytes, kind = "auto" }: DisksOptions): Promise<Disks> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  return withAnnouncements(await openKind({ dir, maxBytes, kind }));
+}
+
+async function openKind({ dir, maxBytes, kind }: Required<DisksOptions>): Promise<PlainDisks> {
+  if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
+  const mounts = openMounts();
+  const problem = await probeOverlays(dir, mounts);
+  if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts });
+  await mounts.close();
+  if (kind === "overlay") throw new Error(problem);
+  return await openCopies({ dir, maxBytes, reason: problem });
+}
+
+function withAnnouncements(disks: PlainDisks): Disks {
+  const announced = new Map<string, Promise<void>>();
+  async function open(o: OpenDisk): Promise<Disk> {
+    await announced.get(keyOf(o, o.tree));
+    const disk = await disks.open(o);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    let key: string | undefined;
+    const settle = (): void => {
+      if (key !== undefined && announced.get(key) === promise) announced.delete(key);
+      resolve();
+    };
+    return {
+      ...disk,
+      announce(tree) {
+        key = keyOf(o, tree);
+        announced.set(key, promise);
+      },
+      keep: (tree) => disk.keep(tree).finally(settle),
+      close: () => disk.close().finally(settle),
+    };
+  }
+  return {
+    kind: disks.kind,
+    reason: disks.reason,
+    open,
+    get sizeBytes() {
+      return disks.sizeBytes;
+    },
+    close: () => disks.close(),
+  };
+}
+
+function keyOf({ organizationId }: OpenDisk, tree: Tree): string {
+  return `${organizationId}/${treeHash(tree)}`;
+}

@@ -1,0 +1,52 @@
+// Makes one layer of several, by renames, so that it costs what the upper ones hold. Nobody may have them mounted.
+
+import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTick } from "node:timers/promises";
+import { treeRoots, type Tree } from "./tree.ts";
+
+const entriesPerTick = 256;
+
+/**
+ * Moves what is in `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a deletion
+ * or a directory made anew has hidden is not in it, and goes from every directory that an upper layer touches.
+ */
+export async function foldLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
+  let moved = 0;
+  for (const upper of o.uppers) {
+    const pending: string[] = treeRoots.filter((root) => lstatSync(join(upper, root), { throwIfNoEntry: false }));
+    for (let folder = pending.pop(); folder !== undefined; folder = pending.pop()) {
+      for (const entry of readdirSync(join(upper, folder), { withFileTypes: true })) {
+        const path = `${folder}/${entry.name}`;
+        const is = o.tree.get(path)?.type;
+        if (++moved % entriesPerTick === 0) await nextTick();
+        // A higher layer may have put something else there, or nothing.
+        if (entry.isDirectory() && is === "directory") {
+          makeDirectory(join(o.bottom, path), lstatSync(join(upper, path)).mode);
+          pending.push(path);
+        } else if ((entry.isFile() && is === "file") || (entry.isSymbolicLink() && is === "symlink")) {
+          moveOver(join(upper, path), join(o.bottom, path));
+        }
+      }
+      removeHidden(o.bottom, folder, o.tree);
+    }
+  }
+}
+
+function makeDirectory(place: string, mode: number): void {
+  const there = lstatSync(place, { throwIfNoEntry: false });
+  if (there !== undefined && !there.isDirectory()) rmSync(place);
+  if (!there?.isDirectory()) mkdirSync(place);
+  chmodSync(place, mode & 0o777);
+}
+
+function moveOver(from: string, to: string): void {
+  if (lstatSync(to, { throwIfNoEntry: false })?.isDirectory()) rmSync(to, { recursive: true });
+  renameSync(from, to);
+}
+
+function removeHidden(bottom: string, folder: string, tree: Tree): void {
+  for (const name of readdirSync(join(bottom, folder))) {
+    if (!tree.has(`${folder}/${name}`)) rmSync(join(bottom, folder, name), { recursive: true });
+  }
+}

@@ -1,0 +1,225 @@
+// Session directories as overlays: the kept layers of the tree below, an empty directory above that takes the changes.
+// Opening, scanning and keeping cost what the turn changed. The mount is this process's; sandboxes bind what they see.
+
+import { chmodSync, lstatSync } from "node:fs";
+import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
+import { editTree, folderOf } from "./folder.ts";
+import { foldLayers } from "./fold-layers.ts";
+import { LayerStore, type Base } from "./layer-store.ts";
+import type { Mounts } from "./mounts.ts";
+import { restore } from "./restore.ts";
+import { isTreeRoot, type Tree } from "./tree.ts";
+import { treeHash } from "./tree-hash.ts";
+import { readUpper, type UpperChanges } from "./upper.ts";
+import { assertTotalBytes, tooMany } from "./walk.ts";
+
+/** A base of more layers is folded into one where nobody else uses them, */
+const layersMax = 8;
+/** and beyond this it is not kept: the list of a mount is bounded. */
+const layersHardMax = 24;
+
+interface Overlays {
+  readonly store: LayerStore;
+  readonly mounts: Mounts;
+  /** Bases that are being filled from the store, so that two turns fill one once. */
+  readonly filling: Map<string, Promise<Base>>;
+}
+
+/** Says why overlays cannot be mounted over `dir`, or undefined when they can. */
+export async function probeOverlays(dir: string, mounts: Mounts): Promise<string | undefined> {
+  const top = await mkdtemp(join(dir, "probe-"));
+  try {
+    for (const name of ["low", "up", "work", "at"]) await mkdir(join(top, name));
+    await writeFile(join(top, "low", "a"), "a");
+    const target = join(top, "at");
+    await mounts.overlay({ cwd: top, lower: ["low"], upper: "up", work: "work", target });
+    try {
+      await unlink(join(target, "a"));
+      const mark = await lstat(join(top, "up", "a"));
+      return mark.isCharacterDevice() ? undefined : "a deletion leaves no mark in an overlay here";
+    } finally {
+      await mounts.unmount(target);
+    }
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await rm(top, { recursive: true, force: true });
+  }
+}
+
+export async function openOverlays(o: { dir: string; maxBytes: number; mounts: Mounts }): Promise<PlainDisks> {
+  const store = new LayerStore(o.dir, o.maxBytes);
+  await store.load();
+  const overlays: Overlays = { store, mounts: o.mounts, filling: new Map() };
+  return {
+    kind: "overlay",
+    reason: "",
+    open: (options) => open(overlays, options),
+    get sizeBytes() {
+      return store.sizeBytes;
+    },
+    close: () => o.mounts.close(),
+  };
+}
+
+async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
+  const { store, mounts } = overlays;
+  const { organizationId, dir } = options;
+  const hash = treeHash(options.tree);
+  const kept = store.hold(organizationId, hash);
+  const base = kept ?? (await fill(overlays, options, hash));
+  const cwd = store.directory(organizationId);
+  const upper = await store.newLayerId(organizationId);
+  const work = `${upper}.w`;
+  try {
+    await Promise.all([
+      mkdir(join(cwd, upper), { mode: 0o700 }),
+      mkdir(join(cwd, work)),
+      mkdir(dir, { recursive: true, mode: 0o700 }),
+    ]);
+    await mounts.overlay({ cwd, lower: base.layers.map(({ id }) => id), upper, work, target: dir });
+  } catch (error) {
+    await removeAll(cwd, [upper, work]);
+    await store.release(base);
+    throw error;
+  }
+  return diskOf(overlays, options, { base, cwd, upper, work, isWarm: kept !== undefined });
+}
+
+/** The base from the store, held; once for all who ask at the same time. */
+async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
+  const { store, filling } = overlays;
+  const { organizationId } = options;
+  const key = `${organizationId}/${hash}`;
+  for (let other = filling.get(key); other !== undefined; other = filling.get(key)) {
+    await other.catch(() => undefined);
+    const base = store.hold(organizationId, hash);
+    if (base !== undefined) return base;
+  }
+  const mine = restoreBase(store, options, hash);
+  filling.set(key, mine);
+  try {
+    return await mine;
+  } finally {
+    filling.delete(key);
+  }
+}
+
+async function restoreBase(store: LayerStore, options: OpenDisk, hash: string): Promise<Base> {
+  const { organizationId, tree } = options;
+  const id = await store.newLayerId(organizationId);
+  const dir = join(store.directory(organizationId), id);
+  try {
+    await restore({ ...options, dir });
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  }
+  return await store.add({ organizationId, treeHash: hash, layers: [{ id, bytes: folderOf(tree).bytes }] });
+}
+
+interface Opened {
+  readonly base: Base;
+  readonly cwd: string;
+  readonly upper: string;
+  readonly work: string;
+  readonly isWarm: boolean;
+}
+
+function diskOf(overlays: Overlays, options: OpenDisk, opened: Opened): PlainDisk {
+  const { dir, tree, limits } = options;
+  let last: UpperChanges | undefined;
+  let ended: Promise<void> | undefined;
+  return {
+    dir,
+    isWarm: opened.isWarm,
+    async scan(): Promise<DiskScan> {
+      const upper = join(opened.cwd, opened.upper);
+      last = await readUpper({ upper, merged: dir, base: tree, limits });
+      const now = editTree(tree, last.edits);
+      const { entries, bytes } = folderOf(now);
+      if (entries > limits.files) throw tooMany(limits);
+      assertTotalBytes(bytes, limits);
+      return { tree: now, ignored: last.ignored, filesHashed: last.filesHashed };
+    },
+    keep: (saved) => (ended ??= keep(overlays, options, opened, saved, last)),
+    close: () => (ended ??= end(overlays, options, opened)),
+  };
+}
+
+async function end(overlays: Overlays, { dir }: OpenDisk, { base, cwd, upper, work }: Opened): Promise<void> {
+  await overlays.mounts.unmount(dir);
+  await removeAll(cwd, [upper, work]);
+  await overlays.store.release(base);
+}
+
+async function keep(
+  overlays: Overlays,
+  options: OpenDisk,
+  opened: Opened,
+  saved: Tree,
+  last: UpperChanges | undefined,
+): Promise<void> {
+  const { store, mounts } = overlays;
+  const { base, cwd, upper, work } = opened;
+  const hash = treeHash(saved);
+  const layers = [{ id: upper, bytes: last?.bytes ?? 0 }, ...base.layers];
+  const isNew = hash !== base.treeHash && last !== undefined && layers.length <= layersHardMax;
+  if (!isNew || !(await isClean(options.dir, last))) return await end(overlays, options, opened);
+  const isClosed = await mounts.unmount(options.dir);
+  await removeAll(cwd, [work]);
+  if (!isClosed) {
+    await removeAll(cwd, [upper]);
+    return await store.release(base);
+  }
+  await tidyUpper(join(cwd, upper));
+  const next = await store.add({ organizationId: options.organizationId, treeHash: hash, layers });
+  await store.release(base);
+  await store.release(next.layers.length > layersMax ? await fold(store, next, saved) : next);
+}
+
+/** Removes what no snapshot keeps, through the mount, and says whether the directory is then what was saved. */
+async function isClean(dir: string, { ignored, special }: UpperChanges): Promise<boolean> {
+  if (ignored.some(({ reason }) => reason !== "special_file")) return false;
+  try {
+    for (const { path } of ignored) await unlink(join(dir, path));
+    for (const path of special) {
+      const place = join(dir, path);
+      chmodSync(place, lstatSync(place).mode & 0o777);
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A driver may have used the top of the directory for itself. */
+async function tidyUpper(upper: string): Promise<void> {
+  const names = await readdir(upper);
+  const strange = names.filter((name) => !isTreeRoot(name));
+  await removeAll(upper, strange);
+}
+
+/** The base's layers as one, unless somebody else needs them as they are. Answers what is held now. */
+async function fold(store: LayerStore, base: Base, tree: Tree): Promise<Base> {
+  await store.forgetRelatives(base);
+  const bottom = base.layers.at(-1);
+  if (bottom === undefined || !store.isAlone(base)) return base;
+  const dir = store.directory(base.organizationId);
+  await store.withdraw(base);
+  const uppers = base.layers.slice(0, -1).map(({ id }) => id);
+  try {
+    await foldLayers({ bottom: join(dir, bottom.id), uppers: uppers.toReversed().map((id) => join(dir, id)), tree });
+    await removeAll(dir, uppers);
+  } catch (error) {
+    await removeAll(dir, [...uppers, bottom.id]);
+    throw error;
+  }
+  return await store.add({ ...base, layers: [{ id: bottom.id, bytes: folderOf(tree).bytes }] });
+}
+
+async function removeAll(dir: string, names: readonly string[]): Promise<void> {
+  await Promise.all(names.map((name) => rm(join(dir, name), { recursive: true, force: true })));
+}

@@ -1,0 +1,146 @@
+// What an overlay's upper directory says was changed. Its size is that of the change; the rest is not looked at.
+
+import { lstatSync, readlinkSync, type BigIntStats } from "node:fs";
+import { join } from "node:path";
+import { setImmediate as nextTick } from "node:timers/promises";
+import { childAt, folderOf, isFolder, type Folder, type TreeEdit } from "./folder.ts";
+import { PermissionLoan } from "./permission-loan.ts";
+import { forEachLimited } from "./pool.ts";
+import { hashFile } from "./read-disk.ts";
+import { treeRoots, type Tree } from "./tree.ts";
+import { assertFileBytes, assertPathBytes, namesIn, tooMany, type Ignored } from "./walk.ts";
+import type { WorkspaceLimits } from "./workspace-limits.ts";
+
+export interface UpperChanges {
+  readonly edits: readonly TreeEdit[];
+  readonly ignored: readonly Ignored[];
+  readonly filesHashed: number;
+  /** Of the files in the upper directory. */
+  readonly bytes: number;
+  /** Entries with setuid, setgid or sticky bits, which no snapshot keeps. */
+  readonly special: readonly string[];
+}
+
+interface Reading {
+  readonly upper: string;
+  readonly merged: string;
+  readonly limits: WorkspaceLimits;
+  readonly loan: PermissionLoan;
+  readonly edits: TreeEdit[];
+  readonly ignored: Ignored[];
+  readonly special: string[];
+  /** Hashed when the walk has kept the limits. */
+  readonly files: { path: string; stat: BigIntStats }[];
+  names: number;
+}
+
+const namesPerTick = 256;
+const hashesAtOnce = 4;
+const hashesPerTick = 32;
+
+/**
+ * Reads the upper directory against the tree below it. Every file there is read again: that it was touched is known,
+ * and what a write through a mapping left of its times is not. Nothing writes meanwhile: the sandbox is dead.
+ */
+export async function readUpper(o: {
+  upper: string;
+  /** The mount, still there: it tells a directory that was made anew from one that was only changed. */
+  merged: string;
+  base: Tree;
+  limits: WorkspaceLimits;
+}): Promise<UpperChanges> {
+  using loan = new PermissionLoan();
+  const lists = { edits: [], ignored: [], special: [], files: [] };
+  const reading: Reading = { ...o, ...lists, loan, names: 0 };
+  const top = folderOf(o.base);
+  for (const root of treeRoots) await readRoot(reading, root, childAt(top, root) as Folder);
+
+  const { edits, ignored, special, files } = reading;
+  let bytes = 0;
+  await forEachLimited(files, hashesAtOnce, async ({ path, stat }, index) => {
+    if (index % hashesPerTick === 0) await nextTick();
+    const sizeBytes = Number(stat.size);
+    bytes += sizeBytes;
+    const sha256 = await hashFile(path, join(o.upper, path), sizeBytes, loan);
+    edits.push({ path, entry: { path, type: "file", mode: Number(stat.mode) & 0o777, sizeBytes, sha256 } });
+  });
+  return { edits, ignored, special, filesHashed: files.length, bytes };
+}
+
+async function readRoot(reading: Reading, root: string, below: Folder): Promise<void> {
+  const stat = lstatSync(join(reading.upper, root), { bigint: true, throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (stat.isDirectory()) return await readFolders(reading, root, below);
+  if (!isWhiteout(stat)) reading.ignored.push({ path: root, reason: "root_not_a_directory" });
+  for (const name of below.children.keys()) reading.edits.push({ path: `${root}/${name}`, entry: undefined });
+}
+
+async function readFolders(reading: Reading, root: string, below: Folder): Promise<void> {
+  const pending: { folder: string; base: Folder | undefined }[] = [{ folder: root, base: below }];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    const { folder, base } = at;
+    const names = new Set<string>();
+    for (const name of namesIn(reading.upper, folder, reading.loan, reading.ignored)) {
+      const path = `${folder}/${name}`;
+      if (++reading.names > reading.limits.files) throw tooMany(reading.limits);
+      if (reading.names % namesPerTick === 0) await nextTick();
+      assertPathBytes(path, reading.limits);
+      names.add(name);
+      const child = base?.children.get(name);
+      if (look(reading, path, child !== undefined)) {
+        pending.push({ folder: path, base: isFolder(child) ? child : undefined });
+      }
+    }
+    if (base !== undefined) noteHidden(reading, folder, base, names);
+  }
+}
+
+// True for a directory, which is read next. What cannot be kept hides what was there like anything else.
+function look(reading: Reading, path: string, isBelow: boolean): boolean {
+  const place = join(reading.upper, path);
+  const stat = lstatSync(place, { bigint: true });
+  const mode = Number(stat.mode) & 0o777;
+  if ((Number(stat.mode) & 0o7000) !== 0) reading.special.push(path);
+  if (stat.isFile()) {
+    assertFileBytes(path, stat, reading.limits);
+    reading.files.push({ path, stat });
+    return false;
+  }
+  if (stat.isDirectory()) {
+    reading.edits.push({ path, entry: { path, type: "directory", mode, sizeBytes: 0 } });
+    return true;
+  }
+  const target = stat.isSymbolicLink() ? textOf(readlinkSync(place, "buffer")) : undefined;
+  if (target !== undefined) {
+    const sizeBytes = Buffer.byteLength(target);
+    reading.edits.push({ path, entry: { path, type: "symlink", mode: 0o777, sizeBytes, target } });
+    return false;
+  }
+  if (isBelow) reading.edits.push({ path, entry: undefined });
+  if (!isWhiteout(stat)) {
+    reading.ignored.push({ path, reason: stat.isSymbolicLink() ? "target_not_utf8" : "special_file" });
+  }
+  return false;
+}
+
+// A directory that was removed and made again is opaque: it shows nothing of the one below. The mark is an attribute
+// that Node cannot read; but then none of the names below shows through, so that one of them tells.
+function noteHidden(reading: Reading, folder: string, base: Folder, names: ReadonlySet<string>): void {
+  let isOpaque: boolean | undefined;
+  for (const name of base.children.keys()) {
+    if (names.has(name)) continue;
+    const path = `${folder}/${name}`;
+    isOpaque ??= lstatSync(join(reading.merged, path), { throwIfNoEntry: false }) === undefined;
+    if (!isOpaque) return;
+    reading.edits.push({ path, entry: undefined });
+  }
+}
+
+function isWhiteout(stat: BigIntStats): boolean {
+  return stat.isCharacterDevice() && stat.rdev === 0n;
+}
+
+function textOf(bytes: Buffer): string | undefined {
+  const text = bytes.toString("utf8");
+  return Buffer.from(text).equals(bytes) ? text : undefined;
+}
