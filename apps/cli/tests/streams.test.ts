@@ -6,6 +6,7 @@ import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { pipeline, Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { runDari, temporaryTree } from "./run-dari.ts";
 
@@ -72,11 +73,13 @@ async function serve(write: (response: ServerResponse) => void, message: object 
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** Sends an event every few milliseconds, for ever. */
+/** Sends events for ever, as fast as they are read. */
 function endless(response: ServerResponse): void {
-  let number = 0;
-  const timer = setInterval(() => response.write(event(++number, "agent.event")), 5);
-  response.once("close", () => clearInterval(timer));
+  pipeline(Readable.from(everyEvent()), response, () => undefined);
+}
+
+function* everyEvent(): Generator<string> {
+  for (let number = 1; ; number += 1) yield event(number, "agent.event");
 }
 
 function start(args: readonly string[], apiUrl: string, cwd: string): ChildProcess {

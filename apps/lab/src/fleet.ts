@@ -185,7 +185,9 @@ async function endFleet(ending: {
   for (const [index, end] of ends.entries()) {
     const program = living[index]!;
     if (end.status === "rejected") badEnds.push(String(end.reason));
-    else if (end.value.code !== 0) badEnds.push(`${program.name}: ${JSON.stringify(end.value)}`);
+    else if (end.value.code !== 0) {
+      badEnds.push(`${program.name}: ${JSON.stringify(end.value)}\n${program.readLog().slice(-1_000)}`);
+    }
   }
   return {
     violations: await findViolations(ending.database.db),

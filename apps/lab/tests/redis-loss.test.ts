@@ -2,13 +2,11 @@
 // the agent is none, so that the figures are the platform's own. They are shown when they break a promise.
 
 import { expect, test } from "@jest/globals";
-import { createClient } from "@dari/client";
 import { describeWith, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { startPlatform, type Platform } from "../src/bench/platform.ts";
-import { post } from "../src/conversation.ts";
 import { startRedisServer } from "../src/redis-server.ts";
+import { sendEveryMs, startSteadyLoad, type SteadyLoad } from "../src/steady-load.ts";
 
-const sendEveryMs = 200;
 /** For a machine that runs other tests as well; alone, the promises hold without it. Milliseconds. */
 const busyMs = 1_500;
 
@@ -33,7 +31,7 @@ describeWith("redis", "a platform that loses its Redis", () => {
     const proxy = stack.use(await startFaultProxy({ port: Number(url.port) }));
     url.port = String(proxy.port);
     const platform = stack.use(await startPlatform({ sessions: 600, env: { REDIS_URL: url.href } }));
-    await using load = startLoad(platform);
+    await using load = startSteadyLoad(platform);
 
     const calm = await measure(platform, load, 3_000);
     const refused = await during(proxy, "refuse", () => measure(platform, load, 6_000));
@@ -63,33 +61,10 @@ async function during<T>(proxy: FaultProxy, fault: "refuse" | "blackHole", work:
   }
 }
 
-interface Load extends AsyncDisposable {
-  readonly sent: number;
-}
-
-/** A message each to one session after the other. */
-function startLoad(platform: Platform): Load {
-  const client = createClient({ apiUrl: platform.apiUrl, apiKey: platform.apiKey });
-  const sending: Promise<unknown>[] = [];
-  const timer = setInterval(() => {
-    const session = platform.sessionIds[sending.length];
-    if (session !== undefined) sending.push(post({ client }, session, "20"));
-  }, sendEveryMs);
-  return {
-    get sent() {
-      return sending.length;
-    },
-    async [Symbol.asyncDispose]() {
-      clearInterval(timer);
-      await Promise.all(sending);
-    },
-  };
-}
-
 /** What came in for about `forMs`, once all of it has started. `strike` comes each second. */
 async function measure(
   { servers: { db } }: Platform,
-  load: Load,
+  load: SteadyLoad,
   forMs: number,
   strike?: () => Promise<unknown>,
 ): Promise<Figures> {

@@ -17,7 +17,7 @@ test("lets in as many as there are slots, and the next one when a slot comes fre
   await emptied;
 });
 
-test("while memory is short nobody gets in, what runs goes on, and the worker counts for no more than that", async () => {
+test("while memory is short nobody gets in, what runs goes on, and the worker counts for that only", async () => {
   let hasRoom = true;
   const gate = createGate({ slots: 3, hasRoom: () => hasRoom });
   const leave = gate.tryEnter();

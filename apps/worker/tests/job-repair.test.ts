@@ -106,7 +106,7 @@ describeWith("redis", "the queue after a loss", () => {
     expect(await board.stateOf(`${second.messageId}.0`)).toBe("failed");
   });
 
-  test("a turn that fails where nobody holds its job is shown too, and one that may be settled is left alone", async () => {
+  test("a turn that fails where nobody holds its job is shown too; one that may be settled is left alone", async () => {
     expect(await rebuildFailedJobs(context)).toBe(0);
     const { messageId } = await end("failed");
     expect(await rebuildFailedJobs(context)).toBe(0);

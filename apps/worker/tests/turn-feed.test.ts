@@ -53,7 +53,7 @@ describeWith("redis", "a worker's feeds", () => {
     };
   }
 
-  test("while Redis is silent, turns are pulled within two seconds of the silence, and then without delay", async () => {
+  test("while Redis is silent, turns are pulled within two seconds, and then without delay", async () => {
     const scene = await open();
     scene.start();
     const first = await scene.message();
@@ -77,7 +77,7 @@ describeWith("redis", "a worker's feeds", () => {
     );
   });
 
-  test("a consumer that stopped without an error is replaced, and its turns are not kept waiting for that", async () => {
+  test("a consumer that stopped without an error is replaced; its turns do not wait for that", async () => {
     const scene = await open();
     let isDeaf = true;
     const source = deafSource(scene.source, () => isDeaf);

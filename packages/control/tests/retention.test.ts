@@ -150,7 +150,8 @@ test("a deleted organization leaves its row and its record of changes, and no by
   for await (const { key } of context.blobs.list("")) left.push(key);
   expect(left).toEqual([`${stranger.organizationId}/files/${theirFile}`]);
   const { rows: tables } = await db.pool.query<{ name: string }>(
-    "select table_name as name from information_schema.columns where table_schema = 'dari' and column_name = 'organization_id'",
+    `select table_name as name from information_schema.columns
+     where table_schema = 'dari' and column_name = 'organization_id'`,
   );
   const owning: string[] = [];
   for (const { name } of tables) {

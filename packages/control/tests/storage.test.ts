@@ -39,7 +39,9 @@ afterAll(async () => {
 const now = { youngMs: -60_000, afterMs: -1, rememberMs: 3_600_000, perPass: 3 };
 const purgeNow = { afterMs: -1, abandonedMs: -1, unusedMs: -1, perPass: 50 };
 
-/** Passes until one whole round through the store found nothing to do; the first one began where the last call ended. */
+/**
+ * Passes until one whole round through the store found nothing to do; the first one began where the last call ended.
+ */
 async function sweepAll(): Promise<number> {
   let deleted = 0;
   let isBusy = true;
@@ -122,7 +124,8 @@ test("what is named again loses its mark, and what is doomed cannot be named", a
   // Also when the object is gone for a while, and also as a snapshot's own.
   expect(await sweepAll()).toBeGreaterThan(0);
   await expect(recordObject(context, organizationId, late)).rejects.toThrow("being deleted");
-  const insert = `insert into dari.snapshots (id, organization_id, session_id, kind, object_key, tree_hash, files, total_bytes)
+  const insert = `insert into dari.snapshots (id, organization_id, session_id, kind, object_key, tree_hash,
+      files, total_bytes)
     values ('snap_x', $1, 'sess_x', 'write', $2, '', 0, 0)`;
   await expect(db.pool.query(insert, [organizationId, key("doomed")])).rejects.toThrow("is being deleted");
   await objects.noteDeleted(db, [], -1);
@@ -222,7 +225,8 @@ test("a deleted upload stays until the turn that is to find it has", async () =>
   const worker = await fixture.newWorker();
   const failed = await fixture.turn(worker, session, () => {}, "failed");
   await db.pool.query(
-    "insert into dari.session_inputs (session_id, organization_id, path, message_id, file_id) values ($1, $2, $3, $4, $5)",
+    `insert into dari.session_inputs (session_id, organization_id, path, message_id, file_id)
+     values ($1, $2, $3, $4, $5)`,
     [session, organizationId, "/input/notes.txt", failed.messageId, fileId],
   );
   await db.pool.query("update dari.files set deleted_at = clock_timestamp()");

@@ -48,12 +48,13 @@ export interface PlayedTurn {
   readonly saved: SavedWorkspace;
 }
 
-export async function openWorkspaceFixture(): Promise<WorkspaceFixture> {
+/** On a store of its own in a directory, unless one is given. */
+export async function openWorkspaceFixture(given?: BlobStore): Promise<WorkspaceFixture> {
   await using stack = new AsyncDisposableStack();
   const { db } = stack.adopt(await createTestDatabase(), (database) => database.close());
   const top = mkdtempSync(join(tmpdir(), "dari-turns-"));
   stack.defer(() => rmSync(top, { recursive: true, force: true }));
-  const blobs = createFilesystemBlobStore({ root: join(top, "store"), durable: false });
+  const blobs = given ?? createFilesystemBlobStore({ root: join(top, "store"), durable: false });
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
   const sealer = createSealer(new Redacted(randomBytes(32)));

@@ -155,8 +155,8 @@ begin
   return v_ended;
 end $$;
 
--- See make_way; for interrupt and rollback, and for `cancel`: all of them, without a new message. Two statements for all
--- messages, however many wait: each gets what end_queued_message writes for one, the newest first.
+-- See make_way; for interrupt and rollback, and for `cancel`: all of them, without a new message. Two statements for
+-- all messages, however many wait: each gets what end_queued_message writes for one, the newest first.
 create or replace function take_back(p_session text, p_message text, p_on_busy text)
 returns table (ended text[], stopping text) language plpgsql as $$
 #variable_conflict use_column

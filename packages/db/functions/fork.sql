@@ -25,8 +25,8 @@ $$;
 -- new head is the same snapshot. The conversation is copied in one statement, so that the fork stands on its own.
 -- p_message: null: the last completed one. p_without: that message itself is left out, and the head is as it found it
 -- (of a message that changed nothing). p_version: null: as the source's.
--- outcome: forked | not_found | no_message | not_ended | open_before | merged | rolled_back | no_workspace | agent_gone |
--- version_not_ready
+-- outcome: forked | not_found | no_message | not_ended | open_before | merged | rolled_back | no_workspace | agent_gone
+-- | version_not_ready
 create or replace function fork_session(
   p_organization text, p_source text, p_message text, p_without boolean, p_session text, p_version text
 ) returns text language plpgsql as $$

@@ -11,8 +11,8 @@ alter table sessions
 
 alter table messages
   add rolled_back_at timestamptz,
-  -- A copy of an ended message, in a fork or from another installation: which one, and what its session's head was after
-  -- it. An import knows only the last head.
+  -- A copy of an ended message, in a fork or from another installation: which one, and what its session's head was
+  -- after it. An import knows only the last head.
   add copied_from text,
   add head_snapshot_id text,
   add lacks_workspace boolean not null default false,

@@ -5,7 +5,9 @@ import type { Database } from "./database.ts";
 import { listenOn } from "./listen.ts";
 
 const channel = "dari_preview";
-/** Previews on their way to the database; what comes meanwhile is dropped, so that turns' own statements do not wait. */
+/**
+ * Previews on their way to the database; what comes meanwhile is dropped, so that turns' own statements do not wait.
+ */
 const sendingMax = 100;
 
 /** For an installation without Redis, and while Redis is away. */

@@ -32,7 +32,8 @@ export async function fillBacklog(db: Database, prefix: string, size: BacklogSiz
     select 'src_${prefix}' || o, ${org}, 'x', 1, 'k', now() from ${orgs}`);
   await run(`insert into versions (id, organization_id, agent_id, number, source_snapshot_id, manifest, state, image,
       finished_at)
-    select 'ver_${prefix}' || o, ${org}, 'agt_${prefix}' || o, 1, 'src_${prefix}' || o, '${manifest}', 'ready', '{}', now()
+    select 'ver_${prefix}' || o, ${org}, 'agt_${prefix}' || o, 1, 'src_${prefix}' || o, '${manifest}', 'ready',
+       '{}', now()
     from ${orgs}`);
   const each = `${orgs}, generate_series(1, ${size.sessions}) n`;
   await run(`insert into sessions (id, organization_id, agent_id, version_id, schedule, ready_at, pending,

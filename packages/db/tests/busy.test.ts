@@ -5,6 +5,7 @@ import { limits, newId } from "@dari/domain";
 import { createTestFile } from "@dari/testkit";
 import { sql } from "kysely";
 import { dispatch, findViolations, sessions, turnDetails, turns, type ClaimedTurn } from "../src/index.ts";
+import { historyBefore, sendMany, textsOf } from "./conversation.ts";
 import { emptySnapshot, openScene, type Scene } from "./scene.ts";
 
 let scene: Scene;
@@ -45,30 +46,6 @@ async function drain(): Promise<string[]> {
     await complete(turn);
   }
   return ran;
-}
-
-async function texts(messageId: string): Promise<string[]> {
-  const rows = await sql<{ parts: { text: string }[] }>`select parts from messages where id = ${messageId}`.execute(
-    scene.db.kysely,
-  );
-  return rows.rows[0]?.parts.map((part) => part.text) ?? [];
-}
-
-/** What a message at `sequenceNumber` is shown: who said what. */
-async function history(sequenceNumber: number): Promise<string[]> {
-  const rows = await turnDetails.listHistoryBefore(scene.db, session, sequenceNumber, 100, 1_000_000);
-  return rows.flatMap((row) => [
-    ...(row.parts as { text: string }[]).map((part) => part.text),
-    ...(row.output === null ? [] : ["(answer)"]),
-  ]);
-}
-
-/** A hundred by each statement: every one of them leaves an old version of the session's row behind. */
-async function sendMany(count: number): Promise<void> {
-  for (let at = 0; at < count; at += 100) {
-    await sql`select accept_message(${scene.organizationId}, ${session}, ${session} || n, '[]', '{}', '[]', null, null,
-      null, 256, 4000000) from generate_series(${at}::int, ${at + 99}) n`.execute(scene.db.kysely);
-  }
 }
 
 async function pathsOf(messageId: string): Promise<string[]> {
@@ -125,9 +102,9 @@ describe("interrupt", () => {
     expect(await scene.message(first)).toMatchObject({ state: "running" });
     await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
     expect(await scene.message(first)).toMatchObject({ state: "cancelled" });
-    expect(await history(3)).toEqual(["one"]);
+    expect(await historyBefore(scene, session, 3)).toEqual(["one"]);
     expect(await drain()).toEqual([second, third.messageId]);
-    expect(await history(4)).toEqual(["one", "two", "(answer)", "three", "(answer)"]);
+    expect(await historyBefore(scene, session, 4)).toEqual(["one", "two", "(answer)", "three", "(answer)"]);
   });
 
   test("what the turn had said so far stays in the conversation too", async () => {
@@ -156,7 +133,7 @@ describe("interrupt", () => {
     const turn = await begin();
     await scene.accept(session, { onBusy: "interrupt" });
     expect(await complete(turn)).toBe("completed");
-    expect(await history(2)).toEqual(["hello", "(answer)"]);
+    expect(await historyBefore(scene, session, 2)).toEqual(["hello", "(answer)"]);
     await drain();
   });
 
@@ -168,7 +145,7 @@ describe("interrupt", () => {
     const second = await scene.accept(session, { onBusy: "interrupt" });
     expect(second).toMatchObject({ ended: [first], stopping: null, schedule: "ready" });
     expect(await scene.message(first)).toMatchObject({ state: "cancelled" });
-    expect(await history(2)).toEqual(["hello"]);
+    expect(await historyBefore(scene, session, 2)).toEqual(["hello"]);
     expect(await drain()).toEqual([second.messageId]);
   });
 
@@ -200,10 +177,10 @@ describe("rollback", () => {
     expect(third).toMatchObject({ ended: [second], stopping: first });
     expect(await scene.message(second)).toMatchObject({ state: "cancelled" });
     await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
-    expect(await history(4)).toEqual(["kept", "(answer)"]);
+    expect(await historyBefore(scene, session, 4)).toEqual(["kept", "(answer)"]);
     expect(await turnDetails.listInputsToPlace(scene.db, session, 4)).toEqual([]);
     expect(await drain()).toEqual([third.messageId]);
-    expect(await history(5)).toEqual(["kept", "(answer)", "three", "(answer)"]);
+    expect(await historyBefore(scene, session, 5)).toEqual(["kept", "(answer)", "three", "(answer)"]);
   });
 
   test("holds also when the turn ends first: its work is no part of the session", async () => {
@@ -212,7 +189,7 @@ describe("rollback", () => {
     await scene.accept(session, { onBusy: "rollback" });
     expect(await complete(turn)).toBe("cancelled");
     expect(await scene.message(first)).toMatchObject({ state: "cancelled", output: { error: { code: "cancelled" } } });
-    expect(await history(2)).toEqual([]);
+    expect(await historyBefore(scene, session, 2)).toEqual([]);
     await drain();
   });
 
@@ -223,7 +200,7 @@ describe("rollback", () => {
     await scene.accept(session, { onBusy: "rollback" });
     const said = { parts: [{ type: "text", text: "I was about to" }] };
     await turns.finishIfHeld(scene.db, turn, { ending: "cancelled", output: said });
-    expect(await history(3)).toEqual([]);
+    expect(await historyBefore(scene, session, 3)).toEqual([]);
     expect(await drain()).toHaveLength(1);
   });
 
@@ -242,7 +219,7 @@ describe("rollback", () => {
   test("of five thousand that wait takes a moment, and the session's place is right after it", async () => {
     const running = await scene.send(session);
     const turn = await begin();
-    await sendMany(5_000);
+    await sendMany(scene, session, 5_000);
     const startedAt = performance.now();
     const last = await scene.accept(session, { onBusy: "rollback" });
     // Generous: one by one they take most of a minute, and every lease of the worker would run out meanwhile.
@@ -304,7 +281,7 @@ describe("ending a session with cancel", () => {
   });
 
   test("of five thousand that wait takes a moment", async () => {
-    await sendMany(5_000);
+    await sendMany(scene, session, 5_000);
     const startedAt = performance.now();
     expect((await end()).cancelled).toHaveLength(5_000);
     expect(performance.now() - startedAt).toBeLessThan(3_000);
@@ -320,7 +297,7 @@ describe("merge", () => {
     const inputs = [await input("/input/b")];
     const three = await scene.accept(session, { text: "three", inputs, onBusy: "merge" });
     expect(three).toMatchObject({ ended: [two, one], stopping: null, schedule: null });
-    expect(await texts(three.messageId)).toEqual(["one", "two", "three"]);
+    expect(await textsOf(scene, three.messageId)).toEqual(["one", "two", "three"]);
     expect(await pathsOf(three.messageId)).toEqual(["/input/a", "/input/b"]);
     expect(await scene.message(one)).toMatchObject({ state: "completed", output: null, attempts: 0 });
     expect((await scene.eventTypes(session)).slice(-4)).toEqual([
@@ -330,10 +307,10 @@ describe("merge", () => {
       "message.completed",
     ]);
     await complete(turn);
-    expect(await history(4)).toEqual(["hello", "(answer)"]);
+    expect(await historyBefore(scene, session, 4)).toEqual(["hello", "(answer)"]);
     const ran = await drain();
     expect([running, ...ran]).toEqual([running, three.messageId]);
-    expect(await history(5)).toEqual(["hello", "(answer)", "one", "two", "three", "(answer)"]);
+    expect(await historyBefore(scene, session, 5)).toEqual(["hello", "(answer)", "one", "two", "three", "(answer)"]);
   });
 
   test("a dispatch for what was merged is stale, and the place of its acceptance is kept", async () => {
@@ -359,7 +336,7 @@ describe("merge", () => {
     await scene.accept(session, { text: "one" });
     await scene.accept(session, { text: "two", onBusy: "merge" });
     const three = await scene.accept(session, { text: "three", onBusy: "merge" });
-    expect(await texts(three.messageId)).toEqual(["one", "two", "three"]);
+    expect(await textsOf(scene, three.messageId)).toEqual(["one", "two", "three"]);
     expect(await drain()).toEqual([three.messageId]);
   });
 
@@ -369,7 +346,7 @@ describe("merge", () => {
     await turns.finishIfHeld(scene.db, await begin(), { ending: "retry", failure, waitMs: 0 });
     await scene.accept(session, { text: "two" });
     const third = await scene.accept(session, { text: "three", onBusy: "merge" });
-    expect(await texts(third.messageId)).toEqual(["two", "three"]);
+    expect(await textsOf(scene, third.messageId)).toEqual(["two", "three"]);
     await dispatch.reapExpired(scene.db, { limit: 100, graceMs: 0, overdueMs: 0, uncountedClaimsMax: 2 });
     expect(await drain()).toEqual([first, third.messageId]);
   });
@@ -388,7 +365,7 @@ describe("merge", () => {
     await Promise.all(names.map((text) => scene.accept(session, { text, onBusy: "merge" })));
     const ran = await drain();
     expect(ran).toHaveLength(1);
-    expect((await texts(ran[0] ?? "")).sort()).toEqual([...names].sort());
+    expect((await textsOf(scene, ran[0] ?? "")).sort()).toEqual([...names].sort());
   });
 });
 

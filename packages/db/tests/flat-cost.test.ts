@@ -63,7 +63,8 @@ async function costsOf({ database, rows }: Place): Promise<Record<string, number
       );
       await run("claim", `claim_turn('${rows.idleSession}', 0, 'w', 'att_new', 60000, null)`);
       const { rows: claim } = await client.query<{ held: string }>(
-        "select quote_literal(id) || ', ' || fence || ', ' || quote_literal(claim_token) as held from sessions where id = $1",
+        `select quote_literal(id) || ', ' || fence || ', ' || quote_literal(claim_token) as held
+          from sessions where id = $1`,
         [rows.idleSession],
       );
       const held = claim[0]?.held ?? "";

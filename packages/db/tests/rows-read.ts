@@ -14,7 +14,8 @@ export function countRowsRead(
     // The connection's own count goes back beyond this transaction, to when it was last handed in.
     const read = async (): Promise<number> => {
       const result = await sql<{ n: number }>`select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as n
-        from pg_stat_xact_user_tables where ${tables ?? null}::text[] is null or relname = any (${tables ?? []}::text[])`.execute(tx);
+        from pg_stat_xact_user_tables 
+         where ${tables ?? null}::text[] is null or relname = any (${tables ?? []}::text[])`.execute(tx);
       return result.rows[0]?.n ?? 0;
     };
     const before = await read();

@@ -50,7 +50,9 @@ export const limits = {
   organizationConcurrencyMax: 100_000,
   organizationBacklogMax: 100_000,
   organizationRetentionDaysMax: 36_500,
-  /** Failed messages that one call retries: one transaction, which keeps their sessions' workers from renewing leases. */
+  /**
+   * Failed messages that one call retries: one transaction, which keeps their sessions' workers from renewing leases.
+   */
   bulkRetryMax: 200,
   bulkRetryDefault: 100,
 

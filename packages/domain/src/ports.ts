@@ -18,7 +18,10 @@ export interface TurnDelivery {
   deliver(turns: readonly DispatchedTurn[]): Promise<void>;
 }
 
-/** `ready`: a session waits for dispatch. `slot`: a worker's slot came free. `dispatched`: a turn may be pulled. `message`: look at that message's row. */
+/**
+ * `ready`: a session waits for dispatch. `slot`: a worker's slot came free. `dispatched`: a turn may be pulled.
+ * `message`: look at that message's row.
+ */
 export type WakeTopic = "ready" | "slot" | "dispatched" | "message" | "session" | "build" | "cancel";
 
 /** Says "look". Best effort in both directions: whoever listens also polls slowly and reads the row. */

@@ -1,5 +1,6 @@
 // Connections to Redis or Valkey. Redis holds nothing that the platform cannot lose, and no command waits for ever.
 
+import { RedisConnection } from "bullmq";
 import { Redis, type RedisOptions } from "ioredis";
 
 const reconnectMsMax = 1_000;
@@ -45,6 +46,16 @@ export class ConsumerRedis extends Redis {
   /** Both connections, without waiting for a Redis that is away. */
   disconnectAll(): void {
     for (const redis of [this, ...this.#copies]) redis.disconnect();
+  }
+}
+
+/**
+ * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that: a Redis
+ * that is silent until then would end the process.
+ */
+export class BullConnection extends RedisConnection {
+  override removeAllListeners(event?: string | symbol): this {
+    return super.removeAllListeners(event).on("error", ignore);
   }
 }
 

@@ -1,9 +1,9 @@
 // One BullMQ worker with connections of its own, from opening to throwing away. Knows no settlement.
 
 import { randomUUID } from "node:crypto";
-import { Worker, type Job, type JobJsonRaw } from "bullmq";
+import { Worker, type Job, type JobJsonRaw, type WorkerOptions } from "bullmq";
 import { takePulse } from "./pulse.ts";
-import { ConsumerRedis } from "./redis.ts";
+import { BullConnection, ConsumerRedis } from "./redis.ts";
 import { backoffStrategy, jobDataCharsMax, queueName, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./within.ts";
 
@@ -38,7 +38,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
   const redis = new ConsumerRedis(location.redisUrl);
   const pulse = takePulse(redis, { startsFresh: true });
   const checkMs = Math.min(options.lockMs, stalledCheckMs);
-  const worker = new TurnWorker(queueName(location.pool), null, {
+  const opts: WorkerOptions = {
     connection: redis,
     prefix: location.prefix,
     autorun: false,
@@ -48,7 +48,8 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
     maxStalledCount,
     drainDelay: 2,
     settings: { backoffStrategy },
-  });
+  };
+  const worker = new TurnWorker(queueName(location.pool), null, opts, BullConnection);
   worker.on("error", () => undefined);
   const closed = Promise.withResolvers<undefined>();
   // BullMQ's own timer may outlive its worker: a check that was under way starts another.

@@ -1,10 +1,10 @@
 // The producing side: adds turn jobs, notices a flush, tells what is there and removes what no row matches.
 
 import type { DispatchedTurn, TurnDelivery } from "@dari/domain";
-import { Queue } from "bullmq";
+import { Queue, type QueueOptions } from "bullmq";
 import { openFailedJobs, type FailedJobs } from "./failed-jobs.ts";
 import { takePulse } from "./pulse.ts";
-import { connectFailingFast, disconnect } from "./redis.ts";
+import { BullConnection, connectFailingFast, disconnect } from "./redis.ts";
 import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
 import { queueName, toJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./within.ts";
@@ -43,12 +43,13 @@ const jobOptions = {
 export function openTurnQueue(location: QueueLocation): TurnQueue {
   const redis = connectFailingFast(location.redisUrl);
   const pulse = takePulse(redis, { startsFresh: false });
-  const queue = new Queue<TurnJobData>(queueName(location.pool), {
+  const opts: QueueOptions = {
     connection: redis,
     prefix: location.prefix,
     streams: { events: { maxLen: 1_000 } },
     defaultJobOptions: jobOptions,
-  });
+  };
+  const queue = new Queue<TurnJobData>(queueName(location.pool), opts, BullConnection);
   queue.on("error", () => undefined);
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
   const key = (name: string): string => queue.toKey(name);

@@ -42,7 +42,17 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { err: (value: unknown) => value },
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(options.destination ? pino(settings, options.destination) : pino(settings));
+  return wrap(pino(settings, options.destination ?? standardOutput()));
+}
+
+/** Bytes that wait for a disk that is full, or for a reader that is slow; what comes after them is dropped. */
+const waitingBytesMax = 16 * 1024 * 1024;
+
+/** Lines that cannot be written are lost; the program that wrote them lives on. */
+function standardOutput(): DestinationStream {
+  const stream = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
+  stream.on("error", () => undefined);
+  return stream;
 }
 
 type Level = Exclude<LogLevel, "silent">;

@@ -1,5 +1,7 @@
 // Log lines: one JSON object each, ids of the child on every line, and no secret whatever the caller passes.
 
+import { spawnSync } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { Redacted } from "@dari/domain";
 import { createLogger, isSecretKey, type LogLevel, type Logger } from "../src/index.ts";
@@ -54,6 +56,16 @@ describe("createLogger", () => {
     knot.self = knot;
     log.info(knot, "odd");
     expect(lines[0]).toMatchObject({ big: "10", bytes: "<3 bytes>", msg: "odd" });
+  });
+
+  test("writes to standard output, and outlives a disk that is full under it", () => {
+    const program = new URL("programs/talks.ts", import.meta.url).pathname;
+    const good = spawnSync(process.execPath, [program], { stdio: ["ignore", "pipe", "pipe"] });
+    expect(good.stdout.toString().trim().split("\n")).toHaveLength(20);
+    const full = openSync("/dev/full", "w");
+    const run = spawnSync(process.execPath, [program], { stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    expect({ status: run.status, said: run.stderr.toString() }).toEqual({ status: 0, said: "still here\n" });
   });
 });
 

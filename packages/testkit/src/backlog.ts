@@ -20,7 +20,8 @@ export async function createTestOrganizations(db: Database, count: number, versi
   );
   await run(`insert into dari.versions
       (id, organization_id, agent_id, number, source_snapshot_id, manifest, state, image, finished_at)
-    select ${id("ver")}, ${id("org")}, ${id("agt")}, 1, v.source_snapshot_id, v.manifest, v.state, v.image, v.finished_at
+    select ${id("ver")}, ${id("org")}, ${id("agt")}, 1, v.source_snapshot_id, v.manifest, v.state, v.image,
+       v.finished_at
     from ${more}`);
   await run(`update dari.agents a set active_version_id = made.version from (
       select ${id("agt")} as agent, ${id("ver")} as version from ${more}) made where a.id = made.agent`);
@@ -49,14 +50,16 @@ export async function fillBacklog(
     inserted as (
       insert into dari.sessions (id, organization_id, agent_id, version_id, schedule, ready_at, pending,
         next_sequence_number, next_event_number, last_message_id)
-      select 'sess_' || suffix, organization_id, agent_id, version_id, 'ready', clock_timestamp(), 1, 2, 5, 'msg_' || suffix
+      select 'sess_' || suffix, organization_id, agent_id, version_id, 'ready', clock_timestamp(), 1, 2, 5,
+         'msg_' || suffix
       from made returning id, organization_id, last_message_id),
     sent as (
       insert into dari.messages (id, organization_id, session_id, sequence_number, parts, max_attempts)
       select last_message_id, organization_id, id, 1, $3::jsonb, 3 from inserted)
     insert into dari.events (session_id, sequence_number, organization_id, type, message_id, data)
     select id, e.n, organization_id, e.type, last_message_id, '{}' from inserted cross join (values
-      (1, 'session.created'), (2, 'user.message'), (3, 'message.status_changed'), (4, 'session.status_changed')) e (n, type)`,
+      (1, 'session.created'), (2, 'user.message'), (3, 'message.status_changed'),
+       (4, 'session.status_changed')) e (n, type)`,
     [backlog.organizationIds, backlog.messages, parts],
   );
   await db.pool.query("vacuum (analyze) dari.organizations, dari.sessions, dari.messages, dari.events");

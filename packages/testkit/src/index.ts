@@ -19,6 +19,7 @@ export {
   type TestVersionOptions,
 } from "./factories.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
+export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
 export { findService, installAdvice, requireService, type ServiceName, type Services } from "./services.ts";
 export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
 export {

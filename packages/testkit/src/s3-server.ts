@@ -22,9 +22,9 @@ export interface TestS3Server extends AsyncDisposable {
   readonly identity: ProcessIdentity;
 }
 
-/** A server on a free loopback port that keeps its objects and log under `dir`. */
-export async function startS3Server(command: string, dir: string): Promise<TestS3Server> {
-  const port = await freePort();
+/** A server on a loopback port, a free one unless said otherwise, that keeps its objects and log under `dir`. */
+export async function startS3Server(command: string, dir: string, fixedPort?: number): Promise<TestS3Server> {
+  const port = fixedPort ?? (await freePort());
   const accessKeyId = "dari-test";
   const secretAccessKey = "dari-test-secret";
   const [data, logFile] = [path.join(dir, "data"), path.join(dir, "s3.log")];

@@ -19,7 +19,8 @@ export async function statementCost(db: Database, text: string): Promise<Stateme
     `select coalesce(sum(calls), 0)::int as calls,
       coalesce(sum(shared_blks_hit + shared_blks_read) / sum(calls), 0)::float8 as blocks,
       coalesce(sum(total_exec_time) / sum(calls), 0)::float8 as ms
-    from public.pg_stat_statements where toplevel and position($1 in query) > 0 and query not like '%pg_stat_statements%'`,
+    from public.pg_stat_statements where toplevel and position($1 in query) > 0
+       and query not like '%pg_stat_statements%'`,
     [text],
   );
   return rows[0] ?? { calls: 0, blocks: 0, ms: 0 };

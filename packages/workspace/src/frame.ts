@@ -18,10 +18,12 @@ export const chunkBytes = 4 * MiB;
 const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** zlib takes no less, and hands out its result in pieces of this size: many of them cost a quarter of a restore. */
+const pieceBytesMin = 64;
 
 /** `raw` as it is stored: compressed, or as it is when compression gains nothing. */
 export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["codec"]; bytes: Uint8Array }> {
-  const compressed = await compressZstd(raw, compression);
+  const compressed = await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin });
   return compressed.length < raw.byteLength ? { codec: "zstd", bytes: compressed } : { codec: "stored", bytes: raw };
 }
 
@@ -33,9 +35,11 @@ export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> 
   const { objectKey, offset, storedBytes, sizeBytes } = frame;
   if (bytes.length !== storedBytes) throw new SnapshotDamagedError(objectKey, `it ends inside the frame at ${offset}`);
   if (frame.codec === "stored") return bytes;
-  const raw = await decompressZstd(bytes, { maxOutputLength: sizeBytes }).catch((cause: unknown) => {
-    throw new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
-  });
+  const raw = await decompressZstd(bytes, { maxOutputLength: sizeBytes, chunkSize: sizeBytes + pieceBytesMin }).catch(
+    (cause: unknown) => {
+      throw new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
+    },
+  );
   if (raw.length !== sizeBytes) throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is too short`);
   return raw;
 }

@@ -89,7 +89,9 @@ function sending(choose: (call: SendCall) => Delivery) {
       if (delivery === "stream") return streamMessageTo(call, messageId, { promised: true });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that goes away ends the wait, never the turn.
-      return settled(await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }));
+      return settled(
+        await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }),
+      );
     },
   };
 }

@@ -1,3 +1,5 @@
+// Previews go out in order, joined, and never hold up the turn.
+
 import type { Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";
 import { sendPreviewsOf } from "./send-previews.ts";

@@ -59,13 +59,11 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
   const removals = new Set<Promise<void>>();
   let clock = 0;
   let opened: Promise<void> | undefined;
-  const open = (): Promise<void> =>
-    (opened ??= recover(options.dir).then((found) => {
-      for (const { digest, bytes } of found) {
-        const dir = join(options.dir, digest, "tree");
-        held.set(digest, { ready: Promise.resolve({ dir, bytes }), bytes, users: 0, usedAt: (clock += 1), touchedAt: -Infinity });
-      }
-    }));
+  const keep = ({ digest, bytes }: { readonly digest: string; readonly bytes: number }): void => {
+    const ready = Promise.resolve({ dir: join(options.dir, digest, "tree"), bytes });
+    held.set(digest, { ready, bytes, users: 0, usedAt: (clock += 1), touchedAt: -Infinity });
+  };
+  const open = (): Promise<void> => (opened ??= recover(options.dir).then((found) => found.forEach(keep)));
 
   function evict(): void {
     const idle = [...held].filter(([, one]) => one.users === 0 && one.bytes !== undefined);

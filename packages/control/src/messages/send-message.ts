@@ -120,13 +120,7 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
 }
 
 /** After the commit: nothing here matters for the promise, only for how soon it is kept, so nobody waits for it. */
-function passOn(
-  control: Control,
-  actor: Actor,
-  sessionId: string,
-  messageId: string,
-  accepted: AcceptedMessage,
-): void {
+function passOn(control: Control, actor: Actor, sessionId: string, messageId: string, accepted: AcceptedMessage): void {
   control.notifier.notify("session", sessionId);
   for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
   if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);

@@ -1,3 +1,5 @@
+// What a feed hands to its listeners, in which order, and what it forgets.
+
 import type { EventRecord } from "@dari/contract";
 import type { Preview } from "@dari/domain";
 import { expect, test } from "@jest/globals";

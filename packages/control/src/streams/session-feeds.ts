@@ -1,5 +1,5 @@
-// The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all of
-// them; between two of those the notifier says where to look.
+// The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all
+// of them; between two of those the notifier says where to look.
 
 import { apiKeys, events, sessions, type Database } from "@dari/db";
 import { createListeners, type Log, type Notifier, type Previews } from "@dari/domain";

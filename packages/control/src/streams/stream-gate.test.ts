@@ -1,3 +1,5 @@
+// The bounds on event streams.
+
 import { expect, test } from "@jest/globals";
 import { createStreamGate } from "./stream-gate.ts";
 

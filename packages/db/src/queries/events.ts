@@ -37,7 +37,8 @@ export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows:
       where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0) as bytes
     from events e
     where e.session_id = ${sessionId} and e.organization_id = ${organizationId}
-      and e.sequence_number > ${afterSequenceNumber} and (${types ?? null}::text[] is null or e.type = any(${types ?? null}))
+      and e.sequence_number > ${afterSequenceNumber}
+       and (${types ?? null}::text[] is null or e.type = any(${types ?? null}))
     order by e.sequence_number limit ${limit + 1}`.execute(db.kysely);
   const shown = found.rows.slice(0, Math.min(limit, countWithin(found.rows, maxBytes)));
   const last = shown.at(-1);

@@ -24,7 +24,8 @@ export function createInvariantRounds(db: Database): InvariantRounds {
     next() {
       return withTransaction(db, async (tx) => {
         const bound = boundTo(db, tx);
-        // Without statistics, or with those of small tables, reading whole ones looks cheaper than 500 sessions of them.
+        // Without statistics, or with those of small tables, reading whole ones looks cheaper than 500 sessions of
+        // them.
         await sql`select set_config('enable_seqscan', 'off', true)`.execute(tx);
         const { ids, last } = await chooseSessions(bound, after);
         // First: sessions that cannot be judged do not keep the next round from the ones behind them.
@@ -50,7 +51,8 @@ async function chooseSessions(db: Database, after: string): Promise<{ ids: strin
     sized as (
       select c.id, sum(s.next_event_number) over (order by c.rank, c.id) as events
       from chosen c cross join lateral (
-        select next_event_number from sessions where id = c.id and next_event_number <= ${eventsPerSessionMax} offset 0) s)
+        select next_event_number from sessions
+         where id = c.id and next_event_number <= ${eventsPerSessionMax} offset 0) s)
     select coalesce((select array_agg(id) from sized where events <= ${eventsMax}), '{}') as ids,
       (select max(id) from next having count(*) = ${sessionsMax}) as last`.execute(db.kysely);
   return result.rows[0] ?? { ids: [], last: null };

@@ -44,7 +44,9 @@ export async function purgeSnapshots(db: Database, limit: number): Promise<numbe
     gone as (
       delete from snapshots s using looked l
       where s.session_id = l.session_id and not exists (select 1 from kept k where k.id = s.id) returning s.id)
-    select (select count(*)::int from gone) as purged, array(select session_id from looked) as looked`.execute(db.kysely);
+    select (select count(*)::int from gone) as purged, array(select session_id from looked) as looked`.execute(
+    db.kysely,
+  );
   const { purged = 0, looked = [] } = result.rows[0] ?? {};
   // A statement of its own: the one above has changed these rows, and sees the snapshots as they were.
   await sql`delete from purged_sessions p where session_id = any(${looked}::text[])

@@ -21,15 +21,15 @@ export interface RetentionPass {
   readonly expired: number;
   readonly deleted: number;
   /**
-   * Where the next pass goes on: an organization, a slash, and the last session that was looked at, or nothing when that
-   * was its last. Undefined: at the beginning.
+   * Where the next pass goes on: an organization, a slash, and the last session that was looked at, or nothing when
+   * that was its last. Undefined: at the beginning.
    */
   readonly next: string | undefined;
 }
 
 /**
- * Looks at the next sessions of one organization that has a retention (index sessions_by_organization): those that nothing
- * happened in for so many days are expired, and deleted `graceDays` later, unless something happened meanwhile.
+ * Looks at the next sessions of one organization that has a retention (index sessions_by_organization): those that
+ * nothing happened in for so many days are expired, and deleted `graceDays` later, unless something happened meanwhile.
  */
 export async function expireIdleSessions(
   db: Database,
@@ -72,8 +72,8 @@ export async function expireIdleSessions(
 }
 
 /**
- * What organizations deleted `afterMs` ago own besides sessions: who belongs to them and what is secret goes, agents and
- * files are deleted as by a client. Answers how many organizations had something left.
+ * What organizations deleted `afterMs` ago own besides sessions: who belongs to them and what is secret goes, agents
+ * and files are deleted as by a client. Answers how many organizations had something left.
  */
 export async function emptyDeletedOrganizations(db: Database, afterMs: number, limit: number): Promise<number> {
   const result = await sql<{ n: number }>`

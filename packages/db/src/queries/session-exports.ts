@@ -85,7 +85,8 @@ export async function listMessages(
       m.created_at as "createdAt", m.started_at as "startedAt", m.completed_at as "completedAt",
       m.retry_of as "retryOf", m.interrupted_by as "interruptedBy",
       m.sequence_number >= ${exported.lastCompleted} as "isAtHead"
-    from messages m where m.session_id = ${exported.id} and m.sequence_number > ${after} and m.sequence_number <= ${last.n}
+    from messages m where m.session_id = ${exported.id}
+       and m.sequence_number > ${after} and m.sequence_number <= ${last.n}
       and ${isKept}
     order by m.sequence_number`.execute(db.kysely);
   return { rows: page.rows, more: last.n < exported.through };

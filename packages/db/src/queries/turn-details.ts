@@ -83,9 +83,7 @@ const selectTurnDetails = statement((kysely, of: { messageId: string } & History
       "o.max_workspace_file_bytes as maxFileBytes",
     ])
     .select(sql<boolean>`m.cancel_requested_at is not null`.as("cancelRequested"))
-    .select(
-      sql<HistoryRow[]>`array(select to_json(h) from (${historyBefore(session, number, of)}) h)`.as("history"),
-    )
+    .select(sql<HistoryRow[]>`array(select to_json(h) from (${historyBefore(session, number, of)}) h)`.as("history"))
     .select(sql<InputFile[]>`array(select to_json(f) from (${inputsToPlace(session, number)}) f)`.as("inputs"));
 });
 

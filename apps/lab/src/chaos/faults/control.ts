@@ -92,12 +92,12 @@ export const controlFaults: readonly Fault[] = [
 
 /** Dispatches that no worker has claimed for longer than it takes to. */
 async function listUnclaimed(stage: Stage): Promise<string[]> {
-  const result = await stage.db.pool.query<{ dispatch: string }>(
+  const result = await stage.ask<{ dispatch: string }>(
     `select id || ' ' || dispatch_number as dispatch from dari.sessions
       where schedule = 'dispatched' and lease_until < clock_timestamp() + $1 * interval '1 millisecond'`,
     [dispatchTtlMs - unclaimedMs],
   );
-  return result.rows.map(({ dispatch }) => dispatch);
+  return result.map(({ dispatch }) => dispatch);
 }
 
 async function awaitUnclaimed(stage: Stage): Promise<string[]> {
@@ -132,7 +132,7 @@ export async function findLeader({ stage, signal }: Scene): Promise<Member> {
 
 async function readLead(stage: Stage): Promise<string> {
   const query = "select holder from dari.leaders where name = 'dispatcher'";
-  return (await stage.db.pool.query<{ holder: string }>(query)).rows[0]?.holder ?? "";
+  return (await stage.ask<{ holder: string }>(query))[0]?.holder ?? "";
 }
 
 async function measureSuccession(scene: Scene, from: string): Promise<boolean> {

@@ -116,7 +116,7 @@ async function holdSnapshot({ stage, seen }: Scene): Promise<Heal> {
   const release = await holdTransaction(stage, statement);
   return async () => {
     const query = "select 1 from pg_stat_activity where state = 'idle in transaction' and backend_xmin is not null";
-    if ((await stage.db.pool.query(query)).rows.length > 0) seen();
+    if ((await stage.ask(query)).length > 0) seen();
     await release();
   };
 }

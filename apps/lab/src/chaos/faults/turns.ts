@@ -96,22 +96,22 @@ async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
 }
 
 async function stateOf(stage: Stage, id: string | undefined): Promise<{ state: string; code: string } | undefined> {
-  const result = await stage.db.pool.query<{ state: string; code: string }>(
+  const result = await stage.ask<{ state: string; code: string }>(
     "select state, output -> 'error' ->> 'code' as code from dari.messages where id = $1 and completed_at is not null",
     [id],
   );
-  return result.rows[0];
+  return result[0];
 }
 
 /** The living worker that runs the message's agent. */
 async function runnerOf(stage: Stage, id: string | undefined): Promise<Running | undefined> {
-  const result = await stage.db.pool.query<Running>(
+  const result = await stage.ask<Running>(
     `select (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
       where a.message_id = $1 and a.called_at is not null and a.outcome is null`,
     [id],
   );
   const pids = stage.workers.filter(({ program }) => program.isRunning).map(({ program }) => program.pid);
-  return result.rows.find(({ pid }) => pids.includes(pid));
+  return result.find(({ pid }) => pids.includes(pid));
 }
 
 async function flood(scene: Scene, turns: number): Promise<Heal> {
@@ -140,11 +140,11 @@ async function forgeJobs(stage: Stage, random: () => number): Promise<number> {
   const connection = new Redis(stage.redis.url, { maxRetriesPerRequest: null });
   const queue = new Queue("turns-default", { connection, prefix: queuePrefix });
   try {
-    const result = await stage.db.pool.query<Record<string, string>>(
+    const result = await stage.ask<Record<string, string>>(
       `select s.id as "sessionId", s.organization_id as "organizationId", s.last_message_id as "messageId",
         s.dispatch_number as "dispatchNumber" from dari.sessions s where s.last_message_id is not null limit 20`,
     );
-    const real = result.rows;
+    const real = result;
     const forged = [
       ...real,
       ...real.map((data) => ({ ...data, dispatchNumber: Number(data["dispatchNumber"]) + 1 })),

@@ -25,12 +25,12 @@ async function pickBusyWorker(scene: Scene): Promise<Member> {
     void scene.sending.send(pick(scene.tenants, scene.random), wish).then((one) => sent.push(one));
   }
   const busy = async (): Promise<Member[]> => {
-    const result = await stage.db.pool.query<{ pid: number }>(
+    const result = await stage.ask<{ pid: number }>(
       `select distinct (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
         where a.message_id = any($1) and a.outcome is null and a.called_at > clock_timestamp() - interval '1 second'`,
       [sent.flatMap(({ messageIds }) => [...messageIds])],
     );
-    const pids = result.rows.map(({ pid }) => pid);
+    const pids = result.map(({ pid }) => pid);
     return stage.workers.filter(({ program }) => program.isRunning && pids.includes(program.pid));
   };
   const what = { what: "a worker that runs a long turn", timeoutMs: 10_000 };

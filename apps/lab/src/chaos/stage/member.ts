@@ -30,6 +30,7 @@ export interface Place {
   readonly env: Readonly<Record<string, string>>;
 }
 
+const leaveWithinMs = 8_000;
 const restartPauseMs = 300;
 const restartWithinMs = 180_000;
 
@@ -51,7 +52,7 @@ export async function startMember(place: Place): Promise<Member> {
       readyWhen: new RegExp(`${place.kind}\\.started`),
     });
   let program = await start();
-  stack.defer(() => program[Symbol.asyncDispose]());
+  stack.defer(() => leave(program));
   const owned = stack.move();
   return {
     name: place.name,
@@ -74,6 +75,12 @@ export async function startMember(place: Place): Promise<Member> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Asks first, so that it can take away what it has mounted and started. */
+async function leave(program: Program): Promise<void> {
+  program.signal("SIGCONT");
+  await program.stop("SIGTERM", leaveWithinMs).catch(() => undefined);
 }
 
 function environmentOf(place: Place, its: { database: FaultProxy; redis: FaultProxy }): Record<string, string> {

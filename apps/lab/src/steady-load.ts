@@ -1,0 +1,35 @@
+// Messages that come in all the time, so that a gap in running them shows.
+
+import { createClient } from "@dari/client";
+import { post } from "./conversation.ts";
+
+export interface SteadyLoad extends AsyncDisposable {
+  readonly sent: number;
+}
+
+/** Milliseconds between two messages. */
+export const sendEveryMs = 200;
+
+/** A message each to one session after the other, until it is disposed of or there is no further session. */
+export function startSteadyLoad(platform: {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly sessionIds: readonly string[];
+}): SteadyLoad {
+  const { apiUrl, apiKey, sessionIds } = platform;
+  const client = createClient({ apiUrl, apiKey });
+  const sending: Promise<unknown>[] = [];
+  const timer = setInterval(() => {
+    const session = sessionIds[sending.length];
+    if (session !== undefined) sending.push(post({ client, apiUrl, apiKey }, session, "20"));
+  }, sendEveryMs);
+  return {
+    get sent() {
+      return sending.length;
+    },
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await Promise.all(sending);
+    },
+  };
+}
