@@ -1,6 +1,7 @@
 // JSON log lines with ids on every line. The only home of pino; programs see the small Logger interface.
 
 import { pino, type DestinationStream, type Logger as PinoLogger } from "pino";
+import { openLogOutput, type LogOutput } from "./log-output.ts";
 import { redactFields } from "./redact.ts";
 
 export const logLevels = ["debug", "info", "warn", "error", "silent"] as const;
@@ -27,9 +28,12 @@ export interface LoggerOptions {
   /** The program: api, worker, reconciler … */
   readonly name: string;
   readonly level?: LogLevel;
-  /** Default: standard output, written at once. */
+  /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
+
+/** One for all loggers of the process, whose lines keep their order. */
+let output: LogOutput | undefined;
 
 /** A logger whose every line is one JSON object with `level`, `time` (RFC 3339), `name`, the fields and `msg`. */
 export function createLogger(options: LoggerOptions): Logger {
@@ -42,17 +46,7 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { err: (value: unknown) => value },
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(pino(settings, options.destination ?? standardOutput()));
-}
-
-/** Bytes that wait for a disk that is full, or for a reader that is slow; what comes after them is dropped. */
-const waitingBytesMax = 16 * 1024 * 1024;
-
-/** Lines that cannot be written are lost; the program that wrote them lives on. */
-function standardOutput(): DestinationStream {
-  const stream = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
-  stream.on("error", () => undefined);
-  return stream;
+  return wrap(pino(settings, options.destination ?? (output ??= openLogOutput(1))));
 }
 
 type Level = Exclude<LogLevel, "silent">;
