@@ -26,13 +26,18 @@ export interface Reaper {
  * Reaps again and again, and knows when the database was away, also where that was only the way to it or where another
  * server has taken over: then every lease looks expired, and workers that are alive get the time to renew theirs. They
  * do so three times a lease.
+ *
+ * `reapEveryMs`: how often it is run; a pace that is slow by intent is no absence.
  */
-export function createReaper(context: ReapContext, { leaseMs }: { readonly leaseMs: number }): Reaper {
+export function createReaper(
+  context: ReapContext,
+  { leaseMs, reapEveryMs }: { readonly leaseMs: number; readonly reapEveryMs: number },
+): Reaper {
   let reachedAt = -Infinity;
   let heldUntil = -Infinity;
   return {
     async runOnce() {
-      const wasAway = performance.now() - reachedAt > leaseMs / 3;
+      const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / 3;
       if (wasAway) {
         if (!(await readiness.takesWrites(context.db))) throw new Error("the database takes no writes");
         heldUntil = performance.now() + leaseMs / 2;

@@ -104,7 +104,8 @@ export async function listNewestFailed(
       coalesce(m.output -> 'error' ->> 'code', 'unknown') as reason, greatest(1, m.attempts) as attempts,
       m.created_at as "acceptedAt", m.completed_at as "failedAt"
     from messages m
-    where m.state = 'failed' and m.completed_at > clock_timestamp() - ${days} * interval '1 day'
+    where m.state = 'failed' and m.copied_from is null and m.rolled_back_at is null and m.rolled_back_by is null
+      and m.completed_at > clock_timestamp() - ${days} * interval '1 day'
       and m.completed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
       and m.completed_at <= to_timestamp(${until}::float8 / 1000)
       and not exists (select 1 from messages r where r.retry_of = m.id)
