@@ -60,10 +60,10 @@ describe("createLogger", () => {
 
   test("writes to standard output, and outlives a disk that is full under it", () => {
     const program = new URL("programs/talks.ts", import.meta.url).pathname;
-    const good = spawnSync(process.execPath, [program], { stdio: ["ignore", "pipe", "pipe"] });
+    const good = spawnSync(process.execPath, [program], { timeout: 30_000, stdio: ["ignore", "pipe", "pipe"] });
     expect(good.stdout.toString().trim().split("\n")).toHaveLength(20);
     const full = openSync("/dev/full", "w");
-    const run = spawnSync(process.execPath, [program], { stdio: ["ignore", full, "pipe"] });
+    const run = spawnSync(process.execPath, [program], { timeout: 30_000, stdio: ["ignore", full, "pipe"] });
     closeSync(full);
     expect({ status: run.status, said: run.stderr.toString() }).toEqual({ status: 0, said: "still here\n" });
   });
