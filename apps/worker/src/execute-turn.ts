@@ -76,12 +76,12 @@ async function leaveDisk(
   slotDir: string,
   { opened, saved, isCommitted = false }: HeldDisk,
 ): Promise<void> {
-  try {
-    await (isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close());
-    await removeDirectory(slotDir);
-  } catch (error) {
-    context.log.warn({ err: error, attempt: claimed.attemptId }, "turn.directory_left");
-  }
+  const attempt = claimed.attemptId;
+  const leaving = isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close();
+  await leaving?.catch((error: unknown) => context.log.warn({ err: error, attempt }, "turn.disk_not_kept"));
+  await removeDirectory(slotDir).catch((error: unknown) => {
+    context.log.warn({ err: error, attempt }, "turn.directory_left");
+  });
 }
 
 /** Most often it is empty, and its removal a single call. */
@@ -131,7 +131,7 @@ async function settle(
   if (ending.kind === "stopped") {
     return { ...(stopInput(lease) ?? { ending: "released" }), output: { parts: ending.said } };
   }
-  const saving = saveWorkspace(context.workspaces, turn, opened);
+  const saving = saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
   if (ending.kind === "failed") {
     // Why the attempt failed is what counts; what it left behind is kept where that works out.
     const side = await saving.catch((error: unknown) => {

@@ -28,6 +28,7 @@ import {
 
 export interface WorkspaceFixture extends AsyncDisposable {
   readonly db: Database;
+  readonly databaseUrl: string;
   readonly blobs: BlobStore;
   readonly organizationId: string;
   readonly agentId: string;
@@ -48,10 +49,13 @@ export interface PlayedTurn {
   readonly saved: SavedWorkspace;
 }
 
+const nothing = (): void => undefined;
+const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
 /** On a store of its own in a directory, unless one is given. */
 export async function openWorkspaceFixture(given?: BlobStore): Promise<WorkspaceFixture> {
   await using stack = new AsyncDisposableStack();
-  const { db } = stack.adopt(await createTestDatabase(), (database) => database.close());
+  const { db, url } = stack.adopt(await createTestDatabase(), (database) => database.close());
   const top = mkdtempSync(join(tmpdir(), "dari-turns-"));
   stack.defer(() => rmSync(top, { recursive: true, force: true }));
   const blobs = given ?? createFilesystemBlobStore({ root: join(top, "store"), durable: false });
@@ -65,6 +69,7 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
   const owned = stack.move();
   return {
     db,
+    databaseUrl: url,
     blobs,
     organizationId,
     agentId,
@@ -85,7 +90,7 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
       const workspace = await openWorkspace(worker, turn, join(top, claimed.attemptId));
       try {
         await edit(workspace.dir);
-        const saved = await saveWorkspace(worker, turn, workspace);
+        const saved = await saveWorkspace({ ...worker, log: silent }, turn, workspace);
         const { snapshot, filesChanged } = saved;
         const input: FinishInput = { ending, output: { parts: [] }, snapshot, filesChanged };
         const result = await turns.finishIfHeld(db, claimed, input);

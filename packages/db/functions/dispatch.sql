@@ -57,7 +57,8 @@ create or replace function open_messages(p_organization text, p_default_max int)
 returns table (open_messages int, max_backlog int)
 language sql stable as $$
   select (select count(*)::int from (
-      select 1 from messages m where m.organization_id = o.id and m.completed_at is null
+      -- As the index says it.
+      select 1 from messages m where m.organization_id = o.id and coalesce(m.completed_at, 'infinity') = 'infinity'
       limit coalesce(o.max_backlog, p_default_max)) x),
     coalesce(o.max_backlog, p_default_max)
   from organizations o where o.id = p_organization

@@ -2,7 +2,6 @@
 
 import { failure, limits, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 import { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 import { LineTooLongError, readLines, sendFrame } from "./frames.ts";
 import { readParts, type OutputPart } from "./output.ts";
@@ -82,10 +81,10 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     if (!isCalled) return { kind: first };
     sendFrame(o.channel, { t: "cancel", reason: first });
     const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
-    await Promise.race([answer, o.exited, delay(graceMs, undefined, { signal: over.signal })]);
+    await Promise.race([answer, o.exited, after(graceMs, over.signal)]);
     return { kind: first };
   } finally {
-    over.abort();
+    over.abort(ended);
   }
 }
 
@@ -93,8 +92,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
 async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSignal): Promise<TurnEnding> {
   const counts = { events: 0, deltaBytes: 0 };
   const frames = guestFrames(o.channel);
-  const gone = o.exited.then(() => delay(lastWordsMs, undefined, { signal: over }));
-  gone.catch(() => {});
+  const gone = o.exited.then(() => after(lastWordsMs, over));
   try {
     for (;;) {
       const next = await Promise.race([frames.next(), gone]);
@@ -157,7 +155,7 @@ function bytesOf(data: unknown): number {
 }
 
 async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnEnding> {
-  const exit = await Promise.race([o.exited, delay(exitFollowsMs, undefined, { signal: over })]);
+  const exit = await Promise.race([o.exited, after(exitFollowsMs, over)]);
   if (exit === undefined) {
     const message = "the agent closed file descriptors that are not its own, and with them the way to answer";
     return { kind: "failed", failure: failure("agent_error", message) };
@@ -176,10 +174,22 @@ async function elapsed(
   over: AbortSignal,
 ): Promise<"timeout" | "load_timeout"> {
   const loadMs = o.loadTimeoutMs ?? limits.agentLoadMs;
-  const loaded = await Promise.race([called.then(() => true), delay(loadMs, false, { signal: over })]);
+  const loaded = await Promise.race([called.then(() => true), after(loadMs, over).then(() => false)]);
   if (!loaded) return "load_timeout";
-  await delay(o.timeoutMs, undefined, { signal: over });
+  await after(o.timeoutMs, over);
   return "timeout";
+}
+
+/** An abort without a reason makes an error with a stack, for every turn. */
+const ended = "the turn has ended";
+
+/** Resolves after `ms`; never once `over` has aborted, which costs no error: it only ever loses a race then. */
+function after(ms: number, over: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (over.aborted) return;
+    const timer = setTimeout(() => resolve(undefined), ms);
+    over.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  });
 }
 
 function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {

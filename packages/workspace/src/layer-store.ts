@@ -105,7 +105,10 @@ export class LayerStore {
     }
     this.#add(base).held++;
     const file = join(this.directory(base.organizationId), base.treeHash + record);
-    await writeFile(file, JSON.stringify({ boot: this.#bootId, layers: base.layers }), { mode: 0o600 });
+    // The record is for the next process; on a full disk that one does without the base.
+    await writeFile(file, JSON.stringify({ boot: this.#bootId, layers: base.layers }), { mode: 0o600 }).catch(() =>
+      rm(file, { force: true, recursive: true }),
+    );
     await this.evict();
     return base;
   }

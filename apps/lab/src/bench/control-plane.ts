@@ -13,6 +13,7 @@ import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { startPeer } from "./peer-programs.ts";
 import { startPlatform } from "./platform.ts";
+import { collectStatistics } from "./servers.ts";
 import { spreadOf } from "./statistics.ts";
 import { sendTurns } from "./turn-load.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
@@ -88,6 +89,7 @@ for (const name of parameters.contestants) {
 const rounds = new Map<string, Round[]>(contestants.map((one) => [one.name, []]));
 for (const one of contestants) {
   await sendTurns(one, { connections: parameters.connections, turns: parameters.warm_up_turns });
+  await collectStatistics(one.servers);
 }
 for (let i = 0; i < parameters.rounds; i++) {
   // Nobody always runs after the same neighbour.

@@ -138,7 +138,8 @@ async function measureDari() {
 async function measureFifo() {
   await using peer = await startPeer("bullmq");
   const [flooder, ...others] = await createTestOrganizations(peer.servers.db, parameters.others + 1);
-  return underFlood(peer, flooder!, await openSenders(peer, others));
+  // The peer runs until then.
+  return await underFlood(peer, flooder!, await openSenders(peer, others));
 }
 
 const dari = await measureDari();

@@ -30,7 +30,10 @@ export interface PlatformOptions extends ContestantOptions {
 }
 
 const noAgent = {
-  "dari.yml": "name: nothing\nsdk: opencode\nentrypoint: agent.js:agent\nruntime: {language: typescript}\n",
+  "dari.yml": [
+    "{name: nothing, sdk: opencode, entrypoint: 'agent.js:agent', runtime: {language: typescript},",
+    "retries: {max_attempts: 3}}",
+  ].join(" "),
   "package.json": '{"type":"module"}',
   "agent.js": 'export const agent = () => "ok";\n',
 };

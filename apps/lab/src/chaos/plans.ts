@@ -49,7 +49,7 @@ function common(choice: Choice): Common {
 }
 
 function load(choice: Choice, count: number): Plan["load"] {
-  return { turns: choice.turns ?? count, perSecond: choice.perSecond ?? 7, openMax, cancelled: 0.02 };
+  return { turns: choice.turns ?? count, perSecond: choice.perSecond ?? 10, openMax, cancelled: 0.02 };
 }
 
 function planAlone(choice: Choice, named: string): Plan {

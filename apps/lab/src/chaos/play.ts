@@ -60,8 +60,9 @@ export async function play(plan: Plan, stage: Stage, say: (line: string) => void
   const isQuiet = await isQuietWithin(stage, patienceMs);
   done.abort();
   await Promise.all([trespassing, counting]);
-  const organizationIds = [...tenants, ...guests].map(({ organizationId }) => organizationId);
-  const result = await report({ plan, stage, journal, figures, isQuiet, books: { organizationIds, effectsFile } });
+  const idsOf = (list: readonly Tenant[]): string[] => list.map(({ organizationId }) => organizationId);
+  const books = { organizationIds: idsOf([...tenants, ...guests]), guestIds: idsOf(guests), effectsFile };
+  const result = await report({ plan, stage, journal, figures, isQuiet, books });
   return result.ok ? result : { ...result, logs: await keepLogs(stage) };
 }
 

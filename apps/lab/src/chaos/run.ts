@@ -58,7 +58,8 @@ if (plans.length === 0) throw new Error("choose --fault, --pair, --pairs, --mixe
 const startedAt = Date.now();
 const secondsSince = (): number => Math.round((Date.now() - startedAt) / 1_000);
 const reports: Report[] = [];
-let stage: Stage | undefined;
+/** Once it is there, or on its way: who leaves early takes it away too. */
+let staging: Promise<Stage> | undefined;
 
 // Postgres outlives whoever started it; so it is told.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -83,7 +84,7 @@ if (reports.length > 1) process.stdout.write(`${summarizeAll(reports, totalOf(re
 /** On the stage of the run before, which a good run leaves quiet; else on a new one. */
 async function playNext(plan: Plan, say: (line: string) => void): Promise<Report> {
   try {
-    stage ??= await startStage(plan);
+    const stage = await (staging ??= startStage(plan));
     const result = await play(plan, stage, say);
     if (!result.ok || stage.members.some(({ program }) => !program.isRunning)) await leaveStage();
     return result;
@@ -94,9 +95,11 @@ async function playNext(plan: Plan, say: (line: string) => void): Promise<Report
 }
 
 async function leaveStage(): Promise<void> {
-  const left = stage;
-  stage = undefined;
-  await left?.[Symbol.asyncDispose]();
+  const left = staging;
+  staging = undefined;
+  // One that did not come about has taken away what there was of it.
+  const stage = await left?.catch(() => undefined);
+  await stage?.[Symbol.asyncDispose]();
 }
 
 /** After each run, so that what was found is there whatever comes next. */

@@ -5,6 +5,8 @@ import type { Admission, Notifier } from "@dari/domain";
 import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./room.ts";
 
 const freshMs = 250;
+/** Once somebody was refused: so that those who come after the wait is over do not join it. */
+const refusedFreshMs = 50;
 const staleMs = 1_000;
 
 /**
@@ -22,6 +24,7 @@ export function createAdmission(
   const bounds = new Map<string, number | null>();
   let readAt = 0;
   let reading = false;
+  let wasRefused = false;
 
   const refresh = async (): Promise<void> => {
     reading = true;
@@ -34,6 +37,7 @@ export function createAdmission(
       remember(bounds, fleet);
       view = ready.length < waitingMax ? createView(fleet, bounds) : closedView;
       readAt = performance.now();
+      wasRefused = false;
     } catch {
       view = undefined;
     } finally {
@@ -47,8 +51,10 @@ export function createAdmission(
       if (!isListening) options.notifier.subscribe("slot", undefined, (id) => view?.giveBack(id));
       isListening = true;
       const age = performance.now() - readAt;
-      if ((view === undefined || age > freshMs) && !reading) void refresh();
-      return view !== undefined && age <= staleMs && view.take(organizationId);
+      if ((view === undefined || age > (wasRefused ? refusedFreshMs : freshMs)) && !reading) void refresh();
+      const mayPass = view !== undefined && age <= staleMs && view.take(organizationId);
+      wasRefused ||= !mayPass;
+      return mayPass;
     },
   };
 }

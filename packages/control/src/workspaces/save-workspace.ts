@@ -1,7 +1,7 @@
 // What a turn changed, stored as one object. Nothing refers to it until the turn's finish commits.
 
 import type { TurnSnapshot } from "@dari/db";
-import { newId } from "@dari/domain";
+import { newId, type Log } from "@dari/domain";
 import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
 import type { Turn } from "../turns/load-turn.ts";
 import { clientChangesOf, type FileChange } from "./client-changes.ts";
@@ -22,11 +22,15 @@ export interface SavedWorkspace {
  */
 export const chainLengthMax = 64;
 
-/** The sandbox must be dead. @throws WorkspaceLimitError, WorkspaceChangedError. */
+/**
+ * The sandbox must be dead. A database that is away is waited for until `signal` aborts: the turn has done its work.
+ * @throws WorkspaceLimitError, WorkspaceChangedError.
+ */
 export async function saveWorkspace(
-  context: WorkspaceContext,
+  context: WorkspaceContext & { readonly log: Log },
   turn: Turn,
   opened: OpenedWorkspace,
+  signal?: AbortSignal,
 ): Promise<SavedWorkspace> {
   const { head, baseline, restoredFrom } = opened;
   const after = await opened.disk.scan();
@@ -52,7 +56,7 @@ export async function saveWorkspace(
     };
   }
   const change = { dir: opened.dir, before: head.tree, after: after.tree, full };
-  const saved = await storeSnapshot(context, turn.organizationId, change);
+  const saved = await storeSnapshot(context, turn.organizationId, change, { log: context.log, signal });
   return {
     snapshot: {
       ...base,

@@ -2,11 +2,19 @@
 
 import type { BlobStore } from "@dari/blobs";
 import { objects, type Database, type StoredObject } from "@dari/db";
+import type { Log } from "@dari/domain";
 import { save, type Saved, type SaveOptions } from "@dari/workspace";
+import { withPatience } from "../patience.ts";
 
 export interface StoreContext {
   readonly db: Database;
   readonly blobs: BlobStore;
+}
+
+/** Of who would rather wait for the database than store the tree again. */
+export interface Patience {
+  readonly log: Log;
+  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -17,9 +25,11 @@ export async function storeSnapshot(
   context: StoreContext,
   organizationId: string,
   change: Omit<SaveOptions, "store" | "keyPrefix">,
+  patience?: Patience,
 ): Promise<Saved> {
   const saved = await save({ ...change, store: context.blobs, keyPrefix: snapshotPrefix(organizationId) });
-  await recordObject(context, organizationId, saved);
+  const record = (): Promise<void> => recordObject(context, organizationId, saved);
+  await (patience === undefined ? record() : withPatience(patience, record, patience.signal));
   return saved;
 }
 

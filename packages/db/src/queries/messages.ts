@@ -1,8 +1,9 @@
 // Reads messages together with what their records need of the schedule. They are written by the turn functions.
 
 import { limits, type MessageState, type ScheduleState } from "@dari/domain";
-import { sql } from "kysely";
+import { sql, type ExpressionBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { statement } from "../statement.ts";
 import { countWithin, type Listed, type Page } from "./page.ts";
 
@@ -33,13 +34,23 @@ export interface MessageRow {
   readonly blockedReason: string | null;
 }
 
+/** By its primary key, also while there are no statistics: the index of undeleted sessions is no way to one. */
+function sessionOfMessage(eb: ExpressionBuilder<DB & { m: DB["messages"] }, "m">) {
+  return eb
+    .selectFrom("sessions")
+    .whereRef("id", "=", "m.session_id")
+    .selectAll()
+    .offset(sql<number>`0`)
+    .as("s");
+}
+
 /** Rows with their session (primary key) and running attempt (unique index on session_id, fence). */
 function selectMessages(kysely: Queryable, organizationId: string) {
-  const isNext = sql<boolean>`m.state = 'queued' and not exists (select 1 from messages x
-    where x.session_id = m.session_id and x.completed_at is null and x.sequence_number < m.sequence_number)`;
+  const isNext = sql<boolean>`m.state = 'queued' and m.id = (select x.id from messages x
+    where x.session_id = m.session_id and x.completed_at is null order by x.sequence_number limit 1)`;
   return kysely
     .selectFrom("messages as m")
-    .innerJoin("sessions as s", "s.id", "m.session_id")
+    .innerJoinLateral(sessionOfMessage, (join) => join.onTrue())
     .leftJoin("attempts as a", (join) =>
       join.onRef("a.session_id", "=", "m.session_id").onRef("a.fence", "=", "m.fence"),
     )

@@ -127,11 +127,13 @@ export async function listInputsToPlace(db: Database, sessionId: string, sequenc
 }
 
 function inputsToPlace(session: RawBuilder<string>, number: RawBuilder<number>) {
-  // A message that was cancelled before it began has put nothing into the session.
+  // The session's inputs first, of which there are few or none: without statistics its messages may look fewer. A
+  // message that was cancelled before it began has put nothing into the session.
   return sql<InputFile>`
     select i.path, i.message_id as "messageId", f.object_key as "objectKey", f.size_bytes as "sizeBytes", f.sha256
-    from session_inputs i join messages x on x.id = i.message_id join files f on f.id = i.file_id
-    where i.session_id = ${session} and x.sequence_number <= ${number}
+    from (select * from session_inputs where session_id = ${session} offset 0) i
+      join messages x on x.id = i.message_id join files f on f.id = i.file_id
+    where x.sequence_number <= ${number}
       and x.rolled_back_by is null and x.rolled_back_at is null
       and (x.state <> 'cancelled' or x.started_at is not null)
       and x.sequence_number > coalesce((

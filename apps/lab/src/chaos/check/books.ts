@@ -8,6 +8,8 @@ import type { Stage } from "../stage/stage.ts";
 /** Whose books: a stage may have seen other runs before. */
 export interface Run {
   readonly organizationIds: readonly string[];
+  /** Of those, whose own waits are not looked at. */
+  readonly guestIds: readonly string[];
   /** Kept outside the system: what agents did. */
   readonly effectsFile: string;
 }

@@ -70,10 +70,17 @@ export function longestGapMs(books: Books, excuses: readonly Excuse[]): number {
   return Math.round(longest);
 }
 
-/** Milliseconds from acceptance to the first claim, of messages that found their session idle; by their acceptance. */
-export function startDelays(books: Books, excuses: readonly Excuse[]): { at: number; ms: number }[] {
+/**
+ * Milliseconds from acceptance to the first claim, of messages that found their session idle, by their acceptance.
+ * `except`: organizations whose own waits do not count.
+ */
+export function startDelays(
+  books: Books,
+  excuses: readonly Excuse[],
+  except: readonly string[] = [],
+): { at: number; ms: number }[] {
   return waitsOf(books)
-    .filter(({ foundIdle }) => foundIdle)
+    .filter(({ foundIdle, message }) => foundIdle && !except.includes(message.organizationId))
     .map(({ from, to }) => ({ at: from, ms: to - from - overlap(from, to, excuses) }));
 }
 

@@ -18,7 +18,7 @@ export interface Bounds {
   readonly startMs?: number;
   /** Attempts that end as lost, at most. */
   readonly lostAttempts?: number;
-  /** p99 of accepting. Milliseconds. */
+  /** How much longer than before the first strike p99 of accepting may be. Milliseconds. */
   readonly acceptMs?: number;
   /** Turns may fail for want of storage. */
   readonly mayFailTurns?: boolean;

@@ -76,12 +76,16 @@ async function fillDatabase({ stage, journal, excuse, seen }: Scene): Promise<He
 }
 
 /** Only what a worker writes itself: the objects of turns. Its agents get limits of their own. */
-async function fillObjects({ stage, seen }: Scene): Promise<Heal> {
+async function fillObjects({ stage, seen, accuse }: Scene): Promise<Heal> {
   const pids = stage.workers.map(({ program }) => program.pid);
   const since = await databaseNow(stage);
   await limitFiles(pids, "0");
   return async () => {
     await limitFiles(pids, "unlimited");
+    for (const worker of stage.workers) {
+      if (!worker.program.isRunning) accuse(`${worker.name} did not outlive a full disk`);
+      await worker.restart();
+    }
     if (await hasFailedForThePlatform(stage, since)) seen();
   };
 }

@@ -11,14 +11,17 @@ const lostWithinMs = 4 * timing.leaseMs;
 /** A woken zombie registers anew and asks for work; one with the machine's attention does so at once. */
 const carriesOnWithinMs = 30_000;
 
-/** How many attempts of this process ended so since then. `since`: the database's clock, from `databaseNow`. */
-async function countAttempts(stage: Stage, pid: number, outcome: string, since: Date): Promise<number> {
-  const result = await stage.ask<{ n: number }>(
-    `select count(*)::int as n from dari.attempts a join dari.workers w on w.id = a.worker_id
-      where w.details ->> 'pid' = $1 and a.outcome = $2 and a.ended_at > $3`,
-    [String(pid), outcome, since],
-  );
-  return result[0]?.n ?? 0;
+/** A process' worker, as it is until it has left or is forgotten. */
+export interface Seen {
+  readonly workerId: string;
+  /** The database's clock. */
+  readonly since: Date;
+}
+
+export async function lookAt(stage: Stage, worker: Member): Promise<Seen> {
+  const query = "select id from dari.workers where details ->> 'pid' = $1 order by started_at desc limit 1";
+  const rows = await stage.ask<{ id: string }>(query, [String(worker.program.pid)]);
+  return { workerId: rows[0]?.id ?? "", since: await databaseNow(stage) };
 }
 
 export async function databaseNow(stage: Stage): Promise<Date> {
@@ -26,10 +29,11 @@ export async function databaseNow(stage: Stage): Promise<Date> {
   return result[0]?.now ?? new Date();
 }
 
-/** Notes that attempts of this process ended as `outcome` since then, once they have. */
-export async function seeAttempts(scene: Scene, pid: number, outcome: string, since: Date): Promise<void> {
-  const isSeen = async (): Promise<boolean> => (await countAttempts(scene.stage, pid, outcome, since)) > 0;
-  const what = `an attempt of process ${pid} to be ${outcome}`;
+/** Notes that an attempt of this worker has ended as `outcome` since then, once one has. */
+export async function seeAttempts(scene: Scene, { workerId, since }: Seen, outcome: string): Promise<void> {
+  const query = "select 1 from dari.attempts where worker_id = $1 and outcome = $2 and ended_at > $3 limit 1";
+  const isSeen = async (): Promise<boolean> => (await scene.stage.ask(query, [workerId, outcome, since])).length > 0;
+  const what = `an attempt of ${workerId} to be ${outcome}`;
   if (await succeeds(waitUntil(isSeen, { what, timeoutMs: lostWithinMs }))) scene.seen();
 }
 

@@ -8,7 +8,7 @@ import type { Member } from "../stage/member.ts";
 import { blockLoop } from "../stage/debugger.ts";
 import { timing } from "../stage/stage.ts";
 import type { Fault, Scene } from "./fault.ts";
-import { databaseNow, seeAttempts, seeItCarryOn } from "./sightings.ts";
+import { lookAt, seeAttempts, seeItCarryOn } from "./sightings.ts";
 
 /** Expiry, reaping, dispatch and a second on top. */
 const takeoverMs = timing.leaseMs + 2_500;
@@ -55,11 +55,10 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene) {
       const worker = await pickBusyWorker(scene);
-      const { pid } = worker.program;
-      const since = await databaseNow(scene.stage);
+      const before = await lookAt(scene.stage, worker);
       await killWorker(scene, worker);
       return async () => {
-        await Promise.all([worker.restart(), seeAttempts(scene, pid, "lost", since)]);
+        await Promise.all([worker.restart(), seeAttempts(scene, before, "lost")]);
       };
     },
   },
@@ -73,11 +72,11 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene) {
       const worker = await pickBusyWorker(scene);
-      const since = await databaseNow(scene.stage);
+      const before = await lookAt(scene.stage, worker);
       await scene.lose(worker);
       worker.program.signal("SIGSTOP");
       return async () => {
-        await seeAttempts(scene, worker.program.pid, "lost", since);
+        await seeAttempts(scene, before, "lost");
         worker.program.signal("SIGCONT");
         await seeItCarryOn(scene, worker);
       };
@@ -93,11 +92,11 @@ export const workerFaults: readonly Fault[] = [
     bounds: { takeoverMs },
     async inject(scene, round) {
       const worker = await pickBusyWorker(scene);
-      const since = await databaseNow(scene.stage);
+      const before = await lookAt(scene.stage, worker);
       await scene.lose(worker);
       await blockLoop(worker.program, this.lastsMs(scene, round));
       return async () => {
-        await seeAttempts(scene, worker.program.pid, "lost", since);
+        await seeAttempts(scene, before, "lost");
         await seeItCarryOn(scene, worker);
       };
     },
@@ -112,11 +111,10 @@ export const workerFaults: readonly Fault[] = [
     bounds: { lostAttempts: 0 },
     async inject(scene, round) {
       const worker = await pickBusyWorker(scene);
-      const { pid } = worker.program;
-      const since = await databaseNow(scene.stage);
+      const before = await lookAt(scene.stage, worker);
       if (round % 2 === 1) worker.redis.blackHole();
       await drain(scene, worker);
-      await seeAttempts(scene, pid, "released", since);
+      await seeAttempts(scene, before, "released");
       return () => {
         worker.redis.forward();
         return worker.restart();

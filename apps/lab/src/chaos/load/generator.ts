@@ -136,11 +136,13 @@ async function carryOut(
 async function sendUntilAcknowledged(journal: Journal, sent: Sent, random: () => number): Promise<void> {
   const body = { parts: [{ type: "text" as const, text: JSON.stringify(sent.prompt) }] };
   const idempotencyKey = sent.prompt.key;
-  const record = await untilAnswered(journal, sent.tenant, random, (endpoint) =>
-    sent.delivery === "sync"
-      ? sendAndWait(endpoint, sent.sessionId, body, idempotencyKey)
-      : endpoint.client.sendMessageAsync(sent.sessionId, body, { idempotencyKey }),
-  );
+  const record = await untilAnswered(journal, sent.tenant, random, async (endpoint) => {
+    if (sent.delivery === "sync") return sendAndWait(endpoint, sent.sessionId, body, idempotencyKey);
+    const at = Date.now();
+    const accepted = await endpoint.client.sendMessageAsync(sent.sessionId, body, { idempotencyKey });
+    journal.answerMs.push({ at, ms: Date.now() - at });
+    return accepted;
+  });
   sent.messageIds.add(record.id);
   sent.acknowledgedAt ??= Date.now();
   if (sent.delivery === "sync" && record.completed_at !== null) sent.answer = record;
@@ -175,11 +177,8 @@ async function untilAnswered(
   call: (endpoint: Endpoint) => Promise<MessageRecord>,
 ): Promise<MessageRecord> {
   for (;;) {
-    const at = Date.now();
     try {
-      const record = await call(pick(tenant.endpoints, random));
-      journal.answerMs.push({ at, ms: Date.now() - at });
-      return record;
+      return await call(pick(tenant.endpoints, random));
     } catch (error) {
       if (error instanceof ApiError) {
         journal.note(`${error.status} ${error.code}`);

@@ -23,7 +23,7 @@ export interface Journal {
   readonly sent: Sent[];
   /** Replies that clients may not see, by status and code: `500 internal`. */
   readonly refusals: Map<string, number>;
-  /** How long calls took that were answered at once. Milliseconds. */
+  /** How long it took to accept messages that nobody waits for. Milliseconds. */
   readonly answerMs: { readonly at: number; readonly ms: number }[];
   /** Sentences about what a client must never see. */
   readonly faults: string[];

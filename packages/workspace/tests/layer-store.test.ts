@@ -1,0 +1,26 @@
+// The layers' store where its disk lets it down.
+
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, test } from "@jest/globals";
+import { LayerStore } from "../src/layer-store.ts";
+import { openFixture } from "./fixture.ts";
+
+const fixture = openFixture();
+afterAll(() => fixture[Symbol.dispose]());
+
+test("a base whose record cannot be written is held like another, and the next process has it not", async () => {
+  const dir = fixture.fresh();
+  const store = new LayerStore(dir, 10);
+  const id = await store.newLayerId("org_a");
+  mkdirSync(join(dir, "org_a", id));
+  writeFileSync(join(dir, "org_a", id, "file"), "0123");
+  // Where the record should be, something is that cannot be written.
+  mkdirSync(join(dir, "org_a", "hash.base"));
+  const base = await store.add({ organizationId: "org_a", treeHash: "hash", layers: [{ id, bytes: 4 }] });
+  await store.release(base);
+  expect(store.hold("org_a", "hash")).toMatchObject({ treeHash: "hash" });
+  const next = new LayerStore(dir, 10);
+  await next.load();
+  expect({ base: next.hold("org_a", "hash"), bytes: next.sizeBytes }).toEqual({ base: undefined, bytes: 0 });
+});
