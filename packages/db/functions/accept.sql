@@ -12,9 +12,8 @@ language plpgsql as $$
 #variable_conflict use_column
 declare
   s sessions%rowtype;
-  v_version versions%rowtype;
+  v_version_state text;
   v_was_idle boolean;
-  v_event bigint;
   v_on_busy text;
 begin
   select * into s from sessions where id = p_session and organization_id = p_organization and deleted_at is null
@@ -22,10 +21,13 @@ begin
   if not found then outcome := 'not_found'; return next; return; end if;
   if s.state <> 'open' then outcome := 'closed'; detail := s.state; return next; return; end if;
 
-  select * into v_version from versions where id = s.version_id;
+  select state, (manifest -> 'retries' ->> 'max_attempts')::int into v_version_state, max_attempts
+    from versions where id = s.version_id;
   -- A build that ends right now must either see this session blocked or be seen here as ended.
-  if v_version.state = 'building' then select * into v_version from versions where id = s.version_id for share; end if;
-  if v_version.state = 'failed' then outcome := 'version_failed'; return next; return; end if;
+  if v_version_state = 'building' then
+    select state into v_version_state from versions where id = s.version_id for share;
+  end if;
+  if v_version_state = 'failed' then outcome := 'version_failed'; max_attempts := null; return next; return; end if;
 
   v_on_busy := coalesce(p_on_busy, s.on_busy);
   if v_on_busy = 'reject' and s.pending > 0 then outcome := 'busy'; return next; return; end if;
@@ -46,7 +48,6 @@ begin
   end if;
 
   sequence_number := s.next_sequence_number;
-  max_attempts := (v_version.manifest -> 'retries' ->> 'max_attempts')::int;
   insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of)
     values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of);
   if p_inputs <> '[]' then
@@ -59,27 +60,22 @@ begin
   schedule := s.schedule;
   dispatch_number := s.dispatch_number;
   if v_was_idle then
-    if v_version.state = 'building' then schedule := 'blocked';
+    if v_version_state = 'building' then schedule := 'blocked';
     elsif p_dispatch_ttl_ms is not null then schedule := 'dispatched'; dispatch_number := dispatch_number + 1;
     else schedule := 'ready';
     end if;
   end if;
 
-  v_event := s.next_event_number;
-  insert into events (session_id, sequence_number, organization_id, type, message_id, data) values
-    (p_session, v_event, p_organization, 'user.message', p_message, jsonb_build_object('parts', p_parts, 'metadata', p_metadata)),
-    (p_session, v_event + 1, p_organization, 'message.status_changed', p_message, '{"status": "queued"}');
-  v_event := v_event + 2;
-  if v_was_idle then
-    insert into events (session_id, sequence_number, organization_id, type, data)
-      values (p_session, v_event, p_organization, 'session.status_changed', '{"status": "active"}');
-    v_event := v_event + 1;
-  end if;
-
+  insert into events (session_id, sequence_number, organization_id, type, message_id, data)
+    select p_session, s.next_event_number + number, p_organization, type, message, data from (values
+      (0, 'user.message', p_message, jsonb_build_object('parts', p_parts, 'metadata', p_metadata)),
+      (1, 'message.status_changed', p_message, '{"status": "queued"}'),
+      (2, 'session.status_changed', null, '{"status": "active"}')
+    ) as told (number, type, message, data) where number < 2 or v_was_idle;
   update sessions set
     next_sequence_number = next_sequence_number + 1,
     pending = pending + 1,
-    next_event_number = v_event,
+    next_event_number = next_event_number + 2 + v_was_idle::int,
     last_message_id = p_message,
     schedule = accept_message.schedule,
     dispatch_number = accept_message.dispatch_number,

@@ -7,7 +7,6 @@ language plpgsql as $$
 #variable_conflict use_column
 declare
   m messages%rowtype;
-  v_organization text;
   v_timeout interval;
   v_event bigint;
 begin
@@ -16,26 +15,25 @@ begin
   if not found or m.state <> 'queued' then
     raise exception 'session % is dispatched without a queued head', p_session;
   end if;
-  select s.organization_id, s.next_event_number,
-      make_interval(secs => (v.manifest -> 'runtime' ->> 'timeout_seconds')::int)
-    into v_organization, v_event, v_timeout
-    from sessions s join versions v on v.id = s.version_id where s.id = p_session;
+  select make_interval(secs => (v.manifest -> 'runtime' ->> 'timeout_seconds')::int) into v_timeout
+    from versions v where v.id = (select s.version_id from sessions s where s.id = p_session);
   attempt_number := m.attempts + 1;
   uncounted_claims := m.uncounted_claims;
+  message_id := m.id;
 
   update sessions s set schedule = 'leased', fence = s.fence + 1, claim_token = gen_random_uuid(), worker_id = p_worker,
     ready_at = null, lease_until = clock_timestamp() + p_lease_ms * interval '1 millisecond',
-    lease_limit = clock_timestamp() + v_timeout + interval '15 minutes', next_event_number = v_event + 2
+    lease_limit = clock_timestamp() + v_timeout + interval '15 minutes', next_event_number = s.next_event_number + 2
     where s.id = p_session
-    returning s.fence, s.claim_token into fence, claim_token;
+    returning s.fence, s.claim_token, s.next_event_number - 2 into fence, claim_token, v_event;
   update messages x set state = 'running', fence = claim_locked_session.fence, uncounted_claims = x.uncounted_claims + 1,
     started_at = coalesce(x.started_at, clock_timestamp()) where x.id = m.id;
   insert into attempts (id, organization_id, session_id, message_id, number, fence, worker_id, guarantees)
-    values (p_attempt, v_organization, p_session, m.id, attempt_number, fence, p_worker, p_guarantees);
+    values (p_attempt, m.organization_id, p_session, m.id, attempt_number, fence, p_worker, p_guarantees);
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data) values
-    (p_session, v_event, v_organization, 'message.status_changed', m.id, null, '{"status": "running"}'),
-    (p_session, v_event + 1, v_organization, 'attempt.started', m.id, p_attempt, jsonb_build_object('number', attempt_number));
-  message_id := m.id;
+    (p_session, v_event, m.organization_id, 'message.status_changed', m.id, null, '{"status": "running"}'),
+    (p_session, v_event + 1, m.organization_id, 'attempt.started', m.id, p_attempt,
+      jsonb_build_object('number', attempt_number));
   return next;
 end $$;
 
@@ -104,7 +102,7 @@ begin
         from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
       return next;
       return;
-    exception when others then
+    exception when raise_exception or data_exception or integrity_constraint_violation then
       -- One broken row must not come first for ever; the invariants report it, the reaper looks at it in a minute.
       update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = session_id;
     end;
@@ -118,6 +116,11 @@ create or replace function may_pass_dispatcher() returns boolean language sql as
     and not exists (select 1 from sessions where schedule = 'ready')
 $$;
 
+-- Whether this claim holds a session, whose row the caller has locked.
+create or replace function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean language sql immutable as $$
+  select s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token
+$$;
+
 -- True while this claim holds the session. Locks the row, so that what follows in the transaction is fenced.
 create or replace function hold_claim(p_session text, p_fence bigint, p_token uuid) returns boolean
 language plpgsql as $$
@@ -125,22 +128,23 @@ declare
   s sessions%rowtype;
 begin
   select * into s from sessions where id = p_session for no key update;
-  return found and s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token;
+  return found and is_held(s, p_fence, p_token);
 end $$;
 
--- Counts the attempt: its entrypoint is about to be called. False once superseded.
+-- Records that the attempt's entrypoint is about to be called, which makes it count when it ends. False once superseded:
+-- only the holder of the session ends its attempt, and takes the attempt's row lock to do so.
 -- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none had.
 create or replace function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 language plpgsql as $$
+declare
+  v_message text;
 begin
-  if not hold_claim(p_session, p_fence, p_token) then return false; end if;
-  update attempts set called_at = clock_timestamp()
-    where session_id = p_session and fence = p_fence and called_at is null;
-  if found then
-    update messages m set attempts = m.attempts + 1, uncounted_claims = m.uncounted_claims - 1,
-        parts = coalesce(p_parts, m.parts)
-      from attempts a where a.session_id = p_session and a.fence = p_fence and m.id = a.message_id;
-  end if;
+  update attempts set called_at = coalesce(called_at, clock_timestamp()), counts_at_end = counts_at_end or called_at is null
+    where session_id = p_session and fence = p_fence and ended_at is null
+      and p_token = (select claim_token from sessions where id = p_session)
+    returning message_id into v_message;
+  if not found then return false; end if;
+  if p_parts is not null then update messages set parts = p_parts where id = v_message; end if;
   return true;
 end $$;
 

@@ -1,60 +1,54 @@
--- Closes the attempt and moves the message and the session on. The caller holds the session's row lock and has proved
+-- Closes the attempt and moves the message and the session on. The caller holds the session's row lock, and has proved
 -- that the attempt is the session's current one. Every ending of an attempt goes through here.
+-- s, m, a: as they stand under that lock; a's own row is locked too where its worker may still be writing to it.
 -- p_ending: completed | failed | cancelled (terminal), retry | released | lost (the message is queued again).
 create or replace function end_attempt(
-  p_session text, p_fence bigint, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
+  s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int
 ) returns boolean
 language plpgsql as $$
 declare
-  s sessions%rowtype;
-  a attempts%rowtype;
-  m messages%rowtype;
   v_terminal boolean := p_ending in ('completed', 'failed', 'cancelled');
-  v_pending int;
-  v_event bigint;
-  v_schedule text;
+  v_pending int := s.pending - v_terminal::int;
+  v_schedule text := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait' else 'ready' end;
+  v_status text := case when v_terminal then p_ending else 'queued' end;
+  v_called boolean := a.called_at is not null;
+  v_released boolean := p_ending = 'released';
+  v_events int;
 begin
-  select * into s from sessions where id = p_session;
-  select * into a from attempts where session_id = p_session and fence = p_fence;
-  -- The session's row lock is the message's as well: whoever writes to it holds that first.
-  select * into m from messages where id = a.message_id;
-  if m.state <> 'running' or m.fence is distinct from p_fence then
-    raise exception 'session % is leased without its running message', p_session;
+  if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
+    raise exception 'session % is leased without its running message', s.id;
   end if;
-  v_event := s.next_event_number;
-
   update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
-    values (p_session, v_event, s.organization_id, 'attempt.ended', m.id, a.id,
-      jsonb_strip_nulls(jsonb_build_object('outcome', p_outcome, 'error', p_failure)));
-  v_event := v_event + 1;
-
-  if p_ending = 'completed' then
-    insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data) values
-      (p_session, v_event, s.organization_id, 'assistant.message_completed', m.id, a.id, jsonb_build_object('output', p_output)),
-      (p_session, v_event + 1, s.organization_id, 'workspace.committed', m.id, a.id,
-        jsonb_build_object('snapshot_id', p_snapshot, 'files_changed', p_files_changed));
-    v_event := v_event + 2;
-  end if;
+    select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
+    from (values
+      (true, 'attempt.ended', m.id, a.id, jsonb_strip_nulls(jsonb_build_object('outcome', p_outcome, 'error', p_failure))),
+      (p_ending = 'completed', 'assistant.message_completed', m.id, a.id, jsonb_build_object('output', p_output)),
+      (p_ending = 'completed', 'workspace.committed', m.id, a.id,
+        jsonb_build_object('snapshot_id', p_snapshot, 'files_changed', p_files_changed)),
+      (true, 'message.status_changed', m.id, null, jsonb_build_object('status', v_status)),
+      -- The record itself is read from the message's row, which no longer changes.
+      (v_terminal, 'message.' || v_status, m.id, null, '{}'),
+      (v_schedule = 'idle', 'session.status_changed', null, null, '{"status": "idle"}')
+    ) as told (wanted, type, message, attempt, data) where wanted;
+  get diagnostics v_events = row_count;
 
   update messages set
-    state = case when v_terminal then p_ending else 'queued' end,
+    state = v_status,
     output = p_output,
     files_changed = coalesce(p_files_changed, '[]'),
     snapshot_id = p_snapshot,
     timings = timings || coalesce(p_timings, '{}'),
     fence = null,
-    -- A released attempt does not count, also when its entrypoint had been called.
-    attempts = attempts - case when p_ending = 'released' and a.called_at is not null then 1 else 0 end,
-    uncounted_claims = uncounted_claims - case when p_ending = 'released' and a.called_at is null then 1 else 0 end,
-    completed_at = case when v_terminal then clock_timestamp() end
+    -- A released attempt does not count, also when its entrypoint had been called. A claim of the release before has
+    -- counted its call when it was made.
+    attempts = attempts + case when a.counts_at_end then (not v_released)::int else -(v_released and v_called)::int end,
+    uncounted_claims = uncounted_claims
+      - case when a.counts_at_end then 1 else (v_released and not v_called)::int end,
+    completed_at = case when v_terminal then clock_timestamp() end,
+    failed_at = case when p_ending = 'failed' then clock_timestamp() end
   where id = m.id;
-
-  v_pending := s.pending - case when v_terminal then 1 else 0 end;
-  v_schedule := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait' else 'ready' end;
-  perform append_status_events(p_session, s.organization_id, m.id, v_event,
-    case when v_terminal then p_ending else 'queued' end, v_terminal, v_schedule = 'idle');
 
   update sessions set
     pending = v_pending,
@@ -66,8 +60,8 @@ begin
       when v_schedule = 'ready' then clock_timestamp() end,
     claim_token = null, worker_id = null, lease_until = null, lease_limit = null,
     head_snapshot_id = coalesce(p_snapshot, head_snapshot_id),
-    next_event_number = v_event + 1 + v_terminal::int + (v_schedule = 'idle')::int
-  where id = p_session;
+    next_event_number = next_event_number + v_events
+  where id = s.id;
   return v_pending > 0;
 end $$;
 
@@ -101,26 +95,32 @@ create or replace function finish_turn(
 language plpgsql as $$
 #variable_conflict use_column
 declare
+  s sessions%rowtype;
+  a attempts%rowtype;
   m messages%rowtype;
   v_ending text := p_ending;
   v_output jsonb := p_output;
   v_snapshot text;
 begin
-  if not hold_claim(p_session, p_fence, p_token) then
-    select a.outcome, true, false into recorded, again, more from attempts a
-      where a.session_id = p_session and a.fence = p_fence and a.outcome <> 'lost';
-    if found then return next; end if;
+  select * into s from sessions where id = p_session for no key update;
+  if not found then return; end if;
+  select * into a from attempts where session_id = p_session and fence = p_fence;
+  if is_held(s, p_fence, p_token) is not true then
+    if a.outcome <> 'lost' then
+      recorded := a.outcome; again := true; more := false;
+      return next;
+    end if;
     return;
   end if;
-  select x.* into m from messages x join attempts a on a.message_id = x.id
-    where a.session_id = p_session and a.fence = p_fence;
+  -- Its call may be on its way to being recorded.
+  if a.called_at is null then select * into a from attempts where id = a.id for no key update; end if;
+  select * into m from messages where id = a.message_id;
 
   -- A rollback must hold whoever is faster: a turn that ends all the same leaves nothing in its session.
   if m.rolled_back_by is not null then v_ending := 'cancelled';
   elsif v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null then v_ending := 'cancelled';
   -- A platform that fails before the call uses no attempt, and must not go on for ever either.
-  elsif v_ending = 'retry' and (m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max) then
-    v_ending := 'failed';
+  elsif v_ending = 'retry' and has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then
@@ -131,14 +131,21 @@ begin
   end if;
 
   if p_snapshot is not null then
-    v_snapshot := insert_turn_snapshot(p_session, m, p_fence, p_snapshot, v_ending = 'completed');
+    v_snapshot := insert_turn_snapshot(s, m, a, p_snapshot, v_ending = 'completed');
   end if;
   recorded := v_ending;
   again := false;
-  more := end_attempt(p_session, p_fence, v_ending, v_ending, p_failure, v_output,
+  more := end_attempt(s, m, a, v_ending, v_ending, p_failure, v_output,
     case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms);
   return next;
 end $$;
+
+-- Whether the running attempt was the last one that its message may have.
+create or replace function has_no_try_left(m messages, a attempts, p_uncounted_max int) returns boolean
+language sql immutable as $$
+  select m.attempts + a.counts_at_end::int >= m.max_attempts
+    or m.uncounted_claims - a.counts_at_end::int > p_uncounted_max
+$$;
 
 create or replace function cancelled_output() returns jsonb language sql immutable as $$
   select '{"parts": [], "error": {"code": "cancelled", "message": "the message was cancelled"}}'::jsonb
@@ -147,23 +154,20 @@ $$;
 -- The snapshot of a turn: its child of the head when it completed, a side snapshot of the attempt otherwise.
 -- Answers the new head, or null for a side snapshot.
 create or replace function insert_turn_snapshot(
-  p_session text, p_message messages, p_fence bigint, p_snapshot jsonb, p_completed boolean
+  s sessions, m messages, a attempts, p_snapshot jsonb, p_completed boolean
 ) returns text language plpgsql as $$
-declare
-  v_head text;
 begin
-  select head_snapshot_id into v_head from sessions where id = p_session;
-  if v_head is distinct from p_snapshot ->> 'parent_id' then
-    raise exception 'snapshot of session % is not a child of its head', p_session;
+  if s.head_snapshot_id is distinct from p_snapshot ->> 'parent_id' then
+    raise exception 'snapshot of session % is not a child of its head', s.id;
   end if;
   insert into snapshots (id, organization_id, session_id, parent_id, message_id, fence, kind, object_key, is_full,
       delta_depth, tree_hash, size_bytes, files, total_bytes)
-    values (p_snapshot ->> 'id', p_message.organization_id, p_session, v_head, p_message.id, p_fence,
+    values (p_snapshot ->> 'id', s.organization_id, s.id, s.head_snapshot_id, m.id, a.fence,
       case when p_completed then 'turn' else 'side' end, p_snapshot ->> 'object_key', (p_snapshot ->> 'is_full')::boolean,
       (p_snapshot ->> 'delta_depth')::int, p_snapshot ->> 'tree_hash', (p_snapshot ->> 'size_bytes')::bigint,
       (p_snapshot ->> 'files')::int, (p_snapshot ->> 'total_bytes')::bigint);
   if p_completed then return p_snapshot ->> 'id'; end if;
-  update attempts set side_snapshot_id = p_snapshot ->> 'id' where session_id = p_session and fence = p_fence;
+  update attempts set side_snapshot_id = p_snapshot ->> 'id' where id = a.id;
   return null;
 end $$;
 

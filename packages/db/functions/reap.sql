@@ -18,7 +18,7 @@ begin
     if s.schedule = 'leased' then
       begin
         recorded := reap_lease(s, p_uncounted_max);
-      exception when others then
+      exception when raise_exception or data_exception or integrity_constraint_violation then
         -- One broken row must not keep the others from being repaired; the invariants report it.
         recorded := 'broken';
         update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = s.id;
@@ -54,17 +54,18 @@ declare
   a attempts%rowtype;
   v_failure jsonb := '{"code": "worker_lost", "message": "the worker that ran the turn was lost"}';
 begin
-  select * into a from attempts where session_id = s.id and fence = s.fence;
+  -- Its worker may be writing in this moment that it calls the entrypoint.
+  select * into a from attempts where session_id = s.id and fence = s.fence for no key update;
   select * into m from messages where id = a.message_id;
   if m.cancel_requested_at is not null then
-    perform end_attempt(s.id, s.fence, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);
+    perform end_attempt(s, m, a, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);
     return 'cancelled';
   end if;
-  if m.attempts >= m.max_attempts or m.uncounted_claims > p_uncounted_max then
-    perform end_attempt(s.id, s.fence, 'failed', 'lost', v_failure,
+  if has_no_try_left(m, a, p_uncounted_max) then
+    perform end_attempt(s, m, a, 'failed', 'lost', v_failure,
       jsonb_build_object('parts', '[]'::jsonb, 'error', v_failure), null, null, null, null);
     return 'failed';
   end if;
-  perform end_attempt(s.id, s.fence, 'lost', 'lost', v_failure, null, null, null, null, null);
+  perform end_attempt(s, m, a, 'lost', 'lost', v_failure, null, null, null, null, null);
   return 'lost';
 end $$;

@@ -58,17 +58,24 @@ async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
   if (member.rows[0]?.ok !== true) await sql`grant dari_app to current_user`.execute(db);
 }
 
+/** One after the other, each in a transaction of its own: what one has locked is free before the next one begins. */
 async function applyMigrations(db: Kysely<Record<string, never>>): Promise<string[]> {
+  const files = await readMigrations();
   const migrator = new Migrator({
     db,
-    provider: { getMigrations: readMigrations },
+    provider: { getMigrations: () => Promise.resolve(files) },
     migrationTableSchema: schemaName,
     migrationTableName: "schema_migrations",
     migrationLockTableName: "schema_migrations_lock",
   });
-  const { error, results } = await migrator.migrateToLatest();
-  if (error !== undefined) throw new Error("the database could not be migrated", { cause: error });
-  return (results ?? []).map((result) => result.migrationName);
+  const applied: string[] = [];
+  for (const { name, executedAt } of await migrator.getMigrations()) {
+    if (executedAt !== undefined) continue;
+    const { error } = await migrator.migrateTo(name, { disableTransactions: files[name]!.isConcurrent });
+    if (error !== undefined) throw new Error(`the database could not be migrated: ${name}`, { cause: error });
+    applied.push(name);
+  }
+  return applied;
 }
 
 /** The newest migration of this release: what a database that it has prepared ends with. */
@@ -80,14 +87,23 @@ async function migrationFiles(): Promise<string[]> {
   return (await readdir(migrationsDir)).filter((name) => name.endsWith(".sql")).sort();
 }
 
-async function readMigrations(): Promise<Record<string, Migration>> {
+interface MigrationFile extends Migration {
+  /** Its statements run one by one, outside of any transaction, and may be repeated. */
+  readonly isConcurrent: boolean;
+}
+
+async function readMigrations(): Promise<Record<string, MigrationFile>> {
   const names = await migrationFiles();
-  const migrations: Record<string, Migration> = {};
+  const migrations: Record<string, MigrationFile> = {};
   for (const name of names) {
     const text = await readFile(join(migrationsDir, name), "utf8");
+    const isConcurrent = /^-- Transaction: none/m.test(text);
+    // Several statements in one call are one transaction.
+    const statements = isConcurrent ? text.split(/;$/m).filter((part) => part.trim() !== "") : [text];
     migrations[name.slice(0, -".sql".length)] = {
+      isConcurrent,
       async up(tx) {
-        await sql.raw(text).execute(tx);
+        for (const each of statements) await sql.raw(each).execute(tx);
       },
     };
   }
@@ -98,7 +114,7 @@ async function readMigrations(): Promise<Record<string, Migration>> {
  * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
  * theirs alone.
  */
-const functionsRelease = 2;
+const functionsRelease = 3;
 /** Its comment says which texts the functions have. */
 const digestedTable = `${schemaName}.schema_migrations`;
 

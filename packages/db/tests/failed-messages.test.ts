@@ -37,9 +37,11 @@ test("a failed message is found by what it has in common with others", async () 
 
 test("the cost does not grow with the messages that did not fail", async () => {
   await scene.db.pool.query(
-    `insert into messages (id, organization_id, session_id, sequence_number, state, parts, max_attempts, completed_at)
+    `insert into messages (id, organization_id, session_id, sequence_number, state, parts, max_attempts, completed_at,
+      failed_at)
     select 'msg_' || n, $1, $2, n + 10, case when n % 100 = 0 then 'failed' else 'cancelled' end, '[]', 1,
-      now() - n * interval '1 second' from generate_series(1, 20000) n`,
+      now() - n * interval '1 second', case when n % 100 = 0 then now() - n * interval '1 second' end
+    from generate_series(1, 20000) n`,
     [scene.organizationId, sessionId],
   );
   const firstPage = (organizationId: string | undefined): Promise<number> => {

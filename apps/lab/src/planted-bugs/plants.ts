@@ -21,7 +21,7 @@ const fences: readonly Plant[] = [
     edits: [
       {
         file: claimSql,
-        sqlFunction: "hold_claim",
+        sqlFunction: "is_held",
         find: "and s.fence = p_fence and s.claim_token = p_token",
         replace: "",
       },
@@ -35,7 +35,7 @@ const fences: readonly Plant[] = [
     edits: [
       {
         file: claimSql,
-        sqlFunction: "hold_claim",
+        sqlFunction: "is_held",
         find: "and s.fence = p_fence and s.claim_token = p_token",
         replace: "",
       },
@@ -45,7 +45,7 @@ const fences: readonly Plant[] = [
   {
     name: "token not compared",
     says: "a fence that a crash or a failover gave twice is taken for the other's",
-    edits: [{ file: claimSql, sqlFunction: "hold_claim", find: "and s.claim_token = p_token", replace: "" }],
+    edits: [{ file: claimSql, sqlFunction: "is_held", find: "and s.claim_token = p_token", replace: "" }],
     caughtBy: races("a claim that was lost finishes nothing, not even with the heir's fence"),
   },
   {
@@ -270,7 +270,7 @@ declare
   m messages%rowtype;
   v_terminal boolean := p_ending in ('completed', 'failed', 'cancelled');
   v_pending int;
-  v_event bigint;
+  v_events int;
   v_schedule text;
 begin
   select * into s from sessions where id = p_session;
@@ -278,8 +278,7 @@ begin
     where a.session_id = s.id and a.fence = s.fence;
   v_pending := s.pending - v_terminal::int;
   v_schedule := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait' else 'ready' end;
-  select max(sequence_number) - v_terminal::int - (v_schedule = 'idle')::int into v_event
-    from events where session_id = p_session;
+  select max(sequence_number) + 1 - s.next_event_number into v_events from events where session_id = p_session;
   update sessions set pending = v_pending,`,
       },
       {
@@ -316,19 +315,26 @@ begin
     says: "a turn that kills its worker each time goes on for ever",
     edits: [
       {
-        file: `${functions}/reap.sql`,
-        sqlFunction: "reap_lease",
-        find: "m.attempts >= m.max_attempts or",
+        file: finishSql,
+        sqlFunction: "has_no_try_left",
+        find: "m.attempts + a.counts_at_end::int >= m.max_attempts or",
         replace: "",
       },
     ],
     caughtBy: races("endings a turn that is lost each time ends as failed after its attempts"),
   },
   {
-    name: "a call counted twice",
-    says: "a worker that repeats its word uses up the attempts",
-    edits: [{ file: claimSql, sqlFunction: "mark_called", find: "and called_at is null", replace: "" }],
-    caughtBy: races("endings a call is counted once, however often it is told"),
+    name: "a reaper that does not see the call",
+    says: "a turn that kills its worker in the moment of its call has one more try than it may",
+    edits: [
+      {
+        file: `${functions}/reap.sql`,
+        sqlFunction: "reap_lease",
+        find: "and fence = s.fence for no key update;",
+        replace: "and fence = s.fence;",
+      },
+    ],
+    caughtBy: races("endings a call that the reaper waited for counts"),
   },
   {
     name: "a rollback that loses to the finish",

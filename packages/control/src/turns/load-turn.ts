@@ -1,9 +1,10 @@
-// Reads what a worker needs to run a claimed turn, secrets opened in its memory only.
+// What a worker needs to run a claimed turn: the details that came with its claim, and its secrets, opened in the
+// worker's memory only.
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
 import { turnDetails, type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
-import { limits, Redacted } from "@dari/domain";
+import { Redacted } from "@dari/domain";
 import type { Sealer } from "../sealer.ts";
 
 /** A part of a message as stored: files carry their path in the workspace. */
@@ -39,10 +40,8 @@ export interface Turn extends ClaimedTurn {
   readonly workspaceBounds: WorkspaceBounds;
 }
 
-const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
-
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
-  const details = await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds);
+  const { details } = claimed;
   const manifest = details.manifest as Manifest;
   const secrets = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   return {

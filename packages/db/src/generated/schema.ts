@@ -3,12 +3,18 @@
  * Please do not edit it manually.
  */
 
-import type { AttemptOutcome, MessageState, ScheduleState, SessionState, SourceSnapshotState, VersionState } from "@dari/domain";
+import type {
+  AttemptOutcome,
+  MessageState,
+  ScheduleState,
+  SessionState,
+  SourceSnapshotState,
+  VersionState,
+} from "@dari/domain";
 import type { ColumnType } from "kysely";
 
-export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
-  ? ColumnType<S, I | undefined, U>
-  : ColumnType<T, T | undefined, T>;
+export type Generated<T> =
+  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S, I | undefined, U> : ColumnType<T, T | undefined, T>;
 
 export type Json = JsonValue;
 
@@ -60,6 +66,7 @@ export interface AttemptLogs {
 export interface Attempts {
   called_at: Timestamp | null;
   claimed_at: Generated<Timestamp>;
+  counts_at_end: Generated<boolean>;
   ended_at: Timestamp | null;
   failure: Json | null;
   fence: number;
@@ -166,6 +173,7 @@ export interface Messages {
   completed_at: Timestamp | null;
   copied_from: string | null;
   created_at: Generated<Timestamp>;
+  failed_at: Timestamp | null;
   fence: number | null;
   files_changed: Generated<Json>;
   head_snapshot_id: string | null;

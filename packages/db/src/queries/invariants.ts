@@ -107,12 +107,12 @@ export const invariants: readonly Invariant[] = [
   },
   {
     name: "attempts_within_limit",
-    says: "no message has more counted attempts than its manifest allows",
+    says: "a message has as many attempts as have ended and count, and no more than its manifest allows",
     reads: "each message, with its attempts by index",
     query: `select m.id from messages m where m.attempts > m.max_attempts
       or m.copied_from is null and m.attempts <> (
         select count(*) from attempts a where a.message_id = m.id and a.called_at is not null
-          and a.outcome is distinct from 'released')`,
+          and a.outcome is distinct from 'released' and (a.ended_at is not null or not a.counts_at_end))`,
   },
   {
     name: "pending_counts_open_messages",

@@ -1,8 +1,7 @@
 // What a worker reads to run a claimed turn. Reads only; every statement starts from a primary key or session index.
 
-import { sql, type RawBuilder } from "kysely";
+import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { statement } from "../statement.ts";
 import type { WorkspaceBounds } from "./organizations.ts";
 
 export interface TurnDetails {
@@ -13,7 +12,6 @@ export interface TurnDetails {
   readonly image: unknown;
   readonly parts: unknown;
   readonly metadata: unknown;
-  readonly sequenceNumber: number;
   readonly maxAttempts: number;
   readonly headSnapshotId: string | null;
   readonly cancelRequested: boolean;
@@ -44,53 +42,57 @@ export interface InputFile {
   readonly sha256: string;
 }
 
-/**
- * All that a turn starts from, in one statement: the message, its version and the head of its session by the message's
- * primary key, with `listHistoryBefore` and `listInputsToPlace`.
- */
-export async function getTurnDetails(db: Database, messageId: string, bounds: HistoryBounds): Promise<TurnDetails> {
-  const [row] = await selectTurnDetails(db, { messageId, ...bounds });
-  if (row === undefined) throw new Error(`there is no message ${messageId}`);
-  const { maxBytes, maxFiles, maxFileBytes, ...details } = row;
-  const workspaceBounds = { bytes: maxBytes, files: maxFiles, fileBytes: maxFileBytes };
-  return { ...details, workspaceBounds, startedAt: row.startedAt ?? row.createdAt };
+/** `turn_details` of the claimed message, as a row that begins with its claim has them. */
+export interface TurnDetailsRow {
+  readonly organization_id: string;
+  readonly agent_id: string;
+  readonly version_id: string;
+  readonly manifest: unknown;
+  readonly image: unknown;
+  readonly parts: unknown;
+  readonly metadata: unknown;
+  readonly max_attempts: number;
+  readonly head_snapshot_id: string | null;
+  readonly cancel_requested: boolean;
+  readonly created_at: Date;
+  readonly started_at: Date | null;
+  readonly max_bytes: number | null;
+  readonly max_files: number | null;
+  readonly max_file_bytes: number | null;
+  readonly history: HistoryRow[] | null;
+  readonly inputs: InputFile[] | null;
 }
 
-const selectTurnDetails = statement((kysely, of: { messageId: string } & HistoryBounds) => {
-  const session = sql<string>`m.session_id`;
-  const number = sql<number>`m.sequence_number`;
-  return kysely
-    .selectFrom("messages as m")
-    .innerJoin("sessions as s", "s.id", "m.session_id")
-    .innerJoin("versions as v", "v.id", "s.version_id")
-    .innerJoin("organizations as o", "o.id", "m.organization_id")
-    .where("m.id", "=", of.messageId)
-    .select([
-      "m.organization_id as organizationId",
-      "s.agent_id as agentId",
-      "s.version_id as versionId",
-      "v.manifest",
-      "v.image",
-      "m.parts",
-      "m.metadata",
-      "m.sequence_number as sequenceNumber",
-      "m.max_attempts as maxAttempts",
-      "s.head_snapshot_id as headSnapshotId",
-      "m.created_at as createdAt",
-      "m.started_at as startedAt",
-      "o.max_workspace_bytes as maxBytes",
-      "o.max_workspace_files as maxFiles",
-      "o.max_workspace_file_bytes as maxFileBytes",
-    ])
-    .select(sql<boolean>`m.cancel_requested_at is not null`.as("cancelRequested"))
-    .select(sql<HistoryRow[]>`array(select to_json(h) from (${historyBefore(session, number, of)}) h)`.as("history"))
-    .select(sql<InputFile[]>`array(select to_json(f) from (${inputsToPlace(session, number)}) f)`.as("inputs"));
-});
+export function detailsOf(row: TurnDetailsRow): TurnDetails {
+  return {
+    organizationId: row.organization_id,
+    agentId: row.agent_id,
+    versionId: row.version_id,
+    manifest: row.manifest,
+    image: row.image,
+    parts: row.parts,
+    metadata: row.metadata,
+    maxAttempts: row.max_attempts,
+    headSnapshotId: row.head_snapshot_id,
+    cancelRequested: row.cancel_requested,
+    createdAt: row.created_at,
+    startedAt: row.started_at ?? row.created_at,
+    history: row.history ?? [],
+    inputs: row.inputs ?? [],
+    workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
+  };
+}
 
-/**
- * Messages before this one that are part of the conversation, oldest first: completed ones (merged ones are part of
- * another) and interrupted ones. The newest ones within both bounds (index messages (session_id, sequence_number)).
- */
+/** All that the message's turn starts from, as a claim answers it. */
+export async function getTurnDetails(db: Database, messageId: string, bounds: HistoryBounds): Promise<TurnDetails> {
+  const result = await sql<TurnDetailsRow>`
+    select * from turn_details(${messageId}, ${bounds.messages}, ${bounds.bytes})`.execute(db.kysely);
+  const row = result.rows[0];
+  if (row === undefined) throw new Error(`there is no message ${messageId}`);
+  return detailsOf(row);
+}
+
+/** Messages before this one that are part of the conversation, oldest first: the newest ones within both bounds. */
 export async function listHistoryBefore(
   db: Database,
   sessionId: string,
@@ -98,49 +100,17 @@ export async function listHistoryBefore(
   messages: number,
   bytes: number,
 ): Promise<HistoryRow[]> {
-  const query = historyBefore(sql`${sessionId}`, sql`${sequenceNumber}`, { messages, bytes });
-  return (await query.execute(db.kysely)).rows;
+  const result = await sql<HistoryRow>`
+    select * from history_before(${sessionId}, ${sequenceNumber}, ${messages}, ${bytes})`.execute(db.kysely);
+  return result.rows;
 }
 
-function historyBefore(session: RawBuilder<string>, number: RawBuilder<number>, bounds: HistoryBounds) {
-  return sql<HistoryRow>`
-    select parts, output from (
-      select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0))
-        over (order by sequence_number desc) as bytes
-      from (
-        select sequence_number, parts,
-          case when state = 'completed' or output #> '{parts,0}' is not null then output end as output
-        from messages x
-        where x.session_id = ${session} and x.sequence_number < ${number}
-          and rolled_back_by is null and rolled_back_at is null
-          and (state = 'completed' and merged_into is null or state = 'cancelled' and interrupted_by is not null)
-        order by sequence_number desc limit ${bounds.messages}) newest) measured
-    where bytes <= ${bounds.bytes} order by sequence_number`;
-}
-
-/**
- * Files to place before a turn: those of its message, and those of messages since the last committed turn, whose
- * placing was lost with their failed turns (index session_inputs (session_id, path)).
- */
+/** Files to place before the turn of this message. */
 export async function listInputsToPlace(db: Database, sessionId: string, sequenceNumber: number): Promise<InputFile[]> {
-  return (await inputsToPlace(sql`${sessionId}`, sql`${sequenceNumber}`).execute(db.kysely)).rows;
-}
-
-function inputsToPlace(session: RawBuilder<string>, number: RawBuilder<number>) {
-  // The session's inputs first, of which there are few or none: without statistics its messages may look fewer. A
-  // message that was cancelled before it began has put nothing into the session.
-  return sql<InputFile>`
-    select i.path, i.message_id as "messageId", f.object_key as "objectKey", f.size_bytes as "sizeBytes", f.sha256
-    from (select * from session_inputs where session_id = ${session} offset 0) i
-      join messages x on x.id = i.message_id join files f on f.id = i.file_id
-    where x.sequence_number <= ${number}
-      and x.rolled_back_by is null and x.rolled_back_at is null
-      and (x.state <> 'cancelled' or x.started_at is not null)
-      and x.sequence_number > coalesce((
-        select max(done.sequence_number) from messages done
-        where done.session_id = ${session} and done.state = 'completed' and done.merged_into is null
-          and done.rolled_back_at is null and done.sequence_number < ${number}), 0)
-    order by x.sequence_number, i.path`;
+  const result = await sql<InputFile>`select * from inputs_to_place(${sessionId}, ${sequenceNumber})`.execute(
+    db.kysely,
+  );
+  return result.rows;
 }
 
 /** Paths of the session that start with one of these prefixes (primary key of session_inputs). */

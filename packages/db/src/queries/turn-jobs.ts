@@ -87,7 +87,7 @@ export interface FailedMessage {
 /**
  * The newest messages that failed and were not sent again, newest first, and until when they are all here: up to
  * `settlingMs` ago, because those that failed since may have a job that is only just ending. From `since`, an `until`
- * from before, or from `days` ago (index messages_failed).
+ * from before, or from `days` ago (index messages_failed_at).
  */
 export async function listNewestFailed(
   db: Database,
@@ -102,14 +102,14 @@ export async function listNewestFailed(
   const result = await sql<FailedMessage>`
     select m.organization_id as "organizationId", m.session_id as "sessionId", m.id as "messageId",
       coalesce(m.output -> 'error' ->> 'code', 'unknown') as reason, greatest(1, m.attempts) as attempts,
-      m.created_at as "acceptedAt", m.completed_at as "failedAt"
+      m.created_at as "acceptedAt", m.failed_at as "failedAt"
     from messages m
-    where m.state = 'failed' and m.copied_from is null and m.rolled_back_at is null and m.rolled_back_by is null
-      and m.completed_at > clock_timestamp() - ${days} * interval '1 day'
-      and m.completed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
-      and m.completed_at <= to_timestamp(${until}::float8 / 1000)
+    where m.failed_at is not null and m.rolled_back_at is null and m.rolled_back_by is null
+      and m.failed_at > clock_timestamp() - ${days} * interval '1 day'
+      and m.failed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
+      and m.failed_at <= to_timestamp(${until}::float8 / 1000)
       and not exists (select 1 from messages r where r.retry_of = m.id)
-    order by m.completed_at desc limit ${limit}`.execute(db.kysely);
+    order by m.failed_at desc limit ${limit}`.execute(db.kysely);
   return { until, failed: result.rows };
 }
 

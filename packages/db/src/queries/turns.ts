@@ -4,6 +4,7 @@
 import { limits, type Failure, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
+import { detailsOf, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
 /** One worker's hold on a session. Whoever writes for a running turn shows all three. */
 export interface Claim {
@@ -68,6 +69,7 @@ export interface ClaimedTurn extends Claim {
   readonly attemptNumber: number;
   /** Claims of this message that ended before its entrypoint was called. */
   readonly uncountedClaims: number;
+  readonly details: TurnDetails;
 }
 
 export type ClaimResult =
@@ -85,10 +87,10 @@ export interface Claimant {
   readonly guarantees: unknown;
 }
 
-interface ClaimRow {
+interface ClaimRow extends TurnDetailsRow {
   outcome: ClaimResult["outcome"];
   wait_ms: number | null;
-  organization_id: string;
+  claimed_organization_id: string;
   session_id: string;
   message_id: string;
   fence: number;
@@ -96,6 +98,11 @@ interface ClaimRow {
   attempt_number: number;
   uncounted_claims: number;
 }
+
+/** What a turn starts from comes with its claim: one round trip, read under it. */
+const detailsToo = sql`left join lateral turn_details(c.message_id, ${limits.historyMessages}, ${limits.historyBytes}) d
+  on c.message_id is not null`;
+const claimColumns = sql.raw("c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims, d.*");
 
 /** Claims the session that a turn job names, if the job is its newest dispatch. */
 export async function claimIfDispatched(
@@ -127,8 +134,9 @@ async function claimByJob(
 ): Promise<ClaimResult> {
   const row = await callOne<ClaimRow>(
     db.kysely,
-    sql`select * from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
-      ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry})`,
+    sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${claimColumns}
+      from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
+        ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry}) c ${detailsToo}`,
   );
   switch (row.outcome) {
     case "claimed":
@@ -137,7 +145,7 @@ async function claimByJob(
     case "held":
       return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
     case "due":
-      return { outcome: "due", organizationId: row.organization_id };
+      return { outcome: "due", organizationId: row.claimed_organization_id };
     case "yielded":
     case "stale":
       return { outcome: row.outcome };
@@ -150,8 +158,9 @@ export async function claimNextIfAny(
   attemptId: string,
   claimant: Claimant,
 ): Promise<ClaimedTurn | undefined> {
-  const result = await sql<ClaimRow>`select * from claim_next_turn(${claimant.workerId}, ${attemptId},
-    ${claimant.leaseMs}, ${json(claimant.guarantees)})`.execute(db.kysely);
+  const result = await sql<ClaimRow>`select c.session_id, ${claimColumns}
+    from claim_next_turn(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${json(claimant.guarantees)}) c
+      ${detailsToo}`.execute(db.kysely);
   const row = result.rows[0];
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
@@ -165,6 +174,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): Claim
     attemptId,
     attemptNumber: row.attempt_number,
     uncountedClaims: row.uncounted_claims,
+    details: detailsOf(row),
   };
 }
 

@@ -110,7 +110,7 @@ const steps: readonly MortalStep[] = [
     name: "mark called",
     prepare: leased,
     run: markCalled,
-    writes: ["attempts", "messages"],
+    writes: ["attempts"],
     answer: true,
   },
   { name: "event", prepare: leased, run: appendEvent, writes: ["events", "sessions"], answer: true },

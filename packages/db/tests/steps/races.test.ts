@@ -285,6 +285,17 @@ describe("endings", () => {
       "commit",
       (at) => markCalled(place, at),
     );
+    await finish(place, db, "retry");
+    expect(await read("attempts", "messages", "session_id = $1")).toEqual([1]);
+  });
+
+  test("a call that the reaper waited for counts", async () => {
+    await leased(1, 0);
+    await encounter.meet(
+      (at) => markCalled(place, at),
+      "commit",
+      (at) => reap(place, at),
+    );
     expect(await read("attempts", "messages", "session_id = $1")).toEqual([1]);
   });
 

@@ -25,6 +25,8 @@ export interface Step {
   run(place: Place, db: Database): Promise<unknown>;
   /** Passes by what another holds, and finds nothing (SKIP LOCKED). */
   readonly passes: boolean;
+  /** Writes a row of its own, so that it need not wait for a step that writes others. */
+  readonly writesApart?: boolean;
   readonly sends?: boolean;
 }
 
@@ -127,7 +129,7 @@ export const situations: readonly Situation[] = [
       "cancel of the head": cancelHead,
       claim: claimFirst,
       renew: waiting(renew),
-      "mark called": waiting(markCalled),
+      "mark called": { run: markCalled, passes: false, writesApart: true },
       event: waiting(appendEvent),
       "finish as completed": finishCompleted,
       "finish as retry": waiting((place, db) => finish(place, db, "retry")),

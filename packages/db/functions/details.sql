@@ -1,0 +1,60 @@
+-- All that a turn starts from, read after its claim has the session: a volatile function's statements see what was
+-- committed before each of them. By primary keys and indexes of the session.
+-- history: messages before this one that are part of the conversation, oldest first: completed ones (merged ones are
+-- part of another) and interrupted ones; the newest within both bounds.
+-- inputs: files to place before the turn: its message's, and those of messages since the last committed turn, whose
+-- placing was lost with their failed turns.
+create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
+returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
+  metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
+  started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json[], inputs json[])
+language plpgsql as $$
+#variable_conflict use_column
+begin
+  return query select m.organization_id, s.agent_id, s.version_id, v.manifest, v.image, m.parts, m.metadata,
+    m.max_attempts, s.head_snapshot_id, m.cancel_requested_at is not null, m.created_at, m.started_at,
+    o.max_workspace_bytes, o.max_workspace_files, o.max_workspace_file_bytes,
+    case when m.sequence_number > 1 then array(
+      select to_json(h) from history_before(m.session_id, m.sequence_number, p_history_messages, p_history_bytes) h) end,
+    case when exists (select 1 from session_inputs i where i.session_id = m.session_id) then array(
+      select to_json(f) from inputs_to_place(m.session_id, m.sequence_number) f) end
+  from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
+    join organizations o on o.id = m.organization_id
+  where m.id = p_message;
+end $$;
+
+-- See turn_details. (index messages (session_id, sequence_number))
+create or replace function history_before(p_session text, p_number int, p_messages int, p_bytes int)
+returns table (parts jsonb, output jsonb) language sql stable as $$
+  select parts, output from (
+    select *, sum(octet_length(parts::text) + coalesce(octet_length(output::text), 0))
+      over (order by sequence_number desc) as bytes
+    from (
+      select sequence_number, parts,
+        case when state = 'completed' or output #> '{parts,0}' is not null then output end as output
+      from messages x
+      where x.session_id = p_session and x.sequence_number < p_number
+        and rolled_back_by is null and rolled_back_at is null
+        and (state = 'completed' and merged_into is null or state = 'cancelled' and interrupted_by is not null)
+      order by sequence_number desc limit p_messages) newest) measured
+  where bytes <= p_bytes order by sequence_number
+$$;
+
+-- See turn_details. The session's inputs first, of which there are few or none: without statistics its messages may
+-- look fewer. A message that was cancelled before it began has put nothing into the session. (index session_inputs
+-- (session_id, path))
+create or replace function inputs_to_place(p_session text, p_number int)
+returns table (path text, "messageId" text, "objectKey" text, "sizeBytes" bigint, sha256 text)
+language sql stable as $$
+  select i.path, i.message_id, f.object_key, f.size_bytes, f.sha256
+  from (select * from session_inputs where session_id = p_session offset 0) i
+    join messages x on x.id = i.message_id join files f on f.id = i.file_id
+  where x.sequence_number <= p_number
+    and x.rolled_back_by is null and x.rolled_back_at is null
+    and (x.state <> 'cancelled' or x.started_at is not null)
+    and x.sequence_number > coalesce((
+      select max(done.sequence_number) from messages done
+      where done.session_id = p_session and done.state = 'completed' and done.merged_into is null
+        and done.rolled_back_at is null and done.sequence_number < p_number), 0)
+  order by x.sequence_number, i.path
+$$;
