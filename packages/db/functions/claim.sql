@@ -132,13 +132,15 @@ begin
 end $$;
 
 -- Records that the attempt's entrypoint is about to be called, which makes it count when it ends. False once superseded:
--- only the holder of the session ends its attempt, and takes the attempt's row lock to do so.
+-- only the holder of the session ends its attempt, and takes the attempt's row lock to do so. Not waited for: where a
+-- crash of the database may have undone it, the attempt counts all the same (see with_call).
 -- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none had.
 create or replace function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 language plpgsql as $$
 declare
   v_message text;
 begin
+  perform set_config('synchronous_commit', 'off', true);
   update attempts set called_at = coalesce(called_at, clock_timestamp()), counts_at_end = counts_at_end or called_at is null
     where session_id = p_session and fence = p_fence and ended_at is null
       and p_token = (select claim_token from sessions where id = p_session)

@@ -19,7 +19,8 @@ begin
   if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
     raise exception 'session % is leased without its running message', s.id;
   end if;
-  update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure where id = a.id;
+  update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure,
+    called_at = a.called_at, counts_at_end = a.counts_at_end where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
     from (values
@@ -113,7 +114,7 @@ begin
     return;
   end if;
   -- Its call may be on its way to being recorded.
-  if a.called_at is null then select * into a from attempts where id = a.id for no key update; end if;
+  if a.called_at is null then a := with_call(p_session, p_fence); end if;
   select * into m from messages where id = a.message_id;
 
   -- A rollback must hold whoever is faster: a turn that ends all the same leaves nothing in its session.
@@ -138,6 +139,20 @@ begin
   more := end_attempt(s, m, a, v_ending, v_ending, p_failure, v_output,
     case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms);
   return next;
+end $$;
+
+-- The attempt, its row locked because its worker may be recording its call in this moment. One that was claimed before
+-- the database started may have been called: what said so was not waited for. It counts.
+create or replace function with_call(p_session text, p_fence bigint) returns attempts language plpgsql as $$
+declare
+  a attempts%rowtype;
+begin
+  select * into a from attempts where session_id = p_session and fence = p_fence for no key update;
+  if a.called_at is null and a.claimed_at < pg_postmaster_start_time() then
+    a.called_at := a.claimed_at;
+    a.counts_at_end := true;
+  end if;
+  return a;
 end $$;
 
 -- Whether the running attempt was the last one that its message may have.

@@ -54,8 +54,7 @@ declare
   a attempts%rowtype;
   v_failure jsonb := '{"code": "worker_lost", "message": "the worker that ran the turn was lost"}';
 begin
-  -- Its worker may be writing in this moment that it calls the entrypoint.
-  select * into a from attempts where session_id = s.id and fence = s.fence for no key update;
+  a := with_call(s.id, s.fence);
   select * into m from messages where id = a.message_id;
   if m.cancel_requested_at is not null then
     perform end_attempt(s, m, a, 'cancelled', 'lost', v_failure, cancelled_output(), null, null, null, null);

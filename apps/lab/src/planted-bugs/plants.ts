@@ -328,10 +328,10 @@ begin
     says: "a turn that kills its worker in the moment of its call has one more try than it may",
     edits: [
       {
-        file: `${functions}/reap.sql`,
-        sqlFunction: "reap_lease",
-        find: "and fence = s.fence for no key update;",
-        replace: "and fence = s.fence;",
+        file: finishSql,
+        sqlFunction: "with_call",
+        find: "and fence = p_fence for no key update;",
+        replace: "and fence = p_fence;",
       },
     ],
     caughtBy: races("endings a call that the reaper waited for counts"),

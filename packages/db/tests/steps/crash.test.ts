@@ -11,6 +11,7 @@ import {
   dispatchOne,
   faultsAfterDrain,
   finish,
+  markCalled,
   openPlace,
   reap,
   stateOf,
@@ -66,6 +67,25 @@ test("a claim that was answered survives: the next one has another fence and ano
   expect(await finish(late, db, "completed")).toBe("superseded");
   expect(await finish(place, db, "completed")).toMatchObject({ recorded: "completed" });
   expect(await faultsAfterDrain(place, db)).toEqual([]);
+});
+
+test("a call that a crash may have undone counts, whoever ends its attempt", async () => {
+  for (const end of [() => finish(place, db, "retry"), () => reap(place, db)]) {
+    place = await openPlace(db);
+    await accept(place, db);
+    await dispatchOne(place, db);
+    await claim(place, db, 1, 0);
+    expect(await markCalled(place, db)).toBe(true);
+    await crash();
+    await end();
+    const { rows } = await db.pool.query<{ attempts: number; called: boolean }>(
+      `select m.attempts, a.called_at is not null as called from messages m join attempts a on a.message_id = m.id
+        where m.session_id = $1`,
+      [place.sessionId],
+    );
+    expect(rows).toEqual([{ attempts: 1, called: true }]);
+    expect(await faultsAfterDrain(place, db)).toEqual([]);
+  }
 });
 
 test("an accept, a finish and a cancel that were answered survive", async () => {
