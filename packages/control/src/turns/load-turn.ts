@@ -17,7 +17,6 @@ export interface HistoryEntry {
 }
 
 export interface Turn extends ClaimedTurn {
-  readonly organizationId: string;
   readonly agentId: string;
   readonly versionId: string;
   readonly manifest: Manifest;
@@ -47,7 +46,6 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
   const secrets = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   return {
     ...claimed,
-    organizationId: details.organizationId,
     agentId: details.agentId,
     versionId: details.versionId,
     manifest,

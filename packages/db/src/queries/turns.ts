@@ -63,6 +63,7 @@ export async function acceptMessage(
 }
 
 export interface ClaimedTurn extends Claim {
+  readonly organizationId: string;
   readonly messageId: string;
   readonly attemptId: string;
   readonly attemptNumber: number;
@@ -150,14 +151,17 @@ export async function claimNextIfAny(
   attemptId: string,
   claimant: Claimant,
 ): Promise<ClaimedTurn | undefined> {
-  const result = await sql<ClaimRow>`select * from claim_next_turn(${claimant.workerId}, ${attemptId},
-    ${claimant.leaseMs}, ${json(claimant.guarantees)})`.execute(db.kysely);
+  const result = await sql<ClaimRow>`
+    select c.*, (select organization_id from sessions where id = c.session_id) as organization_id
+    from claim_next_turn(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs},
+      ${json(claimant.guarantees)}) c`.execute(db.kysely);
   const row = result.rows[0];
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
 
 function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
   return {
+    organizationId: row.organization_id,
     sessionId,
     fence: row.fence,
     token: row.claim_token,
