@@ -1,7 +1,7 @@
 // The API on a port, from listening to the last answer. Knows no route.
 
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Control } from "@dari/control";
 import { limits } from "@dari/domain";
 import { createApp, type AppOptions } from "./app.ts";
@@ -32,26 +32,34 @@ const requestTimeoutMs = 3_600_000;
 const headersTimeoutMs = 30_000;
 /** Longer than the idle timeouts of usual load balancers, so that they never reuse a connection we just closed. */
 const keepAliveTimeoutMs = 75_000;
+/** At the drain, for the first request of a connection that has sent none: it may be on its way. */
+const firstRequestMs = 1_000;
 
 /** Listens; rejects when the address cannot be had. */
 export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   const draining = new AbortController();
   const open = new Set<ServerResponse>();
+  const silent = new Set<Socket>();
   const app = createApp(options.control, { ...options.app, draining: draining.signal });
   const server = createServer(
     { requestTimeout: requestTimeoutMs, headersTimeout: headersTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
     (request, response) => {
       if (draining.signal.aborted) response.setHeader("connection", "close");
+      silent.delete(request.socket);
       open.add(response);
       response.once("close", () => open.delete(response));
       app(request, response);
     },
   );
+  server.on("connection", (socket) => {
+    silent.add(socket);
+    socket.once("close", () => silent.delete(socket));
+  });
   await listen(server, options);
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   const graceMs = options.graceMs ?? limits.shutdownGraceMs;
   const close = (): Promise<void> => {
-    if (!draining.signal.aborted) drain({ server, open, draining, closed, graceMs });
+    if (!draining.signal.aborted) drain({ server, open, silent, draining, closed, graceMs });
     return closed;
   };
   if (options.signal?.aborted === true) void close();
@@ -74,16 +82,21 @@ async function listen(server: Server, options: StartApiOptions): Promise<void> {
 interface Drain {
   readonly server: Server;
   readonly open: ReadonlySet<ServerResponse>;
+  /** Connections without a request so far, which browsers and pools open ahead: the server takes none for idle. */
+  readonly silent: ReadonlySet<Socket>;
   readonly draining: AbortController;
   readonly closed: Promise<void>;
   readonly graceMs: number;
 }
 
-function drain({ server, open, draining, closed, graceMs }: Drain): void {
+function drain({ server, open, silent, draining, closed, graceMs }: Drain): void {
   server.close();
   // A connection that stays open after its last answer would keep the server from closing.
   for (const response of open) if (!response.headersSent) response.setHeader("connection", "close");
   draining.abort();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-  void closed.then(() => clearTimeout(timer));
+  const timers = [
+    setTimeout(() => silent.forEach((socket) => socket.destroy()), Math.min(firstRequestMs, graceMs)),
+    setTimeout(() => server.closeAllConnections(), graceMs),
+  ];
+  void closed.then(() => timers.forEach(clearTimeout));
 }

@@ -1,10 +1,10 @@
 // A listening API on a database and a folder of its own, and the shortest way to call it.
 
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createFilesystemBlobStore } from "@dari/blobs";
+import type { BlobStore } from "@dari/blobs";
 import {
   createBacklog,
   createSealer,
@@ -15,7 +15,14 @@ import {
 } from "@dari/control";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
-import { createTestDatabase, createTestOrganization, type TestOrganization } from "@dari/testkit";
+import {
+  createTestDatabase,
+  createTestOrganization,
+  openTestS3Store,
+  openTestStore,
+  type Services,
+  type TestOrganization,
+} from "@dari/testkit";
 import type { CallSettings } from "../src/http/call.ts";
 import { startApi, type RunningApi } from "../src/index.ts";
 
@@ -46,7 +53,8 @@ export interface TestApi extends AsyncDisposable {
   readonly url: string;
   readonly control: Control;
   readonly db: Database;
-  readonly blobsDir: string;
+  /** Names of all that is in the store. */
+  objects(): Promise<string[]>;
   readonly log: readonly LogLine[];
   /** Whose key calls use. */
   readonly org: TestOrganization;
@@ -59,14 +67,22 @@ export interface TestApi extends AsyncDisposable {
   call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
 }
 
-export async function startTestApi(options: { settings?: Partial<CallSettings> } = {}): Promise<TestApi> {
+export interface TestApiOptions {
+  readonly settings?: Partial<CallSettings>;
+  /** Objects in this server, within clients' reach. Absent: in the store of the run. */
+  readonly s3?: Services["s3"];
+}
+
+export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
   await using stack = new AsyncDisposableStack();
   const database = await createTestDatabase();
   stack.defer(() => database.close());
   const { db } = database;
   const blobsDir = await mkdtemp(join(tmpdir(), "dari-api-"));
   stack.defer(() => rm(blobsDir, { recursive: true, force: true }));
-  const blobs = createFilesystemBlobStore({ root: blobsDir, durable: false });
+  const { s3 } = options;
+  const blobs = s3 === undefined ? openTestStore(blobsDir) : openTestS3Store(s3, { publicUrl: s3.endpoint });
+  stack.defer(() => blobs.close());
   await blobs.check();
   const notifier = createPgNotifier(db, "dari-test-notifier");
   stack.defer(() => notifier.close());
@@ -112,7 +128,7 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
     url: api.url,
     control,
     db,
-    blobsDir,
+    objects: () => listObjects(blobs, blobsDir),
     log,
     previews,
     org,
@@ -121,6 +137,15 @@ export async function startTestApi(options: { settings?: Partial<CallSettings> }
     call: (method, path, call) => send(api.url, org.apiKey, method, path, call),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Everything that is kept, in a folder also what is not complete. */
+async function listObjects(blobs: BlobStore, dir: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { key } of blobs.list("")) names.push(key);
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true });
+  const drafts = entries.filter((entry) => entry.isFile() && entry.parentPath.endsWith("/incoming"));
+  return [...names, ...drafts.map(({ name }) => name)];
 }
 
 async function send(

@@ -124,6 +124,23 @@ test("messages that are cancelled and retried", async () => {
   await api.call("POST", `/v1/messages/${String(retried.reply.json["id"])}/cancel`);
 });
 
+test("sessions that are deleted, with how many of their messages that cancelled", async () => {
+  const { organizationId } = api.org;
+  const { agentId } = await createTestAgent(api.db, organizationId);
+  const sessionId = await createTestSession(api.db, organizationId, agentId);
+  for (let n = 0; n < 2; n++) await createTestMessage(api.db, organizationId, sessionId);
+  const before = await newest(500);
+  expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(409);
+  expect(await newest(500)).toEqual(before);
+  expect((await recorded("DELETE", `/v1/sessions/${sessionId}?cancel=1`)).entry).toMatchObject({
+    action: "session.delete",
+    target: sessionId,
+    details: { cancelled: 2 },
+  });
+  expect((await api.call("DELETE", `/v1/sessions/${sessionId}`)).status).toBe(404);
+  expect(await newest(500)).toHaveLength(before.length + 1);
+});
+
 test("what changed nothing is not recorded, nor is what was taken back", async () => {
   const failed = await createFailedMessage(api, api.org);
   const before = await newest(500);

@@ -1,10 +1,9 @@
 // Uploaded files: streamed in, listed, read in ranges, deleted; and what is refused leaves nothing behind.
 
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
 import { connect } from "node:net";
 import { routes, validate } from "@dari/contract";
-import { waitUntil } from "@dari/testkit";
+import { testStoreKind, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 
@@ -22,11 +21,7 @@ function upload(filename: string, bytes: Buffer | string, type = "text/plain", f
 }
 
 async function objects(): Promise<string[]> {
-  const entries = await readdir(api.blobsDir, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => entry.name)
-    .sort();
+  return (await api.objects()).sort();
 }
 
 test("a file goes in and comes out as it was", async () => {
@@ -144,7 +139,10 @@ test("exactly one part named file is taken, anything else is refused and leaves 
   expect(await objects()).toEqual(before);
 });
 
-test("a client that goes away in the middle leaves nothing", async () => {
+// Parts that an S3 server has of an upload are in no list of objects.
+const testWithDrafts = testStoreKind() === "filesystem" ? test : test.skip;
+
+testWithDrafts("a client that goes away in the middle leaves nothing", async () => {
   const before = await objects();
   const requests = api.log.length;
   const socket = connect(api.api.port, "127.0.0.1");

@@ -1,7 +1,6 @@
 // One resource per key, however often and however simultaneously a creation is asked for.
 
 import { createHash } from "node:crypto";
-import { readdir } from "node:fs/promises";
 import { routes, validate } from "@dari/contract";
 import { sweepIdempotencyKeys } from "@dari/control";
 import { limits } from "@dari/domain";
@@ -201,8 +200,7 @@ function upload(key: string, filename: string, bytes: string): Promise<TestReply
 }
 
 async function objects(): Promise<number> {
-  const entries = await readdir(api.blobsDir, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).length;
+  return (await api.objects()).length;
 }
 
 test("equal uploads are one file and leave no second object; other bytes or names are refused", async () => {

@@ -2,7 +2,6 @@
 
 import { randomBytes } from "node:crypto";
 import { gzipSync } from "node:zlib";
-import { readdir } from "node:fs/promises";
 import { routes, validate } from "@dari/contract";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
@@ -279,9 +278,5 @@ describe("an agent", () => {
 });
 
 async function objects(): Promise<string[]> {
-  const entries = await readdir(api.blobsDir, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => entry.name)
-    .sort();
+  return (await api.objects()).sort();
 }

@@ -97,6 +97,17 @@ const cases: Readonly<Record<RouteName, Case>> = {
   listFiles: {},
   getFile: {},
   getFileContent: {},
+  getFileDownloadUrl: {},
+  reserveFileUpload: {
+    valid: { filename: "a", sha256: "0".repeat(64), size_bytes: 1 },
+    invalid: [
+      [{ filename: "", sha256: "0".repeat(64), size_bytes: 1 }, "filename"],
+      [{ filename: "a", sha256: "short", size_bytes: 1 }, "sha256"],
+      [{ filename: "a", sha256: "0".repeat(64), size_bytes: -1 }, "size_bytes"],
+      [{ filename: "a", sha256: "0".repeat(64), size_bytes: 6 * 1024 ** 3 }, "size_bytes"],
+    ],
+  },
+  completeFileUpload: { valid: { upload_id: "x.y" }, invalid: [[{}, "upload_id"]] },
   deleteFile: {},
   listSessionFiles: {},
   getSessionFileContent: {},

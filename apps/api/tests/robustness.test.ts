@@ -1,8 +1,10 @@
 // What surrounds every route: the one shape of errors, request ids, a database that is away, and the drain.
 
+import { once } from "node:events";
 import { connect } from "node:net";
 import { createTestAgent, createTestMessage, createTestSession, waitUntil } from "@dari/testkit";
 import { expect, test } from "@jest/globals";
+import { startApi } from "../src/index.ts";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 
 function expectError(reply: TestReply, status: number, code: string): void {
@@ -151,6 +153,16 @@ test("the drain answers who waits with the record so far, and then closes", asyn
   expect([reply.status, reply.json["status"], reply.headers.get("connection")]).toEqual([202, "queued", "close"]);
   await closed;
   await expect(api.call("GET", "/healthz")).rejects.toThrow();
+});
+
+test("a connection that never asked does not hold up the drain", async () => {
+  await using api = await startTestApi();
+  const server = await startApi({ control: api.control, host: "127.0.0.1", port: 0, graceMs: 60_000 });
+  const silent = connect(server.port, "127.0.0.1");
+  await once(silent, "connect");
+  const ended = once(silent, "close");
+  await server.close();
+  await ended;
 });
 
 test("a client that goes away ends its wait and not its message", async () => {

@@ -176,6 +176,24 @@ test("what cannot be a file is refused before its bytes are kept", async () => {
   expect(await paths()).toEqual(["/dir", "/dir/x", "/empty", "/file"]);
 });
 
+test("an organization's own bounds hold for what clients write, and each says what it is", async () => {
+  await put("/one", "12345");
+  const { organizationId } = api.org;
+  for (const [column, bound, detail] of [
+    ["max_workspace_files", 1, "a workspace has at most 1 files and directories"],
+    ["max_workspace_bytes", 9, "a workspace has at most 9 bytes"],
+    ["max_workspace_file_bytes", 4, "a file of the workspace has at most 4 bytes"],
+  ] as const) {
+    const set = (value: number | null): Promise<unknown> =>
+      api.db.pool.query(`update organizations set ${column} = $2 where id = $1`, [organizationId, value]);
+    await set(bound);
+    const reply = await put("/two", "12345");
+    await set(null);
+    expect([column, reply.status, reply.json.code, reply.json.detail]).toEqual([column, 413, "too_large", detail]);
+  }
+  expect(await paths()).toEqual(["/one"]);
+});
+
 test("a body of unknown length is streamed, and cut off above the limit", async () => {
   const send = (bytes: number): Promise<Response> =>
     fetch(`${api.url}/v1/sessions/${sessionId}/files/content?path=/s`, {

@@ -1,7 +1,8 @@
 // Uploads a file of this computer, with the content type that its name tells.
 
-import type { Client } from "@dari/client";
+import { ApiError, type Client } from "@dari/client";
 import type { FileRecord } from "@dari/contract";
+import { createHash } from "node:crypto";
 import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
@@ -22,10 +23,31 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".webp": "image/webp",
 };
 
+/** From here on the bytes go straight to the object store, where that is within reach. */
+const directBytes = 64 * 1024 * 1024;
+
 export async function uploadPath(client: Client, path: string, signal: AbortSignal): Promise<FileRecord> {
   const content = await openFile(path);
   const contentType = contentTypes[extname(path).toLowerCase()] ?? "application/octet-stream";
-  return client.uploadFile({ filename: basename(path), content, contentType }, { signal });
+  const file = { filename: basename(path), content, contentType };
+  const direct = content.size < directBytes ? undefined : await uploadDirectly(client, file, signal);
+  return direct ?? client.uploadFile(file, { signal });
+}
+
+/** Undefined where the platform has no address of its store for clients. */
+async function uploadDirectly(
+  client: Client,
+  file: { readonly filename: string; readonly content: Blob; readonly contentType: string },
+  signal: AbortSignal,
+): Promise<FileRecord | undefined> {
+  const hash = createHash("sha256");
+  for await (const piece of file.content.stream()) hash.update(piece);
+  try {
+    return await client.uploadFileDirectly({ ...file, sha256: hash.digest("hex") }, { signal });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "conflict") return undefined;
+    throw error;
+  }
 }
 
 /** Reads nothing ahead. */

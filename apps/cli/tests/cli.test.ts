@@ -124,10 +124,18 @@ describe("dari deploy", () => {
     const first = await runDari(["deploy", "--json"], { cwd: root.path, environment });
     expect(first).toMatchObject({ code: 0, stderr: expect.stringContaining("installing\nbuilt\n") });
     expect(JSON.parse(first.stdout)).toMatchObject({ agent_id: "agt_1", version_id: "ver_1", version_status: "ready" });
+    expect(Object.keys((JSON.parse(first.stdout) as { timings_ms: object }).timings_ms)).toEqual([
+      "bundle",
+      "total",
+      "upload",
+      "publish",
+      "build",
+    ]);
     const state: unknown = JSON.parse(await readFile(join(root.path, ".dari/deploy-state.json"), "utf8"));
     expect(state).toEqual({ version: 1, agents: { [url]: "agt_1" } });
     const second = await runDari(["deploy"], { cwd: root.path, environment });
     expect(second.stdout).toBe("Deployed demo as agt_1, version 1 (ver_1)\n");
+    expect(second.stderr).toMatch(/^\[ +\d+\.\d s\] installing\n\[ +\d+\.\d s\] built\n\[ +\d+\.\d s\] Ready after/m);
     const publishing = ["POST /v1/source-snapshots", "PUT /upload", "POST /v1/source-snapshots/src_1/finalize"];
     const building = ["GET /v1/versions/ver_1/build-logs?follow=1", "GET /v1/agents/agt_1/versions/ver_1"];
     expect(calls).toEqual([

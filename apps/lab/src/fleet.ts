@@ -3,21 +3,30 @@
 // open to them for what no client may see.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Client } from "@dari/client";
 import { findViolations, type Database, type Violation } from "@dari/db";
 import { freePort } from "@dari/embedded";
-import { createTestDatabase, createTestOrganization, type Services, type TestDatabase } from "@dari/testkit";
+import {
+  createTestDatabase,
+  createTestOrganization,
+  requireService,
+  testStoreKind,
+  type Services,
+  type TestDatabase,
+} from "@dari/testkit";
 import { machineEnvironment } from "./config.ts";
 import { processesMarked } from "./processes.ts";
 import { startProgram, type Program } from "./program.ts";
+import { removeDirectory } from "./remove-directory.ts";
+import { rendezvousEndpoint } from "./rendezvous.ts";
 
 export interface FleetOptions {
   /** Absent: workers pull from the database. */
   readonly redisUrl?: string | undefined;
-  /** Absent: objects in a directory. */
+  /** Absent: objects in a directory, or where DARI_TEST_STORE says. */
   readonly s3?: Services["s3"] | undefined;
   /** Default 1. */
   readonly workers?: number;
@@ -65,7 +74,7 @@ const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DAR
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "dari-fleet-"));
-  starting.defer(() => rmSync(dir, { recursive: true, force: true }));
+  starting.defer(() => removeDirectory(dir));
   const database = starting.adopt(await createTestDatabase(), (opened) => opened.close());
   const place = placeOf(dir, database, options);
   const port = await freePort();
@@ -122,17 +131,19 @@ interface Place {
 function placeOf(dir: string, database: TestDatabase, { redisUrl, s3, env }: FleetOptions): Place {
   const name = randomBytes(6).toString("hex");
   const queuePrefix = `fleet-${name}`;
+  const store = s3 ?? (testStoreKind() === "s3" ? requireService("s3") : undefined);
   return {
     dir,
     queuePrefix,
     env: {
       ...machineEnvironment(),
       ...quickSettings,
+      DARI_EGRESS_ALLOW: rendezvousEndpoint,
       DATABASE_URL: database.url,
       DARI_MASTER_KEY: randomBytes(32).toString("base64"),
       DARI_QUEUE_PREFIX: queuePrefix,
       ...(redisUrl === undefined ? {} : { REDIS_URL: redisUrl }),
-      ...(s3 === undefined ? { DARI_BLOBS_DIR: join(dir, "objects") } : s3Environment(s3, `fleet-${name}`)),
+      ...(store === undefined ? { DARI_BLOBS_DIR: join(dir, "objects") } : s3Environment(store, `fleet-${name}`)),
       ...env,
     },
   };
@@ -181,6 +192,8 @@ async function endFleet(ending: {
 }): Promise<FleetRemains> {
   const badEnds: string[] = [];
   const living = ending.programs.filter((program) => program.isRunning);
+  // A test that failed may have left one standing still, deaf to what it is asked.
+  for (const program of living) program.signal("SIGCONT");
   const ends = await Promise.allSettled(living.map((program) => program.stop()));
   for (const [index, end] of ends.entries()) {
     const program = living[index]!;

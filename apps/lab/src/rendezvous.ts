@@ -2,7 +2,7 @@
 
 import { createServer, type ServerResponse } from "node:http";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
+import { freePort } from "@dari/embedded";
 import { waitUntil } from "@dari/testkit";
 
 export interface Rendezvous extends AsyncDisposable {
@@ -17,6 +17,10 @@ export interface Rendezvous extends AsyncDisposable {
 }
 
 const arriveWithinMs = 60_000;
+const port = await freePort();
+
+/** Where agents meet their tests, known before any worker starts: isolated agents reach it only if it is allowed. */
+export const rendezvousEndpoint = `127.0.0.1:${port}`;
 
 export async function openRendezvous(): Promise<Rendezvous> {
   const waiting = new Map<string, ServerResponse[]>();
@@ -28,12 +32,11 @@ export async function openRendezvous(): Promise<Rendezvous> {
     if (opened.has(point)) response.end("go");
     else waiting.set(point, [...(waiting.get(point) ?? []), response]);
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
   const arrivals = (point: string): number => counts.get(point) ?? 0;
   return {
-    urlOf: (point) => `http://127.0.0.1:${port}/${point}`,
+    urlOf: (point) => `http://${rendezvousEndpoint}/${point}`,
     arrivals,
     async arrived(point, times = 1) {
       const what = `${times} arrival(s) at ${point}`;

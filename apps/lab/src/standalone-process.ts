@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { machineEnvironment } from "./config.ts";
 import { startProgram, type Program } from "./program.ts";
+import { rendezvousEndpoint } from "./rendezvous.ts";
 
 export interface StandaloneProcess extends AsyncDisposable {
   readonly apiUrl: string;
@@ -23,7 +24,13 @@ export async function startStandalone(environment: Record<string, string> = {}):
       name: "standalone",
       entry: "apps/standalone/src/main.ts",
       dir: dataDir,
-      env: { ...machineEnvironment(), DARI_PORT: "0", DARI_DATA_DIR: dataDir, ...environment },
+      env: {
+        ...machineEnvironment(),
+        DARI_PORT: "0",
+        DARI_DATA_DIR: dataDir,
+        DARI_EGRESS_ALLOW: rendezvousEndpoint,
+        ...environment,
+      },
       readyWhen: /Press Ctrl-C to stop/,
     }),
   );

@@ -1,10 +1,12 @@
 // A worker that stands still for longer than its lease, and wakes: nothing that it does counts any more.
 
+import { existsSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { findService, waitUntil } from "@dari/testkit";
 import { deploy, ended } from "../src/conversation.ts";
 import { attemptDirectories, nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
+import { mountsBelow } from "../src/remove-directory.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
 
@@ -76,4 +78,18 @@ test("it writes nothing, ends its agent, and goes on with new work", async () =>
   );
   expect(rows.map((row) => row.outcome)).toEqual(["lost", "completed", "completed"]);
   expect(rows[2]?.worker).toBe(rows[0]?.worker);
+}, 120_000);
+
+test("a fleet is closed with a worker that stands still, and nothing of it stays mounted", async () => {
+  const other = await startFleet({ redisUrl: findService("redis")?.url, env: { DARI_SHUTDOWN_GRACE_MS: "1000" } });
+  const deployed = await deploy(other, scriptAgent({ max_attempts: 3 }));
+  const { id: session } = await other.client.createSession(deployed.agentId);
+  await start(other, session, [
+    ["write", "kept.txt", "x"],
+    ["meet", meeting.urlOf("standing")],
+  ]);
+  await meeting.arrived("standing");
+  other.workers[0]!.signal("SIGSTOP");
+  expect(await other.close()).toEqual(nothing);
+  expect([await mountsBelow(other.dir), existsSync(other.dir)]).toEqual([[], false]);
 }, 120_000);

@@ -1,7 +1,7 @@
 // The reconciler's settings. The only place of this program that reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control";
-import { integer, readConfig, type ConfigOf, type Environment } from "@dari/runtime";
+import { integer, readConfig, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 
 export const reconcilerSettings = {
   ...serviceSettings,
@@ -10,7 +10,7 @@ export const reconcilerSettings = {
     unit: "ms",
     min: 100,
     default: 1_000,
-    about: "Between looks for lost workers.",
+    about: "Between looks for lost workers; at most a third of DARI_LEASE_MS.",
   }),
   healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz and /readyz." }),
 } as const;
@@ -18,5 +18,15 @@ export const reconcilerSettings = {
 export type ReconcilerConfig = ConfigOf<typeof reconcilerSettings>;
 
 export function readReconcilerConfig(env: Environment = process.env): ReconcilerConfig {
-  return readConfig(reconcilerSettings, env, { check: checkServiceSettings });
+  return readConfig(reconcilerSettings, env, {
+    check: (settings) => [...checkServiceSettings(settings), ...checkPace(settings)],
+  });
+}
+
+/** A lost worker's turn waits for its lease and for the next look: the second must not be what counts. */
+function checkPace({ reapEveryMs, leaseMs }: ReconcilerConfig): ConfigProblem[] {
+  const maxMs = Math.floor(leaseMs / 3);
+  if (reapEveryMs <= maxMs) return [];
+  const message = `expected at most a third of DARI_LEASE_MS, ${maxMs} of ${leaseMs}, got ${reapEveryMs}`;
+  return [{ env: "DARI_REAP_EVERY_MS", message }];
 }

@@ -31,6 +31,30 @@ export const standaloneSettings = {
   bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
   sandbox: oneOf(["auto", "bwrap", "process"], { env: "DARI_SANDBOX", default: "auto" }),
+  turnProcesses: integer({
+    env: "DARI_TURN_PROCESSES",
+    min: 32,
+    max: 100_000,
+    default: 512,
+    about: "Processes and threads of a turn together.",
+  }),
+  turnDiskBytes: integer({
+    env: "DARI_TURN_DISK_BYTES",
+    unit: "bytes",
+    min: 1024 ** 2,
+    default: 10 * 1024 ** 3,
+    about: "What a turn's workspace may hold while it runs.",
+  }),
+  egress: oneOf(["open", "allow", "off"], {
+    env: "DARI_EGRESS",
+    default: "open",
+    about: "What agents in a sandbox with its own network reach: the public internet, DARI_EGRESS_ALLOW, or nothing.",
+  }),
+  egressAllow: string({
+    env: "DARI_EGRESS_ALLOW",
+    optional: true,
+    about: "Names, *.names, and address:port for single private endpoints, as 127.0.0.1:11434; by commas.",
+  }),
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
     unit: "bytes",

@@ -3,7 +3,7 @@
 import { createRuntimes, openImageCache } from "@dari/builder";
 import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
-import { chooseDriver, type ChosenDriver } from "@dari/sandbox";
+import { chooseDriver, parseEgressRules, type ChosenDriver, type EgressMode } from "@dari/sandbox";
 import type { Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
@@ -19,6 +19,11 @@ export interface WorkerAssembly {
   readonly cacheBytes: number;
   readonly sandbox: "auto" | "bwrap" | "process";
   readonly minimumIsolation: "isolated" | "none";
+  readonly turnProcesses: number;
+  readonly turnDiskBytes: number;
+  /** See DARI_EGRESS and DARI_EGRESS_ALLOW. */
+  readonly egress: EgressMode;
+  readonly egressAllow: string | undefined;
   readonly turnMemoryBytes: number;
   /** See DARI_WORKER_MEMORY_MB and DARI_TURN_RESERVED_MB. */
   readonly memoryMb: number | undefined;
@@ -84,12 +89,16 @@ export async function assembleWorker(
         pool: settings.pool,
         slots: memory.slots,
         hasRoom: () => memory.hasRoom(),
+        room: () => memory.room(),
         giveUp: assembly.giveUp ?? (() => undefined),
         leaseMs: settings.leaseMs,
         renewMs: Math.floor(settings.leaseMs / 3),
         graceMs: assembly.shutdownGraceMs,
         backoffFirstMs: assembly.backoffFirstMs,
         turnMemoryBytes: assembly.turnMemoryBytes,
+        turnProcesses: assembly.turnProcesses,
+        turnDiskBytes: assembly.turnDiskBytes,
+        egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
         workDir: workDir.turns,
       },
     },

@@ -12,6 +12,7 @@ import {
   claimBuild,
   createBuildLog,
   finishBuild,
+  layerRegistryOf,
   postponeBuild,
   releaseBuild,
   renewBuild,
@@ -22,6 +23,15 @@ import { loop, type Loop } from "@dari/runtime";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
+
+/** Of each program of a build: an installer unpacks much, and keeps its cache beside it. */
+const buildLimits = {
+  memoryBytes: 4 * 1024 ** 3,
+  processes: 512,
+  openFiles: 16_384,
+  fileBytes: 2 * 1024 ** 3,
+  tmpBytes: 1024 ** 3,
+};
 
 export interface BuildFeed {
   /** Takes no more builds; the one that runs is given back. */
@@ -87,7 +97,9 @@ async function attemptBuild(
     bundleFile,
     manifest: build.manifest as Manifest,
     keyPrefix: build.organizationId,
+    layers: { registry: layerRegistryOf(context, build.organizationId), cache: context.images },
     runtimes: context.runtimes,
+    sandboxLimits: buildLimits,
     driver: context.driver,
     workDir,
     log: (text) => void log(text),
@@ -108,6 +120,13 @@ async function record(
     result.ok ? { image: result.image, warnings: result.warnings } : { failure: result.failure, warnings: [] },
   );
   context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok }, "build.finished");
+  // The first turn and the next build find it unpacked here. Whoever really needs it meets an error again.
+  if (result.ok) {
+    void context.images.ensure(result.image).then(
+      (lease) => lease.release(),
+      () => undefined,
+    );
+  }
 }
 
 async function keepBuild(context: WorkerContext, build: BuildClaim, lost: AbortController): Promise<void> {

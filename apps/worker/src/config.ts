@@ -2,6 +2,7 @@
 
 import { checkServiceSettings, serviceSettings } from "@dari/control";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
+import { EgressRuleError, parseEgressRules } from "@dari/sandbox";
 
 export const workerSettings = {
   ...serviceSettings,
@@ -41,6 +42,30 @@ export const workerSettings = {
     default: "isolated",
     about: "The worker refuses to start below this.",
   }),
+  turnProcesses: integer({
+    env: "DARI_TURN_PROCESSES",
+    min: 32,
+    max: 100_000,
+    default: 512,
+    about: "Processes and threads of a turn together.",
+  }),
+  turnDiskBytes: integer({
+    env: "DARI_TURN_DISK_BYTES",
+    unit: "bytes",
+    min: 1024 ** 2,
+    default: 10 * 1024 ** 3,
+    about: "What a turn's workspace may hold while it runs.",
+  }),
+  egress: oneOf(["open", "allow", "off"], {
+    env: "DARI_EGRESS",
+    default: "open",
+    about: "What agents in a sandbox with its own network reach: the public internet, DARI_EGRESS_ALLOW, or nothing.",
+  }),
+  egressAllow: string({
+    env: "DARI_EGRESS_ALLOW",
+    optional: true,
+    about: "Names, *.names, and address:port for single private endpoints; by commas.",
+  }),
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
     unit: "bytes",
@@ -68,7 +93,7 @@ export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
 export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   return readConfig(workerSettings, env, {
-    check: (settings) => [...checkServiceSettings(settings), ...checkMemory(settings)],
+    check: (settings) => [...checkServiceSettings(settings), ...checkMemory(settings), ...checkEgress(settings)],
   });
 }
 
@@ -81,4 +106,14 @@ function checkMemory(settings: WorkerConfig): ConfigProblem[] {
   if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= reservedBytesOf(settings)) return [];
   const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
+}
+
+function checkEgress({ egressAllow = "" }: WorkerConfig): ConfigProblem[] {
+  try {
+    parseEgressRules(egressAllow);
+    return [];
+  } catch (error) {
+    if (!(error instanceof EgressRuleError)) throw error;
+    return [{ env: "DARI_EGRESS_ALLOW", message: error.message }];
+  }
 }

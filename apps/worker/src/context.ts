@@ -10,9 +10,10 @@ import type {
   PromotedJob,
   RetriedJob,
 } from "@dari/control";
-import type { Guarantees, SandboxDriver } from "@dari/sandbox";
+import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
+import type { Room } from "./memory-plan.ts";
 
 export interface WorkerSettings {
   readonly workerId: string;
@@ -21,6 +22,8 @@ export interface WorkerSettings {
   readonly slots: number;
   /** Whether there is memory for one more turn now. */
   readonly hasRoom: () => boolean;
+  /** What memory is free now and what one more turn needs: for whoever reads why no turn starts. */
+  readonly room: () => Room;
   /** Called when only another process in place of this one may help. */
   readonly giveUp: (reason: string) => void;
   readonly leaseMs: number;
@@ -31,6 +34,11 @@ export interface WorkerSettings {
   readonly backoffFirstMs: number;
   /** Memory of each process of a turn, bytes. */
   readonly turnMemoryBytes: number;
+  /** Processes and threads of a turn, and what its workspace may hold while it runs, bytes. */
+  readonly turnProcesses: number;
+  readonly turnDiskBytes: number;
+  /** What agents may connect to. */
+  readonly egress: EgressPolicy;
   /** Holds the directories of running turns and builds; emptied at start. */
   readonly workDir: string;
 }

@@ -7,6 +7,7 @@ import {
   openWorkspace,
   recordLogs,
   saveWorkspace,
+  withPatience,
   type ClaimedTurn,
   type FinishInput,
   type FinishResult,
@@ -14,13 +15,14 @@ import {
   type SavedWorkspace,
   type Turn,
 } from "@dari/control";
-import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
+import { failure } from "@dari/domain";
 import { mkdir, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
-import type { HeldLease, StopReason } from "./lease-keeper.ts";
+import { endingOfFailure, stopInput } from "./endings.ts";
+import type { HeldLease } from "./lease-keeper.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
 
@@ -53,7 +55,7 @@ export async function executeTurn(
       input = await carryOut(context, turn, slotDir, held, lease, watch);
     } catch (error) {
       context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
-      input = stopInput(lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
+      input = stopInput(context, claimed, lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
     }
     const result = await finish(context, claimed, turn, input, watch);
     held.isCommitted = result?.recorded === "completed";
@@ -100,6 +102,8 @@ async function carryOut(
 ): Promise<FinishInput> {
   if (turn.missingSecrets.length > 0) return missingSecrets(turn);
   if (turn.cancelRequested) return { ending: "cancelled" };
+  const stop = stopInput(context, turn, lease);
+  if (stop !== undefined) return stop;
   const image = await context.images.ensure(turn.image);
   try {
     watch.lap("image_ms");
@@ -129,7 +133,7 @@ async function settle(
   watch: Stopwatch,
 ): Promise<FinishInput> {
   if (ending.kind === "stopped") {
-    return { ...(stopInput(lease) ?? { ending: "released" }), output: { parts: ending.said } };
+    return { ...(stopInput(context, turn, lease) ?? { ending: "released" }), output: { parts: ending.said } };
   }
   const saving = saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
   if (ending.kind === "failed") {
@@ -144,8 +148,8 @@ async function settle(
   // Nobody waits for a save that is given up; its object stays unreferenced.
   saving.catch(() => undefined);
   watch.lap("save_ms");
-  if (saved === undefined) return stopInput(lease) ?? { ending: "released" };
-  await noteIgnored(context, turn, saved);
+  if (saved === undefined) return stopInput(context, turn, lease) ?? { ending: "released" };
+  await noteIgnored(context, turn, saved, lease);
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
@@ -156,21 +160,21 @@ async function settle(
   context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
   return {
     ending: "completed",
-    output: { parts: ending.parts },
+    output: { parts: ending.parts, usage: ending.usage },
     filesChanged: saved.filesChanged,
     snapshot: saved.snapshot,
   };
 }
 
 /** Tells the agent's author what is not kept: names that are not UTF-8, sockets, devices. */
-async function noteIgnored(context: WorkerContext, turn: Turn, saved: SavedWorkspace): Promise<void> {
+async function noteIgnored(context: WorkerContext, turn: Turn, saved: SavedWorkspace, lease: HeldLease): Promise<void> {
   const lines = saved.ignored.slice(0, ignoredShownMax).map((one, index) => ({
     // After everything that the turn itself has written.
     sequenceNumber: 1_000_000_000 + index,
     stream: "platform" as const,
     text: `not saved: ${one.path}: ${one.reason}\n`,
   }));
-  await recordLogs(context.db, turn, lines);
+  await withPatience(context, () => recordLogs(context.db, turn, lines), lease.signal);
 }
 
 function stopped(lease: HeldLease): Promise<undefined> {
@@ -193,10 +197,10 @@ async function finish(
   watch: Stopwatch,
 ): Promise<TurnResult | undefined> {
   const timings = { queue_ms: turn?.queuedMs ?? 0, ...watch.laps() };
-  const result = await finishTurn(context, claimed, turn?.organizationId ?? "", { ...input, timings });
+  const result = await finishTurn(context, claimed, claimed.organizationId, { ...input, timings });
   context.log.info(
     {
-      org: turn?.organizationId,
+      org: claimed.organizationId,
       session: claimed.sessionId,
       message: claimed.messageId,
       attempt: claimed.attemptId,
@@ -219,19 +223,4 @@ function missingSecrets(turn: Turn): FinishInput {
     ending: "failed",
     failure: failure("missing_secret", `no value for ${names}; add it with \`dari credentials add <name>\``),
   };
-}
-
-function endingOfFailure(context: WorkerContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
-  if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
-  const policy = { firstMs: context.settings.backoffFirstMs, maxMs: 60_000 };
-  // Claims that the platform failed before the call back off as well.
-  const tries = claimed.attemptNumber + claimed.uncountedClaims;
-  return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };
-}
-
-/** Undefined while nothing asked the turn to stop. A lost claim writes nothing, so any ending does. */
-function stopInput(lease: HeldLease): FinishInput | undefined {
-  if (!lease.signal.aborted) return undefined;
-  const reason = lease.signal.reason as StopReason;
-  return { ending: reason === "cancelled" ? "cancelled" : "released" };
 }

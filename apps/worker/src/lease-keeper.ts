@@ -19,7 +19,7 @@ export interface LeaseKeeper {
   nudge(): void;
   /** Rejects with the reason when leases are not being renewed. */
   check(): Promise<void>;
-  /** Stops every turn that still runs. */
+  /** Stops every turn that still runs, and those that are held from now on: their claims were under way. */
   stopAll(reason: StopReason): void;
   close(): Promise<void>;
 }
@@ -50,6 +50,7 @@ const lookEveryMs = 100;
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   const keeping: Keeping = { entries: new Map(), renewedAt: performance.now(), patienceMs: 0 };
   const { entries } = keeping;
+  let stopped: StopReason | undefined;
   const closing = new AbortController();
   const looking = setInterval(() => stopOverdue(keeping), lookEveryMs);
   const renewal: Loop = loop({
@@ -65,6 +66,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
       const controller = new AbortController();
       const key = `${claim.sessionId} ${claim.fence}`;
       entries.set(key, { claim, controller, deadline: performance.now() + options.leaseMs });
+      if (stopped !== undefined) controller.abort(stopped);
       return { signal: controller.signal, release: () => entries.delete(key) };
     },
     nudge: () => renewal.nudge(),
@@ -74,6 +76,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
       return Promise.reject(new Error(`no lease was renewed for ${Math.round(agoMs)} ms`));
     },
     stopAll(reason) {
+      stopped = reason;
       for (const entry of entries.values()) entry.controller.abort(reason);
     },
     async close() {

@@ -9,6 +9,14 @@ export interface MemoryPlan {
   readonly budgetBytes: number;
   /** Whether the machine has memory for one more turn now, whoever uses the rest. */
   hasRoom(): boolean;
+  room(): Room;
+}
+
+export interface Room {
+  /** What is free now, bytes. */
+  readonly availableBytes: number;
+  /** What must be free for one more turn, bytes. */
+  readonly neededBytes: number;
 }
 
 export interface MemorySettings {
@@ -37,5 +45,6 @@ export function planMemory(settings: MemorySettings, readMemory: () => Memory): 
     slots: Math.min(settings.slots, fitting),
     budgetBytes,
     hasRoom: () => readMemory().availableBytes >= neededBytes,
+    room: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
   };
 }

@@ -47,6 +47,27 @@ test("the narrowest of the control groups counts, caches that can be given up as
   expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
 });
 
+test("the cache that is in use counts as free as well: the kernel gives it up before it refuses anybody", () => {
+  const files = machine("0::/worker\n", {
+    "cgroup/worker/memory.max": `${4 * GiB}\n`,
+    "cgroup/worker/memory.current": `${4 * GiB}\n`,
+    "cgroup/worker/memory.stat": [
+      `anon ${512 * MiB}`,
+      `active_file ${2 * GiB}`,
+      `inactive_file ${1 * GiB}`,
+      `slab_reclaimable ${512 * MiB}`,
+      `slab ${600 * MiB}`,
+    ].join("\n"),
+  });
+  expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 3.5 * GiB });
+  const stale = machine("0::/worker\n", {
+    "cgroup/worker/memory.max": `${4 * GiB}\n`,
+    "cgroup/worker/memory.current": `${1 * GiB}\n`,
+    "cgroup/worker/memory.stat": `active_file ${2 * GiB}\n`,
+  });
+  expect(readMemory(stale).availableBytes).toBe(4 * GiB);
+});
+
 test("inside a container the group's path may lead nowhere, and version 1 has other names", () => {
   const inside = machine("0::/../../host/path\n", {
     "cgroup/memory.max": `${2 * GiB}\n`,
@@ -56,9 +77,14 @@ test("inside a container the group's path may lead nowhere, and version 1 has ot
   const versionOne = machine("12:cpu:/x\n5:memory:/docker/1\n0::/docker/1\n", {
     "cgroup/memory/memory.limit_in_bytes": `${3 * GiB}\n`,
     "cgroup/memory/memory.usage_in_bytes": `${2 * GiB}\n`,
-    "cgroup/memory/memory.stat": `total_inactive_file ${512 * MiB}\n`,
+    "cgroup/memory/memory.stat": [
+      `active_file 1`,
+      `total_inactive_file ${512 * MiB}`,
+      `total_active_file ${256 * MiB}`,
+      `total_slab_reclaimable ${256 * MiB}`,
+    ].join("\n"),
   });
-  expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 1.5 * GiB });
+  expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 2 * GiB });
 });
 
 test("this machine answers", () => {

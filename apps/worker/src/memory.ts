@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 export interface Memory {
   /** What may be used at most, bytes. */
   readonly totalBytes: number;
-  /** What may still be used now; caches that the kernel would give up count as free. Bytes. */
+  /** What may still be used now; caches that the kernel would give up, recently used or not, count as free. Bytes. */
   readonly availableBytes: number;
 }
 
@@ -79,20 +79,35 @@ function controlGroups(files: MemoryFiles): Memory[] {
   return groups;
 }
 
-const versionTwo = { limit: "memory.max", used: "memory.current", cache: /^inactive_file (\d+)$/m };
-const versionOne = {
+interface GroupFiles {
+  readonly limit: string;
+  readonly used: string;
+  /** What the kernel gives up before it refuses anybody memory, as `memory.stat` names it. */
+  readonly reclaimable: readonly string[];
+}
+
+const versionTwo: GroupFiles = {
+  limit: "memory.max",
+  used: "memory.current",
+  reclaimable: ["active_file", "inactive_file", "slab_reclaimable"],
+};
+const versionOne: GroupFiles = {
   limit: "memory.limit_in_bytes",
   used: "memory.usage_in_bytes",
-  cache: /^total_inactive_file (\d+)$/m,
+  reclaimable: ["total_active_file", "total_inactive_file", "total_slab_reclaimable"],
 };
 
-function readGroup(dir: string, names: typeof versionTwo): Memory | undefined {
+function readGroup(dir: string, names: GroupFiles): Memory | undefined {
   const limit = Number(read(join(dir, names.limit))?.trim());
   const used = Number(read(join(dir, names.used))?.trim());
   // "max", or a file that is not there.
   if (!Number.isFinite(limit) || !Number.isFinite(used)) return undefined;
-  const cache = Number(names.cache.exec(read(join(dir, "memory.stat")) ?? "")?.[1] ?? 0);
-  return { totalBytes: limit, availableBytes: Math.max(0, limit - used + cache) };
+  const stat = read(join(dir, "memory.stat")) ?? "";
+  const bytesOf = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
+  const reclaimable = names.reclaimable.reduce((sum, name) => sum + bytesOf(name), 0);
+  // The counters are not of one moment.
+  const held = Math.max(0, used - reclaimable);
+  return { totalBytes: limit, availableBytes: Math.max(0, limit - held) };
 }
 
 function read(file: string): string | undefined {

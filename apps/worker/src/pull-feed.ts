@@ -20,13 +20,25 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
   let told = false;
   let turnedAt = performance.now();
   let ledSeenAt = performance.now();
-  const mayPull = async (): Promise<boolean> => {
-    if (source === undefined || !source.available || told) return true;
+  const mayPull = async (isTold: boolean): Promise<boolean> => {
+    if (source === undefined || !source.available || isTold) return true;
     // A queue that works is no use while nobody fills it.
     if (performance.now() - ledSeenAt < leadCheckEveryMs) return false;
     const led = await isDispatchLed(context.db);
     if (led) ledSeenAt = performance.now();
     return !led;
+  };
+  const pullAll = async (): Promise<void> => {
+    while (!signal.aborted) {
+      const leave = gate.tryEnter();
+      if (leave === undefined) return;
+      const turn = await pullTurn(context.db, context.claimant).catch((error: unknown) => {
+        leave();
+        throw error;
+      });
+      if (turn === undefined) return leave();
+      void run(turn).finally(leave);
+    }
   };
   const pulling = loop({
     name: "pull-turns",
@@ -34,20 +46,14 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     signal,
     log: context.log,
     async runOnce() {
-      const pull = await mayPull();
+      // Taken before anything is asked: what is said meanwhile is for the next look.
+      const isTold = told;
       told = false;
-      while (pull && !signal.aborted) {
-        const leave = gate.tryEnter();
-        if (leave === undefined) break;
-        const turn = await pullTurn(context.db, context.claimant).catch((error: unknown) => {
-          leave();
-          throw error;
-        });
-        if (turn === undefined) {
-          leave();
-          break;
-        }
-        void run(turn).finally(leave);
+      try {
+        if (await mayPull(isTold)) await pullAll();
+      } catch (error) {
+        told ||= isTold;
+        throw error;
       }
       turnedAt = performance.now();
     },

@@ -10,6 +10,7 @@ import { executeTurn, type TurnResult } from "./execute-turn.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { settleRetry } from "./settle-retry.ts";
+import { watchRoom } from "./room-watch.ts";
 import { startTurnFeed } from "./turn-feed.ts";
 
 export interface Worker {
@@ -54,6 +55,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     },
   );
   const builds = startBuildFeed(context);
+  const room = watchRoom({ gate, room: settings.room, log: context.log });
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
     "worker.started",
@@ -68,6 +70,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       leases: () => leases.check(),
       feed: () => feed.check(),
       presence: () => presence.check(),
+      memory: () => room.check(),
       serving: () => (gate.closed ? Promise.reject(new Error("the worker is about to stop")) : Promise.resolve()),
     },
     async drain() {
@@ -76,6 +79,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       await Promise.all([feed.stop(), builds.stop(), endTurns(gate, leases, settings.graceMs)]);
       await feed.close();
       stopListening();
+      await room.stop();
       await leases.close();
       await presence.stop();
     },

@@ -2,8 +2,9 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { claimTurn, createJobRepair, finishTurn, rebuildFailedJobs, type JobContext } from "@dari/control";
-import { failure, newId } from "@dari/domain";
-import { describeWith, requireService, waitUntil } from "@dari/testkit";
+import { dispatch } from "@dari/db";
+import { failure, limits, newId } from "@dari/domain";
+import { describeWith, fillBacklog, requireService, waitUntil } from "@dari/testkit";
 import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";
 import { openFeedScene, type FeedScene } from "./feed-fixture.ts";
 
@@ -32,6 +33,10 @@ describeWith("redis", "the queue after a loss", () => {
     return message;
   }
 
+  /** So many sessions with a message that waits, all of them ready. */
+  const fill = (messages: number): Promise<void> =>
+    fillBacklog(scene.db, { organizationIds: [scene.organizationId], messages, text: "x" });
+
   /** Without the time that a worker has to end the job itself. */
   const now = { settlingMs: 0 };
 
@@ -49,6 +54,25 @@ describeWith("redis", "the queue after a loss", () => {
     expect(await board.stateOf(`${lost.messageId}.1`)).toBe("waiting");
     expect(await board.stateOf(`${fresh.messageId}.1`)).toBe("unknown");
     expect(await repair.runOnce()).toEqual({ added: 0, removed: 0 });
+  });
+
+  test("every dispatch is looked at in its turn, however many have their jobs before it", async () => {
+    await fill(450);
+    const share = { organizationId: scene.organizationId, count: 450 };
+    const turns = await dispatch.dispatchIfReady(scene.db, [share], limits.dispatchTtlMs);
+    // In the order of their dispatch; two of them at the same time.
+    await scene.db.pool.query(
+      `update sessions set lease_until = clock_timestamp() + interval '1 second' + n / 2 * interval '1 ms'
+      from unnest($1::text[]) with ordinality as o (id, n) where sessions.id = o.id`,
+      [turns.map((turn) => turn.sessionId)],
+    );
+    const lost = turns.at(-1)!;
+    await scene.queue.deliver(turns.slice(0, -1));
+    const repair = createJobRepair(context);
+    const added: number[] = [];
+    for (let pass = 0; pass < 3; pass++) added.push((await repair.runOnce()).added);
+    expect(added).toEqual([0, 0, 1]);
+    expect(await board.stateOf(`${lost.messageId}.1`)).toBe("waiting");
   });
 
   test("a retry gets its job back with the time that is left and the attempts that are left", async () => {
@@ -75,7 +99,8 @@ describeWith("redis", "the queue after a loss", () => {
     // It may be an operator's retry on its way to a worker.
     await scene.queue.deliver([{ ...turn, ...ended }]);
     await board.forge("forged", { text: "x".repeat(100_000) });
-    await scene.queue.deliverLater({ ...turn, sessionId: newId("session"), messageId: newId("message") }, 60_000);
+    const unknown = { sessionId: newId("session"), messageId: newId("message") };
+    await scene.queue.deliverLater([{ ...turn, ...unknown, waitMs: 60_000 }]);
     expect(await createJobRepair(context).runOnce()).toEqual({ added: 0, removed: 4 });
     expect(new Set(await board.waiting())).toEqual(new Set([`${standing.messageId}.1`, `${ended.messageId}.1`]));
   });
@@ -104,6 +129,18 @@ describeWith("redis", "the queue after a loss", () => {
     await rebuildFailedJobs(context, now);
     expect(await board.stateOf(`${first.messageId}.0`)).toBe("unknown");
     expect(await board.stateOf(`${second.messageId}.0`)).toBe("failed");
+  });
+
+  test("more failed turns than a page holds are all failed jobs, though they failed in the same moment", async () => {
+    await fill(2_300);
+    await scene.db.pool.query("update sessions set schedule = 'idle', ready_at = null, pending = 0");
+    await scene.db.pool.query(
+      `update messages set state = 'failed', attempts = 1, output = '{"parts": [], "error": {"code": "agent_error"}}',
+        completed_at = now() - interval '1 minute'`,
+    );
+    expect(await rebuildFailedJobs(context, now)).toBe(2_300);
+    expect(await scene.queue.counts()).toMatchObject({ failed: 2_300 });
+    expect(await rebuildFailedJobs(context, now)).toBe(0);
   });
 
   test("a turn that fails where nobody holds its job is shown too; one that may be settled is left alone", async () => {

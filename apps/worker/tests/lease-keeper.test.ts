@@ -84,3 +84,11 @@ test("while the database is down turns go on, and the worker says that it renews
   expect(held.signal.aborted).toBe(false);
   await away.close();
 });
+
+test("a claim that was under way when everything was stopped is told to stop as well", async () => {
+  const keeper = keep(database.db, 3_000, 1_000);
+  const running = keeper.hold(await claimed());
+  keeper.stopAll("released");
+  const late = keeper.hold(await claimed());
+  expect([running.signal.reason, late.signal.reason]).toEqual(["released", "released"]);
+});

@@ -27,6 +27,42 @@ export interface BlobInfo {
   readonly modifiedAt: Date;
 }
 
+/** How long a signed URL is good for: the same terms give the same URL. */
+export interface SigningTerms {
+  readonly expiresAt: Date;
+  /** From its first moment to its last: 1 to 604,800. */
+  readonly seconds: number;
+}
+
+export interface DownloadTerms extends SigningTerms {
+  /** Headers of the reply. */
+  readonly contentType: string;
+  readonly contentDisposition: string;
+}
+
+export interface UploadTerms extends SigningTerms {
+  readonly sizeBytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+}
+
+export interface SignedUpload {
+  readonly url: string;
+  /** Must be sent with the bytes. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** URLs that carry their own authorization for one object. */
+export interface SignedUrls {
+  /** For GET, also of a part. Says nothing of whether the object is there. */
+  forDownload(key: string, terms: DownloadTerms): Promise<string>;
+  /**
+   * For PUT of these bytes and no others, as far as the server keeps to what was signed; they may come again and again
+   * until it expires. Whoever signs it checks what has come.
+   */
+  forUpload(key: string, terms: UploadTerms): Promise<SignedUpload>;
+}
+
 /**
  * Keys are `[A-Za-z0-9._/-]`, at most 900 bytes, segments of 1 to 200 bytes and never `.` or `..`; another key is a
  * TypeError. A key is never both an object and the folder of another: a disk cannot hold that.
@@ -55,6 +91,8 @@ export interface BlobStore {
   delete(keys: readonly string[]): Promise<void>;
   /** Makes the place ready (folder, bucket), or throws with what to do when it cannot be used. */
   check(): Promise<void>;
+  /** Undefined where clients cannot reach the store by themselves. */
+  readonly signedUrls?: SignedUrls | undefined;
   /** Lets go of connections. The store is not used after. */
   close(): Promise<void>;
 }

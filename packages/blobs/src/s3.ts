@@ -30,6 +30,7 @@ import { assertKey, assertPrefix, assertRange } from "./key.ts";
 import { isBytes, measure } from "./measured.ts";
 import { httpStatus, isBrokenConnection } from "./s3-errors.ts";
 import { patientRetries } from "./s3-retry.ts";
+import { signS3Urls } from "./s3-signed-urls.ts";
 
 export interface S3BlobStoreOptions {
   /** URL of a server that is not AWS. */
@@ -45,6 +46,8 @@ export interface S3BlobStoreOptions {
   readonly forcePathStyle?: boolean;
   /** `when_required` for servers that refuse the checksums which the SDK adds of itself. Default `when_supported`. */
   readonly requestChecksums?: "when_supported" | "when_required";
+  /** Where clients reach the server, if they may: URLs are signed for it. Only its scheme, host and port count. */
+  readonly publicUrl?: string;
 }
 
 const MiB = 1024 * 1024;
@@ -59,6 +62,8 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
   const prefix = options.prefix === undefined || options.prefix === "" ? "" : `${options.prefix.replace(/\/+$/, "")}/`;
   assertPrefix(prefix);
   const place: Place = { client: new S3Client(clientConfig(options)), Bucket: options.bucket, prefix };
+  const { bucket, publicUrl, forcePathStyle: pathStyle = true } = options;
+  const nameHere = (key: string): string => nameOf(place, key);
   return {
     put: (key, body, putOptions) => put(place, key, body, putOptions),
     get: (key, range) => get(place, key, range),
@@ -67,6 +72,9 @@ export function createS3BlobStore(options: S3BlobStoreOptions): BlobStore {
     list: (keyPrefix, after) => list(place, keyPrefix, after),
     delete: (keys) => deleteKeys(place, keys),
     check: () => checkBucket(place.client, options),
+    ...(publicUrl === undefined
+      ? {}
+      : { signedUrls: signS3Urls({ client: place.client, bucket, publicUrl, pathStyle, nameOf: nameHere }) }),
     close: async () => place.client.destroy(),
   };
 }

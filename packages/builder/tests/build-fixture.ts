@@ -7,7 +7,15 @@ import { expect } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import { parseManifest, type Manifest } from "@dari/contract";
 import { chooseDriver, type DriverName, type Guarantees, type SandboxDriver } from "@dari/sandbox";
-import { buildImage, createRuntimes, openImageCache, type BuildResult, type Runtimes } from "../src/index.ts";
+import {
+  buildImage,
+  createRuntimes,
+  openImageCache,
+  type BuildResult,
+  type LayerRef,
+  type LayerRegistry,
+  type Runtimes,
+} from "../src/index.ts";
 import { filesOf, hostEnvironment, temporaryDirectory, writeBundle } from "./bundles.ts";
 
 export type Files = Record<string, string | Buffer>;
@@ -49,6 +57,8 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
   const env = hostEnvironment();
   const installPaths = env.PIP_FIND_LINKS === undefined ? [] : [env.PIP_FIND_LINKS];
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });
+  const cache = openImageCache({ dir: fresh(), store, maxBytes: 1e9 });
+  const layers = { registry: rememberLayers(), cache };
 
   async function build(files: Files, choices: Choices = {}): Promise<{ result: BuildResult; log: string }> {
     const bundleFile = await writeBundle(fresh(), filesOf(files));
@@ -57,7 +67,7 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
     const signal = choices.signal ?? new AbortController().signal;
     const lines: string[] = [];
     const log = (text: string): void => void lines.push(text);
-    const given = { store, bundleFile, manifest, driver, workDir, log, signal, keyPrefix: "org", runtimes };
+    const given = { store, bundleFile, manifest, driver, workDir, log, signal, keyPrefix: "org", runtimes, layers };
     try {
       const result = await buildImage({ ...given, ...choices, signal });
       return { result, log: lines.join("") };
@@ -85,10 +95,23 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
     async imageOf(files) {
       const { result, log } = await build(files);
       if (!result.ok) throw new Error(`${result.failure.code}: ${result.failure.message}\n${log}`);
-      const lease = await openImageCache({ dir: fresh(), store, maxBytes: 1e9 }).ensure(result.image);
+      const lease = await cache.ensure(result.image);
       return { dir: lease.dir, entry: join(lease.dir, result.image.entry.file), log, warnings: result.warnings };
     },
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
+  };
+}
+
+/** Keeps layers for as long as the test runs: what a worker's registry does, for one process. */
+function rememberLayers(): LayerRegistry {
+  const layers = new Map<string, Promise<LayerRef>>();
+  return {
+    obtain(key, make, signal) {
+      const layer = layers.get(key) ?? make(signal);
+      layers.set(key, layer);
+      layer.catch(() => layers.delete(key));
+      return layer;
+    },
   };
 }
 
@@ -113,7 +136,8 @@ export async function filesBelow(dir: string): Promise<Files> {
 
 /** Calls the export as a guest would. */
 export function callNode(entry: string): unknown {
-  const script = `const m = await import(process.argv[1]); console.log(JSON.stringify(await m.agent("hi")))`;
+  const call = `(m.agent ?? m.default.agent)("hi")`;
+  const script = `const m = await import(process.argv[1]); console.log(JSON.stringify(await ${call}))`;
   const args = ["--enable-source-maps", "--input-type=module", "-e", script, entry];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }));
 }

@@ -23,6 +23,22 @@ describe("TypeScript", () => {
     expect(await builds.digestOf(supportAgent)).toBe(await builds.digestOf(supportAgent));
   });
 
+  test("an image that is there is not sent again; one that was deleted never gets its former key", async () => {
+    const files = { ...supportAgent, "src/note.txt": "an image of its own" };
+    const keyOf = async (): Promise<string> => {
+      const { result } = await builds.build(files);
+      if (!result.ok) throw new Error(result.failure.message);
+      return result.image.objectKey;
+    };
+    const first = await keyOf();
+    expect(await keyOf()).toBe(first);
+    // Whoever was told to delete the first one may do so at any time.
+    await builds.store.delete([first]);
+    const second = await keyOf();
+    await builds.store.delete([first]);
+    expect(await builds.store.head(second)).toBeDefined();
+  });
+
   test("an error names the line of the source", async () => {
     const files = { ...supportAgent, "src/agent.ts": `export { boom as agent } from "./lib/answer.ts";\n` };
     const { entry } = await builds.imageOf(files);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { openImageCache, type ImageRef } from "../src/index.ts";
+import { openImageCache, type ImageCache, type ImageRef } from "../src/index.ts";
 import { packImage } from "../src/image/pack-image.ts";
 import { unpackImage } from "../src/image/unpack-image.ts";
 import { rawHeader, temporaryDirectory, type TemporaryDirectory } from "./bundles.ts";
@@ -206,3 +206,64 @@ describe("the cache", () => {
     expect(await readdir((await cache.ensure(image)).dir)).toEqual(["big"]);
   });
 });
+
+describe("an image with a layer", () => {
+  async function withLayer(files: Record<string, string>, layer: Record<string, string>): Promise<ImageRef> {
+    const base = await publish(layer);
+    return { ...(await publish(files)), layer: { digest: base.digest, objectKey: base.objectKey } };
+  }
+
+  test("is put together from both, read-only, without a copy", async () => {
+    const dir = fresh();
+    await using cache = closing(openImageCache({ dir, store, maxBytes: 1e6 }));
+    const files = { "src/a.js": "a", "packages/x/index.js": "x", "node_modules/stale/index.js": "stale" };
+    const layer = { "node_modules/m/index.js": "m", "packages/x/node_modules/n/index.js": "n" };
+    const image = await withLayer(files, layer);
+    const lease = await cache.ensure(image);
+    const names = (await readdir(lease.dir, { recursive: true, withFileTypes: true })).filter((one) => one.isFile());
+    const paths = names.map((one) => join(one.parentPath, one.name).slice(lease.dir.length + 1)).sort();
+    expect(paths).toEqual(
+      ["node_modules/m/index.js", "packages/x/index.js", "packages/x/node_modules/n/index.js", "src/a.js"].sort(),
+    );
+    const linked = await stat(join(lease.dir, "node_modules/m/index.js"));
+    const own = await stat(join(dir, image.layer!.digest, "tree/node_modules/m/index.js"));
+    expect([linked.ino, linked.mode & 0o777]).toEqual([own.ino, 0o444]);
+    const folders = ["", "node_modules", "node_modules/m", "packages", "packages/x/node_modules/n"];
+    const modes = folders.map(async (name) => (await lstat(join(lease.dir, name))).mode & 0o777);
+    expect(await Promise.all(modes)).toEqual(folders.map(() => 0o555));
+  });
+
+  test("keeps its layer for as long as it is there, also over a restart", async () => {
+    const dir = fresh();
+    const image = await withLayer({ "a.js": "a".repeat(400) }, { "node_modules/m.js": "m".repeat(400) });
+    {
+      await using first = closing(openImageCache({ dir, store, maxBytes: 1_000 }));
+      (await first.ensure(image)).release();
+    }
+    await using cache = closing(openImageCache({ dir, store, maxBytes: 1_000 }));
+    // Fills the cache: of what is idle the image goes first, and its layer is free only then.
+    (await cache.ensure(await publish({ b: "b".repeat(300) }))).release();
+    const left = (await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name));
+    expect(left).toContain(image.layer!.digest);
+    expect(left).toHaveLength(2);
+    (await cache.ensure(await publish({ c: "c".repeat(950) }))).release();
+    await cache.close();
+    expect((await readdir(dir)).filter((name) => /^[0-9a-f]{64}$/.test(name))).toHaveLength(1);
+  });
+
+  test("the same files with another layer are another image; a layer that is gone is said so", async () => {
+    await using cache = closing(openImageCache({ dir: fresh(), store, maxBytes: 1e6 }));
+    const one = await withLayer({ "a.js": "a" }, { "node_modules/m.js": "1" });
+    const other = { ...one, layer: (await withLayer({ "a.js": "a" }, { "node_modules/m.js": "2" })).layer! };
+    const texts = [one, other].map(async (image) =>
+      readFile(join((await cache.ensure(image)).dir, "node_modules/m.js")),
+    );
+    expect((await Promise.all(texts)).map(String)).toEqual(["1", "2"]);
+    const lost = { ...one, layer: { digest: "0".repeat(64), objectKey: "org/layers/lost" } };
+    await expect(cache.ensure(lost)).rejects.toThrow();
+  });
+});
+
+function closing(cache: ImageCache): ImageCache & AsyncDisposable {
+  return { ...cache, [Symbol.asyncDispose]: () => cache.close() };
+}

@@ -1,6 +1,7 @@
 // A typed HTTP client over the contract: one method per route. Runs in Node and in a browser; keeps no state.
 
 import { agentCalls } from "./agents.ts";
+import { directFileCalls } from "./direct-files.ts";
 import { fileCalls } from "./files.ts";
 import { historyCalls } from "./history.ts";
 import { operatorCalls } from "./operators.ts";
@@ -21,6 +22,7 @@ export function createClient(options: ClientOptions) {
     ...sessionCalls(transport),
     ...streamCalls(transport),
     ...fileCalls(transport),
+    ...directFileCalls(transport),
     ...historyCalls(transport),
     ...organizationCalls(transport),
     ...operatorCalls(transport),

@@ -41,7 +41,15 @@ export {
   type EventType,
   type PreviewEventType,
 } from "./schemas/events.ts";
-export { DirectoryEntry, DirectoryListing, FileRecord } from "./schemas/files.ts";
+export {
+  CompleteFileUploadRequest,
+  DirectoryEntry,
+  DirectoryListing,
+  FileDownloadUrl,
+  FileRecord,
+  FileUploadReserved,
+  ReserveFileUploadRequest,
+} from "./schemas/files.ts";
 export {
   deliveries,
   FileChange,

@@ -10,6 +10,7 @@ export {
   renewBuild,
   type BuildContext,
 } from "./builds/hold-build.ts";
+export { layerRegistryOf } from "./builds/layer-registry.ts";
 export { settleBuildWaiters } from "./builds/settle-build-waiters.ts";
 export type { Actor, Control } from "./context.ts";
 export { createAdmission } from "./dispatch/admission.ts";
@@ -151,6 +152,9 @@ export { listEvents } from "./sessions/list-events.ts";
 export { listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
 export { exportSession } from "./portable/export-session.ts";
 export { importSession } from "./portable/import-session.ts";
+export { completeUpload } from "./direct/complete-upload.ts";
+export { getDownloadUrl } from "./direct/get-download-url.ts";
+export { reserveUpload } from "./direct/reserve-upload.ts";
 export { discardExport, receiveExport, type ReceivedExport } from "./portable/receive-export.ts";
 export { invalidField, notFound, type PageOf } from "./refusals.ts";
 export { renderMessage } from "./views/message.ts";

@@ -132,6 +132,16 @@ test("what is named again loses its mark, and what is doomed cannot be named", a
   await recordObject(context, organizationId, late);
 });
 
+test("an image that a build found and that was deleted before its version names it is refused", async () => {
+  const { organizationId, blobs } = fixture;
+  await fixture.newSession();
+  const key = `${organizationId}/images/${"0".repeat(64)}-x`;
+  await blobs.put(key, Buffer.from("image"));
+  expect(await sweepAll()).toBe(1);
+  const name = "update dari.versions set image = jsonb_set(image, '{objectKey}', to_jsonb($1::text))";
+  await expect(db.pool.query(name, [key])).rejects.toThrow("is being deleted");
+});
+
 test("a squash cuts the chain, keeps ids and trees, and turns that run meanwhile go on", async () => {
   const worker = await fixture.newWorker();
   const session = await fixture.newSession();

@@ -1,6 +1,6 @@
 // Turns without an agent: claimed, opened, edited by the test, saved and recorded as a worker does it.
 
-import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import type { BlobStore } from "@dari/blobs";
 import { snapshots, turns, type Database, type FinishInput } from "@dari/db";
 import { newId, Redacted } from "@dari/domain";
 import {
@@ -9,6 +9,7 @@ import {
   createTestMessage,
   createTestOrganization,
   createTestSession,
+  openTestStore,
 } from "@dari/testkit";
 import { openDisks, type Disks } from "@dari/workspace";
 import { randomBytes } from "node:crypto";
@@ -52,13 +53,14 @@ export interface PlayedTurn {
 const nothing = (): void => undefined;
 const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
 
-/** On a store of its own in a directory, unless one is given. */
+/** On a store of its own, unless one is given. */
 export async function openWorkspaceFixture(given?: BlobStore): Promise<WorkspaceFixture> {
   await using stack = new AsyncDisposableStack();
   const { db, url } = stack.adopt(await createTestDatabase(), (database) => database.close());
   const top = mkdtempSync(join(tmpdir(), "dari-turns-"));
   stack.defer(() => rmSync(top, { recursive: true, force: true }));
-  const blobs = given ?? createFilesystemBlobStore({ root: join(top, "store"), durable: false });
+  const blobs = given ?? openTestStore(join(top, "store"));
+  if (given === undefined) stack.defer(() => blobs.close());
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
   const sealer = createSealer(new Redacted(randomBytes(32)));

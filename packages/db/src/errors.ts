@@ -26,8 +26,11 @@ const unreachableCodes = new Set([
   "53300",
 ]);
 
-/** Nothing was changed, and the same may work a moment later: serialization, deadlock, lock and query limits. */
-const passingCodes = new Set(["40001", "40P01", "55P03", "57014"]);
+/**
+ * Nothing was changed, and the same may work a moment later: serialization, deadlock, lock and query limits, a full
+ * disk, a server that is read only because another one takes over.
+ */
+const passingCodes = new Set(["40001", "40P01", "55P03", "57014", "53100", "25006"]);
 
 const lostConnection =
   /Connection terminated|timeout exceeded when trying to connect|Query read timeout|encountered a connection error/;

@@ -24,6 +24,7 @@ import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
 import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
+import * as dependencyLayers from "./queries/dependency-layers.ts";
 import * as dispatch from "./queries/dispatch.ts";
 import * as sideSnapshots from "./queries/side-snapshots.ts";
 import * as snapshots from "./queries/snapshots.ts";
@@ -35,7 +36,19 @@ import * as turnJobs from "./queries/turn-jobs.ts";
 import * as turns from "./queries/turns.ts";
 import * as workers from "./queries/workers.ts";
 
-export { builds, dispatch, readiness, sideSnapshots, snapshots, takeovers, turnDetails, turnJobs, turns, workers };
+export {
+  builds,
+  dependencyLayers,
+  dispatch,
+  readiness,
+  sideSnapshots,
+  snapshots,
+  takeovers,
+  turnDetails,
+  turnJobs,
+  turns,
+  workers,
+};
 export {
   agents,
   apiKeys,
@@ -77,6 +90,7 @@ export { createPgPreviews } from "./previews.ts";
 export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
+export type { LayerClaim, LayerPlace } from "./queries/dependency-layers.ts";
 export type { EndedSeconds, FleetLoad, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
 export type { NamedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";

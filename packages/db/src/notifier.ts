@@ -17,11 +17,32 @@ export function createPgNotifier(db: Database, applicationName: string): Notifie
       registry.wake(topic, id);
     },
   });
+  const outbox = createOutbox(db);
   return {
-    notify(topic, id) {
-      db.pool.query("select pg_notify($1, $2)", [channel, `${topic} ${id}`]).catch(() => undefined);
-    },
+    notify: (topic, id) => outbox.send(`${topic} ${id}`),
     subscribe: registry.subscribe,
-    close: listener.close,
+    async close() {
+      await outbox.flush();
+      await listener.close();
+    },
+  };
+}
+
+/** Says at once what one pass of the event loop has to say, and each thing of it once. */
+function createOutbox(db: Database): { send(payload: string): void; flush(): Promise<void> } {
+  let waiting = new Set<string>();
+  const flush = async (): Promise<void> => {
+    const payloads = [...waiting];
+    waiting = new Set();
+    if (payloads.length === 0) return;
+    const text = "select pg_notify($1, payload) from unnest($2::text[]) as payload";
+    await db.pool.query(text, [channel, payloads]).catch(() => undefined);
+  };
+  return {
+    send(payload) {
+      if (waiting.size === 0) setImmediate(() => void flush());
+      waiting.add(payload);
+    },
+    flush,
   };
 }

@@ -69,6 +69,9 @@ export const limits = {
   /** How many names a manifest's `secrets`, and its `env`, may list. */
   environmentNamesMax: 256,
   uploadUrlSeconds: 3600,
+  /** How long a URL is good under which a file is read from the object store. */
+  downloadUrlSecondsDefault: 300,
+  downloadUrlSecondsMax: 3600,
 
   /** Workspaces. */
   workspaceBytes: 10 * GiB,

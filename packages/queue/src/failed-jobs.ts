@@ -14,10 +14,14 @@ export interface FailedTurn extends Omit<TurnJobData, "dispatchNumber"> {
 }
 
 export interface FailedJobs {
+  /** As many as are kept: the newest. */
+  readonly keepMax: number;
   /** Up to when turns that failed have their jobs, by the database's clock; undefined: Redis has lost its memory. */
   until(): Promise<number | undefined>;
-  /** Makes jobs of those that have none, which then is so up to `until`. Returns how many. */
-  add(turns: readonly FailedTurn[], until: number): Promise<number>;
+  /** Makes jobs of those that have none. Returns how many. */
+  add(turns: readonly FailedTurn[]): Promise<number>;
+  /** Notes up to when they have them; last of all, so that whoever dies before has it done again. */
+  setUntil(until: number): Promise<void>;
 }
 
 interface FailedJobsOptions {
@@ -37,7 +41,7 @@ const rebuiltNumber = 0;
 const removedPerCall = 1_000;
 
 export function openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax }: FailedJobsOptions): FailedJobs {
-  const write = async (turns: readonly FailedTurn[]): Promise<number> => {
+  const add = async (turns: readonly FailedTurn[]): Promise<number> => {
     if (turns.length === 0) return 0;
     const known = new Set((await redis.zrange(key("failed"), 0, -1)).map((id) => id.slice(0, id.lastIndexOf("."))));
     const missing = turns.filter((turn) => !known.has(turn.messageId));
@@ -54,16 +58,15 @@ export function openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax }
     return missing.length;
   };
   return {
+    keepMax,
+    add,
     async until() {
       const text = await redis.get(mark);
       const until = Number(text);
       return text !== null && text !== "" && Number.isSafeInteger(until) && until >= 0 ? until : undefined;
     },
-    async add(turns, until) {
-      const added = await write(turns);
-      // Last: whoever dies before has it done again.
+    async setUntil(until) {
       await redis.set(mark, String(until));
-      return added;
     },
   };
 }

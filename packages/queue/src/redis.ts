@@ -50,10 +50,15 @@ export class ConsumerRedis extends Redis {
 }
 
 /**
- * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that: a Redis
- * that is silent until then would end the process.
+ * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that, or
+ * before anybody listens: a Redis that is silent until then would end the process.
  */
 export class BullConnection extends RedisConnection {
+  constructor(...options: ConstructorParameters<typeof RedisConnection>) {
+    super(...options);
+    this.on("error", ignore);
+  }
+
   override removeAllListeners(event?: string | symbol): this {
     return super.removeAllListeners(event).on("error", ignore);
   }

@@ -9,13 +9,18 @@ import { createJobScan, type ScannedJob } from "./scan-jobs.ts";
 import { queueName, toJob, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./within.ts";
 
+export interface DelayedTurn extends DispatchedTurn {
+  /** 0: due at once. Milliseconds. */
+  readonly waitMs: number;
+}
+
 export interface TurnQueue extends TurnDelivery {
   /** True when Redis has lost its memory since the last call: every dispatched session must be dispatched anew. */
   noticeFlush(): Promise<boolean>;
   /** Those of the turns that have no job. */
   withoutJob<T extends DispatchedTurn>(turns: readonly T[]): Promise<T[]>;
-  /** Adds a job that becomes due after `delayMs`. */
-  deliverLater(turn: DispatchedTurn, delayMs: number): Promise<void>;
+  /** Adds jobs that become due after `waitMs` each; all of them at once, or none. */
+  deliverLater(turns: readonly DelayedTurn[]): Promise<void>;
   /** Up to `limit` jobs that wait or are delayed; the next call goes on after them, and begins again at the end. */
   scan(limit: number): Promise<ScannedJob[]>;
   /** Removes jobs that nobody holds. Returns how many are gone. */
@@ -81,9 +86,8 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       const answers = (await asking.exec()) ?? [];
       return turns.filter((_turn, index) => answers[index]?.[1] === 0);
     },
-    async deliverLater(turn, delayMs) {
-      const { name, data, opts } = toJob(turn, delayMs);
-      await queue.add(name, data, opts);
+    async deliverLater(turns) {
+      if (turns.length > 0) await queue.addBulk(turns.map((turn) => toJob(turn, turn.waitMs)));
     },
     scan: createJobScan(redis, key),
     remove,

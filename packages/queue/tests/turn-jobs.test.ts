@@ -95,7 +95,7 @@ describeWith("redis", "turn jobs", () => {
     await due.settle({ kind: "retry", reason: "agent_error", delayMs: 60_000 });
     await (await board.getJob(turnJobId(retried)))?.promote();
     expect(await take(source)).toMatchObject({ ...ids(retried), cameEarly: true, wasFailed: false });
-    await queue.deliverLater(added, 60_000);
+    await queue.deliverLater([{ ...added, waitMs: 60_000 }]);
     await (await board.getJob(turnJobId(added)))?.promote();
     expect(await take(source)).toMatchObject({ ...ids(added), cameEarly: true });
   });
@@ -204,7 +204,7 @@ describeWith("redis", "turn jobs", () => {
     const { queue, board } = open();
     const turns = [turn(), turn(), turn(), turn(), turn()];
     await deliver(queue, turns[0]!);
-    await queue.deliverLater(turns[1]!, 60_000);
+    await queue.deliverLater([{ ...turns[1]!, waitMs: 60_000 }]);
     expect(await queue.withoutJob(turns)).toEqual(turns.slice(2));
     const delayed = await board.getJob(turnJobId(turns[1]!));
     expect([await delayed?.getState(), delayed?.delay]).toEqual(["delayed", 60_000]);
@@ -225,8 +225,9 @@ describeWith("redis", "turn jobs", () => {
     const { organizationId, sessionId, messageId } = turn();
     const failed = { organizationId, sessionId, messageId, reason: "timeout", attempts: 3, failedAt };
     const turns = [{ ...failed, acceptedAt: new Date("2026-01-02T03:00:00Z") }];
-    expect(await queue.failed.add(turns, 1_000)).toBe(1);
-    expect(await queue.failed.add(turns, 2_000)).toBe(0);
+    expect(await queue.failed.add(turns)).toBe(1);
+    expect(await queue.failed.add(turns)).toBe(0);
+    await queue.failed.setUntil(2_000);
     expect(await queue.failed.until()).toBe(2_000);
     const [job] = await board.getFailed();
     expect(job).toMatchObject({ failedReason: "timeout", attemptsMade: 3, finishedOn: failedAt.getTime() });

@@ -1,7 +1,10 @@
 // Log lines: one JSON object each, ids of the child on every line, and no secret whatever the caller passes.
 
-import { spawnSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { Redacted } from "@dari/domain";
 import { createLogger, isSecretKey, type LogLevel, type Logger } from "../src/index.ts";
@@ -56,6 +59,38 @@ describe("createLogger", () => {
     knot.self = knot;
     log.info(knot, "odd");
     expect(lines[0]).toMatchObject({ big: "10", bytes: "<3 bytes>", msg: "odd" });
+  });
+
+  test("a program that ends in the middle of its writing says each line once, in order", () => {
+    const program = new URL("programs/last-words.ts", import.meta.url).pathname;
+    const dir = mkdtempSync(join(tmpdir(), "dari-log-"));
+    const file = join(dir, "log");
+    const fd = openSync(file, "w");
+    try {
+      const toPipe = spawnSync(process.execPath, [program], { timeout: 30_000, stdio: ["ignore", "pipe", "ignore"] });
+      const toFile = spawnSync(process.execPath, [program], { timeout: 30_000, stdio: ["ignore", fd, "ignore"] });
+      expect([toPipe.status, toFile.status]).toEqual([0, 0]);
+      const expected = Array.from({ length: 100 }, (_, index) => index + 1);
+      for (const text of [toPipe.stdout.toString(), readFileSync(file, "utf8")]) {
+        const lines = text.trim().split("\n");
+        expect(lines.map((line) => (JSON.parse(line) as { line: number }).line)).toEqual(expected);
+      }
+    } finally {
+      closeSync(fd);
+      rmSync(dir, { recursive: true });
+    }
+  });
+
+  test("a program whose lines nobody reads ends all the same", async () => {
+    const program = new URL("programs/last-words.ts", import.meta.url).pathname;
+    // More than any pipe holds.
+    const child = spawn(process.execPath, [program, "20000"], {
+      timeout: 30_000,
+      killSignal: "SIGKILL",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    expect(await once(child, "exit")).toEqual([0, null]);
+    child.stdout.destroy();
   });
 
   test("writes to standard output, and outlives a disk that is full under it", () => {

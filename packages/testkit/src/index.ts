@@ -19,8 +19,26 @@ export {
   type TestVersionOptions,
 } from "./factories.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
+export {
+  startAnthropicServer,
+  startOpenaiServer,
+  type ModelReply,
+  type ModelRequest,
+  type ModelScript,
+  type ModelServer,
+  type ModelUsage,
+  type ToolCall,
+} from "./model-servers/index.ts";
 export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
-export { findService, installAdvice, requireService, type ServiceName, type Services } from "./services.ts";
+export {
+  findService,
+  installAdvice,
+  requireService,
+  testStoreKind,
+  type ServiceName,
+  type Services,
+} from "./services.ts";
+export { openTestS3Store, openTestStore } from "./store.ts";
 export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
 export {
   countEndedMessages,

@@ -17,7 +17,15 @@ import {
   type ProcessIdentity,
 } from "@dari/embedded";
 import { findS3Server, startS3Server } from "./s3-server.ts";
-import { givenServices, installAdvice, type Environment, type ServiceName, type Services } from "./services.ts";
+import {
+  givenServices,
+  installAdvice,
+  testStoreKind,
+  type Environment,
+  type ServiceName,
+  type Services,
+} from "./services.ts";
+import { prepareTestStore } from "./store.ts";
 
 export type FoundServices = { readonly [N in ServiceName]: Services[N] | undefined };
 
@@ -58,6 +66,7 @@ export async function startServiceRun(env: Environment): Promise<ServiceRun> {
     s3: givenServices.s3(env) ?? (await launchS3(place)),
   };
   assertRequired(services, env.DARI_TEST_REQUIRE ?? "");
+  if (testStoreKind(env) === "s3") await prepareTestStore(services.s3);
   const stack = starting.move();
   return { services, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

@@ -63,6 +63,15 @@ export function namesOf({ postgres, redis, s3 }: Partial<Services>): Record<stri
   };
 }
 
+export type TestStoreKind = "filesystem" | "s3";
+
+/** What tests keep objects in that run on any store: `DARI_TEST_STORE`, a folder by default. */
+export function testStoreKind(env: Environment = process.env): TestStoreKind {
+  const kind = env.DARI_TEST_STORE || "filesystem";
+  if (kind === "filesystem" || kind === "s3") return kind;
+  throw new Error(`DARI_TEST_STORE: expected 'filesystem' or 's3', got ${JSON.stringify(kind)}`);
+}
+
 /** The service of this run; undefined when the machine has none. */
 export function findService<N extends ServiceName>(name: N): Services[N] | undefined {
   return givenServices[name](process.env);

@@ -3,13 +3,19 @@
 import type { BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";
 import { SnapshotDamagedError } from "./errors.ts";
-import { decodeFrame, readObject } from "./frame.ts";
+import { chunkBytes, decodeFrame, readObject } from "./frame.ts";
+import { isImageKey, type SnapshotImage } from "./image.ts";
 import { readManifest } from "./load-tree.ts";
 import { planFetches } from "./restore-plan.ts";
 
-/** Contents that lie in other objects are theirs. @throws SnapshotDamagedError */
+/**
+ * Contents that lie in other objects are theirs; an image is checked with the snapshot that names it.
+ * @throws SnapshotDamagedError
+ */
 export async function checkSnapshotObject(store: BlobStore, objectKey: string): Promise<void> {
-  const { entries } = await readManifest(store, objectKey);
+  if (isImageKey(objectKey)) return;
+  const { entries, image } = await readManifest(store, objectKey);
+  if (image !== undefined) await checkImage(store, image);
   const own = entries.map((entry) => ({
     ...entry,
     location: (entry.location ?? []).filter(({ frame }) => frame.objectKey === objectKey),
@@ -24,5 +30,13 @@ export async function checkSnapshotObject(store: BlobStore, objectKey: string): 
         throw new SnapshotDamagedError(objectKey, `the content of ${JSON.stringify(entry.path)} is not what was saved`);
       }
     }
+  }
+}
+
+async function checkImage(store: BlobStore, { objectKey, sizeBytes, chunks }: SnapshotImage): Promise<void> {
+  for (const [index, sha256] of chunks.entries()) {
+    const start = index * chunkBytes;
+    const bytes = await readObject(store, objectKey, start, Math.min(chunkBytes, sizeBytes - start));
+    if (hash("sha256", bytes) !== sha256) throw new SnapshotDamagedError(objectKey, "the image is not what was stored");
   }
 }

@@ -98,7 +98,8 @@ async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: 
   for (const name of strange) await rm(join(dir, name), { recursive: true, force: true });
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
-  copies.kept.add({ key, dir: place, bytes, scan: last });
+  // Of what was saved, so that the next save shares its folders.
+  copies.kept.add({ key, dir: place, bytes, scan: { ...last, tree } });
   copies.sizeBytes += bytes;
   for (const oldest of copies.kept) {
     if (copies.sizeBytes <= copies.maxBytes) return;

@@ -4,10 +4,12 @@
 export class SnapshotDamagedError extends Error {
   override readonly name = "SnapshotDamagedError";
   readonly objectKey: string;
+  readonly problem: string;
 
   constructor(objectKey: string, problem: string, options?: ErrorOptions) {
     super(`snapshot object ${objectKey} is damaged: ${problem}`, options);
     this.objectKey = objectKey;
+    this.problem = problem;
   }
 }
 

@@ -10,6 +10,8 @@ export interface Layer {
   /** Its directory, in that of its organization. Short: the kernel bounds the length of a mount's list. */
   readonly id: string;
   readonly bytes: number;
+  /** Its directory is where an image is mounted, as long as this process runs. */
+  readonly isImage?: boolean;
 }
 
 /** Layers that show one tree, uppermost first. Never changed while it is held. */
@@ -29,16 +31,19 @@ const record = ".base";
 export class LayerStore {
   readonly #dir: string;
   readonly #maxBytes: number;
+  readonly #unmount: (target: string) => Promise<unknown>;
   /** Least recently used first. */
   readonly #bases = new Map<string, Kept>();
   /** How many bases have a layer, by its path. */
-  readonly #uses = new Map<string, { bytes: number; count: number }>();
+  readonly #uses = new Map<string, { bytes: number; count: number; isImage: boolean }>();
   #bootId = "";
   sizeBytes = 0;
 
-  constructor(dir: string, maxBytes: number) {
+  /** `unmount` ends a mounted image, by its directory. */
+  constructor(dir: string, maxBytes: number, unmount: (target: string) => Promise<unknown>) {
     this.#dir = dir;
     this.#maxBytes = maxBytes;
+    this.#unmount = unmount;
   }
 
   /** Finds what an earlier process left; what an earlier boot left may never have reached the disk, and goes. */
@@ -141,6 +146,16 @@ export class LayerStore {
     }
   }
 
+  /** Unmounts all images. What leans on one is for this process only. */
+  async close(): Promise<void> {
+    for (const [path, { isImage }] of this.#uses) {
+      // Whoever swept all mounts was first; what stays mounted is swept at the next start.
+      if (isImage) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
+    }
+    this.#uses.clear();
+    this.#bases.clear();
+  }
+
   async evict(): Promise<void> {
     for (const kept of [...this.#bases.values()]) {
       if (this.sizeBytes <= this.#maxBytes) return;
@@ -152,7 +167,11 @@ export class LayerStore {
     const kept: Kept = { ...base, held: 0 };
     this.#bases.set(keyOf(base), kept);
     for (const layer of base.layers) {
-      const use = this.#uses.get(pathOf(base, layer)) ?? { bytes: layer.bytes, count: 0 };
+      const use = this.#uses.get(pathOf(base, layer)) ?? {
+        bytes: layer.bytes,
+        count: 0,
+        isImage: layer.isImage === true,
+      };
       if (use.count === 0) this.sizeBytes += layer.bytes;
       use.count++;
       this.#uses.set(pathOf(base, layer), use);
@@ -181,6 +200,7 @@ export class LayerStore {
       const use = this.#uses.get(path);
       if (use !== undefined && use.count > 0) continue;
       if (this.#uses.delete(path)) this.sizeBytes -= layer.bytes;
+      if (layer.isImage === true) await this.#unmount(join(this.#dir, path));
       await rm(join(this.#dir, path), { recursive: true, force: true });
     }
   }
@@ -190,7 +210,7 @@ export class LayerStore {
     try {
       const { mtimeMs } = await lstat(file);
       const { boot, layers } = JSON.parse(await readFile(file, "utf8")) as { boot: string; layers: Layer[] };
-      const isHere = boot === this.#bootId && boot !== "";
+      const isHere = boot === this.#bootId && boot !== "" && !layers.some(({ isImage }) => isImage === true);
       const treeHash = name.slice(0, -record.length);
       return { usedMs: mtimeMs, base: isHere ? { organizationId, treeHash, layers } : undefined };
     } catch {

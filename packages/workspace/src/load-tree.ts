@@ -2,6 +2,7 @@
 
 import type { BlobStore } from "@dari/blobs";
 import { SnapshotDamagedError } from "./errors.ts";
+import { noteImageBase, type ImageBase } from "./image.ts";
 import type { Manifest } from "./manifest.ts";
 import { parseManifest } from "./manifest-parse.ts";
 import { treeProblem } from "./path-rules.ts";
@@ -30,6 +31,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
   });
   const entries = new Map<string, TreeEntry>();
   let hash = treeHash(emptyTree);
+  let base: ImageBase | undefined;
   for (const [index, manifest] of manifests.entries()) {
     if (manifest.kind === "full") entries.clear();
     else if (manifest.base !== hash) {
@@ -38,11 +40,22 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
     for (const path of manifest.deleted) entries.delete(path);
     for (const entry of manifest.entries) entries.set(entry.path, entry);
     hash = manifest.tree;
+    const isLast = index === manifests.length - 1;
+    if (manifest.kind === "full") base = isLast ? undefined : imageBaseAt(manifest, entries);
   }
   const tree = treeOf(entries.values());
   const problem = treeProblem(tree) ?? (treeHash(tree) === hash ? undefined : "its tree has another hash than it says");
   if (problem !== undefined) throw new SnapshotDamagedError(chain.at(-1)?.objectKey ?? "", problem);
+  const image = manifests.at(-1)?.image;
+  noteImageBase(tree, image === undefined ? base : { image, tree });
   return tree;
+}
+
+// What later deltas lean on, when it is what it says.
+function imageBaseAt({ image, tree: hash }: Manifest, entries: ReadonlyMap<string, TreeEntry>): ImageBase | undefined {
+  if (image === undefined) return undefined;
+  const tree = treeOf(entries.values());
+  return treeProblem(tree) === undefined && treeHash(tree) === hash ? { image, tree } : undefined;
 }
 
 /** Reads one object's manifest, checked in itself. */
@@ -54,5 +67,5 @@ export async function readManifest(store: BlobStore, objectKey: string): Promise
 
 /** What an object's manifest leans on in other objects. @throws SnapshotDamagedError */
 export async function readReferences(store: BlobStore, objectKey: string): Promise<readonly ObjectReference[]> {
-  return referencesOf((await readManifest(store, objectKey)).entries, objectKey);
+  return referencesOf(await readManifest(store, objectKey), objectKey);
 }

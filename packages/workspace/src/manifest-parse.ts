@@ -1,7 +1,8 @@
 // Reads a manifest's JSON text and checks everything in it. Never crashes and never trusts: a bad text is damage.
 
 import { SnapshotDamagedError } from "./errors.ts";
-import { frameBytesMax } from "./frame.ts";
+import { chunkBytes, frameBytesMax } from "./frame.ts";
+import type { SnapshotImage } from "./image.ts";
 import type { Manifest } from "./manifest.ts";
 import { pathProblem, quoted, targetProblem } from "./path-rules.ts";
 import { comparePaths, emptySha256, type ChunkLocation, type Frame, type TreeEntry } from "./tree.ts";
@@ -35,7 +36,9 @@ export function parseManifest(json: string, place: ManifestPlace): Manifest {
     const listed = new Set(deleted);
     const both = entries.find((entry) => listed.has(entry.path));
     if (both !== undefined) fail(`${quoted(both.path)} is both there and deleted`);
-    return { kind, base: kind === "full" ? null : sha256Of(outer.base), tree: sha256Of(outer.tree), entries, deleted };
+    const base = kind === "full" ? null : sha256Of(outer.base);
+    const image = kind === "full" ? imageOf(outer.image) : undefined;
+    return { kind, base, tree: sha256Of(outer.tree), entries, deleted, image };
   } catch (error) {
     const problem = error instanceof Mistake ? error.message : "its manifest is not JSON";
     throw new SnapshotDamagedError(place.objectKey, problem, { cause: error });
@@ -72,6 +75,19 @@ function sha256Of(value: unknown): string {
 
 function objectKeyOf(value: unknown): string {
   return typeof value === "string" && objectKeyPattern.test(value) ? value : fail("an object key is not one");
+}
+
+// Another kind of image is for another version: the packs have everything.
+function imageOf(value: unknown): SnapshotImage | undefined {
+  if (value === undefined) return undefined;
+  const [kind, key, size, chunks, ...rest] = array(value);
+  if (kind !== "squashfs") return undefined;
+  const sizeBytes = whole(size, Number.MAX_SAFE_INTEGER);
+  const hashes = array(chunks).map(sha256Of);
+  if (rest.length > 0 || sizeBytes === 0 || hashes.length !== Math.ceil(sizeBytes / chunkBytes)) {
+    fail("an image is malformed");
+  }
+  return { objectKey: objectKeyOf(key), sizeBytes, chunks: hashes };
 }
 
 function pathOf(value: unknown): string {

@@ -1,5 +1,6 @@
 // A manifest as a value, and its JSON text. manifest-parse.ts reads the text back and trusts nothing of it.
 
+import type { SnapshotImage } from "./image.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
 
 export interface Manifest {
@@ -11,6 +12,8 @@ export interface Manifest {
   readonly entries: readonly TreeEntry[];
   /** Paths that the base has and the result has not. */
   readonly deleted: readonly string[];
+  /** Of a full manifest: the same tree as a file that can be mounted. */
+  readonly image?: SnapshotImage | undefined;
 }
 
 /**
@@ -21,7 +24,21 @@ export function manifestJson(manifest: Manifest, selfKey: string): string {
   const tables = new Tables(selfKey);
   const entries = manifest.entries.map((entry) => entryTuple(entry, tables));
   const { kind, base, tree, deleted } = manifest;
-  return JSON.stringify({ kind, base, tree, objects: tables.objects, frames: tables.frames, entries, deleted });
+  const image = manifest.image === undefined ? {} : { image: imageTuple(manifest.image) };
+  return JSON.stringify({
+    kind,
+    base,
+    tree,
+    ...image,
+    objects: tables.objects,
+    frames: tables.frames,
+    entries,
+    deleted,
+  });
+}
+
+function imageTuple({ objectKey, sizeBytes, chunks }: SnapshotImage): unknown {
+  return ["squashfs", objectKey, sizeBytes, chunks];
 }
 
 type Tuple = readonly (string | number | readonly Tuple[])[];

@@ -20,6 +20,10 @@ export interface OverlayMount {
 export interface Mounts {
   /** `volatile`: nothing is flushed at the unmount, which would flush the whole file system. */
   overlay(mount: OverlayMount): Promise<void>;
+  /** Mounts a squashfs that we made, read-only. */
+  image(mount: { file: string; target: string }): Promise<void>;
+  /** Makes the marks that hide these paths, relative to `cwd`, in the layers below it. */
+  whiteouts(cwd: string, paths: readonly string[]): Promise<void>;
   /** False when something still has it open: then it is gone from the tree of mounts and may still be written. */
   unmount(target: string): Promise<boolean>;
   close(): Promise<void>;
@@ -27,6 +31,7 @@ export interface Mounts {
 
 /** Nothing that a later kernel may turn on, and that needs more than names and contents, is used in a layer. */
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
+const marksPerCommand = 100;
 const end = "\u0001end ";
 
 interface Shell {
@@ -52,6 +57,19 @@ export function openMounts(): Mounts {
       const command = `cd ${quote(cwd)} && mount -t overlay overlay -o ${quote(list)} ${quote(target)}`;
       const { status, said } = await run(command);
       if (status !== 0) throw new Error(`an overlay cannot be mounted at ${target}: ${said.trim()}`);
+    },
+    async image({ file, target }) {
+      const command = `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`;
+      const { status, said } = await run(command);
+      if (status !== 0) throw new Error(`an image cannot be mounted at ${target}: ${said.trim()}`);
+    },
+    async whiteouts(cwd, paths) {
+      for (let i = 0; i < paths.length; i += marksPerCommand) {
+        const marks = paths.slice(i, i + marksPerCommand).map((path) => `mknod ${quote(path)} c 0 0`);
+        // What it says has names of files in it, which are anybody's.
+        const command = `cd ${quote(cwd)} && { ${marks.join(" && ")}; } 2>/dev/null`;
+        if ((await run(command)).status !== 0) throw new Error("a deletion cannot be marked in a layer");
+      }
     },
     async unmount(target) {
       const { status, said } = await run(`umount ${quote(target)} || { umount -l ${quote(target)} && echo lazily; }`);

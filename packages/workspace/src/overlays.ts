@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { editTree, folderOf } from "./folder.ts";
 import { foldLayers } from "./fold-layers.ts";
+import { baseFromImage } from "./image-layers.ts";
 import { LayerStore, type Base } from "./layer-store.ts";
-import type { Mounts } from "./mounts.ts";
+import { sweepMounts, type Mounts } from "./mounts.ts";
 import { restore } from "./restore.ts";
 import { isTreeRoot, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
@@ -50,7 +51,9 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
 }
 
 export async function openOverlays(o: { dir: string; maxBytes: number; mounts: Mounts }): Promise<PlainDisks> {
-  const store = new LayerStore(o.dir, o.maxBytes);
+  const store = new LayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
+  // What is left of a process that was killed.
+  await sweepMounts(o.dir);
   await store.load();
   const overlays: Overlays = { store, mounts: o.mounts, filling: new Map() };
   return {
@@ -60,7 +63,10 @@ export async function openOverlays(o: { dir: string; maxBytes: number; mounts: M
     get sizeBytes() {
       return store.sizeBytes;
     },
-    close: () => o.mounts.close(),
+    async close() {
+      await store.close();
+      await o.mounts.close();
+    },
   };
 }
 
@@ -98,7 +104,7 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
     const base = store.hold(organizationId, hash);
     if (base !== undefined) return base;
   }
-  const mine = restoreBase(store, options, hash);
+  const mine = restoreBase(overlays, options, hash);
   filling.set(key, mine);
   try {
     return await mine;
@@ -107,8 +113,11 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
   }
 }
 
-async function restoreBase(store: LayerStore, options: OpenDisk, hash: string): Promise<Base> {
+async function restoreBase({ store, mounts }: Overlays, options: OpenDisk, hash: string): Promise<Base> {
   const { organizationId, tree } = options;
+  // Where an image is missing, damaged or cannot be mounted, the packs have the same.
+  const imaged = await baseFromImage(store, mounts, options).catch(() => undefined);
+  if (imaged !== undefined) return imaged;
   const id = await store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
   try {
@@ -206,7 +215,7 @@ async function tidyUpper(upper: string): Promise<void> {
 async function fold(store: LayerStore, base: Base, tree: Tree): Promise<Base> {
   await store.forgetRelatives(base);
   const bottom = base.layers.at(-1);
-  if (bottom === undefined || !store.isAlone(base)) return base;
+  if (bottom === undefined || bottom.isImage === true || !store.isAlone(base)) return base;
   const dir = store.directory(base.organizationId);
   await store.withdraw(base);
   const uppers = base.layers.slice(0, -1).map(({ id }) => id);

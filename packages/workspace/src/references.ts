@@ -1,6 +1,7 @@
 // Which other objects a manifest leans on, and with how much.
 
-import type { ChunkLocation, TreeEntry } from "./tree.ts";
+import type { Manifest } from "./manifest.ts";
+import type { ChunkLocation } from "./tree.ts";
 
 export interface ObjectReference {
   readonly objectKey: string;
@@ -8,8 +9,11 @@ export interface ObjectReference {
   readonly storedBytes: number;
 }
 
-/** The other objects that a manifest's contents lie in, with the stored bytes that it needs of each. */
-export function referencesOf(entries: readonly TreeEntry[], ownKey: string): ObjectReference[] {
+/** The other objects that a manifest needs, with the stored bytes that it needs of each; its image is one. */
+export function referencesOf(
+  { entries, image }: Pick<Manifest, "entries" | "image">,
+  ownKey: string,
+): ObjectReference[] {
   const bytes = new Map<string, number>();
   const seen = new Set<ChunkLocation["frame"]>();
   for (const { location = [] } of entries) {
@@ -19,5 +23,6 @@ export function referencesOf(entries: readonly TreeEntry[], ownKey: string): Obj
       bytes.set(frame.objectKey, (bytes.get(frame.objectKey) ?? 0) + frame.storedBytes);
     }
   }
+  if (image !== undefined) bytes.set(image.objectKey, image.sizeBytes);
   return [...bytes].map(([objectKey, storedBytes]) => ({ objectKey, storedBytes }));
 }

@@ -1,31 +1,21 @@
 // From a saved tree to a directory on disk. Trusts neither the tree's paths nor the stored bytes.
 
 import type { BlobStore } from "@dari/blobs";
-import { hash } from "node:crypto";
-import {
-  chmodSync,
-  closeSync,
-  constants,
-  fchmodSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  symlinkSync,
-  writeSync,
-} from "node:fs";
+import { chmodSync, closeSync, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, symlinkSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import type { ContentCache } from "./content-cache.ts";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
-import { decodeFrame, frameTargetBytes, readObject } from "./frame.ts";
+import { frameTargetBytes, readObject } from "./frame.ts";
 import { treeProblem } from "./path-rules.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
 import { hashFile } from "./read-disk.ts";
-import { planFetches, type Fetch, type Piece } from "./restore-plan.ts";
+import { planFetches, type Fetch } from "./restore-plan.ts";
 import { treeRoots, type Tree, type TreeEntry } from "./tree.ts";
+import { createFlags, writeJobOf } from "./write-pieces.ts";
+import { writeInThread } from "./write-threads.ts";
 
 export interface RestoreOptions {
   readonly store: BlobStore;
@@ -44,8 +34,6 @@ export interface Restored {
   readonly bytesFetched: number;
 }
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const entriesPerTick = 256;
 const checksAtOnce = 4;
 
@@ -110,37 +98,15 @@ async function makeUnpiecedFiles(files: readonly TreeEntry[], dir: string): Prom
   }
 }
 
-async function writeFetch(store: BlobStore, fetch: Fetch, dir: string): Promise<void> {
-  const bytes = await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes);
-  for (const { frame, pieces } of fetch.frames) {
-    const start = frame.offset - fetch.offset;
-    const raw = await decodeFrame(frame, bytes.subarray(start, start + frame.storedBytes));
-    for (const piece of pieces) writePiece(piece, raw, fetch.objectKey, dir);
-  }
+/** One file without its tree, checked piece by piece. Nothing is at its place yet. @throws SnapshotDamagedError */
+export async function fetchFile(store: BlobStore, entry: TreeEntry, dir: string, concurrency = 8): Promise<void> {
+  await makeUnpiecedFiles([entry], dir);
+  await forEachLimited(planFetches([entry]), concurrency, (fetch) => writeFetch(store, fetch, dir));
 }
 
-function writePiece(piece: Piece, raw: Buffer, objectKey: string, dir: string): void {
-  const { entry, sha256, frameOffset, fileOffset, sizeBytes } = piece;
-  const bytes = raw.subarray(frameOffset, frameOffset + sizeBytes);
-  if (bytes.length !== sizeBytes || hash("sha256", bytes) !== sha256) {
-    throw new SnapshotDamagedError(objectKey, `the content of ${JSON.stringify(entry.path)} is not what was saved`);
-  }
-  const isWhole = entry.location?.length === 1;
-  if (isWhole && (sizeBytes !== entry.sizeBytes || sha256 !== entry.sha256)) {
-    throw new SnapshotDamagedError(objectKey, `the place of ${JSON.stringify(entry.path)} holds another content`);
-  }
-  using loan = new PermissionLoan();
-  const place = join(dir, entry.path);
-  if (!isWhole) loan.takeForWriting(place);
-  const fd = isWhole ? openSync(place, createFlags, 0o600) : openSync(place, O_WRONLY | O_NOFOLLOW);
-  try {
-    for (let done = 0; done < bytes.length;) {
-      done += writeSync(fd, bytes, done, bytes.length - done, fileOffset + done);
-    }
-    if (isWhole) fchmodSync(fd, entry.mode);
-  } finally {
-    closeSync(fd);
-  }
+async function writeFetch(store: BlobStore, fetch: Fetch, dir: string): Promise<void> {
+  const job = writeJobOf(fetch, dir);
+  await writeInThread(job, await readObject(store, fetch.objectKey, fetch.offset, fetch.sizeBytes));
 }
 
 // Each chunk was checked as it came; this checks that they are the right ones in the right places.

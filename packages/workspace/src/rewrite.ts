@@ -6,6 +6,7 @@ import { hash } from "node:crypto";
 import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";
 import { decodeFrame, frameTargetBytes, readObject } from "./frame.ts";
+import { storeImage } from "./image.ts";
 import { PackWriter } from "./pack.ts";
 import { planFetches, type Piece } from "./restore-plan.ts";
 import { putObject, type Saved } from "./save.ts";
@@ -24,7 +25,7 @@ export interface RewriteOptions {
 }
 
 /**
- * In one put. Reads what it copies, one fetch at a time, and checks every piece of it.
+ * In one put, and one more for a large tree's image. Reads what it copies, one fetch at a time, and checks every piece.
  * @throws SnapshotDamagedError
  */
 export async function rewrite({ store, keyPrefix, tree, repack }: RewriteOptions): Promise<Saved> {
@@ -41,6 +42,7 @@ export async function rewrite({ store, keyPrefix, tree, repack }: RewriteOptions
     tree: treeHash(tree),
     entries: [...result.values()],
     deleted: [],
+    image: await storeImage({ store, keyPrefix, tree }),
   } as const;
   const stored = await putObject({ store, objectKey, manifest, writer, spool });
   const { files, bytes } = folderOf(result);

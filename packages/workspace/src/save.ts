@@ -4,6 +4,7 @@ import type { BlobStore } from "@dari/blobs";
 import { join } from "node:path";
 import { diff } from "./diff.ts";
 import { editTree, folderOf, type TreeEdit } from "./folder.ts";
+import { imageBaseOf, noteImageBase } from "./image.ts";
 import { KnownContent } from "./known-content.ts";
 import { manifestJson, type Manifest } from "./manifest.ts";
 import { PackWriter, packFiles } from "./pack.ts";
@@ -66,6 +67,7 @@ export async function save(options: SaveOptions): Promise<Saved> {
     : { kind: "delta", base: treeHash(before), tree: hash, entries, deleted };
   const stored = await putObject({ store, objectKey, manifest, writer, spool });
   known.passOn(tree, entries);
+  noteImageBase(tree, imageBaseOf(before));
   const { files, bytes } = folderOf(tree);
   return { ...stored, treeHash: hash, tree, files, totalBytes: bytes };
 }
@@ -87,7 +89,7 @@ export async function putObject(o: {
     yield* spool.stream();
   }
   const { sizeBytes } = await store.put(objectKey, body());
-  return { objectKey, sizeBytes, references: referencesOf(manifest.entries, objectKey) };
+  return { objectKey, sizeBytes, references: referencesOf(manifest, objectKey) };
 }
 
 function isContentMissing(entry: TreeEntry, known: KnownContent): boolean {

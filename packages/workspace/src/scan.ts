@@ -1,18 +1,19 @@
 // From a directory on disk to a tree, hashing only what may have changed since an earlier scan.
 
-import { lstatSync, type BigIntStats } from "node:fs";
+import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { WorkspaceUnreadableError } from "./errors.ts";
+import { editTree, type TreeEdit } from "./folder.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
 import { hashFile } from "./read-disk.ts";
-import { emptySha256, treeOf, type Tree, type TreeEntry } from "./tree.ts";
-import { walk, type Found, type Ignored } from "./walk.ts";
+import { emptySha256, sameEntry, treeOf, type Tree, type TreeEntry } from "./tree.ts";
+import { statOf, walk, type Found, type Ignored, type Stat } from "./walk.ts";
 import { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface Scan {
-  /** Without locations. */
+  /** What is not as in `base` or `restored` has no locations. */
   readonly tree: Tree;
   /** What was found and cannot be kept. */
   readonly ignored: readonly Ignored[];
@@ -21,7 +22,12 @@ export interface Scan {
   readonly filesHashed: number;
   /** A later change has a ctime that is not before this. Nanoseconds since 1970. */
   readonly takenAtNs: bigint;
-  readonly stats: ReadonlyMap<string, BigIntStats>;
+  readonly seen: ReadonlyMap<string, Seen>;
+}
+
+export interface Seen {
+  readonly stat: Stat;
+  readonly entry: TreeEntry;
 }
 
 export interface ScanOptions {
@@ -50,61 +56,84 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   using loan = new PermissionLoan();
   const { found, ignored } = await walk(dir, limits, loan);
 
-  const hashes = new Map<string, string>();
+  const seen = new Map<string, Seen>();
   const unknown: string[] = [];
   let totalBytes = 0;
-  for (const [path, { type, stat }] of found) {
-    if (type !== "file") continue;
-    totalBytes += Number(stat.size);
-    const known = hashSince(base, path, stat) ?? hashOfRestored(restored, path, stat);
-    if (known === undefined) unknown.push(path);
-    else hashes.set(path, known);
+  for (const [path, one] of found) {
+    if (one.type === "file") totalBytes += one.stat.size;
+    const entry = entrySince(base, path, one) ?? entryOf(path, one, hashOfRestored(restored, path, one.stat));
+    seen.set(path, { stat: one.stat, entry });
+    if (entry.type === "file" && entry.sha256 === undefined) unknown.push(path);
   }
 
-  const stats = new Map<string, BigIntStats>();
-  for (const [path, { stat }] of found) stats.set(path, stat);
   await forEachLimited(unknown, hashesAtOnce, async (path, index) => {
     if (index % hashesPerTick === 0) await nextTick();
     const place = join(dir, path);
-    hashes.set(path, await hashFile(path, place, Number(stats.get(path)?.size), loan));
+    const { stat, entry } = seen.get(path) as Seen;
+    const sha256 = await hashFile(path, place, entry.sizeBytes, loan);
     // Lifting a file's permissions moved its ctime.
-    if ((Number(stats.get(path)?.mode) & 0o400) === 0) stats.set(path, statAgain(path, place));
+    const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
+    seen.set(path, { stat: now, entry: { ...entry, sha256 } });
   });
-  const tree = treeOf([...found].map(([path, entry]) => entryOf(path, entry, hashes.get(path))));
-  return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtNs, stats };
+  const tree = treeFrom(base?.tree ?? restored, base?.seen ?? new Map<string, Seen>(), seen);
+  return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtNs, seen };
+}
+
+// A tree that is nearly the one before shares its folders, so that what is done with both costs what differs.
+function treeFrom(before: Tree | undefined, known: ReadonlyMap<string, Seen>, seen: ReadonlyMap<string, Seen>): Tree {
+  if (before === undefined) return treeOf([...seen.values()].map(({ entry }) => entry));
+  const edits: TreeEdit[] = [];
+  for (const [path, { entry }] of seen) {
+    if (known.get(path)?.entry === entry) continue;
+    const old = before.get(path);
+    if (old === undefined || !sameEntry(old, entry)) edits.push({ path, entry });
+  }
+  for (const path of before.size === known.size ? known.keys() : before.keys()) {
+    if (!seen.has(path)) edits.push({ path, entry: undefined });
+  }
+  return edits.length === 0 ? before : editTree(before, edits);
+}
+
+// What was not touched since is the same entry, not only an equal one.
+function entrySince(base: Scan | undefined, path: string, { type, stat, target }: Found): TreeEntry | undefined {
+  const old = base?.seen.get(path);
+  if (base === undefined || old === undefined || old.entry.type !== type) return undefined;
+  if (type === "file") return isUntouched(base, old.stat, stat) ? old.entry : undefined;
+  const isSame = old.entry.mode === (type === "symlink" ? 0o777 : stat.mode & 0o777);
+  return isSame && old.entry.target === target ? old.entry : undefined;
 }
 
 // A file may have changed after the base scan read it without a visible step of its times, when both fell in one tick.
-function hashSince(base: Scan | undefined, path: string, stat: BigIntStats): string | undefined {
-  if (stat.size === 0n) return emptySha256;
-  const old = base?.stats.get(path);
-  if (base === undefined || old === undefined || old.ctimeNs >= base.takenAtNs) return undefined;
-  const isSame =
+function isUntouched({ takenAtNs }: Scan, old: Stat, stat: Stat): boolean {
+  return (
+    old.ctimeNs < takenAtNs &&
     old.ctimeNs === stat.ctimeNs &&
     old.mtimeNs === stat.mtimeNs &&
     old.size === stat.size &&
     old.ino === stat.ino &&
-    old.mode === stat.mode;
-  return isSame ? base.tree.get(path)?.sha256 : undefined;
+    old.mode === stat.mode
+  );
 }
 
-function hashOfRestored(restored: Tree | undefined, path: string, stat: BigIntStats): string | undefined {
+function hashOfRestored(restored: Tree | undefined, path: string, stat: Stat): string | undefined {
+  if (stat.size === 0) return emptySha256;
   const entry = restored?.get(path);
-  return entry?.type === "file" && BigInt(entry.sizeBytes) === stat.size ? entry.sha256 : undefined;
+  return entry?.type === "file" && entry.sizeBytes === stat.size ? entry.sha256 : undefined;
 }
 
 function entryOf(path: string, { type, stat, target }: Found, sha256: string | undefined): TreeEntry {
-  const mode = Number(stat.mode) & 0o777;
+  const mode = stat.mode & 0o777;
   if (type === "directory") return { path, type, mode, sizeBytes: 0 };
   if (type === "symlink") {
     return { path, type, mode: 0o777, sizeBytes: Buffer.byteLength(target ?? ""), target: target ?? "" };
   }
-  return { path, type, mode, sizeBytes: Number(stat.size), sha256: sha256 ?? emptySha256 };
+  const file = { path, type, mode, sizeBytes: stat.size };
+  return sha256 === undefined ? file : { ...file, sha256 };
 }
 
-function statAgain(path: string, place: string): BigIntStats {
+function statAgain(path: string, place: string): Stat {
   try {
-    return lstatSync(place, { bigint: true });
+    return statOf(lstatSync(place, { bigint: true }));
   } catch (cause) {
     throw new WorkspaceUnreadableError(path, { cause });
   }

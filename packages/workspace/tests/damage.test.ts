@@ -17,7 +17,7 @@ import {
   type TreeEntry,
 } from "../src/index.ts";
 import { parseManifest } from "../src/manifest-parse.ts";
-import { decodeHeader, encodeHead, readHead } from "../src/snapshot-object.ts";
+import { decodeHeader, encodeHead, manifestBytesMax, readHead } from "../src/snapshot-object.ts";
 import { openFixture, saveDir, writeFiles } from "./fixture.ts";
 import { randomFrom, type Random } from "./random.ts";
 
@@ -245,4 +245,13 @@ test("headers of other versions and with absurd lengths are refused before anyth
       with_((b) => b.fill(0xff, 20, 28)),
     ),
   ).toThrow("lengths that cannot be");
+});
+
+test("names that are too long together are a limit that says so", async () => {
+  const tooLong = encodeHead("x".repeat(manifestBytesMax + 1), 0);
+  await expect(tooLong).rejects.toMatchObject({
+    name: "WorkspaceLimitError",
+    limit: "names",
+    message: "the names of all files together are too long for one snapshot",
+  });
 });

@@ -1,6 +1,7 @@
 // A temporary folder with a store, and an independent reading of a directory to compare restores with.
 
-import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import type { BlobStore } from "@dari/blobs";
+import { openTestStore } from "@dari/testkit";
 import { lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -16,12 +17,16 @@ export interface Fixture extends Disposable {
 
 export function openFixture(): Fixture {
   const top = mkdtempSync(join(tmpdir(), "dari-workspace-"));
+  const store = openTestStore(join(top, "store"));
   let count = 0;
   return {
     top,
-    store: createFilesystemBlobStore({ root: join(top, "store"), durable: false }),
+    store,
     fresh: () => join(top, `dir-${count++}`),
-    [Symbol.dispose]: () => rmSync(top, { recursive: true, force: true }),
+    [Symbol.dispose]: () => {
+      void store.close();
+      rmSync(top, { recursive: true, force: true });
+    },
   };
 }
 

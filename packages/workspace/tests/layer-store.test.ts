@@ -11,7 +11,7 @@ afterAll(() => fixture[Symbol.dispose]());
 
 test("a base whose record cannot be written is held like another, and the next process has it not", async () => {
   const dir = fixture.fresh();
-  const store = new LayerStore(dir, 10);
+  const store = new LayerStore(dir, 10, () => Promise.resolve());
   const id = await store.newLayerId("org_a");
   mkdirSync(join(dir, "org_a", id));
   writeFileSync(join(dir, "org_a", id, "file"), "0123");
@@ -20,7 +20,7 @@ test("a base whose record cannot be written is held like another, and the next p
   const base = await store.add({ organizationId: "org_a", treeHash: "hash", layers: [{ id, bytes: 4 }] });
   await store.release(base);
   expect(store.hold("org_a", "hash")).toMatchObject({ treeHash: "hash" });
-  const next = new LayerStore(dir, 10);
+  const next = new LayerStore(dir, 10, () => Promise.resolve());
   await next.load();
   expect({ base: next.hold("org_a", "hash"), bytes: next.sizeBytes }).toEqual({ base: undefined, bytes: 0 });
 });

@@ -6,6 +6,7 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, renameSync, sy
 import { utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { defaultWorkspaceLimits, diff, emptyTree, restore, save, scan, WorkspaceLimitError } from "../src/index.ts";
+import type { Tree, TreeEntry } from "../src/index.ts";
 import { openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();
@@ -25,6 +26,12 @@ test("same-size edits in the tick of the base scan are found", async () => {
   }
 });
 
+function entryAt(tree: Tree, path: string): TreeEntry {
+  const entry = tree.get(path);
+  if (entry === undefined) throw new Error(`${path} is not there`);
+  return entry;
+}
+
 test("a file whose times did not step is read again when they are of the base scan's tick", async () => {
   const dir = fixture.fresh();
   writeFiles(dir, { "workspace/f": "before" });
@@ -32,7 +39,12 @@ test("a file whose times did not step is read again when they are of the base sc
   writeFileSync(join(dir, "workspace/f"), "after!");
   // As a coarse clock would have it: the base saw the very times that the file has now.
   const stat = lstatSync(join(dir, "workspace/f"), { bigint: true });
-  const frozen = (takenAtNs: bigint) => ({ ...before, stats: new Map([["workspace/f", stat]]), takenAtNs });
+  const { mode, size, ...times } = stat;
+  const seen = {
+    stat: { ...times, mode: Number(mode), size: Number(size) },
+    entry: entryAt(before.tree, "workspace/f"),
+  };
+  const frozen = (takenAtNs: bigint) => ({ ...before, seen: new Map([["workspace/f", seen]]), takenAtNs });
   expect((await scan(dir, { base: frozen(stat.ctimeNs) })).tree).not.toEqual(before.tree);
   expect((await scan(dir, { base: frozen(stat.ctimeNs + 1n) })).tree).toEqual(before.tree);
   expect(before.takenAtNs).toBeLessThan(BigInt(Date.now()) * 1_000_000n - 10_000_000n);

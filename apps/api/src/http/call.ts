@@ -2,6 +2,7 @@
 
 import type {
   ActivateVersionRequest,
+  CompleteFileUploadRequest,
   CreateAgentRequest,
   CreateApiKeyRequest,
   CreateInvitationRequest,
@@ -13,6 +14,7 @@ import type {
   ForkSessionRequest,
   PathParameters,
   PutCredentialRequest,
+  ReserveFileUploadRequest,
   RetryMessageRequest,
   RollbackSessionRequest,
   RetryMessagesRequest,
@@ -41,6 +43,8 @@ interface Bodies {
   rollBackSession: RollbackSessionRequest;
   importSession: ReceivedExport;
   uploadFile: ReceivedFile;
+  reserveFileUpload: ReserveFileUploadRequest;
+  completeFileUpload: CompleteFileUploadRequest;
   createOrganization: CreateOrganizationRequest;
   createApiKey: CreateApiKeyRequest;
   ensureManagedKey: EnsureManagedKeyRequest;

@@ -65,7 +65,7 @@ function boundsOf(first: string, last: string, sizeBytes: number): ByteRange {
 }
 
 /** RFC 6266: a plain name for old clients, the true one in UTF-8. */
-function attachment(filename: string): string {
+export function attachment(filename: string): string {
   const plain = filename.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(filename.toWellFormed()).replace(
     /['()*]/g,

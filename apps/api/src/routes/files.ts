@@ -2,17 +2,20 @@
 
 import { renderList } from "@dari/contract";
 import {
+  completeUpload,
   createFile,
   deleteFile,
   discardUpload,
+  getDownloadUrl,
   getFile,
   getFileContent,
   getSessionFile,
   listFiles,
   listSessionFiles,
+  reserveUpload,
 } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
-import { sendContent } from "../http/content.ts";
+import { attachment, sendContent } from "../http/content.ts";
 import { isOn, readPage } from "../http/query.ts";
 
 export const fileHandlers: Handlers<
@@ -20,6 +23,9 @@ export const fileHandlers: Handlers<
   | "listFiles"
   | "getFile"
   | "getFileContent"
+  | "getFileDownloadUrl"
+  | "reserveFileUpload"
+  | "completeFileUpload"
   | "deleteFile"
   | "listSessionFiles"
   | "getSessionFileContent"
@@ -45,6 +51,20 @@ export const fileHandlers: Handlers<
 
   async getFileContent({ control, actor, params, request, response }) {
     await sendContent(await getFileContent(control, actor, params.file_id), request, response);
+  },
+
+  async getFileDownloadUrl({ control, actor, params, query }) {
+    const given = query["expires_seconds"];
+    const seconds = given === undefined ? undefined : Number(given);
+    return getDownloadUrl(control, actor, { fileId: params.file_id, seconds, disposition: attachment });
+  },
+
+  async reserveFileUpload({ control, actor, body, settings }) {
+    return reserveUpload(control, actor, body, settings.fileBytes);
+  },
+
+  async completeFileUpload({ control, actor, body }) {
+    return completeUpload(control, actor, body.upload_id);
   },
 
   async deleteFile({ control, actor, params }) {

@@ -7,6 +7,7 @@ import { openAsBlob } from "node:fs";
 import { type Bundle, buildBundle } from "../bundle/bundle.ts";
 import { type Context, createContext, type Io } from "../context.ts";
 import { deployStatePath, findDeployedAgent, rememberDeployedAgent } from "../deploy-state.ts";
+import { createDeployProgress, type DeployProgress } from "../deploy-progress.ts";
 import { CliError } from "../exit.ts";
 import { formatBytes, table } from "../output.ts";
 import { readManifest } from "./manifest.ts";
@@ -37,6 +38,7 @@ export function addDeployCommand(program: Command, io: Io): void {
 
 async function deploy(context: Context, root: string, options: DeployOptions): Promise<void> {
   const { output } = context;
+  const progress = createDeployProgress(output);
   const manifest = await readManifest(root);
   await using bundle = await buildBundle(root, context.io.environment);
   if (options.dryRun === true) {
@@ -46,16 +48,21 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   const { apiUrl } = await context.connection();
   const client = await context.client();
   const agentId = options.agentId ?? (await findDeployedAgent(root, apiUrl));
-  output.progress(`Bundle: ${bundle.files.length} files, ${formatBytes(bundle.size_bytes)}, sha256 ${bundle.sha256}`);
+  progress.done("bundle");
+  progress.say(`Bundle: ${bundle.files.length} files, ${formatBytes(bundle.size_bytes)}, sha256 ${bundle.sha256}`);
   const snapshot = await upload(client, bundle, context.signal);
+  progress.done("upload");
   const published = await publish(client, snapshot, manifest, agentId).catch((error: unknown) => {
     throw explainUnknownAgent(error, root, options.agentId === undefined ? agentId : undefined);
   });
   await rememberDeployedAgent(root, apiUrl, published.agent_id);
-  output.progress(`Agent ${published.agent_id}: building version ${published.version_id}`);
-  for (const warning of published.warnings ?? []) output.progress(`Warning: ${warning}`);
-  const version = await followBuild(context, client, published);
-  output.result({ ...published, version_status: version.status, version }, () => {
+  progress.done("publish");
+  progress.say(`Agent ${published.agent_id}: building version ${published.version_id}`);
+  for (const warning of published.warnings ?? []) progress.say(`Warning: ${warning}`);
+  const version = await followBuild(context, client, published, progress);
+  const { timings } = progress;
+  progress.say(`Ready after ${((timings["total"] ?? 0) / 1_000).toFixed(1)} s`);
+  output.result({ ...published, version_status: version.status, version, timings_ms: timings }, () => {
     return `Deployed ${manifest.name} as ${published.agent_id}, version ${version.number} (${version.id})`;
   });
 }
@@ -95,14 +102,27 @@ function explainUnknownAgent(error: unknown, root: string, remembered: string | 
   return new CliError(`${remembered}, which this directory was deployed as, does not exist there; ${advice}`, 4);
 }
 
-async function followBuild(context: Context, client: Client, published: Published): Promise<VersionRecord> {
+async function followBuild(
+  context: Context,
+  client: Client,
+  published: Published,
+  progress: DeployProgress,
+): Promise<VersionRecord> {
   const { output, signal } = context;
-  for await (const text of client.buildLogs(published.version_id, { follow: true, signal })) output.log(text);
+  let rest = "";
+  for await (const text of client.buildLogs(published.version_id, { follow: true, signal })) {
+    const end = (rest + text).lastIndexOf("\n") + 1;
+    if (end > 0) progress.log((rest + text).slice(0, end));
+    rest = (rest + text).slice(end);
+  }
+  if (rest !== "") progress.log(rest);
   const version = await client.waitForVersion(published.agent_id, published.version_id, { signal });
-  for (const warning of version.warnings) output.progress(`Warning: ${warning}`);
+  progress.done("build");
+  for (const warning of version.warnings) progress.say(`Warning: ${warning}`);
   if (version.status === "ready") return version;
   const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
-  if (output.isJson) output.result({ ...published, version_status: version.status, version }, () => "");
+  if (output.isJson)
+    output.result({ ...published, version_status: version.status, version, timings_ms: progress.timings }, () => "");
   throw new CliError(`the build of ${version.id} failed: ${message} (${code})`);
 }
 

@@ -55,10 +55,16 @@ async function hasOverlays(): Promise<boolean> {
   return disks.kind === "overlay";
 }
 
+/** Smaller trees have none. */
+function hasImage({ files, bytes }: Size): boolean {
+  return (files >= 2_000 || bytes >= 32 * 1024 ** 2) && isInstalled("mksquashfs");
+}
+
 async function openContestants(size: Size, overlays: boolean): Promise<[string, Contestant][]> {
   const dir = (name: string): string => path.join(top, `${size.files}-${name}`);
   const all: [string, Contestant][] = [];
   if (overlays) all.push(["overlay", await openDari("overlay", dir("overlay"), size)]);
+  if (overlays && hasImage(size)) all.push(["image", await openDari("image", dir("image"), size)]);
   all.push(["copy", await openDari("copy", dir("copy"), size)]);
   all.push(["tar", openTar(dir("tar"), size)]);
   if (isInstalled("restic")) all.push(["restic", openRestic(dir("restic"), size)]);
@@ -118,6 +124,9 @@ function judge(entries: readonly Entry[], overlays: boolean): Gate[] {
   for (const files of [middle, large]) {
     const ratio = median(best, files, "restore_cold") / median("tar", files, "restore_cold");
     gates.push(gate(`${best}: cold restore of ${files} files / zstd and tar`, ratio, 1));
+    if (find("image", files) === undefined) continue;
+    const imaged = median("image", files, "restore_cold") / median("tar", files, "restore_cold");
+    gates.push(gate(`image: cold restore of ${files} files / zstd and tar`, imaged, 0.333));
   }
   return gates;
 }

@@ -10,16 +10,25 @@ import {
   type TurnPart,
 } from "@dari/control";
 import { failure, limits, type Failure } from "@dari/domain";
-import { captureLogs, guestCommand, runTurn, type OutputPart, type RunRequest, type TurnEnding } from "@dari/harness";
-import type { Sandbox } from "@dari/sandbox";
+import {
+  captureLogs,
+  guestCommand,
+  runTurn,
+  type OutputPart,
+  type RunRequest,
+  type TurnEnding,
+  type Usage,
+} from "@dari/harness";
+import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
+import { logEgress } from "./log-egress.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
 import { sendPreviewsOf, type PreviewSender } from "./send-previews.ts";
 
 export type AgentEnding =
-  | { readonly kind: "completed"; readonly parts: readonly OutputPart[] }
+  | { readonly kind: "completed"; readonly parts: readonly OutputPart[]; readonly usage: Usage | undefined }
   | { readonly kind: "failed"; readonly failure: Failure }
   /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[] };
@@ -61,7 +70,7 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
     }
     await captured.done;
     const usage = await sandbox.collect();
-    return endingOf(ending, usage.oomKilled, logs, said);
+    return endingOf(ending, usage.exceeded, logs, said);
   } finally {
     // Before the attempt's end is recorded: after it nothing of it is shown.
     previews.flush();
@@ -80,13 +89,15 @@ async function startSandbox(context: WorkerContext, run: AgentRun): Promise<Sand
     imageDir: run.imageDir,
     readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
     slotDir: run.slotDir,
-    network: "open",
+    network: { policy: context.settings.egress, onConnection: logEgress(context, turn) },
     limits: {
       memoryBytes: context.settings.turnMemoryBytes,
-      processes: 512,
+      processes: context.settings.turnProcesses,
       openFiles: 4_096,
       fileBytes: limits.workspaceFileBytes,
       tmpBytes: 1024 ** 3,
+      diskBytes: context.settings.turnDiskBytes,
+      diskFiles: limits.workspaceFiles,
     },
   });
 }
@@ -162,16 +173,24 @@ function promptOf(parts: readonly TurnPart[]): string {
   return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
 }
 
-function endingOf(ending: TurnEnding, oomKilled: boolean, logs: LogRecorder, said: TextCollector): AgentEnding {
+/** A bound that was hit is why an attempt failed, whatever the agent made of it. */
+const codeOf = { memory: "out_of_memory", processes: "too_many_processes", disk: "disk_full" } as const;
+
+function endingOf(
+  ending: TurnEnding,
+  exceeded: Exceeded | undefined,
+  logs: LogRecorder,
+  said: TextCollector,
+): AgentEnding {
   switch (ending.kind) {
     case "completed":
-      return { kind: "completed", parts: ending.parts };
+      return { kind: "completed", parts: ending.parts, usage: ending.usage };
     case "timeout":
       return { kind: "failed", failure: failure("timeout") };
     case "cancelled":
       return { kind: "stopped", said: said.parts() };
     case "failed":
       if (ending.stack !== undefined) logs.add("platform", `${ending.stack}\n`);
-      return { kind: "failed", failure: oomKilled ? failure("out_of_memory") : ending.failure };
+      return { kind: "failed", failure: exceeded === undefined ? ending.failure : failure(codeOf[exceeded]) };
   }
 }

@@ -1,7 +1,6 @@
 // The story of a build: a bundle becomes an installed, compiled, checked image in the blob store.
 
-import { createReadStream } from "node:fs";
-import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import type { Manifest } from "@dari/contract";
@@ -12,23 +11,30 @@ import { unpackBundle } from "../bundle/unpack-bundle.ts";
 import type { ImageRef } from "../image/image-ref.ts";
 import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
 import { removeTree } from "../image/remove-tree.ts";
+import { storeOnce } from "../image/store-once.ts";
+import type { ImageCache } from "../image/image-cache.ts";
+import type { LayerRegistry } from "../layer/layer.ts";
+import { provideLayer, type ProvidedLayer } from "../layer/provide-layer.ts";
 import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
 import type { Runtimes } from "../runtimes/runtimes.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
-import { checkEntry } from "./check-entry.ts";
-import { compileNode, compilePython } from "./compile.ts";
-import { chooseInstaller } from "./installers.ts";
-import { resolveEntry } from "./resolve-entry.ts";
-import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+import { addOpencode } from "./add-opencode.ts";
+import { checkEntry, type EntryCheck } from "./check-entry.ts";
+import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
+import { chooseInstaller } from "./choose-installer.ts";
+import { resolveEntry, type Entry } from "./resolve-entry.ts";
+import type { BuildSandbox } from "./sandbox-program.ts";
 
 export interface BuildOptions {
   readonly store: BlobStore;
   /** A local tar.gz; inspected again while it is unpacked. */
   readonly bundleFile: string;
   readonly manifest: Manifest;
-  /** The image's key is `<keyPrefix>/images/<sha256>`. */
+  /** The image's key is `<keyPrefix>/images/<sha256>-<random>`. */
   readonly keyPrefix: string;
+  /** Who keeps the organization's layers of dependencies, and where this machine unpacks them. */
+  readonly layers: { readonly registry: LayerRegistry; readonly cache: ImageCache };
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
   /** The build makes a directory of its own in it and removes that again. */
@@ -83,21 +89,33 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   });
   const source = await resolveEntry(tree, manifest);
   const runtime = await log.step("runtime", () => findRuntime(options, log));
-  await install(options, sandbox, runtime, log);
-  const { entry, suspicions } = await log.step("compile", async () => {
-    if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log);
-    await compilePython(sandbox, runtime);
-    return { entry: source, suspicions: [] };
+  const prepare = async () => {
+    const provided = await install(options, sandbox, runtime, dir, log);
+    const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log));
+    const { suspicions } = compiled;
+    const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions };
+    return { provided, entry: await log.step("check", () => check(given, compiled, log)) };
+  };
+  const { provided, entry } = await prepare().catch(async (error: unknown) => {
+    if (!(await addOpencode(tree, manifest, error))) throw error;
+    log.line("the agent is an object without a package.json: OpenCode is installed for it");
+    return prepare();
   });
   const file = join(dir, "image.tar.zst");
-  const packed = await log.step("pack", () => packImage({ dir: tree, file, signal }));
+  const packed = await log.step("pack", () => packImage({ dir: tree, file, except: provided?.roots ?? [], signal }));
   for (const omitted of packed.omitted) log.warn(`left out of the image: ${omitted}`);
-  await log.step("check", () => checkEntry({ sandbox, tree, dir, manifest, runtime, entry, source, suspicions }));
-  const objectKey = `${options.keyPrefix}/images/${packed.digest}`;
-  await log.step("store", () => storeOnce(options.store, objectKey, file));
+  const place = `${options.keyPrefix}/images/${packed.digest}`;
+  const objectKey = await log.step("store", () => storeOnce(options.store, place, file));
   log.line(`image ${packed.digest}: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
   const { language, version } = runtime;
-  return { digest: packed.digest, objectKey, runtime: { language, version }, entry };
+  const image = { digest: packed.digest, objectKey, runtime: { language, version }, entry };
+  return provided === undefined ? image : { ...image, layer: provided.layer };
+}
+
+async function compile(sandbox: BuildSandbox, runtime: Runtime, source: Entry, log: BuildLog): Promise<CompiledAgent> {
+  if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log);
+  await compilePython(sandbox, runtime);
+  return { entry: source, suspicions: [] };
 }
 
 async function makeSandbox(options: BuildOptions, dir: string, log: BuildLog): Promise<BuildSandbox> {
@@ -117,26 +135,43 @@ async function findRuntime(options: BuildOptions, log: BuildLog): Promise<Runtim
   return runtime;
 }
 
-async function install(options: BuildOptions, sandbox: BuildSandbox, runtime: Runtime, log: BuildLog): Promise<void> {
+/** Installs what the bundle depends on; undefined where that is nothing. */
+async function install(
+  options: BuildOptions,
+  sandbox: BuildSandbox,
+  runtime: Runtime,
+  dir: string,
+  log: BuildLog,
+): Promise<ProvidedLayer | undefined> {
   const tree = join(sandbox.slotDir, "workspace");
   const installer = await chooseInstaller(tree, runtime, await options.runtimes.installTools());
-  if (installer === undefined) return log.line("no dependencies to install");
+  if (installer === undefined) {
+    log.line("no dependencies to install");
+    return undefined;
+  }
   for (const warning of installer.warnings) log.warn(warning);
-  await log.step(installer.name, async () => {
-    const ending = await runInSandbox(sandbox, { ...installer, network: "open" });
-    if (!succeeded(ending)) {
-      const lines = [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines];
-      throw new BuildFailed(lines.join("\n"));
-    }
-    for (const path of installer.leftovers) await rm(join(tree, path), { force: true });
-  });
+  const { store, keyPrefix, layers } = options;
+  return log.step("dependencies", () =>
+    provideLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, log }),
+  );
 }
 
-/** Keys name content, so an image that is there need not be sent again. */
-async function storeOnce(store: BlobStore, key: string, file: string): Promise<void> {
-  const { size } = await stat(file);
-  if ((await store.head(key))?.sizeBytes === size) return;
-  await store.put(key, createReadStream(file));
+/** Prefers the agent as one script, where that loads. @returns the entry that passed. */
+async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog): Promise<Entry> {
+  const { whole, entry } = compiled;
+  if (whole !== undefined) {
+    try {
+      const codeCache = join(given.tree, whole.cache);
+      await checkEntry({ ...given, entry: whole.entry, codeCache });
+      return whole.entry;
+    } catch (error) {
+      if (!(error instanceof BuildFailed)) throw error;
+      // Whatever it says, the agent as it was written decides.
+      log.line("packages are loaded one by one: the agent does not load as one script");
+    }
+  }
+  await checkEntry({ ...given, entry });
+  return entry;
 }
 
 function tenantFailure(error: unknown, step: string): Failure | undefined {

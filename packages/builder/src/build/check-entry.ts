@@ -1,6 +1,6 @@
 // Loads the entrypoint once, as a turn would, so that a typo fails the publish and not a turn.
 
-import { mkdir } from "node:fs/promises";
+import { copyFile, lstat, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@dari/contract";
 import { limits, type Failure } from "@dari/domain";
@@ -31,7 +31,12 @@ export interface EntryCheck {
   readonly source: Entry;
   /** What the compiler found wrong and did not insist on. */
   readonly suspicions: readonly string[];
+  /** Where the code cache goes that a bundled agent makes of itself; a host path. */
+  readonly codeCache?: string;
 }
+
+const codeCacheName = "dari-code-cache";
+const codeCacheBytesMax = 64 * 1024 * 1024;
 
 /**
  * @throws BuildFailed: `entrypoint_not_found` or `unsupported_export` as the guest says; `build_failed` when the
@@ -40,14 +45,15 @@ export interface EntryCheck {
 export async function checkEntry(options: EntryCheck): Promise<void> {
   const { sandbox, runtime, manifest, entry } = options;
   sandbox.signal.throwIfAborted();
-  const slotDir = join(options.dir, "check");
+  const slotDir = await mkdtemp(join(options.dir, "check-"));
   for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
   const guest = guestCommand(runtime.language, runtime.command);
   const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
+  const making = options.codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   const running = await sandbox.driver.prepare({
     argv: guest.argv,
     // So that a stack speaks of the agent's sources and not of what they were compiled to.
-    env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets },
+    env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets, ...making },
     imageDir: options.tree,
     readOnlyPaths: [...runtime.readOnlyPaths, ...guest.readOnlyPaths],
     slotDir,
@@ -67,10 +73,18 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
     await logged;
     sandbox.signal.throwIfAborted();
     if (!answer.ok) throw explain(answer.failure, answer.stack, { ...options, imageDir: paths.image });
+    if (options.codeCache !== undefined) await keepCodeCache(join(slotDir, "workspace"), options.codeCache);
   } finally {
     sandbox.signal.removeEventListener("abort", abort);
     await running.kill();
   }
+}
+
+/** The agent's own process wrote it, or something in its place. Without one the agent starts slower. */
+async function keepCodeCache(workspace: string, target: string): Promise<void> {
+  const file = join(workspace, codeCacheName);
+  const found = await lstat(file).catch(() => undefined);
+  if (found?.isFile() === true && found.size <= codeCacheBytesMax) await copyFile(file, target);
 }
 
 function explain(found: Failure, stack: string | undefined, o: EntryCheck & { imageDir: string }): BuildFailed {

@@ -7,18 +7,44 @@ import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
+import { pythonDependencyDir } from "./installer.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
-const compiler = fileURLToPath(new URL("../../guest/compile-typescript.mjs", import.meta.url));
+const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 const errorsShown = 5;
 
-type Compilation = { ok: true; file: string; sources: number; warnings: string[] } | { ok: false; errors: string[] };
+/** What runs an exported object of theirs needs the very copy that the agent holds. */
+const sharedPackages = ["@openai/agents", "@openai/agents-core", "@anthropic-ai/claude-agent-sdk"];
+
+type Compilation =
+  | {
+      ok: true;
+      file: string;
+      sources: number;
+      warnings: string[];
+      whole?: { file: string; cache: string } | { reason: string };
+    }
+  | { ok: false; errors: string[] };
+
+/** The agent with its packages as one script, which is to be preferred when it passes the check. */
+export interface WholeAgent {
+  readonly entry: Entry;
+  /** Where the code cache goes that its first run makes, relative to the tree. */
+  readonly cache: string;
+}
+
+export interface CompiledAgent {
+  readonly entry: Entry;
+  /** What is wrong with sources that may still run (JavaScript only). */
+  readonly suspicions: readonly string[];
+  readonly whole?: WholeAgent;
+}
 
 /**
  * Bundles the entrypoint's own sources when any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside
- * it, so that files read relative to a source are found. JavaScript stays as it is.
- * @returns the entry to run, and what is wrong with sources that may still run (JavaScript only).
+ * it, so that files read relative to a source are found. JavaScript stays as it is. Where packages are installed and
+ * nothing speaks against it, all of it becomes one script as well.
  * @throws BuildFailed naming file and line of the source.
  */
 export async function compileNode(
@@ -26,7 +52,7 @@ export async function compileNode(
   runtime: Runtime,
   entry: Entry,
   log: BuildLog,
-): Promise<{ entry: Entry; suspicions: string[] }> {
+): Promise<CompiledAgent> {
   const esbuild = await findEsbuild();
   const node = await realpath(process.execPath);
   const request = {
@@ -34,12 +60,13 @@ export async function compileNode(
     entry: entry.file,
     target: `node${runtime.version.split(".").slice(0, 2).join(".")}`,
     packagesExternal: await exists(join(sandbox.slotDir, "workspace/node_modules")),
+    sharedPackages,
   };
   const quiet = { ...sandbox, onLine: () => {} };
   const ending = await runInSandbox(quiet, {
-    argv: [node, compiler, JSON.stringify(request)],
+    argv: [node, join(compilerDir, "main.mjs"), JSON.stringify(request)],
     env: { ESBUILD_BINARY_PATH: esbuild.binary },
-    readOnlyPaths: [node, compiler, ...esbuild.readOnlyPaths],
+    readOnlyPaths: [node, compilerDir, ...esbuild.readOnlyPaths],
     network: "none",
   });
   if (!succeeded(ending)) {
@@ -49,13 +76,25 @@ export async function compileNode(
   if (result.ok) {
     for (const warning of result.warnings) log.line(`warning: ${warning}`);
     if (result.file !== entry.file) log.line(`bundled ${result.sources} source files into ${result.file}`);
-    return { entry: { ...entry, file: result.file }, suspicions: [] };
+    const whole = describeWhole(result.whole, entry, log);
+    return { entry: { ...entry, file: result.file }, suspicions: [], ...(whole === undefined ? {} : { whole }) };
   }
   for (const error of result.errors) log.line(`error: ${error}`);
   const shown = result.errors.slice(0, errorsShown);
   // Node itself judges JavaScript: what esbuild cannot resolve may be made at run time.
   if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
   throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
+}
+
+function describeWhole(
+  whole: { file: string; cache: string } | { reason: string } | undefined,
+  entry: Entry,
+  log: BuildLog,
+): WholeAgent | undefined {
+  if (whole === undefined) return undefined;
+  if ("file" in whole) return { entry: { ...entry, file: whole.file }, cache: whole.cache };
+  log.line(`packages are loaded one by one: ${whole.reason}`);
+  return undefined;
 }
 
 interface Esbuild {
@@ -72,14 +111,16 @@ async function findEsbuild(): Promise<Esbuild> {
 }
 
 /**
- * Compiles every .py of the tree, dependencies included. Hash-based and unchecked, because an image never changes
- * and its files have no times.
+ * Compiles every .py of the tree, or of a layer that is being made. Hash-based and unchecked, because an image never
+ * changes and its files have no times.
  */
-export async function compilePython(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
+export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, isLayer = false): Promise<void> {
   const quiet = { ...sandbox, onLine: () => {} };
   const flags = ["-q", "-q", "--invalidation-mode", "unchecked-hash"];
+  // A layer that is linked into the tree is compiled already.
+  const except = isLayer ? [] : ["-x", `/\\${pythonDependencyDir}/`];
   const ending = await runInSandbox(quiet, {
-    argv: [runtime.command, "-I", "-m", "compileall", ...flags, "."],
+    argv: [runtime.command, "-I", "-m", "compileall", ...flags, ...except, "."],
     env: { PYTHONHASHSEED: "0" },
     readOnlyPaths: runtime.readOnlyPaths,
     network: "none",

@@ -1,12 +1,15 @@
 // Unpacked images on this machine's disk, shared by its turns, bounded by bytes. One process owns the directory.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import { codeOf } from "../errors.ts";
+import { linkLayer } from "../layer/link-layer.ts";
 import type { ImageRef } from "./image-ref.ts";
 import { removeTree } from "./remove-tree.ts";
+import { Shelf } from "./shelf.ts";
 import { unpackImage } from "./unpack-image.ts";
 
 export interface ImageLease {
@@ -18,28 +21,21 @@ export interface ImageLease {
 
 export interface ImageCache {
   /**
-   * Fetches, verifies and unpacks the image unless it is there. Any number of callers at once unpack it once.
+   * Fetches, verifies and unpacks the image unless it is there. Any number of callers at once unpack it once. An
+   * image with a layer is put together from both by hard links, and holds its layer for as long as it is there.
    * @throws ImageDamagedError, BlobNotFoundError; the next call tries again.
    */
-  ensure(image: ImageRef): Promise<ImageLease>;
+  ensure(image: CachedImage): Promise<ImageLease>;
   /** Waits for what is in progress. Images stay for the next start. */
   close(): Promise<void>;
 }
 
-interface Unpacked {
-  readonly dir: string;
-  readonly bytes: number;
-}
+/** What the cache needs to know of an image; a layer is one without a layer. */
+export type CachedImage = Pick<ImageRef, "digest" | "objectKey" | "layer">;
 
-interface Held {
-  readonly ready: Promise<Unpacked>;
-  /** Undefined until unpacked. */
-  bytes: number | undefined;
-  users: number;
-  /** Grows with each use; the smallest is evicted first. */
-  usedAt: number;
-  /** When its directory was last marked as used, for a later process. Milliseconds by this process's clock. */
-  touchedAt: number;
+interface Unpacked {
+  /** Without those of its layer. */
+  readonly bytes: number;
 }
 
 /** An image that each turn uses is marked no oftener. Milliseconds. */
@@ -50,67 +46,66 @@ const markerName = "complete.json";
 
 interface Marker {
   readonly bytes: number;
+  readonly layer?: string;
   /** After a crash of the machine (not of the process) a file may be named and yet not hold its bytes. */
   readonly boot: string;
 }
 
 export function openImageCache(options: { dir: string; store: BlobStore; maxBytes: number }): ImageCache {
-  const held = new Map<string, Held>();
   const removals = new Set<Promise<void>>();
-  let clock = 0;
+  const treeOf = (name: string): string => join(options.dir, name, "tree");
+  const shelf = new Shelf<Unpacked>(options.maxBytes, (name) => {
+    const removal = discard(options.dir, name)
+      .catch(() => {})
+      .finally(() => removals.delete(removal));
+    removals.add(removal);
+  });
   let opened: Promise<void> | undefined;
-  const keep = ({ digest, bytes }: { readonly digest: string; readonly bytes: number }): void => {
-    const ready = Promise.resolve({ dir: join(options.dir, digest, "tree"), bytes });
-    held.set(digest, { ready, bytes, users: 0, usedAt: (clock += 1), touchedAt: -Infinity });
-  };
-  const open = (): Promise<void> => (opened ??= recover(options.dir).then((found) => found.forEach(keep)));
 
-  function evict(): void {
-    const idle = [...held].filter(([, one]) => one.users === 0 && one.bytes !== undefined);
-    idle.sort(([, a], [, b]) => a.usedAt - b.usedAt);
-    let total = [...held.values()].reduce((sum, one) => sum + (one.bytes ?? 0), 0);
-    for (const [digest, one] of idle) {
-      if (total <= options.maxBytes) return;
-      total -= one.bytes!;
-      held.delete(digest);
-      const removal = discard(options.dir, digest)
-        .catch(() => {})
-        .finally(() => removals.delete(removal));
-      removals.add(removal);
+  async function recoverAll(): Promise<void> {
+    const found = await recover(options.dir);
+    for (const { name, bytes } of found) shelf.add(name, Promise.resolve({ bytes }), bytes);
+    for (const { name, layer } of found) {
+      const base = layer === undefined ? undefined : shelf.get(layer);
+      if (base !== undefined) shelf.get(name)!.needs = shelf.use(base);
     }
   }
 
-  async function ensure(image: ImageRef): Promise<ImageLease> {
-    if (!/^[0-9a-f]{64}$/.test(image.digest)) throw new TypeError(`${image.digest} is not a sha256`);
-    await open();
-    // An image that was just evicted must be gone before it is unpacked again under the same name.
-    if (!held.has(image.digest)) await Promise.all(removals);
-    let entry = held.get(image.digest);
-    if (entry === undefined) {
-      entry = { ready: fetchImage(options, image), bytes: undefined, users: 0, usedAt: 0, touchedAt: -Infinity };
-      held.set(image.digest, entry);
+  async function ensure(image: CachedImage): Promise<ImageLease> {
+    for (const digest of [image.digest, image.layer?.digest ?? image.digest]) {
+      if (!/^[0-9a-f]{64}$/.test(digest)) throw new TypeError(`${digest} is not a sha256`);
     }
-    const current = entry;
-    current.users += 1;
-    current.usedAt = clock += 1;
+    await (opened ??= recoverAll());
+    const name = nameOf(image);
+    // An image that was just evicted must be gone before it is unpacked again under the same name.
+    if (shelf.get(name) === undefined) await Promise.all(removals);
+    const entry = shelf.get(name) ?? shelf.add(name, fetchImage(name, image));
+    // Before anything is awaited: what is used is not evicted.
+    const lease = shelf.use(entry);
     try {
-      const { dir, bytes } = await current.ready;
-      current.bytes = bytes;
-      evict();
-      if (performance.now() - current.touchedAt >= touchEveryMs) {
-        current.touchedAt = performance.now();
-        await touch(join(options.dir, image.digest));
+      entry.bytes = (await entry.ready).bytes;
+      shelf.evict();
+      if (performance.now() - entry.touchedAt >= touchEveryMs) {
+        entry.touchedAt = performance.now();
+        await touch(join(options.dir, name));
       }
-      return {
-        dir,
-        release: once(() => {
-          current.users -= 1;
-          evict();
-        }),
-      };
+      return { dir: treeOf(name), release: () => lease.release() };
     } catch (error) {
-      current.users -= 1;
-      if (held.get(image.digest) === current) held.delete(image.digest);
+      shelf.drop(name, entry);
+      lease.release();
+      throw error;
+    }
+  }
+
+  async function fetchImage(name: string, image: CachedImage): Promise<Unpacked> {
+    if (image.layer === undefined) return unpackInto(options, name, image);
+    const layer = await ensure({ digest: image.layer.digest, objectKey: image.layer.objectKey });
+    try {
+      const unpacked = await unpackInto(options, name, image, layer.dir);
+      shelf.get(name)!.needs = layer;
+      return unpacked;
+    } catch (error) {
+      layer.release();
       throw error;
     }
   }
@@ -119,22 +114,35 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
     ensure,
     async close() {
       await opened;
-      await Promise.all([...held.values()].map((one) => one.ready.catch(() => {})));
+      await Promise.all(shelf.all().map((one) => one.ready.catch(() => {})));
       await Promise.all(removals);
     },
   };
 }
 
-async function fetchImage(o: { dir: string; store: BlobStore }, image: ImageRef): Promise<Unpacked> {
+/** The same files with another layer are another image. */
+function nameOf({ digest, layer }: CachedImage): string {
+  if (layer === undefined) return digest;
+  return createHash("sha256").update(`${digest}+${layer.digest}`).digest("hex");
+}
+
+async function unpackInto(
+  o: { dir: string; store: BlobStore },
+  name: string,
+  image: CachedImage,
+  layerDir?: string,
+): Promise<Unpacked> {
   const staging = await mkdtemp(join(o.dir, ".unpack-"));
   try {
     const source = await o.store.get(image.objectKey);
     const { bytes } = await unpackImage({ source, digest: image.digest, dir: join(staging, "tree") });
-    const marker: Marker = { bytes, boot: bootId() };
+    if (layerDir !== undefined) await linkLayer(layerDir, join(staging, "tree"), { seal: true });
+    const layer = image.layer === undefined ? {} : { layer: image.layer.digest };
+    const marker: Marker = { bytes, boot: bootId(), ...layer };
     await writeFile(join(staging, markerName), JSON.stringify(marker));
-    await discard(o.dir, image.digest); // a rest that could not be removed earlier
-    await rename(staging, join(o.dir, image.digest));
-    return { dir: join(o.dir, image.digest, "tree"), bytes };
+    await discard(o.dir, name); // a rest that could not be removed earlier
+    await rename(staging, join(o.dir, name));
+    return { bytes };
   } catch (error) {
     await removeTree(staging).catch(() => {});
     throw error;
@@ -142,13 +150,13 @@ async function fetchImage(o: { dir: string; store: BlobStore }, image: ImageRef)
 }
 
 /** Removes what a crash left behind; the rest, least recently used first. */
-async function recover(dir: string): Promise<{ digest: string; bytes: number }[]> {
+async function recover(dir: string): Promise<(Marker & { name: string })[]> {
   await mkdir(dir, { recursive: true });
-  const found: { digest: string; bytes: number; usedAtMs: number }[] = [];
+  const found: (Marker & { name: string; usedAtMs: number })[] = [];
   for (const name of await readdir(dir)) {
     const marker = /^[0-9a-f]{64}$/.test(name) ? await readMarker(join(dir, name)) : undefined;
     if (marker === undefined) await removeTree(join(dir, name));
-    else found.push({ digest: name, bytes: marker.bytes, usedAtMs: (await stat(join(dir, name))).mtimeMs });
+    else found.push({ ...marker, name, usedAtMs: (await stat(join(dir, name))).mtimeMs });
   }
   return found.sort((a, b) => a.usedAtMs - b.usedAtMs);
 }
@@ -163,9 +171,9 @@ async function readMarker(dir: string): Promise<Marker | undefined> {
 }
 
 /** The name goes first, at once, so that a half-removed image is never taken for a whole one. */
-async function discard(dir: string, digest: string): Promise<void> {
-  const doomed = join(dir, `.evict-${digest}`);
-  await rename(join(dir, digest), doomed).catch((error: unknown) => {
+async function discard(dir: string, name: string): Promise<void> {
+  const doomed = join(dir, `.evict-${name}`);
+  await rename(join(dir, name), doomed).catch((error: unknown) => {
     if (codeOf(error) !== "ENOENT") throw error;
   });
   await removeTree(doomed);
@@ -182,12 +190,4 @@ function bootId(): string {
   } catch {
     return "unknown";
   }
-}
-
-function once(run: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) run();
-    done = true;
-  };
 }

@@ -35,10 +35,15 @@ export interface PackedImage {
 }
 
 /**
- * Writes the image of `dir` to `file`. Nobody may write to `dir` meanwhile.
+ * Writes the image of `dir` to `file`, without the paths of `except`. Nobody may write to `dir` meanwhile.
  * @throws ImageTooLargeError over `limits.imageUnpackedBytes` or `limits.imageMembers`.
  */
-export async function packImage(options: { dir: string; file: string; signal?: AbortSignal }): Promise<PackedImage> {
+export async function packImage(options: {
+  dir: string;
+  file: string;
+  except?: readonly string[];
+  signal?: AbortSignal;
+}): Promise<PackedImage> {
   const archive = pack();
   const hash = createHash("sha256");
   const hashed = new Transform({
@@ -52,7 +57,7 @@ export async function packImage(options: { dir: string; file: string; signal?: A
   const { signal } = options;
   const written = pipeline(archive, hashed, compress, target, signal === undefined ? {} : { signal });
   const counts = new Counts();
-  const packed = addTree(archive, options.dir, counts).then(
+  const packed = addTree(archive, options.dir, new Set(options.except), counts).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );
@@ -85,7 +90,7 @@ type Loaded =
 type MemberHeader = Partial<Header> & { name: string; size: number };
 
 /** Members are written in order while the next ones are read. */
-async function addTree(archive: Pack, root: string, counts: Counts): Promise<void> {
+async function addTree(archive: Pack, root: string, except: ReadonlySet<string>, counts: Counts): Promise<void> {
   const window: Promise<Loaded>[] = [];
   const emitNext = async (): Promise<void> => {
     const loaded = await window.shift()!;
@@ -93,7 +98,7 @@ async function addTree(archive: Pack, root: string, counts: Counts): Promise<voi
     else await addMember(archive, loaded, counts);
   };
   try {
-    for await (const { path, entry } of walk(root, "")) {
+    for await (const { path, entry } of walk(root, "", except)) {
       const loading = load(root, path, entry);
       loading.catch(() => {}); // whoever takes it from the window sees the error
       window.push(loading);
@@ -108,13 +113,18 @@ async function addTree(archive: Pack, root: string, counts: Counts): Promise<voi
 }
 
 /** Depth first, each directory sorted by the bytes of its names, a directory before what is in it. */
-async function* walk(root: string, path: string): AsyncGenerator<{ path: string; entry: Dirent<Buffer> }> {
+async function* walk(
+  root: string,
+  path: string,
+  except: ReadonlySet<string>,
+): AsyncGenerator<{ path: string; entry: Dirent<Buffer> }> {
   const entries = await readdir(join(root, path), { withFileTypes: true, encoding: "buffer" });
   for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
     const name = entry.name.toString("utf8");
     const child = path === "" ? name : `${path}/${name}`;
+    if (except.has(child)) continue;
     yield { path: child, entry };
-    if (entry.isDirectory() && isUtf8(entry.name)) yield* walk(root, child);
+    if (entry.isDirectory() && isUtf8(entry.name)) yield* walk(root, child, except);
   }
 }
 

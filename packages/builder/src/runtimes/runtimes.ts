@@ -2,7 +2,7 @@
 
 import { homedir } from "node:os";
 import type { Language } from "@dari/contract";
-import type { InstallTools } from "../build/installers.ts";
+import type { InstallTools } from "../build/installer.ts";
 import { createNodeRuntimes } from "./node-runtimes.ts";
 import { findNpm, type Npm } from "./npm.ts";
 import { createPythonRuntimes } from "./python-runtimes.ts";

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "../routes.ts";
-import { Deleted, flag, listOf, listQuery } from "../schemas/common.ts";
+import { Deleted, flag, integerText, listOf, listQuery } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
 import { WorkspaceCommit } from "../schemas/workspaces.ts";
 
@@ -50,6 +50,35 @@ export const fileRoutes = {
     replyContent: "application/octet-stream",
     status: 200,
     alsoStatus: [206],
+  },
+  getFileDownloadUrl: {
+    method: "GET",
+    path: "/v1/files/{file_id}/download-url",
+    scope: "read",
+    summary: "Get a URL of the object store for the bytes; 409 where clients cannot reach the store.",
+    query: Type.Object({
+      expires_seconds: Type.Optional(integerText(1, limits.downloadUrlSecondsMax, "From now; 300 when absent.")),
+    }),
+    reply: files.FileDownloadUrl,
+    status: 200,
+  },
+  reserveFileUpload: {
+    method: "POST",
+    path: "/v1/files/uploads",
+    scope: "run",
+    summary: "Get a URL to put a file's bytes at the object store; 409 where clients cannot reach the store.",
+    request: files.ReserveFileUploadRequest,
+    reply: files.FileUploadReserved,
+    status: 200,
+  },
+  completeFileUpload: {
+    method: "POST",
+    path: "/v1/files/uploads/complete",
+    scope: "run",
+    summary: "Make a file of the bytes that were put, once they are checked. May be repeated.",
+    request: files.CompleteFileUploadRequest,
+    reply: files.FileRecord,
+    status: 201,
   },
   deleteFile: {
     method: "DELETE",

@@ -1,7 +1,8 @@
 // Uploaded files, and the files of a session's workspace.
 
 import Type, { type Static } from "typebox";
-import { idOutput, nullable, oneOf, timestamp } from "./common.ts";
+import { limits } from "@dari/domain";
+import { idOutput, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
 
 export const FileRecord = Type.Object(
   {
@@ -15,6 +16,43 @@ export const FileRecord = Type.Object(
   { title: "File" },
 );
 export type FileRecord = Static<typeof FileRecord>;
+
+export const FileDownloadUrl = Type.Object(
+  {
+    url: Type.String({ description: "Absolute; carries its own authorization. Accepts `Range`." }),
+    expires_at: timestamp,
+  },
+  { title: "FileDownloadUrl" },
+);
+export type FileDownloadUrl = Static<typeof FileDownloadUrl>;
+
+export const ReserveFileUploadRequest = Type.Object(
+  {
+    filename: Type.String({ minLength: 1, maxLength: 4096 }),
+    content_type: Type.Optional(Type.String({ maxLength: 255 })),
+    size_bytes: Type.Integer({ minimum: 0, maximum: limits.fileBytes }),
+    sha256,
+  },
+  { ...strict, title: "ReserveFileUploadRequest" },
+);
+export type ReserveFileUploadRequest = Static<typeof ReserveFileUploadRequest>;
+
+export const FileUploadReserved = Type.Object(
+  {
+    upload_id: Type.String(),
+    upload_url: Type.String({ description: "Absolute; carries its own authorization. Takes the bytes by PUT." }),
+    upload_headers: Type.Record(Type.String(), Type.String(), { description: "To be sent with the bytes." }),
+    expires_at: timestamp,
+  },
+  { title: "FileUploadReserved" },
+);
+export type FileUploadReserved = Static<typeof FileUploadReserved>;
+
+export const CompleteFileUploadRequest = Type.Object(
+  { upload_id: Type.String({ minLength: 1, maxLength: 4096 }) },
+  { ...strict, title: "CompleteFileUploadRequest" },
+);
+export type CompleteFileUploadRequest = Static<typeof CompleteFileUploadRequest>;
 
 export const DirectoryEntry = Type.Object(
   {

@@ -66,7 +66,16 @@ export const OutputPart = Type.Union(
 export type OutputPart = Static<typeof OutputPart>;
 
 export const MessageOutput = Type.Object(
-  { parts: Type.Array(OutputPart), error: Type.Optional(FailureRecord) },
+  {
+    parts: Type.Array(OutputPart),
+    error: Type.Optional(FailureRecord),
+    usage: Type.Optional(
+      Type.Record(Type.String(), Type.Number(), {
+        description: "What the answer cost at its model, where the agent's SDK says so.",
+        examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
+      }),
+    ),
+  },
   { title: "MessageOutput" },
 );
 export type MessageOutput = Static<typeof MessageOutput>;

@@ -58,6 +58,7 @@ export const auditActions = [
   "agent.delete",
   "version.publish",
   "version.activate",
+  "session.delete",
   "message.cancel",
   "message.promote",
   "message.retry",

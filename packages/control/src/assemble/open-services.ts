@@ -18,6 +18,7 @@ import { workerSeenWithinMs } from "../dispatch/room.ts";
 import type { Control } from "../context.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
 import { joinPreviews } from "../joined-previews.ts";
+import { clearScratch } from "../scratch.ts";
 import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
 import { createStreamGate } from "../streams/stream-gate.ts";
 import { createSessionFeeds } from "../streams/session-feeds.ts";
@@ -58,6 +59,7 @@ export async function openServices(
   );
   const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
   await blobs.check();
+  await clearScratch();
   const fallback = createPgNotifier(db, `dari-${options.program}-listen`);
   const location = queueLocation(settings);
   const queue = location === undefined ? undefined : stack.adopt(openTurnQueue(location), (opened) => opened.close());
@@ -118,7 +120,7 @@ function queueLocation(settings: ServiceSettings): QueueLocation | undefined {
 }
 
 function openBlobs(settings: ServiceSettings): BlobStore {
-  const { dir, bucket, endpoint, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } =
+  const { dir, bucket, endpoint, publicUrl, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } =
     settings.blobs;
   if (dir !== undefined) return createFilesystemBlobStore({ root: dir });
   return createS3BlobStore({
@@ -127,6 +129,7 @@ function openBlobs(settings: ServiceSettings): BlobStore {
     requestChecksums,
     ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
     ...(endpoint === undefined ? {} : { endpoint }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
     ...(accessKeyId === undefined ? {} : { accessKeyId }),
     ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
   });

@@ -40,6 +40,11 @@ export const serviceSettings = {
     bucket: string({ env: "S3_BUCKET", optional: true, about: "The bucket for objects." }),
     endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "Of an S3 server that is not AWS." }),
     region: string({ env: "S3_REGION", default: "us-east-1", about: "Of the bucket." }),
+    publicUrl: url({
+      env: "S3_PUBLIC_URL",
+      optional: true,
+      about: "Where clients reach the S3 server, if they may: uploads and downloads can then go straight to it.",
+    }),
     accessKeyId: string({ env: "S3_ACCESS_KEY_ID", optional: true, about: "Else the usual sources of credentials." }),
     secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true, about: "Belongs to the access key." }),
     forcePathStyle: boolean({

@@ -17,19 +17,29 @@ export async function createFile(
   upload: StoredUpload,
   described: { filename: string; contentType: string },
 ): Promise<FileRecord> {
-  const filename = leafFilename(described.filename).toWellFormed();
-  if (Buffer.byteLength(filename) > limits.filenameBytes) {
-    throw invalidField("file", `expected a file name of at most ${limits.filenameBytes} bytes`);
-  }
+  const { filename, contentType } = describeFile(described);
   const row = await files.insertFile(control.db, {
     id: upload.fileId,
     organizationId: actor.organizationId,
     filename,
-    // It becomes a header when the file is read again.
-    contentType: contentTypePattern.test(described.contentType) ? described.contentType : "application/octet-stream",
+    contentType,
     sizeBytes: upload.sizeBytes,
     sha256: upload.sha256,
     objectKey: upload.objectKey,
   });
   return renderFile(row);
+}
+
+/** What is kept of a client's words on a file. @throws AppError `invalid` for a name that no workspace could hold. */
+export function describeFile(given: { filename: string; contentType: string }): {
+  filename: string;
+  contentType: string;
+} {
+  const filename = leafFilename(given.filename).toWellFormed();
+  if (Buffer.byteLength(filename) > limits.filenameBytes) {
+    throw invalidField("file", `expected a file name of at most ${limits.filenameBytes} bytes`);
+  }
+  // It becomes a header when the file is read again.
+  const contentType = contentTypePattern.test(given.contentType) ? given.contentType : "application/octet-stream";
+  return { filename, contentType };
 }

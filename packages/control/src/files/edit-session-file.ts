@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -11,6 +11,7 @@ import { AppError, normalizeWorkspacePath } from "@dari/domain";
 import { defaultWorkspaceLimits, withFile, withoutPath, type Tree, type TreeEntry } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import { invalidField, notFound } from "../refusals.ts";
+import { makeScratch } from "../scratch.ts";
 import { loadSessionHead } from "../sessions/workspace-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
 import { findEntry, placeOf } from "./workspace-path.ts";
@@ -137,7 +138,7 @@ interface Received extends AsyncDisposable {
 
 /** The body on this machine's disk, at `place` below `dir`. @throws AppError `too_large` */
 async function receive(place: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Received> {
-  const dir = await mkdtemp(join(tmpdir(), "dari-write-"));
+  const dir = await makeScratch("write");
   const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
   try {
     const target = join(dir, place);

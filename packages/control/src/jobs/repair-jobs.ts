@@ -30,34 +30,47 @@ export interface JobRepair {
 }
 
 export function createJobRepair(context: JobContext): JobRepair {
-  let after = "";
-
-  const addPage = async (): Promise<number> => {
-    const bounds = { waitedMs, dispatchTtlMs: limits.dispatchTtlMs, after, limit: batch };
-    const due = await turnJobs.listTurnsDue(context.db, bounds);
-    const retries = due.filter((turn) => turn.waitMs > 0);
-    after = retries.length < batch ? "" : (retries.at(-1)?.sessionId ?? "");
-    // Added twice or too late, a job finds nothing to claim.
-    const missing = await context.queue.withoutJob(due);
-    for (const turn of missing) await context.queue.deliverLater(turn, turn.waitMs);
-    return missing.length;
-  };
-  const addMissing = async (): Promise<number> => {
-    let added = 0;
-    for (let page = 0; page < pagesMax; page++) {
-      const more = await addPage();
-      added += more;
-      if (more === 0 || after === "") break;
-    }
-    return added;
-  };
+  const { db } = context;
+  const dispatched = createRound(context.queue, (after) =>
+    turnJobs.listDispatchedFor(db, { waitedMs, dispatchTtlMs: limits.dispatchTtlMs, after, limit: batch }),
+  );
+  const retries = createRound(context.queue, (after) => turnJobs.listRetriesWaiting(db, { after, limit: batch }));
 
   return {
     async runOnce() {
       if (!context.queue.available) return { added: 0, removed: 0 };
-      const repairs = { added: await addMissing(), removed: await removeUnmatched(context) };
+      const added = (await dispatched.addMissing()) + (await retries.addMissing());
+      const repairs = { added, removed: await removeUnmatched(context) };
       if (repairs.added > 0 || repairs.removed > 0) context.log.info({ ...repairs }, "queue.repaired");
       return repairs;
+    },
+  };
+}
+
+/**
+ * Goes round and round over turns that should have a job, a page at a time, so that every one is looked at in its turn;
+ * on and on while pages lack jobs.
+ */
+function createRound(
+  queue: TurnQueue,
+  list: (after: turnJobs.DuePlace | undefined) => Promise<turnJobs.DuePage>,
+): { addMissing(): Promise<number> } {
+  let after: turnJobs.DuePlace | undefined;
+  return {
+    async addMissing() {
+      let added = 0;
+      let isLastRound = after === undefined;
+      for (let page = 0; page < pagesMax; page++) {
+        const { turns, next } = await list(after);
+        after = next;
+        // Added twice or too late, a job finds nothing to claim.
+        const missing = await queue.withoutJob(turns);
+        await queue.deliverLater(missing);
+        added += missing.length;
+        if (missing.length === 0 || (next === undefined && isLastRound)) break;
+        isLastRound ||= next === undefined;
+      }
+      return added;
     },
   };
 }

@@ -2,8 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -17,8 +16,9 @@ import { ArchiveRefused, readTar, type TarMember } from "../archives/read-tar.ts
 import type { Actor, Control } from "../context.ts";
 import { discardUpload, storeUpload, type StoredUpload } from "../files/store-upload.ts";
 import { bundleKey } from "../publishing/bundle-key.ts";
+import { makeScratch } from "../scratch.ts";
 import { storeSnapshot } from "../workspaces/store-snapshot.ts";
-import { workspaceLimitsOf } from "../workspaces/workspace-limits.ts";
+import { overLimitAsRefusal, workspaceLimitsOf } from "../workspaces/workspace-limits.ts";
 import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
 import { Conversation } from "./read-conversation.ts";
 import { parseValue, readLines, readText } from "./read-lines.ts";
@@ -60,7 +60,7 @@ export interface ExportUpload {
  * @throws AppError `invalid` for whatever is not an export, is damaged or is hostile; `too_large`.
  */
 export async function receiveExport(control: Control, actor: Actor, upload: ExportUpload): Promise<ReceivedExport> {
-  const dir = await mkdtemp(join(tmpdir(), "dari-import-"));
+  const dir = await makeScratch("import");
   const stored: Stored = { uploads: [], bundleKey: undefined };
   const hash = createHash("sha256");
   try {
@@ -264,7 +264,7 @@ async function* measured(
 function asRefusal(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const isDamaged = typeof code === "string" && code.startsWith("Z_");
-  if (!isDamaged && !(error instanceof ArchiveRefused)) return error;
+  if (!isDamaged && !(error instanceof ArchiveRefused)) return overLimitAsRefusal(error);
   const reason = isDamaged ? "it is not a gzip archive, or it is damaged" : (error as Error).message;
   const message = `the file is not a session that was exported whole: ${reason}`
     .toWellFormed()

@@ -4,6 +4,7 @@ import type { CreateSourceSnapshotRequest, SourceSnapshotCreated } from "@dari/c
 import { sourceSnapshots } from "@dari/db";
 import { limits, newId, type SourceSnapshotState } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
+import { stagingKey } from "../direct/staging.ts";
 import { bundleKey } from "./bundle-key.ts";
 import { signUploadUrl } from "./upload-url.ts";
 
@@ -23,17 +24,40 @@ export async function createSourceSnapshot(
     objectKey: bundleKey(actor.organizationId, id, "awaited"),
     uploadExpiresAt: expiresAt,
   });
-  return renderReservation(control, { id, uploadExpiresAt: expiresAt, state: "pending_upload" });
+  const { sha256, size_bytes: sizeBytes } = request;
+  return renderReservation(control, actor, {
+    id,
+    sha256,
+    sizeBytes,
+    uploadExpiresAt: expiresAt,
+    state: "pending_upload",
+  });
 }
 
-export function renderReservation(
+export interface Reservation {
+  readonly id: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly uploadExpiresAt: Date;
+  readonly state: SourceSnapshotState;
+}
+
+/** The bytes go straight to the object store where clients can reach it, else to the API. */
+export async function renderReservation(
   control: Control,
-  row: { readonly id: string; readonly uploadExpiresAt: Date; readonly state: SourceSnapshotState },
-): SourceSnapshotCreated {
+  actor: Actor,
+  row: Reservation,
+): Promise<SourceSnapshotCreated> {
+  const direct = await control.blobs.signedUrls?.forUpload(stagingKey(actor.organizationId, row.id), {
+    seconds: limits.uploadUrlSeconds,
+    expiresAt: row.uploadExpiresAt,
+    sizeBytes: row.sizeBytes,
+    sha256: row.sha256,
+  });
   return {
     source_snapshot_id: row.id,
-    upload_url: signUploadUrl(control, row.id, row.uploadExpiresAt),
-    upload_headers: { "content-type": "application/gzip" },
+    upload_url: direct?.url ?? signUploadUrl(control, row.id, row.uploadExpiresAt),
+    upload_headers: { "content-type": "application/gzip", ...direct?.headers },
     expires_at: row.uploadExpiresAt.toISOString(),
     status: row.state,
   };

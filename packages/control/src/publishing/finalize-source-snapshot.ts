@@ -2,8 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { BlobNotFoundError } from "@dari/blobs";
@@ -12,7 +11,10 @@ import type { SourceSnapshotFinalized } from "@dari/contract";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
+import { stagingKey } from "../direct/staging.ts";
 import { found } from "../refusals.ts";
+import { makeScratch } from "../scratch.ts";
+import { takeBundle } from "./upload-bundle.ts";
 
 /** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
 const roundsMax = 5;
@@ -35,6 +37,7 @@ export async function finalizeSourceSnapshot(
       "source snapshot",
     );
     if (row.state !== "pending_upload") return render(row);
+    if (await adoptStaged(control, organizationId, row)) continue;
     const settled = await sourceSnapshots.settleSourceSnapshotIfPending(
       control.db,
       organizationId,
@@ -53,6 +56,26 @@ export async function finalizeSourceSnapshot(
   throw new AppError("conflict", "the bundle was uploaded again and again while it was checked; finalize it once more");
 }
 
+/**
+ * Takes over what the client put into the object store by itself, since nothing there is safe from being put again.
+ * False when there is nothing. What is too long is left where it is: nothing was uploaded that could be the bundle.
+ */
+async function adoptStaged(control: Control, organizationId: string, row: SourceSnapshotRow): Promise<boolean> {
+  if (control.blobs.signedUrls === undefined) return false;
+  const staged = stagingKey(organizationId, row.id);
+  const found = await control.blobs.head(staged);
+  if (found === undefined || found.sizeBytes > row.sizeBytes) return false;
+  const { id, sizeBytes } = row;
+  try {
+    await takeBundle(control, { id, organizationId, sizeBytes }, await control.blobs.get(staged));
+    await control.blobs.delete([staged]);
+  } catch (error) {
+    // Another call to finalize has taken it over.
+    if (!(error instanceof BlobNotFoundError)) throw error;
+  }
+  return true;
+}
+
 function render(row: SourceSnapshotRow): SourceSnapshotFinalized {
   const status = row.state === "ready" ? "ready" : "failed";
   return { source_snapshot_id: row.id, status, failure_reason: row.failureReason };
@@ -64,7 +87,7 @@ async function judge(control: Control, row: SourceSnapshotRow): Promise<Verdict>
   if (stored.sizeBytes !== row.sizeBytes) {
     return rejected(`the upload has ${stored.sizeBytes} bytes; ${row.sizeBytes} were announced`);
   }
-  const dir = await mkdtemp(join(tmpdir(), "dari-bundle-"));
+  const dir = await makeScratch("bundle");
   try {
     const file = join(dir, "bundle.tar.gz");
     const sha256 = await download(control, row.objectKey, file);

@@ -13,5 +13,5 @@ export async function getSourceSnapshot(
   snapshotId: string,
 ): Promise<SourceSnapshotCreated> {
   const row = await sourceSnapshots.findSourceSnapshot(control.db, actor.organizationId, snapshotId);
-  return renderReservation(control, found(row, "source snapshot"));
+  return renderReservation(control, actor, found(row, "source snapshot"));
 }

@@ -28,13 +28,22 @@ export async function uploadBundle(control: Control, upload: BundleUpload): Prom
     "source snapshot",
   );
   if (row.state !== "pending_upload") throw finalizedAlready(row.state);
+  if (!(await takeBundle(control, row, upload.body))) throw finalizedAlready("finalized");
+  return { source_snapshot_id: row.id, status: "pending_upload" };
+}
+
+/** False when the snapshot was finalized meanwhile; then nothing is kept. @throws AppError `too_large` */
+export async function takeBundle(
+  control: Control,
+  row: { readonly id: string; readonly organizationId: string; readonly sizeBytes: number },
+  body: AsyncIterable<Uint8Array>,
+): Promise<boolean> {
   const objectKey = bundleKey(row.organizationId, row.id, randomUUID());
-  await store(control, objectKey, upload.body, row.sizeBytes);
+  await store(control, objectKey, body, row.sizeBytes);
   const replaced = await sourceSnapshots.replaceUploadIfPending(control.db, row.id, objectKey);
   // The object that no row names any more. Should the process die at this moment, it stays, unreferenced.
   await control.blobs.delete([replaced === undefined ? objectKey : replaced.formerObjectKey]);
-  if (replaced === undefined) throw finalizedAlready("finalized");
-  return { source_snapshot_id: row.id, status: "pending_upload" };
+  return replaced !== undefined;
 }
 
 async function store(

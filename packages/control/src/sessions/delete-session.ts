@@ -2,6 +2,7 @@
 
 import type { Deleted } from "@dari/contract";
 import { sessions } from "@dari/db";
+import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { settleEnding } from "./end-session.ts";
 
@@ -11,7 +12,16 @@ export async function deleteSession(
   actor: Actor,
   input: { sessionId: string; cancel: boolean },
 ): Promise<Deleted> {
-  const ending = await sessions.softDeleteSessionIfIdle(control.db, { organizationId: actor.organizationId, ...input });
-  settleEnding(control, input.sessionId, ending);
+  const { organizationId } = actor;
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const ending = await sessions.softDeleteSessionIfIdle(inside.db, { organizationId, ...input });
+      settleEnding(inside, input.sessionId, ending);
+      return ending.cancelled.length;
+    },
+    (cancelled) => ({ action: "session.delete", target: input.sessionId, details: { cancelled } }),
+  );
   return { deleted: true, id: input.sessionId };
 }

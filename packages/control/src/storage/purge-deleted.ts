@@ -1,6 +1,6 @@
 // Removes for good what was deleted: rows first, then, by the sweep, the objects that they named.
 
-import { purges } from "@dari/db";
+import { dependencyLayers, purges } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
 
 const hourMs = 3_600_000;
@@ -10,7 +10,7 @@ export interface PurgeSettings {
   readonly afterMs: number;
   /** An uploaded bundle that never became ready goes after this, */
   readonly abandonedMs: number;
-  /** and one that no version uses after this. Milliseconds. */
+  /** and one that no version uses, like a layer that no build asked for, after this. Milliseconds. */
   readonly unusedMs: number;
   /** Rows of each kind in one pass. */
   readonly perPass: number;
@@ -29,6 +29,7 @@ export interface PurgeCounts {
   readonly agents: number;
   readonly bundles: number;
   readonly files: number;
+  readonly layers: number;
 }
 
 /** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
@@ -43,5 +44,6 @@ export async function purgeDeleted(
     agents: await purges.purgeAgents(db, afterMs, perPass),
     bundles: await purges.purgeSourceSnapshots(db, { afterMs: abandonedMs, unusedMs, limit: perPass }),
     files: await purges.purgeFiles(db, afterMs, perPass),
+    layers: await dependencyLayers.purgeLayers(db, unusedMs, perPass),
   };
 }

@@ -18,7 +18,6 @@ export interface HistoryEntry {
 }
 
 export interface Turn extends ClaimedTurn {
-  readonly organizationId: string;
   readonly agentId: string;
   readonly versionId: string;
   readonly manifest: Manifest;
@@ -46,7 +45,6 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
   const secrets = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   return {
     ...claimed,
-    organizationId: details.organizationId,
     agentId: details.agentId,
     versionId: details.versionId,
     manifest,

@@ -1,7 +1,8 @@
 // How large an organization's workspaces may be: its own bounds within the platform's.
 
 import { organizations, type Database, type WorkspaceBounds } from "@dari/db";
-import { defaultWorkspaceLimits, type WorkspaceLimits } from "@dari/workspace";
+import { AppError } from "@dari/domain";
+import { defaultWorkspaceLimits, WorkspaceLimitError, type WorkspaceLimits } from "@dari/workspace";
 
 export async function workspaceLimitsOf(db: Database, organizationId: string): Promise<WorkspaceLimits> {
   return workspaceLimitsWithin(await organizations.findWorkspaceBounds(db, organizationId));
@@ -15,4 +16,9 @@ export function workspaceLimitsWithin(own: WorkspaceBounds | undefined): Workspa
     files: least(own?.files, defaultWorkspaceLimits.files),
     fileBytes: least(own?.fileBytes, defaultWorkspaceLimits.fileBytes),
   };
+}
+
+/** A limit that shows only when a tree is saved, as the caller's own doing; anything else as it is. */
+export function overLimitAsRefusal(error: unknown): unknown {
+  return error instanceof WorkspaceLimitError ? new AppError("too_large", error.message, { cause: error }) : error;
 }

@@ -9,7 +9,7 @@ import { clientChangesOf, type FileChange } from "./client-changes.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
 import type { LoadedTree } from "./trees.ts";
-import { workspaceLimitsOf } from "./workspace-limits.ts";
+import { overLimitAsRefusal, workspaceLimitsOf } from "./workspace-limits.ts";
 
 export interface TreeEdit {
   readonly organizationId: string;
@@ -37,7 +37,9 @@ export async function writeEditedTree(control: Control, edit: TreeEdit): Promise
   const full = depth >= chainLengthMax;
   const filesChanged = clientChangesOf(diff(head.tree, edit.after));
   const change = { dir: edit.dir, before: head.tree, after: edit.after, full };
-  const saved = await storeSnapshot(control, organizationId, change);
+  const saved = await storeSnapshot(control, organizationId, change).catch((error: unknown) => {
+    throw overLimitAsRefusal(error);
+  });
   const snapshot: TurnSnapshot = {
     id: newId("snapshot"),
     parentId: headId,

@@ -111,6 +111,16 @@ export interface Credentials {
   updated_at: Generated<Timestamp>;
 }
 
+export interface DependencyLayers {
+  created_at: Generated<Timestamp>;
+  holder: string | null;
+  key: string;
+  layer: Json | null;
+  lease_until: Timestamp | null;
+  organization_id: string;
+  used_at: Generated<Timestamp>;
+}
+
 export interface Events {
   attempt_id: string | null;
   created_at: Generated<Timestamp>;
@@ -365,6 +375,7 @@ export interface DB {
   audit_entries: AuditEntries;
   build_logs: BuildLogs;
   credentials: Credentials;
+  dependency_layers: DependencyLayers;
   events: Events;
   files: Files;
   idempotency_keys: IdempotencyKeys;

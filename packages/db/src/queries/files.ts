@@ -24,23 +24,30 @@ const columns = [
   "created_at as createdAt",
 ] as const;
 
-export async function insertFile(
-  db: Database,
-  file: Omit<FileRow, "createdAt"> & { readonly organizationId: string },
-): Promise<FileRow> {
-  return db.kysely
-    .insertInto("files")
-    .values({
-      id: file.id,
-      organization_id: file.organizationId,
-      filename: file.filename,
-      content_type: file.contentType,
-      size_bytes: file.sizeBytes,
-      sha256: file.sha256,
-      object_key: file.objectKey,
-    })
+type NewFile = Omit<FileRow, "createdAt"> & { readonly organizationId: string };
+
+export async function insertFile(db: Database, file: NewFile): Promise<FileRow> {
+  return insertion(db, file).returning(columns).executeTakeFirstOrThrow();
+}
+
+/** Undefined when there is or was a file with this id. Two that come at once: the primary key decides. */
+export async function insertFileIfNew(db: Database, file: NewFile): Promise<FileRow | undefined> {
+  return insertion(db, file)
+    .onConflict((conflict) => conflict.column("id").doNothing())
     .returning(columns)
-    .executeTakeFirstOrThrow();
+    .executeTakeFirst();
+}
+
+function insertion(db: Database, file: NewFile) {
+  return db.kysely.insertInto("files").values({
+    id: file.id,
+    organization_id: file.organizationId,
+    filename: file.filename,
+    content_type: file.contentType,
+    size_bytes: file.sizeBytes,
+    sha256: file.sha256,
+    object_key: file.objectKey,
+  });
 }
 
 /** By primary key; deleted files are not found. */

@@ -81,15 +81,17 @@ export async function doomMarked(db: Database, o: { afterMs: number; limit: numb
 }
 
 /**
- * These are gone from the store; what they leaned on is no longer kept by them. A snapshot's object is remembered for
- * `keepMs`: a turn may still run that began with it. Other keys are either never used again or come with their content.
+ * These are gone from the store; what they leaned on is no longer kept by them. No key is ever stored under again. A
+ * snapshot's object, an image and a layer are remembered for `keepMs`: a turn may still run that began with the one, a
+ * build that found one of the others. Nobody comes upon another key again.
  */
 export async function noteDeleted(db: Database, keys: readonly string[], keepMs: number): Promise<void> {
   await sql`update tombstones set deleted_at = clock_timestamp() where object_key = any(${keys}::text[])
     and doomed_at is not null`.execute(db.kysely);
   await sql`delete from snapshot_objects where object_key = any(${keys}::text[])`.execute(db.kysely);
-  await sql`delete from tombstones where deleted_at is not null and (split_part(object_key, '/', 2) <> 'snapshots'
-    or deleted_at < clock_timestamp() - ${keepMs} * interval '1 millisecond')`.execute(db.kysely);
+  await sql`delete from tombstones where deleted_at is not null
+    and (split_part(object_key, '/', 2) not in ('snapshots', 'images', 'layers')
+      or deleted_at < clock_timestamp() - ${keepMs} * interval '1 millisecond')`.execute(db.kysely);
 }
 
 /** Where a sweep goes on; undefined: at the beginning. */
@@ -110,7 +112,7 @@ export async function setCursor(db: Database, name: string, cursor: string | und
 
 export interface NamedObject {
   readonly key: string;
-  readonly what: "snapshot" | "content" | "file" | "bundle" | "image";
+  readonly what: "snapshot" | "content" | "file" | "bundle" | "image" | "layer";
   /** Null where no row tells. */
   readonly sizeBytes: number | null;
 }
@@ -129,7 +131,11 @@ export async function listNamed(db: Database, after: string, limit: number): Pro
       union all (select object_key, 'bundle', size_bytes from source_snapshots
         where object_key > ${after} and state = 'ready' order by 1 limit ${limit})
       union all (select image ->> 'objectKey', 'image', null from versions
-        where image is not null and image ->> 'objectKey' > ${after} order by 1 limit ${limit})) named
+        where image is not null and image ->> 'objectKey' > ${after} order by 1 limit ${limit})
+      union all (select image -> 'layer' ->> 'objectKey', 'layer', null from versions
+        where image -> 'layer' ->> 'objectKey' > ${after} order by 1 limit ${limit})
+      union all (select layer ->> 'objectKey', 'layer', null from dependency_layers
+        where layer is not null and layer ->> 'objectKey' > ${after} order by 1 limit ${limit})) named
     group by key order by key limit ${limit}`.execute(db.kysely);
   return result.rows;
 }

@@ -1,7 +1,7 @@
 // What the rows say of turn jobs: which should be there, which should not, which failed ones operators look for.
 
 import type { DispatchedTurn } from "@dari/domain";
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface DueTurn extends DispatchedTurn {
@@ -9,31 +9,72 @@ export interface DueTurn extends DispatchedTurn {
   readonly waitMs: number;
 }
 
-/**
- * Turns that a job should stand for: dispatched for at least `waitedMs` and unclaimed, or waiting for their retry. At
- * most `limit` of each, retries after the session `after`, in the order of sessions (indexes sessions_in_flight and
- * sessions_retry_wait).
- */
-export async function listTurnsDue(
+/** Where a page ends, in the order of the index that serves it. */
+export interface DuePlace {
+  /** As PostgreSQL writes it, with its microseconds. */
+  readonly at: string;
+  readonly sessionId: string;
+}
+
+export interface DuePage {
+  readonly turns: readonly DueTurn[];
+  /** Where the next page begins; undefined: this was the last one. */
+  readonly next: DuePlace | undefined;
+}
+
+interface DueBounds {
+  /** Undefined: from the beginning. */
+  readonly after: DuePlace | undefined;
+  readonly limit: number;
+}
+
+/** Turns that were dispatched at least `waitedMs` ago and are unclaimed, page by page (index sessions_in_flight). */
+export async function listDispatchedFor(
   db: Database,
-  bounds: { waitedMs: number; dispatchTtlMs: number; after: string; limit: number },
-): Promise<DueTurn[]> {
+  bounds: DueBounds & { readonly waitedMs: number; readonly dispatchTtlMs: number },
+): Promise<DuePage> {
   const { waitedMs, dispatchTtlMs, after, limit } = bounds;
-  const result = await sql<DueTurn>`
-    with due as (
-      (select id, 0 as wait_ms from sessions where schedule = 'dispatched'
-        and lease_until < clock_timestamp() + ${dispatchTtlMs - waitedMs} * interval '1 millisecond'
-        order by lease_until limit ${limit})
-      union all
-      (select id, extract(epoch from ready_at - clock_timestamp()) * 1000 from sessions where schedule = 'retry_wait'
-        and ready_at > clock_timestamp() and id > ${after} order by id limit ${limit}))
+  return duePage(
+    db,
+    limit,
+    sql`select id, lease_until as at, 0 as wait_ms from sessions where schedule = 'dispatched'
+      and lease_until < clock_timestamp() + ${dispatchTtlMs - waitedMs} * interval '1 millisecond'
+      and ${isAfter(sql`lease_until`, after)} order by lease_until, id limit ${limit}`,
+  );
+}
+
+/** Turns that wait for their retry, page by page (index sessions_retry_wait). */
+export async function listRetriesWaiting(db: Database, { after, limit }: DueBounds): Promise<DuePage> {
+  return duePage(
+    db,
+    limit,
+    sql`select id, ready_at as at, extract(epoch from ready_at - clock_timestamp()) * 1000 as wait_ms from sessions
+      where schedule = 'retry_wait' and ready_at > clock_timestamp() and ${isAfter(sql`ready_at`, after)}
+      order by ready_at, id limit ${limit}`,
+  );
+}
+
+function isAfter(column: RawBuilder<unknown>, place: DuePlace | undefined): RawBuilder<unknown> {
+  if (place === undefined) return sql`true`;
+  return sql`(${column}, id) > (${place.at}::timestamptz, ${place.sessionId})`;
+}
+
+async function duePage(db: Database, limit: number, due: RawBuilder<unknown>): Promise<DuePage> {
+  const { rows } = await sql<Omit<DueTurn, "messageId"> & { messageId: string | null; at: string }>`
+    with due as materialized (${due})
     select s.organization_id as "organizationId", s.id as "sessionId", m.id as "messageId",
       s.dispatch_number as "dispatchNumber", greatest(1, m.max_attempts - m.attempts) as "attemptsLeft",
-      greatest(0, due.wait_ms)::int as "waitMs"
+      greatest(0, due.wait_ms)::int as "waitMs", due.at::text as at
     from due join sessions s on s.id = due.id
-      cross join lateral (select x.id, x.max_attempts, x.attempts from messages x
-        where x.session_id = s.id and x.completed_at is null order by x.sequence_number limit 1) m`.execute(db.kysely);
-  return result.rows;
+      left join lateral (select x.id, x.max_attempts, x.attempts from messages x
+        where x.session_id = s.id and x.completed_at is null order by x.sequence_number limit 1) m on true
+    order by due.at, due.id`.execute(db.kysely);
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return {
+    // A session without its message is for the invariants to report, and no end of the page.
+    turns: rows.flatMap(({ at: _at, messageId, ...turn }) => (messageId === null ? [] : [{ ...turn, messageId }])),
+    next: last === undefined ? undefined : { at: last.at, sessionId: last.sessionId },
+  };
 }
 
 /** Whether a turn has stood dispatched and unclaimed for `waitedMs` (index sessions_in_flight). */
@@ -85,32 +126,61 @@ export interface FailedMessage {
 }
 
 /**
- * The newest messages that failed and were not sent again, newest first, and until when they are all here: up to
- * `settlingMs` ago, because those that failed since may have a job that is only just ending. From `since`, an `until`
- * from before, or from `days` ago (index messages_failed_at).
+ * Up to when all that have failed are to be seen: `settlingMs` ago, because those that failed since may have a job that
+ * is only just ending. By the database's clock, milliseconds.
  */
-export async function listNewestFailed(
-  db: Database,
-  bounds: { since: number | undefined; days: number; settlingMs: number; limit: number },
-): Promise<{ until: number; failed: FailedMessage[] }> {
-  const { since = 0, days, settlingMs, limit } = bounds;
-  const clock = await sql<{ until: number }>`
+export async function readFailedUntil(db: Database, settlingMs: number): Promise<number> {
+  const { rows } = await sql<{ until: number }>`
     select floor(extract(epoch from clock_timestamp()) * 1000 - ${settlingMs}::int)::float8 as until`.execute(
     db.kysely,
   );
-  const until = clock.rows[0]?.until ?? 0;
-  const result = await sql<FailedMessage>`
+  return rows[0]?.until ?? 0;
+}
+
+export interface FailedWindow {
+  /** An `until` from before; undefined: from `days` ago. */
+  readonly since: number | undefined;
+  readonly until: number;
+  readonly days: number;
+}
+
+export interface FailedPlace {
+  /** As PostgreSQL writes it, with its microseconds. */
+  readonly at: string;
+  readonly messageId: string;
+}
+
+/**
+ * The messages that failed in the window and were not sent again, newest first, page by page (index messages_failed_at).
+ * `next`: where the following page begins; undefined: this was the last one.
+ */
+export async function listFailedIn(
+  db: Database,
+  window: FailedWindow,
+  page: { readonly before: FailedPlace | undefined; readonly limit: number },
+): Promise<{ failed: FailedMessage[]; next: FailedPlace | undefined }> {
+  const { since = 0, until, days } = window;
+  const { before, limit } = page;
+  const isBefore =
+    before === undefined
+      ? sql`m.failed_at <= to_timestamp(${until}::float8 / 1000)`
+      : sql`(m.failed_at, m.id) < (${before.at}::timestamptz, ${before.messageId})`;
+  const { rows } = await sql<FailedMessage & { at: string }>`
     select m.organization_id as "organizationId", m.session_id as "sessionId", m.id as "messageId",
       coalesce(m.output -> 'error' ->> 'code', 'unknown') as reason, greatest(1, m.attempts) as attempts,
-      m.created_at as "acceptedAt", m.failed_at as "failedAt"
+      m.created_at as "acceptedAt", m.failed_at as "failedAt", m.failed_at::text as at
     from messages m
-    where m.failed_at is not null and m.rolled_back_at is null and m.rolled_back_by is null
+    where m.failed_at is not null and m.copied_from is null and m.rolled_back_at is null and m.rolled_back_by is null
       and m.failed_at > clock_timestamp() - ${days} * interval '1 day'
       and m.failed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
-      and m.failed_at <= to_timestamp(${until}::float8 / 1000)
+      and ${isBefore}
       and not exists (select 1 from messages r where r.retry_of = m.id)
-    order by m.failed_at desc limit ${limit}`.execute(db.kysely);
-  return { until, failed: result.rows };
+    order by m.failed_at desc, m.id desc limit ${limit}`.execute(db.kysely);
+  const last = rows.length < limit ? undefined : rows.at(-1);
+  return {
+    failed: rows.map(({ at: _at, ...message }) => message),
+    next: last === undefined ? undefined : { at: last.at, messageId: last.messageId },
+  };
 }
 
 /** Transactions that were open at the last look, milliseconds. */

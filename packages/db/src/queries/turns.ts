@@ -64,6 +64,7 @@ export async function acceptMessage(
 }
 
 export interface ClaimedTurn extends Claim {
+  readonly organizationId: string;
   readonly messageId: string;
   readonly attemptId: string;
   readonly attemptNumber: number;
@@ -167,6 +168,7 @@ export async function claimNextIfAny(
 
 function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
   return {
+    organizationId: row.organization_id,
     sessionId,
     fence: row.fence,
     token: row.claim_token,

@@ -11,7 +11,7 @@ export const nullGuarantees: Guarantees = {
   filesystem: "host",
   processes: "group",
   network: "not_enforced",
-  limits: { memory: "none", processes: "none", openFiles: "none", fileSize: "none", tmpSize: "none" },
+  limits: { memory: "none", processes: "none", openFiles: "none", fileSize: "none", tmpSize: "none", disk: "none" },
   notes: ["no agent is run at all"],
 };
 
@@ -40,7 +40,7 @@ function startGuest(spec: SandboxSpec): Sandbox {
       exit({ code: null, signal: "SIGKILL" });
       return Promise.resolve();
     },
-    collect: () => Promise.resolve({ oomKilled: false }),
+    collect: () => Promise.resolve({}),
   };
 }
 

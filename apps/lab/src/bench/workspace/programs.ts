@@ -12,7 +12,7 @@ import { changeThree, type Size } from "./make-files.ts";
 const run = promisify(execFile);
 
 export function isInstalled(program: string): boolean {
-  return spawnSync(program, [program === "restic" ? "version" : "--version"], { stdio: "ignore" }).status === 0;
+  return spawnSync(program, [program === "restic" ? "version" : "--version"], { stdio: "ignore" }).error === undefined;
 }
 
 /** `tar | zstd -1` of everything after each turn, and back. */

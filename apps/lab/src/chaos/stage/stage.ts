@@ -1,17 +1,15 @@
 // A whole platform on services of its own, every part of which can be hurt: two APIs, workers, two reconcilers, Redis,
 // Postgres, and a proxy on every connection between them. The database is open to the run beside the proxies.
 
-import { execFile } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
 import { migrate, openDatabase, type Database } from "@dari/db";
 import { freePort } from "@dari/embedded";
 import { startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { machineEnvironment } from "../../config.ts";
+import { removeDirectory } from "../../remove-directory.ts";
 import { startMember, type Kind, type Member } from "./member.ts";
 import { startPostgresServer, type PostgresServer } from "./postgres.ts";
 import { startRedisServer, type RedisServer } from "./redis.ts";
@@ -49,7 +47,7 @@ export interface StageOptions {
 export async function startStage(options: StageOptions): Promise<Stage> {
   await using starting = new AsyncDisposableStack();
   const dir = mkdtempSync(path.join(tmpdir(), "dari-chaos-"));
-  starting.defer(() => removeStage(dir));
+  starting.defer(() => removeDirectory(dir));
   const postgres = starting.use(await startPostgresServer(path.join(dir, "postgres")));
   const redis = starting.use(await startRedisServer(path.join(dir, "redis")));
   await migrate(postgres.url);
@@ -91,16 +89,6 @@ const askWithinMs = 120_000;
 async function askPatiently<T extends object>(db: Database, query: string, values: readonly unknown[]): Promise<T[]> {
   const ask = async (): Promise<T[]> => (await db.pool.query<T>(query, [...values])).rows;
   return waitUntil(ask, { what: "the database to answer", timeoutMs: askWithinMs });
-}
-
-/** What killed workers left mounted keeps their directories. */
-async function removeStage(dir: string): Promise<void> {
-  const mounts = (await readFile("/proc/mounts", "utf8").catch(() => "")).split("\n").flatMap((line) => {
-    const target = line.split(" ")[1] ?? "";
-    return target.startsWith(`${dir}/`) ? [target] : [];
-  });
-  for (const mount of mounts.reverse()) await promisify(execFile)("umount", ["-l", mount]).catch(() => undefined);
-  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
 }
 
 async function addApi(

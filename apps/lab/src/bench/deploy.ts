@@ -1,0 +1,129 @@
+// How long `dari deploy` takes for agents with dependencies: from cold, and again with only a source changed, whose
+// lockfile is then known. Expected: cold is what the package manager needs to unpack (5 s and more for the agents SDK)
+// plus a second for bundling; again is unpacking, linking the layer, bundling and one load of the agent: under 2 s.
+//
+//   node apps/lab/src/bench/deploy.ts [--smoke] [--rounds N]
+//
+// Agents with dependencies in examples/ are taken as they are; one of each package manager's kind is always measured.
+
+import { execFile } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { createClient } from "@dari/client";
+import { machineEnvironment } from "../config.ts";
+import { describeMachine } from "../machine.ts";
+import { startStandalone } from "../standalone-process.ts";
+import { spreadOf, timed } from "./statistics.ts";
+
+const cli = path.resolve(import.meta.dirname, "../../../cli/bin/dari.mjs");
+const examplesDir = path.resolve(import.meta.dirname, "../../../../examples");
+const smoke = process.argv.includes("--smoke");
+const rounds = smoke ? 1 : Number(process.argv[process.argv.indexOf("--rounds") + 1] ?? NaN) || 5;
+const againTargetMs = 2_000;
+
+const sdkAgent = {
+  "dari.yml": "name: bench-sdk\nsdk: openai-agents\nentrypoint: src/agent.js:agent\nruntime: {language: typescript}\n",
+  "package.json": JSON.stringify({ type: "module", dependencies: { "@openai/agents": "0.20.0" } }),
+  "src/agent.js": [
+    `import { Agent } from "@openai/agents";`,
+    `export const helper = new Agent({ name: "helper", instructions: "Help." });`,
+    `export const agent = async (prompt) => helper.name + prompt;`,
+  ].join("\n"),
+};
+const smallAgent = {
+  "dari.yml": "name: bench-python\nsdk: openai-agents\nentrypoint: agent.py:agent\n",
+  "requirements.txt": "six==1.16.0\n",
+  "agent.py": "import six\ndef agent(prompt):\n    return six.__version__\n",
+};
+
+const ownAgents: Record<string, Record<string, string>> = { "agents-sdk": sdkAgent, "small-python": smallAgent };
+
+interface Deployment {
+  readonly agentId: string;
+  readonly total: number;
+  readonly build: number;
+}
+
+async function deploy(dir: string, api: { apiUrl: string; apiKey: string }): Promise<Deployment> {
+  const env = { ...machineEnvironment(), DARI_API_URL: api.apiUrl, DARI_API_KEY: api.apiKey };
+  const { stdout } = await promisify(execFile)(process.execPath, [cli, "deploy", dir, "--json"], { env });
+  const reply = JSON.parse(stdout) as { agent_id: string; timings_ms: { total: number; build: number } };
+  return { agentId: reply.agent_id, total: reply.timings_ms.total, build: reply.timings_ms.build };
+}
+
+/** What was deployed also runs, from an image that a worker puts together. */
+async function expectAnswer(agentId: string, api: { apiUrl: string; apiKey: string }): Promise<void> {
+  const client = createClient(api);
+  const session = await client.createSession(agentId);
+  const message = await client.sendMessage(session.id, { parts: [{ type: "text", text: "hi" }] });
+  if (message.status !== "completed") throw new Error(`the deployed agent ended as ${JSON.stringify(message.output)}`);
+}
+
+/** Cold once, then `rounds` times with another file of its own, so that no image is the former one. */
+async function measure(dir: string, api: { apiUrl: string; apiKey: string }) {
+  const cold = await deploy(dir, api);
+  const again: Deployment[] = [];
+  for (let round = 0; round < rounds; round++) {
+    await writeFile(path.join(dir, "round.txt"), String(round));
+    again.push(await deploy(dir, api));
+  }
+  // Those of examples/ would need a model.
+  if (path.basename(dir) in ownAgents) await expectAnswer(cold.agentId, api);
+  return {
+    cold_ms: cold.total,
+    again_ms: spreadOf(again.map(({ total }) => total)),
+    again_build_ms: spreadOf(again.map(({ build }) => build)),
+  };
+}
+
+/** Examples that install something, and those of this file. */
+async function collectAgents(into: string): Promise<string[]> {
+  const names: string[] = [];
+  for (const entry of await readdir(examplesDir, { withFileTypes: true })) {
+    const from = path.join(examplesDir, entry.name);
+    if (!entry.isDirectory() || !(await hasDependencies(from))) continue;
+    await cp(from, path.join(into, entry.name), {
+      recursive: true,
+      filter: (source) => !/\/(node_modules|\.dari|\.venv|__pycache__)(\/|$)/.test(source),
+    });
+    names.push(entry.name);
+  }
+  for (const [name, files] of Object.entries(ownAgents)) {
+    for (const [file, content] of Object.entries(files)) {
+      await mkdir(path.dirname(path.join(into, name, file)), { recursive: true });
+      await writeFile(path.join(into, name, file), content);
+    }
+    names.push(name);
+  }
+  return smoke ? Object.keys(ownAgents) : names;
+}
+
+async function hasDependencies(dir: string): Promise<boolean> {
+  const read = (name: string): Promise<string> => readFile(path.join(dir, name), "utf8").catch(() => "");
+  return /"dependencies"\s*:/.test(await read("package.json")) || (await read("requirements.txt")).trim() !== "";
+}
+
+const dir = await mkdtemp(path.join(tmpdir(), "dari-bench-deploy-"));
+try {
+  await using platform = await startStandalone();
+  const results: Record<string, Awaited<ReturnType<typeof measure>>> = {};
+  for (const name of await collectAgents(dir)) results[name] = await measure(path.join(dir, name), platform);
+  const bare: number[] = [];
+  for (let i = 0; i < 10; i++) bare.push(await timed(() => promisify(execFile)(process.execPath, ["-e", "0"])));
+  const slowest = Math.max(...Object.values(results).map(({ again_ms }) => again_ms.p50));
+  process.stdout.write(
+    `${JSON.stringify({
+      name: "deploy",
+      machine: describeMachine(),
+      parameters: { rounds },
+      // What this machine is worth at this hour: 25 ms where nothing else runs.
+      bare_node_ms: spreadOf(bare),
+      result: results,
+      verdict: { again_under_ms: againTargetMs, slowest_again_ms: slowest, holds: slowest < againTargetMs },
+    })}\n`,
+  );
+} finally {
+  await rm(dir, { recursive: true, force: true });
+}

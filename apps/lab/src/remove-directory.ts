@@ -1,0 +1,18 @@
+// Removes a directory in which killed workers may have left something mounted.
+
+import { execFile } from "node:child_process";
+import { readFile, rm } from "node:fs/promises";
+import { promisify } from "node:util";
+
+/** What is mounted below `dir`, the innermost last. */
+export async function mountsBelow(dir: string): Promise<string[]> {
+  const lines = (await readFile("/proc/mounts", "utf8").catch(() => "")).split("\n");
+  return lines.map((line) => line.split(" ")[1] ?? "").filter((target) => target.startsWith(`${dir}/`));
+}
+
+/** Unmounts what is mounted below `dir`, and removes it. */
+export async function removeDirectory(dir: string): Promise<void> {
+  const mounts = await mountsBelow(dir);
+  for (const mount of mounts.reverse()) await promisify(execFile)("umount", ["-l", mount]).catch(() => undefined);
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+}

@@ -1,0 +1,76 @@
+// Agents of real SDKs: the examples as they stand, pointed at a local model server, and one turn watched while it runs.
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { MessageRecord, SendMessageRequest } from "@dari/contract";
+import type { ModelServer } from "@dari/testkit";
+import type { BundleFiles } from "./bundle.ts";
+import { filesOf, type Platform } from "./conversation.ts";
+import { startFleet, type Fleet } from "./fleet.ts";
+
+const examples = fileURLToPath(new URL("../../../examples", import.meta.url));
+
+/**
+ * The files of an example with `env` in its manifest, and with other files in place of its own: older versions of its
+ * packages, for one.
+ */
+export function exampleAgent(
+  name: string,
+  env: Readonly<Record<string, string>>,
+  others: BundleFiles = {},
+): BundleFiles {
+  const files: BundleFiles = { ...filesOf(join(examples, name)), ...others };
+  return { ...files, "dari.yml": `${files["dari.yml"] ?? ""}${envLines(env)}` };
+}
+
+function envLines(env: Readonly<Record<string, string>>): string {
+  return `env:\n${Object.entries(env)
+    .map(([key, value]) => `  ${key}: ${JSON.stringify(value)}\n`)
+    .join("")}`;
+}
+
+/** A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. */
+export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
+  const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
+  const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed } });
+  for (const name of secrets) await fleet.client.putCredential(name, "sk-of-a-test");
+  return fleet;
+}
+
+export interface WatchedTurn {
+  readonly record: MessageRecord;
+  /** All previews of the answer. */
+  readonly shownText: string;
+}
+
+/** Sends a message and follows it to its end; `onText` is told all the text that was shown so far. */
+export async function watchTurn(
+  { client }: Platform,
+  sessionId: string,
+  body: SendMessageRequest,
+  onText: (shown: string) => void = () => {},
+): Promise<WatchedTurn> {
+  const { id } = await client.sendMessageAsync(sessionId, body);
+  let shownText = "";
+  for await (const event of client.streamMessage(id)) {
+    if (event.type !== "assistant.text_delta") continue;
+    shownText += String(event.data["text"]);
+    onText(shownText);
+  }
+  return { record: await client.getMessage(id), shownText };
+}
+
+/** A PNG of one pixel, in base64. */
+export const pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/** The id of an uploaded file with these bytes. */
+export async function upload({ client }: Platform, filename: string, bytes: Buffer): Promise<string> {
+  return (await client.uploadFile({ filename, content: new Blob([new Uint8Array(bytes)]) })).id;
+}
+
+/** Sessions go on where nothing of them is cached. */
+export async function moveToAnotherWorker(fleet: Fleet): Promise<void> {
+  const running = fleet.workers.filter((worker) => worker.isRunning);
+  await fleet.startWorker();
+  for (const worker of running) await worker.stop();
+}

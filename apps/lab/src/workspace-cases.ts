@@ -1,0 +1,41 @@
+// A long search for a tree and edits that do not come back as they were saved: the cases of the workspace's property
+// test, many more of them. Prints one JSON line; ends with the first seed that fails.
+//
+//   npm run lab -- workspace-cases [--smoke] [--cases 2000] [--first-seed 1000]
+
+import { parseArgs } from "node:util";
+import { openFixture } from "../../../packages/workspace/tests/fixture.ts";
+import { runCase } from "../../../packages/workspace/tests/random-case.ts";
+import { describeMachine } from "./machine.ts";
+
+const { values } = parseArgs({
+  options: {
+    smoke: { type: "boolean", default: false },
+    cases: { type: "string", default: "2000" },
+    "first-seed": { type: "string", default: "1000" },
+  },
+});
+
+/** A whole number from the command line. */
+function wholeOf(name: string, text: string, least: number): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < least) throw new Error(`--${name} is a whole number from ${least}`);
+  return value;
+}
+
+const cases = values.smoke ? 20 : wholeOf("cases", values.cases, 1);
+const firstSeed = wholeOf("first-seed", values["first-seed"], 0);
+using fixture = openFixture();
+const startedAt = performance.now();
+for (let seed = firstSeed; seed < firstSeed + cases; seed++) {
+  try {
+    await runCase(fixture, seed);
+  } catch (cause) {
+    throw new Error(`seed ${seed} fails: npm run lab -- workspace-cases --cases 1 --first-seed ${seed}`, { cause });
+  }
+}
+const result = { cases, first_seed: firstSeed, failed: 0 };
+const seconds = Math.round((performance.now() - startedAt) / 100) / 10;
+process.stdout.write(
+  `${JSON.stringify({ name: "workspace-cases", machine: describeMachine(), result, seconds, verdict: "passed" })}\n`,
+);

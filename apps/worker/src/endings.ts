@@ -1,0 +1,34 @@
+// How a turn ends that did not complete: what is recorded of a failure, and of a turn that was told to stop.
+
+import type { ClaimedTurn, FinishInput } from "@dari/control";
+import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
+import type { HeldLease, StopReason } from "./lease-keeper.ts";
+
+interface EndingContext {
+  readonly settings: { readonly backoffFirstMs: number };
+}
+
+export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
+  if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
+  const policy = { firstMs: context.settings.backoffFirstMs, maxMs: 60_000 };
+  // Claims that the platform failed before the call back off as well.
+  const tries = claimed.attemptNumber + claimed.uncountedClaims;
+  return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };
+}
+
+/**
+ * Undefined while nothing asked the turn to stop. A claim that somebody else has by now writes nothing, whatever the
+ * ending; where the lease ran out and nobody has come yet, it ends as the reaper would end it: a lost worker uses the
+ * attempt.
+ */
+export function stopInput(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
+  if (!lease.signal.aborted) return undefined;
+  switch (lease.signal.reason as StopReason) {
+    case "cancelled":
+      return { ending: "cancelled" };
+    case "released":
+      return { ending: "released" };
+    case "lost":
+      return endingOfFailure(context, claimed, failure("worker_lost"));
+  }
+}

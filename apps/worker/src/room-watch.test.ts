@@ -1,0 +1,41 @@
+// A worker without memory for a single turn says so, and says when that is over.
+
+import { expect, test } from "@jest/globals";
+import { checkHealth, createLogger } from "@dari/runtime";
+import { waitUntil } from "@dari/testkit";
+import { createGate } from "./gate.ts";
+import { watchRoom } from "./room-watch.ts";
+
+test("it is logged with its numbers and fails the check, until there is room again", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const destination = { write: (text: string) => void lines.push(JSON.parse(text) as Record<string, unknown>) };
+  const log = createLogger({ name: "worker", destination });
+  let availableBytes = 900;
+  const hasRoom = (): boolean => availableBytes >= 1_000;
+  const gate = createGate({ slots: 2, hasRoom });
+  const room = () => ({ availableBytes, neededBytes: 1_000 });
+  const watch = watchRoom({ gate, room, log, shortMs: 100, lookEveryMs: 10 });
+  const health = async () => (await checkHealth({ memory: () => watch.check() })).checks["memory"];
+  try {
+    expect(await health()).toBe("ok");
+    await waitUntil(async () => (await health()) !== "ok", { what: "the check to fail" });
+    expect(await health()).toMatch(/^no memory for a single turn for \d+ s: 1000 bytes must be free, 900 are$/);
+    const short = { level: "warn", msg: "worker.no_room_for_a_turn", available_bytes: 900, needed_bytes: 1_000 };
+    expect(lines).toEqual([expect.objectContaining(short)]);
+    expect(lines[0]?.["short_ms"]).toBeGreaterThanOrEqual(100);
+
+    availableBytes = 2_000;
+    await waitUntil(async () => (await health()) === "ok", { what: "the check to pass" });
+    expect(lines.map((line) => line["msg"])).toEqual(["worker.no_room_for_a_turn", "worker.has_room_again"]);
+
+    // A turn that runs has its room, and whoever stops needs none.
+    const leave = gate.tryEnter();
+    availableBytes = 900;
+    expect(gate.offered).toBe(1);
+    leave?.();
+    gate.close();
+    expect(await health()).toBe("ok");
+  } finally {
+    await watch.stop();
+  }
+});

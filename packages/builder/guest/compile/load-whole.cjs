@@ -1,0 +1,49 @@
+// Runs a bundled agent from its code cache. Written beside the bundle by the builder; a cache that does not fit this
+// Node is passed over by V8. With DARI_CODE_CACHE set it makes one: what ran while the agent was loaded is compiled.
+
+"use strict";
+const { readFileSync, writeFileSync } = require("node:fs");
+const Module = require("node:module");
+const { join } = require("node:path");
+const vm = require("node:vm");
+
+const given = "given by the builder";
+const filename = join(__dirname, given.script);
+
+function readCache() {
+  try {
+    return readFileSync(join(__dirname, given.cache));
+  } catch {
+    return undefined;
+  }
+}
+
+// Node reads the source maps of modules alone, so a module without code stands in for the script.
+const standIn = new Module(filename, module);
+standIn.filename = filename;
+standIn.paths = module.paths;
+standIn._compile(given.mapUrl, filename);
+
+const parameters = "exports, require, module, __filename, __dirname";
+// On one line with the script's first, so that lines are those of the file.
+const source = `(function (${parameters}) { ${readFileSync(filename, given.encoding)}\n})`;
+const script = new vm.Script(source, {
+  filename,
+  cachedData: readCache(),
+  importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+const loaded = { exports: {} };
+script
+  .runInThisContext()
+  .call(loaded.exports, loaded.exports, Module.createRequire(filename), loaded, filename, __dirname);
+
+// Whoever asks for one of these gets the copy that the agent holds.
+given.shared.forEach((name, i) => {
+  const id = require.resolve(name);
+  const entry = new Module(id, module);
+  Object.assign(entry, { filename: id, loaded: true, exports: loaded.exports[`shared${i}`] });
+  require.cache[id] ??= entry;
+});
+module.exports = loaded.exports.agent;
+
+if (process.env.DARI_CODE_CACHE) writeFileSync(process.env.DARI_CODE_CACHE, script.createCachedData());

@@ -1,0 +1,58 @@
+// In a bundle `import.meta.url`, `__dirname` and their kin would all mean the bundle; each source file gets its own.
+
+import { readFile } from "node:fs/promises";
+import { extname, relative } from "node:path";
+
+export const placeBanners = {
+  esm: [
+    `import { createRequire as __dariCreateRequire } from "node:module";`,
+    `import { fileURLToPath as __dariToPath } from "node:url";`,
+    `import { dirname as __dariDirname } from "node:path";`,
+    `const __dariBundleUrl = import.meta.url, require = __dariCreateRequire(import.meta.url);`,
+  ].join(" "),
+  cjs: [
+    `const __dariToPath = require("node:url").fileURLToPath, __dariDirname = require("node:path").dirname,`,
+    `__dariBundleUrl = require("node:url").pathToFileURL(__filename).href;`,
+  ].join(" "),
+};
+
+export const placeDefines = {
+  "import.meta.url": "__dariFileUrl",
+  "import.meta.filename": "__dariFilePath",
+  "import.meta.dirname": "__dariFileDir",
+  __filename: "__dariFilePath",
+  __dirname: "__dariFileDir",
+};
+
+const sourceSuffix = /\.(ts|mts|cts|tsx|js|mjs|cjs|jsx)$/;
+const mentionsPlace = /import\s*\.\s*meta|__filename|__dirname/;
+/** What may stand before a directive; the directive stays the first statement, or it would be none. */
+const strictDirective = /^(?:#!.*\n)?(?:\s|\/\/.*\n|\/\*[^]*?\*\/)*(["'])use strict\1;?/;
+
+/** An esbuild plugin. `onPackageFile` sees the files of packages, which are left alone without it. */
+export function keepPlaces(outputDir, { onPackageFile } = {}) {
+  return {
+    name: "keep-places",
+    setup(build) {
+      build.onLoad({ filter: sourceSuffix, namespace: "file" }, async ({ path }) => {
+        const isPackage = path.includes("/node_modules/");
+        if (isPackage && onPackageFile === undefined) return undefined;
+        const source = await readFile(path, "utf8");
+        if (isPackage) onPackageFile(path, source);
+        if (!mentionsPlace.test(source)) return undefined;
+        const loader = extname(path).replace(/^\.[cm]?/, "");
+        return { contents: withPlace(source, relative(outputDir, path)), loader };
+      });
+    },
+  };
+}
+
+/** On the first line, or behind its directive, so that line numbers stay those of the source. */
+function withPlace(source, path) {
+  const place = JSON.stringify(path.split("/").map(encodeURIComponent).join("/"));
+  const constants =
+    `const __dariFileUrl = new URL(${place}, __dariBundleUrl).href, ` +
+    `__dariFilePath = __dariToPath(__dariFileUrl), __dariFileDir = __dariDirname(__dariFilePath); `;
+  const head = strictDirective.exec(source)?.[0] ?? "";
+  return head + constants + source.slice(head.length).replace(/^#!.*/, "");
+}

@@ -1,0 +1,146 @@
+// The agent and its packages become one script that is compiled ahead. Only where that changes nothing: whatever finds
+// code or files by itself at run time keeps the agent as it is (docs/decisions/0008-bundled-agents.md).
+
+import { readFile, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join, posix, relative } from "node:path";
+import { pathToFileURL } from "node:url";
+import { keepOwnMappings } from "./own-map.mjs";
+import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
+
+const loaderTemplate = new URL("./load-whole.cjs", import.meta.url);
+/** What esbuild says, if asked, about code whose meaning a bundle cannot keep. */
+const obstacles = [
+  "unsupported-require-call",
+  "unsupported-dynamic-import",
+  "indirect-require",
+  "require-resolve-not-external",
+  "empty-import-meta",
+];
+/** Ways to find modules that esbuild does not know. */
+const findsModules = new RegExp(
+  [
+    String.raw`\bcreateRequire\b`,
+    String.raw`\brequire\s*\.\s*(resolve|cache|extensions)\b`,
+    String.raw`\bModule\s*\.\s*_`,
+    String.raw`\bimport\s*\.\s*meta\s*\.\s*resolve\b`,
+  ].join("|"),
+);
+const entryName = "dari-entry.js";
+/** A script larger than this takes longer to read than it saves. */
+const scriptBytesMax = 32 * 1024 * 1024;
+
+/**
+ * Writes `<entry>.dari.bundle.cjs` and `<entry>.dari.load.cjs`, which runs it from its code cache.
+ * @returns {file, cache} of the loader and of the code cache that its first run makes; `{reason}` where the agent stays
+ * as it is; undefined where it uses no package.
+ */
+export async function bundleWhole(esbuild, request, ownInputs) {
+  const imported = packagesOf(ownInputs);
+  if (imported.length === 0) return undefined;
+  const shared = imported.filter((name) => request.sharedPackages.includes(name));
+  const require = createRequire(pathToFileURL(join(process.cwd(), request.entry)));
+  for (const name of shared) {
+    if (!resolves(require, name)) return { reason: `${name} cannot be shared with what runs it` };
+  }
+  const finders = await ownFinders(ownInputs);
+  const onPackageFile = (path, source) => {
+    if (findsModules.test(source)) finders.push(path);
+  };
+  try {
+    const built = await build(esbuild, request, shared, onPackageFile);
+    if (finders.length > 0) return { reason: `${relative(process.cwd(), finders.sort()[0])} finds modules by itself` };
+    return await write(built, request, shared);
+  } catch (error) {
+    if (!Array.isArray(error?.errors)) return { reason: String(error?.message ?? error) };
+    const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };
+    return { reason: location ? `${location.file}: ${text}` : text };
+  }
+}
+
+/** Own sources that may come upon a second copy of a package. */
+async function ownFinders(inputs) {
+  const found = [];
+  for (const path of Object.keys(inputs).filter((one) => /\.[cm]?[jt]sx?$/.test(one))) {
+    if (findsModules.test(await readFile(path, "utf8"))) found.push(path);
+  }
+  return found;
+}
+
+function packagesOf(inputs) {
+  const imports = Object.values(inputs).flatMap((input) => input.imports);
+  const names = imports.filter(({ external, path }) => external && !isBuiltin(path)).map(({ path }) => path);
+  return [...new Set(names)].sort();
+}
+
+const isBuiltin = (path) => path.startsWith("node:") || createRequire(import.meta.url)("node:module").isBuiltin(path);
+
+function resolves(require, name) {
+  try {
+    return require.resolve(name) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function build(esbuild, { entry, target }, shared, onPackageFile) {
+  const dir = join(process.cwd(), dirname(entry));
+  const contents = [
+    `export * as agent from ${JSON.stringify(`./${posix.basename(entry)}`)};`,
+    ...shared.map((name, i) => `export * as shared${i} from ${JSON.stringify(name)};`),
+  ].join("\n");
+  return esbuild.build({
+    stdin: { contents, resolveDir: dir, sourcefile: entryName, loader: "js" },
+    outfile: join(dir, "bundle.cjs"),
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target,
+    conditions: conditionsOf(target),
+    // What packages claim about their side effects is not relied on.
+    ignoreAnnotations: true,
+    sourcemap: "linked",
+    sourcesContent: false,
+    keepNames: true,
+    write: false,
+    legalComments: "none",
+    logLevel: "silent",
+    logOverride: Object.fromEntries(obstacles.map((id) => [id, "warning"])),
+    define: placeDefines,
+    banner: { js: placeBanners.cjs },
+    plugins: [keepPlaces(dir, { onPackageFile })],
+  });
+}
+
+/** Node's own, and so not the "module" that esbuild would add, under which packages keep other builds. */
+function conditionsOf(target) {
+  const [major, minor] = target.replace("node", "").split(".").map(Number);
+  const hasModuleSync = major > 22 || (major === 22 && minor >= 10) || (major === 20 && minor >= 19);
+  return ["node", "node-addons", ...(hasModuleSync ? ["module-sync"] : [])];
+}
+
+async function write({ outputFiles, warnings }, { entry }, shared) {
+  const obstacle = warnings.find(({ id }) => obstacles.includes(id));
+  if (obstacle !== undefined) return { reason: `${obstacle.location?.file ?? "it"}: ${obstacle.text}` };
+  const stem = entry.replace(/\.[^./]+$/, "");
+  const names = { script: `${stem}.dari.bundle.cjs`, map: `${stem}.dari.bundle.cjs.map`, cache: `${stem}.dari.cache` };
+  const map = outputFiles.find(({ path }) => path.endsWith(".map"));
+  const script = outputFiles.find(({ path }) => path.endsWith(".cjs"));
+  if (script.contents.length > scriptBytesMax) return { reason: "it is too large" };
+  const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
+  const text = script.text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl;
+  await writeFile(names.script, text);
+  await writeFile(
+    names.map,
+    keepOwnMappings(map.text, (source) => source !== entryName && !source.includes("node_modules/")),
+  );
+  const file = `${stem}.dari.load.cjs`;
+  const given = { script: posix.basename(names.script), cache: posix.basename(names.cache), shared, mapUrl };
+  const encoding = /^[\x00-\x7f]*$/.test(text) ? "latin1" : "utf8";
+  const loader = await readFile(loaderTemplate, "utf8");
+  await writeFile(
+    file,
+    loader.replace(`"given by the builder"`, () => JSON.stringify({ ...given, encoding })),
+  );
+  return { file: posix.normalize(file), cache: posix.normalize(names.cache) };
+}

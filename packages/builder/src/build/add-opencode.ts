@@ -1,0 +1,22 @@
+// An agent of OpenCode may be a plain object and nothing else. What runs it, its author need not name.
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Manifest } from "@dari/contract";
+import { BuildFailed } from "./build-failed.ts";
+import { readOptional } from "./installer.ts";
+
+const dependencies = { "@opencode-ai/sdk": "1.19.3", "opencode-ai": "1.18.33" };
+
+/**
+ * Writes the package.json that such an agent lacks, when its check has failed for that reason.
+ * @returns whether it did: then the build is worth another try.
+ */
+export async function addOpencode(tree: string, manifest: Manifest, error: unknown): Promise<boolean> {
+  if (manifest.sdk !== "opencode" || !(error instanceof BuildFailed)) return false;
+  const { code, message } = error.failure;
+  if (code !== "unsupported_export" || !message.includes("@opencode-ai/sdk")) return false;
+  if ((await readOptional(tree, "package.json")) !== undefined) return false;
+  await writeFile(join(tree, "package.json"), JSON.stringify({ private: true, type: "module", dependencies }));
+  return true;
+}

@@ -1,0 +1,150 @@
+// npm, pnpm and Yarn, by the lockfile that the bundle has.
+
+import type { Runtime } from "../runtimes/runtime.ts";
+import { BuildFailed } from "./build-failed.ts";
+import { readOptional, type Installer, type InstallTools } from "./installer.ts";
+
+const lockfiles = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"] as const;
+/** What package managers read beside package.json and their lockfile. */
+const configuration = [
+  ".npmrc",
+  ".pnpmfile.cjs",
+  "pnpm-workspace.yaml",
+  ".yarnrc",
+  ".yarnrc.yml",
+  "patches/",
+  ".yarn/patches/",
+  ".yarn/plugins/",
+];
+/** Dependencies that lie in the bundle itself. */
+const localDependency = /(^|["'\s@])(file|link|portal|workspace):|"workspaces"\s*:|^packages:/m;
+const yarnClassic = "yarn@1.22.22";
+const yarnBerry = "@yarnpkg/cli-dist@4.18.1";
+
+export async function chooseNodeInstaller(
+  root: string,
+  runtime: Runtime,
+  tools: InstallTools,
+): Promise<Installer | undefined> {
+  const text = await readOptional(root, "package.json");
+  if (text === undefined) return undefined;
+  const manifest = parsePackage(text);
+  if (!hasDependencies(manifest)) return undefined;
+  const { npm } = tools;
+  if (npm === undefined) {
+    throw new BuildFailed("npm is not installed on this worker, so dependencies cannot be installed");
+  }
+  const locks = new Map<string, string>();
+  for (const name of [...lockfiles, "pnpm-workspace.yaml"]) {
+    const lock = await readOptional(root, name);
+    if (lock !== undefined) locks.set(name, lock);
+  }
+  const command = chooseCommand(manifest, locks);
+  const isLocal = [text, ...locks.values()].some((one) => localDependency.test(one));
+  const warnings = [...command.warnings];
+  if ((await readOptional(root, "bun.lock")) !== undefined && !command.locked) {
+    warnings.push("bun.lock is not read: npm installs what package.json asks for");
+  }
+  return {
+    ...command,
+    warnings,
+    argv: [runtime.command, npm.cli, ...command.flags],
+    // Install scripts of dependencies do not run: they are the usual way in for hostile packages.
+    env: {
+      ...tools.env,
+      ...yarnEnvironment(tools.env),
+      npm_config_ignore_scripts: "true",
+      npm_config_update_notifier: "false",
+      CI: "1",
+    },
+    readOnlyPaths: [...runtime.readOnlyPaths, npm.root, ...tools.readOnlyPaths],
+    leftovers: [".modules.yaml", ".pnpm-workspace-state-v1.json", ".yarn-integrity", ".yarn-state.yml"].map(
+      (name) => `node_modules/${name}`,
+    ),
+    reads: isLocal ? undefined : ["package.json", ...lockfiles, ...configuration],
+  };
+}
+
+type Command = Pick<Installer, "name" | "flags" | "warnings" | "locked">;
+
+function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, string>): Command {
+  const quiet = ["--omit=dev", "--no-audit", "--no-fund"];
+  if (locks.has("package-lock.json") || locks.has("npm-shrinkwrap.json")) {
+    return { name: "npm ci", flags: ["ci", ...quiet], warnings: [], locked: true };
+  }
+  const through = (packageName: string, ...program: string[]): Command => ({
+    name: `${packageName} install`,
+    flags: ["exec", "--yes", `--package=${packageName}`, "--", ...program],
+    warnings: [],
+    locked: true,
+  });
+  const pnpmLock = locks.get("pnpm-lock.yaml");
+  if (pnpmLock !== undefined) {
+    const flags = ["--prod", "--frozen-lockfile", "--ignore-scripts", "--reporter=append-only"];
+    return through(pnpmFor(manifest, pnpmLock), "pnpm", "install", ...flags);
+  }
+  const yarnLock = locks.get("yarn.lock");
+  if (yarnLock !== undefined && /^__metadata:/m.test(yarnLock)) {
+    return through(berryFor(manifest), "yarn", "install", "--immutable");
+  }
+  if (yarnLock !== undefined) {
+    const flags = ["--frozen-lockfile", "--production", "--ignore-scripts", "--non-interactive", "--no-progress"];
+    return through(yarnClassic, "yarn", "install", ...flags);
+  }
+  const warnings = ["there is no package-lock.json, so each build may install other versions"];
+  return { name: "npm install", flags: ["install", ...quiet, "--no-package-lock"], warnings, locked: false };
+}
+
+/** Only what decides: the rest of package.json is the package manager's. */
+interface PackageManifest {
+  readonly packageManager?: unknown;
+  readonly dependencies?: unknown;
+  readonly optionalDependencies?: unknown;
+  readonly peerDependencies?: unknown;
+  readonly workspaces?: unknown;
+}
+
+function parsePackage(text: string): PackageManifest {
+  try {
+    const parsed: unknown = JSON.parse(text.replace(/^\uFEFF/, ""));
+    if (typeof parsed === "object" && parsed !== null) return parsed;
+  } catch (error) {
+    throw new BuildFailed(`package.json is not valid JSON: ${(error as Error).message}`);
+  }
+  throw new BuildFailed("package.json is not a JSON object");
+}
+
+function hasDependencies(manifest: PackageManifest): boolean {
+  const tables = [manifest.dependencies, manifest.optionalDependencies, manifest.peerDependencies];
+  return tables.some((table) => Object.keys(table ?? {}).length > 0) || manifest.workspaces !== undefined;
+}
+
+/** The version that the project names, else one that reads its lockfile. */
+function pnpmFor(manifest: PackageManifest, lockfile: string): string {
+  const named = packageManager(manifest);
+  if (/^pnpm@\d+\.\d+\.\d+$/.test(named)) return named;
+  const major = /^lockfileVersion:\s*'?(\d+)/m.exec(lockfile)?.[1];
+  return Number(major ?? "9") >= 9 ? "pnpm@10" : "pnpm@8";
+}
+
+function berryFor(manifest: PackageManifest): string {
+  const version = /^yarn@([4-9]\.\d+\.\d+)$/.exec(packageManager(manifest))?.[1];
+  return version === undefined ? yarnBerry : `@yarnpkg/cli-dist@${version}`;
+}
+
+function packageManager({ packageManager: named }: PackageManifest): string {
+  return typeof named === "string" ? named.split("+")[0]! : "";
+}
+
+/** Yarn 2 and later read their own variables. Its Plug'n'Play would need a loader of its own in every agent. */
+function yarnEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+  const registry = env.npm_config_registry ?? env.NPM_CONFIG_REGISTRY;
+  return {
+    YARN_NODE_LINKER: "node-modules",
+    YARN_ENABLE_SCRIPTS: "false",
+    YARN_ENABLE_TELEMETRY: "false",
+    YARN_IGNORE_PATH: "true",
+    YARN_ENABLE_GLOBAL_CACHE: "true",
+    ...(registry === undefined ? {} : { YARN_NPM_REGISTRY_SERVER: registry }),
+  };
+}

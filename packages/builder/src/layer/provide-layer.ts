@@ -1,0 +1,107 @@
+// Gives a build its dependencies: the layer that its lockfile already has, or one that is installed now.
+
+import { cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { BlobStore } from "@dari/blobs";
+import { BuildFailed } from "../build/build-failed.ts";
+import type { BuildLog } from "../build/build-log.ts";
+import { compilePython } from "../build/compile.ts";
+import type { Installer } from "../build/installer.ts";
+import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
+import type { ImageCache } from "../image/image-cache.ts";
+import { packImage } from "../image/pack-image.ts";
+import { storeOnce } from "../image/store-once.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import { layerFolders, type LayerRef, type LayerRegistry } from "./layer.ts";
+import { filesBelow, layerKey } from "./layer-key.ts";
+import { linkLayer } from "./link-layer.ts";
+
+export interface LayerRequest {
+  readonly store: BlobStore;
+  readonly keyPrefix: string;
+  readonly registry: LayerRegistry;
+  readonly cache: ImageCache;
+  /** The build's own; the layer is installed in one beside it. */
+  readonly sandbox: BuildSandbox;
+  readonly dir: string;
+  readonly installer: Installer;
+  readonly runtime: Runtime;
+  readonly log: BuildLog;
+}
+
+export interface ProvidedLayer {
+  readonly layer: LayerRef;
+  /** Folders of the tree that are the layer's, relative. */
+  readonly roots: readonly string[];
+}
+
+/** The layer is in the build's tree afterwards. @throws BuildFailed with the installer's last lines. */
+export async function provideLayer(request: LayerRequest): Promise<ProvidedLayer> {
+  const { sandbox, installer, runtime, registry, cache, log } = request;
+  const tree = join(sandbox.slotDir, "workspace");
+  const paths = (await filesBelow(tree)).filter((path) => reads(installer, path));
+  const today = new Date().toISOString().slice(0, 10);
+  const key = await layerKey({ root: tree, paths, installer, runtime, today });
+  const slotDir = join(request.dir, "layer");
+  let made = false;
+  const make = (signal: AbortSignal): Promise<LayerRef> => {
+    made = true;
+    return makeLayer({ ...request, sandbox: { ...sandbox, slotDir, signal } }, { tree, paths });
+  };
+  const layer = await registry.obtain(key, make, sandbox.signal);
+  if (made) return { layer, roots: await linkLayer(join(slotDir, "workspace"), tree, { seal: false }) };
+  log.line("dependencies are installed already");
+  const lease = await cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
+  try {
+    return { layer, roots: await linkLayer(lease.dir, tree, { seal: false }) };
+  } finally {
+    lease.release();
+  }
+}
+
+function reads(installer: Installer, path: string): boolean {
+  return installer.reads?.some((one) => path === one || (one.endsWith("/") && path.startsWith(one))) ?? true;
+}
+
+async function makeLayer(request: LayerRequest, from: { tree: string; paths: readonly string[] }): Promise<LayerRef> {
+  const { sandbox, installer, runtime, log, store } = request;
+  const root = join(sandbox.slotDir, "workspace");
+  for (const name of ["workspace", "state"]) await mkdir(join(sandbox.slotDir, name), { recursive: true });
+  for (const path of from.paths) {
+    await mkdir(dirname(join(root, path)), { recursive: true });
+    await cp(join(from.tree, path), join(root, path));
+  }
+  log.line(`${installer.name} …`);
+  await log.step(installer.name, async () => {
+    const ending = await runInSandbox(sandbox, { ...installer, network: "open" });
+    if (succeeded(ending)) return;
+    throw new BuildFailed(
+      [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"),
+    );
+  });
+  for (const path of installer.leftovers) await rm(join(root, path), { force: true });
+  await pruneToLayer(root);
+  if (runtime.language === "python") await compilePython(sandbox, runtime, true);
+  const file = join(sandbox.slotDir, "layer.tar.zst");
+  const packed = await packImage({ dir: root, file, signal: sandbox.signal });
+  for (const omitted of packed.omitted) log.warn(`left out of the dependencies: ${omitted}`);
+  log.line(`dependencies: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
+  return {
+    digest: packed.digest,
+    objectKey: await storeOnce(store, `${request.keyPrefix}/layers/${packed.digest}`, file),
+  };
+}
+
+/** Removes all but the folders of a layer and what leads to them. */
+async function pruneToLayer(dir: string): Promise<void> {
+  for (const entry of await readdir(dir, { withFileTypes: true })) {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory() && layerFolders.includes(entry.name)) continue;
+    if (!entry.isDirectory()) {
+      await rm(path, { force: true });
+      continue;
+    }
+    await pruneToLayer(path);
+    if ((await readdir(path)).length === 0) await rmdir(path);
+  }
+}

@@ -1,0 +1,37 @@
+// Calls that move a file's bytes between the caller and the object store without the API.
+
+import type { FileRecord } from "@dari/contract";
+import type { CallOptions, Transport } from "./transport.ts";
+
+export interface DirectFileUpload {
+  readonly filename: string;
+  readonly content: Blob;
+  readonly contentType?: string;
+  /** Of the content, lower-case hex. */
+  readonly sha256: string;
+}
+
+/** Milliseconds. The platform reads all that was uploaded before it answers. */
+const completionMs = 3_600_000;
+
+export function directFileCalls(transport: Transport) {
+  const { call, raw } = transport;
+
+  return {
+    /** Where the bytes can be had from the object store for a while; refused (409) where clients cannot reach it. */
+    getFileDownloadUrl: (id: string, expiresSeconds?: number, options?: CallOptions) =>
+      call("getFileDownloadUrl", { path: { file_id: id }, query: { expires_seconds: expiresSeconds }, options }),
+
+    /** Uploads straight to the object store; refused (409) where clients cannot reach it. Takes as long as it takes. */
+    async uploadFileDirectly(file: DirectFileUpload, options?: CallOptions): Promise<FileRecord> {
+      const { filename, content, contentType, sha256 } = file;
+      const described = { filename, sha256, ...(contentType === undefined ? {} : { content_type: contentType }) };
+      const body = { ...described, size_bytes: content.size };
+      const to = await call("reserveFileUpload", { path: {}, body, options });
+      const request = { method: "PUT", url: to.upload_url, headers: to.upload_headers, body: content };
+      await (await raw({ ...request, signal: options?.signal })).arrayBuffer();
+      const completion = { path: {}, body: { upload_id: to.upload_id } };
+      return call("completeFileUpload", { ...completion, options: { timeoutMs: completionMs, ...options } });
+    },
+  };
+}

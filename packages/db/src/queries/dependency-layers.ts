@@ -1,0 +1,77 @@
+// Layers of installed dependencies: built by one holder at a time under a lease, used by any build of the organization.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface LayerPlace {
+  readonly organizationId: string;
+  readonly key: string;
+  /** Random: proves who builds. */
+  readonly holder: string;
+}
+
+export type LayerClaim = { readonly layer: unknown } | "claimed" | "held";
+
+/**
+ * The layer, or the right to build it for `leaseMs`: whoever finds neither a layer nor a holder with a running lease
+ * gets it. One statement on one row (primary key), so that of any number at once one is told `claimed`.
+ */
+export async function claimLayerIfMissing(db: Database, place: LayerPlace, leaseMs: number): Promise<LayerClaim> {
+  const { organizationId, key, holder } = place;
+  const result = await sql<{ layer: unknown; held: boolean }>`
+    insert into dependency_layers as l (organization_id, key, holder, lease_until)
+    values (${organizationId}, ${key}, ${holder}, clock_timestamp() + ${leaseMs} * interval '1 millisecond')
+    on conflict (organization_id, key) do update set used_at = clock_timestamp(),
+      holder = case when l.layer is null and (l.lease_until is null or l.lease_until < clock_timestamp())
+        then excluded.holder else l.holder end,
+      lease_until = case when l.layer is null and (l.lease_until is null or l.lease_until < clock_timestamp())
+        then excluded.lease_until else l.lease_until end
+    returning layer, holder = ${holder} as held`.execute(db.kysely);
+  const row = result.rows[0]!;
+  if (row.layer !== null) return { layer: row.layer };
+  return row.held ? "claimed" : "held";
+}
+
+/** False once another has it: its holder was taken for dead. */
+export async function renewLayerIfHeld(db: Database, place: LayerPlace, leaseMs: number): Promise<boolean> {
+  const result = await held(db, place)
+    .set({ lease_until: sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'` })
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/** Lets the next one build it. */
+export async function releaseLayerIfHeld(db: Database, place: LayerPlace): Promise<void> {
+  await held(db, place).set({ lease_until: null, holder: null }).execute();
+}
+
+/** From here on everybody finds the layer. False once another builds it; theirs is as good. */
+export async function finishLayerIfHeld(db: Database, place: LayerPlace, layer: unknown): Promise<boolean> {
+  const result = await held(db, place)
+    .set({ layer: JSON.stringify(layer), holder: null, lease_until: null })
+    .executeTakeFirst();
+  return result.numUpdatedRows === 1n;
+}
+
+/**
+ * Forgets layers that no build has asked for in `unusedMs`, and those of deleted organizations (index
+ * dependency_layers_by_use). Images that need one keep its object.
+ */
+export async function purgeLayers(db: Database, unusedMs: number, limit: number): Promise<number> {
+  const result = await sql`
+    delete from dependency_layers where (organization_id, key) in (
+      select l.organization_id, l.key from dependency_layers l
+      where (l.used_at < clock_timestamp() - ${unusedMs} * interval '1 millisecond' or exists (
+          select 1 from organizations o where o.id = l.organization_id and o.deleted_at is not null))
+        and (l.lease_until is null or l.lease_until < clock_timestamp())
+      order by l.used_at limit ${limit} for update skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}
+
+function held(db: Database, { organizationId, key, holder }: LayerPlace) {
+  return db.kysely
+    .updateTable("dependency_layers")
+    .where("organization_id", "=", organizationId)
+    .where("key", "=", key)
+    .where("holder", "=", holder);
+}

@@ -1,0 +1,50 @@
+// Wakes through PostgreSQL: what one pass of the event loop has to say is one statement.
+
+import { expect, test } from "@jest/globals";
+import { newId } from "@dari/domain";
+import { createTestDatabase, waitUntil } from "@dari/testkit";
+import { createPgNotifier } from "../src/index.ts";
+
+test("a thousand ids at once are one statement, and each is heard once", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { db } = stack.adopt(await createTestDatabase(), (opened) => opened.close());
+  const notifier = stack.adopt(createPgNotifier(db, "dari-test-notifier"), (opened) => opened.close());
+  const heard: string[] = [];
+  notifier.subscribe("session", undefined, (id) => heard.push(id));
+  await waitUntil(
+    () => {
+      notifier.notify("session", "hello");
+      return heard.length > 0;
+    },
+    { what: "the listener" },
+  );
+  const ids = Array.from({ length: 1_000 }, () => newId("session"));
+  // A statement takes a connection from the pool, of those that are there or of new ones.
+  let statements = 0;
+  const count = (): void => void (statements += 1);
+  db.pool.on("acquire", count);
+  for (const id of [...ids, ...ids]) notifier.notify("session", id);
+  await waitUntil(() => heard.includes(ids.at(-1) ?? ""), { what: "the last one" });
+  db.pool.off("acquire", count);
+  expect(statements).toBe(1);
+  expect(heard.filter((id) => id !== "hello")).toEqual(ids);
+});
+
+test("what was said just before the end is sent", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { db } = stack.adopt(await createTestDatabase(), (opened) => opened.close());
+  const listening = stack.adopt(createPgNotifier(db, "dari-test-listener"), (opened) => opened.close());
+  const heard: string[] = [];
+  listening.subscribe("build", undefined, (id) => heard.push(id));
+  await waitUntil(
+    () => {
+      listening.notify("build", "hello");
+      return heard.length > 0;
+    },
+    { what: "the listener" },
+  );
+  const saying = createPgNotifier(db, "dari-test-speaker");
+  saying.notify("build", "last");
+  await saying.close();
+  await waitUntil(() => heard.includes("last"), { what: "the last word" });
+});

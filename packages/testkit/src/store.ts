@@ -1,0 +1,26 @@
+// The object store of a test that does not care which: a folder, or with DARI_TEST_STORE=s3 the S3 server of the run.
+
+import { randomUUID } from "node:crypto";
+import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
+import { Redacted } from "@dari/domain";
+import { installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
+
+/** Empty. `root` is where a folder store lies. Whoever opened it closes it. */
+export function openTestStore(root: string): BlobStore {
+  if (testStoreKind() === "s3") return openTestS3Store(requireService("s3"));
+  return createFilesystemBlobStore({ root, durable: false });
+}
+
+/** Makes the bucket, once for all tests of a run. Throws with what is missing. */
+export async function prepareTestStore(s3: Services["s3"] | undefined): Promise<void> {
+  if (s3 === undefined) throw new Error(`DARI_TEST_STORE=s3 needs a server: ${installAdvice.s3}`);
+  const store = openTestS3Store(s3);
+  await store.check();
+  await store.close();
+}
+
+/** In a part of the bucket of its own. `publicUrl`: it is within clients' reach. */
+export function openTestS3Store(s3: Services["s3"], options: { readonly publicUrl?: string } = {}): BlobStore {
+  const secretAccessKey = new Redacted(s3.secretAccessKey);
+  return createS3BlobStore({ ...s3, secretAccessKey, prefix: `test-${randomUUID()}`, ...options });
+}

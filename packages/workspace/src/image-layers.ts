@@ -1,0 +1,95 @@
+// A base from a stored image: the image mounted as the lowest layer, what differs from it in a layer above.
+
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { diff, type Change } from "./diff.ts";
+import type { OpenDisk } from "./disks.ts";
+import { folderOf } from "./folder.ts";
+import { imageBaseOf, imageEntry, type ImageBase } from "./image.ts";
+import type { Base, LayerStore } from "./layer-store.ts";
+import type { Mounts } from "./mounts.ts";
+import { fetchFile, restore } from "./restore.ts";
+import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.ts";
+import { treeHash } from "./tree-hash.ts";
+
+/** More deletions than this are not worth a mark each. */
+const deletionsMax = 1_000;
+
+/**
+ * A base of `tree`, held, from the image that it or its ancestor is stored as. Undefined where there is none, or where
+ * too much has changed since. Throws what mounting says; the caller then lays the whole tree out.
+ */
+export async function baseFromImage(store: LayerStore, mounts: Mounts, options: OpenDisk): Promise<Base | undefined> {
+  const { organizationId, tree } = options;
+  const found = imageBaseOf(tree);
+  if (found === undefined) return undefined;
+  const changes = found.tree === tree ? [] : diff(found.tree, tree);
+  const hidden = hiddenPaths(tree, changes);
+  if (!isFew(changes, found.tree) || hidden.length > deletionsMax) return undefined;
+  const hash = treeHash(tree);
+  const below = store.hold(organizationId, treeHash(found.tree)) ?? (await mountImage(store, mounts, options, found));
+  if (below.treeHash === hash) return below;
+  const id = await store.newLayerId(organizationId);
+  const dir = join(store.directory(organizationId), id);
+  try {
+    const part = partOf(tree, changes);
+    await restore({ ...options, tree: part, dir });
+    await mounts.whiteouts(dir, hidden);
+    const layers = [{ id, bytes: folderOf(part).bytes }, ...below.layers];
+    return await store.add({ organizationId, treeHash: hash, layers });
+  } catch (error) {
+    await rm(dir, { recursive: true, force: true });
+    throw error;
+  } finally {
+    await store.release(below);
+  }
+}
+
+function isFew(changes: readonly Change[], tree: Tree): boolean {
+  const written = changes.reduce((sum, { sizeBytes }) => sum + (sizeBytes ?? 0), 0);
+  return changes.length * 2 <= tree.size && written * 2 <= folderOf(tree).bytes;
+}
+
+async function mountImage(
+  store: LayerStore,
+  mounts: Mounts,
+  { organizationId, store: blobs }: OpenDisk,
+  { image, tree }: ImageBase,
+): Promise<Base> {
+  const id = await store.newLayerId(organizationId);
+  const parent = store.directory(organizationId);
+  const file = `${id}.i`;
+  try {
+    await fetchFile(blobs, imageEntry(image, file), parent);
+    await mkdir(join(parent, id), { mode: 0o700 });
+    await mounts.image({ file: join(parent, file), target: join(parent, id) });
+    // Mounted, it needs no name, and vanishes with the mount.
+    await rm(join(parent, file));
+  } catch (error) {
+    for (const name of [id, file]) await rm(join(parent, name), { recursive: true, force: true });
+    throw error;
+  }
+  const layers = [{ id, bytes: image.sizeBytes, isImage: true }];
+  return await store.add({ organizationId, treeHash: treeHash(tree), layers });
+}
+
+// What is new or different, and the directories on the way, also of what is gone.
+function partOf(tree: Tree, changes: readonly Change[]): Tree {
+  const entries = new Map<string, TreeEntry>();
+  for (const { path } of changes) {
+    for (let at = path; at !== "" && !isTreeRoot(at); at = parentOf(at)) {
+      const entry = tree.get(at);
+      if (entry !== undefined) entries.set(at, entry);
+    }
+  }
+  return treeOf(entries.values());
+}
+
+/** Deleted paths whose directory is still one: below others nothing shows through. */
+function hiddenPaths(tree: Tree, changes: readonly Change[]): string[] {
+  return changes.flatMap(({ path, change }) => {
+    const parent = parentOf(path);
+    const isOpen = isTreeRoot(parent) || tree.get(parent)?.type === "directory";
+    return change === "deleted" && isOpen ? path : [];
+  });
+}

@@ -1,0 +1,123 @@
+// A whole tree as one file that the kernel mounts: a squashfs beside the snapshot's object, to restore large trees
+// from. An extra: the contents lie in packs all the same, and whoever cannot mount it reads those.
+
+import type { BlobStore } from "@dari/blobs";
+import { execFile } from "node:child_process";
+import { createHash, randomUUID } from "node:crypto";
+import { open, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { folderOf } from "./folder.ts";
+import { chunkBytes } from "./frame.ts";
+import { restore } from "./restore.ts";
+import { scan } from "./scan.ts";
+import type { ChunkLocation, Tree, TreeEntry } from "./tree.ts";
+import { treeHash } from "./tree-hash.ts";
+
+export interface SnapshotImage {
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  /** sha256 of each 4 MiB, the last may be shorter. */
+  readonly chunks: readonly string[];
+}
+
+/** An image and the tree that it shows. */
+export interface ImageBase {
+  readonly image: SnapshotImage;
+  readonly tree: Tree;
+}
+
+const MiB = 1024 * 1024;
+/** Below these a tree is laid out about as fast as an image is fetched and mounted. */
+const worthFiles = 2_000;
+const worthBytes = 32 * MiB;
+/** Larger trees would need too much of the temporary directory. */
+const treeBytesMax = 4096 * MiB;
+const toolTimeoutMs = 600_000;
+const suffix = ".squashfs";
+
+const run = promisify(execFile);
+const bases = new WeakMap<Tree, ImageBase>();
+
+/** The image that `tree`, or a tree that it was made from, is stored as; undefined when there is none. */
+export function imageBaseOf(tree: Tree): ImageBase | undefined {
+  return bases.get(tree);
+}
+
+export function noteImageBase(tree: Tree, base: ImageBase | undefined): void {
+  if (base !== undefined) bases.set(tree, base);
+}
+
+/** True for the key of an image, which is checked with the snapshot that names it. */
+export function isImageKey(objectKey: string): boolean {
+  return objectKey.endsWith(suffix);
+}
+
+/** The image as a file of chunks, for the machinery that restores those. */
+export function imageEntry({ objectKey, sizeBytes, chunks }: SnapshotImage, path: string): TreeEntry {
+  const location = chunks.map((sha256, index): ChunkLocation => {
+    const offset = index * chunkBytes;
+    const size = Math.min(chunkBytes, sizeBytes - offset);
+    const frame = { objectKey, offset, storedBytes: size, sizeBytes: size, codec: "stored" } as const;
+    return { frame, offset: 0, sizeBytes: size, sha256 };
+  });
+  return { path, type: "file", mode: 0o600, sizeBytes, sha256: chunks[0] ?? "", location };
+}
+
+/**
+ * Stores an image of a saved tree where that is worth it and this machine has squashfs-tools; else undefined. It is
+ * unpacked again before it is stored, and must hold the same tree.
+ */
+export async function storeImage(o: {
+  store: BlobStore;
+  keyPrefix: string;
+  tree: Tree;
+}): Promise<SnapshotImage | undefined> {
+  const { files, bytes } = folderOf(o.tree);
+  if ((files < worthFiles && bytes < worthBytes) || bytes > treeBytesMax) return undefined;
+  const top = await mkdtemp(join(tmpdir(), "dari-image-"));
+  try {
+    const file = join(top, "image");
+    const source = join(top, "tree");
+    await restore({ store: o.store, tree: o.tree, dir: source });
+    if (!(await pack(source, file, top, treeHash(o.tree)))) return undefined;
+    return await put(o.store, `${o.keyPrefix.replace(/\/+$/, "")}/${randomUUID()}${suffix}`, file);
+  } finally {
+    await rm(top, { recursive: true, force: true });
+  }
+}
+
+// What the tools cannot read or do not know is no failure: there is no image then.
+async function pack(source: string, file: string, top: string, hash: string): Promise<boolean> {
+  const unpacked = join(top, "unpacked");
+  const options = ["-comp", "zstd", "-Xcompression-level", "1", "-all-root", "-no-xattrs", "-no-exports"];
+  const quiet = ["-noappend", "-exit-on-error", "-quiet", "-no-progress"];
+  const limits = { timeout: toolTimeoutMs, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } };
+  try {
+    await run("mksquashfs", [source, file, ...options, ...quiet, "-processors", "1"], limits);
+    await rm(source, { recursive: true });
+    await run("unsquashfs", ["-quiet", "-no-progress", "-processors", "1", "-dest", unpacked, file], limits);
+    return treeHash((await scan(unpacked)).tree) === hash;
+  } catch {
+    return false;
+  }
+}
+
+async function put(store: BlobStore, objectKey: string, file: string): Promise<SnapshotImage> {
+  const chunks: string[] = [];
+  await using handle = await open(file, "r");
+  async function* body(): AsyncGenerator<Uint8Array> {
+    chunks.length = 0;
+    for (let at = 0; ;) {
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafeSlow(chunkBytes), 0, chunkBytes, at);
+      if (bytesRead === 0) return;
+      const chunk = buffer.subarray(0, bytesRead);
+      chunks.push(createHash("sha256").update(chunk).digest("hex"));
+      at += bytesRead;
+      yield chunk;
+    }
+  }
+  const { sizeBytes } = await store.put(objectKey, body());
+  return { objectKey, sizeBytes, chunks };
+}
