@@ -3,18 +3,12 @@
  * Please do not edit it manually.
  */
 
-import type {
-  AttemptOutcome,
-  MessageState,
-  ScheduleState,
-  SessionState,
-  SourceSnapshotState,
-  VersionState,
-} from "@dari/domain";
+import type { AttemptOutcome, MessageState, ScheduleState, SessionState, SourceSnapshotState, VersionState } from "@dari/domain";
 import type { ColumnType } from "kysely";
 
-export type Generated<T> =
-  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S, I | undefined, U> : ColumnType<T, T | undefined, T>;
+export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
+  ? ColumnType<S, I | undefined, U>
+  : ColumnType<T, T | undefined, T>;
 
 export type Json = JsonValue;
 
