@@ -16,7 +16,8 @@ import {
   type Turn,
 } from "@dari/control";
 import { failure } from "@dari/domain";
-import { mkdir, rm, rmdir } from "node:fs/promises";
+import { mkdirSync, rmdirSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
@@ -86,9 +87,13 @@ async function leaveDisk(
   });
 }
 
-/** Most often it is empty, and its removal a single call. */
+/** Most often it is empty, and its removal a single call, which takes less than to hand it to another thread. */
 async function removeDirectory(dir: string): Promise<void> {
-  await rmdir(dir).catch(() => rm(dir, { recursive: true, force: true }));
+  try {
+    rmdirSync(dir);
+  } catch {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 /** From the loaded turn to what is to be recorded of it. */
@@ -107,7 +112,7 @@ async function carryOut(
   const image = await context.images.ensure(turn.image);
   try {
     watch.lap("image_ms");
-    await mkdir(slotDir, { recursive: true, mode: 0o700 });
+    mkdirSync(slotDir, { recursive: true, mode: 0o700 });
     const opened = (held.opened = await openWorkspace(context.workspaces, turn, slotDir));
     if (opened.restoredFrom !== undefined) {
       const { sessionId: session, headSnapshotId: head } = turn;

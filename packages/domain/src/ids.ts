@@ -61,9 +61,16 @@ function encodeTime(nowMs: number): string {
   return out;
 }
 
+/** Random bytes for the next ids: asking for them costs more than an id does. */
+const pool = new Uint8Array((bodyLength - 10) * 64);
+let poolAt = pool.length;
+
 function encodeRandom(): string {
-  const bytes = globalThis.crypto.getRandomValues(new Uint8Array(bodyLength - 10));
+  if (poolAt === pool.length) {
+    globalThis.crypto.getRandomValues(pool);
+    poolAt = 0;
+  }
   let out = "";
-  for (const byte of bytes) out += alphabet[byte & 31];
+  for (const end = poolAt + bodyLength - 10; poolAt < end; poolAt++) out += alphabet[pool[poolAt]! & 31];
   return out;
 }
