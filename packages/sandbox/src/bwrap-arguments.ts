@@ -3,6 +3,8 @@
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { egressEnvironment } from "./egress/egress.ts";
+import type { EnterProgram } from "./enter-program.ts";
 import { programEnvironment } from "./slot.ts";
 import type { SandboxPaths, SandboxSpec } from "./types.ts";
 
@@ -108,12 +110,14 @@ function guardedProc(): string[] {
 }
 
 /** Options of one sandbox; they follow the machine's. Later options lie over earlier ones. */
-export function sandboxArguments(spec: SandboxSpec): string[] {
+export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefined): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   const inside = insidePaths;
-  const env = programEnvironment(spec, { home: inside.state, tmp: "/tmp" });
+  const proxied = enter === undefined ? {} : egressEnvironment();
+  const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
   return [
-    ...(spec.network === "none" ? ["--unshare-net"] : []),
+    ...(spec.network === "open" ? [] : ["--unshare-net"]),
+    ...(enter?.binds ?? []).flatMap(([host, inner]) => ["--ro-bind", host, inner]),
     "--size",
     tmpBytes,
     "--tmpfs",

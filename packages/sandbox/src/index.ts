@@ -3,9 +3,19 @@
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
+export { isPublicAddress } from "./egress/addresses.ts";
+export { type EgressOptions, type EgressRecord } from "./egress/traffic.ts";
+export {
+  EgressRuleError,
+  parseEgressRules,
+  type EgressMode,
+  type EgressPolicy,
+  type EgressRule,
+} from "./egress/policy.ts";
 export {
   SandboxStartError,
   type DriverName,
+  type Exceeded,
   type Guarantees,
   type ProbeResult,
   type Sandbox,

@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants as osConstants } from "node:os";
+import { Server } from "node:net";
 import { type Duplex, type Readable } from "node:stream";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
@@ -16,6 +17,9 @@ export interface Launched {
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
+/** Called with each listening socket that the program hands over. */
+export type OnServer = (port: number, server: Server) => void;
+
 /** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
 export async function launch(o: {
   command: string;
@@ -23,18 +27,31 @@ export async function launch(o: {
   env: Readonly<Record<string, string>>;
   cwd: string;
   launcherPipes?: number;
+  /** Opens Node's own channel after the launcher's pipes, whose descriptor is in NODE_CHANNEL_FD. */
+  onServer?: OnServer;
 }): Promise<Launched> {
   const pipes = o.launcherPipes ?? 0;
+  const ipc = o.onServer === undefined ? [] : ["ipc" as const];
   const child = spawn(o.command, o.args, {
     env: o.env,
     cwd: o.cwd,
     detached: true,
-    stdio: ["ignore", ...Array.from({ length: 3 + pipes }, () => "pipe" as const), ...masksFrom(4 + pipes)],
+    stdio: [
+      "ignore",
+      ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
+      ...ipc,
+      ...masksFrom(4 + pipes + ipc.length),
+    ],
+  });
+  child.on("message", (port, server) => {
+    if (typeof port === "number" && server instanceof Server) o.onServer?.(port, server);
   });
   const exited = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
     child.once("exit", (code, signal) => resolve({ code, signal }));
   });
   await executed(child, o.command);
+  // The channel to a child that dies while it hands over a socket reports that here; nobody waits for the answer.
+  child.on("error", () => {});
   const streams = child.stdio as unknown as readonly Duplex[];
   // A pipe breaks when the program dies; that it died is told by `exited`.
   for (const stream of streams.slice(1, 4 + pipes)) stream.on("error", () => {});

@@ -74,7 +74,7 @@ async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandb
     exited,
     claim: () => folders.create(),
     kill: () => (killed ??= tree.kill().then(() => folders.removeUnused())),
-    collect: () => Promise.resolve({ oomKilled: false }),
+    collect: () => Promise.resolve({}),
   };
 }
 
@@ -153,6 +153,7 @@ function describe({ hold, prlimit }: Means): Guarantees {
       openFiles: perProcess,
       fileSize: perProcess,
       tmpSize: "none",
+      disk: "none",
     },
     notes: [
       "NOT ISOLATED: agents run as this user and can read and change everything this user can; for development only",

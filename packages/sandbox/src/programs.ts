@@ -23,10 +23,10 @@ export async function isExecutable(path: string): Promise<boolean> {
   );
 }
 
-/** Runs a command to its end with an empty environment; true when it exits with 0. */
-export function succeeds(argv: readonly string[]): Promise<boolean> {
+/** Runs a command to its end, by default with an empty environment; true when it exits with 0. */
+export function succeeds(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<boolean> {
   return new Promise((resolve) => {
-    const options = { env: {}, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" } as const;
+    const options = { env, stdio: "ignore", timeout: tryTimeoutMs, killSignal: "SIGKILL" } as const;
     const child = spawn(argv[0]!, argv.slice(1), options);
     child.once("error", () => resolve(false));
     child.once("exit", (code) => resolve(code === 0));

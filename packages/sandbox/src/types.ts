@@ -1,10 +1,11 @@
 // The one interface of every sandbox driver. Knows nothing of agents, turns or the protocol on the channel.
 
 import type { Duplex, Readable } from "node:stream";
+import type { EgressOptions } from "./egress/traffic.ts";
 
 /** Bounds of one sandbox. What a driver cannot enforce it says in its guarantees; undefined means no bound. */
 export interface SandboxLimits {
-  /** Data segment of each process, bytes. */
+  /** Data segment of each process, and where the driver can bound it, memory of the whole sandbox; bytes. */
   readonly memoryBytes?: number;
   /** Processes and threads of the whole sandbox. */
   readonly processes?: number;
@@ -16,6 +17,9 @@ export interface SandboxLimits {
   readonly cpuSeconds?: number;
   /** Size of the private /tmp, and of /dev/shm, bytes. */
   readonly tmpBytes?: number;
+  /** What workspace and state may hold together while the program runs: bytes on the disk, and entries. */
+  readonly diskBytes?: number;
+  readonly diskFiles?: number;
 }
 
 export interface SandboxSpec {
@@ -29,7 +33,8 @@ export interface SandboxSpec {
   readonly readOnlyPaths: readonly string[];
   /** A fresh directory with `workspace/` and `state/` in it. */
   readonly slotDir: string;
-  readonly network: "open" | "none";
+  /** `open`: the host's network. An egress: nothing but what its policy allows, by way of a proxy in this process. */
+  readonly network: "open" | "none" | EgressOptions;
   readonly limits: SandboxLimits;
 }
 
@@ -40,14 +45,16 @@ export interface Guarantees {
   readonly filesystem: "private" | "host";
   /** How the process tree is held: its own pid namespace, a mark searched for in /proc, or a process group. */
   readonly processes: "namespace" | "tracked" | "group";
-  /** Whether `network: "none"` is enforced. */
+  /** Whether `network: "none"` and an egress policy are enforced. */
   readonly network: "enforced" | "not_enforced";
   readonly limits: {
-    readonly memory: "per_process" | "none";
+    readonly memory: "per_sandbox" | "per_process" | "none";
     readonly processes: "per_sandbox" | "none";
     readonly openFiles: "per_process" | "none";
     readonly fileSize: "per_process" | "none";
     readonly tmpSize: "per_sandbox" | "none";
+    /** Looked at several times a second: a program may be over it for a moment. */
+    readonly disk: "watched" | "none";
   };
   /** Sentences for a person: what is missing, and why. */
   readonly notes: readonly string[];
@@ -87,9 +94,12 @@ export interface Sandbox {
   collect(): Promise<SandboxUsage>;
 }
 
+export type Exceeded = "memory" | "processes" | "disk";
+
 export interface SandboxUsage {
-  readonly oomKilled: boolean;
-  readonly peakMemoryBytes?: number;
+  /** The bound that was hit: by a program that was ended for it, or by one that was refused more. */
+  readonly exceeded?: Exceeded | undefined;
+  readonly peakMemoryBytes?: number | undefined;
 }
 
 export type DriverName = "process" | "bwrap";

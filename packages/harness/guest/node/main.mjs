@@ -4,8 +4,9 @@
 import { getEventListeners } from "node:events";
 import { openChannel } from "./channel.mjs";
 import { createContext } from "./context.mjs";
-import { findExport, kindOf, runnerFor } from "./entrypoint.mjs";
+import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError } from "./errors.mjs";
+import { useProxyVariables } from "./proxy-variables.mjs";
 
 const channel = openChannel(3);
 const neverSettles =
@@ -21,8 +22,9 @@ async function report(frame) {
 }
 
 async function run(frame, go) {
-  const { value, kind } = await load(frame);
-  const runner = runnerFor(kind, frame.entry, value);
+  await useProxyVariables();
+  const found = await findExport(frame.entry, frame.imageDir);
+  const runner = await prepareRunner(found, frame);
   const { context, cancel } = createContext(frame, channel);
   canceller = cancel;
   await channel.send({ t: "started" });
@@ -33,20 +35,15 @@ async function run(frame, go) {
     if (getEventListeners(context.signal, "abort").length > 0) channel.ref();
     else void report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
   });
-  const parts = await runner(value, { prompt: frame.prompt, context, limits: frame.limits, channel });
-  await report({ t: "result", parts });
+  const given = { prompt: frame.prompt, context, limits: frame.limits, channel };
+  await report({ t: "result", ...(await runner(found.value, given)) });
   channel.ref();
 }
 
-async function load({ entry, imageDir }) {
-  const value = await findExport(entry, imageDir);
-  return { value, kind: kindOf(value) };
-}
-
 async function check(frame) {
-  const { value, kind } = await load(frame);
-  runnerFor(kind, frame.entry, value);
-  await report({ t: "checked", kind });
+  const found = await findExport(frame.entry, frame.imageDir);
+  await prepareRunner(found, frame);
+  await report({ t: "checked", kind: found.kind });
 }
 
 async function main() {

@@ -1,0 +1,193 @@
+// Agents that mean harm, on a whole platform whose worker isolates them: what they try, what they get, and that the
+// platform goes on as if nothing had happened.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { existsSync, readFileSync } from "node:fs";
+import { createServer, connect, type AddressInfo } from "node:net";
+import { once } from "node:events";
+import { networkInterfaces } from "node:os";
+import { join } from "node:path";
+import type { MessageRecord } from "@dari/contract";
+import { createBwrapDriver } from "@dari/sandbox";
+import { findService } from "@dari/testkit";
+import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { processesMarked } from "../src/processes.ts";
+import { checkout } from "../src/program.ts";
+
+const MiB = 1024 ** 2;
+const secret = `planted-${process.pid}-secret`;
+const probe = await createBwrapDriver().probe();
+
+let fleet: Fleet;
+let agentId: string;
+
+async function newSession(): Promise<string> {
+  return (await fleet.client.createSession(agentId)).id;
+}
+
+/** What the agent's verb did, whatever its end. */
+function play(session: string, ...call: readonly [string, ...unknown[]]): Promise<MessageRecord> {
+  return send(fleet, session, { parts: [textPart(JSON.stringify(call))] });
+}
+
+async function did(session: string, ...call: readonly [string, ...unknown[]]): Promise<unknown> {
+  return JSON.parse(textOf(await play(session, ...call)));
+}
+
+function hostile(): Record<string, string> {
+  return {
+    ...filesOf(join(checkout, "apps/lab/tests/agents/hostile")),
+    ...manifestFile({
+      entrypoint: "src/agent.mjs:agent",
+      runtime: { language: "typescript", timeout_seconds: 40 },
+      retries: { max_attempts: 1 },
+    }),
+  };
+}
+
+(probe.ok ? describe : describe.skip)("under bwrap", () => {
+  beforeAll(async () => {
+    fleet = await startFleet({
+      redisUrl: findService("redis")?.url,
+      env: {
+        DARI_SANDBOX: "bwrap",
+        DARI_MINIMUM_ISOLATION: "isolated",
+        DARI_EGRESS_ALLOW: "",
+        DARI_TURN_PROCESSES: "64",
+        DARI_TURN_MEMORY_BYTES: String(1536 * MiB),
+        DARI_TURN_DISK_BYTES: String(64 * MiB),
+        DARI_WORKER_SLOTS: "2",
+      },
+    });
+    ({ agentId } = await deploy(fleet, hostile()));
+  }, 120_000);
+
+  afterAll(async () => expect(await fleet.close()).toEqual(nothing), 120_000);
+
+  test("another session's files are nowhere", async () => {
+    const mine = await newSession();
+    expect(await did(mine, "write", "private-notes.txt", secret)).toBe("done");
+    expect(await did(mine, "write", "/state/private-home.txt", secret)).toBe("done");
+    expect(await did(await newSession(), "find", "private-")).toEqual([]);
+    expect(await did(mine, "read", "private-notes.txt")).toEqual([secret]);
+  });
+
+  test("the host's files and the worker's directory are nowhere", async () => {
+    const ours = [join(fleet.dir, "worker-1"), join(checkout, "package.json")];
+    const paths = ["/etc/shadow", "/root/.profile", "/home", ...ours];
+    expect(existsSync(paths[0]!)).toBe(true);
+    const said = await did(await newSession(), "read", ...paths);
+    expect(said).toEqual(paths.map(() => "ENOENT"));
+    expect(await did(await newSession(), "find", "dari-fleet-")).toEqual([]);
+  });
+
+  test("no process and no environment but its own is seen", async () => {
+    const worker = readFileSync(`/proc/${fleet.workers[0]!.pid}/environ`, "utf8");
+    expect(worker).toMatch(/DARI_MASTER_KEY/);
+    const { processes, text } = (await did(await newSession(), "spy")) as { processes: number; text: string };
+    expect(processes).toBeLessThanOrEqual(4);
+    expect(text).not.toMatch(/DARI_|DATABASE_URL|REDIS_URL|S3_|main\.ts/);
+  });
+
+  test("no service of the platform, of the host or of the cloud is reached", async () => {
+    const services = [
+      findService("postgres")?.url,
+      findService("redis")?.url,
+      findService("s3")?.endpoint,
+      fleet.apiUrl,
+    ]
+      .filter((url) => url !== undefined)
+      .map((url) => new URL(url))
+      .map((url) => [url.hostname, Number(url.port || 5432)] as const);
+    const everywhere = createServer((socket) => socket.destroy()).listen(0, "0.0.0.0");
+    await once(everywhere, "listening");
+    const { port } = everywhere.address() as AddressInfo;
+    const own = Object.values(networkInterfaces()).flatMap((each) =>
+      (each ?? []).filter(({ family }) => family === "IPv4").map(({ address }) => [address, port] as const),
+    );
+    try {
+      // What stands there answers this process, so that silence in the sandbox says something.
+      for (const [host, at] of [...services, ...own]) {
+        const socket = connect(at, host);
+        await once(socket, "connect");
+        socket.destroy();
+      }
+      const cloud = [
+        ["169.254.169.254", 80],
+        ["100.100.100.200", 80],
+        ["10.0.0.1", 443],
+        ["localhost", port],
+      ] as const;
+      const targets = [...services, ...own, ...cloud];
+      const said = (await did(await newSession(), "reach", ...targets)) as [string, number][];
+      expect(said.map(([directly]) => directly).filter((word) => !/ECONNREFUSED|ENETUNREACH/.test(word))).toEqual([]);
+      expect(said.map(([, proxied]) => proxied).filter((status) => status !== 403 && status !== 502)).toEqual([]);
+    } finally {
+      everywhere.close();
+    }
+    expect(fleet.workers[0]!.readLog()).toMatch(/turn\.egress/);
+  });
+
+  test.each([
+    ["a fork bomb", "forkBomb", "too_many_processes"],
+    ["a memory bomb of several processes", "memoryBomb", "out_of_memory"],
+    ["a program that fills the workspace", "fillDisk", "disk_full"],
+    ["a program that fills /tmp", "fillTmp", "agent_error"],
+    ["a leak of descriptors", "leakDescriptors", "agent_error"],
+  ])("%s ends with its own error, and the session goes on", async (_title, verb, code) => {
+    const session = await newSession();
+    const failed = await play(session, verb);
+    expect(failed).toMatchObject({ status: "failed", output: { error: { code } } });
+    expect(await did(session, "read", "fill-0")).toEqual(["ENOENT"]);
+  });
+
+  test("a daemon of a daemon dies with its turn", async () => {
+    const mark = `hostile-daemon-${process.pid}`;
+    expect(await did(await newSession(), "daemon", mark)).toBe("started");
+    expect(processesMarked(mark)).toEqual([]);
+  });
+
+  test("no process is traced", async () => {
+    expect(await did(await newSession(), "ptrace")).toBe("EPERM");
+  });
+
+  test("links lead nowhere but into the sandbox, for it and for the platform", async () => {
+    const session = await newSession();
+    const host = join(fleet.dir, "host-secret.txt");
+    const said = (await did(session, "links", host)) as string[];
+    expect(said.slice(0, 2).every((word) => word !== "done")).toBe(true);
+    const read = (await did(
+      session,
+      "read",
+      "soft-host",
+      "soft-dir/host-secret.txt",
+      "soft-root/etc/shadow",
+    )) as string[];
+    expect(read.filter((word) => !/^(ENOENT|EACCES|ELOOP|EPERM)$/.test(word))).toEqual([]);
+    for (const path of ["soft-passwd", "soft-host", "soft-dir/host-secret.txt", "soft-root/etc/passwd"]) {
+      const query = new URLSearchParams({ path });
+      const response = await fetch(`${fleet.apiUrl}/v1/sessions/${session}/files/content?${query}`, {
+        headers: { authorization: `Bearer ${fleet.apiKey}` },
+      });
+      expect([path, response.status >= 400, await response.text()]).toEqual([
+        path,
+        true,
+        expect.not.stringMatching(/root:/),
+      ]);
+    }
+  });
+
+  test("the image is as it was", async () => {
+    const said = (await did(await newSession(), "writeImage")) as string[];
+    expect(said.filter((word) => word !== "EROFS" && word !== "EBUSY")).toEqual([]);
+    expect(await did(await newSession(), "write", "a", "b")).toBe("done");
+  });
+
+  test("a flood of output is read to its end and kept in part", async () => {
+    const session = await newSession();
+    const record = await play(session, "flood", 512 * MiB);
+    expect(JSON.parse(textOf(record))).toBe("written");
+    expect((await fleet.client.messageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
+  });
+});

@@ -1,0 +1,66 @@
+// Connects to a destination that the policy allows: resolves its name here, looks at every address, and connects to an
+// address that was looked at, so that a name cannot change its mind in between.
+
+import { Resolver } from "node:dns/promises";
+import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
+import { isPublicAddress } from "./addresses.ts";
+import { decide, normalHost, type EgressPolicy } from "./policy.ts";
+
+/** Addresses of a name; rejects or answers nothing where there are none. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
+
+/** The destination is refused; the message says why, for the tenant. */
+export class EgressRefusedError extends Error {
+  override readonly name = "EgressRefusedError";
+}
+
+const connectWithinMs = 15_000;
+const resolveWithinMs = 5_000;
+const addressesMax = 8;
+
+/**
+ * Resolves with a connected socket.
+ * @throws EgressRefusedError, or the connection's own error.
+ */
+export async function dial(policy: EgressPolicy, host: string, port: number, resolve: Resolve): Promise<Socket> {
+  const addresses = await permittedAddresses(policy, host, port, resolve);
+  const lookup: LookupFunction = (_name, options, callback) => {
+    const found = addresses.map((address) => ({ address, family: isIPv6(address) ? 6 : 4 }));
+    if (options.all === true) callback(null, found);
+    else callback(null, found[0]!.address, found[0]!.family);
+  };
+  // Of an address the name is the address itself; of a name, `lookup` answers what was looked at.
+  const socket = connect({ host: normalHost(host), port, lookup, autoSelectFamily: true, allowHalfOpen: true });
+  socket.setTimeout(connectWithinMs, () => socket.destroy(new Error("it did not answer in time")));
+  await new Promise<void>((connected, failed) => {
+    socket.once("connect", connected);
+    socket.once("error", failed);
+    socket.once("close", () => failed(new Error("the connection was closed")));
+  });
+  socket.setTimeout(0);
+  return socket;
+}
+
+async function permittedAddresses(
+  policy: EgressPolicy,
+  host: string,
+  port: number,
+  resolve: Resolve,
+): Promise<readonly string[]> {
+  const decision = decide(policy, host, port);
+  if (!decision.allowed) throw new EgressRefusedError(decision.reason);
+  const name = normalHost(host);
+  if (decision.exact) return [name];
+  const addresses = isIP(name) === 0 ? (await resolve(name)).slice(0, addressesMax) : [name];
+  if (addresses.length === 0) throw new Error("the name has no address");
+  // One private address among public ones is a trick, or a name that is meant for another network.
+  if (!addresses.every(isPublicAddress)) throw new EgressRefusedError("its address is not a public one");
+  return addresses;
+}
+
+/** Asks the machine's name servers, without its hosts file and without the thread pool that files are read with. */
+export async function resolveName(name: string): Promise<readonly string[]> {
+  const resolver = new Resolver({ timeout: resolveWithinMs, tries: 2 });
+  const answers = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)]);
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+}

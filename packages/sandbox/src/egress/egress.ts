@@ -1,0 +1,76 @@
+// The way out of one sandbox: a proxy, and the loopback ports that the operator opened. It is given connections that
+// were made inside the sandbox; it opens none of its own but to what the policy allows.
+
+import type { Server, Socket } from "node:net";
+import type { EgressPolicy } from "./policy.ts";
+import { createProxy } from "./proxy.ts";
+import { createTraffic, type EgressOptions } from "./traffic.ts";
+
+export interface Egress {
+  /** Ports of the sandbox's loopback to listen on. */
+  readonly ports: readonly number[];
+  /** Serves what is connected to `port` there. */
+  serve(port: number, server: Server): void;
+  /** Ends every connection. Idempotent. */
+  close(): void;
+}
+
+export const proxyPort = 3128;
+/** Lower ones cannot be listened on without a capability. */
+const firstOpenPort = 1024;
+
+/** The variables by which programs find the proxy; the one that makes Node look at them included. */
+export function egressEnvironment(): Record<string, string> {
+  const proxy = `http://127.0.0.1:${proxyPort}`;
+  // Servers of the program's own are reached directly, and so is what the operator opened.
+  const direct = "localhost,127.0.0.1,::1";
+  const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct };
+  const lower = Object.entries(variables).map(([name, value]) => [name.toLowerCase(), value] as const);
+  return { ...variables, ...Object.fromEntries(lower), NODE_USE_ENV_PROXY: "1" };
+}
+
+/** Nothing is listened on until `serve` is given a server. */
+export function openEgress(options: EgressOptions): Egress {
+  const traffic = createTraffic(options);
+  const proxy = createProxy(traffic);
+  const servers = new Set<Server>();
+  let isClosed = false;
+
+  async function forwardLoopback(client: Socket, port: number): Promise<void> {
+    try {
+      traffic.join(client, await traffic.open({ host: "127.0.0.1", port }));
+    } catch {
+      client.destroy();
+    }
+  }
+
+  return {
+    ports: [proxyPort, ...loopbackPorts(options.policy)],
+    serve(port, server) {
+      if (isClosed) return void server.close();
+      servers.add(server);
+      server.on("error", () => {});
+      // An accepted connection costs memory before it is a request.
+      server.maxConnections = traffic.connectionsMax;
+      // A client that has said all may still listen.
+      Object.assign(server, { allowHalfOpen: true });
+      server.on("connection", (client: Socket) => {
+        traffic.hold(client);
+        if (port === proxyPort) proxy.emit("connection", client);
+        else void forwardLoopback(client, port);
+      });
+    },
+    close() {
+      isClosed = true;
+      for (const server of servers) server.close();
+      traffic.close();
+    },
+  };
+}
+
+function loopbackPorts(policy: EgressPolicy): number[] {
+  const ports = policy.rules.flatMap((rule) =>
+    rule.kind === "endpoint" && rule.address === "127.0.0.1" ? [rule.port] : [],
+  );
+  return [...new Set(ports)].filter((port) => port !== proxyPort && port >= firstOpenPort);
+}

@@ -1,0 +1,86 @@
+// What a program may connect to, as data, and the decision about one destination before any name is resolved.
+
+import { isIP } from "node:net";
+
+export type EgressMode = "off" | "allow" | "open";
+
+export interface EgressPolicy {
+  /** `off`: nothing but exact endpoints. `allow`: what a rule names. `open`: every public address. */
+  readonly mode: EgressMode;
+  readonly rules: readonly EgressRule[];
+}
+
+export type EgressRule =
+  /** A name, or with `subdomains` every name below it; on one port or on all. */
+  | { readonly kind: "name"; readonly name: string; readonly subdomains: boolean; readonly port: number | undefined }
+  /** One address and port that the operator names, private or not. On 127.0.0.1 it is reached without a proxy, too. */
+  | { readonly kind: "endpoint"; readonly address: string; readonly port: number };
+
+export type EgressDecision =
+  /** `exact`: the operator named the endpoint, so its address is not looked at. */
+  { readonly allowed: true; readonly exact: boolean } | { readonly allowed: false; readonly reason: string };
+
+/** An allow-list that cannot be read; the message names the entry. */
+export class EgressRuleError extends Error {
+  override readonly name = "EgressRuleError";
+}
+
+const rulesMax = 1_000;
+/** Mail from a shared address ruins it for everybody. */
+const closedPorts = new Set([25]);
+
+/**
+ * Reads `api.example.com, *.example.com, example.org:8443, 127.0.0.1:8080`. At most 1,000 entries.
+ * @throws EgressRuleError
+ */
+export function parseEgressRules(text: string): EgressRule[] {
+  const entries = text
+    .split(",")
+    .map((entry) => entry.trim().toLowerCase())
+    .filter((entry) => entry !== "");
+  if (entries.length > rulesMax) throw new EgressRuleError(`more than ${rulesMax} entries`);
+  return entries.map(parseRule);
+}
+
+function parseRule(entry: string): EgressRule {
+  const [, host = "", portText] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? [];
+  const port = portText === undefined ? undefined : Number(portText);
+  if (port !== undefined && (port < 1 || port > 65_535)) throw new EgressRuleError(`${entry}: there is no such port`);
+  const address = unbracketed(host);
+  if (isIP(address) !== 0) {
+    if (port === undefined) throw new EgressRuleError(`${entry}: an address needs a port, as in ${host}:443`);
+    return { kind: "endpoint", address, port };
+  }
+  const name = host.startsWith("*.") ? host.slice(2) : host;
+  if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) {
+    throw new EgressRuleError(`${entry}: expected a name, *.name or address:port`);
+  }
+  return { kind: "name", name, subdomains: host.startsWith("*."), port };
+}
+
+export function decide(policy: EgressPolicy, host: string, port: number): EgressDecision {
+  const name = normalHost(host);
+  if (policy.rules.some((rule) => rule.kind === "endpoint" && rule.address === name && rule.port === port)) {
+    return { allowed: true, exact: true };
+  }
+  if (policy.mode === "off") return { allowed: false, reason: "this agent has no network" };
+  if (closedPorts.has(port)) return { allowed: false, reason: `port ${port} is closed` };
+  if (policy.mode === "open" || policy.rules.some((rule) => matches(rule, name, port))) {
+    return { allowed: true, exact: false };
+  }
+  return { allowed: false, reason: "it is not on the allow-list" };
+}
+
+/** Lower case, without brackets and the root's dot. */
+export function normalHost(host: string): string {
+  return unbracketed(host).toLowerCase().replace(/\.$/, "");
+}
+
+function unbracketed(host: string): string {
+  return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
+}
+
+function matches(rule: EgressRule, name: string, port: number): boolean {
+  if (rule.kind !== "name" || (rule.port !== undefined && rule.port !== port)) return false;
+  return rule.subdomains ? name.endsWith(`.${rule.name}`) : name === rule.name;
+}

@@ -1,0 +1,106 @@
+// The proxy as programs speak to it: CONNECT for tunnels, absolute URLs for plain HTTP. It listens nowhere: connections
+// are given to it as its `connection` events.
+
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { Socket } from "node:net";
+import { pipeline, type Duplex } from "node:stream";
+import { EgressRefusedError } from "./dial.ts";
+import type { Target, Traffic } from "./traffic.ts";
+
+const requestHeaders = ["proxy-connection", "proxy-authorization", "connection", "keep-alive", "te", "upgrade"];
+const responseHeaders = ["connection", "keep-alive", "proxy-authenticate", "transfer-encoding", "upgrade"];
+
+export function createProxy(traffic: Traffic): Server {
+  const proxy = createServer((incoming, response) => void forward(traffic, incoming, response));
+  proxy.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
+    const target = parseAuthority(incoming.url ?? "");
+    if (target === undefined) refuseTunnel(client, 400, "expected CONNECT host:port");
+    else void tunnel(traffic, client, head, target);
+  });
+  proxy.on("clientError", (_error, client) => client.destroy());
+  return proxy;
+}
+
+async function tunnel(traffic: Traffic, client: Duplex, head: Buffer, target: Target): Promise<void> {
+  try {
+    const upstream = await traffic.open(target);
+    client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    if (head.length > 0) upstream.write(head);
+    traffic.join(client, upstream);
+  } catch (error) {
+    refuseTunnel(client, statusOf(error), describeRefusal(target, error));
+  }
+}
+
+async function forward(traffic: Traffic, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = URL.canParse(incoming.url ?? "") ? new URL(incoming.url!) : undefined;
+  if (url?.protocol !== "http:") return answer(response, 400, "this is a proxy: expected a URL of http://");
+  const target = { host: url.hostname, port: Number(url.port || 80) };
+  let upstream: Socket;
+  try {
+    upstream = await traffic.open(target);
+  } catch (error) {
+    return answer(response, statusOf(error), describeRefusal(target, error));
+  }
+  incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
+  const sent = httpRequest({
+    createConnection: () => upstream,
+    method: incoming.method,
+    path: `${url.pathname}${url.search}`,
+    // The host is the one that was allowed, whatever the program says in its header.
+    headers: { ...without(incoming.headers, requestHeaders), host: url.host },
+    setHost: false,
+  });
+  sent.once("response", (received) => {
+    response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
+    received.on("data", (chunk: Buffer) => traffic.count(chunk));
+    pipeline(received, response, () => upstream.destroy());
+  });
+  sent.once("error", () => answer(response, 502, `${target.host}: the connection broke`));
+  response.once("close", () => upstream.destroy());
+  pipeline(incoming, sent, () => {});
+}
+
+function parseAuthority(authority: string): Target | undefined {
+  const [, host, port] = /^(\[[0-9a-f:.]+\]|[^:[\]]+):(\d{1,5})$/i.exec(authority) ?? [];
+  if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
+  return { host, port: Number(port) };
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof EgressRefusedError ? 403 : 502;
+}
+
+/** What the tenant is told; a refusal says so, and whose it is. */
+function describeRefusal({ host, port }: Target, error: unknown): string {
+  const why = error instanceof EgressRefusedError ? error.message : "it could not be reached";
+  return `the sandbox's proxy did not connect to ${host}:${port}: ${why}`;
+}
+
+function answer(response: ServerResponse, status: number, text: string): void {
+  if (response.headersSent) return void response.destroy();
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${text}\n`);
+}
+
+const reasons: Readonly<Record<number, string>> = { 400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway" };
+
+function refuseTunnel(client: Duplex, status: number, text: string): void {
+  const body = `${text}\n`;
+  const head = [
+    `HTTP/1.1 ${status} ${reasons[status]}`,
+    "content-type: text/plain; charset=utf-8",
+    `content-length: ${Buffer.byteLength(body)}`,
+    "connection: close",
+  ];
+  client.end(`${head.join("\r\n")}\r\n\r\n${body}`);
+}
+
+function without<T extends object>(headers: T, names: readonly string[]): T {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name))) as T;
+}

@@ -1,0 +1,76 @@
+// Rules of egress as data: what an allow-list says, and which addresses are public.
+
+import { describe, expect, test } from "@jest/globals";
+import { networkInterfaces } from "node:os";
+import { decide } from "../src/egress/policy.ts";
+import { EgressRuleError, isPublicAddress, parseEgressRules } from "../src/index.ts";
+
+test.each(["93.184.216.34", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111"])("%s is public", (address) => {
+  expect(isPublicAddress(address)).toBe(true);
+});
+
+test.each([
+  ["0.0.0.0", "this machine"],
+  ["127.0.0.1", "loopback"],
+  ["127.255.0.9", "loopback"],
+  ["10.0.0.1", "private"],
+  ["172.31.255.255", "private"],
+  ["192.168.0.1", "private"],
+  ["169.254.169.254", "link-local, where clouds keep metadata"],
+  ["100.64.0.1", "carrier-grade NAT"],
+  ["100.100.100.200", "a cloud's metadata"],
+  ["168.63.129.16", "a cloud's host agent"],
+  ["192.0.0.192", "a cloud's metadata"],
+  ["224.0.0.1", "multicast"],
+  ["255.255.255.255", "broadcast"],
+  ["::", "this machine"],
+  ["::1", "loopback"],
+  ["::ffff:8.8.8.8", "mapped"],
+  ["::ffff:7f00:1", "mapped loopback"],
+  ["64:ff9b::7f00:1", "NAT64"],
+  ["2002:7f00:1::", "6to4 of loopback"],
+  ["2001::1", "Teredo"],
+  ["fe80::1", "link-local"],
+  ["fe80::1%eth0", "link-local with a zone"],
+  ["fd00:ec2::254", "unique local, a cloud's metadata"],
+  ["ff02::1", "multicast"],
+  ["localhost", "no address"],
+  ["", "no address"],
+])("%s is not public: %s", (address) => {
+  expect(isPublicAddress(address)).toBe(false);
+});
+
+test("this machine's own addresses are not public", () => {
+  const own = Object.values(networkInterfaces()).flatMap((each) => (each ?? []).map((one) => one.address));
+  expect(own.filter(isPublicAddress)).toEqual([]);
+});
+
+describe("an allow-list", () => {
+  const policy = (mode: "off" | "allow" | "open", text: string) => ({ mode, rules: parseEgressRules(text) });
+
+  test.each([
+    ["api.example.com", "API.example.com.", 443, true],
+    ["api.example.com", "x.api.example.com", 443, false],
+    ["*.example.com", "a.b.example.com", 443, true],
+    ["*.example.com", "example.com", 443, false],
+    ["*.example.com", "evilexample.com", 443, false],
+    ["example.com:8443", "example.com", 8443, true],
+    ["example.com:8443", "example.com", 443, false],
+    ["10.0.0.5:8000", "10.0.0.5", 8000, true],
+    ["10.0.0.5:8000", "10.0.0.5", 8001, false],
+    ["[fd00::5]:8000", "[fd00::5]", 8000, true],
+    ["example.com", "example.com", 25, false],
+  ])("%s and %s:%i", (allow, host, port, allowed) => {
+    expect(decide(policy("allow", allow), host, port).allowed).toBe(allowed);
+  });
+
+  test("only an endpoint by its address is exempt from the look at its address", () => {
+    expect(decide(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
+    expect(decide(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
+  });
+
+  test.each(["10.0.0.1", "example.com:0", "example.com:70000", "https://example.com", "*", "a b", "*.*.com"])(
+    "%s is refused",
+    (text) => expect(() => parseEgressRules(text)).toThrow(EgressRuleError),
+  );
+});

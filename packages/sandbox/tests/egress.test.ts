@@ -1,0 +1,209 @@
+// What a program reaches whose way out is the proxy, in each driver of this machine that holds its network.
+
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { waitUntil } from "@dari/testkit";
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { compiledEnter, pythonEnter } from "../src/enter-program.ts";
+import {
+  createBwrapDriver,
+  parseEgressRules,
+  type EgressMode,
+  type EgressOptions,
+  type EgressRecord,
+  type SandboxDriver,
+} from "../src/index.ts";
+import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+const ways: { title: string; driver: SandboxDriver }[] = [];
+for (const [title, enter] of [
+  ["a compiled start", await compiledEnter()],
+  ["a start by Python", await pythonEnter()],
+] as const) {
+  const driver = createBwrapDriver(enter === undefined ? {} : { enter });
+  if (enter !== undefined && (await driver.probe()).ok) ways.push({ title: `bwrap with ${title}`, driver });
+}
+
+let server: Server;
+let port: number;
+let seen: string[] = [];
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    seen.push(`${request.method} ${request.url} host=${request.headers.host}`);
+    if (request.url === "/many") return void response.end("x".repeat(3_000_000));
+    let bytes = 0;
+    request.on("data", (chunk: Buffer) => (bytes += chunk.length));
+    request.on("end", () => response.end(request.method === "POST" ? `got ${bytes}` : "hello"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  port = (server.address() as AddressInfo).port;
+});
+afterAll(() => void server.close());
+
+let slot: Awaited<ReturnType<typeof makeSlot>>;
+beforeEach(async () => {
+  slot = await makeSlot();
+  seen = [];
+});
+afterEach(() => slot.remove());
+
+const program = fileURLToPath(new URL("./programs/network.mjs", import.meta.url));
+
+/** What the program said of each attempt, and what the proxy told of it. */
+async function attempt(
+  driver: SandboxDriver,
+  attempts: readonly (readonly [string, ...unknown[]])[],
+  o: { mode: EgressMode; allow?: string } & Pick<EgressOptions, "resolve" | "bytesMax" | "connectionsMax">,
+): Promise<{ said: unknown; records: EgressRecord[] }> {
+  const { mode, allow = "", ...bounds } = o;
+  const records: EgressRecord[] = [];
+  const policy = { mode, rules: parseEgressRules(allow) };
+  const network = { ...bounds, policy, onConnection: (record: EgressRecord) => void records.push(record) };
+  const argv = [process.execPath, program, JSON.stringify(attempts)];
+  const said = await withSandbox(driver, specFor(slot, [], { argv, network }), nextSaid);
+  return { said, records };
+}
+
+describe.each(ways)("$title", ({ driver }) => {
+  test("no service of the host or its network is reached, directly or by the proxy", async () => {
+    const targets = ["127.0.0.1", "169.254.169.254", "10.0.0.1", "192.168.1.1", "100.100.100.200"];
+    const directly = targets.map((host) => ["connect", host, String(port)] as const);
+    const proxied = [...targets, "[::1]", "[::ffff:127.0.0.1]", "[fd00:ec2::254]"].map(
+      (host) => ["tunnel", `${host}:${port}`] as const,
+    );
+    const plain = [`http://127.0.0.1:${port}/`, `http://2130706433:${port}/`, `http://[::1]:${port}/`];
+    const gets = plain.map((url) => ["get", url] as const);
+    const { said } = await attempt(driver, [...directly, ...proxied, ...gets], { mode: "open" });
+    const answers = said as [...unknown[]];
+    expect(answers.slice(0, 5)).toEqual(["ECONNREFUSED", ...Array<string>(4).fill("ENETUNREACH")]);
+    expect(answers.slice(5, 13)).toEqual(proxied.map(() => [403]));
+    expect(answers.slice(13).map((answer) => (answer as unknown[])[0])).toEqual([403, 403, 403]);
+    expect(seen).toEqual([]);
+  });
+
+  test("a name is judged by where it leads", async () => {
+    const led: Record<string, string[]> = {
+      "inside.example": ["10.1.2.3"],
+      "metadata.example": ["169.254.169.254"],
+      "both.example": ["93.184.216.34", "127.0.0.1"],
+      "mapped.example": ["::ffff:10.0.0.1"],
+    };
+    const resolve = (name: string): Promise<string[]> => Promise.resolve(led[name] ?? []);
+    const attempts = Object.keys(led).map((name) => ["tunnel", `${name}:${port}`] as const);
+    const { said, records } = await attempt(driver, [...attempts, ["tunnel", "nowhere.example:443"]], {
+      mode: "open",
+      resolve,
+    });
+    expect(said).toEqual([[403], [403], [403], [403], [502]]);
+    expect(records.map((one) => one.verdict)).toEqual(["refused", "refused", "refused", "refused", "failed"]);
+    expect(records[0]).toMatchObject({ host: "inside.example", port, reason: "its address is not a public one" });
+  });
+
+  test("with an allow-list, what is not on it is not even looked up", async () => {
+    const asked: string[] = [];
+    const resolve = (name: string): Promise<string[]> => {
+      asked.push(name);
+      return Promise.resolve([]);
+    };
+    const names = ["api.example.com", "a.b.example.org", "example.org", "evil.example", "93.184.216.34"];
+    const attempts = names.map((name) => ["tunnel", `${name}:443`] as const);
+    const { said } = await attempt(driver, attempts, {
+      mode: "allow",
+      allow: "api.example.com, *.example.org",
+      resolve,
+    });
+    expect(said).toEqual([[502], [502], [403], [403], [403]]);
+    expect(asked).toEqual(["api.example.com", "a.b.example.org"]);
+  });
+
+  test("an endpoint that the operator opened is reached with and without the proxy, and told of", async () => {
+    const url = `http://127.0.0.1:${port}`;
+    const { said, records } = await attempt(
+      driver,
+      [
+        ["fetch", `${url}/direct`],
+        ["get", `${url}/plain?a=1`, { host: "other.example" }],
+        ["tunnel", `127.0.0.1:${port}`, "GET /tunnel HTTP/1.0\r\n\r\n"],
+        ["post", `${url}/sent`, 2_000_000],
+        ["tunnel", `127.0.0.1:${port + 1}`],
+      ],
+      { mode: "allow", allow: `127.0.0.1:${port}` },
+    );
+    const [direct, plain, tunnel, sent, other] = said as string[][];
+    expect([direct, plain, sent, other]).toEqual([[200, "hello"], [200, "hello"], [200, "got 2000000"], [403]]);
+    expect(tunnel![1]).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(seen).toEqual([
+      `GET /direct host=127.0.0.1:${port}`,
+      `GET /plain?a=1 host=127.0.0.1:${port}`,
+      "GET /tunnel host=undefined",
+      `POST /sent host=127.0.0.1:${port}`,
+    ]);
+    await waitUntil(() => records.length === 5, { what: "five records" });
+    const largest = records.reduce((one, other) => (one.bytesSent > other.bytesSent ? one : other));
+    expect(largest).toMatchObject({ host: "127.0.0.1", port, verdict: "connected", reason: "" });
+    expect(largest.bytesSent).toBeGreaterThan(2_000_000);
+  });
+
+  test("a turn that has used up its traffic is cut off", async () => {
+    const url = `http://127.0.0.1:${port}/many`;
+    const { said, records } = await attempt(
+      driver,
+      [
+        ["fetch", url],
+        ["get", url],
+      ],
+      { mode: "off", allow: `127.0.0.1:${port}`, bytesMax: 1_000_000 },
+    );
+    expect((said as unknown[][])[0]).not.toContain(200);
+    expect((said as unknown[][])[1]![0]).toBe(403);
+    expect(records.at(-1)).toMatchObject({ verdict: "refused", reason: "this turn has used up its traffic" });
+  });
+
+  test("nothing of the way out is left in the program's hands", async () => {
+    const network = { policy: { mode: "open", rules: [] } } as const;
+    const script = "ls -l /proc/self/fd; env";
+    const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", script], network });
+    const said = await withSandbox(driver, spec, async (sandbox) => text(sandbox.stdout));
+    const open = [...said.matchAll(/ (\d+) -> (.*)$/gm)].filter(([, , target]) => !/^\/dev\/null$|\/fd$/.test(target!));
+    expect(open.map(([, fd]) => Number(fd)).filter((fd) => fd > 3)).toEqual([]);
+    expect(said).toMatch(/^HTTPS_PROXY=/m);
+    expect(said).not.toMatch(/NODE_CHANNEL/);
+  });
+
+  test("can be killed while it opens its way out", async () => {
+    const network = { policy: { mode: "open", rules: [] } } as const;
+    const starts = Array.from({ length: 8 }, () => driver.prepare(specFor(slot, ["echo"], { network })));
+    const sandboxes = await Promise.all(starts);
+    await Promise.all(sandboxes.map((sandbox) => sandbox.kill()));
+    const exits = await Promise.all(sandboxes.map((sandbox) => sandbox.exited));
+    expect(exits.map((exit) => exit.signal)).toEqual(exits.map(() => "SIGKILL"));
+  });
+
+  test("off: there is nothing to reach", async () => {
+    const { said } = await attempt(driver, [["tunnel", "example.com:443"]], { mode: "off" });
+    expect(said).toEqual([[403]]);
+  });
+});
+
+test("kill ends the connections that are open", async () => {
+  const closed = Promise.withResolvers<void>();
+  const waiting = createServer((request) => void request.socket.once("close", closed.resolve)).listen(0, "127.0.0.1");
+  await once(waiting, "listening");
+  const { port: at } = waiting.address() as AddressInfo;
+  try {
+    for (const { driver } of ways.slice(0, 1)) {
+      const attempts = [["fetch", `http://127.0.0.1:${at}/`]];
+      const argv = [process.execPath, program, JSON.stringify(attempts)];
+      const policy = { mode: "off", rules: parseEgressRules(`127.0.0.1:${at}`) } as const;
+      const arrived = once(waiting, "request");
+      await withSandbox(driver, specFor(slot, [], { argv, network: { policy } }), async () => void (await arrived));
+      await closed.promise;
+    }
+  } finally {
+    waiting.closeAllConnections();
+    waiting.close();
+  }
+});

@@ -1,0 +1,71 @@
+// The filter of system calls: that the committed bytes are the list's, and what it refuses in a sandbox.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { findProgram } from "../src/programs.ts";
+import { assembleFilter } from "../src/seccomp/assemble.ts";
+import { createBwrapDriver } from "../src/index.ts";
+import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+const driver = createBwrapDriver();
+const probe = await driver.probe();
+const python = await findProgram("python3");
+const sees = probe.ok && python !== undefined && process.arch === "x64";
+
+let slot: Awaited<ReturnType<typeof makeSlot>>;
+beforeEach(async () => {
+  slot = await makeSlot();
+});
+afterEach(() => slot.remove());
+
+test.each(["x64", "arm64"] as const)("the committed filter for %s is what the list makes", async (target) => {
+  const committed = await readFile(fileURLToPath(new URL(`../src/seccomp/${target}.bpf`, import.meta.url)));
+  expect(committed.equals(assembleFilter(target))).toBe(true);
+});
+
+/** [number, arguments, expected error]; without one the call succeeds or fails for a reason of its own. */
+const calls: readonly [name: string, number: number, args: readonly number[], error: string | undefined][] = [
+  ["mount", 165, [0, 0, 0, 0, 0], "EPERM"],
+  ["unshare of a user namespace", 272, [0x10000000], "EPERM"],
+  ["setns", 308, [0, 0], "EPERM"],
+  ["clone into a pid namespace", 56, [0x20000000, 0, 0, 0, 0], "EPERM"],
+  ["clone3", 435, [0, 0], "ENOSYS"],
+  ["ptrace of its parent", 101, [16, 1, 0, 0], "EPERM"],
+  ["process_vm_readv", 310, [1, 0, 0, 0, 0, 0], "EPERM"],
+  ["bpf", 321, [0, 0, 0], "EPERM"],
+  ["keyctl", 250, [0, 0, 0, 0, 0], "EPERM"],
+  ["userfaultfd", 323, [0], "EPERM"],
+  ["perf_event_open", 298, [0, 0, 0, 0, 0], "EPERM"],
+  ["io_uring_setup", 425, [1, 0], "ENOSYS"],
+  ["open_by_handle_at", 304, [0, 0, 0], "EPERM"],
+  ["a vsock socket", 41, [40, 1, 0], "EAFNOSUPPORT"],
+  ["a packet socket", 41, [17, 3, 0], "EAFNOSUPPORT"],
+  ["a kernel crypto socket", 41, [38, 5, 0], "EAFNOSUPPORT"],
+  ["TIOCSTI", 16, [0, 0x5412, 0], "EPERM"],
+  ["TIOCSTI with high bits set", 16, [0, 2 ** 32 + 0x5412, 0], "EPERM"],
+  ["another personality", 135, [0x0008], "EPERM"],
+  ["a call of the future", 700, [], "ENOSYS"],
+  ["an x32 call", 0x40000000 + 39, [], "ENOSYS"],
+  ["getpid", 39, [], undefined],
+  ["an internet socket", 41, [2, 1, 0], undefined],
+];
+
+const program = `
+import ctypes, errno, json, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+said = []
+for number, args in json.loads(sys.argv[1]):
+    ctypes.set_errno(0)
+    result = libc.syscall(ctypes.c_long(number), *[ctypes.c_ulong(one) for one in args])
+    said.append(errno.errorcode[ctypes.get_errno()] if result == -1 else None)
+os.write(3, (json.dumps(said) + "\\n").encode())
+`;
+
+(sees ? test : test.skip)("refuses what a sandbox has no need of", async () => {
+  const asked = JSON.stringify(calls.map(([, number, args]) => [number, args]));
+  const argv = [python!, "-I", "-c", program, asked];
+  const said = (await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)) as (string | null)[];
+  const found = calls.map(([name], index) => [name, said[index] ?? undefined]);
+  expect(found).toEqual(calls.map(([name, , , error]) => [name, error]));
+});
