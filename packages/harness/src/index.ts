@@ -5,5 +5,12 @@ export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
 export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, type GuestCommand, type Language } from "./guest-command.ts";
 export { type OutputPart } from "./output.ts";
-export { type DeltaFrame, type Entry, type EventFrame, type RunRequest, type TurnContext } from "./protocol.ts";
+export {
+  type DeltaFrame,
+  type Entry,
+  type EventFrame,
+  type RunRequest,
+  type TurnContext,
+  type Usage,
+} from "./protocol.ts";
 export { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

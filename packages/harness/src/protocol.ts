@@ -60,12 +60,15 @@ export interface EventFrame {
   readonly data: unknown;
 }
 
+/** What a turn cost at its model, as far as the SDK says: numbers by name, such as `input_tokens`. */
+export type Usage = Readonly<Record<string, number>>;
+
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
-  | { readonly t: "result"; readonly parts: unknown }
+  | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage }
   | { readonly t: "error"; readonly code: FailureCode; readonly message: string; readonly stack: string }
   | { readonly t: "checked"; readonly kind: string };
 
@@ -87,6 +90,8 @@ const guestCodes: ReadonlySet<string> = new Set<FailureCode>([
 const messageChars = 8_000;
 const stackChars = 32_000;
 const nameChars = 200;
+const usageNamesMax = 32;
+const usageName = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** Reads one line. Throws ProtocolError. Text comes out without lone surrogates, which UTF-8 cannot hold. */
 export function parseGuestFrame(line: string): GuestFrame {
@@ -101,7 +106,7 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
     case "result":
-      return { t: "result", parts: frame["parts"] };
+      return { t: "result", parts: frame["parts"], ...usageOf(frame["usage"]) };
     case "error":
       return {
         t: "error",
@@ -131,6 +136,15 @@ function string(frame: Record<string, unknown>, key: string, maxChars = Number.P
   const value = frame[key];
   if (typeof value !== "string") throw broken();
   return (value.length > maxChars ? value.slice(0, maxChars) : value).toWellFormed();
+}
+
+/** The numbers that can be one; whatever else a guest says there is left out. */
+function usageOf(value: unknown): { usage?: Usage } {
+  if (typeof value !== "object" || value === null) return {};
+  const fits = ([name, one]: [string, unknown]): boolean =>
+    usageName.test(name) && typeof one === "number" && one >= 0 && one <= Number.MAX_SAFE_INTEGER;
+  const entries = Object.entries(value).filter(fits).slice(0, usageNamesMax) as [string, number][];
+  return entries.length === 0 ? {} : { usage: Object.fromEntries(entries) };
 }
 
 function failureCode(value: unknown): FailureCode {

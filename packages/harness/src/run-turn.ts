@@ -14,6 +14,7 @@ import {
   type GuestFrame,
   type GuestLimits,
   type RunRequest,
+  type Usage,
 } from "./protocol.ts";
 
 /** How long an agent may clean up after it was told to stop. */
@@ -25,7 +26,7 @@ const lastWordsMs = 500;
 const exitFollowsMs = 5_000;
 
 export type TurnEnding =
-  | { readonly kind: "completed"; readonly parts: OutputPart[] }
+  | { readonly kind: "completed"; readonly parts: OutputPart[]; readonly usage?: Usage }
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
   | { readonly kind: "timeout" }
   | { readonly kind: "cancelled" };
@@ -136,7 +137,8 @@ async function takeFrame(
       return undefined;
     case "result": {
       const read = readParts(frame.parts, o.request.workspace);
-      return read.ok ? { kind: "completed", parts: read.parts } : { kind: "failed", failure: read.failure };
+      if (!read.ok) return { kind: "failed", failure: read.failure };
+      return { kind: "completed", parts: read.parts, ...(frame.usage === undefined ? {} : { usage: frame.usage }) };
     }
     case "error":
       return {

@@ -12,18 +12,31 @@ const isObject = (value) => typeof value === "object" && value !== null;
 const isFunction = (value, name) => typeof value === "function" && value.constructor?.name === name;
 const sourceOf = (value) => Function.prototype.toString.call(value);
 
-/** First match wins. Rows without `run` name what cannot be run. */
+const runsFunction = () => runFunction;
+/** SDKs are loaded for the exports that need them, and for no others. */
+const runsOpenaiAgent = async (...given) => (await import("./sdk/openai-agents.mjs")).prepareOpenaiAgent(...given);
+const byOptions = {
+  "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
+  opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),
+  pi: async (...given) => (await import("./sdk/pi.mjs")).preparePiOptions(...given),
+};
+
+/**
+ * First match wins. `prepare` loads what runs this kind of export under an SDK and answers with its runner; rows
+ * without it name what cannot be run.
+ */
 const shapes = [
   { kind: "class", matches: (value) => typeof value === "function" && /^class\b/.test(sourceOf(value)) },
-  { kind: "async_generator", matches: (value) => isFunction(value, "AsyncGeneratorFunction"), run: runFunction },
-  { kind: "generator", matches: (value) => isFunction(value, "GeneratorFunction"), run: runFunction },
-  { kind: "async_function", matches: (value) => isFunction(value, "AsyncFunction"), run: runFunction },
-  { kind: "function", matches: (value) => typeof value === "function", run: runFunction },
+  { kind: "async_generator", matches: (value) => isFunction(value, "AsyncGeneratorFunction"), prepare: runsFunction },
+  { kind: "generator", matches: (value) => isFunction(value, "GeneratorFunction"), prepare: runsFunction },
+  { kind: "async_function", matches: (value) => isFunction(value, "AsyncFunction"), prepare: runsFunction },
+  { kind: "function", matches: (value) => typeof value === "function", prepare: runsFunction },
   {
     kind: "agent",
     matches: (value) => isObject(value) && typeof value.name === "string" && isInstance(value, "Agent"),
+    prepare: runsOpenaiAgent,
   },
-  { kind: "object", matches: isObject },
+  { kind: "object", matches: isObject, prepare: (found, file, sdk) => byOptions[sdk]?.(found, file) },
 ];
 
 function isInstance(value, className) {
@@ -33,17 +46,21 @@ function isInstance(value, className) {
   return false;
 }
 
-export function kindOf(value) {
+function kindOf(value) {
   return shapes.find((shape) => shape.matches(value))?.kind ?? (value === null ? "null" : typeof value);
 }
 
-/** The function that runs this kind of export; throws `unsupported_export` with what was found. */
-export function runnerFor(kind, entry, value) {
-  const run = shapes.find((shape) => shape.kind === kind)?.run;
-  if (run !== undefined) return run;
+/**
+ * Loads what runs this kind of export: `async (value, {prompt, context, limits, channel}) => {parts, usage?}`. Throws
+ * `unsupported_export` with what was found, also when the SDK that the export needs is not installed.
+ */
+export async function prepareRunner({ value, kind, file }, { entry, sdk }) {
   const what = kind === "agent" ? `an Agent named "${value.name}"` : describeKind(kind, value);
   const found = `${entry.file}:${entry.export} is ${what}`;
-  throw new TurnError("unsupported_export", `${found}, which cannot be run; export a function`);
+  const prepare = shapes.find((shape) => shape.kind === kind)?.prepare;
+  const runner = await prepare?.(found, file, sdk);
+  if (runner !== undefined) return runner;
+  throw new TurnError("unsupported_export", `${found}, which cannot be run under sdk: ${sdk}; export a function`);
 }
 
 function describeKind(kind, value) {
@@ -51,14 +68,20 @@ function describeKind(kind, value) {
   return `an object with the keys ${Object.keys(value).slice(0, 10).join(", ") || "(none)"}`;
 }
 
-/** Imports the module and takes the export. Throws `entrypoint_not_found`, or whatever the module throws. */
+/**
+ * Imports the module and takes the export, as `{value, kind, file}`. Throws `entrypoint_not_found`, or whatever the
+ * module throws.
+ */
 export async function findExport(entry, imageDir) {
   // Errors name the lines that the author wrote, not those of the compiled file.
   process.setSourceMapsEnabled(true);
-  const module = await import(pathToFileURL(findModule(entry, imageDir)).href);
+  const file = findModule(entry, imageDir);
+  const module = await import(pathToFileURL(file).href);
   // A CommonJS module is its `default`; names that Node could not detect are found there.
   for (const holder of [module, module.default]) {
-    if (holder !== null && holder !== undefined && entry.export in Object(holder)) return holder[entry.export];
+    if (holder === null || holder === undefined || !(entry.export in Object(holder))) continue;
+    const value = holder[entry.export];
+    return { value, kind: kindOf(value), file };
   }
   const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])]
     .filter((name) => name !== "default" && name !== "module.exports");

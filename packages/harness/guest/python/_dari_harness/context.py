@@ -1,6 +1,7 @@
 # The second argument of an agent's function.
 
 import threading
+from contextlib import suppress
 
 from .channel import to_json
 
@@ -25,6 +26,20 @@ class Context:
         self._channel = channel
         self._events = 0
         self._counting = threading.Lock()
+        self._on_cancel = []
+
+    def _cancel(self) -> None:
+        self.cancelled.set()
+        for callback in self._on_cancel:
+            # The event loop that it speaks to may have ended.
+            with suppress(RuntimeError):
+                callback()
+
+    def _when_cancelled(self, callback) -> None:
+        """Calls back once, on the thread that reads the channel; at once when it has happened."""
+        self._on_cancel.append(callback)
+        if self.cancelled.is_set():
+            callback()
 
     def emit(self, type: str, data=None) -> None:
         """Records an event. Raises TypeError for data that is not JSON, ValueError when it is over a limit."""

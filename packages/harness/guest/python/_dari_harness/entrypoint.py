@@ -22,15 +22,39 @@ def _is_instance(value, class_name: str) -> bool:
     return any(cls.__name__ == class_name for cls in type(value).__mro__)
 
 
-# First match wins. Rows without a runner name what cannot be run.
+def _prepare_function(_found: str, _sdk: str):
+    return run_function
+
+
+def _prepare_openai_agent(found: str, _sdk: str):
+    from .sdk.openai_agents import prepare
+
+    return prepare(found)
+
+
+def _prepare_options(found: str, sdk: str):
+    if sdk != "claude-agent-sdk":
+        return None
+    from .sdk.claude_agent_sdk import prepare
+
+    return prepare(found)
+
+
+# First match wins. The third loads what runs this kind of export under an SDK and answers with its runner; without one,
+# the row names what cannot be run.
 SHAPES = (
     ("class", lambda value: isinstance(value, type), None),
-    ("agent", lambda value: isinstance(getattr(value, "name", None), str) and _is_instance(value, "Agent"), None),
-    ("async_generator", lambda value: _has_flag(value, _ASYNC_GENERATOR), run_function),
-    ("generator", lambda value: _has_flag(value, _GENERATOR), run_function),
-    ("async_function", lambda value: _has_flag(value, _COROUTINE), run_function),
-    ("function", callable, run_function),
-    ("object", lambda value: isinstance(value, dict), None),
+    (
+        "agent",
+        lambda value: isinstance(getattr(value, "name", None), str) and _is_instance(value, "Agent"),
+        _prepare_openai_agent,
+    ),
+    ("options", lambda value: _is_instance(value, "ClaudeAgentOptions"), _prepare_options),
+    ("async_generator", lambda value: _has_flag(value, _ASYNC_GENERATOR), _prepare_function),
+    ("generator", lambda value: _has_flag(value, _GENERATOR), _prepare_function),
+    ("async_function", lambda value: _has_flag(value, _COROUTINE), _prepare_function),
+    ("function", callable, _prepare_function),
+    ("object", lambda value: isinstance(value, dict), _prepare_options),
 )
 
 
@@ -38,14 +62,20 @@ def kind_of(value) -> str:
     return next((kind for kind, matches, _ in SHAPES if matches(value)), type(value).__name__)
 
 
-def runner_for(kind: str, entry: dict, value):
-    """The function that runs this kind of export; raises unsupported_export with what was found."""
-    run = next((run for name, _, run in SHAPES if name == kind), None)
-    if run is not None:
-        return run
+def prepare_runner(value, frame: dict):
+    """
+    Loads what runs this kind of export: runner(value, turn) -> {"parts", "usage"?}. Raises unsupported_export with what
+    was found, also when the SDK that the export needs is not installed.
+    """
+    kind, entry, sdk = kind_of(value), frame["entry"], frame["sdk"]
     what = f'an Agent named "{value.name}"' if kind == "agent" else f"of the kind {kind}"
-    message = f"{entry['file']}:{entry['export']} is {what}, which cannot be run; export a function"
-    raise TurnError("unsupported_export", message)
+    found = f"{entry['file']}:{entry['export']} is {what}"
+    prepare = next((prepare for name, _, prepare in SHAPES if name == kind), None)
+    runner = prepare and prepare(found, sdk)
+    if runner is None:
+        message = f"{found}, which cannot be run under sdk: {sdk}; export a function"
+        raise TurnError("unsupported_export", message)
+    return runner
 
 
 def find_export(entry: dict, image_dir: str):

@@ -2,23 +2,24 @@
 
 from types import FunctionType
 
-from .channel import to_json
 from .errors import TurnError
+from .output import Output, is_parts, text_of
 
-_DELTA_CHARS = 64 * 1024
-_FRAME_ROOM_BYTES = 1024
 _VARIADIC = 0x04
 _CONTEXT_NAMES = ("context", "ctx")
 
 
-def run_function(agent, prompt: str, context, limits: dict, channel) -> object:
+def run_function(agent, turn) -> dict:
     """
     The rules: text is one part; {"parts": [...]} is taken as it is; None is no part; other values are their JSON. What
     is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
     """
-    args, kwargs = _arguments(agent, prompt, context)
-    output = _Output(limits, channel)
-    returned = agent(*args, **kwargs)
+    args, kwargs = _arguments(agent, turn.prompt, turn.context)
+    output = Output(turn.limits, turn.channel)
+    return {"parts": _take(agent(*args, **kwargs), output)}
+
+
+def _take(returned, output: Output) -> object:
     if hasattr(returned, "__await__") or hasattr(returned, "__aiter__"):
         import asyncio
 
@@ -28,79 +29,36 @@ def run_function(agent, prompt: str, context, limits: dict, channel) -> object:
     return output.to_parts(returned)
 
 
-async def _run_async(returned, output: "_Output") -> object:
+async def _run_async(returned, output: Output) -> object:
     if hasattr(returned, "__await__"):
         returned = await returned
     if hasattr(returned, "__aiter__"):
         async for value in returned:
-            output.add(value)
+            output.add(_text_of_yield(value))
         return output.to_parts(output.joined())
     if _is_iterator(returned):
         return _run_generator(returned, output)
     return output.to_parts(returned)
 
 
-def _run_generator(generator, output: "_Output") -> object:
+def _run_generator(generator, output: Output) -> object:
     while True:
         try:
-            output.add(next(generator))
+            output.add(_text_of_yield(next(generator)))
         except StopIteration as stop:
             return output.to_parts(output.joined() if stop.value is None else stop.value)
 
 
+def _text_of_yield(value) -> str:
+    if value is None:
+        return ""
+    if is_parts(value):
+        raise TurnError("invalid_output", "the agent yielded {parts}: yield text, and return {parts}")
+    return text_of(value)
+
+
 def _is_iterator(value) -> bool:
     return hasattr(value, "__next__")
-
-
-class _Output:
-    def __init__(self, limits: dict, channel) -> None:
-        self._limits = limits
-        self._channel = channel
-        self._yielded = []
-        self._bytes = 0
-
-    def add(self, value) -> None:
-        text = self._text_of_yield(value)
-        self._bytes += len(text.encode("utf-8", "surrogatepass"))
-        if self._bytes > self._limits["outputBytes"]:
-            raise self._too_large()
-        self._yielded.append(text)
-        for at in range(0, len(text), _DELTA_CHARS):
-            self._channel.send({"t": "delta", "text": text[at:at + _DELTA_CHARS]})
-
-    def joined(self) -> str:
-        return "".join(self._yielded)
-
-    def to_parts(self, value) -> object:
-        if value is None or value == "":
-            return []
-        if isinstance(value, dict) and "parts" in value:
-            parts = value["parts"]
-        else:
-            parts = [{"type": "text", "text": value if isinstance(value, str) else _json_of(value)}]
-        # The host counts exactly; here it only has to fit into one line.
-        if len(_json_of(parts)) > self._limits["frameBytes"] - _FRAME_ROOM_BYTES:
-            raise self._too_large()
-        return parts
-
-    @staticmethod
-    def _text_of_yield(value) -> str:
-        if value is None:
-            return ""
-        if isinstance(value, dict) and "parts" in value:
-            raise TurnError("invalid_output", "the agent yielded {parts}: yield text, and return {parts}")
-        return value if isinstance(value, str) else _json_of(value)
-
-    def _too_large(self) -> TurnError:
-        return TurnError("output_too_large", f"the agent's result has more than {self._limits['outputBytes']} bytes")
-
-
-def _json_of(value) -> str:
-    try:
-        return to_json(value)
-    except (TypeError, ValueError, RecursionError) as error:
-        message = f"the agent's result cannot be written as JSON: {str(error) or type(error).__name__}"
-        raise TurnError("invalid_output", message) from None
 
 
 def _arguments(agent, prompt: str, context) -> tuple:

@@ -3,10 +3,11 @@
 import os
 import sys
 import threading
+from types import SimpleNamespace
 
 from .channel import Channel
 from .context import Context
-from .entrypoint import find_export, kind_of, runner_for
+from .entrypoint import find_export, kind_of, prepare_runner
 from .errors import error_frame
 
 
@@ -28,7 +29,7 @@ def main() -> None:
             allowed.set()
         elif kind == "cancel":
             for context in contexts:
-                context.cancelled.set()
+                context._cancel()
 
     threading.Thread(target=channel.receive_forever, args=(on_frame,), daemon=True).start()
     channel.send({"t": "ready", "protocol": 1, "runtime": f"python {version}"})
@@ -48,17 +49,17 @@ def main() -> None:
 
 def _check(frame: dict) -> dict:
     value = find_export(frame["entry"], _real(frame))
-    kind = kind_of(value)
-    runner_for(kind, frame["entry"], value)
-    return {"t": "checked", "kind": kind}
+    prepare_runner(value, frame)
+    return {"t": "checked", "kind": kind_of(value)}
 
 
 def _run(frame: dict, context: Context, allowed: threading.Event, channel: Channel) -> dict:
     value = find_export(frame["entry"], _real(frame))
-    run = runner_for(kind_of(value), frame["entry"], value)
+    run = prepare_runner(value, frame)
     channel.send({"t": "started"})
     allowed.wait()
-    return {"t": "result", "parts": run(value, frame["prompt"], context, frame["limits"], channel)}
+    turn = SimpleNamespace(prompt=frame["prompt"], context=context, limits=frame["limits"], channel=channel)
+    return {"t": "result", **run(value, turn)}
 
 
 def _real(frame: dict) -> str:

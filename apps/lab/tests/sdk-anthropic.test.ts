@@ -1,0 +1,157 @@
+// Exported options of Anthropic's SDK, in both languages, and of pi, from their published packages: tools, text as it
+// comes, memory from turn to turn and from worker to worker, usage, and the very bytes of images and documents.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { deploy, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
+import { nothing, type Fleet } from "../src/fleet.ts";
+import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+
+let fleet: Fleet;
+let server: ModelServer;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  server = await startAnthropicServer(() => ({ text: "unscripted" }));
+  fleet = await startFleetWith([server], ["ANTHROPIC_API_KEY"]);
+  env = { ANTHROPIC_BASE_URL: server.url, CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1" };
+}, 120_000);
+
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(nothing);
+  await server[Symbol.asyncDispose]();
+}, 120_000);
+
+describe.each([
+  { example: "claude-agent-sdk-js", tool: "Write", pathKey: "file_path" },
+  { example: "claude-agent-sdk-python", tool: "Write", pathKey: "file_path" },
+  { example: "pi", tool: "write", pathKey: "path" },
+])("$example", ({ example, tool, pathKey }) => {
+  test("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
+    const { agentId } = await deploy(fleet, exampleAgent(example, env));
+    const { id: session } = await fleet.client.createSession(agentId);
+
+    const seen = Promise.withResolvers<void>();
+    async function* pieces(): AsyncGenerator<string> {
+      yield "Written ";
+      await seen.promise;
+      yield "it. 😀";
+    }
+    const writes = (path: string): ModelReply => ({
+      toolCalls: [{ name: tool, arguments: { [pathKey]: path, content: "# Report" } }],
+      usage: { inputTokens: 10, outputTokens: 5 },
+    });
+    server.play((request) =>
+      hasToolResult(request)
+        ? { text: pieces(), usage: { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4 } }
+        : writes(`${workspaceOf(request) ?? "."}/report.md`),
+    );
+    const first = await watchTurn(fleet, session, { parts: [textPart("Write the report")] }, (shown) => {
+      if (shown === "Written ") seen.resolve();
+    });
+    expect(textOf(first.record)).toBe("Written it. 😀");
+    expect(first.shownText).toBe("Written it. 😀");
+    expect(first.record.files_changed).toEqual([{ path: "/report.md", change: "created", size_bytes: 8 }]);
+    expect(first.record.output?.usage).toMatchObject({
+      requests: 2,
+      input_tokens: 34,
+      output_tokens: 10,
+      total_tokens: 44,
+      cached_input_tokens: 4,
+    });
+
+    await moveToAnotherWorker(fleet);
+    server.play(() => ({ text: "Seen" }));
+    const image = await upload(fleet, "chart.png", Buffer.from(pixel, "base64"));
+    const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
+    expect(textOf(await send(fleet, session, { parts }))).toBe("Seen");
+    const text = server.requests.at(-1)?.text ?? "";
+    expect(text).toContain("Write the report");
+    expect(text).toContain("tool_result");
+    expect(text).toContain(`"media_type":"image/png","data":"${pixel}"`);
+
+    server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+    const failed = await send(fleet, session, "Do not remember this");
+    expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
+    expect(failed.output?.error?.message).toContain("the model is away");
+    server.play(() => ({ text: "Back" }));
+    expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
+    expect(server.requests.at(-1)?.text).not.toContain("Do not remember this");
+  }, 400_000);
+});
+
+/** Functions that speak to their SDK themselves, as repositories have them, at versions from before today's. */
+const functions = [
+  {
+    title: "claude-agent-sdk in JavaScript",
+    manifest: { entrypoint: "src/agent.js:agent", sdk: "claude-agent-sdk", runtime: { version: "20" } },
+    files: {
+      "package.json": packageOf({ "@anthropic-ai/claude-agent-sdk": "0.2.92" }),
+      "src/agent.js": `import { query } from "@anthropic-ai/claude-agent-sdk";
+        export async function agent(prompt = "hello") {
+          let answer = "";
+          for await (const message of query({ prompt, options: { maxTurns: 1, settingSources: [] } })) {
+            if (message.type === "result" && message.subtype === "success") answer = message.result;
+          }
+          return answer;
+        }`,
+    },
+  },
+  {
+    title: "claude-agent-sdk in Python",
+    manifest: { entrypoint: "agent.py:agent", sdk: "claude-agent-sdk", runtime: { version: "3.11" } },
+    files: {
+      "requirements.txt": "claude-agent-sdk==0.1.56\n",
+      "agent.py": [
+        "from claude_agent_sdk import ClaudeAgentOptions, ResultMessage, query",
+        "async def agent(prompt: str = 'hello') -> str:",
+        "  answer = ''",
+        "  async for message in query(prompt=prompt, options=ClaudeAgentOptions(max_turns=1)):",
+        "    if isinstance(message, ResultMessage):",
+        "      answer = message.result or ''",
+        "  return answer",
+      ].join("\n"),
+    },
+  },
+  {
+    title: "pi",
+    manifest: { entrypoint: "src/agent.js:agent", sdk: "pi", runtime: { version: "22" } },
+    files: {
+      "package.json": packageOf({
+        "@mariozechner/pi-ai": "0.65.2",
+        "@mariozechner/pi-coding-agent": "0.65.2",
+      }),
+      "src/agent.js": `import { getModel } from "@mariozechner/pi-ai";
+        import { createAgentSession, SessionManager } from "@mariozechner/pi-coding-agent";
+        export async function agent(prompt = "hello") {
+          const model = { ...getModel("anthropic", "claude-sonnet-4-5"), baseUrl: process.env.ANTHROPIC_BASE_URL };
+          const { session } = await createAgentSession({ model, sessionManager: SessionManager.inMemory() });
+          await session.prompt(prompt);
+          const { content } = session.messages.at(-1);
+          return content.map((part) => part.text ?? "").join("");
+        }`,
+    },
+  },
+];
+
+test.each(functions)(
+  "a function over $title runs as it stands",
+  async ({ manifest, files }) => {
+    const secrets = ["ANTHROPIC_API_KEY"];
+    const { agentId } = await deploy(fleet, { ...manifestFile({ ...manifest, secrets, env }), ...files });
+    const { id: session } = await fleet.client.createSession(agentId);
+    server.play(() => ({ text: "From the function" }));
+    expect(textOf(await send(fleet, session, "hi"))).toBe("From the function");
+  },
+  400_000,
+);
+
+function packageOf(dependencies: Record<string, string>): string {
+  return JSON.stringify({ type: "module", dependencies });
+}
+
+const hasToolResult = (request: ModelRequest): boolean => request.text.includes('"tool_result"');
+
+/** Where the agent works, as its SDK tells the model. */
+const workspaceOf = (request: ModelRequest): string | undefined =>
+  /[Ww]orking directory: (\/[^\\\s"]*)/.exec(request.text)?.[1];

@@ -1,0 +1,76 @@
+// An exported `{name, instructions}` on OpenCode's own server, from its published packages: tools, text as it comes,
+// memory from turn to turn and from worker to worker, usage, and the very bytes of images.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startOpenaiServer, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { deploy, send, textOf, textPart } from "../src/conversation.ts";
+import { nothing, type Fleet } from "../src/fleet.ts";
+import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+
+let fleet: Fleet;
+let server: ModelServer;
+
+beforeAll(async () => {
+  server = await startOpenaiServer(() => ({ text: "unscripted" }));
+  fleet = await startFleetWith([server], ["OPENAI_API_KEY"]);
+}, 120_000);
+
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(nothing);
+  await server[Symbol.asyncDispose]();
+}, 120_000);
+
+test("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
+  const { agentId } = await deploy(fleet, exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` }));
+  const { id: session } = await fleet.client.createSession(agentId);
+
+  const seen = Promise.withResolvers<void>();
+  async function* pieces(): AsyncGenerator<string> {
+    yield "Noted ";
+    await seen.promise;
+    yield "it. 😀";
+  }
+  const writes = { name: "write", arguments: { filePath: "notes.md", content: "# Notes" } };
+  server.play((request) => {
+    // OpenCode asks for a title as well.
+    if (!hasTools(request)) return { text: "A title" };
+    const usage = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4 };
+    return request.text.includes("function_call_output") ? { text: pieces(), usage } : { toolCalls: [writes], usage };
+  });
+  const first = await watchTurn(fleet, session, { parts: [textPart("Take notes")] }, (shown) => {
+    if (shown === "Noted ") seen.resolve();
+  });
+  expect(textOf(first.record)).toBe("Noted it. 😀");
+  expect(first.shownText).toBe("Noted it. 😀");
+  expect(first.record.files_changed).toEqual([{ path: "/notes.md", change: "created", size_bytes: 7 }]);
+  expect(first.record.output?.usage).toMatchObject({ requests: 2, input_tokens: 40, output_tokens: 10 });
+
+  await moveToAnotherWorker(fleet);
+  server.play(() => ({ text: "Seen" }));
+  const image = await upload(fleet, "chart.png", Buffer.from(pixel, "base64"));
+  const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
+  expect(textOf(await send(fleet, session, { parts }))).toBe("Seen");
+  const text = server.requests.findLast(hasTools)?.text ?? "";
+  expect(text).toContain("Take notes");
+  expect(text).toContain("function_call_output");
+  expect(text).toContain(`data:image/png;base64,${pixel}`);
+
+  server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+  const failed = await send(fleet, session, "Do not remember this");
+  expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
+  expect(failed.output?.error?.message).toContain("the model is away");
+  server.play(() => ({ text: "Back" }));
+  expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
+  expect(server.requests.findLast(hasTools)?.text).not.toContain("Do not remember this");
+}, 400_000);
+
+test("an object alone, without a package.json, is given OpenCode", async () => {
+  const example = exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` });
+  const { "package.json": _, ...files } = example as Record<string, string>;
+  const { agentId } = await deploy(fleet, files);
+  const { id: session } = await fleet.client.createSession(agentId);
+  server.play(() => ({ text: "Hello" }));
+  expect(textOf(await send(fleet, session, "hi"))).toBe("Hello");
+}, 400_000);
+
+const hasTools = (request: ModelRequest): boolean => Array.isArray(request.body["tools"]);

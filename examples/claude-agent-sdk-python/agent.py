@@ -1,0 +1,16 @@
+# Options of the SDK: the platform starts its client with them, turn by turn.
+
+from claude_agent_sdk import ClaudeAgentOptions
+
+# The session, the working directory and the prompt come from the platform.
+agent = ClaudeAgentOptions(
+    model="claude-sonnet-4-5",
+    system_prompt=(
+        "You write short reports about the files that people send you.\n"
+        "Write each report as report.md in the working directory, and answer with a summary of two sentences."
+    ),
+    # What is not listed here is refused: nobody is there to be asked.
+    allowed_tools=["Read", "Write", "Edit", "Glob", "Grep"],
+    setting_sources=[],
+    max_turns=20,
+)

@@ -1,0 +1,25 @@
+# An agent with one tool; the platform runs it with the session's history.
+
+from pathlib import Path
+
+from agents import Agent, RunContextWrapper, function_tool
+
+
+@function_tool
+def save_itinerary(wrapper: RunContextWrapper, markdown: str) -> str:
+    """Saves the itinerary as itinerary.md in the traveller's files. Overwrites the one before."""
+    # The working directory is the session's workspace: what is written there is kept and shown as changed.
+    Path("itinerary.md").write_text(markdown, encoding="utf-8")
+    wrapper.context.emit("itinerary.saved", {"characters": len(markdown)})
+    return "saved as itinerary.md"
+
+
+agent = Agent(
+    name="Trip planner",
+    instructions=(
+        "You plan trips. Ask for what you need to know, one question at a time.\n"
+        "Save the itinerary whenever it has changed. "
+        "Pictures and documents that the traveller sends are about the trip."
+    ),
+    tools=[save_itinerary],
+)

@@ -1,0 +1,115 @@
+// Runs an options object of @anthropic-ai/claude-agent-sdk: one session of that SDK per session, resumed turn by turn.
+
+import { existsSync, readdirSync, renameSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { TurnError } from "../errors.mjs";
+import { createOutput } from "../output.mjs";
+import { readParts } from "./attachments.mjs";
+import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { loadPackage } from "./resolve-package.mjs";
+
+const documentTypes = ["application/pdf"];
+
+export async function prepareClaudeOptions(found, file) {
+  const sdk = await loadPackage("@anthropic-ai/claude-agent-sdk", file, found);
+  return (options, turn) => runOptions(sdk, options, turn);
+}
+
+async function runOptions(sdk, options, turn) {
+  const { context } = turn;
+  const memory = openMemory("claude-agent-sdk");
+  const known = memory.load();
+  const missed = unknownEntries(context.history, known?.last);
+  if (known !== undefined) followWorkspace(known.session);
+  const query = sdk.query({
+    prompt: asMessages(await contentOf(context, missed)),
+    options: {
+      cwd: context.workspace,
+      ...options,
+      includePartialMessages: true,
+      abortController: abortWith(context.signal),
+      ...(known === undefined ? {} : { resume: known.session }),
+    },
+  });
+  const output = createOutput(turn);
+  let result;
+  for await (const message of query) {
+    const text = textDelta(message);
+    if (text !== undefined) await output.add(text);
+    if (message.type === "result") result = message;
+  }
+  context.signal.throwIfAborted();
+  refuseFailure(result);
+  memory.save({ session: result.session_id, last: fingerprint(context.parts) });
+  return { parts: output.toParts(result.structured_output ?? result.result), usage: usageOf(result) };
+}
+
+/** Text of the main conversation, as it is written; what a subagent says is its tool's business. */
+function textDelta({ type, parent_tool_use_id: parent, event }) {
+  const isText = type === "stream_event" && event.type === "content_block_delta" && event.delta.type === "text_delta";
+  return isText && (parent === null || parent === undefined) ? event.delta.text : undefined;
+}
+
+function abortWith(signal) {
+  const controller = new AbortController();
+  if (signal.aborted) controller.abort(signal.reason);
+  else signal.addEventListener("abort", () => controller.abort(signal.reason), { once: true });
+  return controller;
+}
+
+async function* asMessages(content) {
+  yield { type: "user", message: { role: "user", content }, parent_tool_use_id: null, session_id: "" };
+}
+
+/** What was said in turns that the SDK's session does not hold comes first, as text. */
+async function contentOf(context, missed) {
+  const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
+  const before = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];
+  const read = await readParts(context.parts, context.workspace);
+  return [...before.map((text) => ({ type: "text", text })), ...read.map(toBlock)];
+}
+
+function toBlock(part) {
+  if (part.type === "text") return { type: "text", text: part.text };
+  const data = part.bytes.toString("base64");
+  const source = { type: "base64", media_type: part.mediaType, data };
+  if (part.type === "image") return { type: "image", source };
+  if (documentTypes.includes(part.mediaType)) return { type: "document", title: part.filename, source };
+  const text = { type: "text", media_type: "text/plain", data: part.bytes.toString("utf8") };
+  return { type: "document", title: part.filename, source: text };
+}
+
+/**
+ * The SDK finds its sessions by the working directory. Where that is another one than in the turn before, as it is
+ * without a sandbox, the session's folder takes the new name.
+ */
+function followWorkspace(session) {
+  const projects = join(process.env.CLAUDE_CONFIG_DIR ?? join(process.env.HOME ?? homedir(), ".claude"), "projects");
+  const wanted = join(projects, process.cwd().replaceAll(/[^a-zA-Z0-9]/g, "-"));
+  if (existsSync(wanted) || !existsSync(projects)) return;
+  const name = readdirSync(projects).find((one) => existsSync(join(projects, one, `${session}.jsonl`)));
+  if (name !== undefined) renameSync(join(projects, name), wanted);
+}
+
+function refuseFailure(result) {
+  if (result === undefined) throw new TurnError("agent_error", "the session ended without a result");
+  if (result.subtype === "success" && result.is_error !== true) return;
+  const words = [result.errors ?? [], result.result ?? []].flat().join("\n");
+  throw new TurnError("agent_error", words === "" ? `the session ended with ${result.subtype}` : words);
+}
+
+function usageOf({ usage = {}, total_cost_usd: cost, num_turns: turns }) {
+  const read = usage.cache_read_input_tokens ?? 0;
+  const written = usage.cache_creation_input_tokens ?? 0;
+  const input = (usage.input_tokens ?? 0) + read + written;
+  const output = usage.output_tokens ?? 0;
+  return {
+    requests: turns ?? 0,
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: input + output,
+    cached_input_tokens: read,
+    cost_usd: cost ?? 0,
+  };
+}

@@ -1,0 +1,166 @@
+// Runs a plain object `{name, instructions, …}` as an agent of the OpenCode server, through that server's own SDK. One
+// OpenCode session per session; the server keeps it in the session's HOME.
+
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { TurnError } from "../errors.mjs";
+import { createOutput } from "../output.mjs";
+import { dataUrl, readParts } from "./attachments.mjs";
+import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { findPackageDir, loadPackage } from "./resolve-package.mjs";
+
+/** The server reads its settings, its database and its model list before it listens. Milliseconds. */
+const serverStartMs = 60_000;
+/** Keys of the object that belong to the server; all others are the agent's. */
+const serverKeys = ["provider", "mcp", "plugin", "small_model", "enabled_providers", "disabled_providers"];
+/** Nobody is there to be asked: what is not allowed is refused. */
+const unattended = { external_directory: "deny", doom_loop: "deny", question: "deny" };
+
+export async function prepareOpencode(found, file) {
+  const sdk = await loadPackage("@opencode-ai/sdk", file, found);
+  const binDir = findBinary(file);
+  if (binDir === undefined) {
+    const advice = 'add "opencode-ai" to the dependencies of package.json';
+    throw new TurnError("unsupported_export", `${found}, which needs the OpenCode server; ${advice}`);
+  }
+  return (agent, turn) => runAgent(sdk, binDir, agent, turn);
+}
+
+/** The server's program as npm's platform package brings it: opencode-ai's own link is made by an install script. */
+function findBinary(file) {
+  const platform = `opencode-${process.platform}-${process.arch}`;
+  const dirs = [platform, `${platform}-baseline`, `${platform}-musl`].map((name) => findPackageDir(name, file));
+  return dirs.map((dir) => dir && join(dir, "bin")).find((dir) => dir && existsSync(join(dir, "opencode")));
+}
+
+async function runAgent(sdk, binDir, agent, turn) {
+  checkAgent(agent);
+  const { context } = turn;
+  const memory = openMemory("opencode");
+  const known = memory.load();
+  process.env.PATH = binDir + delimiter + (process.env.PATH ?? "");
+  // What can be had again is not kept with the session.
+  process.env.XDG_CACHE_HOME ??= join(tmpdir(), "opencode-cache");
+  process.env.npm_config_cache ??= join(tmpdir(), "npm-cache");
+  process.env.OPENCODE_DISABLE_AUTOUPDATE ??= "1";
+  const { client, server } = await sdk.createOpencode({
+    hostname: "127.0.0.1",
+    port: 0,
+    timeout: serverStartMs,
+    signal: context.signal,
+    config: configOf(agent),
+  });
+  try {
+    const query = { directory: context.workspace };
+    const session = known?.session ?? (await must(client.session.create({ query, body: {} }))).id;
+    const output = createOutput(turn);
+    const previews = await previewText(client, query, session, output);
+    const parts = await partsOf(context, unknownEntries(context.history, known?.last));
+    const abort = () => void client.session.abort({ path: { id: session }, query }).catch(() => {});
+    context.signal.addEventListener("abort", abort, { once: true });
+    const answer = await must(
+      client.session.prompt({ path: { id: session }, query, body: { agent: agent.name, parts } }),
+    );
+    context.signal.throwIfAborted();
+    await previews.end();
+    if (answer.info.error !== undefined) throw new TurnError("agent_error", wordsOf(answer.info.error));
+    const messages = await must(client.session.messages({ path: { id: session }, query }));
+    memory.save({ session, last: fingerprint(context.parts) });
+    return { parts: output.toParts(textOf(answer.parts)), usage: usageOf(messages, answer.info.parentID) };
+  } finally {
+    server.close();
+  }
+}
+
+function checkAgent({ name, instructions }) {
+  if (typeof name === "string" && name !== "" && typeof instructions === "string") return;
+  throw new TurnError("unsupported_export", "an OpenCode agent needs the texts `name` and `instructions`");
+}
+
+function configOf({ name, instructions, permission, ...others }) {
+  const ofServer = Object.fromEntries(Object.entries(others).filter(([key]) => serverKeys.includes(key)));
+  const ofAgent = Object.fromEntries(Object.entries(others).filter(([key]) => !serverKeys.includes(key)));
+  return {
+    share: "disabled",
+    autoupdate: false,
+    ...ofServer,
+    ...(others.model === undefined ? {} : { model: others.model }),
+    permission: { ...unattended, ...permission },
+    agent: { [name]: { mode: "primary", ...ofAgent, prompt: instructions } },
+  };
+}
+
+/** Shows the session's text as the server tells of it. */
+async function previewText(client, query, session, output) {
+  const controller = new AbortController();
+  const { stream } = await client.event.subscribe({ query, signal: controller.signal });
+  const kinds = new Map();
+  const take = async ({ type, properties = {} }) => {
+    const { part } = properties;
+    if (type === "message.part.updated" && part.sessionID === session) {
+      kinds.set(part.id, part.type);
+      if (part.type === "text" && properties.delta !== undefined) await output.add(properties.delta);
+    }
+    const isText = properties.field === "text" && kinds.get(properties.partID) === "text";
+    if (type === "message.part.delta" && properties.sessionID === session && isText) await output.add(properties.delta);
+    return type === "session.idle" && properties.sessionID === session;
+  };
+  const done = (async () => {
+    for await (const event of stream) if (await take(event)) return;
+  })();
+  // A broken stream costs previews, never the answer; too much text is found there as well.
+  done.catch(() => {});
+  return {
+    /** Resolves when all that was said has been shown, or the server has gone silent. */
+    async end() {
+      const silent = new Promise((resolve) => setTimeout(resolve, 1_000).unref());
+      await Promise.race([done.catch(() => {}), silent]);
+      controller.abort();
+    },
+  };
+}
+
+async function partsOf(context, missed) {
+  const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
+  const before = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];
+  const read = await readParts(context.parts, context.workspace);
+  return [...before.map((text) => ({ type: "text", text })), ...read.map(toPart)];
+}
+
+function toPart(part) {
+  if (part.type === "text") return { type: "text", text: part.text };
+  return { type: "file", mime: part.mediaType, filename: part.filename, url: dataUrl(part) };
+}
+
+/** The data of an answer of the server. Throws `agent_error` with its words. */
+async function must(call) {
+  const { data, error } = await call;
+  if (error !== undefined || data === undefined) throw new TurnError("agent_error", wordsOf(error));
+  return data;
+}
+
+const wordsOf = (error) =>
+  `OpenCode: ${error?.data?.message ?? error?.message ?? JSON.stringify(error) ?? "the server gave no answer"}`;
+
+const textOf = (parts) =>
+  parts.flatMap((part) => (part.type === "text" && part.synthetic !== true ? [part.text] : [])).join("\n");
+
+/** Of all steps of this turn. */
+function usageOf(messages, parentId) {
+  const isStep = (info) => info.role === "assistant" && info.parentID === parentId;
+  const steps = messages.map(({ info }) => info).filter(isStep);
+  const sum = (pick) => steps.reduce((total, info) => total + (pick(info) ?? 0), 0);
+  const cached = sum((info) => info.tokens?.cache?.read);
+  const input = sum((info) => info.tokens?.input) + cached + sum((info) => info.tokens?.cache?.write);
+  const output = sum((info) => info.tokens?.output);
+  return {
+    requests: steps.length,
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: input + output,
+    cached_input_tokens: cached,
+    reasoning_tokens: sum((info) => info.tokens?.reasoning),
+    cost_usd: sum((info) => info.cost),
+  };
+}

@@ -1,0 +1,82 @@
+// Runs an options object of @mariozechner/pi-coding-agent: one pi session per session, kept in the session's state.
+
+import { basename, join } from "node:path";
+import { TurnError } from "../errors.mjs";
+import { createOutput } from "../output.mjs";
+import { readParts } from "./attachments.mjs";
+import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { loadPackage } from "./resolve-package.mjs";
+
+export async function preparePiOptions(found, file) {
+  const sdk = await loadPackage("@mariozechner/pi-coding-agent", file, found);
+  return (options, turn) => runOptions(sdk, options, turn);
+}
+
+async function runOptions(sdk, options, turn) {
+  const { context } = turn;
+  const memory = openMemory("pi");
+  const known = memory.load();
+  const sessions = join(memory.dir, "sessions");
+  const sessionManager = known === undefined
+    ? sdk.SessionManager.create(context.workspace, sessions)
+    : sdk.SessionManager.open(join(sessions, known.file), sessions, context.workspace);
+  const { session } = await sdk.createAgentSession({ cwd: context.workspace, ...options, sessionManager });
+  const output = createOutput(turn);
+  let shown = Promise.resolve();
+  session.subscribe(({ type, assistantMessageEvent: said }) => {
+    if (type === "message_update" && said.type === "text_delta") shown = shown.then(() => output.add(said.delta));
+    // Too much text is found when it is awaited.
+    shown.catch(() => {});
+  });
+  const stop = () => void session.abort().catch(() => {});
+  context.signal.addEventListener("abort", stop, { once: true });
+  const before = session.messages.length;
+  const { text, images } = await promptOf(context, unknownEntries(context.history, known?.last));
+  await session.prompt(text, { images });
+  await shown;
+  context.signal.throwIfAborted();
+  const said = session.messages.slice(before).filter((message) => message.role === "assistant");
+  const last = said.at(-1);
+  if (last === undefined || last.stopReason === "error" || last.stopReason === "aborted") {
+    throw new TurnError("agent_error", `pi: ${last?.errorMessage ?? "the model gave no answer"}`);
+  }
+  memory.save({ file: basename(session.sessionFile), last: fingerprint(context.parts) });
+  return { parts: output.toParts(textOf(last)), usage: usageOf(said) };
+}
+
+/** Images as pi takes them; text files as its own command line shows them to a model, other files by their path. */
+async function promptOf(context, missed) {
+  const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);
+  const texts = told.length === 0 ? [] : [`<earlier_conversation>\n${told.join("\n\n")}\n</earlier_conversation>`];
+  const images = [];
+  for (const part of await readParts(context.parts, context.workspace)) {
+    if (part.type === "text") texts.push(part.text);
+    else if (part.type === "image") {
+      images.push({ type: "image", data: part.bytes.toString("base64"), mimeType: part.mediaType });
+    } else texts.push(fileText(part));
+  }
+  return { text: texts.join("\n\n"), images };
+}
+
+function fileText({ path, bytes }) {
+  const text = bytes.toString("utf8");
+  const isText = Buffer.from(text, "utf8").equals(bytes) && !text.includes("\0");
+  return isText ? `<file name="${path}">\n${text}\n</file>` : `<file name="${path}"></file>`;
+}
+
+const textOf = ({ content }) => content.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("");
+
+function usageOf(said) {
+  const sum = (pick) => said.reduce((total, { usage = {} }) => total + (pick(usage) ?? 0), 0);
+  const cached = sum((usage) => usage.cacheRead);
+  const input = sum((usage) => usage.input) + cached + sum((usage) => usage.cacheWrite);
+  const output = sum((usage) => usage.output);
+  return {
+    requests: said.length,
+    input_tokens: input,
+    output_tokens: output,
+    total_tokens: input + output,
+    cached_input_tokens: cached,
+    cost_usd: sum((usage) => usage.cost?.total),
+  };
+}

@@ -1,0 +1,109 @@
+# Runs an `Agent` of openai-agents by that SDK's own runner, with the session's history, streamed.
+
+import asyncio
+import dataclasses
+
+from ..errors import TurnError
+from ..output import Output
+from .attachments import data_url, read_parts
+from .memory import Memory, fingerprint, unknown_entries
+
+
+def prepare(found: str):
+    try:
+        from agents import Runner
+    except ImportError as error:
+        # A file of the agent's own that is called agents.py hides the package.
+        if error.name != "agents":
+            raise
+        advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
+        raise TurnError("unsupported_export", f"{found}, which needs the package openai-agents; {advice}") from None
+    _complete_usage()
+    return lambda agent, turn: asyncio.run(_run(Runner, agent, turn))
+
+
+def _complete_usage() -> None:
+    """
+    Older versions of the SDK make token details without fields that the newest `openai` they allow requires, and fail
+    in every run. Where that is so, the fields get a default.
+    """
+    from agents.usage import Usage
+    from openai.types.responses import response_usage
+
+    try:
+        Usage()
+    except ValueError:
+        for details in (response_usage.InputTokensDetails, response_usage.OutputTokensDetails):
+            for field in details.model_fields.values():
+                if field.is_required() and field.annotation is int:
+                    field.default = 0
+            details.model_rebuild(force=True)
+
+
+async def _run(runner, agent, turn) -> dict:
+    context = turn.context
+    memory = Memory("openai-agents")
+    known = memory.load() or {"items": [], "last": None}
+    missed = [_to_item(entry, context) for entry in unknown_entries(context.history, known["last"])]
+    asked = _to_item({"role": "user", "parts": context.parts}, context)
+    result = runner.run_streamed(agent, [*known["items"], *missed, asked], context=context)
+    loop = asyncio.get_running_loop()
+    context._when_cancelled(lambda: loop.call_soon_threadsafe(result.cancel))
+    output = Output(turn.limits, turn.channel)
+    async for event in result.stream_events():
+        if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
+            output.add(event.data.delta)
+    if context.cancelled.is_set():
+        raise TurnError("agent_error", "the turn was cancelled")
+    _refuse_interruptions(result)
+    parts = output.to_parts(_plain(result.final_output))
+    memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
+    return {"parts": parts, "usage": _usage_of(result)}
+
+
+def _to_item(entry: dict, context) -> dict:
+    read = read_parts(entry["parts"], context.workspace)
+    if entry["role"] == "assistant":
+        return {"role": "assistant", "content": "".join(part["text"] for part in read if part["type"] == "text")}
+    return {"role": "user", "content": [_to_content(part) for part in read]}
+
+
+def _to_content(part: dict) -> dict:
+    if part["type"] == "text":
+        return {"type": "input_text", "text": part["text"]}
+    if part["type"] == "image":
+        return {"type": "input_image", "image_url": data_url(part), "detail": "auto"}
+    return {"type": "input_file", "file_data": data_url(part), "filename": part["filename"]}
+
+
+def _plain(value):
+    """Models and dataclasses as the JSON values that they stand for."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json", exclude_unset=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def _refuse_interruptions(result) -> None:
+    """A run that stops for somebody's approval has no answer, and nobody can give the approval here."""
+    interruptions = getattr(result, "interruptions", None)
+    if not interruptions:
+        return
+    names = ", ".join(str(getattr(one, "name", None) or "a tool") for one in interruptions)
+    message = f"the run waits for the approval of {names}; tools of an exported Agent must not need approval"
+    raise TurnError("agent_error", message)
+
+
+def _usage_of(result) -> dict:
+    usage = result.context_wrapper.usage
+    return {
+        "requests": usage.requests,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "total_tokens": usage.total_tokens,
+        "cached_input_tokens": getattr(usage.input_tokens_details, "cached_tokens", 0),
+        "reasoning_tokens": getattr(usage.output_tokens_details, "reasoning_tokens", 0),
+    }

@@ -1,0 +1,52 @@
+// What a scripted model says, apart from any provider's wire format.
+
+/** One call of a model, as it arrived. */
+export interface ModelRequest {
+  /** Without the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Readonly<Record<string, unknown>>;
+  /** The body as it was sent, to look for bytes in. */
+  readonly text: string;
+}
+
+export interface ModelUsage {
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly cachedInputTokens?: number;
+}
+
+/** Text comes in pieces; a piece that is awaited holds the stream until the test has seen what came before it. */
+export type TextPieces = string | Iterable<string> | AsyncIterable<string>;
+
+export type ModelReply =
+  | { readonly text: TextPieces; readonly usage?: ModelUsage }
+  | { readonly toolCalls: readonly ToolCall[]; readonly text?: TextPieces; readonly usage?: ModelUsage }
+  | { readonly error: { readonly status: number; readonly type: string; readonly message: string } };
+
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+}
+
+/** Decides what the model answers. */
+export type ModelScript = (request: ModelRequest) => ModelReply | Promise<ModelReply>;
+
+export type Said = Exclude<ModelReply, { readonly error: unknown }>;
+
+export const usageOf = (said: Said): ModelUsage => said.usage ?? { inputTokens: 10, outputTokens: 5 };
+
+export const toolCallsOf = (said: Said): readonly ToolCall[] => ("toolCalls" in said ? said.toolCalls : []);
+
+/** The pieces of what is said; a string is one. */
+export async function* piecesOf(text: TextPieces | undefined): AsyncGenerator<string, void> {
+  if (text === undefined) return;
+  if (typeof text === "string") yield text;
+  else yield* text;
+}
+
+export async function joined(text: TextPieces | undefined): Promise<string> {
+  const pieces: string[] = [];
+  for await (const piece of piecesOf(text)) pieces.push(piece);
+  return pieces.join("");
+}
