@@ -212,8 +212,11 @@ async function endFleet(ending: {
   };
 }
 
-/** Of turns and builds, running or forgotten. */
+/** Of turns and builds, running or forgotten: those that hold something. */
 export function attemptDirectories(workDir: string): string[] {
   const turns = join(workDir, "turns");
-  return existsSync(turns) ? readdirSync(turns).map((name) => join(turns, name)) : [];
+  if (!existsSync(turns)) return [];
+  return readdirSync(turns)
+    .map((name) => join(turns, name))
+    .filter((dir) => readdirSync(dir).length > 0);
 }

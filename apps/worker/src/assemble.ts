@@ -10,6 +10,7 @@ import { reservedBytesOf } from "./config.ts";
 import type { WorkerContext } from "./context.ts";
 import { createMemoryReader } from "./memory.ts";
 import { planMemory, type MemoryPlan } from "./memory-plan.ts";
+import { createSlotDirectories } from "./slot-directories.ts";
 import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
@@ -82,6 +83,7 @@ export async function assembleWorker(
         env: assembly.environment,
         allowNearest: assembly.allowNearestPython,
       }),
+      slots: createSlotDirectories(workDir.turns),
       retryJob: (job) => retryJob(control, job),
       promoteJob: (job) => promoteJob(control, job),
       settings: {

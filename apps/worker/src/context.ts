@@ -14,6 +14,7 @@ import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { Room } from "./memory-plan.ts";
+import type { SlotDirectories } from "./slot-directories.ts";
 
 export interface WorkerSettings {
   readonly workerId: string;
@@ -51,6 +52,7 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly driver: SandboxDriver;
   readonly guarantees: Guarantees;
   readonly images: ImageCache;
+  readonly slots: SlotDirectories;
   readonly runtimes: Runtimes;
   /** Carries out an operator's retry of a failed job. */
   readonly retryJob: (job: RetriedJob) => Promise<JobRetry>;

@@ -16,9 +16,6 @@ import {
   type Turn,
 } from "@dari/control";
 import { failure } from "@dari/domain";
-import { mkdirSync, rmdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { join } from "node:path";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
@@ -44,7 +41,6 @@ export async function executeTurn(
   lease: HeldLease,
 ): Promise<TurnResult | undefined> {
   const watch = startStopwatch();
-  const slotDir = join(context.settings.workDir, claimed.attemptId);
   let turn: Turn | undefined;
   const held: HeldDisk = {};
   try {
@@ -53,7 +49,7 @@ export async function executeTurn(
       // Whoever watches the session sees that its message runs.
       context.notifier.notify("session", claimed.sessionId);
       turn = await loadTurn(context, claimed);
-      input = await carryOut(context, turn, slotDir, held, lease, watch);
+      input = await carryOut(context, turn, held, lease, watch);
     } catch (error) {
       context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
       input = stopInput(context, claimed, lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
@@ -62,12 +58,13 @@ export async function executeTurn(
     held.isCommitted = result?.recorded === "completed";
     return result;
   } finally {
-    await leaveDisk(context, claimed, slotDir, held);
+    await leaveDisk(context, claimed, held);
   }
 }
 
 /** The turn's disk, and what was saved of it: kept for the session's next turn if the turn completes. */
 interface HeldDisk {
+  slotDir?: string;
   opened?: OpenedWorkspace;
   saved?: SavedWorkspace;
   isCommitted?: boolean;
@@ -76,31 +73,21 @@ interface HeldDisk {
 async function leaveDisk(
   context: WorkerContext,
   claimed: ClaimedTurn,
-  slotDir: string,
-  { opened, saved, isCommitted = false }: HeldDisk,
+  { slotDir, opened, saved, isCommitted = false }: HeldDisk,
 ): Promise<void> {
   const attempt = claimed.attemptId;
   const leaving = isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close();
   await leaving?.catch((error: unknown) => context.log.warn({ err: error, attempt }, "turn.disk_not_kept"));
-  await removeDirectory(slotDir).catch((error: unknown) => {
+  if (slotDir === undefined) return;
+  await context.slots.giveBack(slotDir).catch((error: unknown) => {
     context.log.warn({ err: error, attempt }, "turn.directory_left");
   });
-}
-
-/** Most often it is empty, and its removal a single call, which takes less than to hand it to another thread. */
-async function removeDirectory(dir: string): Promise<void> {
-  try {
-    rmdirSync(dir);
-  } catch {
-    await rm(dir, { recursive: true, force: true });
-  }
 }
 
 /** From the loaded turn to what is to be recorded of it. */
 async function carryOut(
   context: WorkerContext,
   turn: Turn,
-  slotDir: string,
   held: HeldDisk,
   lease: HeldLease,
   watch: Stopwatch,
@@ -112,7 +99,7 @@ async function carryOut(
   const image = await context.images.ensure(turn.image);
   try {
     watch.lap("image_ms");
-    mkdirSync(slotDir, { recursive: true, mode: 0o700 });
+    const slotDir = (held.slotDir = context.slots.take());
     const opened = (held.opened = await openWorkspace(context.workspaces, turn, slotDir));
     if (opened.restoredFrom !== undefined) {
       const { sessionId: session, headSnapshotId: head } = turn;

@@ -136,7 +136,7 @@ describeWith("redis", "the queue after a loss", () => {
     await scene.db.pool.query("update sessions set schedule = 'idle', ready_at = null, pending = 0");
     await scene.db.pool.query(
       `update messages set state = 'failed', attempts = 1, output = '{"parts": [], "error": {"code": "agent_error"}}',
-        completed_at = now() - interval '1 minute'`,
+        completed_at = now() - interval '1 minute', failed_at = now() - interval '1 minute'`,
     );
     expect(await rebuildFailedJobs(context, now)).toBe(2_300);
     expect(await scene.queue.counts()).toMatchObject({ failed: 2_300 });
