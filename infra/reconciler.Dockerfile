@@ -1,4 +1,4 @@
-# The reconciler. Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# The reconciler, with what makes mountable images of large workspaces. Runs its TypeScript sources as they are: Node strips the types, there is no build.
 # Build from the root of the repository: docker build -f infra/reconciler.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
@@ -11,6 +11,9 @@ COPY packages ./packages
 RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/reconciler..."
 
 FROM node:${NODE_VERSION}-slim
+RUN apt-get update \
+  && apt-get install -y --no-install-recommends squashfs-tools \
+  && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV NODE_ENV=production DARI_HEALTH_PORT=4871
 COPY --from=installed --chown=root:root /app ./
