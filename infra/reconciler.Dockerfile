@@ -1,4 +1,5 @@
-# The reconciler, with what makes mountable images of large workspaces. Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# The reconciler, with what makes mountable images of large workspaces. Runs its TypeScript sources as they are: Node
+# strips the types, there is no build.
 # Build from the root of the repository: docker build -f infra/reconciler.Dockerfile .
 
 ARG NODE_VERSION=24.21.0

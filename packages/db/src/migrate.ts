@@ -30,6 +30,7 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
     await prepareRoles(db);
     const applied = await applyMigrations(db);
     await replaceFunctions(db);
+    await grantIfMissing(db);
     return { applied };
   } finally {
     await lock.end().catch(() => undefined);
@@ -108,6 +109,17 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
     };
   }
   return migrations;
+}
+
+/** A new table may come with functions that are as they were, or after a start that died before its grants. */
+async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> {
+  const without = await sql`select 1 from pg_class where relnamespace = ${schemaName}::regnamespace and relkind = 'r'
+    and not has_table_privilege('dari_app', oid, 'insert') limit 1`.execute(db);
+  if (without.rows.length === 0) return;
+  const text = await readFile(join(functionsDir, "grants.sql"), "utf8");
+  await db.transaction().execute(async (tx) => {
+    await sql.raw(text).execute(tx);
+  });
 }
 
 /**

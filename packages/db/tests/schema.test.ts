@@ -15,6 +15,7 @@ import {
 } from "@dari/domain";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";
 import { sql } from "kysely";
+import pg from "pg";
 import { migrate } from "../src/index.ts";
 
 const packageDir = join(import.meta.dirname, "..");
@@ -75,3 +76,13 @@ async function functionIds(): Promise<string[]> {
     where pronamespace = 'dari'::regnamespace order by oid`.execute(database.db.kysely);
   return result.rows.map(({ id }) => id);
 }
+
+test("a start grants what the one before it did not come to", async () => {
+  const owner = new pg.Client({ connectionString: database.url });
+  await owner.connect();
+  await owner.query("create table dari.newest (id text primary key, organization_id text)");
+  await migrate(database.url);
+  await expect(sql`select 1 from newest`.execute(database.db.kysely)).resolves.toBeDefined();
+  await owner.query("drop table dari.newest");
+  await owner.end();
+});
