@@ -7,17 +7,17 @@
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
-  started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json[], inputs json[])
+  started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
   return query select m.organization_id, s.agent_id, s.version_id, v.manifest, v.image, m.parts, m.metadata,
     m.max_attempts, s.head_snapshot_id, m.cancel_requested_at is not null, m.created_at, m.started_at,
     o.max_workspace_bytes, o.max_workspace_files, o.max_workspace_file_bytes,
-    case when m.sequence_number > 1 then array(
-      select to_json(h) from history_before(m.session_id, m.sequence_number, p_history_messages, p_history_bytes) h) end,
-    case when exists (select 1 from session_inputs i where i.session_id = m.session_id) then array(
-      select to_json(f) from inputs_to_place(m.session_id, m.sequence_number) f) end
+    case when m.sequence_number > 1 then (select json_agg(h)
+      from history_before(m.session_id, m.sequence_number, p_history_messages, p_history_bytes) h) end,
+    case when exists (select 1 from session_inputs i where i.session_id = m.session_id) then (select json_agg(f)
+      from inputs_to_place(m.session_id, m.sequence_number) f) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;
