@@ -14,7 +14,7 @@ import { deploy, ended, textOf, type Platform } from "../src/conversation.ts";
 import { curl, dari, replyOf } from "../src/curl.ts";
 import { processesMarked } from "../src/processes.ts";
 import { checkout, startProgram, type Program } from "../src/program.ts";
-import { openRendezvous } from "../src/rendezvous.ts";
+import { openRendezvous, rendezvousEndpoint } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
 
 interface Connection {
@@ -36,7 +36,14 @@ async function startPlatform(env: Record<string, string> = {}): Promise<void> {
     name: `standalone-${starts}`,
     entry: "apps/standalone/src/main.ts",
     dir,
-    env: { ...machineEnvironment(), DARI_PORT: String(port), DARI_DATA_DIR: dataDir, DARI_LEASE_MS: "3000", ...env },
+    env: {
+      ...machineEnvironment(),
+      DARI_PORT: String(port),
+      DARI_DATA_DIR: dataDir,
+      DARI_LEASE_MS: "3000",
+      DARI_EGRESS_ALLOW: rendezvousEndpoint,
+      ...env,
+    },
     readyWhen: /Press Ctrl-C to stop/,
   });
   connection = JSON.parse(readFileSync(join(dataDir, "connection.json"), "utf8")) as Connection;
