@@ -12,3 +12,8 @@ export function machineEnvironment(): Record<string, string> {
 export function programEnvironment(): Readonly<Record<string, string | undefined>> {
   return process.env;
 }
+
+/** Whether tests install and run every SDK in every version that is promised, which takes many minutes. */
+export function testsEverySdk(): boolean {
+  return process.env["DARI_TEST_SDKS"] === "all";
+}

@@ -29,10 +29,13 @@ function envLines(env: Readonly<Record<string, string>>): string {
     .join("")}`;
 }
 
-/** A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. */
+/**
+ * A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. Leases are
+ * those of production: installing an SDK may keep a small machine busy for longer than a short one.
+ */
 export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
   const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");
-  const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed } });
+  const fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: allowed, DARI_LEASE_MS: "15000" } });
   for (const name of secrets) await fleet.client.putCredential(name, "sk-of-a-test");
   return fleet;
 }

@@ -3,9 +3,13 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+
+/** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
+const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -27,7 +31,7 @@ describe.each([
   { example: "claude-agent-sdk-python", tool: "Write", pathKey: "file_path" },
   { example: "pi", tool: "write", pathKey: "path" },
 ])("$example", ({ example, tool, pathKey }) => {
-  test("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
+  whole("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
     const { agentId } = await deploy(fleet, exampleAgent(example, env));
     const { id: session } = await fleet.client.createSession(agentId);
 
@@ -134,7 +138,7 @@ const functions = [
   },
 ];
 
-test.each(functions)(
+whole.each(functions)(
   "a function over $title runs as it stands",
   async ({ manifest, files }) => {
     const secrets = ["ANTHROPIC_API_KEY"];

@@ -4,9 +4,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { startOpenaiServer, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { testsEverySdk } from "../src/config.ts";
 import { deploy, ended, post, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+
+/** One in the tests, the others by `npm run lab -- every-sdk`. */
+const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -32,7 +36,8 @@ describe.each([
   { example: "openai-agents-js", older: { "package.json": jsPackage("0.8.3") } },
   { example: "openai-agents-python", older: { "requirements.txt": "openai-agents==0.13.5\n" } },
 ])("$example", ({ example, older }) => {
-  test("calls its tool, shows text as it comes, remembers on another worker, and is shown files", async () => {
+  const run = example === "openai-agents-js" ? test : whole;
+  run("calls its tool, shows text as it comes, remembers on another worker, and is shown files", async () => {
     const { agentId } = await deploy(fleet, exampleAgent(example, env));
     const { id: session } = await fleet.client.createSession(agentId);
 
@@ -93,7 +98,7 @@ describe.each([
     expect(JSON.stringify(lastInput())).toContain(`data:image/png;base64,${pixel}`);
   }, 300_000);
 
-  test("runs with the older version of its package as well, and remembers", async () => {
+  whole("runs with the older version of its package as well, and remembers", async () => {
     const { agentId } = await deploy(fleet, exampleAgent(example, env, older));
     const { id: session } = await fleet.client.createSession(agentId);
     server.play((request) => (calledTool(request) ? { text: ["Done", "."], usage } : callTool));
@@ -106,7 +111,7 @@ describe.each([
   }, 300_000);
 });
 
-test("what an agent sets in its SDK holds for its runner: it speaks Chat Completions", async () => {
+whole("what an agent sets in its SDK holds for its runner: it speaks Chat Completions", async () => {
   const example = exampleAgent("openai-agents-js", env);
   const source = `import { setOpenAIAPI } from "@openai/agents";\nsetOpenAIAPI("chat_completions");\n`;
   const path = "src/agent.js";
@@ -122,7 +127,7 @@ test("what an agent sets in its SDK holds for its runner: it speaks Chat Complet
   expect(server.requests.at(-1)?.text).toContain(`"url":"data:image/png;base64,${pixel}"`);
 }, 300_000);
 
-test("a turn that is cancelled while its model thinks leaves no memory", async () => {
+whole("a turn that is cancelled while its model thinks leaves no memory", async () => {
   const { agentId } = await deploy(fleet, exampleAgent("openai-agents-js", env));
   const { id: session } = await fleet.client.createSession(agentId);
   const asked = Promise.withResolvers<void>();
@@ -140,7 +145,7 @@ test("a turn that is cancelled while its model thinks leaves no memory", async (
   expect(JSON.stringify(lastInput())).not.toContain("Forget this");
 }, 300_000);
 
-test("what was said in an interrupted turn is told to the model in the next", async () => {
+whole("what was said in an interrupted turn is told to the model in the next", async () => {
   const { agentId } = await deploy(fleet, exampleAgent("openai-agents-js", env));
   const { id: session } = await fleet.client.createSession(agentId);
   server.play(() => ({ text: "Hello" }));

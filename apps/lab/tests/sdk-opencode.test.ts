@@ -3,9 +3,13 @@
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startOpenaiServer, type ModelRequest, type ModelServer } from "@dari/testkit";
+import { testsEverySdk } from "../src/config.ts";
 import { deploy, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+
+/** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
+const whole = testsEverySdk() ? test : test.skip;
 
 let fleet: Fleet;
 let server: ModelServer;
@@ -20,7 +24,7 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 }, 120_000);
 
-test("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
+whole("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
   const { agentId } = await deploy(fleet, exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` }));
   const { id: session } = await fleet.client.createSession(agentId);
 
@@ -64,7 +68,7 @@ test("uses its tools, shows text as it comes, remembers on another worker, and i
   expect(server.requests.findLast(hasTools)?.text).not.toContain("Do not remember this");
 }, 400_000);
 
-test("an object alone, without a package.json, is given OpenCode", async () => {
+whole("an object alone, without a package.json, is given OpenCode", async () => {
   const example = exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` });
   const { "package.json": _, ...files } = example as Record<string, string>;
   const { agentId } = await deploy(fleet, files);

@@ -1,0 +1,27 @@
+// The agents of every SDK, in the versions of today and in older ones, from their published packages: what the tests
+// leave out because it takes many minutes. Needs the package registries.
+//
+//   npm run lab -- every-sdk [pattern of test names]
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { programEnvironment } from "./config.ts";
+import { checkout } from "./program.ts";
+
+const files = ["sdk-openai-agents", "sdk-anthropic", "sdk-opencode"].map((name) => `apps/lab/tests/${name}.test.ts`);
+const [pattern] = process.argv.slice(2);
+const jest = spawn(
+  process.execPath,
+  [
+    "--experimental-vm-modules",
+    "--disable-warning=ExperimentalWarning",
+    join(checkout, "node_modules/jest/bin/jest.js"),
+    "--runInBand",
+    ...(pattern === undefined ? [] : ["--testNamePattern", pattern]),
+    ...files,
+  ],
+  { cwd: checkout, stdio: "inherit", env: { ...programEnvironment(), DARI_TEST_SDKS: "all" } },
+);
+const [code] = (await once(jest, "exit")) as [number | null];
+process.exitCode = code ?? 1;
