@@ -84,6 +84,8 @@ export interface BlobStore {
    * @throws BlobNotFoundError
    */
   read(key: string, range?: BlobRange): Promise<Buffer>;
+  /** Where an object is, or would be, as a file of this machine: for reading only. Undefined where it is none. */
+  fileOf?(key: string): string;
   head(key: string): Promise<{ sizeBytes: number } | undefined>;
   /** Every object whose key starts with `prefix`, in byte order of the keys, from the first key after `after`. */
   list(prefix: string, after?: string): AsyncIterable<BlobInfo>;

@@ -99,7 +99,7 @@ export function createFilesystemBlobStore(options: FilesystemBlobStoreOptions): 
     await removeAbandoned(incoming, Date.now() - abandonedAfterMs);
   }
 
-  return { put, get, read, head, list, delete: deleteKeys, check, close: async () => {} };
+  return { put, get, read, fileOf, head, list, delete: deleteKeys, check, close: async () => {} };
 }
 
 async function writeDraft(draft: string, body: ReturnType<typeof measure>, durable: boolean): Promise<PutResult> {

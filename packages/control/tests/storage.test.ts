@@ -6,6 +6,7 @@ import { findViolations, heads, objects, squashes, type Database } from "@dari/d
 import { newId } from "@dari/domain";
 import { createTestFile, createTestSourceSnapshot } from "@dari/testkit";
 import { restore, scan, treeHash, type Tree } from "@dari/workspace";
+import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -168,7 +169,52 @@ test("a squash cuts the chain, keeps ids and trees, and turns that run meanwhile
   for (const [id, hash] of trees) expect(treeHash(await treeOnDisk(id))).toBe(hash);
   expect(await damagedSnapshots()).toEqual([]);
   expect(await findViolations(db)).toEqual([]);
-}, 120_000);
+}, 240_000);
+
+const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).error === undefined;
+const testImages = hasTools ? test : test.skip;
+
+testImages(
+  "the image that a live snapshot names is kept and checked, and one that nothing names goes",
+  async () => {
+    const { organizationId, blobs } = fixture;
+    const worker = await fixture.newWorker();
+    const session = await fixture.newSession();
+    for (let turn = 0; turn <= 16; turn++) {
+      await fixture.turn(worker, session, (dir) => {
+        // Large enough for an image, whose threshold counts files and bytes; zeros take no time.
+        if (turn === 0) write("large", Buffer.alloc(33 * 1024 * 1024))(dir);
+        write("small", `turn ${turn}`)(dir);
+      });
+    }
+    expect(await createSquasher(context)()).toEqual({ squashed: 1, passed: 0 });
+    const images = async (): Promise<string[]> =>
+      (await keysIn(organizationId)).filter((key) => key.endsWith("squashfs"));
+    const [image = ""] = await images();
+    expect(await images()).toHaveLength(1);
+    const lost = `${organizationId}/snapshots/lost.squashfs`;
+    await blobs.put(lost, Buffer.from("lost"));
+    await sweepAll();
+    expect(await images()).toEqual([image]);
+    expect(await damagedSnapshots()).toEqual([]);
+
+    const bytes = await blobs.read(image);
+    const altered = Buffer.from(bytes);
+    altered.writeUInt8(altered.readUInt8(100) ^ 1, 100);
+    await blobs.put(image, altered);
+    const owner = { what: "snapshot", problem: "damaged", detail: expect.stringContaining(image) };
+    expect(await damagedSnapshots()).toMatchObject([owner]);
+    await blobs.delete([image]);
+    const missing = { key: image, what: "content", problem: "missing" };
+    expect(await damagedSnapshots()).toEqual(expect.arrayContaining([expect.objectContaining(missing)]));
+
+    await db.pool.query("update dari.sessions set deleted_at = clock_timestamp() where id = $1", [session]);
+    await purgeDeleted(context, purgeNow);
+    await sweepAll();
+    expect(await images()).toEqual([]);
+  },
+  60_000,
+);
 
 test("a deleted session goes for good, and its fork stands on its own", async () => {
   const { organizationId } = fixture;

@@ -3,9 +3,10 @@
 import type { BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";
 import { SnapshotDamagedError } from "./errors.ts";
-import { chunkBytes, decodeFrame, readObject } from "./frame.ts";
+import { chunkBytes, decodeFrame } from "./frame.ts";
 import { isImageKey, type SnapshotImage } from "./image.ts";
 import { readManifest } from "./load-tree.ts";
+import { readObject } from "./read-object.ts";
 import { planFetches } from "./restore-plan.ts";
 
 /**

@@ -11,6 +11,7 @@ import type { Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import type { Ignored } from "./walk.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
+import { holdThreads } from "./write-threads.ts";
 
 export interface Disks {
   readonly kind: "overlay" | "copy";
@@ -24,6 +25,8 @@ export interface Disks {
   open(o: OpenDisk): Promise<Disk>;
   /** What is kept for later, bytes. */
   readonly sizeBytes: number;
+  /** How often an image was there and could not be used, since the disks were opened. */
+  readonly imagesUnused: number;
   close(): Promise<void>;
 }
 
@@ -71,6 +74,15 @@ export interface DisksOptions {
   readonly maxBytes: number;
   /** `auto` takes overlays where this process may mount them. */
   readonly kind?: "auto" | "overlay" | "copy";
+  /** Called when a disk is laid out from packs because its image cannot be used: time is lost, and nothing else. */
+  readonly onImageUnused?: (unused: UnusedImage) => void;
+}
+
+export interface UnusedImage {
+  readonly organizationId: string;
+  readonly objectKey: string;
+  /** What is wrong with it, or what mounting said. */
+  readonly reason: string;
 }
 
 /** A kind of disks, before announcements are kept. */
@@ -78,22 +90,22 @@ export type PlainDisks = Omit<Disks, "open"> & { open(o: OpenDisk): Promise<Plai
 export type PlainDisk = Omit<Disk, "announce">;
 
 /** @throws when `kind` is `overlay` and there can be none. */
-export async function openDisks({ dir, maxBytes, kind = "auto" }: DisksOptions): Promise<Disks> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  return withAnnouncements(await openKind({ dir, maxBytes, kind }));
+export async function openDisks(options: DisksOptions): Promise<Disks> {
+  await mkdir(options.dir, { recursive: true, mode: 0o700 });
+  return withAnnouncements(await openKind(options), holdThreads());
 }
 
-async function openKind({ dir, maxBytes, kind }: Required<DisksOptions>): Promise<PlainDisks> {
+async function openKind({ dir, maxBytes, kind = "auto", onImageUnused }: DisksOptions): Promise<PlainDisks> {
   if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
   const mounts = openMounts();
   const problem = await probeOverlays(dir, mounts);
-  if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts });
+  if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });
   await mounts.close();
   if (kind === "overlay") throw new Error(problem);
   return await openCopies({ dir, maxBytes, reason: problem });
 }
 
-function withAnnouncements(disks: PlainDisks): Disks {
+function withAnnouncements(disks: PlainDisks, letThreadsGo: () => void): Disks {
   const announced = new Map<string, Promise<void>>();
   async function open(o: OpenDisk): Promise<Disk> {
     await announced.get(keyOf(o, o.tree));
@@ -121,7 +133,10 @@ function withAnnouncements(disks: PlainDisks): Disks {
     get sizeBytes() {
       return disks.sizeBytes;
     },
-    close: () => disks.close(),
+    get imagesUnused() {
+      return disks.imagesUnused;
+    },
+    close: () => disks.close().finally(letThreadsGo),
   };
 }
 

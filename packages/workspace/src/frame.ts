@@ -1,6 +1,6 @@
-// Frames: pieces of content as they lie in objects. Knows nothing of files.
+// Frames: pieces of content as they lie in objects. Knows nothing of files, nor of stores: threads load it, and the
+// client of a store would be most of what they load.
 
-import { BlobNotFoundError, type BlobStore } from "@dari/blobs";
 import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { SnapshotDamagedError } from "./errors.ts";
@@ -68,19 +68,4 @@ function assertWhole({ objectKey, offset, sizeBytes }: Frame, raw: Buffer): Buff
 
 function undecodable({ objectKey, offset }: Frame, cause: unknown): SnapshotDamagedError {
   return new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
-}
-
-/** Reads bytes of an object of a snapshot. A missing object is damage; storage that does not answer is not. */
-export async function readObject(
-  store: BlobStore,
-  objectKey: string,
-  offset: number,
-  sizeBytes: number,
-): Promise<Buffer> {
-  try {
-    return await store.read(objectKey, { start: offset, end: offset + sizeBytes - 1 });
-  } catch (cause) {
-    if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(objectKey, "it is missing", { cause });
-    throw cause;
-  }
 }

@@ -1,19 +1,25 @@
 // A base from a stored image: the image mounted as the lowest layer, what differs from it in a layer above.
 
-import { mkdir, rm } from "node:fs/promises";
+import type { BlobStore } from "@dari/blobs";
+import { link, lstat, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { diff, type Change } from "./diff.ts";
 import type { OpenDisk } from "./disks.ts";
 import { folderOf } from "./folder.ts";
-import { imageBaseOf, imageEntry, type ImageBase } from "./image.ts";
+import { chunkBytes } from "./frame.ts";
+import { imageBaseOf, imageEntry, type ImageBase, type SnapshotImage } from "./image.ts";
 import type { Base, LayerStore } from "./layer-store.ts";
 import type { Mounts } from "./mounts.ts";
+import { forEachLimited } from "./pool.ts";
 import { fetchFile, restore } from "./restore.ts";
 import { isTreeRoot, parentOf, treeOf, type Tree, type TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
+import { checkInThread } from "./write-threads.ts";
 
 /** More deletions than this are not worth a mark each. */
 const deletionsMax = 1_000;
+const chunksPerJob = 4;
+const jobsAtOnce = 8;
 
 /**
  * A base of `tree`, held, from the image that it or its ancestor is stored as. Undefined where there is none, or where
@@ -60,7 +66,7 @@ async function mountImage(
   const parent = store.directory(organizationId);
   const file = `${id}.i`;
   try {
-    await fetchFile(blobs, imageEntry(image, file), parent);
+    await bring(blobs, image, parent, file);
     await mkdir(join(parent, id), { mode: 0o700 });
     await mounts.image({ file: join(parent, file), target: join(parent, id) });
     // Mounted, it needs no name, and vanishes with the mount.
@@ -71,6 +77,40 @@ async function mountImage(
   }
   const layers = [{ id, bytes: image.sizeBytes, isImage: true }];
   return await store.add({ organizationId, treeHash: treeHash(tree), layers });
+}
+
+/** Brings an image to `parent/file`, every chunk checked: by a second name where the store is here, else fetched. */
+async function bring(blobs: BlobStore, image: SnapshotImage, parent: string, file: string): Promise<void> {
+  const place = join(parent, file);
+  if (!(await nameHere(blobs, image, place))) return await fetchFile(blobs, imageEntry(image, file), parent);
+  const { objectKey, sizeBytes } = image;
+  const chunks = image.chunks.map((sha256, index) => {
+    const offset = index * chunkBytes;
+    return { offset, sizeBytes: Math.min(chunkBytes, sizeBytes - offset), sha256 };
+  });
+  const starts = Array.from({ length: Math.ceil(chunks.length / chunksPerJob) }, (_, i) => i * chunksPerJob);
+  await forEachLimited(starts, jobsAtOnce, (start) =>
+    checkInThread({ file: place, objectKey, chunks: chunks.slice(start, start + chunksPerJob) }),
+  );
+}
+
+// A store of files never writes in one that is there. One that somebody else may write to is copied before it is
+// checked: the kernel is to parse what was checked.
+async function nameHere(blobs: BlobStore, image: SnapshotImage, place: string): Promise<boolean> {
+  const stored = blobs.fileOf?.(image.objectKey);
+  if (stored === undefined) return false;
+  try {
+    await link(stored, place);
+  } catch {
+    // On another file system, or missing; the fetch finds out.
+    return false;
+  }
+  const found = await lstat(place);
+  const isWhole = found.isFile() && found.size === image.sizeBytes;
+  const isOurs = isWhole && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;
+  if (isOurs) return true;
+  await rm(place);
+  return false;
 }
 
 // What is new or different, and the directories on the way, also of what is gone.

@@ -11,7 +11,15 @@ export {
 } from "./client-paths.ts";
 export { openContentCache, type ContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
-export { openDisks, type Disk, type Disks, type DiskScan, type DisksOptions, type OpenDisk } from "./disks.ts";
+export {
+  openDisks,
+  type Disk,
+  type Disks,
+  type DiskScan,
+  type DisksOptions,
+  type OpenDisk,
+  type UnusedImage,
+} from "./disks.ts";
 export { withFile, withoutPath } from "./edit-tree.ts";
 export {
   SnapshotDamagedError,

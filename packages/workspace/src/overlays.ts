@@ -4,9 +4,11 @@
 import { chmodSync, lstatSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
+import type { DiskScan, DisksOptions, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
+import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";
 import { foldLayers } from "./fold-layers.ts";
+import { imageBaseOf } from "./image.ts";
 import { baseFromImage } from "./image-layers.ts";
 import { LayerStore, type Base } from "./layer-store.ts";
 import { sweepMounts, type Mounts } from "./mounts.ts";
@@ -26,6 +28,8 @@ interface Overlays {
   readonly mounts: Mounts;
   /** Bases that are being filled from the store, so that two turns fill one once. */
   readonly filling: Map<string, Promise<Base>>;
+  readonly onImageUnused: DisksOptions["onImageUnused"];
+  imagesUnused: number;
 }
 
 /** Says why overlays cannot be mounted over `dir`, or undefined when they can. */
@@ -50,18 +54,27 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
   }
 }
 
-export async function openOverlays(o: { dir: string; maxBytes: number; mounts: Mounts }): Promise<PlainDisks> {
+export async function openOverlays(o: {
+  dir: string;
+  maxBytes: number;
+  mounts: Mounts;
+  onImageUnused?: DisksOptions["onImageUnused"];
+}): Promise<PlainDisks> {
   const store = new LayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
   // What is left of a process that was killed.
   await sweepMounts(o.dir);
   await store.load();
-  const overlays: Overlays = { store, mounts: o.mounts, filling: new Map() };
+  const { mounts, onImageUnused } = o;
+  const overlays: Overlays = { store, mounts, filling: new Map(), onImageUnused, imagesUnused: 0 };
   return {
     kind: "overlay",
     reason: "",
     open: (options) => open(overlays, options),
     get sizeBytes() {
       return store.sizeBytes;
+    },
+    get imagesUnused() {
+      return overlays.imagesUnused;
     },
     async close() {
       await store.close();
@@ -113,10 +126,18 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
   }
 }
 
-async function restoreBase({ store, mounts }: Overlays, options: OpenDisk, hash: string): Promise<Base> {
+async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
+  const { store, mounts } = overlays;
   const { organizationId, tree } = options;
-  // Where an image is missing, damaged or cannot be mounted, the packs have the same.
-  const imaged = await baseFromImage(store, mounts, options).catch(() => undefined);
+  const imaged = await baseFromImage(store, mounts, options).catch((error: unknown) => {
+    // The packs have the same.
+    overlays.imagesUnused++;
+    const damaged = error instanceof SnapshotDamagedError ? error.objectKey : undefined;
+    const objectKey = damaged ?? imageBaseOf(tree)?.image.objectKey ?? "";
+    const reason = error instanceof Error ? error.message : String(error);
+    overlays.onImageUnused?.({ organizationId, objectKey, reason });
+    return undefined;
+  });
   if (imaged !== undefined) return imaged;
   const id = await store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);

@@ -4,7 +4,8 @@ import type { BlobRange, BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";
 import { Readable } from "node:stream";
 import { SnapshotDamagedError } from "./errors.ts";
-import { decodeFrame, readObject } from "./frame.ts";
+import { decodeFrame } from "./frame.ts";
+import { readObject } from "./read-object.ts";
 import type { ChunkLocation, TreeEntry } from "./tree.ts";
 
 /**

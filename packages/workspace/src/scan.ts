@@ -20,8 +20,8 @@ export interface Scan {
   readonly totalBytes: number;
   /** How many files were read, for logs. */
   readonly filesHashed: number;
-  /** A later change has a ctime that is not before this. Nanoseconds since 1970. */
-  readonly takenAtNs: bigint;
+  /** A later change has a ctime that is not before this. Milliseconds since 1970. */
+  readonly takenAtMs: number;
   readonly seen: ReadonlyMap<string, Seen>;
 }
 
@@ -39,7 +39,7 @@ export interface ScanOptions {
 }
 
 /** File times step once per kernel tick, at most 10 ms; a file touched that shortly before is read again. */
-const tickNs = 20_000_000n;
+const tickMs = 20;
 const hashesAtOnce = 4;
 const hashesPerTick = 32;
 
@@ -52,19 +52,21 @@ const hashesPerTick = 32;
  */
 export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan> {
   const { base, restored, limits = defaultWorkspaceLimits } = options;
-  const takenAtNs = BigInt(Date.now()) * 1_000_000n - tickNs;
+  const takenAtMs = Date.now() - tickMs;
   using loan = new PermissionLoan();
-  const { found, ignored } = await walk(dir, limits, loan);
-
   const seen = new Map<string, Seen>();
+  const fresh: string[] = [];
   const unknown: string[] = [];
   let totalBytes = 0;
-  for (const [path, one] of found) {
-    if (one.type === "file") totalBytes += one.stat.size;
-    const entry = entrySince(base, path, one) ?? entryOf(path, one, hashOfRestored(restored, path, one.stat));
-    seen.set(path, { stat: one.stat, entry });
+  const ignored = await walk(dir, { limits, loan }, (path, found) => {
+    if (found.type === "file") totalBytes += found.stat.size;
+    const old = base === undefined ? undefined : seenBefore(base, path, found);
+    if (old !== undefined) return void seen.set(path, old);
+    const entry = entryOf(path, found, hashOfRestored(restored, path, found.stat));
+    seen.set(path, { stat: found.stat, entry });
+    fresh.push(path);
     if (entry.type === "file" && entry.sha256 === undefined) unknown.push(path);
-  }
+  });
 
   await forEachLimited(unknown, hashesAtOnce, async (path, index) => {
     if (index % hashesPerTick === 0) await nextTick();
@@ -75,40 +77,42 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
     seen.set(path, { stat: now, entry: { ...entry, sha256 } });
   });
-  const tree = treeFrom(base?.tree ?? restored, base?.seen ?? new Map<string, Seen>(), seen);
-  return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtNs, seen };
+  const tree = treeFrom(base?.tree ?? restored, seen, fresh);
+  return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtMs, seen };
 }
 
 // A tree that is nearly the one before shares its folders, so that what is done with both costs what differs.
-function treeFrom(before: Tree | undefined, known: ReadonlyMap<string, Seen>, seen: ReadonlyMap<string, Seen>): Tree {
+function treeFrom(before: Tree | undefined, seen: ReadonlyMap<string, Seen>, fresh: readonly string[]): Tree {
   if (before === undefined) return treeOf([...seen.values()].map(({ entry }) => entry));
   const edits: TreeEdit[] = [];
-  for (const [path, { entry }] of seen) {
-    if (known.get(path)?.entry === entry) continue;
+  let added = 0;
+  for (const path of fresh) {
+    const { entry } = seen.get(path) as Seen;
     const old = before.get(path);
+    if (old === undefined) added++;
     if (old === undefined || !sameEntry(old, entry)) edits.push({ path, entry });
   }
-  for (const path of before.size === known.size ? known.keys() : before.keys()) {
-    if (!seen.has(path)) edits.push({ path, entry: undefined });
+  if (seen.size - added < before.size) {
+    for (const path of before.keys()) if (!seen.has(path)) edits.push({ path, entry: undefined });
   }
   return edits.length === 0 ? before : editTree(before, edits);
 }
 
-// What was not touched since is the same entry, not only an equal one.
-function entrySince(base: Scan | undefined, path: string, { type, stat, target }: Found): TreeEntry | undefined {
-  const old = base?.seen.get(path);
-  if (base === undefined || old === undefined || old.entry.type !== type) return undefined;
-  if (type === "file") return isUntouched(base, old.stat, stat) ? old.entry : undefined;
+// What was not touched since; undefined for everything else.
+function seenBefore(base: Scan, path: string, { type, stat, target }: Found): Seen | undefined {
+  const old = base.seen.get(path);
+  if (old === undefined || old.entry.type !== type) return undefined;
+  if (type === "file") return isUntouched(base, old.stat, stat) ? old : undefined;
   const isSame = old.entry.mode === (type === "symlink" ? 0o777 : stat.mode & 0o777);
-  return isSame && old.entry.target === target ? old.entry : undefined;
+  return isSame && old.entry.target === target ? old : undefined;
 }
 
 // A file may have changed after the base scan read it without a visible step of its times, when both fell in one tick.
-function isUntouched({ takenAtNs }: Scan, old: Stat, stat: Stat): boolean {
+function isUntouched({ takenAtMs }: Scan, old: Stat, stat: Stat): boolean {
   return (
-    old.ctimeNs < takenAtNs &&
-    old.ctimeNs === stat.ctimeNs &&
-    old.mtimeNs === stat.mtimeNs &&
+    old.ctimeMs < takenAtMs &&
+    old.ctimeMs === stat.ctimeMs &&
+    old.mtimeMs === stat.mtimeMs &&
     old.size === stat.size &&
     old.ino === stat.ino &&
     old.mode === stat.mode
@@ -133,7 +137,7 @@ function entryOf(path: string, { type, stat, target }: Found, sha256: string | u
 
 function statAgain(path: string, place: string): Stat {
   try {
-    return statOf(lstatSync(place, { bigint: true }));
+    return statOf(lstatSync(place));
   } catch (cause) {
     throw new WorkspaceUnreadableError(path, { cause });
   }

@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import { SnapshotDamagedError, WorkspaceLimitError } from "./errors.ts";
-import { readObject } from "./frame.ts";
+import { readObject } from "./read-object.ts";
 
 const magic = Buffer.from("DARISNAP", "latin1");
 const formatVersion = 1;

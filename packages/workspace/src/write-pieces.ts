@@ -3,7 +3,6 @@
 
 import { hash } from "node:crypto";
 import { closeSync, constants, fchmodSync, openSync, writeSync } from "node:fs";
-import { join } from "node:path";
 import { SnapshotDamagedError } from "./errors.ts";
 import { decodeFrameSync } from "./frame.ts";
 import { PermissionLoan } from "./permission-loan.ts";
@@ -74,16 +73,30 @@ function writePiece(piece: PieceJob, raw: Buffer, job: { dir: string; objectKey:
   if (bytes.length !== sizeBytes || hash("sha256", bytes) !== sha256) {
     throw new SnapshotDamagedError(job.objectKey, `the content of ${JSON.stringify(path)} is not what was saved`);
   }
-  using loan = new PermissionLoan();
-  const place = join(job.dir, path);
-  if (mode === undefined) loan.takeForWriting(place);
-  const fd = mode === undefined ? openSync(place, rewriteFlags) : openSync(place, createFlags, mode);
+  const place = `${job.dir}/${path}`;
+  if (mode === undefined) return rewritePiece(place, bytes, fileOffset);
+  const fd = openSync(place, createFlags, mode);
   try {
-    for (let done = 0; done < bytes.length;) {
-      done += writeSync(fd, bytes, done, bytes.length - done, fileOffset + done);
-    }
-    if (mode !== undefined && (mode & job.mask) !== 0) fchmodSync(fd, mode);
+    writeAll(fd, bytes, fileOffset);
+    if ((mode & job.mask) !== 0) fchmodSync(fd, mode);
   } finally {
     closeSync(fd);
+  }
+}
+
+function rewritePiece(place: string, bytes: Buffer, fileOffset: number): void {
+  using loan = new PermissionLoan();
+  loan.takeForWriting(place);
+  const fd = openSync(place, rewriteFlags);
+  try {
+    writeAll(fd, bytes, fileOffset);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function writeAll(fd: number, bytes: Buffer, fileOffset: number): void {
+  for (let done = 0; done < bytes.length;) {
+    done += writeSync(fd, bytes, done, bytes.length - done, fileOffset + done);
   }
 }

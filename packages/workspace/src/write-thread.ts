@@ -1,13 +1,13 @@
-// The other side of write-threads.ts: does one job after another and answers each.
+// The other side of write-threads.ts: does one job after another and answers each. What it imports is paid per thread.
 
 import { parentPort } from "node:worker_threads";
+import { checkChunks, type CheckJob } from "./check-chunks.ts";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
 import { writePieces, type WriteJob } from "./write-pieces.ts";
 
-export interface ThreadJob {
-  readonly job: WriteJob;
-  readonly bytes: Uint8Array;
-}
+export type ThreadJob =
+  | { readonly kind: "write"; readonly job: WriteJob; readonly bytes: Uint8Array }
+  | { readonly kind: "check"; readonly job: CheckJob };
 
 /** An error as it crosses: classes do not. */
 export interface ThreadAnswer {
@@ -15,9 +15,10 @@ export interface ThreadAnswer {
   readonly error?: { readonly message: string; readonly code: string | undefined };
 }
 
-function answerTo({ job, bytes }: ThreadJob): ThreadAnswer {
+function answerTo(asked: ThreadJob): ThreadAnswer {
   try {
-    writePieces(job, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    if (asked.kind === "check") checkChunks(asked.job);
+    else writePieces(asked.job, Buffer.from(asked.bytes.buffer, asked.bytes.byteOffset, asked.bytes.byteLength));
     return {};
   } catch (error) {
     if (error instanceof SnapshotDamagedError) return { damage: error.problem };

@@ -1,8 +1,19 @@
 // Large trees from an image: mounted below, the same disk as from the packs, and the packs where it fails.
 
 import { afterAll, expect, test } from "@jest/globals";
+import type { BlobStore } from "@dari/blobs";
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import {
   checkSnapshotObject,
@@ -19,12 +30,15 @@ import {
   type Disk,
   type Disks,
   type Tree,
+  type UnusedImage,
 } from "../src/index.ts";
+import { imageBaseOf, noteImageBase } from "../src/image.ts";
 import { parseManifest } from "../src/manifest-parse.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();
 const opened: Disks[] = [];
+const unused: UnusedImage[] = [];
 afterAll(async () => {
   for (const disks of opened) await disks.close();
   await sweepMounts(fixture.top);
@@ -32,12 +46,14 @@ afterAll(async () => {
 });
 
 async function open(kind: "auto" | "overlay" | "copy", dir = fixture.fresh()): Promise<Disks> {
-  const disks = await openDisks({ dir, maxBytes: 1024 ** 3, kind });
+  const disks = await openDisks({ dir, maxBytes: 1024 ** 3, kind, onImageUnused: (one) => unused.push(one) });
   opened.push(disks);
   return disks;
 }
 
-const store = counting(fixture.store);
+const { fileOf, ...stored } = fixture.store;
+/** As a store elsewhere: an image is fetched. */
+const store = counting(stored);
 /** Images are tested where this process may mount them and has the tools. */
 const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).error === undefined;
 const testImage = hasTools && (await open("auto")).kind === "overlay" ? test : test.skip;
@@ -57,8 +73,8 @@ function nameOf(i: number): string {
   return `workspace/folder-${i % 70}/file-${i}.txt`;
 }
 
-const openTree = (disks: Disks, tree: Tree): Promise<Disk> =>
-  disks.open({ store, organizationId: "org_a", tree, dir: fixture.fresh(), limits });
+const openTree = (disks: Disks, tree: Tree, from: BlobStore = store): Promise<Disk> =>
+  disks.open({ store: from, organizationId: "org_a", tree, dir: fixture.fresh(), limits });
 
 const mountsBelow = (dir: string): number =>
   readFileSync("/proc/self/mountinfo", "utf8")
@@ -78,6 +94,7 @@ testImage(
     expect(treeHash((await disk.scan()).tree)).toBe(saved.treeHash);
     await disk.close();
     expect(mountsBelow(dir)).toBe(1);
+    expect([unused, disks.imagesUnused]).toEqual([[], 0]);
     expect((await openTree(disks, tree)).isWarm).toBe(true);
     await disks.close();
   },
@@ -119,21 +136,71 @@ testImage("what was changed since lies over the image: contents, modes, types, d
   expect(treeHash((await scan(again.dir)).tree)).toBe(kept.treeHash);
 });
 
-testImage("a damaged or missing image costs time and nothing else, and a check finds it", async () => {
+testImage("a damaged or missing image costs time and nothing else, is told, and a check finds it", async () => {
   await checkSnapshotObject(store, cut.objectKey);
   await checkSnapshotObject(store, imageKey);
   const bytes = await fixture.store.read(imageKey);
   const altered = Buffer.from(bytes);
   altered.writeUInt8(altered.readUInt8(5_000) ^ 1, 5_000);
-  for (const content of [altered, bytes.subarray(0, bytes.length - 1), undefined]) {
+  const cases = [
+    [altered, "not what"],
+    [bytes.subarray(0, bytes.length - 1), "it "],
+    [undefined, "it is missing"],
+  ] as const;
+  for (const [content, reason] of cases) {
     if (content === undefined) await fixture.store.delete([imageKey]);
     else await fixture.store.put(imageKey, content);
-    const disks = await open("overlay");
-    const disk = await openTree(disks, await loadTree(store, [cut]));
-    expect(picture(disk.dir)).toEqual(picture(source));
+    for (const from of [store, fixture.store]) {
+      unused.length = 0;
+      const disks = await open("overlay");
+      const disk = await openTree(disks, await loadTree(from, [cut]), from);
+      expect(picture(disk.dir)).toEqual(picture(source));
+      const told = { organizationId: "org_a", objectKey: imageKey, reason: expect.stringContaining(reason) };
+      expect([unused, disks.imagesUnused]).toEqual([[told], 1]);
+    }
     await expect(checkSnapshotObject(store, cut.objectKey)).rejects.toThrow(SnapshotDamagedError);
   }
   await fixture.store.put(imageKey, bytes);
+});
+
+testImage("an image that cannot be mounted is told, and the packs are used", async () => {
+  const noSquashfs = Buffer.alloc(4_096, "x");
+  const key = "s/odd.squashfs";
+  await fixture.store.put(key, noSquashfs);
+  const tree = await loadTree(store, [cut]);
+  const base = imageBaseOf(tree);
+  if (base === undefined) throw new Error("the tree has no image");
+  const chunks = [createHash("sha256").update(noSquashfs).digest("hex")];
+  noteImageBase(tree, { ...base, image: { objectKey: key, sizeBytes: noSquashfs.length, chunks } });
+  for (const from of [store, fixture.store]) {
+    unused.length = 0;
+    const dir = fixture.fresh();
+    const disk = await openTree(await open("overlay", dir), tree, from);
+    expect(picture(disk.dir)).toEqual(picture(source));
+    expect(unused).toMatchObject([{ objectKey: key, reason: expect.stringContaining("cannot be mounted") }]);
+    expect(readdirSync(join(dir, "org_a")).filter((name) => name.endsWith(".i"))).toEqual([]);
+  }
+  expect(await fixture.store.read(key)).toEqual(noSquashfs);
+});
+
+/** Of a store elsewhere it is always fetched. */
+const testLocalImage = fileOf === undefined ? test.skip : testImage;
+
+testLocalImage("an image that lies here is mounted as it lies, unless others may write to it", async () => {
+  const here = Object.assign(counting(stored), { fileOf });
+  const tree = await loadTree(here, [cut]);
+  const file = fileOf?.(imageKey) ?? "";
+  for (const [mode, requests] of [
+    [0o600, 0],
+    [0o660, 1],
+  ] as const) {
+    chmodSync(file, mode);
+    here.requests = 0;
+    const disk = await openTree(await open("overlay"), tree, here);
+    expect(here.requests).toBe(requests);
+    expect(treeHash((await scan(disk.dir)).tree)).toBe(saved.treeHash);
+  }
+  chmodSync(file, 0o600);
 });
 
 test("a manifest's image is checked, and one of another kind is passed over", () => {

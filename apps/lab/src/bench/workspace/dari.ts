@@ -50,10 +50,9 @@ interface Session {
 export type DariKind = "overlay" | "copy" | "image";
 
 export async function openDari(asked: DariKind, dir: string, size: Size): Promise<Contestant> {
-  const kind = asked === "copy" ? "copy" : "overlay";
   mkdirSync(dir, { recursive: true });
   const counted = countedStore(createFilesystemBlobStore({ root: path.join(dir, "store"), durable: false }));
-  const bench = { dir, counted, size, kind };
+  const bench: Bench = { dir, counted, size, kind: asked === "copy" ? "copy" : "overlay" };
   let session: Session | undefined;
   let requests: Requests | undefined;
   return {
@@ -68,7 +67,7 @@ export async function openDari(asked: DariKind, dir: string, size: Size): Promis
       const { store } = counted;
       const key = asked === "image" ? await addImage(store, saved.tree) : saved.objectKey;
       const all = performance.now() - started;
-      const worker = await openDisks({ dir: path.join(dir, "worker"), maxBytes: 8 * 1024 ** 3, kind });
+      const worker = await openDisks({ dir: path.join(dir, "worker"), maxBytes: 8 * 1024 ** 3, kind: bench.kind });
       session = { objectKey: key, head: saved.tree, worker };
       // The worker has it from the turn before.
       const disk = await openDisk(bench, worker, saved.tree);

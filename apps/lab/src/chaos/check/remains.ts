@@ -1,12 +1,12 @@
 // Waits until a run is quiet and says what is left that should not be: sessions in the schedule, jobs, processes,
 // directories.
 
-import { readdirSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openTurnQueue } from "@dari/queue";
 import { processesMarked } from "../../processes.ts";
 import { queuePrefix, type Stage } from "../stage/stage.ts";
+import { attemptDirectories } from "../../fleet.ts";
 
 const lookEveryMs = 250;
 /** Jobs that no row matches are settled when somebody looks at them; then there is nothing more to come. */
@@ -51,11 +51,11 @@ async function jobsLeft(stage: Stage): Promise<string[]> {
   }
 }
 
+/** Those of turns; one that is empty waits for the next turn. */
 function directoriesLeft(stage: Stage): string[] {
-  return stage.workers.flatMap(({ name }) => {
-    const turns = path.join(stage.dir, name, "turns");
-    return readdirSync(turns).map((left) => `${name} left the directory ${left}`);
-  });
+  return stage.workers.flatMap(({ name }) =>
+    attemptDirectories(path.join(stage.dir, name)).map((left) => `${name} left the directory ${path.basename(left)}`),
+  );
 }
 
 /** Agents have the directory of their turn; the platform's own programs have it not. */
