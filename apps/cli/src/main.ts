@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addOperatorCommand } from "./commands/operator.ts";
 import { addFileCommands } from "./commands/files.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addLoginCommand } from "./commands/login.ts";
@@ -77,6 +78,7 @@ function createProgram(io: Io): Command {
   addOrganizationCommands(program, io);
   addLoginCommand(program, io);
   addDoctorCommand(program, io);
+  addOperatorCommand(program, io);
   return program;
 }
 

@@ -19,8 +19,22 @@ export function multipart(file: {
   const content = file.content instanceof Blob ? file.content.stream() : file.content;
   return {
     headers: { "content-type": `multipart/form-data; boundary=${boundary}` },
-    body: ReadableStream.from(frame(head, content, `\r\n--${boundary}--\r\n`)),
+    body: streamOf(frame(head, content, `\r\n--${boundary}--\r\n`)),
   };
+}
+
+/** `ReadableStream.from`, which browsers do not all have. */
+function streamOf(pieces: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      await pieces.return(undefined);
+    },
+  });
 }
 
 async function* frame(head: string, content: AsyncIterable<Uint8Array>, tail: string): AsyncGenerator<Uint8Array> {

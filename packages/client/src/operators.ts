@@ -1,6 +1,6 @@
 // Calls about an organization as a whole, and about the installation. Operators reach every organization.
 
-import type { MessagesRetried, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
+import type { MessagesRetried, ResealRequest, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -57,6 +57,10 @@ export function operatorCalls({ call, open }: Transport) {
         query: { after: step.after, limit: step.limit, deep: step.deep === true ? "1" : undefined },
         options: { timeoutMs: healthTimeoutMs, ...options },
       }),
+
+    /** Seals stored secrets under the current master key; `next` is the `after` of the next step. For operators. */
+    resealSecrets: (body: ResealRequest = {}, options?: CallOptions) =>
+      call("resealSecrets", { path: {}, body, options: { timeoutMs: healthTimeoutMs, ...options } }),
 
     /** Sends the failed messages that a filter names again, at most `limit`; `next` is the `after` of the next call. */
     retryMessages: (body: RetryMessagesRequest, options?: CallOptions): Promise<MessagesRetried> =>

@@ -94,6 +94,8 @@ export {
   HealthCheck,
   MessagesRetried,
   OperatorHealth,
+  Resealed,
+  ResealRequest,
   RetryMessagesRequest,
   skipReasons,
   UpdateOrganizationRequest,

@@ -28,6 +28,15 @@ export { followMessage } from "./streams/follow-message.ts";
 export { followSession, type FollowOptions, type StreamItem } from "./streams/follow-session.ts";
 export { createStreamGate } from "./streams/stream-gate.ts";
 export { createSessionFeeds, type SessionFeeds } from "./streams/session-feeds.ts";
+export { metricsByPart, platformMetrics, type PlatformMetric } from "./metrics/catalogue.ts";
+export { eventMetrics } from "./metrics/event-metrics.ts";
+export {
+  createPlatformMetrics,
+  type MetricsPart,
+  type PlatformMetrics,
+  type PlatformMetricsOptions,
+  type WorkerLoad,
+} from "./metrics/platform-metrics.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
 export { checkAccepting } from "./messages/check-accepting.ts";
 export { retryMessage } from "./messages/retry-message.ts";
@@ -103,6 +112,8 @@ export { idempotently, type KeyedCall } from "./idempotency/idempotently.ts";
 export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { authenticateKey, unauthenticated } from "./keys/authenticate.ts";
 export { createApiKey } from "./keys/create-api-key.ts";
+export { resealSecrets } from "./secrets/reseal-secrets.ts";
+export { resumeOperator } from "./keys/resume-operator.ts";
 export { ensureManagedKey } from "./keys/ensure-managed-key.ts";
 export { createKeySecret, hashKeySecret } from "./keys/key-secret.ts";
 export { listApiKeys } from "./keys/list-api-keys.ts";

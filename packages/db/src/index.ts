@@ -18,6 +18,7 @@ import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
 import * as purges from "./queries/purges.ts";
 import * as retention from "./queries/retention.ts";
+import * as sealedValues from "./queries/sealed-values.ts";
 import * as sessionExports from "./queries/session-exports.ts";
 import * as sessionImports from "./queries/session-imports.ts";
 import * as sessions from "./queries/sessions.ts";
@@ -68,6 +69,7 @@ export {
   organizations,
   purges,
   retention,
+  sealedValues,
   sessionExports,
   sessionImports,
   sessions,

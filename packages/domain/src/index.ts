@@ -7,6 +7,7 @@ export { limits } from "./limits.ts";
 export { defineMachine, terminalStates, type Edge, type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
 export { Redacted } from "./redacted.ts";
+export { createScrubber, type Scrubber, type ScrubStream } from "./scrub/scrubber.ts";
 export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
 export {
   attemptOutcomes,

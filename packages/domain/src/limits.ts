@@ -38,6 +38,12 @@ export const limits = {
   storeCheckDefault: 100,
   storeCheckMax: 1_000,
   secretValueBytes: 64 * KiB,
+  /** Names in a manifest's `secrets`, and the bytes of their values together: all of them are looked for in logs. */
+  agentSecretsMax: 100,
+  turnSecretBytes: 1 * MiB,
+  /** Sealed values that one call seals anew. */
+  resealDefault: 200,
+  resealMax: 1_000,
   idempotencyKeyChars: 255,
   /** How long a repeated call finds what the first one made, in milliseconds. */
   idempotencyKeepMs: 48 * 3_600_000,
@@ -66,7 +72,7 @@ export const limits = {
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
   manifestBytes: 256 * KiB,
-  /** How many names a manifest's `secrets`, and its `env`, may list. */
+  /** How many names a manifest's `env` may list. */
   environmentNamesMax: 256,
   uploadUrlSeconds: 3600,
   /** How long a URL is good under which a file is read from the object store. */

@@ -1,5 +1,6 @@
 // Reads a program's stdout and stderr as long as they last, so that it never blocks on them, and keeps only so much.
 
+import type { ScrubStream } from "@dari/domain";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 
@@ -10,7 +11,7 @@ const tailChars = 4_096;
 export interface CapturedLogs {
   /** Resolves when both streams have ended. Never rejects. */
   readonly done: Promise<LogTotals>;
-  /** The last characters of a stream, whatever the cap. */
+  /** The last characters of a stream, whatever the cap. Once the cap is reached they are as the program wrote them. */
   tail(stream: LogStream): string;
 }
 
@@ -29,6 +30,8 @@ export function captureLogs(o: {
   stdout: Readable;
   stderr: Readable;
   maxBytes: number;
+  /** What each stream's text goes through before it is counted: the cap never cuts what is taken out here. */
+  scrub?(): ScrubStream;
   onText(stream: LogStream, text: string): void;
 }): CapturedLogs {
   const tails: Record<LogStream, string> = { stdout: "", stderr: "" };
@@ -50,15 +53,18 @@ export function captureLogs(o: {
 
   function read(stream: LogStream, source: Readable): Promise<void> {
     const decoder = new StringDecoder("utf8");
+    const scrub = o.scrub?.();
+    const shown = (text: string): string => (scrub === undefined || truncated ? text : scrub.write(text));
     return new Promise((resolve) => {
       source.on("data", (chunk: Buffer) => {
         bytes[stream] += chunk.length;
-        take(stream, decoder.write(chunk));
+        take(stream, shown(decoder.write(chunk)));
       });
       // A pipe breaks when its program dies; what was read counts.
       source.on("error", () => {});
       source.once("close", () => {
-        take(stream, decoder.end());
+        take(stream, shown(decoder.end()));
+        take(stream, scrub?.end() ?? "");
         resolve();
       });
     });

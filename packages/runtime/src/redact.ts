@@ -33,9 +33,19 @@ export interface PrintableError {
   readonly [key: string]: unknown;
 }
 
+const none: ReadonlySet<string> = new Set();
+const rowFields: ReadonlySet<string> = new Set(["detail", "where", "internalQuery"]);
+
+/** Fields of PostgreSQL's errors that quote rows and values, which belong to tenants. */
+function rowsInDatabaseErrors(error: Error): ReadonlySet<string> {
+  return "severity" in error && "routine" in error ? rowFields : none;
+}
+
 function printableError(error: Error, depth: number): PrintableError {
   const own: Record<string, unknown> = {};
-  for (const [key, value] of Object.entries(error)) if (key !== "name") own[key] = redactAt(key, value, depth + 1);
+  const told = rowsInDatabaseErrors(error);
+  for (const [key, value] of Object.entries(error))
+    if (key !== "name" && !told.has(key)) own[key] = redactAt(key, value, depth + 1);
   return {
     ...own,
     type: error.name,

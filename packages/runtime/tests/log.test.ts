@@ -61,6 +61,15 @@ describe("createLogger", () => {
     expect(lines[0]).toMatchObject({ big: "10", bytes: "<3 bytes>", msg: "odd" });
   });
 
+  test("what a database error quotes of rows is not printed", () => {
+    const { log, lines } = capture();
+    const fields = { severity: "ERROR", routine: "ExecConstraints", code: "23502", table: "events" };
+    const error = Object.assign(new Error("null value"), fields, { detail: "Failing row contains (a, my text)" });
+    log.error({ err: new Error("outer", { cause: error }) }, "failed");
+    expect(lines[0]).toMatchObject({ err: { cause: { code: "23502", table: "events" } } });
+    expect(JSON.stringify(lines)).not.toContain("my text");
+  });
+
   test("a program that ends in the middle of its writing says each line once, in order", () => {
     const program = new URL("programs/last-words.ts", import.meta.url).pathname;
     const dir = mkdtempSync(join(tmpdir(), "dari-log-"));

@@ -118,7 +118,8 @@ async function followBuild(
   if (rest !== "") progress.log(rest);
   const version = await client.waitForVersion(published.agent_id, published.version_id, { signal });
   progress.done("build");
-  for (const warning of version.warnings) progress.say(`Warning: ${warning}`);
+  const said = new Set(published.warnings);
+  for (const warning of version.warnings.filter((one) => !said.has(one))) progress.say(`Warning: ${warning}`);
   if (version.status === "ready") return version;
   const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
   if (output.isJson)

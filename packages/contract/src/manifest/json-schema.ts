@@ -46,7 +46,7 @@ export const manifestJsonSchema = {
     secrets: {
       type: "array",
       uniqueItems: true,
-      maxItems: limits.environmentNamesMax,
+      maxItems: limits.agentSecretsMax,
       items: { type: "string", pattern: environmentName },
       description: "Names of credentials that become environment variables. Values never belong here.",
     },

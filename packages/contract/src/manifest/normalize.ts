@@ -189,9 +189,7 @@ function readSecrets(value: unknown, report: Report): string[] {
     else if (names.includes(name)) report(path, `duplicate secret name '${name}'`);
     else names.push(name);
   }
-  if (names.length > limits.environmentNamesMax) {
-    report("secrets", `expected at most ${limits.environmentNamesMax} names`);
-  }
+  if (names.length > limits.agentSecretsMax) report("secrets", `expected at most ${limits.agentSecretsMax} names`);
   return names;
 }
 

@@ -140,7 +140,7 @@ const refused: [title: string, text: string, issues: string[]][] = [
       "secrets[5]: duplicate secret name 'A'",
     ],
   ],
-  ["too many secrets", `${base}secrets: [${names(257).join(", ")}]`, ["secrets: expected at most 256 names"]],
+  ["too many secrets", `${base}secrets: [${names(257).join(", ")}]`, ["secrets: expected at most 100 names"]],
   ["an env that is a list", `${base}env: [A]`, ["env: expected a mapping of string values"]],
   [
     "env values and names",

@@ -69,6 +69,16 @@ export const operatorRoutes = {
     reply: operators.StoreCheck,
     status: 200,
   },
+  resealSecrets: {
+    method: "POST",
+    path: "/v1/operator/reseal",
+    scope: "operator",
+    summary: "Seal stored secrets under the current master key, in steps. Repeating it changes nothing more.",
+    request: operators.ResealRequest,
+    bodyOptional: true,
+    reply: operators.Resealed,
+    status: 200,
+  },
   retryMessages: {
     method: "POST",
     path: "/v1/messages/retry",

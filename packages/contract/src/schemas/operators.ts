@@ -58,6 +58,7 @@ export const auditActions = [
   "agent.delete",
   "version.publish",
   "version.activate",
+  "secrets.reseal",
   "session.delete",
   "message.cancel",
   "message.promote",
@@ -136,6 +137,40 @@ export const StoreCheck = Type.Object(
   { title: "StoreCheck" },
 );
 export type StoreCheck = Static<typeof StoreCheck>;
+
+export const ResealRequest = Type.Object(
+  {
+    after: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 300,
+        description: "The `next` of the reply before; absent: from the start.",
+      }),
+    ),
+    limit: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.resealMax,
+        description: `Secrets of one step; ${limits.resealDefault} when absent.`,
+      }),
+    ),
+  },
+  { ...strict, title: "ResealRequest" },
+);
+export type ResealRequest = Static<typeof ResealRequest>;
+
+export const Resealed = Type.Object(
+  {
+    key_id: Type.String({ description: "Of the current master key." }),
+    resealed: Type.Integer({ description: "Secrets that are under the current key since this call." }),
+    unopened: Type.Array(Type.Object({ organization_id: Type.String(), name: Type.String(), reason: Type.String() }), {
+      description: "Secrets that no key of this installation opens.",
+    }),
+    next: nullable(Type.String({ description: "The `after` of the next call; null: all were looked at." })),
+  },
+  { title: "Resealed" },
+);
+export type Resealed = Static<typeof Resealed>;
 
 const FailedFilter = Type.Object(
   {

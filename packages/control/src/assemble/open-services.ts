@@ -23,7 +23,7 @@ import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
 import { createStreamGate } from "../streams/stream-gate.ts";
 import { createSessionFeeds } from "../streams/session-feeds.ts";
 import { createTrees, type Trees } from "../workspaces/trees.ts";
-import { masterKeyOf, type ServiceSettings } from "./service-settings.ts";
+import { masterKeyOf, oldMasterKeysOf, type ServiceSettings } from "./service-settings.ts";
 import type { Log } from "@dari/domain";
 
 export interface Services {
@@ -76,7 +76,7 @@ export async function openServices(
     previews,
     delivery: queue ?? pullOnly,
     queue,
-    sealer: createSealer(masterKeyOf(settings)),
+    sealer: createSealer(masterKeyOf(settings), oldMasterKeysOf(settings)),
     trees: createTrees({ db, blobs }),
     log: options.log,
   };

@@ -1,5 +1,6 @@
 // The settings that every program of the platform shares: where its services are and under which key secrets lie.
 
+import { readFileSync } from "node:fs";
 import { Redacted } from "@dari/domain";
 import {
   boolean,
@@ -63,7 +64,17 @@ export const serviceSettings = {
     default: "operators",
     about: "Whose admin keys create organizations; each has a share of the fleet of its own.",
   }),
-  masterKey: secret({ env: "DARI_MASTER_KEY", about: "32 bytes as base64 or hex; seals credentials." }),
+  masterKey: secret({
+    env: "DARI_MASTER_KEY",
+    optional: true,
+    about: "32 bytes as base64 or hex; seals credentials. Required, unless DARI_MASTER_KEY_FILE is set.",
+  }),
+  masterKeyFile: string({ env: "DARI_MASTER_KEY_FILE", optional: true, about: "A file that holds the master key." }),
+  oldMasterKeys: secret({
+    env: "DARI_MASTER_KEYS_OLD",
+    optional: true,
+    about: "Former master keys, separated by commas: they open what was sealed under them, and seal nothing.",
+  }),
   leaseMs: integer({
     env: "DARI_LEASE_MS",
     unit: "ms",
@@ -71,6 +82,11 @@ export const serviceSettings = {
     max: 600_000,
     default: 15_000,
     about: "How long a turn is held by a worker that says nothing.",
+  }),
+  metricsByOrganization: boolean({
+    env: "DARI_METRICS_BY_ORGANIZATION",
+    default: false,
+    about: "Adds metrics with a label for the organization, up to 200 of them per process.",
   }),
   logLevel: oneOf(logLevels, { env: "DARI_LOG_LEVEL", default: "info", about: "The least level that is written." }),
 } as const;
@@ -80,12 +96,7 @@ export type ServiceSettings = ConfigOf<typeof serviceSettings>;
 /** What single fields cannot see. */
 export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  if (decodeKey(settings.masterKey.reveal()) === undefined) {
-    problems.push({
-      env: "DARI_MASTER_KEY",
-      message: "expected 32 bytes as base64 or hex, as `openssl rand -base64 32` prints",
-    });
-  }
+  problems.push(...masterKeyProblems(settings));
   if ((settings.blobs.dir === undefined) === (settings.blobs.bucket === undefined)) {
     problems.push({ env: "S3_BUCKET", message: "set either S3_BUCKET or DARI_BLOBS_DIR" });
   }
@@ -96,10 +107,50 @@ export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[]
   return problems;
 }
 
+/** @throws Error when there is none, or the file cannot be read. */
 export function masterKeyOf(settings: ServiceSettings): Redacted<Buffer> {
-  const key = decodeKey(settings.masterKey.reveal());
-  if (key === undefined) throw new Error("DARI_MASTER_KEY has not 32 bytes");
+  const key = decodeKey(masterKeyText(settings) ?? "");
+  if (key === undefined) throw new Error("the master key has not 32 bytes");
   return new Redacted(key);
+}
+
+/** Keys that only open. */
+export function oldMasterKeysOf(settings: ServiceSettings): Redacted<Buffer>[] {
+  return oldKeyTexts(settings).map((text) => {
+    const key = decodeKey(text);
+    if (key === undefined) throw new Error("an old master key has not 32 bytes");
+    return new Redacted(key);
+  });
+}
+
+function masterKeyProblems(settings: ServiceSettings): ConfigProblem[] {
+  const expected = "32 bytes as base64 or hex, as `openssl rand -base64 32` prints";
+  const problems: ConfigProblem[] = [];
+  const env = settings.masterKeyFile === undefined ? "DARI_MASTER_KEY" : "DARI_MASTER_KEY_FILE";
+  if ((settings.masterKey === undefined) === (settings.masterKeyFile === undefined)) {
+    problems.push({ env: "DARI_MASTER_KEY", message: "set either DARI_MASTER_KEY or DARI_MASTER_KEY_FILE" });
+  } else {
+    try {
+      if (decodeKey(masterKeyText(settings) ?? "") === undefined)
+        problems.push({ env, message: `expected ${expected}` });
+    } catch (error) {
+      problems.push({ env, message: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown"}` });
+    }
+  }
+  if (oldKeyTexts(settings).some((text) => decodeKey(text) === undefined)) {
+    problems.push({ env: "DARI_MASTER_KEYS_OLD", message: `expected ${expected}, separated by commas` });
+  }
+  return problems;
+}
+
+function masterKeyText(settings: ServiceSettings): string | undefined {
+  const { masterKey, masterKeyFile } = settings;
+  return masterKeyFile === undefined ? masterKey?.reveal() : readFileSync(masterKeyFile, "utf8").trim();
+}
+
+function oldKeyTexts(settings: ServiceSettings): string[] {
+  const texts = settings.oldMasterKeys?.reveal().split(",") ?? [];
+  return texts.map((text) => text.trim()).filter((text) => text !== "");
 }
 
 function decodeKey(text: string): Buffer | undefined {

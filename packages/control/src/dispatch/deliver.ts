@@ -16,6 +16,7 @@ export interface DeliveryContext {
  */
 export async function deliverTurns(context: DeliveryContext, turns: readonly DispatchedTurn[]): Promise<void> {
   if (turns.length === 0) return;
+  context.log.debug({ turns: turns.length }, "turns.dispatched");
   if (context.delivery.available) {
     try {
       await context.delivery.deliver(turns);

@@ -3,11 +3,12 @@
 import { buffer } from "node:stream/consumers";
 import type { BlobStore } from "@dari/blobs";
 import { sideSnapshots, type PlacedInput } from "@dari/db";
-import { AppError, limits } from "@dari/domain";
+import { AppError, limits, type Scrubber } from "@dari/domain";
 import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import { renderNote, renderPatch, type PatchSide } from "../diffs/git-patch.ts";
 import { found } from "../refusals.ts";
+import { scrubberOf } from "../secrets/open-secrets.ts";
 import { clientChangesOf, type FileChange } from "../workspaces/client-changes.ts";
 import { rememberReads } from "../workspaces/remembered-reads.ts";
 
@@ -18,6 +19,8 @@ interface Comparison {
   readonly after: Tree;
   /** Uploads that were placed before the turn, by path: the turn found them too. */
   readonly inputs: ReadonlyMap<string, PlacedInput>;
+  /** Before lines are told apart: a secret may have several. */
+  readonly scrubber: Scrubber;
 }
 
 type Side = { readonly side: PatchSide | undefined } | { readonly note: string };
@@ -47,11 +50,12 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
   const created = changes.filter(({ change }) => change === "created").map(({ path }) => path);
   const placed = await sideSnapshots.listPlacedInputs(control.db, organizationId, message.sessionId, created);
   const inputs = new Map(placed.map((input) => [input.path, input]));
+  const scrubber = await scrubberOf(control, organizationId, message.sessionId);
   const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
   // An upload that had to take another name is in the tree and was not changed by the turn.
-  const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(path));
+  const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
   const paths = shown.map(({ path }) => path);
-  return renderAll({ store: rememberReads(control.blobs), before, after, inputs }, paths);
+  return renderAll({ store: rememberReads(control.blobs), before, after, inputs, scrubber }, paths);
 }
 
 async function* noPieces(): AsyncGenerator<string> {}
@@ -70,16 +74,22 @@ async function* renderAll(comparison: Comparison, paths: readonly string[]): Asy
 }
 
 async function renderFile(comparison: Comparison, path: string): Promise<string> {
-  const { store, before, after, inputs } = comparison;
+  const { store, before, after, inputs, scrubber } = comparison;
   const place = treePathOf(path);
   const [was, is] = [before.get(place), after.get(place)];
   const input = was === undefined ? inputs.get(path) : undefined;
   if (input !== undefined && is?.sha256 === input.sha256 && is.mode === inputMode) return "";
   const old = input === undefined ? await readSide(store, was) : await readInput(store, input);
   const now = await readSide(store, is);
-  const name = path.slice(1);
+  const name = scrubber.text(path.slice(1));
   if ("note" in old) return renderNote(name, old.note);
-  return "note" in now ? renderNote(name, now.note) : renderPatch(name, old.side, now.side);
+  return "note" in now
+    ? renderNote(name, now.note)
+    : renderPatch(name, scrubSide(scrubber, old.side), scrubSide(scrubber, now.side));
+}
+
+function scrubSide(scrubber: Scrubber, side: PatchSide | undefined): PatchSide | undefined {
+  return side === undefined ? undefined : { ...side, text: scrubber.text(side.text) };
 }
 
 async function readSide(store: BlobStore, entry: TreeEntry | undefined): Promise<Side> {

@@ -7,7 +7,7 @@ import {
   parseManifest,
   type Manifest,
 } from "@dari/contract";
-import { sourceSnapshots } from "@dari/db";
+import { credentials, sourceSnapshots } from "@dari/db";
 import { AppError, type FieldIssue } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { found } from "../refusals.ts";
@@ -38,7 +38,20 @@ export async function readBundleManifest(
   const parsed = parseManifest(row.manifestText);
   if (!parsed.ok) throw invalidManifest("dari.yml", parsed.issues);
   if (sent !== undefined) refuseDifference(sent, parsed.manifest);
-  return { manifest: parsed.manifest, warnings: parsed.warnings };
+  const { manifest } = parsed;
+  const known = await credentials.listKnownNames(control.db, actor.organizationId, manifest.secrets);
+  return {
+    manifest,
+    warnings: [...parsed.warnings, ...warningsOfUnset(manifest.secrets.filter((n) => !known.has(n)))],
+  };
+}
+
+/** A session may still bring a value of its own, so that it is no error. */
+function warningsOfUnset(names: readonly string[]): string[] {
+  return names.map((name) => {
+    const advice = `add it with \`dari credentials add ${name}\`, or give it to each session`;
+    return `secret ${name} has no value: turns fail with missing_secret until it has; ${advice}`;
+  });
 }
 
 export function notReady(): AppError {

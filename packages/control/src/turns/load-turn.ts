@@ -3,8 +3,9 @@
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
-import { turnDetails, type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
-import { Redacted } from "@dari/domain";
+import { type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
+import { createScrubber, Redacted, type Scrubber } from "@dari/domain";
+import { openSecrets } from "../secrets/open-secrets.ts";
 import type { Sealer } from "../sealer.ts";
 
 /** A part of a message as stored: files carry their path in the workspace. */
@@ -35,6 +36,10 @@ export interface Turn extends ClaimedTurn {
   readonly environment: Redacted<Record<string, string>>;
   /** Names that the manifest asks for and nobody has set. */
   readonly missingSecrets: readonly string[];
+  /** Of the secrets' values together. */
+  readonly secretBytes: number;
+  /** Takes the secrets' values out of what the turn says. */
+  readonly scrubber: Scrubber;
   /** The organization's own. */
   readonly workspaceBounds: WorkspaceBounds;
 }
@@ -59,6 +64,8 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
     environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
     missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
+    secretBytes: [...secrets.values()].reduce((sum, value) => sum + Buffer.byteLength(value), 0),
+    scrubber: createScrubber(secrets),
     workspaceBounds: details.workspaceBounds,
   };
 }
@@ -69,12 +76,3 @@ function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[
   return output === null ? [asked] : [asked, { role: "assistant", parts: output.parts ?? [] }];
 }
 
-async function openSecrets(
-  context: { db: Database; sealer: Sealer },
-  organizationId: string,
-  sessionId: string,
-  names: readonly string[],
-): Promise<Map<string, string>> {
-  const sealed = await turnDetails.listSealedSecrets(context.db, organizationId, sessionId, names);
-  return new Map(sealed.map((one) => [one.name, context.sealer.open(one.sealed, { organizationId, name: one.name })]));
-}

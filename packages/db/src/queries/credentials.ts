@@ -66,6 +66,22 @@ export async function listCredentials(
   return toPage(rows, page);
 }
 
+/** Those of the names that have a value (unique index on organization_id, name). */
+export async function listKnownNames(
+  db: Database,
+  organizationId: string,
+  names: readonly string[],
+): Promise<Set<string>> {
+  if (names.length === 0) return new Set();
+  const rows = await db.kysely
+    .selectFrom("credentials")
+    .where("organization_id", "=", organizationId)
+    .where("name", "in", names)
+    .select("name")
+    .execute();
+  return new Set(rows.map((row) => row.name));
+}
+
 /** The id of what was deleted, or undefined (unique index on organization_id, name). */
 export async function deleteCredential(
   db: Database,

@@ -51,6 +51,29 @@ export async function getWaiting(db: Database): Promise<Waiting> {
   return result.rows[0] ?? { oldestMs: null, oldestWithoutSlotMs: null };
 }
 
+export interface ScheduleCounts {
+  readonly ready: number;
+  readonly dispatched: number;
+  readonly leased: number;
+  readonly retry_wait: number;
+  readonly blocked: number;
+}
+
+/**
+ * Sessions by their place in the schedule, without the idle ones. Each count reads its own partial index:
+ * sessions_ready, sessions_in_flight, sessions_retry_wait, sessions_blocked.
+ */
+export async function countSchedule(db: Database): Promise<ScheduleCounts> {
+  const result = await sql<ScheduleCounts>`
+    select (select count(*) from sessions where schedule = 'ready')::float8 as ready,
+      (select count(*) from sessions where schedule = 'retry_wait')::float8 as retry_wait,
+      (select count(*) from sessions where schedule = 'blocked')::float8 as blocked, dispatched, leased
+    from (select count(*) filter (where schedule = 'dispatched')::float8 as dispatched,
+        count(*) filter (where schedule = 'leased')::float8 as leased
+      from sessions where schedule in ('dispatched', 'leased')) in_flight`.execute(db.kysely);
+  return result.rows[0]!;
+}
+
 /** The newest migration that the database has; undefined: none. */
 export async function findNewestMigration(db: Database): Promise<string | undefined> {
   const result = await sql<{ name: string }>`

@@ -160,6 +160,18 @@ export interface SealedSecret {
   readonly sealed: Buffer;
 }
 
+/** Names that the manifest of the session's version asks for (primary keys of sessions and versions). */
+export async function listSecretNames(db: Database, organizationId: string, sessionId: string): Promise<string[]> {
+  const row = await db.kysely
+    .selectFrom("sessions")
+    .innerJoin("versions", "versions.id", "sessions.version_id")
+    .where("sessions.id", "=", sessionId)
+    .where("sessions.organization_id", "=", organizationId)
+    .select(sql<string[] | null>`versions.manifest -> 'secrets'`.as("names"))
+    .executeTakeFirst();
+  return row?.names ?? [];
+}
+
 /** The organization's credentials and the session's own secrets of these names; the session's win. */
 export async function listSealedSecrets(
   db: Database,

@@ -1,0 +1,36 @@
+// `dari operator …`: what whoever runs the installation does to it as a whole.
+
+import type { Resealed } from "@dari/contract";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { CliError } from "../exit.ts";
+
+/** Secrets of one call. */
+const perCall = 200;
+
+export function addOperatorCommand(program: Command, io: Io): void {
+  const operator = program.command("operator").description("look after the installation (for operators)");
+  operator
+    .command("reseal")
+    .description("seal every stored secret under the current master key; fails when some do not open")
+    .action(async (_options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const unopened: Resealed["unopened"] = [];
+      let [resealed, key] = [0, ""];
+      for (let after: string | null | undefined; after !== null;) {
+        const body: { limit: number; after?: string } = { limit: perCall, ...(after === undefined ? {} : { after }) };
+        const step: Resealed = await api.resealSecrets(body, { signal });
+        resealed += step.resealed;
+        unopened.push(...step.unopened);
+        key = step.key_id;
+        after = step.next;
+        if (after !== null) output.progress(`${resealed} secrets so far`);
+      }
+      output.result({ key_id: key, resealed, unopened }, () => `${resealed} secrets sealed anew under key ${key}`);
+      if (unopened.length > 0) {
+        const reasons = unopened.map(({ reason }) => reason).join("\n");
+        throw new CliError(`${unopened.length} secrets do not open:\n${reasons}`);
+      }
+    });
+}

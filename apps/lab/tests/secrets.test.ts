@@ -1,0 +1,153 @@
+// Agents that give away their secrets in every way they have: nobody reads them but the agent's own workspace.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { join } from "node:path";
+import type { StreamedEvent } from "@dari/client";
+import { describeWith } from "@dari/testkit";
+import { deploy, ended, filesOf, manifestFile, textPart } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+import { startRedisServer, type RedisServer } from "../src/redis-server.ts";
+
+const newSecret = (): string => `sk/${randomBytes(8).toString("hex")}+"é ${randomBytes(4).toString("hex")}`;
+const credential = newSecret();
+const ofSession = newSecret();
+
+/** A piece of each form that is in it wherever it stands. */
+const tracesOf = (secret: string): string[] => {
+  const bytes = Buffer.from(secret);
+  const base64 = ["", "x", "xy"].map((before) =>
+    Buffer.from(before + secret)
+      .toString("base64")
+      .slice(4, -4),
+  );
+  return [
+    secret.slice(3, 19),
+    ...base64,
+    ...base64.map((text) => text.replaceAll("+", "-").replaceAll("/", "_")),
+    bytes.toString("hex").slice(0, 32),
+    encodeURIComponent(secret).slice(0, 20),
+    JSON.stringify(secret).slice(-8, -1),
+  ];
+};
+const traces = [credential, ofSession].flatMap(tracesOf);
+
+const found = (text: string): string[] => traces.filter((trace) => text.includes(trace));
+
+describeWith("redis", "secrets", () => {
+  let redis: RedisServer;
+  let fleet: Fleet;
+
+  beforeAll(async () => {
+    redis = await startRedisServer();
+    fleet = await startFleet({ redisUrl: redis.url, env: { DARI_LOG_LEVEL: "debug" } });
+    await fleet.client.putCredential("API_SECRET", credential);
+  }, 120_000);
+
+  afterAll(async () => {
+    expect(await fleet.close()).toEqual(nothing);
+    await redis[Symbol.asyncDispose]();
+  }, 120_000);
+
+  const answer = async (path: string): Promise<string> => {
+    const response = await fetch(`${fleet.apiUrl}/v1/${path}`, {
+      headers: { authorization: `Bearer ${fleet.apiKey}` },
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+    return text;
+  };
+
+  describe.each(["agent.mjs", "agent.py"])("of %s", (file) => {
+    let agentId: string;
+
+    beforeAll(async () => {
+      const files = filesOf(join(import.meta.dirname, "agents/leaky"));
+      const manifest = manifestFile({ entrypoint: `${file}:agent`, secrets: ["API_SECRET", "SESSION_SECRET"] });
+      agentId = (await deploy(fleet, { ...manifest, [file]: files[file]! })).agentId;
+    }, 120_000);
+
+    test.each(["answer", "throw"])(
+      "are nowhere but in its workspace, when it is to %s",
+      async (prompt) => {
+        const { client } = fleet;
+        const session = await client.createSession(agentId, { secrets: { SESSION_SECRET: ofSession } });
+        const sent = await client.sendMessageAsync(session.id, { parts: [textPart(prompt)] });
+        const shown: StreamedEvent[] = [];
+        for await (const event of client.streamMessage(sent.id)) shown.push(event);
+        const record = await ended(fleet, sent.id);
+        expect(record.status).toBe(prompt === "answer" ? "completed" : "failed");
+
+        const texts: Record<string, string> = { stream: JSON.stringify(shown) };
+        const joined = (type: string, stream?: string): string =>
+          shown
+            .filter((event) => event.type === type && (event.data as { stream?: string }).stream === stream)
+            .map((event) => (event.data as { text?: string }).text)
+            .join("");
+        texts["previews"] = joined("assistant.text_delta");
+        texts["previews of stdout"] = joined("log", "stdout");
+        texts["previews of stderr"] = joined("log", "stderr");
+        const [ofMessage, ofSession_] = [`messages/${sent.id}`, `sessions/${session.id}`];
+        const paths = [
+          ofMessage,
+          `${ofMessage}/logs`,
+          `${ofMessage}/files`,
+          `${ofMessage}/diff`,
+          `${ofMessage}/stream`,
+        ];
+        for (const path of [...paths, ofSession_, `${ofSession_}/messages`, `${ofSession_}/events`]) {
+          texts[path] = await answer(path);
+        }
+        texts["transcript"] = await answer(`${ofSession_}/transcript`);
+        texts["audit"] = await answer("organizations/current/audit-log");
+        texts["redis"] = await readAll(redis.url);
+        for (const program of [fleet.api, fleet.reconciler, ...fleet.workers]) texts[program.name] = program.readLog();
+        const leaks = Object.entries(texts).map(([name, text]) => [name, found(text)]);
+        expect(leaks.filter(([, one]) => one!.length > 0)).toEqual([]);
+
+        for (const name of ["previews", "previews of stdout", "previews of stderr"]) {
+          expect(texts[name]!.split("[redacted:API_SECRET]").length).toBeGreaterThan(6);
+          expect(texts[name]!.split("[redacted:SESSION_SECRET]").length).toBeGreaterThan(6);
+        }
+        expect(texts[`${ofMessage}/logs`]).toContain("[redacted:SESSION_SECRET]");
+        const events = shown.filter((event) => event.type === "agent.event");
+        expect(events).toHaveLength(6);
+        if (prompt === "throw") {
+          expect(record.output?.error?.message).toContain("[redacted:API_SECRET] ");
+          return;
+        }
+        expect(record.files_changed.map(({ path }) => path).sort()).toEqual([
+          "/named-[redacted:API_SECRET].txt",
+          "/secret.txt",
+        ]);
+        expect(await answer(`${ofSession_}/files/content?path=/secret.txt`)).toContain(credential);
+      },
+      120_000,
+    );
+  });
+});
+
+/** Everything that a Redis holds, as it is written on the wire. */
+async function readAll(url: string): Promise<string> {
+  const socket = connect({ port: Number(new URL(url).port), host: "127.0.0.1" });
+  try {
+    await once(socket, "connect");
+    const ask = async (commands: readonly string[]): Promise<string> => {
+      socket.write([...commands, "PING"].map((command) => `${command}\r\n`).join(""));
+      let reply = "";
+      for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+        reply += (chunk as Buffer).toString();
+        if (reply.endsWith("+PONG\r\n")) return reply;
+      }
+      throw new Error("Redis hung up");
+    };
+    const keys = (await ask(["KEYS *"])).split("\r\n").filter((line) => /^[^$*+]/.test(line));
+    if (keys.length === 0) throw new Error("Redis holds nothing");
+    const commands = keys.flatMap((key) => [`HGETALL ${key}`, `XRANGE ${key} - +`, `ZRANGE ${key} 0 -1`, `GET ${key}`]);
+    return await ask(commands);
+  } finally {
+    socket.destroy();
+  }
+}

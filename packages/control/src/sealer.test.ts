@@ -1,0 +1,46 @@
+// Old keys open, the current one seals, and what does not open says which key is missing and never a value.
+
+import { randomBytes } from "node:crypto";
+import { expect, test } from "@jest/globals";
+import { Redacted } from "@dari/domain";
+import { createSealer } from "./sealer.ts";
+
+const place = { organizationId: "org_1", name: "API_KEY" };
+const newKey = () => new Redacted(randomBytes(32));
+const [first, second] = [newKey(), newKey()];
+
+test("a value sealed before a rotation opens after it, and is sealed under the new key from then on", () => {
+  const before = createSealer(first);
+  const sealed = before.seal("s3cret-value", place);
+  const after = createSealer(second, [first]);
+  expect(after.open(sealed, place)).toBe("s3cret-value");
+  expect(sealed.subarray(0, 9).equals(before.currentPrefix)).toBe(true);
+  const again = after.seal(after.open(sealed, place), place);
+  expect(again.subarray(0, 9).equals(after.currentPrefix)).toBe(true);
+  expect(createSealer(second).open(again, place)).toBe("s3cret-value");
+});
+
+test("a value whose key is gone names that key and those there are, and no value", () => {
+  const sealed = createSealer(first).seal("s3cret-value", place);
+  const { keyId } = createSealer(first);
+  const open = () => createSealer(second).open(sealed, place);
+  expect(open).toThrow(`the secret API_KEY of org_1 is sealed under master key ${keyId}`);
+  expect(open).toThrow(`keys: ${createSealer(second).keyId}`);
+  expect(open).not.toThrow(/s3cret/);
+});
+
+test("a value of another place, and a damaged one, do not open", () => {
+  const sealer = createSealer(first);
+  const sealed = sealer.seal("s3cret-value", place);
+  expect(() => sealer.open(sealed, { ...place, name: "OTHER" })).toThrow(sealer.keyId);
+  for (const length of [10, 20, 30, sealed.length - 1]) {
+    expect(() => sealer.open(sealed.subarray(0, length), place)).toThrow(sealer.keyId);
+  }
+});
+
+test("a value without a key's id opens with whichever key it is", () => {
+  const sealed = createSealer(first).seal("s3cret-value", place);
+  const withoutId = Buffer.concat([Buffer.from([1]), sealed.subarray(9)]);
+  expect(createSealer(second, [first]).open(withoutId, place)).toBe("s3cret-value");
+  expect(() => createSealer(second).open(withoutId, place)).toThrow("by an earlier release");
+});

@@ -1,0 +1,29 @@
+// The secrets that an agent is given, opened in memory only; and what takes them out of what a client is shown.
+
+import { turnDetails, type Database } from "@dari/db";
+import { createScrubber, type Scrubber } from "@dari/domain";
+import type { Sealer } from "../sealer.ts";
+
+/**
+ * Values by name, of those names that have one: the session's own before the organization's.
+ * @throws Error that names the key when one was sealed under a key that this process does not have.
+ */
+export async function openSecrets(
+  context: { db: Database; sealer: Sealer },
+  organizationId: string,
+  sessionId: string,
+  names: readonly string[],
+): Promise<Map<string, string>> {
+  const sealed = await turnDetails.listSealedSecrets(context.db, organizationId, sessionId, names);
+  return new Map(sealed.map((one) => [one.name, context.sealer.open(one.sealed, { organizationId, name: one.name })]));
+}
+
+/** Knows the values that the session's turns are given now; not those that were replaced since. */
+export async function scrubberOf(
+  context: { db: Database; sealer: Sealer },
+  organizationId: string,
+  sessionId: string,
+): Promise<Scrubber> {
+  const names = await turnDetails.listSecretNames(context.db, organizationId, sessionId);
+  return createScrubber(await openSecrets(context, organizationId, sessionId, names));
+}

@@ -1,0 +1,49 @@
+// Every sealed value of the installation, for the change of the master key. What is sealed stays sealed here.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface SealedValue {
+  /** A credential's or a session's id; with the name, the place in the walk. */
+  readonly ownerId: string;
+  readonly name: string;
+  readonly organizationId: string;
+  readonly sealed: Buffer;
+}
+
+/**
+ * Values that do not begin with `prefix`, in the order of their owners and names, past `after`. Credentials come before
+ * secrets of sessions, as their ids do (primary keys of both tables).
+ */
+export async function listSealedOtherwise(
+  db: Database,
+  prefix: Buffer,
+  after: { readonly ownerId: string; readonly name: string },
+  limit: number,
+): Promise<SealedValue[]> {
+  const result = await sql<SealedValue>`
+    select * from ((select id collate "C" as "ownerId", name, organization_id as "organizationId", sealed
+      from credentials
+      where id collate "C" > ${after.ownerId} and substring(sealed from 1 for ${prefix.length}) <> ${prefix}
+      order by 1 limit ${limit})
+    union all
+    (select session_id collate "C", name, organization_id, sealed from session_secrets
+      where (session_id collate "C", name collate "C") > (${after.ownerId}, ${after.name})
+        and substring(sealed from 1 for ${prefix.length}) <> ${prefix}
+      order by session_id collate "C", name collate "C" limit ${limit})) found
+    order by "ownerId", name collate "C" limit ${limit}`.execute(db.kysely);
+  return result.rows;
+}
+
+/** False when the value was replaced or deleted meanwhile: whatever is there now was sealed by somebody else. */
+export async function replaceSealedIfSame(db: Database, value: SealedValue, sealed: Buffer): Promise<boolean> {
+  const { ownerId, name } = value;
+  const result = await sql<{ done: boolean }>`
+    with credential as (
+      update credentials set sealed = ${sealed} where id = ${ownerId} and sealed = ${value.sealed} returning 1),
+    secret as (
+      update session_secrets set sealed = ${sealed}
+      where session_id = ${ownerId} and name = ${name} and sealed = ${value.sealed} returning 1)
+    select exists (select 1 from credential) or exists (select 1 from secret) as done`.execute(db.kysely);
+  return result.rows[0]?.done ?? false;
+}
