@@ -10,7 +10,9 @@ import { chooseDriver, type DriverName, type Guarantees, type SandboxDriver } fr
 import {
   buildImage,
   createRuntimes,
+  openBundleCache,
   openImageCache,
+  type BuildEgress,
   type BuildResult,
   type LayerRef,
   type LayerRegistry,
@@ -24,6 +26,7 @@ export interface Choices {
   signal?: AbortSignal;
   timeoutMs?: number;
   runtimes?: Runtimes;
+  egress?: BuildEgress;
 }
 
 export interface Image {
@@ -59,6 +62,7 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });
   const cache = openImageCache({ dir: fresh(), store, maxBytes: 1e9 });
   const layers = { registry: rememberLayers(), cache };
+  const bundles = openBundleCache({ dir: fresh() });
 
   async function build(files: Files, choices: Choices = {}): Promise<{ result: BuildResult; log: string }> {
     const bundleFile = await writeBundle(fresh(), filesOf(files));
@@ -67,7 +71,19 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
     const signal = choices.signal ?? new AbortController().signal;
     const lines: string[] = [];
     const log = (text: string): void => void lines.push(text);
-    const given = { store, bundleFile, manifest, driver, workDir, log, signal, keyPrefix: "org", runtimes, layers };
+    const given = {
+      store,
+      bundleFile,
+      manifest,
+      driver,
+      workDir,
+      log,
+      signal,
+      keyPrefix: "org",
+      runtimes,
+      layers,
+      bundles,
+    };
     try {
       const result = await buildImage({ ...given, ...choices, signal });
       return { result, log: lines.join("") };

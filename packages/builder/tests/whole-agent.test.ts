@@ -1,10 +1,11 @@
 // An agent and its packages become one script where that changes nothing, and stay as they are elsewhere.
 
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { callNode, manifest, openBuilds, type Builds, type Files, type Image } from "./build-fixture.ts";
+import { placeInTree } from "../src/build/place-in-tree.ts";
 import { filesOf, writeBundle } from "./bundles.ts";
 
 let builds: Builds;
@@ -51,7 +52,7 @@ test("an error names the line of the source, and the map speaks of no package", 
   const index = `export function fail(p) {\n  throw new Error(p);\n}\n`;
   const { entry, dir } = await withPackage({ "package.json": esm, "index.js": index }, agent);
   expect(() => callNode(entry)).toThrow(/src\/agent\.ts:4:3/);
-  const map = JSON.parse(await readFile(join(dir, "src/agent.dari.bundle.cjs.map"), "utf8")) as { sources: string[] };
+  const map = JSON.parse(await readFile(join(dir, "src/agent.dari.own.cjs.map"), "utf8")) as { sources: string[] };
   expect(map.sources).toEqual(["agent.ts"]);
 });
 
@@ -62,6 +63,61 @@ test("a strict CommonJS module stays strict", async () => {
   const { entry } = await withPackage(files, `import { strict } from "pack";\nexport const agent = () => strict;`);
   expect(entry).toMatch(/\.load\.cjs$/);
   expect(callNode(entry)).toMatch(/node_modules\/pack$/);
+});
+
+describe("packages as a script of their own", () => {
+  const counter = { "package.json": esm, "index.js": "export const n = globalThis.first ?? 0;\nexport default 7;" };
+
+  test("are bundled once for all sources, and equal bundles are equal images", async () => {
+    const agent = `import seven, { n } from "pack";\nexport const agent = () => [seven, n];`;
+    const [first, same, other] = [
+      await withPackage(counter, agent),
+      await withPackage(counter, agent),
+      await withPackage(counter, `${agent}\nexport const more = 1;`),
+    ];
+    expect(callNode(first.entry)).toEqual([7, 0]);
+    expect(same.dir).toBe(first.dir);
+    expect(other.dir).not.toBe(first.dir);
+    // V8 makes another one each time.
+    for (const name of ["src/agent.dari.packages.cjs", "src/agent.dari.cache"]) {
+      expect((await readFile(join(other.dir, name))).equals(await readFile(join(first.dir, name)))).toBe(true);
+    }
+  });
+
+  test("a source that runs before a package does so in one script", async () => {
+    const agent = `import "./first.ts";\nimport { n } from "pack";\nexport const agent = () => n;`;
+    const { entry, dir } = await withPackage(counter, agent, { "src/first.ts": "globalThis.first = 1;\nexport {};" });
+    expect(existsSync(join(dir, "src/agent.dari.bundle.cjs"))).toBe(true);
+    expect(callNode(entry)).toBe(1);
+  });
+
+  test("a name that a package does not have fails the build", async () => {
+    const agent = `import { nope } from "pack";\nexport const agent = () => nope;`;
+    await expect(withPackage(counter, agent)).rejects.toThrow(/nope/);
+  });
+
+  test("packages that do not load by themselves are one script with the agent", async () => {
+    const index = `if (!process.env.MODE) throw new Error("no mode");\nexport const n = 1;`;
+    const yml = { "dari.yml": manifest("src/agent.ts:agent", "env: {MODE: x}\n") };
+    const agent = `import { n } from "pack";\nexport const agent = () => n;`;
+    const { dir, entry } = await withPackage({ "package.json": esm, "index.js": index }, agent, yml);
+    expect(entry).toMatch(/\.load\.cjs$/);
+    expect(existsSync(join(dir, "src/agent.dari.bundle.cjs"))).toBe(true);
+  });
+
+  test("this process writes no file through a link of a tree", async () => {
+    const [tree, outside] = [builds.fresh(), builds.fresh()];
+    await mkdir(join(tree, "src"), { recursive: true });
+    await mkdir(outside);
+    await writeFile(join(outside, "kept"), "kept");
+    await symlink(join(outside, "kept"), join(tree, "src/agent.dari.cache"));
+    await writeFile(await placeInTree(tree, "src/agent.dari.cache"), "new");
+    expect(await readFile(join(outside, "kept"), "utf8")).toBe("kept");
+    expect(await readFile(join(tree, "src/agent.dari.cache"), "utf8")).toBe("new");
+    await symlink(outside, join(tree, "away"));
+    await expect(placeInTree(tree, "away/kept")).rejects.toThrow("away leads out of the bundle");
+    expect(existsSync(join(outside, "kept"))).toBe(true);
+  });
 });
 
 describe("packages are loaded one by one", () => {

@@ -6,6 +6,7 @@ import { createRequire } from "node:module";
 import { dirname, join, posix, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { keepOwnMappings } from "./own-map.mjs";
+import { helpers, planSplit, writeOwnScript } from "./split-agent.mjs";
 import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
 const loaderTemplate = new URL("./load-whole.cjs", import.meta.url);
@@ -18,7 +19,7 @@ const obstacles = [
   "empty-import-meta",
 ];
 /** Ways to find modules that esbuild does not know. */
-const findsModules = new RegExp(
+export const findsModules = new RegExp(
   [
     String.raw`\bcreateRequire\b`,
     String.raw`\brequire\s*\.\s*(resolve|cache|extensions)\b`,
@@ -26,14 +27,15 @@ const findsModules = new RegExp(
     String.raw`\bimport\s*\.\s*meta\s*\.\s*resolve\b`,
   ].join("|"),
 );
-const entryName = "dari-entry.js";
+export const entryName = "dari-entry.js";
 /** A script larger than this takes longer to read than it saves. */
 const scriptBytesMax = 32 * 1024 * 1024;
 
 /**
  * Writes `<entry>.dari.bundle.cjs` and `<entry>.dari.load.cjs`, which runs it from its code cache.
  * @returns {file, cache} of the loader and of the code cache that its first run makes; `{reason}` where the agent stays
- * as it is; undefined where it uses no package.
+ * as it is; undefined where it uses no package. With `splits`, where that can be, `{plan, used}`: the agent's own
+ * script is written and wants one of its packages.
  */
 export async function bundleWhole(esbuild, request, ownInputs) {
   const imported = packagesOf(ownInputs);
@@ -44,18 +46,54 @@ export async function bundleWhole(esbuild, request, ownInputs) {
     if (!resolves(require, name)) return { reason: `${name} cannot be shared with what runs it` };
   }
   const finders = await ownFinders(ownInputs);
-  const onPackageFile = (path, source) => {
-    if (findsModules.test(source)) finders.push(path);
-  };
-  try {
-    const built = await build(esbuild, request, shared, onPackageFile);
-    if (finders.length > 0) return { reason: `${relative(process.cwd(), finders.sort()[0])} finds modules by itself` };
-    return await write(built, request, shared);
-  } catch (error) {
-    if (!Array.isArray(error?.errors)) return { reason: String(error?.message ?? error) };
-    const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };
-    return { reason: location ? `${location.file}: ${text}` : text };
+  if (request.splits && finders.length === 0) {
+    const plan = await planSplit(request.entry, ownInputs);
+    if (plan !== undefined) return { plan, used: await writeOwnScript(esbuild, request, plan, shared) };
   }
+  try {
+    const onPackageFile = (path, source) => findsModules.test(source) && finders.push(path);
+    const built = await build(esbuild, request, shared, onPackageFile);
+    const reason = obstacleOf(built.warnings, finders, built.outputFiles);
+    return reason === undefined ? await write(built, request, shared) : { reason };
+  } catch (error) {
+    return { reason: reasonOf(error) };
+  }
+}
+
+/** What esbuild could not do, in a line. */
+export function reasonOf(error) {
+  if (!Array.isArray(error?.errors)) return String(error?.message ?? error);
+  const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };
+  return location ? `${location.file}: ${text}` : text;
+}
+
+/** Why a bundle would not be what it is made of; undefined where it is. */
+export function obstacleOf(warnings, finders, outputFiles) {
+  if (finders.length > 0) return `${relative(process.cwd(), finders.sort()[0])} finds modules by itself`;
+  const obstacle = warnings.find(({ id }) => obstacles.includes(id));
+  if (obstacle !== undefined) return `${obstacle.location?.file ?? "it"}: ${obstacle.text}`;
+  const script = outputFiles.find(({ path }) => path.endsWith(".cjs"));
+  return script.contents.length > scriptBytesMax ? "it is too large" : undefined;
+}
+
+/** What is the same for every script that is made of an agent or its packages. */
+export function buildOptions({ target }) {
+  return {
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target,
+    conditions: conditionsOf(target),
+    // What packages claim about their side effects is not relied on.
+    ignoreAnnotations: true,
+    keepNames: true,
+    write: false,
+    legalComments: "none",
+    logLevel: "silent",
+    logOverride: Object.fromEntries(obstacles.map((id) => [id, "warning"])),
+    define: placeDefines,
+    banner: { js: placeBanners.cjs },
+  };
 }
 
 /** Own sources that may come upon a second copy of a package. */
@@ -69,7 +107,8 @@ async function ownFinders(inputs) {
 
 function packagesOf(inputs) {
   const imports = Object.values(inputs).flatMap((input) => input.imports);
-  const names = imports.filter(({ external, path }) => external && !isBuiltin(path)).map(({ path }) => path);
+  const isPackage = ({ external, path }) => external && !isBuiltin(path) && path !== helpers;
+  const names = imports.filter(isPackage).map(({ path }) => path);
   return [...new Set(names)].sort();
 }
 
@@ -83,31 +122,18 @@ function resolves(require, name) {
   }
 }
 
-function build(esbuild, { entry, target }, shared, onPackageFile) {
-  const dir = join(process.cwd(), dirname(entry));
+function build(esbuild, request, shared, onPackageFile) {
+  const dir = join(process.cwd(), dirname(request.entry));
   const contents = [
-    `export * as agent from ${JSON.stringify(`./${posix.basename(entry)}`)};`,
+    `export * as agent from ${JSON.stringify(`./${posix.basename(request.entry)}`)};`,
     ...shared.map((name, i) => `export * as shared${i} from ${JSON.stringify(name)};`),
   ].join("\n");
   return esbuild.build({
+    ...buildOptions(request),
     stdin: { contents, resolveDir: dir, sourcefile: entryName, loader: "js" },
     outfile: join(dir, "bundle.cjs"),
-    bundle: true,
-    format: "cjs",
-    platform: "node",
-    target,
-    conditions: conditionsOf(target),
-    // What packages claim about their side effects is not relied on.
-    ignoreAnnotations: true,
     sourcemap: "linked",
     sourcesContent: false,
-    keepNames: true,
-    write: false,
-    legalComments: "none",
-    logLevel: "silent",
-    logOverride: Object.fromEntries(obstacles.map((id) => [id, "warning"])),
-    define: placeDefines,
-    banner: { js: placeBanners.cjs },
     plugins: [keepPlaces(dir, { onPackageFile })],
   });
 }
@@ -119,14 +145,11 @@ function conditionsOf(target) {
   return ["node", "node-addons", ...(hasModuleSync ? ["module-sync"] : [])];
 }
 
-async function write({ outputFiles, warnings }, { entry }, shared) {
-  const obstacle = warnings.find(({ id }) => obstacles.includes(id));
-  if (obstacle !== undefined) return { reason: `${obstacle.location?.file ?? "it"}: ${obstacle.text}` };
+async function write({ outputFiles }, { entry }, shared) {
   const stem = entry.replace(/\.[^./]+$/, "");
   const names = { script: `${stem}.dari.bundle.cjs`, map: `${stem}.dari.bundle.cjs.map`, cache: `${stem}.dari.cache` };
   const map = outputFiles.find(({ path }) => path.endsWith(".map"));
   const script = outputFiles.find(({ path }) => path.endsWith(".cjs"));
-  if (script.contents.length > scriptBytesMax) return { reason: "it is too large" };
   const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
   const text = script.text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl;
   await writeFile(names.script, text);

@@ -18,11 +18,15 @@ import { provideLayer, type ProvidedLayer } from "../layer/provide-layer.ts";
 import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
 import type { Runtimes } from "../runtimes/runtimes.ts";
 import { BuildFailed } from "./build-failed.ts";
+import type { BundleCache } from "./bundle-cache.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { addOpencode } from "./add-opencode.ts";
 import { checkEntry, type EntryCheck } from "./check-entry.ts";
 import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
 import { chooseInstaller } from "./choose-installer.ts";
+import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
+import type { PackageBundles } from "./package-bundle.ts";
+import { placeInTree } from "./place-in-tree.ts";
 import { resolveEntry, type Entry } from "./resolve-entry.ts";
 import type { BuildSandbox } from "./sandbox-program.ts";
 
@@ -35,12 +39,16 @@ export interface BuildOptions {
   readonly keyPrefix: string;
   /** Who keeps the organization's layers of dependencies, and where this machine unpacks them. */
   readonly layers: { readonly registry: LayerRegistry; readonly cache: ImageCache };
+  /** What this machine keeps of earlier builds, so that packages are bundled once; absent: nothing. */
+  readonly bundles?: BundleCache;
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
   /** The build makes a directory of its own in it and removes that again. */
   readonly workDir: string;
   /** Limits of each program of the build; absent: the driver's. */
   readonly sandboxLimits?: SandboxLimits;
+  /** What installers reach, where the driver holds their network; absent: the package registries alone. */
+  readonly egress?: BuildEgress;
   /** Default `limits.buildTimeoutMs`. */
   readonly timeoutMs?: number;
   /** Receives the build log, whole lines, at most `limits.buildLogBytes`. */
@@ -91,7 +99,8 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   const runtime = await log.step("runtime", () => findRuntime(options, log));
   const prepare = async () => {
     const provided = await install(options, sandbox, runtime, dir, log);
-    const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log));
+    const bundles = bundlesOf(options, provided);
+    const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log, bundles));
     const { suspicions } = compiled;
     const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions };
     return { provided, entry: await log.step("check", () => check(given, compiled, log)) };
@@ -112,8 +121,20 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   return provided === undefined ? image : { ...image, layer: provided.layer };
 }
 
-async function compile(sandbox: BuildSandbox, runtime: Runtime, source: Entry, log: BuildLog): Promise<CompiledAgent> {
-  if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log);
+/** Packages that lie beside each other in one layer: elsewhere a name may mean another package to another source. */
+function bundlesOf({ bundles, keyPrefix }: BuildOptions, provided?: ProvidedLayer): PackageBundles | undefined {
+  if (bundles === undefined || provided?.roots.join() !== "node_modules") return undefined;
+  return { cache: bundles, scope: [keyPrefix, provided.layer.digest] };
+}
+
+async function compile(
+  sandbox: BuildSandbox,
+  runtime: Runtime,
+  source: Entry,
+  log: BuildLog,
+  bundles?: PackageBundles,
+): Promise<CompiledAgent> {
+  if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log, bundles);
   await compilePython(sandbox, runtime);
   return { entry: source, suspicions: [] };
 }
@@ -144,15 +165,17 @@ async function install(
   log: BuildLog,
 ): Promise<ProvidedLayer | undefined> {
   const tree = join(sandbox.slotDir, "workspace");
-  const installer = await chooseInstaller(tree, runtime, await options.runtimes.installTools());
+  const tools = await options.runtimes.installTools();
+  const installer = await chooseInstaller(tree, runtime, tools);
   if (installer === undefined) {
     log.line("no dependencies to install");
     return undefined;
   }
   for (const warning of installer.warnings) log.warn(warning);
-  const { store, keyPrefix, layers } = options;
+  const { store, keyPrefix, layers, egress = defaultBuildEgress } = options;
+  const { registries } = tools;
   return log.step("dependencies", () =>
-    provideLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, log }),
+    provideLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, egress, registries, log }),
   );
 }
 
@@ -161,8 +184,8 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
   const { whole, entry } = compiled;
   if (whole !== undefined) {
     try {
-      const codeCache = join(given.tree, whole.cache);
-      await checkEntry({ ...given, entry: whole.entry, codeCache });
+      const making = whole.cache === undefined ? {} : { codeCache: await placeInTree(given.tree, whole.cache) };
+      await checkEntry({ ...given, entry: whole.entry, ...making });
       return whole.entry;
     } catch (error) {
       if (!(error instanceof BuildFailed)) throw error;

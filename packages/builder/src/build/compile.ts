@@ -2,12 +2,13 @@
 
 import { access, realpath } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
 import { pythonDependencyDir } from "./installer.ts";
+import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
@@ -17,21 +18,26 @@ const errorsShown = 5;
 /** What runs an exported object of theirs needs the very copy that the agent holds. */
 const sharedPackages = ["@openai/agents", "@openai/agents-core", "@anthropic-ai/claude-agent-sdk"];
 
+interface Whole {
+  readonly file: string;
+  readonly cache?: string;
+}
+
 type Compilation =
   | {
       ok: true;
       file: string;
       sources: number;
       warnings: string[];
-      whole?: { file: string; cache: string } | { reason: string };
+      whole?: Whole | { reason: string } | { plan: SplitPlan; used: Record<string, string[]> };
     }
   | { ok: false; errors: string[] };
 
 /** The agent with its packages as one script, which is to be preferred when it passes the check. */
 export interface WholeAgent {
   readonly entry: Entry;
-  /** Where the code cache goes that its first run makes, relative to the tree. */
-  readonly cache: string;
+  /** Where the code cache goes that its first run makes, relative to the tree; absent where there is one already. */
+  readonly cache?: string;
 }
 
 export interface CompiledAgent {
@@ -44,7 +50,7 @@ export interface CompiledAgent {
 /**
  * Bundles the entrypoint's own sources when any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside
  * it, so that files read relative to a source are found. JavaScript stays as it is. Where packages are installed and
- * nothing speaks against it, all of it becomes one script as well.
+ * nothing speaks against it, all of it becomes one script as well, or two where `bundles` may have the second already.
  * @throws BuildFailed naming file and line of the source.
  */
 export async function compileNode(
@@ -52,16 +58,46 @@ export async function compileNode(
   runtime: Runtime,
   entry: Entry,
   log: BuildLog,
+  bundles?: PackageBundles,
 ): Promise<CompiledAgent> {
   const esbuild = await findEsbuild();
-  const node = await realpath(process.execPath);
+  const target = `node${runtime.version.split(".").slice(0, 2).join(".")}`;
   const request = {
     esbuild: esbuild.main,
     entry: entry.file,
-    target: `node${runtime.version.split(".").slice(0, 2).join(".")}`,
+    target,
     packagesExternal: await exists(join(sandbox.slotDir, "workspace/node_modules")),
     sharedPackages,
+    splits: bundles !== undefined,
   };
+  const run = <T>(more: object = {}): Promise<T> => runCompiler<T>(sandbox, esbuild, { ...request, ...more });
+  const result = await run<Compilation>();
+  if (result.ok) {
+    for (const warning of result.warnings) log.line(`warning: ${warning}`);
+    if (result.file !== entry.file) log.line(`bundled ${result.sources} source files into ${result.file}`);
+    let { whole } = result;
+    if (bundles !== undefined && whole !== undefined && "plan" in whole) {
+      const { plan } = whole;
+      const files = splitFiles(entry.file);
+      const compiler = [esbuild.version, target, dirname(entry.file)];
+      const bundle = async (): Promise<string | undefined> => (await run<{ reason?: string }>({ plan })).reason;
+      const provided = await providePackages({ sandbox, runtime, bundles, ...whole, files, compiler, bundle });
+      if (provided === "provided") whole = { file: files.loader };
+      else if (provided !== "unfit") whole = provided;
+      else ({ whole } = await run<Compilation & { ok: true }>({ splits: false }));
+    }
+    const described = describeWhole(whole, entry, log);
+    return { entry: { ...entry, file: result.file }, suspicions: [], ...(described && { whole: described }) };
+  }
+  for (const error of result.errors) log.line(`error: ${error}`);
+  const shown = result.errors.slice(0, errorsShown);
+  // Node itself judges JavaScript: what esbuild cannot resolve may be made at run time.
+  if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
+  throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
+}
+
+async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: object): Promise<T> {
+  const node = await realpath(process.execPath);
   const quiet = { ...sandbox, onLine: () => {} };
   const ending = await runInSandbox(quiet, {
     argv: [node, join(compilerDir, "main.mjs"), JSON.stringify(request)],
@@ -72,34 +108,33 @@ export async function compileNode(
   if (!succeeded(ending)) {
     throw new BuildFailed([`the compiler ended with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"));
   }
-  const result = JSON.parse(ending.stdout) as Compilation;
-  if (result.ok) {
-    for (const warning of result.warnings) log.line(`warning: ${warning}`);
-    if (result.file !== entry.file) log.line(`bundled ${result.sources} source files into ${result.file}`);
-    const whole = describeWhole(result.whole, entry, log);
-    return { entry: { ...entry, file: result.file }, suspicions: [], ...(whole === undefined ? {} : { whole }) };
-  }
-  for (const error of result.errors) log.line(`error: ${error}`);
-  const shown = result.errors.slice(0, errorsShown);
-  // Node itself judges JavaScript: what esbuild cannot resolve may be made at run time.
-  if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
-  throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
+  return JSON.parse(ending.stdout) as T;
+}
+
+/** What the compiler calls them: guest/compile/split-agent.mjs. */
+function splitFiles(entry: string): SplitFiles {
+  const stem = posix.normalize(entry.replace(/\.[^./]+$/, ""));
+  const [own, loader] = [`${stem}.dari.own.cjs`, `${stem}.dari.load.cjs`];
+  return { own, loader, map: `${own}.map`, packages: `${stem}.dari.packages.cjs`, cache: `${stem}.dari.cache` };
 }
 
 function describeWhole(
-  whole: { file: string; cache: string } | { reason: string } | undefined,
+  whole: (Compilation & { ok: true })["whole"],
   entry: Entry,
   log: BuildLog,
 ): WholeAgent | undefined {
-  if (whole === undefined) return undefined;
-  if ("file" in whole) return { entry: { ...entry, file: whole.file }, cache: whole.cache };
-  log.line(`packages are loaded one by one: ${whole.reason}`);
-  return undefined;
+  if (whole === undefined || "plan" in whole) return undefined;
+  if ("reason" in whole) {
+    log.line(`packages are loaded one by one: ${whole.reason}`);
+    return undefined;
+  }
+  return { entry: { ...entry, file: whole.file }, ...(whole.cache !== undefined && { cache: whole.cache }) };
 }
 
 interface Esbuild {
   readonly main: string;
   readonly binary: string;
+  readonly version: string;
   readonly readOnlyPaths: readonly string[];
 }
 
@@ -107,7 +142,8 @@ async function findEsbuild(): Promise<Esbuild> {
   const main = await realpath(createRequire(import.meta.url).resolve("esbuild"));
   const binaryPackage = `@esbuild/${process.platform}-${process.arch}`;
   const binary = await realpath(createRequire(main).resolve(`${binaryPackage}/bin/esbuild`));
-  return { main, binary, readOnlyPaths: [dirname(dirname(main)), dirname(binary)] };
+  const { version } = createRequire(main)("../package.json") as { version: string };
+  return { main, binary, version, readOnlyPaths: [dirname(dirname(main)), dirname(binary)] };
 }
 
 /**

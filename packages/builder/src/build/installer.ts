@@ -2,6 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Registries } from "../registries/registry-rules.ts";
 import type { Npm } from "../runtimes/npm.ts";
 
 /** What the worker lends to installers. */
@@ -11,6 +12,7 @@ export interface InstallTools {
   readonly env: Readonly<Record<string, string>>;
   /** Directories that `env` speaks of: certificates, local wheels. */
   readonly readOnlyPaths: readonly string[];
+  readonly registries: Registries;
 }
 
 export interface Installer {
@@ -28,6 +30,8 @@ export interface Installer {
   readonly reads: readonly string[] | undefined;
   /** Whether a lockfile decides each version. */
   readonly locked: boolean;
+  /** A program that prints the address of the registry that it uses by itself, where that need not be npm's. */
+  readonly asksRegistry?: readonly string[];
 }
 
 /** Where pip puts packages, relative to the image's root; the guest adds it to `sys.path`. */

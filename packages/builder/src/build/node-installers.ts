@@ -45,10 +45,12 @@ export async function chooseNodeInstaller(
   if ((await readOptional(root, "bun.lock")) !== undefined && !command.locked) {
     warnings.push("bun.lock is not read: npm installs what package.json asks for");
   }
+  const { asksRegistry, ...chosen } = command;
   return {
-    ...command,
+    ...chosen,
     warnings,
     argv: [runtime.command, npm.cli, ...command.flags],
+    ...(asksRegistry && { asksRegistry: [runtime.command, npm.cli, ...asksRegistry] }),
     // Install scripts of dependencies do not run: they are the usual way in for hostile packages.
     env: {
       ...tools.env,
@@ -65,18 +67,23 @@ export async function chooseNodeInstaller(
   };
 }
 
-type Command = Pick<Installer, "name" | "flags" | "warnings" | "locked">;
+type Command = Pick<Installer, "name" | "flags" | "warnings" | "locked" | "asksRegistry">;
 
 function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, string>): Command {
   const quiet = ["--omit=dev", "--no-audit", "--no-fund"];
   if (locks.has("package-lock.json") || locks.has("npm-shrinkwrap.json")) {
     return { name: "npm ci", flags: ["ci", ...quiet], warnings: [], locked: true };
   }
+  const run = (packageName: string) => ["exec", "--yes", `--package=${packageName}`, "--"];
   const through = (packageName: string, ...program: string[]): Command => ({
     name: `${packageName} install`,
-    flags: ["exec", "--yes", `--package=${packageName}`, "--", ...program],
+    flags: [...run(packageName), ...program],
     warnings: [],
     locked: true,
+  });
+  const throughYarn = (packageName: string, setting: string, ...flags: string[]): Command => ({
+    ...through(packageName, "yarn", "install", ...flags),
+    asksRegistry: [...run(packageName), "yarn", "config", "get", setting],
   });
   const pnpmLock = locks.get("pnpm-lock.yaml");
   if (pnpmLock !== undefined) {
@@ -85,11 +92,11 @@ function chooseCommand(manifest: PackageManifest, locks: ReadonlyMap<string, str
   }
   const yarnLock = locks.get("yarn.lock");
   if (yarnLock !== undefined && /^__metadata:/m.test(yarnLock)) {
-    return through(berryFor(manifest), "yarn", "install", "--immutable");
+    return throughYarn(berryFor(manifest), "npmRegistryServer", "--immutable");
   }
   if (yarnLock !== undefined) {
     const flags = ["--frozen-lockfile", "--production", "--ignore-scripts", "--non-interactive", "--no-progress"];
-    return through(yarnClassic, "yarn", "install", ...flags);
+    return throughYarn(yarnClassic, "registry", ...flags);
   }
   const warnings = ["there is no package-lock.json, so each build may install other versions"];
   return { name: "npm install", flags: ["install", ...quiet, "--no-package-lock"], warnings, locked: false };
@@ -145,6 +152,9 @@ function yarnEnvironment(env: Readonly<Record<string, string>>): Record<string, 
     YARN_ENABLE_TELEMETRY: "false",
     YARN_IGNORE_PATH: "true",
     YARN_ENABLE_GLOBAL_CACHE: "true",
+    // It looks at no variable of the system's by itself; the sandbox sets these where it has a proxy.
+    YARN_HTTP_PROXY: "${HTTP_PROXY-}",
+    YARN_HTTPS_PROXY: "${HTTPS_PROXY-}",
     ...(registry === undefined ? {} : { YARN_NPM_REGISTRY_SERVER: registry }),
   };
 }

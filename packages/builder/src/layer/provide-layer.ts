@@ -6,11 +6,13 @@ import type { BlobStore } from "@dari/blobs";
 import { BuildFailed } from "../build/build-failed.ts";
 import type { BuildLog } from "../build/build-log.ts";
 import { compilePython } from "../build/compile.ts";
+import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
 import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
 import type { ImageCache } from "../image/image-cache.ts";
 import { packImage } from "../image/pack-image.ts";
 import { storeOnce } from "../image/store-once.ts";
+import type { Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { layerFolders, type LayerRef, type LayerRegistry } from "./layer.ts";
 import { filesBelow, layerKey } from "./layer-key.ts";
@@ -26,6 +28,8 @@ export interface LayerRequest {
   readonly dir: string;
   readonly installer: Installer;
   readonly runtime: Runtime;
+  readonly egress: BuildEgress;
+  readonly registries: Registries;
   readonly log: BuildLog;
 }
 
@@ -73,7 +77,8 @@ async function makeLayer(request: LayerRequest, from: { tree: string; paths: rea
   }
   log.line(`${installer.name} …`);
   await log.step(installer.name, async () => {
-    const ending = await runInSandbox(sandbox, { ...installer, network: "open" });
+    const network = await installNetwork(request);
+    const ending = await runInSandbox(sandbox, { ...installer, network, env: installEnvironment(installer, network) });
     if (succeeded(ending)) return;
     throw new BuildFailed(
       [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"),

@@ -3,6 +3,7 @@
 import { homedir } from "node:os";
 import type { Language } from "@dari/contract";
 import type { InstallTools } from "../build/installer.ts";
+import { createRegistries } from "../registries/registry-rules.ts";
 import { createNodeRuntimes } from "./node-runtimes.ts";
 import { findNpm, type Npm } from "./npm.ts";
 import { createPythonRuntimes } from "./python-runtimes.ts";
@@ -45,14 +46,17 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   const getNpm = (): Promise<Npm | undefined> => (npm ??= findNpm(env));
   const node = createNodeRuntimes({ ...options, env, getNpm });
   const python = createPythonRuntimes({ env, allowNearest: options.allowNearest ?? false });
+  const installEnv = installEnvironment(env, options.npmRegistry);
+  const registries = createRegistries({ env: { PATH: env.PATH, ...installEnv }, getNpm });
   return {
     resolve: (language, version, signal) =>
       language === "python" ? python.resolve(version) : node.resolve(version, signal),
     list: async () => [...(await node.list()), ...(await python.list())],
     installTools: async () => ({
       npm: await getNpm(),
-      env: installEnvironment(env, options.npmRegistry),
+      env: installEnv,
       readOnlyPaths: options.installPaths ?? [],
+      registries,
     }),
   };
 }

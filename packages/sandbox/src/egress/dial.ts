@@ -1,7 +1,7 @@
 // Connects to a destination that the policy allows: resolves its name here, looks at every address, and connects to an
 // address that was looked at, so that a name cannot change its mind in between.
 
-import { Resolver } from "node:dns/promises";
+import { lookup as lookUp, Resolver } from "node:dns/promises";
 import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { isPublicAddress } from "./addresses.ts";
 import { decide, normalHost, type EgressPolicy } from "./policy.ts";
@@ -50,12 +50,18 @@ async function permittedAddresses(
   const decision = decide(policy, host, port);
   if (!decision.allowed) throw new EgressRefusedError(decision.reason);
   const name = normalHost(host);
-  if (decision.exact) return [name];
+  if (decision.exact) return isIP(name) === 0 ? await findService(name) : [name];
   const addresses = isIP(name) === 0 ? (await resolve(name)).slice(0, addressesMax) : [name];
   if (addresses.length === 0) throw new Error("the name has no address");
   // One private address among public ones is a trick, or a name that is meant for another network.
   if (!addresses.every(isPublicAddress)) throw new EgressRefusedError("its address is not a public one");
   return addresses;
+}
+
+/** As every program of this machine finds it, by its hosts file and search domains. */
+async function findService(name: string): Promise<string[]> {
+  const found = await lookUp(name, { all: true });
+  return found.slice(0, addressesMax).map(({ address }) => address);
 }
 
 /** Asks the machine's name servers, without its hosts file and without the thread pool that files are read with. */

@@ -19,14 +19,14 @@ export const proxyPort = 3128;
 /** Lower ones cannot be listened on without a capability. */
 const firstOpenPort = 1024;
 
-/** The variables by which programs find the proxy; the one that makes Node look at them included. */
+/** The variables by which programs find the proxy. That Node looks at them is for the program to see to. */
 export function egressEnvironment(): Record<string, string> {
   const proxy = `http://127.0.0.1:${proxyPort}`;
   // Servers of the program's own are reached directly, and so is what the operator opened.
   const direct = "localhost,127.0.0.1,::1";
   const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct };
   const lower = Object.entries(variables).map(([name, value]) => [name.toLowerCase(), value] as const);
-  return { ...variables, ...Object.fromEntries(lower), NODE_USE_ENV_PROXY: "1" };
+  return { ...variables, ...Object.fromEntries(lower) };
 }
 
 /** Nothing is listened on until `serve` is given a server. */

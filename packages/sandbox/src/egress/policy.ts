@@ -5,7 +5,7 @@ import { isIP } from "node:net";
 export type EgressMode = "off" | "allow" | "open";
 
 export interface EgressPolicy {
-  /** `off`: nothing but exact endpoints. `allow`: what a rule names. `open`: every public address. */
+  /** `off`: nothing but exact endpoints and services. `allow`: what a rule names. `open`: every public address. */
   readonly mode: EgressMode;
   readonly rules: readonly EgressRule[];
 }
@@ -14,10 +14,12 @@ export type EgressRule =
   /** A name, or with `subdomains` every name below it; on one port or on all. */
   | { readonly kind: "name"; readonly name: string; readonly subdomains: boolean; readonly port: number | undefined }
   /** One address and port that the operator names, private or not. On 127.0.0.1 it is reached without a proxy, too. */
-  | { readonly kind: "endpoint"; readonly address: string; readonly port: number };
+  | { readonly kind: "endpoint"; readonly address: string; readonly port: number }
+  /** One name and port that the operator trusts, wherever this machine finds it: its addresses may be private. */
+  | { readonly kind: "service"; readonly name: string; readonly port: number };
 
 export type EgressDecision =
-  /** `exact`: the operator named the endpoint, so its address is not looked at. */
+  /** `exact`: the operator named it with its port, so its address is not looked at. */
   { readonly allowed: true; readonly exact: boolean } | { readonly allowed: false; readonly reason: string };
 
 /** An allow-list that cannot be read; the message names the entry. */
@@ -60,7 +62,7 @@ function parseRule(entry: string): EgressRule {
 
 export function decide(policy: EgressPolicy, host: string, port: number): EgressDecision {
   const name = normalHost(host);
-  if (policy.rules.some((rule) => rule.kind === "endpoint" && rule.address === name && rule.port === port)) {
+  if (policy.rules.some((rule) => isExactly(rule, name, port))) {
     return { allowed: true, exact: true };
   }
   if (policy.mode === "off") return { allowed: false, reason: "this agent has no network" };
@@ -78,6 +80,11 @@ export function normalHost(host: string): string {
 
 function unbracketed(host: string): string {
   return host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : host;
+}
+
+function isExactly(rule: EgressRule, host: string, port: number): boolean {
+  if (rule.kind === "name" || rule.port !== port) return false;
+  return host === (rule.kind === "endpoint" ? rule.address : rule.name);
 }
 
 function matches(rule: EgressRule, name: string, port: number): boolean {

@@ -1,0 +1,91 @@
+// What an installer may connect to. Only the operator and the package managers themselves decide it: no file of a
+// bundle adds a host.
+
+import { mkdir, mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import type { EgressOptions, EgressPolicy, EgressRecord, EgressRule, SandboxSpec } from "@dari/sandbox";
+import { rulesOf, type Registries } from "../registries/registry-rules.ts";
+import type { Runtime } from "../runtimes/runtime.ts";
+import type { BuildLog } from "./build-log.ts";
+import type { Installer } from "./installer.ts";
+import { runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+
+export interface BuildEgress {
+  /** `registries`: the package registries of this machine. `open`: every public address as well. `off`: neither. */
+  readonly mode: "registries" | "open" | "off";
+  /** What may be reached beyond that; in `off`, endpoints alone. */
+  readonly rules: readonly EgressRule[];
+}
+
+export const defaultBuildEgress: BuildEgress = { mode: "registries", rules: [] };
+
+export interface InstallNetworkRequest {
+  readonly egress: BuildEgress;
+  readonly registries: Registries;
+  readonly installer: Installer;
+  readonly runtime: Runtime;
+  readonly sandbox: BuildSandbox;
+  /** Where directories of its own may be made. */
+  readonly dir: string;
+  readonly log: BuildLog;
+}
+
+const refusalsShown = 20;
+const megabytesMax = 16 * 1024;
+
+/** The host's network where the driver of this machine does not hold it. */
+export async function installNetwork(request: InstallNetworkRequest): Promise<SandboxSpec["network"]> {
+  const probe = await request.sandbox.driver.probe();
+  if (!probe.ok || probe.guarantees.network !== "enforced") return "open";
+  const { mode, rules } = request.egress;
+  if (mode === "off") return limited({ mode, rules }, request.log);
+  const registries = await registriesOf(request);
+  return limited({ mode: mode === "open" ? "open" : "allow", rules: [...rules, ...registries] }, request.log);
+}
+
+/** Without the worker's own proxies, where the sandbox's is the only one that can be reached. */
+export function installEnvironment(
+  { env }: Installer,
+  network: SandboxSpec["network"],
+): Readonly<Record<string, string>> {
+  if (typeof network === "string") return env;
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(npm_config|pip)_(\w*_)?(no)?proxy$/i.test(name)),
+  );
+}
+
+function limited(policy: EgressPolicy, log: BuildLog): EgressOptions {
+  const told = new Set<string>();
+  const onConnection = ({ host, port, verdict, reason }: EgressRecord): void => {
+    const text = `network: ${host}:${port} was refused: ${reason}`;
+    if (verdict !== "refused" || told.has(text) || told.size >= refusalsShown) return;
+    told.add(text);
+    log.line(text);
+  };
+  return { policy, bytesMax: megabytesMax * 1024 ** 2, onConnection };
+}
+
+async function registriesOf(request: InstallNetworkRequest): Promise<readonly EgressRule[]> {
+  const { registries, installer, runtime } = request;
+  if (runtime.language === "python") return registries.python(runtime.command);
+  const npm = await registries.npm();
+  const { asksRegistry } = installer;
+  if (asksRegistry === undefined) return npm;
+  const own = await registries.remembered(installer.name, () => askInstaller(request, asksRegistry, npm));
+  return [...npm, ...own];
+}
+
+/** A package manager that npm fetches says which registry it uses by itself, where no file of the bundle is. */
+async function askInstaller(
+  { sandbox, installer, dir, log }: InstallNetworkRequest,
+  argv: readonly string[],
+  rules: readonly EgressRule[],
+): Promise<EgressRule[]> {
+  const slotDir = await mkdtemp(join(dir, "registry-"));
+  for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name));
+  const network = limited({ mode: "allow", rules }, log);
+  const quiet = { ...sandbox, slotDir, onLine: () => {} };
+  const env = installEnvironment(installer, network);
+  const ending = await runInSandbox(quiet, { ...installer, argv, env, network });
+  return succeeded(ending) ? rulesOf(ending.stdout.split("\n").slice(-3)) : [];
+}

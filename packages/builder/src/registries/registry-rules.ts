@@ -1,0 +1,87 @@
+// Which hosts the package registries of this machine are. No registry is named here: npm, Yarn and pip are asked, in
+// the environment that builds have, so that the answer is where they would go.
+
+import { isIP } from "node:net";
+import type { EgressRule } from "@dari/sandbox";
+import { runHostCommand } from "../runtimes/host-command.ts";
+import type { Npm } from "../runtimes/npm.ts";
+import { fileHostsOf } from "./file-hosts.ts";
+
+export interface Registries {
+  /** npm's. Empty where that cannot be told, as without npm. */
+  npm(): Promise<readonly EgressRule[]>;
+  /** The package indexes of pip, and where their files lie. `command`: an interpreter with pip. */
+  python(command: string): Promise<readonly EgressRule[]>;
+  /** What else was found by its name; `find` is asked until it has found something. */
+  remembered(name: string, find: () => Promise<readonly EgressRule[]>): Promise<readonly EgressRule[]>;
+}
+
+/** pip's own index and where that keeps its files, as pip has them written down. */
+const pipDefaults =
+  "from pip._internal.models.index import PyPI; " +
+  "print(PyPI.simple_url); print('https://' + PyPI.file_storage_domain)";
+const askWithinMs = 20_000;
+
+/** `env`: what installers are given. Nothing is asked before it is needed, and nothing twice. */
+export function createRegistries(o: {
+  env: Readonly<Record<string, string>>;
+  getNpm(): Promise<Npm | undefined>;
+}): Registries {
+  const known = new Map<string, Promise<readonly EgressRule[]>>();
+  const remembered: Registries["remembered"] = (name, find) => {
+    const found = known.get(name) ?? find().catch(() => []);
+    known.set(name, found);
+    // Who could not be asked now may answer the next build.
+    void found.then((rules) => rules.length === 0 && known.delete(name));
+    return found;
+  };
+  return {
+    npm: () => remembered("npm", async () => rulesOf([await npmRegistry(o.env, await o.getNpm())])),
+    python: (command) => remembered(`python ${command}`, () => pythonRules(o.env, command)),
+    remembered,
+  };
+}
+
+async function npmRegistry(env: Readonly<Record<string, string>>, npm: Npm | undefined): Promise<string> {
+  const configured = variable(env, "npm_config_registry");
+  if (configured !== undefined || npm === undefined) return configured ?? "";
+  // A build sees neither the worker's own .npmrc nor the machine's.
+  const nothing = { HOME: "/dev/null", npm_config_globalconfig: "/dev/null" };
+  const asked = { env: { ...env, ...nothing }, timeoutMs: askWithinMs, cwd: "/" };
+  return runHostCommand(process.execPath, [npm.cli, "config", "get", "registry"], asked);
+}
+
+async function pythonRules(env: Readonly<Record<string, string>>, command: string): Promise<EgressRule[]> {
+  const index = variable(env, "pip_index_url");
+  const extra = words(variable(env, "pip_extra_index_url"));
+  const local = words(variable(env, "pip_find_links"));
+  const configured = [...(index === undefined ? [] : [index]), ...extra];
+  const files = await Promise.all(configured.map(fileHostsOf));
+  const asked = { env: { ...env }, timeoutMs: askWithinMs, cwd: "/" };
+  const own = index === undefined ? words(await runHostCommand(command, ["-I", "-c", pipDefaults], asked)) : [];
+  const learned = files.flat().map((name) => ({ kind: "name", name, subdomains: false, port: 443 }) as const);
+  return [...rulesOf([...configured, ...local, ...own]), ...learned];
+}
+
+/** Rules for exactly the hosts and ports of these addresses; what is no web address is left out. */
+export function rulesOf(addresses: readonly string[]): EgressRule[] {
+  const urls = addresses.map((address) => URL.parse(address.trim()));
+  return urls.filter((url) => url !== null && /^https?:$/.test(url.protocol)).map((url) => ruleOf(url!));
+}
+
+function ruleOf(url: URL): EgressRule {
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
+  const name = url.hostname.replace(/^\[|\]$/g, "");
+  // The proxy is not asked for the host's own loopback: the sandbox has a port in its place.
+  if (name === "localhost") return { kind: "endpoint", address: "127.0.0.1", port };
+  return isIP(name) === 0 ? { kind: "service", name, port } : { kind: "endpoint", address: name, port };
+}
+
+function variable(env: Readonly<Record<string, string>>, name: string): string | undefined {
+  const [, value] = Object.entries(env).find(([each]) => each.toLowerCase() === name) ?? [];
+  return value === "" ? undefined : value;
+}
+
+function words(text = ""): string[] {
+  return text.split(/\s+/).filter((word) => word !== "");
+}
