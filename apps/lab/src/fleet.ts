@@ -32,6 +32,8 @@ export interface FleetOptions {
   readonly workers?: number;
   /** For every program, over what the harness sets. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Each program serves its metrics on a port of its own. */
+  readonly metrics?: boolean;
 }
 
 export interface FleetWorker extends Program {
@@ -60,6 +62,8 @@ export interface Fleet {
   readonly client: Client;
   readonly api: Program;
   readonly reconciler: Program;
+  /** Of every program that was started, where its metrics are; empty without them. */
+  readonly metricsUrls: readonly string[];
   /** Those that were started, dead ones included. */
   readonly workers: readonly FleetWorker[];
   /** Another worker, with empty caches. */
@@ -81,18 +85,26 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   const apiUrl = `http://127.0.0.1:${port}`;
   const { organizationId, apiKey } = await createTestOrganization(database.db);
   const workers: FleetWorker[] = [];
+  const metricsUrls: string[] = [];
+  const health = async (): Promise<Record<string, string>> => {
+    if (options.metrics !== true) return {};
+    const healthPort = await freePort();
+    metricsUrls.push(`http://127.0.0.1:${healthPort}/metrics`);
+    return { DARI_HEALTH_PORT: String(healthPort) };
+  };
   let numbered = 0;
   const addWorker = async (
     owner: AsyncDisposableStack,
     env: Readonly<Record<string, string>>,
   ): Promise<FleetWorker> => {
     numbered += 1;
-    const worker = owner.use(await launchWorker(place, `worker-${numbered}`, env));
+    const name = `worker-${numbered}`;
+    const worker = owner.use(await launchWorker(place, name, { ...(await health()), ...env }));
     workers.push(worker);
     return worker;
   };
-  const apiStart = launch(place, "api", /api\.started/, { DARI_PORT: String(port) });
-  const reconcilerStart = launch(place, "reconciler", /reconciler\.started/);
+  const apiStart = launch(place, "api", /api\.started/, { DARI_PORT: String(port), ...(await health()) });
+  const reconcilerStart = launch(place, "reconciler", /reconciler\.started/, await health());
   const workerStarts = Array.from({ length: options.workers ?? 1 }, () => addWorker(starting, {}));
   const starts = [...workerStarts, ...[apiStart, reconcilerStart].map(async (one) => starting.use(await one))];
   // All of them first, so that what did start is known to the stack that ends it.
@@ -110,6 +122,7 @@ export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
     client: createClient({ apiUrl, apiKey }),
     api,
     reconciler,
+    metricsUrls,
     workers,
     startWorker: (env = {}) => addWorker(stack, env),
     async close() {

@@ -29,7 +29,25 @@ export const standaloneSettings = {
     about: "none: direct pull, also where Redis is.",
   }),
   bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
+  consoleDir: string({
+    env: "DARI_CONSOLE_DIR",
+    optional: true,
+    about: "The built console, served at /console; default: apps/console/dist of the checkout.",
+  }),
+  healthPort: integer({
+    env: "DARI_HEALTH_PORT",
+    max: 65_535,
+    optional: true,
+    about: "Serves /healthz, /readyz and /metrics on DARI_HOST without a key.",
+  }),
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
+  warmSandboxes: integer({
+    env: "DARI_WARM_SANDBOXES",
+    min: 0,
+    max: 1_000,
+    optional: true,
+    about: "At most that wait with their agent loaded, where DARI_SANDBOX is bwrap; 0: none; default: one per slot.",
+  }),
   sandbox: oneOf(["auto", "bwrap", "process"], { env: "DARI_SANDBOX", default: "auto" }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
@@ -54,6 +72,17 @@ export const standaloneSettings = {
     env: "DARI_EGRESS_ALLOW",
     optional: true,
     about: "Names, *.names, and address:port for single private endpoints, as 127.0.0.1:11434; by commas.",
+  }),
+  buildEgress: oneOf(["registries", "open", "off"], {
+    env: "DARI_BUILD_EGRESS",
+    default: "registries",
+    about:
+      "What builds in a sandbox with its own network reach: package registries, the public internet too, or nothing.",
+  }),
+  buildEgressAllow: string({
+    env: "DARI_BUILD_EGRESS_ALLOW",
+    optional: true,
+    about: "For builds as well, as DARI_EGRESS_ALLOW.",
   }),
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
@@ -107,7 +136,8 @@ export function serviceSettingsOf(
     ...config.environment,
     DATABASE_URL: found.databaseUrl,
     REDIS_URL: found.redisUrl,
-    DARI_MASTER_KEY: found.masterKey.reveal(),
+    // A file that was named goes before the key of the data directory.
+    ...(config.environment["DARI_MASTER_KEY_FILE"] === undefined ? { DARI_MASTER_KEY: found.masterKey.reveal() } : {}),
     DARI_BLOBS_DIR: config.bucket === undefined ? path.join(config.dataDir, "objects") : undefined,
   });
 }

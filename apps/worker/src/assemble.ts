@@ -1,9 +1,17 @@
 // Puts a worker together from its services and settings.
 
-import { createRuntimes, openImageCache } from "@dari/builder";
+import path from "node:path";
+import { createRuntimes, openBundleCache, openImageCache, type BuildEgress } from "@dari/builder";
 import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
-import { chooseDriver, parseEgressRules, type ChosenDriver, type EgressMode } from "@dari/sandbox";
+import {
+  chooseDriver,
+  openSlotMounts,
+  parseEgressRules,
+  type ChosenDriver,
+  type EgressMode,
+  type SlotMounts,
+} from "@dari/sandbox";
 import type { Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
@@ -11,11 +19,14 @@ import type { WorkerContext } from "./context.ts";
 import { createMemoryReader } from "./memory.ts";
 import { planMemory, type MemoryPlan } from "./memory-plan.ts";
 import { createSlotDirectories } from "./slot-directories.ts";
+import { createWarmPool, type WarmPool } from "./warm-pool.ts";
 import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
 export interface WorkerAssembly {
   readonly slots: number;
+  /** See DARI_WARM_SANDBOXES; undefined: one per slot. */
+  readonly warmSandboxes: number | undefined;
   readonly workDir: string;
   readonly cacheBytes: number;
   readonly sandbox: "auto" | "bwrap" | "process";
@@ -25,6 +36,9 @@ export interface WorkerAssembly {
   /** See DARI_EGRESS and DARI_EGRESS_ALLOW. */
   readonly egress: EgressMode;
   readonly egressAllow: string | undefined;
+  /** See DARI_BUILD_EGRESS and DARI_BUILD_EGRESS_ALLOW. */
+  readonly buildEgress: BuildEgress["mode"];
+  readonly buildEgressAllow: string | undefined;
   readonly turnMemoryBytes: number;
   /** See DARI_WORKER_MEMORY_MB and DARI_TURN_RESERVED_MB. */
   readonly memoryMb: number | undefined;
@@ -66,6 +80,7 @@ export async function assembleWorker(
   const { images, contents, disks } = await openCaches(services, assembly, workDir, log, stack);
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
+  const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
   const control = controlOf(services, settings, "");
   const worker = await startWorker(
     {
@@ -77,7 +92,9 @@ export async function assembleWorker(
       workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents },
       driver: chosen.driver,
       guarantees: chosen.guarantees,
+      warm,
       images,
+      bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
       runtimes: createRuntimes({
         cacheDir: workDir.runtimes,
         env: assembly.environment,
@@ -101,6 +118,7 @@ export async function assembleWorker(
         turnProcesses: assembly.turnProcesses,
         turnDiskBytes: assembly.turnDiskBytes,
         egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
+        buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
         workDir: workDir.turns,
       },
     },
@@ -108,6 +126,30 @@ export async function assembleWorker(
   );
   stack.defer(() => worker.drain());
   return worker;
+}
+
+/** Undefined where none is wanted, or no directory can be mounted into a running sandbox. */
+async function openWarmPool(
+  assembly: WorkerAssembly,
+  chosen: Pick<ChosenDriver, "driver">,
+  memory: MemoryPlan,
+  workDir: WorkDir,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<WarmPool | undefined> {
+  const max = assembly.warmSandboxes ?? memory.slots;
+  if (max === 0 || chosen.driver.name !== "bwrap" || assembly.driver !== undefined) return undefined;
+  let mounts: SlotMounts;
+  try {
+    mounts = await openSlotMounts(workDir.warm, chosen.driver);
+  } catch (error) {
+    log.info({ reason: (error as Error).message }, "warm.not_possible");
+    return undefined;
+  }
+  stack.defer(() => mounts.close());
+  const pool = createWarmPool({ mounts, max, hasRoom: () => memory.hasRoom(), log });
+  stack.defer(() => pool.close());
+  return pool;
 }
 
 interface Caches extends Pick<WorkerContext, "images"> {
@@ -129,7 +171,14 @@ async function openCaches(
   });
   stack.defer(() => images.close());
   const contents = await openContentCache({ dir: workDir.contents, maxBytes: assembly.cacheBytes });
-  const disks = assembly.disks ?? (await openDisks({ dir: workDir.disks, maxBytes: assembly.cacheBytes }));
+  const disks =
+    assembly.disks ??
+    (await openDisks({
+      dir: workDir.disks,
+      maxBytes: assembly.cacheBytes,
+      onImageUnused: ({ organizationId, objectKey, reason }) =>
+        log.warn({ org: organizationId, key: objectKey, reason }, "workspace.image_unused"),
+    }));
   stack.defer(() => disks.close());
   if (disks.kind !== "overlay") {
     log.warn({ reason: disks.reason }, "workspaces are copied: each turn costs what its workspace holds");

@@ -69,10 +69,11 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
   const signal = AbortSignal.any([stop, lost.signal]);
   const renewal = setInterval(() => void keepBuild(context, build, lost), buildLeaseMs / 3);
   const log = createBuildLog(context, build);
+  const startedAt = performance.now();
   try {
     const result = await attemptBuild(context, build, workDir, signal, log);
     if (stop.aborted) await releaseBuild(context, build);
-    else if (!lost.signal.aborted) await record(context, build, result, log);
+    else if (!lost.signal.aborted) await record(context, build, result, { log, startedAt });
   } catch (error) {
     context.log.error({ err: error, version: build.versionId }, "build.step_failed");
     await (stop.aborted ? releaseBuild(context, build) : postponeBuild(context, build)).catch(() => undefined);
@@ -98,8 +99,10 @@ async function attemptBuild(
     manifest: build.manifest as Manifest,
     keyPrefix: build.organizationId,
     layers: { registry: layerRegistryOf(context, build.organizationId), cache: context.images },
+    bundles: context.bundles,
     runtimes: context.runtimes,
     sandboxLimits: buildLimits,
+    egress: context.settings.buildEgress,
     driver: context.driver,
     workDir,
     log: (text) => void log(text),
@@ -111,7 +114,7 @@ async function record(
   context: WorkerContext,
   build: BuildClaim & BuildJob,
   result: Awaited<ReturnType<typeof buildImage>>,
-  log: (text: string) => Promise<void>,
+  { log, startedAt }: { readonly log: (text: string) => Promise<void>; readonly startedAt: number },
 ): Promise<void> {
   await log(result.ok ? "ready\n" : `failed: ${result.failure.message}\n`);
   await finishBuild(
@@ -119,7 +122,8 @@ async function record(
     build,
     result.ok ? { image: result.image, warnings: result.warnings } : { failure: result.failure, warnings: [] },
   );
-  context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok }, "build.finished");
+  const ms = Math.round(performance.now() - startedAt);
+  context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok, ms }, "build.finished");
   // The first turn and the next build find it unpacked here. Whoever really needs it meets an error again.
   if (result.ok) {
     void context.images.ensure(result.image).then(

@@ -21,6 +21,13 @@ export const workerSettings = {
     optional: true,
     about: "Set aside for each turn; default: DARI_TURN_MEMORY_BYTES.",
   }),
+  warmSandboxes: integer({
+    env: "DARI_WARM_SANDBOXES",
+    min: 0,
+    max: 1_000,
+    optional: true,
+    about: "At most that wait with their agent loaded, where DARI_SANDBOX is bwrap; 0: none; default: one per slot.",
+  }),
   workDir: string({
     env: "DARI_WORK_DIR",
     default: "/var/tmp/dari-worker",
@@ -66,6 +73,17 @@ export const workerSettings = {
     optional: true,
     about: "Names, *.names, and address:port for single private endpoints; by commas.",
   }),
+  buildEgress: oneOf(["registries", "open", "off"], {
+    env: "DARI_BUILD_EGRESS",
+    default: "registries",
+    about:
+      "What builds in a sandbox with its own network reach: package registries, the public internet too, or nothing.",
+  }),
+  buildEgressAllow: string({
+    env: "DARI_BUILD_EGRESS_ALLOW",
+    optional: true,
+    about: "For builds as well, as DARI_EGRESS_ALLOW.",
+  }),
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
     unit: "bytes",
@@ -86,7 +104,12 @@ export const workerSettings = {
     default: 30_000,
     about: "For running turns at shutdown.",
   }),
-  healthPort: integer({ env: "DARI_HEALTH_PORT", max: 65_535, optional: true, about: "Serves /healthz and /readyz." }),
+  healthPort: integer({
+    env: "DARI_HEALTH_PORT",
+    max: 65_535,
+    optional: true,
+    about: "Serves /healthz, /readyz and /metrics without a key.",
+  }),
 } as const;
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
@@ -108,12 +131,15 @@ function checkMemory(settings: WorkerConfig): ConfigProblem[] {
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }
 
-function checkEgress({ egressAllow = "" }: WorkerConfig): ConfigProblem[] {
-  try {
-    parseEgressRules(egressAllow);
-    return [];
-  } catch (error) {
-    if (!(error instanceof EgressRuleError)) throw error;
-    return [{ env: "DARI_EGRESS_ALLOW", message: error.message }];
-  }
+function checkEgress({ egressAllow, buildEgressAllow }: WorkerConfig): ConfigProblem[] {
+  const lists = { DARI_EGRESS_ALLOW: egressAllow, DARI_BUILD_EGRESS_ALLOW: buildEgressAllow };
+  return Object.entries(lists).flatMap(([env, list = ""]) => {
+    try {
+      parseEgressRules(list);
+      return [];
+    } catch (error) {
+      if (!(error instanceof EgressRuleError)) throw error;
+      return [{ env, message: error.message }];
+    }
+  });
 }

@@ -1,6 +1,6 @@
 // What a worker's parts are given. Assembled once in main.
 
-import type { ImageCache, Runtimes } from "@dari/builder";
+import type { BuildEgress, BundleCache, ImageCache, Runtimes } from "@dari/builder";
 import type {
   FinishContext,
   Sealer,
@@ -14,6 +14,7 @@ import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { Room } from "./memory-plan.ts";
+import type { WarmPool } from "./warm-pool.ts";
 import type { SlotDirectories } from "./slot-directories.ts";
 
 export interface WorkerSettings {
@@ -40,6 +41,8 @@ export interface WorkerSettings {
   readonly turnDiskBytes: number;
   /** What agents may connect to. */
   readonly egress: EgressPolicy;
+  /** What the installers of builds may reach. */
+  readonly buildEgress: BuildEgress;
   /** Holds the directories of running turns and builds; emptied at start. */
   readonly workDir: string;
 }
@@ -51,7 +54,10 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly workspaces: WorkspaceContext;
   readonly driver: SandboxDriver;
   readonly guarantees: Guarantees;
+  /** Absent: each turn starts its own sandbox. */
+  readonly warm?: WarmPool | undefined;
   readonly images: ImageCache;
+  readonly bundles: BundleCache;
   readonly slots: SlotDirectories;
   readonly runtimes: Runtimes;
   /** Carries out an operator's retry of a failed job. */

@@ -15,13 +15,14 @@ import {
   type SavedWorkspace,
   type Turn,
 } from "@dari/control";
-import { failure } from "@dari/domain";
+import { failure, limits } from "@dari/domain";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
 import { endingOfFailure, stopInput } from "./endings.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
+import { scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
 
 /** Paths named in the log. */
@@ -36,10 +37,12 @@ export interface TurnResult extends FinishResult {
 
 /** What was recorded; undefined when the claim was superseded and nothing was. */
 export async function executeTurn(
-  context: WorkerContext,
+  worker: WorkerContext,
   claimed: ClaimedTurn,
   lease: HeldLease,
 ): Promise<TurnResult | undefined> {
+  // From when the turn's secrets are known, nothing that is logged holds them.
+  let context = worker;
   const watch = startStopwatch();
   let turn: Turn | undefined;
   const held: HeldDisk = {};
@@ -49,6 +52,7 @@ export async function executeTurn(
       // Whoever watches the session sees that its message runs.
       context.notifier.notify("session", claimed.sessionId);
       turn = await loadTurn(context, claimed);
+      context = { ...worker, log: scrubbedLogger(worker.log, turn.scrubber) };
       input = await carryOut(context, turn, held, lease, watch);
     } catch (error) {
       context.log.error({ err: error, session: claimed.sessionId, message: claimed.messageId }, "turn.step_failed");
@@ -93,6 +97,7 @@ async function carryOut(
   watch: Stopwatch,
 ): Promise<FinishInput> {
   if (turn.missingSecrets.length > 0) return missingSecrets(turn);
+  if (turn.secretBytes > limits.turnSecretBytes) return tooManySecrets(turn);
   if (turn.cancelRequested) return { ending: "cancelled" };
   const stop = stopInput(context, turn, lease);
   if (stop !== undefined) return stop;
@@ -185,9 +190,10 @@ async function finish(
   context: WorkerContext,
   claimed: ClaimedTurn,
   turn: Turn | undefined,
-  input: FinishInput,
+  found: FinishInput,
   watch: Stopwatch,
 ): Promise<TurnResult | undefined> {
+  const input = turn === undefined ? found : scrubEnding(turn.scrubber, found);
   const timings = { queue_ms: turn?.queuedMs ?? 0, ...watch.laps() };
   const result = await finishTurn(context, claimed, claimed.organizationId, { ...input, timings });
   context.log.info(
@@ -200,7 +206,7 @@ async function finish(
       ending: input.ending,
       recorded: result?.recorded ?? "superseded",
       code: input.failure?.code,
-      ...watch.laps(),
+      ...timings,
     },
     "turn.finished",
   );
@@ -215,4 +221,9 @@ function missingSecrets(turn: Turn): FinishInput {
     ending: "failed",
     failure: failure("missing_secret", `no value for ${names}; add it with \`dari credentials add <name>\``),
   };
+}
+
+function tooManySecrets(turn: Turn): FinishInput {
+  const reason = `the secrets of a turn have at most ${limits.turnSecretBytes} bytes together, not ${turn.secretBytes}`;
+  return { ending: "failed", failure: failure("missing_secret", `${reason}; give large ones as files`) };
 }

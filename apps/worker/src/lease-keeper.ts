@@ -48,7 +48,7 @@ const downPatienceMs = 120_000;
 const lookEveryMs = 100;
 
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
-  const keeping: Keeping = { entries: new Map(), renewedAt: performance.now(), patienceMs: 0 };
+  const keeping: Keeping = { entries: new Map(), renewedAt: performance.now(), patienceMs: 0, log: options.log };
   const { entries } = keeping;
   let stopped: StopReason | undefined;
   const closing = new AbortController();
@@ -93,11 +93,18 @@ interface Keeping {
   renewedAt: number;
   /** How long turns go on past their deadline as things are. */
   patienceMs: number;
+  readonly log: Logger;
 }
 
-function stopOverdue({ entries, patienceMs }: Keeping): void {
+function stopOverdue({ entries, patienceMs, log }: Keeping): void {
   const now = performance.now();
-  for (const entry of entries.values()) if (now > entry.deadline + patienceMs) entry.controller.abort("lost");
+  for (const entry of entries.values()) if (now > entry.deadline + patienceMs) lose(entry, log);
+}
+
+function lose({ claim, controller }: Entry, log: Logger): void {
+  if (controller.signal.aborted) return;
+  controller.abort("lost");
+  log.warn({ session: claim.sessionId, fence: claim.fence }, "lease.lost");
 }
 
 async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void> {
@@ -108,7 +115,12 @@ async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void>
   try {
     const claims = held.map((entry) => entry.claim);
     const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
-    settle(held, new Map(renewed.map((one) => [one.sessionId, one.cancelRequested])), before + options.leaseMs);
+    settle(
+      held,
+      new Map(renewed.map((one) => [one.sessionId, one.cancelRequested])),
+      before + options.leaseMs,
+      options.log,
+    );
     keeping.patienceMs = 0;
     keeping.renewedAt = performance.now();
   } catch (error) {
@@ -135,10 +147,10 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-function settle(held: readonly Entry[], renewed: ReadonlyMap<string, boolean>, deadline: number): void {
+function settle(held: readonly Entry[], renewed: ReadonlyMap<string, boolean>, deadline: number, log: Logger): void {
   for (const entry of held) {
     const cancelRequested = renewed.get(entry.claim.sessionId);
-    if (cancelRequested === undefined) entry.controller.abort("lost");
+    if (cancelRequested === undefined) lose(entry, log);
     else if (cancelRequested) entry.controller.abort("cancelled");
     else entry.deadline = deadline;
   }

@@ -1,6 +1,6 @@
 // The worker as a program of its own.
 
-import { openServices } from "@dari/control";
+import { createPlatformMetrics, openServices } from "@dari/control";
 import { limits } from "@dari/domain";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
@@ -14,8 +14,10 @@ await runMain(
   async (signal, stack) => {
     const config = readWorkerConfig();
     graceMs = config.shutdownGraceMs;
-    const log = createLogger({ name: "worker", level: config.logLevel });
+    const metrics = createPlatformMetrics({ parts: ["worker"], byOrganization: config.metricsByOrganization });
+    const log = createLogger({ name: "worker", level: config.logLevel, observe: metrics.observe });
     const services = await openServices(config, { program: "worker", log }, stack);
+    metrics.watchServices(services);
     const giveUp = (reason: string): void => {
       log.error({ reason }, "worker.gives_up");
       // Whoever supervises starts another; the turns that run end as at any stop.
@@ -29,8 +31,9 @@ await runMain(
       log,
       stack,
     );
+    metrics.watchWorker(worker);
     if (config.healthPort !== undefined) {
-      stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks }));
+      stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks, metrics }));
     }
     await aborted(signal);
   },

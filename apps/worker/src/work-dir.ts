@@ -8,6 +8,8 @@ import { sweepMounts } from "@dari/workspace";
 export interface WorkDir {
   /** For running turns and builds; empty at start. */
   readonly turns: string;
+  /** For sandboxes that wait for a turn; empty at start. */
+  readonly warm: string;
   /** Workspaces of sessions that had turns here. */
   readonly disks: string;
   readonly contents: string;
@@ -28,20 +30,21 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   if (owner !== undefined) {
     throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
   }
-  const turns = join(dir, "turns");
+  const [turns, warm] = [join(dir, "turns"), join(dir, "warm")];
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  await rm(turns, { recursive: true, force: true });
+  for (const each of [turns, warm]) await rm(each, { recursive: true, force: true });
   await mkdir(turns, { recursive: true, mode: 0o755 });
   return {
     turns,
+    warm,
     disks: join(dir, "disks"),
     contents: join(dir, "contents"),
     images: join(dir, "images"),
     runtimes: join(dir, "runtimes"),
     async leave() {
       await sweepMounts(dir);
-      await rm(turns, { recursive: true, force: true });
+      for (const each of [turns, warm]) await rm(each, { recursive: true, force: true });
       leaveOwnerFile(file);
     },
   };

@@ -15,6 +15,8 @@ import { startTurnFeed } from "./turn-feed.ts";
 
 export interface Worker {
   readonly running: number;
+  /** Slots that count, taken and free together. */
+  readonly offered: number;
   /** In words for a person: the sandbox and whether it isolates. */
   readonly isolation: string;
   /** Whether turns would come and be kept, each part by its name: for whoever decides on sending work here. */
@@ -65,6 +67,9 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     get running() {
       return gate.taken;
     },
+    get offered() {
+      return gate.offered;
+    },
     isolation: `${context.driver.name}, ${context.guarantees.isolated ? "isolated" : "NOT ISOLATED from this machine"}`,
     checks: {
       leases: () => leases.check(),
@@ -76,7 +81,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     async drain() {
       gate.close();
       presence.nudge();
-      await Promise.all([feed.stop(), builds.stop(), endTurns(gate, leases, settings.graceMs)]);
+      await Promise.all([context.warm?.close(), feed.stop(), builds.stop(), endTurns(gate, leases, settings.graceMs)]);
       await feed.close();
       stopListening();
       await room.stop();

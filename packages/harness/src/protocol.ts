@@ -45,6 +45,8 @@ export interface GuestLimits {
 
 export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
+  /** Sent to a guest that waits for its turn; without it the code is loaded at `run`. */
+  | { readonly t: "load"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
   | { readonly t: "check"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
   | { readonly t: "go" }
   | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };
@@ -65,6 +67,7 @@ export type Usage = Readonly<Record<string, number>>;
 
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
+  | { readonly t: "loaded" }
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
@@ -99,6 +102,8 @@ export function parseGuestFrame(line: string): GuestFrame {
   switch (frame["t"]) {
     case "ready":
       return { t: "ready", protocol: Number(frame["protocol"]), runtime: string(frame, "runtime", nameChars) };
+    case "loaded":
+      return { t: "loaded" };
     case "started":
       return { t: "started" };
     case "delta":

@@ -118,6 +118,8 @@ async function takeFrame(
     case "ready":
       if (frame.protocol === protocolVersion) return undefined;
       return { kind: "failed", failure: failure("internal_error", "the guest speaks another version of the protocol") };
+    case "loaded":
+      return undefined;
     case "started":
       await o.beforeCall();
       onCalled();

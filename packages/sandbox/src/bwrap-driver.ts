@@ -85,9 +85,10 @@ async function startIn(
 ): Promise<Sandbox> {
   const { launched, status } = await launchIn(spec, means, egress, group);
   const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init: status.init });
-  const folders = workingFolders(spec.slotDir);
+  let dir = spec.slotDir;
+  let folders = workingFolders(dir);
   const watch = watchSandbox({
-    slotDir: spec.slotDir,
+    slotDir: () => dir,
     limits: spec.limits,
     init: boundsTree(means) ? undefined : status.init.then((init) => init?.pid),
     onExceeded: () => void tree.kill().catch(() => {}),
@@ -102,7 +103,17 @@ async function startIn(
       peakMemoryBytes: await group?.peakMemoryBytes(),
     };
     await group?.remove();
+    await spec.mounts?.detach(spec.slotDir);
     await folders.removeUnused();
+  }
+  async function claim(turnDir = spec.slotDir): Promise<void> {
+    if (turnDir !== spec.slotDir) {
+      if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
+      dir = turnDir;
+      folders = workingFolders(turnDir);
+      await spec.mounts.attach(turnDir, spec.slotDir);
+    }
+    await folders.create();
   }
   let killed: Promise<void> | undefined;
   return {
@@ -112,7 +123,7 @@ async function startIn(
     paths: insidePaths,
     pid: launched.pid,
     exited: Promise.all([launched.exited, status.programRan]).then(([exit, ran]) => describeExit(exit, ran)),
-    claim: () => folders.create(),
+    claim,
     kill: () => (killed ??= kill()),
     collect: () => Promise.resolve(usage),
   };

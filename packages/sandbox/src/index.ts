@@ -12,6 +12,7 @@ export {
   type EgressPolicy,
   type EgressRule,
 } from "./egress/policy.ts";
+export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";
 export {
   SandboxStartError,
   type DriverName,

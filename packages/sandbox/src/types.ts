@@ -2,6 +2,7 @@
 
 import type { Duplex, Readable } from "node:stream";
 import type { EgressOptions } from "./egress/traffic.ts";
+import type { SlotMounts } from "./slot-mounts.ts";
 
 /** Bounds of one sandbox. What a driver cannot enforce it says in its guarantees; undefined means no bound. */
 export interface SandboxLimits {
@@ -33,6 +34,8 @@ export interface SandboxSpec {
   readonly readOnlyPaths: readonly string[];
   /** A fresh directory with `workspace/` and `state/` in it. */
   readonly slotDir: string;
+  /** Given where `slotDir` is a slot of these: the sandbox may be started before its turn, and claimed for a turn's. */
+  readonly mounts?: SlotMounts;
   /** `open`: the host's network. An egress: nothing but what its policy allows, by way of a proxy in this process. */
   readonly network: "open" | "none" | EgressOptions;
   readonly limits: SandboxLimits;
@@ -86,8 +89,12 @@ export interface Sandbox {
   readonly pid: number;
   /** Never rejects. A program ended by signal n behind a launcher reports like one that exits with 128 + n. */
   readonly exited: Promise<SandboxExit>;
-  /** Makes the workspace ready for the turn. Call it once the workspace is restored, before the program works in it. */
-  claim(): Promise<void>;
+  /**
+   * Makes the workspace ready for the turn. Call it once the workspace is restored, before the program works in it.
+   * `turnDir`, with `mounts` only: a directory with `workspace/` and `state/`, which take the place of the slot's in
+   * the running sandbox; the program's working directory stays the one below until it changes to its path again.
+   */
+  claim(turnDir?: string): Promise<void>;
   /** Resolves when the whole process tree is dead, daemons included. Idempotent. Throws when it cannot be killed. */
   kill(): Promise<void>;
   /** What the sandbox used; meaningful after `kill`. */

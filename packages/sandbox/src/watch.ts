@@ -18,7 +18,7 @@ const lookEveryMs = 200;
  * `init`: whose descendants are counted, absent where control groups bound them. `onExceeded` is called at most once.
  */
 export function watchSandbox(o: {
-  slotDir: string;
+  slotDir: () => string;
   limits: SandboxLimits;
   init: Promise<number | undefined> | undefined;
   onExceeded(): void;
@@ -26,10 +26,19 @@ export function watchSandbox(o: {
   const { diskBytes = Infinity, diskFiles = Infinity, memoryBytes = Infinity, processes = Infinity } = o.limits;
   const stopped = new AbortController();
   let found: Exceeded | undefined;
-  const disk =
-    diskBytes === Infinity && diskFiles === Infinity
-      ? undefined
-      : watchDisk([join(o.slotDir, "workspace"), join(o.slotDir, "state")], { bytes: diskBytes, files: diskFiles });
+  const isDiskBound = diskBytes !== Infinity || diskFiles !== Infinity;
+  let dir: string | undefined;
+  let disk: ReturnType<typeof watchDisk> | undefined;
+
+  /** The directories change once, when a sandbox that waited is claimed. */
+  function isDiskOver(): Promise<boolean> | undefined {
+    if (!isDiskBound) return undefined;
+    if (dir !== o.slotDir()) {
+      dir = o.slotDir();
+      disk = watchDisk([join(dir, "workspace"), join(dir, "state")], { bytes: diskBytes, files: diskFiles });
+    }
+    return disk?.isOver();
+  }
 
   async function look(init: number | undefined): Promise<Exceeded | undefined> {
     if (init !== undefined && (memoryBytes !== Infinity || processes !== Infinity)) {
@@ -37,7 +46,7 @@ export function watchSandbox(o: {
       if (use.memoryBytes > memoryBytes) return "memory";
       if (use.processes > processes) return "processes";
     }
-    return (await disk?.isOver()) === true ? "disk" : undefined;
+    return (await isDiskOver()) === true ? "disk" : undefined;
   }
 
   async function run(): Promise<void> {
@@ -49,6 +58,6 @@ export function watchSandbox(o: {
       await delay(lookEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
     }
   }
-  if (disk !== undefined || o.init !== undefined) void run();
+  if (isDiskBound || o.init !== undefined) void run();
   return { exceeded: () => found, stop: () => stopped.abort() };
 }

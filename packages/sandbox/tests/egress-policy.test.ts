@@ -64,9 +64,18 @@ describe("an allow-list", () => {
     expect(decide(policy("allow", allow), host, port).allowed).toBe(allowed);
   });
 
-  test("only an endpoint by its address is exempt from the look at its address", () => {
+  test("of an allow-list, only an endpoint by its address is exempt from the look at its address", () => {
     expect(decide(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
     expect(decide(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
+  });
+
+  test("a service is exactly its name and port, in every mode, wherever it lies", () => {
+    for (const mode of ["off", "allow"] as const) {
+      const rules = [{ kind: "service", name: "registry.example", port: 4873 }] as const;
+      expect(decide({ mode, rules }, "Registry.example.", 4873)).toEqual({ allowed: true, exact: true });
+      expect(decide({ mode, rules }, "registry.example", 443).allowed).toBe(false);
+      expect(decide({ mode, rules }, "a.registry.example", 4873).allowed).toBe(false);
+    }
   });
 
   test.each(["10.0.0.1", "example.com:0", "example.com:70000", "https://example.com", "*", "a b", "*.*.com"])(

@@ -1,10 +1,13 @@
 // What a turn costs beside the bare start of its runtime: POST to reply of a no-op function, idle and at 32 clients.
-// Expected: about two bare starts of Node idle (the guest's own start and the isolation around it); at 32 clients on
-// few cores the starts queue up, so the rate is cores ÷ start time.
+// Idle twice: `warm` in a session whose agent waits, loaded, for the turn; `cold` on a platform where none does.
+// Expected: cold about two bare starts of Node (the guest's own start and the isolation around it), warm a fraction of
+// one; at 32 clients on few cores the starts queue up, so the rate is cores ÷ start time.
 //
 //   node apps/lab/src/bench/turn-overhead.ts [--smoke]
 
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createRuntimes } from "@dari/builder";
 import { createClient, type Client } from "@dari/client";
 import { deployFiles } from "../deploy-files.ts";
@@ -63,32 +66,68 @@ async function loaded(api: { apiUrl: string; apiKey: string }, client: Client, a
   return { ...spreadOf(samples), turns_per_second: Math.round((samples.length / seconds) * 10) / 10 };
 }
 
-await using platform = await startStandalone();
+await using platform = await startStandalone({ DARI_LOG_LEVEL: "info" });
+await using coldPlatform = await startStandalone({ DARI_LOG_LEVEL: "info", DARI_WARM_SANDBOXES: "0" });
 const api = { apiUrl: platform.apiUrl, apiKey: platform.apiKey };
+const cold = { apiUrl: coldPlatform.apiUrl, apiKey: coldPlatform.apiKey };
 const client = createClient(api);
 const js = await deployFiles(api, agents.javascript);
 const py = await deployFiles(api, agents.python);
 const runtimes = createRuntimes({ cacheDir: path.join(platform.dataDir, "work", "runtimes") });
 const python = (await runtimes.resolve("python", undefined)).command;
 
+/** The sandbox that waits for the next turn is started after the last one; no number is taken meanwhile. */
+const refillMs = 500;
+
 const series = {
   node_bare: [] as number[],
   python_bare: [] as number[],
-  javascript_idle: [] as number[],
-  python_idle: [] as number[],
+  javascript_warm: [] as number[],
+  javascript_cold: [] as number[],
+  python_warm: [] as number[],
+  python_cold: [] as number[],
 };
-const sessions = { js: (await client.createSession(js.agentId)).id, py: (await client.createSession(py.agentId)).id };
+const sessions = {
+  js: (await client.createSession(js.agentId)).id,
+  py: (await client.createSession(py.agentId)).id,
+  coldJs: await coldSession(agents.javascript),
+  coldPy: await coldSession(agents.python),
+};
+
+async function coldSession(files: Record<string, string>): Promise<string> {
+  const { agentId } = await deployFiles(cold, files);
+  return (await createClient(cold).createSession(agentId)).id;
+}
+
 for (let i = -2; i < rounds; i++) {
   const round = {
     node_bare: await timed(() => bareStart(process.execPath, ["-e", "0"])),
-    javascript_idle: await timed(() => turn(api, sessions.js)),
+    javascript_warm: await timed(() => turn(api, sessions.js)),
+    javascript_cold: await timed(() => turn(cold, sessions.coldJs)),
     python_bare: await timed(() => bareStart(python, ["-c", "pass"])),
-    python_idle: await timed(() => turn(api, sessions.py)),
+    python_warm: await timed(() => turn(api, sessions.py)),
+    python_cold: await timed(() => turn(cold, sessions.coldPy)),
   };
+  await sleep(refillMs);
   // The first rounds warm caches and are not counted.
   if (i < 0) continue;
   for (const [name, ms] of Object.entries(round)) series[name as keyof typeof series].push(ms);
 }
+/** Of the turns on both platforms, as their workers timed them: medians by step. */
+const steps = { warm: await stepsOf(platform.dataDir), cold: await stepsOf(coldPlatform.dataDir) };
+
+async function stepsOf(dataDir: string): Promise<Record<string, number>> {
+  const lines = (await readFile(path.join(dataDir, "logs", "dari.log"), "utf8")).split("\n");
+  const finished = lines.filter((line) => line.includes('"turn.finished"'));
+  const all = new Map<string, number[]>();
+  for (const line of finished) {
+    for (const [name, ms] of Object.entries(JSON.parse(line) as Record<string, unknown>)) {
+      if (name.endsWith("_ms")) all.set(name, [...(all.get(name) ?? []), Number(ms)]);
+    }
+  }
+  return Object.fromEntries([...all].map(([name, samples]) => [name, spreadOf(samples).p50]));
+}
+
 const atOnce = { javascript: await loaded(api, client, js.agentId), python: await loaded(api, client, py.agentId) };
 
 process.stdout.write(
@@ -96,6 +135,7 @@ process.stdout.write(
     name: "turn-overhead",
     machine: describeMachine(),
     parameters: { rounds, clients, per_client: perClient },
+    steps_ms: steps,
     result_ms: Object.fromEntries(Object.entries(series).map(([name, samples]) => [name, spreadOf(samples)])),
     [`at_${clients}_clients_ms`]: atOnce,
   })}\n`,

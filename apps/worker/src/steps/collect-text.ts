@@ -1,23 +1,31 @@
-// What an agent has said so far, for the conversation of a turn that is interrupted before it answers.
+// What an agent has said so far, without its secrets: shown as it comes, and kept for the conversation of a turn that
+// is interrupted before it answers.
 
-import { limits } from "@dari/domain";
+import { limits, type ScrubStream } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
 
 export interface TextCollector {
-  /** Takes the next piece; what goes over `limits.partialTextBytes` is left out from there on. */
+  /** Takes the next piece; of what goes over `limits.partialTextBytes` nothing is kept. */
   add(text: string): void;
+  /** What waited for a next piece, which does not come. */
+  end(): void;
   /** One text part, or none. */
   parts(): OutputPart[];
 }
 
-export function createTextCollector(): TextCollector {
+/** `show` gets what can be shown by now, in order. */
+export function createTextCollector(scrub: ScrubStream, show: (text: string) => void): TextCollector {
   const pieces: string[] = [];
   let bytes = 0;
+  const take = (text: string): void => {
+    if (text === "") return;
+    bytes += Buffer.byteLength(text);
+    if (bytes <= limits.partialTextBytes) pieces.push(text);
+    show(text);
+  };
   return {
-    add(text) {
-      bytes += Buffer.byteLength(text);
-      if (bytes <= limits.partialTextBytes) pieces.push(text);
-    },
+    add: (text) => take(scrub.write(text)),
+    end: () => take(scrub.end()),
     parts() {
       const text = pieces.join("");
       return text === "" ? [] : [{ type: "text", text }];

@@ -4,7 +4,7 @@ import type { Turn } from "@dari/control";
 import type { EgressRecord } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 
-/** Lines per attempt; one more says that others are not written. */
+/** Lines per attempt at the usual level; one more says that the others are not written. */
 const linesMax = 500;
 
 export function logEgress(context: WorkerContext, turn: Turn): (record: EgressRecord) => void {
@@ -12,7 +12,11 @@ export function logEgress(context: WorkerContext, turn: Turn): (record: EgressRe
   let lines = 0;
   return (record) => {
     lines += 1;
-    if (lines <= linesMax) context.log.info({ session, message, attempt, ...record }, "turn.egress");
-    else if (lines === linesMax + 1) context.log.warn({ session, message, attempt }, "turn.egress_not_logged");
+    // Every one of them is an event that is counted; the first ones are written whatever the level.
+    const level = lines <= linesMax ? "info" : "debug";
+    // Names of hosts are the agent's to choose.
+    const shown = turn.scrubber.json(record) as EgressRecord;
+    context.log[level]({ session, message, attempt, ...shown }, "turn.egress");
+    if (lines === linesMax + 1) context.log.warn({ session, message, attempt }, "turn.egress_not_logged");
   };
 }

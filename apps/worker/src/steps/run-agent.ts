@@ -10,22 +10,16 @@ import {
   type TurnPart,
 } from "@dari/control";
 import { failure, limits, type Failure } from "@dari/domain";
-import {
-  captureLogs,
-  guestCommand,
-  runTurn,
-  type OutputPart,
-  type RunRequest,
-  type TurnEnding,
-  type Usage,
-} from "@dari/harness";
+import { captureLogs, runTurn, type OutputPart, type RunRequest, type TurnEnding, type Usage } from "@dari/harness";
 import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
-import { logEgress } from "./log-egress.ts";
+import type { Taken } from "../warm-pool.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
+import { scrubbedStack } from "./scrub-turn.ts";
 import { sendPreviewsOf, type PreviewSender } from "./send-previews.ts";
+import { startGuest, warmRecipe, type WarmGuest } from "./start-guest.ts";
 
 export type AgentEnding =
   | { readonly kind: "completed"; readonly parts: readonly OutputPart[]; readonly usage: Usage | undefined }
@@ -44,33 +38,24 @@ export interface AgentRun {
 
 export async function runAgent(context: WorkerContext, run: AgentRun): Promise<AgentEnding> {
   if (run.signal.aborted) return { kind: "stopped", said: [] };
-  const said = createTextCollector();
+  const { scrubber } = run.turn;
   const logs = recordLogsOf(context, run.turn);
   const previews = sendPreviewsOf(context.previews, run.turn);
+  const said = createTextCollector(scrubber.stream(), (text) => previews.delta(text));
+  const parts: RunParts = { ...run, said, logs, previews };
+  const recipe = context.warm === undefined ? undefined : warmRecipe(context, run.turn);
   try {
-    const sandbox = await startSandbox(context, run);
-    const captured = captureLogs({
-      stdout: sandbox.stdout,
-      stderr: sandbox.stderr,
-      maxBytes: limits.logBytesPerAttempt,
-      onText(stream, text) {
-        logs.add(stream, text);
-        previews.log(stream, text);
-      },
-    });
-    let ending: TurnEnding;
+    const warm = recipe === undefined ? undefined : await context.warm!.enter(recipe);
+    let isFit = true;
     try {
-      await sandbox.claim();
-      ending = await callAgent(context, { ...run, previews, said }, sandbox, () => captured.tail("stderr"));
-      await countFailedLoad(context, run, ending);
+      const ended = warm && (await runWarm(context, parts, warm));
+      const { ending, exceeded, isLoaded } = ended ?? (await runCold(context, parts));
+      isFit = isLoaded && (warm === undefined) === (ended === undefined);
+      said.end();
+      return endingOf(scrubbedStack(scrubber, ending), exceeded, logs, said);
     } finally {
-      run.watch.lap("agent_ms");
-      await sandbox.kill();
-      run.watch.lap("kill_ms");
+      if (recipe !== undefined) context.warm!.left(recipe, { isFit });
     }
-    await captured.done;
-    const usage = await sandbox.collect();
-    return endingOf(ending, usage.exceeded, logs, said);
   } finally {
     // Before the attempt's end is recorded: after it nothing of it is shown.
     previews.flush();
@@ -79,33 +64,92 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
   }
 }
 
-async function startSandbox(context: WorkerContext, run: AgentRun): Promise<Sandbox> {
-  const { turn } = run;
-  const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
-  const guest = guestCommand(turn.image.runtime.language, runtime.command);
-  return context.driver.prepare({
-    argv: guest.argv,
-    env: turn.environment.reveal(),
-    imageDir: run.imageDir,
-    readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
-    slotDir: run.slotDir,
-    network: { policy: context.settings.egress, onConnection: logEgress(context, turn) },
-    limits: {
-      memoryBytes: context.settings.turnMemoryBytes,
-      processes: context.settings.turnProcesses,
-      openFiles: 4_096,
-      fileBytes: limits.workspaceFileBytes,
-      tmpBytes: 1024 ** 3,
-      diskBytes: context.settings.turnDiskBytes,
-      diskFiles: limits.workspaceFiles,
+interface RunParts extends AgentRun {
+  readonly said: TextCollector;
+  readonly logs: LogRecorder;
+  readonly previews: PreviewSender;
+}
+
+interface Ended {
+  readonly ending: TurnEnding;
+  readonly exceeded: Exceeded | undefined;
+  /** False when the agent failed before its own code was called. */
+  readonly isLoaded: boolean;
+}
+
+async function runCold(context: WorkerContext, parts: RunParts): Promise<Ended> {
+  const sandbox = await startGuest(context, parts);
+  const guest = { sandbox, claim: () => sandbox.claim(), end: () => sandbox.kill() };
+  const ended = await runIn(context, parts, guest);
+  if (!ended.isLoaded) await countFailedLoad(context, parts, ended.ending);
+  return ended;
+}
+
+/** Undefined when it failed before the agent was called: what went wrong may be of the waiting, so it starts anew. */
+async function runWarm(context: WorkerContext, parts: RunParts, warm: Taken): Promise<Ended | undefined> {
+  const { sandbox, give } = warm.prepared as WarmGuest;
+  give(parts.turn);
+  const claim = async (): Promise<void> => {
+    await sandbox.claim(parts.slotDir).catch((cause: unknown) => {
+      throw new ClaimError("the sandbox cannot be claimed", { cause });
+    });
+    parts.watch.lap("claim_ms");
+  };
+  try {
+    const ended = await runIn(context, parts, { sandbox, claim, end: () => warm.end() });
+    if (ended.isLoaded) return ended;
+  } catch (error) {
+    if (!(error instanceof ClaimError)) throw error;
+    context.log.error({ err: error.cause, attempt: parts.turn.attemptId }, "warm.claim_failed");
+  }
+  return undefined;
+}
+
+/** The turn's directories could not be given to a sandbox that waited. */
+class ClaimError extends Error {
+  override readonly name = "ClaimError";
+}
+
+interface Guest {
+  readonly sandbox: Sandbox;
+  claim(): Promise<void>;
+  /** Nothing of it is alive afterwards. */
+  end(): Promise<void>;
+}
+
+async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Promise<Ended> {
+  const { sandbox } = guest;
+  const captured = captureLogs({
+    stdout: sandbox.stdout,
+    stderr: sandbox.stderr,
+    maxBytes: limits.logBytesPerAttempt,
+    scrub: () => parts.turn.scrubber.stream(),
+    onText(stream, text) {
+      parts.logs.add(stream, text);
+      parts.previews.log(stream, text);
     },
   });
+  let ending: TurnEnding;
+  let isCalled = false;
+  try {
+    await guest.claim();
+    const onCall = (): void => void (isCalled = true);
+    ending = await callAgent(context, parts, sandbox, onCall, () => captured.tail("stderr"));
+  } finally {
+    parts.watch.lap("agent_ms");
+    await guest.end();
+    parts.watch.lap("kill_ms");
+  }
+  await captured.done;
+  const isLoaded = isCalled || ending.kind !== "failed";
+  return { ending, isLoaded, exceeded: (await sandbox.collect()).exceeded };
 }
 
 function callAgent(
   context: WorkerContext,
-  run: AgentRun & { readonly previews: PreviewSender; readonly said: TextCollector },
+  run: RunParts,
   sandbox: Sandbox,
+  onCall: () => void,
   stderrTail: () => string,
 ): Promise<TurnEnding> {
   const { turn, opened } = run;
@@ -121,14 +165,13 @@ function callAgent(
       const moved = opened.parts === turn.parts ? undefined : opened.parts;
       const counted = await withPatience(context, () => countAttempt(context.db, turn, moved), run.signal);
       if (!counted) throw new Error("the claim was superseded before the call");
+      onCall();
     },
     async onFrame(frame) {
-      if (frame.t === "delta") {
-        run.said.add(frame.text);
-        return run.previews.delta(frame.text);
-      }
+      if (frame.t === "delta") return run.said.add(frame.text);
       events += 1;
-      const event = { number: events, name: frame.name, data: frame.data };
+      const [name, data] = [turn.scrubber.text(frame.name), turn.scrubber.json(frame.data)];
+      const event = { number: events, name, data };
       const record = () => recordAgentEvent(context.db, turn, event);
       // What was said before it is shown before it.
       run.previews.flush();

@@ -12,6 +12,8 @@ const channel = openChannel(3);
 const neverSettles =
   "the agent waits for something that can never happen: nothing is left that could settle its promise";
 
+/** What was loaded before there was a turn. */
+let loaded;
 let canceller;
 let reported = false;
 
@@ -21,10 +23,22 @@ async function report(frame) {
   await channel.send(frame);
 }
 
-async function run(frame, go) {
-  await useProxyVariables();
+async function load(frame) {
+  useProxyVariables();
   const found = await findExport(frame.entry, frame.imageDir);
-  const runner = await prepareRunner(found, frame);
+  return { found, runner: await prepareRunner(found, frame) };
+}
+
+async function loadAhead(frame) {
+  loaded = load(frame);
+  await loaded;
+  await channel.send({ t: "loaded" });
+}
+
+async function run(frame, go) {
+  // The turn's workspace has taken the place of the directory that the process was started in.
+  if (loaded !== undefined) process.chdir(frame.workspace);
+  const { found, runner } = await (loaded ?? load(frame));
   const { context, cancel } = createContext(frame, channel);
   canceller = cancel;
   await channel.send({ t: "started" });
@@ -51,6 +65,7 @@ async function main() {
   const go = new Promise((resolve) => (allow = resolve));
   const frames = {
     run: (frame) => attempt(run(frame, go)),
+    load: (frame) => attempt(loadAhead(frame)),
     check: (frame) => attempt(check(frame)),
     go: () => allow(),
     cancel: (frame) => canceller?.(frame.reason),

@@ -1,15 +1,72 @@
-// Sees to it that NODE_USE_ENV_PROXY is obeyed whatever the version of Node.
+// Sees to it that the variables which name a proxy are obeyed, whatever the version of Node, and where it can be at the
+// first use only: Node's own NODE_USE_ENV_PROXY loads all of fetch at each start, which takes as long as the start.
 
-/** Node reads the variables itself since 22.21 and 24.5. */
-function readsThem() {
-  const [major, minor] = process.versions.node.split(".").map(Number);
-  return major > 24 || (major === 24 && minor >= 5) || (major === 22 && minor >= 21);
+import { createRequire } from "node:module";
+
+// An import of http reads all that it exports, and with that loads fetch.
+const require = createRequire(import.meta.url);
+const dispatcher = Symbol.for("undici.globalDispatcher.1");
+
+/** Before any code of the agent is loaded. Does nothing where no proxy is named. */
+export function useProxyVariables() {
+  const { HTTPS_PROXY } = process.env;
+  if (!HTTPS_PROXY) return;
+  // For what the agent starts: a program that is Node obeys the variables from its start.
+  process.env.NODE_USE_ENV_PROXY = "1";
+  const http = require("node:http");
+  // Since 24.14 and 25.4.
+  if (http.setGlobalProxyFromEnv === undefined) {
+    return require("./proxied-node20.cjs").sendThrough(new URL(HTTPS_PROXY));
+  }
+  http.globalAgent = proxiedAgent(http);
+  proxyHttps(http);
+  proxyFetch(http);
+  proxyThreads();
 }
 
-/** Before any code of the agent is loaded. */
-export async function useProxyVariables() {
-  const { NODE_USE_ENV_PROXY, HTTPS_PROXY } = process.env;
-  if (NODE_USE_ENV_PROXY !== "1" || !HTTPS_PROXY || readsThem()) return;
-  const { sendThrough } = await import("./proxied-node20.mjs");
-  sendThrough(new URL(HTTPS_PROXY));
+/** As Node makes its global agents, and reading the variables. */
+function proxiedAgent(module) {
+  return new module.Agent({ keepAlive: true, scheduling: "lifo", timeout: 5_000, proxyEnv: process.env });
+}
+
+/** Whoever sends the first request by https has loaded it; until then nobody has to. */
+function proxyHttps({ Agent: { prototype } }) {
+  const { addRequest } = prototype;
+  let original, proxied;
+  prototype.addRequest = function (...given) {
+    if (original === undefined && this.protocol === "https:") {
+      const https = require("node:https");
+      original = https.globalAgent;
+      proxied = proxiedAgent(https);
+    }
+    return addRequest.apply(this === original ? proxied : this, given);
+  };
+}
+
+/** All copies of fetch's implementation look for their dispatcher in one place, and make one when there is none. */
+function proxyFetch(http) {
+  let made;
+  const real = () => {
+    if (made !== undefined) return made;
+    const https = require("node:https");
+    const agents = [http.globalAgent, https.globalAgent];
+    http.setGlobalProxyFromEnv();
+    // It has replaced those, too, and by now they may be the agent's own.
+    [http.globalAgent, https.globalAgent] = agents;
+    return (made = globalThis[dispatcher]);
+  };
+  const get = (_, name) => (typeof real()[name] === "function" ? made[name].bind(made) : made[name]);
+  globalThis[dispatcher] = new Proxy({}, { get, getPrototypeOf: () => Object.getPrototypeOf(real()) });
+}
+
+/** A thread has globals of its own, which Node's option sees to. */
+function proxyThreads() {
+  const threads = require("node:worker_threads");
+  const { Worker } = threads;
+  threads.Worker = class extends Worker {
+    constructor(file, options) {
+      super(file, { ...options, execArgv: [...(options?.execArgv ?? process.execArgv), "--use-env-proxy"] });
+    }
+  };
+  Object.defineProperty(threads.Worker, "name", { value: "Worker" });
 }

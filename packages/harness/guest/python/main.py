@@ -1,6 +1,7 @@
 # The guest of Python agents: loads the entrypoint and runs one turn, speaking lines of JSON on descriptor 3 (docs in
 # ../../README.md). Standard library only, Python 3.10 and later.
 
+import os
 import sys
 
 
@@ -11,6 +12,9 @@ def start() -> None:
     # The agent must not find the guest's folder on its path, nor leave byte code beside its read-only source.
     sys.path.remove(guest_dir)
     sys.dont_write_bytecode = True
+    # For what the agent starts: Node reads the variables that name the proxy only when it is told to.
+    if os.environ.get("HTTPS_PROXY"):
+        os.environ["NODE_USE_ENV_PROXY"] = "1"
     turn.main()
 
 

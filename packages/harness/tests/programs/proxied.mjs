@@ -1,27 +1,49 @@
-// Fetches the URLs of its arguments by fetch, http and https's own agents, through the proxy of its first argument.
-import http from "node:http";
-import { sendThrough } from "../../guest/node/proxied-node20.mjs";
+// Asks for the URLs of its arguments in each way that an agent may, with the variables that name a proxy as the guest
+// obeys them; in a child process and a thread, too. Says what was loaded before the first use, and what was answered.
 
-const [proxy, ...urls] = process.argv.slice(2);
-sendThrough(new URL(proxy));
-const get = (url) =>
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
+import { useProxyVariables } from "../../guest/node/proxy-variables.mjs";
+
+useProxyVariables();
+const isLoaded = (name) => process.moduleLoadList.some((loaded) => loaded.endsWith(` ${name}`));
+const loadedAtStart = ["internal/deps/undici/undici", "https"].filter(isLoaded);
+// As the second copy of fetch's implementation that a package brings.
+const seenByOthers = globalThis[Symbol.for("undici.globalDispatcher.1")] !== undefined;
+
+const require = createRequire(import.meta.url);
+const ask = (url) =>
   new Promise((resolve) => {
-    const asked = http.get(url, async (response) => {
+    const asked = require(url.startsWith("https:") ? "node:https" : "node:http").get(url, async (response) => {
       let text = "";
       for await (const chunk of response) text += chunk;
       resolve(text);
     });
     asked.once("error", (error) => resolve(error.message));
   });
+const why = "(error) => (error.cause.cause ?? error.cause).message";
+const byFetch = `fetch(process.argv.at(-1)).then((response) => response.text(), ${why})`;
+const inChild = async (url) => {
+  const script = `${byFetch}.then((text) => process.stdout.write(text))`;
+  return (await promisify(execFile)(process.execPath, ["-e", script, "--", url])).stdout;
+};
+const inThread = (url) =>
+  new Promise((resolve) => {
+    const script = `${byFetch}.then((text) => require("node:worker_threads").parentPort.postMessage(text))`;
+    new (require("node:worker_threads").Worker)(script, { eval: true, argv: [url] }).once("message", resolve);
+  });
+const ways = {
+  fetch: (url) =>
+    fetch(url)
+      .then((response) => response.text())
+      .catch((error) => (error.cause.cause ?? error.cause).message),
+  request: ask,
+  child: inChild,
+  thread: inThread,
+};
+
 const said = [];
-for (const url of urls) {
-  said.push(
-    await fetch(url).then(
-      (response) => response.text(),
-      (error) => error.cause.message,
-    ),
-  );
-  said.push(await get(url));
-}
-process.stdout.write(JSON.stringify(said));
+for (const [way, url] of JSON.parse(process.argv[2])) said.push(await ways[way](url));
+process.stdout.write(JSON.stringify({ loadedAtStart, seenByOthers, said }));
 process.exit(0);

@@ -15,16 +15,16 @@ def main() -> None:
     channel = Channel(3)
     version = ".".join(str(part) for part in sys.version_info[:3])
     work = []
-    arrived, allowed = threading.Event(), threading.Event()
+    arrived, allowed = threading.Semaphore(0), threading.Event()
     contexts = []
 
     def on_frame(frame: dict) -> None:
         kind = frame["t"]
-        if kind in ("run", "check"):
+        if kind in ("load", "run", "check"):
             if kind == "run":
                 contexts.append(Context(frame, channel))
             work.append(frame)
-            arrived.set()
+            arrived.release()
         elif kind == "go":
             allowed.set()
         elif kind == "cancel":
@@ -33,10 +33,18 @@ def main() -> None:
 
     threading.Thread(target=channel.receive_forever, args=(on_frame,), daemon=True).start()
     channel.send({"t": "ready", "protocol": 1, "runtime": f"python {version}"})
-    arrived.wait()
+    arrived.acquire()
     frame = work[0]
     try:
-        answer = _check(frame) if frame["t"] == "check" else _run(frame, contexts[0], allowed, channel)
+        loaded = None
+        if frame["t"] == "load":
+            # The turn comes later, and with it the workspace in place of the directory that the process started in.
+            loaded = _load(frame)
+            channel.send({"t": "loaded"})
+            arrived.acquire()
+            frame = work[1]
+            os.chdir(frame["workspace"])
+        answer = _check(frame) if frame["t"] == "check" else _run(frame, loaded, contexts[0], allowed, channel)
     except (SystemExit, KeyboardInterrupt) as error:
         # The agent ended its process; the host sees how.
         raise error.with_traceback(None) from None
@@ -53,9 +61,13 @@ def _check(frame: dict) -> dict:
     return {"t": "checked", "kind": kind_of(value)}
 
 
-def _run(frame: dict, context: Context, allowed: threading.Event, channel: Channel) -> dict:
+def _load(frame: dict) -> tuple:
     value = find_export(frame["entry"], _real(frame))
-    run = prepare_runner(value, frame)
+    return value, prepare_runner(value, frame)
+
+
+def _run(frame: dict, loaded: tuple | None, context: Context, allowed: threading.Event, channel: Channel) -> dict:
+    value, run = loaded or _load(frame)
     channel.send({"t": "started"})
     allowed.wait()
     turn = SimpleNamespace(prompt=frame["prompt"], context=context, limits=frame["limits"], channel=channel)

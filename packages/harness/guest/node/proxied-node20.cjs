@@ -1,14 +1,15 @@
-// Makes fetch, http and https go through a proxy, for a Node that does not read the variables which name it.
+// Makes fetch, http and https go through a proxy, for a Node that cannot be told to after its start.
 
-import http from "node:http";
-import https from "node:https";
-import tls from "node:tls";
+const http = require("node:http");
+const https = require("node:https");
+const tls = require("node:tls");
 
 const direct = new Set(["localhost", "127.0.0.1", "::1", "[::1]"]);
 const dispatcher = Symbol.for("undici.globalDispatcher.1");
+const ALPNProtocols = ["http/1.1"];
 
 /** Calls back with a socket to the host: a tunnel, and TLS inside it where `secure`. */
-function open(proxy, { host, port, servername, secure }, callback) {
+function open(proxy, { host, port, servername, secure, ...rest }, callback) {
   const asked = http.request({
     host: proxy.hostname,
     port: proxy.port,
@@ -23,7 +24,7 @@ function open(proxy, { host, port, servername, secure }, callback) {
       return callback(new Error(`the proxy answered ${response.statusCode} for ${host}:${port}`));
     }
     if (!secure) return callback(null, socket);
-    const inner = tls.connect({ socket, servername: servername || host, ALPNProtocols: ["http/1.1"] });
+    const inner = tls.connect({ ...rest, path: undefined, socket, servername: servername || host, ALPNProtocols });
     inner.once("error", callback);
     inner.once("secureConnect", () => callback(null, inner));
   });
@@ -40,7 +41,7 @@ function agentClass(Base, proxy, secure) {
 }
 
 /** @param {URL} proxy speaks plain HTTP */
-export function sendThrough(proxy) {
+exports.sendThrough = function sendThrough(proxy) {
   http.globalAgent = new (agentClass(http.Agent, proxy, false))({ keepAlive: true });
   https.globalAgent = new (agentClass(https.Agent, proxy, true))({ keepAlive: true });
   // Loads fetch's implementation, which puts its dispatcher in a place that all of its copies share.
@@ -58,4 +59,4 @@ export function sendThrough(proxy) {
   proxied.dispatch = (options, handler) =>
     dispatch.call(direct.has(new URL(options.origin).hostname) ? plain : proxied, options, handler);
   globalThis[dispatcher] = proxied;
-}
+};

@@ -1,0 +1,85 @@
+// Starts a turn's guest: in a sandbox of its own, or in one that has waited for a turn like it.
+
+import { createHash, randomBytes } from "node:crypto";
+import { limits } from "@dari/domain";
+import type { Turn } from "@dari/control";
+import { guestCommand, loadAhead } from "@dari/harness";
+import type { EgressRecord, Sandbox, SandboxSpec } from "@dari/sandbox";
+import type { WorkerContext } from "../context.ts";
+import type { Prepared, WarmRecipe } from "../warm-pool.ts";
+import { logEgress } from "./log-egress.ts";
+
+export async function startGuest(
+  context: WorkerContext,
+  { turn, imageDir, slotDir }: { readonly turn: Turn; readonly imageDir: string; readonly slotDir: string },
+): Promise<Sandbox> {
+  const onConnection = logEgress(context, turn);
+  return context.driver.prepare(await specOf(context, turn, { imageDir, slotDir, onConnection }));
+}
+
+/** A sandbox with the agent loaded, before it is known for which turn. */
+export interface WarmGuest extends Prepared {
+  /** Whose connections they are from here on. */
+  give(turn: Turn): void;
+}
+
+/** Says what may wait for turns like this one. The turn's own data is not in it. */
+export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
+  return {
+    key: keyOf(turn),
+    group: `${turn.organizationId}/${turn.versionId}`,
+    async prepare(slotDir, mounts): Promise<WarmGuest> {
+      const image = await context.images.ensure(turn.image);
+      try {
+        let tell = (record: EgressRecord): void =>
+          context.log.info({ ...record, version: turn.versionId }, "warm.egress");
+        const onConnection = (record: EgressRecord): void => tell(record);
+        const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection });
+        const sandbox = await context.driver.prepare({ ...spec, mounts });
+        const { entry } = turn.image;
+        loadAhead({ channel: sandbox.channel, entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk });
+        return { sandbox, release: () => image.release(), give: (to) => void (tell = logEgress(context, to)) };
+      } catch (error) {
+        image.release();
+        throw error;
+      }
+    },
+  };
+}
+
+/** So that a key says nothing of the secrets in it. */
+const salt = randomBytes(32);
+
+function keyOf(turn: Turn): string {
+  const { organizationId, versionId, image, manifest } = turn;
+  const environment = Object.entries(turn.environment.reveal()).sort(([one], [other]) => (one < other ? -1 : 1));
+  const all = [organizationId, versionId, image, manifest.sdk, environment];
+  return createHash("sha256").update(salt).update(JSON.stringify(all)).digest("base64url");
+}
+
+async function specOf(
+  context: WorkerContext,
+  turn: Turn,
+  o: { imageDir: string; slotDir: string; onConnection: (record: EgressRecord) => void },
+): Promise<SandboxSpec> {
+  const { settings } = context;
+  const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
+  const guest = guestCommand(turn.image.runtime.language, runtime.command);
+  return {
+    argv: guest.argv,
+    env: turn.environment.reveal(),
+    imageDir: o.imageDir,
+    readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
+    slotDir: o.slotDir,
+    network: { policy: settings.egress, onConnection: o.onConnection },
+    limits: {
+      memoryBytes: settings.turnMemoryBytes,
+      processes: settings.turnProcesses,
+      openFiles: 4_096,
+      fileBytes: limits.workspaceFileBytes,
+      tmpBytes: 1024 ** 3,
+      diskBytes: settings.turnDiskBytes,
+      diskFiles: limits.workspaceFiles,
+    },
+  };
+}

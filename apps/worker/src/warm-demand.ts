@@ -1,0 +1,69 @@
+// How many sandboxes should wait for the turns of each key, by what was asked for lately.
+
+export interface Demand {
+  enter(key: string): void;
+  leave(key: string): void;
+  /** As many as turns of this key ran at once lately; none for one that was refused. */
+  wanted(key: string): number;
+  isWanted(key: string): boolean;
+  /** Nothing waits for this key until it is forgotten. */
+  refuse(key: string): void;
+  /** When a turn of this key last started or ended; milliseconds of `performance.now`. */
+  usedAt(key: string): number;
+  /** Forgets what no turn has used for so long. Milliseconds. */
+  forget(idleMs: number): void;
+}
+
+interface Use {
+  running: number;
+  /** Most at once lately, and when that was. */
+  peak: number;
+  peakAt: number;
+  usedAt: number;
+  isRefused: boolean;
+}
+
+/** A burst is remembered for as long. */
+const peakForMs = 30_000;
+
+export function createDemand(now: () => number = () => performance.now()): Demand {
+  const uses = new Map<string, Use>();
+  const useOf = (key: string): Use => {
+    const known = uses.get(key);
+    if (known !== undefined) return known;
+    const use = { running: 0, peak: 0, peakAt: now(), usedAt: now(), isRefused: false };
+    uses.set(key, use);
+    return use;
+  };
+  return {
+    enter(key) {
+      const use = useOf(key);
+      use.running += 1;
+      use.usedAt = now();
+      if (use.running >= use.peak || now() - use.peakAt > peakForMs) {
+        use.peak = use.running;
+        use.peakAt = now();
+      }
+    },
+    leave(key) {
+      const use = useOf(key);
+      use.running -= 1;
+      use.usedAt = now();
+    },
+    wanted(key) {
+      const use = useOf(key);
+      return use.isRefused ? 0 : use.peak;
+    },
+    isWanted: (key) => uses.get(key)?.isRefused === false,
+    refuse: (key) => void (useOf(key).isRefused = true),
+    usedAt: (key) => uses.get(key)?.usedAt ?? Number.NEGATIVE_INFINITY,
+    forget(idleMs) {
+      for (const [key, use] of uses) if (use.running === 0 && now() - use.usedAt > idleMs) uses.delete(key);
+    },
+  };
+}
+
+/** The `count` of `candidates` that were used longest ago. */
+export function chooseVictims<T>(candidates: readonly T[], count: number, usedAt: (one: T) => number): T[] {
+  return [...candidates].sort((one, other) => usedAt(one) - usedAt(other)).slice(0, Math.max(0, count));
+}

@@ -1,0 +1,266 @@
+// Sandboxes that wait for turns, with real sandboxes, real guests and agents that tell what they see.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness";
+import { createLogger } from "@dari/runtime";
+import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
+import { createWarmPool, type Taken, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
+
+const driver = createBwrapDriver();
+const guest = guestCommand("typescript", process.execPath);
+const root = mkdtempSync(join(tmpdir(), "warm-pool-"));
+const imageDir = join(root, "image");
+const log = createLogger({ name: "test", level: "error" });
+let mounts: SlotMounts;
+let pool: WarmPool;
+
+const source = `
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+const atImport = readdirSync("/workspace").concat(readdirSync("/state"));
+const id = Math.random();
+let turns = 0;
+export const tell = () => {
+  turns += 1;
+  const [cwd, now] = [process.cwd(), readdirSync(".")];
+  const said = { id, turns, atImport, cwd, now, home: readFileSync(process.env.HOME + "/whose", "utf8") };
+  writeFileSync("left", String(id));
+  writeFileSync(process.env.HOME + "/left", process.env.SECRET);
+  return JSON.stringify(said);
+};
+export const hang = (prompt, { signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+`;
+const sources = {
+  "agent.mjs": source,
+  "writes.mjs": `${source}writeFileSync(process.env.HOME + "/early", "");`,
+  "dies.mjs": "process.exit(3);",
+};
+
+beforeAll(async () => {
+  mkdirSync(imageDir);
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(imageDir, name), text);
+  mounts = await openSlotMounts(join(root, "warm"), driver);
+});
+
+afterEach(async () => {
+  await pool.close();
+  expect(readdirSync(join(root, "warm"))).toEqual([]);
+});
+
+afterAll(async () => {
+  await mounts.close();
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(root);
+  rmSync(root, { recursive: true });
+});
+
+function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
+  return (pool = createWarmPool({ mounts, max: 2, hasRoom: () => true, log, ...o }));
+}
+
+let released = 0;
+
+function recipe(o: { file?: string; name?: string; secret?: string; group?: string } = {}): WarmRecipe {
+  const { file = "agent.mjs", name = "tell", secret = "one", group = "version" } = o;
+  return {
+    key: [group, file, name, secret].join(" "),
+    group,
+    async prepare(slotDir, slotMounts) {
+      const sandbox = await driver.prepare({
+        argv: guest.argv,
+        env: { SECRET: secret },
+        imageDir,
+        readOnlyPaths: guest.readOnlyPaths,
+        slotDir,
+        mounts: slotMounts,
+        network: "none",
+        limits: {},
+      });
+      loadAhead({ channel: sandbox.channel, entry: { file, export: name }, imageDir: "/agent", sdk: "pi" });
+      return { sandbox, release: () => void (released += 1) };
+    },
+  };
+}
+
+/** Has one wait, as after a turn. */
+async function refill(wanted: WarmRecipe): Promise<void> {
+  expect(await pool.enter(wanted)).toBeUndefined();
+  pool.left(wanted, { isFit: true });
+}
+
+function makeTurn(name: string): string {
+  const turnDir = join(root, name);
+  for (const folder of ["workspace", "state"]) {
+    mkdirSync(join(turnDir, folder), { recursive: true });
+    writeFileSync(join(turnDir, folder, "whose"), name);
+  }
+  return turnDir;
+}
+
+function run(
+  { prepared: { sandbox } }: Taken,
+  o: { name?: string; timeoutMs?: number; signal?: AbortSignal; onCall?: () => void } = {},
+): Promise<TurnEnding> {
+  return runTurn({
+    channel: sandbox.channel,
+    exited: sandbox.exited,
+    request: {
+      entry: { file: "agent.mjs", export: o.name ?? "tell" },
+      imageDir: "/agent",
+      workspace: "/workspace",
+      sdk: "pi",
+      prompt: "hi",
+      context: { sessionId: "s", messageId: "m", attempt: 1, parts: [], metadata: {}, history: [], operationKey: "m" },
+    },
+    timeoutMs: o.timeoutMs ?? 20_000,
+    signal: o.signal ?? new AbortController().signal,
+    beforeCall: () => Promise.resolve(o.onCall?.()),
+    onFrame: () => undefined,
+  });
+}
+
+interface Told {
+  readonly id: number;
+  readonly turns: number;
+  readonly atImport: string[];
+  readonly cwd: string;
+  readonly now: string[];
+  readonly home: string;
+}
+
+async function told(taken: Taken | undefined, turnDir: string): Promise<Told> {
+  await taken!.prepared.sandbox.claim(turnDir);
+  const ending = await run(taken!);
+  await taken!.end();
+  const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+  return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;
+}
+
+test("a turn is served by a sandbox that waited, with its own workspace and home; the next by another", async () => {
+  openPool();
+  await refill(recipe());
+  const told1 = await told(await pool.enter(recipe()), makeTurn("first"));
+  expect(told1).toMatchObject({ turns: 1, cwd: "/workspace", home: "first", now: ["input", "output", "whose"] });
+  expect(readdirSync(join(root, "first/workspace")).sort()).toEqual(["left", "whose"]);
+  expect(readFileSync(join(root, "first/state/left"), "utf8")).toBe("one");
+  pool.left(recipe(), { isFit: true });
+  const told2 = await told(await pool.enter(recipe()), makeTurn("second"));
+  expect(told2).toMatchObject({ turns: 1, home: "second", now: ["input", "output", "whose"] });
+  expect(told2.id).not.toBe(told1.id);
+  expect(pool.counts).toEqual({ waiting: 0, hits: 2, misses: 1 });
+});
+
+test("two turns at once have two sandboxes, and neither sees the other's files", async () => {
+  openPool();
+  const wanted = recipe();
+  await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  for (const _ of [1, 2]) pool.left(wanted, { isFit: true });
+  expect(pool.counts.waiting).toBe(2);
+  const [one, other] = await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  const both = await Promise.all([told(one, makeTurn("left")), told(other, makeTurn("right"))]);
+  expect(both.map(({ home }) => home)).toEqual(["left", "right"]);
+  expect(both[0].id).not.toBe(both[1].id);
+});
+
+test("a changed credential ends what waits with the old one, and so does no other agent's turn", async () => {
+  openPool();
+  await refill(recipe({ secret: "old" }));
+  await refill(recipe({ group: "another" }));
+  expect(pool.counts.waiting).toBe(2);
+  await refill(recipe({ secret: "new" }));
+  expect(pool.counts.waiting).toBe(2);
+  expect(await pool.enter(recipe({ secret: "old" }))).toBeUndefined();
+  const taken = await pool.enter(recipe({ group: "another" }));
+  await taken!.end();
+});
+
+test("of many agents, those that were used last wait", async () => {
+  openPool();
+  for (const group of ["a", "b", "c"]) await refill(recipe({ group }));
+  expect(pool.counts.waiting).toBe(2);
+  expect(await pool.enter(recipe({ group: "a" }))).toBeUndefined();
+  for (const group of ["b", "c"]) await (await pool.enter(recipe({ group })))!.end();
+});
+
+test("one that dies while it waits is dropped, and nothing waits for its agent any more", async () => {
+  openPool();
+  await refill(recipe({ file: "dies.mjs" }));
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the dead sandbox to be dropped" });
+  await refill(recipe({ file: "dies.mjs" }));
+  expect(pool.counts.waiting).toBe(0);
+});
+
+test("one that is killed from outside while it waits is dropped", async () => {
+  openPool();
+  let pid = 0;
+  const wanted = recipe();
+  await refill({
+    ...wanted,
+    async prepare(...given) {
+      const prepared = await wanted.prepare(...given);
+      pid = prepared.sandbox.pid;
+      return prepared;
+    },
+  });
+  await waitUntil(() => pid > 0, { what: "the sandbox to start" });
+  process.kill(pid, "SIGKILL");
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the dead sandbox to be dropped" });
+});
+
+test("an agent that writes to its home when it is imported starts with its turn", async () => {
+  openPool();
+  const wanted = recipe({ file: "writes.mjs" });
+  await refill(wanted);
+  await waitUntil(() => readdirSync(join(root, "warm")).some((slot) => hasEarly(slot)), { what: "the import" });
+  expect(await pool.enter(wanted)).toBeUndefined();
+  pool.left(wanted, { isFit: true });
+  expect(pool.counts.waiting).toBe(0);
+});
+
+const hasEarly = (slot: string): boolean => readdirSync(join(root, "warm", slot, "state")).includes("early");
+
+test("the time limit and a cancellation end a turn that waited for none", async () => {
+  openPool();
+  const name = "hang";
+  await refill(recipe({ name }));
+  const late = (await pool.enter(recipe({ name })))!;
+  await late.prepared.sandbox.claim(makeTurn("late"));
+  expect(await run(late, { name, timeoutMs: 50 })).toEqual({ kind: "timeout" });
+  await late.end();
+  pool.left(recipe({ name }), { isFit: true });
+  const stopped = (await pool.enter(recipe({ name })))!;
+  await stopped.prepared.sandbox.claim(makeTurn("stopped"));
+  const stop = new AbortController();
+  const ending = run(stopped, { name, signal: stop.signal, onCall: () => stop.abort() });
+  expect(await ending).toEqual({ kind: "cancelled" });
+  await stopped.end();
+  expect((await stopped.prepared.sandbox.exited).signal).toBe("SIGKILL");
+});
+
+test("nothing waits while memory is short, or what no turn has asked for lately", async () => {
+  let hasRoom = true;
+  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+  await refill(recipe());
+  expect(pool.counts.waiting).toBe(1);
+  hasRoom = false;
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the sandboxes to make room" });
+  await refill(recipe());
+  expect(pool.counts.waiting).toBe(0);
+  await pool.close();
+  openPool({ idleMs: 0, lookEveryMs: 10 });
+  await refill(recipe());
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the idle sandbox to end" });
+});
+
+test("closing ends what waits and what is being started, gives all back, and nothing waits afterwards", async () => {
+  openPool();
+  const before = released;
+  await refill(recipe({ group: "a" }));
+  await refill(recipe({ group: "b" }));
+  await pool.close();
+  expect(released - before).toBe(2);
+  await refill(recipe());
+  expect(pool.counts.waiting).toBe(0);
+});
