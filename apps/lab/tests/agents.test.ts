@@ -1,5 +1,6 @@
 // What an agent may be and what it sees: languages, shapes, runtimes, context, events, environment, HOME, history.
 
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { findService } from "@dari/testkit";
 import type { BundleFiles } from "../src/bundle.ts";
@@ -243,6 +244,8 @@ test("events that an agent emits stand in the ledger while it runs, in order, wi
   ]);
 });
 
+const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
 describe("environment and secrets", () => {
   const manifest = { env: { APP_ENV: "production" }, secrets: ["LAB_TOKEN"] };
 
@@ -258,9 +261,14 @@ describe("environment and secrets", () => {
     await fleet.client.putCredential("LAB_TOKEN", "s3cr3t-value");
     const { agentId } = await deploy(fleet, scriptAgent(manifest));
     const session = await newSession(agentId);
-    const record = await play(fleet, session, [["environment", "APP_ENV", "LAB_TOKEN"], ["environmentNames"]]);
-    const [values, names] = resultsOf(record) as [string[], string[]];
-    expect(values).toEqual(["production", "s3cr3t-value"]);
+    const record = await play(fleet, session, [
+      ["environment", "APP_ENV", "LAB_TOKEN"],
+      ["environmentDigests", "LAB_TOKEN"],
+      ["environmentNames"],
+    ]);
+    const [values, digests, names] = resultsOf(record) as [string[], string[], string[]];
+    expect(values).toEqual(["production", "[redacted:LAB_TOKEN]"]);
+    expect(digests).toEqual([digestOf("s3cr3t-value")]);
     const own = names.filter((name) => !/proxy/i.test(name));
     expect(own.filter((name) => /^(DARI|DATABASE|REDIS|S3|AWS|NODE_)/.test(name))).toEqual([]);
     expect(own).toEqual(["APP_ENV", "HOME", "LAB_TOKEN", "LANG", "PATH", "PWD", "TMPDIR"]);
@@ -271,8 +279,9 @@ describe("environment and secrets", () => {
     const session = await newSession(agentId);
     const own = await fleet.client.createSession(agentId, { secrets: { LAB_TOKEN: "of the session" } });
     await fleet.client.putCredential("LAB_TOKEN", "second value");
-    expect(resultsOf(await play(fleet, session, [["environment", "LAB_TOKEN"]]))).toEqual([["second value"]]);
-    expect(resultsOf(await play(fleet, own.id, [["environment", "LAB_TOKEN"]]))).toEqual([["of the session"]]);
+    const digests = [["environmentDigests", "LAB_TOKEN"]] as const;
+    expect(resultsOf(await play(fleet, session, digests))).toEqual([[digestOf("second value")]]);
+    expect(resultsOf(await play(fleet, own.id, digests))).toEqual([[digestOf("of the session")]]);
     expect(JSON.stringify(own)).not.toContain("of the session");
   });
 });

@@ -1,6 +1,7 @@
 // An agent that plays a script: its prompt is a list of [verb, ...arguments], its answer the list of their results.
 
 import { spawn } from "node:child_process";
+import { createHash } from "node:crypto";
 import * as fs from "node:fs/promises";
 import { dirname } from "node:path";
 
@@ -27,6 +28,9 @@ const verbs = {
   attempt: (context) => context.attempt,
   history: (context) => context.history,
   environment: (_, ...names) => names.map((name) => process.env[name] ?? null),
+  // A secret shows in no answer.
+  environmentDigests: (_, ...names) =>
+    names.map((name) => createHash("sha256").update(process.env[name] ?? "").digest("hex")),
   environmentNames: () => Object.keys(process.env).sort(),
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
