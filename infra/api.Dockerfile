@@ -8,14 +8,18 @@ WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY apps ./apps
 COPY packages ./packages
+# The console first: what builds it is not installed with what runs.
+RUN npx -y pnpm@12.21.0 install --frozen-lockfile --filter "@dari/console..." \
+  && NODE_ENV=production node apps/console/node_modules/vite/bin/vite.js build apps/console \
+  && rm -rf node_modules apps/*/node_modules packages/*/node_modules
 RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/api..."
 
 FROM node:${NODE_VERSION}-slim
 WORKDIR /app
-ENV NODE_ENV=production DARI_HOST=0.0.0.0 DARI_PORT=4870
+ENV NODE_ENV=production DARI_HOST=0.0.0.0 DARI_PORT=4870 DARI_HEALTH_PORT=4871
 COPY --from=installed --chown=root:root /app ./
 COPY infra/healthcheck.mjs ./infra/healthcheck.mjs
 USER node
-EXPOSE 4870
+EXPOSE 4870 4871
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 CMD ["node", "infra/healthcheck.mjs", "DARI_PORT"]
 CMD ["node", "apps/api/src/main.ts"]

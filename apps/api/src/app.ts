@@ -2,11 +2,16 @@
 
 import type { Control } from "@dari/control";
 import { limits } from "@dari/domain";
+import type { MetricsPage } from "@dari/runtime";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
+import { mountConsole } from "./console.ts";
 import type { CallSettings, Handlers } from "./http/call.ts";
 import { answerErrors, answerUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
+import type { BoardQueue } from "./ops/board.ts";
+import { mountOps } from "./ops/mount-ops.ts";
+import { mountReference } from "./reference/mount-reference.ts";
 import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
@@ -41,7 +46,13 @@ export interface AppOptions {
   /** Aborts when the server drains: who waits for a message is answered with what there is. */
   readonly draining?: AbortSignal;
   readonly settings?: Partial<CallSettings>;
-  /** Mounts more, such as the console's pages, after the contract's routes and before the answer to unknown ones. */
+  /** Shown to operators at /metrics. */
+  readonly metrics?: MetricsPage;
+  /** Shown to operators at /ops/queues; absent: there is no queue. */
+  readonly queue?: BoardQueue | undefined;
+  /** Where the built console is, which is served at /console; default: where the checkout builds its own. */
+  readonly consoleDir?: string | undefined;
+  /** Mounts more, after the contract's routes and before the answer to unknown ones. */
   readonly extend?: (app: Express) => void;
 }
 
@@ -60,13 +71,16 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   app.use(assignRequestId, logRequests(control));
   mountHealth(app, control, draining);
   mountRoutes(app, { control, handlers, settings, draining });
+  mountReference(app, control);
+  mountOps(app, { control, metrics: options.metrics, queue: options.queue });
+  mountConsole(app, options.consoleDir);
   options.extend?.(app);
   app.use(answerUnknownRoute);
   app.use(answerErrors(control));
   return app;
 }
 
-/** One line per finished request, with the route's pattern and not its path: ids are fields of their own. */
+/** One line per finished request, with the route's pattern and not its path where it has one. */
 function logRequests(control: Control) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const startedAt = performance.now();
@@ -74,7 +88,8 @@ function logRequests(control: Control) {
       const fields = {
         request_id: requestIdOf(response),
         method: request.method,
-        route: response.locals["route"] ?? request.path,
+        route: response.locals["route"],
+        path: response.locals["route"] === undefined ? request.path : undefined,
         status: response.statusCode,
         finished: response.writableFinished,
         ms: Math.round(performance.now() - startedAt),

@@ -12,6 +12,17 @@ export const apiSettings = {
     optional: true,
     about: "Where clients reach the API; upload URLs start with it.",
   }),
+  consoleDir: string({
+    env: "DARI_CONSOLE_DIR",
+    optional: true,
+    about: "The built console, served at /console; default: apps/console/dist of the checkout.",
+  }),
+  healthPort: integer({
+    env: "DARI_HEALTH_PORT",
+    max: 65_535,
+    optional: true,
+    about: "Serves /healthz, /readyz and /metrics on DARI_HOST without a key.",
+  }),
 } as const;
 
 export type ApiConfig = ConfigOf<typeof apiSettings>;

@@ -1,16 +1,24 @@
 // The API as a program of its own.
 
-import { controlOf, openServices } from "@dari/control";
-import { createLogger, runMain } from "@dari/runtime";
+import { controlOf, createPlatformMetrics, openServices } from "@dari/control";
+import { createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readApiConfig } from "./config.ts";
+import { readinessOf } from "./routes/health.ts";
 import { startApi } from "./server.ts";
 
 await runMain(async (signal, stack) => {
   const config = readApiConfig();
-  const log = createLogger({ name: "api", level: config.logLevel });
+  const metrics = createPlatformMetrics({ parts: ["api"], byOrganization: config.metricsByOrganization });
+  const log = createLogger({ name: "api", level: config.logLevel, observe: metrics.observe });
   const services = await openServices(config, { program: "api", log }, stack);
   const control = controlOf(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
-  const api = stack.use(await startApi({ control, host: config.host, port: config.port, signal }));
+  metrics.watchServices(services);
+  const app = { metrics, queue: services.queue, consoleDir: config.consoleDir };
+  const api = stack.use(await startApi({ control, host: config.host, port: config.port, signal, app }));
+  if (config.healthPort !== undefined) {
+    const checks = readinessOf(control, signal);
+    stack.use(await serveHealth({ port: config.healthPort, host: config.host, checks, metrics }));
+  }
   log.info({ url: api.url, public_url: control.publicUrl }, "api.started");
   await api.closed;
 });

@@ -12,6 +12,7 @@ import {
   createStreamGate,
   createTrees,
   type Control,
+  type PlatformMetrics,
 } from "@dari/control";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
@@ -24,6 +25,7 @@ import {
   type TestOrganization,
 } from "@dari/testkit";
 import type { CallSettings } from "../src/http/call.ts";
+import type { BoardQueue } from "../src/ops/board.ts";
 import { startApi, type RunningApi } from "../src/index.ts";
 
 export interface LogLine {
@@ -71,6 +73,12 @@ export interface TestApiOptions {
   readonly settings?: Partial<CallSettings>;
   /** Objects in this server, within clients' reach. Absent: in the store of the run. */
   readonly s3?: Services["s3"];
+  /** Counted from the log and shown at /metrics. */
+  readonly metrics?: PlatformMetrics;
+  /** Shown at /ops/queues. */
+  readonly queue?: BoardQueue;
+  /** Served at /console. */
+  readonly consoleDir?: string;
 }
 
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -91,6 +99,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const log: LogLine[] = [];
   const write = (level: string) => (fields: Record<string, unknown>, event: string) => {
     log.push({ level, event, fields });
+    options.metrics?.observe(fields, event);
   };
   const logger = { debug: write("debug"), info: write("info"), warn: write("warn"), error: write("error") };
   const control: Control = {
@@ -115,7 +124,12 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     host: "127.0.0.1",
     port: 0,
     graceMs: 2_000,
-    app: { settings: options.settings ?? {} },
+    app: {
+      settings: options.settings ?? {},
+      queue: options.queue,
+      consoleDir: options.consoleDir,
+      ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
+    },
   });
   stack.defer(() => api.close());
   Object.assign(control, { publicUrl: api.url });

@@ -195,6 +195,14 @@ const cases: Readonly<Record<RouteName, Case>> = {
   listAuditLog: {},
   getOperatorHealth: {},
   checkStore: {},
+  resealSecrets: {
+    valid: {},
+    invalid: [
+      [{ limit: 0 }, "limit"],
+      [{ limit: 1_001 }, "limit"],
+      [{ after: "" }, "after"],
+    ],
+  },
   retryMessages: {
     valid: { filter: {} },
     invalid: [

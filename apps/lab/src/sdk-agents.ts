@@ -30,8 +30,8 @@ function envLines(env: Readonly<Record<string, string>>): string {
 }
 
 /**
- * A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. Leases are
- * those of production: installing an SDK may keep a small machine busy for longer than a short one.
+ * A fleet whose agents reach these model servers, and the public internet for their builds, and nothing else. Leases
+ * are those of production: installing an SDK may keep a small machine busy for longer than a short one.
  */
 export async function startFleetWith(servers: readonly ModelServer[], secrets: readonly string[]): Promise<Fleet> {
   const allowed = servers.map(({ port }) => `127.0.0.1:${port}`).join(",");

@@ -17,12 +17,13 @@ export interface InvariantJudge {
   counters(): InvariantCounters;
 }
 
-export function createInvariantJudge(rounds: InvariantRounds, log: Pick<Log, "error">): InvariantJudge {
+export function createInvariantJudge(rounds: InvariantRounds, log: Pick<Log, "debug" | "error">): InvariantJudge {
   const counters = { invariant_rounds: 0, invariant_violations: 0 };
   return {
     async judge() {
       const violations = await rounds.next();
       for (const { invariant, says, rows } of violations) log.error({ invariant, says, rows }, "invariant.violated");
+      log.debug({ violations: violations.length }, "invariants.judged");
       counters.invariant_rounds += 1;
       counters.invariant_violations += violations.length;
       return violations.length;

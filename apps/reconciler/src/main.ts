@@ -1,14 +1,17 @@
 // The reconciler as a program of its own.
 
-import { openServices } from "@dari/control";
+import { createPlatformMetrics, openServices } from "@dari/control";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readReconcilerConfig } from "./config.ts";
 import { startReconciler } from "./reconciler.ts";
 
 await runMain(async (signal, stack) => {
   const config = readReconcilerConfig();
-  const log = createLogger({ name: "reconciler", level: config.logLevel });
+  const metrics = createPlatformMetrics({ parts: ["reconciler"], byOrganization: config.metricsByOrganization });
+  const log = createLogger({ name: "reconciler", level: config.logLevel, observe: metrics.observe });
   const services = await openServices(config, { program: "reconciler", log }, stack);
+  metrics.watchServices(services);
+  metrics.watchSchedule(services);
   const reconciler = stack.adopt(startReconciler(services, config, log), (started) => started.stop());
   if (config.healthPort !== undefined) {
     stack.use(
@@ -17,6 +20,7 @@ await runMain(async (signal, stack) => {
         host: "0.0.0.0",
         checks: reconciler.checks,
         counters: () => reconciler.counters(),
+        metrics,
       }),
     );
   }

@@ -22,6 +22,7 @@ test("a violation is logged as an error with its rows, counted, and shown with t
   const { db } = database;
   const logged: [fields: Record<string, unknown>, event: string][] = [];
   const judge = createInvariantJudge(createInvariantRounds(db), {
+    debug: () => undefined,
     error: (fields, event) => void logged.push([fields, event]),
   });
   expect(await judge.judge()).toBe(0);

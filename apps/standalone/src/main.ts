@@ -13,6 +13,7 @@ await runMain(
     const platform = await startPlatform(config, (text) => say(`· ${text}`), stack);
     say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
     say(`  API         ${platform.connection.api_url}`);
+    say(`  console     ${platform.connection.console_url}`);
     say(`  key         in ${platform.connectionFile}`);
     say(`  log         ${platform.logFile}`);
     say(`  turns by    ${platform.delivery}`);

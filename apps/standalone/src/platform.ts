@@ -4,10 +4,10 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { startApi } from "@dari/api";
-import { controlOf, openServices, type ServiceSettings } from "@dari/control";
+import { controlOf, createPlatformMetrics, openServices, type ServiceSettings } from "@dari/control";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
-import { createLogger } from "@dari/runtime";
+import { createLogger, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "@dari/worker";
 import { serviceSettingsOf, type StandaloneConfig } from "./config.ts";
 import { masterKey, readConnection, takeDataDir, writeConnection, type Connection } from "./data-dir.ts";
@@ -37,10 +37,14 @@ export async function startPlatform(
   const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
   stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
   const settings = await startServices(config, say, stack);
-  const log = createLogger({ name: "dari", level: settings.logLevel, destination });
+  const parts = ["api", "worker", "reconciler"] as const;
+  const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
+  const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe: metrics.observe });
 
   say("opening the database and the object store");
   const services = await openServices(settings, { program: "standalone", log }, stack);
+  metrics.watchServices(services);
+  metrics.watchSchedule(services);
   const port = config.port === 0 ? await freePort() : config.port;
   const apiUrl = config.publicUrl ?? `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   const control = controlOf(services, settings, apiUrl);
@@ -60,8 +64,18 @@ export async function startPlatform(
     log,
     stack,
   );
-  const api = await startApi({ control, host: config.host, port });
+  metrics.watchWorker(worker);
+  const api = await startApi({
+    control,
+    host: config.host,
+    port,
+    app: { metrics, queue: services.queue, consoleDir: config.consoleDir },
+  });
   stack.defer(() => api.close());
+  if (config.healthPort !== undefined) {
+    const checks = { ...worker.checks, ...reconciler.checks };
+    stack.use(await serveHealth({ port: config.healthPort, host: config.host, checks, metrics }));
+  }
 
   const known = await readConnection(config.dataDir);
   const connection: Connection = {

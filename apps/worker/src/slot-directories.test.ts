@@ -1,3 +1,5 @@
+// Directories of turns are used again when nothing is in them, and only then.
+
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

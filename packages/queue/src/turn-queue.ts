@@ -14,6 +14,9 @@ export interface DelayedTurn extends DispatchedTurn {
   readonly waitMs: number;
 }
 
+/** The queue as a board shows it. Whoever holds it may do anything to it: boards look, retry and promote. */
+export type TurnBoard = Queue<TurnJobData>;
+
 export interface TurnQueue extends TurnDelivery {
   /** True when Redis has lost its memory since the last call: every dispatched session must be dispatched anew. */
   noticeFlush(): Promise<boolean>;
@@ -30,6 +33,7 @@ export interface TurnQueue extends TurnDelivery {
   counts(): Promise<Record<string, number>>;
   /** The newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
+  readonly board: TurnBoard;
   close(): Promise<void>;
 }
 
@@ -97,6 +101,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       const jobs = await queue.getJobs([state], 0, 99);
       return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
     },
+    board: queue,
     async close() {
       pulse.stop();
       disconnect(redis);

@@ -1,6 +1,7 @@
 // Whether a program can do its work, asked of the things it depends on. Knows their names only.
 
 import { createServer } from "node:http";
+import type { MetricsPage } from "./metrics.ts";
 import { redactText } from "./redact.ts";
 
 export type HealthChecks = Readonly<Record<string, () => Promise<void>>>;
@@ -41,22 +42,30 @@ export interface HealthServer extends AsyncDisposable {
 
 /**
  * Answers on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
- * every check passes, else 503, with the report and the counters as JSON. For programs that serve nothing else. Port 0
- * takes a free one.
+ * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. It asks for no
+ * key: the port is for whoever runs the program. Port 0 takes a free one.
  */
 export async function serveHealth(options: {
   readonly port: number;
   readonly host?: string;
   readonly checks: HealthChecks;
   readonly counters?: () => object;
+  readonly metrics?: MetricsPage;
 }): Promise<HealthServer> {
   const server = createServer((request, response) => {
     const answer = (status: number, body: unknown): void => {
       response.writeHead(status, { "content-type": "application/json" });
       response.end(`${JSON.stringify(body)}\n`);
     };
-    if (request.url === "/healthz") answer(200, { ok: true });
-    else if (request.url !== "/readyz") response.writeHead(404).end();
+    if (request.method !== "GET" && request.method !== "HEAD") response.writeHead(405, { allow: "GET, HEAD" }).end();
+    else if (request.url === "/healthz") answer(200, { ok: true });
+    else if (request.url === "/metrics" && options.metrics !== undefined) {
+      const { contentType } = options.metrics;
+      void options.metrics.read().then((text) => {
+        response.writeHead(200, { "content-type": contentType });
+        response.end(text);
+      });
+    } else if (request.url !== "/readyz") response.writeHead(404).end();
     else {
       void checkHealth(options.checks).then((report) => {
         answer(report.ok ? 200 : 503, { ...report, counters: options.counters?.() });

@@ -1,4 +1,4 @@
-// Process plumbing: settings, log lines, lifetime, loops, health. Knows nothing of agents or turns.
+// Process plumbing: settings, log lines, lifetime, loops, health, metrics. Knows nothing of agents or turns.
 
 export {
   boolean,
@@ -24,5 +24,15 @@ export { describeConfig, type ConfigOf, type ConfigSpec, type SettingRow } from 
 export { checkHealth, serveHealth, type HealthChecks, type HealthReport, type HealthServer } from "./health.ts";
 export { createLogger, logLevels, type LogLevel, type LogMethod, type Logger, type LoggerOptions } from "./log.ts";
 export { loop, type Loop, type LoopOptions, type LoopStats } from "./loop.ts";
+export {
+  createMetrics,
+  otherLabel,
+  type MetricCatalogue,
+  type MetricLabels,
+  type Metrics,
+  type MetricsOptions,
+  type MetricSpec,
+  type MetricsPage,
+} from "./metrics.ts";
 export { isSecretKey, redactFields, redactText } from "./redact.ts";
 export { aborted, runMain, type Main, type RunMainOptions } from "./run-main.ts";

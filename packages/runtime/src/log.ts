@@ -30,6 +30,11 @@ export interface LoggerOptions {
   readonly level?: LogLevel;
   /** Default: standard output. */
   readonly destination?: DestinationStream;
+  /**
+   * Told of every line, also of those below the level, with the line's own fields as they were given: one call is an
+   * event's line and its metric. Must not throw.
+   */
+  readonly observe?: (fields: object, event: string) => void;
 }
 
 /** One for all loggers of the process, whose lines keep their order. */
@@ -46,15 +51,17 @@ export function createLogger(options: LoggerOptions): Logger {
     serializers: { err: (value: unknown) => value },
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  return wrap(pino(settings, options.destination ?? (output ??= openLogOutput(1))));
+  return wrap(pino(settings, options.destination ?? (output ??= openLogOutput(1))), options.observe);
 }
 
 type Level = Exclude<LogLevel, "silent">;
 
-function wrap(target: PinoLogger): Logger {
+function wrap(target: PinoLogger, observe: LoggerOptions["observe"]): Logger {
   const method =
     (level: Level): LogMethod =>
     (first: string | object, message?: string) => {
+      if (typeof first === "string") observe?.({}, first);
+      else observe?.(first, message ?? "");
       if (!target.isLevelEnabled(level)) return;
       if (typeof first === "string") target[level](first);
       else target[level](redactFields(first), message);
@@ -64,6 +71,6 @@ function wrap(target: PinoLogger): Logger {
     info: method("info"),
     warn: method("warn"),
     error: method("error"),
-    child: (fields) => wrap(target.child(redactFields(fields))),
+    child: (fields) => wrap(target.child(redactFields(fields)), observe),
   };
 }

@@ -4,6 +4,7 @@ import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/
 import { authenticateKey, isOperator, requireOperator, type Actor, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
+import { bearerOf } from "./bearer.ts";
 import { readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { answerUnknownMethod } from "./errors.ts";
@@ -104,9 +105,7 @@ async function authorize(
   requestId: string,
 ): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
-  const [scheme, secret, more] = (request.get("authorization") ?? "").trim().split(/ +/);
-  const isBearer = scheme?.toLowerCase() === "bearer" && more === undefined;
-  const actor = { ...(await authenticateKey(control, isBearer ? secret : undefined)), requestId };
+  const actor = { ...(await authenticateKey(control, bearerOf(request))), requestId };
   const scope = route.scope === "operator" ? "admin" : route.scope;
   if (!hasScope(actor.scopes, scope)) throw new AppError("forbidden", `the API key lacks the scope '${scope}'`);
   if (route.scope === "operator") await requireOperator(control, actor);

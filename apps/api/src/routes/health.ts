@@ -1,27 +1,32 @@
 // Whether the process lives and can do its work. Not part of /v1: for whoever runs it.
 
 import { checkAccepting, type Control } from "@dari/control";
-import { checkHealth } from "@dari/runtime";
+import { checkHealth, type HealthChecks } from "@dari/runtime";
 import type { Express } from "express";
 
 /** Probes come from many places and often; accepting is tried at most this often. Milliseconds. */
 const acceptingForMs = 2_000;
 
 export function mountHealth(app: Express, control: Control, draining: AbortSignal): void {
-  const accepting = remember(acceptingForMs, () => checkAccepting(control.db));
+  const checks = readinessOf(control, draining);
   app.get("/healthz", (_request, response) => {
     response.json({ ok: true });
   });
   app.get("/readyz", async (_request, response) => {
-    const report = await checkHealth({
-      database: async () => void (await control.db.pool.query("select 1")),
-      accepting,
-      serving: async () => {
-        if (draining.aborted) throw new Error("the server is about to stop");
-      },
-    });
+    const report = await checkHealth(checks);
     response.status(report.ok ? 200 : 503).json(report);
   });
+}
+
+/** Whether messages can be accepted here, and will be a moment from now. */
+export function readinessOf(control: Control, draining: AbortSignal): HealthChecks {
+  return {
+    database: async () => void (await control.db.pool.query("select 1")),
+    accepting: remember(acceptingForMs, () => checkAccepting(control.db)),
+    serving: async () => {
+      if (draining.aborted) throw new Error("the server is about to stop");
+    },
+  };
 }
 
 /** One answer for everybody who asks within `forMs`, also while it is being found. */

@@ -8,6 +8,7 @@ import {
   getOrganization,
   getRetried,
   listAuditLog,
+  resealSecrets,
   retryMessages,
   updateOrganization,
 } from "@dari/control";
@@ -25,6 +26,7 @@ export const operatorHandlers: Handlers<
   | "listAuditLog"
   | "getOperatorHealth"
   | "checkStore"
+  | "resealSecrets"
   | "retryMessages"
 > = {
   async getOrganization({ control, actor, params }) {
@@ -56,6 +58,10 @@ export const operatorHandlers: Handlers<
       deep: isOn(query["deep"]),
     });
     return { checked, problems: [...problems], next: next ?? null };
+  },
+
+  async resealSecrets({ control, actor, body }) {
+    return resealSecrets(control, actor, body ?? {});
   },
 
   retryMessages: {

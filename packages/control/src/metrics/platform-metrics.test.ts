@@ -48,7 +48,7 @@ test("a worker's slots and a queue that is away are read with each scrape", asyn
   expect(await metrics.read("dari_slots_free")).toEqual(["dari_slots_free 3"]);
   worker.running = 4;
   expect(await metrics.read("dari_slots_free")).toEqual(["dari_slots_free 0"]);
-  const queue = { counts: () => Promise.reject(new Error("away")) };
+  const queue = { available: true, counts: () => Promise.reject(new Error("away")) };
   const db = { kysely: undefined } as never;
   metrics.watchSchedule({ db, queue });
   for (const name of ["dari_waiting_turns", "dari_sessions", "dari_queue_jobs"]) {

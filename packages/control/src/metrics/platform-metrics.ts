@@ -16,6 +16,8 @@ export interface PlatformMetricsOptions {
   readonly byOrganization: boolean;
 }
 
+type ScheduleQueue = Pick<TurnQueue, "available" | "counts">;
+
 export interface WorkerLoad {
   /** Turns that hold a slot. */
   readonly running: number;
@@ -30,7 +32,7 @@ export interface PlatformMetrics extends MetricsPage {
   watchServices(services: { readonly db: Database; readonly queue: Pick<TurnDelivery, "available"> | undefined }): void;
   watchWorker(worker: WorkerLoad): void;
   /** Reads the schedule and the queue's jobs with each scrape, at most once in five seconds. */
-  watchSchedule(services: { readonly db: Database; readonly queue: Pick<TurnQueue, "counts"> | undefined }): void;
+  watchSchedule(services: { readonly db: Database; readonly queue: ScheduleQueue | undefined }): void;
 }
 
 /** Organizations that have a name of their own in labels. */
@@ -113,8 +115,10 @@ async function readSchedule(metrics: Metrics<PlatformMetric>, db: Database): Pro
   for (const [place, count] of Object.entries(schedule)) metrics.set("dari_sessions", count, { schedule: place });
 }
 
-async function readJobs(metrics: Metrics<PlatformMetric>, queue: Pick<TurnQueue, "counts">): Promise<void> {
+async function readJobs(metrics: Metrics<PlatformMetric>, queue: ScheduleQueue): Promise<void> {
   metrics.remove("dari_queue_jobs");
+  // BullMQ waits for a Redis that it has never reached.
+  if (!queue.available) return;
   const counts = await queue.counts();
   for (const [state, count] of Object.entries(counts)) metrics.set("dari_queue_jobs", count, { state });
 }

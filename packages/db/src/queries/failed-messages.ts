@@ -41,8 +41,8 @@ export async function listFailedMessages(
 }
 
 /**
- * By the indexes messages_failed_at_by_organization or messages_failed_at, and messages_by_retry_of. The offsets keep the
- * planner from starting at the sessions, and from reading all messages for the retries among them.
+ * By the indexes messages_failed_at_by_organization or messages_failed_at, and messages_by_retry_of. The offsets keep
+ * the planner from starting at the sessions, and from reading all messages for the retries among them.
  */
 export function selectFailedMessages(db: Database, filter: FailedFilter, page: Page) {
   const { organizationId, agentId, sessionId, errorCode, failedAfter, failedBefore } = filter;

@@ -12,7 +12,7 @@ interface Use {
   readonly typeOnly: boolean;
 }
 
-const isModule = (name: string): boolean => /\.(ts|mjs)$/.test(name);
+const isModule = (name: string): boolean => /\.(tsx?|mjs)$/.test(name);
 
 const uses: readonly Use[] = sourceFiles.flatMap(({ path: file, text }) => {
   const member = memberOf(file);

@@ -6,7 +6,16 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-const ignoredDirectories = new Set(["node_modules", ".git", ".cache", ".turbo", ".dari", "coverage", "__pycache__"]);
+const ignoredDirectories = new Set([
+  "node_modules",
+  ".git",
+  ".cache",
+  ".turbo",
+  ".dari",
+  "coverage",
+  "dist",
+  "__pycache__",
+]);
 const isIgnored = (name: string): boolean => ignoredDirectories.has(name) || name.startsWith(".dari-data");
 
 export interface RepositoryFile {
@@ -23,7 +32,7 @@ function walk(directory: string): string[] {
   });
 }
 
-const textFile = /(\.(ts|mjs|cjs|js|py|c|sql|md|json|ya?ml|toml|txt|sh|html|css|svg)|\/run|Dockerfile[^/]*)$/;
+const textFile = /(\.(tsx?|mjs|cjs|js|py|c|sql|md|json|ya?ml|toml|txt|sh|html|css|svg)|\/run|Dockerfile[^/]*)$/;
 
 /** Every text file, sorted by path. */
 export const textFiles: readonly RepositoryFile[] = walk("")
@@ -31,7 +40,7 @@ export const textFiles: readonly RepositoryFile[] = walk("")
   .sort()
   .map((name) => ({ path: name, text: readFileSync(path.join(root, name), "utf8") }));
 
-const sourceFile = /^(apps|packages|scripts|examples)\/.*\.(ts|mjs|cjs|js|py)$/;
+const sourceFile = /^(apps|packages|scripts|examples)\/.*\.(tsx?|mjs|cjs|js|py)$/;
 const generated = /(^|\/)generated\//;
 
 /** Agents that tests deploy: other people's code, as bad as the test wants it. */

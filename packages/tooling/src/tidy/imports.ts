@@ -10,7 +10,8 @@ export interface Import {
 
 /** Every static and dynamic import and re-export with a literal specifier. */
 export function importsOf(fileName: string, text: string): Import[] {
-  const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, false, ts.ScriptKind.TS);
+  const kind = fileName.endsWith("x") ? ts.ScriptKind.TSX : ts.ScriptKind.TS;
+  const source = ts.createSourceFile(fileName, text, ts.ScriptTarget.ESNext, false, kind);
   const found: Import[] = [];
   const visit = (node: ts.Node): void => {
     const item = readImport(node);

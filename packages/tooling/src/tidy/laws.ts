@@ -65,6 +65,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@smithy/*": ["blobs"],
   ajv: ["contract"],
   "ajv-formats": ["contract"],
+  "axe-core": ["lab"],
   bullmq: ["lab", "queue"],
   commander: ["cli"],
   diff: ["control"],
@@ -81,11 +82,14 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "pg-boss": ["lab"],
   "pg-types": ["db"],
   pino: ["runtime"],
+  "prom-client": ["runtime"],
+  "playwright-core": ["lab"],
   react: ["console"],
   "react-dom": ["console"],
   "tar-stream": ["builder", "cli"],
   typebox: ["contract"],
   typescript: ["tooling"],
+  vite: ["console"],
 };
 
 /** What tests may import of vendors beyond their package's own. */

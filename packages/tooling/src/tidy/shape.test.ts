@@ -5,8 +5,8 @@ import { isTest, sourceFiles, textFiles, type RepositoryFile } from "./files.ts"
 import { functionLengths } from "./imports.ts";
 import { exceptions, fileLinesMax, functionLinesMax, lineCharsMax, readsEnvironment, registryHosts } from "./laws.ts";
 
-const typescript = sourceFiles.filter(({ path }) => path.endsWith(".ts"));
-const modules = sourceFiles.filter(({ path }) => /\.(ts|mjs|cjs|js)$/.test(path));
+const typescript = sourceFiles.filter(({ path }) => /\.tsx?$/.test(path));
+const modules = sourceFiles.filter(({ path }) => /\.(tsx?|mjs|cjs|js)$/.test(path));
 /** The laws and their tests must name what they forbid. */
 const outsideTidy = (files: readonly RepositoryFile[]): RepositoryFile[] =>
   files.filter(({ path }) => !path.startsWith("packages/tooling/src/tidy/"));

@@ -1,0 +1,29 @@
+// What is for whoever runs the platform, beside /v1: metrics, the queue board, the sign-in of a browser.
+
+import type { Control } from "@dari/control";
+import type { MetricsPage } from "@dari/runtime";
+import type { Express } from "express";
+import { answerUnknownMethod } from "../http/errors.ts";
+import { mountBoard, type BoardQueue } from "./board.ts";
+import { operatorOf } from "./door.ts";
+import { mountSignIn } from "./sign-in.ts";
+
+export interface Ops {
+  readonly control: Control;
+  readonly metrics: MetricsPage | undefined;
+  readonly queue: BoardQueue | undefined;
+}
+
+export function mountOps(app: Express, { control, metrics, queue }: Ops): void {
+  if (metrics !== undefined) {
+    app.get("/metrics", async (request, response) => {
+      response.locals["route"] = "/metrics";
+      await operatorOf(control, request);
+      response.set("content-type", metrics.contentType).end(await metrics.read());
+    });
+    app.all("/metrics", answerUnknownMethod(["GET"]));
+  }
+  app.get("/ops", (_request, response) => response.redirect(303, "/ops/queues"));
+  mountSignIn(app, control);
+  mountBoard(app, control, queue);
+}

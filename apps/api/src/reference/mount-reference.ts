@@ -1,0 +1,42 @@
+// The API's description for machines and for people. Anybody may read it: it says what there is, not what is in it.
+
+import { createHash } from "node:crypto";
+import { buildOpenApi } from "@dari/contract";
+import type { Control } from "@dari/control";
+import type { Express } from "express";
+import { answerUnknownMethod } from "../http/errors.ts";
+import { readDocument } from "./document.ts";
+import { renderReference, searchScript } from "./render.ts";
+
+const cachedSeconds = 300;
+
+/** `/openapi.json`: OpenAPI 3.1, of the schemas that calls are validated with. `/docs`: the same as a page. */
+export function mountReference(app: Express, control: Control): void {
+  let known: { readonly serverUrl: string; readonly json: string; readonly page: string } | undefined;
+  const reference = () => {
+    const serverUrl = control.publicUrl;
+    if (known?.serverUrl === serverUrl) return known;
+    const document = buildOpenApi({ version: "1", serverUrl });
+    known = { serverUrl, json: JSON.stringify(document), page: renderReference(readDocument(document)) };
+    return known;
+  };
+  const scriptHash = createHash("sha256").update(searchScript).digest("base64");
+
+  app.get("/openapi.json", (_request, response) => {
+    response.locals["route"] = "/openapi.json";
+    // Readers on other hosts are welcome: it is no secret, and no key is read.
+    response.set({ "cache-control": `public, max-age=${cachedSeconds}`, "access-control-allow-origin": "*" });
+    response.type("json").send(reference().json);
+  });
+  app.get("/docs", (_request, response) => {
+    response.locals["route"] = "/docs";
+    response.set({
+      "cache-control": `public, max-age=${cachedSeconds}`,
+      "content-security-policy":
+        `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${scriptHash}'; ` +
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    });
+    response.type("html").send(reference().page);
+  });
+  for (const path of ["/openapi.json", "/docs"]) app.all(path, answerUnknownMethod(["GET"]));
+}

@@ -1,0 +1,156 @@
+// The reference page: one document without anything from elsewhere. Readable without scripts; the script only searches.
+
+import type { Operation, Parameter, ReferenceDocument, ReferenceRoute, Schema } from "./document.ts";
+import { curlExample } from "./curl-example.ts";
+import { escapeHtml, renderSchema } from "./render-schema.ts";
+
+/** Hides what does not hold all words of the search. `/` goes to the field. */
+export const searchScript = `
+const field = document.querySelector("#search");
+const routes = [...document.querySelectorAll("article")].map((element) => [element, element.dataset.words]);
+const groups = [...document.querySelectorAll("section[data-group]")];
+const links = [...document.querySelectorAll("nav a[data-route]")];
+const lists = [...document.querySelectorAll("nav div[data-list]")];
+const none = document.querySelector("#none");
+function search() {
+  const words = field.value.toLowerCase().split(/\\s+/).filter(Boolean);
+  for (const [element, text] of routes) element.hidden = !words.every((word) => text.includes(word));
+  for (const group of groups) group.hidden = !group.querySelector("article:not([hidden])");
+  for (const link of links) link.parentElement.hidden = document.getElementById(link.dataset.route).hidden;
+  for (const list of lists) list.hidden = !list.querySelector("li:not([hidden])");
+  none.hidden = groups.some((group) => !group.hidden);
+}
+field.addEventListener("input", search);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "/" && document.activeElement !== field) { event.preventDefault(); field.focus(); }
+  if (event.key === "Escape" && document.activeElement === field) { field.value = ""; search(); }
+});
+search();
+`;
+
+/** The page as HTML. Everything that comes from the document is escaped. */
+export function renderReference(document: ReferenceDocument): string {
+  const groups = [...document.groups].map(([tag, routes]) => renderGroup(tag, routes, document));
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escapeHtml(document.title)} API</title>
+<style>${styles}</style>
+</head>
+<body>
+<nav aria-label="Routes">
+<h1>${escapeHtml(document.title)} API</h1>
+<label for="search">Search</label>
+<input id="search" type="search" placeholder="Press /" autocomplete="off" spellcheck="false">
+${[...document.groups].map(([tag, routes]) => renderLinks(tag, routes)).join("\n")}
+</nav>
+<main>
+<p>All paths are at <code>${escapeHtml(document.serverUrl)}</code>. Calls show a key as
+<code>Authorization: Bearer dari_…</code>. The same for machines: <code>/openapi.json</code>.</p>
+<p id="none" role="status" hidden>No route holds all of these words.</p>
+${groups.join("\n")}
+<section id="schemas">
+<h2>Schemas</h2>
+${Object.entries(document.schemas).map(renderNamedSchema).join("\n")}
+</section>
+</main>
+<script>${searchScript}</script>
+</body>
+</html>
+`;
+}
+
+function renderLinks(tag: string, routes: readonly ReferenceRoute[]): string {
+  const items = routes.map(({ method, path, operation: { operationId } }) => {
+    const id = escapeHtml(operationId);
+    return `<li><a href="#${id}" data-route="${id}"><b>${method}</b> ${escapeHtml(path.replace("/v1", ""))}</a></li>`;
+  });
+  return `<div data-list><h3>${escapeHtml(tag)}</h3><ul>${items.join("")}</ul></div>`;
+}
+
+function renderGroup(tag: string, routes: readonly ReferenceRoute[], document: ReferenceDocument): string {
+  const articles = routes.map((route) => renderRoute(route, document)).join("\n");
+  return `<section data-group><h2>${escapeHtml(tag)}</h2>\n${articles}\n</section>`;
+}
+
+function renderRoute(route: ReferenceRoute, document: ReferenceDocument): string {
+  const { method, path, operation } = route;
+  const words = [method, path, operation.operationId, operation.summary, ...operation.tags].join(" ").toLowerCase();
+  return `<article id="${escapeHtml(operation.operationId)}" data-words="${escapeHtml(words)}">
+<h3><span class="method">${method}</span> <code>${escapeHtml(path)}</code></h3>
+<p>${escapeHtml(operation.summary)}</p>
+<p class="meta">${permission(operation)} · <code>${escapeHtml(operation.operationId)}</code></p>
+${renderParameters(operation.parameters ?? [])}
+${renderBody(operation)}
+${renderResponses(operation)}
+<details><summary>curl</summary><pre><code>${escapeHtml(curlExample(route, document))}</code></pre></details>
+</article>`;
+}
+
+function permission(operation: Operation): string {
+  if (operation.security !== undefined) return "no key";
+  const scope = operation["x-scope"];
+  if (scope === "operator") return "an operator's admin key";
+  return `a key with the scope <code>${escapeHtml(scope ?? "")}</code>`;
+}
+
+function renderParameters(parameters: readonly Parameter[]): string {
+  if (parameters.length === 0) return "";
+  const rows = parameters.map(
+    ({ name, in: place, required, schema }) =>
+      `<tr><td><code>${escapeHtml(name)}</code></td><td>${escapeHtml(place)}${required ? ", required" : ""}</td>` +
+      `<td>${renderSchema(schema)}</td></tr>`,
+  );
+  return `<table><caption>Parameters</caption><tbody>${rows.join("")}</tbody></table>`;
+}
+
+function renderBody({ requestBody }: Operation): string {
+  if (requestBody === undefined) return "";
+  const kinds = Object.entries(requestBody.content).map(([type, { schema }]) => renderContent(type, schema));
+  return `<div><h4>Body${requestBody.required ? "" : ", optional"}</h4>${kinds.join("")}</div>`;
+}
+
+function renderResponses({ responses }: Operation): string {
+  const successes = Object.entries(responses).filter(([status]) => status < "400");
+  const refusals = Object.keys(responses).filter((status) => status >= "400");
+  const shown = successes.map(([status, { content = {} }]) => {
+    const kinds = Object.entries(content).map(([type, { schema }]) => renderContent(type, schema));
+    return `<h4>${escapeHtml(status)}</h4>${kinds.join("")}`;
+  });
+  const refused = `<p class="meta">Refusals: ${refusals.map(escapeHtml).join(", ")}, each with
+<a href="#schema-Error"><code>Error</code></a>.</p>`;
+  return `<div>${shown.join("")}${refusals.length > 0 ? refused : ""}</div>`;
+}
+
+function renderContent(type: string, schema: Schema | undefined): string {
+  const shown = schema === undefined ? "" : ` ${renderSchema(schema)}`;
+  return `<div><code>${escapeHtml(type)}</code>${shown}</div>`;
+}
+
+function renderNamedSchema([name, schema]: [string, Schema]): string {
+  return `<details id="schema-${escapeHtml(name)}"><summary><code>${escapeHtml(name)}</code></summary>
+${renderSchema(schema)}</details>`;
+}
+
+const styles = `
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; --line: light-dark(#d8dce2, #3a404a) }
+body { margin: 0; display: grid; grid-template-columns: minmax(15rem, 20rem) minmax(0, 1fr) }
+nav { position: sticky; top: 0; height: 100vh; overflow: auto; box-sizing: border-box; padding: 1rem;
+  border-right: 1px solid var(--line); font-size: .85rem }
+nav h1 { font-size: 1.2rem; margin: 0 0 .5rem } nav h3 { margin: 1rem 0 .25rem } nav ul { list-style: none; padding: 0;
+  margin: 0 } nav a { overflow-wrap: anywhere; text-decoration: none; color: inherit } nav a:hover { text-decoration:
+  underline } nav b { font-size: .7rem }
+input { width: 100%; box-sizing: border-box; font: inherit; padding: .4rem }
+main { padding: 1rem 2rem; max-width: 60rem }
+article { border-top: 1px solid var(--line); padding: .5rem 0 1rem; scroll-margin-top: 1rem }
+article h3 { margin: .5rem 0; overflow-wrap: anywhere } h4 { margin: .75rem 0 .25rem }
+.method { font-size: .8rem; border: 1px solid var(--line); border-radius: .25rem; padding: .1rem .4rem }
+.meta { color: light-dark(#555, #aab); font-size: .9rem }
+table { border-collapse: collapse; width: 100%; font-size: .9rem } caption { text-align: left; font-weight: bold }
+td { border-top: 1px solid var(--line); padding: .25rem .5rem .25rem 0; vertical-align: top }
+pre { overflow: auto; padding: .75rem; border: 1px solid var(--line); border-radius: .25rem }
+ul.fields { margin: .25rem 0; padding-left: 1rem; list-style: none; border-left: 1px solid var(--line) }
+@media (max-width: 50rem) { body { display: block } nav { position: static; height: auto; border: 0 } }
+`;

@@ -1,0 +1,44 @@
+// The description of the API, as machines and people read it.
+
+import { buildOpenApi, routePaths, routes, type Route } from "@dari/contract";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+});
+afterAll(async () => api[Symbol.asyncDispose]());
+
+test("the document is the one that the schemas make, at this origin, for everybody", async () => {
+  const reply = await api.call("GET", "/openapi.json", { key: null });
+  expect(reply.status).toBe(200);
+  expect(reply.headers.get("access-control-allow-origin")).toBe("*");
+  expect(reply.json).toEqual(JSON.parse(JSON.stringify(buildOpenApi({ version: "1", serverUrl: api.url }))));
+});
+
+test("the page has each route with an example at this origin, and nothing of another host", async () => {
+  const { status, text, headers } = await api.call("GET", "/docs", { key: null });
+  expect([status, headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  const paths = Object.values<Route>(routes).flatMap((route) => routePaths(route).map((path) => [route.method, path]));
+  const missing = paths.filter(([method, path]) => !text.includes(`curl -X ${method} &#39;${api.url}${path}`));
+  expect(missing).toEqual([]);
+  expect(text).toContain("-d &#39;{&quot;parts&quot;:[{&quot;type&quot;:&quot;text&quot;");
+  expect(text.match(/(src|href)="(?!#)[^"]*"/g)).toBeNull();
+  const [, script] = /<script>([\s\S]*)<\/script>/.exec(text) ?? [];
+  const hash = Buffer.from(await crypto.subtle.digest("SHA-256", Buffer.from(script ?? ""))).toString("base64");
+  expect(headers.get("content-security-policy")).toContain(`script-src 'sha256-${hash}'`);
+});
+
+test("every link of the page leads somewhere", async () => {
+  const { text } = await api.call("GET", "/docs", { key: null });
+  const ids = [...text.matchAll(/ id="([^"]+)"/g)].map((match) => match[1] ?? "");
+  expect(new Set(ids).size).toBe(ids.length);
+  const targets = [...text.matchAll(/href="#([^"]+)"/g)].map((match) => match[1] ?? "");
+  expect(targets.filter((target) => !ids.includes(target))).toEqual([]);
+});
+
+test.each(["/openapi.json", "/docs"])("%s is read only", async (path) => {
+  const reply = await api.call("POST", path, { body: {} });
+  expect([reply.status, reply.headers.get("allow")]).toEqual([405, "GET"]);
+});

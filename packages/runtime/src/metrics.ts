@@ -1,0 +1,138 @@
+// Numbers for Prometheus: a catalogue says what there is, programs count, whoever asks reads one text. The only home of
+// prom-client. Knows no metric by name.
+
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export interface MetricSpec {
+  readonly kind: "counter" | "gauge" | "histogram";
+  /** One sentence, with the unit where the name has none. */
+  readonly about: string;
+  /** Each label with all of its values, or with words for what they are. */
+  readonly labels?: Readonly<Record<string, readonly string[] | string>>;
+  /** Upper bounds of a histogram, in the metric's unit. */
+  readonly buckets?: readonly number[];
+}
+
+export type MetricCatalogue = Readonly<Record<string, MetricSpec>>;
+export type MetricLabels = Readonly<Record<string, string>>;
+
+/** What a scrape is answered with. */
+export interface MetricsPage {
+  readonly contentType: string;
+  /** Rejects never: what cannot be read now is left out. */
+  read(): Promise<string>;
+}
+
+export interface Metrics<Name extends string> extends MetricsPage {
+  /** Counts up. What is negative or no number counts nothing. */
+  add(name: Name, labels?: MetricLabels, by?: number): void;
+  /** Into a histogram; what is no number is left out. */
+  observe(name: Name, value: number | undefined, labels?: MetricLabels): void;
+  /** A gauge's value from now on. */
+  set(name: Name, value: number, labels?: MetricLabels): void;
+  /** Nothing is read of the gauge until it is set again: no number is better than an old one. */
+  remove(name: Name): void;
+  /** Called before each read, all at once: for gauges that nobody sets in between. */
+  beforeRead(look: () => Promise<void> | void): void;
+}
+
+export interface MetricsOptions {
+  /** Sets of label values per metric; past it, every value is `other`. Default 2,000. */
+  readonly labelSetsMax?: number;
+  /** A look that takes longer is not waited for: whoever scrapes gives up too. Default 3 s. */
+  readonly lookMs?: number;
+  /** Memory, processor time, event loop and garbage collection of this process. Default true. */
+  readonly process?: boolean;
+}
+
+/** In place of label values past the bound. */
+export const otherLabel = "other";
+const labelCharsMax = 120;
+
+/** A registry of its own per call: two programs in one process, or two tests, share nothing. */
+export function createMetrics<Name extends string>(
+  catalogue: Readonly<Record<Name, MetricSpec>>,
+  options: MetricsOptions = {},
+): Metrics<Name> {
+  const registry = new Registry();
+  if (options.process ?? true) collectDefaultMetrics({ register: registry });
+  const entries = new Map(
+    Object.entries<MetricSpec>(catalogue).map(([name, spec]) => [name, register(registry, name, spec)] as const),
+  );
+  const entryOf = (name: Name): Entry => entries.get(name)!;
+  const max = options.labelSetsMax ?? 2_000;
+  const looks: (() => Promise<void> | void)[] = [];
+  return {
+    contentType: registry.contentType,
+    add(name, labels = {}, by = 1) {
+      const entry = entryOf(name);
+      if (entry.metric instanceof Counter && Number.isFinite(by) && by >= 0) {
+        entry.metric.inc(bounded(entry, labels, max), by);
+      }
+    },
+    observe(name, value, labels = {}) {
+      const entry = entryOf(name);
+      if (entry.metric instanceof Histogram && value !== undefined && Number.isFinite(value)) {
+        entry.metric.observe(bounded(entry, labels, max), value);
+      }
+    },
+    set(name, value, labels = {}) {
+      const entry = entryOf(name);
+      if (entry.metric instanceof Gauge && Number.isFinite(value)) entry.metric.set(bounded(entry, labels, max), value);
+    },
+    remove(name) {
+      const { metric, labelNames } = entryOf(name);
+      metric.reset();
+      // Without labels, prom-client's reset leaves a zero.
+      if (labelNames.length === 0) metric.remove();
+    },
+    beforeRead: (look) => void looks.push(look),
+    async read() {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, options.lookMs ?? 3_000);
+      await Promise.race([late, Promise.allSettled(looks.map(async (look) => look()))]);
+      clearTimeout(timer);
+      return registry.metrics();
+    },
+  };
+}
+
+interface Entry {
+  readonly metric: Counter | Gauge | Histogram;
+  /** Sets of label values so far. */
+  readonly seen: Set<string>;
+  readonly labelNames: readonly string[];
+}
+
+function register(registry: Registry, name: string, spec: MetricSpec): Entry {
+  const labelNames = Object.keys(spec.labels ?? {});
+  const settings = { name, help: spec.about, labelNames, registers: [registry] };
+  if (spec.kind === "gauge") return { metric: new Gauge(settings), seen: new Set(), labelNames };
+  if (spec.kind === "histogram") {
+    const buckets = spec.buckets === undefined ? {} : { buckets: [...spec.buckets] };
+    return { metric: new Histogram({ ...settings, ...buckets }), seen: new Set(), labelNames };
+  }
+  const metric = new Counter(settings);
+  const entry: Entry = { metric, seen: new Set(), labelNames };
+  startAtZero(entry, spec);
+  return entry;
+}
+
+/** A counter that begins with its first event hides it: a rate needs the zero before. */
+function startAtZero({ metric, labelNames }: Entry, spec: MetricSpec): void {
+  const [only, ...more] = labelNames;
+  const values = only === undefined ? undefined : spec.labels?.[only];
+  if (!(metric instanceof Counter) || more.length > 0 || only === undefined || !Array.isArray(values)) return;
+  for (const value of values as readonly string[]) metric.inc({ [only]: value }, 0);
+}
+
+/** Whatever a label is told, the number of series stays within its bound. */
+function bounded(entry: Entry, labels: MetricLabels, max: number): Record<string, string> {
+  const known = entry.labelNames.map((name) => [name, (labels[name] ?? "").slice(0, labelCharsMax)] as const);
+  const key = known.map(([, value]) => value).join("\n");
+  if (!entry.seen.has(key)) {
+    if (entry.seen.size >= max) return Object.fromEntries(known.map(([name]) => [name, otherLabel]));
+    entry.seen.add(key);
+  }
+  return Object.fromEntries(known);
+}
