@@ -3,7 +3,7 @@ import tseslint from "typescript-eslint";
 export default tseslint.config(
   { ignores: ["**/node_modules/**", "**/.dari-data*/**", "examples/**", "**/generated/**", ".cache/**"] },
   {
-    files: ["{apps,packages}/*/{src,tests}/**/*.ts"],
+    files: ["{apps,packages}/*/{src,tests}/**/*.{ts,tsx}"],
     extends: [tseslint.configs.base],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

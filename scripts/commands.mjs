@@ -1,6 +1,7 @@
 // What each command runs once everything is installed.
 
 import { cpus } from "node:os";
+import { buildConsoleInBackground, ensureConsole } from "./console.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
 import { homeEnv, runForeground, runNode, say } from "./spawn.mjs";
@@ -9,7 +10,14 @@ const { execPath } = process;
 
 const commands = {
   quickstart: (args) => runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args]),
-  start: (args) => runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]),
+  start: (args) => {
+    buildConsoleInBackground();
+    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]);
+  },
+  console: async () => {
+    await ensureConsole();
+    return 0;
+  },
   // npm changes to the checkout; paths that a user types mean the directory they typed them in.
   dari: (args) => runNode(execPath, [at("apps/cli/bin/dari.mjs"), ...args], { cwd: process.env.INIT_CWD }),
   // Chaos and benchmarks by their path below apps/lab/src: `npm run lab -- chaos/run --smoke`.

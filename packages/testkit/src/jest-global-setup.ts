@@ -10,8 +10,13 @@ export type GlobalWithStop = typeof globalThis & { [stopKey]?: () => Promise<voi
 
 export default async function globalSetup(): Promise<void> {
   const run = await startServiceRun(process.env);
-  const { postgres, redis, s3 } = run.services;
-  const names = namesOf({ ...(postgres && { postgres }), ...(redis && { redis }), ...(s3 && { s3 }) });
+  const { postgres, redis, s3, chromium } = run.services;
+  const names = namesOf({
+    ...(postgres && { postgres }),
+    ...(redis && { redis }),
+    ...(s3 && { s3 }),
+    ...(chromium && { chromium }),
+  });
   const before = Object.keys(names).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, names);
   (globalThis as GlobalWithStop)[stopKey] = async () => {

@@ -16,6 +16,7 @@ import {
   writeStateFile,
   type ProcessIdentity,
 } from "@dari/embedded";
+import { findChromium } from "./find-chromium.ts";
 import { findS3Server, startS3Server } from "./s3-server.ts";
 import {
   givenServices,
@@ -64,6 +65,7 @@ export async function startServiceRun(env: Environment): Promise<ServiceRun> {
     postgres: givenServices.postgres(env) ?? (await launchPostgres(place)),
     redis: givenServices.redis(env) ?? (await launchRedis(place)),
     s3: givenServices.s3(env) ?? (await launchS3(place)),
+    chromium: givenServices.chromium(env) ?? lookForChromium(env),
   };
   assertRequired(services, env.DARI_TEST_REQUIRE ?? "");
   if (testStoreKind(env) === "s3") await prepareTestStore(services.s3);
@@ -100,6 +102,11 @@ async function launchS3({ dir, note, stack }: Place): Promise<Services["s3"] | u
   const server = stack.use(await startS3Server(command, s3Dir));
   note(server.identity.pid);
   return server.connection;
+}
+
+function lookForChromium({ PATH = "" }: Environment): Services["chromium"] | undefined {
+  const command = findChromium(PATH);
+  return command === undefined ? undefined : { command };
 }
 
 function assertRequired(services: FoundServices, required: string): void {

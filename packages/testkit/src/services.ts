@@ -14,6 +14,8 @@ export interface Services {
     readonly secretAccessKey: string;
     readonly forcePathStyle: boolean;
   };
+  /** A browser's program; each test file starts its own. */
+  readonly chromium: { readonly command: string };
 }
 
 export type ServiceName = keyof Services;
@@ -25,6 +27,7 @@ export const installAdvice: Readonly<Record<ServiceName, string>> = {
   s3:
     "GOBIN=$PWD/.cache/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0, " +
     "or set DARI_TEST_S3_ENDPOINT",
+  chromium: "apt-get install chromium, or set DARI_TEST_CHROMIUM",
 };
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -44,15 +47,17 @@ export const givenServices: { readonly [N in ServiceName]: (env: Environment) =>
           forcePathStyle: true,
         }
       : undefined,
+  chromium: (env) => (env.DARI_TEST_CHROMIUM ? { command: env.DARI_TEST_CHROMIUM } : undefined),
 };
 
 const urlOf = (url: string | undefined): { readonly url: string } | undefined => (url ? { url } : undefined);
 
 /** The variables that name these services to `givenServices`. */
-export function namesOf({ postgres, redis, s3 }: Partial<Services>): Record<string, string> {
+export function namesOf({ postgres, redis, s3, chromium }: Partial<Services>): Record<string, string> {
   return {
     ...(postgres && { DARI_TEST_DATABASE_URL_RESOLVED: postgres.url }),
     ...(redis && { DARI_TEST_REDIS_URL: redis.url }),
+    ...(chromium && { DARI_TEST_CHROMIUM: chromium.command }),
     ...(s3 && {
       DARI_TEST_S3_ENDPOINT: s3.endpoint,
       DARI_TEST_S3_REGION: s3.region,

@@ -2,9 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, test } from "@jest/globals";
 import { isSameProcessAlive, type ProcessIdentity } from "@dari/embedded";
+import { findChromium } from "../src/find-chromium.ts";
 import { startServiceRun } from "../src/service-run.ts";
 import { findService, requireService } from "../src/services.ts";
 import { waitUntil } from "../src/wait-until.ts";
@@ -41,6 +45,20 @@ describe("startServiceRun", () => {
     await using _next = await startServiceRun(given);
     expect(isSameProcessAlive(postgres)).toBe(false);
   });
+});
+
+test("a browser is found on the search path, or not at all", async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), "dari-browser-"));
+  try {
+    const file = path.join(dir, "chromium");
+    await writeFile(file, "", { mode: 0o600 });
+    expect(findChromium(`/nowhere:${dir}`)).toBeUndefined();
+    await chmod(file, 0o700);
+    expect(findChromium(`/nowhere:${dir}`)).toBe(file);
+    expect(findChromium("")).toBeUndefined();
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 test("every test of this repository has a PostgreSQL", () => {

@@ -1,0 +1,36 @@
+// One thing that a person asks for: at most once at a time, with its error shown where it was asked.
+
+import { useCallback, useRef, useState } from "react";
+
+export interface Action<Args extends readonly unknown[]> {
+  readonly run: (...args: Args) => void;
+  readonly isRunning: boolean;
+  readonly error: unknown;
+  readonly clear: () => void;
+}
+
+/** `perform` runs until it settles; calls in between are dropped. */
+export function useAction<Args extends readonly unknown[]>(perform: (...args: Args) => Promise<void>): Action<Args> {
+  const [state, setState] = useState<{ isRunning: boolean; error: unknown }>({ isRunning: false, error: undefined });
+  const running = useRef(false);
+  const latest = useRef(perform);
+  latest.current = perform;
+  const run = useCallback((...args: Args) => {
+    if (running.current) return;
+    running.current = true;
+    setState({ isRunning: true, error: undefined });
+    latest
+      .current(...args)
+      .then(
+        () => undefined,
+        (error: unknown) => error,
+      )
+      .then((error) => {
+        running.current = false;
+        setState({ isRunning: false, error });
+      })
+      .catch(() => undefined);
+  }, []);
+  const clear = useCallback(() => setState((old) => ({ ...old, error: undefined })), []);
+  return { run, clear, ...state };
+}

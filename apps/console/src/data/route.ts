@@ -1,0 +1,54 @@
+// Where in the console we are: the path below /console and its query. Knows no page.
+
+import { useSyncExternalStore } from "react";
+
+const base = "/console";
+const moved = new EventTarget();
+
+export interface Route {
+  /** The parts of the path: `["sessions", "sess_…"]`. */
+  readonly path: readonly string[];
+  readonly query: URLSearchParams;
+}
+
+/** The address of a place in the console, such as `/sessions?status=idle`. */
+export function hrefOf(place: string): string {
+  return `${base}${place}`;
+}
+
+/** Goes to a place; `replace` leaves no step to come back to. */
+export function goTo(place: string, { replace = false }: { readonly replace?: boolean } = {}): void {
+  if (replace) history.replaceState(null, "", hrefOf(place));
+  else history.pushState(null, "", hrefOf(place));
+  moved.dispatchEvent(new Event("move"));
+  if (!replace) scrollTo(0, 0);
+}
+
+/** The route of an address. */
+export function readRoute(address: string): Route {
+  const [pathname = "", search = ""] = address.split("?", 2);
+  const below = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
+  return { path: below.split("/").filter(Boolean).map(decode), query: new URLSearchParams(search) };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/** The current route; draws again when it changes. */
+export function useRoute(): Route {
+  return readRoute(useSyncExternalStore(subscribe, () => location.pathname + location.search));
+}
+
+function subscribe(listener: () => void): () => void {
+  addEventListener("popstate", listener);
+  moved.addEventListener("move", listener);
+  return () => {
+    removeEventListener("popstate", listener);
+    moved.removeEventListener("move", listener);
+  };
+}

@@ -1,0 +1,77 @@
+// The conversation as a fold over events: previews grow and vanish, attempts end, rollbacks mark.
+
+import { expect, test } from "@jest/globals";
+import type { StreamedEvent } from "@dari/client";
+import { addEvent, emptyTranscript, type Transcript } from "./transcript.ts";
+
+let lastNumber = 0;
+
+function event(type: string, data: object, messageId = "msg_1", attemptId?: string): StreamedEvent {
+  lastNumber += 1;
+  const of = {
+    session_id: "sess_1",
+    message_id: messageId,
+    ...(attemptId === undefined ? {} : { attempt_id: attemptId }),
+  };
+  const created_at = "2026-11-25T01:07:00.000Z";
+  return { id: `evt_${lastNumber}`, sequence_number: lastNumber, type, created_at, data: { ...data }, ...of };
+}
+
+function delta(text: string, offset: number, attemptId = "att_1"): StreamedEvent {
+  const of = { session_id: "sess_1", message_id: "msg_1", attempt_id: attemptId };
+  return { type: "assistant.text_delta", data: { text, offset }, ...of };
+}
+
+function after(events: readonly StreamedEvent[], start: Transcript = emptyTranscript): Transcript {
+  return events.reduce(addEvent, start);
+}
+
+const asked = (id = "msg_1") => event("user.message", { parts: [{ type: "text", text: "hi" }] }, id);
+const started = (id = "att_1") => event("attempt.started", {}, "msg_1", id);
+
+test("text grows as it comes, and is replaced by the answer", () => {
+  const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
+  const halfway = after([delta("Hello, ", 0), delta("world", 7)], running);
+  expect(halfway.turns).toMatchObject([{ status: "running", preview: "Hello, world", output: [] }]);
+  const output = { parts: [{ type: "text", text: "Hello, world!" }] };
+  const record = { status: "completed", output, files_changed: [] };
+  const done = after([event("message.completed", record)], halfway);
+  expect(done.turns).toMatchObject([{ status: "completed", preview: "", output: output.parts, record }]);
+});
+
+test("an attempt that failed takes its text with it, and late pieces of it are dropped", () => {
+  const error = { code: "agent_error", message: "no" };
+  const retried = after([
+    asked(),
+    started(),
+    delta("wrong", 0),
+    event("attempt.ended", { outcome: "failed", error }, "msg_1", "att_1"),
+    delta(" late", 5),
+    started("att_2"),
+    delta("stale", 5, "att_1"),
+    delta("right", 0, "att_2"),
+  ]);
+  expect(retried.turns[0]?.preview).toBe("right");
+  expect(retried.turns[0]?.attempts).toMatchObject([{ id: "att_1", outcome: "failed", error }, { id: "att_2" }]);
+});
+
+test("an event that comes again changes nothing", () => {
+  const first = asked();
+  const once = after([first]);
+  expect(addEvent(once, first)).toBe(once);
+});
+
+test("a rollback marks what came after its message", () => {
+  const { turns } = after([asked("msg_1"), asked("msg_2"), asked("msg_3"), event("session.rolled_back", {}, "msg_1")]);
+  expect(turns.map(({ messageId, isRolledBack }) => [messageId, isRolledBack])).toEqual([
+    ["msg_1", false],
+    ["msg_2", true],
+    ["msg_3", true],
+  ]);
+});
+
+test("types that nobody knows are passed over", () => {
+  const before = after([asked()]);
+  const { turns } = after([event("something.new", { a: 1 })], before);
+  expect(turns).toEqual(before.turns);
+});

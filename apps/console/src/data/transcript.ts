@@ -1,0 +1,135 @@
+// A session's conversation as a fold over its stream: ledger events and previews in, turns out. Draws nothing.
+
+import { isLedgerEvent, type StreamedEvent } from "@dari/client";
+import type { EventRecord, FailureRecord, FileChange, MessagePart, MessageRecord, OutputPart } from "@dari/contract";
+
+/** Something that an agent did on the way to its answer. */
+export interface Step {
+  readonly id: string;
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface Attempt {
+  readonly id: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+  readonly outcome?: string;
+  readonly error?: FailureRecord;
+}
+
+export interface Turn {
+  readonly messageId: string;
+  readonly createdAt: string;
+  readonly status: MessageRecord["status"];
+  readonly parts: readonly MessagePart[];
+  /** What the running attempt has said so far; empty once the answer is there. */
+  readonly preview: string;
+  readonly output: readonly OutputPart[];
+  readonly error?: FailureRecord;
+  readonly steps: readonly Step[];
+  readonly attempts: readonly Attempt[];
+  readonly filesChanged: readonly FileChange[];
+  readonly isRolledBack: boolean;
+  /** As it was at its end. */
+  readonly record?: MessageRecord;
+}
+
+export interface Transcript {
+  /** In the order of their acceptance. */
+  readonly turns: readonly Turn[];
+  readonly lastSequenceNumber: number;
+}
+
+export const emptyTranscript: Transcript = { turns: [], lastSequenceNumber: 0 };
+
+/** The transcript after one more event. Unknown types change nothing. */
+export function addEvent(transcript: Transcript, event: StreamedEvent): Transcript {
+  if (!isLedgerEvent(event)) return addPreview(transcript, event);
+  if (event.sequence_number <= transcript.lastSequenceNumber) return transcript;
+  return { turns: turnsAfter(transcript.turns, event), lastSequenceNumber: event.sequence_number };
+}
+
+function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[] {
+  const { message_id: messageId } = event;
+  if (messageId === undefined) return turns;
+  if (event.type === "user.message") return [...turns, newTurn(messageId, event)];
+  if (event.type === "session.rolled_back") return rollBack(turns, messageId);
+  return turns.map((turn) => (turn.messageId === messageId ? { ...turn, ...changeBy(turn, event) } : turn));
+}
+
+function newTurn(messageId: string, { created_at: createdAt, data }: EventRecord): Turn {
+  const parts = (data["parts"] ?? []) as MessagePart[];
+  const nothing = { preview: "", output: [], steps: [], attempts: [], filesChanged: [], isRolledBack: false };
+  return { messageId, createdAt, status: "queued", parts, ...nothing };
+}
+
+function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {
+  const last = turns.findIndex((turn) => turn.messageId === messageId);
+  return turns.map((turn, index) => (index > last ? { ...turn, isRolledBack: true } : turn));
+}
+
+function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
+  const { type, data, attempt_id: attemptId = "" } = event;
+  switch (type) {
+    case "message.status_changed":
+      return { status: data["status"] as Turn["status"] };
+    case "attempt.started":
+      return { preview: "", attempts: [...turn.attempts, { id: attemptId, startedAt: event.created_at }] };
+    case "attempt.ended":
+      return { preview: "", attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
+    case "assistant.message_completed":
+      return { preview: "", output: outputOf(data["output"]) };
+    case "workspace.committed":
+      return { filesChanged: (data["files_changed"] ?? []) as FileChange[] };
+    case "message.completed":
+    case "message.failed":
+    case "message.cancelled":
+      return endedBy(data as unknown as MessageRecord);
+    case "agent.event":
+    case "tool.call_requested":
+    case "tool.call_completed":
+    case "input.requested":
+    case "input.submitted":
+      return { steps: [...turn.steps, { id: event.id, type, data }] };
+    default:
+      return {};
+  }
+}
+
+function ended(attempt: Attempt, { created_at: endedAt, data }: EventRecord): Attempt {
+  const error = data["error"] as FailureRecord | undefined;
+  return { ...attempt, endedAt, outcome: String(data["outcome"]), ...(error === undefined ? {} : { error }) };
+}
+
+function endedBy(record: MessageRecord): Partial<Turn> {
+  const { status, parts, output, files_changed: filesChanged = [] } = record;
+  const error = output?.error;
+  return {
+    status,
+    // Now with the names of files, and where they were placed.
+    ...(parts === undefined ? {} : { parts }),
+    preview: "",
+    output: outputOf(output),
+    filesChanged,
+    record,
+    ...(error === undefined ? {} : { error }),
+  };
+}
+
+function outputOf(output: unknown): readonly OutputPart[] {
+  return (output as MessageRecord["output"])?.parts ?? [];
+}
+
+/** A piece of text goes where it begins: one that was lost leaves a gap, which the answer closes. */
+function addPreview(transcript: Transcript, event: Exclude<StreamedEvent, EventRecord>): Transcript {
+  if (event.type !== "assistant.text_delta") return transcript;
+  const text = String(event.data["text"] ?? "");
+  const turns = transcript.turns.map((turn) => {
+    const isRunning = turn.messageId === event.message_id && turn.attempts.at(-1)?.id === event.attempt_id;
+    if (!isRunning || turn.attempts.at(-1)?.endedAt !== undefined) return turn;
+    const offset = Number(event.data["offset"] ?? turn.preview.length);
+    return { ...turn, preview: turn.preview.slice(0, offset) + text };
+  });
+  return { ...transcript, turns };
+}

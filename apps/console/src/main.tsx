@@ -1,0 +1,18 @@
+// Draws the console into the page.
+
+import { StrictMode } from "react";
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+import { makeStreamsIterable } from "./data/iterable-streams.ts";
+import "./style/base.css";
+import "./style/parts.css";
+import "./style/pages.css";
+
+makeStreamsIterable();
+const root = document.getElementById("root");
+if (root === null) throw new Error("the page has no element for the console");
+createRoot(root).render(
+  <StrictMode>
+    <App />
+  </StrictMode>,
+);

@@ -1,0 +1,46 @@
+// All agents of the organization.
+
+import { useAccount } from "../data/account.ts";
+import { useList } from "../data/load.ts";
+import { Link } from "../parts/link.tsx";
+import { Empty } from "../parts/notes.tsx";
+import { Page } from "../parts/page.tsx";
+import { Table } from "../parts/table.tsx";
+import { Ago } from "../parts/time.tsx";
+
+export function AgentsPage() {
+  const { client } = useAccount();
+  const list = useList("agents", (page) => client.listAgents(page));
+  return (
+    <Page title="Agents">
+      <Table
+        label="Agents"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            title: "Name",
+            cell: ({ id, name }) => (
+              <Link data-row to={`/agents/${id}`}>
+                {name}
+              </Link>
+            ),
+          },
+          {
+            title: "Active version",
+            cell: ({ active_version_id: version }) => (version === null ? <em>none yet</em> : <code>{version}</code>),
+            isMinor: true,
+          },
+          { title: "Id", cell: ({ id }) => <code>{id}</code>, isMinor: true },
+          { title: "Created", cell: ({ created_at: time }) => <Ago time={time} /> },
+        ]}
+        empty={
+          <Empty title="No agents yet" command="dari deploy .">
+            Deploy one from the folder that holds its <code>dari.yml</code>; <code>dari init my-agent</code> writes you
+            one to start from.
+          </Empty>
+        }
+      />
+    </Page>
+  );
+}

@@ -1,0 +1,107 @@
+// API keys: made with a label and scopes, shown once, revoked.
+
+import { apiKeyScopes, type ApiKeyRecord, type ApiKeyScope } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../data/account.ts";
+import { useAction } from "../data/action.ts";
+import { useList } from "../data/load.ts";
+import { Confirm, Dialog } from "../parts/dialog.tsx";
+import { Copyable } from "../parts/copyable.tsx";
+import { Empty, ErrorNote } from "../parts/notes.tsx";
+import { Page } from "../parts/page.tsx";
+import { Table } from "../parts/table.tsx";
+import { Ago } from "../parts/time.tsx";
+
+export function KeysPage() {
+  const { client } = useAccount();
+  const list = useList("keys", (page) => client.listApiKeys("current", page));
+  const [doomed, setDoomed] = useState<ApiKeyRecord>();
+  const revoke = useAction(async (id: string) => {
+    await client.revokeApiKey(id);
+    list.reload();
+  });
+  return (
+    <Page title="API keys">
+      <NewKey onCreated={list.reload} />
+      <ErrorNote error={revoke.error} />
+      <Table
+        label="API keys"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={[
+          { title: "Label", cell: ({ label }) => label },
+          { title: "Scopes", cell: ({ scopes }) => scopes.join(", ") },
+          { title: "Last used", cell: ({ last_used_at: time }) => <Ago time={time} /> },
+          { title: "Expires", cell: ({ expires_at: time }) => time?.slice(0, 10) ?? "never", isMinor: true },
+          { title: "Created", cell: ({ created_at: time }) => <Ago time={time} />, isMinor: true },
+          {
+            title: "Revoke",
+            cell: (key) => (
+              <button type="button" className="quiet" onClick={() => setDoomed(key)} aria-label={`Revoke ${key.label}`}>
+                Revoke
+              </button>
+            ),
+          },
+        ]}
+        empty={<Empty title="No keys" />}
+      />
+      {doomed && (
+        <Confirm
+          title={`Revoke ${doomed.label}?`}
+          says="Whoever uses it is refused at once, this page too if it is the key you signed in with."
+          verb="Revoke it"
+          onConfirm={() => revoke.run(doomed.id)}
+          onClose={() => setDoomed(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function NewKey({ onCreated }: { readonly onCreated: () => void }) {
+  const { client } = useAccount();
+  const [label, setLabel] = useState("");
+  const [scope, setScope] = useState<ApiKeyScope>("run");
+  const [secret, setSecret] = useState<string>();
+  const create = useAction(async () => {
+    const { api_key: made } = await client.createApiKey({ label, scopes: [scope] });
+    setSecret(made);
+    setLabel("");
+    onCreated();
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    create.run();
+  };
+  return (
+    <form className="inline" onSubmit={submit}>
+      <label>
+        Label
+        <input data-search required maxLength={200} value={label} onChange={(event) => setLabel(event.target.value)} />
+      </label>
+      <label>
+        Scope
+        <select value={scope} onChange={(event) => setScope(event.target.value as ApiKeyScope)}>
+          {apiKeyScopes.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" className="primary" disabled={create.isRunning}>
+        Create
+      </button>
+      <ErrorNote error={create.error} />
+      {secret !== undefined && (
+        <Dialog title="The new key" onClose={() => setSecret(undefined)}>
+          <p>It is shown this once. Keep it where secrets are kept.</p>
+          <Copyable text={secret} />
+          <div className="actions">
+            <button type="button" className="primary" onClick={() => setSecret(undefined)}>
+              I have it
+            </button>
+          </div>
+        </Dialog>
+      )}
+    </form>
+  );
+}

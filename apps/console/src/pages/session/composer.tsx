@@ -1,0 +1,117 @@
+// The field for the next message: text, and files that are uploaded when it is sent.
+
+import { useRef, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { sizeText } from "../../data/format.ts";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+interface ComposerProps {
+  readonly sessionId: string;
+  /** A turn waits or runs: another message waits for it. */
+  readonly isBusy: boolean;
+}
+
+export function Composer({ sessionId, isBusy }: ComposerProps) {
+  const { client } = useAccount();
+  const [text, setText] = useState("");
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const send = useAction(async () => {
+    const uploaded = await Promise.all(
+      files.map((file) => client.uploadFile({ filename: file.name, content: file, contentType: contentTypeOf(file) })),
+    );
+    const said = text.trim() === "" ? [] : [{ type: "text" as const, text }];
+    const attached = uploaded.map(({ id, content_type: type }) => ({ type: partType(type), file_id: id }));
+    await client.sendMessageAsync(sessionId, { parts: [...said, ...attached] });
+    setText("");
+    setFiles([]);
+  });
+  const add = (more: Iterable<File> | null): void => setFiles((old) => [...old, ...(more ?? [])]);
+  const isEmpty = text.trim() === "" && files.length === 0;
+  const submit = (event: FormEvent | KeyboardEvent): void => {
+    event.preventDefault();
+    if (!isEmpty) send.run();
+  };
+  return (
+    <form className="composer" onSubmit={submit} onDragOver={(event) => event.preventDefault()} onDrop={dropOf(add)}>
+      <label htmlFor="message">Message</label>
+      <textarea
+        id="message"
+        data-composer
+        rows={3}
+        placeholder="Enter sends, Shift+Enter starts a line"
+        value={text}
+        onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => isSend(event) && submit(event)}
+        onPaste={(event: ClipboardEvent) => event.clipboardData.files.length > 0 && add(event.clipboardData.files)}
+      />
+      <Attached files={files} remove={(gone) => setFiles(files.filter((file) => file !== gone))} />
+      <ErrorNote error={send.error} />
+      <div className="actions">
+        <FileButton add={add} />
+        <span className="faint">{isBusy && "It will wait for the turn that runs."}</span>
+        <button type="submit" className="primary" disabled={send.isRunning || isEmpty}>
+          {send.isRunning ? "Sending …" : "Send"}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+function isSend(event: KeyboardEvent): boolean {
+  return event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing;
+}
+
+function dropOf(add: (files: FileList) => void) {
+  return (event: DragEvent): void => {
+    event.preventDefault();
+    add(event.dataTransfer.files);
+  };
+}
+
+function contentTypeOf(file: File): string {
+  return file.type === "" ? "application/octet-stream" : file.type;
+}
+
+/** Pictures that models take reach them as pictures; everything else as a file. */
+function partType(contentType: string): "image" | "file" {
+  return /^image\/(png|jpeg|gif|webp)$/.test(contentType) ? "image" : "file";
+}
+
+function FileButton({ add }: { readonly add: (files: Iterable<File> | null) => void }) {
+  const input = useRef<HTMLInputElement>(null);
+  const take = (): void => {
+    // A copy: the list itself is emptied below, so that the same file can be chosen again after it was removed.
+    add([...(input.current?.files ?? [])]);
+    if (input.current !== null) input.current.value = "";
+  };
+  return (
+    <>
+      <input ref={input} type="file" multiple hidden aria-label="Files to attach" onChange={take} />
+      <button type="button" onClick={() => input.current?.click()}>
+        Attach files
+      </button>
+    </>
+  );
+}
+
+interface AttachedProps {
+  readonly files: readonly File[];
+  readonly remove: (file: File) => void;
+}
+
+function Attached({ files, remove }: AttachedProps) {
+  if (files.length === 0) return null;
+  return (
+    <ul className="chips" aria-label="Attached files">
+      {files.map((file, index) => (
+        <li key={`${index} ${file.name}`} className="tag">
+          {file.name} <span className="faint">{sizeText(file.size)}</span>
+          <button type="button" className="quiet" onClick={() => remove(file)} aria-label={`Remove ${file.name}`}>
+            ×
+          </button>
+        </li>
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,94 @@
+// What was said in a turn: what was asked, what the agent did, and its answer, as far as it has come.
+
+import type { MessagePart } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useLoaded } from "../../data/load.ts";
+import type { Step, Turn } from "../../data/transcript.ts";
+
+export function Said({ turn }: { readonly turn: Turn }) {
+  return (
+    <>
+      <div className="asked">
+        <Parts parts={turn.parts} />
+      </div>
+      <Steps steps={turn.steps} />
+      <Answer turn={turn} />
+    </>
+  );
+}
+
+function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
+  return parts.map((part, index) =>
+    part.type === "text" ? (
+      <p key={index} className="said">
+        {part.text}
+      </p>
+    ) : (
+      <span key={index} className="tag" title={part.path}>
+        {part.filename ?? <FileName fileId={part.file_id} />}
+      </span>
+    ),
+  );
+}
+
+/** Before a message's end its parts name files by their ids alone. */
+function FileName({ fileId }: { readonly fileId: string }) {
+  const { client } = useAccount();
+  const { value } = useLoaded(fileId, (signal) => client.getFile(fileId, { signal }));
+  return value?.filename ?? "a file";
+}
+
+function Answer({ turn: { output, preview, error, status } }: { readonly turn: Turn }) {
+  const isWorking = output.length === 0 && status === "running";
+  return (
+    <>
+      {output.map((part, index) =>
+        part.type === "text" ? (
+          <p key={index} className="said">
+            {part.text}
+          </p>
+        ) : (
+          <span key={index} className="tag">
+            {part.path}
+          </span>
+        ),
+      )}
+      {isWorking && <p className={preview === "" ? "faint typing" : "said typing"}>{preview || "Working"}</p>}
+      {error && (
+        <p className="note bad">
+          <code>{error.code}</code> {error.message}
+        </p>
+      )}
+    </>
+  );
+}
+
+function Steps({ steps }: { readonly steps: readonly Step[] }) {
+  if (steps.length === 0) return null;
+  return (
+    <ul className="steps" aria-label="What the agent did">
+      {steps.map((step) => (
+        <StepView key={step.id} step={step} />
+      ))}
+    </ul>
+  );
+}
+
+function StepView({ step: { type, data } }: { readonly step: Step }) {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <li>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>
+          {type.replace(/^.*\./, "").replaceAll("_", " ")} <code>{String(data["name"] ?? "")}</code>
+        </summary>
+        {isOpen && (
+          <pre className="log" tabIndex={0} role="region" aria-label={`Data of ${type}`}>
+            {JSON.stringify(data, null, 2)}
+          </pre>
+        )}
+      </details>
+    </li>
+  );
+}

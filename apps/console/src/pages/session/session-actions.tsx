@@ -1,0 +1,64 @@
+// What can be done with a session as a whole: fork it, end it, delete it.
+
+import type { SessionRecord } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { goTo } from "../../data/route.ts";
+import { Confirm } from "../../parts/dialog.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+interface ActionsProps {
+  readonly session: SessionRecord;
+  readonly onChanged: () => void;
+}
+
+export function SessionActions({ session: { id, status }, onChanged }: ActionsProps) {
+  const { client } = useAccount();
+  const [asked, setAsked] = useState<"end" | "delete">();
+  const fork = useAction(async () => goTo(`/sessions/${(await client.forkSession(id)).id}`));
+  const end = useAction(async () => {
+    await client.completeSession(id, { cancel: true });
+    onChanged();
+  });
+  const remove = useAction(async () => {
+    await client.deleteSession(id, { cancel: true });
+    goTo("/sessions");
+  });
+  const isOpen = status === "idle" || status === "active";
+  const close = (): void => setAsked(undefined);
+  return (
+    <>
+      <ErrorNote error={fork.error ?? end.error ?? remove.error} />
+      <button type="button" onClick={fork.run} disabled={fork.isRunning}>
+        Fork
+      </button>
+      {isOpen && (
+        <button type="button" onClick={() => setAsked("end")}>
+          End
+        </button>
+      )}
+      <button type="button" className="danger" onClick={() => setAsked("delete")}>
+        Delete
+      </button>
+      {asked === "end" && (
+        <Confirm
+          title="End this session?"
+          says="It takes no more messages; what waits or runs is cancelled. Conversation and files stay."
+          verb="End it"
+          onConfirm={end.run}
+          onClose={close}
+        />
+      )}
+      {asked === "delete" && (
+        <Confirm
+          title="Delete this session?"
+          says="Its conversation and its files are removed for good; what waits or runs is cancelled."
+          verb="Delete it"
+          onConfirm={remove.run}
+          onClose={close}
+        />
+      )}
+    </>
+  );
+}

@@ -1,0 +1,107 @@
+// One session: its conversation as it happens, the field for the next message, and its files.
+
+import type { SessionRecord } from "@dari/contract";
+import { useEffect, useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useLoaded } from "../../data/load.ts";
+import { useStickToEnd } from "../../data/stick-to-end.ts";
+import type { Transcript } from "../../data/transcript.ts";
+import { useTranscript } from "../../data/use-transcript.ts";
+import { Copyable } from "../../parts/copyable.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Composer } from "./composer.tsx";
+import { Files } from "./files.tsx";
+import { SessionActions } from "./session-actions.tsx";
+import { TurnView } from "./turn.tsx";
+
+/** The newest turns are shown first: a page of thousands would be slow. */
+const turnsAtOnce = 50;
+
+export function SessionPage({ sessionId }: { readonly sessionId: string }) {
+  const { client } = useAccount();
+  const session = useLoaded(sessionId, (signal) => client.getSession(sessionId, { signal }));
+  const live = useTranscript(sessionId);
+  const { reload, value } = session;
+  const changes = changesOf(live.transcript);
+  useStickToEnd(live.transcript);
+  // The record was read before the event that changed its status.
+  useEffect(() => reload(), [changes, reload]);
+  if (value === undefined) {
+    return session.error === undefined ? <Loading /> : <ErrorNote error={session.error} retry={reload} />;
+  }
+  const isOpen = value.status === "idle" || value.status === "active";
+  return (
+    <Page
+      title={value.name ?? "Session"}
+      beside={<Status of={value.status} />}
+      above={{ to: "/sessions", label: "Sessions" }}
+      actions={<SessionActions session={value} onChanged={reload} />}
+    >
+      <Facts session={value} />
+      <ErrorNote error={live.error} retry={live.reconnect} />
+      <div className="session">
+        <section aria-label="Conversation">
+          <Conversation transcript={live.transcript} session={value} />
+          {isOpen ? (
+            <Composer sessionId={sessionId} isBusy={value.status === "active"} />
+          ) : (
+            <p className="note">This session is {value.status} and takes no more messages. A fork of it does.</p>
+          )}
+        </section>
+        <Files sessionId={sessionId} version={changes} />
+      </div>
+    </Page>
+  );
+}
+
+/** Changes whenever the session's status or its workspace may have: at a turn's steps, and at a rollback. */
+function changesOf({ turns }: Transcript): string {
+  return turns.map(({ status, isRolledBack }) => `${status}${isRolledBack ? "*" : ""}`).join();
+}
+
+function Facts({ session }: { readonly session: SessionRecord }) {
+  const { id, agent_id: agentId, version_id: versionId, metadata, forked_from: origin } = session;
+  return (
+    <p className="facts">
+      <Copyable text={id} />
+      <Link to={`/agents/${agentId}`}>its agent</Link>
+      <Link to={`/agents/${agentId}/versions/${versionId}`}>its version</Link>
+      {origin && <Link to={`/sessions/${origin.session_id}`}>forked from another session</Link>}
+      {Object.entries(metadata).map(([key, value]) => (
+        <span key={key} className="tag">
+          {key}={String(value)}
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function Conversation({ transcript, session }: { readonly transcript: Transcript; readonly session: SessionRecord }) {
+  const [shown, setShown] = useState(turnsAtOnce);
+  const { turns } = transcript;
+  const hidden = Math.max(0, turns.length - shown);
+  if (turns.length === 0) {
+    return (
+      <Empty title="Nothing said yet" command={`dari session send ${session.id} "Hello"`}>
+        Write the first message below, or send it from the terminal.
+      </Empty>
+    );
+  }
+  return (
+    <ol className="turns" aria-live="polite" aria-relevant="additions">
+      {hidden > 0 && (
+        <li>
+          <button type="button" className="more" onClick={() => setShown(shown + turnsAtOnce)}>
+            Show {Math.min(turnsAtOnce, hidden)} of {hidden} earlier turns
+          </button>
+        </li>
+      )}
+      {turns.slice(hidden).map((turn) => (
+        <TurnView key={turn.messageId} turn={turn} sessionId={session.id} />
+      ))}
+    </ol>
+  );
+}

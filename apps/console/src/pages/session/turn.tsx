@@ -1,0 +1,35 @@
+// One turn of the conversation: what was said, what it changed, and what can be done with it.
+
+import type { Turn } from "../../data/transcript.ts";
+import { Link } from "../../parts/link.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { Changes } from "./changes.tsx";
+import { Said } from "./said.tsx";
+import { TurnActions } from "./turn-actions.tsx";
+
+interface TurnProps {
+  readonly turn: Turn;
+  readonly sessionId: string;
+}
+
+export function TurnView({ turn, sessionId }: TurnProps) {
+  return (
+    <li className={turn.isRolledBack ? "turn rolled-back" : "turn"} data-status={turn.status}>
+      <Said turn={turn} />
+      <Changes messageId={turn.messageId} filesChanged={turn.filesChanged} canDiff={turn.status === "completed"} />
+      <footer>
+        <Link data-row to={`/messages/${turn.messageId}`} aria-label="Details of this message">
+          Details
+        </Link>
+        {turn.status !== "completed" && <Status of={turn.status} />}
+        {turn.isRolledBack && <span className="status off">rolled back</span>}
+        {turn.attempts.length > 1 && <span className="faint">attempt {turn.attempts.length}</span>}
+        <span className="faint">
+          <Ago time={turn.createdAt} />
+        </span>
+        <TurnActions turn={turn} sessionId={sessionId} />
+      </footer>
+    </li>
+  );
+}

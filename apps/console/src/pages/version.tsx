@@ -1,0 +1,72 @@
+// One version: its build's log as it is written, and what its dari.yml said.
+
+import { useEffect, useState } from "react";
+import { useAccount } from "../data/account.ts";
+import { useLoaded } from "../data/load.ts";
+import { Log } from "../parts/log.tsx";
+import { ErrorNote, Loading } from "../parts/notes.tsx";
+import { Page } from "../parts/page.tsx";
+import { Status } from "../parts/status.tsx";
+
+/** Milliseconds between two looks at a version that is being built. */
+const lookEveryMs = 1_000;
+
+interface VersionProps {
+  readonly agentId: string;
+  readonly versionId: string;
+}
+
+export function VersionPage({ agentId, versionId }: VersionProps) {
+  const { client } = useAccount();
+  const version = useLoaded(versionId, (signal) => client.getVersion(agentId, versionId, { signal }), {
+    againAfterMs: ({ status }) => (status === "building" ? lookEveryMs : undefined),
+  });
+  const log = useBuildLog(versionId);
+  if (version.value === undefined) {
+    return version.error === undefined ? <Loading /> : <ErrorNote error={version.error} retry={version.reload} />;
+  }
+  const { number, status, failure, warnings, manifest } = version.value;
+  return (
+    <Page
+      title={`Version ${number}`}
+      beside={<Status of={status} />}
+      above={{ to: `/agents/${agentId}`, label: "Its agent" }}
+    >
+      {failure && (
+        <p className="note bad">
+          <code>{failure.code}</code> {failure.message}
+        </p>
+      )}
+      {warnings.map((warning) => (
+        <p key={warning} className="note">
+          {warning}
+        </p>
+      ))}
+      <h2>Build log</h2>
+      <ErrorNote error={log.error} />
+      <Log text={log.text} label="Build log" empty="The build has printed nothing." />
+      <h2>dari.yml</h2>
+      <Log text={JSON.stringify(manifest, null, 2)} label="Manifest" />
+    </Page>
+  );
+}
+
+function useBuildLog(versionId: string): { readonly text: string; readonly error: unknown } {
+  const { client } = useAccount();
+  const [text, setText] = useState("");
+  const [error, setError] = useState<unknown>();
+  useEffect(() => {
+    const leaving = new AbortController();
+    const read = async (): Promise<void> => {
+      setText("");
+      for await (const piece of client.buildLogs(versionId, { follow: true, signal: leaving.signal })) {
+        setText((sofar) => sofar + piece);
+      }
+    };
+    read().catch((caught: unknown) => {
+      if (!leaving.signal.aborted) setError(caught);
+    });
+    return () => leaving.abort();
+  }, [client, versionId]);
+  return { text, error };
+}

@@ -1,0 +1,44 @@
+// What a page says when there is nothing to show: an error, an empty list, a wait.
+
+import type { ReactNode } from "react";
+import { errorText } from "../data/format.ts";
+import { Copyable } from "./copyable.tsx";
+
+export function ErrorNote({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
+  if (error === undefined) return null;
+  return (
+    <div className="note bad" role="alert">
+      <span>{errorText(error)}</span>
+      {retry && (
+        <button type="button" className="quiet" onClick={retry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface EmptyProps {
+  readonly title: string;
+  readonly children?: ReactNode;
+  /** The command that makes the first one. */
+  readonly command?: string;
+}
+
+export function Empty({ title, children, command }: EmptyProps) {
+  return (
+    <div className="empty">
+      <h2>{title}</h2>
+      {children && <p>{children}</p>}
+      {command !== undefined && <Copyable text={command} />}
+    </div>
+  );
+}
+
+export function Loading() {
+  return (
+    <p className="loading" role="status">
+      Loading …
+    </p>
+  );
+}

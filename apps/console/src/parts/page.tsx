@@ -1,0 +1,37 @@
+// What every page has: its place above the title, the title, and what can be done there.
+
+import { useEffect, type ReactNode } from "react";
+import { Link } from "./link.tsx";
+
+interface PageProps {
+  readonly title: string;
+  /** The page that this one is part of. */
+  readonly above?: { readonly to: string; readonly label: string };
+  readonly beside?: ReactNode;
+  readonly actions?: ReactNode;
+  readonly children: ReactNode;
+}
+
+export function Page({ title, above, beside, actions, children }: PageProps) {
+  useEffect(() => {
+    document.title = `${title} · Dari`;
+  }, [title]);
+  return (
+    <>
+      <header className="page-head">
+        <div>
+          {above && (
+            <Link className="above" to={above.to}>
+              {above.label}
+            </Link>
+          )}
+          <h1>
+            {title} {beside}
+          </h1>
+        </div>
+        {actions && <div className="actions">{actions}</div>}
+      </header>
+      {children}
+    </>
+  );
+}

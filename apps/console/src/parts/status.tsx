@@ -1,0 +1,18 @@
+// A status as a word with a mark: the mark's colour helps, the word says it.
+
+const tones: Readonly<Record<string, string>> = {
+  completed: "good",
+  ready: "good",
+  active: "busy",
+  running: "busy",
+  building: "busy",
+  queued: "wait",
+  waiting_for_input: "wait",
+  failed: "bad",
+  cancelled: "off",
+  expired: "off",
+};
+
+export function Status({ of }: { readonly of: string }) {
+  return <span className={`status ${tones[of] ?? "plain"}`}>{of.replaceAll("_", " ")}</span>;
+}

@@ -1,0 +1,61 @@
+// A list as a table. The first cell of a row may be its link, which j and k step through.
+
+import type { ReactNode } from "react";
+import type { LoadedList } from "../data/load.ts";
+import { ErrorNote, Loading } from "./notes.tsx";
+
+export interface Column<Row> {
+  readonly title: string;
+  readonly cell: (row: Row) => ReactNode;
+  /** Hidden where the window is narrow. */
+  readonly isMinor?: boolean;
+}
+
+interface TableProps<Row> {
+  readonly label: string;
+  readonly list: LoadedList<Row>;
+  readonly columns: readonly Column<Row>[];
+  readonly keyOf: (row: Row) => string;
+  /** Shown instead of a table without rows. */
+  readonly empty: ReactNode;
+}
+
+export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Row>) {
+  const { rows, error, more, reload } = list;
+  if (error !== undefined && rows === undefined) return <ErrorNote error={error} retry={reload} />;
+  if (rows === undefined) return <Loading />;
+  if (rows.length === 0) return <>{empty}</>;
+  const classOf = ({ isMinor }: Column<Row>) => (isMinor === true ? "minor" : undefined);
+  return (
+    <>
+      <ErrorNote error={error} retry={reload} />
+      <table aria-label={label}>
+        <thead>
+          <tr>
+            {columns.map((column) => (
+              <th key={column.title} scope="col" className={classOf(column)}>
+                {column.title}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr key={keyOf(row)}>
+              {columns.map((column) => (
+                <td key={column.title} className={classOf(column)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {more && (
+        <button type="button" className="more" onClick={more}>
+          Show more
+        </button>
+      )}
+    </>
+  );
+}

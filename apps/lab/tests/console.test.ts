@@ -1,0 +1,269 @@
+// The console in a real browser, on a platform as `npm start` runs it: what a person does there from signing in on.
+
+import { execFile } from "node:child_process";
+import path from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createClient, type Client } from "@dari/client";
+import { describeWith, startFaultProxy, waitUntil } from "@dari/testkit";
+import type { Browser, Page } from "playwright-core";
+import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
+import { machineEnvironment } from "../src/config.ts";
+import { deploy, manifestFile } from "../src/conversation.ts";
+import { checkout } from "../src/program.ts";
+import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
+import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
+
+/** Of scripts and styles together, as they are sent. */
+const assetBytesMax = 150_000;
+/** Generous: the machine runs other tests meanwhile. */
+const paintMsMax = 5_000;
+
+/** Says half of its answer, waits for the test, writes a file, says the rest; fails when it is asked to. */
+const agent = (meetingUrl: string) => ({
+  ...manifestFile({ name: "echo", entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
+  "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
+    export async function* agent(prompt, context) {
+      console.log("asked: " + prompt);
+      if (prompt.includes("fail")) throw new Error("as you wish");
+      yield "You said: ";
+      await context.emit("thinking", { about: prompt });
+      await (await fetch(process.env.MEETING)).text();
+      await mkdir("output", { recursive: true });
+      await writeFile("output/reply.md", "# Reply\\n\\nYou said: " + prompt + "\\n");
+      yield prompt;
+    }`,
+});
+
+describeWith("chromium", "the console", ({ command }) => {
+  let platform: StandaloneProcess;
+  let meeting: Rendezvous;
+  let browser: Browser;
+  let page: Page;
+  let errors: readonly string[];
+  let client: Client;
+  /** The address of the session that most is done in. */
+  let talk: string;
+
+  const say = async (text: string): Promise<void> => {
+    const field = page.getByRole("textbox", { name: "Message" });
+    await field.fill(text);
+    await field.press("Enter");
+  };
+
+  beforeAll(async () => {
+    const build = [path.join(checkout, "scripts/run.mjs"), "console"];
+    await promisify(execFile)(process.execPath, build, { cwd: checkout, env: machineEnvironment() });
+    meeting = await openRendezvous();
+    [platform, browser] = await Promise.all([startStandalone(), startBrowser(command)]);
+    client = createClient(platform);
+    ({ page, errors } = await openConsole(browser, platform.apiUrl));
+    page.setDefaultTimeout(20_000);
+  }, 180_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await platform?.[Symbol.asyncDispose]();
+    await meeting?.[Symbol.asyncDispose]();
+  }, 60_000);
+
+  test("what is loaded is small, and drawn soon", async () => {
+    const measure = async <Entry>(expression: string): Promise<Entry[]> =>
+      (await page.evaluate(`performance.${expression}.map((entry) => entry.toJSON())`)) as Entry[];
+    const paint = await waitUntil(
+      async () => (await measure<{ startTime: number }>("getEntriesByName('first-contentful-paint')"))[0],
+      { what: "the first paint" },
+    );
+    expect(paint.startTime).toBeLessThan(paintMsMax);
+    const loaded = await measure<{ name: string; encodedBodySize: number }>("getEntriesByType('resource')");
+    const assets = loaded.filter(({ name }) => name.includes("/console/assets/"));
+    expect(assets.length).toBeGreaterThanOrEqual(2);
+    expect(assets.reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)).toBeLessThan(assetBytesMax);
+  });
+
+  test("a key that nobody knows is refused in words; the right one is kept by the tab", async () => {
+    await signIn(page, "dari_nobody");
+    await page.getByRole("alert").getByText("The platform does not know this key").waitFor();
+    expect(await inspect(page, "sign-in")).toEqual([]);
+    await signIn(page, platform.apiKey);
+    await page.getByRole("heading", { name: "No agents yet" }).waitFor();
+    await page.getByText("dari deploy .").waitFor();
+    expect(await inspect(page, "agents-empty")).toEqual([]);
+    await page.reload();
+    await page.getByRole("heading", { name: "Agents", exact: true }).waitFor();
+  });
+
+  test("an agent's page shows its versions and their build logs, and is reached by keys", async () => {
+    await deploy({ ...platform, client }, agent(meeting.urlOf("half")));
+    await page.keyboard.press("g");
+    await page.keyboard.press("a");
+    await page.reload();
+    await page.getByRole("link", { name: "echo" }).waitFor();
+    expect(await inspect(page, "agents")).toEqual([]);
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    await page.getByText("use this one").waitFor();
+    expect(await inspect(page, "agent")).toEqual([]);
+    await page.getByRole("link", { name: "Version 1" }).click();
+    await page.getByRole("region", { name: "Build log" }).waitFor();
+    expect(await inspect(page, "version")).toEqual([]);
+  });
+
+  test("a message with a file is sent, its answer seen as it is written, its files and its diff opened", async () => {
+    await page.getByRole("link", { name: "Its agent" }).click();
+    await page.getByRole("button", { name: "New session" }).click();
+    await page.getByRole("heading", { name: "Nothing said yet" }).waitFor();
+    expect(await inspect(page, "session-empty")).toEqual([]);
+    talk = page.url();
+    const file = { name: "ticket.txt", mimeType: "text/plain", buffer: Buffer.from("charged twice\n") };
+    await page.getByLabel("Files to attach").setInputFiles(file);
+    await page.keyboard.press("m");
+    await page.keyboard.type("Draft a reply");
+    await page.keyboard.press("Enter");
+    await meeting.arrived("half");
+    await page.locator(".typing", { hasText: "You said:" }).waitFor();
+    expect(await inspect(page, "session-streaming")).toEqual([]);
+    meeting.open("half");
+    await page.getByText("You said: Draft a reply", { exact: true }).waitFor();
+    await page.getByText("output/", { exact: true }).click();
+    await page.getByRole("button", { name: "reply.md" }).click();
+    await page.getByRole("region", { name: "Content of reply.md" }).getByText("# Reply").waitFor();
+    await page.getByText("Diff", { exact: true }).click();
+    await page.getByRole("region", { name: "Diff" }).getByText("+# Reply").waitFor();
+    const download = page.waitForEvent("download");
+    await page.getByRole("button", { name: "Download", exact: true }).click();
+    expect((await download).suggestedFilename()).toBe("reply.md");
+    expect(await inspect(page, "session")).toEqual([]);
+  });
+
+  test("a message that failed is retried, one is rolled back, and the session forked", async () => {
+    await say("please fail");
+    await page.getByText("as you wish").waitFor();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.locator("[data-status=failed]").nth(1).waitFor();
+    await say("And now?");
+    await page.getByText("You said: And now?", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Roll back to here" }).first().click();
+    await page.getByRole("dialog").waitFor();
+    expect(await inspect(page, "roll-back")).toEqual([]);
+    await page.getByRole("button", { name: "Roll back", exact: true }).click();
+    await page.getByText("rolled back").first().waitFor();
+    expect(await inspect(page, "session-rolled-back")).toEqual([]);
+    const wide = page.viewportSize() ?? { width: 1360, height: 860 };
+    await page.setViewportSize({ width: 390, height: 844 });
+    expect(await inspect(page, "session-narrow")).toEqual([]);
+    const overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    expect(await page.evaluate(overflow)).toBe(0);
+    await page.setViewportSize(wide);
+    await page.getByRole("button", { name: "Fork from here" }).first().click();
+    await page.getByRole("link", { name: "forked from another session" }).waitFor();
+    await page.getByText("You said: Draft a reply", { exact: true }).waitFor();
+  });
+
+  test("a running turn is cancelled", async () => {
+    const slow = await deploy({ ...platform, client }, agent(meeting.urlOf("never")));
+    const waiting = await client.createSession(slow.agentId, { name: "waits", metadata: { team: "blue" } });
+    await page.goto(`${platform.apiUrl}/console/sessions/${waiting.id}`);
+    await say("Wait for it");
+    await meeting.arrived("never");
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.locator("[data-status=cancelled]").waitFor();
+  });
+
+  test("a conversation that was cut off goes on where it was", async () => {
+    await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });
+    const { page: remote } = await openConsole(browser, `http://127.0.0.1:${proxy.port}`);
+    await signIn(remote, platform.apiKey);
+    await remote.getByRole("link", { name: "echo" }).first().waitFor();
+    const sessionId = talk.split("/").at(-1) ?? "";
+    await remote.goto(`http://127.0.0.1:${proxy.port}/console/sessions/${sessionId}`);
+    const known = remote.getByText("You said: Draft a reply", { exact: true });
+    const missed = remote.getByText("You said: Missed", { exact: true });
+    await known.waitFor();
+    proxy.refuse();
+    await client.sendMessage(sessionId, { parts: [{ type: "text", text: "Missed" }] });
+    expect(await missed.count()).toBe(0);
+    proxy.forward();
+    await missed.waitFor();
+    expect([await known.count(), await missed.count()]).toEqual([1, 1]);
+    await remote.context().close();
+  });
+
+  test("sessions are filtered by status and metadata", async () => {
+    await page.getByRole("navigation").getByRole("link", { name: "Sessions" }).click();
+    await page.getByRole("link", { name: "waits" }).waitFor();
+    expect(await inspect(page, "sessions")).toEqual([]);
+    await page.getByLabel("Status").selectOption("expired");
+    await page.getByRole("heading", { name: "No session matches" }).waitFor();
+    await page.getByLabel("Status").selectOption("");
+    await page.getByRole("link", { name: "waits" }).waitFor();
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("/");
+    await page.keyboard.type("team=red");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "No session matches" }).waitFor();
+    await page.keyboard.press("Escape");
+  });
+
+  test("a message's page shows where its time went, its attempts and what was printed", async () => {
+    await page.goto(talk);
+    await page.getByRole("link", { name: "Details of this message" }).first().click();
+    await page.getByRole("row", { name: "agent ran" }).waitFor();
+    await page.getByRole("region", { name: "Logs" }).getByText("asked: Draft a reply").waitFor();
+    await page.getByRole("region", { name: "Diff" }).waitFor();
+    await page.locator(".attempts .status").first().waitFor();
+    expect(await inspect(page, "message")).toEqual([]);
+  });
+
+  test("failed messages are found and sent again at once", async () => {
+    const { data: sessions } = await client.listSessions({ status: "idle" });
+    const failing = await client.createSession(sessions[0]?.agent_id ?? "");
+    await client.sendMessage(failing.id, { parts: [{ type: "text", text: "please fail" }] });
+    await page.keyboard.press("g");
+    await page.keyboard.press("x");
+    await page.getByRole("list", { name: "Failed messages" }).getByText("as you wish").waitFor();
+    expect(await inspect(page, "failed")).toEqual([]);
+    await page.getByRole("button", { name: /^Retry \d/ }).click();
+    await page
+      .getByRole("status")
+      .getByText(/[1-9]\d* sent again/)
+      .waitFor();
+  });
+
+  test("a credential is stored without being shown; a key is shown once and revoked", async () => {
+    await page.getByRole("link", { name: "Credentials" }).click();
+    await page.getByRole("textbox", { name: "Name" }).fill("INTERNAL_API_TOKEN");
+    await page.getByRole("textbox", { name: "Value" }).fill("a-secret-value");
+    await page.getByRole("button", { name: "Store" }).click();
+    await page.getByRole("button", { name: "Remove INTERNAL_API_TOKEN" }).waitFor();
+    expect(await page.content()).not.toContain("a-secret-value");
+    expect(await inspect(page, "credentials")).toEqual([]);
+    await page.getByRole("link", { name: "API keys" }).click();
+    await page.getByLabel("Label").fill("robot");
+    await page.getByRole("button", { name: "Create" }).click();
+    const secret = await page.getByRole("dialog").locator("code").innerText();
+    expect(secret).toMatch(/^dari_/);
+    expect(await inspect(page, "new-key")).toEqual([]);
+    await page.getByRole("button", { name: "I have it" }).click();
+    expect(await page.content()).not.toContain(secret);
+    await page.getByRole("button", { name: "Revoke robot" }).click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await page.getByRole("button", { name: "Revoke robot" }).waitFor({ state: "detached" });
+    await expect(createClient({ ...platform, apiKey: secret }).listAgents()).rejects.toMatchObject({ status: 401 });
+  });
+
+  test("operators see the fleet; the keys are listed; nothing broke the page's own rules", async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("f");
+    await page.getByRole("table", { name: "Workers" }).waitFor();
+    expect(await inspect(page, "fleet")).toEqual([]);
+    await page.keyboard.press("?");
+    await page.getByRole("dialog").getByText("next and previous row").waitFor();
+    expect(await inspect(page, "keys")).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("API key").waitFor();
+    // The browser itself notes each refusal, and the first test had one.
+    expect(errors.filter((text) => !text.includes("401 (Unauthorized)"))).toEqual([]);
+  });
+});
