@@ -5,7 +5,7 @@ ARG NODE_VERSION=24.21.0
 
 FROM node:${NODE_VERSION}-slim AS installed
 WORKDIR /app
-COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.base.json ./
 COPY apps ./apps
 COPY packages ./packages
 # The console first: what builds it is not installed with what runs.

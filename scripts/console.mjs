@@ -13,8 +13,10 @@ const stampName = ".built-from";
 /** What the console is made of. */
 const sources = [
   "pnpm-lock.yaml",
+  "tsconfig.base.json",
   "apps/console/index.html",
   "apps/console/package.json",
+  "apps/console/tsconfig.json",
   "apps/console/vite.config.ts",
   "apps/console/src",
   "packages/client/src",
