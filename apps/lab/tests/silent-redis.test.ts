@@ -69,7 +69,7 @@ describeWith("redis", "a fleet with a silent Redis", (redis) => {
 
   test("turns run, and a worker that must stop gives its turn back within its grace and exits well", async () => {
     const worker = await onlyWorker({ DARI_SHUTDOWN_GRACE_MS: "200" });
-    const fine = { leases: "ok", feed: "ok", presence: "ok", serving: "ok" };
+    const fine = { leases: "ok", feed: "ok", memory: "ok", presence: "ok", serving: "ok" };
     const first = await waitUntil(() => readiness(worker.url), { what: "the worker's health to be served" });
     expect(first).toEqual({ status: 200, checks: fine });
     expect(await readiness(fleet.apiUrl)).toEqual({

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { buildImage } from "@dari/builder";
@@ -20,6 +20,7 @@ import {
   type BuildJob,
 } from "@dari/control";
 import { loop, type Loop } from "@dari/runtime";
+import { removeTree } from "@dari/workspace";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
@@ -31,6 +32,8 @@ const buildLimits = {
   openFiles: 16_384,
   fileBytes: 2 * 1024 ** 3,
   tmpBytes: 1024 ** 3,
+  diskBytes: 12 * 1024 ** 3,
+  diskFiles: 1_000_000,
 };
 
 export interface BuildFeed {
@@ -79,7 +82,7 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
     await (stop.aborted ? releaseBuild(context, build) : postponeBuild(context, build)).catch(() => undefined);
   } finally {
     clearInterval(renewal);
-    await rm(workDir, { recursive: true, force: true });
+    await removeTree(workDir);
   }
 }
 

@@ -49,3 +49,11 @@ test("directories nested deeper than a path may be long are removed", async () =
   await slots.giveBack(dir);
   expect(existsSync(dir)).toBe(false);
 });
+
+test("a directory that its disk has taken along is not missed", async () => {
+  const slots = createSlotDirectories(parent);
+  const dir = slots.take();
+  await rm(dir, { recursive: true });
+  await slots.giveBack(dir);
+  expect(slots.take()).not.toBe(dir);
+});

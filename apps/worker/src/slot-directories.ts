@@ -1,11 +1,9 @@
 // Directories for running turns, used again once they are empty: to make and remove one waits for the disk's journal,
 // which every commit of a database beside it keeps busy.
 
-import { execFile } from "node:child_process";
 import { mkdirSync, readdirSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
+import { removeTree } from "@dari/workspace";
 
 export interface SlotDirectories {
   /** An empty directory that is the caller's until it gives it back. */
@@ -26,18 +24,19 @@ export function createSlotDirectories(parent: string): SlotDirectories {
       return dir;
     },
     async giveBack(dir) {
-      if (readdirSync(dir).length === 0) free.push(dir);
-      else await removeTree(dir);
+      const left = namesIn(dir);
+      if (left?.length === 0) free.push(dir);
+      else if (left !== undefined) await removeTree(dir);
     },
   };
 }
 
-/** Also what is nested deeper than a path may be long, which only a program that walks step by step gets rid of. */
-async function removeTree(dir: string): Promise<void> {
+/** Undefined where it is gone: a disk that is a copy takes its directory along. */
+function namesIn(dir: string): string[] | undefined {
   try {
-    await rm(dir, { recursive: true, force: true });
+    return readdirSync(dir);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENAMETOOLONG") throw error;
-    await promisify(execFile)("rm", ["-rf", "--one-file-system", "--", dir]);
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
   }
 }

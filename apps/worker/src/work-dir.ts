@@ -1,9 +1,9 @@
 // The worker's directory on this machine: one process at a time, what a dead one left is cleared.
 
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
-import { sweepMounts } from "@dari/workspace";
+import { removeTree, sweepMounts } from "@dari/workspace";
 
 export interface WorkDir {
   /** For running turns and builds; empty at start. */
@@ -33,7 +33,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   const [turns, warm] = [join(dir, "turns"), join(dir, "warm")];
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  for (const each of [turns, warm]) await rm(each, { recursive: true, force: true });
+  for (const each of [turns, warm]) await removeTree(each);
   await mkdir(turns, { recursive: true, mode: 0o755 });
   return {
     turns,
@@ -44,7 +44,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     runtimes: join(dir, "runtimes"),
     async leave() {
       await sweepMounts(dir);
-      for (const each of [turns, warm]) await rm(each, { recursive: true, force: true });
+      for (const each of [turns, warm]) await removeTree(each);
       leaveOwnerFile(file);
     },
   };

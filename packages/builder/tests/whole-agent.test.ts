@@ -161,3 +161,16 @@ describe("packages are loaded one by one", () => {
     expect(callNode(entry)).toBe(1);
   });
 });
+
+test("a package that is a folder of the bundle is built as it is now, not as it was", async () => {
+  const publish = (word: string): Promise<Image> =>
+    builds.imageOf({
+      "dari.yml": manifest("src/agent.ts:agent"),
+      "package.json": JSON.stringify({ type: "module", dependencies: { lib: "file:./lib" } }),
+      "lib/package.json": JSON.stringify({ name: "lib", version: "1.0.0", type: "module", exports: "./index.js" }),
+      "lib/index.js": `export const word = ${JSON.stringify(word)};`,
+      "src/agent.ts": `import { word } from "lib";\nexport const agent = (p: string): string => p + word;`,
+    });
+  expect(callNode((await publish(" one")).entry)).toBe("hi one");
+  expect(callNode((await publish(" two")).entry)).toBe("hi two");
+});

@@ -102,7 +102,7 @@ begin
         from claim_locked_session(session_id, p_worker, p_attempt, p_lease_ms, p_guarantees) c;
       return next;
       return;
-    exception when raise_exception or data_exception or integrity_constraint_violation then
+    exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
       -- One broken row must not come first for ever; the invariants report it, the reaper looks at it in a minute.
       update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = session_id;
     end;
@@ -140,7 +140,7 @@ language plpgsql as $$
 declare
   v_message text;
 begin
-  perform set_config('synchronous_commit', 'off', true);
+  if p_parts is null then perform set_config('synchronous_commit', 'off', true); end if;
   update attempts set called_at = coalesce(called_at, clock_timestamp()), counts_at_end = counts_at_end or called_at is null
     where session_id = p_session and fence = p_fence and ended_at is null
       and p_token = (select claim_token from sessions where id = p_session)

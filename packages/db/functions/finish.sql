@@ -142,13 +142,15 @@ begin
 end $$;
 
 -- The attempt, its row locked because its worker may be recording its call in this moment. One that was claimed before
--- the database started may have been called: what said so was not waited for. It counts.
+-- the database started, or recovered from the end of one of its processes, may have been called: what said so was not
+-- waited for. It counts. A recovery begins the server's own statistics anew.
 create or replace function with_call(p_session text, p_fence bigint) returns attempts language plpgsql as $$
 declare
   a attempts%rowtype;
 begin
   select * into a from attempts where session_id = p_session and fence = p_fence for no key update;
-  if a.called_at is null and a.claimed_at < pg_postmaster_start_time() then
+  if a.called_at is null
+    and a.claimed_at < greatest(pg_postmaster_start_time(), (select stats_reset from pg_stat_wal)) then
     a.called_at := a.claimed_at;
     a.counts_at_end := true;
   end if;

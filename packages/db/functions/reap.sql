@@ -18,7 +18,7 @@ begin
     if s.schedule = 'leased' then
       begin
         recorded := reap_lease(s, p_uncounted_max);
-      exception when raise_exception or data_exception or integrity_constraint_violation then
+      exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
         -- One broken row must not keep the others from being repaired; the invariants report it.
         recorded := 'broken';
         update sessions set lease_until = clock_timestamp() + interval '1 minute' where id = s.id;

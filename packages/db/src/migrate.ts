@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import pg from "pg";
@@ -13,6 +14,7 @@ const functionsDir = join(import.meta.dirname, "..", "functions");
 
 /** Names the advisory lock that lets one process at a time prepare a database. */
 const prepareLock = 0x64617269;
+const lockLookEveryMs = 200;
 
 /**
  * Creates the schema, the application's role, the tables and the functions where they are missing. Safe to run from
@@ -24,18 +26,35 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
   try {
     await lock.connect();
-    // Others may be migrating for a while.
-    await lock.query("set lock_timeout = 0");
-    await lock.query("select pg_advisory_lock($1)", [prepareLock]);
+    await takeLock(lock);
     await prepareRoles(db);
     const applied = await applyMigrations(db);
     await replaceFunctions(db);
+    if (applied.length > 0) await fillWhatOldFunctionsLeft(db);
     await grantIfMissing(db);
     return { applied };
   } finally {
     await lock.end().catch(() => undefined);
     await db.destroy();
   }
+}
+
+/**
+ * Others may be migrating for a while. A statement that waited would itself be waited for by the indexes that they
+ * build.
+ */
+async function takeLock(lock: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await lock.query<{ taken: boolean }>("select pg_try_advisory_lock($1) as taken", [prepareLock]);
+    if (rows[0]?.taken === true) return;
+    await sleep(lockLookEveryMs);
+  }
+}
+
+/** Turns that failed beside a migration, by the functions of the release before. */
+async function fillWhatOldFunctionsLeft(db: Kysely<Record<string, never>>): Promise<void> {
+  await sql`update ${sql.table(`${schemaName}.messages`)} set failed_at = completed_at
+    where state = 'failed' and failed_at is null and copied_from is null`.execute(db);
 }
 
 async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
@@ -104,6 +123,8 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
     migrations[name.slice(0, -".sql".length)] = {
       isConcurrent,
       async up(tx) {
+        // An index that is built beside what writes waits for every transaction that was there before it.
+        if (isConcurrent) await sql`set lock_timeout = 0`.execute(tx);
         for (const each of statements) await sql.raw(each).execute(tx);
       },
     };

@@ -71,6 +71,22 @@ test("twenty programs may prepare one database at once", async () => {
   expect(results.every((result) => result.applied.length === 0)).toBe(true);
 });
 
+test("programs that start at once on a database that is empty wait for one another", async () => {
+  const owner = new pg.Client({ connectionString: database.url });
+  await owner.connect();
+  const url = new URL(database.url);
+  const name = `${url.pathname.slice(1)}_empty`;
+  await owner.query(`create database "${name}"`);
+  url.pathname = `/${name}`;
+  try {
+    const results = await Promise.all(Array.from({ length: 6 }, () => migrate(url.href)));
+    expect(results.filter((result) => result.applied.length > 0)).toHaveLength(1);
+  } finally {
+    await owner.query(`drop database "${name}" with (force)`);
+    await owner.end();
+  }
+});
+
 async function functionIds(): Promise<string[]> {
   const result = await sql<{ id: string }>`select oid::text as id from pg_proc
     where pronamespace = 'dari'::regnamespace order by oid`.execute(database.db.kysely);

@@ -91,7 +91,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
 
 /** Reads frames to the answer, or to the end of the process. */
 async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSignal): Promise<TurnEnding> {
-  const counts = { events: 0, deltaBytes: 0 };
+  const counts = { events: 0, deltaBytes: 0, steps: new Set<string>() };
   const frames = guestFrames(o.channel);
   const gone = o.exited.then(() => after(lastWordsMs, over));
   try {
@@ -112,15 +112,18 @@ async function takeFrame(
   o: RunTurnOptions,
   frame: GuestFrame,
   onCalled: () => void,
-  counts: { events: number; deltaBytes: number },
+  counts: Counts,
 ): Promise<TurnEnding | undefined> {
   switch (frame.t) {
     case "ready":
+      once(counts, frame.t);
       if (frame.protocol === protocolVersion) return undefined;
-      return { kind: "failed", failure: failure("internal_error", "the guest speaks another version of the protocol") };
+      throw new ProtocolError("the guest speaks another version of the protocol");
     case "loaded":
+      once(counts, frame.t);
       return undefined;
     case "started":
+      once(counts, frame.t);
       await o.beforeCall();
       onCalled();
       sendFrame(o.channel, { t: "go" });
@@ -151,6 +154,18 @@ async function takeFrame(
     case "checked":
       throw new ProtocolError("the guest answered a question that was not asked");
   }
+}
+
+interface Counts {
+  events: number;
+  deltaBytes: number;
+  readonly steps: Set<string>;
+}
+
+/** A guest says each of its steps once; more of them would only keep the worker busy. */
+function once({ steps }: Counts, step: string): void {
+  if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
+  steps.add(step);
 }
 
 /** The guest counts as its language writes JSON; the host only refuses what no guest of ours would send. */

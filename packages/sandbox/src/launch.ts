@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { constants as osConstants } from "node:os";
 import { Server } from "node:net";
 import { type Duplex, type Readable } from "node:stream";
+import { constants, setPriority } from "node:os";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
@@ -19,6 +20,16 @@ export interface Launched {
 
 /** Called with each listening socket that the program hands over. */
 export type OnServer = (port: number, server: Server) => void;
+
+/** What strangers run comes after the worker, which must renew the leases of all turns, however many they start. */
+function giveWay(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already.
+  }
+}
 
 /** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
 export async function launch(o: {
@@ -43,6 +54,7 @@ export async function launch(o: {
       ...masksFrom(4 + pipes + ipc.length),
     ],
   });
+  giveWay(child.pid);
   child.on("message", (port, server) => {
     if (typeof port === "number" && server instanceof Server) o.onServer?.(port, server);
   });

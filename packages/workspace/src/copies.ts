@@ -2,7 +2,7 @@
 // turn of its session, which checks it and has nothing to restore.
 
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, rmdir } from "node:fs/promises";
+import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { folderOf } from "./folder.ts";
@@ -11,6 +11,7 @@ import { restore } from "./restore.ts";
 import { scan, type Scan } from "./scan.ts";
 import { isTreeRoot, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
+import { removeTree } from "./remove-tree.ts";
 
 interface KeptDirectory {
   readonly key: string;
@@ -30,7 +31,7 @@ interface Copies {
 
 export async function openCopies(o: { dir: string; maxBytes: number; reason: string }): Promise<PlainDisks> {
   // What an earlier process left is of no use without its scan.
-  for (const name of await readdir(o.dir)) await rm(join(o.dir, name), { recursive: true, force: true });
+  for (const name of await readdir(o.dir)) await removeTree(join(o.dir, name));
   const copies: Copies = { dir: o.dir, maxBytes: o.maxBytes, kept: new Set(), sizeBytes: 0 };
   return {
     kind: "copy",
@@ -70,8 +71,8 @@ async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string):
   } catch {
     // What cannot be used is restored like anything else.
   }
-  await rm(found.dir, { recursive: true, force: true });
-  await rm(dir, { recursive: true, force: true });
+  await removeTree(found.dir);
+  await removeTree(dir);
   return undefined;
 }
 
@@ -87,16 +88,16 @@ function diskOf(copies: Copies, options: OpenDisk, base: Scan, isWarm: boolean):
       return { tree: last.tree, ignored: last.ignored, filesHashed: last.filesHashed };
     },
     keep: (tree) => (ended ??= keep(copies, dir, `${organizationId}/${treeHash(tree)}`, tree, last)),
-    close: () => (ended ??= rm(dir, { recursive: true, force: true })),
+    close: () => (ended ??= removeTree(dir)),
   };
 }
 
 async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: Scan): Promise<void> {
   const { bytes } = folderOf(tree);
-  if (last.ignored.length > 0 || bytes > copies.maxBytes) return await rm(dir, { recursive: true, force: true });
+  if (last.ignored.length > 0 || bytes > copies.maxBytes) return await removeTree(dir);
   // A driver may have used the top of the directory for itself.
   const strange = (await readdir(dir)).filter((name) => !isTreeRoot(name));
-  for (const name of strange) await rm(join(dir, name), { recursive: true, force: true });
+  for (const name of strange) await removeTree(join(dir, name));
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
   // Of what was saved, so that the next save shares its folders.
@@ -106,6 +107,6 @@ async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: 
     if (copies.sizeBytes <= copies.maxBytes) return;
     copies.kept.delete(oldest);
     copies.sizeBytes -= oldest.bytes;
-    await rm(oldest.dir, { recursive: true, force: true });
+    await removeTree(oldest.dir);
   }
 }

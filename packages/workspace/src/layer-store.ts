@@ -5,6 +5,7 @@ import { randomInt } from "node:crypto";
 import { lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { assertOrganizationId } from "./path-rules.ts";
+import { removeTree } from "./remove-tree.ts";
 
 export interface Layer {
   /** Its directory, in that of its organization. Short: the kernel bounds the length of a mount's list. */
@@ -60,7 +61,7 @@ export class LayerStore {
         const isKnown = name.endsWith(record)
           ? this.#bases.has(`${organizationId}/${name.slice(0, -record.length)}`)
           : this.#uses.has(`${organizationId}/${name}`);
-        if (!isKnown) await rm(join(this.#dir, organizationId, name), { recursive: true, force: true });
+        if (!isKnown) await removeTree(join(this.#dir, organizationId, name));
       }
     }
     await this.evict();
@@ -112,7 +113,7 @@ export class LayerStore {
     const file = join(this.directory(base.organizationId), base.treeHash + record);
     // The record is for the next process; on a full disk that one does without the base.
     await writeFile(file, JSON.stringify({ boot: this.#bootId, layers: base.layers }), { mode: 0o600 }).catch(() =>
-      rm(file, { force: true, recursive: true }),
+      removeTree(file),
     );
     await this.evict();
     return base;
@@ -201,7 +202,7 @@ export class LayerStore {
       if (use !== undefined && use.count > 0) continue;
       if (this.#uses.delete(path)) this.sizeBytes -= layer.bytes;
       if (layer.isImage === true) await this.#unmount(join(this.#dir, path));
-      await rm(join(this.#dir, path), { recursive: true, force: true });
+      await removeTree(join(this.#dir, path));
     }
   }
 

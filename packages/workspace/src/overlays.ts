@@ -2,7 +2,7 @@
 // Opening, scanning and keeping cost what the turn changed. The mount is this process's; sandboxes bind what they see.
 
 import { chmodSync, lstatSync } from "node:fs";
-import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DiskScan, DisksOptions, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { SnapshotDamagedError } from "./errors.ts";
@@ -17,6 +17,7 @@ import { isTreeRoot, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { readUpper, type UpperChanges } from "./upper.ts";
 import { assertTotalBytes, tooMany } from "./walk.ts";
+import { removeTree } from "./remove-tree.ts";
 
 /** A base of more layers is folded into one where nobody else uses them, */
 const layersMax = 8;
@@ -50,7 +51,7 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
   } catch (error) {
     return (error as Error).message;
   } finally {
-    await rm(top, { recursive: true, force: true });
+    await removeTree(top);
   }
 }
 
@@ -144,7 +145,7 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
   try {
     await restore({ ...options, dir });
   } catch (error) {
-    await rm(dir, { recursive: true, force: true });
+    await removeTree(dir);
     throw error;
   }
   return await store.add({ organizationId, treeHash: hash, layers: [{ id, bytes: folderOf(tree).bytes }] });
@@ -251,5 +252,5 @@ async function fold(store: LayerStore, base: Base, tree: Tree): Promise<Base> {
 }
 
 async function removeAll(dir: string, names: readonly string[]): Promise<void> {
-  await Promise.all(names.map((name) => rm(join(dir, name), { recursive: true, force: true })));
+  await Promise.all(names.map((name) => removeTree(join(dir, name))));
 }

@@ -17,6 +17,9 @@ export async function startGuest(
   return context.driver.prepare(await specOf(context, turn, { imageDir, slotDir, onConnection }));
 }
 
+/** What one that waits connects to is written at the usual level so often. */
+const waitingLinesMax = 100;
+
 /** A sandbox with the agent loaded, before it is known for which turn. */
 export interface WarmGuest extends Prepared {
   /** Whose connections they are from here on. */
@@ -31,8 +34,11 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
     async prepare(slotDir, mounts): Promise<WarmGuest> {
       const image = await context.images.ensure(turn.image);
       try {
-        let tell = (record: EgressRecord): void =>
-          context.log.info({ ...record, version: turn.versionId }, "warm.egress");
+        let told = 0;
+        let tell = (record: EgressRecord): void => {
+          const level = (told += 1) <= waitingLinesMax ? "info" : "debug";
+          context.log[level]({ ...record, version: turn.versionId }, "warm.egress");
+        };
         const onConnection = (record: EgressRecord): void => tell(record);
         const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection });
         const sandbox = await context.driver.prepare({ ...spec, mounts });

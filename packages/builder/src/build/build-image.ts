@@ -25,6 +25,7 @@ import { checkEntry, type EntryCheck } from "./check-entry.ts";
 import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
 import { chooseInstaller } from "./choose-installer.ts";
 import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
+import { hasOwnPackages } from "./own-packages.ts";
 import type { PackageBundles } from "./package-bundle.ts";
 import { placeInTree } from "./place-in-tree.ts";
 import { resolveEntry, type Entry } from "./resolve-entry.ts";
@@ -99,7 +100,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   const runtime = await log.step("runtime", () => findRuntime(options, log));
   const prepare = async () => {
     const provided = await install(options, sandbox, runtime, dir, log);
-    const bundles = bundlesOf(options, provided);
+    const bundles = await bundlesOf(options, tree, provided);
     const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log, bundles));
     const { suspicions } = compiled;
     const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions };
@@ -121,9 +122,17 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   return provided === undefined ? image : { ...image, layer: provided.layer };
 }
 
-/** Packages that lie beside each other in one layer: elsewhere a name may mean another package to another source. */
-function bundlesOf({ bundles, keyPrefix }: BuildOptions, provided?: ProvidedLayer): PackageBundles | undefined {
+/**
+ * Packages that lie beside each other in one layer, and nowhere else: elsewhere a name may mean another package to
+ * another source, or what the layer does not hold.
+ */
+async function bundlesOf(
+  { bundles, keyPrefix }: BuildOptions,
+  tree: string,
+  provided?: ProvidedLayer,
+): Promise<PackageBundles | undefined> {
   if (bundles === undefined || provided?.roots.join() !== "node_modules") return undefined;
+  if (await hasOwnPackages(tree)) return undefined;
   return { cache: bundles, scope: [keyPrefix, provided.layer.digest] };
 }
 

@@ -54,7 +54,7 @@ export async function chooseNodeInstaller(
     // Install scripts of dependencies do not run: they are the usual way in for hostile packages.
     env: {
       ...tools.env,
-      ...yarnEnvironment(tools.env),
+      ...yarnEnvironment(tools.env, command.name.startsWith(yarnClassic)),
       npm_config_ignore_scripts: "true",
       npm_config_update_notifier: "false",
       CI: "1",
@@ -144,7 +144,7 @@ function packageManager({ packageManager: named }: PackageManifest): string {
 }
 
 /** Yarn 2 and later read their own variables. Its Plug'n'Play would need a loader of its own in every agent. */
-function yarnEnvironment(env: Readonly<Record<string, string>>): Record<string, string> {
+function yarnEnvironment(env: Readonly<Record<string, string>>, isClassic: boolean): Record<string, string> {
   const registry = env.npm_config_registry ?? env.NPM_CONFIG_REGISTRY;
   return {
     YARN_NODE_LINKER: "node-modules",
@@ -152,9 +152,9 @@ function yarnEnvironment(env: Readonly<Record<string, string>>): Record<string, 
     YARN_ENABLE_TELEMETRY: "false",
     YARN_IGNORE_PATH: "true",
     YARN_ENABLE_GLOBAL_CACHE: "true",
-    // It looks at no variable of the system's by itself; the sandbox sets these where it has a proxy.
-    YARN_HTTP_PROXY: "${HTTP_PROXY-}",
-    YARN_HTTPS_PROXY: "${HTTPS_PROXY-}",
+    // It looks at no variable of the system's by itself; the sandbox sets these where it has a proxy. Yarn 1 does, and
+    // would take what is written here for an address.
+    ...(isClassic ? {} : { YARN_HTTP_PROXY: "${HTTP_PROXY-}", YARN_HTTPS_PROXY: "${HTTPS_PROXY-}" }),
     ...(registry === undefined ? {} : { YARN_NPM_REGISTRY_SERVER: registry }),
   };
 }

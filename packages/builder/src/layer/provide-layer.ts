@@ -84,8 +84,9 @@ async function makeLayer(request: LayerRequest, from: { tree: string; paths: rea
       [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"),
     );
   });
-  for (const path of installer.leftovers) await rm(join(root, path), { force: true });
+  // First what may lead out of the tree: an installer's own code may have put links in place of its folders.
   await pruneToLayer(root);
+  for (const path of installer.leftovers) await rm(join(root, path), { force: true });
   if (runtime.language === "python") await compilePython(sandbox, runtime, true);
   const file = join(sandbox.slotDir, "layer.tar.zst");
   const packed = await packImage({ dir: root, file, signal: sandbox.signal });

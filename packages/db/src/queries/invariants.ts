@@ -201,6 +201,12 @@ export const invariants: readonly Invariant[] = [
       where m.state = 'failed' and m.copied_from is null and coalesce(a.outcome, '') not in ('failed', 'lost')`,
   },
   {
+    name: "failed_message_says_when",
+    says: "a message that failed says when it did, and no other does",
+    reads: "each message's state",
+    query: `select id from messages where copied_from is null and (state = 'failed') <> (failed_at is not null)`,
+  },
+  {
     name: "no_event_after_its_attempt",
     says: "an attempt that has ended, or was superseded, appends nothing more",
     reads: "each event of an attempt once, in order",
