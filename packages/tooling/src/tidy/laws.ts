@@ -32,7 +32,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   client: ["contract", "domain"],
   control: ["blobs", "builder", "contract", "db", "domain", "queue", "runtime", "workspace"],
   testkit: [...everyLibrary.filter((name) => name !== "harness"), "embedded"],
-  workspace: ["blobs", "domain"],
+  workspace: ["blobs", "domain", "sandbox"],
   // Derives the generated pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
@@ -74,7 +74,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   express: ["api", "lab"],
   "graphile-worker": ["lab"],
   ioredis: ["lab", "queue"],
-  "js-yaml": ["contract"],
+  "js-yaml": ["contract", "tooling"],
   kysely: ["db"],
   "kysely-codegen": ["db"],
   multer: ["api"],
