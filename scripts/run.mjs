@@ -1,4 +1,4 @@
-// The one set-up command: `node scripts/run.mjs quickstart|start|test|check|console|dari|lab [arguments]`.
+// The one set-up command: `node scripts/run.mjs quickstart|start|backup|test|check|console|dari|lab [arguments]`.
 // Needs Node and npm, nothing else: fetches a current Node where this one is old, installs, then runs the real program.
 
 import { commandNames, runCommand } from "./commands.mjs";

@@ -14,11 +14,17 @@ export interface StandaloneProcess extends AsyncDisposable {
   readonly program: Program;
 }
 
-/** Starts on a free port and a fresh directory; `environment` is added to this machine's own. */
-export async function startStandalone(environment: Record<string, string> = {}): Promise<StandaloneProcess> {
+/**
+ * Starts on a free port; `environment` is added to this machine's own. Without `existing`, a data directory that is
+ * kept, on a fresh one that ends with it.
+ */
+export async function startStandalone(
+  environment: Record<string, string> = {},
+  existing?: string,
+): Promise<StandaloneProcess> {
   await using starting = new AsyncDisposableStack();
-  const dataDir = await mkdtemp(path.join(tmpdir(), "dari-lab-"));
-  starting.defer(() => rm(dataDir, { recursive: true, force: true }));
+  const dataDir = existing ?? (await mkdtemp(path.join(tmpdir(), "dari-lab-")));
+  if (existing === undefined) starting.defer(() => rm(dataDir, { recursive: true, force: true }));
   const program = starting.use(
     await startProgram({
       name: "standalone",

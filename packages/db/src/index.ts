@@ -88,6 +88,7 @@ export {
 } from "./database.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
+export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
 export { createPgPreviews } from "./previews.ts";
 export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";

@@ -31,6 +31,8 @@ export interface EmbeddedPostgres extends AsyncDisposable {
   /** True when the server was running already. */
   readonly attached: boolean;
   readonly pid: number;
+  /** Where its files are: below the data directory, unless the user that PostgreSQL runs as cannot reach that. */
+  readonly clusterDir: string;
   /** Stops the server (fast shutdown) when it is ours: started here, or left by a dead process. Else does nothing. */
   stop(): Promise<void>;
 }
@@ -153,6 +155,7 @@ function handle({ running, attached, cluster, launcher }: HandleParts): Embedded
     version: launcher.version,
     attached,
     pid: running.identity.pid,
+    clusterDir: cluster.dir,
     stop,
     [Symbol.asyncDispose]: stop,
   };

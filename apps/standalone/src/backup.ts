@@ -1,0 +1,29 @@
+// `npm run backup -- DIRECTORY`: a backup of the standalone platform, which may run meanwhile.
+
+import path from "node:path";
+import { runMain } from "@dari/runtime";
+import { backUp } from "./backup/back-up.ts";
+import { callerDirectory, readStandaloneConfig } from "./config.ts";
+
+const usage = `Usage: npm run backup -- DIRECTORY
+Copies the platform of DARI_DATA_DIR, which may run meanwhile, into a directory that is empty or not there yet.
+To restore: DARI_DATA_DIR=DIRECTORY npm start`;
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const [target, ...rest] = process.argv.slice(2);
+
+if (target === undefined || target.startsWith("-") || rest.length > 0) {
+  process.stderr.write(`${usage}\n`);
+  process.exitCode = 2;
+} else {
+  await runMain(async () => {
+    const directory = callerDirectory();
+    const config = readStandaloneConfig(directory);
+    if (config.databaseUrl !== undefined || config.bucket !== undefined) {
+      throw new Error("DATABASE_URL and S3_BUCKET are backed up by their own means: see docs/backup.md");
+    }
+    const result = await backUp(config.dataDir, path.resolve(directory, target), (text) => say(`· ${text}`));
+    say(`${result.databaseFiles} files of the database and ${result.objects} objects are in ${target}`);
+    say(`To restore: DARI_DATA_DIR=${target} npm start`);
+  });
+}

@@ -1,0 +1,89 @@
+// A backup of a standalone platform's data directory while it runs. The backup is a data directory itself: to restore
+// it, start the platform on it.
+
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, readdir, stat, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { withOnlineBackup } from "@dari/db";
+import { startPostgres } from "@dari/embedded";
+import { copyTree, type Selection } from "./copy-tree.ts";
+
+export interface BackupResult {
+  readonly databaseFiles: number;
+  readonly objects: number;
+}
+
+const keys: ReadonlySet<string> = new Set(["master.key", "connection.json"]);
+
+/** Whose contents PostgreSQL makes anew at its next start, or the log holds. */
+const emptyInCopy: ReadonlySet<string> = new Set([
+  "pg_wal",
+  "pg_replslot",
+  "pg_dynshmem",
+  "pg_notify",
+  "pg_serial",
+  "pg_snapshots",
+  "pg_stat_tmp",
+  "pg_subtrans",
+]);
+const leftOut = /^(postmaster\.(pid|opts)|backup_label|tablespace_map)$|(^|\/)(pgsql_tmp|pg_internal\.init)/;
+const ofCluster: Selection = (relative) => {
+  if (leftOut.test(relative)) return "nothing";
+  return emptyInCopy.has(relative) ? "directory alone" : "all";
+};
+
+/**
+ * Backs `dataDir` up into `target`, which must not exist or be empty. The database first, its objects after it: what
+ * the rows of a moment name is never rewritten, and is deleted an hour after it lost its last name at the earliest.
+ * Throws where the database is not in the data directory.
+ */
+export async function backUp(dataDir: string, target: string, say: (text: string) => void): Promise<BackupResult> {
+  if (!existsSync(path.join(dataDir, "services", "postgres"))) {
+    throw new Error(
+      `${dataDir} has no database in it: run npm start on it first, or back DATABASE_URL up by its means`,
+    );
+  }
+  if (!path.relative(dataDir, target).startsWith("..")) {
+    throw new Error(`${target} is in ${dataDir}: choose a directory outside of it, best on another disk`);
+  }
+  await makeEmpty(target);
+  const postgresDir = path.join("services", "postgres");
+  await using postgres = await startPostgres({ dataDir: path.join(dataDir, postgresDir), log: say });
+  const within = path.relative(path.join(dataDir, postgresDir), postgres.clusterDir);
+  if (within.startsWith("..")) {
+    throw new Error(`the database is kept in ${postgres.clusterDir}: choose a DARI_DATA_DIR that its user can reach`);
+  }
+  say("copying the database");
+  const databaseFiles = await copyDatabase(postgres.url, postgres.clusterDir, path.join(target, postgresDir, within));
+  say("copying the objects");
+  const objects = await copyTree(path.join(dataDir, "objects"), path.join(target, "objects"));
+  // The keys: without the master key the database's credentials open nowhere.
+  await copyTree(dataDir, target, (relative) => (keys.has(relative) ? "all" : "nothing"));
+  await chmod(target, 0o700);
+  // What is only in the memory of this machine is no backup.
+  spawnSync("sync");
+  return { databaseFiles, objects };
+}
+
+async function makeEmpty(target: string): Promise<void> {
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  if ((await readdir(target)).length > 0) throw new Error(`${target} is not empty: choose another directory`);
+}
+
+async function copyDatabase(url: string, from: string, to: string): Promise<number> {
+  let files = 0;
+  await withOnlineBackup(url, {
+    async copyFiles() {
+      files = await copyTree(from, to, ofCluster);
+    },
+    async finish(label) {
+      files += await copyTree(path.join(from, "pg_wal"), path.join(to, "pg_wal"));
+      const labelFile = path.join(to, "backup_label");
+      await writeFile(labelFile, label, { mode: 0o600 });
+      const { uid, gid } = await stat(path.join(to, "PG_VERSION"));
+      await chown(labelFile, uid, gid);
+    },
+  });
+  return files;
+}
