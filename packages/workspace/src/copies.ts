@@ -4,6 +4,7 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { removeTree } from "@dari/sandbox";
 import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { folderOf } from "./folder.ts";
 import { assertOrganizationId } from "./path-rules.ts";
@@ -11,7 +12,6 @@ import { restore } from "./restore.ts";
 import { scan, type Scan } from "./scan.ts";
 import { isTreeRoot, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
-import { removeTree } from "./remove-tree.ts";
 
 interface KeptDirectory {
   readonly key: string;

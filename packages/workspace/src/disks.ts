@@ -97,12 +97,16 @@ export async function openDisks(options: DisksOptions): Promise<Disks> {
 
 async function openKind({ dir, maxBytes, kind = "auto", onImageUnused }: DisksOptions): Promise<PlainDisks> {
   if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
-  const mounts = openMounts();
-  const problem = await probeOverlays(dir, mounts);
-  if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });
-  await mounts.close();
-  if (kind === "overlay") throw new Error(problem);
-  return await openCopies({ dir, maxBytes, reason: problem });
+  let reason = "";
+  for (const marks of ["trusted", "user"] as const) {
+    const mounts = openMounts(marks);
+    const problem = await probeOverlays(dir, mounts);
+    if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });
+    await mounts.close();
+    reason ||= problem;
+  }
+  if (kind === "overlay") throw new Error(reason);
+  return await openCopies({ dir, maxBytes, reason });
 }
 
 function withAnnouncements(disks: PlainDisks, letThreadsGo: () => void): Disks {

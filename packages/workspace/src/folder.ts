@@ -250,7 +250,16 @@ function lineOf(name: string, child: FolderChild | undefined): string {
   const entry = child === undefined ? undefined : entryOfChild(child);
   if (child === undefined || entry === undefined) return "";
   const content = isFolder(child) ? folderHash(child) : contentHash(entry);
-  return `${entry.type} ${entry.mode.toString(8)} ${entry.sizeBytes} ${content} ${name}\0`;
+  return `${entry.type} ${octal(entry.mode)} ${entry.sizeBytes} ${content} ${name}\0`;
+}
+
+// A tree has few modes and many entries.
+const octals = new Map<number, string>();
+
+function octal(mode: number): string {
+  let text = octals.get(mode);
+  if (text === undefined) octals.set(mode, (text = mode.toString(8)));
+  return text;
 }
 
 function contentHash(entry: TreeEntry): string {

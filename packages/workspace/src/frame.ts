@@ -1,6 +1,7 @@
 // Frames: pieces of content as they lie in objects. Knows nothing of files, nor of stores: threads load it, and the
 // client of a store would be most of what they load.
 
+import { hash } from "node:crypto";
 import { promisify } from "node:util";
 import { constants, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { SnapshotDamagedError } from "./errors.ts";
@@ -19,7 +20,7 @@ const compressZstd = promisify(zstdCompress);
 const decompressZstd = promisify(zstdDecompress);
 const compression = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 /** zlib takes no less, and hands out its result in pieces of this size: many of them cost a quarter of a restore. */
-const pieceBytesMin = 64;
+export const pieceBytesMin = 64;
 
 /** `raw` as it is stored: compressed, or as it is when compression gains nothing. */
 export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["codec"]; bytes: Uint8Array }> {
@@ -37,7 +38,7 @@ export async function decodeFrame(frame: Frame, bytes: Buffer): Promise<Buffer> 
   const raw = await decompressZstd(bytes, boundsOf(frame)).catch((cause: unknown) => {
     throw undecodable(frame, cause);
   });
-  return assertWhole(frame, raw);
+  return wholeFrame(frame, raw);
 }
 
 /** The same at once, for a thread that has nothing else to do. */
@@ -50,22 +51,26 @@ export function decodeFrameSync(frame: Frame, bytes: Buffer): Buffer {
   } catch (cause) {
     throw undecodable(frame, cause);
   }
-  return assertWhole(frame, raw);
+  return wholeFrame(frame, raw);
 }
 
 function boundsOf({ sizeBytes }: Frame): { maxOutputLength: number; chunkSize: number } {
   return { maxOutputLength: sizeBytes, chunkSize: sizeBytes + pieceBytesMin };
 }
 
-function assertStored({ objectKey, offset, storedBytes }: Frame, bytes: Buffer): void {
+/** Before they reach the decoder. @throws SnapshotDamagedError unless they are what was stored, where that is known. */
+export function assertStored({ objectKey, offset, storedBytes, sha256 }: Frame, bytes: Buffer): void {
   if (bytes.length !== storedBytes) throw new SnapshotDamagedError(objectKey, `it ends inside the frame at ${offset}`);
+  if (sha256 === undefined || hash("sha256", bytes) === sha256) return;
+  throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is not what was stored`);
 }
 
-function assertWhole({ objectKey, offset, sizeBytes }: Frame, raw: Buffer): Buffer {
+/** @throws SnapshotDamagedError unless `raw` has the frame's size. */
+export function wholeFrame({ objectKey, offset, sizeBytes }: Frame, raw: Buffer): Buffer {
   if (raw.length !== sizeBytes) throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is too short`);
   return raw;
 }
 
-function undecodable({ objectKey, offset }: Frame, cause: unknown): SnapshotDamagedError {
+export function undecodable({ objectKey, offset }: Frame, cause: unknown): SnapshotDamagedError {
   return new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
 }

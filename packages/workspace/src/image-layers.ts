@@ -1,7 +1,8 @@
 // A base from a stored image: the image mounted as the lowest layer, what differs from it in a layer above.
 
 import type { BlobStore } from "@dari/blobs";
-import { link, lstat, mkdir, rm } from "node:fs/promises";
+import { mkdirSync } from "node:fs";
+import { link, lstat, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { diff, type Change } from "./diff.ts";
 import type { OpenDisk } from "./disks.ts";
@@ -18,8 +19,7 @@ import { checkInThread } from "./write-threads.ts";
 
 /** More deletions than this are not worth a mark each. */
 const deletionsMax = 1_000;
-const chunksPerJob = 4;
-const jobsAtOnce = 8;
+const checksAtOnce = 8;
 
 /**
  * A base of `tree`, held, from the image that it or its ancestor is stored as. Undefined where there is none, or where
@@ -35,7 +35,7 @@ export async function baseFromImage(store: LayerStore, mounts: Mounts, options: 
   const hash = treeHash(tree);
   const below = store.hold(organizationId, treeHash(found.tree)) ?? (await mountImage(store, mounts, options, found));
   if (below.treeHash === hash) return below;
-  const id = await store.newLayerId(organizationId);
+  const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
   try {
     const part = partOf(tree, changes);
@@ -62,36 +62,63 @@ async function mountImage(
   { organizationId, store: blobs }: OpenDisk,
   { image, tree }: ImageBase,
 ): Promise<Base> {
-  const id = await store.newLayerId(organizationId);
+  const id = store.newLayerId(organizationId);
   const parent = store.directory(organizationId);
-  const file = `${id}.i`;
+  const file = store.newImageFile(image.objectKey, id);
+  let isFetched: boolean;
   try {
-    await bring(blobs, image, parent, file);
-    await mkdir(join(parent, id), { mode: 0o700 });
+    const spare = store.takeSpare(organizationId, image.objectKey);
+    const isKept = spare !== undefined && (await takeOver(spare, image, join(parent, file)));
+    isFetched = isKept || (await bring(blobs, image, parent, file));
+    mkdirSync(join(parent, id), { mode: 0o700 });
     await mounts.image({ file: join(parent, file), target: join(parent, id) });
     // Mounted, it needs no name, and vanishes with the mount.
-    await rm(join(parent, file));
+    if (!isFetched) await rm(join(parent, file));
   } catch (error) {
     for (const name of [id, file]) await rm(join(parent, name), { recursive: true, force: true });
     throw error;
   }
-  const layers = [{ id, bytes: image.sizeBytes, isImage: true }];
-  return await store.add({ organizationId, treeHash: treeHash(tree), layers });
+  const layer = { id, bytes: image.sizeBytes, isImage: true, ...(isFetched ? { imageFile: file } : {}) };
+  return await store.add({ organizationId, treeHash: treeHash(tree), layers: [layer] });
 }
 
-/** Brings an image to `parent/file`, every chunk checked: by a second name where the store is here, else fetched. */
-async function bring(blobs: BlobStore, image: SnapshotImage, parent: string, file: string): Promise<void> {
+/**
+ * Brings an image to `parent/file`, every chunk checked: by a second name where the store is here, else fetched. Says
+ * whether it was fetched.
+ */
+async function bring(blobs: BlobStore, image: SnapshotImage, parent: string, file: string): Promise<boolean> {
   const place = join(parent, file);
-  if (!(await nameHere(blobs, image, place))) return await fetchFile(blobs, imageEntry(image, file), parent);
-  const { objectKey, sizeBytes } = image;
-  const chunks = image.chunks.map((sha256, index) => {
+  if (await nameHere(blobs, image, place)) {
+    await check(image, place);
+    return false;
+  }
+  await fetchFile(blobs, imageEntry(image, file), parent);
+  return true;
+}
+
+/** Moves what an earlier process left to `place` if it is the image, else removes it. */
+async function takeOver(spare: string, image: SnapshotImage, place: string): Promise<boolean> {
+  try {
+    await rename(spare, place);
+    const found = await lstat(place);
+    if (!found.isFile() || found.size !== image.sizeBytes) throw new Error("it is not whole");
+    await check(image, place);
+    return true;
+  } catch {
+    // Time is lost, and nothing else.
+    await rm(place, { force: true });
+    return false;
+  }
+}
+
+/** @throws SnapshotDamagedError */
+async function check({ objectKey, sizeBytes, chunks }: SnapshotImage, place: string): Promise<void> {
+  // One to a thread at a time: the threads end together then.
+  await forEachLimited(chunks, checksAtOnce, async (sha256, index) => {
     const offset = index * chunkBytes;
-    return { offset, sizeBytes: Math.min(chunkBytes, sizeBytes - offset), sha256 };
+    const chunk = { offset, sizeBytes: Math.min(chunkBytes, sizeBytes - offset), sha256 };
+    await checkInThread({ file: place, objectKey, chunks: [chunk] });
   });
-  const starts = Array.from({ length: Math.ceil(chunks.length / chunksPerJob) }, (_, i) => i * chunksPerJob);
-  await forEachLimited(starts, jobsAtOnce, (start) =>
-    checkInThread({ file: place, objectKey, chunks: chunks.slice(start, start + chunksPerJob) }),
-  );
 }
 
 // A store of files never writes in one that is there. One that somebody else may write to is copied before it is

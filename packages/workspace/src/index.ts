@@ -42,4 +42,3 @@ export { emptyTree, treeOf, type ChunkLocation, type Frame, type Tree, type Tree
 export { treeHash } from "./tree-hash.ts";
 export { type Ignored } from "./walk.ts";
 export { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
-export { removeTree } from "./remove-tree.ts";

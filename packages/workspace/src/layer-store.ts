@@ -1,11 +1,13 @@
 // Layers: directories that hold trees or changes of trees, kept on this machine by what they make up together. Bounded,
 // least recently used first; what is in use stays. Knows no mount.
 
-import { randomInt } from "node:crypto";
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { hash, randomInt } from "node:crypto";
+import { lstatSync, mkdirSync } from "node:fs";
+import { lstat, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "@dari/sandbox";
+import type { Marks } from "./mounts.ts";
 import { assertOrganizationId } from "./path-rules.ts";
-import { removeTree } from "./remove-tree.ts";
 
 export interface Layer {
   /** Its directory, in that of its organization. Short: the kernel bounds the length of a mount's list. */
@@ -13,6 +15,8 @@ export interface Layer {
   readonly bytes: number;
   /** Its directory is where an image is mounted, as long as this process runs. */
   readonly isImage?: boolean;
+  /** Of an image that was fetched: its file, beside the directory. It stays for the next process. */
+  readonly imageFile?: string;
 }
 
 /** Layers that show one tree, uppermost first. Never changed while it is held. */
@@ -28,6 +32,7 @@ interface Kept extends Base {
 
 const idLength = 6;
 const record = ".base";
+const imageFilePattern = /^([0-9a-f]{16})\.[a-z0-9]{6}\.i$/;
 
 export class LayerStore {
   readonly #dir: string;
@@ -37,6 +42,8 @@ export class LayerStore {
   readonly #bases = new Map<string, Kept>();
   /** How many bases have a layer, by its path. */
   readonly #uses = new Map<string, { bytes: number; count: number; isImage: boolean }>();
+  /** Files of images that an earlier process fetched, by organization and name of the image. */
+  readonly #spares = new Map<string, { place: string; bytes: number }>();
   #bootId = "";
   sizeBytes = 0;
 
@@ -47,9 +54,13 @@ export class LayerStore {
     this.#unmount = unmount;
   }
 
-  /** Finds what an earlier process left; what an earlier boot left may never have reached the disk, and goes. */
-  async load(): Promise<void> {
-    this.#bootId = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+  /**
+   * Finds what an earlier process left; what an earlier boot left may never have reached the disk, and goes. So does
+   * what was noted by other `marks`: it would show what was deleted.
+   */
+  async load(marks: Marks = "trusted"): Promise<void> {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8").catch(() => "");
+    this.#bootId = boot === "" || marks === "trusted" ? boot : `${boot} ${marks}`;
     for (const organizationId of await readdir(this.#dir)) {
       const names = await readdir(this.directory(organizationId)).catch(() => []);
       const found = await Promise.all(
@@ -60,7 +71,7 @@ export class LayerStore {
       for (const name of names) {
         const isKnown = name.endsWith(record)
           ? this.#bases.has(`${organizationId}/${name.slice(0, -record.length)}`)
-          : this.#uses.has(`${organizationId}/${name}`);
+          : this.#uses.has(`${organizationId}/${name}`) || (await this.#addSpare(organizationId, name));
         if (!isKnown) await removeTree(join(this.#dir, organizationId, name));
       }
     }
@@ -74,14 +85,32 @@ export class LayerStore {
   }
 
   /** A new name in the organization's directory, and nothing there. */
-  async newLayerId(organizationId: string): Promise<string> {
+  newLayerId(organizationId: string): string {
     const dir = this.directory(organizationId);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
+    // At once: a restore waits for it, and each wait is a turn of the loop on a busy machine.
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
     for (;;) {
       const id = Array.from({ length: idLength }, () => randomInt(36).toString(36)).join("");
-      const isTaken = await lstat(join(dir, id)).catch(() => undefined);
-      if (isTaken === undefined) return id;
+      if (lstatSync(join(dir, id), { throwIfNoEntry: false }) === undefined) return id;
     }
+  }
+
+  /** A new name for the file of an image, and nothing there. */
+  newImageFile(image: string, layerId: string): string {
+    return `${imageName(image)}.${layerId}.i`;
+  }
+
+  /**
+   * The file of an image that an earlier process fetched: the caller's from then on, who believes nothing of it.
+   * Undefined when there is none.
+   */
+  takeSpare(organizationId: string, image: string): string | undefined {
+    const key = `${organizationId}/${imageName(image)}`;
+    const spare = this.#spares.get(key);
+    if (spare === undefined) return undefined;
+    this.#spares.delete(key);
+    this.sizeBytes -= spare.bytes;
+    return spare.place;
   }
 
   /** The layers of a tree, held until they are released; undefined when there are none. */
@@ -110,11 +139,8 @@ export class LayerStore {
       return known;
     }
     this.#add(base).held++;
-    const file = join(this.directory(base.organizationId), base.treeHash + record);
-    // The record is for the next process; on a full disk that one does without the base.
-    await writeFile(file, JSON.stringify({ boot: this.#bootId, layers: base.layers }), { mode: 0o600 }).catch(() =>
-      removeTree(file),
-    );
+    // What leans on a mount is for this process only.
+    if (!base.layers.some(({ isImage }) => isImage === true)) await this.#writeRecord(base);
     await this.evict();
     return base;
   }
@@ -158,6 +184,13 @@ export class LayerStore {
   }
 
   async evict(): Promise<void> {
+    // Nobody has asked for these since the process began.
+    for (const [key, { place, bytes }] of this.#spares) {
+      if (this.sizeBytes <= this.#maxBytes) return;
+      this.#spares.delete(key);
+      this.sizeBytes -= bytes;
+      await rm(place, { force: true });
+    }
     for (const kept of [...this.#bases.values()]) {
       if (this.sizeBytes <= this.#maxBytes) return;
       if (kept.held === 0) await this.#forget(kept);
@@ -190,6 +223,13 @@ export class LayerStore {
     await this.#removeUnused(kept);
   }
 
+  /** For the next process; on a full disk that one does without the base. */
+  async #writeRecord(base: Base): Promise<void> {
+    const file = join(this.directory(base.organizationId), base.treeHash + record);
+    const text = JSON.stringify({ boot: this.#bootId, layers: base.layers });
+    await writeFile(file, text, { mode: 0o600 }).catch(() => removeTree(file));
+  }
+
   /** Before its layers change: a record never names a layer that is not whole. */
   async #removeRecord(base: Base): Promise<void> {
     await rm(join(this.directory(base.organizationId), base.treeHash + record), { force: true });
@@ -203,7 +243,21 @@ export class LayerStore {
       if (this.#uses.delete(path)) this.sizeBytes -= layer.bytes;
       if (layer.isImage === true) await this.#unmount(join(this.#dir, path));
       await removeTree(join(this.#dir, path));
+      const { imageFile } = layer;
+      if (imageFile !== undefined) await rm(join(this.directory(base.organizationId), imageFile), { force: true });
     }
+  }
+
+  async #addSpare(organizationId: string, name: string): Promise<boolean> {
+    const image = imageFilePattern.exec(name)?.[1];
+    const key = `${organizationId}/${image}`;
+    if (image === undefined || this.#spares.has(key)) return false;
+    const place = join(this.directory(organizationId), name);
+    const found = await lstat(place);
+    if (!found.isFile()) return false;
+    this.#spares.set(key, { place, bytes: found.size });
+    this.sizeBytes += found.size;
+    return true;
   }
 
   async #readRecord(organizationId: string, name: string): Promise<{ usedMs: number; base: Base | undefined }> {
@@ -218,6 +272,11 @@ export class LayerStore {
       return { usedMs: 0, base: undefined };
     }
   }
+}
+
+// Short, and fit for a file whatever the image's key is.
+function imageName(image: string): string {
+  return hash("sha256", image).slice(0, 16);
 }
 
 function keyOf({ organizationId, treeHash }: Base): string {

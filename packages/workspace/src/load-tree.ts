@@ -43,7 +43,8 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
     const isLast = index === manifests.length - 1;
     if (manifest.kind === "full") base = isLast ? undefined : imageBaseAt(manifest, entries);
   }
-  const tree = treeOf(entries.values());
+  // The entries of one manifest are in order.
+  const tree = manifests.length === 1 ? entries : treeOf(entries.values());
   const problem = treeProblem(tree) ?? (treeHash(tree) === hash ? undefined : "its tree has another hash than it says");
   if (problem !== undefined) throw new SnapshotDamagedError(chain.at(-1)?.objectKey ?? "", problem);
   const image = manifests.at(-1)?.image;
@@ -54,7 +55,7 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
 // What later deltas lean on, when it is what it says.
 function imageBaseAt({ image, tree: hash }: Manifest, entries: ReadonlyMap<string, TreeEntry>): ImageBase | undefined {
   if (image === undefined) return undefined;
-  const tree = treeOf(entries.values());
+  const tree = new Map(entries);
   return treeProblem(tree) === undefined && treeHash(tree) === hash ? { image, tree } : undefined;
 }
 

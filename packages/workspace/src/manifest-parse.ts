@@ -103,7 +103,7 @@ function assertAscending(paths: readonly string[]): void {
 }
 
 function frameOf(value: unknown, objects: readonly string[], place: ManifestPlace): Frame {
-  const [object, at, stored, size, codec, ...rest] = array(value);
+  const [object, at, stored, size, codec, sha256, ...rest] = array(value);
   const index = whole(object, objects.length);
   const objectKey = index === 0 ? place.objectKey : (objects[index - 1] ?? fail("an object is missing"));
   const storedBytes = whole(stored, storedBytesMax);
@@ -114,29 +114,33 @@ function frameOf(value: unknown, objects: readonly string[], place: ManifestPlac
   const isZstd = whole(codec, 1) === 1;
   if (!isZstd && storedBytes !== sizeBytes) fail("a stored frame has two sizes");
   const offset = index === 0 ? place.packStart + relative : relative;
-  return { objectKey, offset, storedBytes, sizeBytes, codec: isZstd ? "zstd" : "stored" };
+  const frame = { objectKey, offset, storedBytes, sizeBytes, codec: isZstd ? "zstd" : "stored" } as const;
+  return sha256 === undefined ? frame : { ...frame, sha256: sha256Of(sha256) };
 }
 
 function entryOf(value: unknown, frames: readonly Frame[]): TreeEntry {
   const tuple = array(value);
   const path = pathOf(tuple[1]);
-  const hasLength = (...lengths: number[]): boolean => lengths.includes(tuple.length) || fail("an entry is malformed");
   switch (tuple[0]) {
     case "d":
-      hasLength(3);
+      assertLength(tuple, 3);
       return { path, type: "directory", mode: whole(tuple[2], 0o777), sizeBytes: 0 };
     case "l":
-      hasLength(3);
+      assertLength(tuple, 3);
       return symlinkOf(path, text(tuple[2]));
     case "f":
-      hasLength(5, 7);
+      assertLength(tuple, tuple.length === 5 ? 5 : 7);
       return fileOf(path, tuple, frames);
     case "c":
-      hasLength(6);
+      assertLength(tuple, 6);
       return chunkedFileOf(path, tuple, frames);
     default:
       return fail("an entry has an unknown type");
   }
+}
+
+function assertLength(tuple: readonly unknown[], length: number): void {
+  if (tuple.length !== length) fail("an entry is malformed");
 }
 
 function symlinkOf(path: string, target: string): TreeEntry {

@@ -72,9 +72,10 @@ class Tables {
     const name = `${frame.objectKey} ${frame.offset}`;
     const known = this.#frameIndexes.get(name);
     if (known !== undefined) return known;
-    const { offset, storedBytes, sizeBytes, codec } = frame;
+    const { offset, storedBytes, sizeBytes, codec, sha256 } = frame;
     const object = this.#objectIndex(frame.objectKey);
-    this.frames.push([object, offset, storedBytes, sizeBytes, codec === "zstd" ? 1 : 0]);
+    const tuple = [object, offset, storedBytes, sizeBytes, codec === "zstd" ? 1 : 0];
+    this.frames.push(sha256 === undefined ? tuple : [...tuple, sha256]);
     this.#frameIndexes.set(name, this.frames.length - 1);
     return this.frames.length - 1;
   }

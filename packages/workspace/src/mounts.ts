@@ -17,7 +17,11 @@ export interface OverlayMount {
   readonly target: string;
 }
 
+/** Where overlays note what they hide: `user` is for a process that is root in a user namespace only. */
+export type Marks = "trusted" | "user";
+
 export interface Mounts {
+  readonly marks: Marks;
   /** `volatile`: nothing is flushed at the unmount, which would flush the whole file system. */
   overlay(mount: OverlayMount): Promise<void>;
   /** Mounts a squashfs that we made, read-only. */
@@ -39,7 +43,7 @@ interface Shell {
   run(command: string): Promise<{ status: number; said: string }>;
 }
 
-export function openMounts(): Mounts {
+export function openMounts(marks: Marks = "trusted"): Mounts {
   let shell: Shell | undefined;
   let last: Promise<unknown> = Promise.resolve();
   // One after another: a shell has one input.
@@ -52,8 +56,10 @@ export function openMounts(): Mounts {
     return next;
   }
   return {
+    marks,
     async overlay({ cwd, lower, upper, work, target }) {
-      const list = `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${options}`;
+      const all = marks === "user" ? `${options},userxattr` : options;
+      const list = `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
       const command = `cd ${quote(cwd)} && mount -t overlay overlay -o ${quote(list)} ${quote(target)}`;
       const { status, said } = await run(command);
       if (status !== 0) throw new Error(`an overlay cannot be mounted at ${target}: ${said.trim()}`);

@@ -2,8 +2,9 @@
 // Opening, scanning and keeping cost what the turn changed. The mount is this process's; sandboxes bind what they see.
 
 import { chmodSync, lstatSync } from "node:fs";
-import { lstat, mkdir, mkdtemp, readdir, unlink, writeFile } from "node:fs/promises";
+import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "@dari/sandbox";
 import type { DiskScan, DisksOptions, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";
@@ -17,7 +18,6 @@ import { isTreeRoot, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { readUpper, type UpperChanges } from "./upper.ts";
 import { assertTotalBytes, tooMany } from "./walk.ts";
-import { removeTree } from "./remove-tree.ts";
 
 /** A base of more layers is folded into one where nobody else uses them, */
 const layersMax = 8;
@@ -39,12 +39,17 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
   try {
     for (const name of ["low", "up", "work", "at"]) await mkdir(join(top, name));
     await writeFile(join(top, "low", "a"), "a");
+    await mkdir(join(top, "low", "dir", "old"), { recursive: true });
     const target = join(top, "at");
     await mounts.overlay({ cwd: top, lower: ["low"], upper: "up", work: "work", target });
     try {
       await unlink(join(target, "a"));
       const mark = await lstat(join(top, "up", "a"));
-      return mark.isCharacterDevice() ? undefined : "a deletion leaves no mark in an overlay here";
+      if (!mark.isCharacterDevice()) return "a deletion leaves no mark in an overlay here";
+      await rm(join(target, "dir"), { recursive: true });
+      await mkdir(join(target, "dir"));
+      const shown = await readdir(join(target, "dir"));
+      return shown.length === 0 ? undefined : "a directory made anew shows what is below it in an overlay here";
     } finally {
       await mounts.unmount(target);
     }
@@ -64,7 +69,7 @@ export async function openOverlays(o: {
   const store = new LayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
   // What is left of a process that was killed.
   await sweepMounts(o.dir);
-  await store.load();
+  await store.load(o.mounts.marks);
   const { mounts, onImageUnused } = o;
   const overlays: Overlays = { store, mounts, filling: new Map(), onImageUnused, imagesUnused: 0 };
   return {
@@ -91,7 +96,7 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   const kept = store.hold(organizationId, hash);
   const base = kept ?? (await fill(overlays, options, hash));
   const cwd = store.directory(organizationId);
-  const upper = await store.newLayerId(organizationId);
+  const upper = store.newLayerId(organizationId);
   const work = `${upper}.w`;
   try {
     await Promise.all([
@@ -140,7 +145,7 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
     return undefined;
   });
   if (imaged !== undefined) return imaged;
-  const id = await store.newLayerId(organizationId);
+  const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
   try {
     await restore({ ...options, dir });

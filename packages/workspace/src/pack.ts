@@ -15,6 +15,7 @@ export interface DraftFrame extends Frame {
   offset: number;
   storedBytes: number;
   codec: Frame["codec"];
+  sha256: string;
 }
 
 const compressionsAtOnce = 4;
@@ -38,7 +39,7 @@ export class PackWriter {
 
   async add(raw: Uint8Array): Promise<DraftFrame> {
     const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes: raw.byteLength };
-    const frame: DraftFrame = { ...draft, codec: "stored" };
+    const frame: DraftFrame = { ...draft, codec: "stored", sha256: "" };
     const encoded = encodeFrame(raw);
     // A failure is thrown where the frame is awaited; until then it is nobody's unhandled rejection.
     encoded.catch(() => undefined);
@@ -59,6 +60,7 @@ export class PackWriter {
     oldest.frame.offset = this.#spool.sizeBytes;
     oldest.frame.storedBytes = bytes.byteLength;
     oldest.frame.codec = codec;
+    oldest.frame.sha256 = hash("sha256", bytes);
     await this.#spool.append(bytes);
   }
 }

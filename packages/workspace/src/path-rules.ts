@@ -4,9 +4,34 @@ import { limits } from "@dari/domain";
 import { isTreeRoot, parentOf, type Tree } from "./tree.ts";
 
 const nameBytesMax = 255;
+const [slash, dot, asciiMax] = [0x2f, 0x2e, 0x7f];
+/** Trees that were looked at and are good: they never change. */
+const sound = new WeakSet<Tree>();
 
 /** Says what is wrong with a path of a manifest, or undefined. */
 export function pathProblem(path: string): string | undefined {
+  return isPlainPath(path) ? undefined : problemOf(path);
+}
+
+// Nearly all paths, told by one look at each letter: a large tree has many. What is in doubt is no plain path.
+function isPlainPath(path: string): boolean {
+  const start = path.startsWith("workspace/") ? "workspace/".length : "state/".length;
+  if (start === "state/".length && !path.startsWith("state/")) return false;
+  if (path.length > limits.workspacePathBytes) return false;
+  let nameAt = start;
+  for (let i = start; i <= path.length; i++) {
+    // Behind the last letter there is none: NaN.
+    const letter = path.charCodeAt(i);
+    if (letter === 0 || letter > asciiMax) return false;
+    if (i < path.length && letter !== slash) continue;
+    const length = i - nameAt;
+    if (length === 0 || length > nameBytesMax || (length <= 2 && path.charCodeAt(nameAt) === dot)) return false;
+    nameAt = i + 1;
+  }
+  return true;
+}
+
+function problemOf(path: string): string | undefined {
   if (path.includes("\0")) return "a path has a NUL";
   if (!path.isWellFormed()) return "a path is not Unicode";
   if (Buffer.byteLength(path) > limits.workspacePathBytes) return "a path is too long";
@@ -28,13 +53,20 @@ export function targetProblem(target: string): string | undefined {
 
 /** Says why a tree cannot be laid out on a disk (a bad path, an entry whose parent is no directory), or undefined. */
 export function treeProblem(tree: Tree): string | undefined {
+  if (sound.has(tree)) return undefined;
+  let [lastParent, isLastGood] = ["", false];
   for (const [path, entry] of tree) {
     if (path !== entry.path) return `an entry lies under another path: ${quoted(path)}`;
     const problem = pathProblem(path) ?? (entry.target === undefined ? undefined : targetProblem(entry.target));
     if (problem !== undefined) return problem;
     const parent = parentOf(path);
-    if (!isTreeRoot(parent) && tree.get(parent)?.type !== "directory") return `no directory holds ${quoted(path)}`;
+    if (parent !== lastParent) {
+      lastParent = parent;
+      isLastGood = isTreeRoot(parent) || tree.get(parent)?.type === "directory";
+    }
+    if (!isLastGood) return `no directory holds ${quoted(path)}`;
   }
+  sound.add(tree);
   return undefined;
 }
 

@@ -24,12 +24,13 @@ export interface Fetch {
   readonly frames: readonly WantedFrame[];
 }
 
+/** Of one request. */
 const fetchBytesMax = 4 * 1024 * 1024;
 /** Reading on over a gap is cheaper than another request. */
 const gapBytesMax = 64 * 1024;
 
-/** The fetches for these files' contents, each frame once. */
-export function planFetches(files: Iterable<TreeEntry>): Fetch[] {
+/** The fetches for these files' contents, each frame once. Each has at most `bytesMax`, or one frame. */
+export function planFetches(files: Iterable<TreeEntry>, bytesMax = fetchBytesMax): Fetch[] {
   const byObject = new Map<string, Map<number, WantedFrame>>();
   for (const entry of files) {
     let fileOffset = 0;
@@ -40,7 +41,7 @@ export function planFetches(files: Iterable<TreeEntry>): Fetch[] {
     }
   }
   const objects = [...byObject].sort(([a], [b]) => comparePaths(a, b));
-  return objects.flatMap(([objectKey, frames]) => joinFrames(objectKey, [...frames.values()]));
+  return objects.flatMap(([objectKey, frames]) => joinFrames(objectKey, [...frames.values()], bytesMax));
 }
 
 function wantedFrame(byObject: Map<string, Map<number, WantedFrame>>, frame: Frame): WantedFrame {
@@ -51,7 +52,7 @@ function wantedFrame(byObject: Map<string, Map<number, WantedFrame>>, frame: Fra
   return wanted;
 }
 
-function joinFrames(objectKey: string, frames: WantedFrame[]): Fetch[] {
+function joinFrames(objectKey: string, frames: WantedFrame[], bytesMax: number): Fetch[] {
   frames.sort((a, b) => a.frame.offset - b.frame.offset);
   const fetches: Fetch[] = [];
   let run: WantedFrame[] = [];
@@ -61,7 +62,7 @@ function joinFrames(objectKey: string, frames: WantedFrame[]): Fetch[] {
   };
   for (const wanted of frames) {
     const { offset, storedBytes } = wanted.frame;
-    const isNear = run.length > 0 && offset - end <= gapBytesMax && offset + storedBytes - start <= fetchBytesMax;
+    const isNear = run.length > 0 && offset - end <= gapBytesMax && offset + storedBytes - start <= bytesMax;
     if (!isNear) {
       close();
       run = [];

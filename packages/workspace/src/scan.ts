@@ -63,7 +63,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const old = base === undefined ? undefined : seenBefore(base, path, found);
     if (old !== undefined) return void seen.set(path, old);
     const entry = entryOf(path, found, hashOfRestored(restored, path, found.stat));
-    seen.set(path, { stat: found.stat, entry });
+    seen.set(path, { stat: statOf(found.stat), entry });
     fresh.push(path);
     if (entry.type === "file" && entry.sha256 === undefined) unknown.push(path);
   });
@@ -77,12 +77,21 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const now = (stat.mode & 0o400) === 0 ? statAgain(path, place) : stat;
     seen.set(path, { stat: now, entry: { ...entry, sha256 } });
   });
-  const tree = treeFrom(base?.tree ?? restored, seen, fresh);
+  const tree = treeFrom(base?.tree ?? restored, { seen, fresh, seenBefore: base?.seen });
   return { tree, ignored, totalBytes, filesHashed: unknown.length, takenAtMs, seen };
 }
 
 // A tree that is nearly the one before shares its folders, so that what is done with both costs what differs.
-function treeFrom(before: Tree | undefined, seen: ReadonlyMap<string, Seen>, fresh: readonly string[]): Tree {
+function treeFrom(
+  before: Tree | undefined,
+  found: {
+    readonly seen: ReadonlyMap<string, Seen>;
+    readonly fresh: readonly string[];
+    /** Has the paths of `before`, at hand. */
+    readonly seenBefore: ReadonlyMap<string, Seen> | undefined;
+  },
+): Tree {
+  const { seen, fresh } = found;
   if (before === undefined) return treeOf([...seen.values()].map(({ entry }) => entry));
   const edits: TreeEdit[] = [];
   let added = 0;
@@ -93,7 +102,7 @@ function treeFrom(before: Tree | undefined, seen: ReadonlyMap<string, Seen>, fre
     if (old === undefined || !sameEntry(old, entry)) edits.push({ path, entry });
   }
   if (seen.size - added < before.size) {
-    for (const path of before.keys()) if (!seen.has(path)) edits.push({ path, entry: undefined });
+    for (const path of (found.seenBefore ?? before).keys()) if (!seen.has(path)) edits.push({ path, entry: undefined });
   }
   return edits.length === 0 ? before : editTree(before, edits);
 }

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import { SnapshotDamagedError, WorkspaceLimitError } from "./errors.ts";
+import { pieceBytesMin } from "./frame.ts";
 import { readObject } from "./read-object.ts";
 
 const magic = Buffer.from("DARISNAP", "latin1");
@@ -17,6 +18,7 @@ const MiB = 1024 * 1024;
 export const manifestBytesMax = 256 * MiB;
 /** A turn's manifest nearly always fits, so that it costs one request. */
 const firstReadBytes = 128 * 1024;
+const onePieceBytesMax = 16 * MiB;
 
 const compress = promisify(zstdCompress);
 const decompress = promisify(zstdDecompress);
@@ -84,10 +86,13 @@ export async function decodeManifestText(objectKey: string, header: SnapshotHead
   if (!isWhole) throw new SnapshotDamagedError(objectKey, "its manifest is cut off");
   // Checked before it is decompressed, so that only bytes that we wrote reach the decoder.
   if (!sealOf(bytes, stored).equals(header.seal)) throw new SnapshotDamagedError(objectKey, "its manifest was altered");
-  const raw = await decompress(stored, { maxOutputLength: header.manifestBytes }).catch((cause: unknown) => {
+  const { manifestBytes } = header;
+  // In one piece: pieces of the usual size are many for a large tree. Damage may claim any length.
+  const chunkSize = Math.min(manifestBytes + pieceBytesMin, onePieceBytesMax);
+  const raw = await decompress(stored, { maxOutputLength: manifestBytes, chunkSize }).catch((cause: unknown) => {
     throw new SnapshotDamagedError(objectKey, "its manifest cannot be decompressed", { cause });
   });
-  if (raw.length !== header.manifestBytes) throw new SnapshotDamagedError(objectKey, "its manifest is too short");
+  if (raw.length !== manifestBytes) throw new SnapshotDamagedError(objectKey, "its manifest is too short");
   return raw.toString("utf8");
 }
 

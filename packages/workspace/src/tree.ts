@@ -10,6 +10,8 @@ export interface Frame {
   /** Bytes when decompressed. */
   readonly sizeBytes: number;
   readonly codec: "stored" | "zstd";
+  /** Of the bytes in the object. Objects that were written before frames had one have none. */
+  readonly sha256?: string;
 }
 
 /** Where a piece of a file's content lies: bytes `offset` to `offset + sizeBytes` of the decompressed frame. */

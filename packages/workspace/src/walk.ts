@@ -1,6 +1,6 @@
 // Lists what is on disk below a session directory, by lstat. Reads no content, follows no symlink, keeps the limits.
 
-import { lstatSync, opendirSync, readdirSync, readlinkSync, type Stats } from "node:fs";
+import { lstatSync, opendirSync, readdirSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { errorCode, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
@@ -30,6 +30,7 @@ export interface Stat {
 
 export interface Found {
   readonly type: "file" | "directory" | "symlink";
+  /** As the system gave it; whoever keeps it keeps `statOf` it. */
   readonly stat: Stat;
   readonly target?: string;
 }
@@ -122,15 +123,15 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
   const place = `${dir}/${path}`;
   try {
     const stat = lstatSync(place);
-    if (stat.isFile()) return { type: "file", stat: statOf(stat) };
-    if (stat.isDirectory()) return { type: "directory", stat: statOf(stat) };
+    if (stat.isFile()) return { type: "file", stat };
+    if (stat.isDirectory()) return { type: "directory", stat };
     if (!stat.isSymbolicLink()) {
       ignored.push({ path, reason: "special_file" });
       return undefined;
     }
     const bytes = readlinkSync(place, "buffer");
     const target = bytes.toString("utf8");
-    if (Buffer.from(target).equals(bytes)) return { type: "symlink", stat: statOf(stat), target };
+    if (Buffer.from(target).equals(bytes)) return { type: "symlink", stat, target };
     ignored.push({ path, reason: "target_not_utf8" });
     return undefined;
   } catch (cause) {
@@ -139,7 +140,8 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
   }
 }
 
-export function statOf({ size, mode, ino, mtimeMs, ctimeMs }: Stats): Stat {
+/** Of what the system says, what is kept. */
+export function statOf({ size, mode, ino, mtimeMs, ctimeMs }: Stat): Stat {
   return { size, mode, ino, mtimeMs, ctimeMs };
 }
 

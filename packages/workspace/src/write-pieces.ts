@@ -4,7 +4,8 @@
 import { hash } from "node:crypto";
 import { closeSync, constants, fchmodSync, openSync, writeSync } from "node:fs";
 import { SnapshotDamagedError } from "./errors.ts";
-import { decodeFrameSync } from "./frame.ts";
+import { decodeFrameForNow } from "./frame-decoder.ts";
+import { withObjectFile } from "./object-file.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import type { Fetch, WantedFrame } from "./restore-plan.ts";
 import type { Frame } from "./tree.ts";
@@ -21,15 +22,16 @@ interface FrameJob extends Omit<Frame, "objectKey"> {
   readonly pieces: readonly PieceJob[];
 }
 
-interface PieceJob {
-  readonly path: string;
-  /** Undefined for a piece of a file that was made before, with its mode. */
-  readonly mode: number | undefined;
-  readonly sha256: string;
-  readonly frameOffset: number;
-  readonly fileOffset: number;
-  readonly sizeBytes: number;
-}
+/** A tuple: of an object the names of its members would go to the thread with each, and be most of what goes. */
+type PieceJob = readonly [
+  path: string,
+  /** -1 for a piece of a file that was made before, with its mode. */
+  mode: number,
+  sha256: string,
+  frameOffset: number,
+  fileOffset: number,
+  sizeBytes: number,
+];
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
 /** A file is made anew, and never through a symlink. */
@@ -43,38 +45,56 @@ export function writeJobOf(fetch: Fetch, dir: string): WriteJob {
 }
 
 function frameJobOf({ frame, pieces }: WantedFrame, fetchOffset: number, objectKey: string): FrameJob {
-  const { offset, storedBytes, sizeBytes, codec } = frame;
+  const { objectKey: _, ...rest } = frame;
   const jobs = pieces.map((piece): PieceJob => {
     const { entry, sha256, frameOffset, fileOffset } = piece;
     const isWhole = entry.location?.length === 1;
     if (isWhole && (piece.sizeBytes !== entry.sizeBytes || sha256 !== entry.sha256)) {
       throw new SnapshotDamagedError(objectKey, `the place of ${JSON.stringify(entry.path)} holds another content`);
     }
-    const mode = isWhole ? entry.mode : undefined;
-    return { path: entry.path, mode, sha256, frameOffset, fileOffset, sizeBytes: piece.sizeBytes };
+    return [entry.path, isWhole ? entry.mode : -1, sha256, frameOffset, fileOffset, piece.sizeBytes];
   });
-  return { offset, storedBytes, sizeBytes, codec, start: offset - fetchOffset, pieces: jobs };
+  return { ...rest, start: frame.offset - fetchOffset, pieces: jobs };
 }
 
 /** @throws SnapshotDamagedError, and what the disk says. */
-export function writePieces({ dir, objectKey, frames }: WriteJob, bytes: Buffer): void {
+export function writePieces(job: WriteJob, bytes: Buffer): void {
+  writeFrames(job, ({ start, storedBytes }) => bytes.subarray(start, start + storedBytes));
+}
+
+/** As `writePieces`, of an object that is a file here. @throws SnapshotDamagedError, and what the disk says. */
+export function writePiecesOf(job: WriteJob, file: string): void {
+  withObjectFile(file, job.objectKey, (read) =>
+    writeFrames(job, ({ offset, storedBytes }) => read(offset, storedBytes)),
+  );
+}
+
+function writeFrames({ dir, objectKey, frames }: WriteJob, storedOf: (frame: FrameJob) => Buffer): void {
   // What the mask takes from a new file's mode is put back; for nearly all files that is nothing.
   const mask = process.umask();
-  for (const { start, pieces, ...frame } of frames) {
-    const stored = bytes.subarray(start, start + frame.storedBytes);
-    const raw = decodeFrameSync({ ...frame, objectKey }, stored);
-    for (const piece of pieces) writePiece(piece, raw, { dir, objectKey, mask });
+  for (const frame of frames) {
+    const raw = decodeFrameForNow({ ...frame, objectKey }, storedOf(frame));
+    // Bytes that were what was stored hold what was saved; of others each piece has to show it.
+    const isChecked = frame.sha256 !== undefined;
+    for (const piece of frame.pieces) writePiece(piece, raw, { dir, objectKey, mask, isChecked });
   }
 }
 
-function writePiece(piece: PieceJob, raw: Buffer, job: { dir: string; objectKey: string; mask: number }): void {
-  const { path, mode, sha256, frameOffset, fileOffset, sizeBytes } = piece;
+interface PlaceOfPieces {
+  readonly dir: string;
+  readonly objectKey: string;
+  readonly mask: number;
+  readonly isChecked: boolean;
+}
+
+function writePiece(piece: PieceJob, raw: Buffer, job: PlaceOfPieces): void {
+  const [path, mode, sha256, frameOffset, fileOffset, sizeBytes] = piece;
   const bytes = raw.subarray(frameOffset, frameOffset + sizeBytes);
-  if (bytes.length !== sizeBytes || hash("sha256", bytes) !== sha256) {
+  if (bytes.length !== sizeBytes || (!job.isChecked && hash("sha256", bytes) !== sha256)) {
     throw new SnapshotDamagedError(job.objectKey, `the content of ${JSON.stringify(path)} is not what was saved`);
   }
   const place = `${job.dir}/${path}`;
-  if (mode === undefined) return rewritePiece(place, bytes, fileOffset);
+  if (mode < 0) return rewritePiece(place, bytes, fileOffset);
   const fd = openSync(place, createFlags, mode);
   try {
     writeAll(fd, bytes, fileOffset);

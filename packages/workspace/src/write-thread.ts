@@ -3,10 +3,11 @@
 import { parentPort } from "node:worker_threads";
 import { checkChunks, type CheckJob } from "./check-chunks.ts";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
-import { writePieces, type WriteJob } from "./write-pieces.ts";
+import { writePieces, writePiecesOf, type WriteJob } from "./write-pieces.ts";
 
 export type ThreadJob =
   | { readonly kind: "write"; readonly job: WriteJob; readonly bytes: Uint8Array }
+  | { readonly kind: "write_from"; readonly job: WriteJob; readonly file: string }
   | { readonly kind: "check"; readonly job: CheckJob };
 
 /** An error as it crosses: classes do not. */
@@ -18,6 +19,7 @@ export interface ThreadAnswer {
 function answerTo(asked: ThreadJob): ThreadAnswer {
   try {
     if (asked.kind === "check") checkChunks(asked.job);
+    else if (asked.kind === "write_from") writePiecesOf(asked.job, asked.file);
     else writePieces(asked.job, Buffer.from(asked.bytes.buffer, asked.bytes.byteOffset, asked.bytes.byteLength));
     return {};
   } catch (error) {

@@ -9,7 +9,7 @@ import type { CheckJob } from "./check-chunks.ts";
 import type { ThreadAnswer, ThreadJob } from "./write-thread.ts";
 import { writePieces, type WriteJob } from "./write-pieces.ts";
 
-const threadsMax = 4;
+const lanesMax = Math.min(4, availableParallelism());
 const idleMs = 30_000;
 /** Less than this is written sooner than a thread has heard of it. */
 const aloneBytesMax = 256 * 1024;
@@ -27,7 +27,7 @@ let holders = 0;
 /** Begins the threads, and keeps them until it is called back. */
 export function holdThreads(): () => void {
   holders++;
-  while (lanes.size < lanesMax()) openLane();
+  while (lanes.size < lanesMax) openLane();
   return () => {
     holders--;
     endWhenIdle();
@@ -39,8 +39,21 @@ export function holdThreads(): () => void {
  * @throws SnapshotDamagedError, and what the disk says.
  */
 export async function writeInThread(job: WriteJob, bytes: Buffer): Promise<void> {
-  if (bytes.length <= aloneBytesMax) return writePieces(job, bytes);
+  if (!isWorthThread(bytes.length)) return writePieces(job, bytes);
   await run({ kind: "write", job, bytes }, isAlone(bytes) ? [bytes.buffer as ArrayBuffer] : []);
+}
+
+/**
+ * As `writeInThread`, of an object that is the file `file` here: the thread reads it by itself.
+ * @throws SnapshotDamagedError, and what the disk says.
+ */
+export async function writeFromFile(job: WriteJob, file: string): Promise<void> {
+  await run({ kind: "write_from", job, file }, []);
+}
+
+/** Whether so many stored bytes are worth a thread. */
+export function isWorthThread(storedBytes: number): boolean {
+  return storedBytes > aloneBytesMax;
 }
 
 /** Checks what a file is made of. @throws SnapshotDamagedError, and what the disk says. */
@@ -63,12 +76,8 @@ function isAlone({ buffer, byteLength }: Buffer): boolean {
 function freeLane(): Lane {
   let best: Lane | undefined;
   for (const lane of lanes) if (best === undefined || lane.waiting.length < best.waiting.length) best = lane;
-  const isFull = lanes.size >= lanesMax();
+  const isFull = lanes.size >= lanesMax;
   return best !== undefined && (best.waiting.length === 0 || isFull) ? best : openLane();
-}
-
-function lanesMax(): number {
-  return Math.min(threadsMax, availableParallelism());
 }
 
 function openLane(): Lane {

@@ -322,6 +322,16 @@ test("an overlay on an overlay is not tried: there, directories are copies", asy
   await disk.close();
 });
 
+test("the end of an overlay does not wait for what others write: it is mounted volatile", async () => {
+  if (best === "copy") return;
+  const disk = await openTree(await open("overlay"), tree);
+  const line = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .find((one) => one.includes(` ${disk.dir} `));
+  expect(line).toMatch(/ - overlay overlay .*\bvolatile\b/);
+  await disk.close();
+});
+
 test("what a killed process left mounted is found and undone, and what it kept is warm", async () => {
   if (best === "copy") return;
   const dir = fixture.fresh();

@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -97,6 +98,43 @@ testImage(
     expect([unused, disks.imagesUnused]).toEqual([[], 0]);
     expect((await openTree(disks, tree)).isWarm).toBe(true);
     await disks.close();
+  },
+);
+
+testImage(
+  "a fetched image is checked and used again by the next process, and is fetched when it is not whole",
+  async () => {
+    const dir = fixture.fresh();
+    const tree = await loadTree(store, [cut]);
+    const imageFiles = (): string[] => readdirSync(join(dir, "org_a")).filter((name) => name.endsWith(".i"));
+    const openAnew = async (expected: { requests: number; files: number }, maxBytes = 1024 ** 3): Promise<void> => {
+      store.requests = 0;
+      const disks = await openDisks({ dir, maxBytes, kind: "overlay", onImageUnused: (one) => unused.push(one) });
+      opened.push(disks);
+      const disk = await openTree(disks, tree);
+      expect(picture(disk.dir)).toEqual(picture(source));
+      await disk.close();
+      expect({ requests: store.requests, files: imageFiles().length }).toEqual(expected);
+      await disks.close();
+    };
+    unused.length = 0;
+    await openAnew({ requests: 1, files: 1 });
+    await openAnew({ requests: 0, files: 1 });
+    const [name = ""] = imageFiles();
+    for (const spoil of [
+      (file: string) => truncateSync(file, 5_000),
+      (file: string) => writeFileSync(file, readFileSync(file).fill("x", 4_000, 4_100)),
+      (file: string) => (rmSync(file), symlinkSync("/dev/zero", file)),
+    ]) {
+      spoil(join(dir, "org_a", imageFiles()[0] ?? name));
+      await openAnew({ requests: 1, files: 1 });
+      await openAnew({ requests: 0, files: 1 });
+    }
+    expect(unused).toEqual([]);
+    // What no organization's turn asks for makes room.
+    const small = await openDisks({ dir, maxBytes: 10, kind: "overlay" });
+    opened.push(small);
+    expect([imageFiles(), small.sizeBytes]).toEqual([[], 0]);
   },
 );
 

@@ -12,7 +12,7 @@ afterAll(() => fixture[Symbol.dispose]());
 test("a base whose record cannot be written is held like another, and the next process has it not", async () => {
   const dir = fixture.fresh();
   const store = new LayerStore(dir, 10, () => Promise.resolve());
-  const id = await store.newLayerId("org_a");
+  const id = store.newLayerId("org_a");
   mkdirSync(join(dir, "org_a", id));
   writeFileSync(join(dir, "org_a", id, "file"), "0123");
   // Where the record should be, something is that cannot be written.

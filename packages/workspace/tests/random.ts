@@ -123,8 +123,15 @@ function newPath(dir: string, random: Random): string | undefined {
   return existsSync(path) || pathsBelow(dirname(path)).includes(path) ? undefined : path;
 }
 
+// By hand: readdir's own recursion goes through symlinks, which lead anywhere and in circles.
 function pathsBelow(dir: string): string[] {
-  return readdirSync(dir, { recursive: true, withFileTypes: true })
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => path !== join(dir, "workspace") && path !== join(dir, "state"));
+  const isRoot = (path: string): boolean => path === join(dir, "workspace") || path === join(dir, "state");
+  const found: string[] = [];
+  for (let folders = [dir]; folders.length > 0;) {
+    const entries = folders.flatMap((folder) => readdirSync(folder, { withFileTypes: true }));
+    const placed = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
+    found.push(...placed.map(({ path }) => path).filter((path) => !isRoot(path)));
+    folders = placed.filter(({ entry }) => entry.isDirectory()).map(({ path }) => path);
+  }
+  return found;
 }

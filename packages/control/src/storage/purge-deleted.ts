@@ -1,6 +1,6 @@
 // Removes for good what was deleted: rows first, then, by the sweep, the objects that they named.
 
-import { dependencyLayers, purges } from "@dari/db";
+import { dependencyLayers, purges, rateWindows } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
 
 const hourMs = 3_600_000;
@@ -30,6 +30,7 @@ export interface PurgeCounts {
   readonly bundles: number;
   readonly files: number;
   readonly layers: number;
+  readonly rateWindows: number;
 }
 
 /** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
@@ -45,5 +46,6 @@ export async function purgeDeleted(
     bundles: await purges.purgeSourceSnapshots(db, { afterMs: abandonedMs, unusedMs, limit: perPass }),
     files: await purges.purgeFiles(db, afterMs, perPass),
     layers: await dependencyLayers.purgeLayers(db, unusedMs, perPass),
+    rateWindows: await rateWindows.purgeRateWindows(db, perPass),
   };
 }

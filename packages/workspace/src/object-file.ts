@@ -1,0 +1,44 @@
+// Reads an object that is a file of this machine, for a thread that has nothing else to do.
+
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { errorCode, SnapshotDamagedError } from "./errors.ts";
+import { Scratch } from "./frame-decoder.ts";
+
+const input = new Scratch();
+
+/** `read` gives bytes that are good until it is called again; fewer than asked where the file ends. */
+export function withObjectFile(
+  file: string,
+  objectKey: string,
+  work: (read: (offset: number, sizeBytes: number) => Buffer) => void,
+): void {
+  const fd = openObject(file, objectKey);
+  try {
+    work((offset, sizeBytes) => {
+      const bytes = input.take(sizeBytes);
+      let done = 0;
+      while (done < sizeBytes) {
+        const got = readSync(fd, bytes, done, sizeBytes - done, offset + done);
+        if (got === 0) break;
+        done += got;
+      }
+      return bytes.subarray(0, done);
+    });
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function openObject(file: string, objectKey: string): number {
+  let fd: number;
+  try {
+    fd = openSync(file, constants.O_RDONLY);
+  } catch (cause) {
+    const code = errorCode(cause);
+    if (code !== "ENOENT" && code !== "ENOTDIR") throw cause;
+    throw new SnapshotDamagedError(objectKey, "it is missing", { cause });
+  }
+  if (fstatSync(fd).isFile()) return fd;
+  closeSync(fd);
+  throw new SnapshotDamagedError(objectKey, "it is missing");
+}
