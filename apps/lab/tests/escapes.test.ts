@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
-import { createBwrapDriver } from "@dari/sandbox";
+import { createBwrapDriver, createLandlockDriver } from "@dari/sandbox";
 import { findService } from "@dari/testkit";
 import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
@@ -16,8 +16,26 @@ import { processesMarked } from "../src/processes.ts";
 import { checkout } from "../src/program.ts";
 
 const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
 const secret = `planted-${process.pid}-secret`;
-const probe = await createBwrapDriver().probe();
+
+/** What a program gets that reaches for what is not its own. */
+const ways = [
+  { name: "bwrap", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
+  { name: "landlock", hidden: /^(ENOENT|EACCES)$/, unreached: /^EACCES$/, sealed: /^(EACCES|EPERM|EXDEV)$/ },
+];
+const usable: typeof ways = [];
+for (const driver of [createBwrapDriver(), createLandlockDriver()]) {
+  if ((await driver.probe()).ok) usable.push(...ways.filter(({ name }) => name === driver.name));
+}
+
+/** An event that is nested too deep, on the platform's channel, wherever there is a network and so a turn. */
+const speaksEarly = `
+import { writeSync } from "node:fs";
+const event = '{"t":"event","name":"early","data":' + "[".repeat(30_000) + "]".repeat(30_000) + "}\\n";
+if (process.env.HTTP_PROXY) writeSync(3, event);
+export const agent = () => "called";
+`;
 
 let fleet: Fleet;
 let agentId: string;
@@ -40,18 +58,20 @@ function hostile(): Record<string, string> {
     ...filesOf(join(checkout, "apps/lab/tests/agents/hostile")),
     ...manifestFile({
       entrypoint: "src/agent.mjs:agent",
-      runtime: { language: "typescript", timeout_seconds: 40 },
+      runtime: { language: "typescript", timeout_seconds: 240 },
       retries: { max_attempts: 1 },
     }),
   };
 }
 
-(probe.ok ? describe : describe.skip)("under bwrap", () => {
+const suite = (usable.length > 0 ? describe : describe.skip).each(usable.length > 0 ? usable : ways);
+
+suite("under $name", ({ name, hidden, unreached, sealed }) => {
   beforeAll(async () => {
     fleet = await startFleet({
       redisUrl: findService("redis")?.url,
       env: {
-        DARI_SANDBOX: "bwrap",
+        DARI_SANDBOX: name,
         DARI_MINIMUM_ISOLATION: "isolated",
         DARI_EGRESS_ALLOW: "",
         DARI_TURN_PROCESSES: "64",
@@ -65,20 +85,27 @@ function hostile(): Record<string, string> {
 
   afterAll(async () => expect(await fleet.close()).toEqual(nothing), 120_000);
 
+  test("the worker took it, and stores what it gives", async () => {
+    const record = await play(await newSession(), "read");
+    const { rows } = await fleet.db.pool.query("select guarantees from attempts where message_id = $1", [record.id]);
+    expect(fleet.workers[0]!.readLog()).toContain(`"sandbox":"${name}"`);
+    expect(rows).toEqual([{ guarantees: expect.objectContaining({ isolated: true, network: "enforced" }) }]);
+  });
+
   test("another session's files are nowhere", async () => {
     const mine = await newSession();
     expect(await did(mine, "write", "private-notes.txt", secret)).toBe("done");
-    expect(await did(mine, "write", "/state/private-home.txt", secret)).toBe("done");
+    expect(await did(mine, "write", "~/private-home.txt", secret)).toBe("done");
     expect(await did(await newSession(), "find", "private-")).toEqual([]);
     expect(await did(mine, "read", "private-notes.txt")).toEqual([secret]);
   });
 
   test("the host's files and the worker's directory are nowhere", async () => {
-    const ours = [join(fleet.dir, "worker-1"), join(checkout, "package.json")];
+    const ours = [fleet.dir, join(fleet.dir, "worker-1", "worker.json"), join(checkout, "package.json")];
     const paths = ["/etc/shadow", "/root/.profile", "/home", ...ours];
     expect(existsSync(paths[0]!)).toBe(true);
-    const said = await did(await newSession(), "read", ...paths);
-    expect(said).toEqual(paths.map(() => "ENOENT"));
+    const said = (await did(await newSession(), "read", ...paths)) as string[];
+    expect(said.filter((word) => !hidden.test(word))).toEqual([]);
     expect(await did(await newSession(), "find", "dari-fleet-")).toEqual([]);
   });
 
@@ -121,7 +148,7 @@ function hostile(): Record<string, string> {
       ] as const;
       const targets = [...services, ...own, ...cloud];
       const said = (await did(await newSession(), "reach", ...targets)) as [string, number][];
-      expect(said.map(([directly]) => directly).filter((word) => !/ECONNREFUSED|ENETUNREACH/.test(word))).toEqual([]);
+      expect(said.map(([directly]) => directly).filter((word) => !unreached.test(word))).toEqual([]);
       expect(said.map(([, proxied]) => proxied).filter((status) => status !== 403 && status !== 502)).toEqual([]);
     } finally {
       everywhere.close();
@@ -133,14 +160,20 @@ function hostile(): Record<string, string> {
     ["a fork bomb", "forkBomb", "too_many_processes"],
     ["a memory bomb of several processes", "memoryBomb", "out_of_memory"],
     ["a program that fills the workspace", "fillDisk", "disk_full"],
+    ["a program that fills a file without a name", "fillUnnamed", "disk_full"],
+    ["a program that fills memory of no process", "shareMemory", "out_of_memory"],
     ["a program that fills /tmp", "fillTmp", "agent_error"],
     ["a leak of descriptors", "leakDescriptors", "agent_error"],
-  ])("%s ends with its own error, and the session goes on", async (_title, verb, code) => {
-    const session = await newSession();
-    const failed = await play(session, verb);
-    expect(failed).toMatchObject({ status: "failed", output: { error: { code } } });
-    expect(await did(session, "read", "fill-0")).toEqual(["ENOENT"]);
-  });
+  ])(
+    "%s ends with its own error, and the session goes on",
+    async (_title, verb, code) => {
+      const session = await newSession();
+      const failed = await play(session, verb);
+      expect(failed).toMatchObject({ status: "failed", output: { error: { code } } });
+      expect(await did(session, "read", "fill-0")).toEqual(["ENOENT"]);
+    },
+    240_000,
+  );
 
   test("a daemon of a daemon dies with its turn", async () => {
     const mark = `hostile-daemon-${process.pid}`;
@@ -180,14 +213,28 @@ function hostile(): Record<string, string> {
 
   test("the image is as it was", async () => {
     const said = (await did(await newSession(), "writeImage")) as string[];
-    expect(said.filter((word) => word !== "EROFS" && word !== "EBUSY")).toEqual([]);
+    expect(said.filter((word) => !sealed.test(word))).toEqual([]);
     expect(await did(await newSession(), "write", "a", "b")).toBe("done");
   });
 
   test("a flood of output is read to its end and kept in part", async () => {
     const session = await newSession();
-    const record = await play(session, "flood", 512 * MiB);
-    expect(JSON.parse(textOf(record))).toBe("written");
+    const record = await play(session, "flood", 10 * GiB);
+    expect(JSON.parse(textOf(record))).toBe("0");
     expect((await fleet.client.messageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
-  });
+  }, 300_000);
+
+  test("code that speaks for the platform while it is loaded uses up its attempts, and ends", async () => {
+    const { agentId: early } = await deploy(fleet, {
+      "agent.mjs": speaksEarly,
+      ...manifestFile({
+        entrypoint: "agent.mjs:agent",
+        runtime: { language: "typescript" },
+        retries: { max_attempts: 2 },
+      }),
+    });
+    const session = await fleet.client.createSession(early);
+    const record = await send(fleet, session.id, { parts: [textPart("hello")] });
+    expect(record).toMatchObject({ status: "failed", attempt: 2, output: { error: { code: "agent_error" } } });
+  }, 120_000);
 });

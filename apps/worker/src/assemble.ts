@@ -15,7 +15,7 @@ import {
 import type { Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
-import type { WorkerContext } from "./context.ts";
+import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { createMemoryReader } from "./memory.ts";
 import { planMemory, type MemoryPlan } from "./memory-plan.ts";
 import { createSlotDirectories } from "./slot-directories.ts";
@@ -29,10 +29,12 @@ export interface WorkerAssembly {
   readonly warmSandboxes: number | undefined;
   readonly workDir: string;
   readonly cacheBytes: number;
-  readonly sandbox: "auto" | "bwrap" | "process";
+  readonly sandbox: "auto" | "bwrap" | "landlock" | "process";
   readonly minimumIsolation: "isolated" | "none";
   readonly turnProcesses: number;
   readonly turnDiskBytes: number;
+  readonly turnCpus: number | undefined;
+  readonly turnCpuSeconds: number | undefined;
   /** See DARI_EGRESS and DARI_EGRESS_ALLOW. */
   readonly egress: EgressMode;
   readonly egressAllow: string | undefined;
@@ -69,15 +71,9 @@ export async function assembleWorker(
 ): Promise<Worker> {
   const workDir = await takeWorkDir(assembly.workDir);
   stack.defer(() => workDir.leave());
-  const chosen =
-    assembly.driver ??
-    (await chooseDriver({
-      minimum: assembly.minimumIsolation,
-      ...(assembly.sandbox === "auto" ? {} : { preferred: assembly.sandbox }),
-    }));
-  if (!chosen.guarantees.isolated)
-    log.warn({ sandbox: chosen.driver.name }, "agents run NOT ISOLATED from this machine");
-  const { images, contents, disks } = await openCaches(services, assembly, workDir, log, stack);
+  const chosen = assembly.driver ?? (await findDriver(assembly, log));
+  stack.defer(() => chosen.driver.close?.());
+  const { images, contents, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
@@ -114,9 +110,7 @@ export async function assembleWorker(
         renewMs: Math.floor(settings.leaseMs / 3),
         graceMs: assembly.shutdownGraceMs,
         backoffFirstMs: assembly.backoffFirstMs,
-        turnMemoryBytes: assembly.turnMemoryBytes,
-        turnProcesses: assembly.turnProcesses,
-        turnDiskBytes: assembly.turnDiskBytes,
+        ...boundsOf(assembly),
         egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
         buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
         workDir: workDir.turns,
@@ -126,6 +120,18 @@ export async function assembleWorker(
   );
   stack.defer(() => worker.drain());
   return worker;
+}
+
+/** Tries the drivers of this machine, and says what was found out. */
+async function findDriver(assembly: WorkerAssembly, log: Logger): Promise<ChosenDriver> {
+  const { sandbox, minimumIsolation: minimum, workDir: ownDir } = assembly;
+  const preferred = sandbox === "auto" ? {} : { preferred: sandbox };
+  const chosen = await chooseDriver({ minimum, ahead: true, ownDir, ...preferred });
+  for (const { name, reason } of chosen.rejected) log.warn({ sandbox: name, reason }, "sandbox.not_possible");
+  const { name } = chosen.driver;
+  log.info({ sandbox: name, guarantees: chosen.guarantees }, "sandbox.chosen");
+  if (!chosen.guarantees.isolated) log.warn({ sandbox: name }, "agents run NOT ISOLATED from this machine");
+  return chosen;
 }
 
 /** Undefined where none is wanted, or no directory can be mounted into a running sandbox. */
@@ -160,6 +166,7 @@ interface Caches extends Pick<WorkerContext, "images"> {
 async function openCaches(
   services: Services,
   assembly: WorkerAssembly,
+  chosen: Pick<ChosenDriver, "driver">,
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
@@ -176,6 +183,8 @@ async function openCaches(
     (await openDisks({
       dir: workDir.disks,
       maxBytes: assembly.cacheBytes,
+      // There the files must be the sandbox's user's: through an overlay each would be copied for that.
+      kind: chosen.driver.name === "landlock" ? "copy" : "auto",
       onImageUnused: ({ organizationId, objectKey, reason }) =>
         log.warn({ org: organizationId, key: objectKey, reason }, "workspace.image_unused"),
     }));
@@ -200,4 +209,12 @@ function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
     log.warn({ slots: memory.slots, wanted: assembly.slots, bytes: memory.budgetBytes }, "worker.memory_bounds_slots");
   }
   return memory;
+}
+
+/** Of a turn. */
+function boundsOf(
+  assembly: WorkerAssembly,
+): Pick<WorkerSettings, "turnMemoryBytes" | "turnProcesses" | "turnDiskBytes" | "turnCpus" | "turnCpuSeconds"> {
+  const { turnMemoryBytes, turnProcesses, turnDiskBytes, turnCpus, turnCpuSeconds } = assembly;
+  return { turnMemoryBytes, turnProcesses, turnDiskBytes, turnCpus, turnCpuSeconds };
 }

@@ -20,7 +20,7 @@ import {
   type BuildJob,
 } from "@dari/control";
 import { loop, type Loop } from "@dari/runtime";
-import { removeTree } from "@dari/workspace";
+import { removeTree } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;

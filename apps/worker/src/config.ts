@@ -39,7 +39,7 @@ export const workerSettings = {
     default: 10 * 1024 ** 3,
     about: "Images and contents kept.",
   }),
-  sandbox: oneOf(["auto", "bwrap", "process"], {
+  sandbox: oneOf(["auto", "bwrap", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
     about: "How agents are isolated.",
@@ -62,6 +62,20 @@ export const workerSettings = {
     min: 1024 ** 2,
     default: 10 * 1024 ** 3,
     about: "What a turn's workspace may hold while it runs.",
+  }),
+  turnCpus: integer({
+    env: "DARI_TURN_CPUS",
+    min: 1,
+    max: 4_096,
+    optional: true,
+    about: "Processors that a turn may keep busy; default: all, of which each turn gets the same share.",
+  }),
+  turnCpuSeconds: integer({
+    env: "DARI_TURN_CPU_SECONDS",
+    unit: "seconds",
+    min: 1,
+    optional: true,
+    about: "Processor time of a turn, all its processes together; default: no bound.",
   }),
   egress: oneOf(["open", "allow", "off"], {
     env: "DARI_EGRESS",
@@ -104,20 +118,24 @@ export const workerSettings = {
     default: 30_000,
     about: "For running turns at shutdown.",
   }),
-  healthPort: integer({
-    env: "DARI_HEALTH_PORT",
-    max: 65_535,
-    optional: true,
-    about: "Serves /healthz, /readyz and /metrics without a key.",
-  }),
 } as const;
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
 export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
   return readConfig(workerSettings, env, {
-    check: (settings) => [...checkServiceSettings(settings), ...checkMemory(settings), ...checkEgress(settings)],
+    check: (settings) => [...checkServiceSettings(settings), ...checkWorkerSettings(settings)],
   });
+}
+
+type CheckedSettings = Pick<
+  WorkerConfig,
+  "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow"
+>;
+
+/** What single fields cannot see. */
+export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] {
+  return [...checkMemory(settings), ...checkEgress(settings)];
 }
 
 /** Bytes set aside for each turn. */
@@ -125,13 +143,13 @@ export function reservedBytesOf(settings: { turnReservedMb: number | undefined; 
   return settings.turnReservedMb === undefined ? settings.turnMemoryBytes : settings.turnReservedMb * 1024 ** 2;
 }
 
-function checkMemory(settings: WorkerConfig): ConfigProblem[] {
+function checkMemory(settings: CheckedSettings): ConfigProblem[] {
   if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= reservedBytesOf(settings)) return [];
   const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }
 
-function checkEgress({ egressAllow, buildEgressAllow }: WorkerConfig): ConfigProblem[] {
+function checkEgress({ egressAllow, buildEgressAllow }: CheckedSettings): ConfigProblem[] {
   const lists = { DARI_EGRESS_ALLOW: egressAllow, DARI_BUILD_EGRESS_ALLOW: buildEgressAllow };
   return Object.entries(lists).flatMap(([env, list = ""]) => {
     try {

@@ -39,6 +39,9 @@ export interface WorkerSettings {
   /** Processes and threads of a turn, and what its workspace may hold while it runs, bytes. */
   readonly turnProcesses: number;
   readonly turnDiskBytes: number;
+  /** Processors that a turn may keep busy, and its processor time in seconds. */
+  readonly turnCpus: number | undefined;
+  readonly turnCpuSeconds: number | undefined;
   /** What agents may connect to. */
   readonly egress: EgressPolicy;
   /** What the installers of builds may reach. */

@@ -35,12 +35,19 @@ export interface TurnResult extends FinishResult {
   readonly waitMs: number;
 }
 
-/** What was recorded; undefined when the claim was superseded and nothing was. */
+export interface ExecutedTurn {
+  /** What was recorded; undefined when the claim was superseded and nothing was. */
+  readonly result: TurnResult | undefined;
+  /** When its disk has been given back. Nobody but the next turn of this slot waits for that; never rejects. */
+  readonly left: Promise<void>;
+}
+
+/** Rejects when nothing could be recorded; its disk has been given back by then. */
 export async function executeTurn(
   worker: WorkerContext,
   claimed: ClaimedTurn,
   lease: HeldLease,
-): Promise<TurnResult | undefined> {
+): Promise<ExecutedTurn> {
   // From when the turn's secrets are known, nothing that is logged holds them.
   let context = worker;
   const watch = startStopwatch();
@@ -60,9 +67,10 @@ export async function executeTurn(
     }
     const result = await finish(context, claimed, turn, input, watch);
     held.isCommitted = result?.recorded === "completed";
-    return result;
-  } finally {
+    return { result, left: leaveDisk(context, claimed, held) };
+  } catch (error) {
     await leaveDisk(context, claimed, held);
+    throw error;
   }
 }
 
@@ -74,6 +82,7 @@ interface HeldDisk {
   isCommitted?: boolean;
 }
 
+/** Never rejects. */
 async function leaveDisk(
   context: WorkerContext,
   claimed: ClaimedTurn,
@@ -196,6 +205,7 @@ async function finish(
   const input = turn === undefined ? found : scrubEnding(turn.scrubber, found);
   const timings = { queue_ms: turn?.queuedMs ?? 0, ...watch.laps() };
   const result = await finishTurn(context, claimed, claimed.organizationId, { ...input, timings });
+  watch.lap("commit_ms");
   context.log.info(
     {
       org: claimed.organizationId,
@@ -207,6 +217,7 @@ async function finish(
       recorded: result?.recorded ?? "superseded",
       code: input.failure?.code,
       ...timings,
+      ...watch.laps(),
     },
     "turn.finished",
   );

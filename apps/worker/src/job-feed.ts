@@ -1,9 +1,9 @@
 // Turns from the queue: takes a job when a slot is free, claims what it names, and settles it as the turn ended.
 
-import { claimTurn } from "@dari/control";
+import { claimTurn, type TurnClaim } from "@dari/control";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FeedContext, TurnFeedParts } from "./turn-feed.ts";
+import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed.ts";
 
 const errorPauseMs = 500;
 /** Before a job is looked at again that cannot run yet. Milliseconds. */
@@ -55,7 +55,8 @@ async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSigna
 
 async function runTicket(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<void> {
   try {
-    await ticket.settle(await settlementOf(context, ticket, parts));
+    const { settlement, left } = await runOf(context, ticket, parts);
+    await Promise.all([ticket.settle(settlement), left]);
   } catch (error) {
     // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
     context.log.warn({ err: error, session: ticket.sessionId }, "feed.claim_failed");
@@ -63,20 +64,26 @@ async function runTicket(context: FeedContext, ticket: TurnTicket, parts: JobFee
   }
 }
 
-async function settlementOf(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<TurnSettlement> {
+async function runOf(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<TurnRun> {
   const first = await claimTurn(context.db, ticket, context.claimant);
   const isPromoted = first.outcome === "early" && ticket.cameEarly && (await parts.promote(ticket));
   const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant) : first;
+  if (claim.outcome === "claimed") return parts.run(claim.turn);
+  return { settlement: await settlementOf(claim, ticket, parts), left: Promise.resolve() };
+}
+
+/** Of a job that brings no turn. */
+async function settlementOf(
+  claim: Exclude<TurnClaim, { outcome: "claimed" }>,
+  ticket: TurnTicket,
+  parts: JobFeedParts,
+): Promise<TurnSettlement> {
   switch (claim.outcome) {
-    case "claimed":
-      return parts.run(claim.turn);
     case "early":
     case "held":
       // When a retry is due is for the row to say: another machine's clock may have let the job go too soon.
       return { kind: "later", delayMs: Math.max(claim.waitMs, lookAgainMs) };
     case "stale":
       return ticket.wasFailed ? parts.retry(ticket) : { kind: "obsolete" };
-    default:
-      return { kind: "obsolete" };
   }
 }

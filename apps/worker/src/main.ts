@@ -1,6 +1,6 @@
 // The worker as a program of its own.
 
-import { createPlatformMetrics, openServices } from "@dari/control";
+import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
 import { limits } from "@dari/domain";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
@@ -15,7 +15,8 @@ await runMain(
     const config = readWorkerConfig();
     graceMs = config.shutdownGraceMs;
     const metrics = createPlatformMetrics({ parts: ["worker"], byOrganization: config.metricsByOrganization });
-    const log = createLogger({ name: "worker", level: config.logLevel, observe: metrics.observe });
+    const traces = stack.adopt(await createPlatformTraces("worker", config.traces), (opened) => opened.close());
+    const log = createLogger({ name: "worker", level: config.logLevel, observe: observing(metrics, traces) });
     const services = await openServices(config, { program: "worker", log }, stack);
     metrics.watchServices(services);
     const giveUp = (reason: string): void => {

@@ -37,7 +37,9 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
         throw error;
       });
       if (turn === undefined) return leave();
-      void run(turn).finally(leave);
+      void run(turn)
+        .then(({ left }) => left)
+        .finally(leave);
     }
   };
   const pulling = loop({

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { removeTree } from "@dari/workspace";
+import { removeTree } from "@dari/sandbox";
 
 export interface SlotDirectories {
   /** An empty directory that is the caller's until it gives it back. */

@@ -9,12 +9,19 @@ import { fetchJobs } from "./job-feed.ts";
 import { startPulling } from "./pull-feed.ts";
 import type { WorkerContext } from "./context.ts";
 
+export interface TurnRun {
+  /** How its job is settled. */
+  readonly settlement: TurnSettlement;
+  /** When its slot is free for another turn: its job does not wait for that. */
+  readonly left: Promise<void>;
+}
+
 export interface TurnFeedParts {
   readonly gate: Gate;
   /** Absent: direct pull only. */
   readonly source: TurnSource | undefined;
-  /** Runs a claimed turn to its end and says how its job is settled. */
-  readonly run: (turn: ClaimedTurn) => Promise<TurnSettlement>;
+  /** Runs a claimed turn until its end is recorded; never rejects. */
+  readonly run: (turn: ClaimedTurn) => Promise<TurnRun>;
   /** Carries out an operator's retry of a failed job. */
   readonly retry: (ticket: TurnTicket) => Promise<TurnSettlement>;
   /** Carries out an operator's promotion of a delayed job; answers whether its retry is due now. */

@@ -1,6 +1,8 @@
 // How many sandboxes should wait for the turns of each key, by what was asked for lately.
 
 export interface Demand {
+  /** Turns that run, of all keys. */
+  readonly running: number;
   enter(key: string): void;
   leave(key: string): void;
   /** As many as turns of this key ran at once lately; none for one that was refused. */
@@ -28,6 +30,7 @@ const peakForMs = 30_000;
 
 export function createDemand(now: () => number = () => performance.now()): Demand {
   const uses = new Map<string, Use>();
+  let running = 0;
   const useOf = (key: string): Use => {
     const known = uses.get(key);
     if (known !== undefined) return known;
@@ -36,7 +39,11 @@ export function createDemand(now: () => number = () => performance.now()): Deman
     return use;
   };
   return {
+    get running() {
+      return running;
+    },
     enter(key) {
+      running += 1;
       const use = useOf(key);
       use.running += 1;
       use.usedAt = now();
@@ -46,6 +53,7 @@ export function createDemand(now: () => number = () => performance.now()): Deman
       }
     },
     leave(key) {
+      running -= 1;
       const use = useOf(key);
       use.running -= 1;
       use.usedAt = now();

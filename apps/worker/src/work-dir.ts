@@ -3,7 +3,8 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
-import { removeTree, sweepMounts } from "@dari/workspace";
+import { removeTree } from "@dari/sandbox";
+import { sweepMounts } from "@dari/workspace";
 
 export interface WorkDir {
   /** For running turns and builds; empty at start. */

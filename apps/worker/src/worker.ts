@@ -11,7 +11,7 @@ import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { settleRetry } from "./settle-retry.ts";
 import { watchRoom } from "./room-watch.ts";
-import { startTurnFeed } from "./turn-feed.ts";
+import { startTurnFeed, type TurnRun } from "./turn-feed.ts";
 
 export interface Worker {
   readonly running: number;
@@ -99,15 +99,15 @@ async function endTurns(gate: Gate, leases: LeaseKeeper, graceMs: number): Promi
 }
 
 /** Runs one claimed turn; never rejects. */
-async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnSettlement> {
+async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnRun> {
   const lease = leases.hold(turn);
   try {
-    const result = await executeTurn(context, turn, lease);
-    return settlementOf(result);
+    const { result, left } = await executeTurn(context, turn, lease);
+    return { settlement: settlementOf(result), left };
   } catch (error) {
     // Nothing was recorded: the lease expires, the reaper ends the attempt.
     context.log.error({ err: error, session: turn.sessionId, message: turn.messageId }, "turn.not_recorded");
-    return { kind: "obsolete" };
+    return { settlement: { kind: "obsolete" }, left: Promise.resolve() };
   } finally {
     lease.release();
   }

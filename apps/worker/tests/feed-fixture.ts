@@ -18,12 +18,12 @@ import {
   type Services,
 } from "@dari/control";
 import { failure, limits, newId } from "@dari/domain";
-import type { TurnQueue, TurnSettlement, TurnSource } from "@dari/queue";
+import type { TurnQueue, TurnSource } from "@dari/queue";
 import { createLogger, readConfig } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, requireService, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { createGate, type Gate } from "../src/gate.ts";
-import { startTurnFeed, type TurnFeedParts } from "../src/turn-feed.ts";
+import { startTurnFeed, type TurnFeedParts, type TurnRun } from "../src/turn-feed.ts";
 import { settleRetry } from "../src/settle-retry.ts";
 
 export interface FeedScene extends AsyncDisposable {
@@ -42,7 +42,7 @@ export interface FeedScene extends AsyncDisposable {
   /** Times that the worker has given up. */
   readonly gaveUp: readonly string[];
   /** Ends the turn as failed. */
-  run(turn: ClaimedTurn): Promise<TurnSettlement>;
+  run(turn: ClaimedTurn): Promise<TurnRun>;
   /** A session with a message that stands dispatched and has no job. */
   message(): Promise<{ sessionId: string; messageId: string }>;
   /** Brings a dispatched message to the queue. */
@@ -80,10 +80,10 @@ export async function openFeedScene(): Promise<FeedScene> {
   await db.pool.query("insert into leaders values ('dispatcher', 'test', clock_timestamp() + interval '1 hour')");
   const gate = createGate({ slots: 2 });
   const [ran, gaveUp]: [string[], string[]] = [[], []];
-  const run = async (turn: ClaimedTurn): Promise<TurnSettlement> => {
+  const run = async (turn: ClaimedTurn): Promise<TurnRun> => {
     await finishTurn(services, turn, organizationId, { ending: "failed", failure: failure("agent_error") });
     ran.push(turn.messageId);
-    return { kind: "failed", reason: "agent_error" };
+    return { settlement: { kind: "failed", reason: "agent_error" }, left: Promise.resolve() };
   };
   opening.defer(() => source.close());
   await waitUntil(() => queue.available, { what: "the queue's connection" });

@@ -128,7 +128,8 @@ describeWith("redis", "an operator's retry", () => {
         if (turn.attemptNumber > 1) return scene.run(turn);
         await countAttempt(scene.db, turn);
         await finishTurn(scene.services, turn, scene.organizationId, waiting);
-        return isAdded ? { kind: "obsolete" } : { kind: "retry", reason: "agent_error", delayMs: waiting.waitMs };
+        const retry = { kind: "retry", reason: "agent_error", delayMs: waiting.waitMs } as const;
+        return { settlement: isAdded ? { kind: "obsolete" } : retry, left: Promise.resolve() };
       },
     });
     await scene.deliver(message);

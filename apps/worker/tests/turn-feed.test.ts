@@ -129,6 +129,17 @@ describeWith("redis", "a worker's feeds", () => {
     expect([source.reopened, scene.gaveUp]).toEqual([0, []]);
   });
 
+  test("a job is settled when its turn is recorded; its slot is free when the turn has left it", async () => {
+    const scene = await open();
+    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+    scene.start({ run: async (turn) => ({ ...(await scene.run(turn)), left }) });
+    await scene.deliver(await scene.message());
+    await waitUntil(async () => (await scene.queue.counts())["failed"] === 1, { what: "the settled job" });
+    expect(scene.gate.taken).toBe(1);
+    leave();
+    await waitUntil(() => scene.gate.taken === 0, { what: "the slot" });
+  });
+
   test("a turn whose job is lost is pulled after a second, and a queue without jobs makes nobody give up", async () => {
     const scene = await open();
     scene.start({ silentMs: 100 });

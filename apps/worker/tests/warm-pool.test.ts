@@ -3,12 +3,13 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { createWarmPool, type Taken, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
+import { createWarmSlots } from "../src/warm-slots.ts";
 
 const driver = createBwrapDriver();
 const guest = guestCommand("typescript", process.execPath);
@@ -57,16 +58,18 @@ afterAll(async () => {
 });
 
 function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
-  return (pool = createWarmPool({ mounts, max: 2, hasRoom: () => true, log, ...o }));
+  return (pool = createWarmPool({ mounts, max: 2, hasRoom: () => true, log, restMs: 0, ...o }));
 }
 
 let released = 0;
 
-function recipe(o: { file?: string; name?: string; secret?: string; group?: string } = {}): WarmRecipe {
-  const { file = "agent.mjs", name = "tell", secret = "one", group = "version" } = o;
+/** `own`: the secret is the session's own, and not everybody's. */
+function recipe(o: { file?: string; name?: string; secret?: string; group?: string; own?: boolean } = {}): WarmRecipe {
+  const { file = "agent.mjs", name = "tell", secret = "one", group = "version", own = false } = o;
   return {
     key: [group, file, name, secret].join(" "),
     group,
+    shared: new Map(own ? [] : [["SECRET", secret]]),
     async prepare(slotDir, slotMounts) {
       const sandbox = await driver.prepare({
         argv: guest.argv,
@@ -112,7 +115,16 @@ function run(
       workspace: "/workspace",
       sdk: "pi",
       prompt: "hi",
-      context: { sessionId: "s", messageId: "m", attempt: 1, parts: [], metadata: {}, history: [], operationKey: "m" },
+      context: {
+        sessionId: "s",
+        messageId: "m",
+        attempt: 1,
+        parts: [],
+        metadata: {},
+        history: [],
+        operationKey: "m",
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+      },
     },
     timeoutMs: o.timeoutMs ?? 20_000,
     signal: o.signal ?? new AbortController().signal,
@@ -157,7 +169,7 @@ test("two turns at once have two sandboxes, and neither sees the other's files",
   const wanted = recipe();
   await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
   for (const _ of [1, 2]) pool.left(wanted, { isFit: true });
-  expect(pool.counts.waiting).toBe(2);
+  await waitUntil(() => pool.counts.waiting === 2, { what: "both to wait" });
   const [one, other] = await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
   const both = await Promise.all([told(one, makeTurn("left")), told(other, makeTurn("right"))]);
   expect(both.map(({ home }) => home)).toEqual(["left", "right"]);
@@ -174,6 +186,88 @@ test("a changed credential ends what waits with the old one, and so does no othe
   expect(await pool.enter(recipe({ secret: "old" }))).toBeUndefined();
   const taken = await pool.enter(recipe({ group: "another" }));
   await taken!.end();
+});
+
+test("secrets that are sessions' own wait beside each other, and a turn gets the one with its own", async () => {
+  openPool();
+  for (const secret of ["his", "hers"]) await refill(recipe({ secret, own: true }));
+  expect(pool.counts.waiting).toBe(2);
+  for (const secret of ["his", "hers"]) {
+    const turnDir = makeTurn(secret);
+    await told(await pool.enter(recipe({ secret, own: true })), turnDir);
+    expect(readFileSync(join(turnDir, "state/left"), "utf8")).toBe(secret);
+  }
+});
+
+test("a credential that a session has replaced for itself is not the changed one", async () => {
+  openPool();
+  await refill(recipe({ secret: "everybody's" }));
+  await refill(recipe({ secret: "hers", own: true }));
+  expect(pool.counts.waiting).toBe(2);
+});
+
+test("while turns keep the machine busy none is started, and then one after the other", async () => {
+  openPool({ busyAt: 1 });
+  const [one, other] = [recipe({ group: "one" }), recipe({ group: "other" })];
+  await Promise.all([pool.enter(one), pool.enter(other)]);
+  pool.left(one, { isFit: true });
+  expect(pool.counts.waiting).toBe(0);
+  pool.left(other, { isFit: true });
+  expect(pool.counts.waiting).toBe(1);
+  await waitUntil(() => pool.counts.waiting === 2, { what: "the other to wait, too" });
+});
+
+test("a turn that has ended comes first, and then the sandbox for the next one", async () => {
+  openPool({ restMs: 1 });
+  await refill(recipe());
+  expect(pool.counts.waiting).toBe(0);
+  await waitUntil(() => pool.counts.waiting === 1, { what: "one to wait" });
+  await (await pool.enter(recipe()))!.end();
+});
+
+test("what was put off while the machine was busy is not started with a credential that has been changed", async () => {
+  openPool({ busyAt: 1 });
+  const [old, changed, longer] = [recipe({ secret: "old" }), recipe({ secret: "new" }), recipe({ group: "another" })];
+  await Promise.all([pool.enter(longer), pool.enter(old)]);
+  pool.left(old, { isFit: true });
+  await pool.enter(changed);
+  pool.left(changed, { isFit: false });
+  pool.left(longer, { isFit: true });
+  expect(pool.counts.waiting).toBe(1);
+  await (await pool.enter(longer))!.end();
+  pool.left(longer, { isFit: false });
+  expect(await pool.enter(old)).toBeUndefined();
+});
+
+test("one that is dead before a turn takes it is not given to the turn", async () => {
+  openPool();
+  const wanted = recipe();
+  await refill({
+    ...wanted,
+    async prepare(...given) {
+      const prepared = await wanted.prepare(...given);
+      process.kill(prepared.sandbox.pid, "SIGKILL");
+      await prepared.sandbox.exited;
+      return prepared;
+    },
+  });
+  // Asked for while it is being started: nobody has noticed yet.
+  expect(await pool.enter(wanted)).toBeUndefined();
+  expect(pool.counts).toEqual({ waiting: 0, hits: 0, misses: 2 });
+});
+
+test("a slot that was left empty is used again, another one is removed, and none is left at the end", async () => {
+  openPool();
+  const slots = createWarmSlots(mounts);
+  const [first, second] = [await slots.take(), await slots.take()];
+  await slots.giveBack(first);
+  expect(await slots.take()).toBe(first);
+  writeFileSync(join(second, "state", "left"), "");
+  await slots.giveBack(second);
+  expect(readdirSync(join(root, "warm"))).toEqual([basename(first)]);
+  await slots.close();
+  await slots.giveBack(first);
+  expect(readdirSync(join(root, "warm"))).toEqual([]);
 });
 
 test("of many agents, those that were used last wait", async () => {

@@ -11,6 +11,7 @@ export const appErrorCodes = [
   "idempotency_key_reused",
   "too_large",
   "limit_exceeded",
+  "quota_exceeded",
   "unavailable",
   "internal",
 ] as const;

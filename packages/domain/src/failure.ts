@@ -7,6 +7,7 @@ export const failureCodes = {
   out_of_memory: { retryable: true, says: "the agent used more memory than it may" },
   too_many_processes: { retryable: false, says: "the agent started more processes than it may" },
   disk_full: { retryable: false, says: "the agent wrote more to the disk than it may" },
+  cpu_limit: { retryable: false, says: "the agent used more processor time than it may" },
   worker_lost: { retryable: true, says: "the worker that ran the turn was lost" },
   internal_error: { retryable: true, says: "the platform failed while it ran the turn" },
   timeout: { retryable: false, says: "the agent did not answer within its time limit" },

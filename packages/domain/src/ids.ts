@@ -18,6 +18,9 @@ export const idPrefixes = {
   member: "mem",
   invitation: "inv",
   auditEntry: "aud",
+  budget: "bud",
+  webhookEndpoint: "whep",
+  webhookDelivery: "whdl",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

@@ -17,6 +17,7 @@ export {
   sessionMachine,
   sourceSnapshotMachine,
   versionMachine,
+  webhookDeliveryMachine,
   type AttemptOutcome,
   type MessageState,
   type OnBusy,
@@ -24,9 +25,11 @@ export {
   type SessionState,
   type SourceSnapshotState,
   type VersionState,
+  type WebhookDeliveryState,
 } from "./states.ts";
 export { createListeners, type Listeners } from "./listeners.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
 export { decodePreview, encodePreview } from "./preview.ts";
 export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";
+export { webhookAttemptsMax, webhookRetryMs, webhookRetrySeconds } from "./webhooks.ts";

@@ -48,6 +48,21 @@ export const limits = {
   /** How long a repeated call finds what the first one made, in milliseconds. */
   idempotencyKeepMs: 48 * 3_600_000,
   credentialsPerOrganization: 500,
+  webhookEndpointsPerOrganization: 20,
+  webhookUrlChars: 2_048,
+  webhookDescriptionChars: 500,
+  /** Secrets that sign one endpoint's deliveries at once, and how long a replaced one still does. */
+  webhookSecretsMax: 5,
+  webhookOldSecretMs: 24 * 3_600_000,
+  /** One attempt, from the look-up of the name to the end of the reply: milliseconds. */
+  webhookTimeoutMs: 15_000,
+  /** Of a receiver's reply: what is read, and what the delivery's record shows. */
+  webhookReplyBytes: 16 * KiB,
+  webhookExcerptChars: 1_000,
+  /** An endpoint of which every attempt has failed for so long is disabled: milliseconds. */
+  webhookDisableAfterMs: 5 * 24 * 3_600_000,
+  /** How long a delivery that has ended can be looked at and sent again: milliseconds. */
+  webhookKeepMs: 14 * 24 * 3_600_000,
   /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
   backlogPerOrganization: 10_000,
 
@@ -56,6 +71,18 @@ export const limits = {
   organizationConcurrencyMax: 100_000,
   organizationBacklogMax: 100_000,
   organizationRetentionDaysMax: 36_500,
+  /** Per minute, of requests and of messages; and bytes per hour. */
+  organizationRateMax: 1_000_000_000,
+  organizationUploadBytesMax: 1024 ** 5,
+  organizationStorageBytesMax: 1024 ** 5,
+  /** Of each kind that an organization keeps. */
+  organizationKeptMax: 10_000_000,
+  /** Of any cap of a budget. */
+  budgetMax: 1_000_000_000_000,
+  /** What an organization may send in a while, by default: far above what an API process can take. */
+  requestsPerMinute: 300_000,
+  messagesPerMinute: 120_000,
+  uploadBytesPerHour: 4 * 1024 ** 4,
   /**
    * Failed messages that one call retries: one transaction, which keeps their sessions' workers from renewing leases.
    */
@@ -115,6 +142,9 @@ export const limits = {
   outputPartsMax: 256,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
+  /** Of one line of JSON that a sandbox sends, before it is parsed. */
+  agentJsonDepth: 128,
+  agentJsonValues: 300_000,
   logBytesPerAttempt: 1 * MiB,
   harnessFrameBytes: 16 * MiB,
   /** Loading an agent's code, before its entrypoint is called: milliseconds. */
@@ -149,6 +179,7 @@ assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
 assert(limits.harnessFrameBytes > limits.historyBytes + limits.jsonBodyBytes, "a frame holds history and message");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
+assert(2 * limits.agentJsonValues > 2 * limits.agentEventBytes, "every event within its bytes is within its values");
 assert(limits.jsonBodyBytes > limits.messageTextBytes, "jsonBodyBytes > messageTextBytes");
 assert(limits.bundleUnpackedBytes >= limits.bundleBytes, "bundleUnpackedBytes >= bundleBytes");
 assert(limits.imageUnpackedBytes >= limits.bundleUnpackedBytes, "imageUnpackedBytes >= bundleUnpackedBytes");

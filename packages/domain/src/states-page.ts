@@ -2,7 +2,14 @@
 
 import type { Machine } from "./machine.ts";
 import { terminalStates } from "./machine.ts";
-import { messageMachine, scheduleMachine, sessionMachine, sourceSnapshotMachine, versionMachine } from "./states.ts";
+import {
+  messageMachine,
+  scheduleMachine,
+  sessionMachine,
+  sourceSnapshotMachine,
+  versionMachine,
+  webhookDeliveryMachine,
+} from "./states.ts";
 
 /** Mermaid drawings of every machine, as Markdown. */
 export function renderStatesMarkdown(): string {
@@ -15,6 +22,7 @@ export function renderStatesMarkdown(): string {
     ...section("Session", sessionMachine),
     ...section("Version", versionMachine),
     ...section("Source snapshot", sourceSnapshotMachine),
+    ...section("Webhook delivery", webhookDeliveryMachine),
     "",
   ].join("\n");
 }

@@ -26,7 +26,7 @@ export const scheduleMachine = defineMachine({
   edges: {
     accept: { from: ["idle"], to: "ready" },
     acceptDispatched: { from: ["idle"], to: "dispatched" },
-    block: { from: ["idle"], to: "blocked" },
+    block: { from: ["idle", "ready"], to: "blocked" },
     unblock: { from: ["blocked"], to: "ready" },
     dispatch: { from: ["ready"], to: "dispatched" },
     undispatch: { from: ["dispatched", "retry_wait"], to: "ready" },
@@ -65,11 +65,25 @@ export const sourceSnapshotMachine = defineMachine({
   },
 });
 
+/** One event on its way to one webhook endpoint. Pending while it waits for an attempt and while one is made. */
+export const webhookDeliveryMachine = defineMachine({
+  states: ["pending", "delivered", "failed", "cancelled"],
+  initial: "pending",
+  edges: {
+    retry: { from: ["pending"], to: "pending" },
+    deliver: { from: ["pending"], to: "delivered" },
+    fail: { from: ["pending"], to: "failed" },
+    cancel: { from: ["pending"], to: "cancelled" },
+    resend: { from: ["pending", "delivered", "failed", "cancelled"], to: "pending" },
+  },
+});
+
 export type MessageState = (typeof messageMachine.states)[number];
 export type ScheduleState = (typeof scheduleMachine.states)[number];
 export type SessionState = (typeof sessionMachine.states)[number];
 export type VersionState = (typeof versionMachine.states)[number];
 export type SourceSnapshotState = (typeof sourceSnapshotMachine.states)[number];
+export type WebhookDeliveryState = (typeof webhookDeliveryMachine.states)[number];
 
 /** What a message does when it finds its session busy. */
 export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;

@@ -2,6 +2,7 @@
 // other people's code and may say anything.
 
 import type { FailureCode } from "@dari/domain";
+import { shapeProblem } from "./frame-shape.ts";
 
 export const protocolVersion = 1;
 
@@ -18,6 +19,8 @@ export interface TurnContext {
   readonly history: readonly { readonly role: "user" | "assistant"; readonly parts: readonly PartInput[] }[];
   /** The same for every attempt of the message. */
   readonly operationKey: string;
+  /** W3C trace context of the attempt, for spans that the agent makes. */
+  readonly traceparent: string;
 }
 
 export interface Entry {
@@ -41,6 +44,8 @@ export interface GuestLimits {
   readonly events: number;
   readonly outputBytes: number;
   readonly frameBytes: number;
+  /** Levels of one line, its own braces included. */
+  readonly jsonDepth: number;
 }
 
 export type HostFrame =
@@ -127,6 +132,8 @@ export function parseGuestFrame(line: string): GuestFrame {
 }
 
 function parseObject(line: string): Record<string, unknown> {
+  const problem = shapeProblem(line);
+  if (problem !== undefined) throw new ProtocolError(`what the agent sent ${problem}`);
   let value: unknown;
   try {
     value = JSON.parse(line);

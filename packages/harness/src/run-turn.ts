@@ -53,6 +53,7 @@ const guestLimits: GuestLimits = {
   events: limits.agentEventsPerAttempt,
   outputBytes: limits.outputBytes,
   frameBytes: limits.harnessFrameBytes,
+  jsonDepth: limits.agentJsonDepth,
 };
 
 /**
@@ -129,6 +130,7 @@ async function takeFrame(
       sendFrame(o.channel, { t: "go" });
       return undefined;
     case "event":
+      onceStarted(counts);
       counts.events += 1;
       if (counts.events > limits.agentEventsPerAttempt || bytesOf(frame.data) > 2 * limits.agentEventBytes) {
         throw new ProtocolError("the agent went over the limits of emit");
@@ -136,11 +138,13 @@ async function takeFrame(
       await o.onFrame(frame);
       return undefined;
     case "delta":
+      onceStarted(counts);
       counts.deltaBytes += Buffer.byteLength(frame.text);
       if (counts.deltaBytes > limits.outputBytes) return { kind: "failed", failure: failure("output_too_large") };
       await o.onFrame(frame);
       return undefined;
     case "result": {
+      onceStarted(counts);
       const read = readParts(frame.parts, o.request.workspace);
       if (!read.ok) return { kind: "failed", failure: read.failure };
       return { kind: "completed", parts: read.parts, ...(frame.usage === undefined ? {} : { usage: frame.usage }) };
@@ -166,6 +170,11 @@ interface Counts {
 function once({ steps }: Counts, step: string): void {
   if (steps.has(step)) throw new ProtocolError(`the guest said twice that it is ${step}`);
   steps.add(step);
+}
+
+/** Code that is only loaded has nothing to say: no attempt is counted yet that it could be recorded with. */
+function onceStarted({ steps }: Counts): void {
+  if (!steps.has("started")) throw new ProtocolError("the agent's code spoke before it was called");
 }
 
 /** The guest counts as its language writes JSON; the host only refuses what no guest of ours would send. */

@@ -70,7 +70,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     const { ending, frames } = await play(runtime, "emitsTooMuch");
     const part = ending.kind === "completed" ? ending.parts[0] : undefined;
     const answer = JSON.parse(part?.type === "text" ? part.text : "null");
-    expect(answer).toEqual({ count: 4, last: "emit: an attempt may emit at most 10000 events" });
+    expect(answer).toEqual({ count: 5, last: "emit: an attempt may emit at most 10000 events" });
     expect(frames).toHaveLength(10_000);
   });
 

@@ -1,8 +1,12 @@
-/* Runs first in a sandbox's network namespace: listens on loopback ports, hands each listening socket to the worker over
- * the channel that Node opened for its child, closes that channel and becomes the program. Afterwards the worker accepts
- * what the program connects to, and nothing of ours is left in the sandbox.
+/* Runs first in a sandbox: is told over a pipe what to become, sets the limits of each process, listens on loopback
+ * ports, hands each listening socket to the worker over the channel that Node opened for its child, closes pipe and
+ * channel and becomes the program. Afterwards the worker accepts what the program connects to, and nothing of ours is
+ * left in the sandbox.
  *
- *   enter PORT[,PORT...] PROGRAM [ARGUMENT...]
+ *   enter DESCRIPTOR
+ *
+ * reads words, each ended by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], the program
+ * and its arguments.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,12 +14,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { WORDS_MAX = 4096, BYTES_MAX = 1 << 20 };
+
+static char bytes[BYTES_MAX];
+static char *words[WORDS_MAX + 1];
 
 static void fail(const char *what) {
   fprintf(stderr, "sandbox: %s: %s\n", what, strerror(errno));
   exit(125);
+}
+
+static int read_words(int fd) {
+  size_t length = 0, at;
+  int count = 0;
+  ssize_t got;
+  while ((got = read(fd, bytes + length, sizeof bytes - length)) != 0) {
+    if (got < 0 && errno != EINTR && errno != EAGAIN) fail("read");
+    if (got > 0) length += (size_t)got;
+    if (length == sizeof bytes) errno = E2BIG, fail("the program's arguments");
+  }
+  close(fd);
+  for (at = 0; at < length; at += strlen(bytes + at) + 1) {
+    if (count == WORDS_MAX) errno = E2BIG, fail("the program's arguments");
+    words[count++] = bytes + at;
+  }
+  /* A worker that dies ends the list early. */
+  if (count < 3 || bytes[length - 1] != 0) errno = EPIPE, fail("the worker hung up");
+  return count;
 }
 
 static int listen_on(int port) {
@@ -51,7 +80,8 @@ static void hand_over(int channel, int port, int fd) {
   if (sendmsg(channel, &message, MSG_NOSIGNAL) != (ssize_t)part.iov_len) fail("hand over a socket");
 }
 
-/* One acknowledgement is one line. Waiting for it keeps the descriptors of two messages apart. */
+/* One acknowledgement is one line. Waiting for it keeps the descriptors of two messages apart, and the channel open
+ * until the worker has answered. */
 static void await_line(int channel) {
   char c = 0;
   while (c != '\n') {
@@ -61,16 +91,13 @@ static void await_line(int channel) {
   }
 }
 
-int main(int argc, char **argv) {
+static void open_ports(char *ports) {
   const char *number = getenv("NODE_CHANNEL_FD");
   char *rest, *port;
   int channel;
-  if (argc < 3 || number == NULL) {
-    fprintf(stderr, "sandbox: enter PORTS PROGRAM, with a channel to the worker\n");
-    return 125;
-  }
+  if (number == NULL) return;
   channel = atoi(number);
-  for (port = strtok_r(argv[1], ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
+  for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
     int fd = listen_on(atoi(port));
     hand_over(channel, atoi(port), fd);
     await_line(channel);
@@ -79,6 +106,34 @@ int main(int argc, char **argv) {
   close(channel);
   unsetenv("NODE_CHANNEL_FD");
   unsetenv("NODE_CHANNEL_SERIALIZATION_MODE");
-  execv(argv[2], argv + 2);
-  fail(argv[2]);
+}
+
+static void set_limits(char *list) {
+  static const struct { const char *name; int resource; } known[] = {
+      {"core", RLIMIT_CORE}, {"data", RLIMIT_DATA}, {"nofile", RLIMIT_NOFILE},
+      {"fsize", RLIMIT_FSIZE}, {"cpu", RLIMIT_CPU}, {"nproc", RLIMIT_NPROC},
+  };
+  char *rest, *item;
+  for (item = strtok_r(list, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {
+    char *value = strchr(item, '=');
+    size_t i, count = sizeof known / sizeof *known;
+    if (value == NULL) errno = EINVAL, fail(item);
+    *value++ = 0;
+    for (i = 0; i < count && strcmp(known[i].name, item) != 0; i++) {}
+    if (i == count) errno = EINVAL, fail(item);
+    struct rlimit limit = {.rlim_cur = strtoull(value, NULL, 10), .rlim_max = strtoull(value, NULL, 10)};
+    if (setrlimit(known[i].resource, &limit) != 0) fail(item);
+  }
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2) {
+    fprintf(stderr, "sandbox: enter DESCRIPTOR\n");
+    return 125;
+  }
+  read_words(atoi(argv[1]));
+  open_ports(words[0]);
+  set_limits(words[1]);
+  execv(words[2], words + 2);
+  fail(words[2]);
 }

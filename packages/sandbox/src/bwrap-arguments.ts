@@ -17,12 +17,14 @@ export const insidePaths: Required<SandboxPaths> = {
 };
 
 const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
+/** File systems in memory. */
+export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
 const defaultTmpBytes = 1024 * 1024 * 1024;
 /** The user inside. Not 0, because some programs refuse to work as root. */
 const innerId = "1000";
 
 /** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
-const etcPaths = [
+export const etcPaths = [
   "resolv.conf",
   "hosts",
   "nsswitch.conf",
@@ -48,6 +50,9 @@ const etcPaths = [
   "fonts",
 ].map((name) => `/etc/${name}`);
 
+/** Of our own in /etc, by their names there. */
+export const etcAdded = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
+
 /** Options that hold for every sandbox of this machine. */
 export function machineArguments(o: { disableUserNamespaces: boolean }): string[] {
   return [
@@ -65,16 +70,7 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
     innerId,
     "--gid",
     innerId,
-    "--hostname",
-    "sandbox",
     ...systemDirectories(),
-    ...etcPaths.flatMap((path) => ["--ro-bind-try", path, path]),
-    "--ro-bind",
-    `${rootfs}/etc/passwd`,
-    "/etc/passwd",
-    "--ro-bind",
-    `${rootfs}/etc/group`,
-    "/etc/group",
     "--proc",
     "/proc",
     ...guardedProc(),
@@ -110,13 +106,17 @@ function guardedProc(): string[] {
 }
 
 /** Options of one sandbox; they follow the machine's. Later options lie over earlier ones. */
-export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefined): string[] {
+export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefined, etcDir: string): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   const inside = insidePaths;
-  const proxied = enter === undefined ? {} : egressEnvironment();
+  const isProxied = enter !== undefined && typeof spec.network === "object";
+  const proxied = isProxied ? egressEnvironment() : {};
   const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
   return [
     ...(spec.network === "open" ? [] : ["--unshare-net"]),
+    "--ro-bind",
+    etcDir,
+    "/etc",
     ...(enter?.binds ?? []).flatMap(([host, inner]) => ["--ro-bind", host, inner]),
     "--size",
     tmpBytes,

@@ -3,19 +3,21 @@
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex, Readable } from "node:stream";
 import { text } from "node:stream/consumers";
-import { insidePaths, machineArguments, sandboxArguments } from "./bwrap-arguments.ts";
-import { createGroup, findGroupPlaces, type ControlGroup, type GroupPlaces } from "./control-groups.ts";
+import { createBackground, type Background } from "./background.ts";
+import { etcAdded, etcPaths, insidePaths, machineArguments, memoryDirs, sandboxArguments } from "./bwrap-arguments.ts";
+import { startLauncher, type Launcher } from "./bwrap-launcher.ts";
+import { findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
-import { findEnterProgram, type EnterProgram } from "./enter-program.ts";
-import { exitThroughLauncher, launch, type Launched } from "./launch.ts";
-import { readProcess, type ProcessIdentity } from "./proc.ts";
+import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
+import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
 import { findProgram } from "./programs.ts";
-import { isHostRoot, prlimitArguments } from "./rlimits.ts";
+import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
+import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
 import { checkSpec, workingFolders } from "./slot.ts";
+import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -23,6 +25,7 @@ import {
   type Sandbox,
   type SandboxDriver,
   type SandboxExit,
+  type SandboxLimits,
   type SandboxSpec,
   type SandboxUsage,
 } from "./types.ts";
@@ -32,11 +35,18 @@ interface Means {
   readonly bwrap: string;
   readonly prlimit: string | undefined;
   readonly machineArgs: readonly string[];
+  readonly systemFiles: SystemFiles;
   readonly enter: EnterProgram | undefined;
   readonly groups: GroupPlaces | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
+
+interface Launchers {
+  take(limits: SandboxLimits, program: readonly string[]): Promise<Launcher>;
+  /** Called when a sandbox has ended. */
+  rest?(): void;
+}
 
 export interface BwrapOptions {
   /** The bubblewrap to use; default: the one in the system's directories. */
@@ -45,10 +55,14 @@ export interface BwrapOptions {
   readonly enter?: EnterProgram;
   /** Default true: control groups are used where some can be made. */
   readonly controlGroups?: boolean;
+  /** Whether a launcher waits for the next sandbox, from the first one on; `close` ends it. Default false. */
+  readonly ahead?: boolean;
 }
 
 export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
   let found: Promise<Found> | undefined;
+  let ready: ReadyLauncher | undefined;
+  const background = createBackground();
   const find = (): Promise<Found> => (found ??= findMeans(o));
   return {
     name: "bwrap",
@@ -60,51 +74,86 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
       await checkSpec(spec);
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`bubblewrap cannot be used: ${result.reason}`);
-      return start(spec, result.means);
+      const { means } = result;
+      // Without `enter` a launcher must know its program when it is started.
+      const launchers = launchersOf(means);
+      if (o.ahead !== true || means.enter === undefined) return start(spec, means, launchers, background);
+      ready ??= keepLauncherReady((limits) => launchers.take(limits, []));
+      return start(spec, means, ready, background);
+    },
+    async close() {
+      await ready?.close();
+      await background.done();
     },
   };
 }
 
-async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
+function launchersOf({ bwrap, enter, groups }: Means): Launchers {
+  return { take: (limits, program) => startLauncher({ bwrap, enter, groups, limits, program }) };
+}
+
+async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
+  const launcher = await launchers.take(spec.limits, programOf(spec, means));
   const egress = typeof spec.network === "object" ? openEgress(spec.network) : undefined;
-  const group = means.groups === undefined ? undefined : await createGroup(means.groups, spec.limits);
   try {
-    return await startIn(spec, means, egress, group);
+    launcher.run({
+      options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir)],
+      words: enterWords({
+        ports: means.enter === undefined ? [] : (egress?.ports ?? []),
+        limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
+        argv: spec.argv,
+      }),
+      onServer: (port, server) => egress?.serve(port, server),
+    });
+    return sandboxOf(spec, means, { launcher, egress, background, rest: () => launchers.rest?.() });
   } catch (error) {
     egress?.close();
-    await group?.remove();
+    await launcher.discard();
     throw error;
   }
 }
 
-async function startIn(
-  spec: SandboxSpec,
-  means: Means,
-  egress: Egress | undefined,
-  group: ControlGroup | undefined,
-): Promise<Sandbox> {
-  const { launched, status } = await launchIn(spec, means, egress, group);
-  const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init: status.init });
+/** What bubblewrap executes where there is no `enter`. */
+function programOf({ argv, limits }: SandboxSpec, { prlimit }: Means): readonly string[] {
+  const bounds = prlimit === undefined ? [] : prlimitArguments(prlimit, limits, { countsProcesses: !isHostRoot() });
+  return [...bounds, ...argv];
+}
+
+interface Held {
+  readonly launcher: Launcher;
+  readonly egress: Egress | undefined;
+  readonly background: Background;
+  rest(): void;
+}
+
+function sandboxOf(spec: SandboxSpec, means: Means, { launcher, egress, background, rest }: Held): Sandbox {
+  const { launched, group, init } = launcher;
+  const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
   let dir = spec.slotDir;
   let folders = workingFolders(dir);
   const watch = watchSandbox({
     slotDir: () => dir,
     limits: spec.limits,
-    init: boundsTree(means) ? undefined : status.init.then((init) => init?.pid),
+    init: init.then((one) => one?.pid),
+    isBounded: boundsTree(means),
+    memoryDirs,
+    hiddenDirs: () => spec.mounts?.hiddenBy(spec.slotDir) ?? [],
+    cpuSeconds: group?.cpuSeconds,
     onExceeded: () => void tree.kill().catch(() => {}),
   });
   let usage: SandboxUsage = {};
+  async function readUsage(): Promise<void> {
+    const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
+    usage = { exceeded: exceeded ?? watch.exceeded(), peakMemoryBytes };
+    // The kernel lets go of a group some milliseconds after its last process.
+    background.add(group?.remove());
+  }
   async function kill(): Promise<void> {
     await tree.kill();
     watch.stop();
     egress?.close();
-    usage = {
-      exceeded: (await group?.exceeded()) ?? watch.exceeded(),
-      peakMemoryBytes: await group?.peakMemoryBytes(),
-    };
-    await group?.remove();
-    await spec.mounts?.detach(spec.slotDir);
-    await folders.removeUnused();
+    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused()]);
+    rest();
   }
   async function claim(turnDir = spec.slotDir): Promise<void> {
     if (turnDir !== spec.slotDir) {
@@ -122,54 +171,11 @@ async function startIn(
     stderr: launched.stderr,
     paths: insidePaths,
     pid: launched.pid,
-    exited: Promise.all([launched.exited, status.programRan]).then(([exit, ran]) => describeExit(exit, ran)),
+    exited: Promise.all([launched.exited, launcher.programRan]).then(([exit, ran]) => describeExit(exit, ran)),
     claim,
     kill: () => (killed ??= kill()),
     collect: () => Promise.resolve(usage),
   };
-}
-
-/** Bubblewrap waits for its options, so it is in its group, limits and all, before it starts anything. */
-async function launchIn(
-  spec: SandboxSpec,
-  means: Means,
-  egress: Egress | undefined,
-  group: ControlGroup | undefined,
-): Promise<{ launched: Launched; status: ReturnType<typeof readStatus> }> {
-  const rlimits =
-    means.prlimit === undefined ? [] : prlimitArguments(means.prlimit, spec.limits, { countsProcesses: !isHostRoot() });
-  const enter = egress === undefined ? undefined : means.enter;
-  const filter = systemCallFilter();
-  const launched = await launch({
-    command: means.bwrap,
-    args: [
-      ...["--args", "5", "--json-status-fd", "4"],
-      ...(filter === undefined ? [] : ["--seccomp", "6"]),
-      "--",
-      ...(enter === undefined ? [] : [...enter.argv, egress!.ports.join(",")]),
-      ...rlimits,
-      ...spec.argv,
-    ],
-    // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
-    // obeyed outside the sandbox), and a command line can be read by every user of the host.
-    env: {},
-    cwd: "/",
-    launcherPipes: filter === undefined ? 2 : 3,
-    ...(enter === undefined ? {} : { onServer: (port, server) => egress!.serve(port, server) }),
-  });
-  const [statusPipe, argsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex?];
-  const status = readStatus(statusPipe);
-  try {
-    await group?.join(launched.pid);
-  } catch (cause) {
-    argsPipe.destroy();
-    await launched.exited;
-    throw new SandboxStartError("the sandbox's control group cannot be entered", { cause });
-  }
-  filterPipe?.end(filter);
-  const options = [...means.machineArgs, ...sandboxArguments(spec, enter)];
-  argsPipe.end(options.map((option) => `${option}\0`).join(""));
-  return { launched, status };
 }
 
 /** Whether control groups bound memory and processes of the sandbox as a whole. */
@@ -183,23 +189,6 @@ function describeExit(exit: SandboxExit, programRan: boolean): SandboxExit {
   return { ...exit, startError: "bubblewrap could not set up the sandbox or execute the program; its stderr says why" };
 }
 
-function readStatus(pipe: Readable): { init: Promise<ProcessIdentity | undefined>; programRan: Promise<boolean> } {
-  const init = Promise.withResolvers<ProcessIdentity | undefined>();
-  const programRan = Promise.withResolvers<boolean>();
-  let seen = "";
-  pipe.setEncoding("latin1");
-  pipe.on("data", (chunk: string) => {
-    seen += chunk;
-    const pid = /"child-pid": (\d+)\D/.exec(seen)?.[1];
-    if (pid !== undefined) readProcess(Number(pid)).then(init.resolve, init.reject);
-  });
-  pipe.once("close", () => {
-    if (!seen.includes('"child-pid"')) init.resolve(undefined);
-    programRan.resolve(seen.includes('"exit-code"'));
-  });
-  return { init: init.promise, programRan: programRan.promise };
-}
-
 async function findMeans(o: BwrapOptions): Promise<Found> {
   if (process.platform !== "linux") return { reason: "it exists on Linux only" };
   const bwrap = o.bwrapPath ?? (await findProgram("bwrap"));
@@ -209,13 +198,17 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
     o.enter ?? findEnterProgram(),
     o.controlGroups === false ? undefined : findGroupPlaces(),
   ]);
-  // A group that cannot be entered is no reason to have no sandbox.
-  const candidates = [groups, undefined].slice(groups === undefined ? 1 : 0);
+  let systemFiles: SystemFiles;
+  try {
+    systemFiles = await openSystemFiles(etcPaths, etcAdded);
+  } catch (error) {
+    return { reason: `the files of /etc cannot be copied: ${(error as Error).message}` };
+  }
   const reasons: string[] = [];
   for (const disableUserNamespaces of [true, false]) {
-    for (const candidate of candidates) {
+    for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces });
-      const means = { bwrap, prlimit, enter, groups: candidate, machineArgs };
+      const means = { bwrap, prlimit, systemFiles, enter, groups: candidate, machineArgs };
       const reason = await tryOut(means);
       if (reason === undefined) return { means, guarantees: describe(means, disableUserNamespaces) };
       reasons.push(reason);
@@ -228,6 +221,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
 async function tryOut(means: Means): Promise<string | undefined> {
   const nothing = (await findProgram("true")) ?? "/bin/true";
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
+  const background = createBackground();
   try {
     for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
     const sandbox = await start(
@@ -241,10 +235,13 @@ async function tryOut(means: Means): Promise<string | undefined> {
         limits: {},
       },
       means,
+      launchersOf(means),
+      background,
     );
     sandbox.stdout.resume();
     const [said, exit] = await Promise.all([text(sandbox.stderr), sandbox.exited]);
     await sandbox.kill();
+    await background.done();
     return exit.code === 0 ? undefined : said.trim() || `bwrap ended with ${exit.code ?? exit.signal}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -254,15 +251,16 @@ async function tryOut(means: Means): Promise<string | undefined> {
 }
 
 function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
-  const perProcess = means.prlimit === undefined ? "none" : "per_process";
+  const perProcess = means.enter === undefined && means.prlimit === undefined ? "none" : "per_process";
   return {
     isolated: true,
     filesystem: "private",
     processes: "namespace",
     network: "enforced",
     limits: {
-      memory: "per_sandbox",
-      processes: "per_sandbox",
+      memory: means.groups?.memory === undefined ? "watched" : "per_sandbox",
+      processes: means.groups?.processes === undefined ? "watched" : "per_sandbox",
+      cpu: means.groups?.cpu === undefined ? "none" : "per_sandbox",
       openFiles: perProcess,
       fileSize: perProcess,
       tmpSize: "per_sandbox",
@@ -275,6 +273,9 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       ...(boundsTree(means)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
+      ...(means.groups?.cpu === undefined
+        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
+        : []),
       ...(means.enter === undefined
         ? ["no proxy can be opened here: that needs a C compiler or Python 3.9, so agents have no network at all"]
         : []),

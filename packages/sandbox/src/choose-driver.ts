@@ -1,13 +1,15 @@
 // Which driver this machine gets: the first that works and gives what the operator asks for.
 
 import { createBwrapDriver } from "./bwrap-driver.ts";
+import { createLandlockDriver } from "./landlock/landlock-driver.ts";
 import { createProcessDriver } from "./process-driver.ts";
 import type { DriverName, Guarantees, SandboxDriver } from "./types.ts";
 
 /** Strongest first. */
-const drivers: Record<DriverName, () => SandboxDriver> = {
+const drivers: Record<DriverName, (o: { ahead: boolean; ownDir?: string }) => SandboxDriver> = {
   bwrap: createBwrapDriver,
-  process: createProcessDriver,
+  landlock: createLandlockDriver,
+  process: () => createProcessDriver(),
 };
 
 export interface ChosenDriver {
@@ -23,10 +25,17 @@ export class NoSandboxDriverError extends Error {
 }
 
 /**
- * Probes drivers, `preferred` first, then strongest first, and takes the first that gives `minimum`.
+ * Probes drivers, `preferred` first, then strongest first, and takes the first that gives `minimum`. `ahead`: the
+ * driver may keep something started for the next sandbox, until it is closed. `ownDir`: where this process makes
+ * the directories of sandboxes.
  * @throws NoSandboxDriverError when there is none or `preferred` names no driver.
  */
-export async function chooseDriver(o: { minimum: "none" | "isolated"; preferred?: string }): Promise<ChosenDriver> {
+export async function chooseDriver(o: {
+  minimum: "none" | "isolated";
+  preferred?: string;
+  ahead?: boolean;
+  ownDir?: string;
+}): Promise<ChosenDriver> {
   const names = Object.keys(drivers) as DriverName[];
   if (o.preferred !== undefined && !names.some((name) => name === o.preferred)) {
     throw new NoSandboxDriverError(`there is no sandbox driver "${o.preferred}"; there are ${names.join(", ")}`);
@@ -34,7 +43,8 @@ export async function chooseDriver(o: { minimum: "none" | "isolated"; preferred?
   const order = [...names.filter((name) => name === o.preferred), ...names.filter((name) => name !== o.preferred)];
   const rejected: { name: string; reason: string }[] = [];
   for (const name of order) {
-    const driver = drivers[name]();
+    const { ahead = false, ownDir } = o;
+    const driver = drivers[name]({ ahead, ...(ownDir === undefined ? {} : { ownDir }) });
     const result = await driver.probe();
     if (!result.ok) {
       rejected.push({ name, reason: result.reason });

@@ -14,7 +14,7 @@ const compilers = ["cc", "gcc", "clang"];
  * Its path; undefined where there is no compiler. Compiled once per machine and user, about 0.1 s, into a directory
  * that nobody else may enter.
  */
-export async function compiledProgram(name: "enter" | "attach"): Promise<string | undefined> {
+export async function compiledProgram(name: "enter" | "attach" | "confine" | "own"): Promise<string | undefined> {
   const source = join(nativeDir, `${name}.c`);
   const dir = await privateDirectory(name, await readFile(source));
   if (dir === undefined) return undefined;

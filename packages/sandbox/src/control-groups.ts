@@ -12,6 +12,9 @@ export interface GroupPlaces {
   readonly version: 1 | 2;
   readonly memory: string | undefined;
   readonly processes: string | undefined;
+  /** What bounds and shares out processor time, and what counts it. */
+  readonly cpu: string | undefined;
+  readonly cpuUse: string | undefined;
 }
 
 export interface ControlGroup {
@@ -21,6 +24,8 @@ export interface ControlGroup {
   exceeded(): Promise<"memory" | "processes" | undefined>;
   /** Highest use so far, bytes. */
   peakMemoryBytes(): Promise<number | undefined>;
+  /** Processor time of everything that is or was in it. */
+  cpuSeconds(): Promise<number | undefined>;
   /** Once nothing is alive in it. Never rejects. */
   remove(): Promise<void>;
 }
@@ -31,9 +36,18 @@ const files = {
     memoryAndSwap: "memory.memsw.limit_in_bytes",
     memoryEvents: "memory.oom_control",
     peak: "memory.max_usage_in_bytes",
+    cpuShare: ["cpu.shares", "512"],
   },
-  2: { memory: "memory.max", memoryAndSwap: undefined, memoryEvents: "memory.events", peak: "memory.peak" },
+  2: {
+    memory: "memory.max",
+    memoryAndSwap: undefined,
+    memoryEvents: "memory.events",
+    peak: "memory.peak",
+    cpuShare: ["cpu.weight", "50"],
+  },
 } as const;
+/** Over which a quota of processor time is reckoned. */
+const cpuPeriodUs = 100_000;
 
 /** The launcher's own processes, which are in the group: bubblewrap outside and inside, and what sets limits. */
 const launcherProcesses = 4;
@@ -44,20 +58,29 @@ const namePattern = /^dari-(\d+)-/;
 export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
-  for (const place of new Set([places?.memory, places?.processes])) {
-    if (place !== undefined) await sweep(place);
-  }
+  for (const place of dirsOf(places, (dir) => dir)) await sweep(place);
   return places;
+}
+
+/** What to try, best first: a group that cannot be entered is no reason to have no sandbox. */
+export function groupCandidates(groups: GroupPlaces | undefined): readonly (GroupPlaces | undefined)[] {
+  if (groups === undefined) return [undefined];
+  const withoutCpu = { ...groups, cpu: undefined, cpuUse: groups.version === 2 ? groups.cpuUse : undefined };
+  return groups.cpu === undefined && groups.cpuUse === withoutCpu.cpuUse
+    ? [groups, undefined]
+    : [groups, withoutCpu, undefined];
 }
 
 /** @throws the system's error when a group cannot be made. */
 export async function createGroup(places: GroupPlaces, limits: SandboxLimits): Promise<ControlGroup> {
   const name = `dari-${process.pid}-${randomUUID()}`;
   const names = files[places.version];
-  const memory = places.memory === undefined ? undefined : join(places.memory, name);
-  const processes = places.processes === undefined ? undefined : join(places.processes, name);
-  const dirs = [...new Set([memory, processes])].filter((dir) => dir !== undefined);
-  for (const dir of dirs) await mkdir(dir);
+  const below = (place: string): string => join(place, name);
+  const [memory, processes, cpu, cpuUse] = [places.memory, places.processes, places.cpu, places.cpuUse].map((place) =>
+    place === undefined ? undefined : below(place),
+  );
+  const dirs = dirsOf(places, below);
+  await Promise.all(dirs.map((dir) => mkdir(dir)));
   if (memory !== undefined && limits.memoryBytes !== undefined) {
     const bytes = String(limits.memoryBytes);
     await writeFile(join(memory, names.memory), bytes);
@@ -68,10 +91,10 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
   if (processes !== undefined && limits.processes !== undefined) {
     await writeFile(join(processes, "pids.max"), String(limits.processes + launcherProcesses));
   }
+  if (cpu !== undefined) await boundCpu(cpu, places.version, limits.cpus);
   return {
-    async join(pid) {
-      for (const dir of dirs) await writeFile(join(dir, "cgroup.procs"), String(pid));
-    },
+    // At once: the kernel takes its time for each.
+    join: async (pid) => void (await Promise.all(dirs.map((dir) => writeFile(join(dir, "cgroup.procs"), String(pid))))),
     async exceeded() {
       if (memory !== undefined && countIn(await readOrEmpty(join(memory, names.memoryEvents)), "oom_kill") > 0) {
         return "memory";
@@ -85,10 +108,33 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
       const text = memory === undefined ? "" : await readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);
     },
-    async remove() {
-      for (const dir of dirs) await removeGroup(dir);
+    async cpuSeconds() {
+      if (cpuUse === undefined) return undefined;
+      if (places.version === 2) return countIn(await readOrEmpty(join(cpuUse, "cpu.stat")), "usage_usec") / 1e6;
+      const text = await readOrEmpty(join(cpuUse, "cpuacct.usage"));
+      return text === "" ? undefined : Number(text) / 1e9;
     },
+    remove: async () => void (await Promise.all(dirs.map(removeGroup))),
   };
+}
+
+function dirsOf(places: GroupPlaces | undefined, dirOf: (place: string) => string): string[] {
+  const { memory, processes, cpu, cpuUse } = places ?? {};
+  return [...new Set([memory, processes, cpu, cpuUse])].filter((place) => place !== undefined).map(dirOf);
+}
+
+/**
+ * Each sandbox has the same share, however many its processes, and half of what a service beside it has: among
+ * groups the priority of processes counts for nothing.
+ */
+async function boundCpu(dir: string, version: 1 | 2, cpus: number | undefined): Promise<void> {
+  const [share, amount] = files[version].cpuShare;
+  await writeFile(join(dir, share), amount);
+  if (cpus === undefined) return;
+  const quotaUs = String(Math.round(cpus * cpuPeriodUs));
+  if (version === 2) return writeFile(join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`);
+  await writeFile(join(dir, "cpu.cfs_period_us"), String(cpuPeriodUs));
+  await writeFile(join(dir, "cpu.cfs_quota_us"), quotaUs);
 }
 
 /** The kernel lets go of a dead process's group a moment after its death. */
@@ -126,7 +172,9 @@ async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlace
     return firstUsable([join(root, path), root]);
   };
   const [memory, processes] = [await placeOf("memory"), await placeOf("pids")];
-  return memory === undefined && processes === undefined ? undefined : { version: 1, memory, processes };
+  const [cpu, cpuUse] = [await placeOf("cpu"), await placeOf("cpuacct")];
+  const places = { version: 1, memory, processes, cpu, cpuUse } as const;
+  return dirsOf(places, (dir) => dir).length === 0 ? undefined : places;
 }
 
 /**
@@ -141,10 +189,12 @@ async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlace
     if (!dir.startsWith(root)) continue;
     const control = join(dir, "cgroup.subtree_control");
     await writeFile(control, "+memory +pids").catch(ignore);
+    await writeFile(control, "+cpu").catch(ignore);
     const handedOn = (await readOrEmpty(control)).trim().split(" ");
     if (!handedOn.includes("memory") || !handedOn.includes("pids")) continue;
     const place = await firstUsable([dir]);
-    if (place !== undefined) return { version: 2, memory: place, processes: place };
+    const cpu = handedOn.includes("cpu") ? place : undefined;
+    if (place !== undefined) return { version: 2, memory: place, processes: place, cpu, cpuUse: place };
   }
   return undefined;
 }

@@ -2,6 +2,7 @@
 
 import { lstat, readdir, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import type { OpenFiles } from "./open-files.ts";
 
 export interface DiskUse {
   readonly bytes: number;
@@ -44,43 +45,74 @@ export async function measureUse(dirs: readonly string[], bounds: DiskBounds): P
 }
 
 export interface DiskWatch {
-  /** True once the directories hold more than they may. */
+  /** True once the directories hold more than they may, and files that were in them and have no name any more. */
   isOver(): Promise<boolean>;
 }
 
 /** A walk takes at most one part in so many of the time. */
 const restPerWalk = 10;
+/** While what is under way between processes cannot be looked at, so many times the bound may fill up unexplained. */
+const unexplainedMax = 2;
 
 /**
- * Asks the file system how full it is, which costs nothing, and walks the directories only when it has filled up by
- * as much as they may still grow.
+ * Asks the file system how full it is, which costs nothing, and looks closely only when it has filled up by as much as
+ * what is held may still grow. `dirs`: may change from one look to the next. `openFiles`: of the processes that work in
+ * them, which at the first look hold nothing yet.
  */
-export function watchDisk(dirs: readonly string[], bounds: DiskBounds): DiskWatch {
-  let known: DiskUse | undefined;
-  let fullThen = { bytes: 0, files: 0 };
+export function watchDisk(
+  dirs: () => readonly string[],
+  bounds: DiskBounds,
+  openFiles: () => Promise<Pick<OpenFiles, "disk" | "underWay">>,
+): DiskWatch {
+  let watched = "";
+  let named: DiskUse = { bytes: 0, files: 0 };
+  let unnamed: DiskUse = { bytes: 0, files: 0 };
+  /** At the last close look. */
+  let fullThen: DiskUse | undefined;
   let notBefore = 0;
+  /** How full it was when descriptors were first seen under way, as long as some are. */
+  let unexplainedFrom: number | undefined;
+  let unexplained = 0;
 
-  async function howFull(): Promise<DiskUse> {
-    const all = await Promise.all(dirs.map((dir) => statfs(dir)));
-    return {
-      bytes: Math.max(...all.map((one) => (one.blocks - one.bfree) * one.bsize)),
-      files: Math.max(...all.map((one) => one.files - one.ffree)),
-    };
+  const isNear = (full: DiskUse, then: DiskUse, of: "bytes" | "files"): boolean =>
+    full[of] - then[of] > (bounds[of] - named[of] - unnamed[of]) / 2;
+
+  async function lookClosely(full: DiskUse, now: readonly string[]): Promise<void> {
+    const start = performance.now();
+    named = await measureUse(now, bounds);
+    const { disk, underWay } = await openFiles();
+    unnamed = disk;
+    unexplainedFrom = underWay === 0 ? undefined : (unexplainedFrom ?? full.bytes);
+    unexplained = full.bytes - (unexplainedFrom ?? full.bytes);
+    fullThen = full;
+    notBefore = performance.now() + restPerWalk * (performance.now() - start);
   }
 
   return {
     async isOver() {
-      const full = await howFull();
-      const mayHaveGrown =
-        known === undefined ||
-        full.bytes - fullThen.bytes > (bounds.bytes - known.bytes) / 2 ||
-        full.files - fullThen.files > (bounds.files - known.files) / 2;
-      if (!mayHaveGrown || performance.now() < notBefore) return false;
-      const start = performance.now();
-      known = await measureUse(dirs, bounds);
-      fullThen = full;
-      notBefore = performance.now() + restPerWalk * (performance.now() - start);
-      return known.bytes > bounds.bytes || known.files > bounds.files;
+      const now = dirs();
+      const full = await howFull(now);
+      fullThen ??= full;
+      if (watched !== now.join("\0")) {
+        named = await measureUse(now, bounds);
+        watched = now.join("\0");
+      }
+      const mayHaveGrown = isNear(full, fullThen, "bytes") || isNear(full, fullThen, "files");
+      if (mayHaveGrown && performance.now() >= notBefore) await lookClosely(full, now);
+      return (
+        named.bytes + unnamed.bytes > bounds.bytes ||
+        named.files + unnamed.files > bounds.files ||
+        unexplained > unexplainedMax * bounds.bytes
+      );
     },
+  };
+}
+
+/** Of the file systems of these directories, the fullest. */
+async function howFull(dirs: readonly string[]): Promise<DiskUse> {
+  const all = await Promise.all(dirs.map((dir) => statfs(dir)));
+  return {
+    bytes: Math.max(...all.map((one) => (one.blocks - one.bfree) * one.bsize)),
+    files: Math.max(...all.map((one) => one.files - one.ffree)),
   };
 }

@@ -1,11 +1,12 @@
-// The little program that hands a sandbox's listening sockets to this process: C where a compiler works, else Python.
+// The little program that is first in a sandbox: hands listening sockets to this process, sets limits and becomes the
+// program. C where a compiler works, else Python.
 
 import { join } from "node:path";
 import { compiledProgram, nativeDir } from "./compiled-program.ts";
 import { findProgram, succeeds } from "./programs.ts";
 
 export interface EnterProgram {
-  /** Comes before PORTS PROGRAM ARGUMENTS. */
+  /** Comes before the number of the descriptor on which it is told what to become. */
   readonly argv: readonly string[];
   /** Host path → path inside, read-only. */
   readonly binds: readonly (readonly [string, string])[];
@@ -26,10 +27,19 @@ export async function compiledEnter(): Promise<EnterProgram | undefined> {
 export async function pythonEnter(): Promise<EnterProgram | undefined> {
   const python = await findProgram("python3");
   if (python === undefined) return undefined;
-  const knowsHow = [python, "-I", "-S", "-c", "import socket; socket.send_fds"];
+  const knowsHow = [python, "-I", "-S", "-c", "import resource, socket; socket.send_fds"];
   if (!(await succeeds(knowsHow))) return undefined;
   return {
     argv: [python, "-I", "-S", "/.sandbox/enter.py"],
     binds: [[join(nativeDir, "enter.py"), "/.sandbox/enter.py"]],
   };
+}
+
+/** What it is told: loopback ports to listen on, limits as `limit=number`, and the program. */
+export function enterWords(o: {
+  ports: readonly number[];
+  limits: readonly string[];
+  argv: readonly string[];
+}): string {
+  return [o.ports.join(","), o.limits.join(","), ...o.argv].map((word) => `${word}\0`).join("");
 }

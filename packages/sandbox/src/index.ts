@@ -2,16 +2,21 @@
 
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
+export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
 export { isPublicAddress } from "./egress/addresses.ts";
+export { dial, EgressRefusedError, resolveName, type Resolve } from "./egress/dial.ts";
 export { type EgressOptions, type EgressRecord } from "./egress/traffic.ts";
 export {
+  decide,
   EgressRuleError,
+  normalHost,
   parseEgressRules,
   type EgressMode,
   type EgressPolicy,
   type EgressRule,
 } from "./egress/policy.ts";
+export { removeTree } from "./remove-tree.ts";
 export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";
 export {
   SandboxStartError,

@@ -150,6 +150,7 @@ function describe({ hold, prlimit }: Means): Guarantees {
     limits: {
       memory: perProcess,
       processes: prlimit !== undefined && countsOwnProcesses(hold) ? "per_sandbox" : "none",
+      cpu: "none",
       openFiles: perProcess,
       fileSize: perProcess,
       tmpSize: "none",

@@ -28,19 +28,27 @@ export function namespaceTree(o: {
   void o.launcherExited.then(() => (launcherIsGone = true));
 
   async function kill(): Promise<void> {
-    const init = await Promise.race([o.init, delay(initKnownWithinMs, undefined, { ref: false })]);
+    const init = await within(initKnownWithinMs, o.init);
     if (init === undefined && !launcherIsGone) signalQuietly(o.launcherPid, "SIGKILL");
-    if (init !== undefined) {
-      const patienceEnds = performance.now() + (o.gently === true ? gentleMs : 0);
-      await killUntil(
-        async () => !(await isAlive(init)),
-        async () => {
-          const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
-          for (const pid of victims) signalQuietly(pid, "SIGKILL");
-        },
-      );
+    if (init !== undefined && o.gently !== true && (await isAlive(init))) {
+      signalQuietly(init.pid, "SIGKILL");
+      // The launcher is init's parent and waits for it: nothing has to be asked again and again.
+      await within(killDeadlineMs, o.launcherExited);
     }
+    // A launcher that was ended before says nothing of init.
+    if (init !== undefined) await killInit(init);
     await o.launcherExited;
+  }
+
+  async function killInit(init: ProcessIdentity): Promise<void> {
+    const patienceEnds = performance.now() + (o.gently === true ? gentleMs : 0);
+    await killUntil(
+      async () => !(await isAlive(init)),
+      async () => {
+        const victims = performance.now() < patienceEnds ? await childrenOf(init.pid) : [init.pid];
+        for (const pid of victims) signalQuietly(pid, "SIGKILL");
+      },
+    );
   }
   return { kill };
 }
@@ -100,6 +108,17 @@ export function groupTree(o: { pid: number; exited: Promise<unknown> }): Process
     await o.exited;
   }
   return { kill };
+}
+
+/** What was promised, or undefined after so many milliseconds. */
+async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = delay(ms, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promised, late]);
+  } finally {
+    over.abort();
+  }
 }
 
 async function killUntil(isDead: () => Promise<boolean>, strike: () => void | Promise<void>): Promise<void> {

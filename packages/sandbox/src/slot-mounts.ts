@@ -2,12 +2,14 @@
 // mounts are made by one small program that stays, because to start one from a large Node process is slow.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, open, readdir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
 import { compiledProgram } from "./compiled-program.ts";
 import { findProgram } from "./programs.ts";
+import { removeTree } from "./remove-tree.ts";
 import type { SandboxDriver } from "./types.ts";
 
 /** What a driver needs to give a running sandbox its turn's directories. */
@@ -20,8 +22,11 @@ export interface SlotMounts {
   isUntouched(slotDir: string): Promise<boolean>;
   /** `workspace/` and `state/` of `turnDir` lie over those of the slot, also for its sandbox. */
   attach(turnDir: string, slotDir: string): Promise<void>;
-  /** Undoes `attach`, where there was one. */
+  /** Paths to what `attach` hides: a program that kept its directory from before still writes there. */
+  hiddenBy(slotDir: string): readonly string[];
+  /** Undoes `attach`, where there was one. Whatever could not be undone is tried again by the next call. */
   detach(slotDir: string): Promise<void>;
+  /** Rejects, and removes nothing, where something is still mounted in the slot: it is somebody's workspace. */
   remove(slotDir: string): Promise<void>;
   /** No slot may be in use. */
   close(): Promise<void>;
@@ -67,58 +72,130 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
   }
 }
 
-async function openMounts(dir: string): Promise<SlotMounts> {
+async function openMounts(given: string): Promise<SlotMounts> {
   const binary = await compiledProgram("attach");
   if (binary === undefined) throw new Error("there is no C compiler");
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  const mounter = startMounter(binary);
+  await mkdir(given, { recursive: true, mode: 0o700 });
+  // As the table of mounts writes it.
+  const dir = await realpath(given);
+  const mounter = lastingMounter(binary);
   try {
     await mounter.run(["share", dir]);
   } catch (error) {
     mounter.end();
     throw error;
   }
-  const attached = new Set<string>();
-  async function detach(slotDir: string): Promise<void> {
-    for (const name of folders) {
-      const place = join(slotDir, name);
-      if (attached.delete(place)) await mounter.run(["detach", place]);
-    }
-  }
+  const attachments = createAttachments(mounter);
+  /** What an attachment hides, held open from before. */
+  const hidden = new Map<string, FileHandle>();
+  const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
+  const detach = async (slotDir: string): Promise<void> => {
+    for (const place of placesOf(slotDir)) await attachments.undo(place);
+  };
   return {
     async make(name) {
       const slotDir = join(dir, name);
       await mkdir(slotDir, { mode: 0o700 });
-      for (const folder of folders) await mkdir(join(slotDir, folder), { mode: 0o700 });
+      for (const place of placesOf(slotDir)) {
+        await mkdir(place, { mode: 0o700 });
+        hidden.set(place, await open(place, constants.O_RDONLY | constants.O_DIRECTORY));
+      }
       return slotDir;
     },
     pathOf: (name) => join(dir, name),
     async isUntouched(slotDir) {
-      const found = await Promise.all(folders.map((name) => readdir(join(slotDir, name))));
+      const found = await Promise.all(placesOf(slotDir).map((place) => readdir(place)));
       return found.every((names) => names.length === 0);
     },
     async attach(turnDir, slotDir) {
-      for (const name of folders) {
-        const place = join(slotDir, name);
-        await mounter.run(["attach", join(turnDir, name), place]);
-        attached.add(place);
-      }
+      for (const name of folders) await attachments.make(join(turnDir, name), join(slotDir, name));
     },
+    hiddenBy: (slotDir) =>
+      placesOf(slotDir).flatMap((place) => {
+        const handle = attachments.has(place) ? hidden.get(place) : undefined;
+        return handle === undefined ? [] : [`/proc/self/fd/${handle.fd}`];
+      }),
     detach,
-    // What is still mounted there is somebody's workspace.
-    remove: async (slotDir) => {
+    async remove(slotDir) {
       await detach(slotDir);
-      await rm(slotDir, { recursive: true, force: true });
+      const left = (await mountPoints()).find((place) => place.startsWith(`${slotDir}/`));
+      if (left !== undefined) throw new Error(`${left} is still mounted, so ${slotDir} is not removed`);
+      for (const place of placesOf(slotDir)) {
+        await hidden.get(place)?.close();
+        hidden.delete(place);
+      }
+      await removeTree(slotDir);
     },
-    async close() {
-      await mounter.run(["detach", dir]).finally(() => mounter.end());
+    close: () => mounter.run(["detach", dir]).finally(() => mounter.end()),
+  };
+}
+
+interface Attachments {
+  make(from: string, place: string): Promise<void>;
+  /** Kept until it is really gone. */
+  has(place: string): boolean;
+  undo(place: string): Promise<void>;
+}
+
+function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
+  const made = new Set<string>();
+  const going = new Map<string, Promise<void>>();
+  async function detach(place: string): Promise<void> {
+    await mounter.run(["detach", place]).catch(async (error: unknown) => {
+      // What the mounter answered may have been lost with it.
+      if (await isMounted(place)) throw error;
+    });
+    made.delete(place);
+  }
+  return {
+    async make(from, place) {
+      made.add(place);
+      await mounter.run(["attach", from, place]).catch(async (error: unknown) => {
+        if (!(await isMounted(place))) made.delete(place);
+        throw error;
+      });
     },
+    has: (place) => made.has(place),
+    async undo(place) {
+      if (!made.has(place)) return;
+      const undoing = going.get(place) ?? detach(place).finally(() => going.delete(place));
+      going.set(place, undoing);
+      await undoing;
+    },
+  };
+}
+
+/** @throws where the table cannot be read: nothing may be removed then. */
+async function mountPoints(): Promise<string[]> {
+  const table = await readFile("/proc/self/mountinfo", "utf8");
+  return table.split("\n").map((line) => unescaped(line.split(" ")[4] ?? ""));
+}
+
+async function isMounted(place: string): Promise<boolean> {
+  return (await mountPoints()).includes(place);
+}
+
+/** The table writes spaces and their like as `\\040`. */
+function unescaped(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+}
+
+/** It keeps nothing, so another does as well where one has ended. */
+function lastingMounter(binary: string): Pick<Mounter, "run" | "end"> {
+  let mounter = startMounter(binary);
+  return {
+    run(words) {
+      if (mounter.isGone()) mounter = startMounter(binary);
+      return mounter.run(words);
+    },
+    end: () => mounter.end(),
   };
 }
 
 interface Mounter {
   /** @throws with the system's reason. */
   run(words: readonly string[]): Promise<void>;
+  isGone(): boolean;
   end(): void;
 }
 
@@ -147,6 +224,7 @@ function startMounter(binary: string): Mounter {
       const reason = getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`;
       throw new Error(`cannot ${words[0]} ${words.at(-1)}: ${reason}`);
     },
+    isGone: () => isGone,
     end: () => void child.stdin!.end(),
   };
 }

@@ -11,17 +11,18 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   if (interpreter === undefined || !isAbsolute(interpreter)) {
     throw new SandboxStartError(`the program must be an absolute path, not ${JSON.stringify(interpreter)}`);
   }
-  if (!(await isExecutable(interpreter))) {
-    throw new SandboxStartError(`${interpreter} does not exist or is not executable`);
-  }
-  for (const path of [spec.imageDir, join(spec.slotDir, "workspace"), join(spec.slotDir, "state")]) {
-    if (!isAbsolute(path)) throw new SandboxStartError(`${path} is not an absolute path`);
-    if (!(await isDirectory(path))) throw new SandboxStartError(`${path} is not a directory`);
-  }
-  for (const path of spec.readOnlyPaths) {
-    if (!isAbsolute(path) || !(await exists(path))) throw new SandboxStartError(`${path} does not exist`);
-  }
   checkStrings(spec);
+  const directories = [spec.imageDir, join(spec.slotDir, "workspace"), join(spec.slotDir, "state")];
+  const wrong = await Promise.all([
+    isExecutable(interpreter).then((is) => !is && `${interpreter} does not exist or is not executable`),
+    ...directories.map(async (path) => {
+      if (!isAbsolute(path)) return `${path} is not an absolute path`;
+      return !(await isDirectory(path)) && `${path} is not a directory`;
+    }),
+    ...spec.readOnlyPaths.map(async (path) => !(isAbsolute(path) && (await exists(path))) && `${path} does not exist`),
+  ]);
+  const reason = wrong.find((one) => one !== false);
+  if (reason !== undefined) throw new SandboxStartError(reason);
 }
 
 /** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options. */

@@ -14,8 +14,10 @@ export interface SandboxLimits {
   readonly openFiles?: number;
   /** Largest file a process may write, bytes. */
   readonly fileBytes?: number;
-  /** Processor time of each process, seconds. */
+  /** Processor time of each process, and of the whole sandbox where it is looked at; seconds. */
   readonly cpuSeconds?: number;
+  /** Processors that the whole sandbox may keep busy; fractions count. */
+  readonly cpus?: number;
   /** Size of the private /tmp, and of /dev/shm, bytes. */
   readonly tmpBytes?: number;
   /** What workspace and state may hold together while the program runs: bytes on the disk, and entries. */
@@ -45,17 +47,22 @@ export interface SandboxSpec {
 export interface Guarantees {
   /** True when the program can neither read nor change anything outside its own directories. */
   readonly isolated: boolean;
-  readonly filesystem: "private" | "host";
-  /** How the process tree is held: its own pid namespace, a mark searched for in /proc, or a process group. */
-  readonly processes: "namespace" | "tracked" | "group";
+  /** `rules`: the host's, of which only its own directories and what it needs to run can be opened. */
+  readonly filesystem: "private" | "rules" | "host";
+  /** How the process tree is held: a pid namespace, a user of its own, a mark searched for in /proc, or a group. */
+  readonly processes: "namespace" | "user" | "tracked" | "group";
   /** Whether `network: "none"` and an egress policy are enforced. */
   readonly network: "enforced" | "not_enforced";
   readonly limits: {
-    readonly memory: "per_sandbox" | "per_process" | "none";
-    readonly processes: "per_sandbox" | "none";
+    /** `watched`: looked at several times a second, so that a program may be over it for a moment. */
+    readonly memory: "per_sandbox" | "watched" | "per_process" | "none";
+    readonly processes: "per_sandbox" | "watched" | "none";
+    /** Of processors at once: a bound, and the same share for each sandbox. */
+    readonly cpu: "per_sandbox" | "none";
     readonly openFiles: "per_process" | "none";
     readonly fileSize: "per_process" | "none";
-    readonly tmpSize: "per_sandbox" | "none";
+    /** `watched`: within the bound of the disk. */
+    readonly tmpSize: "per_sandbox" | "watched" | "none";
     /** Looked at several times a second: a program may be over it for a moment. */
     readonly disk: "watched" | "none";
   };
@@ -101,7 +108,7 @@ export interface Sandbox {
   collect(): Promise<SandboxUsage>;
 }
 
-export type Exceeded = "memory" | "processes" | "disk";
+export type Exceeded = "memory" | "processes" | "disk" | "cpu";
 
 export interface SandboxUsage {
   /** The bound that was hit: by a program that was ended for it, or by one that was refused more. */
@@ -109,7 +116,7 @@ export interface SandboxUsage {
   readonly peakMemoryBytes?: number | undefined;
 }
 
-export type DriverName = "process" | "bwrap";
+export type DriverName = "process" | "landlock" | "bwrap";
 
 export type ProbeResult =
   { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };
@@ -120,6 +127,11 @@ export interface SandboxDriver {
   probe(): Promise<ProbeResult>;
   /** Starts the program. Throws SandboxStartError when it cannot be started. */
   prepare(spec: SandboxSpec): Promise<Sandbox>;
+  /**
+   * Ends what waits for the next sandbox, and resolves when what sandboxes have left is tidied up. Those that run are
+   * their owners'. Idempotent.
+   */
+  close?(): Promise<void>;
 }
 
 /** A sandbox could not be started; the message says what to change. */

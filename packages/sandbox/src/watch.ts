@@ -2,7 +2,10 @@
 
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { measureCpu } from "./cpu-use.ts";
 import { watchDisk } from "./disk-use.ts";
+import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
+import { watchSharedMemory } from "./shared-memory.ts";
 import { measureTree } from "./tree-use.ts";
 import type { Exceeded, SandboxLimits } from "./types.ts";
 
@@ -14,50 +17,83 @@ export interface Watch {
 
 const lookEveryMs = 200;
 
-/**
- * `init`: whose descendants are counted, absent where control groups bound them. `onExceeded` is called at most once.
- */
-export function watchSandbox(o: {
+export interface WatchOptions {
   slotDir: () => string;
-  limits: SandboxLimits;
-  init: Promise<number | undefined> | undefined;
+  /** Of the slot, what counts for the disk; default workspace and state. */
+  readonly folders?: readonly string[];
+  /** Directories that count for the disk wherever they lie. */
+  hiddenDirs?(): readonly string[];
+  /** Of the sandbox, file systems in memory. */
+  readonly memoryDirs?: readonly string[];
+  readonly limits: SandboxLimits;
+  /** Whose descendants are looked at. */
+  readonly init: Promise<number | undefined>;
+  /** Control groups bound memory and processes. */
+  readonly isBounded: boolean;
+  /** Processor time so far, where a control group counts it. */
+  readonly cpuSeconds?: (() => Promise<number | undefined>) | undefined;
+  /** Called at most once. */
   onExceeded(): void;
-}): Watch {
-  const { diskBytes = Infinity, diskFiles = Infinity, memoryBytes = Infinity, processes = Infinity } = o.limits;
+}
+
+export function watchSandbox(o: WatchOptions): Watch {
   const stopped = new AbortController();
   let found: Exceeded | undefined;
-  const isDiskBound = diskBytes !== Infinity || diskFiles !== Infinity;
-  let dir: string | undefined;
-  let disk: ReturnType<typeof watchDisk> | undefined;
-
-  /** The directories change once, when a sandbox that waited is claimed. */
-  function isDiskOver(): Promise<boolean> | undefined {
-    if (!isDiskBound) return undefined;
-    if (dir !== o.slotDir()) {
-      dir = o.slotDir();
-      disk = watchDisk([join(dir, "workspace"), join(dir, "state")], { bytes: diskBytes, files: diskFiles });
-    }
-    return disk?.isOver();
-  }
-
-  async function look(init: number | undefined): Promise<Exceeded | undefined> {
-    if (init !== undefined && (memoryBytes !== Infinity || processes !== Infinity)) {
-      const use = await measureTree(init);
-      if (use.memoryBytes > memoryBytes) return "memory";
-      if (use.processes > processes) return "processes";
-    }
-    return (await isDiskOver()) === true ? "disk" : undefined;
-  }
+  const isDiskBound = o.limits.diskBytes !== undefined || o.limits.diskFiles !== undefined;
+  const isTreeBound = !o.isBounded && (o.limits.memoryBytes !== undefined || o.limits.processes !== undefined);
+  const isCpuBound = o.limits.cpuSeconds !== undefined;
 
   async function run(): Promise<void> {
     const init = await o.init;
+    const isDiskOver = diskWatchOf(o, init);
+    const treeExceeded = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
+    const looks = [
+      treeExceeded,
+      isCpuBound ? () => cpuExceeded(o, init) : undefined,
+      isDiskBound ? isDiskOver : undefined,
+    ];
     while (!stopped.signal.aborted) {
-      // A directory that cannot be looked at is looked at again.
-      found = await look(init).catch(() => undefined);
+      for (const look of looks) {
+        // What cannot be looked at is looked at again.
+        found ??= await look?.().catch(() => undefined);
+      }
       if (found !== undefined && !stopped.signal.aborted) return o.onExceeded();
       await delay(lookEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
     }
   }
-  if (isDiskBound || o.init !== undefined) void run();
+  if (isDiskBound || isTreeBound || isCpuBound) void run();
   return { exceeded: () => found, stop: () => stopped.abort() };
+}
+
+type Look = () => Promise<Exceeded | undefined>;
+
+/** The directories change once, when a sandbox that waited is claimed. */
+function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
+  const { diskBytes = Infinity, diskFiles = Infinity } = o.limits;
+  const folders = o.folders ?? ["workspace", "state"];
+  const dirs = (): string[] => [...folders.map((name) => join(o.slotDir(), name)), ...(o.hiddenDirs?.() ?? [])];
+  const openFiles = async (): Promise<OpenFiles> =>
+    measureOpenFiles(init === undefined ? [] : (await measureTree(init)).pids);
+  const disk = watchDisk(dirs, { bytes: diskBytes, files: diskFiles }, openFiles);
+  return async () => ((await disk.isOver()) ? "disk" : undefined);
+}
+
+function treeWatchOf(o: WatchOptions, init: number): Look {
+  const { memoryBytes = Infinity, processes = Infinity } = o.limits;
+  const shared = watchSharedMemory(init, o.memoryDirs ?? []);
+  return async () => {
+    const use = await measureTree(init);
+    if (use.processes > processes) return "processes";
+    if (memoryBytes === Infinity) return undefined;
+    const room = memoryBytes - use.memoryBytes;
+    return room < 0 || (await shared.bytes(use.pids, room)) > room ? "memory" : undefined;
+  };
+}
+
+async function cpuExceeded(o: WatchOptions, init: number | undefined): Promise<Exceeded | undefined> {
+  const { cpuSeconds = Infinity } = o.limits;
+  const counted = await o.cpuSeconds?.();
+  if (counted === undefined && init === undefined) return undefined;
+  const used = counted ?? (await measureCpu(init!, (await measureTree(init!)).pids));
+  return used > cpuSeconds ? "cpu" : undefined;
 }

@@ -1,17 +1,20 @@
 // What every driver promises, run against each driver of this machine.
 
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createBwrapDriver, createProcessDriver, SandboxStartError } from "../src/index.ts";
+import { createBwrapDriver, createLandlockDriver, createProcessDriver, SandboxStartError } from "../src/index.ts";
 import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const drivers = [
   { title: "process", driver: createProcessDriver() },
   { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
   { title: "bwrap", driver: createBwrapDriver() },
+  { title: "bwrap, started ahead", driver: createBwrapDriver({ ahead: true }) },
+  { title: "landlock", driver: createLandlockDriver() },
+  { title: "landlock of an older kernel", driver: createLandlockDriver({ versionMax: 4 }) },
 ];
 const usable: typeof drivers = [];
 for (const each of drivers) if ((await each.driver.probe()).ok) usable.push(each);
@@ -29,6 +32,9 @@ beforeEach(async () => {
   slot = await makeSlot();
 });
 afterEach(() => slot.remove());
+afterAll(async () => {
+  for (const { driver } of drivers) await driver.close?.();
+});
 
 describe.each(usable)("$title", ({ driver }) => {
   test("carries bytes both ways on the channel", async () => {
@@ -113,10 +119,12 @@ describe.each(usable)("$title", ({ driver }) => {
   });
 
   test("can be killed while it starts", async () => {
-    const sandboxes = await Promise.all(Array.from({ length: 8 }, () => driver.prepare(specFor(slot, ["echo"]))));
+    const slots = await Promise.all(Array.from({ length: 8 }, makeSlot));
+    const sandboxes = await Promise.all(slots.map((each) => driver.prepare(specFor(each, ["echo"]))));
     await Promise.all(sandboxes.map((sandbox) => sandbox.kill()));
     const exits = await Promise.all(sandboxes.map((sandbox) => sandbox.exited));
     expect(exits.map((exit) => exit.signal)).toEqual(exits.map(() => "SIGKILL"));
+    for (const each of slots) await each.remove();
   });
 
   test.each([

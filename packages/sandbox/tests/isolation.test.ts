@@ -6,7 +6,13 @@ import { readdir } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { chooseDriver, createBwrapDriver, createProcessDriver, NoSandboxDriverError } from "../src/index.ts";
+import {
+  chooseDriver,
+  createBwrapDriver,
+  createLandlockDriver,
+  createProcessDriver,
+  NoSandboxDriverError,
+} from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
@@ -14,6 +20,8 @@ for (const driver of [createBwrapDriver(), createProcessDriver()]) {
   const probe = await driver.probe();
   if (probe.ok && probe.guarantees.isolated) isolating.push({ title: driver.name, driver });
 }
+
+const hasLandlock = (await createLandlockDriver().probe()).ok;
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
 beforeEach(async () => {
@@ -106,12 +114,16 @@ if (isolating.length > 0) {
 describe("chooseDriver", () => {
   test("takes the strongest, and says why others were passed over", async () => {
     const chosen = await chooseDriver({ minimum: "none" });
-    expect(chosen.driver.name).toBe(isolating[0]?.title ?? "process");
+    const withoutNamespaces = hasLandlock ? "landlock" : "process";
+    expect(chosen.driver.name).toBe(isolating[0]?.title ?? withoutNamespaces);
     expect(chosen.rejected.every(({ reason }) => reason !== "")).toBe(true);
   });
 
   test("takes the preferred one when it gives the minimum", async () => {
     expect((await chooseDriver({ minimum: "none", preferred: "process" })).driver.name).toBe("process");
+    if (!hasLandlock) return;
+    expect((await chooseDriver({ minimum: "isolated", preferred: "landlock" })).driver.name).toBe("landlock");
+    expect((await chooseDriver({ minimum: "isolated", preferred: "process" })).driver.name).not.toBe("process");
   });
 
   test("refuses a driver that does not exist", async () => {

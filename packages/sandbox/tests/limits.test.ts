@@ -1,23 +1,31 @@
 // What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
+import { waitUntil } from "@dari/testkit";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { findGroupPlaces } from "../src/control-groups.ts";
 import { measureUse } from "../src/disk-use.ts";
-import { createBwrapDriver, type SandboxDriver, type SandboxLimits, type SandboxUsage } from "../src/index.ts";
+import {
+  createBwrapDriver,
+  createLandlockDriver,
+  type SandboxDriver,
+  type SandboxLimits,
+  type SandboxUsage,
+} from "../src/index.ts";
 import { makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 ** 2;
 const places = await findGroupPlaces();
 const ways: { title: string; driver: SandboxDriver; hasGroups: boolean }[] = [];
 for (const controlGroups of places === undefined ? [false] : [true, false]) {
-  const driver = createBwrapDriver({ controlGroups });
-  const title = controlGroups ? "bwrap with control groups" : "bwrap without control groups";
-  if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups });
+  for (const driver of [createBwrapDriver({ controlGroups }), createLandlockDriver({ controlGroups })]) {
+    const title = `${driver.name} ${controlGroups ? "with" : "without"} control groups`;
+    if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups });
+  }
 }
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
@@ -33,10 +41,11 @@ interface Ending {
   readonly usage: SandboxUsage;
 }
 
-const program = fileURLToPath(new URL("./programs/greedy.mjs", import.meta.url));
+const programs = fileURLToPath(new URL("./programs", import.meta.url));
+const inNode = (mode: string): string[] => [process.execPath, join(programs, "greedy.mjs"), mode];
+const inPython = (mode: string): string[] => ["/usr/bin/python3", "-I", "-S", join(programs, "greedy.py"), mode];
 
-async function run(driver: SandboxDriver, mode: string, limits: SandboxLimits): Promise<Ending> {
-  const argv = [process.execPath, program, mode];
+async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits): Promise<Ending> {
   return withSandbox(driver, specFor(slot, [], { argv, limits }), async (sandbox) => {
     const [output, , exit] = await Promise.all([text(sandbox.stdout), text(sandbox.stderr), sandbox.exited]);
     await sandbox.kill();
@@ -46,14 +55,14 @@ async function run(driver: SandboxDriver, mode: string, limits: SandboxLimits): 
 
 describe.each(ways)("$title", ({ driver, hasGroups }) => {
   test("processes that together take too much memory are ended", async () => {
-    const { usage, signal } = await run(driver, "manySmall", { memoryBytes: 1024 * MiB });
+    const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
     // A control group ends the process that asks for more; the watch ends them all.
     expect(usage.exceeded).toBe("memory");
     if (!hasGroups) expect(signal).toBe("SIGKILL");
-  }, 30_000);
+  }, 60_000);
 
   test("a fork bomb stops at the number of processes", async () => {
-    const ending = await run(driver, "forks", { processes: 60 });
+    const ending = await run(driver, inNode("forks"), { processes: 60 });
     expect(ending.usage.exceeded).toBe("processes");
     if (hasGroups) expect(Number(ending.output)).toBeLessThanOrEqual(60);
     if (hasGroups) expect(ending.code).toBe(9);
@@ -64,22 +73,72 @@ describe.each(ways)("$title", ({ driver, hasGroups }) => {
     ["many files", "manyFiles", { diskFiles: 1_000 }],
     ["files where no path leads", "deepFile", { diskBytes: 32 * MiB, diskFiles: 1_000 }],
   ])("a program that fills the disk with %s is ended", async (_title, mode, limits) => {
-    const ending = await run(driver, mode, limits);
+    const ending = await run(driver, inNode(mode), limits);
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "disk" } });
+  });
+
+  test.each([
+    ["that has no name any more", "unnamedFile"],
+    ["that never had a name", "nameless"],
+    ["that is only mapped", "mappedFile"],
+    ["of a thread with descriptors of its own", "threadsFile"],
+    ["on their way to nobody", "filesUnderWay"],
+  ])("a program that fills the disk with what is in a file %s is ended", async (_title, mode) => {
+    const ending = await run(driver, inPython(mode), { diskBytes: 32 * MiB });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "disk" } });
+  });
+
+  test.each([
+    ["files that are in memory", "memoryFiles"],
+    ["memory that processes share", "sharedMapping"],
+    ...(driver.name === "bwrap" ? [["an unnamed file in /tmp", "unnamedTmp"] as const] : []),
+  ])("%s count as memory", async (_title, mode) => {
+    const ending = await run(driver, inPython(mode), { memoryBytes: 256 * MiB });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
+  });
+
+  test("processes that together take too much processor time are ended", async () => {
+    const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
+  }, 60_000);
+
+  test("one process alone that takes too much processor time is ended for the same", async () => {
+    const ending = await run(driver, inPython("busyAlone"), { cpuSeconds: 1 });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
+  }, 60_000);
+
+  test("processors that are busy at once are bounded where control groups can", async () => {
+    const bounds = hasGroups && places?.cpu !== undefined;
+    const probe = await driver.probe();
+    expect(probe.ok && probe.guarantees.limits.cpu).toBe(bounds ? "per_sandbox" : "none");
+    if (!bounds) return;
+    await withSandbox(driver, specFor(slot, [], { argv: inPython("busy"), limits: { cpus: 0.1 } }), async () => {
+      await waitUntil(async () => (await throttled(places.cpu!)) > 0, { what: "a group that has to wait" });
+    });
   });
 
   test("what stays within its bounds is left alone, and no group is left behind", async () => {
     const before = await groupsOf();
     const limits = { memoryBytes: 1024 * MiB, processes: 100, diskBytes: 64 * MiB, diskFiles: 100 };
-    const ending = await run(driver, "modest", limits);
+    const ending = await run(driver, inNode("modest"), limits);
     expect(ending).toMatchObject({ output: "fine\n", code: 0, usage: { exceeded: undefined } });
     expect((ending.usage.peakMemoryBytes ?? 0) > 0).toBe(hasGroups);
+    await driver.close?.();
     expect(await groupsOf()).toEqual(before);
   });
 });
 
+/** How often groups of this process had to wait for their next share. */
+async function throttled(place: string): Promise<number> {
+  const names = (await readdir(place)).filter((name) => name.startsWith(`dari-${process.pid}-`));
+  const texts = await Promise.all(names.map((name) => readFile(join(place, name, "cpu.stat"), "utf8").catch(() => "")));
+  return texts.reduce((sum, text) => sum + Number(/^nr_throttled (\d+)$/m.exec(text)?.[1] ?? 0), 0);
+}
+
 async function groupsOf(): Promise<string[]> {
-  const dirs = [...new Set([places?.memory, places?.processes])].filter((dir) => dir !== undefined);
+  const dirs = [...new Set([places?.memory, places?.processes, places?.cpu, places?.cpuUse])].filter(
+    (dir) => dir !== undefined,
+  );
   const names = await Promise.all(dirs.map((dir) => readdir(dir)));
   return names.flat().filter((name) => name.startsWith(`dari-${process.pid}-`));
 }

@@ -1,11 +1,13 @@
 // A sandbox that is started before its turn, and is given the turn's directories while it runs.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { existsSync, readFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { waitUntil } from "@dari/testkit";
 import { createBwrapDriver, openSlotMounts, type Sandbox, type SlotMounts } from "../src/index.ts";
 
 const driver = createBwrapDriver();
@@ -95,6 +97,17 @@ test("the disk that is watched is the turn's", async () => {
   await mounts.remove(sandbox.slotDir);
 });
 
+test("what is written to the slot behind the turn's directories counts as well", async () => {
+  const sandbox = await waiting("behind");
+  await sandbox.claim(await makeTurn("before"));
+  // It has not changed to its directory again, and so is still in the slot's.
+  sandbox.channel.write("head -c 20000000 /dev/zero > big; sleep 60\n");
+  expect((await sandbox.exited).signal).toBe("SIGKILL");
+  await sandbox.kill();
+  expect((await sandbox.collect()).exceeded).toBe("disk");
+  await mounts.remove(sandbox.slotDir);
+});
+
 test("a slot that its program has written to before the claim says so", async () => {
   const sandbox = await waiting("used");
   await sandbox.ask("echo early > ~/.settings");
@@ -108,4 +121,47 @@ test("a turn's directory that is not there fails the claim with the reason", asy
   await expect(sandbox.claim(join(root, "nowhere"))).rejects.toThrow(/cannot attach .*: no such file/);
   await sandbox.kill();
   await mounts.remove(sandbox.slotDir);
+});
+
+/** The programs that mount, which this process has started. */
+function mounters(): number[] {
+  const threads = readdirSync("/proc/self/task");
+  const children = threads.flatMap((id) => readFileSync(`/proc/self/task/${id}/children`, "utf8").trim().split(" "));
+  return children.filter((pid) => pid !== "" && commandOf(pid) === "attach").map(Number);
+}
+
+function commandOf(pid: string): string | undefined {
+  try {
+    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"))
+      ? undefined
+      : readFileSync(`/proc/${pid}/comm`, "utf8").trim();
+  } catch {
+    return undefined;
+  }
+}
+
+test("what a mounter that ended left mounted is unmounted before its slot is removed", async () => {
+  const turnDir = await makeTurn("kept");
+  const sandbox = await waiting("orphaned");
+  await sandbox.claim(turnDir);
+  for (const pid of mounters()) process.kill(pid, "SIGKILL");
+  await waitUntil(() => mounters().length === 0, { what: "the end of the program that mounts" });
+  await sandbox.kill().catch(() => {});
+  await mounts.remove(sandbox.slotDir);
+  expect(existsSync(sandbox.slotDir)).toBe(false);
+  expect(await readdir(join(turnDir, "workspace"))).toContain("whose");
+});
+
+test("a slot in which something is mounted is not removed", async () => {
+  const turnDir = await makeTurn("strange");
+  const slotDir = await mounts.make("occupied");
+  execFileSync("mount", ["--bind", join(turnDir, "workspace"), join(slotDir, "workspace")]);
+  try {
+    await expect(mounts.remove(slotDir)).rejects.toThrow(/occupied\/workspace is still mounted/);
+    expect(await readdir(join(turnDir, "workspace"))).toEqual(["whose"]);
+  } finally {
+    execFileSync("umount", [join(slotDir, "workspace")]);
+  }
+  await mounts.remove(slotDir);
+  expect(existsSync(slotDir)).toBe(false);
 });

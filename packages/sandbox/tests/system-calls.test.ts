@@ -5,13 +5,15 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";
 import { assembleFilter } from "../src/seccomp/assemble.ts";
-import { createBwrapDriver } from "../src/index.ts";
+import { createBwrapDriver, createLandlockDriver, type SandboxDriver } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
-const driver = createBwrapDriver();
-const probe = await driver.probe();
 const python = await findProgram("python3");
-const sees = probe.ok && python !== undefined && process.arch === "x64";
+const [bwrap, landlock] = [createBwrapDriver(), createLandlockDriver()];
+
+async function sees(driver: SandboxDriver): Promise<boolean> {
+  return (await driver.probe()).ok && python !== undefined && process.arch === "x64";
+}
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
 beforeEach(async () => {
@@ -25,7 +27,9 @@ test.each(["x64", "arm64"] as const)("the committed filter for %s is what the li
 });
 
 /** [number, arguments, expected error]; without one the call succeeds or fails for a reason of its own. */
-const calls: readonly [name: string, number: number, args: readonly number[], error: string | undefined][] = [
+type Call = readonly [name: string, number: number, args: readonly number[], error: string | undefined];
+
+const calls: readonly Call[] = [
   ["mount", 165, [0, 0, 0, 0, 0], "EPERM"],
   ["unshare of a user namespace", 272, [0x10000000], "EPERM"],
   ["setns", 308, [0, 0], "EPERM"],
@@ -51,6 +55,29 @@ const calls: readonly [name: string, number: number, args: readonly number[], er
   ["an internet socket", 41, [2, 1, 0], undefined],
 ];
 
+/** Where there are no namespaces: what would lead to other processes of the machine, or stay there. */
+const fastOpen = 0x20000000;
+const sharedCalls: readonly Call[] = [
+  ["a UNIX socket", 41, [1, 1, 0], "EAFNOSUPPORT"],
+  ["a socket for datagrams", 41, [2, 2, 0], "EACCES"],
+  ["one of IPv6", 41, [10, 2, 17], "EACCES"],
+  ["a raw socket", 41, [2, 3, 1], "EACCES"],
+  ["a socket of MPTCP", 41, [2, 1, 262], "EACCES"],
+  ["a socket of SCTP", 41, [2, 1, 132], "EACCES"],
+  ["a socket of TCP by its number", 41, [10, 1, 6], undefined],
+  ["the kernel's interfaces", 41, [16, 3, 0], undefined],
+  ["the kernel's sockets", 41, [16, 3, 4], "EAFNOSUPPORT"],
+  ["a pair of datagram sockets", 53, [1, 2, 0, 0], "EPROTONOSUPPORT"],
+  ["a pair of internet sockets", 53, [2, 1, 0, 0], "EAFNOSUPPORT"],
+  ["sendto that connects", 44, [0, 0, 0, fastOpen, 0, 0], "EPERM"],
+  ["sendmsg that connects", 46, [0, 0, fastOpen], "EPERM"],
+  ["sendmmsg that connects", 307, [0, 0, 0, fastOpen], "EPERM"],
+  ["shared memory", 29, [0, 4096, 0o1600], "ENOSYS"],
+  ["semaphores", 64, [0, 1, 0o1600], "ENOSYS"],
+  ["a queue of messages", 68, [0, 0o1600], "ENOSYS"],
+  ["a queue with a name", 240, [0, 0, 0, 0], "ENOSYS"],
+];
+
 const program = `
 import ctypes, errno, json, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -62,10 +89,15 @@ for number, args in json.loads(sys.argv[1]):
 os.write(3, (json.dumps(said) + "\\n").encode())
 `;
 
-(sees ? test : test.skip)("refuses what a sandbox has no need of", async () => {
-  const asked = JSON.stringify(calls.map(([, number, args]) => [number, args]));
-  const argv = [python!, "-I", "-c", program, asked];
-  const said = (await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)) as (string | null)[];
-  const found = calls.map(([name], index) => [name, said[index] ?? undefined]);
-  expect(found).toEqual(calls.map(([name, , , error]) => [name, error]));
-});
+for (const [driver, list] of [
+  [bwrap, calls],
+  [landlock, [...calls, ...sharedCalls]],
+] as const) {
+  ((await sees(driver)) ? test : test.skip)(`${driver.name} refuses what a sandbox has no need of`, async () => {
+    const asked = JSON.stringify(list.map(([, number, args]) => [number, args]));
+    const argv = [python!, "-I", "-c", program, asked];
+    const said = (await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)) as (string | null)[];
+    const found = list.map(([name], index) => [name, said[index] ?? undefined]);
+    expect(found).toEqual(list.map(([name, , , error]) => [name, error]));
+  });
+}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import {
   countAttempt,
   recordAgentEvent,
+  traceparentOf,
   withPatience,
   type OpenedWorkspace,
   type Turn,
@@ -207,6 +208,7 @@ function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {
       metadata: turn.metadata,
       history: turn.history,
       operationKey: turn.messageId,
+      traceparent: traceparentOf(turn.messageId, turn.attemptId),
     },
   };
 }
@@ -217,7 +219,12 @@ function promptOf(parts: readonly TurnPart[]): string {
 }
 
 /** A bound that was hit is why an attempt failed, whatever the agent made of it. */
-const codeOf = { memory: "out_of_memory", processes: "too_many_processes", disk: "disk_full" } as const;
+const codeOf = {
+  memory: "out_of_memory",
+  processes: "too_many_processes",
+  disk: "disk_full",
+  cpu: "cpu_limit",
+} as const;
 
 function endingOf(
   ending: TurnEnding,

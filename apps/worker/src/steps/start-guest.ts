@@ -29,8 +29,9 @@ export interface WarmGuest extends Prepared {
 /** Says what may wait for turns like this one. The turn's own data is not in it. */
 export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
   return {
-    key: keyOf(turn),
+    key: digestOf(keyOf(turn)),
     group: `${turn.organizationId}/${turn.versionId}`,
+    shared: sharedBy(turn),
     async prepare(slotDir, mounts): Promise<WarmGuest> {
       const image = await context.images.ensure(turn.image);
       try {
@@ -53,14 +54,23 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
   };
 }
 
-/** So that a key says nothing of the secrets in it. */
+/** So that a digest says nothing of the secrets in it. */
 const salt = randomBytes(32);
 
-function keyOf(turn: Turn): string {
+function digestOf(value: unknown): string {
+  return createHash("sha256").update(salt).update(JSON.stringify(value)).digest("base64url");
+}
+
+function keyOf(turn: Turn): readonly unknown[] {
   const { organizationId, versionId, image, manifest } = turn;
   const environment = Object.entries(turn.environment.reveal()).sort(([one], [other]) => (one < other ? -1 : 1));
-  const all = [organizationId, versionId, image, manifest.sdk, environment];
-  return createHash("sha256").update(salt).update(JSON.stringify(all)).digest("base64url");
+  return [organizationId, versionId, image, manifest.sdk, environment];
+}
+
+/** What is not the session's own is the same for all turns of its version, until it is changed. */
+function sharedBy(turn: Turn): ReadonlyMap<string, string> {
+  const shared = Object.entries(turn.environment.reveal()).filter(([name]) => !turn.sessionSecrets.has(name));
+  return new Map(shared.map(([name, value]) => [name, digestOf(value)]));
 }
 
 async function specOf(
@@ -85,6 +95,8 @@ async function specOf(
       fileBytes: limits.workspaceFileBytes,
       tmpBytes: 1024 ** 3,
       diskBytes: settings.turnDiskBytes,
+      ...(settings.turnCpus === undefined ? {} : { cpus: settings.turnCpus }),
+      ...(settings.turnCpuSeconds === undefined ? {} : { cpuSeconds: settings.turnCpuSeconds }),
       diskFiles: limits.workspaceFiles,
     },
   };

@@ -2,6 +2,7 @@
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "@dari/sandbox";
 import type { BlobStore } from "@dari/blobs";
 import type { Manifest } from "@dari/contract";
 import { failure, limits, type Failure } from "@dari/domain";
@@ -10,7 +11,6 @@ import { BundleRefused } from "../bundle/read-bundle.ts";
 import { unpackBundle } from "../bundle/unpack-bundle.ts";
 import type { ImageRef } from "../image/image-ref.ts";
 import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
-import { removeTree } from "../image/remove-tree.ts";
 import { storeOnce } from "../image/store-once.ts";
 import type { ImageCache } from "../image/image-cache.ts";
 import type { LayerRegistry } from "../layer/layer.ts";

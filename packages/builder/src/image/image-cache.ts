@@ -4,11 +4,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "@dari/sandbox";
 import type { BlobStore } from "@dari/blobs";
 import { codeOf } from "../errors.ts";
 import { linkLayer } from "../layer/link-layer.ts";
 import type { ImageRef } from "./image-ref.ts";
-import { removeTree } from "./remove-tree.ts";
 import { Shelf } from "./shelf.ts";
 import { unpackImage } from "./unpack-image.ts";
 

@@ -2,8 +2,8 @@
 
 import { chmod, copyFile, link, mkdir, readdir, readlink, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "@dari/sandbox";
 import { codeOf } from "../errors.ts";
-import { removeTree } from "../image/remove-tree.ts";
 import { layerFolders } from "./layer.ts";
 
 const linksAtOnce = 32;

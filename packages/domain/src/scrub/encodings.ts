@@ -3,9 +3,20 @@
 
 export type Encoding = (value: string) => string;
 
-/** Texts without lone surrogates, which none of these encodings can hold. */
-export const encodings: readonly Encoding[] = [
+/** As it is, and as it stands within quotes. Of texts without lone surrogates, like all encodings here. */
+export const quotedEncodings: readonly Encoding[] = [
   (value) => value,
+  json,
+  (value) => json(json(value)),
+  (value) => json(value).replaceAll("/", "\\/"),
+  (value) => json(value).replace(/[\u007f-\uffff]/g, unicodeEscape),
+  // How Python and Node print a text within quotes of either kind.
+  (value) => json(value).replaceAll('\\"', '"'),
+  (value) => json(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
+];
+
+export const encodings: readonly Encoding[] = [
+  ...quotedEncodings,
   ...[0, 1, 2].flatMap((before): Encoding[] => [
     (value) => base64Core(value, before),
     (value) => base64Core(value, before).replaceAll("+", "-").replaceAll("/", "_"),
@@ -21,13 +32,17 @@ export const encodings: readonly Encoding[] = [
     (value: string) => strictUrl(value).replaceAll("%20", "+"),
     (value: string) => new URLSearchParams({ "": value }).toString().slice(1),
   ].flatMap((encode): Encoding[] => [encode, (value) => encode(value).replace(/%../g, (code) => code.toLowerCase())]),
-  json,
-  (value) => json(json(value)),
-  (value) => json(value).replaceAll("/", "\\/"),
-  (value) => json(value).replace(/[\u007f-\uffff]/g, unicodeEscape),
-  // How Python and Node print a text within quotes of either kind.
-  (value) => json(value).replaceAll('\\"', '"'),
-  (value) => json(value).replaceAll('\\"', '"').replaceAll("'", "\\'"),
+];
+
+/** Which programs break into lines. */
+export const brokenEncodings: readonly Encoding[] = [
+  ...[0, 1, 2].map(
+    (before): Encoding =>
+      (value) =>
+        base64Core(value, before),
+  ),
+  hex,
+  (value) => hex(value).toUpperCase(),
 ];
 
 /**

@@ -3,6 +3,7 @@
 import type { Automaton } from "./automaton.ts";
 import { buildAutomaton } from "./automaton.ts";
 import { headUnitsMax, needleUnitsMin, type Needle } from "./needles.ts";
+import { isSeparator, separatorUnitsMax } from "./separators.ts";
 
 /** Units [start, end) that are covered. Runs of one text are in order and do not overlap. */
 export interface Run {
@@ -28,6 +29,19 @@ export interface Position {
   rests: Rest[];
   /** Units that are covered unseen: more heads overlap than are followed. */
   blindUnits: number;
+  /** Where separators are passed over. */
+  readonly passed: Passed | undefined;
+}
+
+/** What was passed over, and where the units lie that were not. */
+interface Passed {
+  /** Of the last `headUnitsMax` units that were read: how many units of the text were given up before, and theirs. */
+  readonly places: Float64Array;
+  count: number;
+  /** Units of the text that the caller has given up. */
+  given: number;
+  previous: number;
+  separators: number;
 }
 
 /** Heads that overlap one another are a secret that repeats itself; more are covered without a look. */
@@ -37,13 +51,16 @@ export interface Finder {
   start(): Position;
   /** Reads `text` from `from` on; everything before was read at this position. */
   read(position: Position, text: string, from: number): void;
-  /** Units at the end that may yet turn out to begin a secret. */
-  openUnits(position: Position): number;
+  /** Where the end of the text begins that may yet turn out to begin a secret, or to lie within one. */
+  openFrom(position: Position, end: number): number;
+  /** Positions count from `limit` afterwards. Not beyond what is open. */
+  giveUp(position: Position, limit: number): void;
   /** Covers the beginning of a secret at the end, if it is one beyond doubt: for a text that was cut there. */
   coverOpen(position: Position, end: number): void;
 }
 
-export function createFinder(needles: readonly Needle[]): Finder {
+/** `isBroken`: separators within a secret are passed over, and `needles` have none. */
+export function createFinder(needles: readonly Needle[], { isBroken = false } = {}): Finder {
   const heads = needles.map(({ head }) => head);
   const automaton = buildAutomaton(heads, needleUnitsMin);
   const nameOf = (number: number): string => needles[number - 1]!.name;
@@ -52,35 +69,137 @@ export function createFinder(needles: readonly Needle[]): Finder {
   const hitAt = (position: Position, end: number): void => {
     const number = automaton.hit[position.state]!;
     const head = heads[number - 1]!;
-    cover(position, end - head.length, end, nameOf(number));
+    cover(position, startOf(position, head.length, end), end, nameOf(number));
     if (head.length < headUnitsMax) return;
     for (const whole of wholesOf(head)) {
       if (position.rests.length < restsMax) position.rests.push({ whole, at: headUnitsMax });
       else position.blindUnits = Math.max(position.blindUnits, whole.length - headUnitsMax);
     }
   };
+  const take = (position: Position, unit: number, at: number): void => {
+    if (isFollowing(position)) follow(position, unit, at);
+    position.state = automaton.step(position.state, unit);
+    if (automaton.hit[position.state] !== 0) hitAt(position, at + 1);
+  };
+  const readWhole = (position: Position, text: string, from: number): void => {
+    for (let at = from; at < text.length; at += 1) {
+      if (position.state === 0 && !isFollowing(position)) {
+        at = skip(automaton, text, at);
+        if (at >= text.length) break;
+      }
+      take(position, text.charCodeAt(at), at);
+    }
+  };
 
   return {
-    start: () => ({ state: 0, runs: [], rests: [], blindUnits: 0 }),
+    start: () => ({ state: 0, runs: [], rests: [], blindUnits: 0, passed: isBroken ? nothingPassed() : undefined }),
     read(position, text, from) {
-      const { step, hit } = automaton;
-      for (let at = from; at < text.length; at += 1) {
-        const isFollowing = position.rests.length > 0 || position.blindUnits > 0;
-        if (isFollowing) follow(position, text.charCodeAt(at), at);
-        else if (position.state === 0) {
-          at = skip(automaton, text, at);
-          if (at >= text.length) break;
-        }
-        position.state = step(position.state, text.charCodeAt(at));
-        if (hit[position.state] !== 0) hitAt(position, at + 1);
-      }
+      if (position.passed === undefined) readWhole(position, text, from);
+      else readBroken(automaton, position, position.passed, text, from, take);
     },
-    openUnits: (position) => automaton.depth[position.state]!,
+    openFrom(position, end) {
+      const depth = automaton.depth[position.state]!;
+      if (depth > 0) return startOf(position, depth, end);
+      // What parts the pieces of a secret is covered with them.
+      return position.passed !== undefined && isFollowing(position) ? placeOf(position.passed, 1) + 1 : end;
+    },
+    giveUp,
     coverOpen(position, end) {
       const open = automaton.depth[position.state]!;
-      if (open >= needleUnitsMin) cover(position, end - open, end, nameOf(automaton.through[position.state]!));
+      if (open < needleUnitsMin) return;
+      cover(position, startOf(position, open, end), end, nameOf(automaton.through[position.state]!));
     },
   };
+}
+
+function isFollowing(position: Position): boolean {
+  return position.rests.length > 0 || position.blindUnits > 0;
+}
+
+function nothingPassed(): Passed {
+  return { places: new Float64Array(headUnitsMax), count: 0, given: 0, previous: 0, separators: 0 };
+}
+
+/** Where the last `units` that were read begin. */
+function startOf({ passed }: Position, units: number, end: number): number {
+  return passed === undefined ? end - units : placeOf(passed, units);
+}
+
+function placeOf({ places, count, given }: Passed, back: number): number {
+  return places[(count - back) % headUnitsMax]! - given;
+}
+
+/** So many units of the text are looked at together. */
+const blockUnits = 4_096;
+const block = { units: new Uint16Array(blockUnits), places: new Int32Array(blockUnits) };
+
+/** Reads what is left of the text without its separators. */
+function readBroken(
+  { mayHold }: Automaton,
+  position: Position,
+  passed: Passed,
+  text: string,
+  from: number,
+  take: (position: Position, unit: number, at: number) => void,
+): void {
+  const { units, places } = block;
+  for (let at = from; at < text.length;) {
+    const end = Math.min(text.length, at + blockUnits);
+    const { length, next } = collect(passed, text, at, end);
+    for (let i = 0; i < length; i += 1) {
+      if (position.state === 0 && !isFollowing(position)) {
+        for (let last = length - needleUnitsMin; i <= last; i += needleUnitsMin - 1) {
+          if (mayHold(units[i + needleUnitsMin - 2]!, units[i + needleUnitsMin - 1]!)) break;
+        }
+      }
+      passed.places[passed.count % headUnitsMax] = passed.given + places[i]!;
+      passed.count += 1;
+      take(position, units[i]!, places[i]!);
+    }
+    at = next;
+    if (passed.separators <= separatorUnitsMax) continue;
+    passed.separators = 0;
+    position.state = 0;
+    position.rests = [];
+    position.blindUnits = 0;
+  }
+}
+
+/** Puts what is no separator into the block, up to where the separators are too many for one secret. */
+function collect(passed: Passed, text: string, from: number, end: number): { length: number; next: number } {
+  const { units, places } = block;
+  let { previous, separators } = passed;
+  let length = 0;
+  let at = from;
+  for (; at < end && separators <= separatorUnitsMax; at += 1) {
+    const unit = text.charCodeAt(at);
+    if (isSeparator(unit, previous)) separators += 1;
+    else {
+      separators = 0;
+      units[length] = unit;
+      places[length] = at;
+      length += 1;
+    }
+    previous = unit;
+  }
+  passed.previous = previous;
+  passed.separators = separators;
+  return { length, next: at };
+}
+
+function giveUp(position: Position, limit: number): void {
+  const { runs, passed } = position;
+  const kept: Run[] = [];
+  for (const [index, run] of runs.entries()) {
+    const isOpen = isFollowing(position) && index === runs.length - 1;
+    if (run.end <= limit && !isOpen) continue;
+    run.isTagged ||= run.start < limit;
+    run.start = Math.max(0, run.start - limit);
+    run.end = Math.max(0, run.end - limit);
+    kept.push(run);
+  }
+  runs.splice(0, runs.length, ...kept);
+  if (passed !== undefined) passed.given += limit;
 }
 
 /** The next place at which a needle can begin, as far as two units tell that lie at the end of the shortest one. */
@@ -112,8 +231,11 @@ function follow(position: Position, unit: number, at: number): void {
 }
 
 function cover(position: Position, from: number, end: number, name: string): void {
-  const run: Run = { start: Math.max(0, from), end, name, size: end - from, isTagged: false };
-  const { runs } = position;
+  addRun(position.runs, { start: Math.max(0, from), end, name, size: end - from, isTagged: false });
+}
+
+/** Joins it with those at the end that it overlaps. */
+function addRun(runs: Run[], run: Run): void {
   for (let last = runs.at(-1); last !== undefined && last.end > run.start; last = runs.at(-1)) {
     runs.pop();
     run.start = Math.min(run.start, last.start);
@@ -122,6 +244,15 @@ function cover(position: Position, from: number, end: number, name: string): voi
     if (last.size >= run.size) Object.assign(run, { name: last.name, size: last.size });
   }
   runs.push(run);
+}
+
+/** The runs of several readings of one text, as one would have found them all. */
+export function joinRuns(readings: readonly (readonly Run[])[]): Run[] {
+  const found = readings.filter((runs) => runs.length > 0);
+  if (found.length < 2) return [...(found[0] ?? [])];
+  const joined: Run[] = [];
+  for (const run of found.flat().sort((a, b) => a.start - b.start)) addRun(joined, { ...run });
+  return joined;
 }
 
 /** The whole needles that have a head; made when it is first seen. */

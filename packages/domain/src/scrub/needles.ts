@@ -1,11 +1,17 @@
 // What is looked for: each secret in each encoding. Long ones are found by their beginning.
 
-import { encodings } from "./encodings.ts";
+import { brokenEncodings, encodings, quotedEncodings, type Encoding } from "./encodings.ts";
+import { piecesOf } from "./pieces.ts";
+import { withoutSeparators } from "./separators.ts";
 
 /** Shorter values are not looked for: they are in too many texts. UTF-16 units. */
 export const needleUnitsMin = 8;
 /** A needle that is longer is found by so many first units; the rest is compared unit by unit. */
 export const headUnitsMax = 64;
+/** Of all secrets of a turn together; each piece costs as much as a short secret. */
+const piecesMax = 2_048;
+/** A secret of fewer letters and digits is not looked for across lines as it is: they are in too many texts. */
+const acrossLinesUnitsMin = 16;
 
 export interface Needle {
   /** The secret's. */
@@ -19,22 +25,66 @@ export interface Needle {
 /** Beyond the head by a surrogate pair, which a cut may break. */
 const beginningUnits = headUnitsMax + 6;
 
-export function needlesOf(secrets: Iterable<readonly [name: string, value: string]>): Needle[] {
-  const needles: Needle[] = [];
+type Secrets = Iterable<readonly [name: string, value: string]>;
+
+/** Whoever prints a secret leaves out the line end that a file had. */
+function* valuesOf(secrets: Secrets): Generator<[name: string, value: string]> {
   for (const [name, given] of secrets) {
-    // Whoever prints a secret leaves out the line end that a file had.
     const value = given.trim().toWellFormed();
-    if (value.length < needleUnitsMin) continue;
-    const known = new Set<string>();
-    for (const encode of encodings) {
-      const beginning = encode(value.slice(0, beginningUnits).toWellFormed());
-      const isWhole = value.length <= beginningUnits;
-      if (isWhole && known.has(beginning)) continue;
-      known.add(beginning);
-      const head = beginning.slice(0, headUnitsMax);
-      const isHeadAll = isWhole && beginning.length <= headUnitsMax;
-      needles.push({ name, head, whole: isHeadAll ? undefined : () => (isWhole ? beginning : encode(value)) });
+    if (value.length >= needleUnitsMin) yield [name, value];
+  }
+}
+
+/** For a text as it is: whole secrets, and those pieces of them that are secrets by themselves. */
+export function needlesOf(secrets: Secrets): Needle[] {
+  const needles: Needle[] = [];
+  let pieces = 0;
+  for (const [name, value] of valuesOf(secrets)) {
+    needles.push(...inEach(encodings, name, value));
+    for (const piece of piecesOf(value)) {
+      if ((pieces += 1) > piecesMax) break;
+      needles.push(...inEach(quotedEncodings, name, piece));
     }
+  }
+  return needles;
+}
+
+/** For a text without its separators: secrets, and encodings of them, that were broken into lines. */
+export function brokenNeedlesOf(secrets: Secrets): Needle[] {
+  const needles: Needle[] = [];
+  for (const [name, value] of valuesOf(secrets)) {
+    if (/\s|\\[nr]/.test(value)) needles.push(...brokenNeedle(name, value, (text) => text, acrossLinesUnitsMin));
+    for (const encode of brokenEncodings) needles.push(...brokenNeedle(name, value, encode, needleUnitsMin));
+  }
+  return needles;
+}
+
+/** Enough for the head of anything that is not separators for the most part. */
+const brokenBeginningUnits = 1_024;
+
+/** None where too little is left without separators. */
+function brokenNeedle(name: string, value: string, encode: Encoding, unitsMin: number): Needle[] {
+  const beginning = withoutSeparators(encode(value.slice(0, brokenBeginningUnits).toWellFormed()));
+  const isWhole = value.length <= brokenBeginningUnits;
+  if (beginning.length < (isWhole ? unitsMin : headUnitsMax)) return [];
+  const head = beginning.slice(0, headUnitsMax);
+  const isHeadAll = isWhole && beginning.length <= headUnitsMax;
+  return [
+    { name, head, whole: isHeadAll ? undefined : () => (isWhole ? beginning : withoutSeparators(encode(value))) },
+  ];
+}
+
+function inEach(some: readonly Encoding[], name: string, value: string): Needle[] {
+  const needles: Needle[] = [];
+  const known = new Set<string>();
+  for (const encode of some) {
+    const beginning = encode(value.slice(0, beginningUnits).toWellFormed());
+    const isWhole = value.length <= beginningUnits;
+    if (isWhole && known.has(beginning)) continue;
+    known.add(beginning);
+    const head = beginning.slice(0, headUnitsMax);
+    const isHeadAll = isWhole && beginning.length <= headUnitsMax;
+    needles.push({ name, head, whole: isHeadAll ? undefined : () => (isWhole ? beginning : encode(value)) });
   }
   return needles;
 }

@@ -1,13 +1,13 @@
 // Takes secrets out of everything that is said about a turn. Knows their values and encodings, nothing of who reads.
 
-import { createFinder, type Finder, type Position, type Run } from "./finder.ts";
-import { needlesOf } from "./needles.ts";
+import { createFinder, joinRuns, type Finder, type Run } from "./finder.ts";
+import { brokenNeedlesOf, needlesOf } from "./needles.ts";
 
 /** A text that comes in pieces. */
 export interface ScrubStream {
   /**
    * What can be shown by now. What may be the beginning of a secret waits for the next piece: at most 63 units, which
-   * is less than the longest secret.
+   * is less than the longest secret, and what parts them where it may be broken into lines, at most 64 units each.
    */
   write(piece: string): string;
   /** What waited. Nothing may be written afterwards. */
@@ -41,17 +41,18 @@ const untouched: Scrubber = {
 export function createScrubber(secrets: ReadonlyMap<string, string>): Scrubber {
   const needles = needlesOf(secrets);
   if (needles.length === 0) return untouched;
-  let made: Finder | undefined;
-  const finder = (): Finder => (made ??= createFinder(needles));
+  let made: readonly Finder[] | undefined;
+  const finders = (): readonly Finder[] =>
+    (made ??= [createFinder(needles), createFinder(brokenNeedlesOf(secrets), { isBroken: true })]);
   const text: Scrubber["text"] = (value, { isCut = false } = {}) => {
-    const runs = findRuns(finder(), value, isCut);
+    const runs = findRuns(finders(), value, isCut);
     return runs.length === 0 ? value : replaceRuns(value, runs, 0, value.length);
   };
   return {
     text,
     pieces(values) {
       const whole = values.join("");
-      const runs = findRuns(finder(), whole, false);
+      const runs = findRuns(finders(), whole, false);
       let at = 0;
       return values.map((value) => {
         const start = at;
@@ -60,15 +61,18 @@ export function createScrubber(secrets: ReadonlyMap<string, string>): Scrubber {
       });
     },
     json: (value) => scrubJson(value, (one) => text(one)),
-    stream: () => openStream(finder()),
+    stream: () => openStream(finders()),
   };
 }
 
-function findRuns(finder: Finder, text: string, isCut: boolean): Run[] {
-  const position = finder.start();
-  finder.read(position, text, 0);
-  if (isCut) finder.coverOpen(position, text.length);
-  return position.runs;
+function findRuns(finders: readonly Finder[], text: string, isCut: boolean): Run[] {
+  const readings = finders.map((finder) => {
+    const position = finder.start();
+    finder.read(position, text, 0);
+    if (isCut) finder.coverOpen(position, text.length);
+    return position.runs;
+  });
+  return joinRuns(readings);
 }
 
 /** Units [from, to) of the text; a run is told where it starts. */
@@ -89,42 +93,30 @@ function tagOf(run: Run): string {
   return run.isTagged ? "" : `[redacted:${run.name.slice(0, tagNameUnitsMax)}]`;
 }
 
-function openStream(finder: Finder): ScrubStream {
-  const position = finder.start();
+function openStream(finders: readonly Finder[]): ScrubStream {
+  const readings = finders.map((finder) => ({ finder, position: finder.start() }));
+  const runs = (): Run[] => joinRuns(readings.map(({ position }) => position.runs));
   let held = "";
   return {
     write(piece) {
       if (piece === "") return "";
       const text = held + piece;
-      finder.read(position, text, held.length);
-      const limit = text.length - finder.openUnits(position);
-      const shown = showBefore(position, text, limit);
+      let limit = text.length;
+      for (const { finder, position } of readings) {
+        finder.read(position, text, held.length);
+        limit = Math.min(limit, finder.openFrom(position, text.length));
+      }
+      const shown = replaceRuns(text, runs(), 0, limit);
+      for (const { finder, position } of readings) finder.giveUp(position, limit);
       held = text.slice(limit);
       return shown;
     },
     end() {
-      const shown = replaceRuns(held, position.runs, 0, held.length);
+      const shown = replaceRuns(held, runs(), 0, held.length);
       held = "";
       return shown;
     },
   };
-}
-
-/** What stands before `limit`, from where no secret can begin any more; positions count from there afterwards. */
-function showBefore(position: Position, text: string, limit: number): string {
-  const shown = replaceRuns(text, position.runs, 0, limit);
-  const kept: Run[] = [];
-  const isFollowing = position.rests.length > 0 || position.blindUnits > 0;
-  for (const [index, run] of position.runs.entries()) {
-    const isOpen = isFollowing && index === position.runs.length - 1;
-    if (run.end <= limit && !isOpen) continue;
-    run.isTagged ||= run.start < limit;
-    run.start = Math.max(0, run.start - limit);
-    run.end = Math.max(0, run.end - limit);
-    kept.push(run);
-  }
-  position.runs.splice(0, position.runs.length, ...kept);
-  return shown;
 }
 
 type Container = unknown[] | Record<string, unknown>;

@@ -21,6 +21,9 @@ export function createContext(frame, channel) {
     if (Buffer.byteLength(line) > limits.eventBytes) {
       throw new RangeError(`emit: an event may have at most ${limits.eventBytes} bytes`);
     }
+    if (isDeeper(line, limits.jsonDepth)) {
+      throw new RangeError(`emit: the data may be nested at most ${limits.jsonDepth - 1} levels deep`);
+    }
     if (events >= limits.events) throw new RangeError(`emit: an attempt may emit at most ${limits.events} events`);
     events += 1;
     return channel.sendLine(line);
@@ -32,4 +35,15 @@ export function createContext(frame, channel) {
       ? "the turn ran into its time limit"
       : "the turn was cancelled")),
   };
+}
+
+/** Whether JSON has more levels than that. */
+function isDeeper(json, levels) {
+  let depth = 0;
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|[[{\]}]/g)) {
+    if (token === "[" || token === "{") depth += 1;
+    else if (token === "]" || token === "}") depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
 }

@@ -20,8 +20,8 @@ export const proxyPort = 3128;
 const firstOpenPort = 1024;
 
 /** The variables by which programs find the proxy. That Node looks at them is for the program to see to. */
-export function egressEnvironment(): Record<string, string> {
-  const proxy = `http://127.0.0.1:${proxyPort}`;
+export function egressEnvironment(port = proxyPort): Record<string, string> {
+  const proxy = `http://127.0.0.1:${port}`;
   // Servers of the program's own are reached directly, and so is what the operator opened.
   const direct = "localhost,127.0.0.1,::1";
   const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct };

@@ -1,16 +1,26 @@
 // Writes the filter of system calls as the kernel's classic BPF. A list in, bytes out.
 
-import { absent, forbidden, inspected, newestKnown } from "./system-calls.ts";
+import { absent, forbidden, inspected, newestKnown, shared } from "./system-calls.ts";
 
 export type Architecture = "x64" | "arm64";
+
+/**
+ * What stands around the program. `namespaces`: a network of its own. `none`: the host's, of which it gets TCP
+ * sockets that its supervisor opens. `none, open network`: the host's network as it is.
+ */
+export type Around = "namespaces" | "none" | "none, open network";
 
 const audit = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const column = { x64: 0, arm64: 1 } as const;
 
 const allow = 0x7fff0000;
+/** The call waits until the supervisor has carried it out. */
+const ask = 0x7fc00000;
 const refuse = (errno: number): number => 0x00050000 | errno;
 const EPERM = 1;
+const EACCES = 13;
 const ENOSYS = 38;
+const EPROTONOSUPPORT = 93;
 const EAFNOSUPPORT = 97;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
@@ -19,6 +29,12 @@ const namespaceFlags = 0x7e020000;
 const terminalInput = [0x5412, 0x541c];
 /** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, by which interfaces are listed. */
 const socketFamilies = [1, 2, 10, 16];
+const [unixFamily, netlinkFamily] = [1, 16];
+const internetFamilies = [2, 10] as const;
+const tcp = 6;
+const [stream, seqpacket, typeBits] = [1, 5, 0xf];
+/** Connects without a call of connect, past whoever watches that. */
+const fastOpen = 0x20000000;
 /** PER_LINUX, and the question what it is. */
 const personalities = [0, 0xffffffff];
 
@@ -31,11 +47,13 @@ const architecture = load(4);
 /** The lower half of argument `index`; both architectures are little-endian. */
 const argument = (index: number): Instruction => load(16 + 8 * index);
 const skipUnlessEqual = (value: number, skip: number): Instruction => [0x15, 0, skip, value];
+const skipIfEqual = (value: number, skip: number): Instruction => [0x15, skip, 0, value];
+const keepBits = (bits: number): Instruction => [0x54, 0, 0, bits];
 const skipUnlessAnyBit = (bits: number, skip: number): Instruction => [0x45, 0, skip, bits];
 const skipUnlessOver = (value: number, skip: number): Instruction => [0x25, 0, skip, value];
 const end = (verdict: number): Instruction => [0x06, 0, 0, verdict];
 
-export function assembleFilter(target: Architecture): Buffer {
+export function assembleFilter(target: Architecture, around: Around = "namespaces"): Buffer {
   const numberOf = (numbers: readonly [number, number | null]): number | null => numbers[column[target]];
   const each = (calls: Readonly<Record<string, readonly [number, number | null]>>, verdict: number): Instruction[] =>
     Object.values(calls)
@@ -60,17 +78,81 @@ export function assembleFilter(target: Architecture): Buffer {
     end(refuse(ENOSYS)),
     ...each(absent, refuse(ENOSYS)),
     ...each(forbidden, refuse(EPERM)),
+    ...(around === "namespaces" ? [] : each(shared, refuse(ENOSYS))),
     ...when(inspected.clone, [argument(0), skipUnlessAnyBit(namespaceFlags, 1), end(refuse(EPERM)), end(allow)]),
     ...when(inspected.ioctl, [
       argument(1),
       ...terminalInput.flatMap((request) => [skipUnlessEqual(request, 1), end(refuse(EPERM))]),
       end(allow),
     ]),
-    ...when(inspected.socket, onlyOneOf(0, socketFamilies, refuse(EAFNOSUPPORT))),
-    ...when(inspected.socketpair, onlyOneOf(0, socketFamilies, refuse(EAFNOSUPPORT))),
+    ...(around === "namespaces"
+      ? [inspected.socket, inspected.socketpair].flatMap((call) =>
+          when(call, onlyOneOf(0, socketFamilies, refuse(EAFNOSUPPORT))),
+        )
+      : [
+          ...when(inspected.socket, around === "none" ? supervisedSocket() : hostSocket()),
+          ...when(inspected.socketpair, connectedPair()),
+          ...[inspected.sendto, inspected.sendmsg, inspected.sendmmsg].flatMap((call) =>
+            when(call, [
+              argument(call === inspected.sendmsg ? 2 : 3),
+              skipUnlessAnyBit(fastOpen, 1),
+              end(refuse(EPERM)),
+              end(allow),
+            ]),
+          ),
+        ]),
     ...when(inspected.personality, onlyOneOf(0, personalities, refuse(EPERM))),
     end(allow),
   ]);
+}
+
+/** TCP is the supervisor's to open; interfaces may be listed. No other protocol, and no UNIX socket: it has a path. */
+function supervisedSocket(): Instruction[] {
+  return [
+    argument(0),
+    skipUnlessEqual(netlinkFamily, 4),
+    argument(2),
+    skipUnlessEqual(0, 1),
+    end(allow),
+    end(refuse(EAFNOSUPPORT)),
+    skipIfEqual(internetFamilies[0], 2),
+    skipIfEqual(internetFamilies[1], 1),
+    end(refuse(EAFNOSUPPORT)),
+    argument(1),
+    keepBits(typeBits),
+    skipUnlessEqual(stream, 4),
+    argument(2),
+    skipIfEqual(0, 1),
+    skipUnlessEqual(tcp, 1),
+    end(ask),
+    end(refuse(EACCES)),
+  ];
+}
+
+function hostSocket(): Instruction[] {
+  return [
+    argument(0),
+    skipIfEqual(internetFamilies[0], 3),
+    skipIfEqual(internetFamilies[1], 2),
+    skipIfEqual(netlinkFamily, 1),
+    end(refuse(EAFNOSUPPORT)),
+    end(allow),
+  ];
+}
+
+/** A pair of datagram sockets is not held together: either may be connected to a path later. */
+function connectedPair(): Instruction[] {
+  return [
+    argument(0),
+    skipIfEqual(unixFamily, 1),
+    end(refuse(EAFNOSUPPORT)),
+    argument(1),
+    keepBits(typeBits),
+    skipIfEqual(stream, 2),
+    skipIfEqual(seqpacket, 1),
+    end(refuse(EPROTONOSUPPORT)),
+    end(allow),
+  ];
 }
 
 function encode(program: readonly Instruction[]): Buffer {

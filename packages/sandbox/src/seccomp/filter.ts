@@ -2,6 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { assembleFilter, type Around } from "./assemble.ts";
 
 let filter: Buffer | undefined;
 
@@ -9,4 +10,9 @@ let filter: Buffer | undefined;
 export function systemCallFilter(): Buffer | undefined {
   if (process.arch !== "x64" && process.arch !== "arm64") return undefined;
   return (filter ??= readFileSync(fileURLToPath(new URL(`./${process.arch}.bpf`, import.meta.url))));
+}
+
+/** For a sandbox without namespaces; undefined likewise. */
+export function supervisedFilter(around: Exclude<Around, "namespaces">): Buffer | undefined {
+  return process.arch === "x64" || process.arch === "arm64" ? assembleFilter(process.arch, around) : undefined;
 }

@@ -81,6 +81,14 @@ export const absent: Readonly<Record<string, Numbers>> = {
   io_uring_register: [427, 427],
 };
 
+/** What a sandbox without namespaces would share with the host, and leave behind there. */
+export const shared: Readonly<Record<string, Numbers>> = {
+  shmget: [29, 194],
+  semget: [64, 190],
+  msgget: [68, 186],
+  mq_open: [240, 180],
+};
+
 /** Allowed with some arguments only. */
 export const inspected = {
   clone: [56, 220],
@@ -88,6 +96,9 @@ export const inspected = {
   socket: [41, 198],
   socketpair: [53, 199],
   personality: [135, 92],
+  sendto: [44, 206],
+  sendmsg: [46, 211],
+  sendmmsg: [307, 269],
 } satisfies Record<string, Numbers>;
 
 /** What came after these is answered as absent: whoever reads the list has not looked at it. x86's x32 calls, too. */

@@ -5,6 +5,8 @@ import { request } from "node:http";
 const channel = new net.Socket({ fd: 3, readable: true, writable: true });
 const say = (value) => channel.write(`${JSON.stringify(value)}\n`);
 
+const proxy = new URL(process.env.HTTP_PROXY ?? "http://127.0.0.1:3128");
+
 /** Directly: no proxy asked. */
 const connect = (host, port) =>
   new Promise((resolve) => {
@@ -18,7 +20,7 @@ const connect = (host, port) =>
 /** A tunnel through the proxy: its status, and what comes first through it. */
 const tunnel = (authority, hello = "") =>
   new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port: 3128, method: "CONNECT", path: authority });
+    const asked = request({ host: proxy.hostname, port: proxy.port, method: "CONNECT", path: authority });
     asked.once("error", (error) => resolve([error.code]));
     asked.once("connect", (response, socket, head) => {
       if (response.statusCode !== 200) return resolve([response.statusCode]);
@@ -33,7 +35,7 @@ const tunnel = (authority, hello = "") =>
 /** A plain request through the proxy. */
 const get = (url, headers = {}) =>
   new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port: 3128, path: url, headers }, async (response) => {
+    const asked = request({ host: proxy.hostname, port: proxy.port, path: url, headers }, async (response) => {
       let text = "";
       for await (const chunk of response) text += chunk;
       resolve([response.statusCode, text]);
@@ -44,7 +46,7 @@ const get = (url, headers = {}) =>
 
 const post = (url, bytes) =>
   new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port: 3128, method: "POST", path: url }, async (response) => {
+    const asked = request({ host: proxy.hostname, port: proxy.port, method: "POST", path: url }, async (response) => {
       let text = "";
       try {
         for await (const chunk of response) text += chunk;

@@ -1,11 +1,13 @@
 # The second argument of an agent's function.
 
+import re
 import threading
 from contextlib import suppress
 
 from .channel import to_json
 
 _EVENT_NAME_CHARS = 200
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
 
 
 class Context:
@@ -20,6 +22,7 @@ class Context:
         self.metadata = given["metadata"]
         self.history = given["history"]
         self.operation_key = given["operationKey"]
+        self.traceparent = given["traceparent"]
         self.workspace = frame["workspace"]
         self.cancelled = threading.Event()
         self._limits = frame["limits"]
@@ -48,8 +51,23 @@ class Context:
         line = to_json({"t": "event", "name": type, "data": data})
         if len(line) > self._limits["eventBytes"]:
             raise ValueError(f"emit: an event may have at most {self._limits['eventBytes']} bytes")
+        if _is_deeper(line, self._limits["jsonDepth"]):
+            raise ValueError(f"emit: the data may be nested at most {self._limits['jsonDepth'] - 1} levels deep")
         with self._counting:
             if self._events >= self._limits["events"]:
                 raise ValueError(f"emit: an attempt may emit at most {self._limits['events']} events")
             self._events += 1
         self._channel.send_line(line)
+
+
+def _is_deeper(json: str, levels: int) -> bool:
+    """Whether JSON has more levels than that."""
+    depth = 0
+    for token in _STRING_OR_BRACKET.findall(json):
+        if token in "[{":
+            depth += 1
+        elif token in "]}":
+            depth -= 1
+        if depth > levels:
+            return True
+    return False

@@ -48,7 +48,9 @@ export const emitsTooMuch = (_prompt, { emit }) => {
   attempt(() => emit("big", "x".repeat(300_000)));
   attempt(() => emit("", 1));
   attempt(() => emit("cyclic", 1n));
-  for (let i = 0; i < 10_001; i++) attempt(() => emit("many", i));
+  attempt(() => emit("deep", JSON.parse("[".repeat(128) + "]".repeat(128))));
+  attempt(() => emit("deep enough", JSON.parse("[".repeat(127) + "]".repeat(127))));
+  for (let i = 0; i < 10_000; i++) attempt(() => emit("many", i));
   return { count: refused.length, last: refused.at(-1) };
 };
 export const unserialisable = () => ({ big: 1n });

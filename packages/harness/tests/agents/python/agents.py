@@ -56,6 +56,7 @@ def context(prompt, context):
         "metadata": context.metadata,
         "history": context.history,
         "operationKey": context.operation_key,
+        "traceparent": context.traceparent,
         "workspace": context.workspace,
         "emits": "function" if callable(context.emit) else "nothing",
         "aborted": context.cancelled.is_set(),
@@ -86,7 +87,12 @@ def emitsTooMuch(prompt, context):
     attempt("big", "x" * 300_000)
     attempt("", 1)
     attempt("cyclic", {1, 2})
-    for i in range(10_001):
+    deep = []
+    for _ in range(126):
+        deep = [deep]
+    attempt("deep", [deep])
+    attempt("deep enough", deep)
+    for i in range(10_000):
         attempt("many", i)
     return {"count": len(refused), "last": refused[-1]}
 

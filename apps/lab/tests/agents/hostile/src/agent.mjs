@@ -4,6 +4,14 @@ import { spawn, spawnSync } from "node:child_process";
 import * as fs from "node:fs";
 import { request } from "node:http";
 import net from "node:net";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** Where the image is, and this file in it. */
+const image = (function above(dir) {
+  return fs.existsSync(join(dir, "src/agent.mjs")) ? dir : above(dirname(dir));
+})(dirname(fileURLToPath(import.meta.url)));
+const self = join(image, "src/agent.mjs");
 
 const attempt = (action) => {
   try {
@@ -46,12 +54,14 @@ const tunnel = (host, port) =>
 const python = (source) => String(spawnSync("python3", ["-I", "-c", source], { encoding: "utf8" }).stdout).trim();
 
 const verbs = {
-  write: (path, text) => attempt(() => fs.writeFileSync(path, text)),
+  /** `~` is its home. */
+  write: (path, text) => attempt(() => fs.writeFileSync(path.replace(/^~/, process.env.HOME), text)),
   find: (name) => [...walk("/")].filter((path) => path.includes(name)),
   read: (...paths) => paths.map((path) => attempt(() => fs.readFileSync(path, "utf8"))),
   /** Environments and command lines of all processes that can be seen. */
   spy() {
-    const pids = fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+    const listed = attempt(() => fs.readdirSync("/proc").filter((name) => /^\d+$/.test(name)));
+    const pids = Array.isArray(listed) ? listed : [1, process.ppid, process.pid];
     const texts = pids.flatMap((pid) =>
       ["environ", "cmdline"].map((name) => attempt(() => fs.readFileSync(`/proc/${pid}/${name}`, "utf8"))),
     );
@@ -97,8 +107,24 @@ const verbs = {
     const chunk = Buffer.alloc(8 << 20, 7);
     for (;;) fs.writeFileSync("/tmp/fill", chunk, { flag: "a" });
   },
+  /** Into a file that no directory holds. */
+  async fillUnnamed() {
+    const chunk = Buffer.alloc(8 << 20, 7);
+    const file = fs.openSync("unnamed", "w");
+    fs.unlinkSync("unnamed");
+    for (;;) {
+      fs.writeSync(file, chunk);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+  /** Into memory that is no process's own. */
+  async shareMemory() {
+    const hold = "import os\nheld = os.memfd_create('held')\nwhile True: os.write(held, bytes(8 << 20))";
+    const child = spawn("python3", ["-I", "-c", hold]);
+    await new Promise((_resolve, reject) => child.once("exit", (code, signal) => reject(new Error(`${signal ?? code}`))));
+  },
   leakDescriptors() {
-    for (;;) fs.openSync("/agent/src/agent.mjs");
+    for (;;) fs.openSync(self);
   },
   async daemon(mark) {
     const loop = `while :; do sleep 0.05; done # ${mark}`;
@@ -114,7 +140,7 @@ const verbs = {
         "print(errno.errorcode[ctypes.get_errno()])",
     ),
   links: (host) => [
-    attempt(() => fs.linkSync("/agent/src/agent.mjs", "hard")),
+    attempt(() => fs.linkSync(self, "hard")),
     attempt(() => fs.linkSync("/etc/passwd", "passwd")),
     attempt(() => fs.symlinkSync("/etc/passwd", "soft-passwd")),
     attempt(() => fs.symlinkSync(`../../../../../../..${host}`, "soft-host")),
@@ -122,19 +148,13 @@ const verbs = {
     attempt(() => fs.symlinkSync("/proc/1/root", "soft-root")),
   ],
   writeImage: () => [
-    attempt(() => fs.writeFileSync("/agent/src/agent.mjs", "export const agent = () => 'changed'")),
-    attempt(() => fs.writeFileSync("/agent/new.mjs", "")),
-    attempt(() => fs.unlinkSync("/agent/src/agent.mjs")),
-    attempt(() => fs.chmodSync("/agent/src/agent.mjs", 0o777)),
-    attempt(() => fs.renameSync("/agent/src", "/agent/other")),
+    attempt(() => fs.writeFileSync(self, "export const agent = () => 'changed'")),
+    attempt(() => fs.writeFileSync(join(image, "new.mjs"), "")),
+    attempt(() => fs.unlinkSync(self)),
+    attempt(() => fs.chmodSync(self, 0o777)),
+    attempt(() => fs.renameSync(join(image, "src"), join(image, "other"))),
   ],
-  async flood(bytes) {
-    const chunk = Buffer.alloc(1 << 20, "x");
-    for (let written = 0; written < bytes; written += chunk.length) {
-      if (!process.stdout.write(chunk)) await new Promise((resolve) => process.stdout.once("drain", resolve));
-    }
-    return "written";
-  },
+  flood: (bytes) => attempt(() => `${spawnSync("head", ["-c", `${bytes}`, "/dev/zero"], { stdio: "inherit" }).status}`),
   forever,
 };
 

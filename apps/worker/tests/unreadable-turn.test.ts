@@ -1,0 +1,92 @@
+// A turn whose details the database cannot read: it fails with a reason, a bounded number of times, however it came.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { claimTurn, findViolations, pullTurn, type ClaimedTurn } from "@dari/control";
+import { limits, newId, type Notifier } from "@dari/domain";
+import { createLogger } from "@dari/runtime";
+import { createTestAgent, createTestDatabase, createTestFile, createTestMessage } from "@dari/testkit";
+import { createTestOrganization, createTestSession, type TestDatabase } from "@dari/testkit";
+import { openDatabase } from "@dari/db";
+import type { WorkerContext } from "../src/context.ts";
+import { executeTurn } from "../src/execute-turn.ts";
+
+let database: TestDatabase;
+let place: { organizationId: string; agentId: string };
+const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
+const notifier: Notifier = {
+  notify: () => undefined,
+  subscribe: () => () => undefined,
+  close: () => Promise.resolve(),
+};
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const { organizationId } = await createTestOrganization(database.db);
+  const { agentId } = await createTestAgent(database.db, organizationId);
+  place = { organizationId, agentId };
+  // Says of each row of these what PostgreSQL says of a damaged one.
+  const owner = openDatabase({ url: database.url, poolMax: 1, applicationName: "test" });
+  await owner.pool.query(`
+    create function damaged() returns boolean language plpgsql as
+      $$ begin raise exception 'invalid page in block 7' using errcode = 'data_corrupted'; end $$;
+    create policy damaged on session_inputs for select using (damaged());
+    create policy writable on session_inputs for insert with check (true);
+    alter table session_inputs enable row level security;`);
+  await owner.close();
+});
+afterAll(async () => {
+  expect(await findViolations(database.db)).toEqual([]);
+  await database.close();
+});
+
+/** A dispatched message with an input that cannot be read. */
+async function message(): Promise<{ sessionId: string; messageId: string }> {
+  const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
+  const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
+  const fileId = await createTestFile(database.db, place.organizationId);
+  await database.db.pool.query("insert into session_inputs values ($1, $2, '/input/a', $3, $4)", [
+    ...[sessionId, place.organizationId, messageId, fileId],
+  ]);
+  return { sessionId, messageId };
+}
+
+/** Runs the turn as a worker does; no more of the worker is asked than what stands here. */
+function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
+  const log = createLogger({ name: "unreadable-turn", level: "silent" });
+  const worker = { db: database.db, notifier, log, settings: { backoffFirstMs: 1 } } as unknown as WorkerContext;
+  return executeTurn(worker, turn, { signal: new AbortController().signal, release: () => undefined });
+}
+
+/** Without waiting for its time. */
+async function dispatchRetry(sessionId: string): Promise<void> {
+  await database.db.pool.query(
+    `update sessions set schedule = 'dispatched', ready_at = null, lease_until = now() + interval '1 minute'
+      where id = $1 and schedule = 'retry_wait'`,
+    [sessionId],
+  );
+}
+
+test("a turn that its job brings is claimed, and its attempt ends with a reason", async () => {
+  const { sessionId, messageId } = await message();
+  const claim = await claimTurn(database.db, { sessionId, dispatchNumber: 1 }, claimant);
+  if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+  expect(claim.turn).toMatchObject({ messageId, organizationId: place.organizationId, details: undefined });
+  expect((await execute(claim.turn)).result).toMatchObject({ recorded: "retry", reason: "internal_error" });
+});
+
+test("a turn that is pulled fails for good after the tries that the platform gives itself", async () => {
+  const { sessionId, messageId } = await message();
+  const recorded: (string | undefined)[] = [];
+  for (let tries = 0; tries <= limits.platformRetriesMax; tries++) {
+    await dispatchRetry(sessionId);
+    const turn = await pullTurn(database.db, claimant);
+    expect(turn).toMatchObject({ sessionId, messageId, details: undefined });
+    recorded.push((await execute(turn!)).result?.recorded);
+  }
+  expect(recorded).toEqual([...Array.from({ length: limits.platformRetriesMax }, () => "retry"), "failed"]);
+  const { rows } = await database.db.pool.query<object>(
+    "select state, output -> 'error' ->> 'code' as code from messages where id = $1",
+    [messageId],
+  );
+  expect(rows).toEqual([{ state: "failed", code: "internal_error" }]);
+});

@@ -1,0 +1,36 @@
+// Looks at a line of JSON before it is parsed: what a few bytes unfold to in memory is bounded by what is counted here.
+
+import { limits } from "@dari/domain";
+
+const quote = 0x22;
+const comma = 0x2c;
+const backslash = 0x5c;
+
+/** What is wrong with the shape of the JSON in `line`, to be said to its author; undefined where it may be parsed. */
+export function shapeProblem(line: string): string | undefined {
+  let depth = 0;
+  let values = 0;
+  for (let at = 0; at < line.length; at += 1) {
+    const unit = line.charCodeAt(at);
+    if (unit === quote) at = endOfString(line, at);
+    else if (unit === comma) values += 1;
+    // `[` and `{`; `]` and `}`.
+    else if (unit === 0x5b || unit === 0x7b) {
+      values += 1;
+      depth += 1;
+      if (depth > limits.agentJsonDepth) return `is nested deeper than ${limits.agentJsonDepth} levels`;
+    } else if (unit === 0x5d || unit === 0x7d) depth -= 1;
+    if (values > limits.agentJsonValues) return `has more than ${limits.agentJsonValues} values`;
+  }
+  return undefined;
+}
+
+/** Where the string that begins at `start` ends; the end of the line where it does not. */
+function endOfString(line: string, start: number): number {
+  for (let at = line.indexOf('"', start + 1); at >= 0; at = line.indexOf('"', at + 1)) {
+    let before = at - 1;
+    while (before > start && line.charCodeAt(before) === backslash) before -= 1;
+    if ((at - before) % 2 === 1) return at;
+  }
+  return line.length;
+}

@@ -1,0 +1,79 @@
+// What a guest may send, and when: whatever else comes is a failure of the agent's, never of the platform's.
+
+import { expect, test } from "@jest/globals";
+import { limits } from "@dari/domain";
+import { duplexPair } from "node:stream";
+import { runTurn, type TurnEnding } from "./run-turn.ts";
+
+/** The ending of a turn whose guest says these lines. */
+async function endingAfter(lines: readonly string[]): Promise<TurnEnding> {
+  const [channel, guest] = duplexPair();
+  guest.resume();
+  for (const line of lines) guest.write(`${line}\n`);
+  try {
+    return await runTurn({
+      channel,
+      exited: new Promise(() => {}),
+      request: {
+        entry: { file: "agent.mjs", export: "agent" },
+        imageDir: "/agent",
+        workspace: "/workspace",
+        sdk: "pi",
+        prompt: "",
+        context: {
+          sessionId: "sess_1",
+          messageId: "msg_1",
+          attempt: 1,
+          parts: [],
+          metadata: {},
+          history: [],
+          operationKey: "op_1",
+          traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        },
+      },
+      timeoutMs: 60_000,
+      signal: new AbortController().signal,
+      beforeCall: () => Promise.resolve(),
+      onFrame: () => {},
+    });
+  } finally {
+    channel.destroy();
+  }
+}
+
+const started = ['{"t":"ready","protocol":1,"runtime":"node"}', '{"t":"started"}'];
+const nested = (levels: number): string => `{"t":"event","name":"a","data":${"[".repeat(levels)}${"]".repeat(levels)}}`;
+const result = '{"t":"result","parts":[]}';
+const completed = { kind: "completed", parts: [] };
+const agentError = (message: RegExp) => ({
+  kind: "failed",
+  failure: { code: "agent_error", message: expect.stringMatching(message) },
+});
+
+test.each([
+  ["a deep event before the call", [nested(200_000)], agentError(/nested deeper than 128 levels/)],
+  ["a deep event", [...started, nested(200_000)], agentError(/nested deeper than 128 levels/)],
+  ["an event one level too deep", [...started, nested(128), result], agentError(/nested deeper than 128 levels/)],
+  ["an event that is deep enough", [...started, nested(127), result], completed],
+  ["an event before the call", [nested(1)], agentError(/spoke before it was called/)],
+  ["text before the call", ['{"t":"delta","text":"a"}'], agentError(/spoke before it was called/)],
+  ["a result before the call", [result], agentError(/spoke before it was called/)],
+  [
+    "millions of values",
+    [...started, `{"t":"event","name":"a","data":[${"[],".repeat(2_000_000)}0]}`],
+    agentError(/more than 300000 values/),
+  ],
+  [
+    "as many values as an event may have bytes",
+    [...started, `{"t":"event","name":"a","data":[${"0,".repeat(limits.agentEventBytes / 2 - 100)}0]}`, result],
+    completed,
+  ],
+  [
+    "brackets and escapes within text",
+    [...started, `{"t":"delta","text":${JSON.stringify('\\"[{'.repeat(400))}}`, result],
+    completed,
+  ],
+  ["text that does not end", ['{"t":"ready","runtime":"\\\\\\"'], agentError(/descriptor 3/)],
+])("%s", async (_title, lines, ending) => {
+  expect(await endingAfter(lines)).toMatchObject(ending);
+});

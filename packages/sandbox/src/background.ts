@@ -1,0 +1,22 @@
+// Work that nobody waits for now, but somebody may later.
+
+export interface Background {
+  /** Goes on by itself. It must not reject. */
+  add(work: Promise<void> | undefined): void;
+  /** Resolves when all that was added has ended. */
+  done(): Promise<void>;
+}
+
+export function createBackground(): Background {
+  const going = new Set<Promise<void>>();
+  return {
+    add(work) {
+      if (work === undefined) return;
+      going.add(work);
+      void work.finally(() => going.delete(work));
+    },
+    async done() {
+      while (going.size > 0) await Promise.all(going);
+    },
+  };
+}

@@ -1,0 +1,115 @@
+// One bubblewrap that has been started and waits to be told what to set up: in its control group by then, limits and
+// all.
+
+import type { Duplex, Readable } from "node:stream";
+import { createGroup, type ControlGroup, type GroupPlaces } from "./control-groups.ts";
+import type { EnterProgram } from "./enter-program.ts";
+import { launch, type Launched, type OnServer } from "./launch.ts";
+import { readProcess, type ProcessIdentity } from "./proc.ts";
+import { systemCallFilter } from "./seccomp/filter.ts";
+import { SandboxStartError, type SandboxLimits } from "./types.ts";
+
+export interface Launcher {
+  readonly launched: Launched;
+  readonly group: ControlGroup | undefined;
+  /** The first process of the sandbox; undefined when bubblewrap ended without making one. */
+  readonly init: Promise<ProcessIdentity | undefined>;
+  /** False where bubblewrap ended without executing the program. */
+  readonly programRan: Promise<boolean>;
+  readonly isGone: boolean;
+  /** Bubblewrap's options, what `enter` is told, and who is given the sockets that it hands over. Called once. */
+  run(o: { options: readonly string[]; words: string; onServer?: OnServer | undefined }): void;
+  /** Ends one that was told nothing, with its group. Never rejects. */
+  discard(): Promise<void>;
+}
+
+/**
+ * `program`: what bubblewrap executes where `enter`, which is told it later, is not there.
+ * @throws SandboxStartError, or the system's error when no group can be made
+ */
+export async function startLauncher(o: {
+  bwrap: string;
+  enter: EnterProgram | undefined;
+  groups: GroupPlaces | undefined;
+  limits: SandboxLimits;
+  program: readonly string[];
+}): Promise<Launcher> {
+  const { enter } = o;
+  const group = o.groups === undefined ? undefined : await createGroup(o.groups, o.limits);
+  const filter = systemCallFilter();
+  let onServer: OnServer | undefined;
+  let isGone = false;
+  let launched: Launched | undefined;
+  let status: ReturnType<typeof readStatus>;
+  async function discard(): Promise<void> {
+    if (launched !== undefined && !isGone) process.kill(launched.pid, "SIGKILL");
+    await launched?.exited;
+    await group?.remove();
+  }
+  try {
+    launched = await launch({
+      command: o.bwrap,
+      args: [
+        // A host name needs a namespace, of which it is told with its options: where this process dies before that,
+        // bubblewrap complains and ends, instead of starting something that nobody has described.
+        ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4"],
+        ...(filter === undefined ? [] : ["--seccomp", "7"]),
+        "--",
+        ...(enter === undefined ? o.program : [...enter.argv, "6"]),
+      ],
+      // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
+      // obeyed outside the sandbox), and a command line can be read by every user of the host.
+      env: {},
+      cwd: "/",
+      launcherPipes: filter === undefined ? 3 : 4,
+      ...(enter === undefined ? {} : { onServer: (port, server) => onServer?.(port, server) }),
+    });
+    void launched.exited.then(() => (isGone = true));
+    // Before anything is waited for: it may have ended by then.
+    status = readStatus(launched.launcherPipes[0]!);
+    await join(group, launched.pid);
+  } catch (error) {
+    await discard();
+    throw error;
+  }
+  const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex?];
+  filterPipe?.end(filter);
+  return {
+    launched,
+    group,
+    ...status,
+    get isGone() {
+      return isGone;
+    },
+    run(told) {
+      onServer = told.onServer;
+      wordsPipe.end(told.words);
+      optionsPipe.end(told.options.map((option) => `${option}\0`).join(""));
+    },
+    discard,
+  };
+}
+
+async function join(group: ControlGroup | undefined, pid: number): Promise<void> {
+  await group?.join(pid).catch((cause: unknown) => {
+    throw new SandboxStartError("the sandbox's control group cannot be entered", { cause });
+  });
+}
+
+/** Bubblewrap reports an exit code on its status pipe only for a program that it could execute. */
+function readStatus(pipe: Readable): Pick<Launcher, "init" | "programRan"> {
+  const init = Promise.withResolvers<ProcessIdentity | undefined>();
+  const programRan = Promise.withResolvers<boolean>();
+  let seen = "";
+  pipe.setEncoding("latin1");
+  pipe.on("data", (chunk: string) => {
+    seen += chunk;
+    const pid = /"child-pid": (\d+)\D/.exec(seen)?.[1];
+    if (pid !== undefined) readProcess(Number(pid)).then(init.resolve, init.reject);
+  });
+  pipe.once("close", () => {
+    if (!seen.includes('"child-pid"')) init.resolve(undefined);
+    programRan.resolve(seen.includes('"exit-code"'));
+  });
+  return { init: init.promise, programRan: programRan.promise };
+}

@@ -1,0 +1,84 @@
+// What native/confine.c is told of one sandbox, as words: which paths, ports and limits the program has.
+
+import { realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { etcPaths } from "../bwrap-arguments.ts";
+import { processCpuSeconds } from "../rlimits.ts";
+import type { SandboxSpec } from "../types.ts";
+import type { Place } from "./places.ts";
+
+/** Programs, libraries and what `etcPaths` names: as in a sandbox with a file system of its own. */
+const systemPaths = [
+  ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"],
+  ...etcPaths,
+  ...["/etc/passwd", "/etc/group"],
+  // Of /proc what tells of the machine. A command line in it is readable to everybody, so processes are left out.
+  ...["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version"].map(
+    (name) => `/proc/${name}`,
+  ),
+];
+const devices = ["null", "zero", "full", "random", "urandom"].map((name) => `/dev/${name}`);
+
+/** The kernel refuses only here: what counts the sandbox's processes must see first that the bound was passed. */
+const processesFactor = 4;
+
+export interface Confinement {
+  readonly spec: SandboxSpec;
+  readonly env: Readonly<Record<string, string>>;
+  readonly place: Place;
+  /** Of Landlock, at most. */
+  readonly version: number;
+  readonly workspace: string;
+  readonly state: string;
+  readonly tmp: string;
+  readonly imageDir: string;
+  /** native/own.c, compiled. */
+  readonly own: string;
+  /** Loopback ports beside the place's own that may be connected to. */
+  readonly ports: readonly number[];
+}
+
+/** Pairs of name and value, each ended by NUL, behind eight digits that say how long they are. */
+export async function confinementWords(o: Confinement): Promise<Buffer> {
+  const { spec, place } = o;
+  // A rule is about the file that a path leads to, so a link on the way is of no use without what it points at.
+  const readable = await Promise.all([o.imageDir, ...spec.readOnlyPaths].map((path) => realpath(path)));
+  const pairs: (readonly [string, string | number])[] = [
+    ["user", place.user],
+    ["own", o.own],
+    ["slot", spec.slotDir],
+    ["version", o.version],
+    ["firstPort", place.firstPort],
+    ["lastPort", place.lastPort],
+    ["network", spec.network === "open" ? "open" : "own"],
+    ["directory", o.workspace],
+    ...systemPaths.map((path) => ["system", path] as const),
+    ...[...readable, "/proc/self"].map((path) => ["read", path] as const),
+    ...devices.map((path) => ["device", path] as const),
+    ...[o.workspace, o.state, o.tmp].map((path) => ["write", path] as const),
+    ...o.ports.map((port) => ["port", port] as const),
+    ...limitPairs(spec),
+    ...spec.argv.map((argument) => ["argument", argument] as const),
+    ...Object.entries(o.env).map(([name, value]) => ["variable", `${name}=${value}`] as const),
+  ];
+  const words = Buffer.from(`${pairs.flat().join("\0")}\0`);
+  return Buffer.concat([Buffer.from(words.length.toString(16).padStart(8, "0")), words]);
+}
+
+function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
+  const { memoryBytes, openFiles, fileBytes, processes } = limits;
+  const bounds = {
+    core: 0,
+    data: memoryBytes,
+    openFiles,
+    fileBytes,
+    cpu: processCpuSeconds(limits),
+    processes: processes === undefined ? undefined : processes * processesFactor,
+  };
+  return Object.entries(bounds).flatMap(([name, bound]) => (bound === undefined ? [] : [[name, bound] as const]));
+}
+
+/** Where the program's directories are. `tmp` is beside the others, gone with the sandbox. */
+export function directoriesOf(slotDir: string): Pick<Confinement, "workspace" | "state" | "tmp"> {
+  return { workspace: join(slotDir, "workspace"), state: join(slotDir, "state"), tmp: join(slotDir, "tmp") };
+}

@@ -1,0 +1,304 @@
+// The driver for machines without namespaces: a user of its own, Landlock, a filter of system calls, and a small
+// program beside the agent's that opens its sockets and ends all of it (native/confine.c).
+
+import { chmod, lchown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Duplex } from "node:stream";
+import { text } from "node:stream/consumers";
+import {
+  createGroup,
+  findGroupPlaces,
+  groupCandidates,
+  type ControlGroup,
+  type GroupPlaces,
+} from "../control-groups.ts";
+import { compiledProgram } from "../compiled-program.ts";
+import { egressEnvironment } from "../egress/egress.ts";
+import { exitThroughLauncher, launch, type Launched } from "../launch.ts";
+import { findProgram } from "../programs.ts";
+import { removeTree } from "../remove-tree.ts";
+import { isHostRoot } from "../rlimits.ts";
+import { supervisedFilter } from "../seccomp/filter.ts";
+import { checkSpec, programEnvironment, workingFolders } from "../slot.ts";
+import {
+  SandboxStartError,
+  type Guarantees,
+  type ProbeResult,
+  type Sandbox,
+  type SandboxDriver,
+  type SandboxExit,
+  type SandboxSpec,
+  type SandboxUsage,
+} from "../types.ts";
+import { watchSandbox } from "../watch.ts";
+import { ask, giveTo } from "./confine.ts";
+import { confinedTree } from "./confined-tree.ts";
+import { confinementWords, directoriesOf } from "./confinement.ts";
+import { takePlace, type Place } from "./places.ts";
+import { openWayIn } from "./way-in.ts";
+import { openWayOut, type WayOut } from "./way-out.ts";
+
+interface Means {
+  /** native/confine.c and native/own.c, compiled. */
+  readonly confine: string;
+  readonly own: string;
+  /** See `LandlockOptions`. */
+  readonly ownDir: string;
+  /** Of Landlock. */
+  readonly version: number;
+  readonly groups: GroupPlaces | undefined;
+}
+
+type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
+
+/** The first that knows ports: without, whatever listens on the loopback device could be reached. */
+const versionMin = 4;
+/** Whose rules this code knows. */
+const versionMax = 7;
+
+export interface LandlockOptions {
+  /**
+   * A directory of this process's, in which it makes those of sandboxes: where a sandbox's user could not enter
+   * directories in it, they are made enterable to everybody. Default: the directory for temporary files.
+   */
+  readonly ownDir?: string;
+  /** Behaves as on a kernel whose Landlock is no newer. */
+  readonly versionMax?: number;
+  /** Default true: control groups are used where some can be made. */
+  readonly controlGroups?: boolean;
+}
+
+export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
+  let found: Promise<Found> | undefined;
+  const find = (): Promise<Found> => (found ??= findMeans(o));
+  return {
+    name: "landlock",
+    async probe(): Promise<ProbeResult> {
+      const result = await find();
+      return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };
+    },
+    async prepare(spec) {
+      await checkSpec(spec);
+      if (spec.mounts !== undefined) throw new SandboxStartError("nothing can be mounted into a sandbox of landlock");
+      const result = await find();
+      if ("reason" in result) throw new SandboxStartError(`landlock cannot be used: ${result.reason}`);
+      return start(spec, result.means);
+    },
+  };
+}
+
+/** What one sandbox holds until it is killed. */
+interface Holds {
+  readonly place: Place;
+  readonly wayOut: WayOut | undefined;
+  readonly group: ControlGroup | undefined;
+}
+
+async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
+  const place = await takePlace();
+  if (place === undefined)
+    throw new SandboxStartError("no user and no ports are left on this machine for one more sandbox of landlock");
+  const undo: (() => unknown)[] = [() => place.leave()];
+  try {
+    const wayOut = typeof spec.network === "object" ? await openWayOut(spec.network, place) : undefined;
+    undo.push(() => wayOut?.close());
+    const group = means.groups === undefined ? undefined : await createGroup(means.groups, spec.limits);
+    undo.push(() => group?.remove());
+    return await startIn(spec, means, { place, wayOut, group });
+  } catch (error) {
+    for (const each of undo.reverse()) await each();
+    throw error;
+  }
+}
+
+async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<Sandbox> {
+  const { slotDir } = spec;
+  const { workspace, state, tmp } = directoriesOf(slotDir);
+  const { launched, complaint } = await launchIn(spec, means, holds);
+  const { user } = holds.place;
+  const tree = confinedTree({ launched, control: launched.launcherPipes[0]!, confine: means.confine, user });
+  const folders = workingFolders(slotDir);
+  const watch = watchSandbox({
+    slotDir: () => slotDir,
+    folders: ["workspace", "state", "tmp"],
+    limits: spec.limits,
+    init: Promise.resolve(launched.pid),
+    isBounded: boundsTree(means),
+    cpuSeconds: holds.group?.cpuSeconds,
+    onExceeded: () => void tree.kill().catch(() => {}),
+  });
+  let usage: SandboxUsage = {};
+  async function kill(): Promise<void> {
+    await tree.kill();
+    watch.stop();
+    holds.wayOut?.close();
+    usage = {
+      exceeded: (await holds.group?.exceeded()) ?? watch.exceeded(),
+      peakMemoryBytes: await holds.group?.peakMemoryBytes(),
+    };
+    await holds.group?.remove();
+    await removeTree(tmp);
+    await lchown(slotDir, process.getuid!(), process.getgid!());
+    await folders.removeUnused();
+    holds.place.leave();
+  }
+  async function claim(turnDir = slotDir): Promise<void> {
+    if (turnDir !== slotDir) throw new TypeError("a sandbox of landlock has its slot's directories and no others");
+    await folders.create();
+    await giveTo(user, means.own, [workspace, state]);
+  }
+  let killed: Promise<void> | undefined;
+  return {
+    channel: launched.channel,
+    stdout: launched.stdout,
+    stderr: launched.stderr,
+    paths: { workspace, state, image: spec.imageDir },
+    pid: launched.pid,
+    exited: Promise.all([launched.exited, complaint]).then(([exit, said]) => describeExit(exit, said)),
+    claim,
+    kill: () => (killed ??= kill()),
+    collect: () => Promise.resolve(usage),
+  };
+}
+
+/** It waits to be told what to run, so it is in its group before it starts anything. */
+async function launchIn(
+  spec: SandboxSpec,
+  means: Means,
+  { place, wayOut, group }: Holds,
+): Promise<{ launched: Launched; complaint: Promise<string> }> {
+  const { workspace, state, tmp } = directoriesOf(spec.slotDir);
+  await mkdir(tmp, { recursive: true, mode: 0o700 });
+  await Promise.all([
+    openWayIn([spec.slotDir, spec.imageDir, ...spec.readOnlyPaths], means.ownDir),
+    chmod(spec.slotDir, 0o700),
+  ]);
+  const proxied = wayOut === undefined ? {} : egressEnvironment(wayOut.port);
+  const words = await confinementWords({
+    spec,
+    env: { ...programEnvironment(spec, { home: state, tmp }), ...proxied },
+    place,
+    version: means.version,
+    ...{ workspace, state, tmp },
+    imageDir: spec.imageDir,
+    own: means.own,
+    ports: wayOut === undefined ? [] : [wayOut.port, ...wayOut.directPorts],
+  });
+  const launched = await launch({ command: means.confine, args: ["run"], env: {}, cwd: "/", launcherPipes: 2 });
+  const [control, filterPipe] = launched.launcherPipes as [Duplex, Duplex];
+  const complaint = text(control).catch(() => "");
+  try {
+    await group?.join(launched.pid);
+  } catch (cause) {
+    control.destroy();
+    await launched.exited;
+    throw new SandboxStartError("the sandbox's control group cannot be entered", { cause });
+  }
+  filterPipe.end(supervisedFilter(spec.network === "open" ? "none, open network" : "none"));
+  control.write(words);
+  return { launched, complaint };
+}
+
+function describeExit(exit: SandboxExit, complaint: string): SandboxExit {
+  if (complaint === "") return exitThroughLauncher(exit);
+  const hint = complaint.includes("ermission denied")
+    ? "; the sandbox's user must be allowed to enter every directory above it (chmod o+x)"
+    : "";
+  return { ...exit, startError: `${complaint.trim()}${hint}` };
+}
+
+async function findMeans(o: LandlockOptions): Promise<Found> {
+  if (process.platform !== "linux") return { reason: "it exists on Linux only" };
+  if (!isHostRoot()) return { reason: "each sandbox has a user of its own, for which the worker must run as root" };
+  if (supervisedFilter("none") === undefined) return { reason: `there is no system call filter for ${process.arch}` };
+  const [confine, own] = await Promise.all([compiledProgram("confine"), compiledProgram("own")]);
+  if (confine === undefined || own === undefined) {
+    return { reason: "its programs could not be compiled; they need a C compiler" };
+  }
+  const kernels = Number(await ask(confine, ["abi"]));
+  if (kernels < versionMin) {
+    const has = kernels === 0 ? "has no Landlock, or none is allowed here" : `has version ${kernels} of Landlock`;
+    return { reason: `the kernel ${has}; at least version ${versionMin} is needed (Linux 6.7)` };
+  }
+  const version = Math.min(kernels, o.versionMax ?? versionMax);
+  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  const reasons: string[] = [];
+  for (const candidate of groupCandidates(groups)) {
+    const means = { confine, own, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
+    const reason = await tryOut(means);
+    if (reason === undefined) return { means, guarantees: describe(means, kernels) };
+    reasons.push(reason);
+  }
+  return { reason: reasons.at(-1)! };
+}
+
+/** What an agent may leave: only its user may enter it. */
+const locked = "umask 077 && mkdir locked && echo written > locked/file && chmod 0 locked";
+
+/** Runs a program in a whole sandbox; undefined when all is well, else what was said. */
+async function tryOut(means: Means): Promise<string | undefined> {
+  const shell = (await findProgram("sh")) ?? "/bin/sh";
+  const root = await mkdtemp(join(means.ownDir, "sandbox-probe-"));
+  try {
+    const [slotDir, imageDir] = [join(root, "slot"), join(root, "image")];
+    const [workspace, state] = [join(slotDir, "workspace"), join(slotDir, "state")];
+    for (const dir of [imageDir, workspace, state]) await mkdir(dir, { recursive: true });
+    const network = { policy: { mode: "off", rules: [] } } as const;
+    const spec = { argv: [shell, "-c", locked], env: {}, imageDir, readOnlyPaths: [], slotDir, network, limits: {} };
+    const sandbox = await start(spec, means);
+    try {
+      for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+      const exit = await sandbox.exited;
+      if (exit.code !== 0) return exit.startError ?? `its program ended with ${exit.code ?? exit.signal}`;
+    } finally {
+      await sandbox.kill();
+    }
+    await readFile(join(workspace, "locked", "file"));
+    await chmod(join(workspace, "locked"), 0o755);
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isDenied = code === "EACCES" || code === "EPERM";
+    return isDenied ? "what an agent's user locks is locked for the worker (DAC_OVERRIDE, FOWNER)" : message;
+  } finally {
+    await rm(root, { recursive: true, force: true }).catch(() => {});
+  }
+}
+
+/** Whether control groups bound memory and processes of the sandbox as a whole. */
+function boundsTree({ groups }: Means): boolean {
+  return groups?.memory !== undefined && groups.processes !== undefined;
+}
+
+function describe(means: Means, kernels: number): Guarantees {
+  const { version, groups } = means;
+  return {
+    isolated: true,
+    filesystem: "rules",
+    processes: "user",
+    network: "enforced",
+    limits: {
+      memory: groups?.memory === undefined ? "watched" : "per_sandbox",
+      processes: groups?.processes === undefined ? "watched" : "per_sandbox",
+      cpu: groups?.cpu === undefined ? "none" : "per_sandbox",
+      openFiles: "per_process",
+      fileSize: "per_process",
+      tmpSize: "watched",
+      disk: "watched",
+    },
+    notes: [
+      `the kernel is shared with the host, behind a filter of system calls and Landlock ${version} of ${kernels}`,
+      "no namespaces: that a path, a process or a network interface of the machine exists can be seen",
+      "what listens on this machine's loopback device at a port that the operator opened is reached without the proxy",
+      ...(version < 6 ? ["this Landlock knows no signals: that they end at the sandbox is by its user alone"] : []),
+      ...(boundsTree(means)
+        ? []
+        : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
+      ...(groups?.cpu === undefined
+        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
+        : []),
+      "what begins to listen on the loopback device at one of its own 128 ports while it runs is reached",
+    ],
+  };
+}

@@ -1,0 +1,71 @@
+// What one sandbox without namespaces has of its own on this machine: a user, and ports of the loopback device.
+
+import { readFile } from "node:fs/promises";
+import { createServer, type Server } from "node:net";
+
+export interface Place {
+  /** User and group; nobody else's on this machine. */
+  readonly user: number;
+  /** Loopback ports: its proxy's, and where its servers listen when they ask for any. */
+  readonly firstPort: number;
+  readonly lastPort: number;
+  /** Once nothing of the user is alive. */
+  leave(): void;
+}
+
+const firstUser = 58_000;
+/** As many connections as it may have at once, and as many servers. */
+const portsPerPlace = 128;
+const placesMax = 64;
+/** Of the ports that the kernel gives to whoever asks for any, this part is for places. */
+const portsShare = 0.5;
+
+/**
+ * Takes one that no other process of this machine has, and in whose ports nothing listens; undefined when there is
+ * none. It falls free when this process ends, however it ends.
+ */
+export async function takePlace(): Promise<Place | undefined> {
+  const [named, listening, any] = await Promise.all([namedUsers(), listeningPorts(), anyPorts()]);
+  const places = Math.min(placesMax, Math.floor(((any.to - any.from + 1) * portsShare) / portsPerPlace));
+  for (let index = 0; index < places; index++) {
+    const user = firstUser + index;
+    const lastPort = any.to - index * portsPerPlace;
+    const firstPort = lastPort - portsPerPlace + 1;
+    if (named.has(user) || listening.some((port) => port >= firstPort && port <= lastPort)) continue;
+    const lock = await takeLock(`dari-sandbox-user-${user}`);
+    if (lock === undefined) continue;
+    return { user, firstPort, lastPort, leave: () => void lock.close() };
+  }
+  return undefined;
+}
+
+/** The kernel takes "any port" from these, and lets a socket narrow them but not leave them. */
+async function anyPorts(): Promise<{ from: number; to: number }> {
+  const text = await readFile("/proc/sys/net/ipv4/ip_local_port_range", "latin1").catch(() => "32768 60999");
+  const [from = 0, to = 0] = text.trim().split(/\s+/).map(Number);
+  return { from, to };
+}
+
+/** A name of the kernel's that one socket can have; sandboxes cannot make such sockets. */
+function takeLock(name: string): Promise<Server | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once("error", () => resolve(undefined));
+    server.listen({ path: `\0${name}` }, () => resolve(server.unref()));
+  });
+}
+
+/** Somebody who has a name may have files, too. */
+async function namedUsers(): Promise<ReadonlySet<number>> {
+  const text = await readFile("/etc/passwd", "latin1").catch(() => "");
+  return new Set(text.split("\n").map((line) => Number(line.split(":")[2])));
+}
+
+/** Of this network namespace. */
+async function listeningPorts(): Promise<number[]> {
+  const tables = await Promise.all(
+    ["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "latin1").catch(() => "")),
+  );
+  const found = tables.join("\n").matchAll(/^ *\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} 0A /gm);
+  return [...found].map(([, port]) => Number.parseInt(port!, 16));
+}

@@ -1,0 +1,107 @@
+// The files of the host's /etc that sandboxes see, in one directory: to bind each by itself costs a launcher two mounts
+// and a look at the table of mounts, at every start.
+
+import { createHash, type Hash } from "node:crypto";
+import {
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  realpath,
+  rename,
+  rm,
+  symlink,
+} from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+export interface SystemFiles {
+  /** The directory that takes the place of /etc. */
+  readonly dir: string;
+}
+
+/** How old a copy may be: sandboxes follow what changes on the host, and no copy is so old that it is tidied away. */
+const freshForMs = 10 * 60_000;
+
+/**
+ * Copies `paths`, all in /etc, and `added` by their names there. What cannot be read is left out, like what is missing.
+ * Links into /usr stay links, and so do those below a path: what they point to is not read.
+ * @throws the system's error when the first copy cannot be made; later ones are tried again
+ */
+export async function openSystemFiles(
+  paths: readonly string[],
+  added: Readonly<Record<string, string>>,
+): Promise<SystemFiles> {
+  let dir = await copySystemFiles(paths, added);
+  let copiedAt = performance.now();
+  async function copyAgain(): Promise<void> {
+    dir = await copySystemFiles(paths, added);
+  }
+  return {
+    get dir() {
+      if (performance.now() - copiedAt > freshForMs) {
+        copiedAt = performance.now();
+        void copyAgain().catch(() => {});
+      }
+      return dir;
+    },
+  };
+}
+
+/** Equal files are one directory of this user, which nobody else may enter. Resolves with its path. */
+export async function copySystemFiles(
+  paths: readonly string[],
+  added: Readonly<Record<string, string>>,
+): Promise<string> {
+  const fresh = await mkdtemp(join(tmpdir(), "sandbox-etc-"));
+  try {
+    for (const path of paths) await copyPath(path, join(fresh, path.slice("/etc/".length))).catch(() => {});
+    for (const [name, path] of Object.entries(added)) await cp(path, join(fresh, name));
+    const digest = await digestOf(fresh);
+    const dir = join(tmpdir(), `sandbox-etc-${process.getuid?.()}-${digest}`);
+    if ((await isOurs(dir)) && (await digestOf(dir)) !== digest) await rm(dir, { recursive: true, force: true });
+    // Where it has been made already, by whomever, this does nothing.
+    await rename(fresh, dir).catch(() => {});
+    if (!(await isOurs(dir))) throw new Error(`somebody else has made ${dir}`);
+    return dir;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+async function copyPath(from: string, to: string): Promise<void> {
+  const real = await realpath(from);
+  await mkdir(dirname(to), { recursive: true });
+  if (real.startsWith("/usr/")) return symlink(real, to);
+  const filter = async (path: string): Promise<boolean> => {
+    const found = await lstat(path);
+    return found.isFile() || found.isDirectory() || found.isSymbolicLink();
+  };
+  await cp(real, to, { recursive: true, verbatimSymlinks: true, filter });
+}
+
+async function isOurs(dir: string): Promise<boolean> {
+  const found = await lstat(dir).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
+}
+
+async function digestOf(dir: string): Promise<string> {
+  const hash = createHash("sha256");
+  await addTree(dir, hash);
+  return hash.digest("hex").slice(0, 16);
+}
+
+async function addTree(dir: string, hash: Hash): Promise<void> {
+  for (const name of (await readdir(dir)).sort()) {
+    const path = join(dir, name);
+    const found = await lstat(path);
+    hash.update(`${name}\0${found.mode} ${found.size}\0`);
+    if (found.isSymbolicLink()) hash.update(await readlink(path));
+    else if (found.isFile()) hash.update(await readFile(path));
+    else await addTree(path, hash);
+    hash.update("\0");
+  }
+}

@@ -1,0 +1,97 @@
+# A program that takes too much where no directory and no process alone shows it, and waits to be ended for it.
+import ctypes
+import mmap
+import os
+import socket
+import sys
+import threading
+import time
+
+MiB = 1 << 20
+megabyte = bytes([1]) * MiB
+
+
+def fill(descriptor, megabytes):
+    for _ in range(megabytes):
+        os.write(descriptor, megabyte)
+
+
+def unnamed(name):
+    descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+    os.unlink(name)
+    return descriptor
+
+
+def unnamedFile():
+    fill(unnamed("gone"), 64)
+
+
+def nameless():
+    fill(os.open(".", os.O_RDWR | os.O_TMPFILE, 0o600), 64)
+
+
+def mappedFile():
+    global mapped
+    descriptor = unnamed("mapped")
+    os.ftruncate(descriptor, 64 * MiB)
+    mapped = mmap.mmap(descriptor, 64 * MiB)
+    os.close(descriptor)
+    mapped[:] = megabyte * 64
+
+
+def threadsFile():
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def alone():
+        CLONE_FILES = 0x400
+        # Where that is refused the descriptor is everybody's.
+        libc.unshare(CLONE_FILES)
+        fill(unnamed("thread"), 64)
+        time.sleep(600)
+
+    threading.Thread(target=alone).start()
+
+
+def filesUnderWay():
+    global ends
+    ends = socket.socketpair()
+    while True:
+        descriptor = unnamed("passed")
+        fill(descriptor, 20)
+        socket.send_fds(ends[0], [b"x"], [descriptor])
+        os.close(descriptor)
+        time.sleep(0.3)
+
+
+def memoryFiles():
+    held = [os.memfd_create("held") for _ in range(4)]
+    for descriptor in held:
+        fill(descriptor, 100)
+
+
+def sharedMapping():
+    global shared
+    shared = mmap.mmap(-1, 400 * MiB)
+    for at in range(400):
+        shared[at * MiB:(at + 1) * MiB] = megabyte
+
+
+def unnamedTmp():
+    fill(unnamed("/tmp/gone"), 400)
+
+
+def busyAlone():
+    while True:
+        pass
+
+
+def busy():
+    for _ in range(3):
+        if os.fork() == 0:
+            break
+    while True:
+        pass
+
+
+globals()[sys.argv[1]]()
+time.sleep(600)
