@@ -14,6 +14,7 @@ import { mountOps } from "./ops/mount-ops.ts";
 import { mountReference } from "./reference/mount-reference.ts";
 import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
+import { budgetHandlers } from "./routes/budgets.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { historyHandlers } from "./routes/history.ts";
@@ -24,12 +25,14 @@ import { organizationHandlers } from "./routes/organizations.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
+import { webhookHandlers } from "./routes/webhooks.ts";
 import { workspaceHandlers } from "./routes/workspaces.ts";
 
 /** A route of the contract without a handler does not compile. */
 const handlers: Handlers = {
   ...agentHandlers,
   ...apiKeyHandlers,
+  ...budgetHandlers,
   ...credentialHandlers,
   ...fileHandlers,
   ...historyHandlers,
@@ -39,6 +42,7 @@ const handlers: Handlers = {
   ...sessionHandlers,
   ...sourceSnapshotHandlers,
   ...streamHandlers,
+  ...webhookHandlers,
   ...workspaceHandlers,
 };
 

@@ -5,8 +5,17 @@ import { integer, readConfig, string, url, type ConfigOf, type Environment } fro
 
 export const apiSettings = {
   ...serviceSettings,
-  host: string({ env: "DARI_HOST", default: "127.0.0.1", about: "The address that the API listens on." }),
-  port: integer({ env: "DARI_PORT", default: 4870, max: 65_535, about: "The port that the API listens on." }),
+  host: string({
+    env: "DARI_HOST",
+    default: "127.0.0.1",
+    about: "The address that the API listens on; beyond loopback, a standalone platform must isolate its agents.",
+  }),
+  port: integer({
+    env: "DARI_PORT",
+    default: 4870,
+    max: 65_535,
+    about: "The port that the API listens on; 0 takes a free one.",
+  }),
   publicUrl: url({
     env: "DARI_PUBLIC_URL",
     optional: true,
@@ -16,12 +25,6 @@ export const apiSettings = {
     env: "DARI_CONSOLE_DIR",
     optional: true,
     about: "The built console, served at /console; default: apps/console/dist of the checkout.",
-  }),
-  healthPort: integer({
-    env: "DARI_HEALTH_PORT",
-    max: 65_535,
-    optional: true,
-    about: "Serves /healthz, /readyz and /metrics on DARI_HOST without a key.",
   }),
 } as const;
 

@@ -1,6 +1,6 @@
 // The API as a program of its own.
 
-import { controlOf, createPlatformMetrics, openServices } from "@dari/control";
+import { controlOf, createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
 import { createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readApiConfig } from "./config.ts";
 import { readinessOf } from "./routes/health.ts";
@@ -9,7 +9,8 @@ import { startApi } from "./server.ts";
 await runMain(async (signal, stack) => {
   const config = readApiConfig();
   const metrics = createPlatformMetrics({ parts: ["api"], byOrganization: config.metricsByOrganization });
-  const log = createLogger({ name: "api", level: config.logLevel, observe: metrics.observe });
+  const traces = stack.adopt(await createPlatformTraces("api", config.traces), (opened) => opened.close());
+  const log = createLogger({ name: "api", level: config.logLevel, observe: observing(metrics, traces) });
   const services = await openServices(config, { program: "api", log }, stack);
   const control = controlOf(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
   metrics.watchServices(services);

@@ -7,12 +7,14 @@ import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import {
   createBacklog,
+  createRateLimiter,
   createSealer,
   createSessionFeeds,
   createStreamGate,
   createTrees,
   type Control,
   type PlatformMetrics,
+  type RateDefaults,
 } from "@dari/control";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
@@ -73,6 +75,8 @@ export interface TestApiOptions {
   readonly settings?: Partial<CallSettings>;
   /** Objects in this server, within clients' reach. Absent: in the store of the run. */
   readonly s3?: Services["s3"];
+  /** Default: no bound. */
+  readonly rates?: Partial<RateDefaults>;
   /** Counted from the log and shown at /metrics. */
   readonly metrics?: PlatformMetrics;
   /** Shown at /ops/queues. */
@@ -113,6 +117,12 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },
     admission: { mayDispatch: () => false },
     backlog: createBacklog(),
+    rates: createRateLimiter(db, {
+      requests: undefined,
+      messages: undefined,
+      upload_bytes: undefined,
+      ...options.rates,
+    }),
     log: logger,
     organizationCreation: "operators",
     // Replaced below: the port is not known before the server listens.

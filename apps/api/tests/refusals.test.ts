@@ -9,215 +9,14 @@ import {
   createTestMessage,
   createTestSession,
   createTestSourceSnapshot,
+  createTestWebhook,
 } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
+import { routeCases as cases } from "./route-cases.ts";
 
-/** Bodies that pass, so that only the foreign id is wrong; and those that do not, with a field each must name. */
-interface Case {
-  readonly valid?: unknown;
-  readonly invalid?: readonly (readonly [body: unknown, path: string])[];
-}
-
-const text = { parts: [{ type: "text", text: "hello" }] };
-const badMessages = [
-  [{}, "parts"],
-  [{ parts: [] }, "parts"],
-  [{ parts: [{ type: "file", file_id: "msg_x" }] }, "parts[0].file_id"],
-  [{ ...text, surprise: 1 }, "surprise"],
-] as const;
-
-const cases: Readonly<Record<RouteName, Case>> = {
-  createSourceSnapshot: {
-    valid: { format: "tar.gz", sha256: "0".repeat(64), size_bytes: 1 },
-    invalid: [
-      [{}, "sha256"],
-      [{ format: "zip", sha256: "0".repeat(64), size_bytes: 1 }, "format"],
-      [{ format: "tar.gz", sha256: "0".repeat(64), size_bytes: -1 }, "size_bytes"],
-    ],
-  },
-  uploadBundle: {},
-  finalizeSourceSnapshot: {},
-  deleteSourceSnapshot: {},
-  createAgent: {
-    invalid: [
-      [{ source_snapshot_id: "ver_1" }, "source_snapshot_id"],
-      [{ name: 1 }, "name"],
-    ],
-  },
-  listAgents: {},
-  getAgent: {},
-  deleteAgent: {},
-  createVersion: { invalid: [[{ source_snapshot_id: "ver_1" }, "source_snapshot_id"]] },
-  listVersions: {},
-  getVersion: {},
-  activateVersion: {
-    invalid: [
-      [{}, "version_id"],
-      [{ version_id: "agt_1" }, "version_id"],
-    ],
-  },
-  getBuildLogs: {},
-  createSession: {
-    valid: {},
-    invalid: [
-      [{ metadata: { nested: {} } }, "metadata.nested"],
-      [{ secrets: { "not a name": "x" } }, "secrets.not a name"],
-      [{ unknown: true }, "unknown"],
-      [[], "body"],
-    ],
-  },
-  listSessions: {},
-  getSession: {},
-  completeSession: {},
-  deleteSession: {},
-  sendMessage: { valid: text, invalid: badMessages },
-  sendMessageSync: { valid: text, invalid: badMessages },
-  sendMessageAsync: { valid: text, invalid: badMessages },
-  sendMessageStream: { valid: text, invalid: badMessages },
-  streamMessage: {},
-  streamSession: {},
-  getTranscript: {},
-  listMessages: {},
-  getMessage: {},
-  cancelMessage: {},
-  retryMessage: {
-    valid: {},
-    invalid: [
-      [{ version_id: "agt_1" }, "version_id"],
-      [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "version_id"],
-      [{ fork: "yes" }, "fork"],
-      [{ on_busy: "push" }, "on_busy"],
-    ],
-  },
-  getMessageFiles: {},
-  getMessageLogs: {},
-  listEvents: {},
-  uploadFile: {},
-  listFiles: {},
-  getFile: {},
-  getFileContent: {},
-  getFileDownloadUrl: {},
-  reserveFileUpload: {
-    valid: { filename: "a", sha256: "0".repeat(64), size_bytes: 1 },
-    invalid: [
-      [{ filename: "", sha256: "0".repeat(64), size_bytes: 1 }, "filename"],
-      [{ filename: "a", sha256: "short", size_bytes: 1 }, "sha256"],
-      [{ filename: "a", sha256: "0".repeat(64), size_bytes: -1 }, "size_bytes"],
-      [{ filename: "a", sha256: "0".repeat(64), size_bytes: 6 * 1024 ** 3 }, "size_bytes"],
-    ],
-  },
-  completeFileUpload: { valid: { upload_id: "x.y" }, invalid: [[{}, "upload_id"]] },
-  deleteFile: {},
-  listSessionFiles: {},
-  getSessionFileContent: {},
-  putSessionFile: {},
-  deleteSessionFile: {},
-  getWorkspaceTarGz: {},
-  getWorkspaceZip: {},
-  forkSession: {
-    valid: {},
-    invalid: [
-      [{ message_id: "sess_1" }, "message_id"],
-      [{ message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "message_id"],
-      [{ name: "x" }, "name"],
-    ],
-  },
-  rollBackSession: {
-    valid: { message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" },
-    invalid: [
-      [{}, "message_id"],
-      [{ message_id: "sess_1" }, "message_id"],
-      [{ message_id: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "message_id"],
-    ],
-  },
-  getMessageDiff: {},
-  listAttemptFiles: {},
-  getAttemptFileContent: {},
-  promoteAttempt: {},
-  exportSession: {},
-  importSession: {},
-  getAuthConfig: {},
-  bootstrap: { invalid: [["[]", "body"]] },
-  listOrganizations: {},
-  createOrganization: {
-    valid: { name: "x" },
-    invalid: [
-      [{}, "name"],
-      [{ name: "x", slug: "No!" }, "slug"],
-    ],
-  },
-  listApiKeys: {},
-  createApiKey: {
-    valid: { label: "x" },
-    invalid: [
-      [{ label: " " }, "label"],
-      [{ label: "x", scopes: ["root"] }, "scopes[0]"],
-      [{ label: "x", expires_at: "tomorrow" }, "expires_at"],
-      [{ label: "x", expires_at: "2001-01-01T00:00:00Z" }, "expires_at"],
-    ],
-  },
-  revokeApiKey: {},
-  ensureManagedKey: { valid: { device_name: "laptop" }, invalid: [[{}, "device_name"]] },
-  listMembers: {},
-  createInvitation: {
-    valid: { email: "a@b.example", role: "member" },
-    invalid: [[{ email: "nobody", role: "x" }, "email"]],
-  },
-  listCredentials: {},
-  putCredential: {
-    valid: { value: "x" },
-    invalid: [
-      [{}, "value"],
-      [{ value: "" }, "value"],
-    ],
-  },
-  deleteCredential: {},
-  getOrganization: {},
-  updateOrganization: {
-    valid: { weight: 2 },
-    invalid: [
-      [{}, "body"],
-      [{ weight: 0 }, "weight"],
-      [{ weight: 1.5 }, "weight"],
-      [{ weight: null }, "weight"],
-      [{ max_workspace_files: 0 }, "max_workspace_files"],
-      [{ max_workspace_bytes: 2 ** 50 }, "max_workspace_bytes"],
-      [{ max_workspace_file_bytes: "1" }, "max_workspace_file_bytes"],
-      [{ session_retention_days: 0.5 }, "session_retention_days"],
-      [{ max_concurrency: 0 }, "max_concurrency"],
-      [{ max_backlog: "many" }, "max_backlog"],
-      [{ max_backlog: 100_001 }, "max_backlog"],
-      [{ is_operator: true }, "is_operator"],
-    ],
-  },
-  deleteOrganization: {},
-  listAuditLog: {},
-  getOperatorHealth: {},
-  checkStore: {},
-  resealSecrets: {
-    valid: {},
-    invalid: [
-      [{ limit: 0 }, "limit"],
-      [{ limit: 1_001 }, "limit"],
-      [{ after: "" }, "after"],
-    ],
-  },
-  retryMessages: {
-    valid: { filter: {} },
-    invalid: [
-      [{}, "filter"],
-      [{ filter: {}, limit: 0 }, "limit"],
-      [{ filter: {}, limit: 1_001 }, "limit"],
-      [{ filter: { agent_id: "sess_1" } }, "filter.agent_id"],
-      [{ filter: { organization_id: "any" } }, "filter.organization_id"],
-      [{ filter: { failed_after: "yesterday" } }, "filter.failed_after"],
-      [{ filter: { everything: true } }, "filter.everything"],
-      [{ filter: {}, after: "sess_1" }, "after"],
-      [{ filter: {}, after: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "after"],
-    ],
-  },
-};
+/** Far from its cap. */
+const budget = { period: "total", max_turns: 1_000_000 };
 
 const names = Object.keys(routes) as RouteName[];
 let api: TestApi;
@@ -229,8 +28,11 @@ beforeAll(async () => {
   const { organizationId } = api.org;
   const { agentId, versionId } = await createTestAgent(api.db, organizationId);
   const sessionId = await createTestSession(api.db, organizationId, agentId);
+  const webhook = await createTestWebhook(api.db, organizationId);
   ids = {
     organization_id: organizationId,
+    webhook_endpoint_id: webhook.endpointId,
+    webhook_delivery_id: webhook.deliveryId,
     api_key_id: api.org.keyId,
     agent_id: agentId,
     version_id: versionId,
@@ -240,6 +42,7 @@ beforeAll(async () => {
     source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
     name: "A_SECRET",
     attempt_number: "1",
+    budget_id: String((await api.call("PUT", "/v1/organizations/current/budgets", { body: budget })).json["id"]),
   };
 });
 afterAll(async () => api[Symbol.asyncDispose]());

@@ -45,6 +45,23 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   expectError(await api.call("POST", "/v1/organizations", { body: "null" }), 422, "invalid");
 });
 
+test("what is spelled out is no id: its other methods are not allowed", async () => {
+  await using api = await startTestApi();
+  for (const path of ["/v1/files/uploads", "/v1/sessions/import", "/v1/messages/retry"]) {
+    const reply = await api.call("GET", path);
+    expectError(reply, 405, "not_found");
+    expect([path, reply.headers.get("allow")]).toEqual([path, "POST"]);
+  }
+});
+
+test("a body that may be left out is not null", async () => {
+  await using api = await startTestApi();
+  const path = "/v1/me/bootstrap";
+  expect((await api.call("POST", path, { body: "" })).status).toBe(200);
+  expect((await api.call("POST", path, { body: "{}" })).status).toBe(200);
+  expectError(await api.call("POST", path, { body: "null" }), 422, "invalid");
+});
+
 test("a JSON body is read whatever its content type says", async () => {
   await using api = await startTestApi();
   const headers = { "content-type": "application/x-www-form-urlencoded" };

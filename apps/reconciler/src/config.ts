@@ -12,12 +12,6 @@ export const reconcilerSettings = {
     default: 1_000,
     about: "Between looks for lost workers; at most a third of DARI_LEASE_MS.",
   }),
-  healthPort: integer({
-    env: "DARI_HEALTH_PORT",
-    max: 65_535,
-    optional: true,
-    about: "Serves /healthz, /readyz and /metrics without a key.",
-  }),
 } as const;
 
 export type ReconcilerConfig = ConfigOf<typeof reconcilerSettings>;

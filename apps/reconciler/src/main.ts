@@ -1,6 +1,6 @@
 // The reconciler as a program of its own.
 
-import { createPlatformMetrics, openServices } from "@dari/control";
+import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readReconcilerConfig } from "./config.ts";
 import { startReconciler } from "./reconciler.ts";
@@ -8,7 +8,8 @@ import { startReconciler } from "./reconciler.ts";
 await runMain(async (signal, stack) => {
   const config = readReconcilerConfig();
   const metrics = createPlatformMetrics({ parts: ["reconciler"], byOrganization: config.metricsByOrganization });
-  const log = createLogger({ name: "reconciler", level: config.logLevel, observe: metrics.observe });
+  const traces = stack.adopt(await createPlatformTraces("reconciler", config.traces), (opened) => opened.close());
+  const log = createLogger({ name: "reconciler", level: config.logLevel, observe: observing(metrics, traces) });
   const services = await openServices(config, { program: "reconciler", log }, stack);
   metrics.watchServices(services);
   metrics.watchSchedule(services);

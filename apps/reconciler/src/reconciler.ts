@@ -8,6 +8,7 @@ import {
   createReaper,
   forgetWorkers,
   rebuildFailedJobs,
+  releaseHeld,
   settleBuildWaiters,
   sweepIdempotencyKeys,
   workerSeenWithinMs,
@@ -17,6 +18,7 @@ import { limits } from "@dari/domain";
 import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
 import { startStorageLoops } from "./storage-loops.ts";
+import { startWebhookLoops } from "./webhook-loops.ts";
 
 export interface ReconcilerOptions {
   readonly leaseMs: number;
@@ -35,6 +37,8 @@ const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
 const sweepEveryMs = 60_000;
+/** A new day may begin at any time; a budget that was changed is seen at once by whoever changed it. */
+const releaseHeldEveryMs = 2_000;
 const repairJobsEveryMs = 5_000;
 const rebuildJobsEveryMs = 10_000;
 /** On top of its pace, how long a loop may go without a success. Milliseconds. */
@@ -70,10 +74,12 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const reaper = createReaper(services, options);
   start("reap", options.reapEveryMs, () => reaper.runOnce());
   start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
+  start("release-held", releaseHeldEveryMs, () => releaseHeld(services));
   start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs));
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
   if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);
   startStorageLoops(services, start, () => leading);
+  const webhooks = startWebhookLoops(services, start);
   // Apart from the rest: it reads much, repairs nothing, and one process is enough.
   const invariants = createInvariantJudge(createInvariantRounds(services.db), log);
   start("invariants", invariantsEveryMs, async () => {
@@ -93,6 +99,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
       for (const stop of stopListening) stop();
       stopping.abort();
       await Promise.all([...paces.values()].map((pace) => pace.loop.done));
+      await webhooks.close();
       await dispatcher.resign().catch(() => undefined);
     },
   };

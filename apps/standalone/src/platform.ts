@@ -4,7 +4,14 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { startApi } from "@dari/api";
-import { controlOf, createPlatformMetrics, openServices, type ServiceSettings } from "@dari/control";
+import {
+  controlOf,
+  createPlatformMetrics,
+  createPlatformTraces,
+  observing,
+  openServices,
+  type ServiceSettings,
+} from "@dari/control";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, serveHealth } from "@dari/runtime";
@@ -39,7 +46,9 @@ export async function startPlatform(
   const settings = await startServices(config, say, stack);
   const parts = ["api", "worker", "reconciler"] as const;
   const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
-  const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe: metrics.observe });
+  const traces = stack.adopt(await createPlatformTraces("standalone", settings.traces), (opened) => opened.close());
+  const observe = observing(metrics, traces);
+  const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe });
 
   say("opening the database and the object store");
   const services = await openServices(settings, { program: "standalone", log }, stack);

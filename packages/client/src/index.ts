@@ -1,6 +1,7 @@
 // A typed HTTP client over the contract: one method per route. Runs in Node and in a browser; keeps no state.
 
 import { agentCalls } from "./agents.ts";
+import { budgetCalls } from "./budgets.ts";
 import { directFileCalls } from "./direct-files.ts";
 import { fileCalls } from "./files.ts";
 import { historyCalls } from "./history.ts";
@@ -9,6 +10,7 @@ import { organizationCalls } from "./organizations.ts";
 import { sessionCalls } from "./sessions.ts";
 import { streamCalls } from "./streams.ts";
 import { type ClientOptions, createTransport } from "./transport.ts";
+import { webhookCalls } from "./webhooks.ts";
 
 /**
  * A client of one platform. Calls throw `ApiError` when the platform refuses, `ConnectionError` when it is not
@@ -26,6 +28,8 @@ export function createClient(options: ClientOptions) {
     ...historyCalls(transport),
     ...organizationCalls(transport),
     ...operatorCalls(transport),
+    ...budgetCalls(transport),
+    ...webhookCalls(transport),
   };
 }
 
@@ -39,3 +43,4 @@ export { eachRow, type Page, type PageQuery } from "./pages.ts";
 export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
 export { isLedgerEvent, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
 export type { CallOptions, ClientOptions } from "./transport.ts";
+export type { DeliveryQuery } from "./webhooks.ts";

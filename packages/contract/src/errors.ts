@@ -62,6 +62,11 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     title: "A limit is reached",
     whatToDo: "Wait for `Retry-After` seconds, then send the same request again.",
   },
+  quota_exceeded: {
+    status: 429,
+    title: "The organization keeps as much as it may",
+    whatToDo: "Delete some of what the detail names, or let an operator raise the organization's bound.",
+  },
   unavailable: {
     status: 503,
     title: "Temporarily unavailable",

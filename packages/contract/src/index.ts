@@ -112,6 +112,17 @@ export {
   PortableSession,
   portableTales,
 } from "./schemas/portable.ts";
+export {
+  CreateWebhookEndpointRequest,
+  defaultWebhookEventTypes,
+  UpdateWebhookEndpointRequest,
+  WebhookDeliveryRecord,
+  WebhookEndpointCreated,
+  WebhookEndpointRecord,
+  webhookDisabledReasons,
+  WebhookPayload,
+  type WebhookDisabledReason,
+} from "./schemas/webhooks.ts";
 export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
@@ -121,3 +132,11 @@ export {
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { validate } from "./validate.ts";
+export {
+  BudgetRecord,
+  budgetPeriods,
+  budgetScopes,
+  PlatformStop,
+  PutBudgetRequest,
+  StopPlatformRequest,
+} from "./schemas/budgets.ts";

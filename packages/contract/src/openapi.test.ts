@@ -39,6 +39,16 @@ describe("the routes", () => {
   });
 });
 
+interface Described {
+  readonly parameters: readonly object[];
+  readonly responses: object;
+}
+
+const operationOf = (path: string, method: string): Described =>
+  (document["paths"] as unknown as Record<string, Record<string, Described>>)[path]?.[method] as Described;
+const parametersOf = (path: string, method: string) => operationOf(path, method).parameters;
+const statusesOf = (path: string, method: string) => Object.keys(operationOf(path, method).responses);
+
 describe("the OpenAPI document", () => {
   test("has every route at every path", () => {
     const paths = document["paths"] as Record<string, Record<string, unknown>>;
@@ -61,5 +71,24 @@ describe("the OpenAPI document", () => {
     expect(JSON.stringify(buildOpenApi({ version: "0.1.0", serverUrl: "http://127.0.0.1:4870" }))).toBe(
       JSON.stringify(document),
     );
+  });
+
+  test("describes what the text of a query stands for", () => {
+    expect(parametersOf("/v1/agents", "get")).toContainEqual(
+      expect.objectContaining({
+        name: "limit",
+        schema: expect.objectContaining({ type: "integer", minimum: 1, maximum: 500 }),
+      }),
+    );
+    expect(JSON.stringify(document)).not.toContain("x-integer-text");
+  });
+
+  test("names ranges, and the conflicts of calls that read", () => {
+    expect(parametersOf("/v1/files/{file_id}/content", "get")).toContainEqual(
+      expect.objectContaining({ name: "Range" }),
+    );
+    expect(statusesOf("/v1/files/{file_id}/content", "get")).toEqual(expect.arrayContaining(["206", "416"]));
+    expect(statusesOf("/v1/files/{file_id}/download-url", "get")).toContain("409");
+    expect(statusesOf("/v1/files/{file_id}", "get")).not.toContain("409");
   });
 });

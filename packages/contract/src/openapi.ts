@@ -6,7 +6,34 @@ import { ErrorBody, errorKinds } from "./errors.ts";
 import { pathSchema, type Route, routePaths, routes } from "./routes.ts";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
-const refusal = { $ref: "#/components/responses/Error" };
+type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";
+
+function refusalOf(status: number): Json {
+  const name = status === errorKinds.limit_exceeded.status ? "LimitExceeded" : "Error";
+  return { $ref: `#/components/responses/${name}` };
+}
+
+const describedHeaders: Readonly<Record<HeaderName, JsonObject>> & JsonObject = {
+  "RateLimit-Policy": {
+    description: "What bounds this call, by name: `q` in each window of `w` seconds, of the unit `qu`.",
+    schema: { type: "string", examples: ['"requests";q=300000;w=60'] },
+  },
+  RateLimit: {
+    description: "What is left of each policy: `r`, and the window ends in `t` seconds.",
+    schema: { type: "string", examples: ['"requests";r=299999;t=60'] },
+  },
+  "Retry-After": {
+    description: "Seconds after which the same request may be sent again.",
+    schema: { type: "integer", minimum: 0 },
+  },
+};
+
+function headerOf(name: HeaderName): { $ref: string } {
+  return { $ref: `#/components/headers/${name}` };
+}
+
+/** Of every call with a key, where something bounds it. */
+const rateHeaders = { "RateLimit-Policy": headerOf("RateLimit-Policy"), RateLimit: headerOf("RateLimit") };
 
 type JsonObject = { [name: string]: Json };
 
@@ -32,7 +59,13 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
       responses: {
         Error: { description: "A refusal.", content: { "application/json": { schema: error } } },
+        LimitExceeded: {
+          description: "A limit is reached.",
+          headers: { "Retry-After": headerOf("Retry-After"), ...rateHeaders },
+          content: { "application/json": { schema: error } },
+        },
       },
+      headers: describedHeaders,
       schemas: Object.fromEntries([...components].sort(([left], [right]) => (left < right ? -1 : 1))),
     },
   };
@@ -58,9 +91,17 @@ function describeOperation(operationId: string, path: string, route: Route, comp
     ...(body === undefined ? {} : { requestBody: body }),
     responses: {
       ...Object.fromEntries(statuses.map((status) => [String(status), status === 204 ? empty : success])),
-      ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusal])),
+      ...Object.fromEntries(errorStatuses(route).map((status) => [String(status), refusalOf(status)])),
     },
   };
+}
+
+/** The status of a range that the content does not have. */
+const rangeRefused = 416;
+
+/** Answers a part of its content to who asks for one. */
+function isRanged(route: Route): boolean {
+  return route.alsoStatus?.includes(206) === true;
 }
 
 /** The statuses any route may refuse with; only those that speak of a body or a key depend on the route. */
@@ -70,7 +111,8 @@ function errorStatuses(route: Route): number[] {
   if (!hasBody) statuses.delete(errorKinds.too_large.status);
   if (route.scope === null) statuses.delete(errorKinds.unauthenticated.status);
   if (route.conditional !== true) statuses.delete(errorKinds.precondition_failed.status);
-  if (route.method === "GET") statuses.delete(errorKinds.conflict.status);
+  if (route.method === "GET" && route.mayConflict !== true) statuses.delete(errorKinds.conflict.status);
+  if (isRanged(route)) statuses.add(rangeRefused);
   return [...statuses].sort((left, right) => left - right);
 }
 
@@ -86,7 +128,10 @@ function parametersIn(place: "path" | "query", schema: TSchema | undefined, comp
 }
 
 function headerParameters(route: Route): Json[] {
-  const conditions = route.conditional === true ? ["If-Match", "If-None-Match"] : [];
+  const conditions = [
+    ...(route.conditional === true ? ["If-Match", "If-None-Match"] : []),
+    ...(isRanged(route) ? ["Range"] : []),
+  ];
   const parameters: Json[] = conditions.map((name) => ({
     name,
     in: "header",
@@ -99,9 +144,12 @@ function headerParameters(route: Route): Json[] {
 }
 
 function replyHeaders(route: Route): JsonObject {
-  if (route.idempotent !== true) return {};
   const description = "The key was used before: this is the resource that it made, as it is now, without secrets.";
-  return { headers: { "Idempotent-Replayed": { description, schema: { const: "true" } } } };
+  const headers: JsonObject = {
+    ...(route.scope === null ? {} : rateHeaders),
+    ...(route.idempotent === true ? { "Idempotent-Replayed": { description, schema: { const: "true" } } } : {}),
+  };
+  return Object.keys(headers).length === 0 ? {} : { headers };
 }
 
 function requestBody(route: Route, components: Map<string, Json>): JsonObject | undefined {
@@ -111,10 +159,11 @@ function requestBody(route: Route, components: Map<string, Json>): JsonObject | 
   }
   if (route.requestContent === "multipart/form-data") {
     const file = { type: "string", contentMediaType: "application/octet-stream" };
-    const schema = { type: "object", required: ["file"], properties: { file } };
+    const schema = { type: "object", required: ["file"], properties: { file }, additionalProperties: false };
     return { required: true, content: { "multipart/form-data": { schema } } };
   }
-  return route.requestContent === undefined ? undefined : { required: true, content: { [route.requestContent]: {} } };
+  if (route.requestContent === undefined) return undefined;
+  return { required: route.bodyOptional !== true, content: { [route.requestContent]: {} } };
 }
 
 function replyContent(route: Route, components: Map<string, Json>): JsonObject {
@@ -123,10 +172,17 @@ function replyContent(route: Route, components: Map<string, Json>): JsonObject {
   return { [content]: content === "text/plain" ? { schema: { type: "string" } } : {} };
 }
 
-/** A schema as JSON: what has a title becomes a component, and a reference to it. */
+/**
+ * A schema as JSON: what has a title becomes a component, and a reference to it; what the text of a query says is
+ * described as what it stands for.
+ */
 function reference(schema: unknown, components: Map<string, Json>): Json {
   if (Array.isArray(schema)) return schema.map((item: unknown) => reference(item, components));
   if (typeof schema !== "object" || schema === null) return schema as Json;
+  if ("x-integer-text" in schema) {
+    const { "x-integer-text": bounds, type: _text, ...described } = schema as JsonObject;
+    return { type: "integer", ...(bounds as JsonObject), ...described };
+  }
   const { title, ...rest } = schema as { title?: unknown; [name: string]: unknown };
   const named = typeof title === "string";
   if (named && components.has(title)) return { $ref: `#/components/schemas/${title}` };

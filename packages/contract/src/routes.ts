@@ -2,12 +2,14 @@
 
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
+import { budgetRoutes } from "./routes/budgets.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { idInput, integerText } from "./schemas/common.ts";
 import { type ApiKeyScope, credentialName } from "./schemas/organizations.ts";
 
@@ -35,12 +37,16 @@ export interface Route {
   /** A JSON reply; absent: `replyContent` says what it is. */
   readonly reply?: TSchema;
   readonly replyContent?:
-    "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip";
+    "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip" | "*/*";
   readonly status: number;
   /** Further success statuses with the same reply. */
   readonly alsoStatus?: readonly number[];
+  /** A GET that the present state may stand against. */
+  readonly mayConflict?: boolean;
   /** Accepts `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
+  /** Counted beside the request: a message, the body's bytes, or the `size_bytes` that its body reserves room for. */
+  readonly spends?: "messages" | "upload" | "reservation";
   /** Accepts `Idempotency-Key`. */
   readonly idempotent?: boolean;
 }
@@ -53,6 +59,8 @@ export const routes = {
   ...historyRoutes,
   ...organizationRoutes,
   ...operatorRoutes,
+  ...budgetRoutes,
+  ...webhookRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;
@@ -82,6 +90,7 @@ export function routePaths(route: Route): string[] {
 const pathParameters: Readonly<Record<string, TSchema>> = {
   agent_id: idInput("agent", ["dep"]),
   api_key_id: idInput("apiKey"),
+  budget_id: idInput("budget"),
   attempt_number: integerText(1, 1_000_000, "As the message's record counts them."),
   file_id: idInput("file"),
   message_id: idInput("message"),
@@ -94,6 +103,8 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   session_id: idInput("session"),
   source_snapshot_id: idInput("sourceSnapshot"),
   version_id: idInput("version"),
+  webhook_delivery_id: idInput("webhookDelivery"),
+  webhook_endpoint_id: idInput("webhookEndpoint"),
 };
 
 /** The schema of a route's path parameters, for `validate`. Build it once per route. */

@@ -1,13 +1,15 @@
 // What every verb of the control plane is given. Assembled once per process in an app's main.
 
 import type { BlobStore } from "@dari/blobs";
-import type { Database } from "@dari/db";
+import type { Database, KeyRates } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import type { Backlog } from "./dispatch/backlog.ts";
+import type { RateLimiter } from "./limits/rate-limiter.ts";
 import type { SessionFeeds } from "./streams/session-feeds.ts";
 import type { StreamGate } from "./streams/stream-gate.ts";
 import type { Sealer } from "./sealer.ts";
+import type { ReceiverPolicy } from "./webhooks/receivers.ts";
 import type { Trees } from "./workspaces/trees.ts";
 
 export interface Control {
@@ -21,6 +23,7 @@ export interface Control {
   readonly queue?: Pick<TurnQueue, "counts"> | undefined;
   readonly admission: Admission;
   readonly backlog: Backlog;
+  readonly rates: RateLimiter;
   /** What this process's open streams watch, and how many there may be. */
   readonly feeds: SessionFeeds;
   readonly streams: StreamGate;
@@ -29,6 +32,8 @@ export interface Control {
   readonly organizationCreation: "operators" | "anyone";
   /** Where clients reach the API, without a trailing slash; upload URLs are built on it. */
   readonly publicUrl: string;
+  /** Which receivers of webhooks may be private; absent: none. */
+  readonly webhookReceivers?: ReceiverPolicy | undefined;
   /** Signs upload URLs. */
   readonly urlSigningKey: Buffer;
 }
@@ -38,6 +43,8 @@ export interface Actor {
   readonly organizationId: string;
   readonly keyId: string;
   readonly scopes: readonly string[];
+  /** What its key may send in a while; undefined: no bound of its own. */
+  readonly rates?: KeyRates | undefined;
   /** Of the call, for the record of changes; undefined outside of one. */
   readonly requestId?: string | undefined;
 }

@@ -18,6 +18,19 @@ export { createBacklog, type Backlog } from "./dispatch/backlog.ts";
 export { deliverTurns, type DeliveryContext } from "./dispatch/deliver.ts";
 export { createDispatcher, type Dispatcher, type DispatcherSettings } from "./dispatch/dispatcher.ts";
 export { workerSeenWithinMs } from "./dispatch/room.ts";
+export {
+  createRateLimiter,
+  type RateDecision,
+  type RateDefaults,
+  type RateLimiter,
+  type RateStanding,
+} from "./limits/rate-limiter.ts";
+export { deleteBudget } from "./budgets/delete-budget.ts";
+export { listBudgets } from "./budgets/list-budgets.ts";
+export { putBudget } from "./budgets/put-budget.ts";
+export { releaseHeld } from "./budgets/release-held.ts";
+export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
+export { quotaRefusal } from "./limits/quota-refusal.ts";
 export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";
 export { promoteJob, type PromotedJob } from "./jobs/promote-job.ts";
 export { rebuildFailedJobs } from "./jobs/rebuild-failed-jobs.ts";
@@ -30,6 +43,8 @@ export { createStreamGate } from "./streams/stream-gate.ts";
 export { createSessionFeeds, type SessionFeeds } from "./streams/session-feeds.ts";
 export { metricsByPart, platformMetrics, type PlatformMetric } from "./metrics/catalogue.ts";
 export { eventMetrics } from "./metrics/event-metrics.ts";
+export { createPlatformTraces, observing, type PlatformTraces, type TraceSettings } from "./traces/platform-traces.ts";
+export { traceOf, traceparentOf, type TraceIds } from "./traces/trace-ids.ts";
 export {
   createPlatformMetrics,
   type MetricsPart,
@@ -45,7 +60,7 @@ export { sendMessage, type InputPart, type SendMessageInput } from "./messages/s
 export { waitForMessage } from "./messages/wait-for-message.ts";
 export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
 export { loadSessionTree } from "./sessions/workspace-tree.ts";
-export { claimTurn, isDispatchLed, pullTurn } from "./turns/claim-turn.ts";
+export { claimTurn, isDispatchLed, pullTurn, type TurnClaim } from "./turns/claim-turn.ts";
 export { finishTurn, type FinishContext } from "./turns/finish-turn.ts";
 export {
   announceWorker,
@@ -169,5 +184,27 @@ export { reserveUpload } from "./direct/reserve-upload.ts";
 export { discardExport, receiveExport, type ReceivedExport } from "./portable/receive-export.ts";
 export { invalidField, notFound, type PageOf } from "./refusals.ts";
 export { renderMessage } from "./views/message.ts";
-export type { Page } from "@dari/db";
+export type { Page, RateKind } from "@dari/db";
 export { withPatience } from "./patience.ts";
+export {
+  deleteEndpoint as deleteWebhookEndpoint,
+  updateEndpoint as updateWebhookEndpoint,
+} from "./webhooks/change-endpoint.ts";
+export { createEndpoint as createWebhookEndpoint } from "./webhooks/create-endpoint.ts";
+export {
+  getDelivery as getWebhookDelivery,
+  listDeliveries as listWebhookDeliveries,
+  resendDelivery as resendWebhookDelivery,
+  sendTest as sendWebhookTest,
+} from "./webhooks/deliveries.ts";
+export { getEndpoint as getWebhookEndpoint, listEndpoints as listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
+export { receiverPolicyOf, type ReceiverPolicy } from "./webhooks/receivers.ts";
+export { rotateSecret as rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
+export {
+  createWebhookSender,
+  senderDefaults,
+  type SenderSettings,
+  type WebhookContext,
+  type WebhookSender,
+} from "./webhooks/sender.ts";
+export { sweepWebhooks } from "./webhooks/sweep-webhooks.ts";

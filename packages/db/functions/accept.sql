@@ -15,6 +15,8 @@ declare
   v_version_state text;
   v_was_idle boolean;
   v_on_busy text;
+  -- What the session waits for besides its turn.
+  v_blocked text;
 begin
   select * into s from sessions where id = p_session and organization_id = p_organization and deleted_at is null
     for no key update;
@@ -60,7 +62,9 @@ begin
   schedule := s.schedule;
   dispatch_number := s.dispatch_number;
   if v_was_idle then
-    if v_version_state = 'building' then schedule := 'blocked';
+    v_blocked := case when v_version_state = 'building' then 'build'
+      else hold_reason(p_organization, s.agent_id, p_session) end;
+    if v_blocked is not null then schedule := 'blocked';
     elsif p_dispatch_ttl_ms is not null then schedule := 'dispatched'; dispatch_number := dispatch_number + 1;
     else schedule := 'ready';
     end if;
@@ -79,7 +83,7 @@ begin
     last_message_id = p_message,
     schedule = accept_message.schedule,
     dispatch_number = accept_message.dispatch_number,
-    blocked_reason = case when v_was_idle and accept_message.schedule = 'blocked' then 'build' else blocked_reason end,
+    blocked_reason = coalesce(v_blocked, blocked_reason),
     ready_at = case when v_was_idle then case accept_message.schedule when 'ready' then clock_timestamp() end else ready_at end,
     lease_until = case when v_was_idle and accept_message.schedule = 'dispatched'
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end

@@ -66,7 +66,8 @@ begin
       return next; return;
     end if;
     if p_retry is null then outcome := 'due'; return next; return; end if;
-    if p_retry = 'yield' then
+    -- Who may begin no turn may begin no other try: the dispatcher holds it.
+    if p_retry = 'yield' or hold_reason(s.organization_id, s.agent_id, s.id) is not null then
       update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
       outcome := 'yielded';
       return next; return;

@@ -65,20 +65,39 @@ language sql stable as $$
 $$;
 
 -- Moves up to p_counts[i] of organization i's longest-ready sessions from ready to dispatched, past those that others
--- hold. Row by row: statements that compare one column with one value are planned once, joins of arrays every time.
+-- hold. Those that a budget or a stop holds back become blocked. Row by row: statements that compare one column with
+-- one value are planned once, joins of arrays every time.
 create or replace function dispatch_sessions(p_organizations text[], p_counts int[], p_ttl_ms int)
 returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int)
 language plpgsql as $$
 #variable_conflict use_column
+declare
+  v_is_watched boolean;
+  v_given int;
+  v_agent text;
+  v_blocked text;
 begin
   -- What a crash of the database undoes is ready again, and dispatched again.
   perform set_config('synchronous_commit', 'off', true);
   for i in 1..cardinality(p_organizations) loop
     organization_id := p_organizations[i];
-    for session_id in select s.id from sessions s
+    v_is_watched := is_watched(p_organizations[i]);
+    v_given := 0;
+    for session_id, v_agent in select s.id, s.agent_id from sessions s
       where s.organization_id = p_organizations[i] and s.schedule = 'ready' and s.ready_at <= clock_timestamp()
-      order by s.ready_at limit p_counts[i] for no key update skip locked
+      -- Those that are held back take no other session's place.
+      order by s.ready_at limit p_counts[i] + case when v_is_watched then 200 else 0 end for no key update skip locked
     loop
+      exit when v_given >= p_counts[i];
+      if v_is_watched then
+        v_blocked := hold_reason(p_organizations[i], v_agent, session_id);
+        if v_blocked is not null then
+          update sessions s set schedule = 'blocked', blocked_reason = v_blocked, ready_at = null
+            where s.id = dispatch_sessions.session_id;
+          continue;
+        end if;
+      end if;
+      v_given := v_given + 1;
       update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
         lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
         where s.id = dispatch_sessions.session_id returning s.dispatch_number into dispatch_number;

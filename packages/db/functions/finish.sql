@@ -34,6 +34,7 @@ begin
       (v_schedule = 'idle', 'session.status_changed', null, null, '{"status": "idle"}')
     ) as told (wanted, type, message, attempt, data) where wanted;
   get diagnostics v_events = row_count;
+  perform charge_budgets(s, a, p_output -> 'usage');
 
   update messages set
     state = v_status,

@@ -4,6 +4,7 @@ import * as agents from "./queries/agents.ts";
 import * as apiKeys from "./queries/api-keys.ts";
 import * as attemptLogs from "./queries/attempt-logs.ts";
 import * as auditEntries from "./queries/audit-entries.ts";
+import * as budgets from "./queries/budgets.ts";
 import * as buildLogs from "./queries/build-logs.ts";
 import * as credentials from "./queries/credentials.ts";
 import * as events from "./queries/events.ts";
@@ -17,6 +18,7 @@ import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
 import * as purges from "./queries/purges.ts";
+import * as rateWindows from "./queries/rate-windows.ts";
 import * as retention from "./queries/retention.ts";
 import * as sealedValues from "./queries/sealed-values.ts";
 import * as sessionExports from "./queries/session-exports.ts";
@@ -35,9 +37,13 @@ import * as readiness from "./queries/readiness.ts";
 import * as turnDetails from "./queries/turn-details.ts";
 import * as turnJobs from "./queries/turn-jobs.ts";
 import * as turns from "./queries/turns.ts";
+import * as webhookDeliveries from "./queries/webhook-deliveries.ts";
+import * as webhookEndpoints from "./queries/webhook-endpoints.ts";
+import * as webhookOutbox from "./queries/webhook-outbox.ts";
 import * as workers from "./queries/workers.ts";
 
 export {
+  budgets,
   builds,
   dependencyLayers,
   dispatch,
@@ -48,6 +54,9 @@ export {
   turnDetails,
   turnJobs,
   turns,
+  webhookDeliveries,
+  webhookEndpoints,
+  webhookOutbox,
   workers,
 };
 export {
@@ -68,6 +77,7 @@ export {
   objects,
   organizations,
   purges,
+  rateWindows,
   retention,
   sealedValues,
   sessionExports,
@@ -92,6 +102,7 @@ export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
 export { createPgPreviews } from "./previews.ts";
 export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";
+export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
 export type { LayerClaim, LayerPlace } from "./queries/dependency-layers.ts";
 export type { EndedSeconds, FleetLoad, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
@@ -116,7 +127,7 @@ export type {
   TurnSnapshot,
 } from "./queries/turns.ts";
 export type { AgentRow } from "./queries/agents.ts";
-export type { ApiKeyRow, UsableApiKey } from "./queries/api-keys.ts";
+export type { ApiKeyRow, KeyRates, UsableApiKey } from "./queries/api-keys.ts";
 export type { AttemptLogRow } from "./queries/attempt-logs.ts";
 export type { AuditEntryRow } from "./queries/audit-entries.ts";
 export type { CredentialRow } from "./queries/credentials.ts";
@@ -129,9 +140,14 @@ export type { MemberRow } from "./queries/members.ts";
 export type { MessageRow } from "./queries/messages.ts";
 export type { OrganizationLimits, OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
 export type { Listed, Page } from "./queries/page.ts";
+export { quotaRefusalOf, type QuotaKind, type QuotaRefusal } from "./queries/quotas.ts";
+export type { RateKind, RateTake, RateTaken } from "./queries/rate-windows.ts";
 export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/session-exports.ts";
 export type { ImportedMessage } from "./queries/session-imports.ts";
 export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";
 export type { SourceSnapshotRow } from "./queries/source-snapshots.ts";
 export type { NewVersion, VersionRow } from "./queries/versions.ts";
+export type { WebhookDeliveryRow } from "./queries/webhook-deliveries.ts";
+export type { WebhookEndpointPlace, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";
+export type { AttemptResult, ClaimedDelivery, WebhookBacklog } from "./queries/webhook-outbox.ts";
 export { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";

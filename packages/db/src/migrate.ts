@@ -24,6 +24,10 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
   const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
   const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
+  // A connection that goes away fails the statement on it; one that is only being closed fails nothing.
+  const ignore = (): void => undefined;
+  pool.on("error", ignore);
+  lock.on("error", ignore);
   try {
     await lock.connect();
     await takeLock(lock);
@@ -147,7 +151,7 @@ async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> 
  * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
  * theirs alone.
  */
-const functionsRelease = 3;
+const functionsRelease = 4;
 /** Its comment says which texts the functions have. */
 const digestedTable = `${schemaName}.schema_migrations`;
 
@@ -164,8 +168,10 @@ async function replaceFunctions(db: Kysely<Record<string, never>>): Promise<void
     // Replacing them breaks calls that are just being made: a program that starts beside others leaves theirs alone.
     if (installed === functionsRelease && said.rows[0]?.digest === digest) return;
     // A changed result type cannot be replaced in place; nobody sees the schema without them.
+    // Triggers and what they run belong to the migrations: they cannot be dropped without a lock on their table.
     const old = await sql<{ name: string }>`
-      select oid::regprocedure::text as name from pg_proc where pronamespace = ${schemaName}::regnamespace`.execute(tx);
+      select oid::regprocedure::text as name from pg_proc where pronamespace = ${schemaName}::regnamespace
+        and prorettype <> 'pg_catalog.trigger'::regtype`.execute(tx);
     for (const { name } of old.rows) await sql.raw(`drop function if exists ${name} cascade`).execute(tx);
     for (const text of texts) await sql.raw(text).execute(tx);
     await sql.raw(`comment on schema ${schemaName} is 'functions ${functionsRelease}'`).execute(tx);

@@ -33,6 +33,10 @@ const bounds = { messages: 10, bytes: 1_000 };
 
 test.each([
   ["a message", (db: Database) => messages.findMessage(db, message.organizationId, message.id)],
+  [
+    "one of several messages",
+    async (db: Database) => (await messages.listMessagesByIds(db, message.organizationId, [message.id, "msg_x"]))[0],
+  ],
   ["the next message of a session", claim],
   ["what a turn starts from", (db: Database) => turnDetails.getTurnDetails(db, message.id, bounds)],
 ])("without statistics, %s is read by its keys", async (_what, read) => {

@@ -58,7 +58,13 @@ test("the application's role owns no table and every tenant table carries its or
     where t.schemaname = 'dari' and t.tablename not like 'schema_migrations%' and not exists (
       select 1 from information_schema.columns c where c.table_schema = 'dari' and c.table_name = t.tablename
         and c.column_name = 'organization_id') order by 1`.execute(database.db.kysely);
-  expect(without.rows.map((row) => row.name)).toEqual(["leaders", "organizations", "sweeps", "workers"]);
+  expect(without.rows.map((row) => row.name)).toEqual([
+    "leaders",
+    "organizations",
+    "platform_stops",
+    "sweeps",
+    "workers",
+  ]);
   const user = await sql<{ name: string }>`select current_user as name`.execute(database.db.kysely);
   expect(user.rows[0]?.name).toBe("dari_app");
 });

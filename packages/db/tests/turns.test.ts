@@ -228,6 +228,28 @@ describe("the reaper", () => {
     await turns.finishIfHeld(scene.db, turn, { ending: "failed", failure: agentError });
   });
 
+  test("a call that a failover has forgotten gives its message one try more, and no second one", async () => {
+    const session = await scene.session();
+    const message = await scene.send(session);
+    await sql`update messages set max_attempts = 1 where id = ${message}`.execute(scene.db.kysely);
+    let calls = 0;
+    for (const isForgotten of [true, false]) {
+      const turn = await scene.claim(session);
+      calls += Number(await turns.markCalledIfHeld(scene.db, turn));
+      // As on a standby that had the claim, which was waited for, and not the call.
+      const forget = sql`update attempts set called_at = null, counts_at_end = false where id = ${turn.attemptId}`;
+      if (isForgotten) await forget.execute(scene.db.kysely);
+      await sql`update sessions set lease_until = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);
+      await dispatch.reapExpired(scene.db, reapNow);
+    }
+    expect(calls).toBe(2);
+    expect(await scene.message(message)).toMatchObject({
+      state: "failed",
+      attempts: 1,
+      output: { error: { code: "worker_lost" } },
+    });
+  });
+
   test("gives back a dispatch and a due retry that nobody came for", async () => {
     const dispatched = await scene.session();
     await scene.send(dispatched);

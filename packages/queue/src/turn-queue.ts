@@ -29,7 +29,7 @@ export interface TurnQueue extends TurnDelivery {
   /** Removes jobs that nobody holds. Returns how many are gone. */
   remove(jobIds: readonly string[]): Promise<number>;
   readonly failed: FailedJobs;
-  /** Jobs by state, as operators see them. */
+  /** Jobs by state, as operators see them. As all that asks Redis, it rejects when that does not answer. */
   counts(): Promise<Record<string, number>>;
   /** The newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
@@ -63,9 +63,12 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
   const key = (name: string): string => queue.toKey(name);
   const isAvailable = (): boolean => redis.status === "ready" && pulse.isFresh;
+  /** BullMQ waits for a Redis that it has never reached; whoever asks must not. */
+  const ask = <T>(work: () => Promise<T>): Promise<T> =>
+    isAvailable() ? work() : Promise.reject(new Error("Redis does not answer"));
   const remove = async (jobIds: readonly string[]): Promise<number> => {
     let removed = 0;
-    for (const jobId of jobIds) removed += await queue.remove(jobId);
+    for (const jobId of jobIds) removed += await ask(() => queue.remove(jobId));
     return removed;
   };
   const mark = `${sentinel}:failed`;
@@ -75,10 +78,11 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return isAvailable();
     },
     async deliver(turns) {
-      if (!isAvailable()) throw new Error("Redis does not answer");
       const jobs = turns.map((turn) => toJob(turn));
       // One alone needs no transaction around it.
-      await (jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs));
+      await ask<unknown>(() =>
+        jobs.length === 1 ? queue.add(jobs[0]!.name, jobs[0]!.data, jobs[0]!.opts) : queue.addBulk(jobs),
+      );
     },
     async noticeFlush() {
       return (await redis.set(sentinel, "1", "NX")) === "OK";
@@ -91,14 +95,14 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       return turns.filter((_turn, index) => answers[index]?.[1] === 0);
     },
     async deliverLater(turns) {
-      if (turns.length > 0) await queue.addBulk(turns.map((turn) => toJob(turn, turn.waitMs)));
+      if (turns.length > 0) await ask(() => queue.addBulk(turns.map((turn) => toJob(turn, turn.waitMs))));
     },
     scan: createJobScan(redis, key),
     remove,
     failed: openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax: keepFailed }),
-    counts: () => queue.getJobCounts("waiting", "active", "delayed", "completed", "failed"),
+    counts: () => ask(() => queue.getJobCounts("waiting", "active", "delayed", "completed", "failed")),
     async jobs(state) {
-      const jobs = await queue.getJobs([state], 0, 99);
+      const jobs = await ask(() => queue.getJobs([state], 0, 99));
       return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
     },
     board: queue,

@@ -89,8 +89,15 @@ describeWith("redis", "a silent Redis", () => {
     const source = stack.adopt(openTurnSource(location, { lockMs: 3_000 }), (opened) => opened.close());
     await waitUntil(() => !source.available, { what: "the silence to be noticed" });
     expect(queue.available).toBe(false);
+    const later = { ...turn(), waitMs: 1 };
+    // Whoever asks on an operator's behalf hears so, instead of waiting for ever.
+    const { counts, jobs, remove, deliverLater } = queue;
+    for (const ask of [counts, () => jobs("failed"), () => remove(["a"]), () => deliverLater([later])]) {
+      await expect(ask()).rejects.toThrow("Redis does not answer");
+    }
     proxy.forward();
     await waitUntil(() => queue.available && source.available, { what: "the connections" });
+    expect(await queue.counts()).toMatchObject({ waiting: 0 });
     await queue.deliver([turn()]);
     await waitUntil(() => source.next(), { what: "the job", timeoutMs: 30_000 });
   });

@@ -8,6 +8,7 @@ export {
   secretUrl,
   string,
   url,
+  withDefault,
   type Field,
   type FieldOptions,
   type IntegerOptions,
@@ -34,5 +35,6 @@ export {
   type MetricSpec,
   type MetricsPage,
 } from "./metrics.ts";
+export { openSpans, type EndedSpan, type SpanKind, type Spans, type SpansOptions } from "./traces.ts";
 export { isSecretKey, redactFields, redactText } from "./redact.ts";
 export { aborted, runMain, type Main, type RunMainOptions } from "./run-main.ts";

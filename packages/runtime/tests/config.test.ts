@@ -14,6 +14,7 @@ import {
   secretUrl,
   string,
   url,
+  withDefault,
   type Environment,
 } from "../src/index.ts";
 
@@ -53,6 +54,15 @@ describe("readConfig", () => {
       s3: { endpoint: undefined, pathStyle: false, secretKey: undefined },
       dataDir: ".data",
     });
+  });
+
+  test("a setting with another default is the same otherwise", () => {
+    const [port, endpoint] = [withDefault(spec.port, 80), withDefault(spec.s3.endpoint, "http://s3.local")];
+    const other = { port, endpoint };
+    expect(readConfig(other, {})).toEqual({ port: 80, endpoint: "http://s3.local" });
+    expect(readConfig(other, { PORT: "81", S3_ENDPOINT: "http://x.local" })).toMatchObject({ port: 81 });
+    expect(() => readConfig(other, { PORT: "65536" })).toThrow("PORT: expected a whole number from 1 to 65535");
+    expect(readConfig(spec, database).port).toBe(4870);
   });
 
   test("gives each value its type", () => {

@@ -10,6 +10,8 @@ import {
   sourceSnapshots,
   turns,
   versions,
+  webhookDeliveries,
+  webhookEndpoints,
   type Database,
 } from "@dari/db";
 import { failure, newId } from "@dari/domain";
@@ -190,4 +192,26 @@ export async function createTestMessage(db: Database, organizationId: string, se
   });
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
   return messageId;
+}
+
+/** An endpoint for the ends of messages with a test delivery, whose secret nobody can open. */
+export async function createTestWebhook(
+  db: Database,
+  organizationId: string,
+): Promise<{ endpointId: string; deliveryId: string }> {
+  const endpointId = newId("webhookEndpoint");
+  const endpoint = {
+    id: endpointId,
+    organizationId,
+    url: "https://receiver.example/hooks",
+    agentId: null,
+    eventTypes: ["message.completed", "message.failed", "message.cancelled"],
+    description: null,
+    sealed: randomBytes(64),
+  };
+  const outcome = await webhookEndpoints.insertEndpointIfBelow(db, endpoint, 1_000);
+  if (outcome !== "created") throw new Error(`no endpoint: ${outcome}`);
+  const delivery = { id: newId("webhookDelivery"), eventId: newId("event") };
+  await webhookDeliveries.insertTestIfEnabled(db, { organizationId, endpointId }, delivery);
+  return { endpointId, deliveryId: delivery.id };
 }

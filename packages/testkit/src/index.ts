@@ -13,6 +13,7 @@ export {
   createTestSession,
   createTestSourceSnapshot,
   createTestVersion,
+  createTestWebhook,
   finishTestBuild,
   testManifest,
   type TestOrganization,

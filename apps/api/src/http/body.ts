@@ -6,7 +6,7 @@ import { receiveExport, type Actor, type Control, type ReceivedExport } from "@d
 import { agentIdFromWire, AppError, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { leaveOpen } from "./leave-open.ts";
-import { receiveFile } from "./upload.ts";
+import { envelopeBytes, receiveFile } from "./upload.ts";
 
 const parseJson = express.json({ limit: limits.jsonBodyBytes, strict: false, type: () => true });
 
@@ -32,6 +32,11 @@ export async function readBody(
   return route.request === undefined ? undefined : readJsonBody(route.request, request, response);
 }
 
+/** Bytes of a body that is not JSON, at most. */
+export function mostBytes(route: Route, { fileBytes, exportBytes }: Receiving): number {
+  return route.requestContent === "application/gzip" ? exportBytes : fileBytes + envelopeBytes;
+}
+
 function readExport({ control, actor, exportBytes: maxBytes }: Receiving, request: Request): Promise<ReceivedExport> {
   // Refused before the bytes are sent where the client says how many there will be.
   if (Number(request.get("content-length") ?? 0) > maxBytes) {
@@ -54,7 +59,8 @@ async function readJsonBody(
   await new Promise<void>((resolve, reject) => {
     parseJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });
-  const body: unknown = request.body ?? {};
+  const sent: unknown = request.body;
+  const body = sent === undefined ? {} : sent;
   const issues = validate(schema, body);
   if (issues.length > 0) throw new AppError("invalid", "the body is not valid", { issues });
   return body;

@@ -10,9 +10,11 @@ import type {
   CreateSessionRequest,
   CreateSourceSnapshotRequest,
   CreateVersionRequest,
+  CreateWebhookEndpointRequest,
   EnsureManagedKeyRequest,
   ForkSessionRequest,
   PathParameters,
+  PutBudgetRequest,
   PutCredentialRequest,
   ReserveFileUploadRequest,
   RetryMessageRequest,
@@ -21,7 +23,9 @@ import type {
   RouteName,
   routes,
   SendMessageRequest,
+  StopPlatformRequest,
   UpdateOrganizationRequest,
+  UpdateWebhookEndpointRequest,
 } from "@dari/contract";
 import type { Actor, Control, ReceivedExport } from "@dari/control";
 import type { Request, Response } from "express";
@@ -49,9 +53,13 @@ interface Bodies {
   createApiKey: CreateApiKeyRequest;
   ensureManagedKey: EnsureManagedKeyRequest;
   createInvitation: CreateInvitationRequest;
+  putBudget: PutBudgetRequest;
+  stopPlatform: StopPlatformRequest;
   putCredential: PutCredentialRequest;
   updateOrganization: UpdateOrganizationRequest;
   retryMessages: RetryMessagesRequest;
+  createWebhookEndpoint: CreateWebhookEndpointRequest;
+  updateWebhookEndpoint: UpdateWebhookEndpointRequest;
 }
 
 export interface Call<Name extends RouteName = RouteName> {

@@ -1,7 +1,7 @@
 // The one place where what went wrong becomes a reply. Verbs and routes throw; nothing else writes an error.
 
 import { errorKinds, renderError } from "@dari/contract";
-import { isDatabaseAway, isDatabasePassing, type Control } from "@dari/control";
+import { isDatabaseAway, isDatabasePassing, quotaRefusal, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { NextFunction, Request, Response } from "express";
 import multer from "multer";
@@ -71,6 +71,8 @@ function toAppError(error: unknown): AppError {
     const state = isDatabaseAway(error) ? "cannot be reached" : "is too busy";
     return new AppError("unavailable", `the database ${state} at the moment`, { cause: error });
   }
+  const quota = quotaRefusal(error);
+  if (quota !== undefined) return quota;
   return fromHttpError(error) ?? new AppError("internal", "internal error", { cause: error });
 }
 

@@ -5,11 +5,12 @@ import { authenticateKey, isOperator, requireOperator, type Actor, type Control 
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { bearerOf } from "./bearer.ts";
-import { readBody } from "./body.ts";
+import { mostBytes, readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { answerUnknownMethod } from "./errors.ts";
 import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
+import { spend, spendBody, spendUpload } from "./rates.ts";
 import { requestIdOf } from "./request-id.ts";
 import { readQuery } from "./query.ts";
 
@@ -26,6 +27,7 @@ type AnyHandler = (call: Call<never>) => Promise<object | Reply | void>;
 /** Every route at each of its paths; a known path's other methods answer 405. */
 export function mountRoutes(app: Express, options: MountOptions): void {
   const methods = new Map<string, string[]>();
+  const mounting: { readonly pattern: string; readonly mount: () => void }[] = [];
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
     // The table of handlers is typed by name; inside the loop the name is any of them.
@@ -33,12 +35,24 @@ export function mountRoutes(app: Express, options: MountOptions): void {
     for (const path of routePaths(route)) {
       const pattern = path.replace(/\{(\w+)\}/g, ":$1");
       const method = route.method.toLowerCase() as Lowercase<Route["method"]>;
-      app[method](pattern, (request, response) => answer(options, route, handler, request, response));
+      const mount = (): void => {
+        app[method](pattern, (request, response) => answer(options, route, handler, request, response));
+      };
+      mounting.push({ pattern, mount });
       methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
     }
   }
-  // After all routes, so that a pattern with a parameter hides no path that is spelled out.
-  for (const [pattern, allowed] of methods) app.all(pattern, answerUnknownMethod(allowed));
+  // What is spelled out goes first, with all its methods: `/v1/files/uploads` is no file of that name.
+  for (const pattern of [...methods.keys()].sort(bySpecificity)) {
+    for (const { mount } of mounting.filter((one) => one.pattern === pattern)) mount();
+    app.all(pattern, answerUnknownMethod(methods.get(pattern) ?? []));
+  }
+}
+
+/** A parameter comes after every segment that is spelled out in its place. */
+function bySpecificity(left: string, right: string): number {
+  const rank = (pattern: string): string => pattern.replace(/:\w+/g, "~");
+  return rank(left) < rank(right) ? -1 : 1;
 }
 
 function toHandler(route: Route, handler: AnyHandler | Creator<never>): AnyHandler {
@@ -54,22 +68,24 @@ async function answer(
 ): Promise<void> {
   const { control } = options;
   response.locals["route"] = route.path;
-  const actor = await authorize(control, route, request, requestIdOf(response));
-  response.locals["organizationId"] = actor?.organizationId;
+  const actor = await authorize(control, route, request, response);
   const idempotencyKey = readIdempotencyKey(route, request);
   let leaving: AbortSignal | undefined;
   const { fileBytes, exportBytes } = options.settings;
   const receiving = { control, actor: actor ?? nobody, fileBytes, exportBytes };
+  const params = readParams(request.params, actor, await reachesAll(control, route, request, actor));
+  const query = readQuery(route, request.query);
+  if (route.spends === "upload") {
+    await spendUpload(control, receiving.actor, mostBytes(route, receiving), request, response);
+  }
+  const received = await readBody(route, receiving, request, response);
+  await spendBody(control, receiving.actor, route, received, response);
   const result = await handler({
     control,
     actor: actor ?? nobody,
-    params: readParams(
-      request.params,
-      actor,
-      await reachesAll(control, route, request, actor),
-    ) as Call<never>["params"],
-    query: readQuery(route, request.query),
-    body: (await readBody(route, receiving, request, response)) as never,
+    params: params as Call<never>["params"],
+    query,
+    body: received as never,
     idempotencyKey,
     asDeployment: request.path.startsWith("/v1/deployments"),
     get signal() {
@@ -97,15 +113,17 @@ function goneSignal(response: Response): AbortSignal {
 
 const nobody: Actor = { organizationId: "", keyId: "", scopes: [] };
 
-/** @throws AppError `unauthenticated`, `forbidden` with the scope that is missing. */
+/** @throws AppError `unauthenticated`, `limit_exceeded`, `forbidden` with the scope that is missing. */
 async function authorize(
   control: Control,
   route: Route,
   request: Request,
-  requestId: string,
+  response: Response,
 ): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
-  const actor = { ...(await authenticateKey(control, bearerOf(request))), requestId };
+  const actor = { ...(await authenticateKey(control, bearerOf(request))), requestId: requestIdOf(response) };
+  response.locals["organizationId"] = actor.organizationId;
+  await spend(control, actor, { kind: "requests", amount: 1 }, response);
   const scope = route.scope === "operator" ? "admin" : route.scope;
   if (!hasScope(actor.scopes, scope)) throw new AppError("forbidden", `the API key lacks the scope '${scope}'`);
   if (route.scope === "operator") await requireOperator(control, actor);

@@ -7,12 +7,15 @@ import { agentIdFromWire, idPrefixes, isId, type IdKind } from "@dari/domain";
 const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {
   organization_id: { kind: "organization", noun: "organization" },
   api_key_id: { kind: "apiKey", noun: "API key" },
+  budget_id: { kind: "budget", noun: "budget" },
   agent_id: { kind: "agent", noun: "agent", otherPrefix: "dep" },
   version_id: { kind: "version", noun: "version" },
   source_snapshot_id: { kind: "sourceSnapshot", noun: "source snapshot" },
   session_id: { kind: "session", noun: "session" },
   message_id: { kind: "message", noun: "message" },
   file_id: { kind: "file", noun: "file" },
+  webhook_endpoint_id: { kind: "webhookEndpoint", noun: "webhook endpoint" },
+  webhook_delivery_id: { kind: "webhookDelivery", noun: "delivery" },
 };
 
 /**

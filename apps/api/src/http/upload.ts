@@ -14,7 +14,7 @@ export interface ReceivedFile {
 }
 
 /** Room for the boundaries and headers around the file. */
-const envelopeBytes = 64 * 1024;
+export const envelopeBytes = 64 * 1024;
 
 /**
  * The body's one part, a file named `file`. When anything is wrong, or the client goes away, nothing is left behind.

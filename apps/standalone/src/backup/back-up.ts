@@ -5,9 +5,16 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { withOnlineBackup } from "@dari/db";
+import type { withOnlineBackup } from "@dari/db";
 import { startPostgres } from "@dari/embedded";
 import { copyTree, type Selection } from "./copy-tree.ts";
+
+export interface BackupParts {
+  readonly dataDir: string;
+  readonly target: string;
+  /** How the server's files are copied while it runs. */
+  readonly withOnlineBackup: typeof withOnlineBackup;
+}
 
 export interface BackupResult {
   readonly databaseFiles: number;
@@ -38,7 +45,10 @@ const ofCluster: Selection = (relative) => {
  * the rows of a moment name is never rewritten, and is deleted an hour after it lost its last name at the earliest.
  * Throws where the database is not in the data directory.
  */
-export async function backUp(dataDir: string, target: string, say: (text: string) => void): Promise<BackupResult> {
+export async function backUp(
+  { dataDir, target, withOnlineBackup }: BackupParts,
+  say: (text: string) => void,
+): Promise<BackupResult> {
   if (!existsSync(path.join(dataDir, "services", "postgres"))) {
     throw new Error(
       `${dataDir} has no database in it: run npm start on it first, or back DATABASE_URL up by its means`,
@@ -55,7 +65,11 @@ export async function backUp(dataDir: string, target: string, say: (text: string
     throw new Error(`the database is kept in ${postgres.clusterDir}: choose a DARI_DATA_DIR that its user can reach`);
   }
   say("copying the database");
-  const databaseFiles = await copyDatabase(postgres.url, postgres.clusterDir, path.join(target, postgresDir, within));
+  const databaseFiles = await copyDatabase(withOnlineBackup, {
+    url: postgres.url,
+    from: postgres.clusterDir,
+    to: path.join(target, postgresDir, within),
+  });
   say("copying the objects");
   const objects = await copyTree(path.join(dataDir, "objects"), path.join(target, "objects"));
   // The keys: without the master key the database's credentials open nowhere.
@@ -71,9 +85,12 @@ async function makeEmpty(target: string): Promise<void> {
   if ((await readdir(target)).length > 0) throw new Error(`${target} is not empty: choose another directory`);
 }
 
-async function copyDatabase(url: string, from: string, to: string): Promise<number> {
+async function copyDatabase(
+  copying: BackupParts["withOnlineBackup"],
+  { url, from, to }: { readonly url: string; readonly from: string; readonly to: string },
+): Promise<number> {
   let files = 0;
-  await withOnlineBackup(url, {
+  await copying(url, {
     async copyFiles() {
       files = await copyTree(from, to, ofCluster);
     },

@@ -17,6 +17,7 @@ export const agentRoutes = {
     request: snapshots.CreateSourceSnapshotRequest,
     reply: snapshots.SourceSnapshotCreated,
     status: 201,
+    spends: "reservation",
     idempotent: true,
   },
   uploadBundle: {

@@ -80,6 +80,7 @@ export const historyRoutes = {
     requestContent: "application/gzip",
     reply: SessionRecord,
     status: 201,
+    spends: "upload",
     idempotent: true,
   },
   promoteAttempt: {

@@ -16,6 +16,7 @@ const sendMessage = {
   scope: "run",
   request: messages.SendMessageRequest,
   reply: messages.MessageRecord,
+  spends: "messages",
   idempotent: true,
 } as const;
 
@@ -127,6 +128,7 @@ export const sessionRoutes = {
     bodyOptional: true,
     reply: messages.MessageRecord,
     status: 202,
+    spends: "messages",
     idempotent: true,
   },
   getMessageFiles: {

@@ -34,6 +34,11 @@ export function nullable<S extends TSchema>(schema: S) {
 /** A request body: what it does not know, it refuses. */
 export const strict = { additionalProperties: false } as const;
 
+/** A bound of its own, or null: the platform's default. For requests; `nullable` is for replies. */
+export function bound(maximum: number, description: string) {
+  return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
+}
+
 /** RFC 3339, UTC, with Z. */
 export const timestamp = Type.String({ format: "date-time", examples: ["2026-11-25T01:07:00.000Z"] });
 

@@ -2,12 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
-
-/** A bound of its own, or null: the platform's default. */
-function bound(maximum: number, description: string) {
-  return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
-}
+import { bound, idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
 
 export const UpdateOrganizationRequest = Type.Object(
   {
@@ -39,6 +34,24 @@ export const UpdateOrganizationRequest = Type.Object(
         "Days without a message or a write after which a session expires; it is deleted a week later. Null: never.",
       ),
     ),
+    max_requests_per_minute: Type.Optional(
+      bound(limits.organizationRateMax, "Of all keys together; null: the platform's default."),
+    ),
+    max_messages_per_minute: Type.Optional(
+      bound(limits.organizationRateMax, "Sent by all keys together; null: the platform's default."),
+    ),
+    max_upload_bytes_per_hour: Type.Optional(
+      bound(limits.organizationUploadBytesMax, "Of all keys together; null: the platform's default."),
+    ),
+    max_storage_bytes: Type.Optional(
+      bound(limits.organizationStorageBytesMax, "Of uploaded files and bundles together; null: no bound."),
+    ),
+    max_files: Type.Optional(bound(limits.organizationKeptMax, "Uploaded files that are kept; null: no bound.")),
+    max_agents: Type.Optional(bound(limits.organizationKeptMax, "Agents that are kept; null: no bound.")),
+    max_sessions: Type.Optional(
+      bound(limits.organizationKeptMax, "Sessions that are kept, ended ones included; null: no bound."),
+    ),
+    max_api_keys: Type.Optional(bound(limits.organizationKeptMax, "Keys that may be used; null: no bound.")),
   },
   { ...strict, minProperties: 1, title: "UpdateOrganizationRequest" },
 );
@@ -54,11 +67,22 @@ export const auditActions = [
   "api_key.revoke",
   "credential.put",
   "credential.delete",
+  "webhook.create",
+  "webhook.update",
+  "webhook.delete",
+  "webhook.rotate_secret",
+  "webhook.test",
+  "webhook.resend",
+  "webhook.disable",
   "agent.create",
   "agent.delete",
   "version.publish",
   "version.activate",
   "secrets.reseal",
+  "budget.put",
+  "budget.delete",
+  "platform.stop",
+  "platform.resume",
   "session.delete",
   "message.cancel",
   "message.promote",

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { bound, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { environmentName } from "./sessions.ts";
 
 export const roles = ["owner", "admin", "member"] as const;
@@ -30,6 +30,24 @@ export const OrganizationRecord = Type.Object(
         description: "Days without a message or a write after which a session expires; null: never.",
       }),
     ),
+    max_requests_per_minute: nullable(
+      Type.Integer({ description: "Of all keys together; null: the platform's default." }),
+    ),
+    max_messages_per_minute: nullable(
+      Type.Integer({ description: "Sent by all keys together; null: the platform's default." }),
+    ),
+    max_upload_bytes_per_hour: nullable(
+      Type.Integer({ description: "Of all keys together; null: the platform's default." }),
+    ),
+    max_storage_bytes: nullable(
+      Type.Integer({ description: "Of uploaded files and bundles together; null: no bound." }),
+    ),
+    max_files: nullable(Type.Integer({ description: "Uploaded files that are kept; null: no bound." })),
+    max_agents: nullable(Type.Integer({ description: "Agents that are kept; null: no bound." })),
+    max_sessions: nullable(
+      Type.Integer({ description: "Sessions that are kept, ended ones included; null: no bound." }),
+    ),
+    max_api_keys: nullable(Type.Integer({ description: "Keys that may be used; null: no bound." })),
     created_at: timestamp,
   },
   { title: "Organization" },
@@ -73,6 +91,15 @@ export const CreateApiKeyRequest = Type.Object(
     label: name,
     scopes: Type.Optional(Type.Array(oneOf(apiKeyScopes), { minItems: 1, uniqueItems: true })),
     expires_at: Type.Optional(Type.String({ format: "date-time" })),
+    max_requests_per_minute: Type.Optional(
+      bound(limits.organizationRateMax, "By this key; null: no bound of its own."),
+    ),
+    max_messages_per_minute: Type.Optional(
+      bound(limits.organizationRateMax, "Sent by this key; null: no bound of its own."),
+    ),
+    max_upload_bytes_per_hour: Type.Optional(
+      bound(limits.organizationUploadBytesMax, "By this key; null: no bound of its own."),
+    ),
   },
   { ...strict, title: "CreateApiKeyRequest" },
 );
@@ -85,6 +112,9 @@ const apiKeyFields = {
   created_at: timestamp,
   expires_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
+  max_requests_per_minute: nullable(Type.Integer({ description: "By this key; null: no bound of its own." })),
+  max_messages_per_minute: nullable(Type.Integer({ description: "Sent by this key; null: no bound of its own." })),
+  max_upload_bytes_per_hour: nullable(Type.Integer({ description: "By this key; null: no bound of its own." })),
 };
 
 export const ApiKeyRecord = Type.Object(apiKeyFields, { title: "ApiKey" });

@@ -16,12 +16,14 @@ import { createAdmission } from "../dispatch/admission.ts";
 import { createBacklog } from "../dispatch/backlog.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
 import type { Control } from "../context.ts";
+import { createRateLimiter, type RateDefaults } from "../limits/rate-limiter.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
 import { joinPreviews } from "../joined-previews.ts";
 import { clearScratch } from "../scratch.ts";
 import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
 import { createStreamGate } from "../streams/stream-gate.ts";
 import { createSessionFeeds } from "../streams/session-feeds.ts";
+import { receiverPolicyOf, type ReceiverPolicy } from "../webhooks/receivers.ts";
 import { createTrees, type Trees } from "../workspaces/trees.ts";
 import { masterKeyOf, oldMasterKeysOf, type ServiceSettings } from "./service-settings.ts";
 import type { Log } from "@dari/domain";
@@ -36,6 +38,7 @@ export interface Services {
   readonly queue: TurnQueue | undefined;
   readonly sealer: Sealer;
   readonly trees: Trees;
+  readonly webhookReceivers: ReceiverPolicy;
   readonly log: Log;
 }
 
@@ -78,6 +81,7 @@ export async function openServices(
     queue,
     sealer: createSealer(masterKeyOf(settings), oldMasterKeysOf(settings)),
     trees: createTrees({ db, blobs }),
+    webhookReceivers: receiverPolicyOf(settings.webhookAllow),
     log: options.log,
   };
 }
@@ -88,11 +92,22 @@ export function controlOf(services: Services, settings: ServiceSettings, publicU
     ...services,
     admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
     backlog: createBacklog(),
+    rates: createRateLimiter(services.db, rateDefaultsOf(settings)),
     feeds: createSessionFeeds(services),
     streams: createStreamGate(),
     organizationCreation: settings.organizationCreation,
     publicUrl,
     urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
+  };
+}
+
+/** 0 in the environment: no bound. */
+function rateDefaultsOf({ rates }: ServiceSettings): RateDefaults {
+  const bound = (given: number): number | undefined => (given === 0 ? undefined : given);
+  return {
+    requests: bound(rates.requestsPerMinute),
+    messages: bound(rates.messagesPerMinute),
+    upload_bytes: bound(rates.uploadBytesPerHour),
   };
 }
 

@@ -1,7 +1,7 @@
 // The settings that every program of the platform shares: where its services are and under which key secrets lie.
 
 import { readFileSync } from "node:fs";
-import { Redacted } from "@dari/domain";
+import { limits, Redacted } from "@dari/domain";
 import {
   boolean,
   integer,
@@ -14,6 +14,7 @@ import {
   type ConfigOf,
   type ConfigProblem,
 } from "@dari/runtime";
+import { receiverPolicyOf } from "../webhooks/receivers.ts";
 
 /** Spread into an app's own specification. */
 export const serviceSettings = {
@@ -64,6 +65,23 @@ export const serviceSettings = {
     default: "operators",
     about: "Whose admin keys create organizations; each has a share of the fleet of its own.",
   }),
+  rates: {
+    requestsPerMinute: integer({
+      env: "DARI_MAX_REQUESTS_PER_MINUTE",
+      default: limits.requestsPerMinute,
+      about: "Of an organization's keys together, where operators set nothing else; 0: no bound.",
+    }),
+    messagesPerMinute: integer({
+      env: "DARI_MAX_MESSAGES_PER_MINUTE",
+      default: limits.messagesPerMinute,
+      about: "Sent by an organization's keys together, where operators set nothing else; 0: no bound.",
+    }),
+    uploadBytesPerHour: integer({
+      env: "DARI_MAX_UPLOAD_BYTES_PER_HOUR",
+      default: limits.uploadBytesPerHour,
+      about: "Of an organization's keys together, where operators set nothing else; 0: no bound.",
+    }),
+  },
   masterKey: secret({
     env: "DARI_MASTER_KEY",
     optional: true,
@@ -74,6 +92,13 @@ export const serviceSettings = {
     env: "DARI_MASTER_KEYS_OLD",
     optional: true,
     about: "Former master keys, separated by commas: they open what was sealed under them, and seal nothing.",
+  }),
+  webhookAllow: string({
+    env: "DARI_WEBHOOK_ALLOW",
+    default: "",
+    about:
+      "Receivers of webhooks that may be private or without TLS, as address:port or name:port, separated by commas: " +
+      "for development and tests, as 127.0.0.1:8080. Every organization may name them.",
   }),
   leaseMs: integer({
     env: "DARI_LEASE_MS",
@@ -88,6 +113,30 @@ export const serviceSettings = {
     default: false,
     about: "Adds metrics with a label for the organization, up to 200 of them per process.",
   }),
+  healthPort: integer({
+    env: "DARI_HEALTH_PORT",
+    max: 65_535,
+    optional: true,
+    about: "Serves /healthz, /readyz and /metrics without a key; API and standalone platform serve them on DARI_HOST.",
+  }),
+  traces: {
+    endpoint: url({
+      env: "OTEL_EXPORTER_OTLP_ENDPOINT",
+      optional: true,
+      about: "Of an OpenTelemetry collector, OTLP over HTTP, usually port 4318: traces of messages go there.",
+    }),
+    headers: secret({
+      env: "OTEL_EXPORTER_OTLP_HEADERS",
+      optional: true,
+      about: "For the collector: name=value, separated by commas.",
+    }),
+    percent: integer({
+      env: "DARI_TRACE_PERCENT",
+      max: 100,
+      default: 100,
+      about: "How many of a hundred messages are traced.",
+    }),
+  },
   logLevel: oneOf(logLevels, { env: "DARI_LOG_LEVEL", default: "info", about: "The least level that is written." }),
 } as const;
 
@@ -96,7 +145,7 @@ export type ServiceSettings = ConfigOf<typeof serviceSettings>;
 /** What single fields cannot see. */
 export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  problems.push(...masterKeyProblems(settings));
+  problems.push(...masterKeyProblems(settings), ...webhookProblems(settings));
   if ((settings.blobs.dir === undefined) === (settings.blobs.bucket === undefined)) {
     problems.push({ env: "S3_BUCKET", message: "set either S3_BUCKET or DARI_BLOBS_DIR" });
   }
@@ -141,6 +190,15 @@ function masterKeyProblems(settings: ServiceSettings): ConfigProblem[] {
     problems.push({ env: "DARI_MASTER_KEYS_OLD", message: `expected ${expected}, separated by commas` });
   }
   return problems;
+}
+
+function webhookProblems({ webhookAllow }: ServiceSettings): ConfigProblem[] {
+  try {
+    receiverPolicyOf(webhookAllow);
+    return [];
+  } catch (error) {
+    return [{ env: "DARI_WEBHOOK_ALLOW", message: (error as Error).message }];
+  }
 }
 
 function masterKeyText(settings: ServiceSettings): string | undefined {

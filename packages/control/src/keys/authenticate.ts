@@ -3,7 +3,17 @@
 import { apiKeys } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
+import { shareLooks } from "../share-looks.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
+
+/** Clients that call much do so with one key: their calls of a moment share its look-up. */
+const findKey = shareLooks(
+  async (db, hash) => {
+    const key = await apiKeys.findApiKeyIfUsable(db, Buffer.from(hash, "hex"));
+    return new Map(key === undefined ? [] : [["", key]]);
+  },
+  { keysMax: 1 },
+);
 
 export function unauthenticated(): AppError {
   return new AppError("unauthenticated", "Missing or invalid API key");
@@ -12,7 +22,7 @@ export function unauthenticated(): AppError {
 /** @throws AppError `unauthenticated`, in the same words whatever is wrong with the key. */
 export async function authenticateKey(control: Control, secret: string | undefined): Promise<Actor> {
   if (secret === undefined || !isKeySecret(secret)) throw unauthenticated();
-  const key = await apiKeys.findApiKeyIfUsable(control.db, hashKeySecret(secret));
+  const key = await findKey(control.db, hashKeySecret(secret).toString("hex"), "");
   if (key === undefined) throw unauthenticated();
   // Nobody waits for this note, and nothing is wrong when it is lost.
   if (key.useIsStale) {
@@ -20,5 +30,7 @@ export async function authenticateKey(control: Control, secret: string | undefin
       control.log.warn({ err, key_id: key.id }, "key use not recorded");
     });
   }
-  return { organizationId: key.organizationId, keyId: key.id, scopes: key.scopes };
+  const { id, organizationId, scopes, maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour } = key;
+  const rates = { maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour };
+  return { organizationId, keyId: id, scopes, rates };
 }

@@ -30,6 +30,11 @@ export async function createApiKey(
     secretHash: secret.hash,
     scopes: request.scopes ?? defaultScopes,
     expiresAt,
+    rates: {
+      maxRequestsPerMinute: request.max_requests_per_minute ?? null,
+      maxMessagesPerMinute: request.max_messages_per_minute ?? null,
+      maxUploadBytesPerHour: request.max_upload_bytes_per_hour ?? null,
+    },
   };
   const row = await onRecord(
     control,

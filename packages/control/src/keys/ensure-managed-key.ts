@@ -23,6 +23,8 @@ export async function ensureManagedKey(
     label: `cli: ${request.device_name.trim()}`,
     secretHash: secret.hash,
     scopes: actor.scopes,
+    // What bounds the caller bounds what it makes.
+    rates: actor.rates,
   };
   await onRecord(
     control,

@@ -36,6 +36,7 @@ export async function sendMessage(
   actor: Actor,
   input: SendMessageInput,
 ): Promise<{ messageId: string }> {
+  const startedAt = performance.now();
   await control.backlog.admit(control.db, actor.organizationId);
   const messageId = newId("message");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
@@ -57,6 +58,11 @@ export async function sendMessage(
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);
     passOn(control, actor, input.sessionId, messageId, accepted);
+    const ms = Math.round(performance.now() - startedAt);
+    control.log.debug(
+      { org: actor.organizationId, session: input.sessionId, message: messageId, ms },
+      "message.accepted",
+    );
     return { messageId };
   }
   throw new AppError("conflict", "other messages took the names of these files; send the message again");

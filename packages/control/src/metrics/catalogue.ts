@@ -157,6 +157,28 @@ export const reconcilerMetrics = {
     about: "Invariants found violated, each once a round.",
     labels: { invariant: "Its name." },
   },
+  dari_webhook_attempts_total: {
+    kind: "counter",
+    about: "Attempts to deliver to webhook endpoints; superseded: the claim had run out, nothing was recorded.",
+    labels: { outcome: ["delivered", "retry", "failed", "superseded"] },
+  },
+  dari_webhook_endpoints_disabled_total: {
+    kind: "counter",
+    about: "Webhook endpoints that were disabled because every attempt had failed, or that said they are gone.",
+    labels: { reason: ["failing", "gone"] },
+  },
+  dari_webhook_pending: {
+    kind: "gauge",
+    about: "Deliveries that wait for an attempt, retries among them, from PostgreSQL: take the max.",
+  },
+  dari_webhook_overdue_seconds: {
+    kind: "gauge",
+    about: "How long the delivery that has been due for longest has waited for a sender; 0: none waits.",
+  },
+  dari_webhook_notes: {
+    kind: "gauge",
+    about: "Additions to ledgers of which no deliveries have been made yet.",
+  },
   dari_storage_total: {
     kind: "counter",
     about: "What the loops over the object store did.",

@@ -67,6 +67,10 @@ export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: 
   "invariants.judged": (counting) => counting.add("dari_invariant_rounds_total"),
   "invariant.violated": (counting, { invariant }) =>
     counting.add("dari_invariant_violations_total", { invariant: textOf(invariant) }),
+  "webhook.attempted": (counting, { outcome }) =>
+    counting.add("dari_webhook_attempts_total", { outcome: textOf(outcome) }),
+  "webhook.disabled": (counting, { reason }) =>
+    counting.add("dari_webhook_endpoints_disabled_total", { reason: textOf(reason) }),
   "storage.squashed": (counting, fields) => addStorage(counting, "squashed", fields),
   "storage.expired": (counting, fields) => addStorage(counting, "expired", fields),
   "storage.purged": (counting, fields) => addStorage(counting, "purged", fields),

@@ -1,7 +1,7 @@
 // A program's metrics: counted from its log lines, and read from what it stands on.
 
 import { release } from "@dari/contract";
-import { health, type Database } from "@dari/db";
+import { health, webhookOutbox, type Database } from "@dari/db";
 import type { TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import { createMetrics, otherLabel, type Metrics, type MetricsPage, type MetricSpec } from "@dari/runtime";
@@ -64,6 +64,7 @@ export function createPlatformMetrics({ parts, byOrganization }: PlatformMetrics
       }),
     watchSchedule({ db, queue }) {
       metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readSchedule(metrics, db)));
+      metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readWebhooks(metrics, db)));
       if (queue !== undefined) {
         metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readJobs(metrics, queue)));
       }
@@ -113,6 +114,16 @@ async function readSchedule(metrics: Metrics<PlatformMetric>, db: Database): Pro
   metrics.set("dari_waiting_turns", schedule.ready);
   metrics.set("dari_waiting_oldest_seconds", (waiting.oldestMs ?? 0) / 1_000);
   for (const [place, count] of Object.entries(schedule)) metrics.set("dari_sessions", count, { schedule: place });
+}
+
+async function readWebhooks(metrics: Metrics<PlatformMetric>, db: Database): Promise<void> {
+  for (const name of ["dari_webhook_pending", "dari_webhook_overdue_seconds", "dari_webhook_notes"] as const) {
+    metrics.remove(name);
+  }
+  const { pending, overdueMs, notes } = await webhookOutbox.getBacklog(db);
+  metrics.set("dari_webhook_pending", pending);
+  metrics.set("dari_webhook_overdue_seconds", overdueMs / 1_000);
+  metrics.set("dari_webhook_notes", notes);
 }
 
 async function readJobs(metrics: Metrics<PlatformMetric>, queue: ScheduleQueue): Promise<void> {

@@ -29,6 +29,14 @@ export async function updateOrganization(
         maxWorkspaceFiles: request.max_workspace_files,
         maxWorkspaceFileBytes: request.max_workspace_file_bytes,
         sessionRetentionDays: request.session_retention_days,
+        maxRequestsPerMinute: request.max_requests_per_minute,
+        maxMessagesPerMinute: request.max_messages_per_minute,
+        maxUploadBytesPerHour: request.max_upload_bytes_per_hour,
+        maxStorageBytes: request.max_storage_bytes,
+        maxFiles: request.max_files,
+        maxAgents: request.max_agents,
+        maxSessions: request.max_sessions,
+        maxApiKeys: request.max_api_keys,
       });
       return found(updated, "organization");
     },
@@ -53,5 +61,13 @@ function limitsOf(row: OrganizationRow): Record<string, number | null> {
     max_workspace_files: row.maxWorkspaceFiles,
     max_workspace_file_bytes: row.maxWorkspaceFileBytes,
     session_retention_days: row.sessionRetentionDays,
+    max_requests_per_minute: row.maxRequestsPerMinute,
+    max_messages_per_minute: row.maxMessagesPerMinute,
+    max_upload_bytes_per_hour: row.maxUploadBytesPerHour,
+    max_storage_bytes: row.maxStorageBytes,
+    max_files: row.maxFiles,
+    max_agents: row.maxAgents,
+    max_sessions: row.maxSessions,
+    max_api_keys: row.maxApiKeys,
   };
 }

@@ -4,8 +4,14 @@ import { turnDetails, type Database } from "@dari/db";
 import { createScrubber, type Scrubber } from "@dari/domain";
 import type { Sealer } from "../sealer.ts";
 
+export interface OpenedSecrets {
+  /** By name, of those names that have one: the session's own before the organization's. */
+  readonly values: Map<string, string>;
+  /** Names of the session's own. */
+  readonly ofSession: ReadonlySet<string>;
+}
+
 /**
- * Values by name, of those names that have one: the session's own before the organization's.
  * @throws Error that names the key when one was sealed under a key that this process does not have.
  */
 export async function openSecrets(
@@ -13,9 +19,14 @@ export async function openSecrets(
   organizationId: string,
   sessionId: string,
   names: readonly string[],
-): Promise<Map<string, string>> {
+): Promise<OpenedSecrets> {
   const sealed = await turnDetails.listSealedSecrets(context.db, organizationId, sessionId, names);
-  return new Map(sealed.map((one) => [one.name, context.sealer.open(one.sealed, { organizationId, name: one.name })]));
+  const open = (one: (typeof sealed)[number]): string =>
+    context.sealer.open(one.sealed, { organizationId, name: one.name });
+  return {
+    values: new Map(sealed.map((one) => [one.name, open(one)])),
+    ofSession: new Set(sealed.filter(({ isOfSession }) => isOfSession).map(({ name }) => name)),
+  };
 }
 
 /** Knows the values that the session's turns are given now; not those that were replaced since. */
@@ -25,5 +36,6 @@ export async function scrubberOf(
   sessionId: string,
 ): Promise<Scrubber> {
   const names = await turnDetails.listSecretNames(context.db, organizationId, sessionId);
-  return createScrubber(await openSecrets(context, organizationId, sessionId, names));
+  const { values } = await openSecrets(context, organizationId, sessionId, names);
+  return createScrubber(values);
 }

@@ -2,6 +2,7 @@
 
 import {
   dispatch,
+  isDatabaseAway,
   turns,
   workers,
   type Claimant,
@@ -27,9 +28,24 @@ export async function claimTurn(
   job: { sessionId: string; dispatchNumber: number },
   claimant: Claimant,
 ): Promise<TurnClaim> {
-  const first = await turns.claimIfDispatched(db, job, newId("attempt"), claimant);
-  const result = first.outcome === "due" ? await claimRetry(db, job, first.organizationId, claimant) : first;
+  const result = await evenIfUnreadable(claimant, async (by) => {
+    const first = await turns.claimIfDispatched(db, job, newId("attempt"), by);
+    return first.outcome === "due" ? claimRetry(db, job, first.organizationId, by) : first;
+  });
   return result.outcome === "yielded" || result.outcome === "due" ? { outcome: "stale" } : result;
+}
+
+/**
+ * Claims, once more without the turn's details when the database answered with an error: where it is they that cannot
+ * be read, the turn fails under its claim, a bounded number of times, instead of being undone and coming for ever.
+ */
+async function evenIfUnreadable<T>(claimant: Claimant, claim: (claimant: Claimant) => Promise<T>): Promise<T> {
+  try {
+    return await claim(claimant);
+  } catch (error) {
+    if (isDatabaseAway(error)) throw error;
+    return claim({ ...claimant, withoutDetails: true });
+  }
 }
 
 /** After so long without a leading dispatcher, workers dispatch for themselves. Milliseconds. */
@@ -52,7 +68,7 @@ const looked = new WeakMap<Database, string>();
  * leads the dispatch, dispatches for the organizations that may take a slot in random order, which is fair over time.
  */
 export async function pullTurn(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
-  const turn = await turns.claimNextIfAny(db, newId("attempt"), claimant);
+  const turn = await claimNext(db, claimant);
   if (turn !== undefined) return turn;
   await dispatch.readyDueRetries(db, dueRetriesMax);
   if (await isDispatchLed(db)) return undefined;
@@ -62,7 +78,11 @@ export async function pullTurn(db: Database, claimant: Claimant): Promise<Claime
   if (chosen === undefined) return undefined;
   const share = { organizationId: chosen.organizationId, count: 1 };
   await dispatch.dispatchIfReady(db, [share], limits.dispatchTtlMs);
-  return turns.claimNextIfAny(db, newId("attempt"), claimant);
+  return claimNext(db, claimant);
+}
+
+function claimNext(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
+  return evenIfUnreadable(claimant, (by) => turns.claimNextIfAny(db, newId("attempt"), by));
 }
 
 /** Those after the last ones, from the beginning again when there are none. */

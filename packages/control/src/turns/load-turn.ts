@@ -1,10 +1,10 @@
-// What a worker needs to run a claimed turn: the details that came with its claim, and its secrets, opened in the
-// worker's memory only.
+// What a worker needs to run a claimed turn: the details that came with its claim, read apart where they did not, and
+// its secrets, opened in the worker's memory only.
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
-import { type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
-import { createScrubber, Redacted, type Scrubber } from "@dari/domain";
+import { turnDetails, type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
+import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
 import { openSecrets } from "../secrets/open-secrets.ts";
 import type { Sealer } from "../sealer.ts";
 
@@ -34,6 +34,8 @@ export interface Turn extends ClaimedTurn {
   readonly queuedMs: number;
   /** The manifest's variables and the secrets that it names. */
   readonly environment: Redacted<Record<string, string>>;
+  /** Names of those secrets that are the session's own. */
+  readonly sessionSecrets: ReadonlySet<string>;
   /** Names that the manifest asks for and nobody has set. */
   readonly missingSecrets: readonly string[];
   /** Of the secrets' values together. */
@@ -44,10 +46,14 @@ export interface Turn extends ClaimedTurn {
   readonly workspaceBounds: WorkspaceBounds;
 }
 
+const historyBounds = { messages: limits.historyMessages, bytes: limits.historyBytes };
+
+/** @throws what the database says of details that it cannot read. */
 export async function loadTurn(context: { db: Database; sealer: Sealer }, claimed: ClaimedTurn): Promise<Turn> {
-  const { details } = claimed;
+  const details = claimed.details ?? (await turnDetails.getTurnDetails(context.db, claimed.messageId, historyBounds));
   const manifest = details.manifest as Manifest;
-  const secrets = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
+  const opened = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
+  const secrets = opened.values;
   return {
     ...claimed,
     agentId: details.agentId,
@@ -63,6 +69,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
     environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
+    sessionSecrets: opened.ofSession,
     missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
     secretBytes: [...secrets.values()].reduce((sum, value) => sum + Buffer.byteLength(value), 0),
     scrubber: createScrubber(secrets),
@@ -75,4 +82,3 @@ function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[
   const asked: HistoryEntry = { role: "user", parts: row.parts as HistoryEntry["parts"] };
   return output === null ? [asked] : [asked, { role: "assistant", parts: output.parts ?? [] }];
 }
-

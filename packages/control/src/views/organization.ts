@@ -9,7 +9,7 @@ import type {
   OrganizationRecord,
   Role,
 } from "@dari/contract";
-import type { ApiKeyRow, CredentialRow, FileRow, MemberRow, OrganizationRow } from "@dari/db";
+import type { ApiKeyRow, CredentialRow, FileRow, KeyRates, MemberRow, OrganizationRow } from "@dari/db";
 import type { Actor } from "../context.ts";
 
 /** `role` is what the calling key amounts to. */
@@ -27,7 +27,21 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
     max_workspace_files: row.maxWorkspaceFiles,
     max_workspace_file_bytes: row.maxWorkspaceFileBytes,
     session_retention_days: row.sessionRetentionDays,
+    ...renderRates(row),
+    max_storage_bytes: row.maxStorageBytes,
+    max_files: row.maxFiles,
+    max_agents: row.maxAgents,
+    max_sessions: row.maxSessions,
+    max_api_keys: row.maxApiKeys,
     created_at: row.createdAt.toISOString(),
+  };
+}
+
+function renderRates(rates: KeyRates) {
+  return {
+    max_requests_per_minute: rates.maxRequestsPerMinute,
+    max_messages_per_minute: rates.maxMessagesPerMinute,
+    max_upload_bytes_per_hour: rates.maxUploadBytesPerHour,
   };
 }
 
@@ -39,6 +53,7 @@ export function renderApiKey(row: ApiKeyRow): ApiKeyRecord {
     created_at: row.createdAt.toISOString(),
     expires_at: row.expiresAt?.toISOString() ?? null,
     last_used_at: row.lastUsedAt?.toISOString() ?? null,
+    ...renderRates(row),
   };
 }
 

@@ -41,6 +41,9 @@ export interface ApiKeys {
   id: string;
   label: string;
   last_used_at: Timestamp | null;
+  max_messages_per_minute: number | null;
+  max_requests_per_minute: number | null;
+  max_upload_bytes_per_hour: number | null;
   organization_id: string;
   revoked_at: Timestamp | null;
   scopes: string[];
@@ -86,6 +89,23 @@ export interface AuditEntries {
   reply: Json | null;
   request_id: string | null;
   target: string;
+}
+
+export interface Budgets {
+  created_at: Generated<Timestamp>;
+  id: string;
+  max_tokens: number | null;
+  max_turn_seconds: number | null;
+  max_turns: number | null;
+  organization_id: string;
+  period: string;
+  period_started_at: Timestamp;
+  scope: string;
+  set_by: string;
+  target_id: string;
+  tokens: Generated<number>;
+  turn_seconds: Generated<number>;
+  turns: Generated<number>;
 }
 
 export interface BuildLogs {
@@ -214,8 +234,16 @@ export interface Organizations {
   deleted_at: Timestamp | null;
   id: string;
   is_operator: Generated<boolean>;
+  max_agents: number | null;
+  max_api_keys: number | null;
   max_backlog: number | null;
   max_concurrency: number | null;
+  max_files: number | null;
+  max_messages_per_minute: number | null;
+  max_requests_per_minute: number | null;
+  max_sessions: number | null;
+  max_storage_bytes: number | null;
+  max_upload_bytes_per_hour: number | null;
   max_workspace_bytes: number | null;
   max_workspace_file_bytes: number | null;
   max_workspace_files: number | null;
@@ -225,10 +253,25 @@ export interface Organizations {
   weight: Generated<number>;
 }
 
+export interface PlatformStops {
+  only_one: Generated<boolean>;
+  reason: string;
+  stopped_at: Generated<Timestamp>;
+}
+
 export interface PurgedSessions {
   looked_at: Generated<Timestamp>;
   organization_id: string;
   session_id: string;
+}
+
+export interface RateWindows {
+  key_id: string;
+  kind: string;
+  last_granted: number;
+  organization_id: string;
+  started_at: Timestamp;
+  used: number;
 }
 
 export interface SessionInputs {
@@ -351,6 +394,64 @@ export interface Versions {
   warnings: Generated<Json>;
 }
 
+export interface WebhookDeliveries {
+  agent_id: string | null;
+  attempt_id: string | null;
+  attempted_at: Timestamp | null;
+  attempts: Generated<number>;
+  claim_token: string | null;
+  created_at: Generated<Timestamp>;
+  due_at: Timestamp | null;
+  duration_ms: number | null;
+  ended_at: Timestamp | null;
+  endpoint_id: string;
+  error: string | null;
+  event_created_at: Timestamp;
+  event_id: string;
+  id: string;
+  message_id: string | null;
+  organization_id: string;
+  response_excerpt: string | null;
+  response_status: number | null;
+  sequence_number: number | null;
+  session_id: string | null;
+  state: Generated<string>;
+  type: string;
+}
+
+export interface WebhookEndpoints {
+  agent_id: string | null;
+  created_at: Generated<Timestamp>;
+  deleted_at: Timestamp | null;
+  description: string | null;
+  disabled_reason: string | null;
+  event_types: string[];
+  failing_since: Timestamp | null;
+  failures: Generated<number>;
+  id: string;
+  organization_id: string;
+  status: Generated<string>;
+  updated_at: Generated<Timestamp>;
+  url: string;
+}
+
+export interface WebhookOutbox {
+  end_number: number;
+  first_number: number;
+  id: Generated<number>;
+  organization_id: string;
+  session_id: string;
+}
+
+export interface WebhookSecrets {
+  created_at: Generated<Timestamp>;
+  endpoint_id: string;
+  expires_at: Timestamp | null;
+  number: number;
+  organization_id: string;
+  sealed: Buffer;
+}
+
 export interface Workers {
   details: Generated<Json>;
   draining: Generated<boolean>;
@@ -367,6 +468,7 @@ export interface DB {
   attempt_logs: AttemptLogs;
   attempts: Attempts;
   audit_entries: AuditEntries;
+  budgets: Budgets;
   build_logs: BuildLogs;
   credentials: Credentials;
   dependency_layers: DependencyLayers;
@@ -379,7 +481,9 @@ export interface DB {
   messages: Messages;
   object_references: ObjectReferences;
   organizations: Organizations;
+  platform_stops: PlatformStops;
   purged_sessions: PurgedSessions;
+  rate_windows: RateWindows;
   session_inputs: SessionInputs;
   session_secrets: SessionSecrets;
   sessions: Sessions;
@@ -389,5 +493,9 @@ export interface DB {
   sweeps: Sweeps;
   tombstones: Tombstones;
   versions: Versions;
+  webhook_deliveries: WebhookDeliveries;
+  webhook_endpoints: WebhookEndpoints;
+  webhook_outbox: WebhookOutbox;
+  webhook_secrets: WebhookSecrets;
   workers: Workers;
 }

@@ -4,8 +4,16 @@ import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import { statement } from "../statement.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { countedIn } from "./quotas.ts";
 
-export interface ApiKeyRow {
+/** What a key may send in a while; null: no bound of its own. */
+export interface KeyRates {
+  readonly maxRequestsPerMinute: number | null;
+  readonly maxMessagesPerMinute: number | null;
+  readonly maxUploadBytesPerHour: number | null;
+}
+
+export interface ApiKeyRow extends KeyRates {
   readonly id: string;
   readonly label: string;
   readonly scopes: string[];
@@ -21,7 +29,14 @@ export interface NewApiKey {
   readonly secretHash: Buffer;
   readonly scopes: readonly string[];
   readonly expiresAt?: Date | undefined;
+  readonly rates?: KeyRates | undefined;
 }
+
+const rateColumns = [
+  "max_requests_per_minute as maxRequestsPerMinute",
+  "max_messages_per_minute as maxMessagesPerMinute",
+  "max_upload_bytes_per_hour as maxUploadBytesPerHour",
+] as const;
 
 const columns = [
   "id",
@@ -30,6 +45,7 @@ const columns = [
   "created_at as createdAt",
   "expires_at as expiresAt",
   "last_used_at as lastUsedAt",
+  ...rateColumns,
 ] as const;
 
 export async function insertApiKey(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
@@ -41,17 +57,20 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
     .insertInto("api_keys")
     .values({
       id: key.id,
-      organization_id: key.organizationId,
+      organization_id: countedIn(key.organizationId, "api_keys", 1),
       label: key.label,
       secret_hash: key.secretHash,
       scopes: [...key.scopes],
       expires_at: key.expiresAt ?? null,
+      max_requests_per_minute: key.rates?.maxRequestsPerMinute ?? null,
+      max_messages_per_minute: key.rates?.maxMessagesPerMinute ?? null,
+      max_upload_bytes_per_hour: key.rates?.maxUploadBytesPerHour ?? null,
     })
     .returning(columns)
     .executeTakeFirstOrThrow();
 }
 
-export interface UsableApiKey {
+export interface UsableApiKey extends KeyRates {
   readonly id: string;
   readonly organizationId: string;
   readonly scopes: string[];
@@ -84,7 +103,7 @@ const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
     .where("secret_hash", "=", by.secretHash)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
-    .select(["id", "organization_id as organizationId", "scopes"])
+    .select(["id", "organization_id as organizationId", "scopes", ...rateColumns])
     .select(useIsStale.as("useIsStale")),
 );
 

@@ -3,6 +3,7 @@
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { countedIn } from "./quotas.ts";
 
 export interface FileRow {
   readonly id: string;
@@ -41,7 +42,7 @@ export async function insertFileIfNew(db: Database, file: NewFile): Promise<File
 function insertion(db: Database, file: NewFile) {
   return db.kysely.insertInto("files").values({
     id: file.id,
-    organization_id: file.organizationId,
+    organization_id: countedIn(countedIn(file.organizationId, "files", 1), "storage_bytes", file.sizeBytes),
     filename: file.filename,
     content_type: file.contentType,
     size_bytes: file.sizeBytes,

@@ -93,6 +93,10 @@ export async function findMessage(
   return (await selectMessage(db, { organizationId, messageId }))[0];
 }
 
+const selectMessagesByIds = statement((kysely, of: { organizationId: string; messageIds: readonly string[] }) =>
+  selectMessages(kysely, of.organizationId).where(sql<boolean>`m.id = any (${of.messageIds}::text[])`),
+);
+
 /** By primary key, in no order; what is not found is left out. */
 export async function listMessagesByIds(
   db: Database,
@@ -100,7 +104,7 @@ export async function listMessagesByIds(
   messageIds: readonly string[],
 ): Promise<MessageRow[]> {
   if (messageIds.length === 0) return [];
-  return selectMessages(db.kysely, organizationId).where("m.id", "in", messageIds).execute();
+  return selectMessagesByIds(db, { organizationId, messageIds });
 }
 
 /**

@@ -19,6 +19,16 @@ export interface OrganizationRow {
   readonly maxWorkspaceFileBytes: number | null;
   /** Null: sessions stay. */
   readonly sessionRetentionDays: number | null;
+  /** Of all its keys together; null: the platform's default. */
+  readonly maxRequestsPerMinute: number | null;
+  readonly maxMessagesPerMinute: number | null;
+  readonly maxUploadBytesPerHour: number | null;
+  /** Kept at most; null: no bound. */
+  readonly maxStorageBytes: number | null;
+  readonly maxFiles: number | null;
+  readonly maxAgents: number | null;
+  readonly maxSessions: number | null;
+  readonly maxApiKeys: number | null;
   readonly createdAt: Date;
 }
 
@@ -31,6 +41,14 @@ export interface OrganizationLimits {
   readonly maxWorkspaceFiles?: number | null | undefined;
   readonly maxWorkspaceFileBytes?: number | null | undefined;
   readonly sessionRetentionDays?: number | null | undefined;
+  readonly maxRequestsPerMinute?: number | null | undefined;
+  readonly maxMessagesPerMinute?: number | null | undefined;
+  readonly maxUploadBytesPerHour?: number | null | undefined;
+  readonly maxStorageBytes?: number | null | undefined;
+  readonly maxFiles?: number | null | undefined;
+  readonly maxAgents?: number | null | undefined;
+  readonly maxSessions?: number | null | undefined;
+  readonly maxApiKeys?: number | null | undefined;
 }
 
 const columns = [
@@ -45,6 +63,14 @@ const columns = [
   "max_workspace_files as maxWorkspaceFiles",
   "max_workspace_file_bytes as maxWorkspaceFileBytes",
   "session_retention_days as sessionRetentionDays",
+  "max_requests_per_minute as maxRequestsPerMinute",
+  "max_messages_per_minute as maxMessagesPerMinute",
+  "max_upload_bytes_per_hour as maxUploadBytesPerHour",
+  "max_storage_bytes as maxStorageBytes",
+  "max_files as maxFiles",
+  "max_agents as maxAgents",
+  "max_sessions as maxSessions",
+  "max_api_keys as maxApiKeys",
   "created_at as createdAt",
 ] as const;
 
@@ -101,6 +127,14 @@ export async function updateOrganizationLimits(
       max_workspace_files: next.maxWorkspaceFiles,
       max_workspace_file_bytes: next.maxWorkspaceFileBytes,
       session_retention_days: next.sessionRetentionDays,
+      max_requests_per_minute: next.maxRequestsPerMinute,
+      max_messages_per_minute: next.maxMessagesPerMinute,
+      max_upload_bytes_per_hour: next.maxUploadBytesPerHour,
+      max_storage_bytes: next.maxStorageBytes,
+      max_files: next.maxFiles,
+      max_agents: next.maxAgents,
+      max_sessions: next.maxSessions,
+      max_api_keys: next.maxApiKeys,
     })
     .where("id", "=", organizationId)
     .returning(columns)

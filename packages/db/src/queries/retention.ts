@@ -87,6 +87,10 @@ export async function emptyDeletedOrganizations(db: Database, afterMs: number, l
     invitations_gone as (delete from invitations x using gone where x.organization_id = gone.id),
     credentials_gone as (delete from credentials x using gone where x.organization_id = gone.id),
     keys_gone as (delete from api_keys x using gone where x.organization_id = gone.id),
+    secrets_gone as (delete from webhook_secrets x using gone where x.organization_id = gone.id),
+    webhooks_gone as (
+      update webhook_endpoints x set deleted_at = clock_timestamp() from gone
+      where x.organization_id = gone.id and x.deleted_at is null),
     calls_gone as (delete from idempotency_keys x using gone where x.organization_id = gone.id),
     agents_gone as (
       update agents x set deleted_at = clock_timestamp() from gone

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface SealedValue {
-  /** A credential's or a session's id; with the name, the place in the walk. */
+  /** A credential's or a session's id, or an endpoint's with a number; with the name, the place in the walk. */
   readonly ownerId: string;
   readonly name: string;
   readonly organizationId: string;
@@ -13,7 +13,7 @@ export interface SealedValue {
 
 /**
  * Values that do not begin with `prefix`, in the order of their owners and names, past `after`. Credentials come before
- * secrets of sessions, as their ids do (primary keys of both tables).
+ * secrets of sessions, and those before secrets of webhooks, as their ids do (primary keys of the first two tables).
  */
 export async function listSealedOtherwise(
   db: Database,
@@ -30,7 +30,13 @@ export async function listSealedOtherwise(
     (select session_id collate "C", name, organization_id, sealed from session_secrets
       where (session_id collate "C", name collate "C") > (${after.ownerId}, ${after.name})
         and substring(sealed from 1 for ${prefix.length}) <> ${prefix}
-      order by session_id collate "C", name collate "C" limit ${limit})) found
+      order by session_id collate "C", name collate "C" limit ${limit})
+    union all
+    (select (endpoint_id || '/' || number) collate "C", 'webhook:' || endpoint_id, organization_id, sealed
+      from webhook_secrets
+      where (endpoint_id || '/' || number) collate "C" > ${after.ownerId}
+        and substring(sealed from 1 for ${prefix.length}) <> ${prefix}
+      order by 1 limit ${limit})) found
     order by "ownerId", name collate "C" limit ${limit}`.execute(db.kysely);
   return result.rows;
 }
@@ -43,7 +49,11 @@ export async function replaceSealedIfSame(db: Database, value: SealedValue, seal
       update credentials set sealed = ${sealed} where id = ${ownerId} and sealed = ${value.sealed} returning 1),
     secret as (
       update session_secrets set sealed = ${sealed}
-      where session_id = ${ownerId} and name = ${name} and sealed = ${value.sealed} returning 1)
-    select exists (select 1 from credential) or exists (select 1 from secret) as done`.execute(db.kysely);
+      where session_id = ${ownerId} and name = ${name} and sealed = ${value.sealed} returning 1),
+    webhook as (
+      update webhook_secrets set sealed = ${sealed} where endpoint_id = split_part(${ownerId}, '/', 1)
+        and endpoint_id || '/' || number = ${ownerId} and sealed = ${value.sealed} returning 1)
+    select exists (select 1 from credential) or exists (select 1 from secret)
+      or exists (select 1 from webhook) as done`.execute(db.kysely);
   return result.rows[0]?.done ?? false;
 }

@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
+import { countedIn } from "./quotas.ts";
 import type { TurnSnapshot } from "./turns.ts";
 
 /** A version made from a bundle with these bytes, by a live agent: a ready one first, then the newest. */
@@ -35,7 +36,7 @@ export async function insertReadyBundle(
     .insertInto("source_snapshots")
     .values({
       id: bundle.id,
-      organization_id: bundle.organizationId,
+      organization_id: countedIn(bundle.organizationId, "storage_bytes", bundle.sizeBytes),
       sha256: bundle.sha256,
       size_bytes: bundle.sizeBytes,
       object_key: bundle.objectKey,
@@ -66,7 +67,7 @@ export async function insertSessionIfAgentLive(db: Database, session: ImportedSe
     with made as (
       insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
           base_snapshot_id, next_event_number)
-        select ${session.id}, v.organization_id, a.id, v.id, ${session.name},
+        select ${session.id}, counted_in(v.organization_id, 'sessions', 1), a.id, v.id, ${session.name},
           ${JSON.stringify(session.metadata)}::jsonb, ${session.onBusy}, ${snapshot.id}, ${snapshot.id}, 2
         from versions v join agents a on a.id = v.agent_id
         where v.id = ${session.versionId} and v.organization_id = ${session.organizationId} and a.deleted_at is null

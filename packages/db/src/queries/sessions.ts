@@ -5,6 +5,7 @@ import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { countedIn } from "./quotas.ts";
 
 export interface SessionRow {
   readonly id: string;
@@ -52,7 +53,7 @@ export async function insertSessionIfAgentLive(
       .insertInto("sessions")
       .values({
         id: session.id,
-        organization_id: session.organizationId,
+        organization_id: countedIn(session.organizationId, "sessions", 1),
         agent_id: session.agentId,
         version_id: pin.versionId,
         name: session.name,

@@ -2,6 +2,7 @@
 
 import { sourceSnapshotMachine, type SourceSnapshotState } from "@dari/domain";
 import type { Database } from "../database.ts";
+import { countedIn } from "./quotas.ts";
 import { isForeignKeyViolation } from "./violations.ts";
 
 export interface SourceSnapshotRow {
@@ -42,7 +43,7 @@ export async function insertSourceSnapshot(
     .insertInto("source_snapshots")
     .values({
       id: snapshot.id,
-      organization_id: snapshot.organizationId,
+      organization_id: countedIn(snapshot.organizationId, "storage_bytes", snapshot.sizeBytes),
       sha256: snapshot.sha256,
       size_bytes: snapshot.sizeBytes,
       metadata: JSON.stringify(snapshot.metadata),

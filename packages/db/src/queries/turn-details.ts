@@ -158,6 +158,8 @@ export async function listFilenames(
 export interface SealedSecret {
   readonly name: string;
   readonly sealed: Buffer;
+  /** The session's own, and nobody else's. */
+  readonly isOfSession: boolean;
 }
 
 /** Names that the manifest of the session's version asks for (primary keys of sessions and versions). */
@@ -181,7 +183,7 @@ export async function listSealedSecrets(
 ): Promise<SealedSecret[]> {
   if (names.length === 0) return [];
   const result = await sql<SealedSecret>`
-    select name, sealed from (
+    select name, sealed, rank = 2 as "isOfSession" from (
       select name, sealed, 1 as rank from credentials
         where organization_id = ${organizationId} and name = any (${names}::text[])
       union all select name, sealed, 2 from session_secrets

@@ -70,7 +70,8 @@ export interface ClaimedTurn extends Claim {
   readonly attemptNumber: number;
   /** Claims of this message that ended before its entrypoint was called. */
   readonly uncountedClaims: number;
-  readonly details: TurnDetails;
+  /** Undefined: claimed without them. */
+  readonly details: TurnDetails | undefined;
 }
 
 export type ClaimResult =
@@ -86,9 +87,11 @@ export interface Claimant {
   readonly workerId: string;
   readonly leaseMs: number;
   readonly guarantees: unknown;
+  /** Claims without the turn's details: an error of theirs would undo the claim that they come with. */
+  readonly withoutDetails?: boolean;
 }
 
-interface ClaimRow extends TurnDetailsRow {
+interface ClaimRow extends Partial<TurnDetailsRow> {
   outcome: ClaimResult["outcome"];
   wait_ms: number | null;
   claimed_organization_id: string;
@@ -100,10 +103,15 @@ interface ClaimRow extends TurnDetailsRow {
   uncounted_claims: number;
 }
 
+const claimColumns = sql.raw("c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims");
+
 /** What a turn starts from comes with its claim: one round trip, read under it. */
-const detailsToo = sql`left join lateral turn_details(c.message_id, ${limits.historyMessages}, ${limits.historyBytes}) d
-  on c.message_id is not null`;
-const claimColumns = sql.raw("c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims, d.*");
+const withDetails = {
+  columns: sql`${claimColumns}, d.*`,
+  join: sql`left join lateral turn_details(c.message_id, ${limits.historyMessages}, ${limits.historyBytes}) d
+    on c.message_id is not null`,
+};
+const withoutDetails = { columns: claimColumns, join: sql`` };
 
 /** Claims the session that a turn job names, if the job is its newest dispatch. */
 export async function claimIfDispatched(
@@ -133,11 +141,12 @@ async function claimByJob(
   claimant: Claimant,
   retry: "take" | "yield" | null,
 ): Promise<ClaimResult> {
+  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
   const row = await callOne<ClaimRow>(
     db.kysely,
-    sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${claimColumns}
+    sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${columns}
       from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
-        ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry}) c ${detailsToo}`,
+        ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry}) c ${join}`,
   );
   switch (row.outcome) {
     case "claimed":
@@ -159,16 +168,18 @@ export async function claimNextIfAny(
   attemptId: string,
   claimant: Claimant,
 ): Promise<ClaimedTurn | undefined> {
-  const result = await sql<ClaimRow>`select c.session_id, ${claimColumns}
+  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
+  const result = await sql<ClaimRow>`
+    select c.session_id, s.organization_id as claimed_organization_id, ${columns}
     from claim_next_turn(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${json(claimant.guarantees)}) c
-      ${detailsToo}`.execute(db.kysely);
+      join sessions s on s.id = c.session_id ${join}`.execute(db.kysely);
   const row = result.rows[0];
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
 
 function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
   return {
-    organizationId: row.organization_id,
+    organizationId: row.claimed_organization_id,
     sessionId,
     fence: row.fence,
     token: row.claim_token,
@@ -176,7 +187,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): Claim
     attemptId,
     attemptNumber: row.attempt_number,
     uncountedClaims: row.uncounted_claims,
-    details: detailsOf(row),
+    details: row.manifest === undefined ? undefined : detailsOf(row as ClaimRow & TurnDetailsRow),
   };
 }
 

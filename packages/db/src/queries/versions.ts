@@ -5,6 +5,7 @@ import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { toPage, type Listed, type Page } from "./page.ts";
+import { countedIn } from "./quotas.ts";
 
 export interface VersionRow {
   readonly id: string;
@@ -45,7 +46,7 @@ export async function insertAgentWithVersion(
       .insertInto("agents")
       .values({
         id: version.agentId,
-        organization_id: version.organizationId,
+        organization_id: countedIn(version.organizationId, "agents", 1),
         name: agent.name,
         next_version_number: 2,
       })

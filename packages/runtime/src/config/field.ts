@@ -104,6 +104,11 @@ export function boolean<const O extends FieldOptions<boolean>>(options: O): Fiel
   return makeField<boolean, O>(options, { kind: "boolean", read });
 }
 
+/** The same setting with another default, for a program whose surroundings are others. */
+export function withDefault<T>(field: Field<T>, value: NonNullable<T>): Field<NonNullable<T>> {
+  return Object.freeze({ ...field, unset: { as: "default", value } }) as Field<NonNullable<T>>;
+}
+
 /** One of a fixed set of words. */
 export function oneOf<const W extends string, const O extends FieldOptions<W>>(
   words: readonly W[],

@@ -1,9 +1,10 @@
 // `npm run backup -- DIRECTORY`: a backup of the standalone platform, which may run meanwhile.
 
 import path from "node:path";
+import { withOnlineBackup } from "@dari/db";
 import { runMain } from "@dari/runtime";
-import { backUp } from "./backup/back-up.ts";
-import { callerDirectory, readStandaloneConfig } from "./config.ts";
+import { callerDirectory, readStandaloneConfig } from "../config.ts";
+import { backUp } from "./back-up.ts";
 
 const usage = `Usage: npm run backup -- DIRECTORY
 Copies the platform of DARI_DATA_DIR, which may run meanwhile, into a directory that is empty or not there yet.
@@ -22,7 +23,10 @@ if (target === undefined || target.startsWith("-") || rest.length > 0) {
     if (config.databaseUrl !== undefined || config.bucket !== undefined) {
       throw new Error("DATABASE_URL and S3_BUCKET are backed up by their own means: see docs/backup.md");
     }
-    const result = await backUp(config.dataDir, path.resolve(directory, target), (text) => say(`· ${text}`));
+    const result = await backUp(
+      { dataDir: config.dataDir, target: path.resolve(directory, target), withOnlineBackup },
+      (text) => say(`· ${text}`),
+    );
     say(`${result.databaseFiles} files of the database and ${result.objects} objects are in ${target}`);
     say(`To restore: DARI_DATA_DIR=${target} npm start`);
   });

@@ -1,0 +1,103 @@
+// What a call takes from its organization's and its key's share of the API, and the headers that say what is left.
+
+import type { Route } from "@dari/contract";
+import type { Actor, Control, RateKind, RateStanding } from "@dari/control";
+import { AppError } from "@dari/domain";
+import type { Request, Response } from "express";
+
+const nouns: Readonly<Record<RateKind, string>> = {
+  requests: "requests",
+  messages: "messages",
+  upload_bytes: "upload bytes",
+};
+
+/**
+ * Takes `amount`, and tells what is left in the reply's `RateLimit-Policy` and `RateLimit`.
+ * @throws AppError `limit_exceeded`, with the seconds after which there is more.
+ */
+export async function spend(
+  control: Control,
+  actor: Actor,
+  what: { readonly kind: RateKind; readonly amount: number },
+  response: Response,
+): Promise<void> {
+  const { granted, standings } = await control.rates.take(actor, what.kind, what.amount);
+  tell(response, standings);
+  if (!granted) throw refusal(what.amount, standings);
+}
+
+function refusal(amount: number, standings: readonly RateStanding[]): AppError {
+  const short = standings.filter(({ remaining }) => remaining < amount);
+  const [tightest] = (short.length > 0 ? short : standings).toSorted((a, b) => b.resetSeconds - a.resetSeconds);
+  if (tightest === undefined) throw new Error("a call was refused that nothing bounds");
+  const { of, kind, quota, windowSeconds, resetSeconds } = tightest;
+  const window = windowSeconds === 60 ? "minute" : "hour";
+  const owner = of === "key" ? "the API key" : "the organization";
+  const detail =
+    amount > quota
+      ? `${owner} may send ${quota} ${nouns[kind]} per ${window}, and this call is ${amount}`
+      : `${owner} has used its ${quota} ${nouns[kind]} per ${window}; more in ${resetSeconds} s`;
+  return new AppError("limit_exceeded", detail, { retryAfterSeconds: Math.max(1, resetSeconds) });
+}
+
+/** As the IETF's draft says it: lists of named policies, each in both headers. */
+function tell(response: Response, more: readonly RateStanding[]): void {
+  if (more.length === 0) return;
+  const standings = [...((response.locals["rates"] as RateStanding[] | undefined) ?? []), ...more];
+  response.locals["rates"] = standings;
+  const policies = standings.map((standing) => {
+    const unit = standing.kind === "upload_bytes" ? ';qu="content-bytes"' : "";
+    return `"${nameOf(standing)}";q=${standing.quota}${unit};w=${standing.windowSeconds}`;
+  });
+  const left = standings.map((standing) => `"${nameOf(standing)}";r=${standing.remaining};t=${standing.resetSeconds}`);
+  response.set({ "ratelimit-policy": policies.join(", "), ratelimit: left.join(", ") });
+}
+
+function nameOf({ of, kind }: RateStanding): string {
+  return `${of === "key" ? "key-" : ""}${kind.replace("_", "-")}`;
+}
+
+/** What of a body may have come together with its headers. */
+const firstBytes = 65_536;
+
+/**
+ * Takes the bytes of an upload before they are read; `most`: as many as there may be. A call that does not say how many
+ * counts as the largest, and gets back at its end what did not come.
+ */
+export async function spendUpload(
+  control: Control,
+  actor: Actor,
+  most: number,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const said = request.get("content-length");
+  const amount = said === undefined ? most : Number(said);
+  // What is too large is refused as that.
+  if (!(amount > 0) || amount > most) return;
+  const { socket } = request;
+  const before = socket.bytesRead - firstBytes;
+  await spend(control, actor, { kind: "upload_bytes", amount }, response);
+  if (said !== undefined) return;
+  response.once("close", () => {
+    const unused = amount - (socket.bytesRead - before);
+    if (unused <= 0) return;
+    control.rates.take(actor, "upload_bytes", -unused).catch((err: unknown) => {
+      control.log.warn({ err, org: actor.organizationId }, "rates.give_back_failed");
+    });
+  });
+}
+
+/** What a call takes whose body is read: a message, or the bytes that it reserves room for. */
+export async function spendBody(
+  control: Control,
+  actor: Actor,
+  route: Route,
+  body: unknown,
+  response: Response,
+): Promise<void> {
+  if (route.spends === "messages") await spend(control, actor, { kind: "messages", amount: 1 }, response);
+  if (route.spends !== "reservation") return;
+  const { size_bytes: amount } = body as { readonly size_bytes: number };
+  if (amount > 0) await spend(control, actor, { kind: "upload_bytes", amount }, response);
+}

@@ -1,0 +1,149 @@
+// What an organization and its keys may send in a while: exact, told in headers, and nobody else's business.
+
+import { createRateLimiter } from "@dari/control";
+import { createTestAgent, createTestFile, createTestKey, createTestSession } from "@dari/testkit";
+import { expect, test } from "@jest/globals";
+import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+
+const hello = { parts: [{ type: "text", text: "hello" }] };
+
+function statuses(replies: readonly TestReply[]): Record<number, number> {
+  const counts: Record<number, number> = {};
+  for (const { status } of replies) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+async function setLimits(api: TestApi, body: object): Promise<void> {
+  const path = `/v1/organizations/${api.org.organizationId}`;
+  expect((await api.call("PATCH", path, { key: api.operator.apiKey, body })).status).toBe(200);
+}
+
+/** As if every window had begun so long ago. */
+async function age(api: TestApi, seconds: number): Promise<void> {
+  await api.db.pool.query("update rate_windows set started_at = started_at - $1 * interval '1 second'", [seconds]);
+}
+
+test("as many requests as the bound, however many come at once; then 429 with how long to wait", async () => {
+  await using api = await startTestApi({ rates: { requests: 40 } });
+  const list = () => api.call("GET", "/v1/sessions");
+  const replies = await Promise.all(Array.from({ length: 64 }, list));
+  expect(statuses(replies)).toEqual({ 200: 40, 429: 24 });
+  for (const reply of replies) {
+    expect(reply.headers.get("ratelimit-policy")).toBe('"requests";q=40;w=60');
+    expect(reply.headers.get("ratelimit")).toMatch(/^"requests";r=\d+;t=[1-6]?\d$/);
+  }
+  const refused = replies.find((reply) => reply.status === 429)!;
+  expect(refused.headers.get("ratelimit")).toMatch(/^"requests";r=0;/);
+  expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(55);
+  expect(refused.json).toMatchObject({ code: "limit_exceeded" });
+  expect(refused.json.detail).toMatch(/^the organization has used its 40 requests per minute; more in \d+ s$/);
+
+  // Others have a window of their own; what needs no key has none.
+  expect((await api.call("GET", "/v1/sessions", { key: api.stranger.apiKey })).status).toBe(200);
+  for (const path of ["/v1/auth/config", "/healthz", "/openapi.json", "/docs"]) {
+    const reply = await api.call("GET", path);
+    expect([path, reply.status, reply.headers.get("ratelimit")]).toEqual([path, 200, null]);
+  }
+});
+
+test("a window begins with the first request after the one before has passed", async () => {
+  await using api = await startTestApi({ rates: { requests: 2 } });
+  // Each of another process, which remembers nothing.
+  const limiter = () => createRateLimiter(api.db, { requests: 2, messages: 1, upload_bytes: 1 });
+  const actor = { organizationId: api.org.organizationId, keyId: api.org.keyId, scopes: [] };
+  const granted = async (): Promise<boolean> => (await limiter().take(actor, "requests", 1)).granted;
+  expect([await granted(), await granted(), await granted()]).toEqual([true, true, false]);
+  await age(api, 59);
+  expect(await granted()).toBe(false);
+  await age(api, 1);
+  expect([await granted(), await granted(), await granted()]).toEqual([true, true, false]);
+});
+
+test("operators set an organization's own bound, which counts at once", async () => {
+  await using api = await startTestApi({ rates: { requests: 1_000 } });
+  await setLimits(api, { max_requests_per_minute: 3 });
+  const list = () => api.call("GET", "/v1/sessions");
+  const replies = await Promise.all(Array.from({ length: 9 }, list));
+  expect(statuses(replies)).toEqual({ 200: 3, 429: 6 });
+  const other = await api.call("GET", "/v1/sessions", { key: api.stranger.apiKey });
+  expect(other.headers.get("ratelimit-policy")).toBe('"requests";q=1000;w=60');
+});
+
+test("a key with a quota of its own leaves the rest to the others", async () => {
+  await using api = await startTestApi({ rates: { requests: 30 } });
+  const created = await api.call("POST", "/v1/organizations/current/api-keys", {
+    body: { label: "ci", scopes: ["read"], max_requests_per_minute: 5 },
+  });
+  expect([created.status, created.json["max_requests_per_minute"]]).toEqual([201, 5]);
+  const key = String(created.json["api_key"]);
+  const byKey = await Promise.all(Array.from({ length: 20 }, () => api.call("GET", "/v1/sessions", { key })));
+  expect(statuses(byKey)).toEqual({ 200: 5, 429: 15 });
+  const refused = byKey.find((reply) => reply.status === 429)!;
+  expect(refused.json.detail).toMatch(/^the API key has used its 5 requests per minute/);
+  expect(refused.headers.get("ratelimit-policy")).toBe('"requests";q=30;w=60, "key-requests";q=5;w=60');
+  // One was the key's creation.
+  const rest = await Promise.all(Array.from({ length: 40 }, () => api.call("GET", "/v1/sessions")));
+  expect(statuses(rest)).toEqual({ 200: 24, 429: 16 });
+});
+
+test("messages are counted beside requests", async () => {
+  await using api = await startTestApi({ rates: { messages: 2 } });
+  const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const send = () => api.call("POST", `/v1/sessions/${sessionId}/messages/async`, { body: hello });
+  const replies = [await send(), await send(), await send()];
+  expect(replies.map((reply) => reply.status)).toEqual([202, 202, 429]);
+  expect(replies[0]!.headers.get("ratelimit")).toMatch(/^"messages";r=1;t=/);
+  expect((await api.call("GET", `/v1/sessions/${sessionId}`)).status).toBe(200);
+  const { rows } = await api.db.pool.query("select count(*)::int as n from messages");
+  expect(rows).toEqual([{ n: 2 }]);
+});
+
+test("uploads are counted in bytes, before they are read", async () => {
+  await using api = await startTestApi({ rates: { upload_bytes: 3_000 } });
+  const upload = (bytes: number) => {
+    const body = new FormData();
+    body.set("file", new Blob([new Uint8Array(bytes)]), "a.bin");
+    return api.call("POST", "/v1/files", { body });
+  };
+  const first = await upload(2_000);
+  expect([first.status, first.headers.get("ratelimit-policy")]).toEqual([
+    201,
+    '"upload-bytes";q=3000;qu="content-bytes";w=3600',
+  ]);
+  const second = await upload(2_000);
+  expect([second.status, second.json.code]).toEqual([429, "limit_exceeded"]);
+  // What is refused takes nothing from what is left.
+  expect((await upload(100)).status).toBe(201);
+  const reserve = (size_bytes: number) =>
+    api.call("POST", "/v1/source-snapshots", { body: { format: "tar.gz", sha256: "0".repeat(64), size_bytes } });
+  expect([(await reserve(100)).status, (await reserve(2_000)).status]).toEqual([201, 429]);
+  const never = await reserve(3_001);
+  expect(never.json.detail).toBe("the organization may send 3000 upload bytes per hour, and this call is 3001");
+});
+
+test("an upload that does not say its length gets back what did not come", async () => {
+  await using api = await startTestApi({ rates: { upload_bytes: 10_000_000 }, settings: { fileBytes: 5_000_000 } });
+  const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  for (let round = 0; round < 5; round++) {
+    const body = new Blob([new Uint8Array(1_000)]).stream();
+    const response = await fetch(`${api.url}/v1/sessions/${sessionId}/files/content?path=/a${round}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${api.org.apiKey}`, connection: "close" },
+      body,
+      duplex: "half",
+    } as RequestInit);
+    expect([round, response.status]).toEqual([round, 201]);
+    await response.arrayBuffer();
+  }
+});
+
+test("a key without a quota costs its organization one row per kind", async () => {
+  await using api = await startTestApi({ rates: { requests: 100 } });
+  const { apiKey } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  await createTestFile(api.db, api.org.organizationId);
+  for (const key of [apiKey, api.org.apiKey, apiKey]) await api.call("GET", "/v1/files", { key });
+  const { rows } = await api.db.pool.query("select key_id, kind, used from rate_windows");
+  expect(rows).toEqual([{ key_id: "", kind: "requests", used: 3 }]);
+});

@@ -1,0 +1,93 @@
+// Who outside is told of an organization's events, and what came of it.
+
+import { webhookDeliveryMachine } from "@dari/domain";
+import Type from "typebox";
+import type { Route } from "../routes.ts";
+import { Deleted, listOf, listQuery, oneOf } from "../schemas/common.ts";
+import * as webhooks from "../schemas/webhooks.ts";
+
+const endpoints = "/v1/organizations/{organization_id}/webhook-endpoints";
+const endpoint = `${endpoints}/{webhook_endpoint_id}` as const;
+
+export const webhookRoutes = {
+  listWebhookEndpoints: {
+    method: "GET",
+    path: endpoints,
+    scope: "admin",
+    summary: "List webhook endpoints, without their secrets.",
+    query: Type.Object(listQuery),
+    reply: listOf("webhook_endpoints", webhooks.WebhookEndpointRecord),
+    status: 200,
+  },
+  createWebhookEndpoint: {
+    method: "POST",
+    path: endpoints,
+    scope: "admin",
+    summary: "Have events delivered to a URL from now on. The secret that verifies them is shown once.",
+    request: webhooks.CreateWebhookEndpointRequest,
+    reply: webhooks.WebhookEndpointCreated,
+    status: 201,
+    idempotent: true,
+  },
+  getWebhookEndpoint: {
+    method: "GET",
+    path: endpoint,
+    scope: "admin",
+    summary: "Get a webhook endpoint, without its secret.",
+    reply: webhooks.WebhookEndpointRecord,
+    status: 200,
+  },
+  updateWebhookEndpoint: {
+    method: "PATCH",
+    path: endpoint,
+    scope: "admin",
+    summary: "Change a webhook endpoint, or disable and enable it. What is absent stays as it is.",
+    request: webhooks.UpdateWebhookEndpointRequest,
+    reply: webhooks.WebhookEndpointRecord,
+    status: 200,
+  },
+  deleteWebhookEndpoint: {
+    method: "DELETE",
+    path: endpoint,
+    scope: "admin",
+    summary: "Delete a webhook endpoint. What has not been delivered is not sent any more.",
+    reply: Deleted,
+    status: 200,
+  },
+  rotateWebhookSecret: {
+    method: "POST",
+    path: `${endpoint}/rotate-secret`,
+    scope: "admin",
+    summary: "Replace the secret. The old one signs beside the new one for 24 hours.",
+    reply: webhooks.WebhookEndpointCreated,
+    status: 200,
+    idempotent: true,
+  },
+  testWebhookEndpoint: {
+    method: "POST",
+    path: `${endpoint}/test`,
+    scope: "admin",
+    summary: "Deliver a `webhook.test` event, signed and retried like any other.",
+    reply: webhooks.WebhookDeliveryRecord,
+    status: 202,
+    idempotent: true,
+  },
+  listWebhookDeliveries: {
+    method: "GET",
+    path: `${endpoint}/deliveries`,
+    scope: "admin",
+    summary: "List deliveries with the outcome of their last attempt, newest first.",
+    query: Type.Object({ ...listQuery, status: Type.Optional(oneOf(webhookDeliveryMachine.states)) }),
+    reply: listOf("webhook_deliveries", webhooks.WebhookDeliveryRecord),
+    status: 200,
+  },
+  resendWebhookDelivery: {
+    method: "POST",
+    path: `${endpoint}/deliveries/{webhook_delivery_id}/resend`,
+    scope: "admin",
+    summary: "Send a delivery again, now and with all its attempts. Its `webhook-id` stays.",
+    reply: webhooks.WebhookDeliveryRecord,
+    status: 202,
+    idempotent: true,
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,131 @@
+// Webhook endpoints, what is delivered to them, and what came of each delivery.
+
+import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { eventTypes, type EventType } from "./events.ts";
+
+/** What an endpoint that does not choose is told: how messages end. */
+export const defaultWebhookEventTypes: readonly EventType[] = [
+  "message.completed",
+  "message.failed",
+  "message.cancelled",
+];
+
+export const webhookDisabledReasons = ["manual", "failing", "gone"] as const;
+export type WebhookDisabledReason = (typeof webhookDisabledReasons)[number];
+
+const url = Type.String({
+  minLength: 1,
+  maxLength: limits.webhookUrlChars,
+  examples: ["https://example.com/hooks/dari"],
+  description: "https://, on a public address. No redirect is followed.",
+});
+const chosenTypes = Type.Array(oneOf(eventTypes), {
+  minItems: 1,
+  uniqueItems: true,
+  description: `Types of the ledger; ${defaultWebhookEventTypes.join(", ")} when absent.`,
+});
+const description = Type.String({ maxLength: limits.webhookDescriptionChars });
+
+export const CreateWebhookEndpointRequest = Type.Object(
+  {
+    url,
+    event_types: Type.Optional(chosenTypes),
+    agent_id: Type.Optional(idInput("agent", ["dep"])),
+    description: Type.Optional(description),
+  },
+  { ...strict, title: "CreateWebhookEndpointRequest" },
+);
+export type CreateWebhookEndpointRequest = Static<typeof CreateWebhookEndpointRequest>;
+
+export const UpdateWebhookEndpointRequest = Type.Object(
+  {
+    url: Type.Optional(url),
+    event_types: Type.Optional(chosenTypes),
+    description: Type.Optional(
+      Type.Unsafe<string | null>({ type: ["string", "null"], maxLength: limits.webhookDescriptionChars }),
+    ),
+    status: Type.Optional(oneOf(["enabled", "disabled"])),
+  },
+  { ...strict, minProperties: 1, title: "UpdateWebhookEndpointRequest" },
+);
+export type UpdateWebhookEndpointRequest = Static<typeof UpdateWebhookEndpointRequest>;
+
+const endpointFields = {
+  id: idOutput("webhookEndpoint"),
+  url: Type.String(),
+  agent_id: nullable(Type.String({ description: "Whose events it is told; null: those of every agent." })),
+  event_types: Type.Array(oneOf(eventTypes)),
+  description: nullable(Type.String()),
+  status: oneOf(["enabled", "disabled"]),
+  disabled_reason: nullable(oneOf(webhookDisabledReasons)),
+  failing_since: nullable(
+    Type.String({
+      format: "date-time",
+      description: "Since when every attempt has failed; null: the last one did not.",
+    }),
+  ),
+  old_secret_expires_at: nullable(
+    Type.String({ format: "date-time", description: "Until when a replaced secret signs besides; null: none does." }),
+  ),
+  created_at: timestamp,
+  updated_at: timestamp,
+};
+
+export const WebhookEndpointRecord = Type.Object(endpointFields, { title: "WebhookEndpoint" });
+export type WebhookEndpointRecord = Static<typeof WebhookEndpointRecord>;
+
+export const WebhookEndpointCreated = Type.Object(
+  {
+    ...endpointFields,
+    secret: Type.Optional(
+      Type.String({ description: "`whsec_…`: verifies deliveries. Shown once; absent when a call is replayed." }),
+    ),
+  },
+  { title: "WebhookEndpointCreated" },
+);
+export type WebhookEndpointCreated = Static<typeof WebhookEndpointCreated>;
+
+export const WebhookDeliveryRecord = Type.Object(
+  {
+    id: idOutput("webhookDelivery"),
+    endpoint_id: idOutput("webhookEndpoint"),
+    event_id: Type.String({ description: "The `webhook-id` of every attempt; the event's id in the ledger." }),
+    type: Type.String({ examples: ["message.completed", "webhook.test"] }),
+    session_id: nullable(idOutput("session")),
+    sequence_number: nullable(Type.Integer()),
+    message_id: nullable(idOutput("message")),
+    status: oneOf(webhookDeliveryMachine.states),
+    attempts: Type.Integer({ description: `Begun; it fails after ${webhookAttemptsMax}.` }),
+    next_attempt_at: nullable(timestamp),
+    attempted_at: nullable(timestamp),
+    duration_ms: nullable(Type.Integer({ description: "Of the last attempt." })),
+    response_status: nullable(Type.Integer()),
+    response_excerpt: nullable(Type.String({ description: "How the reply's body began." })),
+    error: nullable(Type.String({ description: "Why the last attempt failed, for a person." })),
+    created_at: timestamp,
+    ended_at: nullable(timestamp),
+  },
+  { title: "WebhookDelivery" },
+);
+export type WebhookDeliveryRecord = Static<typeof WebhookDeliveryRecord>;
+
+/** The body of a delivery: enough to know what to read, and nothing that would matter in the wrong hands. */
+export const WebhookPayload = Type.Object(
+  {
+    type: Type.String({ examples: [...defaultWebhookEventTypes, "webhook.test"] }),
+    timestamp,
+    data: Type.Object({
+      id: idOutput("event"),
+      organization_id: idOutput("organization"),
+      session_id: Type.Optional(idOutput("session")),
+      sequence_number: Type.Optional(Type.Integer()),
+      agent_id: Type.Optional(idOutput("agent")),
+      message_id: Type.Optional(idOutput("message")),
+      attempt_id: Type.Optional(idOutput("attempt")),
+    }),
+  },
+  { title: "WebhookPayload" },
+);
+export type WebhookPayload = Static<typeof WebhookPayload>;

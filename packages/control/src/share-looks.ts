@@ -1,0 +1,77 @@
+// Reads for several callers at once: while one look is under way, who asks meanwhile is gathered and answered by the
+// next. Where nobody else asks, nothing waits. For reads only: each caller's answer is its own.
+
+import { isDatabaseAway, type Database } from "@dari/db";
+
+/** Reads what is found of the keys; what is not found is left out. */
+export type Look<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+
+/** A look that takes longer keeps nobody else waiting: its connection may be lost. Milliseconds. */
+const patienceMs = 100;
+
+/** The newest look of a group. */
+interface UnderWay<T> {
+  readonly ended: Promise<void>;
+  next: Gathered<T> | undefined;
+}
+
+interface Gathered<T> {
+  readonly keys: Set<string>;
+  readonly found: Promise<ReadonlyMap<string, T>>;
+}
+
+/**
+ * Only those of one group are read together, at most `keysMax` different ones. An answer is never older than its
+ * question: its look begins after it. A key that fails a look for several is looked at alone, and fails alone.
+ */
+export function shareLooks<T>(
+  look: Look<T>,
+  { keysMax }: { readonly keysMax: number },
+): (db: Database, group: string, key: string) => Promise<T | undefined> {
+  const groupsOf = new WeakMap<Database, Map<string, UnderWay<T>>>();
+
+  const begin = (db: Database, group: string, keys: readonly string[]): Promise<ReadonlyMap<string, T>> => {
+    const found = look(db, group, keys);
+    const groups = groupsOf.get(db) ?? new Map<string, UnderWay<T>>();
+    groupsOf.set(db, groups);
+    const one: UnderWay<T> = { ended: ended(found), next: undefined };
+    groups.set(group, one);
+    void one.ended.then(() => {
+      if (groups.get(group) === one && one.next === undefined) groups.delete(group);
+    });
+    return found;
+  };
+  const gather = (db: Database, group: string, after: UnderWay<T>): Gathered<T> => {
+    const keys = new Set<string>();
+    return { keys, found: within(patienceMs, after.ended).then(() => begin(db, group, [...keys])) };
+  };
+
+  return async (db, group, key) => {
+    const underWay = groupsOf.get(db)?.get(group);
+    if (underWay === undefined) return (await begin(db, group, [key])).get(key);
+    const next = (underWay.next ??= gather(db, group, underWay));
+    if (next.keys.size >= keysMax && !next.keys.has(key)) return (await look(db, group, [key])).get(key);
+    next.keys.add(key);
+    try {
+      return (await next.found).get(key);
+    } catch (error) {
+      if (next.keys.size === 1 || isDatabaseAway(error)) throw error;
+      return (await look(db, group, [key])).get(key);
+    }
+  };
+}
+
+function ended(work: Promise<unknown>): Promise<void> {
+  const end = (): void => undefined;
+  return work.then(end, end);
+}
+
+function within(ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    void work.then(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,118 @@
+// The spans of each business event. As with metrics, the event's log line is the event: fields are read as they are
+// logged, and nothing of a message's content is among them.
+
+import type { EndedSpan } from "@dari/runtime";
+import { spanIdOf, traceOf } from "./trace-ids.ts";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** As the worker's stopwatch names them, in their order. */
+const phases = ["image", "restore", "start", "agent", "kill", "save", "commit"] as const;
+
+/** `nowMs`: when the line was written; milliseconds since 1970. */
+export const eventSpans: Readonly<Record<string, (fields: Fields, nowMs: number) => EndedSpan[]>> = {
+  "message.accepted"(fields, nowMs) {
+    const message = textOf(fields["message"]);
+    return [
+      {
+        ...traceOf(message),
+        name: "accept message",
+        kind: "server",
+        startMs: nowMs - numberOf(fields["ms"]),
+        endMs: nowMs,
+        attributes: about(fields),
+      },
+    ];
+  },
+  "turn.finished": turnSpans,
+  "build.finished"(fields, nowMs) {
+    const version = textOf(fields["version"]);
+    return [
+      {
+        ...traceOf(version),
+        name: "build version",
+        kind: "consumer",
+        startMs: nowMs - numberOf(fields["ms"]),
+        endMs: nowMs,
+        attributes: { ...about(fields), "dari.version.id": version },
+        failure: fields["ok"] === true ? undefined : "the build failed",
+      },
+    ];
+  },
+};
+
+/** An attempt with its phases, laid end to end before the line that reports them. */
+function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
+  const message = textOf(fields["message"]);
+  const attempt = textOf(fields["attempt"]);
+  const { traceId, spanId: rootId } = traceOf(message);
+  const turnId = spanIdOf(attempt);
+  const measured = phases.map((phase) => ({ phase, ms: numberOf(fields[`${phase}_ms`]) }));
+  const workedMs = measured.reduce((sum, { ms }) => sum + ms, 0);
+  const claimedMs = nowMs - workedMs;
+  const queuedMs = numberOf(fields["queue_ms"]);
+  const code = fields["code"];
+  const inner = (name: string, startMs: number, ms: number, more: EndedSpan["attributes"] = {}): EndedSpan => ({
+    traceId,
+    spanId: spanIdOf(attempt, name),
+    parentSpanId: turnId,
+    name,
+    kind: "internal",
+    startMs,
+    endMs: startMs + ms,
+    attributes: more,
+  });
+  const turn: EndedSpan = {
+    traceId,
+    spanId: turnId,
+    parentSpanId: rootId,
+    name: "turn",
+    kind: "consumer",
+    startMs: claimedMs - queuedMs,
+    endMs: nowMs,
+    attributes: { ...about(fields), "dari.attempt.id": attempt, "dari.turn.recorded": textOf(fields["recorded"]) },
+    failure: typeof code === "string" ? code : undefined,
+  };
+  let atMs = claimedMs;
+  const parts = measured.flatMap(({ phase, ms }) => {
+    if (fields[`${phase}_ms`] === undefined) return [];
+    const startMs = atMs;
+    atMs += ms;
+    return [phase === "agent" ? agentSpan(inner(phase, startMs, ms), fields) : inner(phase, startMs, ms)];
+  });
+  return [turn, inner("queue", claimedMs - queuedMs, queuedMs), ...parts];
+}
+
+/** As OpenTelemetry's conventions for generative AI name an agent's run. */
+function agentSpan(span: EndedSpan, fields: Fields): EndedSpan {
+  const code = fields["code"];
+  return {
+    ...span,
+    name: "invoke_agent",
+    attributes: {
+      "gen_ai.operation.name": "invoke_agent",
+      "gen_ai.conversation.id": textOf(fields["session"]),
+      ...(typeof code === "string" ? { "error.type": code } : {}),
+    },
+  };
+}
+
+function about(fields: Fields): EndedSpan["attributes"] {
+  return {
+    ...named("dari.organization.id", fields["org"]),
+    ...named("dari.session.id", fields["session"]),
+    ...named("dari.message.id", fields["message"]),
+  };
+}
+
+function named(name: string, value: unknown): EndedSpan["attributes"] {
+  return typeof value === "string" ? { [name]: value } : {};
+}
+
+function textOf(value: unknown): string {
+  return typeof value === "string" ? value : "none";
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}

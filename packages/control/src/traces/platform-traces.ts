@@ -1,0 +1,56 @@
+// A program's traces: made of its log lines, as its metrics are, and sent to the collector that the settings name.
+
+import { hostname } from "node:os";
+import { release } from "@dari/contract";
+import type { Redacted } from "@dari/domain";
+import { openSpans, type EndedSpan, type Spans } from "@dari/runtime";
+import { eventSpans } from "./event-spans.ts";
+
+export interface TraceSettings {
+  /** Of an OTLP collector over HTTP; undefined: no traces are made. */
+  readonly endpoint: string | undefined;
+  readonly headers: Redacted | undefined;
+  /** Of a hundred messages, how many are traced: all attempts of one, or none. */
+  readonly percent: number;
+}
+
+export interface PlatformTraces {
+  /** For the logger: its lines are the events. Never throws. */
+  readonly observe: (fields: object, event: string) => void;
+  close(): Promise<void>;
+}
+
+const noTraces: PlatformTraces = { observe: () => undefined, close: () => Promise.resolve() };
+
+/** `program`: api, worker, reconciler or standalone. */
+export async function createPlatformTraces(
+  program: string,
+  { endpoint, headers, percent }: TraceSettings,
+): Promise<PlatformTraces> {
+  if (endpoint === undefined || percent === 0) return noTraces;
+  const instance = `${hostname()}-${process.pid}`;
+  const spans = await openSpans({ endpoint, headers, serviceName: `dari-${program}`, release, instance });
+  return tracesOver(spans, percent);
+}
+
+/** Every program decides by the trace's id, so that they decide alike. */
+function tracesOver(spans: Spans, percent: number): PlatformTraces {
+  const isTraced = ({ traceId }: EndedSpan): boolean => Number.parseInt(traceId.slice(0, 8), 16) % 100 < percent;
+  return {
+    observe(fields, event) {
+      if (!Object.hasOwn(eventSpans, event)) return;
+      const made = eventSpans[event]?.(fields as Readonly<Record<string, unknown>>, Date.now()) ?? [];
+      for (const span of made) if (isTraced(span)) spans.add(span);
+    },
+    close: () => spans.close(),
+  };
+}
+
+/** For the logger: every line goes to all of them. */
+export function observing(
+  ...observers: readonly Pick<PlatformTraces, "observe">[]
+): (fields: object, event: string) => void {
+  return (fields, event) => {
+    for (const observer of observers) observer.observe(fields, event);
+  };
+}

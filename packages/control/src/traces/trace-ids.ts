@@ -1,0 +1,27 @@
+// The trace of a message is known from its id alone: nothing has to be carried through the database, the queue and
+// retries, and whoever has a message's id finds its trace.
+
+import { createHash } from "node:crypto";
+
+const digestOf = (text: string): string => createHash("sha256").update(`dari ${text}`).digest("hex");
+
+export interface TraceIds {
+  readonly traceId: string;
+  /** Of the span that holds all others. */
+  readonly spanId: string;
+}
+
+export function traceOf(id: string): TraceIds {
+  const digest = digestOf(id);
+  return { traceId: digest.slice(0, 32), spanId: digest.slice(32, 48) };
+}
+
+/** The span of `name` within what an id names: of an attempt, of one of its phases. */
+export function spanIdOf(id: string, name = ""): string {
+  return digestOf(name === "" ? `${id} span` : `${id} ${name}`).slice(0, 16);
+}
+
+/** W3C trace context for an agent whose spans belong below its attempt's. */
+export function traceparentOf(messageId: string, attemptId: string): string {
+  return `00-${traceOf(messageId).traceId}-${spanIdOf(attemptId, "agent")}-01`;
+}

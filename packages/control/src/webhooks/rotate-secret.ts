@@ -1,0 +1,36 @@
+// Replaces an endpoint's secret. The new one's plaintext is in the reply and nowhere else.
+
+import type { WebhookEndpointCreated } from "@dari/contract";
+import { webhookEndpoints } from "@dari/db";
+import { AppError, limits } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import type { Actor, Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
+import { getEndpoint } from "./get-endpoint.ts";
+import { createWebhookSecret, webhookSealName } from "./signature.ts";
+
+/** The old one signs beside it for a day. @throws AppError `not_found`; `conflict` when too many sign already. */
+export async function rotateSecret(
+  control: Control,
+  actor: Actor,
+  endpointId: string,
+): Promise<WebhookEndpointCreated> {
+  const place = { organizationId: actor.organizationId, endpointId };
+  const secret = createWebhookSecret();
+  const name = webhookSealName(endpointId);
+  const sealed = control.sealer.seal(secret, { organizationId: actor.organizationId, name });
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const { webhookOldSecretMs: oldMs, webhookSecretsMax: max } = limits;
+      const outcome = await webhookEndpoints.addSecretIfBelow(inside.db, place, { sealed, oldMs, max });
+      if (outcome === "missing") throw notFound("webhook endpoint");
+      if (outcome === "too_many") {
+        throw new AppError("conflict", `${max} secrets of this endpoint sign already; wait until an old one has ended`);
+      }
+    },
+    () => ({ action: "webhook.rotate_secret", target: endpointId }),
+  );
+  return { ...(await getEndpoint(control, place)), secret };
+}

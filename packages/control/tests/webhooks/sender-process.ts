@@ -1,0 +1,16 @@
+// A sender as a process of its own, for tests that kill it. It opens what it signs with as it finds it.
+
+import { openDatabase } from "@dari/db";
+import { createWebhookSender, receiverPolicyOf, type Sealer } from "../../src/index.ts";
+
+const { URL: url = "", RECEIVER: receiver = "" } = process.env;
+const db = openDatabase({ url, poolMax: 2, role: "dari_app", applicationName: "dari-test-sender" });
+const quiet = (): void => undefined;
+const sender = createWebhookSender({
+  db,
+  sealer: { open: () => "whsec_dGVzdA==" } as unknown as Sealer,
+  log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+  webhookReceivers: receiverPolicyOf(receiver),
+});
+await sender.runOnce();
+await sender.idle();

@@ -1,0 +1,142 @@
+// Caps on what turns may use, and the stop of all turns. What is used is written by the functions that end attempts.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface BudgetRow {
+  readonly id: string;
+  readonly scope: string;
+  readonly targetId: string;
+  readonly period: string;
+  readonly setBy: string;
+  readonly maxTurns: number | null;
+  readonly maxTurnSeconds: number | null;
+  readonly maxTokens: number | null;
+  /** Used in the period that runs now. */
+  readonly turns: number;
+  readonly turnSeconds: number;
+  readonly tokens: number;
+  readonly isOver: boolean;
+  readonly createdAt: Date;
+}
+
+export interface NewBudget {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly scope: "organization" | "agent" | "session";
+  readonly targetId: string;
+  readonly period: "day" | "month" | "total";
+  readonly setBy: "organization" | "operator";
+  readonly maxTurns: number | null;
+  readonly maxTurnSeconds: number | null;
+  readonly maxTokens: number | null;
+}
+
+const isPast = sql<boolean>`b.period_started_at < period_start(b.period)`;
+
+function used(column: "turns" | "turn_seconds" | "tokens") {
+  return sql<number>`case when ${isPast} then 0 else ${sql.ref(`b.${column}`)} end`;
+}
+
+/** By primary key of the budget or of its organization, and unique index. */
+function selectBudgets(db: Database, organizationId: string) {
+  return db.kysely
+    .selectFrom("budgets as b")
+    .where("b.organization_id", "=", organizationId)
+    .select(["b.id", "b.scope", "b.target_id as targetId", "b.period", "b.set_by as setBy"])
+    .select(["b.max_turns as maxTurns", "b.max_turn_seconds as maxTurnSeconds", "b.max_tokens as maxTokens"])
+    .select([used("turns").as("turns"), used("turn_seconds").as("turnSeconds"), used("tokens").as("tokens")])
+    .select([sql<boolean>`is_over(b)`.as("isOver"), "b.created_at as createdAt"]);
+}
+
+/**
+ * Sets a budget's caps; what is used stays. Undefined when the organization has no such agent or session. Answers its
+ * id (unique index).
+ */
+export async function putBudgetIfTargetThere(db: Database, budget: NewBudget): Promise<string | undefined> {
+  const { organizationId, scope, targetId } = budget;
+  const there = {
+    organization: sql`select 1 from organizations where id = ${targetId} and id = ${organizationId}
+      and deleted_at is null`,
+    agent: sql`select 1 from agents where id = ${targetId} and organization_id = ${organizationId}
+      and deleted_at is null`,
+    session: sql`select 1 from sessions where id = ${targetId} and organization_id = ${organizationId}
+      and deleted_at is null`,
+  }[scope];
+  const result = await sql<{ id: string }>`
+    insert into budgets (id, organization_id, scope, target_id, period, set_by, max_turns, max_turn_seconds, max_tokens,
+        period_started_at)
+      select ${budget.id}, ${organizationId}, ${scope}, ${targetId}, ${budget.period}, ${budget.setBy},
+        ${budget.maxTurns}::bigint, ${budget.maxTurnSeconds}::bigint, ${budget.maxTokens}::bigint,
+        period_start(${budget.period})
+      where exists (${there})
+    on conflict (organization_id, scope, target_id, period, set_by) do update set max_turns = excluded.max_turns,
+      max_turn_seconds = excluded.max_turn_seconds, max_tokens = excluded.max_tokens
+    returning id`.execute(db.kysely);
+  return result.rows[0]?.id;
+}
+
+/** By primary key. */
+export async function findBudget(db: Database, organizationId: string, id: string): Promise<BudgetRow | undefined> {
+  return selectBudgets(db, organizationId).where("b.id", "=", id).executeTakeFirst();
+}
+
+/** Newest first. */
+export async function listBudgets(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<BudgetRow> | undefined> {
+  if (!(await isKnownCursor(db, "budgets", organizationId, page))) return undefined;
+  let query = selectBudgets(db, organizationId);
+  if (page.after !== undefined) query = query.where("b.id", "<", page.after);
+  const rows = await query
+    .orderBy("b.id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+/** `operators`: also those that operators set. False when there is no such budget. */
+export async function deleteBudgetIfAllowed(
+  db: Database,
+  organizationId: string,
+  id: string,
+  operators: boolean,
+): Promise<boolean> {
+  const result = await sql`delete from budgets where id = ${id} and organization_id = ${organizationId}
+    and (set_by = 'organization' or ${operators})`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}
+
+/**
+ * Gives held sessions back to `ready` that nothing holds any more (SKIP LOCKED, index sessions_held). `undefined`: of
+ * every organization.
+ */
+export async function releaseIfFree(
+  db: Database,
+  organizationId: string | undefined,
+  limit: number,
+): Promise<{ sessionId: string; organizationId: string }[]> {
+  const result = await sql<{ sessionId: string; organizationId: string }>`
+    select session_id as "sessionId", organization_id as "organizationId"
+    from release_held_sessions(${organizationId ?? null}, ${limit})`.execute(db.kysely);
+  return result.rows;
+}
+
+/** One row at most. */
+export async function findPlatformStop(db: Database): Promise<{ reason: string; stoppedAt: Date } | undefined> {
+  return db.kysely.selectFrom("platform_stops").select(["reason", "stopped_at as stoppedAt"]).executeTakeFirst();
+}
+
+/** Repeated: the reason is replaced. */
+export async function putPlatformStop(db: Database, reason: string): Promise<void> {
+  await sql`insert into platform_stops (reason) values (${reason})
+    on conflict (only_one) do update set reason = excluded.reason`.execute(db.kysely);
+}
+
+/** False when turns were not stopped. */
+export async function deletePlatformStop(db: Database): Promise<boolean> {
+  return (await sql`delete from platform_stops`.execute(db.kysely)).numAffectedRows === 1n;
+}

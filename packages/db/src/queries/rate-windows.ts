@@ -1,0 +1,69 @@
+// What organizations and keys have sent in the window that runs. The rows are the only count there is.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export const rateKinds = ["requests", "messages", "upload_bytes"] as const;
+export type RateKind = (typeof rateKinds)[number];
+
+/** Something wanted from an organization's window, and from its key's where that has a quota of its own. */
+export interface RateTake {
+  readonly organizationId: string;
+  readonly keyId: string;
+  readonly kind: RateKind;
+  /** Length of the window. Seconds. */
+  readonly seconds: number;
+  /** Below zero: given back. */
+  readonly want: number;
+  /** All or nothing; else as many as there are. */
+  readonly whole: boolean;
+  /** The organization's where its row says none; undefined: no bound. */
+  readonly quota: number | undefined;
+  readonly keyQuota: number | undefined;
+}
+
+export interface RateTaken {
+  readonly granted: number;
+  /** Null: the organization has no bound. */
+  readonly quota: number | null;
+  readonly remaining: number | null;
+  /** Milliseconds until the window has passed. */
+  readonly resetMs: number | null;
+  /** Null: the key has no quota of its own. */
+  readonly keyRemaining: number | null;
+  readonly keyResetMs: number | null;
+}
+
+/**
+ * One answer per take, in their order. Exact across processes: each row is changed under its lock, which is held for
+ * this statement (primary key; the order of the takes by organization and kind keeps callers from waiting in a circle).
+ */
+export async function takeFromWindows(db: Database, takes: readonly RateTake[]): Promise<RateTaken[]> {
+  if (takes.length === 0) return [];
+  const order = takes.map((_, index) => index).sort((left, right) => compare(takes[left]!, takes[right]!));
+  const sorted = order.map((index) => takes[index]!);
+  const result = await sql<RateTaken>`
+    select granted, quota, remaining, reset_ms as "resetMs", key_remaining as "keyRemaining",
+      key_reset_ms as "keyResetMs"
+    from take_from_windows(${sorted.map((take) => take.organizationId)}::text[],
+      ${sorted.map((take) => take.keyId)}::text[], ${sorted.map((take) => take.kind)}::text[],
+      ${sorted.map((take) => take.seconds)}::int[], ${sorted.map((take) => take.want)}::bigint[],
+      ${sorted.map((take) => take.whole)}::boolean[], ${sorted.map((take) => take.quota ?? null)}::bigint[],
+      ${sorted.map((take) => take.keyQuota ?? null)}::bigint[])`.execute(db.kysely);
+  const taken: RateTaken[] = new Array<RateTaken>(takes.length);
+  for (const [position, index] of order.entries()) taken[index] = result.rows[position]!;
+  return taken;
+}
+
+function compare(left: RateTake, right: RateTake): number {
+  const key = ({ organizationId, kind }: RateTake): string => `${organizationId} ${kind}`;
+  return key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0;
+}
+
+/** Windows that nobody has begun anew for a day (index rate_windows_by_start). Returns how many. */
+export async function purgeRateWindows(db: Database, limit: number): Promise<number> {
+  const result = await sql`delete from rate_windows where (organization_id, key_id, kind) in (
+    select organization_id, key_id, kind from rate_windows where started_at < clock_timestamp() - interval '1 day'
+    order by started_at limit ${limit} for update skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}

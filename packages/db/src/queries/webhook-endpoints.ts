@@ -1,0 +1,231 @@
+// Webhook endpoints and their secrets. What is sealed stays sealed here.
+
+import { sql, type Transaction } from "kysely";
+import { withTransaction, type Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+
+export interface WebhookEndpointRow {
+  readonly id: string;
+  readonly url: string;
+  readonly agentId: string | null;
+  readonly eventTypes: string[];
+  readonly description: string | null;
+  readonly status: string;
+  readonly disabledReason: string | null;
+  readonly failingSince: Date | null;
+  /** The latest end of a replaced secret that still signs; null: none does. */
+  readonly oldSecretExpiresAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface NewWebhookEndpoint {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly url: string;
+  readonly agentId: string | null;
+  readonly eventTypes: readonly string[];
+  readonly description: string | null;
+  /** Its first secret. */
+  readonly sealed: Buffer;
+}
+
+export interface WebhookEndpointPlace {
+  readonly organizationId: string;
+  readonly endpointId: string;
+}
+
+function select(kysely: Database["kysely"], organizationId: string) {
+  const oldSecretExpiresAt = sql<Date | null>`(select max(x.expires_at) from webhook_secrets x
+    where x.endpoint_id = w.id and x.expires_at > clock_timestamp())`;
+  return kysely
+    .selectFrom("webhook_endpoints as w")
+    .where("w.organization_id", "=", organizationId)
+    .where("w.deleted_at", "is", null)
+    .select([
+      "w.id",
+      "w.url",
+      "w.agent_id as agentId",
+      "w.event_types as eventTypes",
+      "w.description",
+      "w.status",
+      "w.disabled_reason as disabledReason",
+      "w.failing_since as failingSince",
+      oldSecretExpiresAt.as("oldSecretExpiresAt"),
+      "w.created_at as createdAt",
+      "w.updated_at as updatedAt",
+    ]);
+}
+
+/**
+ * `no_agent`: its agent is not the organization's, or deleted; `too_many`: the organization has `max` endpoints. One
+ * per organization at a time: the organization's row is locked.
+ */
+export async function insertEndpointIfBelow(
+  db: Database,
+  endpoint: NewWebhookEndpoint,
+  max: number,
+): Promise<"created" | "no_agent" | "too_many"> {
+  const { id, organizationId, url, agentId, description } = endpoint;
+  return withTransaction(db, async (tx) => {
+    await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
+    const found = await sql<{ count: number; agent: boolean }>`
+      select (select count(*) from webhook_endpoints where organization_id = ${organizationId}
+          and deleted_at is null)::int as count,
+        ${agentId}::text is null or exists (select 1 from agents where id = ${agentId}
+          and organization_id = ${organizationId} and deleted_at is null) as agent`.execute(tx);
+    const { count = 0, agent = false } = found.rows[0] ?? {};
+    if (!agent) return "no_agent";
+    if (count >= max) return "too_many";
+    await tx
+      .insertInto("webhook_endpoints")
+      .values({
+        id,
+        organization_id: organizationId,
+        url,
+        agent_id: agentId,
+        event_types: [...endpoint.eventTypes],
+        description,
+      })
+      .execute();
+    await insertSecret(tx, { organizationId, endpointId: id }, 1, endpoint.sealed);
+    return "created";
+  });
+}
+
+async function insertSecret(
+  tx: Transaction<DB>,
+  { organizationId, endpointId }: WebhookEndpointPlace,
+  number: number,
+  sealed: Buffer,
+): Promise<void> {
+  await tx
+    .insertInto("webhook_secrets")
+    .values({ endpoint_id: endpointId, number, organization_id: organizationId, sealed })
+    .execute();
+}
+
+/** By primary key; deleted ones are not found. */
+export async function findEndpoint(
+  db: Database,
+  { organizationId, endpointId }: WebhookEndpointPlace,
+): Promise<WebhookEndpointRow | undefined> {
+  return select(db.kysely, organizationId).where("w.id", "=", endpointId).executeTakeFirst();
+}
+
+/** Newest first (index webhook_endpoints_by_organization). */
+export async function listEndpoints(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<WebhookEndpointRow> | undefined> {
+  if (!(await isKnownCursor(db, "webhook_endpoints", organizationId, page))) return undefined;
+  let query = select(db.kysely, organizationId);
+  if (page.after !== undefined) query = query.where("w.id", "<", page.after);
+  const rows = await query
+    .orderBy("w.id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+export interface WebhookEndpointChange {
+  readonly url?: string | undefined;
+  readonly eventTypes?: readonly string[] | undefined;
+  readonly description?: string | null | undefined;
+  readonly status?: "enabled" | "disabled" | undefined;
+}
+
+/**
+ * What is undefined stays. A new URL and an enabling begin without failures; who disables what is disabled leaves the
+ * reason that it has. False when there is no such endpoint.
+ */
+export async function updateEndpointIfLive(
+  db: Database,
+  { organizationId, endpointId }: WebhookEndpointPlace,
+  change: WebhookEndpointChange,
+): Promise<boolean> {
+  const { url = null, eventTypes = null, description = null, status = null } = change;
+  const result = await sql`
+    update webhook_endpoints set url = coalesce(${url}::text, url),
+      event_types = coalesce(${eventTypes}::text[], event_types),
+      description = case when ${change.description !== undefined} then ${description}::text else description end,
+      status = coalesce(${status}::text, status),
+      disabled_reason = case ${status}::text when 'enabled' then null
+        when 'disabled' then coalesce(disabled_reason, 'manual') else disabled_reason end,
+      failures = case when ${url}::text <> url or ${status}::text = 'enabled' then 0 else failures end,
+      failing_since = case when ${url}::text <> url or ${status}::text = 'enabled' then null else failing_since end,
+      updated_at = clock_timestamp()
+    where id = ${endpointId} and organization_id = ${organizationId} and deleted_at is null`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}
+
+/** Ends the endpoint and forgets its secrets; what it was to be sent is removed later. False: there is none. */
+export async function deleteEndpointIfLive(
+  db: Database,
+  { organizationId, endpointId }: WebhookEndpointPlace,
+): Promise<boolean> {
+  const result = await sql<{ n: number }>`
+    with gone as (
+      update webhook_endpoints set deleted_at = clock_timestamp()
+      where id = ${endpointId} and organization_id = ${organizationId} and deleted_at is null returning id),
+    forgotten as (delete from webhook_secrets x using gone where x.endpoint_id = gone.id)
+    select count(*)::int as n from gone`.execute(db.kysely);
+  return result.rows[0]?.n === 1;
+}
+
+/**
+ * Adds a secret; those before it sign for `oldMs` more. `too_many`: `max` would sign at once. One at a time: the
+ * endpoint's row is locked.
+ */
+export async function addSecretIfBelow(
+  db: Database,
+  place: WebhookEndpointPlace,
+  { sealed, oldMs, max }: { sealed: Buffer; oldMs: number; max: number },
+): Promise<"added" | "missing" | "too_many"> {
+  const { organizationId, endpointId } = place;
+  return withTransaction(db, async (tx) => {
+    const held = await sql`select 1 from webhook_endpoints where id = ${endpointId}
+      and organization_id = ${organizationId} and deleted_at is null for no key update`.execute(tx);
+    if (held.rows.length === 0) return "missing";
+    await sql`delete from webhook_secrets
+      where endpoint_id = ${endpointId} and expires_at <= clock_timestamp()`.execute(tx);
+    const found = await sql<{ count: number; last: number }>`select count(*)::int as count, max(number) as last
+      from webhook_secrets where endpoint_id = ${endpointId}`.execute(tx);
+    const { count = 0, last = 0 } = found.rows[0] ?? {};
+    if (count >= max) return "too_many";
+    await sql`update webhook_secrets set expires_at = clock_timestamp() + ${oldMs} * interval '1 millisecond'
+      where endpoint_id = ${endpointId} and expires_at is null`.execute(tx);
+    await insertSecret(tx, place, last + 1, sealed);
+    return "added";
+  });
+}
+
+export interface LiveSecret {
+  readonly endpointId: string;
+  readonly organizationId: string;
+  readonly sealed: Buffer;
+}
+
+/** All that these endpoints sign with now, the newest first (primary key). */
+export async function listLiveSecrets(db: Database, endpointIds: readonly string[]): Promise<LiveSecret[]> {
+  return db.kysely
+    .selectFrom("webhook_secrets")
+    .where("endpoint_id", "in", endpointIds)
+    .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
+    .select(["endpoint_id as endpointId", "organization_id as organizationId", "sealed"])
+    .orderBy("number", "desc")
+    .execute();
+}
+
+/** Removes endpoints that were deleted and of whose deliveries none is left (index webhook_endpoints_deleted). */
+export async function purgeEndpoints(db: Database, limit: number): Promise<number> {
+  const result = await sql`
+    delete from webhook_endpoints where id in (
+      select w.id from webhook_endpoints w where w.deleted_at is not null
+        and not exists (select 1 from webhook_deliveries d where d.endpoint_id = w.id) limit ${limit})`.execute(
+    db.kysely,
+  );
+  return Number(result.numAffectedRows ?? 0);
+}

@@ -1,0 +1,230 @@
+// From the ledger to the receivers: notes become deliveries, deliveries are claimed, sent elsewhere, and settled.
+
+import { sql } from "kysely";
+import { withTransaction, type Database } from "../database.ts";
+
+export interface Expansion {
+  readonly notes: number;
+  readonly deliveries: number;
+}
+
+/**
+ * Makes deliveries of the oldest notes, for each endpoint that chose the type, in one statement: what it sees of a
+ * note it sees of the events that were committed with it. Copies in a fork or an import are nobody's news. Safe beside
+ * its twins: each takes notes that nobody else is taking. Events are read by primary key, whatever the planner guesses.
+ */
+export async function expandNotes(db: Database, limit: number): Promise<Expansion> {
+  const result = await sql<Expansion>`
+    with noted as (
+      delete from webhook_outbox where id in (
+        select id from webhook_outbox order by id limit ${limit} for update skip locked)
+      returning organization_id, session_id, first_number, end_number),
+    made as (
+      insert into webhook_deliveries (id, organization_id, endpoint_id, event_id, type, session_id, sequence_number,
+          agent_id, message_id, attempt_id, event_created_at, due_at)
+        select new_id('whdl'), n.organization_id, w.id,
+          'evt_' || split_part(n.session_id, '_', 2) || lpad(e.sequence_number::text, 10, '0'),
+          e.type, n.session_id, e.sequence_number, s.agent_id, e.message_id, e.attempt_id, e.created_at,
+          clock_timestamp()
+        from noted n
+          cross join lateral (select agent_id from sessions where id = n.session_id offset 0) s
+          join webhook_endpoints w on w.organization_id = n.organization_id and w.status = 'enabled'
+            and w.deleted_at is null and (w.agent_id is null or w.agent_id = s.agent_id)
+          cross join lateral (
+            select * from events x where x.session_id = n.session_id
+              and x.sequence_number >= n.first_number and x.sequence_number < n.end_number offset 0) e
+        where e.type = any (w.event_types) and e.created_at >= w.created_at
+          and not exists (select 1 from messages m where m.id = e.message_id and m.copied_from is not null)
+        on conflict (endpoint_id, event_id) do nothing returning 1)
+    select (select count(*)::int from noted) as notes, (select count(*)::int from made) as deliveries`.execute(
+    db.kysely,
+  );
+  return result.rows[0] ?? { notes: 0, deliveries: 0 };
+}
+
+export interface ClaimedDelivery {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly endpointId: string;
+  readonly url: string;
+  readonly eventId: string;
+  readonly type: string;
+  readonly sessionId: string | null;
+  readonly sequenceNumber: number | null;
+  readonly agentId: string | null;
+  readonly messageId: string | null;
+  readonly attemptId: string | null;
+  readonly eventCreatedAt: Date;
+  /** This one included. */
+  readonly attempts: number;
+  /** Proves the claim. */
+  readonly token: string;
+}
+
+export interface ClaimBounds {
+  readonly limit: number;
+  /** Of one endpoint; of one whose last attempt failed, one. */
+  readonly perEndpoint: number;
+  readonly perOrganization: number;
+  /** Endpoints and organizations that have as many under way as they may. */
+  readonly busyEndpoints: readonly string[];
+  readonly busyOrganizations: readonly string[];
+  readonly leaseMs: number;
+}
+
+/**
+ * Claims what is due, the longest first. A claim puts `due_at` off by the lease, so a claim that nobody settles is made
+ * again by the next one, with the same event id. Endpoints with something pending are found by skipping through the
+ * partial index webhook_deliveries_pending. Safe beside its twins: `skip locked`, and the due time is looked at again.
+ */
+export async function claimDue(db: Database, bounds: ClaimBounds): Promise<ClaimedDelivery[]> {
+  const { limit, perEndpoint, perOrganization, busyEndpoints, busyOrganizations, leaseMs } = bounds;
+  const result = await sql<ClaimedDelivery>`
+    with recursive waiting (id) as (
+      (select endpoint_id from webhook_deliveries where state = 'pending' order by endpoint_id limit 1)
+      union all
+      select (select d.endpoint_id from webhook_deliveries d
+        where d.state = 'pending' and d.endpoint_id > w.id order by d.endpoint_id limit 1)
+      from waiting w where w.id is not null),
+    due as (
+      select x.id from (
+        select d.id, d.due_at, row_number() over (partition by p.organization_id order by d.due_at) as n
+        from waiting w join webhook_endpoints p on p.id = w.id join organizations o on o.id = p.organization_id
+          cross join lateral (
+            select id, due_at from webhook_deliveries
+            where endpoint_id = w.id and state = 'pending' and due_at <= clock_timestamp()
+            order by due_at limit case when p.failures = 0 then ${perEndpoint}::int else 1 end
+            for update skip locked) d
+        where p.status = 'enabled' and p.deleted_at is null and o.deleted_at is null
+          and p.id <> all (${busyEndpoints}::text[]) and o.id <> all (${busyOrganizations}::text[])) x
+      where x.n <= ${perOrganization} order by x.due_at limit ${limit})
+    update webhook_deliveries d set claim_token = gen_random_uuid(), attempts = d.attempts + 1,
+      due_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
+    from due, webhook_endpoints p
+    where d.id = due.id and p.id = d.endpoint_id and d.state = 'pending' and d.due_at <= clock_timestamp()
+    returning d.id, d.organization_id as "organizationId", d.endpoint_id as "endpointId", p.url,
+      d.event_id as "eventId", d.type, d.session_id as "sessionId", d.sequence_number as "sequenceNumber",
+      d.agent_id as "agentId", d.message_id as "messageId", d.attempt_id as "attemptId",
+      d.event_created_at as "eventCreatedAt", d.attempts, d.claim_token as token`.execute(db.kysely);
+  return result.rows;
+}
+
+/** What came of an attempt. */
+export interface AttemptResult {
+  readonly ok: boolean;
+  readonly durationMs: number;
+  readonly responseStatus: number | null;
+  readonly responseExcerpt: string | null;
+  readonly error: string | null;
+}
+
+export interface Settlement {
+  readonly delivery: Pick<ClaimedDelivery, "id" | "endpointId" | "token">;
+  readonly result: AttemptResult;
+  /** Until the next attempt; undefined: there is none. Milliseconds. */
+  readonly retryMs: number | undefined;
+  /** The receiver says that it is gone for good. */
+  readonly isGone: boolean;
+  /** For how long, and how often, every attempt must have failed until the endpoint is disabled. */
+  readonly disableAfter: { readonly ms: number; readonly failures: number };
+}
+
+export interface Settled {
+  /** False: the claim was not held any more, and nothing was changed. */
+  readonly held: boolean;
+  /** Why this settlement disabled the endpoint; null: it did not. */
+  readonly disabled: "failing" | "gone" | null;
+}
+
+/** Writes what came of an attempt, at the delivery and at its endpoint, in one transaction, if the claim holds. */
+export async function settleIfHeld(db: Database, settlement: Settlement): Promise<Settled> {
+  return withTransaction(db, async (tx) => {
+    const { delivery, result, retryMs, isGone, disableAfter } = settlement;
+    const state = result.ok ? "delivered" : retryMs === undefined ? "failed" : "pending";
+    const updated = await sql`
+      update webhook_deliveries set state = ${state}::text, claim_token = null, attempted_at = clock_timestamp(),
+        due_at = case when ${state}::text = 'pending'
+          then clock_timestamp() + ${retryMs ?? null}::float8 * interval '1 millisecond' end,
+        ended_at = case when ${state}::text <> 'pending' then clock_timestamp() end,
+        duration_ms = ${result.durationMs}, response_status = ${result.responseStatus},
+        response_excerpt = ${result.responseExcerpt}, error = ${result.error}
+      where id = ${delivery.id} and claim_token = ${delivery.token}`.execute(tx);
+    if (updated.numAffectedRows !== 1n) return { held: false, disabled: null };
+    if (result.ok) {
+      await sql`update webhook_endpoints set failures = 0, failing_since = null
+        where id = ${delivery.endpointId} and failures > 0`.execute(tx);
+      return { held: true, disabled: null };
+    }
+    const endpoint = await sql<{ reason: "failing" | "gone" | null }>`
+      with failed as (
+        select id, case when ${isGone} then 'gone'
+          when failures + 1 >= ${disableAfter.failures}
+            and failing_since < clock_timestamp() - ${disableAfter.ms} * interval '1 millisecond'
+          then 'failing' end as why
+        from webhook_endpoints where id = ${delivery.endpointId} for no key update)
+      update webhook_endpoints w set failures = w.failures + 1,
+        failing_since = coalesce(w.failing_since, clock_timestamp()),
+        status = case when f.why is null then w.status else 'disabled' end,
+        disabled_reason = coalesce(w.disabled_reason, f.why),
+        updated_at = case when f.why is null then w.updated_at else clock_timestamp() end
+      from failed f where w.id = f.id and w.status = 'enabled' and w.deleted_at is null
+      returning w.disabled_reason as reason`.execute(tx);
+    return { held: true, disabled: endpoint.rows[0]?.reason ?? null };
+  });
+}
+
+/** Gives a claim back as if it had not been made: it is due at once, and its attempt does not count. */
+export async function releaseIfHeld(
+  db: Database,
+  delivery: Pick<ClaimedDelivery, "id" | "token">,
+  dueInMs: number,
+): Promise<void> {
+  await sql`update webhook_deliveries set claim_token = null, attempts = attempts - 1,
+    due_at = clock_timestamp() + ${dueInMs} * interval '1 millisecond'
+    where id = ${delivery.id} and claim_token = ${delivery.token}`.execute(db.kysely);
+}
+
+/** Ends what is pending for endpoints that are disabled or deleted and is not being sent right now. */
+export async function cancelUnwanted(db: Database, limit: number): Promise<number> {
+  const result = await sql`
+    update webhook_deliveries set state = 'cancelled', due_at = null, claim_token = null, ended_at = clock_timestamp(),
+      error = coalesce(error, 'the endpoint was disabled before this was sent')
+    where id in (
+      select d.id from webhook_endpoints w join webhook_deliveries d on d.endpoint_id = w.id and d.state = 'pending'
+      where (w.status = 'disabled' or w.deleted_at is not null)
+        and (d.claim_token is null or d.due_at <= clock_timestamp())
+      limit ${limit} for update of d skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}
+
+/** Removes deliveries that ended `keepMs` ago, and all of deleted endpoints (indexes …_ended, …_by_endpoint). */
+export async function purgeDeliveries(db: Database, keepMs: number, limit: number): Promise<number> {
+  const result = await sql`
+    delete from webhook_deliveries where id in (
+      (select id from webhook_deliveries where ended_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'
+        order by ended_at limit ${limit})
+      union all
+      (select d.id from webhook_endpoints w join webhook_deliveries d on d.endpoint_id = w.id
+        where w.deleted_at is not null limit ${limit}))`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}
+
+export interface WebhookBacklog {
+  /** Deliveries that wait for an attempt or for its outcome. */
+  readonly pending: number;
+  /** How long the one that has been due for longest has been so. */
+  readonly overdueMs: number;
+  /** Notes of which no deliveries have been made yet. */
+  readonly notes: number;
+}
+
+/** Of endpoints that are enabled (partial index webhook_deliveries_pending). */
+export async function getBacklog(db: Database): Promise<WebhookBacklog> {
+  const result = await sql<WebhookBacklog>`
+    select count(d.id)::float8 as pending, (select count(*)::float8 from webhook_outbox) as notes,
+      greatest(0, coalesce(extract(epoch from clock_timestamp() - min(d.due_at))::float8 * 1000, 0)) as "overdueMs"
+    from webhook_deliveries d join webhook_endpoints w on w.id = d.endpoint_id and w.status = 'enabled'
+      and w.deleted_at is null
+    where d.state = 'pending'`.execute(db.kysely);
+  return result.rows[0] ?? { pending: 0, overdueMs: 0, notes: 0 };
+}
