@@ -14,7 +14,7 @@ const commands = {
     buildConsoleInBackground();
     return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]);
   },
-  backup: (args) => runNode(execPath, [at("apps/standalone/src/backup.ts"), ...args]),
+  backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),
   console: async () => {
     await ensureConsole();
     return 0;

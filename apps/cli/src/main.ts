@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addOperatorCommand } from "./commands/operator.ts";
@@ -10,9 +11,11 @@ import { addInitCommand } from "./commands/init.ts";
 import { addLoginCommand } from "./commands/login.ts";
 import { addLogsCommand } from "./commands/logs.ts";
 import { addManifestCommands } from "./commands/manifest.ts";
+import { addMcpCommand } from "./commands/mcp.ts";
 import { addMessageCommands } from "./commands/message.ts";
 import { addOrganizationCommands } from "./commands/organizations.ts";
 import { addSessionCommands } from "./commands/session.ts";
+import { addWebhookCommands } from "./commands/webhooks.ts";
 import { processEnvironment } from "./config.ts";
 import type { Io } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
@@ -76,9 +79,12 @@ function createProgram(io: Io): Command {
   addFileCommands(program, io);
   addAgentCommands(program, io);
   addOrganizationCommands(program, io);
+  addWebhookCommands(program, io);
   addLoginCommand(program, io);
   addDoctorCommand(program, io);
   addOperatorCommand(program, io);
+  addCompletionCommand(program, io);
+  addMcpCommand(program, io);
   return program;
 }
 

@@ -67,6 +67,35 @@ describe("dari org", () => {
     expect(seen).toEqual([{ call: "PATCH /v1/organizations/org_1", body: { weight: 3, max_concurrency: null } }]);
   });
 
+  test("limits set takes every bound", async () => {
+    const args = ["--max-requests-per-minute", "60", "--max-sessions", "9", "--retention-days", "default"];
+    const all = ["org", "limits", "set", ...args, "--org", "org_1", "--json"];
+    const { seen } = await run(all, (_seen, response) => reply(response, organization));
+    const body = { session_retention_days: null, max_requests_per_minute: 60, max_sessions: 9 };
+    expect(seen).toEqual([{ call: "PATCH /v1/organizations/org_1", body }]);
+  });
+
+  test("budgets set sends the caps, and shows what is used of them", async () => {
+    const args = ["org", "budgets", "set", "--period", "day", "--max-turns", "5", "--agent", "agt_1"];
+    const budget = {
+      ...{ id: "bud_1", scope: "agent", target_id: "agt_1", period: "day", set_by: "organization", max_turns: 5 },
+      ...{ max_turn_seconds: null, max_tokens: null, turns: 5, turn_seconds: 1.5, tokens: 7, is_exhausted: true },
+      created_at: organization.created_at,
+    };
+    const { seen, stdout } = await run(args, (_seen, response) => reply(response, budget));
+    const call = "PUT /v1/organizations/current/budgets";
+    expect(seen).toEqual([{ call, body: { period: "day", agent_id: "agt_1", max_turns: 5 } }]);
+    expect(stdout).toMatch(/bud_1 +agt_1 +day +5\/5 +2 +7 +exhausted/);
+  });
+
+  test("operator stop says why, resume ends it", async () => {
+    const stopped = { stopped: true, reason: "the model is down", stopped_at: organization.created_at };
+    const stop = await run(["operator", "stop", "the model is down"], (_seen, response) => reply(response, stopped));
+    expect(stop.seen).toEqual([{ call: "PUT /v1/operator/stop", body: { reason: "the model is down" } }]);
+    const resume = await run(["operator", "resume"], (_seen, response) => reply(response, { deleted: true }));
+    expect([resume.code, resume.seen]).toEqual([0, [{ call: "DELETE /v1/operator/stop", body: undefined }]]);
+  });
+
   test.each([
     [["org", "limits", "set"], "say what to set"],
     [["org", "limits", "set", "--weight", "0"], "expected a positive number"],

@@ -38,19 +38,34 @@ export interface CliOptions {
 }
 
 /** Runs `dari` and returns what it printed. Throws with its words when it fails. */
-export async function dari(args: readonly string[], { apiUrl, apiKey, cwd, input }: CliOptions): Promise<string> {
-  const command = ["--disable-warning=ExperimentalWarning", join(checkout, "apps/cli/bin/dari.mjs"), ...args];
-  const env = { DARI_API_URL: apiUrl, DARI_API_KEY: apiKey, DARI_CONFIG_DIR: join(cwd, ".config") };
-  const { code, stdout, stderr } = await run(process.execPath, command, { cwd, env, ...(input && { input }) });
+export async function dari(args: readonly string[], options: CliOptions): Promise<string> {
+  const { code, stdout, stderr } = await runDari(args, options);
   if (code !== 0) throw new Error(`dari ${args.join(" ")} ended with ${code}:\n${stderr}`);
   return stdout;
 }
 
-async function run(
+/** Runs `dari` to its end, well or not. */
+export function runDari(args: readonly string[], { apiUrl, apiKey, cwd, input }: CliOptions): Promise<ProgramOutput> {
+  const command = [...dariCommand, ...args];
+  const env = { DARI_API_URL: apiUrl, DARI_API_KEY: apiKey, DARI_CONFIG_DIR: join(cwd, ".config") };
+  return run(process.execPath, command, { cwd, env, ...(input && { input }) });
+}
+
+/** What Node is given to run `dari`. */
+export const dariCommand = ["--disable-warning=ExperimentalWarning", join(checkout, "apps/cli/bin/dari.mjs")] as const;
+
+export interface ProgramOutput {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program of this machine to its end, with `env` on top of the machine's own. */
+export async function run(
   command: string,
   args: readonly string[],
   options: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>>; readonly input?: string },
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+): Promise<ProgramOutput> {
   const child = spawn(command, args, {
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     env: { ...machineEnvironment(), ...options.env },

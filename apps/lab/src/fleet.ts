@@ -3,7 +3,7 @@
 // open to them for what no client may see.
 
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdtempSync, readdirSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Client } from "@dari/client";
@@ -78,6 +78,8 @@ const quickSettings = { DARI_LEASE_MS: "3000", DARI_BACKOFF_FIRST_MS: "100", DAR
 export async function startFleet(options: FleetOptions = {}): Promise<Fleet> {
   await using starting = new AsyncDisposableStack();
   const dir = mkdtempSync(join(tmpdir(), "dari-fleet-"));
+  // Agents may run as users of their own, who must get to their directories.
+  chmodSync(dir, 0o711);
   starting.defer(() => removeDirectory(dir));
   const database = starting.adopt(await createTestDatabase(), (opened) => opened.close());
   const place = placeOf(dir, database, options);

@@ -6,7 +6,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { startPostgres } from "@dari/embedded";
 import { machineEnvironment } from "./config.ts";
 import { describeMachine } from "./machine.ts";
@@ -14,11 +13,12 @@ import { plantInto, type Plant, type TestName } from "./planted-bugs/plant.ts";
 import { plainTurn, plants } from "./planted-bugs/plants.ts";
 import { runTests } from "./planted-bugs/run-tests.ts";
 import { makeScratchCheckout } from "./planted-bugs/scratch-checkout.ts";
+import { readFlags } from "./flags.ts";
 
-const { values } = parseArgs({
-  options: { smoke: { type: "boolean", default: false }, only: { type: "string", default: "" } },
-});
+const flags = readFlags({ smoke: { type: "boolean", default: false }, only: { type: "string", default: "" } });
+const { values } = flags;
 const chosen = plants.filter((plant) => (!values.smoke || plant.isSmoke) && plant.name.includes(values.only));
+if (chosen.length === 0) flags.refuse(`no planted bug is named ${values.only}`);
 
 interface Verdict {
   readonly plant: string;

@@ -3,28 +3,21 @@
 //
 //   npm run lab -- workspace-cases [--smoke] [--cases 2000] [--first-seed 1000]
 
-import { parseArgs } from "node:util";
 import { openFixture } from "../../../packages/workspace/tests/fixture.ts";
 import { runCase } from "../../../packages/workspace/tests/random-case.ts";
 import { describeMachine } from "./machine.ts";
+import { readFlags } from "./flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    smoke: { type: "boolean", default: false },
-    cases: { type: "string", default: "2000" },
-    "first-seed": { type: "string", default: "1000" },
-  },
+const flags = readFlags({
+  smoke: { type: "boolean", default: false },
+  cases: { type: "string", default: "2000" },
+  "first-seed": { type: "string", default: "1000" },
 });
+const { values } = flags;
 
 /** A whole number from the command line. */
-function wholeOf(name: string, text: string, least: number): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < least) throw new Error(`--${name} is a whole number from ${least}`);
-  return value;
-}
-
-const cases = values.smoke ? 20 : wholeOf("cases", values.cases, 1);
-const firstSeed = wholeOf("first-seed", values["first-seed"], 0);
+const cases = values.smoke ? 20 : flags.whole("cases");
+const firstSeed = flags.whole("first-seed", 0);
 using fixture = openFixture();
 const startedAt = performance.now();
 for (let seed = firstSeed; seed < firstSeed + cases; seed++) {

@@ -75,7 +75,9 @@ test("a backup that is taken under load restores everything that was acknowledge
   }
   const backup = join(dir, "backup");
   const env = { ...machineEnvironment(), DARI_DATA_DIR: before.dataDir };
-  const { stdout } = await run(process.execPath, [join(checkout, "apps/standalone/src/backup.ts"), backup], { env });
+  const { stdout } = await run(process.execPath, [join(checkout, "apps/standalone/src/backup/main.ts"), backup], {
+    env,
+  });
   expect(stdout).toMatch(/files of the database and \d+ objects/);
   await Promise.all(meanwhile.map(({ id }) => ended(before, id)));
 
@@ -105,7 +107,7 @@ test("a backup that is taken under load restores everything that was acknowledge
 test("a backup into a directory that holds something is refused, and so is one of nothing", async () => {
   const attempt = async (dataDir: string, target: string): Promise<string> => {
     const env = { ...machineEnvironment(), DARI_DATA_DIR: dataDir };
-    const result = await run(process.execPath, [join(checkout, "apps/standalone/src/backup.ts"), target], {
+    const result = await run(process.execPath, [join(checkout, "apps/standalone/src/backup/main.ts"), target], {
       env,
     }).catch((error: unknown) => error as { stderr: string; code: number });
     expect(result).toMatchObject({ code: 1 });

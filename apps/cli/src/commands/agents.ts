@@ -50,4 +50,43 @@ export function addAgentCommands(program: Command, io: Io): void {
       const record = await (await client()).activateVersion(id, versionId, { signal });
       output.result(record, () => `${record.id} now runs ${record.active_version_id ?? "no version"}`);
     });
+  addOneAgentCommands(agents, io);
+}
+
+function addOneAgentCommands(agents: Command, io: Io): void {
+  agents
+    .command("get <agent>")
+    .description("show an agent")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).getAgent(id, { signal });
+      output.result(record, () =>
+        [
+          `agent    ${record.id}`,
+          `name     ${record.name}`,
+          `version  ${record.active_version_id ?? "(none)"}`,
+          `created  ${record.created_at}`,
+        ].join("\n"),
+      );
+    });
+  agents
+    .command("build-logs <version>")
+    .description("show the log of a version's build")
+    .option("-f, --follow", "go on as it comes, to the build's end")
+    .action(async (id: string, options: { readonly follow?: boolean }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      for await (const text of api.buildLogs(id, { ...options, signal })) {
+        if (output.isJson) output.line({ version_id: id, logs: text }, () => text);
+        else io.stdout.write(text);
+      }
+    });
+  agents
+    .command("delete <agent>")
+    .description("delete an agent: no new sessions; running ones finish")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const deleted = await (await client()).deleteAgent(id, { signal });
+      output.result(deleted, () => `deleted ${id}`);
+    });
 }

@@ -3,9 +3,10 @@
 import { eachRow } from "@dari/client";
 import type { FileRecord } from "@dari/contract";
 import type { Command } from "commander";
+import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
 import { limitOption, take } from "../options.ts";
-import { table } from "../output.ts";
+import { saveTo, table } from "../output.ts";
 import { uploadPath } from "../upload.ts";
 
 export function addFileCommands(program: Command, io: Io): void {
@@ -32,8 +33,35 @@ export function addFileCommands(program: Command, io: Io): void {
         options.limit,
       );
       output.result(records, () => {
-        const rows = records.map((row) => [row.id, String(row.size_bytes), row.content_type, row.filename]);
-        return table(["FILE", "BYTES", "TYPE", "NAME"], rows);
+        return table(["FILE", "BYTES", "TYPE", "NAME"], records.map(fileRow));
       });
     });
+  files
+    .command("get <file>")
+    .description("show a file's record, or save its content")
+    .option("--output <path>", "save the content here; - writes it to standard output")
+    .action(async (id: string, options: { readonly output?: string }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      if (options.output !== undefined) {
+        await saveTo(options.output, Readable.from(await api.readFile(id, { signal })), io);
+        return;
+      }
+      const record = await api.getFile(id, { signal });
+      output.result(record, () => {
+        return table(["FILE", "BYTES", "TYPE", "NAME", "SHA256"], [[...fileRow(record), record.sha256]]);
+      });
+    });
+  files
+    .command("delete <file>")
+    .description("delete an uploaded file; the copies in workspaces stay")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const deleted = await (await client()).deleteFile(id, { signal });
+      output.result(deleted, () => `deleted ${id}`);
+    });
+}
+
+function fileRow(record: FileRecord): string[] {
+  return [record.id, String(record.size_bytes), record.content_type, record.filename];
 }

@@ -1,22 +1,33 @@
 // `dari org limits …` and `dari org audit-log`: what an organization may have, and who changed what.
 
 import { eachRow } from "@dari/client";
-import type { OrganizationRecord } from "@dari/contract";
+import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
 import { limitOption, organizationOption, take, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 
-interface SetOptions extends OrganizationOption {
-  readonly weight?: number;
-  readonly maxConcurrency?: number | "default";
-  readonly maxBacklog?: number | "default";
-  readonly maxWorkspaceBytes?: number | "default";
-  readonly maxWorkspaceFiles?: number | "default";
-  readonly maxWorkspaceFileBytes?: number | "default";
-  readonly retentionDays?: number | "default";
-}
+type Bounds = Omit<UpdateOrganizationRequest, "weight">;
+
+/** Every bound: how it is set, how it is shown, and what an unset one means. */
+const bounds: readonly (readonly [field: keyof Bounds, label: string, about: string, unset?: string])[] = [
+  ["max_concurrency", "max concurrency", "turns at once"],
+  ["max_backlog", "max backlog", "messages that wait or run"],
+  ["max_workspace_bytes", "workspace bytes", "of a workspace"],
+  ["max_workspace_files", "workspace files", "files of a workspace"],
+  ["max_workspace_file_bytes", "file bytes", "of one file of a workspace"],
+  ["max_requests_per_minute", "requests/minute", "requests of all keys together in a minute"],
+  ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
+  ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
+  ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no bound"],
+  ["max_files", "files", "uploaded files", ": no bound"],
+  ["max_agents", "agents", "agents", ": no bound"],
+  ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
+  ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
+];
+
+type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
 
 export function addLimitCommands(org: Command, io: Io): void {
   const limits = org.command("limits").description("what an organization may have of the fleet");
@@ -29,45 +40,46 @@ export function addLimitCommands(org: Command, io: Io): void {
       const record = await (await client()).getOrganization(options.org, { signal });
       output.result(record, () => renderLimits(record));
     });
-  limits
+  const set = limits
     .command("set")
     .description("set limits; those that are left out stay (for operators)")
     .addOption(new Option("--weight <number>", "share beside other organizations that wait").argParser(count))
-    .addOption(new Option("--max-concurrency <number>", "turns at once, or 'default'").argParser(countOrDefault))
-    .addOption(
-      new Option("--max-backlog <number>", "messages that wait or run, or 'default'").argParser(countOrDefault),
-    )
-    .addOption(new Option("--max-workspace-bytes <number>", "of a workspace, or 'default'").argParser(countOrDefault))
-    .addOption(
-      new Option("--max-workspace-files <number>", "files of a workspace, or 'default'").argParser(countOrDefault),
-    )
-    .addOption(new Option("--max-workspace-file-bytes <number>", "of one file, or 'default'").argParser(countOrDefault))
     .addOption(
       new Option("--retention-days <number>", "until an unused session expires, or 'default': never").argParser(
         countOrDefault,
       ),
     )
-    .addOption(organizationOption())
-    .action(async (options: SetOptions, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const body = {
-        ...(options.weight === undefined ? {} : { weight: options.weight }),
-        ...bound("max_concurrency", options.maxConcurrency),
-        ...bound("max_backlog", options.maxBacklog),
-        ...bound("max_workspace_bytes", options.maxWorkspaceBytes),
-        ...bound("max_workspace_files", options.maxWorkspaceFiles),
-        ...bound("max_workspace_file_bytes", options.maxWorkspaceFileBytes),
-        ...bound("session_retention_days", options.retentionDays),
-      };
-      if (Object.keys(body).length === 0)
-        throw invalid("say what to set: --weight, --max-concurrency, --max-backlog …");
-      const record = await (await client()).updateOrganization(options.org, body, { signal });
-      output.result(record, () => renderLimits(record));
-    });
+    .addOption(organizationOption());
+  for (const [field, , about, unset] of bounds) {
+    const flags = `--${field.replaceAll("_", "-")} <number>`;
+    set.addOption(new Option(flags, `${about}, or 'default'${unset ?? ""}`).argParser(countOrDefault));
+  }
+  set.action(async (options: SetOptions, command: Command) => {
+    const { output, client, signal } = createContext(io, command);
+    const given: [field: string, value: unknown][] = [
+      ["weight", options["weight"]],
+      ["session_retention_days", options["retentionDays"]],
+      ...bounds.map(([field]): [string, unknown] => [field, options[camelCase(field)]]),
+    ];
+    // Null on the wire: the platform's default.
+    const set = given.flatMap(([field, value]) =>
+      value === undefined ? [] : [[field, value === "default" ? null : value]],
+    );
+    const body = Object.fromEntries(set) as UpdateOrganizationRequest;
+    if (Object.keys(body).length === 0) throw invalid("say what to set: --weight, --max-concurrency, --max-backlog …");
+    const record = await (await client()).updateOrganization(options.org, body, { signal });
+    output.result(record, () => renderLimits(record));
+  });
   addAuditLogCommand(org, io);
 }
 
-function count(text: string): number {
+/** As commander names an option's value. */
+function camelCase(field: string): string {
+  return field.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
+}
+
+/** @throws InvalidArgumentError for what is no positive number. */
+export function count(text: string): number {
   if (!/^[1-9][0-9]{0,14}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
   return Number(text);
 }
@@ -76,24 +88,15 @@ function countOrDefault(text: string): number | "default" {
   return text === "default" ? text : count(text);
 }
 
-/** Null on the wire: the platform's default. */
-function bound<Name extends string>(name: Name, given: number | "default" | undefined) {
-  const value = given === "default" ? null : given;
-  return (value === undefined ? {} : { [name]: value }) as Partial<Record<Name, number | null>>;
-}
-
 function renderLimits(record: OrganizationRecord): string {
-  const shown = (given: number | null): string => (given === null ? "default" : String(given));
-  return [
-    `organization     ${record.id} (${record.name})${record.is_operator ? ", operator" : ""}`,
-    `weight           ${record.weight}`,
-    `max concurrency  ${shown(record.max_concurrency)}`,
-    `max backlog      ${shown(record.max_backlog)}`,
-    `workspace bytes  ${shown(record.max_workspace_bytes)}`,
-    `workspace files  ${shown(record.max_workspace_files)}`,
-    `file bytes       ${shown(record.max_workspace_file_bytes)}`,
-    `retention        ${record.session_retention_days === null ? "none" : `${record.session_retention_days} days`}`,
-  ].join("\n");
+  const rows: (readonly [label: string, value: string | number])[] = [
+    ["organization", `${record.id} (${record.name})${record.is_operator ? ", operator" : ""}`],
+    ["weight", record.weight],
+    ...bounds.map(([field, label]) => [label, record[field] ?? "default"] as const),
+    ["retention", record.session_retention_days === null ? "none" : `${record.session_retention_days} days`],
+  ];
+  const width = Math.max(...rows.map(([label]) => label.length)) + 2;
+  return rows.map(([label, value]) => `${label.padEnd(width)}${value}`).join("\n");
 }
 
 function addAuditLogCommand(org: Command, io: Io): void {

@@ -6,12 +6,17 @@ import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { table } from "../output.ts";
 import { organizationOption, take, type OrganizationOption } from "../options.ts";
-import { addLimitCommands } from "./limits.ts";
+import { addBudgetCommands } from "./budgets.ts";
+import { addLimitCommands, count } from "./limits.ts";
+import { addMemberCommands } from "./members.ts";
 import { readSecret } from "../secret-input.ts";
 
 interface CreateKeyOptions extends OrganizationOption {
   readonly scope?: ApiKeyScope[];
   readonly expiresAt?: string;
+  readonly maxRequestsPerMinute?: number;
+  readonly maxMessagesPerMinute?: number;
+  readonly maxUploadBytesPerHour?: number;
 }
 
 export function addOrganizationCommands(program: Command, io: Io): void {
@@ -19,6 +24,8 @@ export function addOrganizationCommands(program: Command, io: Io): void {
   addApiKeyCommands(program.command("api-keys").description("keys of the organization"), io);
   const org = program.command("org").description("organizations");
   addLimitCommands(org, io);
+  addBudgetCommands(org, io);
+  addMemberCommands(org, io);
   org
     .command("list")
     .description("list the organizations of the key")
@@ -101,6 +108,9 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     .description("create a key; its secret is shown once, on standard output")
     .addOption(new Option("--scope <scope...>", "what the key may do").choices(apiKeyScopes))
     .option("--expires-at <time>", "when the key ends, as an RFC 3339 time")
+    .addOption(new Option("--max-requests-per-minute <number>", "by this key").argParser(count))
+    .addOption(new Option("--max-messages-per-minute <number>", "sent by this key").argParser(count))
+    .addOption(new Option("--max-upload-bytes-per-hour <number>", "by this key").argParser(count))
     .addOption(organizationOption())
     .action(async (label: string, options: CreateKeyOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -108,6 +118,15 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
         label,
         ...(options.scope === undefined ? {} : { scopes: options.scope }),
         ...(options.expiresAt === undefined ? {} : { expires_at: options.expiresAt }),
+        ...(options.maxRequestsPerMinute === undefined
+          ? {}
+          : { max_requests_per_minute: options.maxRequestsPerMinute }),
+        ...(options.maxMessagesPerMinute === undefined
+          ? {}
+          : { max_messages_per_minute: options.maxMessagesPerMinute }),
+        ...(options.maxUploadBytesPerHour === undefined
+          ? {}
+          : { max_upload_bytes_per_hour: options.maxUploadBytesPerHour }),
       };
       const reply = await (await client()).createApiKey(body, options.org, { signal });
       output.progress(`Created ${reply.id}; this is the only time its secret is shown.`);

@@ -12,6 +12,7 @@ import { invalid } from "../exit.ts";
 import { collectOption, limitOption, parsePairs, take } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { addSessionHistoryCommands } from "./history.ts";
+import { addSessionRecordCommands } from "./session-records.ts";
 import { addSendCommand } from "./send.ts";
 import { addPortableCommands, addWorkspaceCommands } from "./workspace.ts";
 
@@ -42,6 +43,7 @@ export function addSessionCommands(program: Command, io: Io): void {
       output.result(record, () => renderSession(record));
     });
   addListCommand(session, io);
+  addSessionRecordCommands(session, io);
   addFilesCommand(session, io);
   addEventsCommand(session, io);
   addSessionHistoryCommands(session, io);

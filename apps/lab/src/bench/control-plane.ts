@@ -7,7 +7,6 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { countTurnRows, dearestStatements } from "@dari/testkit";
 import type { Contestant } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
@@ -17,23 +16,23 @@ import { collectStatistics } from "./servers.ts";
 import { spreadOf } from "./statistics.ts";
 import { sendTurns } from "./turn-load.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    smoke: { type: "boolean", default: false },
-    rounds: { type: "string", default: "5" },
-    turns: { type: "string", default: "3000" },
-    only: { type: "string", default: "dari,bullmq,graphile-worker,pg-boss" },
-    profile: { type: "string" },
-  },
+const flags = readFlags({
+  smoke: { type: "boolean", default: false },
+  rounds: { type: "string", default: "5" },
+  turns: { type: "string", default: "3000" },
+  only: { type: "string", default: "dari,bullmq,graphile-worker,pg-boss" },
+  profile: { type: "string" },
 });
+const { values } = flags;
 const parameters = {
   contestants: values.only.split(","),
-  rounds: values.smoke ? 1 : Number(values.rounds),
+  rounds: values.smoke ? 1 : flags.whole("rounds"),
   sessions: values.smoke ? 100 : 1_000,
   warm_up_turns: values.smoke ? 100 : 1_500,
   idle_turns: values.smoke ? 30 : 300,
-  loaded_turns: values.smoke ? 300 : Number(values.turns),
+  loaded_turns: values.smoke ? 300 : flags.whole("turns"),
   connections: 32,
 };
 

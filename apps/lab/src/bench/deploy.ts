@@ -13,14 +13,19 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { createClient } from "@dari/client";
 import { machineEnvironment } from "../config.ts";
+import { readFlags } from "../flags.ts";
 import { describeMachine } from "../machine.ts";
 import { startStandalone } from "../standalone-process.ts";
 import { spreadOf, timed } from "./statistics.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../../cli/bin/dari.mjs");
 const examplesDir = path.resolve(import.meta.dirname, "../../../../examples");
-const smoke = process.argv.includes("--smoke");
-const rounds = smoke ? 1 : Number(process.argv[process.argv.indexOf("--rounds") + 1] ?? NaN) || 5;
+const flags = readFlags({
+  smoke: { type: "boolean", default: false },
+  rounds: { type: "string", default: "5" },
+});
+const { smoke } = flags.values;
+const rounds = smoke ? 1 : flags.whole("rounds");
 const againTargetMs = 2_000;
 
 const sdkAgent = {

@@ -7,7 +7,6 @@
 
 import { Agent } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import {
   countEndedMessages,
   createTestKey,
@@ -24,14 +23,14 @@ import { startPlatform } from "./platform.ts";
 import { spreadOf, type Spread } from "./statistics.ts";
 import { post, sendTurns } from "./turn-load.ts";
 import { gate, report, type Gate } from "./verdict.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: { smoke: { type: "boolean", default: false }, flood: { type: "string", default: "10000" } },
-});
+const flags = readFlags({ smoke: { type: "boolean", default: false }, flood: { type: "string", default: "10000" } });
+const { values } = flags;
 const parameters = {
   slots,
   turn_ms: 500,
-  flood: values.smoke ? 400 : Number(values.flood),
+  flood: values.smoke ? 400 : flags.whole("flood"),
   others: 10,
   each_per_second: 1,
   seconds: values.smoke ? 4 : 30,

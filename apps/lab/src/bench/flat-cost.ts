@@ -7,7 +7,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { dispatch, openDatabase, turns, type Database } from "@dari/db";
 import { newId, type DispatchedTurn } from "@dari/domain";
 import {
@@ -21,8 +20,10 @@ import {
 } from "@dari/testkit";
 import { startServers } from "./servers.ts";
 import { gate, report, type Gate } from "./verdict.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({ options: { smoke: { type: "boolean", default: false } } });
+const flags = readFlags({ smoke: { type: "boolean", default: false } });
+const { values } = flags;
 
 interface Cell {
   readonly messages: number;

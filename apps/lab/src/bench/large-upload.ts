@@ -7,7 +7,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { createClient, type Client } from "@dari/client";
 import { freePort } from "@dari/embedded";
 import { createTestOrganization, findS3Server, installAdvice, startS3Server, waitUntil } from "@dari/testkit";
@@ -16,12 +15,12 @@ import type { Program } from "../program.ts";
 import { opened, startStoppable } from "./contestant.ts";
 import { startServers, type Servers } from "./servers.ts";
 import { gate, report } from "./verdict.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: { smoke: { type: "boolean", default: false }, gigabytes: { type: "string", default: "3" } },
-});
+const flags = readFlags({ smoke: { type: "boolean", default: false }, gigabytes: { type: "string", default: "3" } });
+const { values } = flags;
 const MiB = 1024 ** 2;
-const totalBytes = values.smoke ? 256 * MiB : Number(values.gigabytes) * 1024 ** 3;
+const totalBytes = values.smoke ? 256 * MiB : flags.whole("gigabytes") * 1024 ** 3;
 const abandonedBytes = 100 * MiB;
 /** What the API may need over what it needs when idle, whatever the size. */
 const memoryAtMost = 256 * MiB;

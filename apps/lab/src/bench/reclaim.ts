@@ -9,7 +9,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { createClient } from "@dari/client";
 import { startRedis } from "@dari/embedded";
 import { createTestSession, listClaims, waitUntil } from "@dari/testkit";
@@ -18,12 +17,12 @@ import { startProgram, type Program } from "../program.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 import { spreadOf } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: { smoke: { type: "boolean", default: false }, kills: { type: "string", default: "20" } },
-});
+const flags = readFlags({ smoke: { type: "boolean", default: false }, kills: { type: "string", default: "20" } });
+const { values } = flags;
 const parameters = {
-  kills: values.smoke ? 3 : Number(values.kills),
+  kills: values.smoke ? 3 : flags.whole("kills"),
   kills_spread_over_ms: values.smoke ? 500 : 15_000,
   lease_ms: values.smoke ? 3_000 : 15_000,
   bullmq_lock_and_stall_ms: values.smoke ? 5_000 : 30_000,

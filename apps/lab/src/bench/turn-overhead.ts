@@ -11,12 +11,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createRuntimes } from "@dari/builder";
 import { createClient, type Client } from "@dari/client";
 import { deployFiles } from "../deploy-files.ts";
+import { readFlags } from "../flags.ts";
 import { describeMachine } from "../machine.ts";
 import { startStandalone } from "../standalone-process.ts";
 import { spreadOf, timed } from "./statistics.ts";
 import path from "node:path";
 
-const smoke = process.argv.includes("--smoke");
+const { smoke } = readFlags({ smoke: { type: "boolean", default: false } }).values;
 const rounds = smoke ? 5 : 100;
 const clients = smoke ? 4 : 32;
 const perClient = smoke ? 2 : 10;

@@ -7,7 +7,6 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { parseArgs } from "node:util";
 import { openDisks, sweepMounts } from "@dari/workspace";
 import { spreadOf, type Spread } from "./statistics.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
@@ -15,14 +14,14 @@ import type { Requests } from "./workspace/counted-store.ts";
 import { openDari, type Contestant, type Timings } from "./workspace/dari.ts";
 import { makeFiles, type Size } from "./workspace/make-files.ts";
 import { isInstalled, openRestic, openTar } from "./workspace/programs.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    smoke: { type: "boolean", default: false },
-    rounds: { type: "string", default: "7" },
-    dir: { type: "string", default: existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
-  },
+const flags = readFlags({
+  smoke: { type: "boolean", default: false },
+  rounds: { type: "string", default: "7" },
+  dir: { type: "string", default: existsSync("/dev/shm") ? "/dev/shm" : tmpdir() },
 });
+const { values } = flags;
 const MB = 1_000_000;
 const sizes: readonly Size[] = values.smoke
   ? [
@@ -35,7 +34,7 @@ const sizes: readonly Size[] = values.smoke
       { files: 1_000, bytes: 50 * MB },
       { files: 20_000, bytes: 500 * MB },
     ];
-const rounds = values.smoke ? 2 : Number(values.rounds);
+const rounds = values.smoke ? 2 : flags.whole("rounds");
 /** The code is compiled and the caches are warm when the first round counts. */
 const warmUps = values.smoke ? 1 : 2;
 

@@ -11,32 +11,31 @@
 //            --stretch N  the bounds times N, on a machine that others use
 
 import { writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { reportOfNone, type Report } from "./check/report.ts";
+import { UnknownFaultError } from "./faults/index.ts";
 import { summarize, summarizeAll, totalOf } from "./check/summary.ts";
 import { plansOf, type Choice } from "./plans.ts";
 import { play, type Plan } from "./play.ts";
 import { startStage, type Stage } from "./stage/stage.ts";
+import { readFlags } from "../flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    fault: { type: "string", multiple: true, default: [] },
-    pair: { type: "string", multiple: true, default: [] },
-    pairs: { type: "boolean", default: false },
-    mixed: { type: "boolean", default: false },
-    all: { type: "boolean", default: false },
-    smoke: { type: "boolean", default: false },
-    seed: { type: "string", default: "1" },
-    turns: { type: "string" },
-    rate: { type: "string" },
-    workers: { type: "string" },
-    delivery: { type: "string", default: "queue" },
-    stretch: { type: "string" },
-    json: { type: "string" },
-  },
+const flags = readFlags({
+  fault: { type: "string", multiple: true, default: [] },
+  pair: { type: "string", multiple: true, default: [] },
+  pairs: { type: "boolean", default: false },
+  mixed: { type: "boolean", default: false },
+  all: { type: "boolean", default: false },
+  smoke: { type: "boolean", default: false },
+  seed: { type: "string", default: "1" },
+  turns: { type: "string" },
+  rate: { type: "string" },
+  workers: { type: "string" },
+  delivery: { type: "string", default: "queue" },
+  stretch: { type: "string" },
+  json: { type: "string" },
 });
+const { values } = flags;
 
-const numberOf = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));
 const split = (list: readonly string[]): string[] => list.flatMap((text) => text.split(","));
 const choice: Choice = {
   faults: split(values.fault),
@@ -45,16 +44,16 @@ const choice: Choice = {
   isMixed: values.mixed,
   isAll: values.all,
   isSmoke: values.smoke,
-  seed: Number(values.seed),
-  turns: numberOf(values.turns),
-  perSecond: numberOf(values.rate),
-  workers: numberOf(values.workers),
-  delivery: values.delivery === "pull" ? "pull" : "queue",
-  stretch: numberOf(values.stretch),
+  seed: flags.whole("seed", 0),
+  turns: flags.number("turns", 1),
+  perSecond: flags.number("rate", 0.1),
+  workers: flags.number("workers", 1),
+  delivery: deliveryOf(values.delivery),
+  stretch: flags.number("stretch", 1),
 };
 
-const plans = plansOf(choice);
-if (plans.length === 0) throw new Error("choose --fault, --pair, --pairs, --mixed, --all or --smoke");
+const plans = planned();
+if (plans.length === 0) flags.refuse("choose --fault, --pair, --pairs, --mixed, --all or --smoke");
 const startedAt = Date.now();
 const secondsSince = (): number => Math.round((Date.now() - startedAt) / 1_000);
 const reports: Report[] = [];
@@ -80,6 +79,19 @@ for (const [i, plan] of plans.entries()) {
 }
 await leaveStage();
 if (reports.length > 1) process.stdout.write(`${summarizeAll(reports, totalOf(reports, secondsSince()))}\n`);
+
+function planned(): Plan[] {
+  try {
+    return plansOf(choice);
+  } catch (error) {
+    if (error instanceof UnknownFaultError) return flags.refuse(error.message);
+    throw error;
+  }
+}
+
+function deliveryOf(text: string): "queue" | "pull" {
+  return text === "queue" || text === "pull" ? text : flags.refuse(`--delivery is queue or pull, not ${text}`);
+}
 
 /** On the stage of the run before, which a good run leaves quiet; else on a new one. */
 async function playNext(plan: Plan, say: (line: string) => void): Promise<Report> {

@@ -3,6 +3,8 @@
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { renderPages } from "./pages.ts";
+import { renderPythonClient } from "./python-client/render.ts";
 
-const docs = path.resolve(import.meta.dirname, "../../../../docs");
-for (const [name, text] of Object.entries(renderPages())) await writeFile(path.join(docs, name), text);
+const root = path.resolve(import.meta.dirname, "../../../..");
+for (const [name, text] of Object.entries(renderPages())) await writeFile(path.join(root, "docs", name), text);
+for (const [name, text] of Object.entries(renderPythonClient())) await writeFile(path.join(root, name), text);

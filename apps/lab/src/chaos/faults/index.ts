@@ -18,11 +18,15 @@ export const faults: readonly Fault[] = [
 ];
 
 /** @throws when there is none. */
+export class UnknownFaultError extends Error {
+  override readonly name = "UnknownFaultError";
+}
+
+/** @throws UnknownFaultError with the names that there are. */
 export function faultNamed(name: string): Fault {
   const found = faults.find((fault) => fault.name === name || String(fault.number) === name);
-  if (found === undefined)
-    throw new Error(`there is no fault ${name}; there are ${faults.map((one) => one.name).join(", ")}`);
-  return found;
+  if (found !== undefined) return found;
+  throw new UnknownFaultError(`there is no fault ${name}; there are ${faults.map((one) => one.name).join(", ")}`);
 }
 
 /** Names of two faults that strike together. */

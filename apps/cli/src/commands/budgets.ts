@@ -1,0 +1,98 @@
+// `dari org budgets …`, `dari operator stop|resume`: caps on what turns may use, and the stop of all turns.
+
+import { eachRow } from "@dari/client";
+import { budgetPeriods, type BudgetRecord, type PutBudgetRequest } from "@dari/contract";
+import { type Command, Option } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { organizationOption, take, type OrganizationOption } from "../options.ts";
+import { table } from "../output.ts";
+import { count } from "./limits.ts";
+
+interface SetOptions extends OrganizationOption {
+  readonly period: PutBudgetRequest["period"];
+  readonly agent?: string;
+  readonly session?: string;
+  readonly maxTurns?: number;
+  readonly maxTurnSeconds?: number;
+  readonly maxTokens?: number;
+}
+
+export function addBudgetCommands(org: Command, io: Io): void {
+  const budgets = org.command("budgets").description("caps on what turns use; at a cap messages wait");
+  budgets
+    .command("list")
+    .description("list budgets and what is used of them")
+    .addOption(organizationOption())
+    .action(async ({ org: organization }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(
+        eachRow((page) => api.listBudgets(organization, page, { signal })),
+        Infinity,
+      );
+      output.result(records, () => table(heads, records.map(rowOf)));
+    });
+  budgets
+    .command("set")
+    .description("set a budget of the organization, or of one agent or session of it")
+    .addOption(new Option("--period <period>", "what it is for").choices(budgetPeriods).default("month"))
+    .option("--agent <id>", "of this agent")
+    .option("--session <id>", "of this session")
+    .addOption(new Option("--max-turns <number>", "attempts that call the agent").argParser(count))
+    .addOption(new Option("--max-turn-seconds <number>", "seconds that turns hold a slot").argParser(count))
+    .addOption(new Option("--max-tokens <number>", "as agents' SDKs report them").argParser(count))
+    .addOption(organizationOption())
+    .action(async (options: SetOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const body = {
+        period: options.period,
+        ...(options.agent === undefined ? {} : { agent_id: options.agent }),
+        ...(options.session === undefined ? {} : { session_id: options.session }),
+        ...(options.maxTurns === undefined ? {} : { max_turns: options.maxTurns }),
+        ...(options.maxTurnSeconds === undefined ? {} : { max_turn_seconds: options.maxTurnSeconds }),
+        ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),
+      };
+      const record = await (await client()).putBudget(body, options.org, { signal });
+      output.result(record, () => table(heads, [rowOf(record)]));
+    });
+  budgets
+    .command("delete <id>")
+    .description("delete a budget; what waited for it goes on")
+    .addOption(organizationOption())
+    .action(async (id: string, { org: organization }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      output.result(await (await client()).deleteBudget(id, organization, { signal }), () => `deleted ${id}`);
+    });
+}
+
+export function addStopCommands(operator: Command, io: Io): void {
+  operator
+    .command("stop <reason>")
+    .description("let no turn begin, of any organization; those that run end")
+    .action(async (reason: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      output.result(await (await client()).stopPlatform(reason, { signal }), () => "turns are stopped");
+    });
+  operator
+    .command("resume")
+    .description("let turns begin again")
+    .action(async (_options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      output.result(await (await client()).resumePlatform({ signal }), () => "turns begin again");
+    });
+}
+
+const heads = ["BUDGET", "OF", "PERIOD", "TURNS", "SECONDS", "TOKENS", ""];
+
+function rowOf(record: BudgetRecord): string[] {
+  const of = (used: number, most: number | null): string => `${used}${most === null ? "" : `/${most}`}`;
+  return [
+    record.id,
+    record.target_id,
+    record.period,
+    of(record.turns, record.max_turns),
+    of(Math.round(record.turn_seconds), record.max_turn_seconds),
+    of(record.tokens, record.max_tokens),
+    record.is_exhausted ? "exhausted" : "",
+  ];
+}

@@ -1,0 +1,16 @@
+// `dari mcp`: agents, sessions and messages as tools for a model's program, over standard input and output.
+
+import { release } from "@dari/contract";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { serveMcp } from "../mcp/server.ts";
+
+export function addMcpCommand(program: Command, io: Io): void {
+  program
+    .command("mcp")
+    .description("serve agents and sessions as tools of the Model Context Protocol, over stdio")
+    .action(async (_options: unknown, command: Command) => {
+      const { client, signal } = createContext(io, command);
+      await serveMcp({ client: await client(), version: release, stdin: io.stdin, stdout: io.stdout, signal });
+    });
+}

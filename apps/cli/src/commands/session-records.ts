@@ -1,0 +1,84 @@
+// `dari session messages|transcript|complete|delete`: what was said in a session, and its end.
+
+import { eachRow } from "@dari/client";
+import type { MessagePart, MessageRecord, OutputPart, TranscriptEntry } from "@dari/contract";
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { limitOption, take } from "../options.ts";
+import { table } from "../output.ts";
+
+interface EndOptions {
+  readonly cancel?: boolean;
+}
+
+export function addSessionRecordCommands(session: Command, io: Io): void {
+  session
+    .command("messages <session>")
+    .description("list a session's messages, oldest first")
+    .addOption(limitOption())
+    .action(async (id: string, options: { readonly limit: number }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const load = eachRow((page) => api.listMessages(id, page, { signal }));
+      const records = await take(load, options.limit);
+      output.result(records, () => table(["MESSAGE", "STATUS", "CREATED", "TEXT"], records.map(messageRow)));
+    });
+  session
+    .command("transcript <session>")
+    .description("show the conversation as a timeline")
+    .addOption(limitOption())
+    .action(async (id: string, options: { readonly limit: number }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const load = eachRow((page) => api.getTranscript(id, page, { signal }));
+      const entries = await take(load, options.limit);
+      output.result(entries, () => entries.map(renderEntry).join("\n"));
+    });
+  session
+    .command("complete <session>")
+    .description("end a session; its record and files stay")
+    .option("--cancel", "also while messages are queued or running, which are cancelled")
+    .action(async (id: string, options: EndOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).completeSession(id, { ...options }, { signal });
+      output.result(record, () => `${record.id} ${record.status}`);
+    });
+  session
+    .command("delete <session>")
+    .description("delete a session with its messages and files")
+    .option("--cancel", "also while messages are queued or running, which are cancelled")
+    .action(async (id: string, options: EndOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const deleted = await (await client()).deleteSession(id, { ...options }, { signal });
+      output.result(deleted, () => `deleted ${id}`);
+    });
+}
+
+/** The first line of what was asked, cut to a readable length. */
+function messageRow(record: MessageRecord): string[] {
+  const [line = ""] = record.parts.map(renderAsked).join(" ").split("\n");
+  return [record.id, record.status, record.created_at, line.length > 60 ? `${line.slice(0, 59)}…` : line];
+}
+
+function renderEntry(entry: TranscriptEntry): string {
+  switch (entry.kind) {
+    case "user":
+      return `> ${entry.parts.map(renderAsked).join(" ")}`;
+    case "assistant":
+      return entry.parts.map(renderPart).join("\n");
+    case "files":
+      return entry.files_changed.map((file) => `  ${file.change} ${file.path}`).join("\n");
+    case "failure":
+      return `! ${entry.status}: ${entry.error.message} (${entry.error.code})`;
+    case "event":
+      return `  ${entry.type} ${JSON.stringify(entry.data)}`;
+  }
+}
+
+function renderAsked(part: MessagePart): string {
+  return part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`;
+}
+
+function renderPart(part: OutputPart): string {
+  return part.type === "text" ? part.text : `[${part.path}]`;
+}

@@ -1,0 +1,172 @@
+// `dari webhooks …`: who outside is told of events, and what came of it.
+
+import { eachRow } from "@dari/client";
+import { eventTypes, type EventType, type UpdateWebhookEndpointRequest } from "@dari/contract";
+import { type Command, Option } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
+import { limitOption, organizationOption, take, type OrganizationOption } from "../options.ts";
+import { table } from "../output.ts";
+
+interface AddOptions extends OrganizationOption {
+  readonly event?: EventType[];
+  readonly agentId?: string;
+  readonly description?: string;
+}
+
+interface SetOptions extends Omit<AddOptions, "agentId"> {
+  readonly url?: string;
+  readonly enable?: boolean;
+  readonly disable?: boolean;
+}
+
+const deliveryStates = ["pending", "delivered", "failed", "cancelled"] as const;
+
+interface DeliveriesOptions extends OrganizationOption {
+  readonly status?: (typeof deliveryStates)[number];
+  readonly limit: number;
+}
+
+export function addWebhookCommands(program: Command, io: Io): void {
+  const webhooks = program.command("webhooks").description("URLs that are told of events");
+  addEndpointCommands(webhooks, io);
+  addChangeCommands(webhooks, io);
+  addDeliveryCommands(webhooks, io);
+}
+
+function eventOption(): Option {
+  return new Option("--event <type...>", "event types; how messages end when left out").choices(eventTypes);
+}
+
+function addEndpointCommands(webhooks: Command, io: Io): void {
+  webhooks
+    .command("list")
+    .description("list endpoints, without their secrets")
+    .addOption(organizationOption())
+    .action(async ({ org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(
+        eachRow((page) => api.listWebhookEndpoints(org, page, { signal })),
+        Infinity,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => {
+          const status = row.disabled_reason === null ? row.status : `${row.status} (${row.disabled_reason})`;
+          return [row.id, status, row.agent_id ?? "(all agents)", row.event_types.join(","), row.url];
+        });
+        return table(["ENDPOINT", "STATUS", "AGENT", "EVENTS", "URL"], rows);
+      });
+    });
+  webhooks
+    .command("add <url>")
+    .description("have events delivered to a URL; the secret is shown once, on standard output")
+    .addOption(eventOption())
+    .option("--agent-id <id>", "events of this agent only")
+    .option("--description <text>", "for people")
+    .addOption(organizationOption())
+    .action(async (url: string, options: AddOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const body = {
+        url,
+        ...(options.event === undefined ? {} : { event_types: options.event }),
+        ...(options.agentId === undefined ? {} : { agent_id: options.agentId }),
+        ...(options.description === undefined ? {} : { description: options.description }),
+      };
+      const reply = await (await client()).createWebhookEndpoint(body, options.org, { signal });
+      output.progress(`Created ${reply.id}; this is the only time its secret is shown.`);
+      output.result(reply, () => reply.secret ?? "");
+    });
+}
+
+function addChangeCommands(webhooks: Command, io: Io): void {
+  webhooks
+    .command("set <id>")
+    .description("change an endpoint; what is left out stays")
+    .option("--url <url>", "where events go from now on")
+    .addOption(eventOption())
+    .option("--description <text>", "for people")
+    .option("--enable", "tell it of events again")
+    .option("--disable", "tell it of nothing")
+    .addOption(organizationOption())
+    .action(async (id: string, options: SetOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).updateWebhookEndpoint(id, changeOf(options), options.org, { signal });
+      output.result(reply, () => `changed ${id}; it is ${reply.status}`);
+    });
+  webhooks
+    .command("remove <id>")
+    .description("remove an endpoint; what waits is not sent")
+    .addOption(organizationOption())
+    .action(async (id: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).deleteWebhookEndpoint(id, org, { signal });
+      output.result(reply, () => `removed ${id}`);
+    });
+  webhooks
+    .command("rotate <id>")
+    .description("replace the secret, which is shown once; the old one signs beside it for 24 hours")
+    .addOption(organizationOption())
+    .action(async (id: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).rotateWebhookSecret(id, org, { signal });
+      output.progress(`The old secret of ${id} signs until ${reply.old_secret_expires_at ?? "now"}.`);
+      output.result(reply, () => reply.secret ?? "");
+    });
+}
+
+function changeOf(options: SetOptions): UpdateWebhookEndpointRequest {
+  if (options.enable === true && options.disable === true) throw invalid("--enable and --disable: say one of them");
+  const status = options.enable === true ? "enabled" : options.disable === true ? "disabled" : undefined;
+  const change: UpdateWebhookEndpointRequest = {
+    ...(options.url === undefined ? {} : { url: options.url }),
+    ...(options.event === undefined ? {} : { event_types: options.event }),
+    ...(options.description === undefined ? {} : { description: options.description }),
+    ...(status === undefined ? {} : { status }),
+  };
+  if (Object.keys(change).length === 0) throw invalid("say what to change: --url, --event, --enable …");
+  return change;
+}
+
+function addDeliveryCommands(webhooks: Command, io: Io): void {
+  webhooks
+    .command("test <id>")
+    .description("deliver a webhook.test event")
+    .addOption(organizationOption())
+    .action(async (id: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).testWebhookEndpoint(id, org, { signal });
+      output.result(reply, () => `${reply.id} is on its way; see: dari webhooks deliveries ${id}`);
+    });
+  webhooks
+    .command("deliveries <id>")
+    .description("show what was delivered to an endpoint, newest first")
+    .addOption(new Option("--status <status>", "only those").choices(deliveryStates))
+    .addOption(organizationOption())
+    .addOption(limitOption())
+    .action(async (id: string, options: DeliveriesOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const status = options.status === undefined ? {} : { status: options.status };
+      const records = await take(
+        eachRow((page) => api.listWebhookDeliveries(id, options.org, { ...page, ...status }, { signal })),
+        options.limit,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => {
+          const response = row.response_status === null ? "" : String(row.response_status);
+          return [row.id, row.created_at, row.type, row.status, String(row.attempts), response, row.error ?? ""];
+        });
+        return table(["DELIVERY", "CREATED", "TYPE", "STATUS", "ATTEMPTS", "RESPONSE", "ERROR"], rows);
+      });
+    });
+  webhooks
+    .command("resend <id> <delivery>")
+    .description("send a delivery again, now and with all its attempts")
+    .addOption(organizationOption())
+    .action(async (id: string, delivery: string, { org }: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const reply = await (await client()).resendWebhookDelivery(id, delivery, org, { signal });
+      output.result(reply, () => `${delivery} is sent again`);
+    });
+}

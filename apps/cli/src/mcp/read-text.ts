@@ -1,0 +1,23 @@
+// A file as text for a model: whole and readable, or refused with what it is.
+
+import { CliError } from "../exit.ts";
+
+/** Models read no more of a file at once. Bytes. */
+const bytesMax = 256 * 1024;
+
+/** @throws CliError when the content is longer than 256 KiB, or is not UTF-8 text. */
+export async function readText(content: AsyncIterable<Uint8Array>, path: string): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of content) {
+    length += piece.length;
+    if (length > bytesMax)
+      throw new CliError(`${path} has more than ${bytesMax} bytes; read it with dari session files`);
+    pieces.push(piece);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces));
+  } catch {
+    throw new CliError(`${path} is not text: ${length} bytes that are not UTF-8`);
+  }
+}

@@ -1,0 +1,49 @@
+// Python programs that tests and checks need: pinned packages in virtual environments below .cache, made at first use.
+
+import { access, mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { run, type ProgramOutput } from "./curl.ts";
+import { checkout } from "./program.ts";
+
+export interface PythonEnvironment {
+  /** The path of a program of it: `python`, or what a package brings. */
+  program(name: string): string;
+}
+
+/**
+ * The environment with exactly these packages, `name==version` each. Two that ask for it first at once are in each
+ * other's way.
+ * @throws when Python or its venv module is missing, or a package cannot be had.
+ */
+export async function pythonEnvironment(name: string, packages: readonly string[]): Promise<PythonEnvironment> {
+  const mark = packages.join("_").replaceAll("==", "-");
+  const home = path.join(checkout, ".cache", `python-${name}`, mark);
+  const whole = path.join(home, "complete");
+  if (!(await exists(whole))) {
+    process.stderr.write(`installing ${packages.join(" ")} into ${home}\n`);
+    await rm(home, { recursive: true, force: true });
+    await mkdir(path.dirname(home), { recursive: true });
+    await succeed("python3", ["-m", "venv", home]);
+    await succeed(path.join(home, "bin", "pip"), ["install", "--quiet", ...packages]);
+    await writeFile(whole, "");
+  }
+  return { program: (program) => path.join(home, "bin", program) };
+}
+
+/** Runs a program that must end well. @throws with what it printed. */
+export async function succeed(
+  command: string,
+  args: readonly string[],
+  options: Parameters<typeof run>[2] = {},
+): Promise<ProgramOutput> {
+  const output = await run(command, args, options);
+  if (output.code === 0) return output;
+  throw new Error(`${command} ${args.join(" ")} ended with ${output.code}:\n${output.stdout}\n${output.stderr}`);
+}
+
+async function exists(file: string): Promise<boolean> {
+  return access(file).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,133 @@
+// What Schemathesis meets: a standalone platform with an organization of its own that has something of each noun, so
+// that calls get past "not found". The agents answer at once.
+
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { createClient, type Client } from "@dari/client";
+import { freePort } from "@dari/embedded";
+import { packBundle } from "../bundle.ts";
+import { deployFiles } from "../deploy-files.ts";
+import { startStandalone } from "../standalone-process.ts";
+
+/** The platform and what is on it. */
+export interface Stage extends AsyncDisposable {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  readonly operatorKey: string;
+  /** Its limits may be set to anything: nobody works in it. */
+  readonly otherOrganizationId: string;
+  /** Where webhooks go, whatever a call says: a port of this machine at which nobody listens. */
+  readonly receiverUrl: string;
+  /** Ids by the parameter that names them. */
+  readonly ids: Readonly<Record<string, readonly string[]>>;
+  /** What the run stands on, which no call may take away. */
+  readonly kept: readonly string[];
+  /** Requests that ended with an error of the platform's own, as its log tells. */
+  serverErrors(): Promise<string[]>;
+}
+
+const sessionCount = 24;
+const agentFiles = {
+  "dari.yml": "name: echo\nsdk: openai-agents\nentrypoint: agent.mjs:agent\n",
+  "agent.mjs": [
+    'import { writeFileSync } from "node:fs";',
+    "export function agent(prompt) {",
+    '  writeFileSync("said.txt", prompt);',
+    '  if (prompt === "fail") throw new Error("as asked");',
+    "  return prompt;",
+    "}",
+  ].join("\n"),
+};
+
+/** Starts and fills the platform. Everything ends with it. */
+export async function setStage(): Promise<Stage> {
+  await using starting = new AsyncDisposableStack();
+  const receiver = `127.0.0.1:${await freePort()}`;
+  const platform = starting.use(await startStandalone({ DARI_WEBHOOK_ALLOW: receiver }));
+  const operator = createClient(platform);
+  const organization = await operator.createOrganization({ name: "Fuzzed" });
+  const other = await operator.createOrganization({ name: "Limited" });
+  const own = { apiUrl: platform.apiUrl, apiKey: organization.api_key ?? "" };
+  const client = createClient(own);
+  const kept = await deployFiles(own, agentFiles);
+  const spare = await deployFiles(own, agentFiles);
+  const ownKey = (await client.listApiKeys()).data[0]?.id ?? "";
+  const ids = {
+    agent_id: [kept.agentId, kept.deploymentId, spare.agentId],
+    version_id: [kept.versionId, spare.versionId],
+    ...(await fillSessions(client, kept.agentId)),
+    ...(await fillOrganization(client)),
+    webhook_endpoint_id: await fillWebhooks(client, `http://${receiver}/hook`),
+    source_snapshot_id: await fillBundles(client),
+    attempt_number: ["1"],
+  };
+  const logFile = path.join(platform.dataDir, "logs", "dari.log");
+  const stack = starting.move();
+  return {
+    ...own,
+    operatorKey: platform.apiKey,
+    otherOrganizationId: other.id,
+    receiverUrl: `http://${receiver}/hook`,
+    ids,
+    kept: [kept.agentId, kept.deploymentId, ownKey, organization.id],
+    serverErrors: () => requestsThatFailed(logFile),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+/** Sessions with an answer, a failure, and an uploaded file in their workspace. */
+async function fillSessions(client: Client, agentId: string): Promise<Record<string, string[]>> {
+  const ids: Record<string, string[]> = { session_id: [], message_id: [], file_id: [] };
+  for (let count = 0; count < sessionCount; count++) {
+    const session = await client.createSession(agentId, { metadata: { number: count } });
+    const text = { type: "text", text: count % 4 === 0 ? "fail" : "hello" } as const;
+    const content = new Blob([`file ${count}`], { type: "text/plain" });
+    const file = await client.uploadFile({ filename: `${count}.txt`, content });
+    const parts = count % 3 === 0 ? [text, { type: "file", file_id: file.id } as const] : [text];
+    const message = await client.sendMessage(session.id, { parts });
+    ids["session_id"]?.push(session.id);
+    ids["message_id"]?.push(message.id);
+    ids["file_id"]?.push(file.id);
+  }
+  return ids;
+}
+
+async function fillOrganization(client: Client): Promise<Record<string, string[]>> {
+  const keys = [];
+  for (let count = 0; count < 6; count++) {
+    keys.push((await client.createApiKey({ label: `spare ${count}`, scopes: ["read"] })).id);
+    await client.putCredential(`SECRET_${count}`, "value");
+  }
+  return { api_key_id: keys, name: ["SECRET_0", "SECRET_1"], organization_id: ["current"] };
+}
+
+async function fillWebhooks(client: Client, url: string): Promise<string[]> {
+  const ids = [];
+  for (let count = 0; count < 4; count++) ids.push((await client.createWebhookEndpoint({ url })).id);
+  return ids;
+}
+
+/** Bundles that versions can be made of. */
+async function fillBundles(client: Client): Promise<string[]> {
+  const ids = [];
+  for (let count = 0; count < 4; count++) {
+    const bundle = packBundle({ ...agentFiles, "note.txt": String(count) });
+    const sha256 = createHash("sha256").update(bundle).digest("hex");
+    const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
+    await client.uploadBundle(reserved, bundle);
+    const checked = await client.finalizeSourceSnapshot(reserved.source_snapshot_id);
+    if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
+    ids.push(reserved.source_snapshot_id);
+  }
+  return ids;
+}
+
+async function requestsThatFailed(logFile: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const line of createInterface({ input: createReadStream(logFile) })) {
+    if (line.includes('"msg":"request failed"')) found.push(line.slice(0, 2_000));
+  }
+  return found;
+}

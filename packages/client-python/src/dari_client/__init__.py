@@ -1,0 +1,19 @@
+"""A client of the Dari platform: `Client` blocks, `AsyncClient` does not; both have a method for every operation."""
+
+from ._client import AsyncClient, Client, each_row, each_row_async
+from ._errors import ApiError, UnreachableError
+from ._events import StreamedEvent
+from ._retry import RetryRules
+from .generated import models
+
+__all__ = [
+    "ApiError",
+    "AsyncClient",
+    "Client",
+    "RetryRules",
+    "StreamedEvent",
+    "UnreachableError",
+    "each_row",
+    "each_row_async",
+    "models",
+]

@@ -1,0 +1,100 @@
+"""The two clients: every operation by name, and what takes more than one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any, BinaryIO, TypeVar, cast
+
+from ._events import StreamedEvent
+from .generated.async_operations import AsyncOperations
+from .generated.models import Message, Page, SendMessageRequest
+from .generated.operations import Operations
+
+Row = TypeVar("Row")
+
+#: A file to send along: its name and its content.
+NamedFile = tuple[str, bytes | BinaryIO]
+
+
+class Client(Operations):
+    """A blocking client of one platform."""
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
+        """Sends a text, with files, and returns the message once its turn has ended, well or not.
+
+        `more` are other fields of the message: `metadata`, `on_busy`.
+        """
+        ids = [self.upload_file(content, name)["id"] for name, content in files]
+        return self.wait_for_message(self.send_message_async(session_id, message_body(text, ids, more))["id"])
+
+    def wait_for_message(self, message_id: str) -> Message:
+        """The message once it has ended; of a merged one, the message that it became part of."""
+        for event in self.stream_message(message_id):
+            record = ended_record(event)
+            if record is not None:
+                return record
+        return self.get_message(message_id)
+
+
+class AsyncClient(AsyncOperations):
+    """A client of one platform for asyncio."""
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
+        """As `Client.send`."""
+        uploads = (self.upload_file(content, name) for name, content in files)
+        ids = [file["id"] for file in await asyncio.gather(*uploads)]
+        sent = await self.send_message_async(session_id, message_body(text, ids, more))
+        return await self.wait_for_message(sent["id"])
+
+    async def wait_for_message(self, message_id: str) -> Message:
+        """As `Client.wait_for_message`."""
+        async for event in self.stream_message(message_id):
+            record = ended_record(event)
+            if record is not None:
+                return record
+        return await self.get_message(message_id)
+
+
+def each_row(load: Callable[..., Page[Row]], *args: Any, **filters: Any) -> Iterator[Row]:
+    """Every row of a list, page after page: `for agent in each_row(client.list_agents)`."""
+    after: str | None = None
+    while True:
+        page = load(*args, **filters, after=after)
+        yield from page["data"]
+        after = page["next"]
+        if after is None:
+            return
+
+
+async def each_row_async(load: Callable[..., Awaitable[Page[Row]]], *args: Any, **filters: Any) -> AsyncIterator[Row]:
+    """As `each_row`, of an `AsyncClient`'s list."""
+    after: str | None = None
+    while True:
+        page = await load(*args, **filters, after=after)
+        for row in page["data"]:
+            yield row
+        after = page["next"]
+        if after is None:
+            return
+
+
+def message_body(text: str, file_ids: Sequence[str], more: dict[str, Any]) -> SendMessageRequest:
+    parts = [{"type": "text", "text": text}, *({"type": "file", "file_id": file_id} for file_id in file_ids)]
+    return cast(SendMessageRequest, {"parts": parts, **more})
+
+
+def ended_record(event: StreamedEvent) -> Message | None:
+    return cast(Message, event.data) if not event.is_preview and event.ends_message else None

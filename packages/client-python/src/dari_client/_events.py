@@ -1,0 +1,118 @@
+"""Streams of the ledger: what is read, and how a stream that broke off goes on. Reads nothing itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._call import Call, segment
+from ._errors import ApiError, UnreachableError
+from ._retry import backoff
+
+#: A stream is taken up again this often in a row without an event in between.
+RESUME_ATTEMPTS = 8
+LAST_TYPES = frozenset({"message.completed", "message.failed", "message.cancelled"})
+
+
+@dataclass(frozen=True)
+class StreamedEvent:
+    """An event of the ledger, or a preview: text as it comes, which has no number and may be lost."""
+
+    type: str
+    session_id: str
+    message_id: str | None
+    attempt_id: str | None
+    #: Within the session, without gaps; None for previews.
+    sequence_number: int | None
+    data: dict[str, Any]
+
+    @property
+    def is_preview(self) -> bool:
+        return self.sequence_number is None
+
+    @property
+    def ends_message(self) -> bool:
+        """Whether it is the last of its message; `data` is then the message's record."""
+        return self.type in LAST_TYPES and self.data.get("merged_into") is None
+
+
+class EventLines:
+    """Puts the lines of a stream together to events."""
+
+    def __init__(self) -> None:
+        self._data: list[str] = []
+
+    def feed(self, line: str) -> StreamedEvent | None:
+        if line == "":
+            text, self._data = "\n".join(self._data), []
+            return event_of(json.loads(text)) if text else None
+        if line.startswith("data:"):
+            self._data.append(line[5:].removeprefix(" "))
+        return None
+
+
+def event_of(read: Mapping[str, Any]) -> StreamedEvent:
+    return StreamedEvent(
+        type=read["type"],
+        session_id=read["session_id"],
+        message_id=read.get("message_id"),
+        attempt_id=read.get("attempt_id"),
+        sequence_number=read.get("sequence_number"),
+        data=read.get("data", {}),
+    )
+
+
+class Following:
+    """Where a stream stands, over all of its connections."""
+
+    def __init__(self, call: Call, operation: str) -> None:
+        self._call = call
+        self._operation = operation
+        self._position: int | None = None
+        self._message_id: str | None = None
+        self._was_open = False
+        self._failures = 0
+
+    def next_call(self) -> Call:
+        """The call that goes on after what was seen."""
+        call = self._call
+        if self._operation == "sendMessageStream" and self._message_id is not None:
+            # Sent: only watched from here on.
+            call = Call("GET", f"/v1/messages/{segment(self._message_id)}/stream", timeout=call.timeout)
+        if self._position is None:
+            return call
+        headers = {**call.headers, "Last-Event-ID": str(self._position)}
+        return replace(call, headers=headers, query={**call.query, "after_seq": None})
+
+    def opened(self) -> None:
+        self._was_open = True
+
+    def accepts(self, event: StreamedEvent) -> bool:
+        """False for what was seen before the stream broke off."""
+        self._failures = 0
+        if event.message_id is not None:
+            self._message_id = self._message_id or event.message_id
+        if event.sequence_number is None:
+            return True
+        if self._position is not None and event.sequence_number <= self._position:
+            return False
+        self._position = event.sequence_number
+        return True
+
+    def is_last(self, event: StreamedEvent) -> bool:
+        return self._operation != "streamSession" and not event.is_preview and event.ends_message
+
+    def pause(self, error: Exception | None) -> float | None:
+        """Seconds until the next connection; None: what was watched is gone. Raises what no new connection heals."""
+        if isinstance(error, ApiError):
+            if self._was_open and error.status == 404:
+                return None
+            if error.status not in (429, 503):
+                raise error
+        self._failures += 1
+        if self._failures > RESUME_ATTEMPTS:
+            raise error or UnreachableError("the stream ends again and again")
+        asked = error.retry_after if isinstance(error, ApiError) else None
+        return max(asked or 0.0, backoff(self._failures))

@@ -1,0 +1,1 @@
+"""Generated from the platform's OpenAPI document; not edited by hand."""

@@ -1,0 +1,748 @@
+"""What the platform is sent and answers. Generated from the platform's OpenAPI document; not edited by hand."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, Union
+
+Row = TypeVar("Row")
+
+
+class Page(TypedDict, Generic[Row]):
+    """One page of a list; `next` is the `after` of the page after it."""
+
+    data: list[Row]
+    has_more: bool
+    next: str | None
+
+
+class ActivateVersionRequest(TypedDict):
+    version_id: str
+
+
+class Agent(TypedDict):
+    id: str
+    agent_id: str
+    deployment_id: str
+    name: str
+    agent_url: str
+    deployment_url: str
+    active_version_id: str | None
+    created_at: str
+
+
+class AgentCreated(TypedDict):
+    id: str
+    agent_id: str
+    deployment_id: str
+    name: str
+    agent_url: str
+    deployment_url: str
+    active_version_id: str | None
+    created_at: str
+    version_id: str
+    version_status: Literal["building", "ready", "failed"]
+    warnings: list[str]
+
+
+class ApiKey(TypedDict):
+    id: str
+    label: str
+    scopes: list[Literal["admin", "deploy", "run", "read"]]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    max_requests_per_minute: int | None
+    max_messages_per_minute: int | None
+    max_upload_bytes_per_hour: int | None
+
+
+class ApiKeyCreated(TypedDict):
+    id: str
+    label: str
+    scopes: list[Literal["admin", "deploy", "run", "read"]]
+    created_at: str
+    expires_at: str | None
+    last_used_at: str | None
+    max_requests_per_minute: int | None
+    max_messages_per_minute: int | None
+    max_upload_bytes_per_hour: int | None
+    api_key: NotRequired[str]
+
+
+class AuditEntry(TypedDict):
+    id: str
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "session.delete", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    actor_key_id: str | None
+    target: str
+    details: dict[str, Any]
+    request_id: str | None
+    created_at: str
+
+
+class AuthConfig(TypedDict):
+    supabase_url: str
+    supabase_publishable_key: str
+    release: NotRequired[str]
+
+
+class Bootstrap(TypedDict):
+    organizations: list[Organization]
+
+
+class BootstrapRequest(TypedDict):
+    pass
+
+
+class Budget(TypedDict):
+    id: str
+    scope: Literal["organization", "agent", "session"]
+    target_id: str
+    period: Literal["day", "month", "total"]
+    set_by: Literal["organization", "operator"]
+    max_turns: int | None
+    max_turn_seconds: int | None
+    max_tokens: int | None
+    turns: int
+    turn_seconds: float
+    tokens: int
+    is_exhausted: bool
+    created_at: str
+
+
+class BundleUploaded(TypedDict):
+    source_snapshot_id: str
+    status: Literal["pending_upload", "ready", "failed"]
+
+
+class CompleteFileUploadRequest(TypedDict):
+    upload_id: str
+
+
+class CreateAgentRequest(TypedDict):
+    name: NotRequired[str]
+    manifest: NotRequired[dict[str, Any]]
+    source_snapshot_id: NotRequired[str]
+    source: NotRequired[CreateAgentRequestSource]
+
+
+class CreateAgentRequestSource(TypedDict):
+    type: Literal["upload"]
+    source_snapshot_id: str
+
+
+class CreateApiKeyRequest(TypedDict):
+    label: str
+    scopes: NotRequired[list[Literal["admin", "deploy", "run", "read"]]]
+    expires_at: NotRequired[str]
+    max_requests_per_minute: NotRequired[int | None]
+    max_messages_per_minute: NotRequired[int | None]
+    max_upload_bytes_per_hour: NotRequired[int | None]
+
+
+class CreateInvitationRequest(TypedDict):
+    email: str
+    role: Literal["owner", "admin", "member"]
+
+
+class CreateOrganizationRequest(TypedDict):
+    name: str
+    slug: NotRequired[str]
+
+
+class CreateSessionRequest(TypedDict):
+    name: NotRequired[str]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    version_id: NotRequired[str]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    secrets: NotRequired[dict[str, str]]
+
+
+class CreateSourceSnapshotRequest(TypedDict):
+    format: Literal["tar.gz"]
+    sha256: str
+    size_bytes: int
+    metadata: NotRequired[dict[str, str | bool]]
+
+
+class CreateVersionRequest(TypedDict):
+    manifest: NotRequired[dict[str, Any]]
+    source_snapshot_id: NotRequired[str]
+    source: NotRequired[CreateVersionRequestSource]
+
+
+class CreateVersionRequestSource(TypedDict):
+    type: Literal["upload"]
+    source_snapshot_id: str
+
+
+class CreateWebhookEndpointRequest(TypedDict):
+    url: str
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    agent_id: NotRequired[str]
+    description: NotRequired[str]
+
+
+class Credential(TypedDict):
+    id: str
+    name: str
+    created_at: str
+    updated_at: str
+
+
+class CredentialPut(TypedDict):
+    id: str
+    name: str
+    created: bool
+
+
+class Deleted(TypedDict):
+    deleted: Literal[True]
+    id: NotRequired[str]
+
+
+class DirectoryEntry(TypedDict):
+    path: str
+    type: Literal["file", "directory", "symlink"]
+    size_bytes: int | None
+
+
+class DirectoryListing(TypedDict):
+    path: str
+    entries: list[DirectoryEntry]
+
+
+class EnsureManagedKeyRequest(TypedDict):
+    device_name: str
+
+
+class Error(TypedDict):
+    detail: str
+    code: Literal["unauthenticated", "forbidden", "not_found", "invalid", "conflict", "precondition_failed", "session_busy", "idempotency_key_reused", "too_large", "limit_exceeded", "quota_exceeded", "unavailable", "internal"]
+    request_id: str
+    errors: NotRequired[list[ErrorError]]
+
+
+class ErrorError(TypedDict):
+    path: str
+    message: str
+
+
+class Event(TypedDict):
+    id: str
+    sequence_number: int
+    type: str
+    session_id: str
+    message_id: NotRequired[str]
+    attempt_id: NotRequired[str]
+    created_at: str
+    data: dict[str, Any]
+
+
+class Failure(TypedDict):
+    code: Literal["agent_error", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "cancelled"]
+    message: str
+
+
+class File(TypedDict):
+    id: str
+    filename: str
+    size_bytes: int
+    content_type: str
+    sha256: str
+    created_at: str
+
+
+class FileChange(TypedDict):
+    path: str
+    change: Literal["created", "modified", "deleted"]
+    size_bytes: int | None
+
+
+class FileDownloadUrl(TypedDict):
+    url: str
+    expires_at: str
+
+
+class FileUploadReserved(TypedDict):
+    upload_id: str
+    upload_url: str
+    upload_headers: dict[str, str]
+    expires_at: str
+
+
+class ForkSessionRequest(TypedDict):
+    message_id: NotRequired[str]
+
+
+class HealthCheck(TypedDict):
+    name: str
+    ok: bool
+    found: str
+    what_to_do: str | None
+
+
+class Invitation(TypedDict):
+    id: str
+    email: str
+    role: Literal["owner", "admin", "member"]
+    created_at: str
+
+
+class ManagedKey(TypedDict):
+    api_key: str
+
+
+class Member(TypedDict):
+    id: str
+    email: str
+    role: Literal["owner", "admin", "member"]
+    created_at: str
+
+
+class Message(TypedDict):
+    id: str
+    session_id: str
+    sequence_number: int
+    status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"]
+    waiting_reason: Literal["build", "budget", "paused", "input", "retry"] | None
+    parts: list[MessagePart]
+    metadata: dict[str, str | float | bool]
+    output: MessageOutput | None
+    files_changed: list[FileChange]
+    attempt: int
+    max_attempts: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    timings: dict[str, float]
+    merged_into: NotRequired[str]
+    retry_of: NotRequired[str]
+    copied_from: NotRequired[str]
+    rolled_back: NotRequired[Literal[True]]
+
+
+class MessageFiles(TypedDict):
+    message_id: str
+    session_id: str
+    files_changed: list[FileChange]
+
+
+class MessageOutput(TypedDict):
+    parts: list[OutputPart]
+    error: NotRequired[Failure]
+    usage: NotRequired[dict[str, float]]
+
+
+class MessagePartFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+    filename: NotRequired[str]
+    path: NotRequired[str]
+
+
+class MessagePartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class MessagesRetried(TypedDict):
+    matched: int
+    retried: list[MessagesRetriedRetried]
+    skipped: list[MessagesRetriedSkipped]
+    has_more: bool
+    next: str | None
+    dry_run: bool
+
+
+class MessagesRetriedRetried(TypedDict):
+    message_id: str
+    retry_message_id: str | None
+
+
+class MessagesRetriedSkipped(TypedDict):
+    message_id: str
+    reason: Literal["already_retried", "backlog_full", "session_ended", "version_failed", "file_deleted", "not_possible"]
+
+
+class OperatorHealth(TypedDict):
+    ok: bool
+    release: str
+    checks: list[HealthCheck]
+    workers: list[OperatorHealthWorker]
+    violations: list[OperatorHealthViolation]
+
+
+class OperatorHealthViolation(TypedDict):
+    invariant: str
+    says: str
+    rows: list[str]
+
+
+class OperatorHealthWorker(TypedDict):
+    id: str
+    pool: str
+    slots: int
+    draining: bool
+    seen_ms_ago: int
+
+
+class Organization(TypedDict):
+    id: str
+    name: str
+    slug: str
+    role: Literal["owner", "admin", "member"]
+    is_operator: bool
+    weight: int
+    max_concurrency: int | None
+    max_backlog: int | None
+    max_workspace_bytes: int | None
+    max_workspace_files: int | None
+    max_workspace_file_bytes: int | None
+    session_retention_days: int | None
+    max_requests_per_minute: int | None
+    max_messages_per_minute: int | None
+    max_upload_bytes_per_hour: int | None
+    max_storage_bytes: int | None
+    max_files: int | None
+    max_agents: int | None
+    max_sessions: int | None
+    max_api_keys: int | None
+    created_at: str
+
+
+class OrganizationCreated(TypedDict):
+    id: str
+    name: str
+    slug: str
+    role: Literal["owner", "admin", "member"]
+    is_operator: bool
+    weight: int
+    max_concurrency: int | None
+    max_backlog: int | None
+    max_workspace_bytes: int | None
+    max_workspace_files: int | None
+    max_workspace_file_bytes: int | None
+    session_retention_days: int | None
+    max_requests_per_minute: int | None
+    max_messages_per_minute: int | None
+    max_upload_bytes_per_hour: int | None
+    max_storage_bytes: int | None
+    max_files: int | None
+    max_agents: int | None
+    max_sessions: int | None
+    max_api_keys: int | None
+    created_at: str
+    api_key: NotRequired[str]
+
+
+class OutputPartFile(TypedDict):
+    type: Literal["file", "image"]
+    path: str
+
+
+class OutputPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class PlatformStop(TypedDict):
+    stopped: bool
+    reason: str | None
+    stopped_at: str | None
+
+
+class PutBudgetRequest(TypedDict):
+    agent_id: NotRequired[str]
+    session_id: NotRequired[str]
+    period: Literal["day", "month", "total"]
+    max_turns: NotRequired[int | None]
+    max_turn_seconds: NotRequired[int | None]
+    max_tokens: NotRequired[int | None]
+
+
+class PutCredentialRequest(TypedDict):
+    value: str
+
+
+class ResealRequest(TypedDict):
+    after: NotRequired[str]
+    limit: NotRequired[int]
+
+
+class Resealed(TypedDict):
+    key_id: str
+    resealed: int
+    unopened: list[ResealedUnopened]
+    next: str | None
+
+
+class ResealedUnopened(TypedDict):
+    organization_id: str
+    name: str
+    reason: str
+
+
+class ReserveFileUploadRequest(TypedDict):
+    filename: str
+    content_type: NotRequired[str]
+    size_bytes: int
+    sha256: str
+
+
+class RetryMessageRequest(TypedDict):
+    fork: NotRequired[bool]
+    version_id: NotRequired[str]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+
+
+class RetryMessagesRequest(TypedDict):
+    filter: RetryMessagesRequestFilter
+    limit: NotRequired[int]
+    after: NotRequired[str]
+    force: NotRequired[bool]
+    dry_run: NotRequired[bool]
+
+
+class RetryMessagesRequestFilter(TypedDict):
+    organization_id: NotRequired[str]
+    agent_id: NotRequired[str]
+    session_id: NotRequired[str]
+    error_code: NotRequired[str]
+    failed_after: NotRequired[str]
+    failed_before: NotRequired[str]
+
+
+class RollbackSessionRequest(TypedDict):
+    message_id: str
+
+
+class SendMessageRequest(TypedDict):
+    parts: list[SendMessageRequestPartText | SendMessageRequestPartFile]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    delivery: NotRequired[Literal["sync", "async", "stream"]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+
+
+class SendMessageRequestPartFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class SendMessageRequestPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class Session(TypedDict):
+    id: str
+    agent_id: str
+    deployment_id: str
+    version_id: str
+    status: Literal["idle", "active", "completed", "failed", "expired"]
+    name: str | None
+    metadata: dict[str, str | float | bool]
+    on_busy: Literal["enqueue", "reject", "interrupt", "rollback", "merge"]
+    last_message_id: str | None
+    last_message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    created_at: str
+    ended_at: str | None
+    forked_from: NotRequired[SessionForkedFrom]
+
+
+class SessionForkedFrom(TypedDict):
+    session_id: str
+    message_id: str | None
+
+
+class SourceSnapshotCreated(TypedDict):
+    source_snapshot_id: str
+    upload_url: str
+    upload_headers: dict[str, str]
+    expires_at: str
+    status: Literal["pending_upload", "ready", "failed"]
+
+
+class SourceSnapshotFinalized(TypedDict):
+    source_snapshot_id: str
+    status: Literal["ready", "failed"]
+    failure_reason: str | None
+
+
+class StopPlatformRequest(TypedDict):
+    reason: str
+
+
+class StoreCheck(TypedDict):
+    checked: int
+    problems: list[StoreProblem]
+    next: str | None
+
+
+class StoreProblem(TypedDict):
+    key: str
+    what: Literal["snapshot", "content", "file", "bundle", "image"]
+    problem: Literal["missing", "damaged"]
+    detail: str
+
+
+class TranscriptEntryAssistant(TypedDict):
+    sequence_number: int
+    created_at: str
+    message_id: NotRequired[str]
+    kind: Literal["assistant"]
+    parts: list[OutputPart]
+
+
+class TranscriptEntryEvent(TypedDict):
+    sequence_number: int
+    created_at: str
+    message_id: NotRequired[str]
+    kind: Literal["event"]
+    type: str
+    data: dict[str, Any]
+
+
+class TranscriptEntryFailure(TypedDict):
+    sequence_number: int
+    created_at: str
+    message_id: NotRequired[str]
+    kind: Literal["failure"]
+    status: str
+    error: Failure
+
+
+class TranscriptEntryFiles(TypedDict):
+    sequence_number: int
+    created_at: str
+    message_id: NotRequired[str]
+    kind: Literal["files"]
+    files_changed: list[FileChange]
+
+
+class TranscriptEntryUser(TypedDict):
+    sequence_number: int
+    created_at: str
+    message_id: NotRequired[str]
+    kind: Literal["user"]
+    parts: list[MessagePart]
+
+
+class UpdateOrganizationRequest(TypedDict):
+    weight: NotRequired[int]
+    max_concurrency: NotRequired[int | None]
+    max_backlog: NotRequired[int | None]
+    max_workspace_bytes: NotRequired[int | None]
+    max_workspace_files: NotRequired[int | None]
+    max_workspace_file_bytes: NotRequired[int | None]
+    session_retention_days: NotRequired[int | None]
+    max_requests_per_minute: NotRequired[int | None]
+    max_messages_per_minute: NotRequired[int | None]
+    max_upload_bytes_per_hour: NotRequired[int | None]
+    max_storage_bytes: NotRequired[int | None]
+    max_files: NotRequired[int | None]
+    max_agents: NotRequired[int | None]
+    max_sessions: NotRequired[int | None]
+    max_api_keys: NotRequired[int | None]
+
+
+class UpdateWebhookEndpointRequest(TypedDict):
+    url: NotRequired[str]
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
+    description: NotRequired[str | None]
+    status: NotRequired[Literal["enabled", "disabled"]]
+
+
+class Version(TypedDict):
+    id: str
+    version_id: str
+    agent_id: str
+    deployment_id: str
+    number: int
+    status: Literal["building", "ready", "failed"]
+    active: bool
+    source_snapshot_id: str
+    manifest: dict[str, Any]
+    runtime: VersionRuntime1 | None
+    warnings: list[str]
+    failure: Failure | None
+    created_at: str
+    finished_at: str | None
+
+
+class VersionCreated(TypedDict):
+    agent_id: str
+    deployment_id: str
+    agent_url: str
+    deployment_url: str
+    version_id: str
+    version_status: Literal["building", "ready", "failed"]
+    warnings: list[str]
+
+
+class VersionRuntime1(TypedDict):
+    language: str
+    version: str
+
+
+class WebhookDelivery(TypedDict):
+    id: str
+    endpoint_id: str
+    event_id: str
+    type: str
+    session_id: str | None
+    sequence_number: int | None
+    message_id: str | None
+    status: Literal["pending", "delivered", "failed", "cancelled"]
+    attempts: int
+    next_attempt_at: str | None
+    attempted_at: str | None
+    duration_ms: int | None
+    response_status: int | None
+    response_excerpt: str | None
+    error: str | None
+    created_at: str
+    ended_at: str | None
+
+
+class WebhookEndpoint(TypedDict):
+    id: str
+    url: str
+    agent_id: str | None
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    description: str | None
+    status: Literal["enabled", "disabled"]
+    disabled_reason: Literal["manual", "failing", "gone"] | None
+    failing_since: str | None
+    old_secret_expires_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class WebhookEndpointCreated(TypedDict):
+    id: str
+    url: str
+    agent_id: str | None
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    description: str | None
+    status: Literal["enabled", "disabled"]
+    disabled_reason: Literal["manual", "failing", "gone"] | None
+    failing_since: str | None
+    old_secret_expires_at: str | None
+    created_at: str
+    updated_at: str
+    secret: NotRequired[str]
+
+
+class WorkspaceCommit(TypedDict):
+    session_id: str
+    snapshot_id: str
+    files_changed: list[FileChange]
+
+
+MessagePart = Union["MessagePartText", "MessagePartFile"]
+
+
+OutputPart = Union["OutputPartText", "OutputPartFile"]
+
+
+TranscriptEntry = Union["TranscriptEntryUser", "TranscriptEntryAssistant", "TranscriptEntryFiles", "TranscriptEntryFailure", "TranscriptEntryEvent"]

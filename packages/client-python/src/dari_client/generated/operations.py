@@ -1,0 +1,1563 @@
+"""One method for each operation of the platform. Generated from the platform's OpenAPI document; not edited by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from .._call import Call, Content, by_metadata, new_key, segment
+from .._events import StreamedEvent
+from .._transport import Body, SyncTransport
+from .models import *  # noqa: F403
+
+
+class Operations(SyncTransport):
+    """Calls by name. They raise `ApiError` for refusals, `UnreachableError` when the platform is not reached."""
+
+    def create_source_snapshot(
+        self,
+        body: CreateSourceSnapshotRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> SourceSnapshotCreated:
+        """Reserve a bundle and get the address to upload it to."""
+        call = Call(
+            "POST",
+            "/v1/source-snapshots",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: SourceSnapshotCreated = self._json(call)
+        return reply
+
+    def upload_bundle(
+        self,
+        source_snapshot_id: str,
+        content: Content,
+        *,
+        expires: str,
+        signature: str,
+        timeout: float | None = None,
+    ) -> BundleUploaded:
+        """Upload the bundle's bytes. The query authorizes; send no key."""
+        call = Call(
+            "PUT",
+            f"/v1/source-snapshots/{segment(source_snapshot_id)}/content",
+            query={"expires": expires, "signature": signature},
+            content=content,
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: BundleUploaded = self._json(call)
+        return reply
+
+    def finalize_source_snapshot(
+        self,
+        source_snapshot_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SourceSnapshotFinalized:
+        """Check an uploaded bundle: presence, size, checksum, and what is inside."""
+        call = Call(
+            "POST",
+            f"/v1/source-snapshots/{segment(source_snapshot_id)}/finalize",
+            timeout=timeout,
+        )
+        reply: SourceSnapshotFinalized = self._json(call)
+        return reply
+
+    def delete_source_snapshot(
+        self,
+        source_snapshot_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a bundle that no version uses."""
+        call = Call(
+            "DELETE",
+            f"/v1/source-snapshots/{segment(source_snapshot_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def create_agent(
+        self,
+        body: CreateAgentRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> AgentCreated:
+        """Create an agent from a bundle and build its first version."""
+        call = Call(
+            "POST",
+            "/v1/agents",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: AgentCreated = self._json(call)
+        return reply
+
+    def list_agents(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Agent]:
+        """List agents, newest first."""
+        call = Call(
+            "GET",
+            "/v1/agents",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Agent] = self._json(call)
+        return reply
+
+    def get_agent(
+        self,
+        agent_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Agent:
+        """Get an agent."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}",
+            timeout=timeout,
+        )
+        reply: Agent = self._json(call)
+        return reply
+
+    def delete_agent(
+        self,
+        agent_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete an agent: no new sessions, running ones finish."""
+        call = Call(
+            "DELETE",
+            f"/v1/agents/{segment(agent_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def create_version(
+        self,
+        agent_id: str,
+        body: CreateVersionRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> VersionCreated:
+        """Publish a bundle as the agent's next version."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/versions",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: VersionCreated = self._json(call)
+        return reply
+
+    def list_versions(
+        self,
+        agent_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Version]:
+        """List an agent's versions, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/versions",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Version] = self._json(call)
+        return reply
+
+    def get_version(
+        self,
+        agent_id: str,
+        version_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Version:
+        """Get a version."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}",
+            timeout=timeout,
+        )
+        reply: Version = self._json(call)
+        return reply
+
+    def activate_version(
+        self,
+        agent_id: str,
+        body: ActivateVersionRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Agent:
+        """Make a ready version the active one, for example to go back to an older one."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/activate",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Agent = self._json(call)
+        return reply
+
+    def get_build_logs(
+        self,
+        version_id: str,
+        *,
+        follow: bool | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """The build's log; with `follow=1` until the build ends."""
+        call = Call(
+            "GET",
+            f"/v1/versions/{segment(version_id)}/build-logs",
+            query={"follow": follow},
+            timeout=timeout,
+        )
+        return self._text(call)
+
+    def create_session(
+        self,
+        agent_id: str,
+        body: CreateSessionRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Session:
+        """Start a session on the agent's active version."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/sessions",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def list_sessions(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        agent_id: str | None = None,
+        status: Literal["idle", "active", "completed", "failed", "expired"] | None = None,
+        metadata: Mapping[str, str | int | float | bool] | None = None,
+        timeout: float | None = None,
+    ) -> Page[Session]:
+        """List sessions, newest first; `metadata.<key>=<value>` filters by metadata."""
+        call = Call(
+            "GET",
+            "/v1/sessions",
+            query={"limit": limit, "after": after, "agent_id": agent_id, "status": status, **by_metadata(metadata)},
+            timeout=timeout,
+        )
+        reply: Page[Session] = self._json(call)
+        return reply
+
+    def get_session(
+        self,
+        session_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Session:
+        """Get a session."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}",
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def delete_session(
+        self,
+        session_id: str,
+        *,
+        cancel: bool | None = None,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a session and its workspace; with `cancel=1` also while messages are queued or running."""
+        call = Call(
+            "DELETE",
+            f"/v1/sessions/{segment(session_id)}",
+            query={"cancel": cancel},
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def complete_session(
+        self,
+        session_id: str,
+        *,
+        cancel: bool | None = None,
+        timeout: float | None = None,
+    ) -> Session:
+        """End a session; with `cancel=1` also while messages are queued or running."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/complete",
+            query={"cancel": cancel},
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def send_message(
+        self,
+        session_id: str,
+        body: SendMessageRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message. Waits for its end, unless `delivery`, `Accept: text/event-stream` or `Prefer: respond-async` says otherwise."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/messages",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+            waits=True,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def list_messages(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Message]:
+        """List a session's messages, oldest first."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/messages",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Message] = self._json(call)
+        return reply
+
+    def send_message_sync(
+        self,
+        session_id: str,
+        body: SendMessageRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message and wait for its end; 202 with the record so far when the wait is too long."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/messages/sync",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+            waits=True,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def send_message_async(
+        self,
+        session_id: str,
+        body: SendMessageRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a message and return at once."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/messages/async",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def get_message(
+        self,
+        message_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Message:
+        """Get a message."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}",
+            timeout=timeout,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def cancel_message(
+        self,
+        message_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Message:
+        """Cancel a message: at once while it is queued, else as soon as its turn has stopped."""
+        call = Call(
+            "POST",
+            f"/v1/messages/{segment(message_id)}/cancel",
+            timeout=timeout,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def retry_message(
+        self,
+        message_id: str,
+        body: RetryMessageRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Send a failed message again: at its session's tail, or in a fork from before it, there also on another version."""
+        call = Call(
+            "POST",
+            f"/v1/messages/{segment(message_id)}/retry",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Message = self._json(call)
+        return reply
+
+    def get_message_files(
+        self,
+        message_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> MessageFiles:
+        """The files that the turn changed."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/files",
+            timeout=timeout,
+        )
+        reply: MessageFiles = self._json(call)
+        return reply
+
+    def get_message_logs(
+        self,
+        message_id: str,
+        *,
+        attempt: int | None = None,
+        timeout: float | None = None,
+    ) -> str:
+        """What each attempt wrote to stdout and stderr."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/logs",
+            query={"attempt": attempt},
+            timeout=timeout,
+        )
+        return self._text(call)
+
+    def list_events(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        after_seq: int | None = None,
+        timeout: float | None = None,
+    ) -> Page[Event]:
+        """List a session's ledger, oldest first."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/events",
+            query={"limit": limit, "after": after, "after_seq": after_seq},
+            timeout=timeout,
+        )
+        reply: Page[Event] = self._json(call)
+        return reply
+
+    def send_message_stream(
+        self,
+        session_id: str,
+        body: SendMessageRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[StreamedEvent]:
+        """Send a message and watch its turn, to its last event."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/messages/stream",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        return self._events(call, "sendMessageStream")
+
+    def stream_message(
+        self,
+        message_id: str,
+        *,
+        after_seq: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[StreamedEvent]:
+        """Watch a message from its acceptance to its last event; 204 when that is not after the place asked for."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/stream",
+            query={"after_seq": after_seq},
+            timeout=timeout,
+        )
+        return self._events(call, "streamMessage")
+
+    def stream_session(
+        self,
+        session_id: str,
+        *,
+        after_seq: int | None = None,
+        timeout: float | None = None,
+    ) -> Iterator[StreamedEvent]:
+        """Watch a session's ledger: every event once, in order, with previews between them."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/stream",
+            query={"after_seq": after_seq},
+            timeout=timeout,
+        )
+        return self._events(call, "streamSession")
+
+    def get_transcript(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[TranscriptEntry]:
+        """The conversation as a timeline: what was said, what the agent reported, how turns ended."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/transcript",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[TranscriptEntry] = self._json(call)
+        return reply
+
+    def upload_file(
+        self,
+        content: Content,
+        filename: str,
+        content_type: str = "application/octet-stream",
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> File:
+        """Upload a file as multipart, in one part named `file`."""
+        call = Call(
+            "POST",
+            "/v1/files",
+            content=content,
+            filename=filename,
+            content_type=content_type,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: File = self._json(call)
+        return reply
+
+    def list_files(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[File]:
+        """List uploaded files, newest first."""
+        call = Call(
+            "GET",
+            "/v1/files",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[File] = self._json(call)
+        return reply
+
+    def get_file(
+        self,
+        file_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> File:
+        """Get an uploaded file's record."""
+        call = Call(
+            "GET",
+            f"/v1/files/{segment(file_id)}",
+            timeout=timeout,
+        )
+        reply: File = self._json(call)
+        return reply
+
+    def delete_file(
+        self,
+        file_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete an uploaded file; the copies in workspaces stay."""
+        call = Call(
+            "DELETE",
+            f"/v1/files/{segment(file_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def get_file_content(
+        self,
+        file_id: str,
+        *,
+        range: str | None = None,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get an uploaded file's bytes, as the type it was uploaded with. Accepts `Range`."""
+        call = Call(
+            "GET",
+            f"/v1/files/{segment(file_id)}/content",
+            headers={"Range": range},
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def get_file_download_url(
+        self,
+        file_id: str,
+        *,
+        expires_seconds: int | None = None,
+        timeout: float | None = None,
+    ) -> FileDownloadUrl:
+        """Get a URL of the object store for the bytes; 409 where clients cannot reach the store."""
+        call = Call(
+            "GET",
+            f"/v1/files/{segment(file_id)}/download-url",
+            query={"expires_seconds": expires_seconds},
+            timeout=timeout,
+        )
+        reply: FileDownloadUrl = self._json(call)
+        return reply
+
+    def reserve_file_upload(
+        self,
+        body: ReserveFileUploadRequest,
+        *,
+        timeout: float | None = None,
+    ) -> FileUploadReserved:
+        """Get a URL to put a file's bytes at the object store; 409 where clients cannot reach the store."""
+        call = Call(
+            "POST",
+            "/v1/files/uploads",
+            json=body,
+            timeout=timeout,
+        )
+        reply: FileUploadReserved = self._json(call)
+        return reply
+
+    def complete_file_upload(
+        self,
+        body: CompleteFileUploadRequest,
+        *,
+        timeout: float | None = None,
+    ) -> File:
+        """Make a file of the bytes that were put, once they are checked. May be repeated."""
+        call = Call(
+            "POST",
+            "/v1/files/uploads/complete",
+            json=body,
+            timeout=timeout,
+        )
+        reply: File = self._json(call)
+        return reply
+
+    def list_session_files(
+        self,
+        session_id: str,
+        *,
+        path: str | None = None,
+        recursive: bool | None = None,
+        timeout: float | None = None,
+    ) -> DirectoryListing:
+        """List a directory of the session's workspace; with `recursive=1` everything below it."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/files",
+            query={"path": path, "recursive": recursive},
+            timeout=timeout,
+        )
+        reply: DirectoryListing = self._json(call)
+        return reply
+
+    def get_session_file_content(
+        self,
+        session_id: str,
+        *,
+        path: str,
+        range: str | None = None,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get the bytes of a file of the session's workspace. Accepts `Range`; replies with an `ETag`."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/files/content",
+            query={"path": path},
+            headers={"Range": range},
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def put_session_file(
+        self,
+        session_id: str,
+        content: Content,
+        *,
+        path: str,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        timeout: float | None = None,
+    ) -> WorkspaceCommit:
+        """Write a file of the session's workspace; 409 while a turn runs. Accepts `If-Match` and `If-None-Match`."""
+        call = Call(
+            "PUT",
+            f"/v1/sessions/{segment(session_id)}/files/content",
+            query={"path": path},
+            headers={"If-Match": if_match, "If-None-Match": if_none_match},
+            content=content,
+            timeout=timeout,
+        )
+        reply: WorkspaceCommit = self._json(call)
+        return reply
+
+    def delete_session_file(
+        self,
+        session_id: str,
+        *,
+        path: str,
+        recursive: bool | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a file or link of the session's workspace, or with `recursive=1` a directory; 409 while a turn runs. Accepts `If-Match`."""
+        call = Call(
+            "DELETE",
+            f"/v1/sessions/{segment(session_id)}/files/content",
+            query={"path": path, "recursive": recursive},
+            headers={"If-Match": if_match, "If-None-Match": if_none_match},
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def get_workspace_tar_gz(
+        self,
+        session_id: str,
+        *,
+        path: list[str] | None = None,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get the session's workspace as a gzipped tar: all of it, or the files and directories that `path` names."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/workspace.tar.gz",
+            query={"path": path},
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def get_workspace_zip(
+        self,
+        session_id: str,
+        *,
+        path: list[str] | None = None,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get the session's workspace as a ZIP: all of it, or the files and directories that `path` names."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/workspace.zip",
+            query={"path": path},
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def fork_session(
+        self,
+        session_id: str,
+        body: ForkSessionRequest | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Session:
+        """Start a session with the conversation and the workspace as of a message; the last completed one by default."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/fork",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def roll_back_session(
+        self,
+        session_id: str,
+        body: RollbackSessionRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Session:
+        """Take an idle session back to what it was after a message; later messages are kept and marked."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/rollback",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def get_message_diff(
+        self,
+        message_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> str:
+        """The turn's changes as a unified diff that `git apply` takes; binary and large files are only named."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/diff",
+            timeout=timeout,
+        )
+        return self._text(call)
+
+    def list_attempt_files(
+        self,
+        message_id: str,
+        attempt_number: str,
+        *,
+        path: str | None = None,
+        recursive: bool | None = None,
+        timeout: float | None = None,
+    ) -> DirectoryListing:
+        """List a directory of what an unsuccessful attempt left behind; with `recursive=1` everything below it."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/files",
+            query={"path": path, "recursive": recursive},
+            timeout=timeout,
+        )
+        reply: DirectoryListing = self._json(call)
+        return reply
+
+    def get_attempt_file_content(
+        self,
+        message_id: str,
+        attempt_number: str,
+        *,
+        path: str,
+        range: str | None = None,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get the bytes of a file that an unsuccessful attempt left behind. Accepts `Range`."""
+        call = Call(
+            "GET",
+            f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/files/content",
+            query={"path": path},
+            headers={"Range": range},
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def export_session(
+        self,
+        session_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Body:
+        """Get a session as one file for another installation: its conversation, its workspace, and the bundle of its version. Secrets stay behind."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/export",
+            timeout=timeout,
+        )
+        return self._content(call)
+
+    def import_session(
+        self,
+        content: Content,
+        *,
+        agent_id: str | None = None,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Session:
+        """Start a session from an export. It runs on a version that was made from the same bundle: the agent's that is named, else any agent's, else a new agent's."""
+        call = Call(
+            "POST",
+            "/v1/sessions/import",
+            query={"agent_id": agent_id},
+            content=content,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Session = self._json(call)
+        return reply
+
+    def promote_attempt(
+        self,
+        message_id: str,
+        attempt_number: str,
+        *,
+        timeout: float | None = None,
+    ) -> WorkspaceCommit:
+        """Make what an unsuccessful attempt left behind the workspace, if the session is idle and still where it was."""
+        call = Call(
+            "POST",
+            f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/promote",
+            timeout=timeout,
+        )
+        reply: WorkspaceCommit = self._json(call)
+        return reply
+
+    def get_auth_config(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> AuthConfig:
+        """How a person signs in."""
+        call = Call(
+            "GET",
+            "/v1/auth/config",
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: AuthConfig = self._json(call)
+        return reply
+
+    def bootstrap(
+        self,
+        body: BootstrapRequest | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Bootstrap:
+        """The organizations of the caller."""
+        call = Call(
+            "POST",
+            "/v1/me/bootstrap",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Bootstrap = self._json(call)
+        return reply
+
+    def list_organizations(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Organization]:
+        """List the caller's organizations."""
+        call = Call(
+            "GET",
+            "/v1/organizations",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Organization] = self._json(call)
+        return reply
+
+    def create_organization(
+        self,
+        body: CreateOrganizationRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> OrganizationCreated:
+        """Create an organization."""
+        call = Call(
+            "POST",
+            "/v1/organizations",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: OrganizationCreated = self._json(call)
+        return reply
+
+    def list_api_keys(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[ApiKey]:
+        """List API keys, without their secrets."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/api-keys",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[ApiKey] = self._json(call)
+        return reply
+
+    def create_api_key(
+        self,
+        organization_id: str,
+        body: CreateApiKeyRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> ApiKeyCreated:
+        """Create an API key. Its secret is shown once."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/api-keys",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: ApiKeyCreated = self._json(call)
+        return reply
+
+    def revoke_api_key(
+        self,
+        organization_id: str,
+        api_key_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Revoke an API key."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/api-keys/{segment(api_key_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def ensure_managed_key(
+        self,
+        organization_id: str,
+        body: EnsureManagedKeyRequest,
+        *,
+        timeout: float | None = None,
+    ) -> ManagedKey:
+        """The API key of a person's device, made anew when there is none."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/managed-cli-key/ensure",
+            json=body,
+            timeout=timeout,
+        )
+        reply: ManagedKey = self._json(call)
+        return reply
+
+    def list_members(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Member]:
+        """List members."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/members",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Member] = self._json(call)
+        return reply
+
+    def create_invitation(
+        self,
+        organization_id: str,
+        body: CreateInvitationRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Invitation:
+        """Invite a person."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/invitations",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Invitation = self._json(call)
+        return reply
+
+    def list_credentials(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Credential]:
+        """List credentials, without their values."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/credentials",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Credential] = self._json(call)
+        return reply
+
+    def put_credential(
+        self,
+        organization_id: str,
+        name: str,
+        body: PutCredentialRequest,
+        *,
+        timeout: float | None = None,
+    ) -> CredentialPut:
+        """Set a credential's value."""
+        call = Call(
+            "PUT",
+            f"/v1/organizations/{segment(organization_id)}/credentials/{segment(name)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: CredentialPut = self._json(call)
+        return reply
+
+    def delete_credential(
+        self,
+        organization_id: str,
+        name: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a credential."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/credentials/{segment(name)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def get_organization(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Organization:
+        """Get an organization and its limits."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}",
+            timeout=timeout,
+        )
+        reply: Organization = self._json(call)
+        return reply
+
+    def update_organization(
+        self,
+        organization_id: str,
+        body: UpdateOrganizationRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Organization:
+        """Set an organization's limits. What is absent stays as it is."""
+        call = Call(
+            "PATCH",
+            f"/v1/organizations/{segment(organization_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Organization = self._json(call)
+        return reply
+
+    def delete_organization(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete an organization with all that it owns. Its keys end at once; its record of changes stays."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def list_audit_log(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[AuditEntry]:
+        """List what was changed in the organization and by which key, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/audit-log",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[AuditEntry] = self._json(call)
+        return reply
+
+    def get_operator_health(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> OperatorHealth:
+        """Examine the installation. Reads every table: for people, not for a probe."""
+        call = Call(
+            "GET",
+            "/v1/operator/health",
+            timeout=timeout,
+        )
+        reply: OperatorHealth = self._json(call)
+        return reply
+
+    def check_store(
+        self,
+        *,
+        after: str | None = None,
+        limit: int | None = None,
+        deep: bool | None = None,
+        timeout: float | None = None,
+    ) -> StoreCheck:
+        """Look whether the objects that rows name are stored and whole, in steps. `deep=1` reads every byte."""
+        call = Call(
+            "GET",
+            "/v1/operator/store-check",
+            query={"after": after, "limit": limit, "deep": deep},
+            timeout=timeout,
+        )
+        reply: StoreCheck = self._json(call)
+        return reply
+
+    def reseal_secrets(
+        self,
+        body: ResealRequest | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Resealed:
+        """Seal stored secrets under the current master key, in steps. Repeating it changes nothing more."""
+        call = Call(
+            "POST",
+            "/v1/operator/reseal",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Resealed = self._json(call)
+        return reply
+
+    def retry_messages(
+        self,
+        body: RetryMessagesRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> MessagesRetried:
+        """Send the failed messages that a filter names again, oldest failure first, all or none of them."""
+        call = Call(
+            "POST",
+            "/v1/messages/retry",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: MessagesRetried = self._json(call)
+        return reply
+
+    def list_budgets(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Budget]:
+        """List the organization's budgets and what is used of them, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/budgets",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Budget] = self._json(call)
+        return reply
+
+    def put_budget(
+        self,
+        organization_id: str,
+        body: PutBudgetRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Budget:
+        """Cap what turns use in each period: of the organization, of an agent or of a session. At the cap messages wait; raising it lets them go on at once."""
+        call = Call(
+            "PUT",
+            f"/v1/organizations/{segment(organization_id)}/budgets",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Budget = self._json(call)
+        return reply
+
+    def delete_budget(
+        self,
+        organization_id: str,
+        budget_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a budget; what waited for it goes on. Those that operators set, only operators delete."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/budgets/{segment(budget_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def get_platform_stop(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> PlatformStop:
+        """Whether all turns are stopped."""
+        call = Call(
+            "GET",
+            "/v1/operator/stop",
+            timeout=timeout,
+        )
+        reply: PlatformStop = self._json(call)
+        return reply
+
+    def stop_platform(
+        self,
+        body: StopPlatformRequest,
+        *,
+        timeout: float | None = None,
+    ) -> PlatformStop:
+        """Let no turn begin, of any organization; those that run end, messages are accepted and wait."""
+        call = Call(
+            "PUT",
+            "/v1/operator/stop",
+            json=body,
+            timeout=timeout,
+        )
+        reply: PlatformStop = self._json(call)
+        return reply
+
+    def resume_platform(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Let turns begin again."""
+        call = Call(
+            "DELETE",
+            "/v1/operator/stop",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def list_webhook_endpoints(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[WebhookEndpoint]:
+        """List webhook endpoints, without their secrets."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[WebhookEndpoint] = self._json(call)
+        return reply
+
+    def create_webhook_endpoint(
+        self,
+        organization_id: str,
+        body: CreateWebhookEndpointRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> WebhookEndpointCreated:
+        """Have events delivered to a URL from now on. The secret that verifies them is shown once."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: WebhookEndpointCreated = self._json(call)
+        return reply
+
+    def get_webhook_endpoint(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> WebhookEndpoint:
+        """Get a webhook endpoint, without its secret."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}",
+            timeout=timeout,
+        )
+        reply: WebhookEndpoint = self._json(call)
+        return reply
+
+    def update_webhook_endpoint(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        body: UpdateWebhookEndpointRequest,
+        *,
+        timeout: float | None = None,
+    ) -> WebhookEndpoint:
+        """Change a webhook endpoint, or disable and enable it. What is absent stays as it is."""
+        call = Call(
+            "PATCH",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: WebhookEndpoint = self._json(call)
+        return reply
+
+    def delete_webhook_endpoint(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a webhook endpoint. What has not been delivered is not sent any more."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = self._json(call)
+        return reply
+
+    def rotate_webhook_secret(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> WebhookEndpointCreated:
+        """Replace the secret. The old one signs beside the new one for 24 hours."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/rotate-secret",
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: WebhookEndpointCreated = self._json(call)
+        return reply
+
+    def test_webhook_endpoint(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> WebhookDelivery:
+        """Deliver a `webhook.test` event, signed and retried like any other."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/test",
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: WebhookDelivery = self._json(call)
+        return reply
+
+    def list_webhook_deliveries(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: Literal["pending", "delivered", "failed", "cancelled"] | None = None,
+        timeout: float | None = None,
+    ) -> Page[WebhookDelivery]:
+        """List deliveries with the outcome of their last attempt, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/deliveries",
+            query={"limit": limit, "after": after, "status": status},
+            timeout=timeout,
+        )
+        reply: Page[WebhookDelivery] = self._json(call)
+        return reply
+
+    def resend_webhook_delivery(
+        self,
+        organization_id: str,
+        webhook_endpoint_id: str,
+        webhook_delivery_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> WebhookDelivery:
+        """Send a delivery again, now and with all its attempts. Its `webhook-id` stays."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/deliveries/{segment(webhook_delivery_id)}/resend",
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: WebhookDelivery = self._json(call)
+        return reply

@@ -1,0 +1,80 @@
+// The generated half of the Python client, from the same document that the API serves: an operation of the platform
+// that the client lacks makes this text differ from the committed one.
+
+import { buildOpenApi } from "@dari/contract";
+import { methodOf, type Operation, type Place } from "./operations.ts";
+import { pythonTypes, type JsonSchema } from "./types.ts";
+
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, JsonSchema>> };
+}
+
+const folder = "packages/client-python/src/dari_client/generated";
+const origin = "Generated from the platform's OpenAPI document; not edited by hand.";
+
+/** File, from the root of the repository, to its whole text. */
+export function renderPythonClient(): Record<string, string> {
+  const document = buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }) as unknown as Document;
+  const types = pythonTypes(document.components.schemas);
+  const places = placesOf(document);
+  const blocking = places.map((place) => methodOf(place, types, false));
+  const waiting = places.map((place) => methodOf(place, types, true));
+  return {
+    [`${folder}/__init__.py`]: `"""${origin}"""\n`,
+    [`${folder}/models.py`]: modelsModule(types.classes()),
+    [`${folder}/operations.py`]: operationsModule("Operations", "SyncTransport", blocking),
+    [`${folder}/async_operations.py`]: operationsModule("AsyncOperations", "AsyncTransport", waiting),
+  };
+}
+
+/** `/v1/deployments…` is another way to the same operations. */
+function placesOf({ paths }: Document): Place[] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item)
+      .filter(([, { operationId }]) => !operationId.endsWith("AsDeployment"))
+      .map(([method, operation]) => ({ method: method.toUpperCase(), path, operation })),
+  );
+}
+
+function modelsModule(classes: string): string {
+  return `"""What the platform is sent and answers. ${origin}"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, Union
+
+Row = TypeVar("Row")
+
+
+class Page(TypedDict, Generic[Row]):
+    """One page of a list; \`next\` is the \`after\` of the page after it."""
+
+    data: list[Row]
+    has_more: bool
+    next: str | None
+
+
+${classes}`;
+}
+
+function operationsModule(name: string, base: string, methods: readonly string[]): string {
+  const isAsync = base === "AsyncTransport";
+  return `"""One method for each operation of the platform. ${origin}"""
+
+from __future__ import annotations
+
+from collections.abc import ${isAsync ? "AsyncIterator" : "Iterator"}, Mapping
+from typing import Any, Literal
+
+from .._call import Call, Content, by_metadata, new_key, segment
+from .._events import StreamedEvent
+from ..${isAsync ? "_async_transport import AsyncBody" : "_transport import Body"}, ${base}
+from .models import *  # noqa: F403
+
+
+class ${name}(${base}):
+    """Calls by name. They raise \`ApiError\` for refusals, \`UnreachableError\` when the platform is not reached."""
+
+${methods.join("\n")}`;
+}

@@ -1,0 +1,119 @@
+// JSON Schemas as Python types: each object becomes a TypedDict, and everything else a type expression.
+
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+}
+
+/** Collects the TypedDicts that expressions name. */
+export interface PythonTypes {
+  /** The type of a schema. `name` is what an object without a name of its own is called. */
+  expression(schema: JsonSchema, name: string): string;
+  /** Every class that was named so far, in the order of their names. */
+  classes(): string;
+}
+
+export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): PythonTypes {
+  const classes = new Map<string, string>();
+  const expression = (schema: JsonSchema, name: string): string => expressionOf(schema, name, define);
+  const define = (name: string, schema: JsonSchema): string => {
+    if (!classes.has(name)) {
+      // Before its members, which may name it.
+      classes.set(name, "");
+      classes.set(name, classOf(name, schema, expression));
+    }
+    return name;
+  };
+  for (const [name, schema] of Object.entries(components)) {
+    if (isRecord(schema)) define(name, schema);
+    else classes.set(name, aliasOf(name, expression(schema, name)));
+  }
+  return {
+    expression,
+    classes: () =>
+      [...classes]
+        .sort(byKindAndName)
+        .map(([, text]) => text)
+        .join("\n\n"),
+  };
+}
+
+/** Aliases after classes: they are evaluated where they stand. */
+function byKindAndName([left, leftText]: [string, string], [right, rightText]: [string, string]): number {
+  const rank = (text: string): number => (text.startsWith("class ") ? 0 : 1);
+  return rank(leftText) - rank(rightText) || (left < right ? -1 : 1);
+}
+
+/** Names in quotes: an alias may stand before those that it names. */
+function aliasOf(name: string, alternatives: string): string {
+  const arms = alternatives.split(" | ").map((arm) => JSON.stringify(arm));
+  return `${name} = Union[${arms.join(", ")}]\n`;
+}
+
+/** An object whose members are known by name. */
+function isRecord(schema: JsonSchema): boolean {
+  return schema["type"] === "object" && typeof schema["properties"] === "object";
+}
+
+type Define = (name: string, schema: JsonSchema) => string;
+
+function expressionOf(schema: JsonSchema, name: string, define: Define): string {
+  const { $ref: reference, type, enum: words } = schema;
+  const alternatives = schema["anyOf"] ?? schema["oneOf"];
+  const inner = (part: JsonSchema, as: string): string => expressionOf(part, as, define);
+  if (typeof reference === "string") return reference.slice(reference.lastIndexOf("/") + 1);
+  if (Array.isArray(words)) return `Literal[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
+  if ("const" in schema) return `Literal[${schema["const"] === true ? "True" : JSON.stringify(schema["const"])}]`;
+  if (isRecord(schema)) return pageOf(schema, name, define) ?? define(name, schema);
+  if (Array.isArray(alternatives)) {
+    const parts = (alternatives as JsonSchema[]).map((part, index) => inner(part, `${name}${armName(part, index)}`));
+    return [...new Set(parts)].join(" | ");
+  }
+  if (Array.isArray(type)) return type.map((one: string) => inner({ type: one }, name)).join(" | ");
+  if (type === "array") return `list[${inner((schema["items"] ?? {}) as JsonSchema, singular(name))}]`;
+  return type === "object" ? mapOf(schema, name, inner) : (plainTypes[String(type)] ?? "Any");
+}
+
+const plainTypes: Readonly<Record<string, string>> = {
+  boolean: "bool",
+  integer: "int",
+  null: "None",
+  number: "float",
+  string: "str",
+};
+
+function mapOf(schema: JsonSchema, name: string, inner: (part: JsonSchema, as: string) => string): string {
+  const patterns = Object.values((schema["patternProperties"] ?? {}) as Record<string, JsonSchema>);
+  const values = patterns[0] ?? schema["additionalProperties"];
+  return `dict[str, ${typeof values === "object" && values !== null ? inner(values as JsonSchema, name) : "Any"}]`;
+}
+
+/** Lists are all alike: a page of rows. */
+function pageOf(schema: JsonSchema, name: string, define: Define): string | undefined {
+  const properties = schema["properties"] as Record<string, JsonSchema>;
+  const { data, has_more: more, next } = properties;
+  if (data === undefined || more === undefined || next === undefined) return undefined;
+  return `Page[${expressionOf((data["items"] ?? {}) as JsonSchema, `${name}Row`, define)}]`;
+}
+
+/** `Text` for `{type: "text", …}`, else a number. */
+function armName(schema: JsonSchema, index: number): string {
+  const properties = (schema["properties"] ?? {}) as Record<string, JsonSchema>;
+  const words = (properties["type"]?.["enum"] ?? properties["kind"]?.["enum"]) as string[] | undefined;
+  return words?.[0] === undefined ? String(index + 1) : pascal(words[0]);
+}
+
+const singular = (name: string): string => (name.endsWith("s") ? name.slice(0, -1) : name);
+
+/** `file_id` → `FileId` */
+export function pascal(name: string): string {
+  return name.replace(/(?:^|[^A-Za-z0-9])([A-Za-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function classOf(name: string, schema: JsonSchema, expression: PythonTypes["expression"]): string {
+  const required = (schema["required"] ?? []) as readonly string[];
+  const members = Object.entries(schema["properties"] as Record<string, JsonSchema>).map(([member, part]) => {
+    const type = expression(part, `${name}${pascal(member)}`);
+    return `    ${member}: ${required.includes(member) ? type : `NotRequired[${type}]`}`;
+  });
+  return `class ${name}(TypedDict):\n${members.length === 0 ? "    pass" : members.join("\n")}\n`;
+}
