@@ -1,7 +1,7 @@
 // Puts a worker together from its services and settings.
 
 import path from "node:path";
-import { createRuntimes, openBundleCache, openImageCache, type BuildEgress } from "@dari/builder";
+import { bundleNodeGuest, createRuntimes, openBundleCache, openImageCache, type BuildEgress } from "@dari/builder";
 import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
 import {
@@ -16,6 +16,7 @@ import type { Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
+import { noGuestScript, openGuestScript } from "./guest-script.ts";
 import { createMemoryReader } from "./memory.ts";
 import { planMemory, type MemoryPlan } from "./memory-plan.ts";
 import { createSlotDirectories } from "./slot-directories.ts";
@@ -74,6 +75,10 @@ export async function assembleWorker(
   const chosen = assembly.driver ?? (await findDriver(assembly, log));
   stack.defer(() => chosen.driver.close?.());
   const { images, contents, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
+  // Agents that are not isolated could write to what the worker writes, and so to one another's guest.
+  const guestScript = chosen.guarantees.isolated
+    ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
+    : noGuestScript;
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
@@ -89,6 +94,7 @@ export async function assembleWorker(
       driver: chosen.driver,
       guarantees: chosen.guarantees,
       warm,
+      guestScript,
       images,
       bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
       runtimes: createRuntimes({

@@ -13,6 +13,7 @@ import type {
 import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
+import type { GuestScript } from "./guest-script.ts";
 import type { Room } from "./memory-plan.ts";
 import type { WarmPool } from "./warm-pool.ts";
 import type { SlotDirectories } from "./slot-directories.ts";
@@ -59,6 +60,7 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly guarantees: Guarantees;
   /** Absent: each turn starts its own sandbox. */
   readonly warm?: WarmPool | undefined;
+  readonly guestScript: GuestScript;
   readonly images: ImageCache;
   readonly bundles: BundleCache;
   readonly slots: SlotDirectories;

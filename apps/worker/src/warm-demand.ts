@@ -5,10 +5,13 @@ export interface Demand {
   readonly running: number;
   enter(key: string): void;
   leave(key: string): void;
-  /** As many as turns of this key ran at once lately; none for one that was refused. */
+  /** As many as turns of this key ran at once lately; none while it is refused. */
   wanted(key: string): number;
   isWanted(key: string): boolean;
-  /** Nothing waits for this key until it is forgotten. */
+  /**
+   * Nothing waits for this key for a minute, and after each further refusal for twice as long, at most 5 minutes: a
+   * sandbox may also have been lost by chance.
+   */
   refuse(key: string): void;
   /** When a turn of this key last started or ended; milliseconds of `performance.now`. */
   usedAt(key: string): number;
@@ -22,11 +25,15 @@ interface Use {
   peak: number;
   peakAt: number;
   usedAt: number;
-  isRefused: boolean;
+  /** How long the last refusal holds, and until when. */
+  refusedForMs: number;
+  refusedUntil: number;
 }
 
 /** A burst is remembered for as long. */
 const peakForMs = 30_000;
+const refusedFirstMs = 60_000;
+const refusedMaxMs = 5 * 60_000;
 
 export function createDemand(now: () => number = () => performance.now()): Demand {
   const uses = new Map<string, Use>();
@@ -34,10 +41,11 @@ export function createDemand(now: () => number = () => performance.now()): Deman
   const useOf = (key: string): Use => {
     const known = uses.get(key);
     if (known !== undefined) return known;
-    const use = { running: 0, peak: 0, peakAt: now(), usedAt: now(), isRefused: false };
+    const use = { running: 0, peak: 0, peakAt: now(), usedAt: now(), refusedForMs: 0, refusedUntil: -Infinity };
     uses.set(key, use);
     return use;
   };
+  const isRefused = (use: Use): boolean => now() < use.refusedUntil;
   return {
     get running() {
       return running;
@@ -60,10 +68,21 @@ export function createDemand(now: () => number = () => performance.now()): Deman
     },
     wanted(key) {
       const use = useOf(key);
-      return use.isRefused ? 0 : use.peak;
+      return isRefused(use) ? 0 : use.peak;
     },
-    isWanted: (key) => uses.get(key)?.isRefused === false,
-    refuse: (key) => void (useOf(key).isRefused = true),
+    isWanted(key) {
+      const use = uses.get(key);
+      return use !== undefined && !isRefused(use);
+    },
+    refuse(key) {
+      const use = useOf(key);
+      // Several that are lost at once are lost for one reason.
+      if (isRefused(use)) return;
+      // One that has been wanted for long since is refused as for the first time.
+      const isAgain = now() - use.refusedUntil < refusedMaxMs;
+      use.refusedForMs = isAgain ? Math.min(refusedMaxMs, 2 * use.refusedForMs) : refusedFirstMs;
+      use.refusedUntil = now() + use.refusedForMs;
+    },
     usedAt: (key) => uses.get(key)?.usedAt ?? Number.NEGATIVE_INFINITY,
     forget(idleMs) {
       for (const [key, use] of uses) if (use.running === 0 && now() - use.usedAt > idleMs) uses.delete(key);

@@ -1,4 +1,5 @@
-// Slots of sandboxes that wait, used again once they are empty: to make and remove one waits for the disk's journal.
+// Slots of sandboxes that wait, used again where nothing was done to them: to make and remove one waits for the disk's
+// journal.
 
 import { randomUUID } from "node:crypto";
 import type { SlotMounts } from "@dari/sandbox";
@@ -6,7 +7,10 @@ import type { SlotMounts } from "@dari/sandbox";
 export interface WarmSlots {
   /** An empty slot that is the caller's until it gives it back. */
   take(): Promise<string>;
-  /** No sandbox may live in it. What was written to it is removed. Rejects where something is still mounted there. */
+  /**
+   * No sandbox may live in it. One that something was done to is removed. Rejects where something is still mounted
+   * there.
+   */
   giveBack(slotDir: string): Promise<void>;
   /** Removes those that are nobody's, and from here on each that is given back. Idempotent. */
   close(): Promise<void>;
@@ -23,8 +27,8 @@ export function createWarmSlots(mounts: SlotMounts): WarmSlots {
     async giveBack(slotDir) {
       // Undoes nothing where the sandbox's end has undone it; where that went wrong it is tried again.
       await mounts.detach(slotDir);
-      const isEmpty = await mounts.isUntouched(slotDir).catch(() => false);
-      if (isEmpty && !isClosed) free.push(slotDir);
+      const isAsMade = await mounts.isAsMade(slotDir).catch(() => false);
+      if (isAsMade && !isClosed) free.push(slotDir);
       else await mounts.remove(slotDir);
     },
     async close() {

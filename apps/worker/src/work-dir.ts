@@ -11,6 +11,8 @@ export interface WorkDir {
   readonly turns: string;
   /** For sandboxes that wait for a turn; empty at start. */
   readonly warm: string;
+  /** For what guests are started from; empty at start. */
+  readonly guest: string;
   /** Workspaces of sessions that had turns here. */
   readonly disks: string;
   readonly contents: string;
@@ -31,21 +33,22 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   if (owner !== undefined) {
     throw new Error(`a worker (process ${owner.pid}) uses ${dir} already; give each its own with DARI_WORK_DIR`);
   }
-  const [turns, warm] = [join(dir, "turns"), join(dir, "warm")];
+  const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  for (const each of [turns, warm]) await removeTree(each);
+  for (const each of [turns, warm, guest]) await removeTree(each);
   await mkdir(turns, { recursive: true, mode: 0o755 });
   return {
     turns,
     warm,
+    guest,
     disks: join(dir, "disks"),
     contents: join(dir, "contents"),
     images: join(dir, "images"),
     runtimes: join(dir, "runtimes"),
     async leave() {
       await sweepMounts(dir);
-      for (const each of [turns, warm]) await removeTree(each);
+      for (const each of [turns, warm, guest]) await removeTree(each);
       leaveOwnerFile(file);
     },
   };

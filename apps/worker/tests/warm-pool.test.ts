@@ -1,7 +1,7 @@
 // Sandboxes that wait for turns, with real sandboxes, real guests and agents that tell what they see.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness";
@@ -256,7 +256,14 @@ test("one that is dead before a turn takes it is not given to the turn", async (
   expect(pool.counts).toEqual({ waiting: 0, hits: 0, misses: 2 });
 });
 
-test("a slot that was left empty is used again, another one is removed, and none is left at the end", async () => {
+/** A clock of some milliseconds does not tell it from the making of the directory before. */
+async function change(dir: string, act: (dir: string) => void): Promise<void> {
+  const before = statSync(dir, { bigint: true }).ctimeNs;
+  const isSeen = (): boolean => (act(dir), statSync(dir, { bigint: true }).ctimeNs !== before);
+  await waitUntil(isSeen, { what: "a change that the clock tells" });
+}
+
+test("a slot left as it was made is used again, another one is removed, and none is left at the end", async () => {
   openPool();
   const slots = createWarmSlots(mounts);
   const [first, second] = [await slots.take(), await slots.take()];
@@ -264,6 +271,14 @@ test("a slot that was left empty is used again, another one is removed, and none
   expect(await slots.take()).toBe(first);
   writeFileSync(join(second, "state", "left"), "");
   await slots.giveBack(second);
+  // Empty again, but not as they were.
+  const [third, fourth] = [await slots.take(), await slots.take()];
+  await change(join(third, "state"), (dir) => {
+    writeFileSync(join(dir, "left"), "");
+    rmSync(join(dir, "left"));
+  });
+  await change(join(fourth, "workspace"), (dir) => chmodSync(dir, 0));
+  for (const slot of [third, fourth]) await slots.giveBack(slot);
   expect(readdirSync(join(root, "warm"))).toEqual([basename(first)]);
   await slots.close();
   await slots.giveBack(first);
@@ -278,7 +293,7 @@ test("of many agents, those that were used last wait", async () => {
   for (const group of ["b", "c"]) await (await pool.enter(recipe({ group })))!.end();
 });
 
-test("one that dies while it waits is dropped, and nothing waits for its agent any more", async () => {
+test("one that dies while it waits is dropped, and nothing waits for its agent for a while", async () => {
   openPool();
   await refill(recipe({ file: "dies.mjs" }));
   await waitUntil(() => pool.counts.waiting === 0, { what: "the dead sandbox to be dropped" });

@@ -98,7 +98,12 @@ static void strike(uid_t id) {
     become(id);
     _exit(kill(-1, SIGKILL) == 0 ? 0 : 1);
   }
-  while (waitpid(killer, NULL, 0) < 0 && errno == EINTR) {}
+  /* Where they have used up the processes of its group this one does it by itself, though it can be killed meanwhile. */
+  if (killer < 0 && setresuid(id, id, 0) == 0) {
+    kill(-1, SIGKILL);
+    if (setresuid(0, 0, 0) != 0) abort();
+  }
+  while (killer > 0 && waitpid(killer, NULL, 0) < 0 && errno == EINTR) {}
 }
 
 static void rest(void) {
@@ -373,7 +378,8 @@ static void give_directories(void) {
     _exit(START_FAILED);
   }
   while (giver > 0 && waitpid(giver, &status, 0) < 0 && errno == EINTR) {}
-  if (giver < 0 || status != 0) errno = EPERM, give_up("its directories cannot be given to its user");
+  if (giver < 0 || status != 0)
+    errno = EPERM, give_up("its directories cannot be given to its user (which takes CHOWN, DAC_OVERRIDE, FOWNER)");
 }
 
 static int run(void) {

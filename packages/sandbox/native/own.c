@@ -5,6 +5,7 @@
  * Walks by descriptors and follows no link: whoever works in there meanwhile leads it nowhere else. A file of ours that
  * has other names as well stays ours, because one of them may lie in a cache.
  */
+#define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +18,26 @@
 
 enum { DEPTH_MAX = 4096 };
 
+/* Looks at what `name` leads to and gives away that same thing, whatever has the name by then. */
+static int give_one(int parent, const char *name, uid_t user, struct stat *found) {
+  int error = 0, fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errno;
+  if (fstat(fd, found) != 0) error = errno;
+  else if (!S_ISDIR(found->st_mode) && found->st_nlink > 1 && found->st_uid == geteuid()) error = 0;
+  else if (found->st_uid == user && found->st_gid == user) error = 0;
+  else if (fchownat(fd, "", user, user, AT_EMPTY_PATH) != 0) error = errno;
+  close(fd);
+  return error;
+}
+
 static int give(int parent, const char *name, uid_t user, int depth) {
   struct stat found;
   struct dirent *entry;
   DIR *listing;
-  int fd, error = 0;
+  int fd, error;
   if (depth > DEPTH_MAX) return ELOOP;
-  if (fstatat(parent, name, &found, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT ? 0 : errno;
-  if (!S_ISDIR(found.st_mode) && found.st_nlink > 1 && found.st_uid == geteuid()) return 0;
-  if ((found.st_uid != user || found.st_gid != user) && fchownat(parent, name, user, user, AT_SYMLINK_NOFOLLOW) != 0)
-    return errno == ENOENT ? 0 : errno;
+  error = give_one(parent, name, user, &found);
+  if (error != 0) return error == ENOENT ? 0 : error;
   if (!S_ISDIR(found.st_mode)) return 0;
   fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return errno == ELOOP || errno == ENOTDIR || errno == ENOENT ? 0 : errno;

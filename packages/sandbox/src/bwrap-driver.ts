@@ -12,7 +12,7 @@ import { openEgress, type Egress } from "./egress/egress.ts";
 import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
 import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
-import { findProgram } from "./programs.ts";
+import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
 import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
@@ -30,6 +30,7 @@ import {
   type SandboxUsage,
 } from "./types.ts";
 import { watchSandbox } from "./watch.ts";
+import { within } from "./within.ts";
 
 interface Means {
   readonly bwrap: string;
@@ -55,6 +56,8 @@ export interface BwrapOptions {
   readonly enter?: EnterProgram;
   /** Default true: control groups are used where some can be made. */
   readonly controlGroups?: boolean;
+  /** How long the first trial of each way of this machine may take. Milliseconds; default 10 s. */
+  readonly tryWithinMs?: number;
   /** Whether a launcher waits for the next sandbox, from the first one on; `close` ends it. Default false. */
   readonly ahead?: boolean;
 }
@@ -94,8 +97,9 @@ function launchersOf({ bwrap, enter, groups }: Means): Launchers {
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits, programOf(spec, means));
-  const egress = typeof spec.network === "object" ? openEgress(spec.network) : undefined;
+  let egress: Egress | undefined;
   try {
+    egress = typeof spec.network === "object" ? openEgress(spec.network) : undefined;
     launcher.run({
       options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir)],
       words: enterWords({
@@ -209,7 +213,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces });
       const means = { bwrap, prlimit, systemFiles, enter, groups: candidate, machineArgs };
-      const reason = await tryOut(means);
+      const reason = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (reason === undefined) return { means, guarantees: describe(means, disableUserNamespaces) };
       reasons.push(reason);
     }
@@ -218,7 +222,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
 }
 
 /** Starts `true` in a whole sandbox; undefined when it works, else what bubblewrap said. */
-async function tryOut(means: Means): Promise<string | undefined> {
+async function tryOut(means: Means, withinMs: number): Promise<string | undefined> {
   const nothing = (await findProgram("true")) ?? "/bin/true";
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   const background = createBackground();
@@ -239,9 +243,11 @@ async function tryOut(means: Means): Promise<string | undefined> {
       background,
     );
     sandbox.stdout.resume();
-    const [said, exit] = await Promise.all([text(sandbox.stderr), sandbox.exited]);
+    const ended = await within(withinMs, Promise.all([text(sandbox.stderr), sandbox.exited]));
     await sandbox.kill();
     await background.done();
+    if (ended === undefined) return `bwrap did not end within ${withinMs} ms`;
+    const [said, exit] = ended;
     return exit.code === 0 ? undefined : said.trim() || `bwrap ended with ${exit.code ?? exit.signal}`;
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -11,15 +11,16 @@ export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
 
 /**
- * Its path; undefined where there is no compiler. Compiled once per machine and user, about 0.1 s, into a directory
- * that nobody else may enter.
+ * Its path; undefined where there is no compiler, or nothing in the directory for temporary files may be executed.
+ * Compiled once per machine and user, about 0.1 s, into a directory that nobody else may enter.
  */
 export async function compiledProgram(name: "enter" | "attach" | "confine" | "own"): Promise<string | undefined> {
   const source = join(nativeDir, `${name}.c`);
   const dir = await privateDirectory(name, await readFile(source));
   if (dir === undefined) return undefined;
   const binary = join(dir, name);
-  return (await isExecutable(binary)) || (await compile(source, binary)) ? binary : undefined;
+  if (await isExecutable(binary)) return binary;
+  return (await compile(source, binary)) && (await isExecutable(binary)) ? binary : undefined;
 }
 
 /** Undefined when somebody else has taken its name. */

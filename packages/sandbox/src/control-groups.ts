@@ -80,18 +80,20 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
     place === undefined ? undefined : below(place),
   );
   const dirs = dirsOf(places, below);
-  await Promise.all(dirs.map((dir) => mkdir(dir)));
-  if (memory !== undefined && limits.memoryBytes !== undefined) {
-    const bytes = String(limits.memoryBytes);
-    await writeFile(join(memory, names.memory), bytes);
-    // Swap is bounded where the kernel counts it.
-    if (names.memoryAndSwap !== undefined) await writeFile(join(memory, names.memoryAndSwap), bytes).catch(ignore);
-    else await writeFile(join(memory, "memory.swap.max"), "0").catch(ignore);
+  const remove = async (): Promise<void> => void (await Promise.all(dirs.map(removeGroup)));
+  try {
+    // Each to its end: what is made while another fails is removed, too.
+    const made = await Promise.allSettled(dirs.map((dir) => mkdir(dir)));
+    for (const one of made) if (one.status === "rejected") throw one.reason;
+    if (memory !== undefined) await boundMemory(memory, places.version, limits.memoryBytes);
+    if (processes !== undefined && limits.processes !== undefined) {
+      await writeFile(join(processes, "pids.max"), String(limits.processes + launcherProcesses));
+    }
+    if (cpu !== undefined) await boundCpu(cpu, places.version, limits.cpus);
+  } catch (error) {
+    await remove();
+    throw error;
   }
-  if (processes !== undefined && limits.processes !== undefined) {
-    await writeFile(join(processes, "pids.max"), String(limits.processes + launcherProcesses));
-  }
-  if (cpu !== undefined) await boundCpu(cpu, places.version, limits.cpus);
   return {
     // At once: the kernel takes its time for each.
     join: async (pid) => void (await Promise.all(dirs.map((dir) => writeFile(join(dir, "cgroup.procs"), String(pid))))),
@@ -114,13 +116,23 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
       const text = await readOrEmpty(join(cpuUse, "cpuacct.usage"));
       return text === "" ? undefined : Number(text) / 1e9;
     },
-    remove: async () => void (await Promise.all(dirs.map(removeGroup))),
+    remove,
   };
 }
 
 function dirsOf(places: GroupPlaces | undefined, dirOf: (place: string) => string): string[] {
   const { memory, processes, cpu, cpuUse } = places ?? {};
   return [...new Set([memory, processes, cpu, cpuUse])].filter((place) => place !== undefined).map(dirOf);
+}
+
+async function boundMemory(dir: string, version: 1 | 2, limit: number | undefined): Promise<void> {
+  if (limit === undefined) return;
+  const names = files[version];
+  const bytes = String(limit);
+  await writeFile(join(dir, names.memory), bytes);
+  // Swap is bounded where the kernel counts it.
+  if (names.memoryAndSwap !== undefined) await writeFile(join(dir, names.memoryAndSwap), bytes).catch(ignore);
+  else await writeFile(join(dir, "memory.swap.max"), "0").catch(ignore);
 }
 
 /**

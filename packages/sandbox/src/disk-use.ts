@@ -51,7 +51,9 @@ export interface DiskWatch {
 
 /** A walk takes at most one part in so many of the time. */
 const restPerWalk = 10;
-/** While what is under way between processes cannot be looked at, so many times the bound may fill up unexplained. */
+/** Whoever makes a walk slow gains no more than this. */
+const restMaxMs = 3_000;
+/** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
 const unexplainedMax = 2;
 
 /**
@@ -62,7 +64,7 @@ const unexplainedMax = 2;
 export function watchDisk(
   dirs: () => readonly string[],
   bounds: DiskBounds,
-  openFiles: () => Promise<Pick<OpenFiles, "disk" | "underWay">>,
+  openFiles: () => Promise<Pick<OpenFiles, "disk" | "underWay" | "isPartial">>,
 ): DiskWatch {
   let watched = "";
   let named: DiskUse = { bytes: 0, files: 0 };
@@ -70,7 +72,7 @@ export function watchDisk(
   /** At the last close look. */
   let fullThen: DiskUse | undefined;
   let notBefore = 0;
-  /** How full it was when descriptors were first seen under way, as long as some are. */
+  /** How full it was when everything could last be looked at, as long as something cannot. */
   let unexplainedFrom: number | undefined;
   let unexplained = 0;
 
@@ -80,12 +82,13 @@ export function watchDisk(
   async function lookClosely(full: DiskUse, now: readonly string[]): Promise<void> {
     const start = performance.now();
     named = await measureUse(now, bounds);
-    const { disk, underWay } = await openFiles();
+    const { disk, underWay, isPartial } = await openFiles();
     unnamed = disk;
-    unexplainedFrom = underWay === 0 ? undefined : (unexplainedFrom ?? full.bytes);
+    unexplainedFrom = underWay === 0 && !isPartial ? undefined : (unexplainedFrom ?? fullThen?.bytes ?? full.bytes);
     unexplained = full.bytes - (unexplainedFrom ?? full.bytes);
     fullThen = full;
-    notBefore = performance.now() + restPerWalk * (performance.now() - start);
+    const end = performance.now();
+    notBefore = end + Math.min(restMaxMs, restPerWalk * (end - start));
   }
 
   return {

@@ -1,6 +1,6 @@
 // Files without a name that processes hold open: no directory leads to what they take, on the disk or in memory.
 
-import { readdir, readFile, stat, statfs } from "node:fs/promises";
+import { open, readdir, readFile, stat, statfs } from "node:fs/promises";
 
 export interface OpenFiles {
   /** On disks. */
@@ -9,29 +9,50 @@ export interface OpenFiles {
   readonly memoryBytes: number;
   /** Descriptors on their way from one process to another: what they hold cannot be looked at. */
   readonly underWay: number;
+  /** There is more than one measure looks at. */
+  readonly isPartial: boolean;
 }
 
 interface Found {
+  /** By device and number. */
   readonly sizes: Map<string, { bytes: number; isMemory: boolean }>;
   /** Of mappings that may not be looked at: what is resident, by the share of each process. */
   resident: { disk: number; memory: number };
   underWay: number;
+  /** How much may still be looked at; below zero, something was not. */
+  looksLeft: number;
 }
+
+/** Descriptors and mappings that one measure looks at: a second's work or two. */
+const defaultLooksMax = 50_000;
+/** What it costs to read one part of a list of mappings, in descriptors. */
+const looksPerPart = 10;
 
 const memoryFileSystem = 0x01021994;
 
-/** Each file once, however many hold it. A process that is gone meanwhile holds nothing. */
+/**
+ * Each file once, however many hold it. A process that is gone meanwhile holds nothing. Of `exceptDevices`, files are
+ * not counted.
+ */
 export async function measureOpenFiles(
   pids: readonly number[],
   exceptDevices: ReadonlySet<number> = new Set(),
+  looksMax = defaultLooksMax,
 ): Promise<OpenFiles> {
-  const found: Found = { sizes: new Map(), resident: { disk: 0, memory: 0 }, underWay: 0 };
+  const found: Found = { sizes: new Map(), resident: { disk: 0, memory: 0 }, underWay: 0, looksLeft: looksMax };
+  const others: string[] = [];
+  const processes: { pid: number; threads: readonly string[] }[] = [];
   for (const pid of pids) {
     const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-    // A thread may have descriptors of its own.
-    for (const thread of threads) await lookAtDescriptors(`/proc/${pid}/task/${thread}`, found, exceptDevices);
-    await lookAtMappings(pid, threads, found, exceptDevices);
+    const [first, ...rest] = threads.map((thread) => `/proc/${pid}/task/${thread}`);
+    if (first !== undefined) await lookAtDescriptors(first, found, exceptDevices);
+    for (const one of rest) others.push(one);
+    processes.push({ pid, threads });
   }
+  // Mappings after what is open: a file that is both is known by then, also where mappings are hidden.
+  for (const { pid, threads } of processes) await lookAtMappings(pid, threads, found, exceptDevices);
+  // A thread may have descriptors of its own, but most have their process's.
+  for (const task of others) await lookAtDescriptors(task, found, exceptDevices);
   const sizes = [...found.sizes.values()];
   const sum = (isMemory: boolean): number =>
     sizes.reduce((bytes, one) => bytes + (one.isMemory === isMemory ? one.bytes : 0), 0);
@@ -39,11 +60,20 @@ export async function measureOpenFiles(
     disk: { bytes: sum(false) + found.resident.disk, files: sizes.filter(({ isMemory }) => !isMemory).length },
     memoryBytes: sum(true) + found.resident.memory,
     underWay: found.underWay,
+    isPartial: found.looksLeft < 0,
   };
 }
 
+/** Whether something of that cost may be looked at. */
+function mayLook(found: Found, cost = 1): boolean {
+  found.looksLeft -= cost;
+  return found.looksLeft >= 0;
+}
+
 async function lookAtDescriptors(task: string, found: Found, except: ReadonlySet<number>): Promise<void> {
+  if (!mayLook(found)) return;
   for (const name of await readdir(`${task}/fd`).catch(() => [])) {
+    if (!mayLook(found)) return;
     const kind = await lookAt(`${task}/fd/${name}`, found, except);
     if (kind === "socket") found.underWay += await underWayTo(`${task}/fdinfo/${name}`);
   }
@@ -58,26 +88,48 @@ async function lookAtMappings(
 ): Promise<void> {
   // Of a first thread that has ended nothing is told.
   for (const thread of threads) {
-    const maps = await read(`/proc/${pid}/task/${thread}/maps`);
-    if (maps === "") continue;
+    if (!mayLook(found)) return;
     const hidden = new Set<string>();
-    for (const line of maps.split("\n")) {
-      if (!line.endsWith(" (deleted)")) continue;
-      const range = line.slice(0, line.indexOf(" "));
-      // The names there are without leading zeros.
-      const name = range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1");
-      if ((await lookAt(`/proc/${pid}/map_files/${name}`, found, except)) === "hidden") hidden.add(range);
+    const kinds = new Map<string, Kind>();
+    let isTold = false;
+    for await (const lines of linesOf(`/proc/${pid}/task/${thread}/maps`)) {
+      isTold = true;
+      if (!mayLook(found, looksPerPart)) return;
+      for (const line of lines) {
+        if (!line.endsWith(" (deleted)")) continue;
+        const [range = "", , , device = "", inode = ""] = line.split(" ", 5);
+        // One file may be mapped tens of thousands of times.
+        const file = `${device} ${inode}`;
+        if (!kinds.has(file) && !mayLook(found)) return;
+        const kind = kinds.get(file) ?? (await lookAt(mappingOf(pid, range), found, except));
+        kinds.set(file, kind);
+        if (kind === "hidden" && !isCounted(numberOf(device), inode, found, except)) hidden.add(range);
+      }
     }
-    if (hidden.size > 0) addResident(await read(`/proc/${pid}/task/${thread}/smaps`), hidden, found);
+    if (!isTold) continue;
+    if (hidden.size > 0) await addResident(`/proc/${pid}/task/${thread}/smaps`, hidden, found);
     return;
   }
 }
 
-async function lookAt(
-  path: string,
-  { sizes }: Found,
-  except: ReadonlySet<number>,
-): Promise<"socket" | "hidden" | "other"> {
+/** The names there are without leading zeros. */
+function mappingOf(pid: number, range: string): string {
+  return `/proc/${pid}/map_files/${range.replace(/(^|-)0+(?=[0-9a-f])/g, "$1")}`;
+}
+
+function isCounted(device: number, inode: string, { sizes }: Found, except: ReadonlySet<number>): boolean {
+  return except.has(device) || sizes.has(`${device}:${inode}`);
+}
+
+/** `fe:01`, as lists of mappings name a device, to what `stat` says. */
+function numberOf(device: string): number {
+  const [major = 0, minor = 0] = device.split(":").map((part) => Number.parseInt(part, 16));
+  return major * 0x100 + (minor & 0xff) + (minor >>> 8) * 0x100000;
+}
+
+type Kind = "socket" | "hidden" | "other";
+
+async function lookAt(path: string, { sizes }: Found, except: ReadonlySet<number>): Promise<Kind> {
   try {
     const one = await stat(path);
     if (one.isSocket()) return "socket";
@@ -95,17 +147,46 @@ async function lookAt(
 /** Segments in memory are told from files by their names, which no file on a disk of the sandbox has. */
 const memoryName = / (\/dev\/zero|\/memfd:.*|\/SYSV[0-9a-f]{8}|\/dev\/shm\/.*|\/tmp\/.*) \(deleted\)$/;
 
-function addResident(smaps: string, ranges: ReadonlySet<string>, { resident }: Found): void {
+async function addResident(smaps: string, ranges: ReadonlySet<string>, found: Found): Promise<void> {
+  const { resident } = found;
   let kind: "disk" | "memory" | undefined;
-  for (const line of smaps.split("\n")) {
-    const range = /^[0-9a-f]+-[0-9a-f]+(?= )/.exec(line)?.[0];
-    if (range !== undefined) kind = !ranges.has(range) ? undefined : memoryName.test(line) ? "memory" : "disk";
-    else if (kind !== undefined && line.startsWith("Pss:")) resident[kind] += Number(/\d+/.exec(line)![0]) * 1024;
+  for await (const lines of linesOf(smaps)) {
+    if (!mayLook(found, looksPerPart)) return;
+    for (const line of lines) {
+      const range = /^[0-9a-f]+-[0-9a-f]+(?= )/.exec(line)?.[0];
+      if (range !== undefined) kind = !ranges.has(range) ? undefined : memoryName.test(line) ? "memory" : "disk";
+      else if (kind !== undefined && line.startsWith("Pss:")) resident[kind] += Number(/\d+/.exec(line)![0]) * 1024;
+    }
   }
 }
 
 async function underWayTo(fdinfo: string): Promise<number> {
   return Number(/^scm_fds:\s*(\d+)$/m.exec(await read(fdinfo))?.[1] ?? 0);
+}
+
+const partBytes = 64 * 1024;
+
+/** Some lines at a time: a process may have as many mappings as make tens of megabytes. What is gone has none. */
+async function* linesOf(path: string): AsyncGenerator<string[], void> {
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return;
+  try {
+    const part = Buffer.alloc(partBytes);
+    const readPart = (): Promise<number> =>
+      file.read(part, 0, partBytes, null).then(
+        ({ bytesRead }) => bytesRead,
+        () => 0,
+      );
+    let begun = "";
+    for (let length = await readPart(); length > 0; length = await readPart()) {
+      const lines = (begun + part.toString("latin1", 0, length)).split("\n");
+      begun = lines.pop()!;
+      yield lines;
+    }
+    if (begun !== "") yield [begun];
+  } finally {
+    await file.close();
+  }
 }
 
 async function read(path: string): Promise<string> {

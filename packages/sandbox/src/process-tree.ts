@@ -1,12 +1,22 @@
 // Three ways to hold a process tree so that it can be ended as a whole: `kill` resolves when nothing of it is left.
 
 import { setTimeout as delay } from "node:timers/promises";
-import { childrenOf, environmentHolds, isAlive, listProcesses, type ProcessIdentity, type ProcessRow } from "./proc.ts";
+import {
+  childrenOf,
+  environmentHolds,
+  isAlive,
+  listProcesses,
+  readProcess,
+  type ProcessIdentity,
+  type ProcessRow,
+} from "./proc.ts";
+import { within } from "./within.ts";
 
 const killDeadlineMs = 30_000;
 const pollMs = 1;
 const gentleMs = 250;
 const initKnownWithinMs = 2_000;
+const stoppedWithinMs = 1_000;
 
 export interface ProcessTree {
   kill(): Promise<void>;
@@ -29,7 +39,7 @@ export function namespaceTree(o: {
 
   async function kill(): Promise<void> {
     const init = await within(initKnownWithinMs, o.init);
-    if (init === undefined && !launcherIsGone) signalQuietly(o.launcherPid, "SIGKILL");
+    if (init === undefined && !launcherIsGone) await killLauncher();
     if (init !== undefined && o.gently !== true && (await isAlive(init))) {
       signalQuietly(init.pid, "SIGKILL");
       // The launcher is init's parent and waits for it: nothing has to be asked again and again.
@@ -38,6 +48,19 @@ export function namespaceTree(o: {
     // A launcher that was ended before says nothing of init.
     if (init !== undefined) await killInit(init);
     await o.launcherExited;
+  }
+
+  /** And what it has started without a word: the init that it did not tell of. */
+  async function killLauncher(): Promise<void> {
+    signalQuietly(o.launcherPid, "SIGSTOP");
+    const deadline = performance.now() + stoppedWithinMs;
+    // Once it stands still it starts nothing more.
+    while (/[^TZX]/.test((await readProcess(o.launcherPid))?.state ?? "X") && performance.now() < deadline) {
+      await delay(pollMs);
+    }
+    const started = await Promise.all((await childrenOf(o.launcherPid)).map(readProcess));
+    signalQuietly(o.launcherPid, "SIGKILL");
+    for (const child of started) if (child?.parentPid === o.launcherPid) await killInit(child);
   }
 
   async function killInit(init: ProcessIdentity): Promise<void> {
@@ -108,17 +131,6 @@ export function groupTree(o: { pid: number; exited: Promise<unknown> }): Process
     await o.exited;
   }
   return { kill };
-}
-
-/** What was promised, or undefined after so many milliseconds. */
-async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
-  const over = new AbortController();
-  const late = delay(ms, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
-  try {
-    return await Promise.race([promised, late]);
-  } finally {
-    over.abort();
-  }
 }
 
 async function killUntil(isDead: () => Promise<boolean>, strike: () => void | Promise<void>): Promise<void> {

@@ -5,7 +5,8 @@ import { access, constants } from "node:fs/promises";
 import { join } from "node:path";
 
 const searchPath = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
-const tryTimeoutMs = 10_000;
+/** What is tried out and does not end in this time does not work. */
+export const tryTimeoutMs = 10_000;
 
 /** Absolute path of a program in the system's usual directories. */
 export async function findProgram(name: string): Promise<string | undefined> {

@@ -2,6 +2,7 @@
 // directories that nobody may write to.
 
 import { execFile } from "node:child_process";
+import type { Dirent } from "node:fs";
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -13,14 +14,23 @@ const run = promisify(execFile);
  * @throws the system's error where it cannot be removed.
  */
 export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if (isClosed(error)) await openDirectories(path);
-    else if (!isTooDeep(error)) throw error;
-    // It walks step by step, and so comes to the end of any depth.
-    await run("rm", ["-rf", "--one-file-system", "--", path]);
-  }
+  const failed = await tryRemove(path);
+  if (failed === undefined) return;
+  if (isClosed(failed)) await openDirectories(path);
+  else if (!isTooDeep(failed)) throw failed;
+  const again = isTooDeep(failed) ? failed : await tryRemove(path);
+  if (again === undefined) return;
+  if (!isTooDeep(again)) throw again;
+  // It walks step by step, and so comes to the end of any depth. With options that every system's knows.
+  await run("rm", ["-rf", "--", path]);
+}
+
+/** Undefined when it is gone. */
+async function tryRemove(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  return rm(path, { recursive: true, force: true }).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  );
 }
 
 /** Directories only: files may be links to others that are kept. */
@@ -28,10 +38,7 @@ async function openDirectories(top: string): Promise<void> {
   try {
     const left = [top];
     for (let dir = left.pop(); dir !== undefined; dir = left.pop()) {
-      await chmod(dir, 0o700);
-      for (const entry of await readdir(dir, { withFileTypes: true })) {
-        if (entry.isDirectory()) left.push(join(dir, entry.name));
-      }
+      for (const entry of await openDirectory(dir)) if (entry.isDirectory()) left.push(join(dir, entry.name));
     }
   } catch (error) {
     if (!isTooDeep(error)) throw error;
@@ -39,8 +46,18 @@ async function openDirectories(top: string): Promise<void> {
   }
 }
 
-function isClosed(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
+/** What is in it. The removal that failed may still be under way elsewhere: what is gone is fine. */
+async function openDirectory(dir: string): Promise<Dirent[]> {
+  try {
+    await chmod(dir, 0o700);
+    return await readdir(dir, { withFileTypes: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return [];
+  }
+}
+
+function isClosed({ code }: NodeJS.ErrnoException): boolean {
   return code === "EACCES" || code === "EPERM";
 }
 

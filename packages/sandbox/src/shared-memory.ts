@@ -12,17 +12,24 @@ export interface SharedMemory {
 const memoryFileSystem = 0x01021994;
 /** A close look takes at most one part in so many of the time. */
 const restPerLook = 10;
+/** Whoever makes a look slow gains no more than this. */
+const restMaxMs = 3_000;
+/** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
+const unexplainedMax = 2;
 
 /**
  * Asks the machine how much memory is shared, which costs nothing, and looks closely only when that has grown by as
- * much as the sandbox's may still grow. `dirs`: of the sandbox, file systems in memory.
+ * much as the sandbox's may still grow. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of all memory of
+ * the sandbox; where what cannot be looked at must be far over it, the answer is endless.
  */
-export function watchSharedMemory(root: number, dirs: readonly string[]): SharedMemory {
+export function watchSharedMemory(root: number, dirs: readonly string[], boundBytes: number): SharedMemory {
   let known: number | undefined;
   let sharedThen = 0;
   let notBefore = 0;
+  /** What was shared when everything could last be looked at, as long as something cannot. */
+  let unexplainedFrom: number | undefined;
 
-  async function measure(pids: readonly number[]): Promise<number> {
+  async function measure(pids: readonly number[]): Promise<{ bytes: number; isWhole: boolean }> {
     let bytes = 0;
     const devices = new Set<number>();
     for (const dir of dirs) {
@@ -35,7 +42,8 @@ export function watchSharedMemory(root: number, dirs: readonly string[]): Shared
       devices.add(own[0].dev);
       bytes += (own[1].blocks - own[1].bfree) * own[1].bsize;
     }
-    return bytes + (await measureOpenFiles(pids, devices)).memoryBytes;
+    const { memoryBytes, isPartial, underWay } = await measureOpenFiles(pids, devices);
+    return { bytes: bytes + memoryBytes, isWhole: !isPartial && underWay === 0 };
   }
 
   return {
@@ -44,9 +52,12 @@ export function watchSharedMemory(root: number, dirs: readonly string[]): Shared
       const mayHaveGrown = known === undefined || shared - sharedThen > (roomBytes - known) / 2;
       if (!mayHaveGrown || performance.now() < notBefore) return known ?? 0;
       const start = performance.now();
-      known = await measure(pids);
+      const { bytes, isWhole } = await measure(pids);
+      unexplainedFrom = isWhole ? undefined : (unexplainedFrom ?? (known === undefined ? shared : sharedThen));
+      known = shared - (unexplainedFrom ?? shared) > unexplainedMax * boundBytes ? Infinity : bytes;
       sharedThen = shared;
-      notBefore = performance.now() + restPerLook * (performance.now() - start);
+      const end = performance.now();
+      notBefore = end + Math.min(restMaxMs, restPerLook * (end - start));
       return known;
     },
   };

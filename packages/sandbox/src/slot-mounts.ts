@@ -8,9 +8,10 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
 import { compiledProgram } from "./compiled-program.ts";
-import { findProgram } from "./programs.ts";
+import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { SandboxDriver } from "./types.ts";
+import { within } from "./within.ts";
 
 /** What a driver needs to give a running sandbox its turn's directories. */
 export interface SlotMounts {
@@ -20,6 +21,11 @@ export interface SlotMounts {
   pathOf(name: string): string;
   /** False when something was written to the slot; `attach` would hide it. */
   isUntouched(slotDir: string): Promise<boolean>;
+  /**
+   * True when nothing is in the slot and nothing was done to it since it was made, also to modes and attributes: what
+   * one program leaves there the next one would find.
+   */
+  isAsMade(slotDir: string): Promise<boolean>;
   /** `workspace/` and `state/` of `turnDir` lie over those of the slot, also for its sandbox. */
   attach(turnDir: string, slotDir: string): Promise<void>;
   /** Paths to what `attach` hides: a program that kept its directory from before still writes there. */
@@ -61,9 +67,12 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
     const sandbox = await driver.prepare({ ...spec, slotDir, mounts });
     try {
       for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
-      await sandbox.claim(turnDir);
-      sandbox.channel.write("go\n");
-      if ((await sandbox.exited).code !== 0) throw new Error("a mount does not arrive in a running sandbox");
+      const claimed = sandbox.claim(turnDir).then(() => {
+        sandbox.channel.write("go\n");
+        return sandbox.exited;
+      });
+      const exit = await within(tryTimeoutMs, claimed);
+      if (exit?.code !== 0) throw new Error("a mount does not arrive in a running sandbox");
     } finally {
       await sandbox.kill();
     }
@@ -87,7 +96,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
   }
   const attachments = createAttachments(mounter);
   /** What an attachment hides, held open from before. */
-  const hidden = new Map<string, FileHandle>();
+  const hidden = new Map<string, { readonly handle: FileHandle; readonly changedAt: bigint }>();
   const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
   const detach = async (slotDir: string): Promise<void> => {
     for (const place of placesOf(slotDir)) await attachments.undo(place);
@@ -98,7 +107,8 @@ async function openMounts(given: string): Promise<SlotMounts> {
       await mkdir(slotDir, { mode: 0o700 });
       for (const place of placesOf(slotDir)) {
         await mkdir(place, { mode: 0o700 });
-        hidden.set(place, await open(place, constants.O_RDONLY | constants.O_DIRECTORY));
+        const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY);
+        hidden.set(place, { handle, changedAt: await changedAt(handle) });
       }
       return slotDir;
     },
@@ -107,12 +117,17 @@ async function openMounts(given: string): Promise<SlotMounts> {
       const found = await Promise.all(placesOf(slotDir).map((place) => readdir(place)));
       return found.every((names) => names.length === 0);
     },
+    async isAsMade(slotDir) {
+      const made = placesOf(slotDir).map((place) => hidden.get(place));
+      const same = made.map(async (one) => one !== undefined && (await changedAt(one.handle)) === one.changedAt);
+      return (await Promise.all(same)).every(Boolean);
+    },
     async attach(turnDir, slotDir) {
       for (const name of folders) await attachments.make(join(turnDir, name), join(slotDir, name));
     },
     hiddenBy: (slotDir) =>
       placesOf(slotDir).flatMap((place) => {
-        const handle = attachments.has(place) ? hidden.get(place) : undefined;
+        const handle = attachments.has(place) ? hidden.get(place)?.handle : undefined;
         return handle === undefined ? [] : [`/proc/self/fd/${handle.fd}`];
       }),
     detach,
@@ -121,13 +136,18 @@ async function openMounts(given: string): Promise<SlotMounts> {
       const left = (await mountPoints()).find((place) => place.startsWith(`${slotDir}/`));
       if (left !== undefined) throw new Error(`${left} is still mounted, so ${slotDir} is not removed`);
       for (const place of placesOf(slotDir)) {
-        await hidden.get(place)?.close();
+        await hidden.get(place)?.handle.close();
         hidden.delete(place);
       }
       await removeTree(slotDir);
     },
     close: () => mounter.run(["detach", dir]).finally(() => mounter.end()),
   };
+}
+
+/** Moved by whatever is done to the directory or its entries, and by nobody at will. */
+async function changedAt(dir: FileHandle): Promise<bigint> {
+  return (await dir.stat({ bigint: true })).ctimeNs;
 }
 
 interface Attachments {

@@ -11,19 +11,24 @@ export interface TreeUse {
 }
 
 const pageBytes = 4096;
+/** Files that are read at once: where nothing bounds a sandbox's threads they are more than this process may open. */
+const readsAtOnce = 64;
 
-/** `root` itself is not counted. A process that is gone meanwhile counts as nothing. */
-export async function measureTree(root: number): Promise<TreeUse> {
+/**
+ * `root` itself is not counted. A process that is gone meanwhile counts as nothing. Once there are more than
+ * `processesMax` the measure stops.
+ */
+export async function measureTree(root: number, processesMax = Infinity): Promise<TreeUse> {
   let memoryBytes = 0;
   let processes = 0;
   const pids: number[] = [];
   const left = (await lookAt(root)).children;
-  for (let pid = left.pop(); pid !== undefined; pid = left.pop()) {
-    const { threads, children } = await lookAt(pid);
+  for (let pid = left.pop(); pid !== undefined && processes <= processesMax; pid = left.pop()) {
+    const { threads, children } = await lookAt(pid, processesMax - processes);
     pids.push(pid);
     processes += threads.length;
     memoryBytes += await ownMemoryOf(pid, threads);
-    left.push(...children);
+    for (const child of children) left.push(child);
   }
   return { memoryBytes, processes, pids };
 }
@@ -37,12 +42,17 @@ async function ownMemoryOf(pid: number, threads: readonly string[]): Promise<num
   return 0;
 }
 
-/** Each thread has its own children. */
-async function lookAt(pid: number): Promise<{ threads: string[]; children: number[] }> {
+/** Each thread has its own children. Nobody asks for them where there are more threads than `threadsMax`. */
+async function lookAt(pid: number, threadsMax = Infinity): Promise<{ threads: string[]; children: number[] }> {
   const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-  const lists = await Promise.all(threads.map((thread) => read(`/proc/${pid}/task/${thread}/children`)));
-  const children = lists.flatMap((list) => list.split(" ").filter((one) => one !== ""));
-  return { threads, children: children.map(Number) };
+  const children: number[] = [];
+  if (threads.length > threadsMax) return { threads, children };
+  for (let from = 0; from < threads.length; from += readsAtOnce) {
+    const some = threads.slice(from, from + readsAtOnce);
+    const lists = await Promise.all(some.map((thread) => read(`/proc/${pid}/task/${thread}/children`)));
+    for (const one of lists.flatMap((list) => list.split(" "))) if (one !== "") children.push(Number(one));
+  }
+  return { threads, children };
 }
 
 async function read(path: string): Promise<string> {

@@ -46,20 +46,29 @@ export function watchSandbox(o: WatchOptions): Watch {
   async function run(): Promise<void> {
     const init = await o.init;
     const isDiskOver = diskWatchOf(o, init);
-    const treeExceeded = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
-    const looks = [
-      treeExceeded,
-      isCpuBound ? () => cpuExceeded(o, init) : undefined,
-      isDiskBound ? isDiskOver : undefined,
-    ];
-    while (!stopped.signal.aborted) {
-      for (const look of looks) {
-        // What cannot be looked at is looked at again.
-        found ??= await look?.().catch(() => undefined);
-      }
-      if (found !== undefined && !stopped.signal.aborted) return o.onExceeded();
+    const tree = init === undefined || !isTreeBound ? undefined : treeWatchOf(o, init);
+    // Each by itself: while one takes its time the others go on.
+    await Promise.all([
+      keepLooking(tree?.ofProcesses),
+      keepLooking(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
+      keepLooking(isCpuBound ? () => cpuExceeded(o, init) : undefined),
+      keepLooking(isDiskBound ? isDiskOver : undefined),
+    ]);
+  }
+
+  async function keepLooking(look: Look | undefined): Promise<void> {
+    while (look !== undefined && found === undefined && !stopped.signal.aborted) {
+      // What cannot be looked at is looked at again.
+      const seen = await look().catch(() => undefined);
+      if (seen !== undefined) return conclude(seen);
       await delay(lookEveryMs, undefined, { ref: false, signal: stopped.signal }).catch(() => {});
     }
+  }
+
+  function conclude(seen: Exceeded): void {
+    if (found !== undefined) return;
+    found = seen;
+    if (!stopped.signal.aborted) o.onExceeded();
   }
   if (isDiskBound || isTreeBound || isCpuBound) void run();
   return { exceeded: () => found, stop: () => stopped.abort() };
@@ -78,15 +87,25 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   return async () => ((await disk.isOver()) ? "disk" : undefined);
 }
 
-function treeWatchOf(o: WatchOptions, init: number): Look {
+/** How many there are and what is their own is known soon; what they share may take its time. */
+function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofSharedMemory: Look } {
   const { memoryBytes = Infinity, processes = Infinity } = o.limits;
-  const shared = watchSharedMemory(init, o.memoryDirs ?? []);
-  return async () => {
-    const use = await measureTree(init);
-    if (use.processes > processes) return "processes";
-    if (memoryBytes === Infinity) return undefined;
-    const room = memoryBytes - use.memoryBytes;
-    return room < 0 || (await shared.bytes(use.pids, room)) > room ? "memory" : undefined;
+  const shared = watchSharedMemory(init, o.memoryDirs ?? [], memoryBytes);
+  let ownBytes = 0;
+  let sharedBytes = 0;
+  let pids: readonly number[] = [];
+  const isOver = (): boolean => ownBytes + sharedBytes > memoryBytes;
+  return {
+    async ofProcesses() {
+      const use = await measureTree(init, processes);
+      if (use.processes > processes) return "processes";
+      ({ memoryBytes: ownBytes, pids } = use);
+      return isOver() ? "memory" : undefined;
+    },
+    async ofSharedMemory() {
+      sharedBytes = await shared.bytes(pids, Math.max(0, memoryBytes - ownBytes));
+      return isOver() ? "memory" : undefined;
+    },
   };
 }
 

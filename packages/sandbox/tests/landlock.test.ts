@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, link, lstat, mkdir, readdir, symlink, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { chmod, link, lstat, mkdir, readdir, rename, symlink, writeFile } from "node:fs/promises";
 import { createServer, type AddressInfo, type ListenOptions, type Server } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -15,6 +16,8 @@ import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandb
 const driver = createLandlockDriver();
 const probe = await driver.probe();
 const program = fileURLToPath(new URL("./programs/escapes.mjs", import.meta.url));
+/** Elsewhere the kernel refuses no process that the worker's user starts. */
+const counted = probe.ok && probe.guarantees.limits.processes === "per_sandbox" ? test : test.skip;
 const proxied = { policy: { mode: "open", rules: [] } } as const;
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
@@ -38,6 +41,22 @@ said = [name(one), name(other), attempt(lambda: one.setsockopt(socket.SOL_SOCKET
 said += [name(one), attempt(lambda: one.setsockopt(socket.SOL_SOCKET, tie, b"\\0"))]
 os.write(3, (json.dumps(said) + "\\n").encode())
 `;
+
+/** As many processes as there may be. */
+const multiply = `
+import os, signal
+while True:
+    try: made = os.fork()
+    except OSError: break
+    if made == 0: break
+if made != 0: os.write(3, b'"no more"\\n')
+signal.pause()
+`;
+
+/** Its place is held by a socket of this name, which everybody sees. */
+function isTaken(user: number): boolean {
+  return readFileSync("/proc/net/unix", "latin1").includes(`@dari-sandbox-user-${user}\n`);
+}
 
 type Attempt = readonly [verb: string, ...args: unknown[]];
 
@@ -181,6 +200,17 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     });
   });
 
+  counted("a program that leaves no room for one more process is ended at once", async () => {
+    const argv = [python, "-I", "-c", multiply];
+    await withSandbox(driver, specFor(slot, [], { argv, limits: { processes: 40 } }), async (sandbox) => {
+      expect(await nextSaid(sandbox)).toBe("no more");
+      const start = performance.now();
+      await sandbox.kill();
+      // Long before somebody else has to be asked for help.
+      expect(performance.now() - start).toBeLessThan(20_000);
+    });
+  });
+
   test("daemons die with the worker", async () => {
     const seconds = `4200.${process.hrtime.bigint()}`;
     const script = fileURLToPath(new URL("./programs/start-and-die.ts", import.meta.url));
@@ -266,6 +296,17 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
     const list: Attempt[] = [["ownServer"], ["listenAt", 5432], ["listenAt", 6379], ["listenAt", 40_404]];
     expect(await attempts(list)).toEqual(["connected", "EACCES", "EACCES", "EACCES"]);
   });
+});
+
+(probe.ok ? test : test.skip)("a place is given back also where what is left cannot be tidied", async () => {
+  const sandbox = await driver.prepare(specFor(slot, [], { argv: ["/bin/sh", "-c", "echo 1 >&3; exec sleep 1000"] }));
+  await nextSaid(sandbox);
+  const { uid } = await lstat(slot.slotDir);
+  expect(isTaken(uid)).toBe(true);
+  await rename(slot.slotDir, `${slot.slotDir}-elsewhere`);
+  await expect(sandbox.kill()).rejects.toThrow("ENOENT");
+  // For a moment it may be another's.
+  await waitUntil(() => !isTaken(uid), { what: "the place to be free" });
 });
 
 (probe.ok ? test : test.skip)("the guarantees say what there is", () => {

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { findGroupPlaces } from "../src/control-groups.ts";
+import { createGroup, findGroupPlaces } from "../src/control-groups.ts";
 import { measureUse } from "../src/disk-use.ts";
 import {
   createBwrapDriver,
@@ -83,6 +83,10 @@ describe.each(ways)("$title", ({ driver, hasGroups }) => {
     ["that is only mapped", "mappedFile"],
     ["of a thread with descriptors of its own", "threadsFile"],
     ["on their way to nobody", "filesUnderWay"],
+    // It takes some seconds, and has nothing to do with groups.
+    ...(hasGroups === (places !== undefined)
+      ? [["among more than is looked at", "amongManyDescriptors"] as const]
+      : []),
   ])("a program that fills the disk with what is in a file %s is ended", async (_title, mode) => {
     const ending = await run(driver, inPython(mode), { diskBytes: 32 * MiB });
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "disk" } });
@@ -142,6 +146,13 @@ async function groupsOf(): Promise<string[]> {
   const names = await Promise.all(dirs.map((dir) => readdir(dir)));
   return names.flat().filter((name) => name.startsWith(`dari-${process.pid}-`));
 }
+
+const withGroups = places === undefined ? test.skip : test;
+withGroups("a group whose bounds the kernel refuses is not left behind", async () => {
+  const before = await groupsOf();
+  await expect(createGroup(places!, { processes: Number.NaN })).rejects.toThrow("EINVAL");
+  expect(await groupsOf()).toEqual(before);
+});
 
 test("a measure of a directory follows no link, counts a file once, and stops when it knows enough", async () => {
   const dir = await mkdtemp(join(tmpdir(), "disk-use-"));

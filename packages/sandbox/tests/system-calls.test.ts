@@ -75,7 +75,17 @@ const sharedCalls: readonly Call[] = [
   ["shared memory", 29, [0, 4096, 0o1600], "ENOSYS"],
   ["semaphores", 64, [0, 1, 0o1600], "ENOSYS"],
   ["a queue of messages", 68, [0, 0o1600], "ENOSYS"],
+  ["shared memory that is there", 30, [0, 0, 0], "ENOSYS"],
+  ["which shared memory is there", 31, [0, 13, 0], "ENOSYS"],
+  ["semaphores that are there", 65, [0, 0, 0], "ENOSYS"],
+  ["semaphores that are there, for a time", 220, [0, 0, 0, 0], "ENOSYS"],
+  ["which semaphores are there", 66, [0, 0, 18, 0], "ENOSYS"],
+  ["a message for others", 69, [0, 0, 0, 0], "ENOSYS"],
+  ["a message of others", 70, [0, 0, 0, 0, 0], "ENOSYS"],
+  ["which queues are there", 71, [0, 11, 0], "ENOSYS"],
   ["a queue with a name", 240, [0, 0, 0, 0], "ENOSYS"],
+  ["ports of others", 54, [0, 0, 51, 0, 0], "EPERM"],
+  ["another option of what is no socket", 54, [0, 1, 51, 0, 0], "ENOTSOCK"],
 ];
 
 const program = `

@@ -80,7 +80,9 @@ async function specOf(
 ): Promise<SandboxSpec> {
   const { settings } = context;
   const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
-  const guest = guestCommand(turn.image.runtime.language, runtime.command);
+  const guest = guestCommand(turn.image.runtime.language, runtime.command, {
+    nodeScript: context.guestScript.path(),
+  });
   return {
     argv: guest.argv,
     env: turn.environment.reveal(),

@@ -2,20 +2,26 @@
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { tryTimeoutMs } from "../programs.ts";
 
 const run = promisify(execFile);
 
-/** Its output. @throws when it fails; the message holds what it said. */
-export async function ask(program: string, args: readonly string[]): Promise<string> {
-  return (await run(program, args, { env: {} })).stdout.trim();
+/** Longer than it tries by itself. */
+const sweepWithinMs = 60_000;
+/** Of as many files as a workspace may have, on a slow disk. */
+const giveWithinMs = 10 * 60_000;
+
+/** Its output. @throws when it fails or does not end in time, 10 s by default; the message holds what it said. */
+export async function ask(program: string, args: readonly string[], withinMs = tryTimeoutMs): Promise<string> {
+  return (await run(program, args, { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
 }
 
 /** Gives directories and all that is in them to the user. Links are not followed, whoever works in there meanwhile. */
 export async function giveTo(user: number, own: string, dirs: readonly string[]): Promise<void> {
-  await ask(own, [String(user), ...dirs]);
+  await ask(own, [String(user), ...dirs], giveWithinMs);
 }
 
 /** Resolves when no process of the user is alive. @throws when some cannot be killed. */
 export async function sweep(confine: string, user: number): Promise<void> {
-  await ask(confine, ["sweep", String(user)]);
+  await ask(confine, ["sweep", String(user)], sweepWithinMs);
 }

@@ -1,9 +1,9 @@
 // A process tree held by its user: native/confine.c kills all of it when it is told to, or when this process is gone.
 
 import type { Duplex } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Launched } from "../launch.ts";
 import type { ProcessTree } from "../process-tree.ts";
+import { within } from "../within.ts";
 import { sweep } from "./confine.ts";
 
 /** Longer than it tries by itself. */
@@ -16,10 +16,7 @@ export function confinedTree(o: { launched: Launched; control: Duplex; confine: 
   return {
     async kill() {
       control.destroy();
-      const waiting = new AbortController();
-      const late = delay(killDeadlineMs, undefined, { signal: waiting.signal, ref: false }).catch(() => undefined);
-      const exit = await Promise.race([launched.exited, late]);
-      waiting.abort();
+      const exit = await within(killDeadlineMs, launched.exited);
       // It has ended everything unless it was ended itself.
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");

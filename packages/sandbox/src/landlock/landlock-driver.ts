@@ -16,7 +16,7 @@ import {
 import { compiledProgram } from "../compiled-program.ts";
 import { egressEnvironment } from "../egress/egress.ts";
 import { exitThroughLauncher, launch, type Launched } from "../launch.ts";
-import { findProgram } from "../programs.ts";
+import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
@@ -32,6 +32,7 @@ import {
   type SandboxUsage,
 } from "../types.ts";
 import { watchSandbox } from "../watch.ts";
+import { within } from "../within.ts";
 import { ask, giveTo } from "./confine.ts";
 import { confinedTree } from "./confined-tree.ts";
 import { confinementWords, directoriesOf } from "./confinement.ts";
@@ -133,15 +134,15 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     await tree.kill();
     watch.stop();
     holds.wayOut?.close();
+    // Nobody of its user enters what is left; whatever of the rest fails, the place is not lost.
+    await lchown(slotDir, process.getuid!(), process.getgid!()).finally(() => holds.place.leave());
     usage = {
       exceeded: (await holds.group?.exceeded()) ?? watch.exceeded(),
       peakMemoryBytes: await holds.group?.peakMemoryBytes(),
     };
     await holds.group?.remove();
     await removeTree(tmp);
-    await lchown(slotDir, process.getuid!(), process.getgid!());
     await folders.removeUnused();
-    holds.place.leave();
   }
   async function claim(turnDir = slotDir): Promise<void> {
     if (turnDir !== slotDir) throw new TypeError("a sandbox of landlock has its slot's directories and no others");
@@ -249,7 +250,8 @@ async function tryOut(means: Means): Promise<string | undefined> {
     const sandbox = await start(spec, means);
     try {
       for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
-      const exit = await sandbox.exited;
+      const exit = await within(tryTimeoutMs, sandbox.exited);
+      if (exit === undefined) return `its program did not end within ${tryTimeoutMs} ms`;
       if (exit.code !== 0) return exit.startError ?? `its program ended with ${exit.code ?? exit.signal}`;
     } finally {
       await sandbox.kill();

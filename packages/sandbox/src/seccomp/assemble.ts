@@ -35,6 +35,8 @@ const tcp = 6;
 const [stream, seqpacket, typeBits] = [1, 5, 0xf];
 /** Connects without a call of connect, past whoever watches that. */
 const fastOpen = 0x20000000;
+/** SOL_IP and IP_LOCAL_PORT_RANGE: where a socket that is not bound begins to listen. */
+const [ipLevel, localPorts] = [0, 51];
 /** PER_LINUX, and the question what it is. */
 const personalities = [0, 0xffffffff];
 
@@ -92,6 +94,7 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
       : [
           ...when(inspected.socket, around === "none" ? supervisedSocket() : hostSocket()),
           ...when(inspected.socketpair, connectedPair()),
+          ...(around === "none" ? when(inspected.setsockopt, keptPorts()) : []),
           ...[inspected.sendto, inspected.sendmsg, inspected.sendmmsg].flatMap((call) =>
             when(call, [
               argument(call === inspected.sendmsg ? 2 : 3),
@@ -136,6 +139,18 @@ function hostSocket(): Instruction[] {
     skipIfEqual(internetFamilies[1], 2),
     skipIfEqual(netlinkFamily, 1),
     end(refuse(EAFNOSUPPORT)),
+    end(allow),
+  ];
+}
+
+/** The supervisor has told each socket its sandbox's own ports; to listen without a bind asks for no leave. */
+function keptPorts(): Instruction[] {
+  return [
+    argument(1),
+    skipUnlessEqual(ipLevel, 3),
+    argument(2),
+    skipUnlessEqual(localPorts, 1),
+    end(refuse(EPERM)),
     end(allow),
   ];
 }

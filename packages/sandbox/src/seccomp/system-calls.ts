@@ -81,11 +81,22 @@ export const absent: Readonly<Record<string, Numbers>> = {
   io_uring_register: [427, 427],
 };
 
-/** What a sandbox without namespaces would share with the host, and leave behind there. */
+/**
+ * What a sandbox without namespaces would share with the host, and leave behind there. Numbers of what is there can be
+ * guessed, so that to make some and to use some are the same.
+ */
 export const shared: Readonly<Record<string, Numbers>> = {
   shmget: [29, 194],
+  shmat: [30, 196],
+  shmctl: [31, 195],
   semget: [64, 190],
+  semop: [65, 193],
+  semtimedop: [220, 192],
+  semctl: [66, 191],
   msgget: [68, 186],
+  msgsnd: [69, 189],
+  msgrcv: [70, 188],
+  msgctl: [71, 187],
   mq_open: [240, 180],
 };
 
@@ -99,6 +110,7 @@ export const inspected = {
   sendto: [44, 206],
   sendmsg: [46, 211],
   sendmmsg: [307, 269],
+  setsockopt: [54, 208],
 } satisfies Record<string, Numbers>;
 
 /** What came after these is answered as absent: whoever reads the list has not looked at it. x86's x32 calls, too. */

@@ -52,6 +52,22 @@ def threadsFile():
     threading.Thread(target=alone).start()
 
 
+def amongManyDescriptors():
+    kept = [os.open("/dev/null", os.O_RDONLY) for _ in range(900)]
+    for _ in range(80):
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+
+    def alone():
+        CLONE_FILES = 0x400
+        ctypes.CDLL(None).unshare(CLONE_FILES)
+        descriptor = unnamed("thread")
+        while kept:
+            fill(descriptor, 10)
+            time.sleep(0.2)
+
+    threading.Thread(target=alone).start()
+
+
 def filesUnderWay():
     global ends
     ends = socket.socketpair()

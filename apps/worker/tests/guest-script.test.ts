@@ -1,0 +1,189 @@
+// The guest of Node agents as one script: agents see no difference, and what is not as it was written is not run.
+
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bundleNodeGuest } from "@dari/builder";
+import { guestCommand, nodeGuestMain, runTurn, type TurnEnding } from "@dari/harness";
+import { createBwrapDriver } from "@dari/sandbox";
+import { noGuestScript, openGuestScript, type GuestScript } from "../src/guest-script.ts";
+
+const driver = createBwrapDriver();
+const root = mkdtempSync(join(tmpdir(), "guest-script-"));
+const imageDir = join(root, "image");
+const dir = join(root, "guest");
+const nodes = [process.execPath, "/usr/bin/node", "/usr/local/bin/node"].filter((path) => existsSync(path));
+const interpreters = [...new Set(nodes.map((path) => realpathSync(path)))];
+
+const sources = {
+  "agent.mjs": `
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import common from "./common.cjs";
+export const places = async () => ({
+  own: import.meta.url,
+  text: readFileSync(new URL("./agent.mjs", import.meta.url), "utf8").length,
+  later: (await import("./later.mjs")).file,
+  common,
+  main: String(process.mainModule),
+  loaded: basename(fileURLToPath(import.meta.url)),
+});
+export async function* streams() { yield "a"; yield "b"; }
+export const throws = () => {
+  throw new RangeError("too far");
+};
+export const asks = () => fetch("http://one.example/").then((answer) => answer.text(), (error) => String(error.cause));
+class Agent { name = "helper"; }
+export const agent = new Agent();
+export const options = {};
+`,
+  "later.mjs": `export const file = import.meta.filename ?? new URL(import.meta.url).pathname;`,
+  "common.cjs": `
+const seesGuest = Object.keys(require.cache).some((file) => /main.[cm]js$/.test(file));
+const isSloppy = (function () { return this !== undefined; })();
+module.exports = { main: String(require.main), seesGuest, file: __filename, isSloppy };
+`,
+};
+
+interface Line {
+  readonly event: string;
+  readonly fields: object;
+}
+let lines: Line[];
+const log = { warn: (fields: object, event: string) => void lines.push({ event, fields }) };
+const openScript = (bundle = bundleNodeGuest): Promise<GuestScript> => openGuestScript({ dir, bundle, log });
+
+beforeAll(() => {
+  mkdirSync(imageDir);
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(imageDir, name), text);
+});
+
+beforeEach(() => {
+  lines = [];
+  rmSync(dir, { recursive: true, force: true });
+});
+
+afterAll(() => rmSync(root, { recursive: true }));
+
+async function play(
+  script: GuestScript,
+  exportName: string,
+  o: { interpreter?: string; sdk?: string } = {},
+): Promise<TurnEnding> {
+  const slotDir = mkdtempSync(join(root, "slot-"));
+  for (const name of ["workspace", "state"]) mkdirSync(join(slotDir, name));
+  const command = guestCommand("typescript", o.interpreter ?? process.execPath, { nodeScript: script.path() });
+  const policy = { mode: "allow" as const, rules: [] };
+  const sandbox = await driver.prepare({
+    ...command,
+    env: {},
+    imageDir,
+    slotDir,
+    network: { policy, onConnection: () => undefined },
+    limits: {},
+  });
+  for (const stream of [sandbox.stdout, sandbox.stderr]) stream.resume();
+  try {
+    return await runTurn({
+      channel: sandbox.channel,
+      exited: sandbox.exited,
+      request: {
+        entry: { file: "agent.mjs", export: exportName },
+        imageDir: sandbox.paths.image,
+        workspace: sandbox.paths.workspace,
+        sdk: o.sdk ?? "pi",
+        prompt: "hi",
+        context: {
+          sessionId: "s",
+          messageId: "m",
+          attempt: 1,
+          parts: [],
+          metadata: {},
+          history: [],
+          operationKey: "m",
+          traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        },
+      },
+      timeoutMs: 20_000,
+      signal: new AbortController().signal,
+      beforeCall: () => Promise.resolve(),
+      onFrame: () => undefined,
+    });
+  } finally {
+    await sandbox.kill();
+  }
+}
+
+const textOf = (ending: TurnEnding): string => {
+  if (ending.kind !== "completed") throw new Error(JSON.stringify(ending));
+  return ending.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+};
+
+describe.each(interpreters)("%s", (interpreter) => {
+  test.each(["places", "streams", "asks"])("%s sees what it sees with the guest's modules", async (name) => {
+    const script = await openScript();
+    const [bundled, plain] = await Promise.all(
+      [script, noGuestScript].map((each) => play(each, name, { interpreter })),
+    );
+    expect(textOf(bundled!)).toBe(textOf(plain!));
+    expect(script.path()).toBe(join(dir, "main.cjs"));
+    expect(lines).toEqual([]);
+  });
+
+  test("an error's stack names the agent's line", async () => {
+    const ending = await play(await openScript(), "throws", { interpreter });
+    expect(ending).toMatchObject({ kind: "failed", failure: { code: "agent_error", message: "RangeError: too far" } });
+    expect(JSON.stringify(ending)).toContain("/agent/agent.mjs:16:9");
+  });
+
+  test.each([
+    ["agent", "pi", "@openai/agents"],
+    ["options", "claude-agent-sdk", "@anthropic-ai/claude-agent-sdk"],
+  ])("what runs %s is loaded when it is needed, and says what is missing", async (name, sdk, missing) => {
+    const ending = await play(await openScript(), name, { interpreter, sdk });
+    expect(ending).toMatchObject({ kind: "failed", failure: { code: "unsupported_export" } });
+    expect(JSON.stringify(ending)).toContain(missing);
+  });
+});
+
+test("where the script cannot be made the guest's modules run, and the log says why", async () => {
+  const script = await openScript(() => Promise.reject(new Error("no esbuild here")));
+  expect(lines).toEqual([{ event: "guest.not_bundled", fields: { reason: "no esbuild here" } }]);
+  expect(script.path()).toBeUndefined();
+  expect(guestCommand("typescript", process.execPath, { nodeScript: script.path() }).argv[1]).toBe(nodeGuestMain);
+  expect(textOf(await play(script, "streams"))).toBe("ab");
+});
+
+test("where it cannot be written likewise", async () => {
+  writeFileSync(join(root, "file"), "");
+  const script = await openGuestScript({ dir: join(root, "file/guest"), bundle: bundleNodeGuest, log });
+  expect(script.path()).toBeUndefined();
+  expect(lines).toMatchObject([{ event: "guest.not_bundled" }]);
+});
+
+test("what was planted before the start is neither run nor followed", async () => {
+  const victim = join(root, "victim");
+  writeFileSync(victim, "precious");
+  mkdirSync(dir);
+  for (const name of ["main.cjs", "main.cjs.partial"]) symlinkSync(victim, join(dir, name));
+  writeFileSync(join(dir, "package.json"), `{"type": "module"}`);
+  const script = await openScript();
+  expect(readFileSync(victim, "utf8")).toBe("precious");
+  expect(readdirSync(dir)).toEqual(["main.cjs"]);
+  expect(textOf(await play(script, "streams"))).toBe("ab");
+});
+
+test.each<[string, (file: string) => void]>([
+  ["written to", (file) => (chmodSync(file, 0o644), writeFileSync(file, "process.exit(7)"))],
+  ["replaced by its copy", (file) => (copyFileSync(file, `${file}.copy`), renameSync(`${file}.copy`, file))],
+  ["taken away", (file) => rmSync(file)],
+])("a script that was %s is not run again", async (_, change) => {
+  const script = await openScript();
+  change(script.path()!);
+  expect(textOf(await play(script, "streams"))).toBe("ab");
+  expect(script.path()).toBeUndefined();
+  expect(lines).toEqual([{ event: "guest.script_changed", fields: { file: join(dir, "main.cjs") } }]);
+});

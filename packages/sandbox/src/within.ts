@@ -1,0 +1,14 @@
+// Waiting that ends.
+
+import { setTimeout as delay } from "node:timers/promises";
+
+/** What was promised, or undefined after so many milliseconds. */
+export async function within<T>(ms: number, promised: Promise<T>): Promise<T | undefined> {
+  const over = new AbortController();
+  const late = delay(ms, undefined, { ref: false, signal: over.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([promised, late]);
+  } finally {
+    over.abort();
+  }
+}
