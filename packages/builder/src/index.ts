@@ -6,6 +6,7 @@ export { unpackBundle } from "./bundle/unpack-bundle.ts";
 export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";
 export { createRuntimes, type Runtimes, type RuntimesOptions } from "./runtimes/runtimes.ts";
 export { buildImage, type BuildOptions, type BuildResult } from "./build/build-image.ts";
+export { bundleNodeGuest } from "./build/bundle-guest.ts";
 export { openBundleCache, type BundleCache } from "./build/bundle-cache.ts";
 export type { BuildEgress } from "./build/install-network.ts";
 export { pythonDependencyDir, type InstallTools } from "./build/installer.ts";

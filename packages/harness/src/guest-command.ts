@@ -14,12 +14,22 @@ export interface GuestCommand {
 
 const guestDir = fileURLToPath(new URL("../guest", import.meta.url));
 
-/** @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim */
-export function guestCommand(language: Language, interpreter: string): GuestCommand {
+/** What the guest of Node agents is started by, and what one script of all its modules is made from. */
+export const nodeGuestMain = join(guestDir, "node", "main.mjs");
+
+/**
+ * @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim
+ * @param o.nodeScript absolute path of the Node guest as one script; default: its modules as they are
+ */
+export function guestCommand(
+  language: Language,
+  interpreter: string,
+  o: { readonly nodeScript?: string | undefined } = {},
+): GuestCommand {
   const real = realpathSync(interpreter);
   if (language === "typescript") {
-    const dir = join(guestDir, "node");
-    return { argv: [real, join(dir, "main.mjs")], readOnlyPaths: [real, dir] };
+    const main = o.nodeScript ?? nodeGuestMain;
+    return { argv: [real, main], readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain)] };
   }
   const dir = join(guestDir, "python");
   const prefix = prefixOf(real);

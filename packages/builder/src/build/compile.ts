@@ -1,12 +1,12 @@
 // Turns an agent's sources into what the guest runs: TypeScript bundled, JavaScript as it is, Python to bytecode.
 
 import { access, realpath } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
+import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
 import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
@@ -129,21 +129,6 @@ function describeWhole(
     return undefined;
   }
   return { entry: { ...entry, file: whole.file }, ...(whole.cache !== undefined && { cache: whole.cache }) };
-}
-
-interface Esbuild {
-  readonly main: string;
-  readonly binary: string;
-  readonly version: string;
-  readonly readOnlyPaths: readonly string[];
-}
-
-async function findEsbuild(): Promise<Esbuild> {
-  const main = await realpath(createRequire(import.meta.url).resolve("esbuild"));
-  const binaryPackage = `@esbuild/${process.platform}-${process.arch}`;
-  const binary = await realpath(createRequire(main).resolve(`${binaryPackage}/bin/esbuild`));
-  const { version } = createRequire(main)("../package.json") as { version: string };
-  return { main, binary, version, readOnlyPaths: [dirname(dirname(main)), dirname(binary)] };
 }
 
 /**

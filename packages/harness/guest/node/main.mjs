@@ -24,7 +24,7 @@ async function report(frame) {
 }
 
 async function load(frame) {
-  useProxyVariables();
+  await useProxyVariables();
   const found = await findExport(frame.entry, frame.imageDir);
   return { found, runner: await prepareRunner(found, frame) };
 }
@@ -87,4 +87,5 @@ function attempt(promise) {
   });
 }
 
-await main();
+// Not awaited: a script, as which a worker runs all of this, has no await at its top level.
+void main();

@@ -8,7 +8,7 @@ const require = createRequire(import.meta.url);
 const dispatcher = Symbol.for("undici.globalDispatcher.1");
 
 /** Before any code of the agent is loaded. Does nothing where no proxy is named. */
-export function useProxyVariables() {
+export async function useProxyVariables() {
   const { HTTPS_PROXY } = process.env;
   if (!HTTPS_PROXY) return;
   // For what the agent starts: a program that is Node obeys the variables from its start.
@@ -16,7 +16,8 @@ export function useProxyVariables() {
   const http = require("node:http");
   // Since 24.14 and 25.4.
   if (http.setGlobalProxyFromEnv === undefined) {
-    return require("./proxied-node20.cjs").sendThrough(new URL(HTTPS_PROXY));
+    const { default: node20 } = await import("./proxied-node20.cjs");
+    return node20.sendThrough(new URL(HTTPS_PROXY));
   }
   http.globalAgent = proxiedAgent(http);
   proxyHttps(http);

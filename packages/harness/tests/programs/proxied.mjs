@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { promisify } from "node:util";
 import { useProxyVariables } from "../../guest/node/proxy-variables.mjs";
 
-useProxyVariables();
+await useProxyVariables();
 const isLoaded = (name) => process.moduleLoadList.some((loaded) => loaded.endsWith(` ${name}`));
 const loadedAtStart = ["internal/deps/undici/undici", "https"].filter(isLoaded);
 // As the second copy of fetch's implementation that a package brings.
