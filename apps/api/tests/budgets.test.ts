@@ -135,6 +135,34 @@ test("a new day is a new period, which the clock finds", async () => {
   expect((await api.call("GET", path)).json["budgets"]).toMatchObject([{ turns: 1, is_exhausted: true }]);
 });
 
+test("as many budgets as may be, and those of operators apart", async () => {
+  const first = await put({ period: "day", max_turns: 1 });
+  const { organizationId } = api.org;
+  await api.db.pool.query(
+    `insert into budgets (id, organization_id, scope, target_id, period, set_by, max_turns, period_started_at)
+      select 'bdg_full_' || n, $1, 'session', 'sess_' || n, 'total', 'organization', 1, '-infinity'
+      from generate_series(2, 1000) n`,
+    [organizationId],
+  );
+  const refused = await api.call("PUT", path, { body: { period: "total", max_turns: 1 } });
+  expect([refused.status, refused.json]).toEqual([
+    409,
+    expect.objectContaining({
+      code: "conflict",
+      detail: "an organization sets at most 1000 budgets; delete one first",
+    }),
+  ]);
+  expect((await put({ period: "day", max_turns: 2 })).status).toBe(200);
+  const byOperator = await put(
+    { period: "total", max_turns: 1 },
+    api.operator.apiKey,
+    `/v1/organizations/${organizationId}/budgets`,
+  );
+  expect(byOperator.json["set_by"]).toBe("operator");
+  expect((await api.call("DELETE", `${path}/${String(first.json["id"])}`)).status).toBe(200);
+  expect((await put({ period: "total", max_turns: 1 })).status).toBe(200);
+});
+
 test("what operators set, the organization does not change", async () => {
   const at = `/v1/organizations/${api.org.organizationId}/budgets`;
   const set = await put({ period: "total", max_turns: 0 }, api.operator.apiKey, at);

@@ -38,9 +38,10 @@ async function createRows({ organizationId, keyId }: TestOrganization): Promise<
   const webhook = await createTestWebhook(api.db, organizationId);
   const budget = { id: newId("budget"), organizationId, scope: "agent", targetId: agentId, period: "total" } as const;
   const caps = { setBy: "organization", maxTurns: 1_000_000, maxTurnSeconds: null, maxTokens: null } as const;
+  expect((await budgets.putBudgetIfBelow(api.db, { ...budget, ...caps }, 1)).outcome).toBe("put");
   return {
     organization_id: organizationId,
-    budget_id: String(await budgets.putBudgetIfTargetThere(api.db, { ...budget, ...caps })),
+    budget_id: budget.id,
     webhook_endpoint_id: webhook.endpointId,
     webhook_delivery_id: webhook.deliveryId,
     api_key_id: keyId,

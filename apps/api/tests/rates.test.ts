@@ -126,17 +126,25 @@ test("an upload that does not say its length gets back what did not come", async
   await using api = await startTestApi({ rates: { upload_bytes: 10_000_000 }, settings: { fileBytes: 5_000_000 } });
   const { agentId } = await createTestAgent(api.db, api.org.organizationId);
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
-  for (let round = 0; round < 5; round++) {
-    const body = new Blob([new Uint8Array(1_000)]).stream();
-    const response = await fetch(`${api.url}/v1/sessions/${sessionId}/files/content?path=/a${round}`, {
+  const put = async (body: Blob | ReadableStream, path: string): Promise<[number, string]> => {
+    const response = await fetch(`${api.url}/v1/sessions/${sessionId}/files/content?path=${path}`, {
       method: "PUT",
       headers: { authorization: `Bearer ${api.org.apiKey}`, connection: "close" },
       body,
       duplex: "half",
     } as RequestInit);
-    expect([round, response.status]).toEqual([round, 201]);
-    await response.arrayBuffer();
+    return [response.status, await response.text()];
+  };
+  const small = new Blob([new Uint8Array(1_000)]);
+  for (let round = 0; round < 5; round++) {
+    expect([round, (await put(small.stream(), `/a${round}`))[0]]).toEqual([round, 201]);
   }
+  // As large as it may be, it does not fit any more: with its length it does.
+  await setLimits(api, { max_upload_bytes_per_hour: 5_100_000 });
+  const [status, text] = await put(small.stream(), "/b");
+  const advice = /an upload without Content-Length counts as \d+ bytes until it ends: send its length"/;
+  expect([status, text]).toEqual([429, expect.stringMatching(advice)]);
+  expect((await put(small, "/b"))[0]).toBe(201);
 });
 
 test("a key without a quota costs its organization one row per kind", async () => {

@@ -3,12 +3,12 @@
 import { randomUUID } from "node:crypto";
 import {
   createDispatcher,
+  createHeldRelease,
   createInvariantRounds,
   createJobRepair,
   createReaper,
   forgetWorkers,
   rebuildFailedJobs,
-  releaseHeld,
   settleBuildWaiters,
   sweepIdempotencyKeys,
   workerSeenWithinMs,
@@ -74,7 +74,10 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const reaper = createReaper(services, options);
   start("reap", options.reapEveryMs, () => reaper.runOnce());
   start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
-  start("release-held", releaseHeldEveryMs, () => releaseHeld(services));
+  const heldRelease = createHeldRelease(services);
+  start("release-held", releaseHeldEveryMs, async () => {
+    if (leading) await heldRelease.runOnce();
+  });
   start("forget-workers", forgetWorkersMs, () => forgetWorkers(services.db, forgetWorkersMs));
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
   if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);

@@ -15,7 +15,7 @@ export function startWebhookLoops(
   const sender = createWebhookSender(services, {}, () => sending.nudge());
   const sending = start("webhooks", sendEveryMs, () => sender.runOnce());
   start("sweep-webhooks", sweepEveryMs, async () => {
-    const { cancelled, purged } = await sweepWebhooks(services.db);
+    const { cancelled, purged } = await sweepWebhooks(services);
     if (cancelled + purged > 0) services.log.info({ cancelled, purged }, "webhooks.swept");
   });
   return sender;

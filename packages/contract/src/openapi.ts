@@ -167,7 +167,10 @@ function requestBody(route: Route, components: Map<string, Json>): JsonObject | 
 }
 
 function replyContent(route: Route, components: Map<string, Json>): JsonObject {
-  if (route.reply !== undefined) return { "application/json": { schema: reference(route.reply, components) } };
+  if (route.reply !== undefined) {
+    const json = { "application/json": { schema: reference(route.reply, components) } };
+    return route.mayStream === true ? { ...json, "text/event-stream": {} } : json;
+  }
   const content = route.replyContent ?? "application/octet-stream";
   return { [content]: content === "text/plain" ? { schema: { type: "string" } } : {} };
 }

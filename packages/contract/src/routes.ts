@@ -38,6 +38,8 @@ export interface Route {
   readonly reply?: TSchema;
   readonly replyContent?:
     "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip" | "*/*";
+  /** Replies with the JSON or, where the call asks for a stream, with events that end in it. */
+  readonly mayStream?: boolean;
   readonly status: number;
   /** Further success statuses with the same reply. */
   readonly alsoStatus?: readonly number[];

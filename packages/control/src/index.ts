@@ -28,7 +28,7 @@ export {
 export { deleteBudget } from "./budgets/delete-budget.ts";
 export { listBudgets } from "./budgets/list-budgets.ts";
 export { putBudget } from "./budgets/put-budget.ts";
-export { releaseHeld } from "./budgets/release-held.ts";
+export { createHeldRelease, releaseHeld } from "./budgets/release-held.ts";
 export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
 export { quotaRefusal } from "./limits/quota-refusal.ts";
 export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";

@@ -2,12 +2,10 @@
 // next. Where nobody else asks, nothing waits. For reads only: each caller's answer is its own.
 
 import { isDatabaseAway, type Database } from "@dari/db";
+import { patienceMs, within } from "./within.ts";
 
 /** Reads what is found of the keys; what is not found is left out. */
 export type Look<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
-
-/** A look that takes longer keeps nobody else waiting: its connection may be lost. Milliseconds. */
-const patienceMs = 100;
 
 /** The newest look of a group. */
 interface UnderWay<T> {
@@ -64,14 +62,4 @@ export function shareLooks<T>(
 function ended(work: Promise<unknown>): Promise<void> {
   const end = (): void => undefined;
   return work.then(end, end);
-}
-
-function within(ms: number, work: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work.then(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-  });
 }

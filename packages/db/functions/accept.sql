@@ -65,7 +65,9 @@ begin
     v_blocked := case when v_version_state = 'building' then 'build'
       else hold_reason(p_organization, s.agent_id, p_session) end;
     if v_blocked is not null then schedule := 'blocked';
-    elsif p_dispatch_ttl_ms is not null then schedule := 'dispatched'; dispatch_number := dispatch_number + 1;
+    elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, p_session) then
+      schedule := 'dispatched';
+      dispatch_number := dispatch_number + 1;
     else schedule := 'ready';
     end if;
   end if;

@@ -4,8 +4,9 @@ create or replace function period_start(p_period text) returns timestamptz langu
 $$;
 
 -- Whether a budget lets no further turn begin. Turns that are on their way count as used, so that no more begin than
--- there is room for.
-create or replace function is_over(b budgets) returns boolean language plpgsql as $$
+-- there is room for. Stable: it counts them in the very snapshot that the budget was read in, so that a turn which ends
+-- meanwhile is either on its way or used.
+create or replace function is_over(b budgets) returns boolean language plpgsql stable as $$
 declare
   v_is_past boolean := b.period_started_at < period_start(b.period);
   v_on_their_way bigint := 0;
@@ -29,6 +30,19 @@ begin
   return null;
 end $$;
 
+-- Whether a session's turns are counted before they begin. Two that count without seeing one another would both take
+-- what is left: then only the dispatcher lets turns begin, by one transaction at a time (see may_count_turns).
+create or replace function counts_turns(p_organization text, p_agent text, p_session text) returns boolean
+language sql as $$
+  select exists (select 1 from budgets b where b.organization_id = p_organization
+    and b.target_id in (p_organization, p_agent, p_session) and b.max_turns is not null)
+$$;
+
+-- Whether this transaction is, until it ends, the only one that lets turns of the organization begin. Waits for nobody.
+create or replace function may_count_turns(p_organization text) returns boolean language sql as $$
+  select pg_try_advisory_xact_lock(hashtext('dari turn budgets'), hashtext(p_organization))
+$$;
+
 -- Whether anything may hold this organization's sessions.
 create or replace function is_watched(p_organization text) returns boolean language sql as $$
   select exists (select 1 from budgets where organization_id = p_organization) or exists (select 1 from platform_stops)
@@ -51,29 +65,55 @@ begin
   where b.organization_id = s.organization_id and b.target_id in (s.organization_id, s.agent_id, s.id);
 end $$;
 
--- What an answer cost at its model, as far as the agent's SDK says.
+-- What an answer cost at its model, as far as the agent's SDK says. More than any cap may be is no more than that: what
+-- agents make up must not add up to a number that cannot be kept, which would undo the ends of turns.
 create or replace function tokens_of(p_usage jsonb) returns bigint language sql immutable as $$
-  select coalesce((p_usage ->> 'total_tokens')::numeric,
-    coalesce((p_usage ->> 'input_tokens')::numeric, 0) + coalesce((p_usage ->> 'output_tokens')::numeric, 0))::bigint
+  select least(1000000000000, coalesce((p_usage ->> 'total_tokens')::numeric,
+    coalesce((p_usage ->> 'input_tokens')::numeric, 0) + coalesce((p_usage ->> 'output_tokens')::numeric, 0)))::bigint
 $$;
 
 -- Gives held sessions back to ready that nothing holds any more, in the place of their acceptance; of one organization,
 -- or, where that is null, of all. Level-triggered: it also finds those that were held while their budget was raised.
-create or replace function release_held_sessions(p_organization text, p_limit int)
-returns table (session_id text, organization_id text)
+-- Goes on after a place and looks p_looks times at most: at a session, or at an agent all of whose sessions are held
+-- (session_id: null). Answers what it looked at; fewer than p_looks when there is nothing more. (index sessions_held)
+create or replace function release_held_sessions(
+  p_organization text, p_after_organization text, p_after_agent text, p_after_session text, p_looks int
+) returns table (organization_id text, agent_id text, session_id text, is_released boolean)
 language plpgsql as $$
 #variable_conflict use_column
+declare
+  s record;
 begin
-  if exists (select 1 from platform_stops)
-    or not exists (select 1 from sessions where blocked_reason in ('budget', 'paused')) then return; end if;
-  return query
-    with over as materialized (select b.organization_id, b.target_id from budgets b where is_over(b)),
-    free as (
-      select s.id from sessions s where s.blocked_reason in ('budget', 'paused') and s.schedule = 'blocked'
-        and (p_organization is null or s.organization_id = p_organization)
-        and not exists (select 1 from over o where o.organization_id = s.organization_id
-          and o.target_id in (s.organization_id, s.agent_id, s.id))
-      order by s.organization_id, s.id limit p_limit for no key update of s skip locked)
-    update sessions s set schedule = 'ready', blocked_reason = null, ready_at = accepted_at(s.id)
-    where s.id in (select id from free) returning s.id, s.organization_id;
+  if exists (select 1 from platform_stops) then return; end if;
+  organization_id := coalesce(p_after_organization, p_organization, '');
+  agent_id := coalesce(p_after_agent, '');
+  session_id := p_after_session;
+  for i in 1..p_looks loop
+    if session_id is null then
+      select x.organization_id, x.agent_id, x.id into s from sessions x where x.blocked_reason in ('budget', 'paused')
+        and (x.organization_id, x.agent_id) > (release_held_sessions.organization_id, release_held_sessions.agent_id)
+        order by x.organization_id, x.agent_id, x.id limit 1;
+    else
+      select x.organization_id, x.agent_id, x.id into s from sessions x where x.blocked_reason in ('budget', 'paused')
+        and (x.organization_id, x.agent_id, x.id)
+          > (release_held_sessions.organization_id, release_held_sessions.agent_id, release_held_sessions.session_id)
+        order by x.organization_id, x.agent_id, x.id limit 1;
+    end if;
+    if not found or s.organization_id <> p_organization then return; end if;
+    is_released := false;
+    organization_id := s.organization_id;
+    agent_id := s.agent_id;
+    session_id := null;
+    if not exists (select 1 from budgets b where b.organization_id = s.organization_id
+      and b.target_id in (s.organization_id, s.agent_id) and is_over(b)) then
+      session_id := s.id;
+      perform 1 from sessions x where x.id = s.id and x.schedule = 'blocked'
+        and x.blocked_reason in ('budget', 'paused') for no key update skip locked;
+      if found and hold_reason(s.organization_id, s.agent_id, s.id) is null then
+        update sessions x set schedule = 'ready', blocked_reason = null, ready_at = accepted_at(s.id) where x.id = s.id;
+        is_released := true;
+      end if;
+    end if;
+    return next;
+  end loop;
 end $$;

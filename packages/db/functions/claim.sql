@@ -67,12 +67,17 @@ begin
     end if;
     if p_retry is null then outcome := 'due'; return next; return; end if;
     -- Who may begin no turn may begin no other try: the dispatcher holds it.
-    if p_retry = 'yield' or hold_reason(s.organization_id, s.agent_id, s.id) is not null then
+    if p_retry = 'yield' or hold_reason(s.organization_id, s.agent_id, s.id) is not null
+      or counts_turns(s.organization_id, s.agent_id, s.id) then
       update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
       outcome := 'yielded';
       return next; return;
     end if;
   elsif s.schedule <> 'dispatched' then
+    outcome := 'stale';
+    return next; return;
+  elsif exists (select 1 from platform_stops) then
+    perform pause_session(p_session);
     outcome := 'stale';
     return next; return;
   end if;
@@ -85,18 +90,23 @@ end $$;
 
 -- Claims whatever is dispatched, without a queue: direct pull.
 create or replace function claim_next_turn(p_worker text, p_attempt text, p_lease_ms int, p_guarantees jsonb)
-returns table (session_id text, message_id text, fence bigint, claim_token uuid, attempt_number int,
-  uncounted_claims int)
+returns table (session_id text, organization_id text, message_id text, fence bigint, claim_token uuid,
+  attempt_number int, uncounted_claims int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
   v_tried text[] := '{}';
 begin
   while cardinality(v_tried) < 10 loop
-    select id into session_id from sessions where schedule = 'dispatched' and id <> all (v_tried)
-      order by lease_until limit 1 for no key update skip locked;
+    select s.id, s.organization_id into session_id, organization_id from sessions s
+      where s.schedule = 'dispatched' and s.id <> all (v_tried)
+      order by s.lease_until limit 1 for no key update skip locked;
     if not found then return; end if;
     v_tried := v_tried || session_id;
+    if exists (select 1 from platform_stops) then
+      perform pause_session(session_id);
+      continue;
+    end if;
     begin
       select c.message_id, c.fence, c.claim_token, c.attempt_number, c.uncounted_claims
         into message_id, fence, claim_token, attempt_number, uncounted_claims
@@ -109,6 +119,12 @@ begin
     end;
   end loop;
 end $$;
+
+-- Holds back a dispatched session, whose row the caller has locked, while operators let no turn begin.
+create or replace function pause_session(p_session text) returns void language sql as $$
+  update sessions set schedule = 'blocked', blocked_reason = 'paused', ready_at = null, lease_until = null
+    where id = p_session
+$$;
 
 -- Whether a retry that is due may go on past the dispatcher: nobody waits, and no other transaction asks in this
 -- moment, so that what its caller reads next holds until it commits. (index sessions_ready)

@@ -82,6 +82,8 @@ begin
   for i in 1..cardinality(p_organizations) loop
     organization_id := p_organizations[i];
     v_is_watched := is_watched(p_organizations[i]);
+    -- Who dispatches for it in this moment has its sessions; the next tick looks again.
+    continue when v_is_watched and not may_count_turns(p_organizations[i]);
     v_given := 0;
     for session_id, v_agent in select s.id, s.agent_id from sessions s
       where s.organization_id = p_organizations[i] and s.schedule = 'ready' and s.ready_at <= clock_timestamp()

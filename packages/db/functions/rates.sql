@@ -1,10 +1,13 @@
 -- Takes from the windows of organizations and their keys, element by element: from the organization's window and, where
 -- the key has a quota of its own, from the key's, what both have. p_wants: how many; below zero gives back.
--- p_whole: all that is wanted, or nothing. p_quotas: where the organization's row has none; null: no bound.
--- Callers sort by organization and kind, so that two of them never wait for each other.
+-- p_whole: all that is wanted, or nothing. p_spares: as many more, which the caller uses before the window has passed;
+-- a small part of what is left, so that little is lost where it does not. p_quotas: where the organization's row has
+-- none; null: no bound.
+-- Callers sort by organization, kind and key, so that two of them never wait for each other: where an organization has
+-- no bound, nothing else orders its keys.
 create or replace function take_from_windows(
   p_organizations text[], p_keys text[], p_kinds text[], p_seconds int[], p_wants bigint[], p_whole boolean[],
-  p_quotas bigint[], p_key_quotas bigint[]
+  p_spares bigint[], p_quotas bigint[], p_key_quotas bigint[]
 ) returns table (granted bigint, quota bigint, remaining bigint, reset_ms int, key_remaining bigint, key_reset_ms int)
 language plpgsql as $$
 #variable_conflict use_column
@@ -18,12 +21,13 @@ begin
       into quota from organizations o where o.id = p_organizations[i];
     -- The organization's row first: whoever wants a key's has it.
     select w.granted, w.remaining, w.reset_ms into granted, remaining, reset_ms from take_from_window(
-      p_organizations[i], '', p_kinds[i], p_seconds[i], p_wants[i], p_whole[i], quota) w;
+      p_organizations[i], '', p_kinds[i], p_seconds[i], p_wants[i], p_whole[i], p_spares[i], quota) w;
     key_remaining := null;
     key_reset_ms := null;
     if p_key_quotas[i] is not null then
       select w.granted, w.remaining, w.reset_ms into v_given, key_remaining, key_reset_ms from take_from_window(
-        p_organizations[i], p_keys[i], p_kinds[i], p_seconds[i], granted, p_whole[i], p_key_quotas[i]) w;
+        p_organizations[i], p_keys[i], p_kinds[i], p_seconds[i], least(granted, p_wants[i]), p_whole[i],
+        greatest(granted - p_wants[i], 0), p_key_quotas[i]) w;
       -- What the key may not have, others of the organization may.
       if v_given < granted and quota is not null then
         update rate_windows set used = used - (granted - v_given)
@@ -38,31 +42,33 @@ end $$;
 
 -- One window. It begins with the first that takes from it after the one before has passed.
 create or replace function take_from_window(
-  p_organization text, p_key text, p_kind text, p_seconds int, p_want bigint, p_whole boolean, p_quota bigint
+  p_organization text, p_key text, p_kind text, p_seconds int, p_want bigint, p_whole boolean, p_spare bigint,
+  p_quota bigint
 ) returns table (granted bigint, remaining bigint, reset_ms int)
 language plpgsql as $$
 #variable_conflict use_column
 declare
   v_now timestamptz := clock_timestamp();
   v_length interval := p_seconds * interval '1 second';
-  v_first bigint := may_take(p_want, p_quota, p_whole);
+  v_first bigint := may_take(p_want, p_quota, p_whole, p_spare);
 begin
-  if p_quota is null then granted := p_want; return next; return; end if;
+  if p_quota is null then granted := p_want + p_spare; return next; return; end if;
   insert into rate_windows as w (organization_id, key_id, kind, started_at, used, last_granted)
     values (p_organization, p_key, p_kind, v_now, greatest(v_first, 0), v_first)
   on conflict (organization_id, key_id, kind) do update set
     started_at = case when w.started_at + v_length <= v_now then v_now else w.started_at end,
     used = case when w.started_at + v_length <= v_now then greatest(v_first, 0)
-      else greatest(w.used + may_take(p_want, p_quota - w.used, p_whole), 0) end,
+      else greatest(w.used + may_take(p_want, p_quota - w.used, p_whole, p_spare), 0) end,
     last_granted = case when w.started_at + v_length <= v_now then v_first
-      else may_take(p_want, p_quota - w.used, p_whole) end
+      else may_take(p_want, p_quota - w.used, p_whole, p_spare) end
   returning w.last_granted, greatest(p_quota - w.used, 0),
     ceil(extract(epoch from w.started_at + v_length - v_now) * 1000)::int into granted, remaining, reset_ms;
   return next;
 end $$;
 
--- Of what is wanted, what there is left for.
-create or replace function may_take(p_want bigint, p_left bigint, p_whole boolean) returns bigint
+-- Of what is wanted, what there is left for; and what is spared of the rest.
+create or replace function may_take(p_want bigint, p_left bigint, p_whole boolean, p_spare bigint) returns bigint
 language sql immutable as $$
-  select case when p_want <= p_left then p_want when p_whole then 0 else greatest(p_left, 0) end
+  select case when p_want <= p_left then p_want + least(p_spare, (p_left - p_want) / 256)
+    when p_whole then 0 else greatest(p_left, 0) end
 $$;

@@ -9,6 +9,13 @@ declare
   s sessions%rowtype;
 begin
   if clock_timestamp() < pg_postmaster_start_time() + p_grace_ms * interval '1 millisecond' then return; end if;
+  -- All that the ends below are charged to, at once and in one order: locked end by end, they would come in another
+  -- order than that in which a worker's end takes its own.
+  perform 1 from budgets b where b.id in (
+    select y.id from sessions x join budgets y on y.organization_id = x.organization_id
+      and y.target_id in (x.organization_id, x.agent_id, x.id)
+    where x.schedule = 'leased' and x.lease_until < clock_timestamp())
+    order by b.id for no key update;
   for s in select * from sessions where schedule in ('dispatched', 'leased') and lease_until < clock_timestamp()
     order by lease_until limit p_limit for no key update skip locked
   loop

@@ -11,7 +11,7 @@ create table webhook_endpoints (
   description text,
   event_types text[] not null check (cardinality(event_types) > 0),
   status text not null default 'enabled' check (status in ('enabled', 'disabled')),
-  disabled_reason text check (disabled_reason in ('manual', 'failing', 'gone')),
+  disabled_reason text check (disabled_reason in ('manual', 'failing', 'gone', 'backlog')),
   -- Attempts that failed since the last one that did not, and when the first of them did.
   failures int not null default 0,
   failing_since timestamptz,

@@ -1,5 +1,5 @@
 -- Why: caps on what turns may use, which hold sessions back in place of ending them; a stop of all turns.
--- Locks: sessions for as long as an index of those that are held takes to build, which reads them once.
+-- Locks: organizations for a moment, to refer to it.
 -- Breaking for the release before: no.
 
 -- A cap on the turns of an organization, of an agent or of a session, in each period.
@@ -21,7 +21,8 @@ create table budgets (
   tokens bigint not null default 0,
   period_started_at timestamptz not null,
   created_at timestamptz not null default clock_timestamp(),
-  unique (organization_id, scope, target_id, period, set_by),
+  -- In the order in which they are looked for: all of an organization, an agent and a session.
+  unique (organization_id, target_id, scope, period, set_by),
   check (num_nonnulls(max_turns, max_turn_seconds, max_tokens) > 0)
 ) with (fillfactor = 50);
 
@@ -31,5 +32,3 @@ create table platform_stops (
   reason text not null,
   stopped_at timestamptz not null default clock_timestamp()
 );
-
-create index sessions_held on sessions (organization_id, id) where blocked_reason in ('budget', 'paused');

@@ -18,7 +18,8 @@ beforeAll(async () => {
   );
   message = rows[0]!;
   const dispatched = `schedule = 'dispatched', ready_at = null, lease_until = now() + interval '1 hour'`;
-  await database.db.pool.query(`update sessions set ${dispatched} where id = $1`, [message.sessionId]);
+  const two = `select session_id from messages order by id limit 2`;
+  await database.db.pool.query(`update sessions set ${dispatched} where id in (${two})`);
 });
 afterAll(() => database.close());
 
@@ -27,6 +28,10 @@ async function claim(db: Database): Promise<string | undefined> {
   const claimant = { workerId: newId("worker"), leaseMs: 60_000, guarantees: {} };
   const { outcome } = await turns.claimIfDispatched(db, job, newId("attempt"), claimant);
   return outcome === "claimed" ? outcome : undefined;
+}
+
+function pull(db: Database): Promise<unknown> {
+  return turns.claimNextIfAny(db, newId("attempt"), { workerId: newId("worker"), leaseMs: 60_000, guarantees: {} });
 }
 
 const bounds = { messages: 10, bytes: 1_000 };
@@ -38,6 +43,7 @@ test.each([
     async (db: Database) => (await messages.listMessagesByIds(db, message.organizationId, [message.id, "msg_x"]))[0],
   ],
   ["the next message of a session", claim],
+  ["the next message of whichever session", pull],
   ["what a turn starts from", (db: Database) => turnDetails.getTurnDetails(db, message.id, bounds)],
 ])("without statistics, %s is read by its keys", async (_what, read) => {
   const rows = await countRowsRead(database.db, async (bound) => {

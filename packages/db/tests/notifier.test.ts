@@ -19,6 +19,9 @@ test("a thousand ids at once are one statement, and each is heard once", async (
     { what: "the listener" },
   );
   const ids = Array.from({ length: 1_000 }, () => newId("session"));
+  // The last hello has been said, and its connection is back.
+  await db.pool.query("select 1");
+  await waitUntil(() => db.pool.idleCount === db.pool.totalCount && db.pool.waitingCount === 0, { what: "a rest" });
   // A statement takes a connection from the pool, of those that are there or of new ones.
   let statements = 0;
   const count = (): void => void (statements += 1);

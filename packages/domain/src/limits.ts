@@ -61,6 +61,8 @@ export const limits = {
   webhookExcerptChars: 1_000,
   /** An endpoint of which every attempt has failed for so long is disabled: milliseconds. */
   webhookDisableAfterMs: 5 * 24 * 3_600_000,
+  /** Deliveries that wait for one endpoint; the sweep disables an endpoint with more. */
+  webhookPendingPerEndpoint: 100_000,
   /** How long a delivery that has ended can be looked at and sent again: milliseconds. */
   webhookKeepMs: 14 * 24 * 3_600_000,
   /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
@@ -77,6 +79,8 @@ export const limits = {
   organizationStorageBytesMax: 1024 ** 5,
   /** Of each kind that an organization keeps. */
   organizationKeptMax: 10_000_000,
+  /** Set by the organization; and as many by operators. */
+  budgetsPerOrganization: 1_000,
   /** Of any cap of a budget. */
   budgetMax: 1_000_000_000_000,
   /** What an organization may send in a while, by default: far above what an API process can take. */

@@ -12,21 +12,22 @@ const nouns: Readonly<Record<RateKind, string>> = {
 };
 
 /**
- * Takes `amount`, and tells what is left in the reply's `RateLimit-Policy` and `RateLimit`.
+ * Takes `amount`, and tells what is left in the reply's `RateLimit-Policy` and `RateLimit`. `advice`: what a caller may
+ * do besides waiting when it is refused.
  * @throws AppError `limit_exceeded`, with the seconds after which there is more.
  */
 export async function spend(
   control: Control,
   actor: Actor,
-  what: { readonly kind: RateKind; readonly amount: number },
+  what: { readonly kind: RateKind; readonly amount: number; readonly advice?: string | undefined },
   response: Response,
 ): Promise<void> {
   const { granted, standings } = await control.rates.take(actor, what.kind, what.amount);
   tell(response, standings);
-  if (!granted) throw refusal(what.amount, standings);
+  if (!granted) throw refusal(what.amount, standings, what.advice);
 }
 
-function refusal(amount: number, standings: readonly RateStanding[]): AppError {
+function refusal(amount: number, standings: readonly RateStanding[], advice?: string): AppError {
   const short = standings.filter(({ remaining }) => remaining < amount);
   const [tightest] = (short.length > 0 ? short : standings).toSorted((a, b) => b.resetSeconds - a.resetSeconds);
   if (tightest === undefined) throw new Error("a call was refused that nothing bounds");
@@ -37,7 +38,8 @@ function refusal(amount: number, standings: readonly RateStanding[]): AppError {
     amount > quota
       ? `${owner} may send ${quota} ${nouns[kind]} per ${window}, and this call is ${amount}`
       : `${owner} has used its ${quota} ${nouns[kind]} per ${window}; more in ${resetSeconds} s`;
-  return new AppError("limit_exceeded", detail, { retryAfterSeconds: Math.max(1, resetSeconds) });
+  const full = advice === undefined ? detail : `${detail}; ${advice}`;
+  return new AppError("limit_exceeded", full, { retryAfterSeconds: Math.max(1, resetSeconds) });
 }
 
 /** As the IETF's draft says it: lists of named policies, each in both headers. */
@@ -77,7 +79,9 @@ export async function spendUpload(
   if (!(amount > 0) || amount > most) return;
   const { socket } = request;
   const before = socket.bytesRead - firstBytes;
-  await spend(control, actor, { kind: "upload_bytes", amount }, response);
+  const advice = `an upload without Content-Length counts as ${most} bytes until it ends: send its length`;
+  const what = { kind: "upload_bytes", amount, advice: said === undefined ? advice : undefined } as const;
+  await spend(control, actor, what, response);
   if (said !== undefined) return;
   response.once("close", () => {
     const unused = amount - (socket.bytesRead - before);

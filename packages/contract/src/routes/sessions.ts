@@ -77,6 +77,7 @@ export const sessionRoutes = {
     summary:
       "Send a message. Waits for its end, unless `delivery`, `Accept: text/event-stream` or `Prefer: respond-async` " +
       "says otherwise.",
+    mayStream: true,
     status: 200,
     alsoStatus: [202],
   },

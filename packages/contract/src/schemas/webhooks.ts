@@ -12,7 +12,7 @@ export const defaultWebhookEventTypes: readonly EventType[] = [
   "message.cancelled",
 ];
 
-export const webhookDisabledReasons = ["manual", "failing", "gone"] as const;
+export const webhookDisabledReasons = ["manual", "failing", "gone", "backlog"] as const;
 export type WebhookDisabledReason = (typeof webhookDisabledReasons)[number];
 
 const url = Type.String({

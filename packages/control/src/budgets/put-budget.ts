@@ -2,7 +2,7 @@
 
 import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import { budgets } from "@dari/db";
-import { agentIdFromWire, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { isOperator } from "../organizations/operators.ts";
@@ -10,7 +10,10 @@ import { found, invalidField, notFound } from "../refusals.ts";
 import { renderBudget } from "../views/budget.ts";
 import { releaseHeld } from "./release-held.ts";
 
-/** There is one per target, period, and who has set it. @throws AppError `not_found`, `invalid` */
+/**
+ * There is one per target, period, and who has set it.
+ * @throws AppError `not_found`, `invalid`; `conflict` when there are as many as may be
+ */
 export async function putBudget(
   control: Control,
   actor: Actor,
@@ -36,9 +39,9 @@ export async function putBudget(
         setBy,
         ...caps,
       } as const;
-      const id = await budgets.putBudgetIfTargetThere(inside.db, budget);
-      if (id === undefined) throw notFound(target.scope);
-      return renderBudget(found(await budgets.findBudget(inside.db, organizationId, id), "budget"));
+      const put = await budgets.putBudgetIfBelow(inside.db, budget, limits.budgetsPerOrganization);
+      if (put.outcome !== "put") throw put.outcome === "full" ? tooMany(setBy) : notFound(target.scope);
+      return renderBudget(found(await budgets.findBudget(inside.db, organizationId, put.id), "budget"));
     },
     ({ id, scope, target_id }) => {
       return { action: "budget.put", target: id, organizationId, details: { scope, target_id, ...request } };
@@ -46,6 +49,12 @@ export async function putBudget(
   );
   await releaseHeld(control, organizationId);
   return record;
+}
+
+function tooMany(setBy: "organization" | "operator"): AppError {
+  const most = limits.budgetsPerOrganization;
+  const whose = setBy === "operator" ? "operators set an organization" : "an organization sets";
+  return new AppError("conflict", `${whose} at most ${most} budgets; delete one first`);
 }
 
 function targetOf(organizationId: string, { agent_id: agentId, session_id: sessionId }: PutBudgetRequest) {

@@ -3,24 +3,42 @@
 import { budgets, type Database } from "@dari/db";
 import type { Notifier } from "@dari/domain";
 
-/** Sessions of one short transaction, and transactions of one pass; the clock starts another. */
+/** Sessions of one short transaction, and transactions of one pass; the next one goes on after it. */
 const batch = 200;
 const batchesMax = 50;
 
+interface Context {
+  readonly db: Database;
+  readonly notifier: Notifier;
+}
+
+/** A pass answers how many it let go on. */
+export interface HeldRelease {
+  runOnce(): Promise<number>;
+}
+
 /**
- * Called when a budget was changed, and by the reconciler's clock, which sees new periods and what was held while its
- * budget was changed. `undefined`: of every organization.
+ * For the clock, which sees new periods and what was held while its budget was changed. `undefined`: of every
+ * organization.
  */
-export async function releaseHeld(
-  context: { readonly db: Database; readonly notifier: Notifier },
-  organizationId?: string,
-): Promise<number> {
-  let count = 0;
-  for (let pass = 0; pass < batchesMax; pass++) {
-    const released = await budgets.releaseIfFree(context.db, organizationId, batch);
-    for (const one of new Set(released.map((session) => session.organizationId))) context.notifier.notify("ready", one);
-    count += released.length;
-    if (released.length < batch) break;
-  }
-  return count;
+export function createHeldRelease({ db, notifier }: Context, organizationId?: string): HeldRelease {
+  let after: budgets.HeldPlace | undefined;
+  return {
+    async runOnce() {
+      let count = 0;
+      for (let pass = 0; pass < batchesMax; pass++) {
+        const { released, next } = await budgets.releaseIfFree(db, organizationId, after, batch);
+        for (const one of new Set(released.map((session) => session.organizationId))) notifier.notify("ready", one);
+        count += released.length;
+        after = next;
+        if (next === undefined) break;
+      }
+      return count;
+    },
+  };
+}
+
+/** Called when a budget was changed: one pass from the first on. */
+export function releaseHeld(context: Context, organizationId?: string): Promise<number> {
+  return createHeldRelease(context, organizationId).runOnce();
 }

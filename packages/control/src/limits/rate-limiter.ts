@@ -2,27 +2,13 @@
 
 import { rateWindows, type Database, type KeyRates, type RateKind, type RateTake, type RateTaken } from "@dari/db";
 import type { Actor } from "../context.ts";
+import { patienceMs, within } from "../within.ts";
+import { createTakenAhead, nameOf, standingsOf, type RateDecision, type RateStanding } from "./taken-ahead.ts";
+
+export type { RateDecision, RateStanding };
 
 /** An organization's by default; undefined: no bound. */
 export type RateDefaults = Readonly<Record<RateKind, number | undefined>>;
-
-/** One bound as it stands after a call. */
-export interface RateStanding {
-  readonly of: "organization" | "key";
-  readonly kind: RateKind;
-  readonly quota: number;
-  /** Length of the window. Seconds. */
-  readonly windowSeconds: number;
-  readonly remaining: number;
-  /** Seconds until the window has passed. */
-  readonly resetSeconds: number;
-}
-
-export interface RateDecision {
-  readonly granted: boolean;
-  /** Empty where nothing bounds the caller. */
-  readonly standings: readonly RateStanding[];
-}
 
 export interface RateLimiter {
   /**
@@ -36,70 +22,75 @@ export const rateSeconds: Readonly<Record<RateKind, number>> = { requests: 60, m
 
 /** Takes of one statement. */
 const batchMax = 500;
-/** A window that had nothing left is asked again after this. Milliseconds. */
-const exhaustedForMs = 200;
-/** Callers remembered that had nothing left; past it all are asked anew. */
-const rememberedMax = 10_000;
+/** Statements under way; past it, calls wait. */
+const statementsMax = 8;
 
 interface Waiting {
   readonly take: RateTake;
-  readonly decide: (taken: RateTaken, granted: boolean) => void;
+  readonly decide: (granted: boolean, standings: RateStanding[]) => void;
   readonly fail: (error: unknown) => void;
 }
 
 /**
- * One statement at a time: calls that arrive while it is under way share the next one, so that a busy process asks
- * seldom and a quiet one waits for one short statement. No process holds what it has not used, so the sum over all
- * processes is exact; what is remembered here is only that a window had nothing left a moment ago.
+ * Postgres counts before anything is granted, so the sum over all processes is never more than the bound. Far from it a
+ * statement also takes some for the calls that follow (see `createTakenAhead`). Calls that arrive while a statement is
+ * under way share the next one.
  */
 export function createRateLimiter(db: Database, defaults: RateDefaults): RateLimiter {
   const waiting: Waiting[] = [];
   let isAsking = false;
-  const exhausted = new Map<string, { readonly taken: RateTaken; readonly atMs: number }>();
+  let underWay = 0;
+  const ahead = createTakenAhead();
 
   const ask = async (): Promise<void> => {
     isAsking = true;
-    while (waiting.length > 0) {
-      const groups = [...group(waiting.splice(0, batchMax)).values()];
-      try {
-        const answers = await rateWindows.takeFromWindows(
-          db,
-          groups.map(({ take }) => take),
-        );
-        for (const [index, { take, members }] of groups.entries()) settle(take, members, answers[index]!);
-      } catch (error) {
-        for (const { members } of groups) for (const { fail } of members) fail(error);
-      }
+    while (waiting.length > 0 && underWay < statementsMax) {
+      const groups = [...group(waiting.splice(0, batchMax).filter((one) => !isAnswered(one))).values()];
+      if (groups.length > 0) await within(patienceMs, askFor(groups));
     }
     isAsking = false;
   };
 
-  const settle = (take: RateTake, members: readonly Waiting[], taken: RateTaken): void => {
-    let left = taken.granted;
-    for (const { take: own, decide } of members) {
-      const granted = own.want <= left;
-      if (granted) left -= own.want;
-      decide(taken, granted);
+  const isAnswered = ({ take, decide }: Waiting): boolean => {
+    const answer = ahead.answer(take);
+    if (answer !== undefined) decide(answer.granted, answer.standings);
+    return answer !== undefined;
+  };
+
+  const askFor = async (groups: readonly Group[]): Promise<void> => {
+    underWay++;
+    const askedAtMs = performance.now();
+    try {
+      const takes = groups.map(({ take }) => ({ ...take, spare: ahead.spareOf(take) }));
+      const answers = await rateWindows.takeFromWindows(db, takes);
+      for (const [index, { take, members }] of groups.entries()) settle(take, members, answers[index]!, askedAtMs);
+    } catch (error) {
+      for (const { members } of groups) for (const { fail } of members) fail(error);
+    } finally {
+      underWay--;
+      if (waiting.length > 0 && !isAsking) void ask();
     }
-    // Bytes that are too many for what is left say nothing about fewer.
-    if (take.kind === "upload_bytes" || taken.granted >= take.want) return;
-    if (exhausted.size >= rememberedMax) exhausted.clear();
-    exhausted.set(nameOf(take), { taken, atMs: performance.now() });
+  };
+
+  const settle = (take: RateTake, members: readonly Waiting[], taken: RateTaken, askedAtMs: number): void => {
+    let left = taken.granted + ahead.takeBack(take, taken, askedAtMs);
+    const granted = members.map(({ take: { want } }) => {
+      if (want > left) return false;
+      left -= want;
+      return true;
+    });
+    const standings = standingsOf(take, taken, left);
+    for (const [index, { decide }] of members.entries()) decide(granted[index]!, standings);
+    ahead.keep(take, taken, left, askedAtMs);
   };
 
   return {
     take(actor, kind, amount) {
       const take = takeOf(actor, kind, amount, defaults[kind]);
-      const known = exhausted.get(nameOf(take));
-      if (known !== undefined) {
-        if (performance.now() - known.atMs < exhaustedForMs) {
-          return Promise.resolve({ granted: false, standings: standingsOf(take, known.taken) });
-        }
-        exhausted.delete(nameOf(take));
-      }
+      const known = ahead.answer(take);
+      if (known !== undefined) return Promise.resolve(known);
       return new Promise((resolve, reject) => {
-        const decide = (taken: RateTaken, granted: boolean): void =>
-          resolve({ granted, standings: standingsOf(take, taken) });
+        const decide: Waiting["decide"] = (granted, standings) => resolve({ granted, standings });
         waiting.push({ take, decide, fail: reject });
         if (!isAsking) void ask();
       });
@@ -107,9 +98,14 @@ export function createRateLimiter(db: Database, defaults: RateDefaults): RateLim
   };
 }
 
+interface Group {
+  take: RateTake;
+  readonly members: Waiting[];
+}
+
 /** Takes of one for the same windows become one take of as many. */
-function group(batch: readonly Waiting[]): Map<string, { take: RateTake; members: Waiting[] }> {
-  const groups = new Map<string, { take: RateTake; members: Waiting[] }>();
+function group(batch: readonly Waiting[]): Map<string, Group> {
+  const groups = new Map<string, Group>();
   for (const [index, one] of batch.entries()) {
     const name = one.take.want === 1 ? nameOf(one.take) : `alone ${index}`;
     const known = groups.get(name);
@@ -130,6 +126,7 @@ function takeOf(actor: Actor, kind: RateKind, amount: number, quota: number | un
     seconds: rateSeconds[kind],
     want: amount,
     whole: true,
+    spare: 0,
     quota,
     keyQuota: actor.rates === undefined ? undefined : (keyQuotaOf(actor.rates, kind) ?? undefined),
   };
@@ -144,22 +141,4 @@ function keyQuotaOf(rates: KeyRates, kind: RateKind): number | null {
     case "upload_bytes":
       return rates.maxUploadBytesPerHour;
   }
-}
-
-function nameOf({ organizationId, keyId, kind, keyQuota }: RateTake): string {
-  // Keys without a quota of their own share their organization's window and nothing else.
-  return `${organizationId} ${keyQuota === undefined ? "" : keyId} ${kind}`;
-}
-
-function standingsOf(take: RateTake, taken: RateTaken): RateStanding[] {
-  const { kind, seconds, keyQuota } = take;
-  const standings: RateStanding[] = [];
-  const add = (of: RateStanding["of"], quota: number, remaining: number, resetMs: number): void =>
-    void standings.push({
-      ...{ of, kind, quota, windowSeconds: seconds, remaining },
-      resetSeconds: Math.max(0, Math.ceil(resetMs / 1000)),
-    });
-  if (taken.quota !== null) add("organization", taken.quota, taken.remaining ?? 0, taken.resetMs ?? 0);
-  if (keyQuota !== undefined) add("key", keyQuota, taken.keyRemaining ?? 0, taken.keyResetMs ?? 0);
-  return standings;
 }

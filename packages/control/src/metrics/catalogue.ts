@@ -164,8 +164,8 @@ export const reconcilerMetrics = {
   },
   dari_webhook_endpoints_disabled_total: {
     kind: "counter",
-    about: "Webhook endpoints that were disabled because every attempt had failed, or that said they are gone.",
-    labels: { reason: ["failing", "gone"] },
+    about: "Webhook endpoints that were disabled: every attempt had failed, they said they are gone, too much waited.",
+    labels: { reason: ["failing", "gone", "backlog"] },
   },
   dari_webhook_pending: {
     kind: "gauge",

@@ -3,7 +3,6 @@
 
 import { release } from "@dari/contract";
 import {
-  auditEntries,
   boundTo,
   webhookEndpoints,
   webhookOutbox,
@@ -12,12 +11,13 @@ import {
   type ClaimedDelivery,
   type Database,
 } from "@dari/db";
-import { limits, newId, webhookAttemptsMax, webhookRetryMs, type Log } from "@dari/domain";
+import { limits, webhookAttemptsMax, webhookRetryMs, type Log } from "@dari/domain";
 import type { Resolve } from "@dari/sandbox";
 import type { Sealer } from "../sealer.ts";
 import { renderPayload } from "./payload.ts";
 import { post } from "./post.ts";
 import { publicReceivers, type ReceiverPolicy } from "./receivers.ts";
+import { recordDisabling } from "./record-disabling.ts";
 import { signaturesOf, webhookSealName } from "./signature.ts";
 
 export interface WebhookContext {
@@ -92,7 +92,10 @@ export function createWebhookSender(
     const claimed = await webhookOutbox.claimDue(context.db, bounds);
     if (claimed.length === 0) return 0;
     const endpoints = [...new Set(claimed.map((one) => one.endpointId))];
-    const secrets = await webhookEndpoints.listLiveSecrets(context.db, endpoints);
+    const secrets = await webhookEndpoints.listLiveSecrets(context.db, endpoints).catch(async (error: unknown) => {
+      await giveBack(context, claimed);
+      throw error;
+    });
     for (const delivery of claimed) {
       const sealed = secrets.filter((one) => one.endpointId === delivery.endpointId).map((one) => one.sealed);
       const sending = send(context, settings, delivery, sealed, stopping.signal).finally(() => {
@@ -119,6 +122,13 @@ export function createWebhookSender(
       stopping.abort();
     },
   };
+}
+
+/** What of it cannot be given back is claimed again when its lease has run out, at the price of an attempt. */
+async function giveBack({ db, log }: WebhookContext, claimed: readonly ClaimedDelivery[]): Promise<void> {
+  const given = await Promise.allSettled(claimed.map((one) => webhookOutbox.releaseIfHeld(db, one, 0)));
+  const kept = given.filter(({ status }) => status === "rejected").length;
+  if (kept > 0) log.warn({ kept, claimed: claimed.length }, "webhook.claims_not_given_back");
 }
 
 async function expand(db: Database): Promise<number> {
@@ -259,7 +269,9 @@ async function record(
       isGone: attempt.responseStatus === 410,
       disableAfter: { ms: settings.disableAfterMs, failures: webhookAttemptsMax },
     });
-    if (settled.disabled !== null) await putOnRecord(inside, delivery, settled.disabled);
+    if (settled.disabled !== null) {
+      await recordDisabling(inside, delivery, { reason: settled.disabled, last_delivery_id: delivery.id });
+    }
     return settled;
   });
   const fields = { org: delivery.organizationId, endpoint: delivery.endpointId, delivery: delivery.id };
@@ -267,16 +279,4 @@ async function record(
   const { responseStatus: status, durationMs: ms } = attempt;
   context.log.info({ ...fields, outcome, status, attempt: delivery.attempts, ms }, "webhook.attempted");
   if (disabled !== null) context.log.warn({ ...fields, reason: disabled }, "webhook.disabled");
-}
-
-async function putOnRecord(inside: Database, delivery: ClaimedDelivery, reason: string): Promise<void> {
-  await auditEntries.insertAuditEntry(inside, {
-    id: newId("auditEntry"),
-    organizationId: delivery.organizationId,
-    actorKeyId: null,
-    action: "webhook.disable",
-    target: delivery.endpointId,
-    details: { reason, last_delivery_id: delivery.id },
-    requestId: null,
-  });
 }

@@ -162,7 +162,7 @@ test("an endpoint that fails for days is disabled, on record; what waits ends; e
   await makeDue();
   await sendDue();
   expect(receiver.received).toHaveLength(sent);
-  expect((await sweepWebhooks(control.db)).cancelled).toBe(2);
+  expect((await sweepWebhooks(control)).cancelled).toBe(2);
   const [delivery] = await listOf(id);
   expect(delivery!.status).toBe("cancelled");
   const again = () => resendWebhookDelivery(control, place(id), actor, delivery!.id);
@@ -175,6 +175,30 @@ test("an endpoint that fails for days is disabled, on record; what waits ends; e
   await again();
   await sendDue();
   expect((await getWebhookDelivery(control, place(id), delivery!.id)).status).toBe("delivered");
+});
+
+test("an endpoint for which too much waits is disabled, on record, once, and what waits ends", async () => {
+  const { control, actor } = scene;
+  const [full, fits] = [await scene.endpoint(receiver.url), await scene.endpoint(receiver.url)];
+  for (const { id } of [full, full, full, fits, fits]) await sendWebhookTest(control, actor, id);
+  const sweeps = await Promise.all([1, 2, 3].map(() => sweepWebhooks(control, { pendingMax: 2 })));
+  expect(sweeps.reduce((sum, { disabled }) => sum + disabled, 0)).toBe(1);
+  expect(sweeps.reduce((sum, { cancelled }) => sum + cancelled, 0)).toBe(3);
+  const disabled = await getWebhookEndpoint(control, place(full.id));
+  expect(disabled).toMatchObject({ status: "disabled", disabled_reason: "backlog", failing_since: null });
+  expect((await listOf(full.id)).map(({ status }) => status)).toEqual(["cancelled", "cancelled", "cancelled"]);
+  const entries = (await listAuditLog(control, actor.organizationId, { limit: 100 })).rows;
+  const details = { reason: "backlog", pending_max: 2 };
+  expect(entries.filter(({ action }) => action === "webhook.disable")).toEqual([
+    expect.objectContaining({ target: full.id, actor_key_id: null, details }),
+  ]);
+  const told = scene.log.filter(({ event }) => event === "webhook.disabled");
+  expect(told.map(({ fields }) => fields)).toEqual([
+    { org: actor.organizationId, endpoint: full.id, reason: "backlog" },
+  ]);
+  expect((await getWebhookEndpoint(control, place(fits.id))).status).toBe("enabled");
+  await updateWebhookEndpoint(control, actor, full.id, { status: "enabled" });
+  expect(await sweepWebhooks(control, { pendingMax: 2 })).toEqual({ disabled: 0, cancelled: 0, purged: 0 });
 });
 
 test("a receiver that says it is gone is disabled at once", async () => {
@@ -324,7 +348,7 @@ test("nothing is sent for a deleted endpoint or organization, and the sweep remo
   await scene.rows("update organizations set deleted_at = now() where id = $1", actor.organizationId);
   await sendDue();
   expect(receiver.received).toEqual([]);
-  expect(await sweepWebhooks(control.db)).toEqual({ cancelled: 1, purged: 1 });
+  expect(await sweepWebhooks(control)).toEqual({ disabled: 0, cancelled: 1, purged: 1 });
   expect(await scene.rows("select id from webhook_endpoints")).toEqual([{ id: second.id }]);
   expect(await scene.rows("select endpoint_id from webhook_secrets")).toEqual([{ endpoint_id: second.id }]);
 });
@@ -334,8 +358,8 @@ test("deliveries that have ended are forgotten after their time, those that wait
   await sendWebhookTest(scene.control, scene.actor, id);
   await sendDue();
   await sendWebhookTest(scene.control, scene.actor, id);
-  expect(await sweepWebhooks(scene.control.db)).toEqual({ cancelled: 0, purged: 0 });
-  expect(await sweepWebhooks(scene.control.db, 0)).toEqual({ cancelled: 0, purged: 1 });
+  expect(await sweepWebhooks(scene.control)).toEqual({ disabled: 0, cancelled: 0, purged: 0 });
+  expect(await sweepWebhooks(scene.control, { keepMs: 0 })).toEqual({ disabled: 0, cancelled: 0, purged: 1 });
   expect((await listOf(id)).map(({ status }) => status)).toEqual(["pending"]);
   expect(await webhookOutbox.getBacklog(scene.control.db)).toMatchObject({ pending: 1, notes: 0 });
 });

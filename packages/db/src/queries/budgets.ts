@@ -1,7 +1,7 @@
 // Caps on what turns may use, and the stop of all turns. What is used is written by the functions that end attempts.
 
 import { sql } from "kysely";
-import type { Database } from "../database.ts";
+import { withTransaction, type Database } from "../database.ts";
 import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 
 export interface BudgetRow {
@@ -50,12 +50,15 @@ function selectBudgets(db: Database, organizationId: string) {
     .select([sql<boolean>`is_over(b)`.as("isOver"), "b.created_at as createdAt"]);
 }
 
+/** `full`: as many are set by the organization, or by operators, as may be. */
+export type PutBudget = { readonly outcome: "put"; readonly id: string } | { readonly outcome: "no_target" | "full" };
+
 /**
- * Sets a budget's caps; what is used stays. Undefined when the organization has no such agent or session. Answers its
- * id (unique index).
+ * Sets a budget's caps; what is used stays. A new one is refused where `max` others are set by the same. One per
+ * organization at a time: the organization's row is locked (unique index).
  */
-export async function putBudgetIfTargetThere(db: Database, budget: NewBudget): Promise<string | undefined> {
-  const { organizationId, scope, targetId } = budget;
+export async function putBudgetIfBelow(db: Database, budget: NewBudget, max: number): Promise<PutBudget> {
+  const { organizationId, scope, targetId, setBy } = budget;
   const there = {
     organization: sql`select 1 from organizations where id = ${targetId} and id = ${organizationId}
       and deleted_at is null`,
@@ -64,17 +67,28 @@ export async function putBudgetIfTargetThere(db: Database, budget: NewBudget): P
     session: sql`select 1 from sessions where id = ${targetId} and organization_id = ${organizationId}
       and deleted_at is null`,
   }[scope];
-  const result = await sql<{ id: string }>`
-    insert into budgets (id, organization_id, scope, target_id, period, set_by, max_turns, max_turn_seconds, max_tokens,
-        period_started_at)
-      select ${budget.id}, ${organizationId}, ${scope}, ${targetId}, ${budget.period}, ${budget.setBy},
-        ${budget.maxTurns}::bigint, ${budget.maxTurnSeconds}::bigint, ${budget.maxTokens}::bigint,
-        period_start(${budget.period})
-      where exists (${there})
-    on conflict (organization_id, scope, target_id, period, set_by) do update set max_turns = excluded.max_turns,
-      max_turn_seconds = excluded.max_turn_seconds, max_tokens = excluded.max_tokens
-    returning id`.execute(db.kysely);
-  return result.rows[0]?.id;
+  return withTransaction(db, async (tx) => {
+    await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
+    const result = await sql<{ isThere: boolean; isNew: boolean; others: number }>`
+      select exists (${there}) as "isThere",
+        count(*) filter (where scope = ${scope} and target_id = ${targetId} and period = ${budget.period}) = 0
+          as "isNew",
+        count(*)::int as others
+      from budgets where organization_id = ${organizationId} and set_by = ${setBy}`.execute(tx);
+    const { isThere, isNew, others } = result.rows[0]!;
+    if (!isThere) return { outcome: "no_target" };
+    if (isNew && others >= max) return { outcome: "full" };
+    const put = await sql<{ id: string }>`
+      insert into budgets (id, organization_id, scope, target_id, period, set_by, max_turns, max_turn_seconds,
+          max_tokens, period_started_at)
+        values (${budget.id}, ${organizationId}, ${scope}, ${targetId}, ${budget.period}, ${setBy},
+          ${budget.maxTurns}::bigint, ${budget.maxTurnSeconds}::bigint, ${budget.maxTokens}::bigint,
+          period_start(${budget.period}))
+      on conflict (organization_id, scope, target_id, period, set_by) do update set max_turns = excluded.max_turns,
+        max_turn_seconds = excluded.max_turn_seconds, max_tokens = excluded.max_tokens
+      returning id`.execute(tx);
+    return { outcome: "put", id: put.rows[0]!.id };
+  });
 }
 
 /** By primary key. */
@@ -110,19 +124,31 @@ export async function deleteBudgetIfAllowed(
   return result.numAffectedRows === 1n;
 }
 
+/** A held session; without `sessionId`, all of an agent's. */
+export interface HeldPlace {
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly sessionId: string | null;
+}
+
 /**
- * Gives held sessions back to `ready` that nothing holds any more (SKIP LOCKED, index sessions_held). `undefined`: of
- * every organization.
+ * Gives held sessions back to `ready` that nothing holds any more (SKIP LOCKED, index sessions_held), among at most
+ * `looks` after a place. `undefined`: of every organization, from the first on. `next`: where to go on; undefined when
+ * nothing more is held.
  */
 export async function releaseIfFree(
   db: Database,
   organizationId: string | undefined,
-  limit: number,
-): Promise<{ sessionId: string; organizationId: string }[]> {
-  const result = await sql<{ sessionId: string; organizationId: string }>`
-    select session_id as "sessionId", organization_id as "organizationId"
-    from release_held_sessions(${organizationId ?? null}, ${limit})`.execute(db.kysely);
-  return result.rows;
+  after: HeldPlace | undefined,
+  looks: number,
+): Promise<{ released: HeldPlace[]; next: HeldPlace | undefined }> {
+  const result = await sql<HeldPlace & { isReleased: boolean }>`
+    select organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId",
+      is_released as "isReleased"
+    from release_held_sessions(${organizationId ?? null}, ${after?.organizationId ?? null}, ${after?.agentId ?? null},
+      ${after?.sessionId ?? null}, ${looks})`.execute(db.kysely);
+  const released = result.rows.filter(({ isReleased }) => isReleased);
+  return { released, next: result.rows.length < looks ? undefined : result.rows.at(-1) };
 }
 
 /** One row at most. */

@@ -16,7 +16,9 @@ export function purgeSessions(db: Database, afterMs: number, limit: number): Pro
       delete from sessions where id in (
         select id from sessions where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
           and schedule = 'idle' order by deleted_at limit ${limit} for update skip locked)
-      returning id, organization_id)
+      returning id, organization_id),
+    budgets_gone as (
+      delete from budgets b using gone where b.organization_id = gone.organization_id and b.target_id = gone.id)
     insert into purged_sessions (session_id, organization_id) select id, organization_id from gone
       on conflict (session_id) do nothing`,
   );

@@ -17,12 +17,18 @@ export interface RateTake {
   readonly want: number;
   /** All or nothing; else as many as there are. */
   readonly whole: boolean;
+  /**
+   * As many more are taken where all that is wanted is granted: at most 1/256 of what is then left. The caller uses
+   * them before the window has passed, or not at all.
+   */
+  readonly spare: number;
   /** The organization's where its row says none; undefined: no bound. */
   readonly quota: number | undefined;
   readonly keyQuota: number | undefined;
 }
 
 export interface RateTaken {
+  /** With what is spare. */
   readonly granted: number;
   /** Null: the organization has no bound. */
   readonly quota: number | null;
@@ -36,7 +42,8 @@ export interface RateTaken {
 
 /**
  * One answer per take, in their order. Exact across processes: each row is changed under its lock, which is held for
- * this statement (primary key; the order of the takes by organization and kind keeps callers from waiting in a circle).
+ * this statement (primary key; the order of the takes by organization, kind and key keeps callers from waiting in a
+ * circle).
  */
 export async function takeFromWindows(db: Database, takes: readonly RateTake[]): Promise<RateTaken[]> {
   if (takes.length === 0) return [];
@@ -48,7 +55,8 @@ export async function takeFromWindows(db: Database, takes: readonly RateTake[]):
     from take_from_windows(${sorted.map((take) => take.organizationId)}::text[],
       ${sorted.map((take) => take.keyId)}::text[], ${sorted.map((take) => take.kind)}::text[],
       ${sorted.map((take) => take.seconds)}::int[], ${sorted.map((take) => take.want)}::bigint[],
-      ${sorted.map((take) => take.whole)}::boolean[], ${sorted.map((take) => take.quota ?? null)}::bigint[],
+      ${sorted.map((take) => take.whole)}::boolean[], ${sorted.map((take) => take.spare)}::bigint[],
+      ${sorted.map((take) => take.quota ?? null)}::bigint[],
       ${sorted.map((take) => take.keyQuota ?? null)}::bigint[])`.execute(db.kysely);
   const taken: RateTaken[] = new Array<RateTaken>(takes.length);
   for (const [position, index] of order.entries()) taken[index] = result.rows[position]!;
@@ -56,7 +64,7 @@ export async function takeFromWindows(db: Database, takes: readonly RateTake[]):
 }
 
 function compare(left: RateTake, right: RateTake): number {
-  const key = ({ organizationId, kind }: RateTake): string => `${organizationId} ${kind}`;
+  const key = ({ organizationId, kind, keyId }: RateTake): string => `${organizationId} ${kind} ${keyId}`;
   return key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0;
 }
 

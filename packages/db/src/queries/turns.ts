@@ -170,9 +170,9 @@ export async function claimNextIfAny(
 ): Promise<ClaimedTurn | undefined> {
   const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
   const result = await sql<ClaimRow>`
-    select c.session_id, s.organization_id as claimed_organization_id, ${columns}
+    select c.session_id, c.organization_id as claimed_organization_id, ${columns}
     from claim_next_turn(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${json(claimant.guarantees)}) c
-      join sessions s on s.id = c.session_id ${join}`.execute(db.kysely);
+      ${join}`.execute(db.kysely);
   const row = result.rows[0];
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }

@@ -1,6 +1,6 @@
 // From the ledger to the receivers: notes become deliveries, deliveries are claimed, sent elsewhere, and settled.
 
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 
 export interface Expansion {
@@ -72,40 +72,48 @@ export interface ClaimBounds {
   readonly leaseMs: number;
 }
 
+/** Ids of endpoints with something pending, then null: one descent of the index for each, however much is pending. */
+const waitingEndpoints = sql`waiting (id) as (
+  (select endpoint_id from webhook_deliveries where state = 'pending' order by endpoint_id limit 1)
+  union all
+  select (select d.endpoint_id from webhook_deliveries d
+    where d.state = 'pending' and d.endpoint_id > w.id order by d.endpoint_id limit 1)
+  from waiting w where w.id is not null)`;
+
 /**
  * Claims what is due, the longest first. A claim puts `due_at` off by the lease, so a claim that nobody settles is made
  * again by the next one, with the same event id. Endpoints with something pending are found by skipping through the
- * partial index webhook_deliveries_pending. Safe beside its twins: `skip locked`, and the due time is looked at again.
+ * partial index webhook_deliveries_pending. Deliveries are chosen within all bounds before any is locked: a lock is a
+ * write, and each due endpoint is looked at every time. Safe beside its twins: `skip locked`, and the due time is read
+ * again; of two that choose the same at the same moment, one finds less, and more the next time.
  */
 export async function claimDue(db: Database, bounds: ClaimBounds): Promise<ClaimedDelivery[]> {
   const { limit, perEndpoint, perOrganization, busyEndpoints, busyOrganizations, leaseMs } = bounds;
   const result = await sql<ClaimedDelivery>`
-    with recursive waiting (id) as (
-      (select endpoint_id from webhook_deliveries where state = 'pending' order by endpoint_id limit 1)
-      union all
-      select (select d.endpoint_id from webhook_deliveries d
-        where d.state = 'pending' and d.endpoint_id > w.id order by d.endpoint_id limit 1)
-      from waiting w where w.id is not null),
-    due as (
+    with recursive ${waitingEndpoints},
+    chosen as (
       select x.id from (
         select d.id, d.due_at, row_number() over (partition by p.organization_id order by d.due_at) as n
         from waiting w join webhook_endpoints p on p.id = w.id join organizations o on o.id = p.organization_id
           cross join lateral (
             select id, due_at from webhook_deliveries
             where endpoint_id = w.id and state = 'pending' and due_at <= clock_timestamp()
-            order by due_at limit case when p.failures = 0 then ${perEndpoint}::int else 1 end
-            for update skip locked) d
+            order by due_at limit case when p.failures = 0 then ${perEndpoint}::int else 1 end) d
         where p.status = 'enabled' and p.deleted_at is null and o.deleted_at is null
           and p.id <> all (${busyEndpoints}::text[]) and o.id <> all (${busyOrganizations}::text[])) x
-      where x.n <= ${perOrganization} order by x.due_at limit ${limit})
+      where x.n <= ${perOrganization} order by x.due_at limit ${limit}),
+    due as (
+      select d.id from chosen cross join lateral (
+        select id from webhook_deliveries
+        where id = chosen.id and state = 'pending' and due_at <= clock_timestamp() for update skip locked) d)
     update webhook_deliveries d set claim_token = gen_random_uuid(), attempts = d.attempts + 1,
       due_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
-    from due, webhook_endpoints p
-    where d.id = due.id and p.id = d.endpoint_id and d.state = 'pending' and d.due_at <= clock_timestamp()
-    returning d.id, d.organization_id as "organizationId", d.endpoint_id as "endpointId", p.url,
-      d.event_id as "eventId", d.type, d.session_id as "sessionId", d.sequence_number as "sequenceNumber",
-      d.agent_id as "agentId", d.message_id as "messageId", d.attempt_id as "attemptId",
-      d.event_created_at as "eventCreatedAt", d.attempts, d.claim_token as token`.execute(db.kysely);
+    where d.id = any (array(select id from due)) and d.state = 'pending' and d.due_at <= clock_timestamp()
+    returning d.id, d.organization_id as "organizationId", d.endpoint_id as "endpointId",
+      (select url from webhook_endpoints p where p.id = d.endpoint_id) as url, d.event_id as "eventId",
+      d.type, d.session_id as "sessionId", d.sequence_number as "sequenceNumber", d.agent_id as "agentId",
+      d.message_id as "messageId", d.attempt_id as "attemptId", d.event_created_at as "eventCreatedAt",
+      d.attempts, d.claim_token as token`.execute(db.kysely);
   return result.rows;
 }
 
@@ -182,6 +190,37 @@ export async function releaseIfHeld(
   await sql`update webhook_deliveries set claim_token = null, attempts = attempts - 1,
     due_at = clock_timestamp() + ${dueInMs} * interval '1 millisecond'
     where id = ${delivery.id} and claim_token = ${delivery.token}`.execute(db.kysely);
+}
+
+export interface OverfullEndpoint {
+  readonly id: string;
+  readonly organizationId: string;
+}
+
+/**
+ * Enabled endpoints with more than `max` deliveries pending: `max` entries of webhook_deliveries_pending are walked at
+ * each of those that have so many, fewer at the others.
+ */
+export async function listOverfull(db: Database, max: number): Promise<OverfullEndpoint[]> {
+  const result = await sql<OverfullEndpoint>`
+    with recursive ${waitingEndpoints}
+    select p.id, p.organization_id as "organizationId" from waiting w join webhook_endpoints p on p.id = w.id
+    where p.status = 'enabled' and p.deleted_at is null and ${hasMorePending(max)}`.execute(db.kysely);
+  return result.rows;
+}
+
+/** False: it is disabled or deleted already, or fewer wait by now. */
+export async function disableIfOverfull(db: Database, endpointId: string, max: number): Promise<boolean> {
+  const result = await sql`
+    update webhook_endpoints p set status = 'disabled', disabled_reason = 'backlog', updated_at = clock_timestamp()
+    where p.id = ${endpointId} and p.status = 'enabled' and p.deleted_at is null
+      and ${hasMorePending(max)}`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}
+
+function hasMorePending(max: number): RawBuilder<boolean> {
+  return sql`exists (select 1 from webhook_deliveries d where d.endpoint_id = p.id and d.state = 'pending'
+    order by d.due_at offset ${max} limit 1)`;
 }
 
 /** Ends what is pending for endpoints that are disabled or deleted and is not being sent right now. */
