@@ -711,7 +711,7 @@ class WebhookEndpoint(TypedDict):
     event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
-    disabled_reason: Literal["manual", "failing", "gone"] | None
+    disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
     failing_since: str | None
     old_secret_expires_at: str | None
     created_at: str
@@ -725,7 +725,7 @@ class WebhookEndpointCreated(TypedDict):
     event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
     description: str | None
     status: Literal["enabled", "disabled"]
-    disabled_reason: Literal["manual", "failing", "gone"] | None
+    disabled_reason: Literal["manual", "failing", "gone", "backlog"] | None
     failing_since: str | None
     old_secret_expires_at: str | None
     created_at: str
