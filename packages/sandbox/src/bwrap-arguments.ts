@@ -105,6 +105,13 @@ function guardedProc(): string[] {
   ];
 }
 
+const scriptInside = "/.sandbox/script.cjs";
+
+/** Under which path the sandbox has a file that `argv` or `readOnlyPaths` name. */
+export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): string {
+  return path === spec.script ? scriptInside : path;
+}
+
 /** Options of one sandbox; they follow the machine's. Later options lie over earlier ones. */
 export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefined, etcDir: string): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
@@ -126,7 +133,9 @@ export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefi
     tmpBytes,
     "--tmpfs",
     "/tmp",
-    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).flatMap((path) => ["--ro-bind", path, path]),
+    ...spec.readOnlyPaths
+      .filter((path) => !isSystemPath(path))
+      .flatMap((path) => ["--ro-bind", path, insidePathOf(spec, path)]),
     "--ro-bind",
     spec.imageDir,
     inside.image,

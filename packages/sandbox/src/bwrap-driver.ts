@@ -5,7 +5,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createBackground, type Background } from "./background.ts";
-import { etcAdded, etcPaths, insidePaths, machineArguments, memoryDirs, sandboxArguments } from "./bwrap-arguments.ts";
+import {
+  etcAdded,
+  etcPaths,
+  insidePathOf,
+  insidePaths,
+  machineArguments,
+  memoryDirs,
+  sandboxArguments,
+} from "./bwrap-arguments.ts";
 import { startLauncher, type Launcher } from "./bwrap-launcher.ts";
 import { findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
@@ -105,7 +113,7 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
       words: enterWords({
         ports: means.enter === undefined ? [] : (egress?.ports ?? []),
         limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
-        argv: spec.argv,
+        argv: insideArgv(spec),
       }),
       onServer: (port, server) => egress?.serve(port, server),
     });
@@ -117,10 +125,13 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
   }
 }
 
+const insideArgv = (spec: SandboxSpec): string[] => spec.argv.map((word) => insidePathOf(spec, word));
+
 /** What bubblewrap executes where there is no `enter`. */
-function programOf({ argv, limits }: SandboxSpec, { prlimit }: Means): readonly string[] {
-  const bounds = prlimit === undefined ? [] : prlimitArguments(prlimit, limits, { countsProcesses: !isHostRoot() });
-  return [...bounds, ...argv];
+function programOf(spec: SandboxSpec, { prlimit }: Means): readonly string[] {
+  const bounds =
+    prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { countsProcesses: !isHostRoot() });
+  return [...bounds, ...insideArgv(spec)];
 }
 
 interface Held {

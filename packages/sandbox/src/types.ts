@@ -34,6 +34,11 @@ export interface SandboxSpec {
   readonly imageDir: string;
   /** Host paths that the program needs to run, visible read-only under the same name. */
   readonly readOnlyPaths: readonly string[];
+  /**
+   * One of them, a file that argv names: a driver with its own mounts shows it under a path of its own, so that nothing
+   * of where it lies on the host is seen.
+   */
+  readonly script?: string | undefined;
   /** A fresh directory with `workspace/` and `state/` in it. */
   readonly slotDir: string;
   /** Given where `slotDir` is a slot of these: the sandbox may be started before its turn, and claimed for a turn's. */

@@ -80,14 +80,14 @@ async function specOf(
 ): Promise<SandboxSpec> {
   const { settings } = context;
   const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
-  const guest = guestCommand(turn.image.runtime.language, runtime.command, {
-    nodeScript: context.guestScript.path(),
-  });
+  const script = context.guestScript.path();
+  const guest = guestCommand(turn.image.runtime.language, runtime.command, { nodeScript: script });
   return {
     argv: guest.argv,
     env: turn.environment.reveal(),
     imageDir: o.imageDir,
     readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
+    script,
     slotDir: o.slotDir,
     network: { policy: settings.egress, onConnection: o.onConnection },
     limits: {
