@@ -14,18 +14,23 @@ const memoryFileSystem = 0x01021994;
 const restPerLook = 10;
 /** Whoever makes a look slow gains no more than this. */
 const restMaxMs = 3_000;
+/** What others give back meanwhile hides what a sandbox takes: it is looked at so often whatever the machine says. */
+const lookAtLeastEveryMs = 2_000;
 /** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
 const unexplainedMax = 2;
 
 /**
- * Asks the machine how much memory is shared, which costs nothing, and looks closely only when that has grown by as
- * much as the sandbox's may still grow. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of all memory of
+ * Asks the machine how much memory is shared, which costs nothing, and looks closely when that has grown by as much as
+ * the sandbox's may still grow, and every two seconds. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of all memory of
  * the sandbox; where what cannot be looked at must be far over it, the answer is endless.
  */
 export function watchSharedMemory(root: number, dirs: readonly string[], boundBytes: number): SharedMemory {
   let known: number | undefined;
   let sharedThen = 0;
+  /** The least since then. */
+  let sharedLeast = 0;
   let notBefore = 0;
+  let notAfter = 0;
   /** What was shared when everything could last be looked at, as long as something cannot. */
   let unexplainedFrom: number | undefined;
 
@@ -49,15 +54,18 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
   return {
     async bytes(pids, roomBytes) {
       const shared = await sharedOfMachine();
-      const mayHaveGrown = known === undefined || shared - sharedThen > (roomBytes - known) / 2;
-      if (!mayHaveGrown || performance.now() < notBefore) return known ?? 0;
+      sharedLeast = Math.min(sharedLeast, shared);
       const start = performance.now();
+      const mayHaveGrown = known === undefined || shared - sharedLeast > (roomBytes - known) / 2 || start > notAfter;
+      if (!mayHaveGrown || start < notBefore) return known ?? 0;
       const { bytes, isWhole } = await measure(pids);
       unexplainedFrom = isWhole ? undefined : (unexplainedFrom ?? (known === undefined ? shared : sharedThen));
       known = shared - (unexplainedFrom ?? shared) > unexplainedMax * boundBytes ? Infinity : bytes;
       sharedThen = shared;
+      sharedLeast = shared;
       const end = performance.now();
       notBefore = end + Math.min(restMaxMs, restPerLook * (end - start));
+      notAfter = end + lookAtLeastEveryMs;
       return known;
     },
   };
