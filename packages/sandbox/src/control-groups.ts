@@ -51,7 +51,7 @@ const cpuPeriodUs = 100_000;
 
 /** The launcher's own processes, which are in the group: bubblewrap outside and inside, and what sets limits. */
 const launcherProcesses = 4;
-const removeWithinMs = 2_000;
+const removeWithinMs = 10_000;
 const namePattern = /^dari-(\d+)-/;
 
 /** Undefined where no group can be made that bounds anything. */
