@@ -21,8 +21,8 @@ const unexplainedMax = 2;
 
 /**
  * Asks the machine how much memory is shared, which costs nothing, and looks closely when that has grown by as much as
- * the sandbox's may still grow, and every two seconds. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of all memory of
- * the sandbox; where what cannot be looked at must be far over it, the answer is endless.
+ * the sandbox's may still grow, and every two seconds. `dirs`: of the sandbox, file systems in memory. `boundBytes`: of
+ * all memory of the sandbox; where what cannot be looked at must be far over it, the answer is endless.
  */
 export function watchSharedMemory(root: number, dirs: readonly string[], boundBytes: number): SharedMemory {
   let known: number | undefined;
