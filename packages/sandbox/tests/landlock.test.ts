@@ -217,7 +217,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     const argv = ["--disable-warning=ExperimentalWarning", script, slot.slotDir, slot.imageDir, seconds];
     const worker = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
     await once(worker.stdout, "data");
-    expect(countSleepers(seconds)).toBe(50);
+    await waitUntil(() => countSleepers(seconds) === 50, { what: "all sleepers" });
     worker.kill("SIGKILL");
     await waitUntil(() => countSleepers(seconds) === 0, { what: "no sleeper" });
   });
