@@ -216,9 +216,12 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     const script = fileURLToPath(new URL("./programs/start-and-die.ts", import.meta.url));
     const argv = ["--disable-warning=ExperimentalWarning", script, slot.slotDir, slot.imageDir, seconds];
     const worker = spawn(process.execPath, argv, { stdio: ["ignore", "pipe", "inherit"] });
-    await once(worker.stdout, "data");
-    await waitUntil(() => countSleepers(seconds) === 50, { what: "all sleepers" });
-    worker.kill("SIGKILL");
+    try {
+      await once(worker.stdout, "data");
+      await waitUntil(() => countSleepers(seconds) === 50, { what: "all sleepers" });
+    } finally {
+      worker.kill("SIGKILL");
+    }
     await waitUntil(() => countSleepers(seconds) === 0, { what: "no sleeper" });
   });
 
