@@ -2,7 +2,7 @@
 // next. Where nobody else asks, nothing waits. For reads only: each caller's answer is its own.
 
 import { isDatabaseAway, type Database } from "@dari/db";
-import { patienceMs, within } from "./within.ts";
+import { endedOrAfter, patienceMs } from "./ended-or-after.ts";
 
 /** Reads what is found of the keys; what is not found is left out. */
 export type Look<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
@@ -41,7 +41,7 @@ export function shareLooks<T>(
   };
   const gather = (db: Database, group: string, after: UnderWay<T>): Gathered<T> => {
     const keys = new Set<string>();
-    return { keys, found: within(patienceMs, after.ended).then(() => begin(db, group, [...keys])) };
+    return { keys, found: endedOrAfter(patienceMs, after.ended).then(() => begin(db, group, [...keys])) };
   };
 
   return async (db, group, key) => {

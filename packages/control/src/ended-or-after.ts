@@ -4,7 +4,7 @@
 export const patienceMs = 100;
 
 /** Resolves when `work` ends, however it does, or after `ms`. */
-export function within(ms: number, work: Promise<unknown>): Promise<void> {
+export function endedOrAfter(ms: number, work: Promise<unknown>): Promise<void> {
   return new Promise((resolve) => {
     const end = (): void => {
       clearTimeout(timer);
