@@ -26,8 +26,14 @@ export interface Published {
   readonly version: VersionRecord;
 }
 
-/** Uploads and publishes a bundle, and waits until its build has ended, well or not. */
-export async function publish({ client }: Platform, files: BundleFiles, agentId?: string): Promise<Published> {
+export interface Submitted {
+  readonly agentId: string;
+  readonly deploymentId: string;
+  readonly versionId: string;
+}
+
+/** Uploads and publishes a bundle. Its build begins when a worker takes it. */
+export async function submit({ client }: Platform, files: BundleFiles, agentId?: string): Promise<Submitted> {
   const bundle = packBundle(files);
   const sha256 = createHash("sha256").update(bundle).digest("hex");
   const reserved = await client.createSourceSnapshot({ format: "tar.gz", sha256, size_bytes: bundle.length });
@@ -36,14 +42,20 @@ export async function publish({ client }: Platform, files: BundleFiles, agentId?
   if (checked.status !== "ready") throw new Error(`the bundle was refused: ${checked.failure_reason}`);
   const body = { source_snapshot_id: reserved.source_snapshot_id };
   const made = agentId === undefined ? await client.createAgent(body) : await client.createVersion(agentId, body);
+  return { agentId: made.agent_id, deploymentId: made.deployment_id, versionId: made.version_id };
+}
+
+/** As `submit`, and waits until its build has ended, well or not. */
+export async function publish(platform: Platform, files: BundleFiles, to?: string): Promise<Published> {
+  const { agentId, deploymentId, versionId } = await submit(platform, files, to);
   const version = await waitUntil(
     async () => {
-      const found = await client.getVersion(made.agent_id, made.version_id);
+      const found = await platform.client.getVersion(agentId, versionId);
       return found.status !== "building" && found;
     },
-    { what: `the build of ${made.version_id}`, timeoutMs: 120_000 },
+    { what: `the build of ${versionId}`, timeoutMs: 120_000 },
   );
-  return { agentId: made.agent_id, deploymentId: made.deployment_id, version };
+  return { agentId, deploymentId, version };
 }
 
 /** As `publish`. Throws when the build fails. */

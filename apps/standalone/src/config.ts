@@ -46,6 +46,7 @@ export const standaloneSettings = {
   buildEgress: workerSettings.buildEgress,
   buildEgressAllow: workerSettings.buildEgressAllow,
   turnMemoryBytes: workerSettings.turnMemoryBytes,
+  buildSlots: workerSettings.buildSlots,
   memoryMb: workerSettings.memoryMb,
   // A machine of one's own is small, and its agents are few and one's own.
   turnReservedMb: withDefault(workerSettings.turnReservedMb, 1_024),

@@ -39,6 +39,7 @@ export interface WorkerAssembly {
   /** See DARI_EGRESS and DARI_EGRESS_ALLOW. */
   readonly egress: EgressMode;
   readonly egressAllow: string | undefined;
+  readonly buildSlots: number;
   /** See DARI_BUILD_EGRESS and DARI_BUILD_EGRESS_ALLOW. */
   readonly buildEgress: BuildEgress["mode"];
   readonly buildEgressAllow: string | undefined;
@@ -118,6 +119,7 @@ export async function assembleWorker(
         backoffFirstMs: assembly.backoffFirstMs,
         ...boundsOf(assembly),
         egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
+        buildSlots: assembly.buildSlots,
         buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
         workDir: workDir.turns,
       },

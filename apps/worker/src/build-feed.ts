@@ -1,4 +1,5 @@
-// Builds published versions, one at a time per worker, under a lease of their own.
+// Builds published versions, a few at a time per worker, under a lease of their own. One organization has all of a
+// worker's places but the last: an install that hangs holds up nobody else's.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -37,22 +38,28 @@ const buildLimits = {
 };
 
 export interface BuildFeed {
-  /** Takes no more builds; the one that runs is given back. */
+  /** Takes no more builds; those that run are given back. */
   stop(): Promise<void>;
 }
 
 export function startBuildFeed(context: WorkerContext): BuildFeed {
+  const { workerId, buildSlots } = context.settings;
   const stopping = new AbortController();
+  const running = new Map<Promise<void>, string>();
   const looking: Loop = loop({
     name: "build-versions",
     everyMs: lookEveryMs,
     signal: stopping.signal,
     log: context.log,
     async runOnce(signal) {
-      for (;;) {
-        const build = signal.aborted ? undefined : await claimBuild(context, context.settings.workerId);
+      while (!signal.aborted && running.size < buildSlots) {
+        const build = await claimBuild(context, workerId, sated([...running.values()], buildSlots));
         if (build === undefined) return;
-        await runBuild(context, build, signal);
+        const run = runBuild(context, build, stopping.signal).finally(() => {
+          running.delete(run);
+          looking.nudge();
+        });
+        running.set(run, build.organizationId);
       }
     },
   });
@@ -62,8 +69,15 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
       unsubscribe();
       stopping.abort();
       await looking.done;
+      await Promise.all(running.keys());
     },
   };
+}
+
+/** Those of `organizations`, one for each build that runs, that may begin no further build here. */
+export function sated(organizations: readonly string[], slots: number): string[] {
+  const most = Math.max(1, slots - 1);
+  return [...new Set(organizations)].filter((id) => organizations.filter((other) => other === id).length >= most);
 }
 
 async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, stop: AbortSignal): Promise<void> {
@@ -82,7 +96,7 @@ async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, st
     await (stop.aborted ? releaseBuild(context, build) : postponeBuild(context, build)).catch(() => undefined);
   } finally {
     clearInterval(renewal);
-    await removeTree(workDir);
+    await removeTree(workDir).catch((err: unknown) => context.log.error({ err, workDir }, "build.directory_left"));
   }
 }
 

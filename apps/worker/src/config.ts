@@ -87,6 +87,13 @@ export const workerSettings = {
     optional: true,
     about: "Names, *.names, and address:port for single private endpoints; by commas.",
   }),
+  buildSlots: integer({
+    env: "DARI_BUILD_SLOTS",
+    min: 1,
+    max: 64,
+    default: 2,
+    about: "How many versions this worker builds at once; one organization has all but the last.",
+  }),
   buildEgress: oneOf(["registries", "open", "off"], {
     env: "DARI_BUILD_EGRESS",
     default: "registries",

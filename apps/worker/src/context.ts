@@ -45,6 +45,8 @@ export interface WorkerSettings {
   readonly turnCpuSeconds: number | undefined;
   /** What agents may connect to. */
   readonly egress: EgressPolicy;
+  /** Versions that are built at once. */
+  readonly buildSlots: number;
   /** What the installers of builds may reach. */
   readonly buildEgress: BuildEgress;
   /** Holds the directories of running turns and builds; emptied at start. */

@@ -1,5 +1,6 @@
--- Takes the longest-waiting version that nobody builds. A lease that has passed is a builder that was lost.
-create or replace function claim_build(p_worker text, p_lease_ms int, p_losses_max int)
+-- Takes the longest-waiting version that nobody builds, of other organizations than these. A lease that has passed is a
+-- builder that was lost.
+create or replace function claim_build(p_worker text, p_lease_ms int, p_losses_max int, p_except text[])
 returns table (version_id text, build_fence int)
 language sql as $$
   update versions v set build_fence = v.build_fence + 1, build_worker_id = p_worker,
@@ -8,6 +9,7 @@ language sql as $$
   from (
     select id from versions where state = 'building' and build_losses < p_losses_max
       and (build_lease_until is null or build_lease_until < clock_timestamp())
+      and organization_id <> all (p_except)
     order by created_at limit 1 for no key update skip locked) pick
   where v.id = pick.id returning v.id, v.build_fence
 $$;

@@ -17,11 +17,14 @@ export const buildLeaseMs = 30_000;
 /** Between tries of a build that the platform could not carry out. Milliseconds. */
 const retryAfterMs = 5_000;
 
+/** Takes the build that has waited longest, of other organizations than `except`. */
 export async function claimBuild(
   context: BuildContext,
   workerId: string,
+  except: readonly string[] = [],
 ): Promise<(BuildClaim & BuildJob) | undefined> {
-  const claim = await builds.claimBuildIfAny(context.db, workerId, buildLeaseMs, limits.buildLossesMax);
+  const lease = { leaseMs: buildLeaseMs, lossesMax: limits.buildLossesMax };
+  const claim = await builds.claimBuildIfAny(context.db, workerId, { ...lease, except });
   if (claim === undefined) return undefined;
   return { ...claim, ...(await builds.getBuildJob(context.db, claim.versionId)) };
 }

@@ -9,15 +9,14 @@ export interface BuildClaim {
   readonly fence: number;
 }
 
-/** Takes the longest-waiting build, past those that others take (SKIP LOCKED). */
+/** Takes the longest-waiting build, past those that others take (SKIP LOCKED). `except`: organizations. */
 export async function claimBuildIfAny(
   db: Database,
   workerId: string,
-  leaseMs: number,
-  lossesMax: number,
+  o: { readonly leaseMs: number; readonly lossesMax: number; readonly except?: readonly string[] },
 ): Promise<BuildClaim | undefined> {
   const result = await sql<BuildClaim>`select version_id as "versionId", build_fence as fence
-    from claim_build(${workerId}, ${leaseMs}, ${lossesMax})`.execute(db.kysely);
+    from claim_build(${workerId}, ${o.leaseMs}, ${o.lossesMax}, ${o.except ?? []}::text[])`.execute(db.kysely);
   return result.rows[0];
 }
 

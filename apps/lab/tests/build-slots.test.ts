@@ -1,0 +1,31 @@
+// Strangers' builds share a worker: one that hangs holds up nobody else's.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createClient } from "@dari/client";
+import { createTestOrganization, findService } from "@dari/testkit";
+import { deploy, manifestFile, submit, type Platform, type Submitted } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await startFleet({ redisUrl: findService("redis")?.url });
+}, 120_000);
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(nothing);
+}, 120_000);
+
+const agent = manifestFile({ entrypoint: "agent.mjs:agent" });
+const hanging = "await new Promise((go) => setTimeout(go, 1e9));\nexport const agent = () => '';";
+const quick = "export const agent = (prompt) => prompt;";
+
+test("an organization's version is built while another's hang", async () => {
+  // Loading the entrypoint is a step of the build.
+  const hang = (n: number): Promise<Submitted> => submit(fleet, { ...agent, "agent.mjs": `${hanging}\n// ${n}` });
+  const stuck = [await hang(1), await hang(2)];
+  const { apiKey } = await createTestOrganization(fleet.db);
+  const other: Platform = { apiUrl: fleet.apiUrl, apiKey, client: createClient({ apiUrl: fleet.apiUrl, apiKey }) };
+  await deploy(other, { ...agent, "agent.mjs": quick });
+  for (const { agentId, versionId } of stuck) {
+    expect((await fleet.client.getVersion(agentId, versionId)).status).toBe("building");
+  }
+});
