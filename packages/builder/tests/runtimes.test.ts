@@ -1,7 +1,10 @@
 // Interpreters are found, fetched once, or refused with what can be had.
 
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { access, chmod, mkdir, readdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -52,6 +55,21 @@ describe("node", () => {
     const runtimes = createRuntimes({ cacheDir: join(temporary.path, "none"), env: hostEnvironment() });
     await expect(runtimes.resolve("typescript", "20.99.99")).rejects.toThrow(/npm could not fetch it/);
     expect(await readdir(join(temporary.path, "none/node"))).toEqual([]);
+  });
+
+  test("a registry that does not answer is asked anew", async () => {
+    let requests = 0;
+    const server = createServer((_, response) => {
+      if (requests++ > 0) response.writeHead(404).end("{}");
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const npmRegistry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const env = { PATH: hostEnvironment().PATH! };
+    const runtimes = createRuntimes({ cacheDir: temporary.path, env, npmRegistry, firstTryMs: 2_000 });
+    await expect(runtimes.resolve("typescript", "22.0.1")).rejects.toThrow(/npm could not fetch it: .*404/s);
+    expect(requests).toBeGreaterThan(1);
+    server.closeAllConnections();
+    server.close();
   });
 
   test("without npm the refusal says so", async () => {

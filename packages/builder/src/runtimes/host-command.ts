@@ -8,6 +8,11 @@ export class HostCommandError extends Error {
   override readonly name = "HostCommandError";
 }
 
+/** Whether a program was ended because its time was over. */
+export function isOutOfTime(error: unknown): boolean {
+  return error instanceof HostCommandError && (error.cause as { killed?: boolean } | undefined)?.killed === true;
+}
+
 /**
  * Runs `command` with exactly `env`. The process is killed after `timeoutMs` and on abort.
  * @throws HostCommandError with the last lines that it printed.

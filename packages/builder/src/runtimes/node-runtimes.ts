@@ -3,11 +3,13 @@
 import { mkdir, mkdtemp, readdir, realpath, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, messageOf } from "../errors.ts";
-import { HostCommandError, runHostCommand } from "./host-command.ts";
+import { HostCommandError, isOutOfTime, runHostCommand } from "./host-command.ts";
 import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
+/** A fetch that has not ended by then is begun anew, with more time: connections stall, and npm waits for five minutes. */
+const firstTryMs = 30_000;
 const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
 
@@ -23,6 +25,8 @@ export function createNodeRuntimes(options: {
   cacheDir: string;
   env: Readonly<Record<string, string>>;
   npmRegistry?: string;
+  /** Milliseconds. */
+  firstTryMs?: number;
   getNpm(): Promise<Npm | undefined>;
 }): NodeRuntimes {
   const nodeDir = join(options.cacheDir, "node");
@@ -96,6 +100,7 @@ interface FetchOptions {
   specifiers: readonly string[];
   env: Readonly<Record<string, string>>;
   npmRegistry?: string;
+  firstTryMs?: number;
   signal: AbortSignal | undefined;
 }
 
@@ -133,7 +138,12 @@ async function installPackage(staging: string, specifier: string, options: Fetch
   const flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const registry = npmRegistry === undefined ? [] : [`--registry=${npmRegistry}`];
   const args = [npm.cli, "install", "--prefix", staging, ...flags, ...registry, `${packageName}@${specifier}`];
-  await runHostCommand(process.execPath, args, { env, cwd: staging, timeoutMs: fetchTimeoutMs });
+  const install = (timeoutMs: number): Promise<string> =>
+    runHostCommand(process.execPath, args, { env, cwd: staging, timeoutMs });
+  await install(options.firstTryMs ?? firstTryMs).catch((error: unknown) => {
+    if (!isOutOfTime(error)) throw error;
+    return install(fetchTimeoutMs);
+  });
 }
 
 /** The new Node must run here (a foreign libc would not) before it gets its name. */

@@ -27,6 +27,8 @@ export interface RuntimesOptions {
   readonly cacheDir: string;
   /** Registry for npm's platform packages; absent: the one of npm's own configuration. */
   readonly npmRegistry?: string;
+  /** Milliseconds after which a fetch of Node is begun anew, once. Default 30,000. */
+  readonly firstTryMs?: number;
   /**
    * The worker's environment. PATH and HOME lead to interpreters and npm; of the rest, build sandboxes see only what
    * registries need (proxies, certificates, index addresses), which must hold no secret.
