@@ -1,8 +1,13 @@
-/* Mounts directories into slots whose sandboxes already run. Reads from its input, each word ended by NUL:
+/* Mounts what turns need: starting the system's own program for each takes longer than the mount. Reads from its input,
+ * each word ended by NUL:
  *
- *   share DIR         DIR becomes a mount of its own, whose sandboxes see what is mounted below it later
- *   attach FROM TO    FROM appears at TO, without devices and without set-user-id
- *   detach TO         undoes it
+ *   share DIR                  DIR becomes a mount of its own, whose sandboxes see what is mounted below it later
+ *   attach FROM TO             FROM appears at TO, without devices and without set-user-id
+ *   detach TO                  undoes it, also where it is in use
+ *   overlay CWD OPTIONS TO     an overlay whose options name directories of CWD
+ *   image FILE TO              a squashfs, read-only, by a loop device that goes with the mount
+ *   unmount TO                 refused where it is in use
+ *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
  *
  * and answers each with a line: the number of the error, 0 for none. Ends with its input.
  */
@@ -12,16 +17,30 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* The numbers are the same on every architecture; older headers lack them. */
 enum { OPEN_TREE = 428, MOVE_MOUNT = 429, MOUNT_SETATTR = 442 };
 enum { CLONE_TREE = 1, MOVE_EMPTY_PATH = 4, NO_SET_ID = 2, NO_DEVICES = 4 };
+enum { LOOP_CONFIGURE_IT = 0x4C0A, LOOP_GET_FREE = 0x4C82, LOOP_READ_ONLY = 1, LOOP_AUTOCLEAR = 4 };
+enum { LOOP_TRIES = 64 };
+
 struct attributes { uint64_t set, clear, propagation, userns; };
 
-static char words[3][4096];
+struct loop_settings {
+  uint32_t fd, block_size;
+  uint64_t device, inode, rdevice, offset, size_limit;
+  uint32_t number, encrypt_type, encrypt_key_size, flags;
+  uint8_t file_name[64], crypt_name[64], encrypt_key[32];
+  uint64_t init[2], reserved[8];
+};
+
+static char words[4][8192];
 
 static int read_word(char *word) {
   size_t length = 0;
@@ -33,37 +52,90 @@ static int read_word(char *word) {
   return 0;
 }
 
-static int share(const char *dir) {
-  if (mount(dir, dir, NULL, MS_BIND, NULL) != 0) return errno;
-  if (mount(NULL, dir, NULL, MS_PRIVATE, NULL) != 0 || mount(NULL, dir, NULL, MS_SHARED, NULL) != 0) return errno;
-  return 0;
+static int result(int status) { return status == 0 ? 0 : errno; }
+
+static int share(char (*to)[8192]) {
+  if (mount(to[0], to[0], NULL, MS_BIND, NULL) != 0) return errno;
+  if (mount(NULL, to[0], NULL, MS_PRIVATE, NULL) != 0) return errno;
+  return result(mount(NULL, to[0], NULL, MS_SHARED, NULL));
 }
 
 /* The attributes are set before anybody sees the mount: set afterwards they would hold here and not in the sandbox. */
-static int attach(const char *from, const char *to) {
+static int attach(char (*names)[8192]) {
   struct attributes closed = {NO_SET_ID | NO_DEVICES, 0, MS_PRIVATE, 0};
-  int error = 0, fd = (int)syscall(OPEN_TREE, AT_FDCWD, from, CLONE_TREE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+  int error = 0, fd = (int)syscall(OPEN_TREE, AT_FDCWD, names[0], CLONE_TREE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW);
   if (fd < 0) return errno;
   if (syscall(MOUNT_SETATTR, fd, "", AT_EMPTY_PATH, &closed, sizeof closed) != 0 ||
-      syscall(MOVE_MOUNT, fd, "", AT_FDCWD, to, MOVE_EMPTY_PATH) != 0)
+      syscall(MOVE_MOUNT, fd, "", AT_FDCWD, names[1], MOVE_EMPTY_PATH) != 0)
     error = errno;
   close(fd);
   return error;
 }
 
-static int detach(const char *to) { return umount2(to, MNT_DETACH | UMOUNT_NOFOLLOW) == 0 ? 0 : errno; }
+static int detach(char (*to)[8192]) { return result(umount2(to[0], MNT_DETACH | UMOUNT_NOFOLLOW)); }
+
+static int overlay(char (*asked)[8192]) {
+  if (chdir(asked[0]) != 0) return errno;
+  int error = result(mount("overlay", asked[2], "overlay", 0, asked[1]));
+  /* A directory that somebody stands in cannot be unmounted. */
+  if (chdir("/") != 0) return errno;
+  return error;
+}
+
+/* A loop device that reads `file`, open; others may take the same free one first. */
+static int loop_over(int control, int file, char *path, size_t size) {
+  struct loop_settings settings = {.fd = (uint32_t)file, .flags = LOOP_READ_ONLY | LOOP_AUTOCLEAR};
+  for (int tries = 0; tries < LOOP_TRIES; tries++) {
+    int number = ioctl(control, LOOP_GET_FREE);
+    if (number < 0) return -1;
+    snprintf(path, size, "/dev/loop%d", number);
+    int loop = open(path, O_RDONLY | O_CLOEXEC);
+    if (loop < 0) return -1;
+    if (ioctl(loop, LOOP_CONFIGURE_IT, &settings) == 0) return loop;
+    int error = errno;
+    close(loop);
+    errno = error;
+    if (error != EBUSY) return -1;
+  }
+  return -1;
+}
+
+static int image(char (*names)[8192]) {
+  char path[32];
+  int error = 0, control = -1, loop = -1, file = open(names[0], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (file < 0 || (control = open("/dev/loop-control", O_RDWR | O_CLOEXEC)) < 0 ||
+      (loop = loop_over(control, file, path, sizeof path)) < 0 ||
+      mount(path, names[1], "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
+    error = errno;
+  /* Without a mount the device is free again as soon as it is closed. */
+  if (loop >= 0) close(loop);
+  if (control >= 0) close(control);
+  if (file >= 0) close(file);
+  return error;
+}
+
+static int unmount(char (*to)[8192]) { return result(umount2(to[0], UMOUNT_NOFOLLOW)); }
+
+static int whiteout(char (*asked)[8192]) {
+  if (chdir(asked[0]) != 0) return errno;
+  int error = result(mknod(asked[1], S_IFCHR, makedev(0, 0)));
+  if (chdir("/") != 0) return errno;
+  return error;
+}
+
+static const struct { const char *name; int words; int (*run)(char (*)[8192]); } commands[] = {
+    {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 3, overlay},
+    {"image", 2, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
+};
 
 int main(void) {
   while (read_word(words[0])) {
-    int error = EINVAL;
-    if (!read_word(words[1])) return 1;
-    if (strcmp(words[0], "share") == 0) error = share(words[1]);
-    if (strcmp(words[0], "detach") == 0) error = detach(words[1]);
-    if (strcmp(words[0], "attach") == 0) {
-      if (!read_word(words[2])) return 1;
-      error = attach(words[1], words[2]);
-    }
-    printf("%d\n", error);
+    size_t i = 0, count = sizeof commands / sizeof *commands;
+    while (i < count && strcmp(words[0], commands[i].name) != 0) i++;
+    if (i == count) return 1;
+    for (int word = 1; word <= commands[i].words; word++)
+      if (!read_word(words[word])) return 1;
+    printf("%d\n", commands[i].run(words + 1));
     fflush(stdout);
   }
   return 0;

@@ -14,7 +14,7 @@ const compilers = ["cc", "gcc", "clang"];
  * Its path; undefined where there is no compiler, or nothing in the directory for temporary files may be executed.
  * Compiled once per machine and user, about 0.1 s, into a directory that nobody else may enter.
  */
-export async function compiledProgram(name: "enter" | "attach" | "confine" | "own"): Promise<string | undefined> {
+export async function compiledProgram(name: "enter" | "mount" | "confine" | "own"): Promise<string | undefined> {
   const source = join(nativeDir, `${name}.c`);
   const dir = await privateDirectory(name, await readFile(source));
   if (dir === undefined) return undefined;

@@ -16,6 +16,7 @@ export {
   type EgressPolicy,
   type EgressRule,
 } from "./egress/policy.ts";
+export { openMounter, type Mounter } from "./mounter.ts";
 export { removeTree } from "./remove-tree.ts";
 export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";
 export {

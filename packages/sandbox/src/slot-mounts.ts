@@ -1,13 +1,9 @@
-// Slots of sandboxes that wait for their turn: what is mounted into such a slot appears in the running sandbox. The
-// mounts are made by one small program that stays, because to start one from a large Node process is slow.
+// Slots of sandboxes that wait for their turn: what is mounted into such a slot appears in the running sandbox.
 
-import { spawn, type ChildProcess } from "node:child_process";
 import { constants } from "node:fs";
 import { mkdir, open, readdir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { getSystemErrorMap } from "node:util";
-import { compiledProgram } from "./compiled-program.ts";
+import { openMounter, type Mounter } from "./mounter.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
 import type { SandboxDriver } from "./types.ts";
@@ -82,16 +78,15 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
 }
 
 async function openMounts(given: string): Promise<SlotMounts> {
-  const binary = await compiledProgram("attach");
-  if (binary === undefined) throw new Error("there is no C compiler");
+  const mounter = await openMounter();
+  if (mounter === undefined) throw new Error("there is no C compiler");
   await mkdir(given, { recursive: true, mode: 0o700 });
   // As the table of mounts writes it.
   const dir = await realpath(given);
-  const mounter = lastingMounter(binary);
   try {
     await mounter.run(["share", dir]);
   } catch (error) {
-    mounter.end();
+    await mounter.end();
     throw error;
   }
   const attachments = createAttachments(mounter);
@@ -198,53 +193,4 @@ async function isMounted(place: string): Promise<boolean> {
 /** The table writes spaces and their like as `\\040`. */
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-
-/** It keeps nothing, so another does as well where one has ended. */
-function lastingMounter(binary: string): Pick<Mounter, "run" | "end"> {
-  let mounter = startMounter(binary);
-  return {
-    run(words) {
-      if (mounter.isGone()) mounter = startMounter(binary);
-      return mounter.run(words);
-    },
-    end: () => mounter.end(),
-  };
-}
-
-interface Mounter {
-  /** @throws with the system's reason. */
-  run(words: readonly string[]): Promise<void>;
-  isGone(): boolean;
-  end(): void;
-}
-
-function startMounter(binary: string): Mounter {
-  // Its input ends with this process, and so does it.
-  const child: ChildProcess = spawn(binary, [], { env: {}, stdio: ["pipe", "pipe", "ignore"] });
-  const waiting: PromiseWithResolvers<string>[] = [];
-  let isGone = false;
-  const fail = (): void => {
-    isGone = true;
-    for (const one of waiting.splice(0)) one.reject(new Error("the program that mounts has ended"));
-  };
-  child.once("error", fail);
-  child.once("close", fail);
-  child.stdin!.on("error", () => {});
-  child.unref();
-  createInterface({ input: child.stdout! }).on("line", (line) => waiting.shift()?.resolve(line));
-  return {
-    async run(words) {
-      if (isGone) throw new Error("the program that mounts has ended");
-      const answer = Promise.withResolvers<string>();
-      waiting.push(answer);
-      child.stdin!.write(words.map((word) => `${word}\0`).join(""));
-      const number = Number(await answer.promise);
-      if (number === 0) return;
-      const reason = getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`;
-      throw new Error(`cannot ${words[0]} ${words.at(-1)}: ${reason}`);
-    },
-    isGone: () => isGone,
-    end: () => void child.stdin!.end(),
-  };
 }

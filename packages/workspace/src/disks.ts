@@ -99,7 +99,7 @@ async function openKind({ dir, maxBytes, kind = "auto", onImageUnused }: DisksOp
   if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
   let reason = "";
   for (const marks of ["trusted", "user"] as const) {
-    const mounts = openMounts(marks);
+    const mounts = await openMounts(marks);
     const problem = await probeOverlays(dir, mounts);
     if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });
     await mounts.close();

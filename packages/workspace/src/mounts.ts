@@ -1,10 +1,10 @@
-// Mounts and unmounts overlays, by the system's own programs, through one small shell that stays: starting processes
-// from a large Node process is slow. Knows nothing of what is mounted.
+// Mounts and unmounts overlays and images: by our own program where it can be compiled, else by the system's. Knows
+// nothing of what is mounted.
 
-import { spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { createInterface } from "node:readline";
+import { openMounter, type Mounter } from "@dari/sandbox";
+import { openShell, type Shell } from "./mount-shell.ts";
 
 export interface OverlayMount {
   /** Where the names below are looked up; the kernel bounds the length of their list. */
@@ -36,62 +36,79 @@ export interface Mounts {
 /** Nothing that a later kernel may turn on, and that needs more than names and contents, is used in a layer. */
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
 const marksPerCommand = 100;
-const end = "\u0001end ";
 
-interface Shell {
-  readonly child: ChildProcessWithoutNullStreams;
-  run(command: string): Promise<{ status: number; said: string }>;
+/** `by`: which program; tests ask for one. */
+export async function openMounts(marks: Marks = "trusted", by: "any" | "shell" = "any"): Promise<Mounts> {
+  const mounter = by === "any" ? await openMounter() : undefined;
+  return mounter === undefined ? byShell(openShell(), marks) : byMounter(mounter, marks);
 }
 
-export function openMounts(marks: Marks = "trusted"): Mounts {
-  let shell: Shell | undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  // One after another: a shell has one input.
-  function run(command: string): Promise<{ status: number; said: string }> {
-    const next = last.then(() => {
-      if (shell === undefined || shell.child.exitCode !== null || shell.child.signalCode !== null) shell = startShell();
-      return shell.run(command);
+function byMounter(mounter: Mounter, marks: Marks): Mounts {
+  const mount = async (what: string, command: Parameters<Mounter["run"]>[0]): Promise<void> => {
+    await mounter.run(command).catch((error: Error) => {
+      throw new Error(`${what} cannot be mounted: ${error.message}`, { cause: error });
     });
-    last = next.catch(() => undefined);
-    return next;
-  }
+  };
   return {
     marks,
-    async overlay({ cwd, lower, upper, work, target }) {
-      const all = marks === "user" ? `${options},userxattr` : options;
-      const list = `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
-      const command = `cd ${quote(cwd)} && mount -t overlay overlay -o ${quote(list)} ${quote(target)}`;
-      const { status, said } = await run(command);
-      if (status !== 0) throw new Error(`an overlay cannot be mounted at ${target}: ${said.trim()}`);
-    },
-    async image({ file, target }) {
-      const command = `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`;
-      const { status, said } = await run(command);
-      if (status !== 0) throw new Error(`an image cannot be mounted at ${target}: ${said.trim()}`);
-    },
+    overlay: (asked) => mount("an overlay", ["overlay", asked.cwd, overlayOptions(asked, marks), asked.target]),
+    image: ({ file, target }) => mount("an image", ["image", file, target]),
     async whiteouts(cwd, paths) {
-      for (let i = 0; i < paths.length; i += marksPerCommand) {
-        const marks = paths.slice(i, i + marksPerCommand).map((path) => `mknod ${quote(path)} c 0 0`);
+      try {
+        await Promise.all(paths.map((path) => mounter.run(["whiteout", cwd, path])));
+      } catch {
         // What it says has names of files in it, which are anybody's.
-        const command = `cd ${quote(cwd)} && { ${marks.join(" && ")}; } 2>/dev/null`;
-        if ((await run(command)).status !== 0) throw new Error("a deletion cannot be marked in a layer");
+        throw new Error("a deletion cannot be marked in a layer");
       }
     },
     async unmount(target) {
-      const { status, said } = await run(`umount ${quote(target)} || { umount -l ${quote(target)} && echo lazily; }`);
+      try {
+        await mounter.run(["unmount", target]);
+        return true;
+      } catch {
+        await mounter.run(["detach", target]);
+        return false;
+      }
+    },
+    close: () => mounter.end(),
+  };
+}
+
+function byShell(shell: Shell, marks: Marks): Mounts {
+  async function mount(what: string, command: string): Promise<void> {
+    const { status, said } = await shell.run(command);
+    if (status !== 0) throw new Error(`${what} cannot be mounted: ${said.trim()}`);
+  }
+  return {
+    marks,
+    overlay(asked) {
+      const list = quote(overlayOptions(asked, marks));
+      const { cwd, target } = asked;
+      return mount("an overlay", `cd ${quote(cwd)} && mount -t overlay overlay -o ${list} ${quote(target)}`);
+    },
+    image: ({ file, target }) =>
+      mount("an image", `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`),
+    async whiteouts(cwd, paths) {
+      for (let i = 0; i < paths.length; i += marksPerCommand) {
+        const nodes = paths.slice(i, i + marksPerCommand).map((path) => `mknod ${quote(path)} c 0 0`);
+        // What it says has names of files in it, which are anybody's.
+        const command = `cd ${quote(cwd)} && { ${nodes.join(" && ")}; } 2>/dev/null`;
+        if ((await shell.run(command)).status !== 0) throw new Error("a deletion cannot be marked in a layer");
+      }
+    },
+    async unmount(target) {
+      const command = `umount ${quote(target)} || { umount -l ${quote(target)} && echo lazily; }`;
+      const { status, said } = await shell.run(command);
       if (status !== 0) throw new Error(`${target} cannot be unmounted: ${said.trim()}`);
       return !said.includes("lazily");
     },
-    async close() {
-      await last;
-      const child = shell?.child;
-      if (child === undefined || child.exitCode !== null) return;
-      child.ref();
-      const ended = new Promise((resolve) => child.once("close", resolve));
-      child.stdin.end();
-      await ended;
-    },
+    close: () => shell.end(),
   };
+}
+
+function overlayOptions({ lower, upper, work }: OverlayMount, marks: Marks): string {
+  const all = marks === "user" ? `${options},userxattr` : options;
+  return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }
 
 /**
@@ -100,7 +117,7 @@ export function openMounts(marks: Marks = "trusted"): Mounts {
 export async function sweepMounts(dir: string): Promise<number> {
   const targets = mountsBelow(await realpath(dir).catch(() => dir));
   if (targets.length === 0) return 0;
-  const mounts = openMounts();
+  const mounts = await openMounts();
   try {
     for (const target of targets) await mounts.unmount(target);
   } finally {
@@ -127,38 +144,4 @@ function unescaped(field: string): string {
 
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
-function startShell(): Shell {
-  // Its input ends with this process, and so does it.
-  const child = spawn("/bin/sh", [], {
-    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
-    stdio: ["pipe", "pipe", "pipe"],
-  });
-  child.stdin.on("error", () => undefined);
-  child.stderr.resume();
-  child.unref();
-  const waiting: { said: string[]; resolve(answer: { status: number; said: string }): void; reject(e: Error): void }[] =
-    [];
-  createInterface({ input: child.stdout }).on("line", (line) => {
-    const one = waiting[0];
-    if (one === undefined) return;
-    if (!line.startsWith(end)) return void one.said.push(line);
-    waiting.shift();
-    one.resolve({ status: Number(line.slice(end.length)), said: one.said.join("\n") });
-  });
-  const fail = (cause: Error): void => {
-    for (const one of waiting.splice(0)) one.reject(new Error("the shell that mounts has ended", { cause }));
-  };
-  child.once("error", fail);
-  child.once("close", (code) => fail(new Error(`status ${code}`)));
-  return {
-    child,
-    run(command) {
-      return new Promise((resolve, reject) => {
-        waiting.push({ said: [], resolve, reject });
-        child.stdin.write(`( ${command} ) 2>&1 </dev/null; echo "${end}$?"\n`);
-      });
-    },
-  };
 }

@@ -1,0 +1,74 @@
+// One small program of ours that mounts, and stays: to start a program from a large Node process is slow.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { getSystemErrorMap } from "node:util";
+import { compiledProgram } from "./compiled-program.ts";
+
+/** Words as `native/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
+export type MountCommand =
+  | readonly ["share" | "detach" | "unmount", to: string]
+  | readonly ["attach" | "image", from: string, to: string]
+  | readonly ["overlay", cwd: string, options: string, to: string]
+  | readonly ["whiteout", cwd: string, path: string];
+
+export interface Mounter {
+  /** One after another, in the order of the calls. @throws with the system's reason. */
+  run(command: MountCommand): Promise<void>;
+  /** Ends it when what was asked is done. What is mounted stays. */
+  end(): Promise<void>;
+}
+
+/** Undefined where there is no C compiler. */
+export async function openMounter(): Promise<Mounter | undefined> {
+  const binary = await compiledProgram("mount");
+  return binary === undefined ? undefined : lastingMounter(binary);
+}
+
+/** It keeps nothing, so another does as well where one has ended. */
+function lastingMounter(binary: string): Mounter {
+  let program = start(binary);
+  return {
+    run(command) {
+      if (program.isGone()) program = start(binary);
+      return program.run(command);
+    },
+    end: () => program.end(),
+  };
+}
+
+function start(binary: string): Mounter & { isGone(): boolean } {
+  // Its input ends with this process, and so does it.
+  const child: ChildProcess = spawn(binary, [], { env: {}, stdio: ["pipe", "pipe", "ignore"] });
+  const waiting: PromiseWithResolvers<string>[] = [];
+  const closed = Promise.withResolvers<void>();
+  let isGone = false;
+  const fail = (): void => {
+    isGone = true;
+    for (const one of waiting.splice(0)) one.reject(new Error("the program that mounts has ended"));
+    closed.resolve();
+  };
+  child.once("error", fail);
+  child.once("close", fail);
+  child.stdin!.on("error", () => {});
+  child.unref();
+  createInterface({ input: child.stdout! }).on("line", (line) => waiting.shift()?.resolve(line));
+  return {
+    async run(words) {
+      if (isGone) throw new Error("the program that mounts has ended");
+      const answer = Promise.withResolvers<string>();
+      waiting.push(answer);
+      child.stdin!.write(words.map((word) => `${word}\0`).join(""));
+      const number = Number(await answer.promise);
+      if (number === 0) return;
+      const reason = getSystemErrorMap().get(-number)?.[1] ?? `error ${number}`;
+      throw new Error(`cannot ${words[0]} ${words.at(-1)}: ${reason}`);
+    },
+    isGone: () => isGone,
+    end() {
+      if (!isGone) child.ref();
+      child.stdin!.end();
+      return closed.promise;
+    },
+  };
+}

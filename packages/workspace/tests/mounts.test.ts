@@ -1,0 +1,116 @@
+// Both programs that mount do the same: ours, and the shell where ours cannot be compiled.
+
+import { afterAll, describe, expect, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
+import * as fs from "node:fs";
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { openMounter } from "@dari/sandbox";
+import { openMounts, sweepMounts, type Mounts } from "../src/mounts.ts";
+import { probeOverlays } from "../src/overlays.ts";
+import { openFixture } from "./fixture.ts";
+
+const fixture = openFixture();
+afterAll(() => fixture[Symbol.dispose]());
+
+const problem = await problemHere();
+const hasMounter = (await openMounter().then(async (mounter) => [mounter, await mounter?.end()]))[0] !== undefined;
+const hasSquashfs = existsSync("/usr/bin/mksquashfs");
+
+async function problemHere(): Promise<string | undefined> {
+  const mounts = await openMounts("trusted", "shell");
+  const dir = fixture.fresh();
+  mkdirSync(dir);
+  const found = await probeOverlays(dir, mounts);
+  await mounts.close();
+  return found;
+}
+
+/** A directory with one layer of files below and an empty one above. */
+function layered(): { dir: string; target: string; mount(mounts: Mounts): Promise<void> } {
+  const dir = fixture.fresh();
+  mkdirSync(dir);
+  for (const name of ["low", "up", "work", "it's at"]) mkdirSync(join(dir, name));
+  writeFileSync(join(dir, "low", "a file"), "below");
+  const target = join(dir, "it's at");
+  const mount = (mounts: Mounts): Promise<void> =>
+    mounts.overlay({ cwd: dir, lower: ["low"], upper: "up", work: "work", target });
+  return { dir, target, mount };
+}
+
+const kinds = (["any", "shell"] as const).filter((by) => by === "shell" || hasMounter);
+const describeHere = problem === undefined ? describe : describe.skip;
+
+describeHere.each(kinds)("mounts by %s", (by) => {
+  test("an overlay shows what is below, takes changes and ends", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { dir, target, mount } = layered();
+    await mount(mounts);
+    expect(readFileSync(join(target, "a file"), "utf8")).toBe("below");
+    rmSync(join(target, "a file"));
+    expect(fs.lstatSync(join(dir, "up", "a file")).isCharacterDevice()).toBe(true);
+    expect(await mounts.unmount(target)).toBe(true);
+    expect(readdirSync(target)).toEqual([]);
+    await mounts.close();
+  });
+
+  test("marks hide what is below them", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { dir, target, mount } = layered();
+    await mounts.whiteouts(join(dir, "up"), ["a file"]);
+    await mount(mounts);
+    expect(readdirSync(target)).toEqual([]);
+    await expect(mounts.whiteouts(join(dir, "up"), ["a file"])).rejects.toThrow("a deletion cannot be marked");
+    await mounts.unmount(target);
+    await mounts.close();
+  });
+
+  test("what is in use is unmounted all the same, and said to be", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { target, mount } = layered();
+    await mount(mounts);
+    const held = fs.openSync(join(target, "a file"), "r");
+    try {
+      expect(await mounts.unmount(target)).toBe(false);
+      expect(readdirSync(target)).toEqual([]);
+    } finally {
+      fs.closeSync(held);
+    }
+    await mounts.close();
+  });
+
+  test("what cannot be done says why, and the next is done", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { dir, target, mount } = layered();
+    await expect(mounts.unmount(target)).rejects.toThrow(/Invalid|invalid|not mounted/);
+    const missing = { cwd: dir, lower: ["nothing"], upper: "up", work: "work", target };
+    await expect(mounts.overlay(missing)).rejects.toThrow(/no such file|special device|failed|missing/i);
+    await expect(mounts.image({ file: join(dir, "none"), target })).rejects.toThrow(/no such file|failed/i);
+    await mount(mounts);
+    expect(await mounts.unmount(target)).toBe(true);
+    await mounts.close();
+  });
+
+  (hasSquashfs ? test : test.skip)("an image is read-only, and needs its file's name no more", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { dir, target } = layered();
+    const file = join(dir, "image");
+    execFileSync("/usr/bin/mksquashfs", [join(dir, "low"), file, "-quiet", "-no-progress"], { stdio: "ignore" });
+    await mounts.image({ file, target });
+    rmSync(file);
+    expect(readFileSync(join(target, "a file"), "utf8")).toBe("below");
+    expect(() => writeFileSync(join(target, "new"), "")).toThrow("EROFS");
+    expect(await mounts.unmount(target)).toBe(true);
+    await mounts.close();
+  });
+
+  test("what an ended process left is swept", async () => {
+    const mounts = await openMounts("trusted", by);
+    const { dir, mount, target } = layered();
+    await mount(mounts);
+    await mounts.close();
+    expect(readdirSync(target)).toEqual(["a file"]);
+    expect(await sweepMounts(dir)).toBe(1);
+    expect(readdirSync(target)).toEqual([]);
+  });
+});
