@@ -14,6 +14,9 @@ const operatorRoutes = ["getOperatorHealth", "checkStore", "resealSecrets", "cre
 /** Streams that end late or never: one event is enough. Seconds are for those that have none. */
 const streams = ["streamSession", "streamMessage", "sendMessageStream", "getBuildLogs"];
 
+/** Their bodies hold bytes: whatever type a value had, what is sent is a file with that content. */
+const uploads = ["uploadFile"];
+
 /** JSON's strings are TOML's. */
 const quoted = (text: string): string => JSON.stringify(text);
 const list = (texts: readonly string[]): string => `[${texts.map(quoted).join(", ")}]`;
@@ -39,6 +42,7 @@ export function renderConfig(stage: Stage): string {
     ...binding("query.path", "workspace_path"),
     ...operatorSettings(stage),
     ...streamSettings(),
+    ...uploadSettings(),
     "",
   ].join("\n");
 }
@@ -81,5 +85,13 @@ function streamSettings(): string[] {
     `include-operation-id = ${quoted(name)}`,
     "request-timeout = 5",
     "max-stream-events = 1",
+  ]);
+}
+
+function uploadSettings(): string[] {
+  return uploads.flatMap((name) => [
+    "[[operations]]",
+    `include-operation-id = ${quoted(name)}`,
+    "checks.negative_data_rejection.enabled = false",
   ]);
 }
