@@ -15,7 +15,7 @@ afterAll(async () => {
 }, 120_000);
 
 const agent = manifestFile({ entrypoint: "agent.mjs:agent" });
-const hanging = "await new Promise((go) => setTimeout(go, 1e9));\nexport const agent = () => '';";
+const hanging = "setInterval(() => {}, 1e9);\nawait new Promise(() => {});\nexport const agent = () => '';";
 const quick = "export const agent = (prompt) => prompt;";
 
 test("an organization's version is built while another's hang", async () => {

@@ -8,7 +8,7 @@ import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
-/** A fetch that has not ended by then is begun anew, with more time: connections stall, and npm waits for five minutes. */
+/** A fetch that has not ended by then is begun anew, with more time: connections stall, and npm waits five minutes. */
 const firstTryMs = 30_000;
 const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
