@@ -5,11 +5,14 @@
 ARG NODE_VERSION=24.21.0
 
 FROM node:${NODE_VERSION}-slim AS installed
+# What starts, confines and mounts for agents is C, and where it runs there is no compiler.
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY apps ./apps
 COPY packages ./packages
 RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/worker..."
+RUN node --disable-warning=ExperimentalWarning packages/sandbox/src/ship-programs.ts
 
 FROM node:${NODE_VERSION}-slim
 RUN apt-get update \

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { openTurnQueue } from "@dari/queue";
+import { createBwrapDriver, createLandlockDriver } from "@dari/sandbox";
 import { describeWith, findService, waitUntil } from "@dari/testkit";
 import { deploy, ended, manifestFile, publish, send, type Published } from "../src/conversation.ts";
 import { attemptDirectories, nothing, startFleet, type Fleet } from "../src/fleet.ts";
@@ -16,7 +17,10 @@ const agents = new Map<string, Promise<Published>>();
 beforeAll(async () => {
   meeting = await openRendezvous();
   // Half of the backoff at least is waited: long enough to be seen.
-  fleet = await startFleet({ redisUrl: findService("redis")?.url, env: { DARI_BACKOFF_FIRST_MS: "400" } });
+  fleet = await startFleet({
+    redisUrl: findService("redis")?.url,
+    env: { DARI_BACKOFF_FIRST_MS: "400", DARI_TURN_CPU_SECONDS: "10" },
+  });
 }, 120_000);
 
 afterAll(async () => {
@@ -45,6 +49,10 @@ interface Row {
   readonly says: RegExp;
 }
 
+/** Only what isolates a turn knows the processor time of all its processes. */
+const isTimeBound = (await Promise.all([createBwrapDriver().probe(), createLandlockDriver().probe()])).some(
+  ({ ok }) => ok,
+);
 const short = { timeout_seconds: 1 };
 const smallHeap = { env: { NODE_OPTIONS: "--max-old-space-size=32" } };
 const python = { language: "python" } as const;
@@ -56,6 +64,9 @@ const rows: readonly Row[] = [
   { name: "exits with 0", steps: [["exit", 0]], code: "agent_exit", says: /0/ },
   { name: "is killed", steps: [["kill", "SIGKILL"]], code: "agent_exit", says: /SIGKILL/ },
   { name: "crashes", steps: [["kill", "SIGSEGV"]], code: "agent_exit", says: /SIGSEGV/ },
+  ...(isTimeBound
+    ? [{ name: "takes all the time", steps: [["busy"]] as Step[], code: "cpu_limit", says: /more processor time/ }]
+    : []),
   { name: "fills its heap", manifest: smallHeap, steps: [["fill"]], code: "out_of_memory", says: /memory/ },
   { name: "answers a circle", steps: [["answer", "circular"]], code: "invalid_output", says: /circular/ },
   { name: "answers a bigint", steps: [["answer", "bigint"]], code: "invalid_output", says: /BigInt/ },

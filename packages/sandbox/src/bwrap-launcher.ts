@@ -2,12 +2,13 @@
 // all.
 
 import type { Duplex, Readable } from "node:stream";
-import { createGroup, type ControlGroup, type GroupPlaces } from "./control-groups.ts";
+import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
 import type { EnterProgram } from "./enter-program.ts";
-import { launch, type Launched, type OnServer } from "./launch.ts";
+import { launchInGroup } from "./group-launch.ts";
+import type { Launched, OnServer } from "./launch.ts";
 import { readProcess, type ProcessIdentity } from "./proc.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
-import { SandboxStartError, type SandboxLimits } from "./types.ts";
+import type { SandboxLimits } from "./types.ts";
 
 export interface Launcher {
   readonly launched: Launched;
@@ -35,43 +36,31 @@ export async function startLauncher(o: {
   program: readonly string[];
 }): Promise<Launcher> {
   const { enter } = o;
-  const group = o.groups === undefined ? undefined : await createGroup(o.groups, o.limits);
   const filter = systemCallFilter();
   let onServer: OnServer | undefined;
   let isGone = false;
-  let launched: Launched | undefined;
-  let status: ReturnType<typeof readStatus>;
-  async function discard(): Promise<void> {
-    if (launched !== undefined && !isGone) process.kill(launched.pid, "SIGKILL");
-    await launched?.exited;
-    await group?.remove();
-  }
-  try {
-    launched = await launch({
-      command: o.bwrap,
-      args: [
-        // A host name needs a namespace, of which it is told with its options: where this process dies before that,
-        // bubblewrap complains and ends, instead of starting something that nobody has described.
-        ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4"],
-        ...(filter === undefined ? [] : ["--seccomp", "7"]),
-        "--",
-        ...(enter === undefined ? o.program : [...enter.argv, "6"]),
-      ],
-      // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
-      // obeyed outside the sandbox), and a command line can be read by every user of the host.
-      env: {},
-      cwd: "/",
-      launcherPipes: filter === undefined ? 3 : 4,
-      ...(enter === undefined ? {} : { onServer: (port, server) => onServer?.(port, server) }),
-    });
-    void launched.exited.then(() => (isGone = true));
-    // Before anything is waited for: it may have ended by then.
-    status = readStatus(launched.launcherPipes[0]!);
-    await join(group, launched.pid);
-  } catch (error) {
-    await discard();
-    throw error;
-  }
+  const { launched, group, entered } = await launchInGroup(o.groups, o.limits, {
+    command: o.bwrap,
+    args: [
+      // A host name needs a namespace, of which it is told with its options: where this process dies before that,
+      // bubblewrap complains and ends, instead of starting something that nobody has described.
+      ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4"],
+      ...(filter === undefined ? [] : ["--seccomp", "7"]),
+      "--",
+      ...(enter === undefined ? o.program : [...enter.argv, "6"]),
+    ],
+    // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
+    // obeyed outside the sandbox), and a command line can be read by every user of the host.
+    env: {},
+    cwd: "/",
+    launcherPipes: filter === undefined ? 3 : 4,
+    complaintsTo: 2,
+    ...(enter === undefined ? {} : { onServer: (port, server) => onServer?.(port, server) }),
+  });
+  void launched.exited.then(() => (isGone = true));
+  // Before anything is waited for: it may have ended by then.
+  const status = readStatus(launched.launcherPipes[0]!);
+  await entered;
   const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex?];
   filterPipe?.end(filter);
   return {
@@ -86,14 +75,12 @@ export async function startLauncher(o: {
       wordsPipe.end(told.words);
       optionsPipe.end(told.options.map((option) => `${option}\0`).join(""));
     },
-    discard,
+    async discard() {
+      if (!isGone) process.kill(launched.pid, "SIGKILL");
+      await launched.exited;
+      await group?.remove();
+    },
   };
-}
-
-async function join(group: ControlGroup | undefined, pid: number): Promise<void> {
-  await group?.join(pid).catch((cause: unknown) => {
-    throw new SandboxStartError("the sandbox's control group cannot be entered", { cause });
-  });
 }
 
 /** Bubblewrap reports an exit code on its status pipe only for a program that it could execute. */

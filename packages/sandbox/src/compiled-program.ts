@@ -1,4 +1,4 @@
-// Our own small C programs, compiled on the machine that runs them.
+// Our own small C programs: compiled on the machine that runs them, or when its image was built.
 
 import { createHash, randomUUID } from "node:crypto";
 import { lstat, mkdir, readFile, rename } from "node:fs/promises";
@@ -9,28 +9,52 @@ import { findProgram, isExecutable, succeeds } from "./programs.ts";
 
 export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
+/** A file of `nativeDir`, without its ending. */
+export type OwnProgram = (typeof ownPrograms)[number];
+const ownPrograms = ["enter", "mount", "confine", "own", "group"] as const;
+/** Where an image has them; trusted like the sources beside it. */
+const shippedDir = join(nativeDir, "compiled");
 
 /**
- * Its path; undefined where there is no compiler, or nothing in the directory for temporary files may be executed.
- * Compiled once per machine and user, about 0.1 s, into a directory that nobody else may enter.
+ * Its path; undefined where it was not shipped and there is no compiler, or nothing in the directory for temporary
+ * files may be executed. Compiled once per machine and user, about 0.1 s, into a directory that nobody else may enter.
  */
-export async function compiledProgram(name: "enter" | "mount" | "confine" | "own"): Promise<string | undefined> {
+export async function compiledProgram(name: OwnProgram, shipped = shippedDir): Promise<string | undefined> {
   const source = join(nativeDir, `${name}.c`);
-  const dir = await privateDirectory(name, await readFile(source));
+  const digest = await digestOf(source);
+  const ready = join(shipped, `${name}-${digest}`);
+  if (await isExecutable(ready)) return ready;
+  const dir = await privateDirectory(`sandbox-${name}-${process.getuid?.()}-${digest}`);
   if (dir === undefined) return undefined;
   const binary = join(dir, name);
   if (await isExecutable(binary)) return binary;
   return (await compile(source, binary)) && (await isExecutable(binary)) ? binary : undefined;
 }
 
+/** Compiles all of them, for an image without a compiler. @throws where one cannot be compiled. */
+export async function shipPrograms(dir = shippedDir): Promise<void> {
+  await mkdir(dir, { recursive: true });
+  for (const name of ownPrograms) {
+    const source = join(nativeDir, `${name}.c`);
+    const isMade = await compile(source, join(dir, `${name}-${await digestOf(source)}`));
+    if (!isMade) throw new Error(`${source} cannot be compiled; that needs a C compiler and its library's headers`);
+  }
+}
+
+/** What was compiled from another source is not used. */
+async function digestOf(source: string): Promise<string> {
+  return createHash("sha256")
+    .update(await readFile(source))
+    .digest("hex")
+    .slice(0, 16);
+}
+
 /** Undefined when somebody else has taken its name. */
-async function privateDirectory(name: string, source: Buffer): Promise<string | undefined> {
-  const user = process.getuid?.();
-  const digest = createHash("sha256").update(source).digest("hex").slice(0, 16);
-  const dir = join(tmpdir(), `sandbox-${name}-${user}-${digest}`);
+async function privateDirectory(name: string): Promise<string | undefined> {
+  const dir = join(tmpdir(), name);
   await mkdir(dir, { mode: 0o700 }).catch(() => {});
   const found = await lstat(dir).catch(() => undefined);
-  const isOurs = found?.isDirectory() === true && found.uid === user && (found.mode & 0o077) === 0;
+  const isOurs = found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
   return isOurs ? dir : undefined;
 }
 

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { compiledProgram } from "./compiled-program.ts";
 import type { SandboxLimits } from "./types.ts";
 
 /** Where groups are made: one directory for each thing that can be bounded. In version 2 they are the same. */
@@ -15,11 +16,19 @@ export interface GroupPlaces {
   /** What bounds and shares out processor time, and what counts it. */
   readonly cpu: string | undefined;
   readonly cpuUse: string | undefined;
+  /** native/group.c, compiled: with it, who is to be in a group makes it and enters it by itself. */
+  readonly program: string | undefined;
 }
 
+/** What is done for a group before a program starts in it, in the words of native/group.c. */
+export type GroupStep =
+  | readonly ["make", dir: string]
+  | readonly ["set" | "try", file: string, text: string]
+  /** The list of its members; what a member starts later is in, too. */
+  | readonly ["enter", file: string];
+
 export interface ControlGroup {
-  /** Moves a process in; what it starts later is in, too. */
-  join(pid: number): Promise<void>;
+  readonly steps: readonly GroupStep[];
   /** Which bound was hit so far. */
   exceeded(): Promise<"memory" | "processes" | undefined>;
   /** Highest use so far, bytes. */
@@ -32,15 +41,18 @@ export interface ControlGroup {
 
 const files = {
   1: {
+    // Of threads: a process of one that moves itself is moved at once, where a whole process always waits.
+    members: "tasks",
     memory: "memory.limit_in_bytes",
-    memoryAndSwap: "memory.memsw.limit_in_bytes",
+    memoryAndSwap: ["memory.memsw.limit_in_bytes", undefined],
     memoryEvents: "memory.oom_control",
     peak: "memory.max_usage_in_bytes",
     cpuShare: ["cpu.shares", "512"],
   },
   2: {
+    members: "cgroup.procs",
     memory: "memory.max",
-    memoryAndSwap: undefined,
+    memoryAndSwap: ["memory.swap.max", "0"],
     memoryEvents: "memory.events",
     peak: "memory.peak",
     cpuShare: ["cpu.weight", "50"],
@@ -52,14 +64,16 @@ const cpuPeriodUs = 100_000;
 /** The launcher's own processes, which are in the group: bubblewrap outside and inside, and what sets limits. */
 const launcherProcesses = 4;
 const removeWithinMs = 10_000;
+const removeRestMaxMs = 50;
 const namePattern = /^dari-(\d+)-/;
 
 /** Undefined where no group can be made that bounds anything. */
 export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   const [own, mounts] = await Promise.all([readOrEmpty("/proc/self/cgroup"), readOrEmpty("/proc/self/mountinfo")]);
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
+  if (places === undefined) return undefined;
   for (const place of dirsOf(places, (dir) => dir)) await sweep(place);
-  return places;
+  return { ...places, program: await compiledProgram("group") };
 }
 
 /** What to try, best first: a group that cannot be entered is no reason to have no sandbox. */
@@ -71,8 +85,8 @@ export function groupCandidates(groups: GroupPlaces | undefined): readonly (Grou
     : [groups, withoutCpu, undefined];
 }
 
-/** @throws the system's error when a group cannot be made. */
-export async function createGroup(places: GroupPlaces, limits: SandboxLimits): Promise<ControlGroup> {
+/** Nothing is there until its steps are done; `remove` also removes what some of them have made. */
+export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGroup {
   const name = `dari-${process.pid}-${randomUUID()}`;
   const names = files[places.version];
   const below = (place: string): string => join(place, name);
@@ -80,23 +94,14 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
     place === undefined ? undefined : below(place),
   );
   const dirs = dirsOf(places, below);
-  const remove = async (): Promise<void> => void (await Promise.all(dirs.map(removeGroup)));
-  try {
-    // Each to its end: what is made while another fails is removed, too.
-    const made = await Promise.allSettled(dirs.map((dir) => mkdir(dir)));
-    for (const one of made) if (one.status === "rejected") throw one.reason;
-    if (memory !== undefined) await boundMemory(memory, places.version, limits.memoryBytes);
-    if (processes !== undefined && limits.processes !== undefined) {
-      await writeFile(join(processes, "pids.max"), String(limits.processes + launcherProcesses));
-    }
-    if (cpu !== undefined) await boundCpu(cpu, places.version, limits.cpus);
-  } catch (error) {
-    await remove();
-    throw error;
-  }
   return {
-    // At once: the kernel takes its time for each.
-    join: async (pid) => void (await Promise.all(dirs.map((dir) => writeFile(join(dir, "cgroup.procs"), String(pid))))),
+    steps: [
+      ...dirs.map((dir) => ["make", dir] as const),
+      ...(memory === undefined ? [] : memoryBounds(memory, places.version, limits.memoryBytes)),
+      ...(processes === undefined ? [] : processBounds(processes, limits.processes)),
+      ...(cpu === undefined ? [] : cpuBounds(cpu, places.version, limits.cpus)),
+      ...dirs.map((dir) => ["enter", join(dir, names.members)] as const),
+    ],
     async exceeded() {
       if (memory !== undefined && countIn(await readOrEmpty(join(memory, names.memoryEvents)), "oom_kill") > 0) {
         return "memory";
@@ -116,49 +121,53 @@ export async function createGroup(places: GroupPlaces, limits: SandboxLimits): P
       const text = await readOrEmpty(join(cpuUse, "cpuacct.usage"));
       return text === "" ? undefined : Number(text) / 1e9;
     },
-    remove,
+    remove: async () => void (await Promise.all(dirs.map(removeGroup))),
   };
 }
 
-function dirsOf(places: GroupPlaces | undefined, dirOf: (place: string) => string): string[] {
-  const { memory, processes, cpu, cpuUse } = places ?? {};
+function dirsOf(places: Places, dirOf: (place: string) => string): string[] {
+  const { memory, processes, cpu, cpuUse } = places;
   return [...new Set([memory, processes, cpu, cpuUse])].filter((place) => place !== undefined).map(dirOf);
 }
 
-async function boundMemory(dir: string, version: 1 | 2, limit: number | undefined): Promise<void> {
-  if (limit === undefined) return;
+function memoryBounds(dir: string, version: 1 | 2, limit: number | undefined): GroupStep[] {
+  if (limit === undefined) return [];
   const names = files[version];
-  const bytes = String(limit);
-  await writeFile(join(dir, names.memory), bytes);
+  const [swapFile, swap = String(limit)] = names.memoryAndSwap;
   // Swap is bounded where the kernel counts it.
-  if (names.memoryAndSwap !== undefined) await writeFile(join(dir, names.memoryAndSwap), bytes).catch(ignore);
-  else await writeFile(join(dir, "memory.swap.max"), "0").catch(ignore);
+  return [
+    ["set", join(dir, names.memory), String(limit)],
+    ["try", join(dir, swapFile), swap],
+  ];
+}
+
+function processBounds(dir: string, limit: number | undefined): GroupStep[] {
+  return limit === undefined ? [] : [["set", join(dir, "pids.max"), String(limit + launcherProcesses)]];
 }
 
 /**
  * Each sandbox has the same share, however many its processes, and half of what a service beside it has: among
  * groups the priority of processes counts for nothing.
  */
-async function boundCpu(dir: string, version: 1 | 2, cpus: number | undefined): Promise<void> {
-  const [share, amount] = files[version].cpuShare;
-  await writeFile(join(dir, share), amount);
-  if (cpus === undefined) return;
+function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): GroupStep[] {
+  const share: GroupStep = ["set", join(dir, files[version].cpuShare[0]), files[version].cpuShare[1]];
+  if (cpus === undefined) return [share];
   const quotaUs = String(Math.round(cpus * cpuPeriodUs));
-  if (version === 2) return writeFile(join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`);
-  await writeFile(join(dir, "cpu.cfs_period_us"), String(cpuPeriodUs));
-  await writeFile(join(dir, "cpu.cfs_quota_us"), quotaUs);
+  if (version === 2) return [share, ["set", join(dir, "cpu.max"), `${quotaUs} ${cpuPeriodUs}`]];
+  const period: GroupStep = ["set", join(dir, "cpu.cfs_period_us"), String(cpuPeriodUs)];
+  return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
-/** The kernel lets go of a dead process's group a moment after its death. */
+/** The kernel lets go of a dead process's group a moment after its death. Whoever asks it waits for other changes. */
 async function removeGroup(dir: string): Promise<void> {
   const deadline = performance.now() + removeWithinMs;
-  for (;;) {
+  for (let restMs = 1; ; restMs = Math.min(2 * restMs, removeRestMaxMs)) {
     const code = await rmdir(dir).then(
       () => undefined,
       (error: NodeJS.ErrnoException) => error.code,
     );
     if (code !== "EBUSY" || performance.now() > deadline) return;
-    await delay(1);
+    await delay(restMs);
   }
 }
 
@@ -170,7 +179,9 @@ async function sweep(place: string): Promise<void> {
   }
 }
 
-async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlaces | undefined> {
+type Places = Omit<GroupPlaces, "program">;
+
+async function placesOfVersion1(own: string, mounts: string): Promise<Places | undefined> {
   const placeOf = async (controller: string): Promise<string | undefined> => {
     const path = own
       .split("\n")
@@ -193,7 +204,7 @@ async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlace
  * A group with processes in it cannot hand controllers on, so the place is this process's own group where that is the
  * root, else the one above it, as service managers delegate it.
  */
-async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlaces | undefined> {
+async function placesOfVersion2(own: string, mounts: string): Promise<Places | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
   const root = / (\/\S*) \S+(?: \S+)* - cgroup2 /.exec(mounts)?.[1];
   if (path === undefined || root === undefined) return undefined;

@@ -31,16 +31,19 @@ function giveWay(pid: number | undefined): void {
   }
 }
 
-/** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
-export async function launch(o: {
-  command: string;
-  args: readonly string[];
-  env: Readonly<Record<string, string>>;
-  cwd: string;
-  launcherPipes?: number;
+export interface LaunchOptions {
+  /** Absolute. */
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly cwd: string;
+  readonly launcherPipes?: number;
   /** Opens Node's own channel after the launcher's pipes, whose descriptor is in NODE_CHANNEL_FD. */
-  onServer?: OnServer;
-}): Promise<Launched> {
+  readonly onServer?: OnServer;
+}
+
+/** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
+export async function launch(o: LaunchOptions): Promise<Launched> {
   const pipes = o.launcherPipes ?? 0;
   const ipc = o.onServer === undefined ? [] : ["ipc" as const];
   const child = spawn(o.command, o.args, {

@@ -1,5 +1,5 @@
-// Keeps one launcher ready for the sandbox that comes next: to start a process from a large one, and to move it into a
-// control group, for which the kernel waits until all processors have taken note, is most of what a start costs.
+// Keeps one launcher ready for the sandbox that comes next: to start a process from a large one, with a control group
+// of its own, is a good part of what a start costs.
 
 import type { Launcher } from "./bwrap-launcher.ts";
 import type { SandboxLimits } from "./types.ts";

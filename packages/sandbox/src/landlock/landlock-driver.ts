@@ -6,16 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
-import {
-  createGroup,
-  findGroupPlaces,
-  groupCandidates,
-  type ControlGroup,
-  type GroupPlaces,
-} from "../control-groups.ts";
+import { findGroupPlaces, groupCandidates, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
 import { compiledProgram } from "../compiled-program.ts";
 import { egressEnvironment } from "../egress/egress.ts";
-import { exitThroughLauncher, launch, type Launched } from "../launch.ts";
+import { launchInGroup } from "../group-launch.ts";
+import { exitThroughLauncher, type Launched } from "../launch.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
@@ -93,7 +88,6 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
 interface Holds {
   readonly place: Place;
   readonly wayOut: WayOut | undefined;
-  readonly group: ControlGroup | undefined;
 }
 
 async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
@@ -104,9 +98,7 @@ async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
   try {
     const wayOut = typeof spec.network === "object" ? await openWayOut(spec.network, place) : undefined;
     undo.push(() => wayOut?.close());
-    const group = means.groups === undefined ? undefined : await createGroup(means.groups, spec.limits);
-    undo.push(() => group?.remove());
-    return await startIn(spec, means, { place, wayOut, group });
+    return await startIn(spec, means, { place, wayOut });
   } catch (error) {
     for (const each of undo.reverse()) await each();
     throw error;
@@ -116,7 +108,7 @@ async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
 async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<Sandbox> {
   const { slotDir } = spec;
   const { workspace, state, tmp } = directoriesOf(slotDir);
-  const { launched, complaint } = await launchIn(spec, means, holds);
+  const { launched, group, complaint } = await launchIn(spec, means, holds);
   const { user } = holds.place;
   const tree = confinedTree({ launched, control: launched.launcherPipes[0]!, confine: means.confine, user });
   const folders = workingFolders(slotDir);
@@ -126,7 +118,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     limits: spec.limits,
     init: Promise.resolve(launched.pid),
     isBounded: boundsTree(means),
-    cpuSeconds: holds.group?.cpuSeconds,
+    cpuSeconds: group?.cpuSeconds,
     onExceeded: () => void tree.kill().catch(() => {}),
   });
   let usage: SandboxUsage = {};
@@ -137,10 +129,10 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     // Nobody of its user enters what is left; whatever of the rest fails, the place is not lost.
     await lchown(slotDir, process.getuid!(), process.getgid!()).finally(() => holds.place.leave());
     usage = {
-      exceeded: (await holds.group?.exceeded()) ?? watch.exceeded(),
-      peakMemoryBytes: await holds.group?.peakMemoryBytes(),
+      exceeded: (await group?.exceeded()) ?? watch.exceeded(),
+      peakMemoryBytes: await group?.peakMemoryBytes(),
     };
-    await holds.group?.remove();
+    await group?.remove();
     await removeTree(tmp);
     await folders.removeUnused();
   }
@@ -163,12 +155,12 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   };
 }
 
-/** It waits to be told what to run, so it is in its group before it starts anything. */
+/** It is in its group before it is told what to run. */
 async function launchIn(
   spec: SandboxSpec,
   means: Means,
-  { place, wayOut, group }: Holds,
-): Promise<{ launched: Launched; complaint: Promise<string> }> {
+  { place, wayOut }: Holds,
+): Promise<{ launched: Launched; group: ControlGroup | undefined; complaint: Promise<string> }> {
   const { workspace, state, tmp } = directoriesOf(spec.slotDir);
   await mkdir(tmp, { recursive: true, mode: 0o700 });
   await Promise.all([
@@ -186,19 +178,20 @@ async function launchIn(
     own: means.own,
     ports: wayOut === undefined ? [] : [wayOut.port, ...wayOut.directPorts],
   });
-  const launched = await launch({ command: means.confine, args: ["run"], env: {}, cwd: "/", launcherPipes: 2 });
+  const { launched, group, entered } = await launchInGroup(means.groups, spec.limits, {
+    command: means.confine,
+    args: ["run"],
+    env: {},
+    cwd: "/",
+    launcherPipes: 2,
+    complaintsTo: 4,
+  });
   const [control, filterPipe] = launched.launcherPipes as [Duplex, Duplex];
   const complaint = text(control).catch(() => "");
-  try {
-    await group?.join(launched.pid);
-  } catch (cause) {
-    control.destroy();
-    await launched.exited;
-    throw new SandboxStartError("the sandbox's control group cannot be entered", { cause });
-  }
+  await entered;
   filterPipe.end(supervisedFilter(spec.network === "open" ? "none, open network" : "none"));
   control.write(words);
-  return { launched, complaint };
+  return { launched, group, complaint };
 }
 
 function describeExit(exit: SandboxExit, complaint: string): SandboxExit {

@@ -1,0 +1,93 @@
+// A program in a control group of its own: made and entered by the program itself, or from outside.
+
+import { describe, expect, test } from "@jest/globals";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { findGroupPlaces, type ControlGroup, type GroupPlaces } from "../src/control-groups.ts";
+import { launchInGroup } from "../src/group-launch.ts";
+import type { Launched } from "../src/launch.ts";
+import { SandboxStartError, type SandboxLimits } from "../src/index.ts";
+
+const places = await findGroupPlaces();
+const ways: [string, GroupPlaces][] =
+  places === undefined
+    ? []
+    : [
+        ...(places.program === undefined ? [] : ([["by the program itself", places]] as [string, GroupPlaces][])),
+        ["from outside", { ...places, program: undefined }],
+      ];
+
+async function start(
+  where: GroupPlaces | undefined,
+  limits: SandboxLimits,
+  script: string,
+): Promise<{ launched: Launched; group: ControlGroup | undefined }> {
+  const how = { command: "/bin/sh", args: ["-c", script], env: {}, cwd: "/", complaintsTo: 3 };
+  const { launched, group, entered } = await launchInGroup(where, limits, how);
+  await entered;
+  return { launched, group };
+}
+
+const madeBy = ({ steps }: ControlGroup): string[] => steps.flatMap(([step, path]) => (step === "make" ? [path] : []));
+const read = "read -r go <&3; cat /proc/self/cgroup";
+
+const suite = ways.length > 0 ? describe.each(ways) : describe.skip.each([["nowhere", places!]] as typeof ways);
+suite("made %s", (_title, where) => {
+  test("it is in all of its group's directories, with its bounds, until it ends", async () => {
+    const limits = { memoryBytes: 64 * 1024 ** 2, processes: 50, cpus: 0.5 };
+    const { launched, group } = await start(where, limits, read);
+    launched.channel.write("go\n");
+    const said = await text(launched.stdout);
+    await launched.exited;
+    const dirs = madeBy(group!);
+    const names = new Set(dirs.map((dir) => dir.split("/").at(-1)));
+    expect(names.size).toBe(1);
+    expect(said.split(`/${[...names][0]}\n`)).toHaveLength(dirs.length + 1);
+    for (const [step, path] of group!.steps) if (step === "set") expect(existsSync(path)).toBe(true);
+    expect((await group!.peakMemoryBytes())! > 0).toBe(true);
+    await group!.remove();
+    expect(dirs.filter((dir) => existsSync(dir))).toEqual([]);
+  });
+
+  test("bounds that the kernel refuses start nothing and leave no group", async () => {
+    const limits = { processes: Number.NaN };
+    if (where.program === undefined) {
+      await expect(start(where, limits, "echo started")).rejects.toThrow("EINVAL");
+      return;
+    }
+    const { launched, group } = await start(where, limits, "echo started");
+    const [said, complaint, exit] = await Promise.all([text(launched.stdout), text(launched.channel), launched.exited]);
+    expect({ said, exit }).toEqual({ said: "", exit: { code: 125, signal: null } });
+    expect(complaint).toMatch(/pids\.max: Invalid argument/);
+    await group!.remove();
+    expect(madeBy(group!).filter((dir) => existsSync(dir))).toEqual([]);
+  });
+
+  test("a group that cannot be entered starts nothing, and neither program nor group is left", async () => {
+    const plain = await mkdtemp(join(tmpdir(), "no-groups-"));
+    try {
+      const how = start({ ...where, processes: plain }, {}, "echo started; read -r go <&3");
+      if (where.program === undefined) {
+        await expect(how).rejects.toThrow(SandboxStartError);
+      } else {
+        const { launched, group } = await how;
+        expect([await text(launched.channel), (await launched.exited).code]).toEqual([
+          expect.stringContaining(plain),
+          125,
+        ]);
+        await group!.remove();
+      }
+      expect(await readdir(plain)).toEqual([]);
+    } finally {
+      await rm(plain, { recursive: true });
+    }
+  });
+});
+
+test("without places there is no group", async () => {
+  const { launched, group } = await start(undefined, {}, "echo started");
+  expect([await text(launched.stdout), group]).toEqual(["started\n", undefined]);
+});
