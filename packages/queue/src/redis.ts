@@ -27,8 +27,20 @@ export function connectWaiting(url: string): Redis {
   return connect(url, { maxRetriesPerRequest: null });
 }
 
+/**
+ * ioredis sends commands of its own, such as the subscriptions after a loss, and listens to no failure of them: a
+ * connection that is closed meanwhile would end the process. Whoever awaits a command is told as ever.
+ */
+class HeardRedis extends Redis {
+  override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
+    const sent = super.sendCommand(...command);
+    if (sent instanceof Promise) sent.catch(ignore);
+    return sent;
+  }
+}
+
 /** For consumers: BullMQ makes a second connection of it, on which it blocks. */
-export class ConsumerRedis extends Redis {
+export class ConsumerRedis extends HeardRedis {
   readonly #copies: Redis[] = [];
 
   constructor(url: string) {
@@ -37,7 +49,7 @@ export class ConsumerRedis extends Redis {
   }
 
   override duplicate(override?: Partial<RedisOptions>): Redis {
-    const copy = new Redis({ ...this.options, ...override, commandTimeout: blockingMs });
+    const copy = new HeardRedis({ ...this.options, ...override, commandTimeout: blockingMs });
     copy.on("error", ignore);
     this.#copies.push(copy);
     return copy;
@@ -53,14 +65,17 @@ export class ConsumerRedis extends Redis {
  * BullMQ's connection drops its listeners when it is closed, and may emit the error of its opening after that, or
  * before anybody listens: a Redis that is silent until then would end the process.
  */
+export function keepListening(connection: RedisConnection): void {
+  const removeAll = connection.removeAllListeners.bind(connection);
+  connection.removeAllListeners = (event) => removeAll(event).on("error", ignore);
+  connection.on("error", ignore);
+}
+
+/** For queues and consumers: see `keepListening`. */
 export class BullConnection extends RedisConnection {
   constructor(...options: ConstructorParameters<typeof RedisConnection>) {
     super(...options);
-    this.on("error", ignore);
-  }
-
-  override removeAllListeners(event?: string | symbol): this {
-    return super.removeAllListeners(event).on("error", ignore);
+    keepListening(this);
   }
 }
 
@@ -71,7 +86,7 @@ const shared: RedisOptions = {
 };
 
 function connect(url: string, options: RedisOptions): Redis {
-  const redis = new Redis(url, { ...shared, ...options });
+  const redis = new HeardRedis(url, { ...shared, ...options });
   redis.on("error", ignore);
   return redis;
 }

@@ -1,9 +1,9 @@
 // One BullMQ worker with connections of its own, from opening to throwing away. Knows no settlement.
 
 import { randomUUID } from "node:crypto";
-import { Worker, type Job, type JobJsonRaw, type WorkerOptions } from "bullmq";
+import { Worker, type Job, type JobJsonRaw, type RedisConnection, type WorkerOptions } from "bullmq";
 import { takePulse } from "./pulse.ts";
-import { BullConnection, ConsumerRedis } from "./redis.ts";
+import { BullConnection, ConsumerRedis, keepListening } from "./redis.ts";
 import { backoffStrategy, jobDataCharsMax, queueName, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 import { timeout } from "./within.ts";
 
@@ -86,6 +86,11 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
 
 /** Takes jobs that are none of ours for what they are, instead of failing on each fetch of them. */
 class TurnWorker extends Worker<TurnJobData> {
+  constructor(...options: ConstructorParameters<typeof Worker<TurnJobData>>) {
+    super(...options);
+    keepListening(blockingConnectionOf(this));
+  }
+
   protected override createJob(raw: JobJsonRaw, jobId: string): Job<TurnJobData> {
     return super.createJob(isReadable(raw) ? raw : { ...emptyJob, id: jobId }, jobId);
   }
@@ -98,6 +103,11 @@ class TurnWorker extends Worker<TurnJobData> {
   async loadJob(jobId: string): Promise<Job<TurnJobData> | undefined> {
     return this.Job.fromId<TurnJobData>(this, jobId);
   }
+}
+
+/** Of BullMQ 5, which opens it itself and declares it private. */
+function blockingConnectionOf(worker: TurnWorker): RedisConnection {
+  return (worker as unknown as { readonly blockingConnection: RedisConnection }).blockingConnection;
 }
 
 const emptyJob = {

@@ -56,6 +56,8 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
     connection: redis,
     prefix: location.prefix,
     streams: { events: { maxLen: 1_000 } },
+    // Redis's version is asked for once: where that has no answer, the queue fails every call from then on.
+    skipVersionCheck: true,
     defaultJobOptions: jobOptions,
   };
   const queue = new Queue<TurnJobData>(queueName(location.pool), opts, BullConnection);

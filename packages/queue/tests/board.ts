@@ -2,6 +2,7 @@
 
 import { Queue, type Job } from "bullmq";
 import { Redis } from "ioredis";
+import { BullConnection } from "../src/redis.ts";
 
 export interface Board {
   job(jobId: string): Promise<Job | undefined>;
@@ -24,7 +25,7 @@ export interface Board {
 
 export function openBoard(redisUrl: string, prefix: string): Board {
   const redis = new Redis(redisUrl, { maxRetriesPerRequest: null });
-  const queue = new Queue("turns-default", { connection: redis, prefix });
+  const queue = new Queue("turns-default", { connection: redis, prefix }, BullConnection);
   const job = (jobId: string): Promise<Job | undefined> => queue.getJob(jobId);
   return {
     job,

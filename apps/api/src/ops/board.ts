@@ -50,7 +50,8 @@ async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   if (wishes.some((pattern) => pattern.test(path))) return true;
   const jobId = retryOne.exec(path)?.[1];
   if (jobId === undefined) return false;
-  const state = await board.getJobState(decode(jobId)).catch(blameQueue);
+  const name = decode(jobId);
+  const state = await inTime(() => board.getJobState(name)).catch(blameQueue);
   if (state !== "failed") throw new AppError("conflict", `only failed jobs are retried; this one is ${state}`);
   return true;
 }
@@ -65,7 +66,7 @@ function isVisit(request: Request): boolean {
 function serveBoard(board: TurnBoard): Express {
   const server = new BoardServer().setBasePath(basePath);
   createBullBoard({
-    queues: [new BullMQAdapter(board, { description: "One job is one turn" })],
+    queues: [new TurnBoardAdapter(board, { description: "One job is one turn" })],
     serverAdapter: server,
     options: {
       uiConfig: {
@@ -80,8 +81,33 @@ function serveBoard(board: TurnBoard): Express {
   return app.disable("x-powered-by").disable("etag");
 }
 
+/**
+ * No turn repeats. To find that out BullMQ would open a connection of its own, and would never again open one that
+ * failed because Redis was silent just then.
+ */
+class TurnBoardAdapter extends BullMQAdapter {
+  override getJobSchedulers(): Promise<[]> {
+    return Promise.resolve([]);
+  }
+
+  override getJobSchedulersCount(): Promise<number> {
+    return Promise.resolve(0);
+  }
+}
+
+type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
+
 /** The board's own handler tells what went wrong inside; ours says what there is to say. */
 class BoardServer extends ExpressAdapter {
+  override setApiRoutes(given: ApiRoute[]): this {
+    const bounded = (route: ApiRoute): ApiRoute => ({
+      ...route,
+      handler: (request) => inTime(async () => route.handler(request)),
+    });
+    super.setApiRoutes(given.map(bounded));
+    return this;
+  }
+
   override setErrorHandler(): this {
     // The board's types know its own statuses only.
     const status = errorKinds.unavailable.status as number as 500;
@@ -90,6 +116,20 @@ class BoardServer extends ExpressAdapter {
 }
 
 const silent = "the queue does not answer";
+
+/** For all that one call of the board asks Redis, each of which has a bound of its own. Milliseconds. */
+const boardMs = 5_000;
+
+/** Rejects when `ask` has not ended by then; what it asked for may still come to pass. */
+async function inTime<T>(ask: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(silent)), boardMs);
+  try {
+    return await Promise.race([ask(), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 /** Redis may be away at any time. */
 function blameQueue(error: unknown): never {
