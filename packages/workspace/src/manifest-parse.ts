@@ -27,7 +27,9 @@ export function parseManifest(json: string, place: ManifestPlace): Manifest {
     const outer = record(JSON.parse(json));
     const kind = outer.kind === "full" || outer.kind === "delta" ? outer.kind : fail("its kind is unknown");
     const objects = array(outer.objects).map(objectKeyOf);
-    const frames = array(outer.frames).map((value) => frameOf(value, objects, place));
+    const hashes = outer.frame_hashes === undefined ? [] : array(outer.frame_hashes);
+    const frames = array(outer.frames).map((value, i) => frameOf(value, hashes[i], objects, place));
+    if (outer.frame_hashes !== undefined && hashes.length !== frames.length) fail("frames and their hashes differ");
     const entries = array(outer.entries).map((value) => entryOf(value, frames));
     const deleted = array(outer.deleted).map(pathOf);
     assertAscending(entries.map((entry) => entry.path));
@@ -102,8 +104,9 @@ function assertAscending(paths: readonly string[]): void {
   }
 }
 
-function frameOf(value: unknown, objects: readonly string[], place: ManifestPlace): Frame {
-  const [object, at, stored, size, codec, sha256, ...rest] = array(value);
+// The hash stands beside the frames; in some objects it is the last value of each.
+function frameOf(value: unknown, hash: unknown, objects: readonly string[], place: ManifestPlace): Frame {
+  const [object, at, stored, size, codec, own, ...rest] = array(value);
   const index = whole(object, objects.length);
   const objectKey = index === 0 ? place.objectKey : (objects[index - 1] ?? fail("an object is missing"));
   const storedBytes = whole(stored, storedBytesMax);
@@ -115,6 +118,7 @@ function frameOf(value: unknown, objects: readonly string[], place: ManifestPlac
   if (!isZstd && storedBytes !== sizeBytes) fail("a stored frame has two sizes");
   const offset = index === 0 ? place.packStart + relative : relative;
   const frame = { objectKey, offset, storedBytes, sizeBytes, codec: isZstd ? "zstd" : "stored" } as const;
+  const sha256 = own ?? hash ?? undefined;
   return sha256 === undefined ? frame : { ...frame, sha256: sha256Of(sha256) };
 }
 

@@ -32,6 +32,8 @@ export function manifestJson(manifest: Manifest, selfKey: string): string {
     ...image,
     objects: tables.objects,
     frames: tables.frames,
+    // Beside the frames: programs that know nothing of them refuse a frame with one value more, and read past a member.
+    frame_hashes: tables.frameHashes,
     entries,
     deleted,
   });
@@ -61,6 +63,7 @@ function chunkTuple(chunk: ChunkLocation, tables: Tables): Tuple {
 class Tables {
   readonly objects: string[] = [];
   readonly frames: Tuple[] = [];
+  readonly frameHashes: (string | null)[] = [];
   readonly #objectIndexes: Map<string, number>;
   readonly #frameIndexes = new Map<string, number>();
 
@@ -74,8 +77,8 @@ class Tables {
     if (known !== undefined) return known;
     const { offset, storedBytes, sizeBytes, codec, sha256 } = frame;
     const object = this.#objectIndex(frame.objectKey);
-    const tuple = [object, offset, storedBytes, sizeBytes, codec === "zstd" ? 1 : 0];
-    this.frames.push(sha256 === undefined ? tuple : [...tuple, sha256]);
+    this.frames.push([object, offset, storedBytes, sizeBytes, codec === "zstd" ? 1 : 0]);
+    this.frameHashes.push(sha256 ?? null);
     this.#frameIndexes.set(name, this.frames.length - 1);
     return this.frames.length - 1;
   }

@@ -7,6 +7,7 @@ import { zstdCompressSync } from "node:zlib";
 import { emptyTree, loadTree, restore, SnapshotDamagedError } from "../src/index.ts";
 import { decodeFrameForNow, hasFastDecoder } from "../src/frame-decoder.ts";
 import { decodeFrame, decodeFrameSync, frameBytesMax } from "../src/frame.ts";
+import { parseManifest } from "../src/manifest-parse.ts";
 import { encodeHead, readHead } from "../src/snapshot-object.ts";
 import type { Frame } from "../src/tree.ts";
 import { counting, openFixture, saveDir, writeFiles } from "./fixture.ts";
@@ -104,6 +105,25 @@ test("bytes that are not what was stored reach no decoder", async () => {
   await expect(decodeFrame(frame, altered)).rejects.toThrow("the frame at 0 is not what was stored");
 });
 
+test("a release that knows no hashes of frames reads the frames, and this one reads hashes within them", async () => {
+  const source = fixture.fresh();
+  writeFiles(source, { "workspace/a.txt": text(40_000), "workspace/b.bin": randomBytes(40_000) });
+  const saved = await saveDir(fixture, source, emptyTree);
+  const { json } = await readHead(fixture.store, saved.objectKey);
+  const { frame_hashes: hashes = [], ...manifest } = JSON.parse(json) as {
+    frames: unknown[][];
+    frame_hashes?: string[];
+  };
+  // Five values each: with one more that release takes the object for damaged.
+  expect(manifest.frames.map((frame) => frame.length)).toEqual(hashes.map(() => 5));
+  const within = manifest.frames.map((frame, i) => [...frame, hashes[i]]);
+  const place = { objectKey: saved.objectKey, packStart: 0, packBytes: Number.MAX_SAFE_INTEGER };
+  const read = (value: object): unknown => parseManifest(JSON.stringify(value), place);
+  expect(read({ ...manifest, frames: within })).toEqual(read({ ...manifest, frame_hashes: hashes }));
+  expect(() => read({ ...manifest, frame_hashes: hashes.slice(1) })).toThrow("frames and their hashes differ");
+  expect(() => read({ ...manifest, frame_hashes: hashes.map(() => "x") })).toThrow("a sha256 is missing");
+});
+
 test("an object whose frames have no hash is restored, and each of its files shows that it is the one", async () => {
   const source = fixture.fresh();
   const names = Array.from({ length: 30 }, (_, i) => `workspace/file-${i}`);
@@ -114,11 +134,11 @@ test("an object whose frames have no hash is restored, and each of its files sho
   const saved = await saveDir(fixture, source, emptyTree);
   const bytes = await fixture.store.read(saved.objectKey);
   const { header, json } = await readHead(fixture.store, saved.objectKey);
-  const manifest = JSON.parse(json) as { frames: unknown[][] };
-  expect(manifest.frames.map((frame) => frame.length)).toEqual(manifest.frames.map(() => 6));
-  const frames = manifest.frames.map((frame) => frame.slice(0, 5));
+  const manifest = JSON.parse(json) as { frames: unknown[][]; frame_hashes?: unknown[] };
+  expect(manifest.frame_hashes?.map((hash) => typeof hash)).toEqual(manifest.frames.map(() => "string"));
+  const { frame_hashes: _hashes, ...without } = manifest;
   const pack = bytes.subarray(bytes.length - header.packBytes);
-  const head = await encodeHead(JSON.stringify({ ...manifest, frames }), pack.length);
+  const head = await encodeHead(JSON.stringify(without), pack.length);
 
   const good = fixture.fresh();
   await fixture.store.put("old/good", Buffer.concat([head, pack]));
