@@ -201,9 +201,11 @@ begin
 
   v_pending := s.pending - cardinality(ended);
   v_event := s.next_event_number + 2 * cardinality(ended);
-  -- A dispatch or a retry was for the message that came first; the new one is dispatched anew.
+  if s.blocked_reason = 'input' then perform end_input(p_session, 'cancelled'); end if;
+  -- A dispatch, a retry or an input was for the message that came first; the new one is dispatched anew.
   v_schedule := case when v_pending = 0 then 'idle'
-    when v_head = any (ended) and s.schedule in ('dispatched', 'retry_wait') then 'ready' else s.schedule end;
+    when v_head = any (ended) and (s.schedule in ('dispatched', 'retry_wait') or s.blocked_reason = 'input')
+      then 'ready' else s.schedule end;
   if v_schedule = 'idle' then
     insert into events (session_id, sequence_number, organization_id, type, data)
       values (p_session, v_event, s.organization_id, 'session.status_changed', '{"status": "idle"}');

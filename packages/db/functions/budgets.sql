@@ -48,20 +48,24 @@ create or replace function is_watched(p_organization text) returns boolean langu
   select exists (select 1 from budgets where organization_id = p_organization) or exists (select 1 from platform_stops)
 $$;
 
--- Charges an attempt whose entrypoint was called to the budgets that it is part of. In the transaction of its end.
+-- Notes at the budgets that an attempt is part of that it has ended, and charges it to them if its entrypoint was
+-- called. In the transaction of its end.
 create or replace function charge_budgets(s sessions, a attempts, p_usage jsonb) returns void language plpgsql as $$
+declare
+  v_turns int := (a.called_at is not null)::int;
 begin
-  if a.called_at is null
-    or not exists (select 1 from budgets where organization_id = s.organization_id) then return; end if;
+  if not exists (select 1 from budgets where organization_id = s.organization_id) then return; end if;
   -- In one order, so that two ends never wait for each other.
   perform 1 from budgets b where b.organization_id = s.organization_id
     and b.target_id in (s.organization_id, s.agent_id, s.id) order by b.id for no key update;
   update budgets b set
-    turns = case when b.period_started_at < period_start(b.period) then 0 else b.turns end + 1,
+    turns = case when b.period_started_at < period_start(b.period) then 0 else b.turns end + v_turns,
     turn_seconds = case when b.period_started_at < period_start(b.period) then 0 else b.turn_seconds end
-      + greatest(0, extract(epoch from clock_timestamp() - a.claimed_at)),
-    tokens = case when b.period_started_at < period_start(b.period) then 0 else b.tokens end + tokens_of(p_usage),
-    period_started_at = period_start(b.period)
+      + v_turns * greatest(0, extract(epoch from clock_timestamp() - a.claimed_at)),
+    tokens = case when b.period_started_at < period_start(b.period) then 0 else b.tokens end
+      + v_turns * tokens_of(p_usage),
+    period_started_at = period_start(b.period),
+    last_end_at = clock_timestamp()
   where b.organization_id = s.organization_id and b.target_id in (s.organization_id, s.agent_id, s.id);
 end $$;
 

@@ -26,7 +26,7 @@ begin
 end $$;
 
 -- Ends a message that no attempt runs; `completed` only by becoming part of another. The caller holds the session's
--- row lock.
+-- row lock. One that was suspended has waited for an input, which is then cancelled unless it has ended.
 create or replace function end_queued_message(
   s sessions, m messages, p_status text, p_output jsonb, p_merged_into text default null
 ) returns void language plpgsql as $$
@@ -39,9 +39,11 @@ begin
     order by sequence_number limit 1;
   update messages set state = p_status, output = p_output, merged_into = p_merged_into,
     completed_at = clock_timestamp(), failed_at = case p_status when 'failed' then clock_timestamp() end where id = m.id;
-  -- A dispatch or a retry was for this very message; the next one is dispatched anew.
+  if m.state = 'waiting_for_input' then perform end_input(s.id, 'cancelled'); end if;
+  -- A dispatch, a retry or an input was for this very message; the next one is dispatched anew.
   if v_pending = 0 then v_schedule := 'idle';
-  elsif v_head = m.id and s.schedule in ('dispatched', 'retry_wait') then v_schedule := 'ready';
+  elsif v_head = m.id and (s.schedule in ('dispatched', 'retry_wait') or s.blocked_reason = 'input') then
+    v_schedule := 'ready';
   end if;
   perform append_status_events(s.id, s.organization_id, m.id, s.next_event_number, p_status, true, v_schedule = 'idle');
   update sessions set

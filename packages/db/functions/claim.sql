@@ -15,8 +15,7 @@ begin
   if not found or m.state <> 'queued' then
     raise exception 'session % is dispatched without a queued head', p_session;
   end if;
-  select make_interval(secs => (v.manifest -> 'runtime' ->> 'timeout_seconds')::int) into v_timeout
-    from versions v where v.id = (select s.version_id from sessions s where s.id = p_session);
+  v_timeout := turn_timeout(p_session);
   attempt_number := m.attempts + 1;
   uncounted_claims := m.uncounted_claims;
   message_id := m.id;
@@ -35,6 +34,34 @@ begin
     (p_session, v_event + 1, m.organization_id, 'attempt.started', m.id, p_attempt,
       jsonb_build_object('number', attempt_number));
   return next;
+end $$;
+
+-- How long a session's turn may run, as its version says. Where that cannot be read, the manifest's default: the turn
+-- then fails under its claim, with a reason, in place of coming for ever.
+create or replace function turn_timeout(p_session text) returns interval language plpgsql stable as $$
+declare
+  v_timeout interval;
+begin
+  select make_interval(secs => (v.manifest -> 'runtime' ->> 'timeout_seconds')::int) into v_timeout
+    from versions v where v.id = (select s.version_id from sessions s where s.id = p_session);
+  return coalesce(v_timeout, interval '30 minutes');
+exception when data_exception or internal_error then
+  return interval '30 minutes';
+end $$;
+
+-- Whether operators let no turn begin. Holds until the transaction ends: a stop waits for the claims that were told no,
+-- so that none of them begins its turn after it.
+create or replace function turns_are_stopped() returns boolean language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock_shared(hashtext('dari platform stop'));
+  return exists (select 1 from platform_stops);
+end $$;
+
+-- Lets no turn begin from this transaction's end on. Repeated: the reason is replaced.
+create or replace function stop_turns(p_reason text) returns void language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('dari platform stop'));
+  insert into platform_stops (reason) values (p_reason) on conflict (only_one) do update set reason = excluded.reason;
 end $$;
 
 -- Claims by a turn job. p_retry: what becomes of a retry that is due: null leaves it for the caller to decide, `take`
@@ -67,7 +94,7 @@ begin
     end if;
     if p_retry is null then outcome := 'due'; return next; return; end if;
     -- Who may begin no turn may begin no other try: the dispatcher holds it.
-    if p_retry = 'yield' or hold_reason(s.organization_id, s.agent_id, s.id) is not null
+    if p_retry = 'yield' or turns_are_stopped() or hold_reason(s.organization_id, s.agent_id, s.id) is not null
       or counts_turns(s.organization_id, s.agent_id, s.id) then
       update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
       outcome := 'yielded';
@@ -76,7 +103,7 @@ begin
   elsif s.schedule <> 'dispatched' then
     outcome := 'stale';
     return next; return;
-  elsif exists (select 1 from platform_stops) then
+  elsif turns_are_stopped() then
     perform pause_session(p_session);
     outcome := 'stale';
     return next; return;
@@ -103,7 +130,7 @@ begin
       order by s.lease_until limit 1 for no key update skip locked;
     if not found then return; end if;
     v_tried := v_tried || session_id;
-    if exists (select 1 from platform_stops) then
+    if turns_are_stopped() then
       perform pause_session(session_id);
       continue;
     end if;

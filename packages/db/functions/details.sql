@@ -4,10 +4,12 @@
 -- part of another) and interrupted ones; the newest within both bounds.
 -- inputs: files to place before the turn: its message's, and those of messages since the last committed turn, whose
 -- placing was lost with their failed turns.
+-- answers: to what the message has asked for, when an attempt of it was suspended; resume_…: where it goes on.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
   metadata jsonb, max_attempts int, head_snapshot_id text, cancel_requested boolean, created_at timestamptz,
-  started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json)
+  started_at timestamptz, max_bytes bigint, max_files int, max_file_bytes bigint, history json, inputs json,
+  resume_snapshot_id text, resume_inputs jsonb, answers json)
 language plpgsql as $$
 #variable_conflict use_column
 begin
@@ -17,7 +19,10 @@ begin
     case when m.sequence_number > 1 then (select json_agg(h)
       from history_before(m.session_id, m.sequence_number, p_history_messages, p_history_bytes) h) end,
     case when exists (select 1 from session_inputs i where i.session_id = m.session_id) then (select json_agg(f)
-      from inputs_to_place(m.session_id, m.sequence_number) f) end
+      from inputs_to_place(m.session_id, m.sequence_number) f) end,
+    m.resume_snapshot_id, m.resume_inputs,
+    case when m.resume_snapshot_id is not null then (select json_object_agg(a.key, a.value)
+      from message_inputs a where a.message_id = m.id) end
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

@@ -1,7 +1,8 @@
 -- Closes the attempt and moves the message and the session on. The caller holds the session's row lock, and has proved
 -- that the attempt is the session's current one. Every ending of an attempt goes through here.
 -- s, m, a: as they stand under that lock; a's own row is locked too where its worker may still be writing to it.
--- p_ending: completed | failed | cancelled (terminal), retry | released | lost (the message is queued again).
+-- p_ending: completed | failed | cancelled (terminal), retry | released | lost (the message is queued again), suspended
+-- (it waits for an input, see request_input).
 create or replace function end_attempt(
   s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
   p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int
@@ -10,10 +11,12 @@ language plpgsql as $$
 declare
   v_terminal boolean := p_ending in ('completed', 'failed', 'cancelled');
   v_pending int := s.pending - v_terminal::int;
-  v_schedule text := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait' else 'ready' end;
-  v_status text := case when v_terminal then p_ending else 'queued' end;
+  v_schedule text := case when v_pending = 0 then 'idle' when p_ending = 'retry' then 'retry_wait'
+    when p_ending = 'suspended' then 'blocked' else 'ready' end;
+  v_status text := case when v_terminal then p_ending when p_ending = 'suspended' then 'waiting_for_input'
+    else 'queued' end;
   v_called boolean := a.called_at is not null;
-  v_released boolean := p_ending = 'released';
+  v_uncounted boolean := p_ending in ('released', 'suspended');
   v_events int;
 begin
   if m.state <> 'running' or m.fence is distinct from a.fence or s.fence is distinct from a.fence then
@@ -43,11 +46,12 @@ begin
     snapshot_id = p_snapshot,
     timings = timings || coalesce(p_timings, '{}'),
     fence = null,
-    -- A released attempt does not count, also when its entrypoint had been called. A claim of the release before has
-    -- counted its call when it was made.
-    attempts = attempts + case when a.counts_at_end then (not v_released)::int else -(v_released and v_called)::int end,
+    -- A released or suspended attempt does not count, also when its entrypoint had been called. A claim of the release
+    -- before has counted its call when it was made.
+    attempts = attempts + case when a.counts_at_end then (not v_uncounted)::int
+      else -(v_uncounted and v_called)::int end,
     uncounted_claims = uncounted_claims
-      - case when a.counts_at_end then 1 else (v_released and not v_called)::int end,
+      - case when a.counts_at_end then 1 else (v_uncounted and not v_called)::int end,
     completed_at = case when v_terminal then clock_timestamp() end,
     failed_at = case when p_ending = 'failed' then clock_timestamp() end
   where id = m.id;
@@ -55,6 +59,7 @@ begin
   update sessions set
     pending = v_pending,
     schedule = v_schedule,
+    blocked_reason = case v_schedule when 'blocked' then 'input' end,
     -- A turn that was begun and given back keeps the place of its acceptance; otherwise it would wait behind every
     -- session that became ready meanwhile.
     ready_at = case when v_schedule = 'retry_wait' then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond'
@@ -86,13 +91,14 @@ begin
 end $$;
 
 -- Records how a claimed turn ended: the only way for a worker. One transaction holds files, output, status and events.
--- p_ending: completed | failed | retry | released | cancelled.
+-- p_ending: completed | failed | retry | released | cancelled | suspended, which says in p_input what it waits for.
 -- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled,
--- and so is every ending of one that was rolled back),
+-- and so is every ending of one that was rolled back; what its organization may not keep is failed),
 -- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
 create or replace function finish_turn(
   p_session text, p_fence bigint, p_token uuid, p_ending text, p_failure jsonb, p_output jsonb,
-  p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int, p_uncounted_max int
+  p_files_changed jsonb, p_snapshot jsonb, p_timings jsonb, p_wait_ms int, p_uncounted_max int,
+  p_input jsonb default null
 ) returns table (recorded text, again boolean, more boolean)
 language plpgsql as $$
 #variable_conflict use_column
@@ -120,9 +126,17 @@ begin
 
   -- A rollback must hold whoever is faster: a turn that ends all the same leaves nothing in its session.
   if m.rolled_back_by is not null then v_ending := 'cancelled';
-  elsif v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null then v_ending := 'cancelled';
+  elsif v_ending in ('failed', 'retry', 'released', 'suspended') and m.cancel_requested_at is not null then
+    v_ending := 'cancelled';
   -- A platform that fails before the call uses no attempt, and must not go on for ever either.
   elsif v_ending = 'retry' and has_no_try_left(m, a, p_uncounted_max) then v_ending := 'failed';
+  end if;
+  if v_ending = 'completed' and p_snapshot is not null then
+    p_failure := storage_refusal(s, (p_snapshot ->> 'total_bytes')::bigint);
+    if p_failure is not null then
+      v_ending := 'failed';
+      p_files_changed := null;
+    end if;
   end if;
   if v_ending = 'failed' then v_output := jsonb_build_object('parts', '[]'::jsonb, 'error', p_failure);
   elsif v_ending = 'cancelled' then
@@ -134,6 +148,10 @@ begin
 
   if p_snapshot is not null then
     v_snapshot := insert_turn_snapshot(s, m, a, p_snapshot, v_ending = 'completed');
+  end if;
+  if v_ending = 'suspended' then
+    perform request_input(s, m, a, p_input, p_snapshot ->> 'id');
+    s.next_event_number := s.next_event_number + 1;
   end if;
   recorded := v_ending;
   again := false;

@@ -61,6 +61,8 @@ begin
 
   v_head := case when m.id is null then s.head_snapshot_id else head_after(s, m) end;
   v_from := jsonb_build_object('session_id', p_source, 'message_id', m.id);
+  perform counted_in(p_organization, 'storage_bytes',
+    coalesce((select total_bytes from snapshots where id = v_head), 0));
   perform counted_in(p_organization, 'sessions', 1);
   insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
       base_snapshot_id, forked_from_session_id, forked_from_message_id)

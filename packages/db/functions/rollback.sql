@@ -39,7 +39,8 @@ begin
 end $$;
 
 -- Makes a snapshot that no turn made the session's head, if the head is still its parent.
--- p_idle: refuses also while messages wait; else only while a turn runs. p_message: whose attempt left it behind, or
+-- p_idle: refuses also while messages wait; else only while a turn runs, or one that has begun waits to go on: what it
+-- did so far was made on this head. p_message: whose attempt left it behind, or
 -- null. outcome: written | not_found | closed | busy | moved
 create or replace function write_head(
   p_organization text, p_session text, p_snapshot jsonb, p_files_changed jsonb, p_message text, p_idle boolean
@@ -52,7 +53,11 @@ begin
   if not found then return 'not_found'; end if;
   if s.state <> 'open' then return 'closed'; end if;
   if s.schedule = 'leased' or (p_idle and s.schedule <> 'idle') then return 'busy'; end if;
+  if s.pending > 0 and (select m.resume_snapshot_id from messages m where m.session_id = p_session
+    and m.completed_at is null order by m.sequence_number limit 1) is not null then return 'busy'; end if;
   if s.head_snapshot_id is distinct from p_snapshot ->> 'parent_id' then return 'moved'; end if;
+  perform counted_in(p_organization, 'storage_bytes', greatest(0, (p_snapshot ->> 'total_bytes')::bigint
+    - coalesce((select total_bytes from snapshots where id = s.head_snapshot_id), 0)));
   insert into snapshots (id, organization_id, session_id, parent_id, message_id, kind, object_key, is_full, delta_depth,
       tree_hash, size_bytes, files, total_bytes)
     values (p_snapshot ->> 'id', p_organization, p_session, s.head_snapshot_id, p_message, 'write',

@@ -9,26 +9,36 @@ import * as buildLogs from "./queries/build-logs.ts";
 import * as credentials from "./queries/credentials.ts";
 import * as events from "./queries/events.ts";
 import * as failedMessages from "./queries/failed-messages.ts";
+import * as fleet from "./queries/fleet.ts";
 import * as files from "./queries/files.ts";
 import * as heads from "./queries/heads.ts";
 import * as health from "./queries/health.ts";
 import * as idempotencyKeys from "./queries/idempotency-keys.ts";
+import * as invitations from "./queries/invitations.ts";
 import * as members from "./queries/members.ts";
+import * as messageInputs from "./queries/message-inputs.ts";
 import * as messages from "./queries/messages.ts";
 import * as objects from "./queries/objects.ts";
 import * as organizations from "./queries/organizations.ts";
 import * as purges from "./queries/purges.ts";
 import * as rateWindows from "./queries/rate-windows.ts";
 import * as retention from "./queries/retention.ts";
+import * as scheduleFirings from "./queries/schedule-firings.ts";
+import * as schedules from "./queries/schedules.ts";
 import * as sealedValues from "./queries/sealed-values.ts";
+import * as sessionBatches from "./queries/session-batches.ts";
 import * as sessionExports from "./queries/session-exports.ts";
 import * as sessionImports from "./queries/session-imports.ts";
 import * as sessions from "./queries/sessions.ts";
 import * as sourceSnapshots from "./queries/source-snapshots.ts";
+import * as usage from "./queries/usage.ts";
 import * as versions from "./queries/versions.ts";
 import * as builds from "./queries/builds.ts";
 import * as dependencyLayers from "./queries/dependency-layers.ts";
 import * as dispatch from "./queries/dispatch.ts";
+import * as deviceRequests from "./queries/device-requests.ts";
+import * as signInTries from "./queries/sign-in-tries.ts";
+import * as signIns from "./queries/sign-ins.ts";
 import * as sideSnapshots from "./queries/side-snapshots.ts";
 import * as snapshots from "./queries/snapshots.ts";
 import * as squashes from "./queries/squashes.ts";
@@ -46,9 +56,12 @@ export {
   budgets,
   builds,
   dependencyLayers,
+  deviceRequests,
   dispatch,
   readiness,
   sideSnapshots,
+  signInTries,
+  signIns,
   snapshots,
   takeovers,
   turnDetails,
@@ -69,33 +82,42 @@ export {
   events,
   failedMessages,
   files,
+  fleet,
   heads,
   health,
   idempotencyKeys,
+  invitations,
   members,
+  messageInputs,
   messages,
   objects,
   organizations,
   purges,
   rateWindows,
   retention,
+  scheduleFirings,
+  schedules,
   sealedValues,
+  sessionBatches,
   sessionExports,
   sessionImports,
   sessions,
   sourceSnapshots,
   squashes,
+  usage,
   versions,
 };
 export {
   boundTo,
   openDatabase,
   schemaName,
+  withSavepoint,
   withTransaction,
   type Database,
   type DatabaseOptions,
   type Queryable,
 } from "./database.ts";
+export { getFenceState, type FenceState } from "./fence.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
 export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
@@ -110,7 +132,14 @@ export type { NamedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
 export type { PlacedInput } from "./queries/side-snapshots.ts";
 export type { SnapshotRow } from "./queries/snapshots.ts";
-export type { HistoryRow, InputFile, SealedSecret, TurnDetails } from "./queries/turn-details.ts";
+export type {
+  HistoryRow,
+  InputFile,
+  PlacedUpload,
+  SealedSecret,
+  TurnDetails,
+  TurnResume,
+} from "./queries/turn-details.ts";
 export type {
   AcceptedMessage,
   CancelResult,
@@ -120,6 +149,7 @@ export type {
   ClaimResult,
   FinishInput,
   FinishResult,
+  InputAsked,
   LogLine,
   MessageInput,
   RenewedLease,
@@ -136,12 +166,33 @@ export type { FailedFilter, FailedMessageRow } from "./queries/failed-messages.t
 export type { FileRow } from "./queries/files.ts";
 export type { ForkOutcome, HeadWrite, RollbackOutcome, WriteOutcome } from "./queries/heads.ts";
 export type { IdempotencyScope } from "./queries/idempotency-keys.ts";
-export type { MemberRow } from "./queries/members.ts";
-export type { MessageRow } from "./queries/messages.ts";
+export type { ApprovedDevice, DeviceRequestRow } from "./queries/device-requests.ts";
+export type { InvitationRow } from "./queries/invitations.ts";
+export type { MemberRefusal, MemberRow, ProvenPerson, RoleChanged } from "./queries/members.ts";
+export type { SignInRow } from "./queries/sign-ins.ts";
+export type { AnsweredInput, ExpiredInput, MessageInputRow } from "./queries/message-inputs.ts";
+export type { AskedInput, MessageRow } from "./queries/messages.ts";
 export type { OrganizationLimits, OrganizationRow, WorkspaceBounds } from "./queries/organizations.ts";
 export type { Listed, Page } from "./queries/page.ts";
-export { quotaRefusalOf, type QuotaKind, type QuotaRefusal } from "./queries/quotas.ts";
+export type { DueSchedule, FiringRow, FiringScene, NewFiring } from "./queries/schedule-firings.ts";
+export type { NewSchedule, ScheduleChange, ScheduleFilter, SchedulePlace, ScheduleRow } from "./queries/schedules.ts";
+export {
+  correctCounts,
+  quotaRefusalOf,
+  type CorrectedCount,
+  type QuotaKind,
+  type QuotaRefusal,
+} from "./queries/quotas.ts";
 export type { RateKind, RateTake, RateTaken } from "./queries/rate-windows.ts";
+export type {
+  BatchItemRow,
+  BatchPlace,
+  BatchProgress,
+  BatchRow,
+  InsertedBatch,
+  NewBatch,
+  NewBatchItem,
+} from "./queries/session-batches.ts";
 export type { ExportedInput, ExportedMessage, ExportRow } from "./queries/session-exports.ts";
 export type { ImportedMessage } from "./queries/session-imports.ts";
 export type { NewSession, SessionEnding, SessionFilter, SessionRow } from "./queries/sessions.ts";

@@ -8,6 +8,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import pg from "pg";
 import { clientConfig, schemaName } from "./database.ts";
+import { createRole, joinRole, raiseFence } from "./fence.ts";
 
 const migrationsDir = join(import.meta.dirname, "..", "migrations");
 const functionsDir = join(import.meta.dirname, "..", "functions");
@@ -17,10 +18,11 @@ const prepareLock = 0x64617269;
 const lockLookEveryMs = 200;
 
 /**
- * Creates the schema, the application's role, the tables and the functions where they are missing. Safe to run from
- * many processes at once. `url` names a role that may create roles, or the role `dari_app` exists already.
+ * Creates the schema, the roles, the tables and the functions where they are missing. Safe to run from many processes
+ * at once. `url` names a role that may create roles, or the role `dari_app` exists already. `fenced`: calls of
+ * organizations can run behind row-level security.
  */
-export async function migrate(url: string): Promise<{ applied: string[] }> {
+export async function migrate(url: string): Promise<{ applied: string[]; fenced: boolean }> {
   const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
   const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
@@ -36,7 +38,7 @@ export async function migrate(url: string): Promise<{ applied: string[] }> {
     await replaceFunctions(db);
     if (applied.length > 0) await fillWhatOldFunctionsLeft(db);
     await grantIfMissing(db);
-    return { applied };
+    return { applied, fenced: await raiseFence(db) };
   } finally {
     await lock.end().catch(() => undefined);
     await db.destroy();
@@ -66,20 +68,16 @@ async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
   const role = await sql`select 1 from pg_roles where rolname = 'dari_app'`.execute(db);
   if (role.rows.length === 0) {
     try {
-      await sql`create role dari_app nologin`.execute(db);
+      await createRole(db, "dari_app");
     } catch (cause) {
-      // Roles belong to the whole server, and another database's set-up may have made it in this moment.
-      if ((cause as { code?: string }).code !== "42710" && (cause as { code?: string }).code !== "23505") {
-        throw new Error(
-          "the database role dari_app is missing and cannot be created: give DATABASE_URL a role with CREATEROLE, " +
-            "or run `create role dari_app nologin; grant dari_app to <that role>` once",
-          { cause },
-        );
-      }
+      throw new Error(
+        "the database role dari_app is missing and cannot be created: give DATABASE_URL a role with CREATEROLE, " +
+          "or run `create role dari_app nologin; grant dari_app to <that role>` once",
+        { cause },
+      );
     }
   }
-  const member = await sql<{ ok: boolean }>`select pg_has_role(current_user, 'dari_app', 'member') as ok`.execute(db);
-  if (member.rows[0]?.ok !== true) await sql`grant dari_app to current_user`.execute(db);
+  await joinRole(db, "dari_app");
 }
 
 /** One after the other, each in a transaction of its own: what one has locked is free before the next one begins. */
@@ -95,11 +93,23 @@ async function applyMigrations(db: Kysely<Record<string, never>>): Promise<strin
   const applied: string[] = [];
   for (const { name, executedAt } of await migrator.getMigrations()) {
     if (executedAt !== undefined) continue;
+    if (applied.length === 0) await openNewTables(db);
     const { error } = await migrator.migrateTo(name, { disableTransactions: files[name]!.isConcurrent });
     if (error !== undefined) throw new Error(`the database could not be migrated: ${name}`, { cause: error });
     applied.push(name);
+    // Before the triggers and functions that use a new table: calls of the release before may run them.
+    await raiseFence(db);
   }
   return applied;
+}
+
+/**
+ * What migrations make is the application's at once: programs of the release before, whose rows the triggers of a new
+ * table may note, go on meanwhile.
+ */
+async function openNewTables(db: Kysely<Record<string, never>>): Promise<void> {
+  await sql`alter default privileges in schema ${sql.ref(schemaName)}
+    grant select, insert, update, delete on tables to dari_app`.execute(db);
 }
 
 /** The newest migration of this release: what a database that it has prepared ends with. */
@@ -127,13 +137,29 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
     migrations[name.slice(0, -".sql".length)] = {
       isConcurrent,
       async up(tx) {
-        // An index that is built beside what writes waits for every transaction that was there before it.
-        if (isConcurrent) await sql`set lock_timeout = 0`.execute(tx);
-        for (const each of statements) await sql.raw(each).execute(tx);
+        for (const each of statements) await withPatience(tx, isConcurrent && buildsBeside(each), each);
       },
     };
   }
   return migrations;
+}
+
+/** An index that is built beside what writes. */
+function buildsBeside(statement: string): boolean {
+  return /\bindex\s+concurrently\b/i.test(statement);
+}
+
+/**
+ * `patient`: the statement waits for every transaction that was there before it, and holds up none. Whatever others
+ * queue behind gives up after the usual time, and the next start tries it again.
+ */
+async function withPatience(tx: Kysely<unknown>, patient: boolean, statement: string): Promise<void> {
+  if (patient) await sql`set lock_timeout = 0`.execute(tx);
+  try {
+    await sql.raw(statement).execute(tx);
+  } finally {
+    if (patient) await sql`set lock_timeout to default`.execute(tx);
+  }
 }
 
 /** A new table may come with functions that are as they were, or after a start that died before its grants. */
@@ -151,7 +177,7 @@ async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> 
  * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
  * theirs alone.
  */
-const functionsRelease = 4;
+const functionsRelease = 5;
 /** Its comment says which texts the functions have. */
 const digestedTable = `${schemaName}.schema_migrations`;
 

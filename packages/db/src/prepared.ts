@@ -2,7 +2,9 @@
 // Knows no statement.
 
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from "kysely";
-import type pg from "pg";
+import pg from "pg";
+
+const { DatabaseError } = pg;
 
 /** A statement is prepared from this use on, so that texts that hardly repeat fill neither the table nor the server. */
 const preparedFromUse = 5;
@@ -12,9 +14,25 @@ const countedMax = 2_000;
 /** Postgres cuts longer names off. */
 const nameCharsMax = 63;
 
-/** The pool as kysely sees it, with its recurring statements prepared under names of their own. */
-export function preparing(pool: pg.Pool): PostgresPool {
-  const names = createNames();
+/** Brings one statement to a connection. */
+export type Send = (statement: SentStatement) => Promise<PostgresQueryResult<unknown>>;
+
+export interface SentStatement {
+  /** Under which the connection keeps it prepared; absent: it does not. */
+  readonly name?: string;
+  readonly text: string;
+  readonly values: unknown[];
+}
+
+/**
+ * The pool as kysely sees it, with its recurring statements prepared under names of their own. `names`: to be shared by
+ * all that use one pool; `sendOn`: how statements go to a connection, else plainly.
+ */
+export function preparing(
+  pool: pg.Pool,
+  names: Names = createNames(),
+  sendOn: (client: pg.PoolClient) => Send = plainly,
+): PostgresPool {
   // kysely knows a connection by its client.
   const known = new WeakMap<pg.PoolClient, PostgresPoolClient>();
   return {
@@ -22,36 +40,45 @@ export function preparing(pool: pg.Pool): PostgresPool {
     end: () => pool.end(),
     async connect() {
       const client = await pool.connect();
-      const seen = known.get(client) ?? wrap(client, names);
+      const seen = known.get(client) ?? wrap(client, names, sendOn(client));
       known.set(client, seen);
       return seen;
     },
   };
 }
 
-function wrap(client: pg.PoolClient, names: Names): PostgresPoolClient {
+function plainly(client: pg.PoolClient): Send {
+  return (statement) => client.query({ ...statement }) as Promise<PostgresQueryResult<unknown>>;
+}
+
+function wrap(client: pg.PoolClient, names: Names, send: Send): PostgresPoolClient {
+  // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
+  let isUnanswered = false;
   const query = async (text: string, values: unknown[]): Promise<PostgresQueryResult<unknown>> => {
     const name = names.of(text);
     try {
-      return (await client.query({
-        ...(name === undefined ? {} : { name }),
-        text,
-        values,
-      })) as PostgresQueryResult<unknown>;
+      return await send({ ...(name === undefined ? {} : { name }), text, values });
     } catch (error) {
+      if (!(error instanceof DatabaseError)) isUnanswered = true;
       if (!isStalePlan(error)) throw error;
       // A migration changed what a function answers. Nothing was run; inside a transaction this fails as well.
       if (name !== undefined) names.renew(text);
-      return client.query(text, values) as Promise<PostgresQueryResult<unknown>>;
+      return send({ text, values });
     }
   };
   return Object.defineProperties(
     {
       query: query as PostgresPoolClient["query"],
-      release: (destroy?: boolean) => client.release(destroy),
+      release: (destroy?: boolean) => client.release(destroy === true || isUnanswered || isInside(client)),
     },
     { processID: { get: () => (client as { processID?: number }).processID, enumerable: true } },
   );
+}
+
+/** Whoever is given such a connection next would write into a transaction that nobody commits. */
+function isInside(client: pg.PoolClient): boolean {
+  const status = client.getTransactionStatus();
+  return status === "T" || status === "E";
 }
 
 /** "cached plan must not change result type"; "cache lookup failed for function", which was replaced under the call */
@@ -61,14 +88,14 @@ function isStalePlan(error: unknown): boolean {
   return code === "0A000" && routine === "RevalidateCachedQuery";
 }
 
-interface Names {
+export interface Names {
   /** Undefined: not to be prepared (yet). */
   of(text: string): string | undefined;
   /** Gives the statement another name, under which connections prepare it anew. */
   renew(text: string): void;
 }
 
-function createNames(): Names {
+export function createNames(): Names {
   const uses = new Map<string, number>();
   const names = new Map<string, string>();
   let numbered = 0;

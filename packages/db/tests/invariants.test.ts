@@ -27,6 +27,16 @@ beforeAll(async () => {
 });
 afterAll(() => scene.close());
 
+/** Its only message waits for an input. */
+async function waitingSession(): Promise<string> {
+  const waiting = await scene.session();
+  await scene.send(waiting);
+  const turn = await scene.claim(waiting);
+  const asked = { key: "approve", schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
+  await turns.finishIfHeld(scene.db, turn, { ending: "suspended", asked, snapshot: emptySnapshot(null) });
+  return waiting;
+}
+
 const namesOf = (found: readonly { invariant: string }[]): string[] => found.map((one) => one.invariant);
 
 test("nothing is found where nothing is wrong", async () => {
@@ -59,6 +69,27 @@ test.each([
   const undone = new Error("undone");
   const work = scene.db.kysely.transaction().execute(async (tx) => {
     await sql.raw(`${change} where ${where} and ${column} = '${session}'`).execute(tx);
+    const inside = { ...scene.db, kysely: tx };
+    expect(namesOf(await findViolations(inside))).toContain(name);
+    expect(namesOf(await createInvariantRounds(inside).next())).toContain(name);
+    throw undone;
+  });
+  await expect(work).rejects.toBe(undone);
+});
+
+test.each([
+  ["waiting_session_has_its_input", "update message_inputs set state = 'cancelled', ended_at = now()"],
+  ["waiting_session_has_its_input", "update messages set state = 'queued'"],
+  ["suspended_once_per_input", "update attempts set outcome = 'released'"],
+  ["resumed_on_what_it_left", "update messages set resume_snapshot_id = null"],
+  ["resumed_on_what_it_left", "update snapshots set parent_id = 'snap_other'"],
+  ["nothing_is_overdue", "update message_inputs set expires_at = now() - interval '1 hour'"],
+  ["tenants_do_not_mix", "update message_inputs set organization_id = 'org_x'"],
+])("%s is found where a message waits: %s", async (name, change) => {
+  const waiting = await waitingSession();
+  const undone = new Error("undone");
+  const work = scene.db.kysely.transaction().execute(async (tx) => {
+    await sql.raw(`${change} where session_id = '${waiting}'`).execute(tx);
     const inside = { ...scene.db, kysely: tx };
     expect(namesOf(await findViolations(inside))).toContain(name);
     expect(namesOf(await createInvariantRounds(inside).next())).toContain(name);

@@ -6,9 +6,13 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   attemptOutcomes,
+  firingOutcomes,
+  inputMachine,
   messageMachine,
   onBusyChoices,
+  overlapPolicies,
   scheduleMachine,
+  schedulePauseReasons,
   sessionMachine,
   sourceSnapshotMachine,
   versionMachine,
@@ -35,12 +39,16 @@ test("the committed row types are those of the schema", async () => {
 describe("CHECK constraints list exactly the states of the machines", () => {
   const columns: [string, string, readonly string[]][] = [
     ["messages", "state", messageMachine.states],
+    ["message_inputs", "state", inputMachine.states],
     ["sessions", "schedule", scheduleMachine.states],
     ["sessions", "on_busy", onBusyChoices],
     ["sessions", "state", sessionMachine.states],
     ["versions", "state", versionMachine.states],
     ["source_snapshots", "state", sourceSnapshotMachine.states],
     ["attempts", "outcome", attemptOutcomes],
+    ["schedules", "overlap", overlapPolicies],
+    ["schedules", "paused_reason", schedulePauseReasons],
+    ["schedule_firings", "outcome", firingOutcomes],
   ];
   test.each(columns)("%s.%s", async (table, column, states) => {
     const result = await sql<{ text: string }>`select pg_get_constraintdef(oid) as text from pg_constraint
@@ -62,6 +70,7 @@ test("the application's role owns no table and every tenant table carries its or
     "leaders",
     "organizations",
     "platform_stops",
+    "sign_in_tries",
     "sweeps",
     "workers",
   ]);
@@ -103,6 +112,7 @@ test("a start grants what the one before it did not come to", async () => {
   const owner = new pg.Client({ connectionString: database.url });
   await owner.connect();
   await owner.query("create table dari.newest (id text primary key, organization_id text)");
+  await owner.query("revoke all on dari.newest from dari_app");
   await migrate(database.url);
   await expect(sql`select 1 from newest`.execute(database.db.kysely)).resolves.toBeDefined();
   await owner.query("drop table dari.newest");

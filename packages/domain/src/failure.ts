@@ -14,11 +14,13 @@ export const failureCodes = {
   invalid_output: { retryable: false, says: "the agent's result cannot be written as JSON" },
   output_too_large: { retryable: false, says: "the agent's result is larger than the limit" },
   workspace_limit: { retryable: false, says: "the workspace is larger than the limit" },
+  storage_quota: { retryable: false, says: "the organization would keep more bytes than it may" },
   entrypoint_not_found: { retryable: false, says: "the entrypoint does not exist" },
   unsupported_export: { retryable: false, says: "the entrypoint's export cannot be run" },
   build_failed: { retryable: false, says: "the version could not be built" },
   missing_secret: { retryable: false, says: "a secret that the manifest names has no value" },
   runtime_unavailable: { retryable: false, says: "no worker has the runtime that the manifest asks for" },
+  input_expired: { retryable: false, says: "nobody answered what the agent asked for in time" },
   cancelled: { retryable: false, says: "the message was cancelled" },
 } as const;
 

@@ -17,10 +17,14 @@ export const idPrefixes = {
   worker: "wrk",
   member: "mem",
   invitation: "inv",
+  signIn: "sgn",
   auditEntry: "aud",
   budget: "bud",
   webhookEndpoint: "whep",
   webhookDelivery: "whdl",
+  schedule: "sched",
+  scheduleFiring: "fire",
+  sessionBatch: "batch",
 } as const;
 
 export type IdKind = keyof typeof idPrefixes;

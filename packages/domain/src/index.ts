@@ -3,6 +3,7 @@
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
 export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
 export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type Id, type IdKind } from "./ids.ts";
+export { inputKeyPattern, isInputKey } from "./input-key.ts";
 export { limits } from "./limits.ts";
 export { defineMachine, terminalStates, type Edge, type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
@@ -11,16 +12,24 @@ export { createScrubber, type Scrubber, type ScrubStream } from "./scrub/scrubbe
 export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
 export {
   attemptOutcomes,
+  firingOutcomes,
+  inputMachine,
   messageMachine,
   onBusyChoices,
+  overlapPolicies,
   scheduleMachine,
+  schedulePauseReasons,
   sessionMachine,
   sourceSnapshotMachine,
   versionMachine,
   webhookDeliveryMachine,
   type AttemptOutcome,
+  type FiringOutcome,
+  type InputState,
   type MessageState,
   type OnBusy,
+  type OverlapPolicy,
+  type SchedulePauseReason,
   type ScheduleState,
   type SessionState,
   type SourceSnapshotState,

@@ -34,6 +34,8 @@ export const limits = {
   /** One preview as JSON; PostgreSQL's notifications carry less than 8,000 bytes. */
   previewBytes: 7_500,
   listLimitMax: 500,
+  /** Calls without a valid key that one API process answers one address in a minute. */
+  strangerCallsPerMinute: 1_200,
   /** Objects that one call looks at in the store. */
   storeCheckDefault: 100,
   storeCheckMax: 1_000,
@@ -65,6 +67,41 @@ export const limits = {
   webhookPendingPerEndpoint: 100_000,
   /** How long a delivery that has ended can be looked at and sent again: milliseconds. */
   webhookKeepMs: 14 * 24 * 3_600_000,
+  /** Invitations of one organization that nobody has accepted. */
+  invitationsPerOrganization: 1_000,
+  /** How long an invitation, a link that signs in, and a device's codes are good: milliseconds. */
+  invitationMs: 7 * 24 * 3_600_000,
+  signInLinkMs: 3_600_000,
+  deviceCodeMs: 600_000,
+  /** How long a browser stays signed in, by how it was: milliseconds. A provider says anew who still belongs to it. */
+  signInByLinkMs: 14 * 24 * 3_600_000,
+  signInByProviderMs: 12 * 3_600_000,
+  /** How long the key of a person's device is good: milliseconds. */
+  deviceKeyMs: 90 * 24 * 3_600_000,
+  /** Seconds between two polls of a device; each poll that comes too early adds as many. */
+  devicePollSeconds: 5,
+  /** Links, codes and sign-ins as they are sent. */
+  signInTokenChars: 200,
+  /** Tries from one address in a minute: links, sign-ins and devices; and codes of one person in ten minutes. */
+  signInTriesPerMinute: 120,
+  deviceStartsPerMinute: 60,
+  userCodeTriesPerTenMinutes: 20,
+  /** Devices that wait for a person, of the whole installation. */
+  devicesWaiting: 10_000,
+  schedulesPerOrganization: 500,
+  scheduleCronChars: 200,
+  /** The parts of a schedule's message together, as JSON. */
+  schedulePartsBytes: 64 * KiB,
+  /** A due time that nobody acted on for so long is missed: milliseconds. */
+  scheduleLateMs: 300_000,
+  /** Due times that passed in a row are counted no further. */
+  scheduleMissedMax: 1_000,
+  /** How long it can be looked up what came of a due time: milliseconds. */
+  scheduleFiringKeepMs: 14 * 24 * 3_600_000,
+  /** Sessions that one call starts. */
+  batchSessionsMax: 1_000,
+  /** How long it can be looked up which sessions a call started: milliseconds. */
+  batchKeepMs: 30 * 24 * 3_600_000,
   /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
   backlogPerOrganization: 10_000,
 
@@ -83,6 +120,15 @@ export const limits = {
   budgetsPerOrganization: 1_000,
   /** Of any cap of a budget. */
   budgetMax: 1_000_000_000_000,
+  /** Days, messages, agents and held sessions that one look at what is used tells of; and how far it counts. */
+  usageDaysDefault: 7,
+  usageDaysMax: 31,
+  usageMessagesMax: 50_000,
+  usageAgentsMax: 100,
+  usageHeldMax: 100,
+  usageKeptMax: 100_000,
+  /** Of each list that operators are shown of the fleet. */
+  fleetRowsMax: 100,
   /** What an organization may send in a while, by default: far above what an API process can take. */
   requestsPerMinute: 300_000,
   messagesPerMinute: 120_000,
@@ -151,6 +197,17 @@ export const limits = {
   agentJsonValues: 300_000,
   logBytesPerAttempt: 1 * MiB,
   harnessFrameBytes: 16 * MiB,
+  /** What an agent asks for in the middle of a message: how much of it, how large, and how long it waits. */
+  inputsPerMessage: 32,
+  inputKeyChars: 128,
+  inputPromptChars: 2_000,
+  inputSchemaBytes: 16 * KiB,
+  inputWaitSecondsDefault: 7 * 86_400,
+  inputWaitSecondsMax: 30 * 86_400,
+  /** JSON values of a schema, and of an answer: checking compares each of the one with each of the other at most. */
+  inputSchemaValues: 1_000,
+  inputAnswerBytes: 64 * KiB,
+  inputAnswerValues: 4_096,
   /** Loading an agent's code, before its entrypoint is called: milliseconds. */
   agentLoadMs: 120_000,
 
@@ -180,7 +237,12 @@ function assert(holds: boolean, relation: string): void {
 assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
 assert(limits.streamStalledMs >= 3 * limits.streamHeartbeatMs, "streamStalledMs >= 3 x streamHeartbeatMs");
 assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
-assert(limits.harnessFrameBytes > limits.historyBytes + limits.jsonBodyBytes, "a frame holds history and message");
+assert(
+  limits.harnessFrameBytes >
+    limits.historyBytes + limits.jsonBodyBytes + limits.inputsPerMessage * limits.inputAnswerBytes,
+  "a frame holds history, message and answers",
+);
+assert(limits.deviceCodeMs > 10_000 * limits.devicePollSeconds, "deviceCodeMs > 10 polls");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");
 assert(limits.harnessFrameBytes > limits.outputBytes, "harnessFrameBytes > outputBytes");
 assert(2 * limits.agentJsonValues > 2 * limits.agentEventBytes, "every event within its bytes is within its values");

@@ -3,6 +3,7 @@
 import type { Machine } from "./machine.ts";
 import { terminalStates } from "./machine.ts";
 import {
+  inputMachine,
   messageMachine,
   scheduleMachine,
   sessionMachine,
@@ -18,6 +19,7 @@ export function renderStatesMarkdown(): string {
     "",
     "Generated from `packages/domain/src/states.ts`. An arrow is named by the verb that walks it.",
     ...section("Message", messageMachine),
+    ...section("Input", inputMachine),
     ...section("Session schedule", scheduleMachine),
     ...section("Session", sessionMachine),
     ...section("Version", versionMachine),

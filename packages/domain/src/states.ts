@@ -15,6 +15,7 @@ export const messageMachine = defineMachine({
     suspend: { from: ["running"], to: "waiting_for_input" },
     resume: { from: ["waiting_for_input"], to: "queued" },
     fail: { from: ["running", "queued"], to: "failed" },
+    expire: { from: ["waiting_for_input"], to: "failed" },
     cancel: { from: ["running", "queued", "waiting_for_input"], to: "cancelled" },
   },
 });
@@ -27,13 +28,26 @@ export const scheduleMachine = defineMachine({
     accept: { from: ["idle"], to: "ready" },
     acceptDispatched: { from: ["idle"], to: "dispatched" },
     block: { from: ["idle", "ready"], to: "blocked" },
+    suspend: { from: ["leased"], to: "blocked" },
     unblock: { from: ["blocked"], to: "ready" },
+    unblockDispatched: { from: ["blocked"], to: "dispatched" },
     dispatch: { from: ["ready"], to: "dispatched" },
     undispatch: { from: ["dispatched", "retry_wait"], to: "ready" },
     claim: { from: ["dispatched", "retry_wait"], to: "leased" },
     backOff: { from: ["leased"], to: "retry_wait" },
     finish: { from: ["leased"], to: "ready" },
     drain: { from: ["leased", "ready", "dispatched", "retry_wait", "blocked"], to: "idle" },
+  },
+});
+
+/** What an agent asks for in the middle of a message. */
+export const inputMachine = defineMachine({
+  states: ["waiting", "answered", "expired", "cancelled"],
+  initial: "waiting",
+  edges: {
+    answer: { from: ["waiting"], to: "answered" },
+    expire: { from: ["waiting"], to: "expired" },
+    cancel: { from: ["waiting"], to: "cancelled" },
   },
 });
 
@@ -80,15 +94,28 @@ export const webhookDeliveryMachine = defineMachine({
 
 export type MessageState = (typeof messageMachine.states)[number];
 export type ScheduleState = (typeof scheduleMachine.states)[number];
+export type InputState = (typeof inputMachine.states)[number];
 export type SessionState = (typeof sessionMachine.states)[number];
 export type VersionState = (typeof versionMachine.states)[number];
 export type SourceSnapshotState = (typeof sourceSnapshotMachine.states)[number];
 export type WebhookDeliveryState = (typeof webhookDeliveryMachine.states)[number];
 
+/** What a firing of a schedule does that finds the message of the one before still open. */
+export const overlapPolicies = ["skip", "allow", "replace"] as const;
+export type OverlapPolicy = (typeof overlapPolicies)[number];
+
+/** What came of a schedule's due time. */
+export const firingOutcomes = ["fired", "skipped", "missed", "failed"] as const;
+export type FiringOutcome = (typeof firingOutcomes)[number];
+
+/** Why a schedule is paused: somebody did it, or the platform because no firing could ever send again. */
+export const schedulePauseReasons = ["manual", "agent_deleted", "session_ended", "unknown_times"] as const;
+export type SchedulePauseReason = (typeof schedulePauseReasons)[number];
+
 /** What a message does when it finds its session busy. */
 export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
 export type OnBusy = (typeof onBusyChoices)[number];
 
-/** How an attempt ended. `released` and `lost` before the entrypoint's call are not counted. */
-export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled"] as const;
+/** How an attempt ended. `suspended`, `released`, and `lost` before the entrypoint's call are not counted. */
+export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled", "suspended"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];

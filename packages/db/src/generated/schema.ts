@@ -41,9 +41,11 @@ export interface ApiKeys {
   id: string;
   label: string;
   last_used_at: Timestamp | null;
+  manages_owners: Generated<boolean>;
   max_messages_per_minute: number | null;
   max_requests_per_minute: number | null;
   max_upload_bytes_per_hour: number | null;
+  member_id: string | null;
   organization_id: string;
   revoked_at: Timestamp | null;
   scopes: string[];
@@ -82,6 +84,7 @@ export interface Attempts {
 export interface AuditEntries {
   action: string;
   actor_key_id: string | null;
+  actor_member_id: string | null;
   created_at: Generated<Timestamp>;
   details: Generated<Json>;
   id: string;
@@ -92,8 +95,10 @@ export interface AuditEntries {
 }
 
 export interface Budgets {
+  changed_at: Generated<Timestamp>;
   created_at: Generated<Timestamp>;
   id: string;
+  last_end_at: Timestamp | null;
   max_tokens: number | null;
   max_turn_seconds: number | null;
   max_turns: number | null;
@@ -135,6 +140,20 @@ export interface DependencyLayers {
   used_at: Generated<Timestamp>;
 }
 
+export interface DeviceRequests {
+  created_at: Generated<Timestamp>;
+  device_hash: Buffer;
+  device_name: string;
+  expires_at: Timestamp;
+  interval_seconds: number;
+  manages_owners: Generated<boolean>;
+  member_id: string | null;
+  organization_id: string | null;
+  polled_at: Timestamp | null;
+  state: Generated<string>;
+  user_hash: Buffer;
+}
+
 export interface Events {
   attempt_id: string | null;
   created_at: Generated<Timestamp>;
@@ -172,9 +191,18 @@ export interface IdempotencyKeys {
 export interface Invitations {
   created_at: Generated<Timestamp>;
   email: string;
+  expires_at: Generated<Timestamp>;
   id: string;
   organization_id: string;
   role: string;
+  secret_hash: Buffer | null;
+}
+
+export interface KeptCounts {
+  checked_at: Generated<Timestamp>;
+  kept: number;
+  kind: string;
+  organization_id: string;
 }
 
 export interface Leaders {
@@ -187,8 +215,26 @@ export interface Members {
   created_at: Generated<Timestamp>;
   email: string;
   id: string;
+  issuer: string | null;
+  last_signed_in_at: Timestamp | null;
   organization_id: string;
   role: string;
+  subject: string | null;
+}
+
+export interface MessageInputs {
+  ended_at: Timestamp | null;
+  expires_at: Timestamp;
+  key: string;
+  message_id: string;
+  number: number;
+  organization_id: string;
+  prompt: string | null;
+  requested_at: Generated<Timestamp>;
+  schema: Json;
+  session_id: string;
+  state: Generated<string>;
+  value: Json | null;
 }
 
 export interface Messages {
@@ -210,6 +256,8 @@ export interface Messages {
   organization_id: string;
   output: Json | null;
   parts: Json;
+  resume_inputs: Json | null;
+  resume_snapshot_id: string | null;
   retry_of: string | null;
   rolled_back_at: Timestamp | null;
   rolled_back_by: string | null;
@@ -274,6 +322,60 @@ export interface RateWindows {
   used: number;
 }
 
+export interface ScheduleFirings {
+  created_at: Generated<Timestamp>;
+  due_at: Timestamp;
+  id: string;
+  message_id: string | null;
+  missed_count: number | null;
+  organization_id: string;
+  outcome: string;
+  reason: string | null;
+  reason_code: string | null;
+  schedule_id: string;
+  session_id: string | null;
+}
+
+export interface Schedules {
+  agent_id: string;
+  created_at: Generated<Timestamp>;
+  cron: string;
+  id: string;
+  last_fired_at: Timestamp | null;
+  last_message_id: string | null;
+  metadata: Generated<Json>;
+  name: string | null;
+  next_due_at: Timestamp | null;
+  organization_id: string;
+  overlap: Generated<string>;
+  parts: Json;
+  paused_reason: string | null;
+  session_id: string | null;
+  status: Generated<string>;
+  time_zone: string;
+  updated_at: Generated<Timestamp>;
+}
+
+export interface SessionBatches {
+  agent_id: string;
+  cancel_requested_at: Timestamp | null;
+  cancelled_at: Timestamp | null;
+  created_at: Generated<Timestamp>;
+  id: string;
+  metadata: Generated<Json>;
+  name: string | null;
+  organization_id: string;
+  total: number;
+}
+
+export interface SessionBatchItems {
+  batch_id: string;
+  message_id: string;
+  number: number;
+  organization_id: string;
+  session_id: string;
+}
+
 export interface SessionInputs {
   file_id: string;
   message_id: string;
@@ -318,6 +420,32 @@ export interface SessionSecrets {
   organization_id: string;
   sealed: Buffer;
   session_id: string;
+}
+
+export interface SignInLinks {
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  member_id: string;
+  organization_id: string;
+  secret_hash: Buffer;
+}
+
+export interface SignIns {
+  created_at: Generated<Timestamp>;
+  expires_at: Timestamp;
+  id: string;
+  manages_owners: boolean;
+  member_id: string;
+  method: string;
+  organization_id: string;
+  secret_hash: Buffer;
+}
+
+export interface SignInTries {
+  kind: string;
+  started_at: Timestamp;
+  subject: string;
+  used: number;
 }
 
 export interface SnapshotObjects {
@@ -472,21 +600,31 @@ export interface DB {
   build_logs: BuildLogs;
   credentials: Credentials;
   dependency_layers: DependencyLayers;
+  device_requests: DeviceRequests;
   events: Events;
   files: Files;
   idempotency_keys: IdempotencyKeys;
   invitations: Invitations;
+  kept_counts: KeptCounts;
   leaders: Leaders;
   members: Members;
+  message_inputs: MessageInputs;
   messages: Messages;
   object_references: ObjectReferences;
   organizations: Organizations;
   platform_stops: PlatformStops;
   purged_sessions: PurgedSessions;
   rate_windows: RateWindows;
+  schedule_firings: ScheduleFirings;
+  schedules: Schedules;
+  session_batch_items: SessionBatchItems;
+  session_batches: SessionBatches;
   session_inputs: SessionInputs;
   session_secrets: SessionSecrets;
   sessions: Sessions;
+  sign_in_links: SignInLinks;
+  sign_in_tries: SignInTries;
+  sign_ins: SignIns;
   snapshot_objects: SnapshotObjects;
   snapshots: Snapshots;
   source_snapshots: SourceSnapshots;

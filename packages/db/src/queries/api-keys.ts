@@ -20,6 +20,7 @@ export interface ApiKeyRow extends KeyRates {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
+  readonly memberId: string | null;
 }
 
 export interface NewApiKey {
@@ -30,6 +31,10 @@ export interface NewApiKey {
   readonly scopes: readonly string[];
   readonly expiresAt?: Date | undefined;
   readonly rates?: KeyRates | undefined;
+  /** The person whose device has it; absent: the organization's own. */
+  readonly memberId?: string | undefined;
+  /** Absent: yes. */
+  readonly managesOwners?: boolean | undefined;
 }
 
 const rateColumns = [
@@ -45,6 +50,7 @@ const columns = [
   "created_at as createdAt",
   "expires_at as expiresAt",
   "last_used_at as lastUsedAt",
+  "member_id as memberId",
   ...rateColumns,
 ] as const;
 
@@ -65,6 +71,8 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
       max_requests_per_minute: key.rates?.maxRequestsPerMinute ?? null,
       max_messages_per_minute: key.rates?.maxMessagesPerMinute ?? null,
       max_upload_bytes_per_hour: key.rates?.maxUploadBytesPerHour ?? null,
+      member_id: key.memberId ?? null,
+      manages_owners: key.managesOwners ?? true,
     })
     .returning(columns)
     .executeTakeFirstOrThrow();
@@ -74,6 +82,10 @@ export interface UsableApiKey extends KeyRates {
   readonly id: string;
   readonly organizationId: string;
   readonly scopes: string[];
+  readonly managesOwners: boolean;
+  /** Of the person whose device has it, with the role that the person has now. */
+  readonly memberId: string | null;
+  readonly memberRole: string | null;
   /** True when the last recorded use is more than a minute ago. */
   readonly useIsStale: boolean;
 }
@@ -100,12 +112,21 @@ const useIsStale = sql<boolean>`(last_used_at is null or last_used_at < clock_ti
 const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
   kysely
     .selectFrom("api_keys")
+    .leftJoin("members", "members.id", "api_keys.member_id")
     .where("secret_hash", "=", by.secretHash)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
-    .select(["id", "organization_id as organizationId", "scopes", ...rateColumns])
+    .select(["api_keys.id", "api_keys.organization_id as organizationId", "scopes", ...rateColumns])
+    .select(["manages_owners as managesOwners", "member_id as memberId", "members.role as memberRole"])
     .select(useIsStale.as("useIsStale")),
 );
+
+/** Those of the hashes that are some key's, usable or not (unique index on secret_hash). */
+export async function listKnownHashes(db: Database, hashes: readonly Buffer[]): Promise<Buffer[]> {
+  const result = await sql<{ hash: Buffer }>`select k.secret_hash as hash from unnest(${hashes}::bytea[]) w (hash)
+    cross join lateral (select secret_hash from api_keys where secret_hash = w.hash offset 0) k`.execute(db.kysely);
+  return result.rows.map((row) => row.hash);
+}
 
 /** Records a use at most once a minute, so that a busy key does not rewrite its row with every request. */
 export async function touchApiKeyIfStale(db: Database, keyId: string): Promise<void> {
@@ -160,7 +181,7 @@ export async function revokeApiKeyIfLive(db: Database, organizationId: string, k
   return result.numUpdatedRows === 1n;
 }
 
-/** Inserts a key in the place of those with the same label: at most one of that label stays usable. */
+/** Inserts a key in the place of those with its label and its person: at most one of them stays usable. */
 export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promise<ApiKeyRow> {
   return withTransaction(db, async (tx) => {
     // One replacement per organization at a time; two would each miss the other's new row.
@@ -170,6 +191,7 @@ export async function replaceApiKeyByLabel(db: Database, key: NewApiKey): Promis
       .set({ revoked_at: sql<Date>`clock_timestamp()` })
       .where("organization_id", "=", key.organizationId)
       .where("label", "=", key.label)
+      .where("member_id", "is not distinct from", key.memberId ?? null)
       .where("revoked_at", "is", null)
       .execute();
     return insertWith(tx, key);

@@ -9,6 +9,8 @@ export interface NewAuditEntry {
   readonly organizationId: string;
   /** Null: the installation's own set-up. */
   readonly actorKeyId: string | null;
+  /** The person behind it; absent: none. */
+  readonly actorMemberId?: string | null;
   readonly action: string;
   readonly target: string;
   readonly details: Readonly<Record<string, unknown>>;
@@ -20,6 +22,7 @@ export interface NewAuditEntry {
 export interface AuditEntryRow {
   readonly id: string;
   readonly actorKeyId: string | null;
+  readonly actorMemberId: string | null;
   readonly action: string;
   readonly target: string;
   readonly details: unknown;
@@ -34,6 +37,7 @@ export async function insertAuditEntry(db: Database, entry: NewAuditEntry): Prom
       id: entry.id,
       organization_id: entry.organizationId,
       actor_key_id: entry.actorKeyId,
+      actor_member_id: entry.actorMemberId ?? null,
       action: entry.action,
       target: entry.target,
       details: JSON.stringify(entry.details),
@@ -60,7 +64,7 @@ export async function listAuditEntries(
   }
   const rows = await query
     .select(["id", "actor_key_id as actorKeyId", "action", "target", "details", "request_id as requestId"])
-    .select("created_at as createdAt")
+    .select(["actor_member_id as actorMemberId", "created_at as createdAt"])
     .orderBy("created_at", "desc")
     .orderBy("id", "desc")
     .limit(page.limit + 1)

@@ -156,10 +156,11 @@ export async function findPlatformStop(db: Database): Promise<{ reason: string; 
   return db.kysely.selectFrom("platform_stops").select(["reason", "stopped_at as stoppedAt"]).executeTakeFirst();
 }
 
-/** Repeated: the reason is replaced. */
+/**
+ * Repeated: the reason is replaced. Waits for claims that are being made, so that no turn begins once it has committed.
+ */
 export async function putPlatformStop(db: Database, reason: string): Promise<void> {
-  await sql`insert into platform_stops (reason) values (${reason})
-    on conflict (only_one) do update set reason = excluded.reason`.execute(db.kysely);
+  await sql`select stop_turns(${reason})`.execute(db.kysely);
 }
 
 /** False when turns were not stopped. */

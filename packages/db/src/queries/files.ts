@@ -42,7 +42,7 @@ export async function insertFileIfNew(db: Database, file: NewFile): Promise<File
 function insertion(db: Database, file: NewFile) {
   return db.kysely.insertInto("files").values({
     id: file.id,
-    organization_id: countedIn(countedIn(file.organizationId, "files", 1), "storage_bytes", file.sizeBytes),
+    organization_id: countedIn(countedIn(file.organizationId, "storage_bytes", file.sizeBytes), "files", 1),
     filename: file.filename,
     content_type: file.contentType,
     size_bytes: file.sizeBytes,

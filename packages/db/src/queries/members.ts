@@ -1,26 +1,29 @@
-// Members of an organization, and the invitations of those who are not yet.
+// Members of an organization: who they are, their roles, and how they leave.
 
-import type { Database } from "../database.ts";
+import { sql, type Transaction } from "kysely";
+import { withTransaction, type Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
 import { toPage, type Listed, type Page } from "./page.ts";
 
 export interface MemberRow {
   readonly id: string;
   readonly email: string;
   readonly role: string;
+  readonly lastSignedInAt: Date | null;
   readonly createdAt: Date;
 }
 
-const columns = ["id", "email", "role", "created_at as createdAt"] as const;
+const memberColumns = sql`id, email, role, last_signed_in_at as "lastSignedInAt", created_at as "createdAt"`;
 
-export async function insertMember(
+/** Undefined when the address is a member's already (unique index on organization_id, email). */
+export async function insertMemberIfNew(
   db: Database,
   member: { id: string; organizationId: string; email: string; role: string },
-): Promise<MemberRow> {
-  return db.kysely
-    .insertInto("members")
-    .values({ id: member.id, organization_id: member.organizationId, email: member.email, role: member.role })
-    .returning(columns)
-    .executeTakeFirstOrThrow();
+): Promise<MemberRow | undefined> {
+  const result = await sql<MemberRow>`insert into members (id, organization_id, email, role)
+    values (${member.id}, ${member.organizationId}, ${member.email}, ${member.role})
+    on conflict (organization_id, email) do nothing returning ${memberColumns}`.execute(db.kysely);
+  return result.rows[0];
 }
 
 /** In the order in which they joined (unique index on organization_id, email). */
@@ -29,68 +32,137 @@ export async function listMembers(
   organizationId: string,
   page: Page,
 ): Promise<Listed<MemberRow> | undefined> {
-  let query = db.kysely.selectFrom("members").where("organization_id", "=", organizationId);
-  if (page.after !== undefined) {
-    const known = await query.where("id", "=", page.after).select("id").executeTakeFirst();
-    if (known === undefined) return undefined;
-    query = query.where("id", ">", page.after);
-  }
-  const rows = await query
-    .select(columns)
-    .orderBy("id")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
-}
-
-/**
- * Records an invitation, or gives a standing one its new role; undefined when the address is a member's already.
- * Both tables are unique on (organization_id, email).
- */
-export async function putInvitationUnlessMember(
-  db: Database,
-  invitation: { id: string; organizationId: string; email: string; role: string },
-): Promise<MemberRow | undefined> {
-  return db.kysely
-    .insertInto("invitations")
-    .columns(["id", "organization_id", "email", "role"])
-    .expression((eb) =>
-      eb
-        .selectFrom("organizations as o")
-        .where("o.id", "=", invitation.organizationId)
-        .where((where) =>
-          where.not(
-            where.exists(
-              where
-                .selectFrom("members as m")
-                .where("m.organization_id", "=", invitation.organizationId)
-                .where("m.email", "=", invitation.email)
-                .select("m.id"),
-            ),
-          ),
-        )
-        .select((select) => [
-          select.val(invitation.id).as("id"),
-          "o.id as organization_id",
-          select.val(invitation.email).as("email"),
-          select.val(invitation.role).as("role"),
-        ]),
-    )
-    .onConflict((conflict) => conflict.columns(["organization_id", "email"]).doUpdateSet({ role: invitation.role }))
-    .returning(columns)
-    .executeTakeFirst();
+  if (page.after !== undefined && (await findMember(db, organizationId, page.after)) === undefined) return undefined;
+  const result = await sql<MemberRow>`select ${memberColumns} from members
+    where organization_id = ${organizationId} and id > ${page.after ?? ""}
+    order by id limit ${page.limit + 1}`.execute(db.kysely);
+  return toPage(result.rows, page);
 }
 
 /** By primary key. */
-export async function findInvitation(
+export async function findMember(
   db: Database,
   organizationId: string,
-  invitationId: string,
+  memberId: string,
 ): Promise<MemberRow | undefined> {
-  return db.kysely
-    .selectFrom("invitations")
-    .where("id", "=", invitationId)
-    .where("organization_id", "=", organizationId)
-    .select(columns)
-    .executeTakeFirst();
+  const result = await sql<MemberRow>`select ${memberColumns} from members
+    where id = ${memberId} and organization_id = ${organizationId}`.execute(db.kysely);
+  return result.rows[0];
+}
+
+export interface MemberChange {
+  readonly organizationId: string;
+  readonly memberId: string;
+  /** Whether who asks may make, change and remove owners. */
+  readonly managesOwners: boolean;
+}
+
+/** Why a change was refused. `outranked`: it is about an owner, and who asks is none. */
+export type MemberRefusal = "missing" | "outranked" | "last_owner";
+
+export interface RoleChanged {
+  readonly before: string;
+  readonly after: MemberRow;
+}
+
+/**
+ * Sets a role, unless the last owner would lose its own; a link of before opens nothing more. One change of an
+ * organization's owners at a time.
+ */
+export async function setMemberRoleUnlessLastOwner(
+  db: Database,
+  change: MemberChange & { readonly role: string },
+): Promise<RoleChanged | MemberRefusal> {
+  return withTransaction(db, async (tx) => {
+    await lockOwners(tx, change.organizationId);
+    const found = await roleOf(tx, change);
+    const result = await sql<MemberRow>`update members m set role = ${change.role} where ${mayChange(change)}
+      and (${change.managesOwners} or ${change.role} <> 'owner')
+      and (${change.role} = 'owner' or ${anotherOwner})
+      returning ${memberColumns}`.execute(tx);
+    const [after] = result.rows;
+    // Who may not sign in as an owner may have a link of before.
+    if (after !== undefined) await sql`delete from sign_in_links where member_id = ${change.memberId}`.execute(tx);
+    if (after !== undefined && found !== undefined) return { before: found, after };
+    const isAboutOwners = found === "owner" || change.role === "owner";
+    return refusalOf(found, isAboutOwners && !change.managesOwners);
+  });
+}
+
+/** Removes a member, unless it is the last owner. Sign-ins, links and device keys go with the row. */
+export async function deleteMemberUnlessLastOwner(
+  db: Database,
+  change: MemberChange,
+): Promise<MemberRow | MemberRefusal> {
+  return withTransaction(db, async (tx) => {
+    await lockOwners(tx, change.organizationId);
+    const found = await roleOf(tx, change);
+    const result = await sql<MemberRow>`delete from members m where ${mayChange(change)} and ${anotherOwner}
+      returning ${memberColumns}`.execute(tx);
+    return result.rows[0] ?? refusalOf(found, found === "owner" && !change.managesOwners);
+  });
+}
+
+/** Two owners who remove each other at once would each still see the other. */
+async function lockOwners(tx: Transaction<DB>, organizationId: string): Promise<void> {
+  await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
+}
+
+function mayChange({ organizationId, memberId, managesOwners }: MemberChange) {
+  return sql<boolean>`m.id = ${memberId} and m.organization_id = ${organizationId}
+    and (${managesOwners} or m.role <> 'owner')`;
+}
+
+const anotherOwner = sql<boolean>`(m.role <> 'owner' or exists (select 1 from members o
+  where o.organization_id = m.organization_id and o.role = 'owner' and o.id <> m.id))`;
+
+async function roleOf(tx: Transaction<DB>, { organizationId, memberId }: MemberChange): Promise<string | undefined> {
+  const result = await sql<{ role: string }>`select role from members
+    where id = ${memberId} and organization_id = ${organizationId}`.execute(tx);
+  return result.rows[0]?.role;
+}
+
+function refusalOf(role: string | undefined, outranked: boolean): MemberRefusal {
+  if (role === undefined) return "missing";
+  return outranked ? "outranked" : "last_owner";
+}
+
+export interface ProvenPerson {
+  readonly issuer: string;
+  readonly subject: string;
+  /** In lower case, and proven to be the person's. */
+  readonly email: string;
+}
+
+/**
+ * The memberships of a person whom the identity provider has proven: by its subject, the last used first, then by the
+ * address where no subject of this provider has taken it, because anybody may have made those members (indexes
+ * members_by_subject, members_by_email).
+ */
+export async function listMembershipsOf(
+  db: Database,
+  person: ProvenPerson,
+): Promise<{ id: string; organizationId: string }[]> {
+  const { issuer, subject, email } = person;
+  const result = await sql<{ id: string; organizationId: string }>`
+    select m.id, m.organization_id as "organizationId" from members m join organizations o on o.id = m.organization_id
+    where o.deleted_at is null and ((m.issuer = ${issuer} and m.subject = ${subject})
+      or (m.email = ${email} and m.issuer is distinct from ${issuer}))
+    order by m.issuer is not distinct from ${issuer} desc, m.last_signed_in_at desc nulls last, m.id limit 100`.execute(
+    db.kysely,
+  );
+  return result.rows;
+}
+
+/** Takes the membership for this subject; false when another subject of the provider has it by now. */
+export async function bindMemberToSubjectIfFree(
+  db: Database,
+  memberId: string,
+  person: ProvenPerson,
+): Promise<boolean> {
+  const result = await sql`update members set issuer = ${person.issuer}, subject = ${person.subject}
+    where id = ${memberId} and (issuer is distinct from ${person.issuer} or subject = ${person.subject})`.execute(
+    db.kysely,
+  );
+  return result.numAffectedRows === 1n;
 }

@@ -1,6 +1,6 @@
 // Reads messages together with what their records need of the schedule. They are written by the turn functions.
 
-import { limits, type MessageState, type ScheduleState } from "@dari/domain";
+import { limits, type InputState, type MessageState, type ScheduleState } from "@dari/domain";
 import { sql, type ExpressionBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
@@ -29,9 +29,22 @@ export interface MessageRow {
   readonly copiedFrom: string | null;
   /** No longer part of the conversation. */
   readonly rolledBack: boolean;
+  /** What its agent has asked for, in that order; null: nothing. */
+  readonly inputs: readonly AskedInput[] | null;
   /** Where the session stands, if this message is the next one of it. */
   readonly schedule: ScheduleState | null;
   readonly blockedReason: string | null;
+}
+
+/** As JSON has it: times are text, with their offset. */
+export interface AskedInput {
+  readonly key: string;
+  readonly state: InputState;
+  readonly schema: Record<string, unknown>;
+  readonly prompt: string | null;
+  readonly requestedAt: string;
+  readonly expiresAt: string;
+  readonly endedAt: string | null;
 }
 
 /** By its primary key, also while there are no statistics: the index of undeleted sessions is no way to one. */
@@ -48,36 +61,45 @@ function sessionOfMessage(eb: ExpressionBuilder<DB & { m: DB["messages"] }, "m">
 function selectMessages(kysely: Queryable, organizationId: string) {
   const isNext = sql<boolean>`m.state = 'queued' and m.id = (select x.id from messages x
     where x.session_id = m.session_id and x.completed_at is null order by x.sequence_number limit 1)`;
-  return kysely
-    .selectFrom("messages as m")
-    .innerJoinLateral(sessionOfMessage, (join) => join.onTrue())
-    .leftJoin("attempts as a", (join) =>
-      join.onRef("a.session_id", "=", "m.session_id").onRef("a.fence", "=", "m.fence"),
-    )
-    .where("m.organization_id", "=", organizationId)
-    .where("s.deleted_at", "is", null)
-    .select([
-      "m.id",
-      "m.session_id as sessionId",
-      "m.sequence_number as sequenceNumber",
-      "m.state",
-      "m.parts",
-      "m.metadata",
-      "m.output",
-      "m.files_changed as filesChanged",
-      "m.max_attempts as maxAttempts",
-      "m.timings",
-      "m.created_at as createdAt",
-      "m.started_at as startedAt",
-      "m.completed_at as completedAt",
-      "m.merged_into as mergedInto",
-      "m.retry_of as retryOf",
-      "m.copied_from as copiedFrom",
-    ])
-    .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
-    .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))
-    .select(sql<ScheduleState | null>`case when ${isNext} then s.schedule end`.as("schedule"))
-    .select(sql<string | null>`case when ${isNext} then s.blocked_reason end`.as("blockedReason"));
+  return (
+    kysely
+      .selectFrom("messages as m")
+      .innerJoinLateral(sessionOfMessage, (join) => join.onTrue())
+      .leftJoin("attempts as a", (join) =>
+        join.onRef("a.session_id", "=", "m.session_id").onRef("a.fence", "=", "m.fence"),
+      )
+      .where("m.organization_id", "=", organizationId)
+      .where("s.deleted_at", "is", null)
+      .select([
+        "m.id",
+        "m.session_id as sessionId",
+        "m.sequence_number as sequenceNumber",
+        "m.state",
+        "m.parts",
+        "m.metadata",
+        "m.output",
+        "m.files_changed as filesChanged",
+        "m.max_attempts as maxAttempts",
+        "m.timings",
+        "m.created_at as createdAt",
+        "m.started_at as startedAt",
+        "m.completed_at as completedAt",
+        "m.merged_into as mergedInto",
+        "m.retry_of as retryOf",
+        "m.copied_from as copiedFrom",
+      ])
+      .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
+      // Of the few messages that have any (primary key of message_inputs).
+      .select(
+        sql<AskedInput[] | null>`case when m.resume_snapshot_id is not null then (
+        select json_agg(json_build_object('key', i.key, 'state', i.state, 'schema', i.schema, 'prompt', i.prompt,
+          'requestedAt', i.requested_at, 'expiresAt', i.expires_at, 'endedAt', i.ended_at) order by i.number)
+        from message_inputs i where i.message_id = m.id) end`.as("inputs"),
+      )
+      .select(sql<number>`coalesce(a.number, greatest(m.attempts, 1))`.as("attempt"))
+      .select(sql<ScheduleState | null>`case when ${isNext} then s.schedule end`.as("schedule"))
+      .select(sql<string | null>`case when ${isNext} then s.blocked_reason end`.as("blockedReason"))
+  );
 }
 
 const selectMessage = statement((kysely, of: { organizationId: string; messageId: string }) =>

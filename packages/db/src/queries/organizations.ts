@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
+import { countIfBounded } from "./quotas.ts";
 
 export interface OrganizationRow {
   readonly id: string;
@@ -112,7 +113,7 @@ export async function updateOrganizationLimits(
     .where("id", "=", organizationId)
     .where("deleted_at", "is", null)
     .select(columns)
-    .forNoKeyUpdate()
+    .forUpdate()
     .executeTakeFirst();
   if (before === undefined) return undefined;
   const given = Object.entries(limits).filter(([, value]) => value !== undefined);
@@ -139,6 +140,8 @@ export async function updateOrganizationLimits(
     .where("id", "=", organizationId)
     .returning(columns)
     .executeTakeFirstOrThrow();
+  await countIfBounded(db, organizationId, "sessions", after.maxSessions);
+  await countIfBounded(db, organizationId, "storage_bytes", after.maxStorageBytes);
   return { before, after };
 }
 

@@ -17,7 +17,16 @@ export interface Listed<Row> {
   readonly next: string | null;
 }
 
-type ListedTable = "agents" | "api_keys" | "budgets" | "credentials" | "files" | "sessions" | "webhook_endpoints";
+type ListedTable =
+  | "agents"
+  | "api_keys"
+  | "budgets"
+  | "credentials"
+  | "files"
+  | "schedules"
+  | "session_batches"
+  | "sessions"
+  | "webhook_endpoints";
 
 /** Whether the row that a cursor names is the organization's, deleted or not (primary key). */
 export async function isKnownCursor(

@@ -91,6 +91,8 @@ export async function emptyDeletedOrganizations(db: Database, afterMs: number, l
     webhooks_gone as (
       update webhook_endpoints x set deleted_at = clock_timestamp() from gone
       where x.organization_id = gone.id and x.deleted_at is null),
+    schedules_gone as (delete from schedules x using gone where x.organization_id = gone.id),
+    batches_gone as (delete from session_batches x using gone where x.organization_id = gone.id),
     calls_gone as (delete from idempotency_keys x using gone where x.organization_id = gone.id),
     agents_gone as (
       update agents x set deleted_at = clock_timestamp() from gone

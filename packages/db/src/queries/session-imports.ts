@@ -67,7 +67,8 @@ export async function insertSessionIfAgentLive(db: Database, session: ImportedSe
     with made as (
       insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
           base_snapshot_id, next_event_number)
-        select ${session.id}, counted_in(v.organization_id, 'sessions', 1), a.id, v.id, ${session.name},
+        select ${session.id}, counted_in(counted_in(v.organization_id, 'storage_bytes',
+          ${snapshot.totalBytes}::bigint), 'sessions', 1), a.id, v.id, ${session.name},
           ${JSON.stringify(session.metadata)}::jsonb, ${session.onBusy}, ${snapshot.id}, ${snapshot.id}, 2
         from versions v join agents a on a.id = v.agent_id
         where v.id = ${session.versionId} and v.organization_id = ${session.organizationId} and a.deleted_at is null

@@ -83,7 +83,10 @@ export async function insertSessionIfAgentLive(
 }
 
 /** The version a session of a live agent is pinned to, by unique index versions (agent_id, number). */
-async function findPin(tx: Transaction<DB>, session: NewSession): Promise<{ versionId: string | null } | undefined> {
+export async function findPin(
+  tx: Transaction<DB>,
+  session: Pick<NewSession, "organizationId" | "agentId" | "versionId">,
+): Promise<{ versionId: string | null } | undefined> {
   const chosen =
     session.versionId === undefined
       ? sql<string | null>`coalesce(a.active_version_id, (select v.id from versions v

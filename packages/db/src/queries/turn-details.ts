@@ -21,6 +21,24 @@ export interface TurnDetails {
   readonly inputs: readonly InputFile[];
   /** The organization's own; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
+  /** Since an attempt of the message was suspended: where the next ones begin, and the answers by key. */
+  readonly resume: TurnResume | undefined;
+}
+
+export interface TurnResume {
+  readonly snapshotId: string;
+  readonly placed: readonly PlacedUpload[];
+  readonly answers: Readonly<Record<string, unknown>>;
+}
+
+/** An upload as it was placed for the attempts of its message. */
+export interface PlacedUpload {
+  /** Of its tree entry. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** The path of the message's part, where the agent had something of that name. */
+  readonly sentAs?: string;
 }
 
 export interface HistoryRow {
@@ -61,6 +79,9 @@ export interface TurnDetailsRow {
   readonly max_file_bytes: number | null;
   readonly history: HistoryRow[] | null;
   readonly inputs: InputFile[] | null;
+  readonly resume_snapshot_id: string | null;
+  readonly resume_inputs: PlacedUpload[] | null;
+  readonly answers: Record<string, unknown> | null;
 }
 
 export function detailsOf(row: TurnDetailsRow): TurnDetails {
@@ -80,6 +101,10 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
     history: row.history ?? [],
     inputs: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
+    resume:
+      row.resume_snapshot_id === null
+        ? undefined
+        : { snapshotId: row.resume_snapshot_id, placed: row.resume_inputs ?? [], answers: row.answers ?? {} },
   };
 }
 

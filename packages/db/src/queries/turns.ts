@@ -4,7 +4,7 @@
 import { limits, type Failure, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
-import { detailsOf, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
+import { detailsOf, type PlacedUpload, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
 /** One worker's hold on a session. Whoever writes for a running turn shows all three. */
 export interface Claim {
@@ -218,7 +218,7 @@ export async function renewHeldLeases(
   return result.rows;
 }
 
-export type TurnEnding = "completed" | "failed" | "retry" | "released" | "cancelled";
+export type TurnEnding = "completed" | "failed" | "retry" | "released" | "cancelled" | "suspended";
 
 export interface TurnSnapshot {
   readonly id: string;
@@ -232,8 +232,21 @@ export interface TurnSnapshot {
   readonly totalBytes: number;
 }
 
+/** What a suspended turn waits for, and what it is to find again when it goes on. */
+export interface InputAsked {
+  readonly key: string;
+  /** JSON Schema of an answer. */
+  readonly schema: Readonly<Record<string, unknown>>;
+  /** What is asked, for people. */
+  readonly prompt: string | undefined;
+  readonly waitSeconds: number;
+  readonly placed: readonly PlacedUpload[];
+}
+
 export interface FinishInput {
   readonly ending: TurnEnding;
+  /** With `suspended`, as is a snapshot. */
+  readonly asked?: InputAsked | undefined;
   readonly failure?: Failure | undefined;
   /** With `cancelled`: what the turn had said so far, kept where it was interrupted. */
   readonly output?: unknown;
@@ -258,10 +271,13 @@ export async function finishIfHeld(db: Database, claim: Claim, input: FinishInpu
   const result = await sql<FinishResult>`
     select recorded, again, more from finish_turn(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${input.ending},
       ${json(input.failure ?? null)}, ${json(input.output ?? null)}, ${json(input.filesChanged ?? [])},
-      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax})`.execute(
-    db.kysely,
-  );
+      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax},
+      ${json(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
   return result.rows[0];
+}
+
+function askedJson({ key, schema, prompt, waitSeconds, placed }: InputAsked): Record<string, unknown> {
+  return { key, schema, prompt: prompt ?? null, wait_seconds: waitSeconds, placed };
 }
 
 function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {

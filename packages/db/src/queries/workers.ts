@@ -21,6 +21,7 @@ export async function upsertWorkerSeen(
       conflict.column("id").doUpdateSet({
         slots: worker.slots,
         draining: worker.draining,
+        details: JSON.stringify(worker.details),
         seen_at: sql`clock_timestamp()`,
       }),
     )

@@ -7,6 +7,7 @@ import {
   dispatch,
   findViolations,
   heads,
+  messageInputs,
   turns,
   type ClaimedTurn,
   type Database,
@@ -144,6 +145,32 @@ export async function finish(place: Place, db: Database, ending: TurnEnding, wai
   return (await turns.finishIfHeld(db, turn, { ending, ...rest })) ?? "superseded";
 }
 
+/** What an attempt that ends as suspended asks for. */
+export function askedFor(key: string) {
+  return { key, schema: {}, prompt: undefined, waitSeconds: 600, placed: [] };
+}
+
+export async function suspend(place: Place, db: Database) {
+  const snapshot = emptySnapshot(await headOf(place, db));
+  const input = { ending: "suspended", asked: askedFor("approve"), snapshot } as const;
+  return (await turns.finishIfHeld(db, held(place), input)) ?? "superseded";
+}
+
+export async function answer(place: Place, db: Database) {
+  const { outcome, schedule } = await messageInputs.answerIfWaiting(db, {
+    organizationId: place.organizationId,
+    messageId: place.messageIds[0] ?? "",
+    key: "approve",
+    value: true,
+    dispatchTtlMs: undefined,
+  });
+  return { outcome, schedule };
+}
+
+export async function expire(place: Place, db: Database) {
+  return (await messageInputs.expireOverdue(db, 10)).map(({ messageId }) => labelOf(place, messageId));
+}
+
 export async function cancel(place: Place, db: Database, index = 0): Promise<string> {
   return (await turns.cancelMessageOf(db, place.organizationId, place.messageIds[index] ?? "")).outcome;
 }
@@ -175,8 +202,11 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
         order by sequence_number) from messages where session_id = $1),
       'attempts', (select jsonb_agg(jsonb_build_array(fence, number, outcome, called_at is not null) order by fence)
         from attempts where session_id = $1),
-      'events', (select jsonb_agg(jsonb_build_array(type, message_id, data - 'snapshot_id') order by sequence_number)
+      'events', (select jsonb_agg(jsonb_build_array(type, message_id, data - 'snapshot_id' - 'expires_at')
+        order by sequence_number)
         from events where session_id = $1 and type <> 'session.created'),
+      'inputs', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
+        where session_id = $1),
       'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
     [place.sessionId],
   );
@@ -191,6 +221,9 @@ export async function letTimePass(place: Place, db: Database): Promise<void> {
       where id = $1`,
     [place.sessionId],
   );
+  await db.pool.query("update message_inputs set expires_at = expires_at - interval '1 hour' where session_id = $1", [
+    place.sessionId,
+  ]);
 }
 
 /** More than any place's messages can need. */
@@ -206,6 +239,7 @@ export async function faultsAfterDrain(place: Place, db: Database): Promise<unkn
 export async function drain(place: Place, db: Database): Promise<number> {
   for (let round = 0; round < roundsMax && (await openMessages(place, db)) > 0; round++) {
     await letTimePass(place, db);
+    await expire(place, db);
     await reap(place, db);
     await dispatchOne(place, db);
     if ((await pull(place, db)) === undefined) continue;

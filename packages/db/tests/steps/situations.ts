@@ -3,11 +3,13 @@
 import type { Database } from "../../src/index.ts";
 import {
   accept,
+  answer,
   appendEvent,
   cancel,
   claim,
   claimRetry,
   dispatchOne,
+  expire,
   finish,
   headOf,
   letTimePass,
@@ -16,6 +18,7 @@ import {
   reap,
   renew,
   rollBack,
+  suspend,
   undispatch,
   writeHead,
   type Place,
@@ -70,6 +73,14 @@ async function waitsForRetry(place: Place, db: Database): Promise<void> {
   await leased(place, db, 2);
   await markCalled(place, db);
   await finish(place, db, "retry");
+  await letTimePass(place, db);
+}
+
+/** For an input that is overdue, so that its expiry may come too. */
+async function waitsForInput(place: Place, db: Database): Promise<void> {
+  await leased(place, db, 2);
+  await markCalled(place, db);
+  await suspend(place, db);
   await letTimePass(place, db);
 }
 
@@ -133,6 +144,7 @@ export const situations: readonly Situation[] = [
       event: waiting(appendEvent),
       "finish as completed": finishCompleted,
       "finish as retry": waiting((place, db) => finish(place, db, "retry")),
+      "finish as suspended": waiting(suspend),
       reap: passing(reap),
     },
   },
@@ -152,6 +164,20 @@ export const situations: readonly Situation[] = [
       "claim that yields": waiting((place, db) => claimRetry(place, db, "yield")),
       "ready again": passing(reap),
       "cancel of the head": cancelHead,
+    },
+  },
+  {
+    name: "waiting for an input",
+    prepare: waitsForInput,
+    steps: {
+      accept: accepts,
+      merge: sending("merge"),
+      interrupt,
+      rollback,
+      answer: waiting(answer),
+      expiry: passing(expire),
+      "cancel of the head": cancelHead,
+      "write of the head": waiting((place, db) => writeHead(place, db, null)),
     },
   },
   {

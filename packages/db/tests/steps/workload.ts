@@ -2,9 +2,9 @@
 // of what each of them was told.
 
 import { newId } from "@dari/domain";
-import { dispatch, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
+import { dispatch, messageInputs, turns, type ClaimedTurn, type Database } from "../../src/index.ts";
 import { emptySnapshot } from "../scene.ts";
-import { accept, agentError, cancel, headOf, openPlace, reapNow, type Place } from "./place.ts";
+import { accept, agentError, askedFor, cancel, headOf, openPlace, reapNow, type Place } from "./place.ts";
 
 export interface WorkloadOptions {
   readonly seed: number;
@@ -107,10 +107,24 @@ async function reaper(run: Run, clients: Promise<unknown>): Promise<void> {
   void clients.then(() => (areClientsDone = true));
   for (let look = 0; look < looksMax; look++) {
     await dispatch.reapExpired(run.db, reapNow);
+    await answerAll(run);
     const { rows } = await run.db.pool.query<{ open: number }>("select sum(pending)::int as open from sessions");
     if (areClientsDone && rows[0]?.open === 0) break;
   }
   run.isOver = true;
+}
+
+/** Everything is answered twice at once. */
+async function answerAll(run: Run): Promise<void> {
+  const { rows } = await run.db.pool.query<{ organizationId: string; messageId: string; key: string }>(
+    `select organization_id as "organizationId", message_id as "messageId", key from message_inputs
+      where state = 'waiting'`,
+  );
+  for (const waiting of rows) {
+    const give = () => messageInputs.answerIfWaiting(run.db, { ...waiting, value: 1, dispatchTtlMs: undefined });
+    const taken = (await Promise.all([give(), give()])).filter(({ outcome }) => outcome === "answered");
+    if (taken.length > 1) run.faults.push(`${waiting.messageId}: ${waiting.key} was answered twice`);
+  }
 }
 
 async function worker(run: Run, workerId: string): Promise<void> {
@@ -162,16 +176,20 @@ async function live(run: Run, turn: ClaimedTurn): Promise<void> {
     (await call(run, turn)) &&
     (await turns.appendEventIfHeld(db, turn, "agent.event", {})) &&
     (await turns.renewHeldLeases(db, [turn], livingLeaseMs)).length === 1;
-  const ending = pick(run, { retry: 0.15, failed: 0.05, released: 0.1 }) ?? "completed";
-  const input = ending === "completed" ? await completion(run, turn) : { failure: agentError, waitMs: 0 };
+  const ending = pick(run, { retry: 0.15, failed: 0.05, released: 0.1, suspended: 0.1 }) ?? "completed";
+  const input =
+    ending === "completed" || ending === "suspended"
+      ? { ...(await completion(run, turn)), asked: askedFor(`k${turn.fence}`) }
+      : { failure: agentError, waitMs: 0 };
   run.living.delete(turn.sessionId);
   const result = await turns.finishIfHeld(db, turn, { ending, ...input });
   if (!isHeld || result === undefined) {
     run.faults.push(`${turn.messageId}: claim ${turn.fence} was taken from a living worker`);
     return;
   }
-  if (result.recorded === "released") run.called.set(turn.messageId, (run.called.get(turn.messageId) ?? 0) - 1);
-  if (result.recorded === "retry" || result.recorded === "released") return;
+  if (result.recorded === "released" || result.recorded === "suspended")
+    run.called.set(turn.messageId, (run.called.get(turn.messageId) ?? 0) - 1);
+  if (["retry", "released", "suspended"].includes(result.recorded)) return;
   run.recorded.set(turn.messageId, [...(run.recorded.get(turn.messageId) ?? []), result.recorded]);
   hasEnded(run, turn.messageId);
 }

@@ -1,0 +1,125 @@
+-- What agents ask for in the middle of a message. While one waits its session is blocked, and nothing holds a worker.
+
+-- Records what an attempt that is being suspended asks for, and the side snapshot that the message goes on at. Within
+-- the transaction of the attempt's end, whose caller holds the session's row lock and appends the next event after this
+-- one's. p_input: {key, schema, prompt, wait_seconds, placed}.
+create or replace function request_input(s sessions, m messages, a attempts, p_input jsonb, p_snapshot text)
+returns void language plpgsql as $$
+declare
+  i message_inputs%rowtype;
+begin
+  if p_input is null or p_snapshot is null then
+    raise exception 'the suspended attempt % does not say what it waits for', a.id;
+  end if;
+  insert into message_inputs (message_id, key, organization_id, session_id, number, schema, prompt, expires_at)
+    select m.id, p_input ->> 'key', s.organization_id, s.id, count(*) + 1, p_input -> 'schema', p_input ->> 'prompt',
+      clock_timestamp() + (p_input ->> 'wait_seconds')::int * interval '1 second'
+    from message_inputs x where x.message_id = m.id
+    returning * into i;
+  insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
+    values (s.id, s.next_event_number, s.organization_id, 'input.requested', m.id, a.id, jsonb_build_object(
+      'key', i.key, 'schema', i.schema, 'prompt', i.prompt,
+      'expires_at', to_char(i.expires_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')));
+  update sessions set next_event_number = next_event_number + 1 where id = s.id;
+  update messages set resume_snapshot_id = p_snapshot, resume_inputs = p_input -> 'placed' where id = m.id;
+end $$;
+
+-- Answers what a message waits for; its session goes on as after an acceptance: with p_dispatch_ttl_ms dispatched at
+-- once. The caller has checked the value: a row's schema never changes.
+-- schedule: what the session was moved to.
+-- outcome: answered | not_found | not_asked | answered_before | over (expired, or its message was cancelled)
+create or replace function answer_input(
+  p_organization text, p_message text, p_key text, p_value jsonb, p_dispatch_ttl_ms int
+) returns table (outcome text, session_id text, schedule text, dispatch_number bigint, attempts_left int)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  m messages%rowtype;
+  i message_inputs%rowtype;
+  v_blocked text;
+begin
+  select x.session_id into session_id from messages x where x.id = p_message and x.organization_id = p_organization;
+  if not found then outcome := 'not_found'; return next; return; end if;
+  -- The same lock order as everyone: session, then message.
+  select * into s from sessions where id = session_id and deleted_at is null for no key update;
+  if not found then outcome := 'not_found'; return next; return; end if;
+  select * into m from messages where id = p_message for no key update;
+  select * into i from message_inputs where message_id = p_message and key = p_key;
+  outcome := case when not found then 'not_asked' when i.state = 'answered' then 'answered_before'
+    when i.state <> 'waiting' then 'over' end;
+  if outcome is not null then return next; return; end if;
+  if m.state <> 'waiting_for_input' or s.blocked_reason is distinct from 'input' then
+    raise exception 'an input of message % waits without it', m.id;
+  end if;
+
+  dispatch_number := s.dispatch_number;
+  v_blocked := hold_reason(p_organization, s.agent_id, s.id);
+  if v_blocked is not null then schedule := 'blocked';
+  elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, s.id) then
+    schedule := 'dispatched';
+    dispatch_number := dispatch_number + 1;
+  else schedule := 'ready';
+  end if;
+  update message_inputs set state = 'answered', value = p_value, ended_at = clock_timestamp()
+    where message_id = p_message and key = p_key;
+  update messages set state = 'queued' where id = p_message;
+  insert into events (session_id, sequence_number, organization_id, type, message_id, data) values
+    (s.id, s.next_event_number, p_organization, 'input.submitted', m.id,
+      jsonb_build_object('key', p_key, 'value', p_value)),
+    (s.id, s.next_event_number + 1, p_organization, 'message.status_changed', m.id, '{"status": "queued"}');
+  update sessions set
+    schedule = answer_input.schedule,
+    dispatch_number = answer_input.dispatch_number,
+    blocked_reason = v_blocked,
+    -- In the place of its acceptance, as every turn that was begun.
+    ready_at = case answer_input.schedule when 'ready' then m.created_at end,
+    lease_until = case answer_input.schedule
+      when 'dispatched' then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' end,
+    next_event_number = next_event_number + 2
+  where id = s.id;
+  attempts_left := m.max_attempts - m.attempts;
+  outcome := 'answered';
+  return next;
+end $$;
+
+-- Nobody answers any more what the session's message has waited for. The caller holds the session's row lock and ends
+-- the message.
+create or replace function end_input(p_session text, p_state text) returns void language sql as $$
+  update message_inputs set state = p_state, ended_at = clock_timestamp()
+    where session_id = p_session and state = 'waiting'
+$$;
+
+-- Fails messages whose inputs nobody has answered in time, past those that others hold. (index
+-- message_inputs_expiring)
+create or replace function expire_inputs(p_limit int)
+returns table (session_id text, organization_id text, message_id text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  m messages%rowtype;
+  v_key text;
+begin
+  for session_id, organization_id, message_id, v_key in
+    select i.session_id, i.organization_id, i.message_id, i.key from message_inputs i
+    where i.state = 'waiting' and i.expires_at < clock_timestamp() order by i.expires_at limit p_limit
+  loop
+    select * into s from sessions where id = session_id for no key update skip locked;
+    continue when not found;
+    -- Answered or cancelled until the lock was there.
+    perform 1 from message_inputs i where i.message_id = expire_inputs.message_id and i.key = v_key
+      and i.state = 'waiting';
+    continue when not found;
+    select * into m from messages where id = message_id for no key update;
+    begin
+      perform end_input(session_id, 'expired');
+      perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb, 'error', jsonb_build_object(
+        'code', 'input_expired', 'message', 'nobody answered "' || v_key || '" in time')));
+    exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
+      -- One broken row must not keep the others waiting; the invariants report it.
+      continue;
+    end;
+    return next;
+  end loop;
+end $$;

@@ -1,0 +1,140 @@
+// The second fence behind every query of an organization's call: row-level security. The role `dari_tenant` sees the
+// rows of the organization that its transaction names, and none where it names none; `dari_app`, as which the platform
+// does its own work, sees all. Owners see all as well, so that `pg_dump` and migrations work.
+
+import { sql, type QueryExecutorProvider } from "kysely";
+import { schemaName, type Database } from "./database.ts";
+import { organizationSetting } from "./tenants.ts";
+
+const role = "dari_tenant";
+
+/** Of no organization; calls read them all the same. */
+const readable = ["platform_stops"] as const;
+
+/** What calls may do with a table besides reading and writing its rows. */
+const grants: Readonly<Record<string, string>> = {
+  // Whoever holds its row back from others must have a column that it may write.
+  organizations: "select, update (name)",
+  audit_entries: "select, insert",
+  // Changed by the triggers of what is counted.
+  kept_counts: "select",
+};
+const ordinaryGrant = "select, insert, update, delete";
+
+/**
+ * Puts every table that carries an organization behind row-level security, where it is not yet, each in a transaction
+ * of its own. Safe beside what runs: `dari_app` is as free as before. False where this user can neither create
+ * the role nor become it: then calls run without the fence.
+ */
+export async function raiseFence(db: QueryExecutorProvider): Promise<boolean> {
+  if (!(await mayBecomeTenant(db))) return false;
+  for (const table of await listUnfenced(db)) await fence(db, table);
+  await sql
+    .raw(
+      `do $$ begin
+    if not has_schema_privilege('${role}', '${schemaName}', 'usage') then
+      grant usage on schema ${schemaName} to ${role};
+    end if;
+    if exists (select 1 from pg_proc where pronamespace = '${schemaName}'::regnamespace
+        and not has_function_privilege('${role}', oid, 'execute')) then
+      grant execute on all functions in schema ${schemaName} to ${role};
+    end if;
+    ${readable.map(grantReading).join("\n")}
+  end $$`,
+    )
+    .execute(db);
+  return true;
+}
+
+/** Where there is no such table yet, the privilege is unknown and not false. */
+function grantReading(table: string): string {
+  const name = `${schemaName}.${table}`;
+  return `if has_table_privilege('${role}', to_regclass('${name}'), 'select') is false then
+    grant select on ${name} to ${role};
+  end if;`;
+}
+
+/** Makes the role where it is missing and may be made. */
+async function mayBecomeTenant(db: QueryExecutorProvider): Promise<boolean> {
+  try {
+    const known = await sql`select 1 from pg_roles where rolname = ${role}`.execute(db);
+    if (known.rows.length === 0) await createRole(db, role);
+    await joinRole(db, role);
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === insufficientPrivilege) return false;
+    throw error;
+  }
+}
+
+const insufficientPrivilege = "42501";
+const alreadyThere = ["42710", "23505"];
+
+/** Roles belong to the whole server, and another database's set-up may make it in this moment. */
+export async function createRole(db: QueryExecutorProvider, name: string): Promise<void> {
+  try {
+    await sql`create role ${sql.ref(name)} nologin`.execute(db);
+  } catch (error) {
+    if (!alreadyThere.includes((error as { code?: string }).code ?? "")) throw error;
+  }
+}
+
+/** From PostgreSQL 16 on, whoever has created a role may pass it on and still not become it. */
+export async function joinRole(db: QueryExecutorProvider, name: string): Promise<void> {
+  const member = await sql<{ ok: boolean }>`select case when current_setting('server_version_num')::int >= 160000
+    then pg_has_role(current_user, ${name}, 'set') else pg_has_role(current_user, ${name}, 'member') end as ok`.execute(
+    db,
+  );
+  if (member.rows[0]?.ok !== true) await sql`grant ${sql.ref(name)} to current_user`.execute(db);
+}
+
+/** Tables that carry an organization, and that of the organizations, without their policies or the tenants' grants. */
+async function listUnfenced(db: QueryExecutorProvider): Promise<string[]> {
+  const { rows } = await sql<{ name: string }>`select c.relname as name from pg_class c
+    where c.relnamespace = ${schemaName}::regnamespace and c.relkind in ('r', 'p')
+      and (c.relname = 'organizations' or exists (select 1 from pg_attribute a
+        where a.attrelid = c.oid and a.attname = 'organization_id' and not a.attisdropped))
+      and not (c.relrowsecurity and has_table_privilege(${role}, c.oid, 'select')
+        and (select count(*) from pg_policy p where p.polrelid = c.oid and p.polname in ('platform', 'tenant')) = 2)
+    order by 1`.execute(db);
+  return rows.map(({ name }) => name);
+}
+
+/** How the fence stands, for operators. */
+export interface FenceState {
+  /** Calls of organizations run behind it. */
+  readonly isUp: boolean;
+  /** The tenants' role may do more than it should: it is a superuser, passes over policies, or is the platform's. */
+  readonly isPassedOver: boolean;
+  /** Tables that stand in the open. */
+  readonly unfenced: readonly string[];
+  /** The user of `DATABASE_URL`. */
+  readonly user: string;
+}
+
+/** Catalogue reads only. */
+export async function getFenceState(db: Database): Promise<FenceState> {
+  const { rows } = await sql<{ user: string; strong: boolean | null }>`
+    select session_user as user, (select rolsuper or rolbypassrls or pg_has_role(rolname, 'dari_app', 'member')
+      from pg_roles where rolname = ${role}) as strong`.execute(db.kysely);
+  const [found = { user: "", strong: null }] = rows;
+  const unfenced = found.strong === null ? [] : await listUnfenced(db.kysely);
+  return { isUp: db.tenantPool !== undefined, isPassedOver: found.strong ?? false, unfenced, user: found.user };
+}
+
+async function fence(db: QueryExecutorProvider, name: string): Promise<void> {
+  const table = `${schemaName}.${name}`;
+  const key = name === "organizations" ? "id" : "organization_id";
+  // Without the setting it is null, and after a transaction that had it, empty: no organization's id.
+  const isOwn = `${key} = current_setting('${organizationSetting}', true)`;
+  await sql
+    .raw(
+      `drop policy if exists platform on ${table};
+      drop policy if exists tenant on ${table};
+      create policy platform on ${table} to dari_app using (true);
+      create policy tenant on ${table} to ${role} using (${isOwn});
+      alter table ${table} enable row level security;
+      grant ${grants[name] ?? ordinaryGrant} on ${table} to ${role}`,
+    )
+    .execute(db);
+}

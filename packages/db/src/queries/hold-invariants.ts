@@ -1,0 +1,55 @@
+// What budgets and the operators' stop hold back, and what they let begin, as invariants. See `invariants.ts`.
+
+import type { Invariant } from "./invariants.ts";
+
+/** The budgets that a session `s` is part of. (unique index of budgets) */
+const budgetsOfSession = `b.organization_id = s.organization_id
+        and b.target_id in (s.organization_id, s.agent_id, s.id)`;
+
+/** What is used of a budget in the period that it is in now. */
+function used(column: "turns" | "turn_seconds" | "tokens"): string {
+  return `case when b.period_started_at < period_start(b.period) then 0 else b.${column} end`;
+}
+
+/**
+ * `dari.` in front of a table: of the whole organization, also where only some sessions are judged. Two minutes are for
+ * `release-held`, which looks every two seconds.
+ */
+export const holdInvariants: readonly Invariant[] = [
+  {
+    name: "held_session_is_held",
+    says: "a session that is held back goes on within two minutes of the moment from which nothing holds it",
+    reads: "sessions that are held, with their budgets by index, and the organization's newest audit entries",
+    query: `select s.id from sessions s
+      where s.blocked_reason in ('budget', 'paused')
+        and not exists (select 1 from dari.platform_stops)
+        and not exists (select 1 from dari.budgets b where ${budgetsOfSession} and (is_over(b)
+          or greatest(b.changed_at, b.last_end_at, period_start(b.period)) > clock_timestamp() - interval '2 minutes'))
+        -- A turn that was on its way and is not any more leaves room: it is about to take it again.
+        and not exists (select 1 from dari.sessions x
+          where x.organization_id = s.organization_id and x.schedule = 'ready')
+        and not exists (select 1 from dari.sessions x
+          where x.organization_id = s.organization_id and x.schedule = 'dispatched')
+        and not exists (select 1 from dari.audit_entries a where a.organization_id = s.organization_id
+          and a.created_at > clock_timestamp() - interval '2 minutes' and a.action = 'budget.delete')
+        and not exists (select 1 from dari.organizations o join dari.audit_entries a on a.organization_id = o.id
+          where o.is_operator and a.created_at > clock_timestamp() - interval '2 minutes'
+            and a.action = 'platform.resume')`,
+  },
+  {
+    name: "turns_begin_within_budgets",
+    says: "no turn begins a minute after a budget of its was used up, and none beyond a budget's number of turns",
+    reads: "sessions that run, with their budgets by index",
+    query: `select s.id from sessions s join attempts a on a.session_id = s.id and a.fence = s.fence
+        join dari.budgets b on ${budgetsOfSession}
+      where s.schedule = 'leased'
+        and (b.max_turns <= ${used("turns")} or b.max_turn_seconds <= ${used("turn_seconds")}
+          or b.max_tokens <= ${used("tokens")})
+        and a.claimed_at > greatest(b.changed_at, b.last_end_at) + interval '1 minute'
+      union all select b.id from sessions s join attempts a on a.session_id = s.id and a.fence = s.fence
+        join dari.budgets b on ${budgetsOfSession}
+      where s.schedule = 'leased' and b.max_turns is not null
+      group by b.id
+      having min(a.claimed_at) > b.changed_at + interval '1 minute' and ${used("turns")} + count(*) > b.max_turns`,
+  },
+];

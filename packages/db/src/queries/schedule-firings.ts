@@ -1,0 +1,168 @@
+// Schedules that are due, and the record of what came of each due time.
+
+import type { FiringOutcome, MessageState, OverlapPolicy, SchedulePauseReason } from "@dari/domain";
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+import { toPage, type Listed, type Page } from "./page.ts";
+import type { SchedulePlace } from "./schedules.ts";
+
+/**
+ * Schedules that are due, past those that were looked at: of each organization the longest due first, and organizations
+ * in turn, so that one with many does not hold up the others. Looks at the `looks` that are due the longest (partial
+ * index schedules_due; the clock is read once, as an index's bound must be).
+ */
+export async function listDueSchedules(
+  db: Database,
+  { limit, looks, except }: { readonly limit: number; readonly looks: number; readonly except: readonly string[] },
+): Promise<string[]> {
+  const result = await sql<{ id: string }>`
+    select d.id from (
+      select s.id, s.next_due_at, row_number() over (partition by s.organization_id order by s.next_due_at) as n
+      from (select x.id, x.organization_id, x.next_due_at from schedules x
+          where x.status = 'active' and x.next_due_at <= (select clock_timestamp()) and x.id <> all (${except}::text[])
+            and exists (select 1 from organizations o where o.id = x.organization_id and o.deleted_at is null offset 0)
+          order by x.next_due_at limit ${looks}) s) d
+    order by d.n, d.next_due_at limit ${limit}`.execute(db.kysely);
+  return result.rows.map(({ id }) => id);
+}
+
+export interface DueSchedule {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  readonly sessionId: string | null;
+  readonly name: string | null;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly parts: unknown;
+  readonly metadata: unknown;
+  readonly overlap: OverlapPolicy;
+  readonly lastMessageId: string | null;
+  readonly nextDueAt: Date;
+  /** The database's clock when the row had been locked. */
+  readonly now: Date;
+}
+
+/** Undefined: it is not due any more, or somebody else is firing it. Held until the transaction ends. */
+export async function lockScheduleIfDue(db: Database, scheduleId: string): Promise<DueSchedule | undefined> {
+  const result = await sql<DueSchedule>`
+    select id, organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId", name, cron,
+      time_zone as "timeZone", parts, metadata, overlap, last_message_id as "lastMessageId",
+      next_due_at as "nextDueAt", clock_timestamp() as now
+    from schedules where id = ${scheduleId} and status = 'active' and next_due_at <= clock_timestamp()
+    for no key update skip locked`.execute(db.kysely);
+  return result.rows[0];
+}
+
+export interface FiringScene {
+  /** This due time has its record, written before a clock was set back. */
+  readonly isRecorded: boolean;
+  readonly isAgentDeleted: boolean;
+  /** The fixed session takes no more messages. */
+  readonly isSessionEnded: boolean;
+  readonly isPreviousOpen: boolean;
+  /** Why a turn of it might not begin now; null: it may. */
+  readonly holdReason: "paused" | "budget" | null;
+}
+
+/** What a firing meets: read under the schedule's lock, by primary keys and the unique index of due times. */
+export async function findFiringScene(db: Database, schedule: DueSchedule, dueAt: Date): Promise<FiringScene> {
+  const { id, organizationId, agentId, sessionId, lastMessageId } = schedule;
+  const result = await sql<FiringScene>`
+    select exists (select 1 from schedule_firings where schedule_id = ${id} and due_at = ${dueAt}) as "isRecorded",
+      not exists (select 1 from agents where id = ${agentId} and deleted_at is null) as "isAgentDeleted",
+      ${sessionId}::text is not null and not exists (select 1 from sessions where id = ${sessionId}
+        and organization_id = ${organizationId} and deleted_at is null and state = 'open') as "isSessionEnded",
+      exists (select 1 from messages where id = ${lastMessageId} and completed_at is null) as "isPreviousOpen",
+      hold_reason(${organizationId}, ${agentId}, ${sessionId}) as "holdReason"`.execute(db.kysely);
+  return result.rows[0]!;
+}
+
+export interface NewFiring {
+  readonly id: string;
+  readonly dueAt: Date;
+  readonly outcome: FiringOutcome;
+  readonly sessionId?: string;
+  readonly messageId?: string;
+  readonly reason?: { readonly code: string; readonly message: string };
+  readonly missedCount?: number;
+}
+
+/** One record for each due time: a second one changes nothing. */
+export async function insertFiringIfNew(db: Database, schedule: DueSchedule, firing: NewFiring): Promise<void> {
+  await sql`
+    insert into schedule_firings (id, organization_id, schedule_id, due_at, outcome, session_id, message_id,
+        reason_code, reason, missed_count)
+      values (${firing.id}, ${schedule.organizationId}, ${schedule.id}, ${firing.dueAt}, ${firing.outcome},
+        ${firing.sessionId ?? null}, ${firing.messageId ?? null}, ${firing.reason?.code ?? null},
+        ${firing.reason?.message ?? null}, ${firing.missedCount ?? null}::int)
+      on conflict (schedule_id, due_at) do nothing`.execute(db.kysely);
+}
+
+/** `pause`: no firing could ever send again. False: the schedule is not where it was read any more; nothing changed. */
+export async function advanceScheduleIfAt(
+  db: Database,
+  schedule: DueSchedule,
+  to: { readonly nextDueAt: Date; readonly messageId?: string; readonly pause?: SchedulePauseReason },
+): Promise<boolean> {
+  const { messageId = null, pause = null } = to;
+  const result = await sql`
+    update schedules set next_due_at = case when ${pause}::text is null then ${to.nextDueAt}::timestamptz end,
+      status = case when ${pause}::text is null then 'active' else 'paused' end, paused_reason = ${pause},
+      last_fired_at = case when ${messageId}::text is null then last_fired_at else clock_timestamp() end,
+      last_message_id = coalesce(${messageId}, last_message_id)
+    where id = ${schedule.id} and status = 'active'
+      and date_trunc('milliseconds', next_due_at) = ${schedule.nextDueAt}::timestamptz`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}
+
+export interface FiringRow {
+  readonly id: string;
+  readonly scheduleId: string;
+  readonly dueAt: Date;
+  readonly createdAt: Date;
+  readonly outcome: FiringOutcome;
+  readonly sessionId: string | null;
+  readonly messageId: string | null;
+  readonly messageState: MessageState | null;
+  readonly reasonCode: string | null;
+  readonly reason: string | null;
+  readonly missedCount: number | null;
+}
+
+/** The latest due time first (unique index of due times). Undefined when the cursor names none of this schedule. */
+export async function listFirings(
+  db: Database,
+  { organizationId, scheduleId }: SchedulePlace,
+  page: Page & { readonly outcome?: FiringOutcome | undefined },
+): Promise<Listed<FiringRow> | undefined> {
+  let query = db.kysely
+    .selectFrom("schedule_firings as f")
+    .leftJoin("messages as m", "m.id", "f.message_id")
+    .where("f.schedule_id", "=", scheduleId)
+    .where("f.organization_id", "=", organizationId);
+  if (page.after !== undefined) {
+    const known = await query.where("f.id", "=", page.after).select("f.due_at as dueAt").executeTakeFirst();
+    if (known === undefined) return undefined;
+    query = query.where("f.due_at", "<", known.dueAt);
+  }
+  if (page.outcome !== undefined) query = query.where("f.outcome", "=", page.outcome);
+  const rows = await query
+    .select(["f.id", "f.schedule_id as scheduleId", "f.due_at as dueAt", "f.created_at as createdAt"])
+    .select([sql<FiringOutcome>`f.outcome`.as("outcome"), "f.session_id as sessionId", "f.message_id as messageId"])
+    .select([sql<MessageState | null>`m.state`.as("messageState"), "f.reason_code as reasonCode", "f.reason"])
+    .select("f.missed_count as missedCount")
+    .orderBy("f.due_at", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+/** Records older than `keepMs` (index schedule_firings_by_age). */
+export async function purgeFirings(db: Database, keepMs: number, limit: number): Promise<number> {
+  const result = await sql`
+    delete from schedule_firings where id in (
+      select id from schedule_firings where created_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'
+      order by created_at limit ${limit} for update skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}

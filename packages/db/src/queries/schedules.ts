@@ -1,0 +1,238 @@
+// Schedules as their owner sees them. What happens to those that are due is in schedule-firings.
+
+import { limits, type OverlapPolicy, type SchedulePauseReason } from "@dari/domain";
+import { sql, type Transaction } from "kysely";
+import { withTransaction, type Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+import { countWithin, isKnownCursor, type Listed, type Page } from "./page.ts";
+
+export interface ScheduleRow {
+  readonly id: string;
+  readonly name: string | null;
+  readonly agentId: string;
+  /** Null: a new session for each firing. */
+  readonly sessionId: string | null;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly parts: unknown;
+  readonly metadata: unknown;
+  readonly overlap: OverlapPolicy;
+  readonly status: "active" | "paused";
+  readonly pausedReason: SchedulePauseReason | null;
+  /** Null while it is paused. */
+  readonly nextDueAt: Date | null;
+  readonly lastFiredAt: Date | null;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface SchedulePlace {
+  readonly organizationId: string;
+  readonly scheduleId: string;
+}
+
+export interface NewSchedule extends Omit<
+  ScheduleRow,
+  "agentId" | "pausedReason" | "nextDueAt" | "lastFiredAt" | "createdAt" | "updatedAt"
+> {
+  readonly organizationId: string;
+  /** Undefined: the session's. */
+  readonly agentId: string | undefined;
+}
+
+/** The columns of a row, of the table or of what a statement returns. */
+export const scheduleColumns = [
+  "id",
+  "name",
+  "agent_id as agentId",
+  "session_id as sessionId",
+  "cron",
+  "time_zone as timeZone",
+  "parts",
+  "metadata",
+  sql<OverlapPolicy>`overlap`.as("overlap"),
+  sql<"active" | "paused">`status`.as("status"),
+  sql<SchedulePauseReason | null>`paused_reason`.as("pausedReason"),
+  "next_due_at as nextDueAt",
+  "last_fired_at as lastFiredAt",
+  "created_at as createdAt",
+  "updated_at as updatedAt",
+] as const;
+
+export type InsertedSchedule = "created" | "no_agent" | "no_session" | "session_ended" | "too_many";
+
+/**
+ * `nextDueAt`: given the database's time. `too_many`: the organization has `max`. One per organization at a time: the
+ * organization's row is locked.
+ */
+export async function insertScheduleIfBelow(
+  db: Database,
+  schedule: NewSchedule,
+  max: number,
+  nextDueAt: (now: Date) => Date,
+): Promise<InsertedSchedule> {
+  const { id, organizationId, sessionId } = schedule;
+  return withTransaction(db, async (tx) => {
+    await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(tx);
+    const found = await sql<{ now: Date; count: number }>`
+      select clock_timestamp() as now,
+        (select count(*)::int from schedules where organization_id = ${organizationId}) as count`.execute(tx);
+    const { now, count } = found.rows[0]!;
+    // Also of a paused one: times that never come are refused now.
+    const next = nextDueAt(now);
+    if (count >= max) return "too_many";
+    const agent = await findAgentOf(tx, schedule);
+    if (typeof agent === "string") return agent;
+    await tx
+      .insertInto("schedules")
+      .values({
+        id,
+        organization_id: organizationId,
+        agent_id: agent.agentId,
+        session_id: sessionId,
+        name: schedule.name,
+        cron: schedule.cron,
+        time_zone: schedule.timeZone,
+        parts: JSON.stringify(schedule.parts),
+        metadata: JSON.stringify(schedule.metadata),
+        overlap: schedule.overlap,
+        status: schedule.status,
+        paused_reason: schedule.status === "paused" ? "manual" : null,
+        next_due_at: schedule.status === "active" ? next : null,
+      })
+      .execute();
+    return "created";
+  });
+}
+
+/** The agent whose schedule this would be, if a message could be sent to it now. */
+async function findAgentOf(
+  tx: Transaction<DB>,
+  { organizationId, agentId, sessionId }: Pick<NewSchedule, "organizationId" | "agentId" | "sessionId">,
+): Promise<{ agentId: string } | "no_agent" | "no_session" | "session_ended"> {
+  if (sessionId === null) {
+    const result = await sql<{ id: string }>`select id from agents
+      where id = ${agentId ?? null} and organization_id = ${organizationId} and deleted_at is null`.execute(tx);
+    const row = result.rows[0];
+    return row === undefined ? "no_agent" : { agentId: row.id };
+  }
+  const result = await sql<{ agentId: string; state: string }>`select agent_id as "agentId", state from sessions
+    where id = ${sessionId} and organization_id = ${organizationId} and deleted_at is null`.execute(tx);
+  const row = result.rows[0];
+  if (row === undefined) return "no_session";
+  return row.state === "open" ? { agentId: row.agentId } : "session_ended";
+}
+
+/** By primary key. */
+export async function findSchedule(db: Database, place: SchedulePlace): Promise<ScheduleRow | undefined> {
+  return selectSchedules(db, place.organizationId).where("id", "=", place.scheduleId).executeTakeFirst();
+}
+
+function selectSchedules(db: Database, organizationId: string) {
+  return db.kysely.selectFrom("schedules").where("organization_id", "=", organizationId).select(scheduleColumns);
+}
+
+export interface ScheduleFilter {
+  readonly agentId?: string | undefined;
+  readonly status?: "active" | "paused" | undefined;
+}
+
+/**
+ * Newest first (index schedules_by_organization). A page ends early where its rows would have more than
+ * `limits.pageBytes`.
+ */
+export async function listSchedules(
+  db: Database,
+  organizationId: string,
+  filter: ScheduleFilter,
+  page: Page,
+): Promise<Listed<ScheduleRow> | undefined> {
+  if (!(await isKnownCursor(db, "schedules", organizationId, page))) return undefined;
+  let ids = db.kysely.selectFrom("schedules").where("organization_id", "=", organizationId);
+  if (page.after !== undefined) ids = ids.where("id", "<", page.after);
+  if (filter.agentId !== undefined) ids = ids.where("agent_id", "=", filter.agentId);
+  if (filter.status !== undefined) ids = ids.where("status", "=", filter.status);
+  const found = await ids
+    .select(["id", sql<number>`octet_length(parts::text)`.as("bytes")])
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  const shown = found.slice(0, Math.min(page.limit, countWithin(found, limits.pageBytes))).map(({ id }) => id);
+  if (shown.length === 0) return { rows: [], next: null };
+  const rows = await selectSchedules(db, organizationId).where("id", "in", shown).orderBy("id", "desc").execute();
+  return { rows, next: found.length > shown.length ? (shown.at(-1) ?? null) : null };
+}
+
+export interface ScheduleChange {
+  readonly name?: string | undefined;
+  readonly cron?: string | undefined;
+  readonly timeZone?: string | undefined;
+  readonly parts?: unknown;
+  readonly metadata?: unknown;
+  readonly overlap?: OverlapPolicy | undefined;
+  readonly status?: "active" | "paused" | undefined;
+}
+
+/**
+ * What is undefined stays. A schedule that goes on, or has other times, begins anew with `nextDueAt`, given the clock
+ * of the database and the times that it has then; else its next due time stays. The row is locked from the look on.
+ * `agent_deleted`, `session_ended`: it cannot go on.
+ */
+export async function updateScheduleIfFound(
+  db: Database,
+  { organizationId, scheduleId }: SchedulePlace,
+  change: ScheduleChange,
+  nextDueAt: (times: { cron: string; timeZone: string }, now: Date) => Date,
+): Promise<"updated" | "missing" | "agent_deleted" | "session_ended"> {
+  return withTransaction(db, async (tx) => {
+    const found = await sql<{
+      cron: string;
+      timeZone: string;
+      status: string;
+      agentId: string;
+      sessionId: string | null;
+    }>`
+      select cron, time_zone as "timeZone", status, agent_id as "agentId", session_id as "sessionId" from schedules
+      where id = ${scheduleId} and organization_id = ${organizationId} for no key update`.execute(tx);
+    const current = found.rows[0];
+    if (current === undefined) return "missing";
+    const status = change.status ?? current.status;
+    const resumes = status === "active" && current.status === "paused";
+    if (resumes) {
+      const agent = await findAgentOf(tx, { organizationId, ...current });
+      if (typeof agent === "string") return agent === "no_agent" ? "agent_deleted" : "session_ended";
+    }
+    const times = { cron: change.cron ?? current.cron, timeZone: change.timeZone ?? current.timeZone };
+    const isOther = times.cron !== current.cron || times.timeZone !== current.timeZone;
+    const clock = await sql<{ now: Date }>`select clock_timestamp() as now`.execute(tx);
+    // Also of a paused one: times that never come are refused now.
+    const next = nextDueAt(times, clock.rows[0]!.now);
+    await tx
+      .updateTable("schedules")
+      .set({
+        ...(change.name === undefined ? {} : { name: change.name }),
+        ...(change.parts === undefined ? {} : { parts: JSON.stringify(change.parts) }),
+        ...(change.metadata === undefined ? {} : { metadata: JSON.stringify(change.metadata) }),
+        ...(change.overlap === undefined ? {} : { overlap: change.overlap }),
+        cron: times.cron,
+        time_zone: times.timeZone,
+        status,
+        paused_reason: status === "active" ? null : sql<string>`coalesce(paused_reason, 'manual')`,
+        ...(status === "paused" ? { next_due_at: null } : resumes || isOther ? { next_due_at: next } : {}),
+        updated_at: sql<Date>`clock_timestamp()`,
+      })
+      .where("id", "=", scheduleId)
+      .execute();
+    return "updated";
+  });
+}
+
+/** With the record of its firings. False when there is none. */
+export async function deleteScheduleIfFound(
+  db: Database,
+  { organizationId, scheduleId }: SchedulePlace,
+): Promise<boolean> {
+  const result = await sql`delete from schedules
+    where id = ${scheduleId} and organization_id = ${organizationId}`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}

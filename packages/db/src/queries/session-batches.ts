@@ -1,0 +1,295 @@
+// Batches: many sessions with a first message each, started together. Their counts are read from the messages.
+
+import { limits, type MessageState, type OnBusy } from "@dari/domain";
+import { sql, type Transaction } from "kysely";
+import { boundTo, withTransaction, type Database } from "../database.ts";
+import type { DB } from "../generated/schema.ts";
+import { countOpenMessages } from "./dispatch.ts";
+import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { countedIn } from "./quotas.ts";
+import { findPin } from "./sessions.ts";
+import type { MessageInput } from "./turns.ts";
+
+export interface NewBatchItem {
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly name: string | null;
+  /** Of the session, and of its message. */
+  readonly metadata: unknown;
+  readonly parts: unknown;
+  readonly inputs: readonly MessageInput[];
+}
+
+export interface NewBatch {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly agentId: string;
+  /** Pins this version, which must be ready; undefined: the active one, else the newest that is building. */
+  readonly versionId: string | undefined;
+  readonly name: string | null;
+  readonly metadata: unknown;
+  readonly onBusy: OnBusy;
+  readonly items: readonly NewBatchItem[];
+}
+
+export type InsertedBatch =
+  | { readonly outcome: "created" }
+  | { readonly outcome: "agent_gone" | "version_not_ready" | "no_version" | "version_failed" }
+  /** `open`: messages that wait or run; `max`: how many may. */
+  | { readonly outcome: "backlog_full"; readonly open: number; readonly max: number }
+  | { readonly outcome: "unknown_file"; readonly number: number; readonly fileId: string };
+
+/** Takes back what the transaction wrote. */
+class Refusal extends Error {
+  readonly as: InsertedBatch;
+
+  constructor(as: InsertedBatch) {
+    super("the batch was refused");
+    this.as = as;
+  }
+}
+
+/**
+ * All sessions with their messages, or nothing, in four statements however many they are; each message goes through
+ * `accept_message`. Batches of one organization come one after the other, so that none looks past what another adds to
+ * the backlog.
+ */
+export async function insertBatch(db: Database, batch: NewBatch): Promise<InsertedBatch> {
+  try {
+    return await withTransaction(db, async (tx): Promise<InsertedBatch> => {
+      await sql`select pg_advisory_xact_lock(hashtext('dari batches'), hashtext(${batch.organizationId}))`.execute(tx);
+      const room = await countOpenMessages(boundTo(db, tx), batch.organizationId, limits.backlogPerOrganization);
+      if (room === undefined) return { outcome: "agent_gone" };
+      if (room.open + batch.items.length > room.max) return { outcome: "backlog_full", ...room };
+      const pin = await findPin(tx, batch);
+      if (pin === undefined) return { outcome: "agent_gone" };
+      if (pin.versionId === null) {
+        return { outcome: batch.versionId === undefined ? "no_version" : "version_not_ready" };
+      }
+      await insertRows(tx, batch, pin.versionId);
+      await acceptMessages(tx, batch);
+      return { outcome: "created" };
+    });
+  } catch (error) {
+    if (error instanceof Refusal) return error.as;
+    throw error;
+  }
+}
+
+const itemColumns = sql`(number int, session_id text, message_id text, name text, metadata jsonb, parts jsonb,
+  inputs jsonb)`;
+
+function itemsJson({ items }: NewBatch): string {
+  return JSON.stringify(
+    items.map((item, number) => ({
+      number,
+      session_id: item.sessionId,
+      message_id: item.messageId,
+      name: item.name,
+      metadata: item.metadata,
+      parts: item.parts,
+      inputs: item.inputs.map(({ path, fileId }) => ({ path, file_id: fileId })),
+    })),
+  );
+}
+
+async function insertRows(tx: Transaction<DB>, batch: NewBatch, versionId: string): Promise<void> {
+  const { id, organizationId, agentId, items } = batch;
+  const rows = itemsJson(batch);
+  await sql`
+    insert into session_batches (id, organization_id, agent_id, name, metadata, total)
+      values (${id}, ${countedIn(organizationId, "sessions", items.length)}, ${agentId}, ${batch.name},
+        ${JSON.stringify(batch.metadata)}::jsonb, ${items.length})`.execute(tx);
+  await sql`
+    with item as materialized (select * from jsonb_to_recordset(${rows}::jsonb) as x ${itemColumns}),
+    listed as (
+      insert into session_batch_items (batch_id, number, organization_id, session_id, message_id)
+        select ${id}, number, ${organizationId}, session_id, message_id from item),
+    started as (
+      insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, next_event_number)
+        select session_id, ${organizationId}, ${agentId}, ${versionId}, name, metadata, ${batch.onBusy}, 2 from item)
+    insert into events (session_id, sequence_number, organization_id, type, data)
+      select session_id, 1, ${organizationId}, 'session.created', jsonb_build_object('agent_id', ${agentId}::text,
+        'version_id', ${versionId}::text, 'name', name, 'metadata', metadata)
+      from item`.execute(tx);
+}
+
+/** @throws Refusal with the first item that is not accepted */
+async function acceptMessages(tx: Transaction<DB>, batch: NewBatch): Promise<void> {
+  const result = await sql<{ number: number; outcome: string; detail: string | null }>`
+    select i.number, a.outcome, a.detail
+    from (select * from jsonb_to_recordset(${itemsJson(batch)}::jsonb) as x ${itemColumns} order by number) i
+      cross join lateral accept_message(${batch.organizationId}, i.session_id, i.message_id, i.parts, i.metadata,
+        i.inputs, null, null, null, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes}) a`.execute(tx);
+  const refused = result.rows.find(({ outcome }) => outcome !== "accepted");
+  if (refused === undefined) return;
+  const { number, outcome, detail } = refused;
+  if (outcome === "unknown_file") throw new Refusal({ outcome, number, fileId: detail ?? "" });
+  if (outcome === "version_failed") throw new Refusal({ outcome });
+  throw new Error(`a message of a session that nobody else knows was refused: ${outcome}`);
+}
+
+export interface BatchRow {
+  readonly id: string;
+  readonly agentId: string;
+  readonly name: string | null;
+  readonly metadata: unknown;
+  readonly total: number;
+  readonly createdAt: Date;
+  readonly cancelRequestedAt: Date | null;
+}
+
+export interface BatchPlace {
+  readonly organizationId: string;
+  readonly batchId: string;
+}
+
+function selectBatches(db: Database, organizationId: string) {
+  return db.kysely
+    .selectFrom("session_batches")
+    .where("organization_id", "=", organizationId)
+    .select(["id", "agent_id as agentId", "name", "metadata", "total", "created_at as createdAt"])
+    .select("cancel_requested_at as cancelRequestedAt");
+}
+
+/** By primary key. */
+export async function findBatch(db: Database, { organizationId, batchId }: BatchPlace): Promise<BatchRow | undefined> {
+  return selectBatches(db, organizationId).where("id", "=", batchId).executeTakeFirst();
+}
+
+/** Newest first (index session_batches_by_organization). */
+export async function listBatches(
+  db: Database,
+  organizationId: string,
+  page: Page,
+): Promise<Listed<BatchRow> | undefined> {
+  if (!(await isKnownCursor(db, "session_batches", organizationId, page))) return undefined;
+  let query = selectBatches(db, organizationId);
+  if (page.after !== undefined) query = query.where("id", "<", page.after);
+  const rows = await query
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
+}
+
+export interface BatchProgress {
+  /** Messages in each state; `deleted`: with their session. */
+  readonly counts: Readonly<Partial<Record<MessageState | "deleted", number>>>;
+  /** When the last of them ended; null: one has not, or all are deleted. */
+  readonly endedAt: Date | null;
+}
+
+/** By primary keys, one look at each message. */
+export async function findBatchProgress(db: Database, { organizationId, batchId }: BatchPlace): Promise<BatchProgress> {
+  const result = await sql<{ state: MessageState | "deleted"; count: number; last: Date | null }>`
+    select coalesce(m.state, 'deleted') as state, count(*)::int as count, max(m.completed_at) as last
+    from session_batch_items i
+      left join sessions s on s.id = i.session_id and s.deleted_at is null
+      left join messages m on m.id = i.message_id and s.id is not null
+    where i.batch_id = ${batchId} and i.organization_id = ${organizationId} group by 1`.execute(db.kysely);
+  const { rows } = result;
+  const hasOpen = rows.some(({ state, last }) => state !== "deleted" && last === null);
+  const last = Math.max(...rows.map((row) => row.last?.getTime() ?? 0));
+  return {
+    counts: Object.fromEntries(rows.map(({ state, count }) => [state, count])),
+    endedAt: hasOpen || last <= 0 ? null : new Date(last),
+  };
+}
+
+export interface BatchItemRow {
+  readonly number: number;
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly name: string | null;
+  /** Null: deleted with its session. */
+  readonly messageState: MessageState | null;
+  readonly error: unknown;
+}
+
+/** In their order (primary key). Undefined when the cursor names no session of the batch. */
+export async function listBatchItems(
+  db: Database,
+  { organizationId, batchId }: BatchPlace,
+  page: Page & { readonly state?: MessageState | undefined },
+): Promise<Listed<BatchItemRow> | undefined> {
+  let query = db.kysely
+    .selectFrom("session_batch_items as i")
+    .leftJoin("sessions as s", (join) => join.onRef("s.id", "=", "i.session_id").on("s.deleted_at", "is", null))
+    .leftJoin("messages as m", (join) => join.onRef("m.id", "=", "i.message_id").on("s.id", "is not", null))
+    .where("i.batch_id", "=", batchId)
+    .where("i.organization_id", "=", organizationId);
+  if (page.after !== undefined) {
+    const known = await query.where("i.session_id", "=", page.after).select("i.number").executeTakeFirst();
+    if (known === undefined) return undefined;
+    query = query.where("i.number", ">", known.number);
+  }
+  if (page.state !== undefined) query = query.where("m.state", "=", page.state);
+  const rows = await query
+    .select(["i.number", "i.session_id as sessionId", "i.message_id as messageId", "s.name"])
+    .select([sql<MessageState | null>`m.state`.as("messageState"), sql<unknown>`m.output -> 'error'`.as("error")])
+    .orderBy("i.number")
+    .limit(page.limit + 1)
+    .execute();
+  const shown = rows.slice(0, page.limit);
+  return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.sessionId ?? null) : null };
+}
+
+/** `again`: it had been asked for before. */
+export async function requestBatchCancelIfFound(
+  db: Database,
+  { organizationId, batchId }: BatchPlace,
+): Promise<"requested" | "again" | "missing"> {
+  const result = await sql`update session_batches set cancel_requested_at = clock_timestamp()
+    where id = ${batchId} and organization_id = ${organizationId} and cancel_requested_at is null`.execute(db.kysely);
+  if (result.numAffectedRows === 1n) return "requested";
+  return (await findBatch(db, { organizationId, batchId })) === undefined ? "missing" : "again";
+}
+
+export interface CancelledItem {
+  readonly outcome: "cancelled" | "requested" | "terminal" | "not_found";
+  readonly messageId: string;
+  readonly sessionId: string;
+}
+
+/**
+ * Cancels the next `limit` open messages of a batch that is to be cancelled, in one order of sessions, so that two who
+ * do it never wait for each other in a circle. None: all have been told, and the batch says so.
+ */
+export async function cancelOpenItems(
+  db: Database,
+  { organizationId, batchId }: BatchPlace,
+  limit: number,
+): Promise<CancelledItem[]> {
+  const result = await sql<CancelledItem>`
+    select c.outcome, o.message_id as "messageId", o.session_id as "sessionId"
+    from (select i.message_id, i.session_id from session_batch_items i join messages m on m.id = i.message_id
+        where i.batch_id = ${batchId} and i.organization_id = ${organizationId} and m.completed_at is null
+          and m.cancel_requested_at is null
+        order by i.session_id limit ${limit}) o
+      cross join lateral cancel_message(${organizationId}, o.message_id) c`.execute(db.kysely);
+  if (result.rows.length > 0) return result.rows;
+  await sql`update session_batches set cancelled_at = clock_timestamp()
+    where id = ${batchId} and organization_id = ${organizationId} and cancel_requested_at is not null
+      and cancelled_at is null`.execute(db.kysely);
+  return [];
+}
+
+/** Batches whose cancelling was begun and not finished, for whoever finishes it (index session_batches_to_cancel). */
+export async function listBatchesToCancel(db: Database, limit: number): Promise<BatchPlace[]> {
+  const result = await sql<BatchPlace>`
+    select organization_id as "organizationId", id as "batchId" from session_batches
+    where cancel_requested_at is not null and cancelled_at is null order by cancel_requested_at limit ${limit}`.execute(
+    db.kysely,
+  );
+  return result.rows;
+}
+
+/** Batches older than `keepMs` (index session_batches_by_age); their sessions stay. */
+export async function purgeBatches(db: Database, keepMs: number, limit: number): Promise<number> {
+  const result = await sql`
+    delete from session_batches where id in (
+      select id from session_batches where created_at < clock_timestamp() - ${keepMs} * interval '1 millisecond'
+      order by created_at limit ${limit} for update skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}

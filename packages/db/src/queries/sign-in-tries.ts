@@ -1,0 +1,35 @@
+// How often an address or a person has tried something in the window that runs. The rows are the only count there is.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface Tried {
+  readonly used: number;
+  /** Until the window has passed. */
+  readonly resetSeconds: number;
+}
+
+/** Counts one try; a window begins with the first after the one before has passed (primary key). */
+export async function countTry(
+  db: Database,
+  attempt: { readonly kind: string; readonly subject: string; readonly windowSeconds: number },
+): Promise<Tried> {
+  const { kind, subject, windowSeconds } = attempt;
+  const length = sql`${windowSeconds} * interval '1 second'`;
+  const result = await sql<Tried>`
+    insert into sign_in_tries as t (kind, subject, started_at, used) values (${kind}, ${subject}, clock_timestamp(), 1)
+    on conflict (kind, subject) do update set
+      started_at = case when t.started_at + ${length} <= clock_timestamp() then clock_timestamp() else t.started_at end,
+      used = case when t.started_at + ${length} <= clock_timestamp() then 1 else least(t.used, 1000000) + 1 end
+    returning t.used, greatest(1, ceil(extract(epoch from t.started_at + ${length} - clock_timestamp())))::int
+      as "resetSeconds"`.execute(db.kysely);
+  return result.rows[0]!;
+}
+
+/** Windows that nobody has begun anew for a day (index sign_in_tries_by_start). Returns how many. */
+export async function purgeTries(db: Database, limit: number): Promise<number> {
+  const result = await sql`delete from sign_in_tries where (kind, subject) in (
+    select kind, subject from sign_in_tries where started_at < clock_timestamp() - interval '1 day'
+    order by started_at limit ${limit} for update skip locked)`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
+}

@@ -1,0 +1,120 @@
+// Browsers that are signed in, and the links that sign them in. Secrets are known by their hashes only.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+export interface SignInRow {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly method: string;
+  readonly role: string;
+  /** The person is an owner, and was one when it signed in. */
+  readonly managesOwners: boolean;
+}
+
+/** The sign-in with this secret, with the role that its person has now (unique index on secret_hash). */
+export async function findSignInIfUsable(db: Database, secretHash: Buffer): Promise<SignInRow | undefined> {
+  const result = await sql<SignInRow>`
+    select s.id, s.organization_id as "organizationId", s.member_id as "memberId", s.method, m.role,
+      s.manages_owners and m.role = 'owner' as "managesOwners"
+    from sign_ins s join members m on m.id = s.member_id join organizations o on o.id = s.organization_id
+    where s.secret_hash = ${secretHash} and s.expires_at > clock_timestamp() and o.deleted_at is null`.execute(
+    db.kysely,
+  );
+  return result.rows[0];
+}
+
+/** Those of the sign-ins that still hold (primary key). */
+export async function listUsableSignInIds(db: Database, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const result = await sql<{ id: string }>`select s.id from sign_ins s join organizations o on o.id = s.organization_id
+    where s.id = any (${[...ids]}::text[]) and s.expires_at > clock_timestamp()
+      and o.deleted_at is null`.execute(db.kysely);
+  return new Set(result.rows.map(({ id }) => id));
+}
+
+export interface NewSignIn {
+  readonly id: string;
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly secretHash: Buffer;
+  readonly method: "link" | "oidc";
+  readonly validMs: number;
+}
+
+/** Signs a member in and notes when. Undefined when there is no such member any more. */
+export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ expiresAt: Date } | undefined> {
+  const { id, organizationId, memberId, secretHash, method, validMs } = signIn;
+  const result = await sql<{ expiresAt: Date }>`
+    with person as (
+      update members set last_signed_in_at = clock_timestamp()
+      where id = ${memberId} and organization_id = ${organizationId} returning id, organization_id, role)
+    insert into sign_ins (id, organization_id, member_id, secret_hash, method, manages_owners, expires_at)
+    select ${id}, p.organization_id, p.id, ${secretHash}::bytea, ${method}, p.role = 'owner',
+      clock_timestamp() + ${validMs} * interval '1 millisecond' from person p
+    returning expires_at as "expiresAt"`.execute(db.kysely);
+  return result.rows[0];
+}
+
+/** False when it had ended before (primary key). */
+export async function deleteSignIn(db: Database, organizationId: string, id: string): Promise<boolean> {
+  const result = await sql`delete from sign_ins
+    where id = ${id} and organization_id = ${organizationId}`.execute(db.kysely);
+  return result.numAffectedRows === 1n;
+}
+
+export interface NewSignInLink {
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly secretHash: Buffer;
+  readonly validMs: number;
+  /** Whether who asks may sign in as an owner. */
+  readonly managesOwners: boolean;
+}
+
+/** A member's link, in the place of the one before. */
+export async function putSignInLink(
+  db: Database,
+  link: NewSignInLink,
+): Promise<{ expiresAt: Date } | "missing" | "outranked"> {
+  const { organizationId, memberId, secretHash, validMs, managesOwners } = link;
+  const result = await sql<{ expiresAt: Date }>`
+    insert into sign_in_links (member_id, organization_id, secret_hash, expires_at)
+    select id, organization_id, ${secretHash}::bytea, clock_timestamp() + ${validMs} * interval '1 millisecond'
+    from members where id = ${memberId} and organization_id = ${organizationId}
+      and (${managesOwners} or role <> 'owner') for update
+    on conflict (member_id) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
+      created_at = clock_timestamp()
+    returning expires_at as "expiresAt"`.execute(db.kysely);
+  const [row] = result.rows;
+  if (row !== undefined) return row;
+  const known = await sql`select 1 from members
+    where id = ${memberId} and organization_id = ${organizationId}`.execute(db.kysely);
+  return known.rows.length === 0 ? "missing" : "outranked";
+}
+
+/** Takes the link that this secret opens: of many tries, one gets it (unique index on secret_hash). */
+export async function takeSignInLinkIfValid(
+  db: Database,
+  secretHash: Buffer,
+): Promise<{ organizationId: string; memberId: string } | undefined> {
+  const result = await sql<{ organizationId: string; memberId: string }>`
+    delete from sign_in_links l using organizations o
+    where l.secret_hash = ${secretHash} and l.expires_at > clock_timestamp()
+      and o.id = l.organization_id and o.deleted_at is null
+    returning l.organization_id as "organizationId", l.member_id as "memberId"`.execute(db.kysely);
+  return result.rows[0];
+}
+
+/** Sign-ins and links that have expired (indexes sign_ins_by_expiry, sign_in_links_by_expiry). Returns how many. */
+export async function purgeSignIns(db: Database, limit: number): Promise<number> {
+  const signIns = await sql`delete from sign_ins where id = any (array(select id from sign_ins
+    where expires_at < clock_timestamp() order by expires_at limit ${limit} for update skip locked))`.execute(
+    db.kysely,
+  );
+  const links = await sql`delete from sign_in_links where member_id = any (array(select member_id from sign_in_links
+    where expires_at < clock_timestamp() order by expires_at limit ${limit} for update skip locked))`.execute(
+    db.kysely,
+  );
+  return Number(signIns.numAffectedRows ?? 0) + Number(links.numAffectedRows ?? 0);
+}

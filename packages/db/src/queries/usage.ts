@@ -1,0 +1,145 @@
+// What an organization's turns have used lately, what it keeps, and what holds its sessions back.
+
+import { sql } from "kysely";
+import type { Database } from "../database.ts";
+
+interface Used {
+  readonly messages: number;
+  readonly failed: number;
+  readonly turns: number;
+  readonly turnSeconds: number;
+  readonly tokens: number;
+}
+
+export interface UsageSums {
+  /** By day of UTC, oldest first: `2026-11-25`. */
+  readonly days: readonly (Used & { readonly date: string })[];
+  /** By agent, the one whose turns took longest first. */
+  readonly agents: readonly (Used & { readonly agentId: string; readonly name: string })[];
+  /** The acceptance of the first message that is counted; undefined: none is. */
+  readonly firstAt: Date | undefined;
+  readonly isCut: boolean;
+}
+
+export interface UsageWindow {
+  readonly since: Date;
+  /** An id as a message that was accepted then would have; older messages have lesser ones. */
+  readonly afterId: string;
+  /** Messages that are looked at, the newest; and agents that are answered. */
+  readonly messages: number;
+  readonly agents: number;
+}
+
+interface UsageRow extends Used {
+  readonly date: string | null;
+  readonly agentId: string | null;
+  readonly name: string | null;
+  readonly firstAt: Date;
+  readonly looked: number;
+}
+
+/**
+ * Sums over the newest messages of a window and their attempts (indexes messages_by_organization, by the order of ids,
+ * and attempts_by_message). A message counts on the day of its acceptance, a fork's copies on none.
+ */
+export async function sumUsage(db: Database, organizationId: string, window: UsageWindow): Promise<UsageSums> {
+  const result = await sql<UsageRow>`
+    with looked as materialized (
+      select m.id, m.session_id, m.state, m.output, m.created_at from messages m
+      where m.organization_id = ${organizationId} and m.id > ${window.afterId} and m.created_at >= ${window.since}
+        and m.copied_from is null
+      order by m.id desc limit ${window.messages + 1}),
+    counted as (
+      select s.agent_id, l.created_at, l.state = 'failed' as failed, a.turns, a.seconds,
+        case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end as tokens
+      from (select * from looked order by id desc limit ${window.messages}) l
+      join sessions s on s.id = l.session_id
+      cross join lateral (
+        select count(*) as turns,
+          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
+        from attempts where message_id = l.id and called_at is not null) a)
+    select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, agent_id as "agentId",
+      (select name from agents where id = agent_id) as name, count(*)::int as messages,
+      (count(*) filter (where failed))::int as failed, sum(turns)::int as turns,
+      coalesce(sum(seconds), 0)::float8 as "turnSeconds", coalesce(sum(tokens), 0)::float8 as tokens,
+      min(created_at) as "firstAt", (select count(*)::int from looked) as looked
+    from counted
+    group by grouping sets ((to_char(created_at at time zone 'UTC', 'YYYY-MM-DD')), (agent_id))
+    order by date nulls last, "turnSeconds" desc, agent_id`.execute(db.kysely);
+  const { rows } = result;
+  return {
+    days: rows.flatMap(({ date, ...row }) => (date === null ? [] : [{ ...row, date }])),
+    agents: rows
+      .flatMap(({ agentId, name, ...row }) => (agentId === null ? [] : [{ ...row, agentId, name: name ?? agentId }]))
+      .slice(0, window.agents),
+    firstAt: rows.find(({ date }) => date !== null)?.firstAt,
+    isCut: (rows[0]?.looked ?? 0) > window.messages,
+  };
+}
+
+export interface Kept {
+  readonly storageBytes: number;
+  readonly files: number;
+  readonly agents: number;
+  readonly sessions: number;
+  readonly apiKeys: number;
+}
+
+/**
+ * Each kind counted no further than `most`, by its index on the organization; bytes as their quota counts them: files,
+ * bundles, and the heads of sessions.
+ */
+export async function getKept(db: Database, organizationId: string, most: number): Promise<Kept> {
+  const result = await sql<Kept>`
+    select (select count(*)::int from (select 1 from files where organization_id = ${organizationId}
+        and deleted_at is null limit ${most}) f) as files,
+      (select count(*)::int from (select 1 from agents where organization_id = ${organizationId}
+        and deleted_at is null limit ${most}) a) as agents,
+      (select count(*)::int from (select 1 from sessions where organization_id = ${organizationId}
+        and deleted_at is null limit ${most}) s) as sessions,
+      (select count(*)::int from (select 1 from api_keys where organization_id = ${organizationId}
+        and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+        limit ${most}) k) as "apiKeys",
+      (coalesce((select sum(size_bytes) from files where organization_id = ${organizationId}
+          and deleted_at is null), 0)
+        + coalesce((select sum(size_bytes) from source_snapshots where organization_id = ${organizationId}), 0)
+        + coalesce((select sum(h.total_bytes) from sessions s join snapshots h on h.id = s.head_snapshot_id
+          where s.organization_id = ${organizationId} and s.deleted_at is null), 0))::float8 as "storageBytes"`.execute(
+    db.kysely,
+  );
+  return result.rows[0]!;
+}
+
+export interface UseNow {
+  readonly openMessages: number;
+  readonly turns: number;
+}
+
+/** Indexes messages_open_by_organization, counted no further than `most`, and sessions_in_flight. */
+export async function getUseNow(db: Database, organizationId: string, most: number): Promise<UseNow> {
+  const result = await sql<UseNow>`
+    select (select count(*)::int from (select 1 from messages m where m.organization_id = ${organizationId}
+        and coalesce(m.completed_at, 'infinity') = 'infinity' limit ${most}) x) as "openMessages",
+      (select count(*)::int from sessions where schedule in ('dispatched', 'leased')
+        and organization_id = ${organizationId}) as turns`.execute(db.kysely);
+  return result.rows[0]!;
+}
+
+export interface HeldSession {
+  readonly sessionId: string;
+  readonly agentId: string;
+  readonly reason: string;
+  /** The acceptance of the message that waits. */
+  readonly since: Date;
+}
+
+/** Whose next turn a budget or the operators' stop holds back (index sessions_held; messages_open of each). */
+export async function listHeldSessions(db: Database, organizationId: string, most: number): Promise<HeldSession[]> {
+  const result = await sql<HeldSession>`
+    select s.id as "sessionId", s.agent_id as "agentId", s.blocked_reason as reason, m.created_at as since
+    from (select id, agent_id, blocked_reason from sessions where organization_id = ${organizationId}
+      and blocked_reason in ('budget', 'paused') order by agent_id, id limit ${most}) s
+    cross join lateral (select created_at from messages where session_id = s.id and completed_at is null
+      order by sequence_number limit 1) m`.execute(db.kysely);
+  return result.rows;
+}

@@ -1,0 +1,150 @@
+// The database as the calls of one organization see it: behind row-level security, under a role that sees the rows of
+// the organization that its transaction names. Knows no statement and no table.
+
+import { Kysely, PostgresDialect, type PostgresQueryResult } from "kysely";
+import pg from "pg";
+import type { DB } from "./generated/schema.ts";
+import { createNames, preparing, type Send, type SentStatement } from "./prepared.ts";
+
+/** What the policies compare with. Only ever set for one transaction, so that a pooler may share servers. */
+export const organizationSetting = "dari.organization_id";
+
+/** Organizations whose statements are kept ready to be sent; making them anew costs some tens of microseconds. */
+const rememberedMax = 1_000;
+
+export interface Tenants {
+  readonly pool: pg.Pool;
+  /** Statements and transactions that see this organization's rows and no others. */
+  of(organizationId: string): Kysely<DB>;
+}
+
+/** `pool`: whose connections run as the tenants' role. */
+export function createTenants(pool: pg.Pool): Tenants {
+  const known = new Map<string, Kysely<DB>>();
+  // Of all organizations, because a connection serves them all.
+  const names = createNames();
+  return {
+    pool,
+    of(organizationId) {
+      const kept = known.get(organizationId);
+      if (kept !== undefined) return kept;
+      const shared = preparing(pool, names, (client) => sendFor(client, organizationId));
+      // Closed with the pool.
+      const dialect = new PostgresDialect({ pool: { ...shared, end: () => Promise.resolve() } });
+      const made = new Kysely<DB>({ dialect });
+      known.set(organizationId, made);
+      const [oldest] = known.keys();
+      if (known.size > rememberedMax && oldest !== undefined) known.delete(oldest);
+      return made;
+    },
+  };
+}
+
+/** A transaction says whose it is together with its beginning; a statement by itself says it in its own message. */
+function sendFor(client: pg.PoolClient, organizationId: string): Send {
+  return async (statement) => {
+    if (isBeginning(statement.text)) return begin(client, statement.text, organizationId);
+    const status = client.getTransactionStatus();
+    if (status === "T" || status === "E")
+      return client.query({ ...statement }) as Promise<PostgresQueryResult<unknown>>;
+    await prepareScope(client);
+    return sendScoped(client, organizationId, statement);
+  };
+}
+
+function isBeginning(text: string): boolean {
+  return /^(begin|start transaction)\b/i.test(text);
+}
+
+async function begin(
+  client: pg.PoolClient,
+  text: string,
+  organizationId: string,
+): Promise<PostgresQueryResult<unknown>> {
+  const scope = `select set_config('${organizationSetting}', ${client.escapeLiteral(organizationId)}, true)`;
+  try {
+    await client.query(`${text}; ${scope}`);
+  } catch (error) {
+    // It may have begun, also where the connection has not heard so yet: the error comes before the status. One that
+    // did not even answer is not kept.
+    if (error instanceof pg.DatabaseError) await client.query("rollback");
+    throw error;
+  }
+  return { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
+}
+
+/** Prepared in every connection before its first use, so that naming the organization costs no planning. */
+const scopeName = "dari_scope";
+const scopeText = `select set_config('${organizationSetting}', $1, true)`;
+const preparedIn = new WeakSet<pg.PoolClient>();
+
+async function prepareScope(client: pg.PoolClient): Promise<void> {
+  if (preparedIn.has(client)) return;
+  await client.query({ name: scopeName, text: scopeText, values: [""] });
+  preparedIn.add(client);
+}
+
+function sendScoped(
+  client: pg.PoolClient,
+  organizationId: string,
+  statement: SentStatement,
+): Promise<PostgresQueryResult<unknown>> {
+  return new Promise((resolve, reject) => {
+    const query = new ScopedQuery(statement, organizationId, (error, result) => {
+      if (error === undefined || error === null) resolve(result);
+      else reject(error);
+    });
+    client.query(query as unknown as pg.Submittable);
+  });
+}
+
+/** Of a connection, what a query writes to it. */
+interface Wire {
+  bind(config: { portal: string; statement: string; values: readonly string[] }): void;
+  execute(config: { portal: string; rows: number }): void;
+}
+
+/** Of the driver's own query, what is changed here. */
+interface WireQuery {
+  prepare(connection: Wire): void;
+  handleDataRow(message: unknown): void;
+  handleCommandComplete(message: unknown, connection: Wire): void;
+}
+
+type Done = (error: Error | null | undefined, result: PostgresQueryResult<unknown>) => void;
+
+const DriverQuery = pg.Query as unknown as new (
+  config: SentStatement & { readonly queryMode: "extended" },
+  callback: Done,
+) => WireQuery;
+
+/**
+ * Two statements in one message: the first names the organization, the second is the caller's. What comes before the
+ * message's end is one transaction, so the second sees what the first has set, nobody after it does, and where the
+ * first fails the second is not run. It costs no round trip.
+ */
+class ScopedQuery extends DriverQuery {
+  readonly #organizationId: string;
+  #isNamed = false;
+
+  constructor(statement: SentStatement, organizationId: string, done: Done) {
+    super({ ...statement, queryMode: "extended" }, done);
+    this.#organizationId = organizationId;
+  }
+
+  override prepare(connection: Wire): void {
+    connection.bind({ portal: "", statement: scopeName, values: [this.#organizationId] });
+    connection.execute({ portal: "", rows: 0 });
+    super.prepare(connection);
+  }
+
+  /** The first row is what `set_config` answers. */
+  override handleDataRow(message: unknown): void {
+    if (this.#isNamed) super.handleDataRow(message);
+  }
+
+  override handleCommandComplete(message: unknown, connection: Wire): void {
+    if (this.#isNamed) super.handleCommandComplete(message, connection);
+    this.#isNamed = true;
+  }
+}

@@ -1,0 +1,29 @@
+// Batches cost the same however much their organization has behind it.
+
+import { expect, test } from "@jest/globals";
+import { createTestBatch } from "@dari/testkit";
+import { sql } from "kysely";
+import { countRowsRead } from "./rows-read.ts";
+import { openScene } from "./scene.ts";
+
+test("a batch reads none of the messages that have ended, and counts those that wait for an input", async () => {
+  const scene = await openScene();
+  try {
+    const { db, organizationId } = scene;
+    const { id: agentId } = await db.kysely.selectFrom("agents").select("id").executeTakeFirstOrThrow();
+    const start = (): Promise<number> => countRowsRead(db, (tx) => createTestBatch(tx, organizationId, agentId));
+    const few = await start();
+    await sql`insert into messages (id, organization_id, session_id, sequence_number, parts, max_attempts, state,
+        completed_at)
+      select 'msg_' || n, organization_id, id, 1_000 + n, '[]', 1, 'cancelled', now()
+      from sessions, generate_series(1, 5_000) n where id = ${await scene.session()}`.execute(db.kysely);
+    expect(await start()).toBeLessThan(few + 100);
+    await sql`update messages set state = 'waiting_for_input' where id = ${await scene.send(await scene.session())}`.execute(
+      db.kysely,
+    );
+    await sql`update organizations set max_backlog = 3`.execute(db.kysely);
+    await expect(createTestBatch(db, organizationId, agentId)).rejects.toThrow("backlog_full");
+  } finally {
+    await scene.close();
+  }
+});

@@ -1,0 +1,193 @@
+// The second fence: what the statements of an organization's call see when they do not say whose rows they want.
+
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { newId } from "@dari/domain";
+import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
+import { sql } from "kysely";
+import { agents, boundTo, openDatabase, withTransaction, type Database } from "../src/index.ts";
+
+let database: TestDatabase;
+let own: string;
+let foreign: string;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  own = (await createTestOrganization(database.db)).organizationId;
+  foreign = (await createTestOrganization(database.db)).organizationId;
+  for (const organizationId of [own, own, foreign]) await createTestAgent(database.db, organizationId);
+});
+afterAll(() => database.close());
+
+/** Whose agents there are, asked without a scope. */
+async function ownersSeenBy(db: Database): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`select organization_id as id from agents`.execute(db.kysely);
+  return rows.map(({ id }) => id);
+}
+
+interface Table {
+  readonly name: string;
+  readonly carries: boolean;
+  readonly fenced: boolean;
+  readonly policies: readonly string[];
+  /** What calls may do with it. */
+  readonly open: string;
+}
+
+describe("the catalogue", () => {
+  test("every table that carries an organization is behind the fence; calls may not touch the others", async () => {
+    const { rows } = await database.db.pool.query<Table>(
+      `select c.relname as name, c.relrowsecurity as fenced, c.relname = 'organizations' or exists (
+          select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id') as carries,
+        array (select format('%s %s to %s %s %s', p.polname, p.polcmd, r.rolname, p.polpermissive,
+          pg_get_expr(p.polqual, p.polrelid)) from pg_policy p join pg_roles r on p.polroles = array[r.oid]
+          where p.polrelid = c.oid order by 1) as policies,
+        array_to_string(array (select p from unnest('{select,insert,update,delete}'::text[]) p
+          where has_table_privilege('dari_tenant', c.oid, p)), ' ') as open
+      from pg_class c where c.relnamespace = 'dari'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      order by 1`,
+    );
+    expect(rows.filter(({ carries }) => carries).length).toBeGreaterThan(25);
+    for (const { name, carries, policies } of rows.filter((row) => row.carries)) {
+      const column = name === "organizations" ? "id" : "organization_id";
+      const isOwn = `(${column} = current_setting('dari.organization_id'::text, true))`;
+      const expected = ["platform * to dari_app t true", `tenant * to dari_tenant t ${isOwn}`];
+      expect([name, carries, policies]).toEqual([name, true, expected]);
+    }
+    expect(rows.filter((row) => row.carries && !row.fenced)).toEqual([]);
+    const others = rows.filter(({ carries, open }) => !carries && open !== "").map(({ name, open }) => [name, open]);
+    expect(others).toEqual([["platform_stops", "select"]]);
+  });
+
+  test("calls have no rights but their own, except to count what their organization keeps", async () => {
+    const { rows } = await database.db.pool.query<{ name: string; is_trigger: boolean }>(
+      `select proname as name, prorettype = 'pg_catalog.trigger'::regtype as is_trigger from pg_proc
+        where pronamespace = 'dari'::regnamespace and prosecdef order by 1`,
+    );
+    // What a trigger does it does for a row that has passed the policies.
+    const named = rows.filter((row) => !row.is_trigger).map(({ name }) => name);
+    expect(named).toEqual(["hold_count", "recount"]);
+    for (const name of named) {
+      const counted = sql<{ n: number | null }>`select ${sql.ref(name)}(${foreign}, 'sessions') as n`;
+      const { rows: told } = await counted.execute(database.db.forOrganization(own).kysely);
+      expect([name, told]).toEqual([name, [{ n: null }]]);
+    }
+  });
+
+  test("the role of calls passes over nothing and owns nothing", async () => {
+    const roles = await database.db.pool.query(`select rolsuper, rolbypassrls, rolcanlogin,
+        pg_has_role(oid, 'dari_app', 'member') as is_platform,
+        exists (select 1 from pg_class where relowner = r.oid) as owns
+      from pg_roles r where rolname = 'dari_tenant'`);
+    const nothing = { rolsuper: false, rolbypassrls: false, rolcanlogin: false, is_platform: false, owns: false };
+    expect(roles.rows).toEqual([nothing]);
+  });
+});
+
+describe("a statement of an organization's call", () => {
+  test("sees its organization's rows, whatever it asks for", async () => {
+    expect(await ownersSeenBy(database.db.forOrganization(own))).toEqual([own, own]);
+    expect(await ownersSeenBy(database.db.forOrganization(foreign))).toEqual([foreign]);
+    expect(await ownersSeenBy(database.db.forOrganization(newId("organization")))).toEqual([]);
+    const { rows } = await sql<{ id: string }>`select id from organizations`.execute(
+      database.db.forOrganization(own).kysely,
+    );
+    expect(rows).toEqual([{ id: own }]);
+    expect((await ownersSeenBy(database.db)).toSorted()).toEqual([own, own, foreign].toSorted());
+  });
+
+  test("writes nobody else's", async () => {
+    const db = database.db.forOrganization(own).kysely;
+    const changed = await sql`update agents set name = 'mine' where organization_id = ${foreign} returning id`.execute(
+      db,
+    );
+    expect(changed.rows).toEqual([]);
+    const deleted = await sql`delete from agents where organization_id = ${foreign} returning id`.execute(db);
+    expect(deleted.rows).toEqual([]);
+    const moved = sql`update agents set organization_id = ${foreign} where organization_id = ${own}`.execute(db);
+    await expect(moved).rejects.toThrow("row-level security");
+    const made = sql`insert into agents (id, organization_id, name) values (${newId("agent")}, ${foreign}, 'x')`;
+    await expect(made.execute(db)).rejects.toThrow("row-level security");
+    expect((await ownersSeenBy(database.db)).toSorted()).toEqual([own, own, foreign].toSorted());
+  });
+
+  test("is as good when it comes again and is prepared", async () => {
+    const db = database.db.forOrganization(own);
+    for (let i = 0; i < 12; i++) {
+      const listed = await agents.listAgents(db, own, { limit: 10 });
+      expect(listed?.rows.map((row) => row.name)).toEqual(["test-agent", "test-agent"]);
+    }
+  });
+
+  test("that fails leaves its connection as it was", async () => {
+    const db = database.db.forOrganization(own).kysely;
+    await expect(sql`select 1 / 0`.execute(db)).rejects.toMatchObject({ code: "22012" });
+    await expect(sql`select nothing`.execute(db)).rejects.toMatchObject({ code: "42703" });
+    const { rows } = await sql<{ n: number }>`select 1 as n`.execute(db);
+    expect(rows).toEqual([{ n: 1 }]);
+  });
+});
+
+describe("on one connection", () => {
+  let one: Database;
+  beforeAll(() => {
+    const { url } = database;
+    one = openDatabase({ url, poolMax: 1, tenants: 1, role: "dari_app", applicationName: "dari-test" });
+  });
+  afterAll(() => one.close());
+
+  /** What a statement sees that names no organization. */
+  async function seenByNobody(): Promise<number> {
+    const { rows } = await one.tenantPool!.query<{ n: number }>("select count(*)::int as n from dari.agents");
+    return rows[0]!.n;
+  }
+
+  test("nothing is seen without an organization's name, before and after those of some", async () => {
+    expect(await seenByNobody()).toBe(0);
+    expect(await ownersSeenBy(one.forOrganization(own))).toHaveLength(2);
+    expect(await seenByNobody()).toBe(0);
+    await withTransaction(one.forOrganization(own), async (tx) => {
+      expect(await ownersSeenBy(boundTo(one.forOrganization(own), tx))).toHaveLength(2);
+    });
+    expect(await seenByNobody()).toBe(0);
+    await expect(sql`select 1 / 0`.execute(one.forOrganization(own).kysely)).rejects.toThrow("division");
+    expect(await seenByNobody()).toBe(0);
+    const failed = withTransaction(one.forOrganization(own), async (tx) => sql`select 1 / 0`.execute(tx));
+    await expect(failed).rejects.toThrow("division");
+    expect(await seenByNobody()).toBe(0);
+    const made = "insert into dari.agents (id, organization_id, name) values ('agt_x', $1, 'x')";
+    await expect(one.tenantPool!.query(made, [own])).rejects.toThrow("row-level security");
+  });
+
+  test("calls of several organizations see each their own", async () => {
+    const looks = Array.from({ length: 60 }, async (_, i) => {
+      const organizationId = i % 2 === 0 ? own : foreign;
+      const db = one.forOrganization(organizationId);
+      const seen =
+        i % 3 === 0 ? await withTransaction(db, (tx) => ownersSeenBy(boundTo(db, tx))) : await ownersSeenBy(db);
+      expect(new Set(seen)).toEqual(new Set([organizationId]));
+      return seen.length;
+    });
+    expect((await Promise.all(looks)).reduce((sum, n) => sum + n, 0)).toBe(30 * 2 + 30);
+  });
+
+  test("a transaction sees through its organization's eyes to its end", async () => {
+    await withTransaction(one.forOrganization(foreign), async (tx) => {
+      const db = boundTo(one.forOrganization(foreign), tx);
+      await sql`savepoint here`.execute(tx);
+      await sql`select 1 / 0`.execute(tx).catch(() => undefined);
+      await sql`rollback to savepoint here`.execute(tx);
+      expect(await ownersSeenBy(db)).toEqual([foreign]);
+    });
+  });
+
+  test("what only reads at one moment is scoped as well", async () => {
+    const reading = one.forOrganization(own).kysely.transaction().setIsolationLevel("repeatable read");
+    const { rows } = await reading.setAccessMode("read only").execute((tx) => sql`select id from agents`.execute(tx));
+    expect(rows).toHaveLength(2);
+  });
+});
+
+test("a database that was opened without connections for calls has no call see everything", () => {
+  const db = openDatabase({ url: database.url, poolMax: 1, role: "dari_app", applicationName: "dari-test" });
+  expect(() => db.forOrganization(own)).toThrow("without connections for calls");
+  return db.close();
+});

@@ -1,0 +1,226 @@
+// What an organization with a bound is counted to keep: right at any moment, and at no cost that grows with it.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { newId } from "@dari/domain";
+import { sql } from "kysely";
+import {
+  boundTo,
+  correctCounts,
+  files,
+  heads,
+  organizations,
+  sessionImports,
+  sessions,
+  turns,
+  withTransaction,
+  type Database,
+} from "../src/index.ts";
+import { fillBacklog } from "./backlog-rows.ts";
+import { countRowsRead } from "./rows-read.ts";
+import { emptySnapshot, openScene, type Scene } from "./scene.ts";
+import { untilWaiting } from "./until-waiting.ts";
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(async () => {
+  expect(await correctCounts(scene.db, 0, 100)).toEqual([]);
+  await scene.close();
+});
+
+async function bound(limits: { maxSessions?: number | null; maxStorageBytes?: number | null }): Promise<void> {
+  const { db, organizationId } = scene;
+  await withTransaction(db, (tx) => organizations.updateOrganizationLimits(boundTo(db, tx), organizationId, limits));
+}
+
+async function kept(kind: string): Promise<number | undefined> {
+  const { rows } = await sql<{ kept: number }>`select kept from kept_counts
+    where organization_id = ${scene.organizationId} and kind = ${kind}`.execute(scene.db.kysely);
+  return rows[0]?.kept;
+}
+
+function create(db: Database = scene.db): Promise<unknown> {
+  const id = newId("session");
+  return sql`insert into sessions (id, organization_id, agent_id, version_id)
+    select ${id}, counted_in(organization_id, 'sessions', 1), agent_id, id from versions
+    where id = ${scene.versionId}`.execute(db.kysely);
+}
+
+async function remove(sessionId: string): Promise<void> {
+  const { organizationId } = scene;
+  await sessions.softDeleteSessionIfIdle(scene.db, { organizationId, sessionId, cancel: false });
+}
+
+/** A turn that leaves a workspace of so many bytes. */
+async function runTurn(sessionId: string, totalBytes: number, head: string | null): Promise<string | undefined> {
+  await scene.send(sessionId);
+  const turn = await scene.claim(sessionId);
+  await turns.markCalledIfHeld(scene.db, turn);
+  const snapshot = { ...emptySnapshot(head), totalBytes, files: 1 };
+  const ended = await turns.finishIfHeld(scene.db, turn, { ending: "completed", output: { parts: [] }, snapshot });
+  return ended?.recorded === "completed" ? snapshot.id : undefined;
+}
+
+test("sessions are counted from when a bound is set, and no more once it is gone", async () => {
+  const first = await scene.session();
+  expect(await kept("sessions")).toBeUndefined();
+  await bound({ maxSessions: 3 });
+  expect(await kept("sessions")).toBe(1);
+  await create();
+  await remove(first);
+  await remove(first);
+  expect(await kept("sessions")).toBe(1);
+  await Promise.allSettled(Array.from({ length: 8 }, () => create()));
+  expect(await kept("sessions")).toBe(3);
+  await expect(create()).rejects.toMatchObject({ code: "DQ001", message: "sessions" });
+  await bound({ maxSessions: null });
+  await create();
+  expect(await kept("sessions")).toBeUndefined();
+});
+
+test("what others are adding or deleting while a bound is set is counted once", async () => {
+  const gone = await scene.session();
+  let setting: Promise<void> | undefined;
+  await withTransaction(scene.db, async (tx) => {
+    const inside = boundTo(scene.db, tx);
+    await create(inside);
+    await sql`update sessions set deleted_at = now() where id = ${gone}`.execute(tx);
+    setting = bound({ maxSessions: 10 });
+    await untilWaiting(scene.db, 1);
+  });
+  await setting;
+  expect(await kept("sessions")).toBe(1);
+});
+
+test("what is added takes as many reads at many sessions as at few", async () => {
+  const reads: number[] = [];
+  for (const count of [500, 20_000]) {
+    const place = await openScene();
+    try {
+      await fillBacklog(place.db, "k", { organizations: 1, sessions: count });
+      const { rows } = await sql<{ id: string; agent: string; version: string }>`
+        select organization_id as id, agent_id as agent, version_id as version from sessions limit 1
+      `.execute(place.db.kysely);
+      const { id, agent, version } = rows[0]!;
+      await withTransaction(place.db, (tx) =>
+        organizations.updateOrganizationLimits(boundTo(place.db, tx), id, { maxSessions: 1_000_000 }),
+      );
+      reads.push(
+        await countRowsRead(place.db, (inside) =>
+          sql`insert into sessions (id, organization_id, agent_id, version_id)
+            values (${newId("session")}, counted_in(${id}, 'sessions', 1), ${agent}, ${version})`.execute(
+            inside.kysely,
+          ),
+        ),
+      );
+    } finally {
+      await place.close();
+    }
+  }
+  expect(reads[1]! / reads[0]!).toBeLessThan(1.5);
+}, 60_000);
+
+test("workspaces count with files and bundles, and give back what they no longer hold", async () => {
+  await bound({ maxStorageBytes: 10_000 });
+  const before = (await kept("storage_bytes"))!;
+  const session = await scene.session();
+  const head = await runTurn(session, 500, null);
+  expect(await kept("storage_bytes")).toBe(before + 500);
+  const smaller = await runTurn(session, 200, head!);
+  expect(await kept("storage_bytes")).toBe(before + 200);
+  const fileId = newId("file");
+  const file = { id: fileId, organizationId: scene.organizationId, filename: "a", contentType: "text/plain" };
+  await files.insertFile(scene.db, { ...file, sizeBytes: 40, sha256: "x", objectKey: "k" });
+  expect(await kept("storage_bytes")).toBe(before + 240);
+  await sql`update files set deleted_at = now() where id = ${fileId}`.execute(scene.db.kysely);
+  await sql`insert into source_snapshots (id, organization_id, sha256, size_bytes, object_key, upload_expires_at)
+    values ('src_2', ${scene.organizationId}, 'x', 7, 'k2', now())`.execute(scene.db.kysely);
+  expect(await kept("storage_bytes")).toBe(before + 207);
+  await sql`delete from source_snapshots where id = 'src_2'`.execute(scene.db.kysely);
+  expect(smaller).toBeDefined();
+  await remove(session);
+  expect(await kept("storage_bytes")).toBe(before);
+});
+
+test("a turn whose workspace may not be kept fails and leaves the head; one that shrinks it may save", async () => {
+  const session = await scene.session();
+  const head = await runTurn(session, 500, null);
+  await bound({ maxStorageBytes: 600 });
+  expect(await runTurn(session, 700, head!)).toBeUndefined();
+  const { rows } =
+    await sql<object>`select m.state, m.output -> 'error' as error, m.files_changed, s.head_snapshot_id as head,
+      (select kind from snapshots x where x.message_id = m.id) as kind
+    from sessions s join messages m on m.id = s.last_message_id where s.id = ${session}`.execute(scene.db.kysely);
+  expect(rows).toEqual([
+    {
+      ...{ state: "failed", files_changed: [], head, kind: "side" },
+      error: {
+        code: "storage_quota",
+        message:
+          "the organization may keep 600 bytes of files, bundles and workspaces, keeps 501, and this turn would " +
+          "add 200; the session's files stay as they were before it",
+      },
+    },
+  ]);
+  await bound({ maxStorageBytes: 100 });
+  expect(await runTurn(session, 499, head!)).toBeDefined();
+});
+
+test("a client's write and a fork are refused where their bytes may not be kept", async () => {
+  const session = await scene.session();
+  const head = await runTurn(session, 500, null);
+  await bound({ maxStorageBytes: 600 });
+  const refused = { code: "DQ001", message: "storage_bytes" };
+  const write = { ...emptySnapshot(head!), totalBytes: 700 };
+  const place = { organizationId: scene.organizationId, sessionId: session };
+  const writing = heads.writeHeadIfAtParent(scene.db, { ...place, snapshot: write, filesChanged: [], whileIdle: true });
+  await expect(writing).rejects.toMatchObject(refused);
+  const forking = sql`select fork_session(${scene.organizationId}, ${session}, null, false, ${newId("session")}, null)`;
+  await expect(forking.execute(scene.db.kysely)).rejects.toMatchObject(refused);
+  expect(await kept("storage_bytes")).toBe(501);
+});
+
+test("a count that is wrong or missing is put right", async () => {
+  await bound({ maxSessions: 5, maxStorageBytes: 1_000 });
+  await sql`update kept_counts set kept = kept + 3 where kind = 'sessions'`.execute(scene.db.kysely);
+  await sql`delete from kept_counts where kind = 'storage_bytes'`.execute(scene.db.kysely);
+  const { organizationId } = scene;
+  expect((await correctCounts(scene.db, 3_600_000, 10)).map(({ was }) => was)).toEqual([null]);
+  expect(await correctCounts(scene.db, 0, 10)).toEqual([{ organizationId, kind: "sessions", was: 3, now: 0 }]);
+});
+
+test("who adds no bytes waits for nobody that does", async () => {
+  await bound({ maxStorageBytes: 1_000, maxSessions: 10 });
+  await withTransaction(scene.db, async (tx) => {
+    await sql`select 1 from kept_counts where kind = 'storage_bytes' for update`.execute(tx);
+    await create();
+  });
+  expect(await kept("sessions")).toBe(1);
+});
+
+test("an import, an upload and a deletion never wait for each other in a circle", async () => {
+  const { db, organizationId, versionId } = scene;
+  const gone = await scene.session();
+  await runTurn(gone, 10, null);
+  await sql`update organizations set max_files = 10`.execute(db.kysely);
+  await bound({ maxStorageBytes: 10_000, maxSessions: 10 });
+  const file = { organizationId, filename: "a", contentType: "text/plain", sizeBytes: 1, sha256: "x" };
+  const bundle = { id: "src_2", organizationId, sha256: "y", sizeBytes: 1, objectKey: "k1", manifestText: "" };
+  const session = { id: newId("session"), organizationId, versionId, name: null, metadata: {}, onBusy: "enqueue" };
+  let others: Promise<unknown> | undefined;
+  await withTransaction(db, async (tx) => {
+    const inside = boundTo(db, tx);
+    await sessionImports.insertReadyBundle(inside, bundle);
+    others = Promise.all([
+      files.insertFile(db, { ...file, id: newId("file"), objectKey: "k2" }),
+      sessions.softDeleteSessionIfIdle(db, { organizationId, sessionId: gone, cancel: false }),
+    ]);
+    await untilWaiting(db, 2);
+    const snapshot = { ...emptySnapshot(null), totalBytes: 5, files: 1 };
+    await sessionImports.insertSessionIfAgentLive(inside, { ...session, importedFrom: "sess_x", snapshot });
+    await files.insertFile(inside, { ...file, id: newId("file"), objectKey: "k3" });
+  });
+  await others;
+  expect(await kept("sessions")).toBe(1);
+});

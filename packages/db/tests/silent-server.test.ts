@@ -1,0 +1,43 @@
+// A server that says nothing for longer than a statement may take, and then goes on where it was.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createTestDatabase, type TestDatabase } from "@dari/testkit";
+import { Kysely, PostgresDialect, sql } from "kysely";
+import pg from "pg";
+import { clientConfig } from "../src/database.ts";
+import { preparing } from "../src/prepared.ts";
+import { createTenants } from "../src/tenants.ts";
+
+let database: TestDatabase;
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.close());
+
+const ways = {
+  platform: (pool: pg.Pool) => new Kysely<never>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }),
+  tenant: (pool: pg.Pool) => createTenants(pool).of("org_none"),
+};
+
+test.each(Object.entries(ways))(
+  "nobody is given a connection whose transaction may begin late (%s)",
+  async (_, open) => {
+    const settings = clientConfig({ url: database.url, applicationName: "dari-test" });
+    const pool = new pg.Pool({ ...settings, max: 1, query_timeout: 300 });
+    pool.on("error", () => undefined);
+    const db = open(pool);
+    const pidOf = async (): Promise<number> => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
+      return rows[0]!.pid;
+    };
+    const pid = await pidOf();
+    process.kill(pid, "SIGSTOP");
+    try {
+      await expect(db.transaction().execute(async () => undefined)).rejects.toThrow("read timeout");
+    } finally {
+      process.kill(pid, "SIGCONT");
+    }
+    expect(await pidOf()).not.toBe(pid);
+    await pool.end();
+  },
+);
