@@ -50,10 +50,13 @@ export {
   FileUploadReserved,
   ReserveFileUploadRequest,
 } from "./schemas/files.ts";
+export { inputSchemaKeywords, inputSchemaProblem, validateAnswer } from "./input-schema.ts";
 export {
+  AnswerInputRequest,
   deliveries,
   FileChange,
   MessageFiles,
+  MessageInput,
   MessageOutput,
   MessagePart,
   MessageRecord,
@@ -72,22 +75,43 @@ export {
   AuthConfig,
   Bootstrap,
   CreateApiKeyRequest,
-  CreateInvitationRequest,
   CreateOrganizationRequest,
   credentialName,
   CredentialPut,
   CredentialRecord,
   EnsureManagedKeyRequest,
   hasScope,
-  InvitationRecord,
   ManagedKey,
-  MemberRecord,
   OrganizationRecord,
   PutCredentialRequest,
   roles,
   type ApiKeyScope,
   type Role,
 } from "./schemas/organizations.ts";
+export {
+  CreateInvitationRequest,
+  DecideDeviceRequest,
+  DeviceDecided,
+  DevicePolled,
+  devicePollStatuses,
+  DeviceRequest,
+  DeviceStarted,
+  InvitationCreated,
+  InvitationRecord,
+  Me,
+  MemberRecord,
+  OpenLinkRequest,
+  PollDeviceRequest,
+  scopesOfRole,
+  SignedIn,
+  SignedOut,
+  SignInLink,
+  signInMethods,
+  StartDeviceRequest,
+  UpdateMemberRequest,
+  type DevicePollStatus,
+  type SignInMethod,
+} from "./schemas/members.ts";
 export {
   AuditEntry,
   auditActions,
@@ -123,6 +147,24 @@ export {
   WebhookPayload,
   type WebhookDisabledReason,
 } from "./schemas/webhooks.ts";
+export {
+  BatchSessionRecord,
+  batchStatuses,
+  CreateSessionBatchRequest,
+  SessionBatchRecord,
+  SessionBatchSummary,
+  type BatchStatus,
+} from "./schemas/batches.ts";
+export {
+  CreateScheduleRequest,
+  FiringRecord,
+  firingReasons,
+  ScheduleRecord,
+  scheduleStatuses,
+  UpdateScheduleRequest,
+  type FiringReason,
+  type ScheduleStatus,
+} from "./schemas/schedules.ts";
 export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
 export {
   BundleUploaded,
@@ -131,6 +173,8 @@ export {
   SourceSnapshotFinalized,
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
+export { FleetRecord } from "./schemas/fleet.ts";
+export { UsageRecord } from "./schemas/usage.ts";
 export { validate } from "./validate.ts";
 export {
   BudgetRecord,

@@ -186,6 +186,10 @@ function reference(schema: unknown, components: Map<string, Json>): Json {
     const { "x-integer-text": bounds, type: _text, ...described } = schema as JsonObject;
     return { type: "integer", ...(bounds as JsonObject), ...described };
   }
+  if ("x-json" in schema) {
+    const { "x-json": _bounds, ...described } = schema as JsonObject;
+    return described;
+  }
   const { title, ...rest } = schema as { title?: unknown; [name: string]: unknown };
   const named = typeof title === "string";
   if (named && components.has(title)) return { $ref: `#/components/schemas/${title}` };

@@ -2,13 +2,17 @@
 
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
+import { batchRoutes } from "./routes/batches.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
+import { memberRoutes } from "./routes/members.ts";
 import { operatorRoutes } from "./routes/operators.ts";
 import { organizationRoutes } from "./routes/organizations.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 import { sessionRoutes } from "./routes/sessions.ts";
 import { streamRoutes } from "./routes/streams.ts";
+import { usageRoutes } from "./routes/usage.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { idInput, integerText } from "./schemas/common.ts";
 import { type ApiKeyScope, credentialName } from "./schemas/organizations.ts";
@@ -47,8 +51,11 @@ export interface Route {
   readonly mayConflict?: boolean;
   /** Accepts `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
-  /** Counted beside the request: a message, the body's bytes, or the `size_bytes` that its body reserves room for. */
-  readonly spends?: "messages" | "upload" | "reservation";
+  /**
+   * Counted beside the request: a message, those of its body's `sessions`, the body's bytes, or the `size_bytes` that
+   * its body reserves room for.
+   */
+  readonly spends?: "messages" | "batch" | "upload" | "reservation";
   /** Accepts `Idempotency-Key`. */
   readonly idempotent?: boolean;
 }
@@ -60,9 +67,13 @@ export const routes = {
   ...fileRoutes,
   ...historyRoutes,
   ...organizationRoutes,
+  ...memberRoutes,
   ...operatorRoutes,
   ...budgetRoutes,
+  ...usageRoutes,
   ...webhookRoutes,
+  ...scheduleRoutes,
+  ...batchRoutes,
 } as const satisfies Record<string, Route>;
 
 export type RouteName = keyof typeof routes;
@@ -95,6 +106,8 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
   budget_id: idInput("budget"),
   attempt_number: integerText(1, 1_000_000, "As the message's record counts them."),
   file_id: idInput("file"),
+  invitation_id: idInput("invitation"),
+  member_id: idInput("member"),
   message_id: idInput("message"),
   name: credentialName,
   organization_id: Type.String({
@@ -102,6 +115,8 @@ const pathParameters: Readonly<Record<string, TSchema>> = {
     maxLength: 64,
     "x-expected": "an id that starts with 'org_', or 'current'",
   }),
+  schedule_id: idInput("schedule"),
+  session_batch_id: idInput("sessionBatch"),
   session_id: idInput("session"),
   source_snapshot_id: idInput("sourceSnapshot"),
   version_id: idInput("version"),

@@ -4,6 +4,7 @@ import type { FieldIssue } from "@dari/domain";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import addFormats from "ajv-formats";
 import type { TSchema } from "typebox";
+import { isWithin, type JsonBounds } from "./json-size.ts";
 import { findUnstorableText } from "./unstorable-text.ts";
 
 const encoder = new TextEncoder();
@@ -30,6 +31,17 @@ ajv.addKeyword({
     /^(0|[1-9][0-9]{0,15})$/.test(text) && Number(text) >= minimum && Number(text) <= maximum,
 });
 
+ajv.addKeyword({
+  keyword: "x-json",
+  schemaType: "object",
+  error: {
+    message: ({ schema }) =>
+      `expected JSON of at most ${String(schema.bytes)} bytes and ${String(schema.values)} values, ` +
+      `nested at most ${String(schema.depth)} levels deep`,
+  },
+  validate: (bounds: JsonBounds, value: unknown) => isWithin(value, bounds),
+});
+
 const compiled = new WeakMap<TSchema, ValidateFunction>();
 
 /** More problems than this are not listed: a caller reads a few, and a hostile body has thousands. */
@@ -53,7 +65,8 @@ function compile(schema: TSchema): ValidateFunction {
   return fresh;
 }
 
-function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
+/** What ajv found, each problem once, in words. */
+export function toIssues(errors: readonly ErrorObject[]): FieldIssue[] {
   const issues: FieldIssue[] = [];
   const seen = new Set<string>();
   const explained = errors.filter((error) => isAlternative(error) && expectedOf(error) !== undefined);

@@ -1,4 +1,4 @@
-// Organizations, keys, members, credentials, and what the vendor's command line asks first.
+// Organizations, keys, credentials, and what the vendor's command line asks first.
 
 import Type from "typebox";
 import type { Route } from "../routes.ts";
@@ -80,25 +80,6 @@ export const organizationRoutes = {
     request: orgs.EnsureManagedKeyRequest,
     reply: orgs.ManagedKey,
     status: 200,
-  },
-  listMembers: {
-    method: "GET",
-    path: "/v1/organizations/{organization_id}/members",
-    scope: "admin",
-    summary: "List members.",
-    query: page,
-    reply: listOf("members", orgs.MemberRecord),
-    status: 200,
-  },
-  createInvitation: {
-    method: "POST",
-    path: "/v1/organizations/{organization_id}/invitations",
-    scope: "admin",
-    summary: "Invite a person.",
-    request: orgs.CreateInvitationRequest,
-    reply: orgs.InvitationRecord,
-    status: 201,
-    idempotent: true,
   },
   listCredentials: {
     method: "GET",

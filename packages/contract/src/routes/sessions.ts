@@ -132,6 +132,16 @@ export const sessionRoutes = {
     spends: "messages",
     idempotent: true,
   },
+  answerInput: {
+    method: "POST",
+    path: "/v1/messages/{message_id}/inputs",
+    scope: "run",
+    summary: "Answer what a message waits for; its turn goes on. `key` says which of its inputs is answered.",
+    request: messages.AnswerInputRequest,
+    reply: messages.MessageRecord,
+    status: 202,
+    idempotent: true,
+  },
   getMessageFiles: {
     method: "GET",
     path: "/v1/messages/{message_id}/files",

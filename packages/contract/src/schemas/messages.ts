@@ -1,6 +1,6 @@
 // Messages: what a caller sends, and the record of the turn that answers it.
 
-import { limits, messageMachine, onBusyChoices } from "@dari/domain";
+import { inputKeyPattern, inputMachine, limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
@@ -23,9 +23,11 @@ const partInput: TUnsafe<MessagePartInput> = Type.Unsafe<MessagePartInput>({
 export const deliveries = ["sync", "async", "stream"] as const;
 export type Delivery = (typeof deliveries)[number];
 
+export const messageParts = Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax });
+
 export const SendMessageRequest = Type.Object(
   {
-    parts: Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax }),
+    parts: messageParts,
     metadata: Type.Optional(metadata),
     delivery: Type.Optional(oneOf(deliveries)),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
@@ -45,6 +47,28 @@ export const RetryMessageRequest = Type.Object(
   { ...strict, title: "RetryMessageRequest" },
 );
 export type RetryMessageRequest = Static<typeof RetryMessageRequest>;
+
+const inputKey = Type.String({
+  pattern: inputKeyPattern,
+  maxLength: limits.inputKeyChars,
+  "x-expected": "a key: letters, digits and . _ : -, of which the first is a letter or a digit",
+});
+
+export const AnswerInputRequest = Type.Object(
+  {
+    key: inputKey,
+    value: Type.Unsafe<unknown>({
+      description: "Any JSON that satisfies the schema of what the message waits for.",
+      "x-json": {
+        bytes: limits.inputAnswerBytes,
+        values: limits.inputAnswerValues,
+        depth: limits.agentJsonDepth,
+      },
+    }),
+  },
+  { ...strict, title: "AnswerInputRequest" },
+);
+export type AnswerInputRequest = Static<typeof AnswerInputRequest>;
 
 const TextPart = Type.Object({ type: oneOf(["text"]), text: Type.String() });
 
@@ -95,6 +119,21 @@ export type WaitingReason = (typeof waitingReasons)[number];
 
 export const messageStatus = oneOf(messageMachine.states);
 
+/** What an agent has asked for. The answer itself is in the ledger: `input.submitted`. */
+export const MessageInput = Type.Object(
+  {
+    key: Type.String({ examples: ["approve-refund"] }),
+    status: oneOf(inputMachine.states),
+    schema: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "JSON Schema of the answer." }),
+    prompt: nullable(Type.String({ description: "What is asked, for people." })),
+    requested_at: timestamp,
+    expires_at: timestamp,
+    ended_at: nullable(timestamp),
+  },
+  { title: "MessageInput" },
+);
+export type MessageInput = Static<typeof MessageInput>;
+
 export const MessageRecord = Type.Object(
   {
     id: idOutput("message"),
@@ -120,6 +159,9 @@ export const MessageRecord = Type.Object(
     ),
     copied_from: Type.Optional(
       Type.String({ ...idOutput("message"), description: "The message of which this is a fork's copy." }),
+    ),
+    inputs: Type.Optional(
+      Type.Array(MessageInput, { description: "What its agent has asked for, in that order; one waits at most." }),
     ),
     rolled_back: Type.Optional(Type.Literal(true, { description: "No longer part of the conversation." })),
   },

@@ -1,4 +1,4 @@
-// Organizations, their keys, members and credentials, and what the vendor's client asks first.
+// Organizations, their keys and credentials, and what the vendor's client asks first.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -129,24 +129,6 @@ export const ApiKeyCreated = Type.Object(
 );
 export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
 
-export const MemberRecord = Type.Object(
-  { id: Type.String(), email: Type.String(), role: oneOf(roles), created_at: timestamp },
-  { title: "Member" },
-);
-export type MemberRecord = Static<typeof MemberRecord>;
-
-export const CreateInvitationRequest = Type.Object(
-  { email: Type.String({ format: "email", maxLength: 254 }), role: oneOf(roles) },
-  { ...strict, title: "CreateInvitationRequest" },
-);
-export type CreateInvitationRequest = Static<typeof CreateInvitationRequest>;
-
-export const InvitationRecord = Type.Object(
-  { id: Type.String(), email: Type.String(), role: oneOf(roles), created_at: timestamp },
-  { title: "Invitation" },
-);
-export type InvitationRecord = Static<typeof InvitationRecord>;
-
 /** A secret's name and dates; its value never leaves. */
 export const CredentialRecord = Type.Object(
   { id: idOutput("credential"), name: Type.String(), created_at: timestamp, updated_at: timestamp },
@@ -181,6 +163,15 @@ export const AuthConfig = Type.Object(
   {
     supabase_url: Type.String(),
     supabase_publishable_key: Type.String(),
+    sign_in: Type.Optional(
+      Type.Object(
+        {
+          oidc: Type.Boolean({ description: "People can sign in through an identity provider." }),
+          oidc_name: nullable(Type.String({ description: "What the provider is called." })),
+        },
+        { title: "SignInWays" },
+      ),
+    ),
     release: Type.Optional(Type.String({ description: "Of the platform." })),
   },
   { title: "AuthConfig" },

@@ -1,0 +1,146 @@
+// The JSON Schemas that agents give for the answers to what they ask. Agents are strangers' code, and so are these:
+// what a schema may say is listed here, and none of it can make a check run for long.
+
+import { limits, type FieldIssue } from "@dari/domain";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import { countJson, isWithin } from "./json-size.ts";
+import { findUnstorableText } from "./unstorable-text.ts";
+import { toIssues } from "./validate.ts";
+
+/** Keywords whose values are no schemas. Patterns and references are not among them: they take any time. */
+const plainKeywords: ReadonlySet<string> = new Set([
+  "$schema",
+  "$comment",
+  "title",
+  "description",
+  "default",
+  "examples",
+  "format",
+  "type",
+  "enum",
+  "const",
+  "minimum",
+  "maximum",
+  "exclusiveMinimum",
+  "exclusiveMaximum",
+  "multipleOf",
+  "minLength",
+  "maxLength",
+  "minItems",
+  "maxItems",
+  "minProperties",
+  "maxProperties",
+  "required",
+]);
+const schemaKeywords: ReadonlySet<string> = new Set(["items", "additionalProperties", "not"]);
+const listKeywords: ReadonlySet<string> = new Set(["anyOf", "oneOf", "allOf", "prefixItems"]);
+const mapKeyword = "properties";
+
+/** The keywords that the schema of an input may have, in the order of their names. */
+export const inputSchemaKeywords: readonly string[] = [
+  ...plainKeywords,
+  ...schemaKeywords,
+  ...listKeywords,
+  mapKeyword,
+].sort();
+
+/** Up to so many comparisons all problems of an answer are listed; above it, the first. */
+const listAllStepsMax = 100_000;
+
+/** Made when first needed: its own schemas take a while to compile. */
+const checkers = new Map<boolean, Ajv2020>();
+
+function checkerOf(allErrors: boolean): Ajv2020 {
+  let ajv = checkers.get(allErrors);
+  if (ajv === undefined) {
+    const options = { allErrors, validateFormats: false, verbose: true, logger: false } as const;
+    // JSON may say numbers that are read as infinite, and these are stored as null.
+    ajv = new Ajv2020({ ...options, strict: false, strictNumbers: true });
+    checkers.set(allErrors, ajv);
+  }
+  return ajv;
+}
+
+/** Why answers cannot be checked by this schema, to be said to the agent's author; undefined where they can. */
+export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): string | undefined {
+  const { inputSchemaBytes: bytes, inputSchemaValues: values, agentJsonDepth: depth } = limits;
+  if (!isWithin(schema, { bytes, values, depth })) {
+    return `the schema has more than ${bytes} bytes or ${values} values, or is nested deeper than ${depth} levels`;
+  }
+  // It would be stored with other text in its place, and names could become equal.
+  const [unstorable] = findUnstorableText(schema);
+  if (unstorable !== undefined) return `the schema's ${unstorable.path} ${unstorable.message}`;
+  const problem = keywordProblem(schema, "schema");
+  if (problem !== undefined) return problem;
+  try {
+    withCheck(schema, true, () => undefined);
+    return undefined;
+  } catch (error) {
+    return `the schema is not valid: ${(error as Error).message.replace(/^schema is invalid: /, "").slice(0, 500)}`;
+  }
+}
+
+/** Every problem of an answer, at most 100, each with its path below `value`. The schema is one without problem. */
+export function validateAnswer(schema: Readonly<Record<string, unknown>>, answer: unknown): FieldIssue[] {
+  const listsAll = countJson(schema).values * countJson(answer).values <= listAllStepsMax;
+  return withCheck(schema, listsAll, (check) => {
+    if (check(answer) === true) return [];
+    const issues = toIssues(check.errors ?? []).slice(0, 100);
+    return issues.map(({ path, message }) => ({ path: below(path), message }));
+  });
+}
+
+function below(path: string): string {
+  if (path === "body") return "value";
+  return path.startsWith("[") ? `value${path}` : `value.${path}`;
+}
+
+/** Compiles, and forgets what was compiled: an agent may give another schema with every message. */
+function withCheck<T>(
+  { $schema: _dialect, ...schema }: Readonly<Record<string, unknown>>,
+  allErrors: boolean,
+  use: (check: ReturnType<Ajv2020["compile"]>) => T,
+): T {
+  const ajv = checkerOf(allErrors);
+  try {
+    return use(ajv.compile(schema));
+  } finally {
+    ajv.removeSchema(schema);
+  }
+}
+
+function keywordProblem(schema: unknown, path: string): string | undefined {
+  if (typeof schema === "boolean") return undefined;
+  if (!isMap(schema)) return `${path} is no schema`;
+  for (const [keyword, value] of Object.entries(schema)) {
+    const at = `${path}.${keyword}`;
+    if (plainKeywords.has(keyword)) continue;
+    const problem = nestedProblem(keyword, value, at);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function nestedProblem(keyword: string, value: unknown, at: string): string | undefined {
+  if (schemaKeywords.has(keyword)) return keywordProblem(value, at);
+  if (listKeywords.has(keyword)) {
+    if (!Array.isArray(value)) return `${at} is no list of schemas`;
+    return firstOf(value.map((one, index) => [one, `${at}[${index}]`]));
+  }
+  if (keyword !== mapKeyword) return `${at} is not supported; supported are ${inputSchemaKeywords.join(", ")}`;
+  if (!isMap(value)) return `${at} is no map of schemas`;
+  if (Object.hasOwn(value, "__proto__")) return `${at} names __proto__`;
+  return firstOf(Object.entries(value).map(([name, one]) => [one, `${at}.${name}`]));
+}
+
+function firstOf(schemas: readonly (readonly [schema: unknown, path: string])[]): string | undefined {
+  for (const [schema, path] of schemas) {
+    const problem = keywordProblem(schema, path);
+    if (problem !== undefined) return problem;
+  }
+  return undefined;
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

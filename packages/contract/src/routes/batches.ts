@@ -1,0 +1,56 @@
+// Many sessions with a first message each, started by one call.
+
+import { messageMachine } from "@dari/domain";
+import Type from "typebox";
+import type { Route } from "../routes.ts";
+import * as batches from "../schemas/batches.ts";
+import { listOf, listQuery, oneOf } from "../schemas/common.ts";
+
+export const batchRoutes = {
+  createSessionBatch: {
+    method: "POST",
+    path: "/v1/session-batches",
+    scope: "run",
+    summary: "Start many sessions of an agent, each with a first message: all of them or, when one is refused, none.",
+    request: batches.CreateSessionBatchRequest,
+    reply: batches.SessionBatchRecord,
+    status: 201,
+    spends: "batch",
+    idempotent: true,
+  },
+  listSessionBatches: {
+    method: "GET",
+    path: "/v1/session-batches",
+    scope: "read",
+    summary: "List batches, newest first, without what came of them.",
+    query: Type.Object(listQuery),
+    reply: listOf("session_batches", batches.SessionBatchSummary),
+    status: 200,
+  },
+  getSessionBatch: {
+    method: "GET",
+    path: "/v1/session-batches/{session_batch_id}",
+    scope: "read",
+    summary: "Get a batch and what has come of its messages so far.",
+    reply: batches.SessionBatchRecord,
+    status: 200,
+  },
+  listBatchSessions: {
+    method: "GET",
+    path: "/v1/session-batches/{session_batch_id}/sessions",
+    scope: "read",
+    summary: "List the sessions of a batch in the order of the call.",
+    query: Type.Object({ ...listQuery, message_status: Type.Optional(oneOf(messageMachine.states)) }),
+    reply: listOf("sessions", batches.BatchSessionRecord),
+    status: 200,
+  },
+  cancelSessionBatch: {
+    method: "POST",
+    path: "/v1/session-batches/{session_batch_id}/cancel",
+    scope: "run",
+    summary:
+      "Cancel the first messages of a batch that have not ended: queued ones at once, running ones when they stop.",
+    reply: batches.SessionBatchRecord,
+    status: 200,
+  },
+} as const satisfies Record<string, Route>;

@@ -1,0 +1,176 @@
+// People: members and their roles, invitations, links that sign in, and the command lines that they let in.
+
+import { limits } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { apiKeyScopes, OrganizationRecord, roles, type ApiKeyScope, type Role } from "./organizations.ts";
+
+/** What a person's role amounts to in scopes. Owners and admins differ in who may manage owners. */
+export const scopesOfRole: Readonly<Record<Role, readonly ApiKeyScope[]>> = {
+  owner: ["admin", "deploy", "run", "read"],
+  admin: ["admin", "deploy", "run", "read"],
+  member: ["deploy", "run", "read"],
+};
+
+export const MemberRecord = Type.Object(
+  {
+    id: idOutput("member"),
+    email: Type.String(),
+    role: oneOf(roles),
+    last_signed_in_at: nullable(timestamp),
+    created_at: timestamp,
+  },
+  { title: "Member" },
+);
+export type MemberRecord = Static<typeof MemberRecord>;
+
+export const UpdateMemberRequest = Type.Object({ role: oneOf(roles) }, { ...strict, title: "UpdateMemberRequest" });
+export type UpdateMemberRequest = Static<typeof UpdateMemberRequest>;
+
+export const CreateInvitationRequest = Type.Object(
+  { email: Type.String({ format: "email", maxLength: 254 }), role: oneOf(roles) },
+  { ...strict, title: "CreateInvitationRequest" },
+);
+export type CreateInvitationRequest = Static<typeof CreateInvitationRequest>;
+
+const invitationFields = {
+  id: idOutput("invitation"),
+  email: Type.String(),
+  role: oneOf(roles),
+  expires_at: timestamp,
+  created_at: timestamp,
+};
+
+export const InvitationRecord = Type.Object(invitationFields, { title: "Invitation" });
+export type InvitationRecord = Static<typeof InvitationRecord>;
+
+export const InvitationCreated = Type.Object(
+  {
+    ...invitationFields,
+    url: Type.Optional(
+      Type.String({ description: "For the invited person; opens once. Shown once; absent when a call is replayed." }),
+    ),
+  },
+  { title: "InvitationCreated" },
+);
+export type InvitationCreated = Static<typeof InvitationCreated>;
+
+export const SignInLink = Type.Object(
+  {
+    member_id: idOutput("member"),
+    url: Type.String({ description: "Signs this person in, once. Shown once." }),
+    expires_at: timestamp,
+  },
+  { title: "SignInLink" },
+);
+export type SignInLink = Static<typeof SignInLink>;
+
+/** How someone has signed in: by a link, by the identity provider, or not at all: with a key. */
+export const signInMethods = ["link", "oidc", "key"] as const;
+export type SignInMethod = (typeof signInMethods)[number];
+
+export const Me = Type.Object(
+  {
+    method: oneOf(signInMethods),
+    scopes: Type.Array(oneOf(apiKeyScopes)),
+    organization: OrganizationRecord,
+    member: nullable(MemberRecord),
+  },
+  { title: "Me" },
+);
+export type Me = Static<typeof Me>;
+
+export const OpenLinkRequest = Type.Object(
+  {
+    token: Type.String({
+      minLength: 1,
+      maxLength: limits.signInTokenChars,
+      description: "What stands behind the `#` of the link.",
+    }),
+  },
+  { ...strict, title: "OpenLinkRequest" },
+);
+export type OpenLinkRequest = Static<typeof OpenLinkRequest>;
+
+export const SignedIn = Type.Object(
+  { member_id: idOutput("member"), organization_id: idOutput("organization"), expires_at: timestamp },
+  { title: "SignedIn" },
+);
+export type SignedIn = Static<typeof SignedIn>;
+
+export const SignedOut = Type.Object({ signed_out: Type.Literal(true) }, { title: "SignedOut" });
+export type SignedOut = Static<typeof SignedOut>;
+
+export const StartDeviceRequest = Type.Object({ device_name: name }, { ...strict, title: "StartDeviceRequest" });
+export type StartDeviceRequest = Static<typeof StartDeviceRequest>;
+
+export const DeviceStarted = Type.Object(
+  {
+    device_code: Type.String({ description: "For polling; a secret of the device." }),
+    user_code: Type.String({ description: "What the person enters, or compares.", examples: ["WDJB-MJHT"] }),
+    verification_uri: Type.String(),
+    verification_uri_complete: Type.String({ description: "With the code in it." }),
+    expires_in: Type.Integer({ description: "Seconds." }),
+    interval: Type.Integer({ description: "Seconds between two polls, at least." }),
+  },
+  { title: "DeviceStarted" },
+);
+export type DeviceStarted = Static<typeof DeviceStarted>;
+
+export const PollDeviceRequest = Type.Object(
+  { device_code: Type.String({ minLength: 1, maxLength: limits.signInTokenChars }) },
+  { ...strict, title: "PollDeviceRequest" },
+);
+export type PollDeviceRequest = Static<typeof PollDeviceRequest>;
+
+/** In the words of RFC 8628. */
+export const devicePollStatuses = [
+  "authorization_pending",
+  "slow_down",
+  "access_denied",
+  "expired_token",
+  "approved",
+] as const;
+export type DevicePollStatus = (typeof devicePollStatuses)[number];
+
+export const DevicePolled = Type.Object(
+  {
+    status: oneOf(devicePollStatuses),
+    interval: Type.Integer({ description: "Seconds until the next poll, at least." }),
+    api_key: Type.Optional(Type.String({ description: "The device's key; shown to the first poll after approval." })),
+    api_key_expires_at: Type.Optional(timestamp),
+    organization_id: Type.Optional(idOutput("organization")),
+    member_id: Type.Optional(idOutput("member")),
+  },
+  { title: "DevicePolled" },
+);
+export type DevicePolled = Static<typeof DevicePolled>;
+
+export const DeviceRequest = Type.Object(
+  {
+    user_code: Type.String(),
+    device_name: Type.String({ description: "As the device calls itself: anybody may claim any name." }),
+    expires_at: timestamp,
+    created_at: timestamp,
+  },
+  { title: "DeviceRequest" },
+);
+export type DeviceRequest = Static<typeof DeviceRequest>;
+
+/** Typed by people: case, blanks and hyphens do not matter. */
+export const userCode = Type.String({
+  pattern: "^[A-Za-z -]{8,20}$",
+  "x-expected": "the code that the command line shows, such as WDJB-MJHT",
+});
+
+export const DecideDeviceRequest = Type.Object(
+  { user_code: userCode, decision: oneOf(["approve", "deny"]) },
+  { ...strict, title: "DecideDeviceRequest" },
+);
+export type DecideDeviceRequest = Static<typeof DecideDeviceRequest>;
+
+export const DeviceDecided = Type.Object(
+  { decision: oneOf(["approve", "deny"]), device_name: Type.String() },
+  { title: "DeviceDecided" },
+);
+export type DeviceDecided = Static<typeof DeviceDecided>;

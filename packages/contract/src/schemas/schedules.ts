@@ -1,0 +1,123 @@
+// Schedules: messages that the platform sends by the clock, and what came of each due time.
+
+import { firingOutcomes, limits, messageMachine, overlapPolicies, schedulePauseReasons } from "@dari/domain";
+import Type, { type Static } from "typebox";
+import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { MessagePart, messageParts } from "./messages.ts";
+
+export const scheduleStatuses = ["active", "paused"] as const;
+export type ScheduleStatus = (typeof scheduleStatuses)[number];
+
+/** Why a due time was not met. */
+export const firingReasons = [
+  "overlap",
+  "session_busy",
+  "paused",
+  "budget",
+  "late",
+  "rate_limited",
+  "backlog_full",
+  "quota_exceeded",
+  "file_deleted",
+  "agent_deleted",
+  "session_ended",
+  "not_possible",
+] as const;
+export type FiringReason = (typeof firingReasons)[number];
+
+const cron = Type.String({
+  minLength: 1,
+  maxLength: limits.scheduleCronChars,
+  examples: ["30 9 * * MON-FRI"],
+  description: "Five fields: minute, hour, day of the month, month, day of the week. `*`, lists, ranges and steps.",
+});
+const timeZone = Type.String({
+  minLength: 1,
+  maxLength: 64,
+  examples: ["Europe/Berlin"],
+  description: "An IANA name; UTC when absent.",
+});
+const overlap = oneOf(overlapPolicies);
+
+/** Two fewer pairs than a message may have: its schedule and its due time are added. */
+const scheduleMetadata = Type.Unsafe<Static<typeof metadata>>({ ...metadata, maxProperties: limits.metadataPairs - 2 });
+
+export const CreateScheduleRequest = Type.Object(
+  {
+    name: Type.Optional(name),
+    agent_id: Type.Optional(
+      Type.String({ ...idInput("agent", ["dep"]), description: "A new session of it for each firing." }),
+    ),
+    session_id: Type.Optional(
+      Type.String({
+        ...idInput("session"),
+        description: "In place of `agent_id`: every message goes to this session.",
+      }),
+    ),
+    cron,
+    time_zone: Type.Optional(timeZone),
+    parts: messageParts,
+    metadata: Type.Optional(scheduleMetadata),
+    overlap: Type.Optional(overlap),
+    status: Type.Optional(oneOf(scheduleStatuses)),
+  },
+  { ...strict, title: "CreateScheduleRequest" },
+);
+export type CreateScheduleRequest = Static<typeof CreateScheduleRequest>;
+
+export const UpdateScheduleRequest = Type.Object(
+  {
+    name: Type.Optional(name),
+    cron: Type.Optional(cron),
+    time_zone: Type.Optional(timeZone),
+    parts: Type.Optional(messageParts),
+    metadata: Type.Optional(scheduleMetadata),
+    overlap: Type.Optional(overlap),
+    status: Type.Optional(oneOf(scheduleStatuses)),
+  },
+  { ...strict, minProperties: 1, title: "UpdateScheduleRequest" },
+);
+export type UpdateScheduleRequest = Static<typeof UpdateScheduleRequest>;
+
+export const ScheduleRecord = Type.Object(
+  {
+    id: idOutput("schedule"),
+    name: nullable(Type.String()),
+    agent_id: idOutput("agent"),
+    session_id: nullable(Type.String({ ...idOutput("session"), description: "Null: a new session for each firing." })),
+    cron: Type.String(),
+    time_zone: Type.String(),
+    parts: Type.Array(MessagePart),
+    metadata,
+    overlap,
+    status: oneOf(scheduleStatuses),
+    paused_reason: nullable(oneOf(schedulePauseReasons)),
+    next_due_at: nullable(timestamp),
+    last_fired_at: nullable(timestamp),
+    created_at: timestamp,
+    updated_at: timestamp,
+  },
+  { title: "Schedule" },
+);
+export type ScheduleRecord = Static<typeof ScheduleRecord>;
+
+export const FiringRecord = Type.Object(
+  {
+    id: idOutput("scheduleFiring"),
+    schedule_id: idOutput("schedule"),
+    due_at: Type.String({ ...timestamp, description: "Of several that were missed in a row: the first." }),
+    created_at: Type.String({ ...timestamp, description: "When it was fired, or found to be skipped or missed." }),
+    outcome: oneOf(firingOutcomes),
+    session_id: nullable(idOutput("session")),
+    message_id: nullable(idOutput("message")),
+    message_status: nullable(oneOf(messageMachine.states)),
+    reason: nullable(
+      Type.Object({ code: oneOf(firingReasons), message: Type.String() }, { description: "Null where it was fired." }),
+    ),
+    missed_count: nullable(
+      Type.Integer({ description: `Due times in a row that this stands for, counted to ${limits.scheduleMissedMax}.` }),
+    ),
+  },
+  { title: "ScheduleFiring" },
+);
+export type FiringRecord = Static<typeof FiringRecord>;
