@@ -30,6 +30,8 @@ export { listBudgets } from "./budgets/list-budgets.ts";
 export { putBudget } from "./budgets/put-budget.ts";
 export { createHeldRelease, releaseHeld } from "./budgets/release-held.ts";
 export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
+export { getFleet } from "./health/get-fleet.ts";
+export { getUsage } from "./usage/get-usage.ts";
 export { quotaRefusal } from "./limits/quota-refusal.ts";
 export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";
 export { promoteJob, type PromotedJob } from "./jobs/promote-job.ts";
@@ -52,6 +54,7 @@ export {
   type PlatformMetricsOptions,
   type WorkerLoad,
 } from "./metrics/platform-metrics.ts";
+export { answerInput, type AnswerInput } from "./messages/answer-input.ts";
 export { cancelMessage } from "./messages/cancel-message.ts";
 export { checkAccepting } from "./messages/check-accepting.ts";
 export { retryMessage } from "./messages/retry-message.ts";
@@ -60,7 +63,9 @@ export { sendMessage, type InputPart, type SendMessageInput } from "./messages/s
 export { waitForMessage } from "./messages/wait-for-message.ts";
 export { createSealer, deriveKey, type Sealer } from "./sealer.ts";
 export { loadSessionTree } from "./sessions/workspace-tree.ts";
+export { refuseAsked, type Asked } from "./turns/check-asked.ts";
 export { claimTurn, isDispatchLed, pullTurn, type TurnClaim } from "./turns/claim-turn.ts";
+export { expireInputs } from "./turns/expire-inputs.ts";
 export { finishTurn, type FinishContext } from "./turns/finish-turn.ts";
 export {
   announceWorker,
@@ -75,6 +80,7 @@ export {
 export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/load-turn.ts";
 export { createReaper, reapSessions, type Reaper, type ReapSettings } from "./turns/reap.ts";
 export { checkStore, type StoreCheck, type StoreCheckInput, type StoreProblem } from "./storage/check-store.ts";
+export { correctKeptCounts } from "./limits/correct-counts.ts";
 export { deleteExpired, expiryDefaults, type ExpiryCounts, type ExpirySettings } from "./storage/delete-expired.ts";
 export { purgeDeleted, purgeDefaults, type PurgeCounts, type PurgeSettings } from "./storage/purge-deleted.ts";
 export { recordReferences } from "./storage/record-references.ts";
@@ -99,6 +105,7 @@ export {
   type Database,
   type FinishInput,
   type FinishResult,
+  type InputAsked,
   type InvariantRounds,
   type LogLine,
   type Violation,
@@ -110,6 +117,13 @@ export {
   serviceSettings,
   type ServiceSettings,
 } from "./assemble/service-settings.ts";
+export { cancelBatch, finishBatchCancels, sweepBatches } from "./batches/cancel-batch.ts";
+export { createBatch } from "./batches/create-batch.ts";
+export { getBatch, listBatches, listBatchSessions } from "./batches/get-batch.ts";
+export { createSchedule, deleteSchedule, updateSchedule } from "./schedules/change-schedule.ts";
+export { fireSchedules, type FiringContext, type FiringCounts } from "./schedules/fire-schedules.ts";
+export { getSchedule, listScheduleFirings, listSchedules } from "./schedules/get-schedule.ts";
+export { sweepFirings } from "./schedules/sweep-firings.ts";
 export { deleteCredential } from "./credentials/delete-credential.ts";
 export { listCredentials } from "./credentials/list-credentials.ts";
 export { putCredential } from "./credentials/put-credential.ts";
@@ -126,6 +140,7 @@ export { fingerprintOf } from "./idempotency/fingerprint.ts";
 export { idempotently, type KeyedCall } from "./idempotency/idempotently.ts";
 export { sweepIdempotencyKeys } from "./idempotency/sweep.ts";
 export { authenticateKey, unauthenticated } from "./keys/authenticate.ts";
+export { isKnownKey } from "./keys/is-known-key.ts";
 export { createApiKey } from "./keys/create-api-key.ts";
 export { resealSecrets } from "./secrets/reseal-secrets.ts";
 export { resumeOperator } from "./keys/resume-operator.ts";
@@ -139,13 +154,20 @@ export { diffMessage } from "./messages/message-diff.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";
-export { createInvitation } from "./organizations/create-invitation.ts";
+export { removeMember, updateMember } from "./members/change-member.ts";
+export { createInvitation, deleteInvitation, getInvitation, listInvitations } from "./members/invitations.ts";
+export { listMembers } from "./members/list-members.ts";
+export { createSignInLink } from "./sign-in/create-sign-in-link.ts";
+export { decideDeviceRequest, getDeviceRequest, pollDevice, startDevice } from "./sign-in/devices.ts";
+export { getMe, signOut } from "./sign-in/get-me.ts";
+export { limitTries, type TryKind } from "./sign-in/limit-tries.ts";
+export { openSignInLink } from "./sign-in/open-link.ts";
+export { authenticateBrowser, type BrowserSignIn } from "./sign-in/sign-in.ts";
+export { signInProvenPerson } from "./sign-in/sign-in-proven-person.ts";
 export { createOrganization, setUpOrganization } from "./organizations/create-organization.ts";
 export { deleteOrganization } from "./organizations/delete-organization.ts";
 export { findFirstOrganizationId } from "./organizations/find-first-organization.ts";
 export { getOrganization } from "./organizations/get-organization.ts";
-export { getInvitation } from "./organizations/get-invitation.ts";
-export { listMembers } from "./organizations/list-members.ts";
 export { listOrganizations } from "./organizations/list-organizations.ts";
 export { isOperator, requireOperator } from "./organizations/operators.ts";
 export { updateOrganization } from "./organizations/update-organization.ts";

@@ -5,11 +5,16 @@ import type { DispatchedTurn, WakeTopic } from "@dari/domain";
 import type { Control } from "./context.ts";
 import { deliverTurns } from "./dispatch/deliver.ts";
 
+type Transacting = Pick<Control, "db" | "notifier" | "delivery" | "log">;
+
 /**
  * Runs `work` with a control of which all or nothing takes effect. Wakes and turns wait for the commit: whoever heard
  * of a row before would not find it. No waiting and no storing of bytes belongs inside.
  */
-export async function inOneTransaction<T>(control: Control, work: (control: Control) => Promise<T>): Promise<T> {
+export async function inOneTransaction<T, Part extends Transacting = Control>(
+  control: Part,
+  work: (control: Part) => Promise<T>,
+): Promise<T> {
   const wakes: [topic: WakeTopic, id: string][] = [];
   const turns: DispatchedTurn[] = [];
   const { notifier } = control;

@@ -3,6 +3,7 @@
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { findViolations } from "@dari/db";
 import { SnapshotDamagedError } from "@dari/workspace";
+import { randomBytes } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkspaceFixture } from "./workspace-fixture.ts";
@@ -71,6 +72,32 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     });
     expect(again.opened.restoredFrom).toBeUndefined();
     expect(await findViolations(db)).toEqual([]);
+  });
+
+  test.each(["missing", "cut", "altered"] as const)("a message that waits over a head that is %s", async (how) => {
+    const sessionId = await fixture.newSession();
+    const worker = await fixture.newWorker(kind);
+    await fixture.turn(worker, sessionId, write("a", "first"));
+    await fixture.turn(worker, sessionId, (dir) => {
+      write("a", "second")(dir);
+      write("bulk", randomBytes(100_000).toString("hex"))(dir);
+    });
+    const bad = await fixture.headOf(sessionId);
+    await damage(bad, how);
+    // One that still knows the head's tree, and one that reads it.
+    for (const next of [worker, await fixture.newWorker(kind)]) {
+      const asking = await fixture.newWorker(kind);
+      const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");
+      const { saved } = await fixture.goOn(next, messageId, write("c", "answered"), "failed");
+      expect(saved.snapshot).toMatchObject({ parentId: bad, isFull: true });
+    }
+    const asking = await fixture.newWorker(kind);
+    const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");
+    await fixture.goOn(worker, messageId, write("c", "answered"));
+    const after = await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => {
+      expect([read(dir, "a"), read(dir, "b"), read(dir, "c")]).toEqual(["first", "asked", "answered"]);
+    });
+    expect(after.opened.restoredFrom).toBeUndefined();
   });
 
   test("a turn that changes nothing on an older snapshot is stored all the same", async () => {

@@ -1,7 +1,7 @@
 // Turns without an agent: claimed, opened, edited by the test, saved and recorded as a worker does it.
 
 import type { BlobStore } from "@dari/blobs";
-import { snapshots, turns, type Database, type FinishInput } from "@dari/db";
+import { messageInputs, snapshots, turns, type Database, type FinishInput } from "@dari/db";
 import { newId, Redacted } from "@dari/domain";
 import {
   createTestAgent,
@@ -38,10 +38,15 @@ export interface WorkspaceFixture extends AsyncDisposable {
   /** A worker that has nothing yet. */
   newWorker(kind?: "auto" | "copy"): Promise<WorkspaceContext>;
   /** One turn; `edit` writes below the directory, which holds `workspace/` and `state/`. */
-  turn(worker: WorkspaceContext, sessionId: string, edit: Edit, ending?: "completed" | "failed"): Promise<PlayedTurn>;
+  turn(worker: WorkspaceContext, sessionId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
+  /** As `turn`, of a message that is there. */
+  play(worker: WorkspaceContext, messageId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
+  /** As `turn`, of a message that was suspended: answers what it waits for, and goes on. */
+  goOn(worker: WorkspaceContext, messageId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
   headOf(sessionId: string): Promise<string>;
 }
 
+export type Ending = "completed" | "failed" | "suspended";
 export type Edit = (dir: string) => void | Promise<void>;
 
 export interface PlayedTurn {
@@ -69,6 +74,37 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
     for (const disks of opened) await disks.close();
   });
   const owned = stack.move();
+  let asked = 0;
+  const play = async (
+    worker: WorkspaceContext,
+    messageId: string,
+    edit: Edit,
+    ending: Ending = "completed",
+  ): Promise<PlayedTurn> => {
+    const options = { workerId: "wrk_test", leaseMs: 60_000, guarantees: {} };
+    const claimed = await turns.claimNextIfAny(db, newId("attempt"), options);
+    if (claimed?.messageId !== messageId) throw new Error("another message was claimed");
+    await turns.markCalledIfHeld(db, claimed);
+    const turn = await loadTurn({ db, sealer }, claimed);
+    const workspace = await openWorkspace(worker, turn, join(top, claimed.attemptId));
+    try {
+      await edit(workspace.dir);
+      const saved = await saveWorkspace({ ...worker, log: silent }, turn, workspace);
+      const { snapshot, filesChanged } = saved;
+      const key = `k${(asked += 1)}`;
+      const input = { key, schema: {}, prompt: undefined, waitSeconds: 600, placed: workspace.placed };
+      const finish: FinishInput = { ending, asked: input, output: { parts: [] }, snapshot, filesChanged };
+      const result = await turns.finishIfHeld(db, claimed, finish);
+      if (result?.recorded !== ending) throw new Error(`recorded ${result?.recorded}`);
+      if (ending !== "failed") {
+        worker.trees.remember(snapshot.id, { tree: saved.tree, deltaDepth: snapshot.deltaDepth });
+        await workspace.disk.keep(saved.tree);
+      }
+      return { messageId, opened: workspace, saved };
+    } finally {
+      await workspace.disk.close();
+    }
+  };
   return {
     db,
     databaseUrl: url,
@@ -82,29 +118,14 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
       opened.push(disks);
       return { db, blobs, trees: createTrees({ db, blobs }), disks, contents: undefined };
     },
-    async turn(worker, sessionId, edit, ending = "completed") {
-      const messageId = await createTestMessage(db, organizationId, sessionId);
-      const options = { workerId: "wrk_test", leaseMs: 60_000, guarantees: {} };
-      const claimed = await turns.claimNextIfAny(db, newId("attempt"), options);
-      if (claimed?.messageId !== messageId) throw new Error("another message was claimed");
-      await turns.markCalledIfHeld(db, claimed);
-      const turn = await loadTurn({ db, sealer }, claimed);
-      const workspace = await openWorkspace(worker, turn, join(top, claimed.attemptId));
-      try {
-        await edit(workspace.dir);
-        const saved = await saveWorkspace({ ...worker, log: silent }, turn, workspace);
-        const { snapshot, filesChanged } = saved;
-        const input: FinishInput = { ending, output: { parts: [] }, snapshot, filesChanged };
-        const result = await turns.finishIfHeld(db, claimed, input);
-        if (result?.recorded !== ending) throw new Error(`recorded ${result?.recorded}`);
-        if (ending === "completed") {
-          worker.trees.remember(snapshot.id, { tree: saved.tree, deltaDepth: snapshot.deltaDepth });
-          await workspace.disk.keep(saved.tree);
-        }
-        return { messageId, opened: workspace, saved };
-      } finally {
-        await workspace.disk.close();
-      }
+    play,
+    turn: async (worker, sessionId, edit, ending) =>
+      play(worker, await createTestMessage(db, organizationId, sessionId), edit, ending),
+    async goOn(worker, messageId, edit, ending) {
+      const answer = { organizationId, messageId, key: `k${asked}`, value: true, dispatchTtlMs: 60_000 };
+      const { outcome } = await messageInputs.answerIfWaiting(db, answer);
+      if (outcome !== "answered") throw new Error(`the answer was ${outcome}`);
+      return play(worker, messageId, edit, ending);
     },
     async headOf(sessionId) {
       return (await snapshots.findHeadSnapshotId(db, organizationId, sessionId)) ?? "";

@@ -13,10 +13,10 @@ import {
   type TurnSource,
 } from "@dari/queue";
 import { createAdmission } from "../dispatch/admission.ts";
-import { createBacklog } from "../dispatch/backlog.ts";
+import { createBacklog, type Backlog } from "../dispatch/backlog.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
 import type { Control } from "../context.ts";
-import { createRateLimiter, type RateDefaults } from "../limits/rate-limiter.ts";
+import { createRateLimiter, type RateDefaults, type RateLimiter } from "../limits/rate-limiter.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
 import { joinPreviews } from "../joined-previews.ts";
 import { clearScratch } from "../scratch.ts";
@@ -36,29 +36,34 @@ export interface Services {
   readonly delivery: TurnDelivery;
   /** Undefined without Redis. */
   readonly queue: TurnQueue | undefined;
+  readonly backlog: Backlog;
+  readonly rates: RateLimiter;
   readonly sealer: Sealer;
   readonly trees: Trees;
   readonly webhookReceivers: ReceiverPolicy;
   readonly log: Log;
 }
 
-/** Prepares the database (safe from many programs at once) and opens everything. Throws with what to do. */
+/**
+ * Prepares the database (safe from many programs at once) and opens everything. `answersCalls`: this program serves the
+ * API, whose calls have connections of their own. Throws with what to do.
+ */
 export async function openServices(
   settings: ServiceSettings,
-  options: { program: string; log: Log },
+  options: { program: string; log: Log; answersCalls?: boolean },
   stack: AsyncDisposableStack,
 ): Promise<Services> {
   const url = settings.databaseUrl.reveal();
-  const { applied } = await migrate(url);
+  const { applied, fenced } = await migrate(url);
   if (applied.length > 0) options.log.info({ applied }, "database.migrated");
-  const db = stack.adopt(
-    openDatabase({
-      url,
-      poolMax: settings.databasePoolMax,
-      role: "dari_app",
-      applicationName: `dari-${options.program}`,
-    }),
-    (opened) => opened.close(),
+  if (!fenced) options.log.warn({ role: "dari_tenant" }, "database.unfenced");
+  const connections = shareConnections(settings.databasePoolMax, {
+    fenced,
+    answersCalls: options.answersCalls === true,
+  });
+  const applicationName = `dari-${options.program}`;
+  const db = stack.adopt(openDatabase({ url, ...connections, role: "dari_app", applicationName }), (opened) =>
+    opened.close(),
   );
   const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
   await blobs.check();
@@ -79,6 +84,8 @@ export async function openServices(
     previews,
     delivery: queue ?? pullOnly,
     queue,
+    backlog: createBacklog(),
+    rates: createRateLimiter(db, rateDefaultsOf(settings)),
     sealer: createSealer(masterKeyOf(settings), oldMasterKeysOf(settings)),
     trees: createTrees({ db, blobs }),
     webhookReceivers: receiverPolicyOf(settings.webhookAllow),
@@ -86,13 +93,25 @@ export async function openServices(
   };
 }
 
+/** Whoever holds a transaction may need a second connection beside it. */
+const connectionsMin = 2;
+
+/** Half of the connections are for calls of organizations, which run under a role of their own. */
+function shareConnections(
+  poolMax: number,
+  { fenced, answersCalls }: { readonly fenced: boolean; readonly answersCalls: boolean },
+): { readonly poolMax: number; readonly tenants?: number | "unfenced" } {
+  if (!answersCalls) return { poolMax };
+  if (!fenced) return { poolMax, tenants: "unfenced" };
+  const tenants = Math.max(connectionsMin, Math.floor(poolMax / 2));
+  return { poolMax: Math.max(connectionsMin, poolMax - tenants), tenants };
+}
+
 /** The API's view of the services. */
 export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
   return {
     ...services,
     admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
-    backlog: createBacklog(),
-    rates: createRateLimiter(services.db, rateDefaultsOf(settings)),
     feeds: createSessionFeeds(services),
     streams: createStreamGate(),
     organizationCreation: settings.organizationCreation,

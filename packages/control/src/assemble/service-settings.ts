@@ -23,7 +23,13 @@ export const serviceSettings = {
     protocols: ["postgres", "postgresql"],
     about: "PostgreSQL 15 or newer.",
   }),
-  databasePoolMax: integer({ env: "DARI_DATABASE_POOL", min: 2, max: 200, default: 20, about: "Connections at most." }),
+  databasePoolMax: integer({
+    env: "DARI_DATABASE_POOL",
+    min: 2,
+    max: 200,
+    default: 20,
+    about: "Connections at most; where calls are answered, half of them are for those of organizations.",
+  }),
   redisUrl: secretUrl({
     env: "REDIS_URL",
     protocols: ["redis", "rediss"],

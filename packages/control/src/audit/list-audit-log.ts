@@ -15,6 +15,7 @@ function renderEntry(row: AuditEntryRow): AuditEntry {
     id: row.id,
     action: row.action as AuditAction,
     actor_key_id: row.actorKeyId,
+    actor_member_id: row.actorMemberId,
     target: row.target,
     details: row.details as Record<string, unknown>,
     request_id: row.requestId,

@@ -43,6 +43,7 @@ export async function recordChange(inside: Control, actor: Actor, change: Change
     id,
     organizationId: change.organizationId ?? actor.organizationId,
     actorKeyId: isId("apiKey", actor.keyId) ? actor.keyId : null,
+    actorMemberId: actor.person?.memberId ?? null,
     action: change.action,
     target: change.target,
     details: change.details ?? {},

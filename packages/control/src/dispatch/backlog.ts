@@ -5,10 +5,10 @@ import { AppError, limits } from "@dari/domain";
 
 export interface Backlog {
   /**
-   * Counts one message in, before it is accepted.
-   * @throws AppError `limit_exceeded` when the organization is at its bound.
+   * Counts messages in before they are accepted: all of them or none. `count`: one when absent.
+   * @throws AppError `limit_exceeded` when the organization is at its bound, or would be past it.
    */
-  admit(db: Database, organizationId: string): Promise<void>;
+  admit(db: Database, organizationId: string, count?: number): Promise<void>;
 }
 
 /** After a count: the least time to the next one, and how much of it must have come in since. */
@@ -55,25 +55,25 @@ export function createBacklog(): Backlog {
   };
 
   return {
-    async admit(db, organizationId) {
-      if (isStale(estimates.get(organizationId))) await count(db, organizationId);
+    async admit(db, organizationId, more = 1) {
+      if (isStale(estimates.get(organizationId), more)) await count(db, organizationId);
       const estimate = estimates.get(organizationId);
       if (estimate === undefined) return;
-      if (estimate.open >= estimate.max) {
-        throw new AppError(
-          "limit_exceeded",
-          `the organization has ${estimate.max} messages that wait or run, which is its limit; wait for some to end`,
-          { retryAfterSeconds },
-        );
+      if (estimate.open + more > estimate.max) {
+        const said = more === 1 ? `${estimate.max} messages` : `${estimate.open} messages of ${estimate.max}`;
+        const rest = more === 1 ? ", which is its limit; wait for some to end" : `, and these are ${more}`;
+        throw new AppError("limit_exceeded", `the organization has ${said} that wait or run${rest}`, {
+          retryAfterSeconds,
+        });
       }
-      estimate.open += 1;
-      estimate.admitted += 1;
+      estimate.open += more;
+      estimate.admitted += more;
     },
   };
 }
 
-function isStale(estimate: Estimate | undefined): boolean {
+function isStale(estimate: Estimate | undefined, more: number): boolean {
   if (estimate === undefined) return true;
   if (performance.now() - estimate.countedAt <= countedForMs) return false;
-  return estimate.open >= estimate.max || estimate.admitted >= estimate.counted * countedForPart;
+  return estimate.open + more > estimate.max || estimate.admitted >= estimate.counted * countedForPart;
 }

@@ -1,7 +1,7 @@
 // Examines the whole installation for its operators: what is wrong, and what to do about it.
 
 import { release, type HealthCheck, type OperatorHealth } from "@dari/contract";
-import { dispatch, findViolations, health, newestMigration, type Database } from "@dari/db";
+import { dispatch, findViolations, getFenceState, health, newestMigration, type Database } from "@dari/db";
 import type { Control } from "../context.ts";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
@@ -18,6 +18,7 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
   const violations: OperatorHealth["violations"] = [];
   const checks = [
     await attempt("schema", "look at the API's log", () => checkSchema(db)),
+    await attempt("fence", "look at the API's log", () => checkFence(db)),
     await attempt("workers", "look at the API's log", () => checkWorkers(db)),
     await attempt("waiting", "look at the API's log", () => checkWaiting(db)),
     await attempt("dispatcher", "look at the API's log", () => checkDispatcher(db)),
@@ -69,6 +70,24 @@ async function checkSchema(db: Database): Promise<Verdict> {
     return fault(`${found}; this API knows ${known}`, "a newer release has prepared the database: update the API");
   }
   return fault(`${found ?? "none"}; this API needs ${known}`, "restart any program of this release: it migrates first");
+}
+
+async function checkFence(db: Database): Promise<Verdict> {
+  const { isUp, isPassedOver, unfenced, user } = await getFenceState(db);
+  const role = "the role dari_tenant";
+  if (!isUp) {
+    const make = `create role dari_tenant nologin; grant dari_tenant to "${user}"`;
+    return fault(
+      "calls of organizations run without row-level security",
+      `run \`${make}\` as an administrator of the database, once, and restart every program`,
+    );
+  }
+  if (isPassedOver) {
+    return fault(`${role} passes over row-level security`, "take SUPERUSER, BYPASSRLS and the role dari_app from it");
+  }
+  if (unfenced.length > 0)
+    return fault(`in the open: ${unfenced.join(", ")}`, "restart any program: it migrates first");
+  return fine("calls of organizations run behind row-level security");
 }
 
 async function checkWorkers(db: Database): Promise<Verdict> {

@@ -1,8 +1,10 @@
 // Turns the secret that a caller shows into who is calling.
 
+import type { Role } from "@dari/contract";
 import { apiKeys } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
+import { scopesWithin } from "../members/scopes-within.ts";
 import { shareLooks } from "../share-looks.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
@@ -32,5 +34,9 @@ export async function authenticateKey(control: Control, secret: string | undefin
   }
   const { id, organizationId, scopes, maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour } = key;
   const rates = { maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour };
-  return { organizationId, keyId: id, scopes, rates };
+  if (key.memberId === null) return { organizationId, keyId: id, scopes, rates, managesOwners: key.managesOwners };
+  const role = key.memberRole as Role;
+  const person = { memberId: key.memberId, role };
+  const managesOwners = key.managesOwners && role === "owner";
+  return { organizationId, keyId: id, scopes: scopesWithin(role, scopes), rates, person, managesOwners };
 }

@@ -30,6 +30,8 @@ export async function createApiKey(
     secretHash: secret.hash,
     scopes: request.scopes ?? defaultScopes,
     expiresAt,
+    // Else an admin would be an owner by way of a key.
+    managesOwners: actor.managesOwners ?? true,
     rates: {
       maxRequestsPerMinute: request.max_requests_per_minute ?? null,
       maxMessagesPerMinute: request.max_messages_per_minute ?? null,

@@ -1,15 +1,16 @@
-// The key of a person's device, for the command line. There is one per device name.
+// The key of a person's device, for the command line. There is one per person and device name; a caller that is no
+// person gets one of the organization.
 
 import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
 import { apiKeys } from "@dari/db";
-import { newId } from "@dari/domain";
+import { limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { createKeySecret } from "./key-secret.ts";
 
 /**
- * A fresh key with the caller's scopes. It takes the place of the device's former one, whose plaintext nobody has
- * but the device.
+ * A fresh key with the caller's scopes, for 90 days where the caller is a person. It takes the place of the device's
+ * former one, whose plaintext nobody has but the device.
  */
 export async function ensureManagedKey(
   control: Control,
@@ -23,6 +24,9 @@ export async function ensureManagedKey(
     label: `cli: ${request.device_name.trim()}`,
     secretHash: secret.hash,
     scopes: actor.scopes,
+    memberId: actor.person?.memberId,
+    expiresAt: actor.person && new Date(Date.now() + limits.deviceKeyMs),
+    managesOwners: actor.managesOwners ?? true,
     // What bounds the caller bounds what it makes.
     rates: actor.rates,
   };

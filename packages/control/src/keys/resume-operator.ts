@@ -1,10 +1,15 @@
 // Who an operator is that has shown its key before, and whether it still is one.
 
-import { apiKeys } from "@dari/db";
+import type { Role } from "@dari/contract";
+import { apiKeys, members } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
+import { scopesWithin } from "../members/scopes-within.ts";
 import { isOperator } from "../organizations/operators.ts";
 
-/** Undefined when the key was revoked or has expired, or its organization no longer looks after the installation. */
+/**
+ * Undefined when the key was revoked or has expired, its person is no admin any more, or its organization no longer
+ * looks after the installation.
+ */
 export async function resumeOperator(
   control: Control,
   signedIn: { readonly organizationId: string; readonly keyId: string },
@@ -15,6 +20,18 @@ export async function resumeOperator(
     apiKeys.listUsableKeyIds(control.db, [keyId]),
   ]);
   if (key === undefined || !usable.has(keyId)) return undefined;
-  const actor = { organizationId, keyId, scopes: key.scopes };
+  const scopes = await scopesOf(control, organizationId, key);
+  const actor = { organizationId, keyId, scopes };
   return (await isOperator(control, actor)) ? actor : undefined;
+}
+
+/** What the key may do now: of a person's, what the role allows. */
+async function scopesOf(
+  control: Control,
+  organizationId: string,
+  { scopes, memberId }: { readonly scopes: readonly string[]; readonly memberId: string | null },
+): Promise<readonly string[]> {
+  if (memberId === null) return scopes;
+  const member = await members.findMember(control.db, organizationId, memberId);
+  return member === undefined ? [] : scopesWithin(member.role as Role, scopes);
 }

@@ -8,7 +8,7 @@ const nouns: Readonly<Record<QuotaKind, string>> = {
   files: "files",
   agents: "agents",
   api_keys: "API keys",
-  storage_bytes: "bytes of files and bundles",
+  storage_bytes: "bytes of files, bundles and workspaces",
 };
 
 /** Room does not come by itself: whoever asks again by itself does so seldom. */

@@ -123,9 +123,12 @@ function endOf({ seconds }: RateTake, { resetMs, keyResetMs }: RateTaken, askedA
   return askedAtMs + Math.min(resetMs ?? Infinity, keyResetMs ?? Infinity, seconds * 1_000);
 }
 
-/** Bytes that are too many for what is left say nothing about fewer, and are asked for as they come. */
-function isCounted({ kind, want }: RateTake): boolean {
-  return kind !== "upload_bytes" && want > 0;
+/**
+ * Bytes, or a batch's messages, that are too many for what is left say nothing about fewer, and are asked for as they
+ * come.
+ */
+function isCounted({ kind, want, whole }: RateTake): boolean {
+  return kind !== "upload_bytes" && want > 0 && !(whole && want > 1);
 }
 
 /** Keys without a quota of their own share their organization's window and nothing else. */

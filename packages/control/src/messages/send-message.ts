@@ -8,6 +8,8 @@ import { deliverTurns } from "../dispatch/deliver.ts";
 export type InputPart =
   { readonly type: "text"; readonly text: string } | { readonly type: "file" | "image"; readonly file_id: string };
 
+export type SendingControl = Pick<Control, "db" | "backlog" | "admission" | "notifier" | "delivery" | "log">;
+
 export interface SendMessageInput {
   readonly sessionId: string;
   readonly parts: readonly InputPart[];
@@ -32,8 +34,8 @@ const clashRetriesMax = 8;
  * file), `limit_exceeded` (backlog).
  */
 export async function sendMessage(
-  control: Control,
-  actor: Actor,
+  control: SendingControl,
+  actor: Pick<Actor, "organizationId">,
   input: SendMessageInput,
 ): Promise<{ messageId: string }> {
   const startedAt = performance.now();
@@ -70,7 +72,7 @@ export async function sendMessage(
 
 /** Gives each file part its path in the workspace: a free name under /input. */
 async function placeParts(
-  control: Control,
+  control: SendingControl,
   input: SendMessageInput,
   filenames: ReadonlyMap<string, string>,
 ): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
@@ -85,6 +87,23 @@ async function placeParts(
     const before = retryOf?.parts[index]?.path ?? "";
     const isKept = kept?.get(before) === part.file_id;
     const path = isKept ? before : freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
+    taken.add(path);
+    inputs.push({ path, fileId: part.file_id });
+    return { ...part, path };
+  });
+  return { parts, inputs };
+}
+
+/** The parts of a new session's first message with their paths. */
+export function placeFirstParts(
+  given: readonly InputPart[],
+  filenames: ReadonlyMap<string, string>,
+): { parts: unknown[]; inputs: MessageInput[] } {
+  const taken = new Set<string>();
+  const inputs: MessageInput[] = [];
+  const parts = given.map((part) => {
+    if (part.type === "text") return part;
+    const path = freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
     taken.add(path);
     inputs.push({ path, fileId: part.file_id });
     return { ...part, path };
@@ -126,7 +145,13 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
 }
 
 /** After the commit: nothing here matters for the promise, only for how soon it is kept, so nobody waits for it. */
-function passOn(control: Control, actor: Actor, sessionId: string, messageId: string, accepted: AcceptedMessage): void {
+function passOn(
+  control: SendingControl,
+  actor: Pick<Actor, "organizationId">,
+  sessionId: string,
+  messageId: string,
+  accepted: AcceptedMessage,
+): void {
   control.notifier.notify("session", sessionId);
   for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
   if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);

@@ -16,8 +16,8 @@ export interface WaitOptions {
 }
 
 /**
- * The record once it is terminal (of a merged message, that of the one it became part of), or as it is after
- * `timeoutMs` or when `signal` aborts.
+ * The record once it is terminal (of a merged message, that of the one it became part of), or as it is when it waits
+ * for an input, which may be the caller's to answer, after `timeoutMs`, or when `signal` aborts.
  * @throws AppError `not_found`.
  */
 export async function waitForMessage(
@@ -53,7 +53,7 @@ async function waitForEnd(
     for (;;) {
       const record = await getMessage(control, actor, messageId);
       const left = deadline - performance.now();
-      if (isTerminal(record.status) || left <= 0 || options.signal?.aborted === true) return record;
+      if (isSettled(record.status) || left <= 0 || options.signal?.aborted === true) return record;
       await bell.wait(Math.min(left, pollMs));
     }
   } finally {
@@ -62,6 +62,6 @@ async function waitForEnd(
   }
 }
 
-function isTerminal(status: string): boolean {
-  return status === "completed" || status === "failed" || status === "cancelled";
+function isSettled(status: string): boolean {
+  return ["completed", "failed", "cancelled", "waiting_for_input"].includes(status);
 }

@@ -57,7 +57,7 @@ export const workerMetrics = {
   dari_turns_total: {
     kind: "counter",
     about: "Turns that ended here, by what was recorded; superseded: another claim had taken over, nothing was.",
-    labels: { ending: ["completed", "failed", "cancelled", "retry", "released", "superseded"] },
+    labels: { ending: ["completed", "failed", "cancelled", "retry", "released", "suspended", "superseded"] },
   },
   dari_turn_failures_total: {
     kind: "counter",
@@ -156,6 +156,11 @@ export const reconcilerMetrics = {
     kind: "counter",
     about: "Invariants found violated, each once a round.",
     labels: { invariant: "Its name." },
+  },
+  dari_schedule_firings_total: {
+    kind: "counter",
+    about: "Due times of schedules by what came of them; missed: several in a row are one. Error: tried again.",
+    labels: { outcome: ["fired", "skipped", "missed", "failed", "error"] },
   },
   dari_webhook_attempts_total: {
     kind: "counter",

@@ -67,6 +67,13 @@ export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: 
   "invariants.judged": (counting) => counting.add("dari_invariant_rounds_total"),
   "invariant.violated": (counting, { invariant }) =>
     counting.add("dari_invariant_violations_total", { invariant: textOf(invariant) }),
+  "schedules.fired"(counting, fields) {
+    for (const outcome of ["fired", "skipped", "missed", "failed"]) {
+      const count = numberOf(fields[outcome]);
+      if (count > 0) counting.add("dari_schedule_firings_total", { outcome }, count);
+    }
+  },
+  "schedule.not_fired": (counting) => counting.add("dari_schedule_firings_total", { outcome: "error" }),
   "webhook.attempted": (counting, { outcome }) =>
     counting.add("dari_webhook_attempts_total", { outcome: textOf(outcome) }),
   "webhook.disabled": (counting, { reason }) =>

@@ -94,13 +94,29 @@ function countingOf(
 
 function readServices(
   metrics: Metrics<PlatformMetric>,
-  { pool }: Database,
+  { pool, tenantPool }: Database,
   queue: Pick<TurnDelivery, "available"> | undefined,
 ): void {
-  metrics.set("dari_database_connections", pool.totalCount - pool.idleCount, { state: "used" });
-  metrics.set("dari_database_connections", pool.idleCount, { state: "idle" });
-  metrics.set("dari_database_connections_max", pool.options.max ?? 0);
-  metrics.set("dari_database_waiting", pool.waitingCount);
+  const pools = tenantPool === undefined ? [pool] : [pool, tenantPool];
+  const sum = (of: (one: typeof pool) => number): number => pools.reduce((total, one) => total + of(one), 0);
+  metrics.set(
+    "dari_database_connections",
+    sum((one) => one.totalCount - one.idleCount),
+    { state: "used" },
+  );
+  metrics.set(
+    "dari_database_connections",
+    sum((one) => one.idleCount),
+    { state: "idle" },
+  );
+  metrics.set(
+    "dari_database_connections_max",
+    sum((one) => one.options.max ?? 0),
+  );
+  metrics.set(
+    "dari_database_waiting",
+    sum((one) => one.waitingCount),
+  );
   if (queue === undefined) metrics.remove("dari_redis_available");
   else metrics.set("dari_redis_available", queue.available ? 1 : 0);
 }

@@ -1,6 +1,6 @@
 // Removes for good what was deleted: rows first, then, by the sweep, the objects that they named.
 
-import { dependencyLayers, purges, rateWindows } from "@dari/db";
+import { dependencyLayers, deviceRequests, invitations, purges, rateWindows, signIns, signInTries } from "@dari/db";
 import type { StorageContext } from "./storage-context.ts";
 
 const hourMs = 3_600_000;
@@ -31,7 +31,12 @@ export interface PurgeCounts {
   readonly files: number;
   readonly layers: number;
   readonly rateWindows: number;
+  /** Expired sign-ins, links, invitations and devices, and counted tries. */
+  readonly signIns: number;
 }
+
+/** Strangers make rows by the thousand in a minute. Nothing hangs on them, and a pass takes so many times more. */
+const strangersTimes = 100;
 
 /** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
 export async function purgeDeleted(
@@ -47,5 +52,10 @@ export async function purgeDeleted(
     files: await purges.purgeFiles(db, afterMs, perPass),
     layers: await dependencyLayers.purgeLayers(db, unusedMs, perPass),
     rateWindows: await rateWindows.purgeRateWindows(db, perPass),
+    signIns:
+      (await signIns.purgeSignIns(db, perPass)) +
+      (await invitations.purgeInvitations(db, unusedMs, perPass)) +
+      (await deviceRequests.purgeDeviceRequests(db, perPass * strangersTimes)) +
+      (await signInTries.purgeTries(db, perPass * strangersTimes)),
   };
 }

@@ -40,7 +40,7 @@ export async function followSession(
   const leave = control.streams.take(organizationId);
   const revoked = new AbortController();
   try {
-    const watched = await control.feeds.watch(actor, sessionId, () => revoked.abort());
+    const watched = await control.feeds.watch(control.db, actor, sessionId, () => revoked.abort());
     if (watched === undefined) throw notFound("session");
     const { feed } = watched;
     const readAfter = async (afterSequenceNumber: number): Promise<readonly EventRecord[]> => {

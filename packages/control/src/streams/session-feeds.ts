@@ -1,8 +1,8 @@
 // The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all
 // of them; between two of those the notifier says where to look.
 
-import { apiKeys, events, sessions, type Database } from "@dari/db";
-import { createListeners, type Log, type Notifier, type Previews } from "@dari/domain";
+import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
+import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import type { Actor } from "../context.ts";
 import { readEvents } from "../sessions/list-events.ts";
 import { createSessionFeed, type SessionFeed } from "./session-feed.ts";
@@ -10,9 +10,9 @@ import { createSessionFeed, type SessionFeed } from "./session-feed.ts";
 export interface SessionFeeds {
   /**
    * The feed of a session that exists, until `release` is called; undefined when the organization has no such session.
-   * `onRevoked` is called when the actor's key is not good any more.
+   * `db`: as a call of the actor's sees it. `onRevoked` is called when the actor's key is not good any more.
    */
-  watch(actor: Actor, sessionId: string, onRevoked: () => void): Promise<WatchedSession | undefined>;
+  watch(db: Database, actor: Actor, sessionId: string, onRevoked: () => void): Promise<WatchedSession | undefined>;
 }
 
 export interface WatchedSession {
@@ -54,15 +54,15 @@ export function createSessionFeeds(context: FeedsContext): SessionFeeds {
   });
 
   return {
-    async watch({ organizationId, keyId }, sessionId, onRevoked) {
+    async watch(db, { organizationId, keyId }, sessionId, onRevoked) {
       let entry = entries.get(sessionId);
       // What others watch says nothing about who may.
       if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
       if (entry === undefined) {
-        const start = await sessions.findLastEventNumber(context.db, organizationId, sessionId);
+        const start = await sessions.findLastEventNumber(db, organizationId, sessionId);
         if (start === undefined) return undefined;
         // Another listener may have come first meanwhile.
-        entry = entries.get(sessionId) ?? openEntry(context, { organizationId, sessionId, start });
+        entry = entries.get(sessionId) ?? openEntry({ ...context, db }, { organizationId, sessionId, start });
         entries.set(sessionId, entry);
         poll.start();
       }
@@ -151,12 +151,17 @@ async function pollKeys(
 ): Promise<void> {
   for (const ids of chunksOf([...keyIds])) {
     try {
-      const usable = await apiKeys.listUsableKeyIds(context.db, ids);
-      for (const id of ids) if (!usable.has(id)) revoke(id);
+      const [keys, people] = [ids.filter((id) => !isId("signIn", id)), ids.filter((id) => isId("signIn", id))];
+      if (keys.length > 0) revokeOthers(keys, await apiKeys.listUsableKeyIds(context.db, keys), revoke);
+      if (people.length > 0) revokeOthers(people, await signIns.listUsableSignInIds(context.db, people), revoke);
     } catch (error) {
       noteFailure(context, error);
     }
   }
+}
+
+function revokeOthers(ids: readonly string[], usable: ReadonlySet<string>, revoke: (keyId: string) => void): void {
+  for (const id of ids) if (!usable.has(id)) revoke(id);
 }
 
 function* chunksOf(ids: readonly string[]): Generator<readonly string[]> {

@@ -3,7 +3,14 @@
 
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
-import { turnDetails, type ClaimedTurn, type Database, type InputFile, type WorkspaceBounds } from "@dari/db";
+import {
+  turnDetails,
+  type ClaimedTurn,
+  type Database,
+  type InputFile,
+  type TurnResume,
+  type WorkspaceBounds,
+} from "@dari/db";
 import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
 import { openSecrets } from "../secrets/open-secrets.ts";
 import type { Sealer } from "../sealer.ts";
@@ -28,6 +35,8 @@ export interface Turn extends ClaimedTurn {
   readonly history: readonly HistoryEntry[];
   readonly inputs: readonly InputFile[];
   readonly headSnapshotId: string | null;
+  /** Since an attempt of the message was suspended. */
+  readonly resume: TurnResume | undefined;
   readonly maxAttempts: number;
   readonly cancelRequested: boolean;
   /** Milliseconds from acceptance to this claim of the first attempt. */
@@ -65,6 +74,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     history: details.history.flatMap(historyEntries),
     inputs: details.inputs,
     headSnapshotId: details.headSnapshotId,
+    resume: details.resume,
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),

@@ -1,7 +1,7 @@
 // Messages as clients see them.
 
-import { waitingReasons, type MessageRecord, type WaitingReason } from "@dari/contract";
-import type { MessageRow } from "@dari/db";
+import { waitingReasons, type MessageInput, type MessageRecord, type WaitingReason } from "@dari/contract";
+import type { AskedInput, MessageRow } from "@dari/db";
 
 export function renderMessage(row: MessageRow): MessageRecord {
   return {
@@ -24,7 +24,21 @@ export function renderMessage(row: MessageRow): MessageRecord {
     ...(row.mergedInto === null ? {} : { merged_into: row.mergedInto }),
     ...(row.retryOf === null ? {} : { retry_of: row.retryOf }),
     ...(row.copiedFrom === null ? {} : { copied_from: row.copiedFrom }),
+    ...(row.inputs === null ? {} : { inputs: row.inputs.map(renderInput) }),
     ...(row.rolledBack ? { rolled_back: true as const } : {}),
+  };
+}
+
+function renderInput({ key, state, schema, prompt, ...times }: AskedInput): MessageInput {
+  const shown = (time: string): string => new Date(time).toISOString();
+  return {
+    key,
+    status: state,
+    schema,
+    prompt,
+    requested_at: shown(times.requestedAt),
+    expires_at: shown(times.expiresAt),
+    ended_at: times.endedAt === null ? null : shown(times.endedAt),
   };
 }
 

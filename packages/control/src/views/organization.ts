@@ -5,20 +5,21 @@ import type {
   ApiKeyScope,
   CredentialRecord,
   FileRecord,
+  InvitationRecord,
   MemberRecord,
   OrganizationRecord,
   Role,
 } from "@dari/contract";
-import type { ApiKeyRow, CredentialRow, FileRow, KeyRates, MemberRow, OrganizationRow } from "@dari/db";
+import type { ApiKeyRow, CredentialRow, FileRow, InvitationRow, KeyRates, MemberRow, OrganizationRow } from "@dari/db";
 import type { Actor } from "../context.ts";
 
-/** `role` is what the calling key amounts to. */
+/** `role` is the calling person's, or what the calling key amounts to. */
 export function renderOrganization(row: OrganizationRow, actor: Actor): OrganizationRecord {
   return {
     id: row.id,
     name: row.name,
     slug: row.slug,
-    role: actor.scopes.includes("admin") ? "admin" : "member",
+    role: actor.person?.role ?? (actor.scopes.includes("admin") ? "admin" : "member"),
     is_operator: row.isOperator,
     weight: row.weight,
     max_concurrency: row.maxConcurrency,
@@ -58,7 +59,23 @@ export function renderApiKey(row: ApiKeyRow): ApiKeyRecord {
 }
 
 export function renderMember(row: MemberRow): MemberRecord {
-  return { id: row.id, email: row.email, role: row.role as Role, created_at: row.createdAt.toISOString() };
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role as Role,
+    last_signed_in_at: row.lastSignedInAt?.toISOString() ?? null,
+    created_at: row.createdAt.toISOString(),
+  };
+}
+
+export function renderInvitation(row: InvitationRow): InvitationRecord {
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role as Role,
+    expires_at: row.expiresAt.toISOString(),
+    created_at: row.createdAt.toISOString(),
+  };
 }
 
 export function renderCredential(row: CredentialRow): CredentialRecord {

@@ -5,17 +5,21 @@ import { limits, type Log } from "@dari/domain";
 import { recordDisabling } from "./record-disabling.ts";
 
 const batchRows = 1_000;
-/** Of each kind per call; a backlog that is longer waits for the next one. */
-const batchesMax = 20;
 
 export interface SweepSettings {
   /** Of what has ended: milliseconds. */
   readonly keepMs: number;
   /** Deliveries that may wait for one endpoint. */
   readonly pendingMax: number;
+  /** For each kind, by which a call takes no longer; what is left waits for the next one. Milliseconds. */
+  readonly passMs: number;
 }
 
-const sweepDefaults: SweepSettings = { keepMs: limits.webhookKeepMs, pendingMax: limits.webhookPendingPerEndpoint };
+const sweepDefaults: SweepSettings = {
+  keepMs: limits.webhookKeepMs,
+  pendingMax: limits.webhookPendingPerEndpoint,
+  passMs: 25_000,
+};
 
 export interface WebhookSweep {
   /** Endpoints. */
@@ -31,10 +35,10 @@ export async function sweepWebhooks(
   given: Partial<SweepSettings> = {},
 ): Promise<WebhookSweep> {
   const { db } = context;
-  const { keepMs, pendingMax } = { ...sweepDefaults, ...given };
+  const { keepMs, pendingMax, passMs } = { ...sweepDefaults, ...given };
   const disabled = await disableOverfull(context, pendingMax);
-  const cancelled = await inBatches(() => webhookOutbox.cancelUnwanted(db, batchRows));
-  const purged = await inBatches(() => webhookOutbox.purgeDeliveries(db, keepMs, batchRows));
+  const cancelled = await inBatches(passMs, () => webhookOutbox.cancelUnwanted(db, batchRows));
+  const purged = await inBatches(passMs, () => webhookOutbox.purgeDeliveries(db, keepMs, batchRows));
   await webhookEndpoints.purgeEndpoints(db, batchRows);
   return { disabled, cancelled, purged };
 }
@@ -57,12 +61,12 @@ async function disableOverfull({ db, log }: { db: Database; log: Log }, pendingM
   return disabled;
 }
 
-async function inBatches(step: () => Promise<number>): Promise<number> {
+async function inBatches(passMs: number, step: () => Promise<number>): Promise<number> {
+  const until = performance.now() + passMs;
   let total = 0;
-  for (let batch = 0; batch < batchesMax; batch += 1) {
+  for (;;) {
     const rows = await step();
     total += rows;
-    if (rows < batchRows) break;
+    if (rows < batchRows || performance.now() >= until) return total;
   }
-  return total;
 }

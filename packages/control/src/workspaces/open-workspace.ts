@@ -1,7 +1,7 @@
 // Brings a session's last committed workspace into a directory, with the files of its messages placed.
 
 import type { BlobStore } from "@dari/blobs";
-import { snapshots, turns, type Database } from "@dari/db";
+import { snapshots, turns, type Database, type PlacedUpload } from "@dari/db";
 import {
   SnapshotDamagedError,
   type DirectoryContentCache,
@@ -11,7 +11,8 @@ import {
   type WorkspaceLimits,
 } from "@dari/workspace";
 import type { Turn, TurnPart } from "../turns/load-turn.ts";
-import { placeInput } from "./place-input.ts";
+import { openSuspended } from "./open-suspended.ts";
+import { partsAt, placeInput } from "./place-input.ts";
 import type { LoadedTree, Trees } from "./trees.ts";
 import { workspaceLimitsWithin } from "./workspace-limits.ts";
 
@@ -31,8 +32,10 @@ export interface OpenedWorkspace {
   readonly head: LoadedTree;
   /** The head was damaged, and this older snapshot of the session is what was restored. */
   readonly restoredFrom: string | undefined;
-  /** As the agent finds it: what differs from this was changed by the turn. */
+  /** As the message's first attempt found it: what differs from this was changed by the message. */
   readonly baseline: Tree;
+  /** The uploads in it. */
+  readonly placed: readonly PlacedUpload[];
   /** The message's parts, where a file had to take another name because the agent had written one of that name. */
   readonly parts: readonly TurnPart[];
 }
@@ -42,23 +45,25 @@ const ancestorsMax = 1_000;
 
 /**
  * Placed files are in the baseline, so that they never count as changed by the turn. Where the head is damaged or
- * missing in the store, the newest intact snapshot is taken and the session's ledger says so.
+ * missing in the store, the newest intact snapshot is taken and the session's ledger says so. A message that was
+ * suspended goes on at what it left.
  * @throws SnapshotDamagedError when no snapshot of the session is intact.
  */
 export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
   const limits = workspaceLimitsWithin(turn.workspaceBounds);
+  const suspended = await openSuspended(context, turn, dir, limits);
+  if (suspended !== undefined) return suspended;
   const opened = await openHead(context, turn, dir, limits);
   try {
-    const moved = new Map<string, string>();
+    const placed: PlacedUpload[] = [];
     for (const input of turn.inputs) {
-      const placed = await placeInput(context.blobs, dir, input);
-      if (placed !== input.path && input.messageId === turn.messageId) moved.set(input.path, placed);
+      const path = await placeInput(context.blobs, dir, input);
+      const isMoved = path !== input.path && input.messageId === turn.messageId;
+      const { sizeBytes, sha256 } = input;
+      placed.push({ path: `workspace${path}`, sizeBytes, sha256, ...(isMoved ? { sentAs: input.path } : {}) });
     }
     const baseline = turn.inputs.length === 0 ? opened.head.tree : (await opened.disk.scan()).tree;
-    const parts = turn.parts.map((part) =>
-      part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path },
-    );
-    return { dir, ...opened, baseline, parts: moved.size === 0 ? turn.parts : parts };
+    return { dir, ...opened, baseline, placed, parts: partsAt(turn.parts, placed) };
   } catch (error) {
     await opened.disk.close();
     throw error;
@@ -102,7 +107,8 @@ async function openOlder(
   throw damage;
 }
 
-async function openSnapshot(
+/** @throws SnapshotDamagedError */
+export async function openSnapshot(
   { blobs, trees, disks, contents }: WorkspaceContext,
   { organizationId }: Turn,
   snapshotId: string | null,

@@ -7,8 +7,9 @@ import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { BlobStore } from "@dari/blobs";
-import type { InputFile } from "@dari/db";
+import type { InputFile, PlacedUpload } from "@dari/db";
 import { numberedFilename } from "@dari/domain";
+import type { TurnPart } from "../turns/load-turn.ts";
 
 /** Answers where it stands now: another path when the agent has something of that name. */
 export async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
@@ -27,6 +28,12 @@ export async function placeInput(store: BlobStore, dir: string, input: InputFile
   await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx", mode: 0o644 }));
   if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
   return path;
+}
+
+/** A message's parts, with the paths at which its uploads stand. */
+export function partsAt(parts: readonly TurnPart[], placed: readonly PlacedUpload[]): readonly TurnPart[] {
+  const moved = new Map(placed.map(({ path, sentAs }) => [sentAs, path.slice("workspace".length)]));
+  return parts.map((part) => (part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path }));
 }
 
 /**

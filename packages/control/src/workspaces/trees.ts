@@ -9,6 +9,8 @@ export interface Trees {
   load(organizationId: string, snapshotId: string | null): Promise<LoadedTree>;
   /** Keeps what was just saved, so that the session's next turn need not read it. */
   remember(snapshotId: string, loaded: LoadedTree): void;
+  /** The same trees, where those that are not kept are read through another view of the database. */
+  readBy(db: Database): Trees;
 }
 
 export interface LoadedTree {
@@ -37,8 +39,9 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
     }
   };
 
-  return {
+  const readingBy = (db: Database): Trees => ({
     remember,
+    readBy: readingBy,
     async load(organizationId, snapshotId) {
       if (snapshotId === null) return { tree: emptyTree, deltaDepth: 0 };
       const known = kept.get(snapshotId);
@@ -46,7 +49,7 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
         remember(snapshotId, known);
         return known;
       }
-      const chain = await snapshots.listSnapshotChain(context.db, organizationId, snapshotId);
+      const chain = await snapshots.listSnapshotChain(db, organizationId, snapshotId);
       const refs = chain.flatMap((row) => (row.objectKey === null ? [] : [{ objectKey: row.objectKey }]));
       const newest = chain.at(-1);
       const tree = await loadTree(context.blobs, refs);
@@ -58,5 +61,6 @@ export function createTrees(context: { db: Database; blobs: BlobStore }): Trees 
       remember(snapshotId, loaded);
       return loaded;
     },
-  };
+  });
+  return readingBy(context.db);
 }

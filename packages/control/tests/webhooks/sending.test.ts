@@ -363,3 +363,22 @@ test("deliveries that have ended are forgotten after their time, those that wait
   expect((await listOf(id)).map(({ status }) => status)).toEqual(["pending"]);
   expect(await webhookOutbox.getBacklog(scene.control.db)).toMatchObject({ pending: 1, notes: 0 });
 });
+
+test("the sweep keeps up with what ends at two thousand a second, beside its twins", async () => {
+  const { id } = await scene.endpoint(receiver.url);
+  const rows = 24_000;
+  await scene.rows(
+    `insert into webhook_deliveries
+        (id, organization_id, endpoint_id, event_id, type, event_created_at, state, ended_at)
+      select 'whdl_' || i, $1, $2, 'evt_' || i, 'message.completed', now(), 'delivered', now()
+      from generate_series(1, ${rows}) i`,
+    scene.actor.organizationId,
+    id,
+  );
+  const startedAt = performance.now();
+  const sweeps = await Promise.all([1, 2].map(() => sweepWebhooks(scene.control, { keepMs: 0 })));
+  const seconds = (performance.now() - startedAt) / 1_000;
+  expect(sweeps.reduce((sum, { purged }) => sum + purged, 0)).toBe(rows);
+  // A sweep a minute, which may take 25 s of it.
+  expect((rows / seconds) * (25 / 60)).toBeGreaterThan(2_000);
+});

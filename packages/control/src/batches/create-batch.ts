@@ -1,0 +1,89 @@
+// Starts many sessions, each with a first message: all of them, or none.
+
+import type { CreateSessionBatchRequest, SessionBatchRecord } from "@dari/contract";
+import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
+import { agentIdFromWire, AppError, newId } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { placeFirstParts } from "../messages/send-message.ts";
+import { invalidField, notFound } from "../refusals.ts";
+import { getBatch } from "./get-batch.ts";
+
+/**
+ * One transaction, so that a process that dies in it leaves nothing. The messages wait for the dispatcher, which shares
+ * slots out.
+ * @throws AppError `not_found` for the agent; `conflict` when there is no such version; `invalid` (unknown file);
+ * `limit_exceeded` where they would not all fit into the backlog.
+ */
+export async function createBatch(
+  control: Control,
+  actor: Actor,
+  request: CreateSessionBatchRequest,
+): Promise<SessionBatchRecord> {
+  const { organizationId } = actor;
+  const id = newId("sessionBatch");
+  await control.backlog.admit(control.db, organizationId, request.sessions.length);
+  const inserted = await sessionBatches.insertBatch(control.db, {
+    id,
+    organizationId,
+    agentId: agentIdFromWire(request.agent_id),
+    versionId: request.version_id,
+    name: request.name?.trim() ?? null,
+    metadata: request.metadata ?? {},
+    onBusy: request.on_busy ?? "enqueue",
+    items: await itemsOf(control, organizationId, request.sessions),
+  });
+  if (inserted.outcome !== "created") throw refusal(inserted, request);
+  control.notifier.notify("ready", organizationId);
+  control.log.info({ org: organizationId, batch: id, sessions: request.sessions.length }, "batch.created");
+  return getBatch(control, { organizationId, batchId: id });
+}
+
+async function itemsOf(
+  control: Control,
+  organizationId: string,
+  sessions: CreateSessionBatchRequest["sessions"],
+): Promise<NewBatchItem[]> {
+  const fileIds = sessions.flatMap(({ parts }) =>
+    parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id])),
+  );
+  const filenames = await turnDetails.listFilenames(control.db, organizationId, [...new Set(fileIds)]);
+  return sessions.map(({ parts, name, metadata = {} }) => ({
+    sessionId: newId("session"),
+    messageId: newId("message"),
+    name: name?.trim() ?? null,
+    metadata,
+    ...placeFirstParts(parts, filenames),
+  }));
+}
+
+/** When messages that wait may have ended: seconds. */
+const retryAfterSeconds = 5;
+
+function refusal(
+  inserted: Exclude<InsertedBatch, { readonly outcome: "created" }>,
+  { version_id: versionId, sessions }: CreateSessionBatchRequest,
+): AppError {
+  switch (inserted.outcome) {
+    case "agent_gone":
+      return notFound("agent");
+    case "version_not_ready":
+      return new AppError("conflict", `${versionId ?? "that"} is not a ready version of this agent`);
+    case "no_version":
+      return new AppError("conflict", "the agent has no version that is ready or being built; deploy one first");
+    case "version_failed":
+      return new AppError("conflict", "the version that the sessions would run has failed to build");
+    case "backlog_full":
+      return new AppError(
+        "limit_exceeded",
+        `the organization has ${inserted.open} messages that wait or run and may have ${inserted.max}; ` +
+          `these ${sessions.length} do not fit: wait for some to end, or send fewer`,
+        { retryAfterSeconds },
+      );
+    case "unknown_file": {
+      const { number, fileId } = inserted;
+      const parts = sessions[number]?.parts ?? [];
+      const index = parts.findIndex((part) => part.type !== "text" && part.file_id === fileId);
+      return invalidField(`sessions[${number}].parts[${index}].file_id`, "there is no such file");
+    }
+  }
+}

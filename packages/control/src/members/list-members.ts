@@ -1,0 +1,12 @@
+// Lists the people of an organization.
+
+import type { MemberRecord } from "@dari/contract";
+import { members, type Page } from "@dari/db";
+import type { Control } from "../context.ts";
+import { renderPage, type PageOf } from "../refusals.ts";
+import { renderMember } from "../views/organization.ts";
+
+/** `organizationId`: one that the caller may look at. @throws AppError `invalid` for a cursor of another list. */
+export async function listMembers(control: Control, organizationId: string, page: Page): Promise<PageOf<MemberRecord>> {
+  return renderPage(await members.listMembers(control.db, organizationId, page), renderMember);
+}

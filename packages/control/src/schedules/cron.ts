@@ -1,0 +1,107 @@
+// When a schedule is due: five cron fields on the wall clock of a time zone. The only place that knows the library.
+//
+// Where clocks are set forward, a fixed time that does not exist comes at the end of the gap; where they are set back,
+// one that exists twice comes once, at the first. Times by `*` or a step follow the clock through both. So does the
+// cron of Unix systems.
+
+import { limits } from "@dari/domain";
+import { Cron } from "croner";
+import { invalidField } from "../refusals.ts";
+
+export interface CronTimes {
+  readonly cron: string;
+  readonly timeZone: string;
+}
+
+const names = new Set(
+  ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"].concat([
+    "SUN",
+    "MON",
+    "TUE",
+    "WED",
+    "THU",
+    "FRI",
+    "SAT",
+  ]),
+);
+
+/**
+ * The fields with one space between them. What only some crons know (`@daily`, `L`, `#`, seconds) is refused.
+ * @throws AppError `invalid`
+ */
+export function normalizeCron(text: string): string {
+  const fields = text.trim().split(/\s+/);
+  if (fields.length !== 5) {
+    throw invalidField("cron", "expected five fields: minute, hour, day of the month, month, day of the week");
+  }
+  const cron = fields.join(" ");
+  if (!/^[0-9A-Za-z*,/ -]+$/.test(cron) || wordsOf(cron).some((word) => !names.has(word))) {
+    throw invalidField("cron", "expected numbers, names such as MON and JAN, and `*`, `,`, `-` and `/`");
+  }
+  try {
+    parse({ cron, timeZone: "UTC" });
+  } catch (error) {
+    throw invalidField("cron", (error as Error).message.replace(/^CronPattern: /, ""));
+  }
+  return cron;
+}
+
+function wordsOf(cron: string): string[] {
+  return cron.toUpperCase().match(/[A-Z]+/g) ?? [];
+}
+
+/** @throws AppError `invalid` for what is no IANA name that this process knows. */
+export function checkTimeZone(timeZone: string): void {
+  try {
+    // Offsets are none: they have no summer time.
+    if (/^[A-Za-z]/.test(timeZone)) {
+      new Intl.DateTimeFormat("en", { timeZone });
+      return;
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+  }
+  throw invalidField("time_zone", "expected an IANA time zone, such as Europe/Berlin");
+}
+
+/** The first due time after `after`. @throws AppError `invalid` for times that never come, as 30 February. */
+export function nextDueAt(times: CronTimes, after: Date): Date {
+  return next(parse(times), after);
+}
+
+function next(parsed: Cron, after: Date): Date {
+  const found = parsed.nextRun(after);
+  if (found === null) throw invalidField("cron", "expected times that come");
+  return found;
+}
+
+function parse({ cron, timeZone }: CronTimes): Cron {
+  return new Cron(cron, { timezone: timeZone, mode: "5-part", fixedTimeRule: "no-wildcard", paused: true });
+}
+
+export interface DueTimes {
+  /** The newest that has passed, where it is not too late for it. */
+  readonly fireAt: Date | undefined;
+  /** How many others have passed, from the first due time on, counted to `limits.scheduleMissedMax`. */
+  readonly missed: number;
+  /** The first that has not passed. */
+  readonly nextDueAt: Date;
+}
+
+/** What is to be done at `now` of a schedule that was due at `dueAt`: at most one firing; nothing is made up for. */
+export function dueTimes(times: CronTimes, dueAt: Date, now: Date, lateMs: number = limits.scheduleLateMs): DueTimes {
+  const parsed = parse(times);
+  let newest = dueAt;
+  let following = next(parsed, newest);
+  let passed = 1;
+  while (following <= now) {
+    newest = following;
+    passed += 1;
+    // Too many to be counted: on from where one is not too late.
+    const from = passed === limits.scheduleMissedMax + 1 ? Math.max(newest.getTime(), now.getTime() - lateMs) : newest;
+    following = next(parsed, new Date(from));
+  }
+  const isLate = now.getTime() - newest.getTime() > lateMs;
+  const missed = Math.min(isLate ? passed : passed - 1, limits.scheduleMissedMax);
+  return { fireAt: isLate ? undefined : newest, missed, nextDueAt: following };
+}

@@ -1,0 +1,36 @@
+// Which inputs an agent may ask for, beyond what its schema may say.
+
+import { describe, expect, test } from "@jest/globals";
+import { createScrubber, limits } from "@dari/domain";
+import { refuseAsked } from "./check-asked.ts";
+
+const scrubber = createScrubber(new Map([["PIN", "12345678"]]));
+const fresh = { resume: undefined, scrubber };
+
+function answered(keys: readonly string[]): Parameters<typeof refuseAsked>[0] {
+  const answers = Object.fromEntries(keys.map((key) => [key, true]));
+  return { resume: { snapshotId: "snp_1", placed: [], answers }, scrubber };
+}
+
+test("what is new and plain may be asked for", () => {
+  expect(refuseAsked(fresh, { key: "a", schema: { minLength: 3 } })).toBeUndefined();
+  expect(refuseAsked(answered(["b"]), { key: "a", schema: {} })).toBeUndefined();
+});
+
+describe("refused is", () => {
+  const many = Array.from({ length: limits.inputsPerMessage }, (_, n) => `k${n}`);
+  test.each([
+    ["what is answered already", answered(["a"]), { key: "a", schema: {} }, /"a" is answered already/],
+    ["one too many", answered(many), { key: "a", schema: {} }, /at most 32 inputs/],
+    ["a key that is a secret", fresh, { key: "k12345678", schema: {} }, /the value of a secret/],
+    ["a schema that holds for no answer", fresh, { key: "a", schema: { type: "x" } }, /not valid/],
+    [
+      "a schema that is none any more without its secrets",
+      fresh,
+      { key: "a", schema: { minLength: 12345678 } },
+      /not valid: data\/minLength/,
+    ],
+  ])("%s", (_title, turn, asked, message) => {
+    expect(refuseAsked(turn, asked)).toMatchObject({ code: "agent_error", message: expect.stringMatching(message) });
+  });
+});

@@ -1,0 +1,21 @@
+// Fails messages whose inputs nobody has answered in time: called by the reconciler's clock, takes no input, bounded.
+
+import { messageInputs, type Database } from "@dari/db";
+import type { Log, Notifier } from "@dari/domain";
+
+const batch = 200;
+
+/** Answers how many have expired. */
+export async function expireInputs(context: { db: Database; notifier: Notifier; log: Log }): Promise<number> {
+  const expired = await messageInputs.expireOverdue(context.db, batch);
+  for (const { organizationId, sessionId, messageId } of expired) {
+    context.log.info({ org: organizationId, session: sessionId, message: messageId }, "input.expired");
+    context.notifier.notify("session", sessionId);
+    context.notifier.notify("message", messageId);
+  }
+  // The sessions' next messages may be ready now.
+  for (const organizationId of new Set(expired.map((one) => one.organizationId))) {
+    context.notifier.notify("ready", organizationId);
+  }
+  return expired.length;
+}
