@@ -6,6 +6,7 @@ import {
   loadTurn,
   openWorkspace,
   recordLogs,
+  refuseAsked,
   saveWorkspace,
   withPatience,
   type ClaimedTurn,
@@ -66,7 +67,7 @@ export async function executeTurn(
       input = stopInput(context, claimed, lease) ?? endingOfFailure(context, claimed, classifyFailure(error));
     }
     const result = await finish(context, claimed, turn, input, watch);
-    held.isCommitted = result?.recorded === "completed";
+    held.isCommitted = result?.recorded === "completed" || result?.recorded === "suspended";
     return { result, left: leaveDisk(context, claimed, held) };
   } catch (error) {
     await leaveDisk(context, claimed, held);
@@ -74,7 +75,7 @@ export async function executeTurn(
   }
 }
 
-/** The turn's disk, and what was saved of it: kept for the session's next turn if the turn completes. */
+/** The turn's disk, and what was saved of it: kept for the session's next turn if this one completes or waits. */
 interface HeldDisk {
   slotDir?: string;
   opened?: OpenedWorkspace;
@@ -142,13 +143,15 @@ async function settle(
     return { ...(stopInput(context, turn, lease) ?? { ending: "released" }), output: { parts: ending.said } };
   }
   const saving = saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
-  if (ending.kind === "failed") {
+  const cause = ending.kind === "suspended" ? refuseAsked(turn, ending.asked) : undefined;
+  if (ending.kind === "failed" || cause !== undefined) {
     // Why the attempt failed is what counts; what it left behind is kept where that works out.
     const side = await saving.catch((error: unknown) => {
       context.log.warn({ err: error, attempt: turn.attemptId }, "turn.side_snapshot_lost");
       return undefined;
     });
-    return { ...endingOfFailure(context, turn, ending.failure), snapshot: side?.snapshot };
+    const failed = ending.kind === "failed" ? ending.failure : cause!;
+    return { ...endingOfFailure(context, turn, failed), snapshot: side?.snapshot };
   }
   const saved = await Promise.race([saving, stopped(lease)]);
   // Nobody waits for a save that is given up; its object stays unreferenced.
@@ -156,14 +159,21 @@ async function settle(
   watch.lap("save_ms");
   if (saved === undefined) return stopInput(context, turn, lease) ?? { ending: "released" };
   await noteIgnored(context, turn, saved, lease);
+  const keep = (): void => {
+    held.saved = saved;
+    opened.disk.announce(saved.tree);
+    context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
+  };
+  if (ending.kind === "suspended") {
+    keep();
+    return { ending: "suspended", asked: { ...ending.asked, placed: opened.placed }, snapshot: saved.snapshot };
+  }
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
     return { ...endingOfFailure(context, turn, reason), snapshot: saved.snapshot };
   }
-  held.saved = saved;
-  opened.disk.announce(saved.tree);
-  context.workspaces.trees.remember(saved.snapshot.id, { tree: saved.tree, deltaDepth: saved.snapshot.deltaDepth });
+  keep();
   return {
     ending: "completed",
     output: { parts: ending.parts, usage: ending.usage },
@@ -223,7 +233,8 @@ async function finish(
   );
   if (result === undefined) return undefined;
   // The code only: an agent's message may hold its secrets, and the queue keeps what it is told.
-  return { ...result, reason: input.failure?.code ?? "", waitMs: input.waitMs ?? 0 };
+  const refused = input.ending === "completed" && result.recorded === "failed" ? "storage_quota" : "";
+  return { ...result, reason: input.failure?.code ?? refused, waitMs: input.waitMs ?? 0 };
 }
 
 function missingSecrets(turn: Turn): FinishInput {

@@ -122,6 +122,8 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
       return { kind: "failed", reason: result.reason };
     case "retry":
       return { kind: "retry", reason: result.reason, delayMs: result.waitMs };
+    // Nothing is delivered while it waits; its answer dispatches it anew.
+    case "suspended":
     case "released":
     case undefined:
       return { kind: "obsolete" };
@@ -161,7 +163,12 @@ function announce(context: WorkerContext, gate: Gate): Presence {
       pool: settings.pool,
       slots: gate.closed ? settings.slots : gate.offered,
       draining: gate.closed,
-      details: { pid: process.pid, sandbox: context.driver.name, guarantees: context.guarantees },
+      details: {
+        pid: process.pid,
+        sandbox: context.driver.name,
+        guarantees: context.guarantees,
+        memory: settings.room(),
+      },
     });
     saidAt = performance.now();
   };

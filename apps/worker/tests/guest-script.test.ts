@@ -105,6 +105,7 @@ async function play(
           history: [],
           operationKey: "m",
           traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+          answers: {},
         },
       },
       timeoutMs: 20_000,

@@ -29,7 +29,8 @@ beforeAll(async () => {
   await owner.pool.query(`
     create function damaged() returns boolean language plpgsql as
       $$ begin raise exception 'invalid page in block 7' using errcode = 'data_corrupted'; end $$;
-    create policy damaged on session_inputs for select using (damaged());
+    create policy readable on session_inputs for select using (true);
+    create policy damaged on session_inputs as restrictive for select using (damaged());
     create policy writable on session_inputs for insert with check (true);
     alter table session_inputs enable row level security;`);
   await owner.close();
@@ -65,6 +66,35 @@ async function dispatchRetry(sessionId: string): Promise<void> {
     [sessionId],
   );
 }
+
+/** What a version may say after its row was damaged: no JSON object, no numbers, nothing. */
+const damagedManifests = [
+  ["text", '"text"'],
+  ["nothing", "{}"],
+  ["no number of seconds", '{"runtime": {"timeout_seconds": "x"}, "secrets": []}'],
+  ["more seconds than there are", '{"runtime": {"timeout_seconds": 99999999999}, "secrets": []}'],
+  ["secrets that are none", '{"runtime": {"timeout_seconds": 60}, "secrets": 5}'],
+] as const;
+
+test.each(damagedManifests)("a turn of a version whose manifest is %s fails with a reason", async (_what, manifest) => {
+  const { agentId, versionId } = await createTestAgent(database.db, place.organizationId);
+  const sessionId = await createTestSession(database.db, place.organizationId, agentId);
+  const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
+  await database.db.pool.query("update versions set manifest = $1 where id = $2", [manifest, versionId]);
+  const recorded: (string | undefined)[] = [];
+  for (let tries = 0; tries <= limits.platformRetriesMax; tries++) {
+    await dispatchRetry(sessionId);
+    const claim = await claimTurn(database.db, { sessionId, dispatchNumber: 1 }, claimant);
+    if (claim.outcome !== "claimed") throw new Error(claim.outcome);
+    recorded.push((await execute(claim.turn)).result?.recorded);
+  }
+  expect(recorded.at(-1)).toBe("failed");
+  const { rows } = await database.db.pool.query<object>(
+    "select state, output -> 'error' ->> 'code' as code from messages where id = $1",
+    [messageId],
+  );
+  expect(rows).toEqual([{ state: "failed", code: "internal_error" }]);
+});
 
 test("a turn that its job brings is claimed, and its attempt ends with a reason", async () => {
   const { sessionId, messageId } = await message();

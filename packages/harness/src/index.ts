@@ -7,6 +7,7 @@ export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from ".
 export { loadAhead } from "./load-ahead.ts";
 export { type OutputPart } from "./output.ts";
 export {
+  type AskFrame,
   type DeltaFrame,
   type Entry,
   type EventFrame,

@@ -1,7 +1,7 @@
 // The words on the channel (descriptor 3): one JSON object per line. What a guest says is checked here; a guest runs
 // other people's code and may say anything.
 
-import type { FailureCode } from "@dari/domain";
+import { isInputKey, limits, type FailureCode } from "@dari/domain";
 import { shapeProblem } from "./frame-shape.ts";
 
 export const protocolVersion = 1;
@@ -21,6 +21,8 @@ export interface TurnContext {
   readonly operationKey: string;
   /** W3C trace context of the attempt, for spans that the agent makes. */
   readonly traceparent: string;
+  /** Answers to what the message has asked for, by key. */
+  readonly answers: Readonly<Record<string, unknown>>;
 }
 
 export interface Entry {
@@ -46,6 +48,10 @@ export interface GuestLimits {
   readonly frameBytes: number;
   /** Levels of one line, its own braces included. */
   readonly jsonDepth: number;
+  /** Of what the agent may ask for. */
+  readonly inputSchemaBytes: number;
+  readonly inputPromptChars: number;
+  readonly inputWaitSeconds: number;
 }
 
 export type HostFrame =
@@ -67,6 +73,16 @@ export interface EventFrame {
   readonly data: unknown;
 }
 
+/** The agent asks for something that the message has no answer to: the attempt is over, and the turn waits. */
+export interface AskFrame {
+  readonly t: "ask";
+  readonly key: string;
+  readonly schema: Readonly<Record<string, unknown>>;
+  readonly prompt: string | undefined;
+  /** How long an answer is waited for. */
+  readonly waitSeconds: number;
+}
+
 /** What a turn cost at its model, as far as the SDK says: numbers by name, such as `input_tokens`. */
 export type Usage = Readonly<Record<string, number>>;
 
@@ -76,6 +92,7 @@ export type GuestFrame =
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
+  | AskFrame
   | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage }
   | { readonly t: "error"; readonly code: FailureCode; readonly message: string; readonly stack: string }
   | { readonly t: "checked"; readonly kind: string };
@@ -115,6 +132,8 @@ export function parseGuestFrame(line: string): GuestFrame {
       return { t: "delta", text: string(frame, "text") };
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
+    case "ask":
+      return askFrame(frame);
     case "result":
       return { t: "result", parts: frame["parts"], ...usageOf(frame["usage"]) };
     case "error":
@@ -142,6 +161,19 @@ function parseObject(line: string): Record<string, unknown> {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw broken();
   return value as Record<string, unknown>;
+}
+
+/** Our own guests have checked what the agent gave; what does not fit was written by somebody else. */
+function askFrame(frame: Record<string, unknown>): AskFrame {
+  const { schema, waitSeconds = limits.inputWaitSecondsDefault } = frame;
+  const key = string(frame, "key", limits.inputKeyChars + 1);
+  const isMap = typeof schema === "object" && schema !== null && !Array.isArray(schema);
+  if (!isInputKey(key) || !isMap) throw broken();
+  if (Buffer.byteLength(JSON.stringify(schema)) > 2 * limits.inputSchemaBytes) throw broken();
+  const isWait = Number.isSafeInteger(waitSeconds) && (waitSeconds as number) >= 1;
+  if (!isWait || (waitSeconds as number) > limits.inputWaitSecondsMax) throw broken();
+  const prompt = frame["prompt"] === undefined ? undefined : string(frame, "prompt", limits.inputPromptChars);
+  return { t: "ask", key, schema: schema as AskFrame["schema"], prompt, waitSeconds: waitSeconds as number };
 }
 
 function string(frame: Record<string, unknown>, key: string, maxChars = Number.POSITIVE_INFINITY): string {

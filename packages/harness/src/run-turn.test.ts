@@ -29,6 +29,7 @@ async function endingAfter(lines: readonly string[]): Promise<TurnEnding> {
           history: [],
           operationKey: "op_1",
           traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+          answers: {},
         },
       },
       timeoutMs: 60_000,

@@ -9,6 +9,7 @@ import {
   parseGuestFrame,
   ProtocolError,
   protocolVersion,
+  type AskFrame,
   type DeltaFrame,
   type EventFrame,
   type GuestFrame,
@@ -28,6 +29,8 @@ const exitFollowsMs = 5_000;
 export type TurnEnding =
   | { readonly kind: "completed"; readonly parts: OutputPart[]; readonly usage?: Usage }
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
+  /** It waits for an answer; whatever the agent does after it asked is not heard. */
+  | { readonly kind: "suspended"; readonly asked: Omit<AskFrame, "t"> }
   | { readonly kind: "timeout" }
   | { readonly kind: "cancelled" };
 
@@ -54,6 +57,9 @@ const guestLimits: GuestLimits = {
   outputBytes: limits.outputBytes,
   frameBytes: limits.harnessFrameBytes,
   jsonDepth: limits.agentJsonDepth,
+  inputSchemaBytes: limits.inputSchemaBytes,
+  inputPromptChars: limits.inputPromptChars,
+  inputWaitSeconds: limits.inputWaitSecondsMax,
 };
 
 /**
@@ -143,6 +149,11 @@ async function takeFrame(
       if (counts.deltaBytes > limits.outputBytes) return { kind: "failed", failure: failure("output_too_large") };
       await o.onFrame(frame);
       return undefined;
+    case "ask": {
+      onceStarted(counts);
+      const { t: _ask, ...asked } = frame;
+      return { kind: "suspended", asked };
+    }
     case "result": {
       onceStarted(counts);
       const read = readParts(frame.parts, o.request.workspace);

@@ -108,6 +108,7 @@ export const sampleContext: TurnContext = {
   history: [{ role: "user", parts: [{ type: "text", text: "before" }] }],
   operationKey: "op_1",
   traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+  answers: { known: { yes: true } },
 };
 
 /** Plays one scripted agent to its ending. */

@@ -1,6 +1,7 @@
 // One turn of each scripted agent, in every runtime of this machine.
 
 import { describe, expect, test } from "@jest/globals";
+import { limits } from "@dari/domain";
 import { findRuntimes, play, sampleContext } from "./guest-fixture.ts";
 
 const emoji = "\u{1F600}";
@@ -48,7 +49,8 @@ describe.each(findRuntimes())("$title", (runtime) => {
 
   test("the context holds what the host gave", async () => {
     const { seen } = JSON.parse(await textOf("context"));
-    expect(seen).toEqual({ ...sampleContext, workspace: seen.workspace, emits: "function", aborted: false });
+    const { answers: _hidden, ...shown } = sampleContext;
+    expect(seen).toEqual({ ...shown, workspace: seen.workspace, emits: "function", aborted: false });
     expect(seen.workspace).toMatch(/harness-test-/);
   });
 
@@ -72,6 +74,25 @@ describe.each(findRuntimes())("$title", (runtime) => {
     const answer = JSON.parse(part?.type === "text" ? part.text : "null");
     expect(answer).toEqual({ count: 5, last: "emit: an attempt may emit at most 10000 events" });
     expect(frames).toHaveLength(10_000);
+  });
+
+  test("an answer that the message has is returned, and asking for another ends the turn", async () => {
+    const asked = { key: "approve", schema: { type: "boolean" }, prompt: "may I?", waitSeconds: 60 };
+    const { ending, frames } = await play(runtime, "asks");
+    expect(ending).toEqual({ kind: "suspended", asked });
+    expect(frames).toEqual([{ t: "event", name: "known", data: { yes: true } }]);
+  });
+
+  test("what is asked for without options waits as long as usual", async () => {
+    const { ending } = await play(runtime, "asksPlainly");
+    const asked = { key: "a", schema: {}, prompt: undefined, waitSeconds: limits.inputWaitSecondsDefault };
+    expect(ending).toEqual({ kind: "suspended", asked });
+  });
+
+  test("what cannot be asked is refused, and the agent goes on", async () => {
+    const refused = JSON.parse(await textOf("asksBadly")) as string[];
+    expect(refused).toHaveLength(7);
+    expect(refused.every((message) => /^request_?[iI]nput: /.test(message))).toBe(true);
   });
 
   test("what is printed is a log and never output", async () => {

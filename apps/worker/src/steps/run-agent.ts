@@ -11,7 +11,15 @@ import {
   type TurnPart,
 } from "@dari/control";
 import { failure, limits, type Failure } from "@dari/domain";
-import { captureLogs, runTurn, type OutputPart, type RunRequest, type TurnEnding, type Usage } from "@dari/harness";
+import {
+  captureLogs,
+  runTurn,
+  type AskFrame,
+  type OutputPart,
+  type RunRequest,
+  type TurnEnding,
+  type Usage,
+} from "@dari/harness";
 import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
@@ -25,6 +33,7 @@ import { startGuest, warmRecipe, type WarmGuest } from "./start-guest.ts";
 export type AgentEnding =
   | { readonly kind: "completed"; readonly parts: readonly OutputPart[]; readonly usage: Usage | undefined }
   | { readonly kind: "failed"; readonly failure: Failure }
+  | { readonly kind: "suspended"; readonly asked: Omit<AskFrame, "t"> }
   /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[] };
 
@@ -209,6 +218,7 @@ function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {
       history: turn.history,
       operationKey: turn.messageId,
       traceparent: traceparentOf(turn.messageId, turn.attemptId),
+      answers: turn.resume?.answers ?? {},
     },
   };
 }
@@ -235,6 +245,8 @@ function endingOf(
   switch (ending.kind) {
     case "completed":
       return { kind: "completed", parts: ending.parts, usage: ending.usage };
+    case "suspended":
+      return ending;
     case "timeout":
       return { kind: "failed", failure: failure("timeout") };
     case "cancelled":

@@ -1,6 +1,6 @@
 // Takes a turn's secrets out of what is said about it: what is recorded of its end, and what this worker logs.
 
-import type { FinishInput } from "@dari/control";
+import type { FinishInput, InputAsked } from "@dari/control";
 import { failure, limits, type Scrubber } from "@dari/domain";
 import type { OutputPart, TurnEnding } from "@dari/harness";
 import { redactFields, type LogMethod, type Logger } from "@dari/runtime";
@@ -11,7 +11,7 @@ const stackUnits = 32_000;
 
 /** The end of a turn as it may be recorded. The snapshot is the agent's own and stays as it is. */
 export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput {
-  const { failure: cause, filesChanged } = input;
+  const { failure: cause, filesChanged, asked } = input;
   const output = input.output as { parts: readonly OutputPart[] } | undefined;
   const parts = output === undefined ? undefined : scrubParts(scrubber, output.parts);
   if (input.ending === "completed" && bytesOf(parts) > limits.outputBytes) {
@@ -20,8 +20,18 @@ export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput
   return {
     ...input,
     ...(parts === undefined ? {} : { output: { ...output, parts } }),
+    ...(asked === undefined ? {} : { asked: scrubAsked(scrubber, asked) }),
     ...(filesChanged === undefined ? {} : { filesChanged: scrubber.json(filesChanged) }),
     ...(cause === undefined ? {} : { failure: { ...cause, message: scrubMessage(scrubber, cause.message) } }),
+  };
+}
+
+/** Its key holds no secret: it would not have been taken. */
+function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
+  return {
+    ...asked,
+    schema: scrubber.json(asked.schema) as InputAsked["schema"],
+    prompt: asked.prompt === undefined ? undefined : scrubber.text(asked.prompt),
   };
 }
 

@@ -1,14 +1,16 @@
 // The second argument of an agent's function.
 
 import { TurnError } from "./errors.mjs";
+import { createRequestInput } from "./request-input.mjs";
 
 const { stringify } = JSON;
 const eventNameChars = 200;
 
-/** The context, and the function that aborts its signal. */
-export function createContext(frame, channel) {
+/** The context, and the function that aborts its signal. `suspend` sends what the agent asks for. */
+export function createContext(frame, channel, suspend) {
   const controller = new AbortController();
-  const { context, limits } = frame;
+  const { limits } = frame;
+  const { answers, ...context } = frame.context;
   let events = 0;
 
   /** Records an event; the promise resolves when the host takes more. Throws when it is over a limit. */
@@ -30,7 +32,13 @@ export function createContext(frame, channel) {
   }
 
   return {
-    context: { ...context, workspace: frame.workspace, emit, signal: controller.signal },
+    context: {
+      ...context,
+      workspace: frame.workspace,
+      emit,
+      requestInput: createRequestInput(answers, limits, suspend),
+      signal: controller.signal,
+    },
     cancel: (reason) => controller.abort(new TurnError(reason, reason === "timeout"
       ? "the turn ran into its time limit"
       : "the turn was cancelled")),

@@ -23,6 +23,12 @@ async function report(frame) {
   await channel.send(frame);
 }
 
+/** What the agent still does, and that it waits for nothing else, is no answer any more. */
+async function suspend(frame) {
+  channel.ref();
+  await report(frame);
+}
+
 async function load(frame) {
   await useProxyVariables();
   const found = await findExport(frame.entry, frame.imageDir);
@@ -39,7 +45,7 @@ async function run(frame, go) {
   // The turn's workspace has taken the place of the directory that the process was started in.
   if (loaded !== undefined) process.chdir(frame.workspace);
   const { found, runner } = await (loaded ?? load(frame));
-  const { context, cancel } = createContext(frame, channel);
+  const { context, cancel } = createContext(frame, channel, suspend);
   canceller = cancel;
   await channel.send({ t: "started" });
   await go;

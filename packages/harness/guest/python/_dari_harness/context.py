@@ -5,6 +5,7 @@ import threading
 from contextlib import suppress
 
 from .channel import to_json
+from .request_input import ask_frame, check_key
 
 _EVENT_NAME_CHARS = 200
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
@@ -30,6 +31,7 @@ class Context:
         self._events = 0
         self._counting = threading.Lock()
         self._on_cancel = []
+        self._answers = given["answers"]
 
     def _cancel(self) -> None:
         self.cancelled.set()
@@ -58,6 +60,18 @@ class Context:
                 raise ValueError(f"emit: an attempt may emit at most {self._limits['events']} events")
             self._events += 1
         self._channel.send_line(line)
+
+
+    def request_input(self, key: str, schema: dict, prompt: str = None, expires_in_seconds: int = None):
+        """
+        Returns the stored answer. Without one the turn waits and this process ends: the call never returns, and the
+        entrypoint is called again when there is an answer. Raises TypeError or ValueError for what cannot be asked.
+        """
+        check_key(key)
+        if key in self._answers:
+            return self._answers[key]
+        self._channel.send_line(ask_frame(self._limits, key, schema, prompt, expires_in_seconds))
+        threading.Event().wait()
 
 
 def _is_deeper(json: str, levels: int) -> bool:

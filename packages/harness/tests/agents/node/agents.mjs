@@ -36,6 +36,28 @@ export const emits = (_prompt, { emit }) => {
   emit("bare");
   return "done";
 };
+export const asks = async (_prompt, { requestInput, emit }) => {
+  emit("known", await requestInput("known", { type: "object" }));
+  const approved = requestInput("approve", { type: "boolean" }, { prompt: "may I?", expiresInSeconds: 60 });
+  emit("too late", await approved);
+  return "too late";
+};
+export const asksPlainly = (_prompt, context) => {
+  void context.requestInput("a", {});
+  return "an answer that is not heard";
+};
+export const asksBadly = async (_prompt, { requestInput }) => {
+  const cases = [
+    [""],
+    [7, {}],
+    ["not a key", {}],
+    ["k", "no schema"],
+    ["k", { description: "x".repeat(20_000) }],
+    ["k", {}, { prompt: "x".repeat(2_001) }],
+    ["k", {}, { expiresInSeconds: 0 }],
+  ];
+  return Promise.all(cases.map((asked) => requestInput(...asked).catch((error) => error.message)));
+};
 export const emitsTooMuch = (_prompt, { emit }) => {
   const refused = [];
   const attempt = (action) => {

@@ -75,6 +75,36 @@ def emits(prompt, context):
     return "done"
 
 
+def asks(_prompt, context):
+    context.emit("known", context.request_input("known", {"type": "object"}))
+    context.request_input("approve", {"type": "boolean"}, prompt="may I?", expires_in_seconds=60)
+    context.emit("too late")
+
+
+async def asksPlainly(_prompt, context):
+    context.request_input("a", {})
+    return "an answer that is not heard"
+
+
+def asksBadly(_prompt, context):
+    cases = [
+        ("", {}),
+        (7, {}),
+        ("not a key", {}),
+        ("k", "no schema"),
+        ("k", {"description": "x" * 20_000}),
+        ("k", {}, "x" * 2_001),
+        ("k", {}, None, 0),
+    ]
+    refused = []
+    for asked in cases:
+        try:
+            context.request_input(*asked)
+        except (TypeError, ValueError) as error:
+            refused.append(str(error))
+    return refused
+
+
 def emitsTooMuch(prompt, context):
     refused = []
 

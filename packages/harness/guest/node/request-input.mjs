@@ -1,0 +1,45 @@
+// What an agent asks for in the middle of its turn: the answer that the message has, or the end of this attempt.
+
+const { stringify } = JSON;
+const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._:-]*$/;
+const keyChars = 128;
+const isMap = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** `suspend` sends a frame after which nothing of the turn is heard. */
+export function createRequestInput(answers, limits, suspend) {
+  /**
+   * Resolves with the stored answer. Without one the turn waits and this process ends: the promise never settles, and
+   * the entrypoint is called again when there is an answer. Throws when what is asked is over a limit.
+   */
+  return async function requestInput(key, schema, options = {}) {
+    if (typeof key !== "string" || key.length > keyChars || !keyPattern.test(key)) {
+      throw new TypeError(
+        `requestInput: the key must have 1 to ${keyChars} letters, digits and . _ : -, a letter or digit first`,
+      );
+    }
+    if (Object.hasOwn(answers, key)) return answers[key];
+    await suspend({ t: "ask", key, schema: checkSchema(schema, limits), ...checkOptions(options, limits) });
+    return new Promise(() => {});
+  };
+}
+
+function checkSchema(schema, limits) {
+  const json = isMap(schema) ? stringify(schema) : undefined;
+  if (json === undefined) throw new TypeError("requestInput: the schema must be a JSON Schema object");
+  if (Buffer.byteLength(json) > limits.inputSchemaBytes) {
+    throw new RangeError(`requestInput: the schema may have at most ${limits.inputSchemaBytes} bytes`);
+  }
+  return schema;
+}
+
+function checkOptions({ prompt, expiresInSeconds }, limits) {
+  if (prompt !== undefined && (typeof prompt !== "string" || prompt.length > limits.inputPromptChars)) {
+    throw new TypeError(`requestInput: the prompt must be text of at most ${limits.inputPromptChars} characters`);
+  }
+  const most = limits.inputWaitSeconds;
+  const isWait = Number.isSafeInteger(expiresInSeconds) && expiresInSeconds >= 1 && expiresInSeconds <= most;
+  if (expiresInSeconds !== undefined && !isWait) {
+    throw new RangeError(`requestInput: expiresInSeconds must be a whole number from 1 to ${most}`);
+  }
+  return { prompt, waitSeconds: expiresInSeconds };
+}
