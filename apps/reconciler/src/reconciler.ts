@@ -7,6 +7,7 @@ import {
   createInvariantRounds,
   createJobRepair,
   createReaper,
+  expireInputs,
   forgetWorkers,
   rebuildFailedJobs,
   settleBuildWaiters,
@@ -17,6 +18,7 @@ import {
 import { limits } from "@dari/domain";
 import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";
+import { startScheduleLoops } from "./schedule-loops.ts";
 import { startStorageLoops } from "./storage-loops.ts";
 import { startWebhookLoops } from "./webhook-loops.ts";
 
@@ -74,6 +76,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   const reaper = createReaper(services, options);
   start("reap", options.reapEveryMs, () => reaper.runOnce());
   start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
+  start("expire-inputs", options.reapEveryMs, () => expireInputs(services));
   const heldRelease = createHeldRelease(services);
   start("release-held", releaseHeldEveryMs, async () => {
     if (leading) await heldRelease.runOnce();
@@ -82,6 +85,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   start("sweep-idempotency-keys", sweepEveryMs, () => sweepIdempotencyKeys(services.db));
   if (queue !== undefined) afterFlush = startQueueLoops({ ...services, queue }, start, () => leading);
   startStorageLoops(services, start, () => leading);
+  startScheduleLoops(services, start);
   const webhooks = startWebhookLoops(services, start);
   // Apart from the rest: it reads much, repairs nothing, and one process is enough.
   const invariants = createInvariantJudge(createInvariantRounds(services.db), log);

@@ -2,6 +2,7 @@
 // enough, and any number is safe.
 
 import {
+  correctKeptCounts,
   createSquasher,
   deleteExpired,
   purgeDeleted,
@@ -14,6 +15,7 @@ import type { Loop } from "@dari/runtime";
 const squashEveryMs = 5_000;
 const purgeEveryMs = 30_000;
 const sweepEveryMs = 60_000;
+const countEveryMs = 60_000;
 
 export function startStorageLoops(
   context: Services,
@@ -28,6 +30,9 @@ export function startStorageLoops(
     if (!isLeading()) return;
     log(context, "storage.expired", await deleteExpired(context));
     log(context, "storage.purged", await purgeDeleted(context));
+  });
+  start("count-kept", countEveryMs, async () => {
+    if (isLeading()) await correctKeptCounts(context);
   });
   // A store is swept by what is recorded of it.
   start("sweep", sweepEveryMs, async () => {
