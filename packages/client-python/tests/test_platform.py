@@ -30,6 +30,15 @@ class BlockingClient(unittest.TestCase):
         self.assertIn("+hello", self.client.get_message_diff(message["id"]))
         self.assertIn("printed hello", self.client.get_message_logs(message["id"]))
 
+    def test_people_are_invited_by_a_link_that_is_shown_once(self) -> None:
+        person = {"email": "python@people.example", "role": "member"}
+        invited = self.client.create_invitation("current", person)
+        self.assertIn("/console/join#dinv_", invited["url"])
+        listed = list(each_row(self.client.list_invitations, "current"))
+        self.assertNotIn("url", [one for one in listed if one["id"] == invited["id"]][0])
+        self.assertTrue(self.client.delete_invitation("current", invited["id"])["deleted"])
+        self.assertEqual(self.client.get_me()["method"], "key")
+
     def test_waiting_calls_answer_with_the_end(self) -> None:
         self.assertEqual(self.client.send_message_sync(self.session, HELLO)["status"], "completed")
         self.assertEqual(self.client.send_message(self.session, HELLO)["status"], "completed")
@@ -49,6 +58,20 @@ class BlockingClient(unittest.TestCase):
         first = self.client.create_session(AGENT_ID, {"name": "one"}, idempotency_key="py-" + self.session)
         again = self.client.create_session(AGENT_ID, {"name": "one"}, idempotency_key="py-" + self.session)
         self.assertEqual(first["id"], again["id"])
+
+    def test_a_batch_is_counted_to_its_end_and_a_schedule_knows_when_it_is_due(self) -> None:
+        sessions = [{**HELLO, "metadata": {"n": n}} for n in range(3)]
+        batch = self.client.create_session_batch({"agent_id": AGENT_ID, "sessions": sessions})
+        for row in each_row(self.client.list_batch_sessions, batch["id"], limit=2):
+            self.client.wait_for_message(row["message_id"])
+        ended = self.client.get_session_batch(batch["id"])
+        self.assertEqual((ended["status"], ended["counts"]["completed"]), ("ended", 3))
+        schedule = self.client.create_schedule({"agent_id": AGENT_ID, "cron": "0 9 * * MON", **HELLO})
+        self.assertRegex(schedule["next_due_at"], "T09:00:00.000Z$")
+        paused = self.client.update_schedule(schedule["id"], {"status": "paused"})
+        self.assertIsNone(paused["next_due_at"])
+        self.assertEqual(self.client.list_schedule_firings(schedule["id"])["data"], [])
+        self.client.delete_schedule(schedule["id"])
 
     def test_large_contents_are_sent_and_saved_in_pieces(self) -> None:
         content = os.urandom(3_000_000)

@@ -1,15 +1,20 @@
 // A typed HTTP client over the contract: one method per route. Runs in Node and in a browser; keeps no state.
 
 import { agentCalls } from "./agents.ts";
+import { batchCalls } from "./batches.ts";
 import { budgetCalls } from "./budgets.ts";
 import { directFileCalls } from "./direct-files.ts";
 import { fileCalls } from "./files.ts";
 import { historyCalls } from "./history.ts";
+import { inputCalls } from "./inputs.ts";
+import { memberCalls } from "./members.ts";
 import { operatorCalls } from "./operators.ts";
 import { organizationCalls } from "./organizations.ts";
+import { scheduleCalls } from "./schedules.ts";
 import { sessionCalls } from "./sessions.ts";
 import { streamCalls } from "./streams.ts";
 import { type ClientOptions, createTransport } from "./transport.ts";
+import { usageCalls } from "./usage.ts";
 import { webhookCalls } from "./webhooks.ts";
 
 /**
@@ -26,20 +31,27 @@ export function createClient(options: ClientOptions) {
     ...fileCalls(transport),
     ...directFileCalls(transport),
     ...historyCalls(transport),
+    ...inputCalls(transport),
     ...organizationCalls(transport),
+    ...memberCalls(transport),
     ...operatorCalls(transport),
     ...budgetCalls(transport),
+    ...usageCalls(transport),
     ...webhookCalls(transport),
+    ...scheduleCalls(transport),
+    ...batchCalls(transport),
   };
 }
 
 export type Client = ReturnType<typeof createClient>;
 
+export type { BatchSessionQuery } from "./batches.ts";
 export { ApiError, ConnectionError } from "./errors.ts";
 export type { FileConditions, FileUpload } from "./files.ts";
 export type { AttemptName } from "./history.ts";
 export type { Probe } from "./operators.ts";
 export { eachRow, type Page, type PageQuery } from "./pages.ts";
+export type { FiringQuery, ScheduleQuery } from "./schedules.ts";
 export { isTerminal, type MessageContent, type SessionFilter, type WaitOptions } from "./sessions.ts";
 export { isLedgerEvent, type PreviewEvent, type StreamedEvent, type StreamOptions } from "./streams.ts";
 export type { CallOptions, ClientOptions } from "./transport.ts";

@@ -1,6 +1,6 @@
-// Calls about organizations, keys, members and credentials. `current` is the key's own organization.
+// Calls about organizations, keys and credentials. `current` is the key's own organization.
 
-import type { CreateApiKeyRequest, CreateOrganizationRequest, Role } from "@dari/contract";
+import type { CreateApiKeyRequest, CreateOrganizationRequest } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -25,12 +25,6 @@ export function organizationCalls({ call }: Transport) {
 
     revokeApiKey: (id: string, organizationId = "current", options?: CallOptions) =>
       call("revokeApiKey", { path: { ...of(organizationId), api_key_id: id }, options }),
-
-    listMembers: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
-      call("listMembers", { path: of(organizationId), query: { ...page }, options }),
-
-    createInvitation: (body: { email: string; role: Role }, organizationId = "current", options?: CallOptions) =>
-      call("createInvitation", { path: of(organizationId), body, options }),
 
     listCredentials: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
       call("listCredentials", { path: of(organizationId), query: { ...page }, options }),

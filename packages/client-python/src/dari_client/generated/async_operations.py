@@ -448,6 +448,25 @@ class AsyncOperations(AsyncTransport):
         reply: Message = await self._json(call)
         return reply
 
+    async def answer_input(
+        self,
+        message_id: str,
+        body: AnswerInputRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Message:
+        """Answer what a message waits for; its turn goes on. `key` says which of its inputs is answered."""
+        call = Call(
+            "POST",
+            f"/v1/messages/{segment(message_id)}/inputs",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Message = await self._json(call)
+        return reply
+
     async def get_message_files(
         self,
         message_id: str,
@@ -1085,43 +1104,6 @@ class AsyncOperations(AsyncTransport):
         reply: ManagedKey = await self._json(call)
         return reply
 
-    async def list_members(
-        self,
-        organization_id: str,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        timeout: float | None = None,
-    ) -> Page[Member]:
-        """List members."""
-        call = Call(
-            "GET",
-            f"/v1/organizations/{segment(organization_id)}/members",
-            query={"limit": limit, "after": after},
-            timeout=timeout,
-        )
-        reply: Page[Member] = await self._json(call)
-        return reply
-
-    async def create_invitation(
-        self,
-        organization_id: str,
-        body: CreateInvitationRequest,
-        *,
-        idempotency_key: str | None = None,
-        timeout: float | None = None,
-    ) -> Invitation:
-        """Invite a person."""
-        call = Call(
-            "POST",
-            f"/v1/organizations/{segment(organization_id)}/invitations",
-            json=body,
-            idempotency_key=idempotency_key or new_key(),
-            timeout=timeout,
-        )
-        reply: Invitation = await self._json(call)
-        return reply
-
     async def list_credentials(
         self,
         organization_id: str,
@@ -1172,6 +1154,238 @@ class AsyncOperations(AsyncTransport):
             timeout=timeout,
         )
         reply: Deleted = await self._json(call)
+        return reply
+
+    async def list_members(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Member]:
+        """List members."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/members",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Member] = await self._json(call)
+        return reply
+
+    async def update_member(
+        self,
+        organization_id: str,
+        member_id: str,
+        body: UpdateMemberRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Member:
+        """Change a member's role. The last owner stays one."""
+        call = Call(
+            "PATCH",
+            f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Member = await self._json(call)
+        return reply
+
+    async def remove_member(
+        self,
+        organization_id: str,
+        member_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Remove a member. Sign-ins, links and device keys of this person end at once."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = await self._json(call)
+        return reply
+
+    async def create_sign_in_link(
+        self,
+        organization_id: str,
+        member_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SignInLink:
+        """A link that signs a member in, once. It takes the place of the one before."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}/sign-in-link",
+            timeout=timeout,
+        )
+        reply: SignInLink = await self._json(call)
+        return reply
+
+    async def list_invitations(
+        self,
+        organization_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Invitation]:
+        """List invitations that nobody has accepted, expired ones included."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/invitations",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[Invitation] = await self._json(call)
+        return reply
+
+    async def create_invitation(
+        self,
+        organization_id: str,
+        body: CreateInvitationRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> InvitationCreated:
+        """Invite a person: the reply carries the link to pass on. Inviting again makes a new link."""
+        call = Call(
+            "POST",
+            f"/v1/organizations/{segment(organization_id)}/invitations",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: InvitationCreated = await self._json(call)
+        return reply
+
+    async def delete_invitation(
+        self,
+        organization_id: str,
+        invitation_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Revoke an invitation: its link opens nothing any more."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/invitations/{segment(invitation_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = await self._json(call)
+        return reply
+
+    async def get_me(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> Me:
+        """Who is calling: the organization and, of a person, the member."""
+        call = Call(
+            "GET",
+            "/v1/me",
+            timeout=timeout,
+        )
+        reply: Me = await self._json(call)
+        return reply
+
+    async def sign_out(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> SignedOut:
+        """End the sign-in that the call is made with: a browser's cookie, or the key of a person's device."""
+        call = Call(
+            "DELETE",
+            "/v1/me/sign-in",
+            timeout=timeout,
+        )
+        reply: SignedOut = await self._json(call)
+        return reply
+
+    async def get_device_request(
+        self,
+        *,
+        user_code: str,
+        timeout: float | None = None,
+    ) -> DeviceRequest:
+        """The command line that waits with this code. For people who are signed in."""
+        call = Call(
+            "GET",
+            "/v1/me/device",
+            query={"user_code": user_code},
+            timeout=timeout,
+        )
+        reply: DeviceRequest = await self._json(call)
+        return reply
+
+    async def decide_device_request(
+        self,
+        body: DecideDeviceRequest,
+        *,
+        timeout: float | None = None,
+    ) -> DeviceDecided:
+        """Let the command line that waits with this code in, or not. For people who are signed in."""
+        call = Call(
+            "POST",
+            "/v1/me/device",
+            json=body,
+            timeout=timeout,
+        )
+        reply: DeviceDecided = await self._json(call)
+        return reply
+
+    async def open_sign_in_link(
+        self,
+        body: OpenLinkRequest,
+        *,
+        timeout: float | None = None,
+    ) -> SignedIn:
+        """Open an invitation or a sign-in link, once: the reply sets the cookie that signs the browser in."""
+        call = Call(
+            "POST",
+            "/v1/auth/link",
+            json=body,
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: SignedIn = await self._json(call)
+        return reply
+
+    async def start_device(
+        self,
+        body: StartDeviceRequest,
+        *,
+        timeout: float | None = None,
+    ) -> DeviceStarted:
+        """Begin to sign a command line in (RFC 8628)."""
+        call = Call(
+            "POST",
+            "/v1/auth/device",
+            json=body,
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: DeviceStarted = await self._json(call)
+        return reply
+
+    async def poll_device(
+        self,
+        body: PollDeviceRequest,
+        *,
+        timeout: float | None = None,
+    ) -> DevicePolled:
+        """Ask whether the person has decided. The first poll after the approval gets the key."""
+        call = Call(
+            "POST",
+            "/v1/auth/device/token",
+            json=body,
+            timeout=timeout,
+            keyless=True,
+        )
+        reply: DevicePolled = await self._json(call)
         return reply
 
     async def get_organization(
@@ -1400,6 +1614,37 @@ class AsyncOperations(AsyncTransport):
         reply: Deleted = await self._json(call)
         return reply
 
+    async def get_usage(
+        self,
+        organization_id: str,
+        *,
+        days: int | None = None,
+        timeout: float | None = None,
+    ) -> Usage:
+        """What the organization's turns used on the last days, what it keeps, and what holds its sessions back."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/usage",
+            query={"days": days},
+            timeout=timeout,
+        )
+        reply: Usage = await self._json(call)
+        return reply
+
+    async def get_fleet(
+        self,
+        *,
+        timeout: float | None = None,
+    ) -> Fleet:
+        """Which organizations wait, which turns run, and the workers. Costs what waits and runs: for looking often."""
+        call = Call(
+            "GET",
+            "/v1/operator/fleet",
+            timeout=timeout,
+        )
+        reply: Fleet = await self._json(call)
+        return reply
+
     async def list_webhook_endpoints(
         self,
         organization_id: str,
@@ -1560,4 +1805,191 @@ class AsyncOperations(AsyncTransport):
             timeout=timeout,
         )
         reply: WebhookDelivery = await self._json(call)
+        return reply
+
+    async def list_schedules(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        agent_id: str | None = None,
+        status: Literal["active", "paused"] | None = None,
+        timeout: float | None = None,
+    ) -> Page[Schedule]:
+        """List schedules, newest first."""
+        call = Call(
+            "GET",
+            "/v1/schedules",
+            query={"limit": limit, "after": after, "agent_id": agent_id, "status": status},
+            timeout=timeout,
+        )
+        reply: Page[Schedule] = await self._json(call)
+        return reply
+
+    async def create_schedule(
+        self,
+        body: CreateScheduleRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> Schedule:
+        """Have a message sent by the clock: to a new session of an agent each time, or to one session."""
+        call = Call(
+            "POST",
+            "/v1/schedules",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: Schedule = await self._json(call)
+        return reply
+
+    async def get_schedule(
+        self,
+        schedule_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Schedule:
+        """Get a schedule."""
+        call = Call(
+            "GET",
+            f"/v1/schedules/{segment(schedule_id)}",
+            timeout=timeout,
+        )
+        reply: Schedule = await self._json(call)
+        return reply
+
+    async def update_schedule(
+        self,
+        schedule_id: str,
+        body: UpdateScheduleRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Schedule:
+        """Change a schedule, or pause and resume it by its `status`. What is absent stays; what was due while it was paused is not made up for."""
+        call = Call(
+            "PATCH",
+            f"/v1/schedules/{segment(schedule_id)}",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Schedule = await self._json(call)
+        return reply
+
+    async def delete_schedule(
+        self,
+        schedule_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Deleted:
+        """Delete a schedule and the record of its firings; what it has sent goes on."""
+        call = Call(
+            "DELETE",
+            f"/v1/schedules/{segment(schedule_id)}",
+            timeout=timeout,
+        )
+        reply: Deleted = await self._json(call)
+        return reply
+
+    async def list_schedule_firings(
+        self,
+        schedule_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        outcome: Literal["fired", "skipped", "missed", "failed"] | None = None,
+        timeout: float | None = None,
+    ) -> Page[ScheduleFiring]:
+        """List what came of each due time, newest first."""
+        call = Call(
+            "GET",
+            f"/v1/schedules/{segment(schedule_id)}/firings",
+            query={"limit": limit, "after": after, "outcome": outcome},
+            timeout=timeout,
+        )
+        reply: Page[ScheduleFiring] = await self._json(call)
+        return reply
+
+    async def create_session_batch(
+        self,
+        body: CreateSessionBatchRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> SessionBatch:
+        """Start many sessions of an agent, each with a first message: all of them or, when one is refused, none."""
+        call = Call(
+            "POST",
+            "/v1/session-batches",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: SessionBatch = await self._json(call)
+        return reply
+
+    async def list_session_batches(
+        self,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[SessionBatchSummary]:
+        """List batches, newest first, without what came of them."""
+        call = Call(
+            "GET",
+            "/v1/session-batches",
+            query={"limit": limit, "after": after},
+            timeout=timeout,
+        )
+        reply: Page[SessionBatchSummary] = await self._json(call)
+        return reply
+
+    async def get_session_batch(
+        self,
+        session_batch_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SessionBatch:
+        """Get a batch and what has come of its messages so far."""
+        call = Call(
+            "GET",
+            f"/v1/session-batches/{segment(session_batch_id)}",
+            timeout=timeout,
+        )
+        reply: SessionBatch = await self._json(call)
+        return reply
+
+    async def list_batch_sessions(
+        self,
+        session_batch_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None = None,
+        timeout: float | None = None,
+    ) -> Page[BatchSession]:
+        """List the sessions of a batch in the order of the call."""
+        call = Call(
+            "GET",
+            f"/v1/session-batches/{segment(session_batch_id)}/sessions",
+            query={"limit": limit, "after": after, "message_status": message_status},
+            timeout=timeout,
+        )
+        reply: Page[BatchSession] = await self._json(call)
+        return reply
+
+    async def cancel_session_batch(
+        self,
+        session_batch_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SessionBatch:
+        """Cancel the first messages of a batch that have not ended: queued ones at once, running ones when they stop."""
+        call = Call(
+            "POST",
+            f"/v1/session-batches/{segment(session_batch_id)}/cancel",
+            timeout=timeout,
+        )
+        reply: SessionBatch = await self._json(call)
         return reply

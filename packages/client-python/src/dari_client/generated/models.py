@@ -44,6 +44,11 @@ class AgentCreated(TypedDict):
     warnings: list[str]
 
 
+class AnswerInputRequest(TypedDict):
+    key: str
+    value: Any
+
+
 class ApiKey(TypedDict):
     id: str
     label: str
@@ -71,8 +76,9 @@ class ApiKeyCreated(TypedDict):
 
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "session.delete", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
+    actor_member_id: str | None
     target: str
     details: dict[str, Any]
     request_id: str | None
@@ -82,7 +88,17 @@ class AuditEntry(TypedDict):
 class AuthConfig(TypedDict):
     supabase_url: str
     supabase_publishable_key: str
+    sign_in: NotRequired[SignInWays]
     release: NotRequired[str]
+
+
+class BatchSession(TypedDict):
+    index: int
+    session_id: str
+    message_id: str
+    name: str | None
+    message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    error: Failure | None
 
 
 class Bootstrap(TypedDict):
@@ -149,6 +165,53 @@ class CreateOrganizationRequest(TypedDict):
     slug: NotRequired[str]
 
 
+class CreateScheduleRequest(TypedDict):
+    name: NotRequired[str]
+    agent_id: NotRequired[str]
+    session_id: NotRequired[str]
+    cron: str
+    time_zone: NotRequired[str]
+    parts: list[CreateScheduleRequestPartText | CreateScheduleRequestPartFile]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    overlap: NotRequired[Literal["skip", "allow", "replace"]]
+    status: NotRequired[Literal["active", "paused"]]
+
+
+class CreateScheduleRequestPartFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class CreateScheduleRequestPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class CreateSessionBatchRequest(TypedDict):
+    agent_id: str
+    version_id: NotRequired[str]
+    name: NotRequired[str]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    sessions: list[CreateSessionBatchRequestSession]
+
+
+class CreateSessionBatchRequestSession(TypedDict):
+    parts: list[CreateSessionBatchRequestSessionPartText | CreateSessionBatchRequestSessionPartFile]
+    name: NotRequired[str]
+    metadata: NotRequired[dict[str, str | float | bool]]
+
+
+class CreateSessionBatchRequestSessionPartFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class CreateSessionBatchRequestSessionPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
 class CreateSessionRequest(TypedDict):
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
@@ -195,9 +258,44 @@ class CredentialPut(TypedDict):
     created: bool
 
 
+class DecideDeviceRequest(TypedDict):
+    user_code: str
+    decision: Literal["approve", "deny"]
+
+
 class Deleted(TypedDict):
     deleted: Literal[True]
     id: NotRequired[str]
+
+
+class DeviceDecided(TypedDict):
+    decision: Literal["approve", "deny"]
+    device_name: str
+
+
+class DevicePolled(TypedDict):
+    status: Literal["authorization_pending", "slow_down", "access_denied", "expired_token", "approved"]
+    interval: int
+    api_key: NotRequired[str]
+    api_key_expires_at: NotRequired[str]
+    organization_id: NotRequired[str]
+    member_id: NotRequired[str]
+
+
+class DeviceRequest(TypedDict):
+    user_code: str
+    device_name: str
+    expires_at: str
+    created_at: str
+
+
+class DeviceStarted(TypedDict):
+    device_code: str
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str
+    expires_in: int
+    interval: int
 
 
 class DirectoryEntry(TypedDict):
@@ -239,7 +337,7 @@ class Event(TypedDict):
 
 
 class Failure(TypedDict):
-    code: Literal["agent_error", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "cancelled"]
+    code: Literal["agent_error", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
     message: str
 
 
@@ -270,6 +368,54 @@ class FileUploadReserved(TypedDict):
     expires_at: str
 
 
+class Fleet(TypedDict):
+    schedule: FleetSchedule
+    organizations: list[FleetOrganization]
+    turns: list[FleetTurn]
+    workers: list[FleetWorker]
+
+
+class FleetOrganization(TypedDict):
+    organization_id: str
+    name: str
+    weight: int
+    max_concurrency: int | None
+    ready: int
+    oldest_ready_ms: int | None
+    in_flight: int
+
+
+class FleetSchedule(TypedDict):
+    ready: int
+    dispatched: int
+    leased: int
+    retry_wait: int
+    blocked: int
+
+
+class FleetTurn(TypedDict):
+    organization_id: str
+    session_id: str
+    message_id: str | None
+    state: Literal["dispatched", "leased"]
+    worker_id: str | None
+    attempt: int | None
+    running_ms: int | None
+    lease_left_ms: int
+
+
+class FleetWorker(TypedDict):
+    id: str
+    pool: str
+    slots: int
+    in_use: int
+    draining: bool
+    seen_ms_ago: int
+    sandbox: str | None
+    memory_available_bytes: int | None
+    memory_needed_bytes: int | None
+
+
 class ForkSessionRequest(TypedDict):
     message_id: NotRequired[str]
 
@@ -285,17 +431,35 @@ class Invitation(TypedDict):
     id: str
     email: str
     role: Literal["owner", "admin", "member"]
+    expires_at: str
     created_at: str
+
+
+class InvitationCreated(TypedDict):
+    id: str
+    email: str
+    role: Literal["owner", "admin", "member"]
+    expires_at: str
+    created_at: str
+    url: NotRequired[str]
 
 
 class ManagedKey(TypedDict):
     api_key: str
 
 
+class Me(TypedDict):
+    method: Literal["link", "oidc", "key"]
+    scopes: list[Literal["admin", "deploy", "run", "read"]]
+    organization: Organization
+    member: Member | None
+
+
 class Member(TypedDict):
     id: str
     email: str
     role: Literal["owner", "admin", "member"]
+    last_signed_in_at: str | None
     created_at: str
 
 
@@ -318,6 +482,7 @@ class Message(TypedDict):
     merged_into: NotRequired[str]
     retry_of: NotRequired[str]
     copied_from: NotRequired[str]
+    inputs: NotRequired[list[MessageInput]]
     rolled_back: NotRequired[Literal[True]]
 
 
@@ -325,6 +490,16 @@ class MessageFiles(TypedDict):
     message_id: str
     session_id: str
     files_changed: list[FileChange]
+
+
+class MessageInput(TypedDict):
+    key: str
+    status: Literal["waiting", "answered", "expired", "cancelled"]
+    schema: dict[str, Any]
+    prompt: str | None
+    requested_at: str
+    expires_at: str
+    ended_at: str | None
 
 
 class MessageOutput(TypedDict):
@@ -362,6 +537,10 @@ class MessagesRetriedRetried(TypedDict):
 class MessagesRetriedSkipped(TypedDict):
     message_id: str
     reason: Literal["already_retried", "backlog_full", "session_ended", "version_failed", "file_deleted", "not_possible"]
+
+
+class OpenLinkRequest(TypedDict):
+    token: str
 
 
 class OperatorHealth(TypedDict):
@@ -451,6 +630,10 @@ class PlatformStop(TypedDict):
     stopped_at: str | None
 
 
+class PollDeviceRequest(TypedDict):
+    device_code: str
+
+
 class PutBudgetRequest(TypedDict):
     agent_id: NotRequired[str]
     session_id: NotRequired[str]
@@ -516,6 +699,42 @@ class RollbackSessionRequest(TypedDict):
     message_id: str
 
 
+class Schedule(TypedDict):
+    id: str
+    name: str | None
+    agent_id: str
+    session_id: str | None
+    cron: str
+    time_zone: str
+    parts: list[MessagePart]
+    metadata: dict[str, str | float | bool]
+    overlap: Literal["skip", "allow", "replace"]
+    status: Literal["active", "paused"]
+    paused_reason: Literal["manual", "agent_deleted", "session_ended", "unknown_times"] | None
+    next_due_at: str | None
+    last_fired_at: str | None
+    created_at: str
+    updated_at: str
+
+
+class ScheduleFiring(TypedDict):
+    id: str
+    schedule_id: str
+    due_at: str
+    created_at: str
+    outcome: Literal["fired", "skipped", "missed", "failed"]
+    session_id: str | None
+    message_id: str | None
+    message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    reason: ScheduleFiringReason1 | None
+    missed_count: int | None
+
+
+class ScheduleFiringReason1(TypedDict):
+    code: Literal["overlap", "session_busy", "paused", "budget", "late", "rate_limited", "backlog_full", "quota_exceeded", "file_deleted", "agent_deleted", "session_ended", "not_possible"]
+    message: str
+
+
 class SendMessageRequest(TypedDict):
     parts: list[SendMessageRequestPartText | SendMessageRequestPartFile]
     metadata: NotRequired[dict[str, str | float | bool]]
@@ -549,9 +768,63 @@ class Session(TypedDict):
     forked_from: NotRequired[SessionForkedFrom]
 
 
+class SessionBatch(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    metadata: dict[str, str | float | bool]
+    total: int
+    created_at: str
+    cancel_requested_at: str | None
+    status: Literal["in_progress", "cancelling", "ended"]
+    counts: SessionBatchCounts
+    finished_at: str | None
+
+
+class SessionBatchCounts(TypedDict):
+    queued: int
+    running: int
+    waiting_for_input: int
+    completed: int
+    failed: int
+    cancelled: int
+    deleted: int
+
+
+class SessionBatchSummary(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    metadata: dict[str, str | float | bool]
+    total: int
+    created_at: str
+    cancel_requested_at: str | None
+
+
 class SessionForkedFrom(TypedDict):
     session_id: str
     message_id: str | None
+
+
+class SignInLink(TypedDict):
+    member_id: str
+    url: str
+    expires_at: str
+
+
+class SignInWays(TypedDict):
+    oidc: bool
+    oidc_name: str | None
+
+
+class SignedIn(TypedDict):
+    member_id: str
+    organization_id: str
+    expires_at: str
+
+
+class SignedOut(TypedDict):
+    signed_out: Literal[True]
 
 
 class SourceSnapshotCreated(TypedDict):
@@ -566,6 +839,10 @@ class SourceSnapshotFinalized(TypedDict):
     source_snapshot_id: str
     status: Literal["ready", "failed"]
     failure_reason: str | None
+
+
+class StartDeviceRequest(TypedDict):
+    device_name: str
 
 
 class StopPlatformRequest(TypedDict):
@@ -627,6 +904,10 @@ class TranscriptEntryUser(TypedDict):
     parts: list[MessagePart]
 
 
+class UpdateMemberRequest(TypedDict):
+    role: Literal["owner", "admin", "member"]
+
+
 class UpdateOrganizationRequest(TypedDict):
     weight: NotRequired[int]
     max_concurrency: NotRequired[int | None]
@@ -645,11 +926,105 @@ class UpdateOrganizationRequest(TypedDict):
     max_api_keys: NotRequired[int | None]
 
 
+class UpdateScheduleRequest(TypedDict):
+    name: NotRequired[str]
+    cron: NotRequired[str]
+    time_zone: NotRequired[str]
+    parts: NotRequired[list[UpdateScheduleRequestPartText | UpdateScheduleRequestPartFile]]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    overlap: NotRequired[Literal["skip", "allow", "replace"]]
+    status: NotRequired[Literal["active", "paused"]]
+
+
+class UpdateScheduleRequestPartFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class UpdateScheduleRequestPartText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
 class UpdateWebhookEndpointRequest(TypedDict):
     url: NotRequired[str]
     event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
     description: NotRequired[str | None]
     status: NotRequired[Literal["enabled", "disabled"]]
+
+
+class Usage(TypedDict):
+    since: str
+    is_cut: bool
+    days: list[UsageDay]
+    agents: list[UsageAgent]
+    now: UsageNow
+    kept: UsageKept
+    held_sessions: list[UsageHeldSession]
+
+
+class UsageAgent(TypedDict):
+    agent_id: str
+    name: str
+    messages: int
+    failed: int
+    turns: int
+    turn_seconds: float
+    tokens: int
+
+
+class UsageDay(TypedDict):
+    date: str
+    messages: int
+    failed: int
+    turns: int
+    turn_seconds: float
+    tokens: int
+
+
+class UsageHeldSession(TypedDict):
+    session_id: str
+    agent_id: str
+    reason: Literal["budget", "paused"]
+    since: str
+
+
+class UsageKept(TypedDict):
+    storage_bytes: UsageKeptStorageBytes
+    files: UsageKeptFiles
+    agents: UsageKeptAgents
+    sessions: UsageKeptSessions
+    api_keys: UsageKeptApiKeys
+
+
+class UsageKeptAgents(TypedDict):
+    kept: int
+    max: int | None
+
+
+class UsageKeptApiKeys(TypedDict):
+    kept: int
+    max: int | None
+
+
+class UsageKeptFiles(TypedDict):
+    kept: int
+    max: int | None
+
+
+class UsageKeptSessions(TypedDict):
+    kept: int
+    max: int | None
+
+
+class UsageKeptStorageBytes(TypedDict):
+    kept: int
+    max: int | None
+
+
+class UsageNow(TypedDict):
+    open_messages: int
+    turns: int
 
 
 class Version(TypedDict):
