@@ -1,7 +1,7 @@
 // Where the platform is and with which key: options, then the environment, then what was saved, then a platform that
 // runs in this directory. The only file that reads the environment.
 
-import { chmod, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { invalid } from "./exit.ts";
@@ -54,6 +54,15 @@ export async function saveConnection(connection: Connection, environment: Enviro
   await writeFile(draft, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   await chmod(draft, 0o600);
   await rename(draft, path);
+  return path;
+}
+
+/** Forgets what was saved of this address. Returns the file's path; undefined when nothing was saved of it. */
+export async function forgetConnection(apiUrl: string, environment: Environment): Promise<string | undefined> {
+  const path = join(configDirectory(environment), "connection.json");
+  const saved = await readConnectionFile(path, false);
+  if (saved?.apiUrl !== apiUrl) return undefined;
+  await rm(path, { force: true });
   return path;
 }
 

@@ -2,6 +2,8 @@
 
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
+import { addAuthCommands } from "./commands/auth.ts";
+import { addBatchCommands } from "./commands/batches.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
@@ -14,6 +16,7 @@ import { addManifestCommands } from "./commands/manifest.ts";
 import { addMcpCommand } from "./commands/mcp.ts";
 import { addMessageCommands } from "./commands/message.ts";
 import { addOrganizationCommands } from "./commands/organizations.ts";
+import { addScheduleCommands } from "./commands/schedules.ts";
 import { addSessionCommands } from "./commands/session.ts";
 import { addWebhookCommands } from "./commands/webhooks.ts";
 import { processEnvironment } from "./config.ts";
@@ -80,7 +83,10 @@ function createProgram(io: Io): Command {
   addAgentCommands(program, io);
   addOrganizationCommands(program, io);
   addWebhookCommands(program, io);
+  addScheduleCommands(program, io);
+  addBatchCommands(program, io);
   addLoginCommand(program, io);
+  addAuthCommands(program, io);
   addDoctorCommand(program, io);
   addOperatorCommand(program, io);
   addCompletionCommand(program, io);

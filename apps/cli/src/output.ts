@@ -60,7 +60,9 @@ function describeError(error: unknown): DescribedError {
 
 function renderError(error: DescribedError): string {
   const lines = [`dari: ${error.detail}`, ...(error.errors ?? []).map(({ path, message }) => `- ${path}: ${message}`)];
-  if (error.code === "unauthenticated") lines.push("Set DARI_API_KEY, pass --api-key, or run `dari login`.");
+  if (error.code === "unauthenticated") {
+    lines.push("Run `dari auth login` or `dari login`, set DARI_API_KEY, or pass --api-key.");
+  }
   if (error.request_id !== undefined) lines.push(`(request ${error.request_id})`);
   return `${lines.join("\n")}\n`;
 }

@@ -25,6 +25,10 @@ export async function watchMessage(
       io.stdout.write(text);
     } else if (event.type === "log") {
       if (options.logs) io.stderr.write(String(event.data["text"] ?? ""));
+    } else if (event.type === "input.requested") {
+      const { key, prompt } = event.data;
+      io.stderr.write(`waits for ${String(key)}${typeof prompt === "string" ? `: ${prompt}` : ""}\n`);
+      io.stderr.write(`answer with: dari message answer ${messageId} ${String(key)} --value <json>\n`);
     } else if (event.type === "attempt.ended" && event.data["outcome"] !== "completed") {
       if (shownText !== "" && !shownText.endsWith("\n")) io.stdout.write("\n");
       shownText = "";

@@ -88,6 +88,34 @@ describe("dari org", () => {
     expect(stdout).toMatch(/bud_1 +agt_1 +day +5\/5 +2 +7 +exhausted/);
   });
 
+  test("usage is asked for by days and shown by day and by agent", async () => {
+    const used = { messages: 3, failed: 1, turns: 4, turn_seconds: 12.4, tokens: 900 };
+    const usage = {
+      days: [{ date: "2026-11-25", ...used }],
+      agents: [{ agent_id: "agt_1", name: "desk", ...used }],
+    };
+    const { seen, stdout } = await run(["org", "usage", "--days", "3"], (_seen, response) => reply(response, usage));
+    expect(seen).toEqual([{ call: "GET /v1/organizations/current/usage?days=3", body: undefined }]);
+    expect(stdout).toMatch(/2026-11-25 +3 +1 +4 +12 +900/);
+    expect(stdout).toMatch(/desk +3 +1 +4 +12 +900/);
+  });
+
+  test("operator fleet shows who waits, what runs and who works", async () => {
+    const fleet = {
+      organizations: [{ organization_id: "org_1", ready: 12, oldest_ready_ms: 3_400, in_flight: 2, name: "Acme" }],
+      turns: [
+        { message_id: "msg_1", state: "leased", running_ms: 5_000, lease_left_ms: 9_000, worker_id: "wrk_1" },
+        { message_id: null, state: "dispatched", running_ms: null, lease_left_ms: 4_000, worker_id: null },
+      ],
+      workers: [{ id: "wrk_1", pool: "default", slots: 4, in_use: 1, seen_ms_ago: 300, draining: true }],
+    };
+    const { seen, stdout } = await run(["operator", "fleet"], (_seen, response) => reply(response, fleet));
+    expect(seen).toEqual([{ call: "GET /v1/operator/fleet", body: undefined }]);
+    expect(stdout).toMatch(/org_1 +12 +3\.4 s +2 +Acme/);
+    expect(stdout).toMatch(/msg_1 +leased +5\.0 s +9\.0 s +wrk_1/);
+    expect(stdout).toMatch(/wrk_1 +default +1\/4 +0\.3 s +draining/);
+  });
+
   test("operator stop says why, resume ends it", async () => {
     const stopped = { stopped: true, reason: "the model is down", stopped_at: organization.created_at };
     const stop = await run(["operator", "stop", "the model is down"], (_seen, response) => reply(response, stopped));
@@ -226,6 +254,16 @@ describe("dari doctor", () => {
       else reply(response, { detail: "Missing or invalid API key", code: "unauthenticated", request_id: "r" }, 401);
     });
     expect(wrong).toMatchObject({ code: 1, stdout: expect.stringMatching(/key +PROBLEM +Missing or invalid/) });
+  });
+
+  test.each([
+    ["--pid goes with --kill-test", ["--pid", "1"]],
+    ["say which worker", ["--kill-test"]],
+    ["no worker", ["--kill-test", "--pid", String(process.pid)]],
+    ["--turns is a whole number from 1 to 200", ["--kill-test", "--kill-command", "true", "--turns", "0"]],
+  ])("asks nobody anything when the kill test cannot be: %s", async (says, args) => {
+    const { code, stderr, seen } = await run(["doctor", ...args], platform({}));
+    expect({ code, stderr, seen }).toMatchObject({ code: 2, stderr: expect.stringContaining(says), seen: [] });
   });
 
   test("a platform that is not there is a problem with its reason", async () => {

@@ -4,17 +4,26 @@ import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client
 import { release, type HealthCheck } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { CliError } from "../exit.ts";
+import { CliError, invalid } from "../exit.ts";
+import { runKillTest } from "../kill-test/kill-test.ts";
+import { chooseKiller, type KillOptions } from "../kill-test/killer.ts";
 import { table } from "../output.ts";
 
 /** The reply's clock has whole seconds; signed addresses and expiry times bear more than this. */
 const skewMsMax = 5_000;
 const problemsShownMax = 50;
 
-interface DoctorOptions {
+interface DoctorOptions extends KillOptions {
   readonly store?: true;
   readonly deep?: true;
+  readonly killTest?: true;
+  readonly turns?: string;
 }
+
+/** Of a kill test at once; each has a session of its own. */
+const turnsMax = 200;
+/** Where the key does not see how many slots there are. */
+const turnsUnknown = 16;
 
 export function addDoctorCommand(program: Command, io: Io): void {
   program
@@ -22,12 +31,32 @@ export function addDoctorCommand(program: Command, io: Io): void {
     .description("examine the platform; with an operator's key also from inside")
     .option("--store", "look at every object that the platform names: is it there, has it its length (for operators)")
     .option("--deep", "with --store: read every byte of the snapshots, too")
+    .option("--kill-test", "kill a worker in the middle of turns of a throwaway agent, and see that none is lost")
+    .option("--pid <id>", "with --kill-test: the worker to kill, a process of this machine")
+    .option("--kill-command <command>", "with --kill-test: what kills a worker, in place of --pid")
+    .option("--turns <n>", `with --kill-test: turns at once; default: one for each slot, or ${turnsUnknown}`)
     .action(async (options: DoctorOptions, command: Command) => {
       const { output, connection, client, signal } = createContext(io, command);
+      if (options.killTest === undefined) refuseKillOptions(options);
+      const kill = options.killTest === true ? await chooseKiller(options) : undefined;
+      const asked = readTurns(options.turns);
       const { apiUrl, apiKey } = await connection();
       const api = await client();
       const checks = await examine(api, apiUrl, apiKey !== undefined, signal);
       if (options.store === true) checks.push(await checkStore(api, options.deep === true, output.progress, signal));
+      if (kill !== undefined) {
+        const turns = asked ?? (await slotsOf(api, signal));
+        checks.push(
+          await runKillTest({
+            client: api,
+            environment: io.environment,
+            signal,
+            kill,
+            turns,
+            progress: output.progress,
+          }),
+        );
+      }
       const faults = checks.filter((check) => !check.ok);
       output.result({ ok: faults.length === 0, api_url: apiUrl, checks }, () => render(checks));
       if (faults.length > 0) throw new CliError(`${faults.length} of ${checks.length} checks found a problem`);
@@ -118,6 +147,31 @@ async function checkStore(
   if (found === 0) return fine("store", `${checked} objects are there${deep ? " and whole" : ""}`);
   const what = [`${found} of ${checked} objects are missing or damaged`, ...problems].join("\n  ");
   return fault("store", what, "bring them back from a backup of the store; sessions fall back to intact snapshots");
+}
+
+function refuseKillOptions({ pid, killCommand, turns }: DoctorOptions): void {
+  const given = Object.entries({ "--pid": pid, "--kill-command": killCommand, "--turns": turns });
+  const [alone] = given.find(([, value]) => value !== undefined) ?? [];
+  if (alone !== undefined) throw invalid(`${alone} goes with --kill-test`);
+}
+
+function readTurns(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const turns = /^\d{1,4}$/.test(text) ? Number(text) : 0;
+  if (turns < 1 || turns > turnsMax) throw invalid(`--turns is a whole number from 1 to ${turnsMax}, not ${text}`);
+  return turns;
+}
+
+/** So many turns that every worker has some. */
+async function slotsOf(api: Client, signal: AbortSignal): Promise<number> {
+  try {
+    const { workers } = await api.operatorHealth({ signal });
+    const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
+    return Math.min(turnsMax, Math.max(1, slots));
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "forbidden") return turnsUnknown;
+    throw error;
+  }
 }
 
 function fine(name: string, found: string): HealthCheck {

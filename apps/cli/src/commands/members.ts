@@ -1,9 +1,10 @@
-// `dari org create|members|invite|delete`: organizations themselves, and the people in them.
+// `dari org …`: organizations themselves, the people in them, and the links that let people in.
 
-import { eachRow } from "@dari/client";
-import { roles, type Role } from "@dari/contract";
-import { Option, type Command } from "commander";
+import { eachRow, type Client } from "@dari/client";
+import { roles, type MemberRecord, type Role } from "@dari/contract";
+import { Argument, Option, type Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
 import { organizationOption, take, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 
@@ -19,31 +20,6 @@ export function addMemberCommands(org: Command, io: Io): void {
       output.result(record, () => record.api_key ?? "");
     });
   org
-    .command("members")
-    .description("list members")
-    .addOption(organizationOption())
-    .action(async (options: OrganizationOption, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const api = await client();
-      const load = eachRow((page) => api.listMembers(options.org, page, { signal }));
-      const records = await take(load, Infinity);
-      output.result(records, () => {
-        const rows = records.map((row) => [row.email, row.role, row.created_at]);
-        return table(["E-MAIL", "ROLE", "SINCE"], rows);
-      });
-    });
-  org
-    .command("invite <email>")
-    .description("invite a person")
-    .addOption(new Option("--role <role>", "what the person may be").choices(roles).default("member"))
-    .addOption(organizationOption())
-    .action(async (email: string, options: OrganizationOption & { readonly role: Role }, command: Command) => {
-      const { output, client, signal } = createContext(io, command);
-      const invitation = { email, role: options.role };
-      const record = await (await client()).createInvitation(invitation, options.org, { signal });
-      output.result(record, () => `invited ${record.email} as ${record.role}`);
-    });
-  org
     .command("delete <id>")
     .description("delete an organization with all that it owns (for operators)")
     .action(async (id: string, _options: unknown, command: Command) => {
@@ -51,4 +27,114 @@ export function addMemberCommands(org: Command, io: Io): void {
       const deleted = await (await client()).deleteOrganization(id, { signal });
       output.result(deleted, () => `deleted ${id}`);
     });
+  addPeopleCommands(org, io);
+  addInvitationCommands(org, io);
+}
+
+function addPeopleCommands(org: Command, io: Io): void {
+  org
+    .command("members")
+    .description("list members")
+    .addOption(organizationOption())
+    .action(async (options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const records = await listAll(await client(), options.org, signal);
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, row.email, row.role, row.created_at, row.last_signed_in_at ?? ""]);
+        return table(["MEMBER", "E-MAIL", "ROLE", "SINCE", "SIGNED IN"], rows);
+      });
+    });
+  org
+    .command("set-role <member>")
+    .description("change what a member may do; the member by e-mail or id")
+    .addArgument(new Argument("<role>", "the new role").choices(roles))
+    .addOption(organizationOption())
+    .action(async (who: string, role: Role, options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const { id } = await findMember(api, who, options.org, signal);
+      const record = await api.updateMember(id, { role }, options.org, { signal });
+      output.result(record, () => `${record.email} is ${record.role}`);
+    });
+  org
+    .command("remove <member>")
+    .description("remove a member, by e-mail or id; sign-ins and device keys of this person end at once")
+    .addOption(organizationOption())
+    .action(async (who: string, options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const { id, email } = await findMember(api, who, options.org, signal);
+      const deleted = await api.removeMember(id, options.org, { signal });
+      output.result(deleted, () => `removed ${email}`);
+    });
+  org
+    .command("sign-in-link <member>")
+    .description("a link that signs a member in, once; the member by e-mail or id")
+    .addOption(organizationOption())
+    .action(async (who: string, options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const { id, email } = await findMember(api, who, options.org, signal);
+      const link = await api.createSignInLink(id, options.org, { signal });
+      output.progress(`Signs in as ${email}, once, until ${link.expires_at}. Whoever has it is this person.`);
+      output.result(link, () => link.url);
+    });
+}
+
+function addInvitationCommands(org: Command, io: Io): void {
+  org
+    .command("invite <email>")
+    .description("invite a person; prints the link to pass on")
+    .addOption(new Option("--role <role>", "what the person may be").choices(roles).default("member"))
+    .addOption(organizationOption())
+    .action(async (email: string, options: OrganizationOption & { readonly role: Role }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const invitation = { email, role: options.role };
+      const record = await (await client()).createInvitation(invitation, options.org, { signal });
+      output.progress(`Invited ${record.email} as ${record.role}. The link opens once, until ${record.expires_at}:`);
+      output.result(record, () => record.url ?? "");
+    });
+  org
+    .command("invitations")
+    .description("list invitations that nobody has accepted")
+    .addOption(organizationOption())
+    .action(async (options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const load = eachRow((page) => api.listInvitations(options.org, page, { signal }));
+      const records = await take(load, Infinity);
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, row.email, row.role, row.expires_at]);
+        return table(["INVITATION", "E-MAIL", "ROLE", "EXPIRES"], rows);
+      });
+    });
+  org
+    .command("revoke-invitation <id>")
+    .description("revoke an invitation: its link opens nothing any more")
+    .addOption(organizationOption())
+    .action(async (id: string, options: OrganizationOption, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const deleted = await (await client()).deleteInvitation(id, options.org, { signal });
+      output.result(deleted, () => `revoked ${id}`);
+    });
+}
+
+async function listAll(api: Client, organizationId: string, signal: AbortSignal): Promise<MemberRecord[]> {
+  return take(
+    eachRow((page) => api.listMembers(organizationId, page, { signal })),
+    Infinity,
+  );
+}
+
+/** @throws CliError (exit code 2) when nobody there has this address or id. */
+async function findMember(
+  api: Client,
+  who: string,
+  organizationId: string,
+  signal: AbortSignal,
+): Promise<{ readonly id: string; readonly email: string }> {
+  const records = await listAll(api, organizationId, signal);
+  const found = records.find(({ id, email }) => id === who || email === who.toLowerCase());
+  if (found === undefined) throw invalid(`no member is ${who}: \`dari org members\` lists them`);
+  return found;
 }

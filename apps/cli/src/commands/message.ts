@@ -1,8 +1,9 @@
-// `dari message …`: looks at messages, cancels them, sends failed ones again.
+// `dari message …`: looks at messages, answers what they wait for, cancels them, sends failed ones again.
 
 import type { MessageRecord } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
+import { addAnswerCommand, renderWaiting } from "./answer.ts";
 import { addMessageHistoryCommands } from "./history.ts";
 import { addRetryCommand } from "./retry.ts";
 
@@ -18,12 +19,13 @@ export function addMessageCommands(program: Command, io: Io): void {
     });
   message
     .command("cancel <message>")
-    .description("cancel a message that is queued or running")
+    .description("cancel a message that is queued, running or waiting for an input")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).cancelMessage(id, { signal });
       output.result(record, () => `${record.id} ${record.status}`);
     });
+  addAnswerCommand(message, io);
   addRetryCommand(message, io);
   addMessageHistoryCommands(message, io);
   message
@@ -43,6 +45,7 @@ function renderMessage(record: MessageRecord): string {
     `status    ${record.status}${record.waiting_reason === null ? "" : ` (waits for: ${record.waiting_reason})`}`,
     `attempt   ${record.attempt} of ${record.max_attempts}`,
     `created   ${record.created_at}`,
+    ...renderWaiting(record),
     ...(record.retry_of === undefined ? [] : [`retry of  ${record.retry_of}`]),
     ...(record.merged_into === undefined ? [] : [`merged    into ${record.merged_into}`]),
     ...(record.completed_at === null ? [] : [`ended     ${record.completed_at}`]),

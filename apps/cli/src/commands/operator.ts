@@ -5,6 +5,7 @@ import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
 import { addStopCommands } from "./budgets.ts";
+import { addFleetCommand } from "./usage.ts";
 
 /** Secrets of one call. */
 const perCall = 200;
@@ -12,6 +13,7 @@ const perCall = 200;
 export function addOperatorCommand(program: Command, io: Io): void {
   const operator = program.command("operator").description("look after the installation (for operators)");
   addStopCommands(operator, io);
+  addFleetCommand(operator, io);
   operator
     .command("reseal")
     .description("seal every stored secret under the current master key; fails when some do not open")

@@ -9,6 +9,7 @@ import { organizationOption, take, type OrganizationOption } from "../options.ts
 import { addBudgetCommands } from "./budgets.ts";
 import { addLimitCommands, count } from "./limits.ts";
 import { addMemberCommands } from "./members.ts";
+import { addUsageCommand } from "./usage.ts";
 import { readSecret } from "../secret-input.ts";
 
 interface CreateKeyOptions extends OrganizationOption {
@@ -25,6 +26,7 @@ export function addOrganizationCommands(program: Command, io: Io): void {
   const org = program.command("org").description("organizations");
   addLimitCommands(org, io);
   addBudgetCommands(org, io);
+  addUsageCommand(org, io);
   addMemberCommands(org, io);
   org
     .command("list")

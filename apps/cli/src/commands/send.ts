@@ -9,6 +9,7 @@ import { CliError } from "../exit.ts";
 import { collectOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 import { watchMessage } from "../watch-message.ts";
+import { renderWaiting } from "./answer.ts";
 import { renderOutput } from "./message.ts";
 
 interface SendOptions {
@@ -93,7 +94,7 @@ function onChange(tell: (record: MessageRecord) => void): (record: MessageRecord
 function describeProgress(record: MessageRecord): string {
   const reason = record.waiting_reason === null ? "" : `, waits for: ${record.waiting_reason}`;
   const attempt = record.attempt > 1 ? `, attempt ${record.attempt} of ${record.max_attempts}` : "";
-  return `${record.status}${reason}${attempt}`;
+  return [`${record.status}${reason}${attempt}`, ...renderWaiting(record)].join("\n");
 }
 
 function describeEnd(record: MessageRecord): string {

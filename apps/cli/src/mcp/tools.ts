@@ -3,7 +3,7 @@
 
 import { eachRow, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
-import { onBusyChoices } from "@dari/domain";
+import { limits, onBusyChoices } from "@dari/domain";
 import { setTimeout as pause } from "node:timers/promises";
 import { take } from "../options.ts";
 import { readText } from "./read-text.ts";
@@ -126,6 +126,26 @@ export const tools: readonly Tool[] = [
     },
   },
   {
+    name: "answer_message",
+    description:
+      "Answer what a message waits for, when the person you work for has decided, and wait for the message's end.",
+    inputSchema: input(
+      {
+        message_id: text("The message's id: msg_…"),
+        key: text("The key of the input that waits.", limits.inputKeyChars),
+        value: { description: "JSON that satisfies the input's schema." },
+        wait_seconds: wait,
+      },
+      ["message_id", "key", "value"],
+    ),
+    readOnly: false,
+    async run(call) {
+      const body = { key: given(call, "key"), value: call.input["value"] };
+      const record = await call.client.answerInput(given(call, "message_id"), body, { signal: call.signal });
+      return describeMessage(await awaitEnd(call, record));
+    },
+  },
+  {
     name: "list_messages",
     description: "List a session's messages and their answers, oldest first.",
     inputSchema: input({ session_id: sessionId, limit }, ["session_id"]),
@@ -162,13 +182,13 @@ export const tools: readonly Tool[] = [
   },
 ];
 
-/** The message once it has ended, or as it is when the time is over. */
+/** The message once it has ended or waits for an input, or as it is when the time is over. */
 async function awaitEnd(call: ToolCall, sent: MessageRecord): Promise<MessageRecord> {
   const seconds = (call.input["wait_seconds"] as number | undefined) ?? waitSecondsDefault;
   const until = performance.now() + seconds * 1_000;
   let record = sent;
   for (;;) {
-    const next = record.merged_into ?? (isTerminal(record) ? undefined : record.id);
+    const next = record.merged_into ?? (isTerminal(record) || isWaiting(record) ? undefined : record.id);
     if (next === undefined || performance.now() >= until) return record;
     if (record.merged_into === undefined) {
       await call.progress(`${record.id} is ${record.status}`);
@@ -178,14 +198,20 @@ async function awaitEnd(call: ToolCall, sent: MessageRecord): Promise<MessageRec
   }
 }
 
+function isWaiting({ status }: MessageRecord): boolean {
+  return status === "waiting_for_input";
+}
+
 /** What a model needs of a message: what was said, how it ended, and which files changed. */
 function describeMessage(record: MessageRecord): object {
-  const { id, session_id, status, waiting_reason, parts, output, files_changed } = record;
+  const { id, session_id, status, waiting_reason, parts, output, files_changed, inputs = [] } = record;
+  const waiting = inputs.find((one) => one.status === "waiting");
   return {
     id,
     session_id,
     status,
     ...(waiting_reason === null ? {} : { waiting_reason }),
+    ...(waiting === undefined ? {} : { waits_for: waiting }),
     asked: parts.map((part) => (part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`)).join("\n"),
     answer: (output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`)).join("\n"),
     ...(output?.error === undefined ? {} : { error: output.error }),

@@ -1,0 +1,97 @@
+// `dari auth …`: a person signs in with the browser, and the command gets a key of this device.
+
+import { setTimeout as pause } from "node:timers/promises";
+import { hostname } from "node:os";
+import { ApiError, ConnectionError, createClient, type Client } from "@dari/client";
+import type { DevicePolled, DeviceStarted, Me } from "@dari/contract";
+import type { Command } from "commander";
+import { findConnection, forgetConnection, saveConnection, type ConnectionOptions } from "../config.ts";
+import { createContext, type Io } from "../context.ts";
+import { CliError, exitCodes } from "../exit.ts";
+
+export function addAuthCommands(program: Command, io: Io): void {
+  const auth = program.command("auth").description("sign in as a person");
+  auth
+    .command("login")
+    .description("sign in with the browser; saves a key of this device")
+    .option("--device-name <name>", "what the key is called", hostname())
+    .action(async ({ deviceName }: { readonly deviceName: string }, command: Command) => {
+      const { output, signal } = createContext(io, command);
+      const given = command.optsWithGlobals<ConnectionOptions>();
+      // A key that is there already is no reason to keep it.
+      const { apiUrl } = await findConnection(given, io.environment);
+      const api = createClient({ apiUrl, userAgent: "dari-cli" });
+      const started = await api.startDevice(deviceName, { signal });
+      output.progress(`Open ${started.verification_uri_complete}`);
+      output.progress(`and compare the code: ${started.user_code}`);
+      const { api_key: apiKey, organization_id: organizationId } = await waitForDecision(api, started, signal);
+      if (apiKey === undefined) throw new CliError("the platform approved the device without giving it a key");
+      const path = await saveConnection({ apiUrl, apiKey }, io.environment);
+      output.result({ api_url: apiUrl, organization_id: organizationId, path }, () => {
+        return `Signed in to ${apiUrl} (${organizationId ?? ""}); saved in ${path}`;
+      });
+    });
+  auth
+    .command("logout")
+    .description("end the key of this device, and forget it")
+    .action(async (_options: unknown, command: Command) => {
+      const { output, client, connection, signal } = createContext(io, command);
+      const { apiUrl } = await connection();
+      const ended = await endKey(await client(), signal);
+      const path = await forgetConnection(apiUrl, io.environment);
+      output.result({ api_url: apiUrl, ended, path: path ?? null }, () => {
+        const kept = "the key was not this device's: it was only forgotten";
+        return `Signed out of ${apiUrl}${ended ? "" : ` (${kept})`}`;
+      });
+    });
+  auth
+    .command("status")
+    .description("who is signed in, and where")
+    .action(async (_options: unknown, command: Command) => {
+      const { output, client, connection, signal } = createContext(io, command);
+      const { apiUrl } = await connection();
+      const me = await (await client()).getMe({ signal });
+      output.result({ api_url: apiUrl, ...me }, () => describe(apiUrl, me));
+    });
+}
+
+function describe(apiUrl: string, { organization, member, scopes }: Me): string {
+  const who = member === null ? "the organization's own key" : `${member.email} (${member.role})`;
+  return [`${apiUrl}`, `${organization.name} (${organization.id})`, who, `may: ${scopes.join(", ")}`].join("\n");
+}
+
+/** @throws CliError (exit code 3) when the person refuses, or nobody decides in time. */
+async function waitForDecision(api: Client, started: DeviceStarted, signal: AbortSignal): Promise<DevicePolled> {
+  let { interval } = started;
+  for (const endsAt = Date.now() + started.expires_in * 1_000; ;) {
+    await pause(interval * 1_000, undefined, { signal });
+    const polled = await poll(api, started.device_code, signal);
+    if (polled === undefined && Date.now() < endsAt) continue;
+    if (polled === undefined) throw new CliError("the platform is not reached any more", exitCodes.unavailable);
+    if (polled.status === "approved") return polled;
+    if (polled.status === "access_denied") throw new CliError("the device was not let in", exitCodes.unauthorized);
+    if (polled.status === "expired_token")
+      throw new CliError("nobody decided in time: try again", exitCodes.unauthorized);
+    ({ interval } = polled);
+  }
+}
+
+/** Undefined where a moment may heal what is wrong. */
+async function poll(api: Client, deviceCode: string, signal: AbortSignal): Promise<DevicePolled | undefined> {
+  try {
+    return await api.pollDevice(deviceCode, { signal });
+  } catch (error) {
+    if (error instanceof ConnectionError || (error instanceof ApiError && error.status >= 500)) return undefined;
+    throw error;
+  }
+}
+
+/** False for a key that is not a person's, or that has ended already. */
+async function endKey(api: Client, signal: AbortSignal): Promise<boolean> {
+  try {
+    return (await api.signOut({ signal })).signed_out;
+  } catch (error) {
+    if (error instanceof ApiError && (error.code === "conflict" || error.code === "unauthenticated")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,155 @@
+// `dari batches …`: many sessions with a first message each, started by one call.
+
+import { eachRow } from "@dari/client";
+import { CreateSessionBatchRequest, validate, type BatchSessionRecord, type SessionBatchRecord } from "@dari/contract";
+import { messageMachine } from "@dari/domain";
+import { type Command, Option } from "commander";
+import { readFile } from "node:fs/promises";
+import { text as readText } from "node:stream/consumers";
+import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
+import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { table } from "../output.ts";
+import { systemErrorCode } from "../system-error.ts";
+
+interface CreateOptions {
+  readonly agentId: string;
+  readonly versionId?: string;
+  readonly name?: string;
+  readonly metadata: readonly string[];
+}
+
+interface SessionsOptions {
+  readonly status?: NonNullable<BatchSessionRecord["message_status"]>;
+  readonly limit: number;
+}
+
+export function addBatchCommands(program: Command, io: Io): void {
+  const batches = program.command("batches").description("many sessions that are started together");
+  addCreateCommand(batches, io);
+  addLookCommands(batches, io);
+  batches
+    .command("cancel <batch>")
+    .description("cancel its first messages that have not ended")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).cancelSessionBatch(id, { signal });
+      output.result(record, () => renderBatch(record));
+    });
+}
+
+function addCreateCommand(batches: Command, io: Io): void {
+  batches
+    .command("create <file>")
+    .description("start a session for each line of a file, or of standard input (-): a text, or a JSON object")
+    .requiredOption("--agent-id <id>", "of this agent")
+    .option("--version-id <id>", "a ready version other than the active one")
+    .option("--name <name>", "a name for the batch")
+    .option("--metadata <key=value>", "attach a pair to the batch; repeatable", collectOption, [])
+    .action(async (file: string, options: CreateOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const metadata = parsePairs(options.metadata, "--metadata");
+      const body = {
+        agent_id: options.agentId,
+        ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
+        ...(options.name === undefined ? {} : { name: options.name }),
+        ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+        sessions: sessionsOf(await readLines(file, io)),
+      };
+      const issues = validate(CreateSessionBatchRequest, body);
+      if (issues.length > 0) throw invalid(issues.map(({ path, message }) => `${path}: ${message}`).join("\n"));
+      // Sound: that is what was just looked at.
+      const record = await (await client()).createSessionBatch(body as CreateSessionBatchRequest, { signal });
+      output.progress(`Started ${record.total} sessions.`);
+      output.result(record, () => record.id);
+    });
+}
+
+async function readLines(file: string, io: Io): Promise<string[]> {
+  const content = file === "-" ? await readText(io.stdin) : await read(file);
+  return content.split("\n").filter((line) => line.trim() !== "");
+}
+
+async function read(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw invalid(`${file} cannot be read: ${systemErrorCode(error) ?? "unknown"}`);
+  }
+}
+
+/** A line that begins with a brace is an item as the API takes it: `parts`, `name`, `metadata`. */
+function sessionsOf(lines: readonly string[]): unknown[] {
+  return lines.map((line, index) => {
+    if (!line.trimStart().startsWith("{")) return { parts: [{ type: "text", text: line }] };
+    try {
+      return JSON.parse(line) as unknown;
+    } catch {
+      throw invalid(`line ${index + 1} begins with a brace and is not JSON`);
+    }
+  });
+}
+
+function addLookCommands(batches: Command, io: Io): void {
+  batches
+    .command("list")
+    .description("list batches, newest first")
+    .addOption(limitOption())
+    .action(async ({ limit }: { readonly limit: number }, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const records = await take(
+        eachRow((page) => api.listSessionBatches(page, { signal })),
+        limit,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => [row.id, String(row.total), row.agent_id, row.created_at, row.name ?? ""]);
+        return table(["BATCH", "SESSIONS", "AGENT", "CREATED", "NAME"], rows);
+      });
+    });
+  batches
+    .command("get <batch>")
+    .description("show a batch and what has come of it so far")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).getSessionBatch(id, { signal });
+      output.result(record, () => renderBatch(record));
+    });
+  batches
+    .command("sessions <batch>")
+    .description("list its sessions in the order of the file")
+    .addOption(new Option("--status <status>", "only those whose message is so").choices(messageMachine.states))
+    .addOption(limitOption())
+    .action(async (id: string, options: SessionsOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const status = options.status === undefined ? {} : { messageStatus: options.status };
+      const records = await take(
+        eachRow((page) => api.listBatchSessions(id, { ...page, ...status }, { signal })),
+        options.limit,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => [
+          String(row.index),
+          row.session_id,
+          row.message_id,
+          row.message_status ?? "(deleted)",
+          row.error === null ? "" : `${row.error.code}: ${row.error.message}`,
+        ]);
+        return table(["INDEX", "SESSION", "MESSAGE", "STATUS", "ERROR"], rows);
+      });
+    });
+}
+
+function renderBatch(record: SessionBatchRecord): string {
+  const counts = Object.entries(record.counts).filter(([, count]) => count > 0);
+  return [
+    `batch     ${record.id}`,
+    `name      ${record.name ?? ""}`,
+    `status    ${record.status}`,
+    `sessions  ${record.total}: ${counts.map(([status, count]) => `${count} ${status}`).join(", ")}`,
+    `agent     ${record.agent_id}`,
+    `created   ${record.created_at}`,
+    `finished  ${record.finished_at ?? ""}`,
+  ].join("\n");
+}

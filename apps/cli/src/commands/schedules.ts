@@ -1,0 +1,244 @@
+// `dari schedules …`: messages that the platform sends by the clock, and what came of each due time.
+
+import { eachRow, type Client } from "@dari/client";
+import { scheduleStatuses, type MessagePartInput, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
+import { firingOutcomes, overlapPolicies, type FiringOutcome, type OverlapPolicy } from "@dari/domain";
+import { type Command, Option } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { invalid } from "../exit.ts";
+import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { table } from "../output.ts";
+import { uploadPath } from "../upload.ts";
+
+interface ChangeOptions {
+  readonly name?: string;
+  readonly timeZone?: string;
+  readonly overlap?: OverlapPolicy;
+  readonly metadata: readonly string[];
+  readonly file: readonly string[];
+  readonly image: readonly string[];
+}
+
+interface CreateOptions extends ChangeOptions {
+  readonly agentId?: string;
+  readonly sessionId?: string;
+  readonly paused?: boolean;
+}
+
+interface SetOptions extends ChangeOptions {
+  readonly cron?: string;
+  readonly text?: string;
+}
+
+interface ListOptions {
+  readonly agentId?: string;
+  readonly status?: ScheduleStatus;
+  readonly limit: number;
+}
+
+interface FiringsOptions {
+  readonly outcome?: FiringOutcome;
+  readonly limit: number;
+}
+
+export function addScheduleCommands(program: Command, io: Io): void {
+  const schedules = program.command("schedules").description("messages that are sent by the clock");
+  addLookCommands(schedules, io);
+  addCreateCommand(schedules, io);
+  addSetCommand(schedules, io);
+  addStatusCommands(schedules, io);
+  addFiringsCommand(schedules, io);
+}
+
+function addLookCommands(schedules: Command, io: Io): void {
+  schedules
+    .command("list")
+    .description("list schedules, newest first")
+    .option("--agent-id <id>", "only of this agent")
+    .addOption(new Option("--status <status>", "only in this status").choices(scheduleStatuses))
+    .addOption(limitOption())
+    .action(async (options: ListOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const filter = {
+        ...(options.agentId === undefined ? {} : { agentId: options.agentId }),
+        ...(options.status === undefined ? {} : { status: options.status }),
+      };
+      const records = await take(
+        eachRow((page) => api.listSchedules({ ...filter, ...page }, { signal })),
+        options.limit,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => [
+          row.id,
+          statusOf(row),
+          row.cron,
+          row.time_zone,
+          row.next_due_at ?? "",
+          row.name ?? "",
+        ]);
+        return table(["SCHEDULE", "STATUS", "CRON", "TIME ZONE", "NEXT", "NAME"], rows);
+      });
+    });
+  schedules
+    .command("get <schedule>")
+    .description("show a schedule")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).getSchedule(id, { signal });
+      output.result(record, () => renderSchedule(record));
+    });
+}
+
+function changeOptions(command: Command): Command {
+  return command
+    .option("--name <name>", "a name for people")
+    .option("--time-zone <zone>", "whose clock counts, such as Europe/Berlin; UTC when it was never said")
+    .addOption(
+      new Option(
+        "--overlap <policy>",
+        "while the message before has not ended: skip, send beside, or cancel it",
+      ).choices(overlapPolicies),
+    )
+    .option("--metadata <key=value>", "attach a pair to each message; repeatable", collectOption, [])
+    .option("--file <path>", "send a file along; repeatable", collectOption, [])
+    .option("--image <path>", "send an image along; repeatable", collectOption, []);
+}
+
+function addCreateCommand(schedules: Command, io: Io): void {
+  const create = schedules
+    .command("create <cron> <text>")
+    .description("have a text sent by the clock, for example: '30 9 * * MON-FRI' 'What is new?'")
+    .option("--agent-id <id>", "to a new session of this agent each time")
+    .option("--session-id <id>", "to this session each time")
+    .option("--paused", "not before it is resumed");
+  changeOptions(create).action(async (cron: string, text: string, options: CreateOptions, command: Command) => {
+    const { agentId, sessionId } = options;
+    if ((agentId === undefined) === (sessionId === undefined)) throw invalid("say one of --agent-id and --session-id");
+    const { output, client, signal } = createContext(io, command);
+    const api = await client();
+    const body = {
+      cron,
+      parts: await partsOf(api, text, options, signal),
+      ...(agentId === undefined ? {} : { agent_id: agentId }),
+      ...(sessionId === undefined ? {} : { session_id: sessionId }),
+      ...(options.paused === true ? { status: "paused" as const } : {}),
+      ...sharedFields(options),
+    };
+    const record = await api.createSchedule(body, { signal });
+    output.progress(record.next_due_at === null ? "It is paused." : `Due for the first time at ${record.next_due_at}.`);
+    output.result(record, () => record.id);
+  });
+}
+
+function addSetCommand(schedules: Command, io: Io): void {
+  const set = schedules
+    .command("set <schedule>")
+    .description("change a schedule; what is left out stays")
+    .option("--cron <cron>", "other times")
+    .option("--text <text>", "another text; files and images of the one before are left out");
+  changeOptions(set).action(async (id: string, options: SetOptions, command: Command) => {
+    const { output, client, signal } = createContext(io, command);
+    const { text, file, image } = options;
+    if (text === undefined && file.length + image.length > 0) throw invalid("--file and --image need --text");
+    const api = await client();
+    const body = {
+      ...(options.cron === undefined ? {} : { cron: options.cron }),
+      ...(text === undefined ? {} : { parts: await partsOf(api, text, options, signal) }),
+      ...sharedFields(options),
+    };
+    if (Object.keys(body).length === 0) throw invalid("say what to change: --cron, --text, --overlap …");
+    const record = await api.updateSchedule(id, body, { signal });
+    output.result(record, () => renderSchedule(record));
+  });
+}
+
+function sharedFields(options: ChangeOptions) {
+  const metadata = parsePairs(options.metadata, "--metadata");
+  return {
+    ...(options.name === undefined ? {} : { name: options.name }),
+    ...(options.timeZone === undefined ? {} : { time_zone: options.timeZone }),
+    ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
+  };
+}
+
+async function partsOf(
+  api: Client,
+  text: string,
+  options: Pick<ChangeOptions, "file" | "image">,
+  signal: AbortSignal,
+): Promise<MessagePartInput[]> {
+  const parts: MessagePartInput[] = [{ type: "text", text }];
+  for (const path of options.file) parts.push({ type: "file", file_id: (await uploadPath(api, path, signal)).id });
+  for (const path of options.image) parts.push({ type: "image", file_id: (await uploadPath(api, path, signal)).id });
+  return parts;
+}
+
+function addStatusCommands(schedules: Command, io: Io): void {
+  schedules
+    .command("pause <schedule>")
+    .description("send nothing until it is resumed")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).updateSchedule(id, { status: "paused" }, { signal });
+      output.result(record, () => `paused ${id}`);
+    });
+  schedules
+    .command("resume <schedule>")
+    .description("go on with the next due time; what was due meanwhile is not made up for")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const record = await (await client()).updateSchedule(id, { status: "active" }, { signal });
+      output.result(record, () => `resumed ${id}; due at ${record.next_due_at ?? ""}`);
+    });
+  schedules
+    .command("delete <schedule>")
+    .description("delete a schedule; what it has sent goes on")
+    .action(async (id: string, _options: unknown, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      output.result(await (await client()).deleteSchedule(id, { signal }), () => `deleted ${id}`);
+    });
+}
+
+function addFiringsCommand(schedules: Command, io: Io): void {
+  schedules
+    .command("firings <schedule>")
+    .description("show what came of each due time, newest first")
+    .addOption(new Option("--outcome <outcome>", "only those").choices(firingOutcomes))
+    .addOption(limitOption())
+    .action(async (id: string, options: FiringsOptions, command: Command) => {
+      const { output, client, signal } = createContext(io, command);
+      const api = await client();
+      const outcome = options.outcome === undefined ? {} : { outcome: options.outcome };
+      const records = await take(
+        eachRow((page) => api.listScheduleFirings(id, { ...page, ...outcome }, { signal })),
+        options.limit,
+      );
+      output.result(records, () => {
+        const rows = records.map((row) => {
+          const said = row.reason === null ? "" : `${row.reason.code}: ${row.reason.message}`;
+          return [row.due_at, row.outcome, row.message_id ?? "", row.message_status ?? "", said];
+        });
+        return table(["DUE", "OUTCOME", "MESSAGE", "STATUS", "WHY"], rows);
+      });
+    });
+}
+
+function statusOf({ status, paused_reason: reason }: ScheduleRecord): string {
+  return reason === null || reason === "manual" ? status : `${status} (${reason})`;
+}
+
+function renderSchedule(record: ScheduleRecord): string {
+  return [
+    `schedule    ${record.id}`,
+    `name        ${record.name ?? ""}`,
+    `status      ${statusOf(record)}`,
+    `cron        ${record.cron} (${record.time_zone})`,
+    `next        ${record.next_due_at ?? ""}`,
+    `last fired  ${record.last_fired_at ?? "never"}`,
+    `overlap     ${record.overlap}`,
+    `agent       ${record.agent_id}`,
+    `session     ${record.session_id ?? "a new one each time"}`,
+  ].join("\n");
+}

@@ -1,0 +1,52 @@
+// How the kill test kills a worker: by its process id on this machine, or by a command that somebody gave.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { CliError, invalid } from "../exit.ts";
+
+export interface KillOptions {
+  /** Of a worker on this machine. */
+  readonly pid?: string;
+  /** For the shell: `docker kill dari_worker_1`, `kubectl delete pod --grace-period=0 --force worker-…`. */
+  readonly killCommand?: string;
+}
+
+export type Killer = () => Promise<void>;
+
+const ask = "say which worker: --pid <its process id on this machine>, or --kill-command <command that kills it>";
+
+/** @throws CliError with code 2 where neither or both are given, or where the process is no worker. */
+export async function chooseKiller({ pid, killCommand }: KillOptions): Promise<Killer> {
+  if ((pid === undefined) === (killCommand === undefined)) throw invalid(ask);
+  if (killCommand !== undefined) return () => runCommand(killCommand);
+  if (!/^[1-9]\d{0,9}$/.test(pid!)) throw invalid(`--pid is a process id, not ${pid}`);
+  await checkIsWorker(Number(pid));
+  return async () => {
+    // It may have ended since, and its number may be another's.
+    await checkIsWorker(Number(pid));
+    process.kill(Number(pid), "SIGKILL");
+  };
+}
+
+async function checkIsWorker(pid: number): Promise<void> {
+  const line = await commandLineOf(pid);
+  if (line.includes("apps/worker/")) return;
+  throw invalid(`process ${pid} is \`${line.slice(0, 200)}\`, no worker; use --kill-command to kill something else`);
+}
+
+async function commandLineOf(pid: number): Promise<string> {
+  try {
+    return (await readFile(`/proc/${pid}/cmdline`, "utf8")).replaceAll("\0", " ").trim();
+  } catch {
+    throw invalid(`there is no process ${pid} here that can be looked at; use --kill-command on other machines`);
+  }
+}
+
+/** What it prints goes to the error output: the result is the other's. */
+async function runCommand(command: string): Promise<void> {
+  const child = spawn("sh", ["-c", command], { stdio: ["ignore", "pipe", "inherit"] });
+  child.stdout.pipe(process.stderr, { end: false });
+  const [code] = (await once(child, "close")) as [number | null];
+  if (code !== 0) throw new CliError(`--kill-command ended with ${code ?? "a signal"}: ${command}`);
+}

@@ -1,0 +1,98 @@
+// `dari batches` against a platform that answers as the test says.
+
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
+import { expect, test } from "@jest/globals";
+import { runDari, temporaryTree, type Run } from "./run-dari.ts";
+
+const questions = 'What is new?\n\n  {"parts": [{"type": "text", "text": "And old?"}], "metadata": {"n": 2}}\n';
+const files = { "questions.txt": questions, "broken.jsonl": "{", "none.txt": "\n", "wrong.jsonl": '{"text": "x"}' };
+
+/** Runs the command; every call is answered with `reply`. */
+async function run(reply: unknown, ...args: readonly string[]): Promise<Run & { calls: unknown[][] }> {
+  const calls: unknown[][] = [];
+  const server = createServer((request, response) => {
+    void text(request).then((body) => {
+      calls.push([`${request.method} ${request.url}`, ...(body === "" ? [] : [JSON.parse(body) as unknown])]);
+      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(reply));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  await using root = await temporaryTree(files);
+  try {
+    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
+    return { ...(await runDari(["batches", ...args], { cwd: root.path, environment })), calls };
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+}
+
+const batch = {
+  id: "batch_1",
+  agent_id: "agt_1",
+  name: "import",
+  total: 3,
+  created_at: "2026-11-25T00:00:00.000Z",
+  cancel_requested_at: null,
+  status: "in_progress",
+  counts: { queued: 2, running: 0, waiting_for_input: 0, completed: 1, failed: 0, cancelled: 0, deleted: 0 },
+  finished_at: null,
+};
+const item = {
+  index: 4,
+  session_id: "sess_1",
+  message_id: "msg_1",
+  message_status: "failed",
+  error: { code: "timeout", message: "the turn took too long" },
+};
+const page = (rows: unknown[]) => ({ data: rows, has_more: false, next: null });
+
+test("create makes an item of each line that is not empty, and shows the id", async () => {
+  const args = ["create", "questions.txt", "--agent-id", "agt_1", "--name", "import", "--metadata", "a=b"];
+  const { code, stdout, stderr, calls } = await run(batch, ...args);
+  const body = {
+    agent_id: "agt_1",
+    name: "import",
+    metadata: { a: "b" },
+    sessions: [
+      { parts: [{ type: "text", text: "What is new?" }] },
+      { parts: [{ type: "text", text: "And old?" }], metadata: { n: 2 } },
+    ],
+  };
+  expect([code, stdout, calls]).toEqual([0, "batch_1\n", [["POST /v1/session-batches", body]]]);
+  expect(stderr).toContain("Started 3 sessions");
+});
+
+test.each([
+  [["create", "questions.txt"], "--agent-id"],
+  [["create", "missing.txt", "--agent-id", "agt_1"], "missing.txt cannot be read: ENOENT"],
+  [["create", "broken.jsonl", "--agent-id", "agt_1"], "line 1 begins with a brace and is not JSON"],
+  [["create", "none.txt", "--agent-id", "agt_1"], "sessions: expected at least 1 item"],
+  [["create", "wrong.jsonl", "--agent-id", "agt_1"], "sessions[0].parts: field is required"],
+  [["sessions", "batch_1", "--status", "lost"], "completed"],
+])("%j is wrong usage, and calls nothing", async (args, hint) => {
+  const { code, stderr, calls } = await run({}, ...args);
+  expect([code, calls]).toEqual([2, []]);
+  expect(stderr).toContain(hint);
+});
+
+test("get and cancel show what has come of it", async () => {
+  const got = await run(batch, "get", "batch_1");
+  expect(got.calls).toEqual([["GET /v1/session-batches/batch_1"]]);
+  expect(got.stdout).toMatch(/^sessions +3: 2 queued, 1 completed$/m);
+  const cancelled = await run({ ...batch, status: "cancelling" }, "cancel", "batch_1", "--json");
+  expect(cancelled.calls).toEqual([["POST /v1/session-batches/batch_1/cancel"]]);
+  expect(JSON.parse(cancelled.stdout)).toMatchObject({ status: "cancelling" });
+});
+
+test("list and sessions show a line for each", async () => {
+  const listed = await run(page([batch]), "list");
+  expect(listed.calls).toEqual([["GET /v1/session-batches?limit=100"]]);
+  expect(listed.stdout).toMatch(/batch_1 +3 +agt_1 +2026-11-25T00:00:00.000Z +import/);
+  const sessions = await run(page([item]), "sessions", "batch_1", "--status", "failed");
+  expect(sessions.calls).toEqual([["GET /v1/session-batches/batch_1/sessions?limit=100&message_status=failed"]]);
+  expect(sessions.stdout).toMatch(/4 +sess_1 +msg_1 +failed +timeout: the turn took too long/);
+});
