@@ -1,51 +1,82 @@
 // The frame around every page: who is signed in, the way to the pages, and which one is shown.
 
 import { useEffect, useMemo, useRef, useState } from "react";
-import { AccountProvider, forgetKey, type Account } from "./data/account.ts";
+import { AccountProvider, signOut, type Account } from "./data/account.ts";
+import { useAction } from "./data/action.ts";
 import { useRoute, type Route } from "./data/route.ts";
 import { AgentPage } from "./pages/agent.tsx";
 import { AgentsPage } from "./pages/agents.tsx";
 import { CredentialsPage } from "./pages/credentials.tsx";
+import { BudgetsPage } from "./pages/budgets/budgets.tsx";
+import { DevicePage } from "./pages/device.tsx";
 import { FailedPage } from "./pages/failed.tsx";
-import { FleetPage } from "./pages/fleet.tsx";
+import { FleetPage } from "./pages/fleet/fleet.tsx";
+import { JoinPage } from "./pages/join.tsx";
 import { KeysPage } from "./pages/api-keys.tsx";
+import { MembersPage } from "./pages/members/members.tsx";
 import { MessagePage } from "./pages/message.tsx";
 import { SessionPage } from "./pages/session/session.tsx";
 import { SessionsPage } from "./pages/sessions.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
+import { UsagePage } from "./pages/usage.tsx";
 import { VersionPage } from "./pages/version.tsx";
-import { Empty } from "./parts/notes.tsx";
+import { EndpointPage } from "./pages/webhooks/endpoint.tsx";
+import { WebhooksPage } from "./pages/webhooks/webhooks.tsx";
+import { Empty, ErrorNote } from "./parts/notes.tsx";
 import { Link } from "./parts/link.tsx";
 import { Shortcuts, type Place } from "./parts/shortcuts.tsx";
 
-const places: readonly Place[] = [
-  { key: "a", to: "/agents", label: "Agents" },
-  { key: "s", to: "/sessions", label: "Sessions" },
-  { key: "x", to: "/failed", label: "Failed messages" },
-  { key: "c", to: "/credentials", label: "Credentials" },
-  { key: "k", to: "/keys", label: "API keys" },
+interface Group {
+  readonly label: string;
+  readonly places: readonly Place[];
+}
+
+const groups: readonly Group[] = [
+  {
+    label: "Work",
+    places: [
+      { key: "a", to: "/agents", label: "Agents" },
+      { key: "s", to: "/sessions", label: "Sessions" },
+      { key: "x", to: "/failed", label: "Failed messages" },
+    ],
+  },
+  {
+    label: "Organization",
+    places: [
+      { key: "u", to: "/usage", label: "Usage" },
+      { key: "b", to: "/budgets", label: "Budgets" },
+      { key: "w", to: "/webhooks", label: "Webhooks" },
+      { key: "p", to: "/members", label: "Members" },
+      { key: "c", to: "/credentials", label: "Credentials" },
+      { key: "k", to: "/keys", label: "API keys" },
+    ],
+  },
 ];
-const operatorPlaces: readonly Place[] = [{ key: "f", to: "/fleet", label: "Fleet" }];
+const operators: Group = { label: "Operators", places: [{ key: "f", to: "/fleet", label: "Fleet" }] };
 
 export function App() {
   const [account, setAccount] = useState<Account>();
+  const route = useRoute();
+  if (route.path[0] === "join") return <JoinPage onSignedIn={setAccount} />;
   if (account === undefined) return <SignInPage onSignedIn={setAccount} />;
-  const signOut = (): void => {
-    forgetKey();
-    setAccount(undefined);
-  };
   return (
     <AccountProvider value={account}>
-      <Frame account={account} onSignOut={signOut} />
+      <Frame account={account} onSignedOut={() => setAccount(undefined)} />
     </AccountProvider>
   );
 }
 
-function Frame({ account, onSignOut }: { readonly account: Account; readonly onSignOut: () => void }) {
+function Frame({ account, onSignedOut }: { readonly account: Account; readonly onSignedOut: () => void }) {
   const route = useRoute();
-  const { is_operator: isOperator, name } = account.organization;
+  const { member, organization } = account;
+  const { is_operator: isOperator, name } = organization;
+  const leave = useAction(async () => {
+    await signOut(account);
+    onSignedOut();
+  });
   const main = useFocusOnMove(route.path.join("/"));
-  const shown = useMemo(() => (isOperator ? [...places, ...operatorPlaces] : places), [isOperator]);
+  const shown = useMemo(() => (isOperator ? [...groups, operators] : groups), [isOperator]);
+  const places = useMemo(() => shown.flatMap((group) => group.places), [shown]);
   return (
     <div className="frame">
       <a className="skip" href="#main">
@@ -53,23 +84,42 @@ function Frame({ account, onSignOut }: { readonly account: Account; readonly onS
       </a>
       <nav aria-label="Pages">
         <span className="brand">Dari</span>
-        <span className="organization">{name}</span>
-        {shown.map(({ to, label }) => (
-          <Link key={to} to={to} aria-current={isIn(route, to) ? "page" : undefined}>
-            {label}
-          </Link>
+        <span className="organization" title={name}>
+          {name}
+        </span>
+        {shown.map((group) => (
+          <Places key={group.label} group={group} route={route} />
         ))}
         <span className="space" />
+        {member && (
+          <span className="faint clip" title={member.email}>
+            {member.email}
+          </span>
+        )}
         <span className="faint">release {account.release ?? "unknown"}</span>
-        <button type="button" className="quiet" onClick={onSignOut}>
+        <ErrorNote error={leave.error} />
+        <button type="button" className="quiet" onClick={leave.run}>
           Sign out
         </button>
       </nav>
       <main id="main" ref={main} tabIndex={-1}>
         <Shown route={route} />
       </main>
-      <Shortcuts places={shown} />
+      <Shortcuts places={places} />
     </div>
+  );
+}
+
+function Places({ group: { label, places }, route }: { readonly group: Group; readonly route: Route }) {
+  return (
+    <>
+      <span className="group">{label}</span>
+      {places.map(({ to, label: name, key }) => (
+        <Link key={to} to={to} aria-current={isIn(route, to) ? "page" : undefined} title={`g ${key}`}>
+          {name}
+        </Link>
+      ))}
+    </>
   );
 }
 
@@ -98,7 +148,12 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "messages" && id !== undefined) return <MessagePage key={id} messageId={id} />;
   if (noun === "credentials") return <CredentialsPage />;
   if (noun === "keys") return <KeysPage />;
-  if (noun === "failed") return <FailedPage />;
+  if (noun === "failed") return <FailedPage query={route.query} />;
+  if (noun === "usage") return <UsagePage />;
+  if (noun === "device") return <DevicePage query={route.query} />;
+  if (noun === "members") return <MembersPage />;
+  if (noun === "budgets") return <BudgetsPage />;
+  if (noun === "webhooks") return id === undefined ? <WebhooksPage /> : <EndpointPage key={id} endpointId={id} />;
   if (noun === "fleet") return <FleetPage />;
   return <Empty title="There is no such page">Press ? for the keys that lead to those there are.</Empty>;
 }

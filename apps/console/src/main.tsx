@@ -5,8 +5,11 @@ import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { makeStreamsIterable } from "./data/iterable-streams.ts";
 import "./style/base.css";
+import "./style/frame.css";
 import "./style/parts.css";
 import "./style/pages.css";
+import "./style/forms.css";
+import "./style/data.css";
 
 makeStreamsIterable();
 const root = document.getElementById("root");

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import axe from "axe-core";
 import { chromium, type Browser, type Page } from "playwright-core";
+import { watchVitals } from "./vitals.ts";
 
 export type Scheme = "light" | "dark";
 
@@ -21,7 +22,8 @@ export interface Finding {
   readonly where: readonly string[];
 }
 
-const picturesDir = path.join(tmpdir(), "dari-console");
+/** Where pictures of pages, and their figures, are left. */
+export const picturesDir = path.join(tmpdir(), "dari-console");
 const grave = ["serious", "critical"];
 
 /** `command`: a Chromium of this machine. */
@@ -36,6 +38,7 @@ export async function openConsole(browser: Browser, apiUrl: string): Promise<Con
   const errors: string[] = [];
   page.on("console", (message) => void (message.type() === "error" && errors.push(message.text())));
   page.on("pageerror", (error) => void errors.push(error.message));
+  await watchVitals(page);
   await page.goto(`${apiUrl}/console`);
   return { page, errors };
 }

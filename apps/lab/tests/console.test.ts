@@ -211,7 +211,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("row", { name: "agent ran" }).waitFor();
     await page.getByRole("region", { name: "Logs" }).getByText("asked: Draft a reply").waitFor();
     await page.getByRole("region", { name: "Diff" }).waitFor();
-    await page.locator(".attempts .status").first().waitFor();
+    await page.getByRole("table", { name: "Attempts" }).getByText("completed").waitFor();
     expect(await inspect(page, "message")).toEqual([]);
   });
 
@@ -221,9 +221,10 @@ describeWith("chromium", "the console", ({ command }) => {
     await client.sendMessage(failing.id, { parts: [{ type: "text", text: "please fail" }] });
     await page.keyboard.press("g");
     await page.keyboard.press("x");
-    await page.getByRole("list", { name: "Failed messages" }).getByText("as you wish").waitFor();
+    await page.getByRole("table", { name: "Failed messages" }).getByText("as you wish").waitFor();
     expect(await inspect(page, "failed")).toEqual([]);
     await page.getByRole("button", { name: /^Retry \d/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
     await page
       .getByRole("status")
       .getByText(/[1-9]\d* sent again/)
@@ -256,6 +257,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("g");
     await page.keyboard.press("f");
     await page.getByRole("table", { name: "Workers" }).waitFor();
+    await page.getByRole("table", { name: "Checks" }).waitFor();
     expect(await inspect(page, "fleet")).toEqual([]);
     await page.keyboard.press("?");
     await page.getByRole("dialog").getByText("next and previous row").waitFor();

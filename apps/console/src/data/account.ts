@@ -1,37 +1,76 @@
-// Who is signed in: the key, its organization, and the client that speaks for them.
+// Who is signed in: by a key that this tab keeps, or by the cookie of this browser; and the client that speaks for
+// them.
 
 import { ApiError, createClient, type Client } from "@dari/client";
-import type { OrganizationRecord } from "@dari/contract";
+import type { Me, OrganizationRecord } from "@dari/contract";
 import { createContext, useContext } from "react";
 
 export interface Account {
   readonly client: Client;
   readonly organization: OrganizationRecord;
   readonly release: string | undefined;
+  /** The person; null: it is a key. */
+  readonly member: Me["member"];
 }
 
 const storedAs = "dari.api_key";
 
 /** The key of this tab, gone with it: another tab, or the next visit, signs in anew. */
-export function storedKey(): string | undefined {
+function storedKey(): string | undefined {
   return sessionStorage.getItem(storedAs) ?? undefined;
 }
 
-export function forgetKey(): void {
+/** Signs in with a key and keeps it. @throws Error in words for the person when the key does not do. */
+export async function signIn(apiKey: string): Promise<Account> {
+  try {
+    const account = await enterByKey(apiKey);
+    sessionStorage.setItem(storedAs, apiKey);
+    return account;
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    throw new Error("The platform does not know this key. It may be mistyped, revoked or expired.", { cause: error });
+  }
+}
+
+/** Opens a sign-in link by what stands behind its `#`; the platform answers with the browser's cookie. */
+export async function openLink(token: string): Promise<Account> {
+  await createClient({ apiUrl: location.origin }).openSignInLink(token);
+  sessionStorage.removeItem(storedAs);
+  return enterByCookie();
+}
+
+/** Who is signed in already; undefined: nobody. */
+export async function resume(): Promise<Account | undefined> {
+  const apiKey = storedKey();
+  try {
+    return await (apiKey === undefined ? enterByCookie() : enterByKey(apiKey));
+  } catch (error) {
+    if (!isUnknown(error)) throw error;
+    sessionStorage.removeItem(storedAs);
+    return undefined;
+  }
+}
+
+/** Forgets a key; ends the sign-in of a person. */
+export async function signOut({ client }: Account): Promise<void> {
+  if (storedKey() === undefined) await client.signOut();
   sessionStorage.removeItem(storedAs);
 }
 
-/** Signs in and keeps the key. @throws Error in words for the person when the key does not do. */
-export async function signIn(apiKey: string): Promise<Account> {
+async function enterByKey(apiKey: string): Promise<Account> {
   const client = createClient({ apiUrl: location.origin, apiKey });
-  try {
-    const [organization, { release }] = await Promise.all([client.getOrganization(), client.probe()]);
-    sessionStorage.setItem(storedAs, apiKey);
-    return { client, organization, release };
-  } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
-    throw new Error("The platform does not know this key. It may be mistyped, revoked or expired.", { cause: error });
-  }
+  const [organization, { release }] = await Promise.all([client.getOrganization(), client.probe()]);
+  return { client, organization, release, member: null };
+}
+
+async function enterByCookie(): Promise<Account> {
+  const client = createClient({ apiUrl: location.origin });
+  const [{ organization, member }, { release }] = await Promise.all([client.getMe(), client.probe()]);
+  return { client, organization, release, member };
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
 }
 
 const context = createContext<Account | undefined>(undefined);

@@ -21,13 +21,46 @@ export function durationText(ms: number): string {
   return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
 }
 
-/** `just now`, `5 min ago`, `3 h ago`, then the date. */
+/** `just now`, `5 min ago`, `in 3 h`, and the date of what is further away. */
 export function agoText(time: string, now = Date.now()): string {
   const seconds = (now - Date.parse(time)) / 1_000;
-  if (seconds < 45) return "just now";
-  if (seconds < 3_600) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
-  if (seconds < 86_400) return `${Math.round(seconds / 3_600)} h ago`;
+  const distance = Math.abs(seconds);
+  if (distance >= 86_400) return dayText(time);
+  if (distance < 45) return seconds >= 0 ? "just now" : "in a moment";
+  const said = distance < 3_600 ? `${Math.max(1, Math.round(distance / 60))} min` : `${Math.round(distance / 3_600)} h`;
+  return seconds >= 0 ? `${said} ago` : `in ${said}`;
+}
+
+/** `Nov 25, 2026`. */
+export function dayText(time: string): string {
   return new Date(time).toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
+}
+
+/** A moment to the second, where the reader is and in UTC. */
+export function momentText(time: string): string {
+  const here = new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+  return `${here}\n${new Date(time).toISOString()}`;
+}
+
+/** `1,234`; `1.2M` from a million on. */
+export function countText(count: number): string {
+  return count < 1_000_000
+    ? Math.round(count).toLocaleString("en")
+    : count.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
+}
+
+/** Characters of an id's end that tell it from its kin. */
+const endChars = 6;
+
+/** `sess_…w6y8z1`. What is short, or no id, stays as it is. */
+export function shortId(id: string): string {
+  const [prefix = "", rest = ""] = id.split("_", 2);
+  return rest.length <= endChars + 2 ? id : `${prefix}_…${rest.slice(-endChars)}`;
+}
+
+/** How much of a bound is used, as a part of it from 0 to 1. */
+export function shareOf(used: number, most: number): number {
+  return most <= 0 ? 1 : Math.min(1, Math.max(0, used / most));
 }
 
 /** What went wrong, with the request's id where the platform refused: that is what its log is searched by. */

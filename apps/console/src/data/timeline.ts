@@ -29,11 +29,43 @@ export function phasesOf(timings: MessageRecord["timings"]): Phase[] {
     .sort((a, b) => rank(a.name) - rank(b.name));
 }
 
+export interface Timeline {
+  /** One after the other, each with the milliseconds at which it began. */
+  readonly phases: readonly (Phase & { readonly startMs: number })[];
+  /** From the message's acceptance to its end, as far as that has come. */
+  readonly totalMs: number;
+}
+
+/** Where the time from a message's acceptance went. What no phase accounts for is a phase of its own. */
+export function timelineOf(record: MessageRecord): Timeline {
+  const measured = phasesOf(record.timings);
+  const sumMs = measured.reduce((sum, { ms }) => sum + ms, 0);
+  const endedAt = record.completed_at === null ? undefined : Date.parse(record.completed_at);
+  const totalMs = Math.max(sumMs, endedAt === undefined ? 0 : endedAt - Date.parse(record.created_at));
+  const restMs = totalMs - sumMs;
+  const phases = measured.length === 0 || restMs < 1 ? measured : withRest(measured, restMs, record.attempt);
+  let startMs = 0;
+  const placed = phases.map((phase) => {
+    const at = { ...phase, startMs };
+    startMs += phase.ms;
+    return at;
+  });
+  return { phases: placed, totalMs };
+}
+
+/** Phases are the last attempt's: before it, others took the rest; of a single one it is the commit and its kin. */
+function withRest(measured: readonly Phase[], ms: number, attempt: number): Phase[] {
+  if (attempt <= 1) return [...measured, { name: "commit", label: "committed the turn", ms }];
+  const earlier = { name: "earlier", label: "earlier attempts, and their retries’ wait", ms };
+  const queued = measured.filter(({ name }) => name === "queue_ms");
+  return [...queued, earlier, ...measured.filter(({ name }) => name !== "queue_ms")];
+}
+
 const waits: Readonly<Record<NonNullable<MessageRecord["waiting_reason"]>, string>> = {
   build: "its version is being built",
-  budget: "its organization has spent its budget",
-  paused: "its organization is paused",
-  input: "the agent asked for input",
+  budget: "a budget is spent",
+  paused: "operators have stopped all turns",
+  input: "for an answer to what the agent asked",
   retry: "the next attempt is not due yet",
 };
 

@@ -1,11 +1,13 @@
 // How sizes, durations, phases, routes and diffs are read and said.
 
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
+import { answerOf, fieldsOf } from "./answer.ts";
 import { readDiff } from "./diff.ts";
-import { agoText, durationText, sizeText } from "./format.ts";
+import { agoText, countText, durationText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
-import { phasesOf, waitText } from "./timeline.ts";
+import { phasesOf, timelineOf, waitText } from "./timeline.ts";
+import { everyDay, sumOf } from "./usage.ts";
 
 test.each([
   [0, "0 B"],
@@ -54,4 +56,102 @@ test("a diff's heads are not taken for its changes", () => {
   const patch = "diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+new\n same\n";
   const kinds = readDiff(patch).map(({ kind }) => kind);
   expect(kinds).toEqual(["file", "file", "file", "hunk", "removed", "added", "kept"]);
+});
+
+test.each([
+  [20_000, "in a moment"],
+  [1_800_000, "in 30 min"],
+  [7_200_000, "in 2 h"],
+])("a moment in %p milliseconds is said to come", (ms, said) => {
+  const now = Date.parse("2026-11-25T12:00:00Z");
+  expect(agoText(new Date(now + ms).toISOString(), now)).toBe(said);
+});
+
+test("an id is cut in its middle, a short name is not", () => {
+  expect(shortId("sess_01jx5m0k8c3f7q2v9t4w6y8z1a")).toBe("sess_…6y8z1a");
+  expect([shortId("wrk_local"), shortId("webhook.test")]).toEqual(["wrk_local", "webhook.test"]);
+});
+
+test.each([
+  [12_345, "12,345"],
+  [3_456_789, "3.5M"],
+])("%p is counted as %p", (count, said) => {
+  expect(countText(count)).toBe(said);
+});
+
+describe("a timeline", () => {
+  const record = (fields: Partial<MessageRecord>) =>
+    ({
+      attempt: 1,
+      created_at: "2026-11-25T12:00:00.000Z",
+      completed_at: "2026-11-25T12:00:01.000Z",
+      timings: { queue_ms: 100, agent_ms: 600, save_ms: 200 },
+      ...fields,
+    }) as MessageRecord;
+  const shown = (of: MessageRecord) => timelineOf(of).phases.map(({ name, ms, startMs }) => [name, startMs, ms]);
+
+  test("places phases one after the other, and ends with the commit", () => {
+    const single = [
+      ["queue_ms", 0, 100],
+      ["agent_ms", 100, 600],
+      ["save_ms", 700, 200],
+      ["commit", 900, 100],
+    ];
+    expect(shown(record({}))).toEqual(single);
+    expect(timelineOf(record({})).totalMs).toBe(1_000);
+  });
+
+  test("of a message that was tried again has the earlier attempts before the last one's phases", () => {
+    expect(shown(record({ attempt: 2 }))[1]).toEqual(["earlier", 100, 100]);
+  });
+
+  test("without a measured phase is empty", () => {
+    expect(shown(record({ timings: {}, completed_at: null }))).toEqual([]);
+  });
+});
+
+test("every day of a span is there, also one on which nothing happened", () => {
+  const used = { messages: 1, failed: 0, turns: 2, turn_seconds: 3, tokens: 4 };
+  const days = [{ date: "2026-11-24", ...used }];
+  const shown = everyDay({ days }, 3, Date.parse("2026-11-25T00:00:00Z"));
+  expect(shown.map(({ date, turns }) => [date, turns])).toEqual([
+    ["2026-11-23", 0],
+    ["2026-11-24", 2],
+    ["2026-11-25", 0],
+  ]);
+  expect(sumOf({ days }, "tokens")).toBe(4);
+});
+
+describe("what an agent asks for", () => {
+  const schema = {
+    type: "object",
+    required: ["sure", "why"],
+    properties: {
+      sure: { type: "boolean", title: "Sure?" },
+      why: { type: "string" },
+      amount: { type: "number" },
+      speed: { enum: ["slow", "fast"] },
+    },
+  };
+
+  test("is a form where its schema is flat, and its answer what was entered", () => {
+    const fields = fieldsOf(schema) ?? [];
+    expect(fields.map(({ label, kind }) => [label, kind])).toEqual([
+      ["Sure?", "yes_no"],
+      ["why", "text"],
+      ["amount", "number"],
+      ["speed", "choice"],
+    ]);
+    expect(answerOf(fields, { sure: "no", speed: "fast" })).toEqual({ sure: false, why: "", speed: "fast" });
+    expect(answerOf(fields, { sure: "yes", amount: "1.5" })).toEqual({ sure: true, why: "", amount: 1.5 });
+  });
+
+  test.each([
+    { type: "boolean" },
+    { type: "object" },
+    { type: "object", properties: { inner: { type: "object" } } },
+    { type: "object", properties: { odd: { enum: [1, null] } } },
+  ])("is written as JSON where it is %j", (other) => {
+    expect(fieldsOf(other)).toBeUndefined();
+  });
 });

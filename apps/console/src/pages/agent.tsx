@@ -5,7 +5,7 @@ import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList, useLoaded } from "../data/load.ts";
 import { goTo } from "../data/route.ts";
-import { Copyable } from "../parts/copyable.tsx";
+import { Id } from "../parts/copyable.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -41,7 +41,7 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
       }
     >
       <p>
-        <Copyable text={agentId} />
+        <Id of={agentId} />
       </p>
       <ErrorNote error={start.error ?? activate.error} />
       <h2>Versions</h2>

@@ -2,6 +2,8 @@
 
 import { useAccount } from "../data/account.ts";
 import { useList } from "../data/load.ts";
+import { Id } from "../parts/copyable.tsx";
+import { shortId } from "../data/format.ts";
 import { Link } from "../parts/link.tsx";
 import { Empty } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -28,10 +30,11 @@ export function AgentsPage() {
           },
           {
             title: "Active version",
-            cell: ({ active_version_id: version }) => (version === null ? <em>none yet</em> : <code>{version}</code>),
+            cell: ({ active_version_id: version }) =>
+              version === null ? <em>none yet</em> : <code title={version}>{shortId(version)}</code>,
             isMinor: true,
           },
-          { title: "Id", cell: ({ id }) => <code>{id}</code>, isMinor: true },
+          { title: "Id", cell: ({ id }) => <Id of={id} />, isMinor: true },
           { title: "Created", cell: ({ created_at: time }) => <Ago time={time} /> },
         ]}
         empty={

@@ -5,10 +5,10 @@ import { useState, type FormEvent } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList } from "../data/load.ts";
-import { Confirm, Dialog } from "../parts/dialog.tsx";
-import { Copyable } from "../parts/copyable.tsx";
+import { Confirm } from "../parts/dialog.tsx";
 import { Empty, ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
+import { Secret } from "../parts/secret.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 
@@ -36,6 +36,7 @@ export function KeysPage() {
           { title: "Created", cell: ({ created_at: time }) => <Ago time={time} />, isMinor: true },
           {
             title: "Revoke",
+            isAction: true,
             cell: (key) => (
               <button type="button" className="quiet" onClick={() => setDoomed(key)} aria-label={`Revoke ${key.label}`}>
                 Revoke
@@ -91,17 +92,7 @@ function NewKey({ onCreated }: { readonly onCreated: () => void }) {
         Create
       </button>
       <ErrorNote error={create.error} />
-      {secret !== undefined && (
-        <Dialog title="The new key" onClose={() => setSecret(undefined)}>
-          <p>It is shown this once. Keep it where secrets are kept.</p>
-          <Copyable text={secret} />
-          <div className="actions">
-            <button type="button" className="primary" onClick={() => setSecret(undefined)}>
-              I have it
-            </button>
-          </div>
-        </Dialog>
-      )}
+      {secret !== undefined && <Secret title="The new key" secret={secret} onClose={() => setSecret(undefined)} />}
     </form>
   );
 }

@@ -19,10 +19,15 @@ export function CredentialsPage() {
     list.reload();
   });
   return (
-    <Page title="Credentials">
-      <p className="faint">
-        Agents get those that their <code>dari.yml</code> names as environment variables. Values are never shown again.
-      </p>
+    <Page
+      title="Credentials"
+      says={
+        <>
+          Agents get those that their <code>dari.yml</code> names as environment variables. Values are never shown
+          again.
+        </>
+      }
+    >
       <NewCredential onStored={list.reload} />
       <ErrorNote error={remove.error} />
       <Table
@@ -35,6 +40,7 @@ export function CredentialsPage() {
           { title: "Changed", cell: ({ updated_at: time }) => <Ago time={time} /> },
           {
             title: "Remove",
+            isAction: true,
             cell: ({ name }) => (
               <button type="button" className="quiet" onClick={() => setDoomed(name)} aria-label={`Remove ${name}`}>
                 Remove

@@ -5,59 +5,52 @@ import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
+import { goTo } from "../data/route.ts";
+import { shortId } from "../data/format.ts";
+import { Confirm } from "../parts/dialog.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Ago } from "../parts/time.tsx";
+import { FailedFilters } from "./failed-filters.tsx";
 
 /** So many failures are looked at, and retried, at once; each row loads its message. */
 const batch = 50;
 
-export function FailedPage() {
-  const { client, organization } = useAccount();
-  const [code, setCode] = useState("");
-  const [isEverywhere, setEverywhere] = useState(false);
-  const request: RetryMessagesRequest = {
-    filter: {
-      ...(code === "" ? {} : { error_code: code }),
-      ...(isEverywhere ? { organization_id: "all" } : {}),
-    },
-    limit: batch,
-  };
+export function FailedPage({ query }: { readonly query: URLSearchParams }) {
+  const { client } = useAccount();
+  const request = requestOf(query);
   const key = JSON.stringify(request);
   const found = useLoaded(key, (signal) => client.retryMessages({ ...request, dry_run: true }, { signal }));
   const [done, setDone] = useState<MessagesRetried>();
+  const [isAsked, setAsked] = useState(false);
   const retry = useAction(async () => {
     setDone(await client.retryMessages(request));
     found.reload();
   });
+  const change = (name: string, value: string): void => {
+    const next = new URLSearchParams(query);
+    if (value === "") next.delete(name);
+    else next.set(name, value);
+    goTo(`/failed${next.size === 0 ? "" : `?${next.toString()}`}`, { replace: true });
+  };
   const count = found.value?.retried.length ?? 0;
   return (
     <Page
       title="Failed messages"
+      says="Those that nobody has retried, oldest first. A retry is a new message at its session’s tail."
       actions={
-        <button type="button" className="primary" onClick={retry.run} disabled={count === 0 || retry.isRunning}>
+        <button
+          type="button"
+          className="primary"
+          onClick={() => setAsked(true)}
+          disabled={count === 0 || retry.isRunning}
+        >
           Retry {count === 0 ? "them" : count}
         </button>
       }
     >
-      <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-        <label>
-          Error code
-          <input
-            data-search
-            type="search"
-            placeholder="worker_lost"
-            onKeyDown={(event) => event.key === "Enter" && setCode(event.currentTarget.value.trim())}
-          />
-        </label>
-        {organization.is_operator && (
-          <label className="check">
-            <input type="checkbox" checked={isEverywhere} onChange={(event) => setEverywhere(event.target.checked)} />
-            Of every organization
-          </label>
-        )}
-      </form>
+      <FailedFilters query={query} change={change} />
       {done && (
         <p className="note" role="status">
           {done.retried.length} sent again, {done.skipped.length} skipped.
@@ -65,26 +58,63 @@ export function FailedPage() {
       )}
       <ErrorNote error={found.error ?? retry.error} retry={found.reload} />
       {found.value === undefined && found.error === undefined && <Loading />}
-      {found.value && <Found found={found.value} />}
+      {found.value && <Found found={found.value} isFiltered={query.size > 0} />}
+      {isAsked && (
+        <Confirm
+          title={count === 1 ? "Retry this message?" : `Retry these ${count} messages?`}
+          says="All of them are sent again, or none. What they cost is charged once more."
+          verb="Retry"
+          onConfirm={retry.run}
+          onClose={() => setAsked(false)}
+        />
+      )}
     </Page>
   );
 }
 
-function Found({ found }: { readonly found: MessagesRetried }) {
+function requestOf(query: URLSearchParams): RetryMessagesRequest {
+  const [code, agentId, everywhere] = ["error_code", "agent_id", "everywhere"].map(
+    (name) => query.get(name) || undefined,
+  );
+  return {
+    filter: {
+      ...(code === undefined ? {} : { error_code: code }),
+      ...(agentId === undefined ? {} : { agent_id: agentId }),
+      ...(everywhere === undefined ? {} : { organization_id: "all" }),
+    },
+    limit: batch,
+  };
+}
+
+function Found({ found, isFiltered }: { readonly found: MessagesRetried; readonly isFiltered: boolean }) {
   const { retried, skipped, has_more: hasMore } = found;
   const others = skipped.filter(({ reason }) => reason !== "already_retried");
-  if (retried.length + others.length === 0)
-    return <Empty title="Nothing has failed">No message waits for a retry.</Empty>;
+  if (retried.length + others.length === 0) {
+    return isFiltered ? (
+      <Empty title="No failed message matches">Clear the filters to see all of them.</Empty>
+    ) : (
+      <Empty title="Nothing has failed">No message waits for a retry.</Empty>
+    );
+  }
   return (
     <>
-      <ul className="rows" aria-label="Failed messages">
-        {retried.map(({ message_id: id }) => (
-          <Failure key={id} id={id} />
-        ))}
-        {others.map(({ message_id: id, reason }) => (
-          <Failure key={id} id={id} obstacle={reason.replaceAll("_", " ")} />
-        ))}
-      </ul>
+      <table aria-label="Failed messages" className="failures">
+        <thead>
+          <tr>
+            <th scope="col">Message</th>
+            <th scope="col">Error</th>
+            <th scope="col">Failed</th>
+          </tr>
+        </thead>
+        <tbody>
+          {retried.map(({ message_id: id }) => (
+            <Failure key={id} id={id} />
+          ))}
+          {others.map(({ message_id: id, reason }) => (
+            <Failure key={id} id={id} obstacle={reason.replaceAll("_", " ")} />
+          ))}
+        </tbody>
+      </table>
       {hasMore && <p className="faint">There are more: these are the {batch} oldest.</p>}
     </>
   );
@@ -99,24 +129,25 @@ interface FailureProps {
 function Failure({ id, obstacle }: FailureProps) {
   const { client } = useAccount();
   // Another organization's, which operators retry without reading it, stays an id.
-  const { value } = useLoaded(id, (signal) => client.getMessage(id, { signal }));
+  const { value, error: refused } = useLoaded(id, (signal) => client.getMessage(id, { signal }));
   const error = value?.output?.error;
   return (
-    <li>
-      <Link data-row to={`/messages/${id}`}>
-        <code>{id}</code>
-      </Link>
-      {error && (
-        <span>
-          <code>{error.code}</code> {error.message}
-        </span>
-      )}
-      {obstacle !== undefined && <span className="faint">cannot be retried: {obstacle}</span>}
-      {value && (
-        <span className="faint">
-          <Ago time={value.completed_at} />
-        </span>
-      )}
-    </li>
+    <tr>
+      <td>
+        <Link data-row to={`/messages/${id}`} title={id}>
+          <code>{shortId(id)}</code>
+        </Link>
+      </td>
+      <td>
+        {error && (
+          <>
+            <code>{error.code}</code> {error.message}
+          </>
+        )}
+        {refused !== undefined && <span className="faint">another organization’s</span>}
+        {obstacle !== undefined && <div className="faint">cannot be retried: {obstacle}</div>}
+      </td>
+      <td>{value ? <Ago time={value.completed_at} /> : "\u00a0"}</td>
+    </tr>
   );
 }

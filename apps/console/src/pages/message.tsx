@@ -7,15 +7,16 @@ import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { durationText } from "../data/format.ts";
 import { useLoaded } from "../data/load.ts";
-import { phasesOf, waitText } from "../data/timeline.ts";
+import { timelineOf, waitText } from "../data/timeline.ts";
 import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
-import { Copyable } from "../parts/copyable.tsx";
+import { CopyButton, Id } from "../parts/copyable.tsx";
 import { Link } from "../parts/link.tsx";
 import { Log } from "../parts/log.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
+import { Asked } from "./session/asked.tsx";
 import { Diff } from "./session/changes.tsx";
 import { Said } from "./session/said.tsx";
 import { TurnActions } from "./session/turn-actions.tsx";
@@ -42,8 +43,9 @@ export function MessagePage({ messageId }: { readonly messageId: string }) {
     >
       <Facts record={record} />
       {turn && <Said turn={turn} />}
+      {record.status === "waiting_for_input" && <Asked messageId={messageId} onAnswered={message.reload} />}
       <h2>Timeline</h2>
-      <Timeline record={record} />
+      <TimelineView record={record} />
       <h2>Attempts, at most {record.max_attempts}</h2>
       <Attempts attempts={turn?.attempts ?? []} />
       <h2>Logs</h2>
@@ -88,7 +90,7 @@ function Facts({ record }: { readonly record: MessageRecord }) {
   return (
     <>
       <p className="facts">
-        <Copyable text={id} />
+        <Id of={id} />
         <span>
           accepted <Ago time={record.created_at} />
         </span>
@@ -105,26 +107,31 @@ function Facts({ record }: { readonly record: MessageRecord }) {
   );
 }
 
-function Timeline({ record }: { readonly record: MessageRecord }) {
-  const phases = phasesOf(record.timings);
+function TimelineView({ record }: { readonly record: MessageRecord }) {
+  const { phases, totalMs } = timelineOf(record);
   const waits = waitText(record);
-  const longest = Math.max(1, ...phases.map(({ ms }) => ms));
+  const part = (ms: number): string => `${totalMs === 0 ? 0 : (ms / totalMs) * 100}%`;
   return (
     <>
-      {waits !== undefined && <p className="note">It waits: {waits}.</p>}
+      {waits !== undefined && <p className="note wait">It waits: {waits}.</p>}
       {phases.length === 0 && <p className="faint">Measured when its turn has ended.</p>}
       {phases.length > 0 && (
         <table className="timeline" aria-label="Timeline">
           <tbody>
-            {phases.map(({ name, label, ms }) => (
+            {phases.map(({ name, label, ms, startMs }) => (
               <tr key={name}>
                 <th scope="row">{label}</th>
                 <td className="number">{durationText(ms)}</td>
-                <td className="bar">
-                  <meter min={0} max={longest} value={ms} aria-label={label} />
+                <td className="lane" aria-hidden="true">
+                  <span className={`phase ${name}`} style={{ left: part(startMs), width: part(ms) }} />
                 </td>
               </tr>
             ))}
+            <tr className="total">
+              <th scope="row">from acceptance to end</th>
+              <td className="number">{durationText(totalMs)}</td>
+              <td className="lane" aria-hidden="true" />
+            </tr>
           </tbody>
         </table>
       )}
@@ -135,22 +142,46 @@ function Timeline({ record }: { readonly record: MessageRecord }) {
 function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
   if (attempts.length === 0) return <p className="faint">None has started.</p>;
   return (
-    <ol className="attempts">
-      {attempts.map(({ id, startedAt, endedAt, outcome, error }) => (
-        <li key={id}>
-          <Status of={outcome ?? "running"} />
-          <span className="faint">
-            {endedAt === undefined ? "since" : `${durationText(Date.parse(endedAt) - Date.parse(startedAt))},`}{" "}
-            <Ago time={startedAt} />
-          </span>
-          {error && (
-            <span>
-              <code>{error.code}</code> {error.message}
-            </span>
-          )}
-        </li>
-      ))}
-    </ol>
+    <table aria-label="Attempts">
+      <thead>
+        <tr>
+          <th scope="col">Attempt</th>
+          <th scope="col">Outcome</th>
+          <th scope="col" className="number">
+            Took
+          </th>
+          <th scope="col">Error</th>
+          <th scope="col" className="minor">
+            Started
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {attempts.map(({ id, startedAt, endedAt, outcome, error }, index) => (
+          <tr key={id}>
+            <th scope="row">
+              {index + 1} <CopyButton text={id} of="the attempt’s id" />
+            </th>
+            <td>
+              <Status of={outcome ?? "running"} />
+            </td>
+            <td className="number">
+              {endedAt === undefined ? "–" : durationText(Date.parse(endedAt) - Date.parse(startedAt))}
+            </td>
+            <td>
+              {error && (
+                <>
+                  <code>{error.code}</code> {error.message}
+                </>
+              )}
+            </td>
+            <td className="minor">
+              <Ago time={startedAt} />
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
   );
 }
 

@@ -5,6 +5,7 @@ import { sessionStatuses, type AgentRecord, type SessionStatus } from "@dari/con
 import { useAccount } from "../data/account.ts";
 import { useList, useLoaded } from "../data/load.ts";
 import { goTo } from "../data/route.ts";
+import { shortId } from "../data/format.ts";
 import { Link } from "../parts/link.tsx";
 import { Empty } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -34,12 +35,12 @@ export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
           {
             title: "Session",
             cell: ({ id, name }) => (
-              <Link data-row to={`/sessions/${id}`}>
-                {name ?? <code>{id}</code>}
+              <Link data-row to={`/sessions/${id}`} title={id}>
+                {name ?? <code>{shortId(id)}</code>}
               </Link>
             ),
           },
-          { title: "Agent", cell: ({ agent_id: agent }) => names.get(agent) ?? <code>{agent}</code> },
+          { title: "Agent", cell: ({ agent_id: agent }) => names.get(agent) ?? <code>{shortId(agent)}</code> },
           { title: "Status", cell: ({ status }) => <Status of={status} /> },
           {
             title: "Last message",

@@ -1,23 +1,27 @@
-// Signing in with an API key, which this tab keeps.
+// Signing in: with an API key, which this tab keeps, or through the identity provider where there is one.
 
+import { createClient } from "@dari/client";
 import { useEffect, useState, type FormEvent } from "react";
-import { forgetKey, signIn, storedKey, type Account } from "../data/account.ts";
+import { resume, signIn, type Account } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
+import { useLoaded } from "../data/load.ts";
 import { Copyable } from "../parts/copyable.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
 
 export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Account) => void }) {
   const [key, setKey] = useState("");
-  const [isResuming, setResuming] = useState(storedKey() !== undefined);
+  const [isResuming, setResuming] = useState(true);
+  const [away, setAway] = useState<unknown>();
   const enter = useAction(async (apiKey: string) => onSignedIn(await signIn(apiKey)));
   useEffect(() => {
     document.title = "Sign in · Dari";
-    const known = storedKey();
-    if (known === undefined) return;
-    signIn(known).then(onSignedIn, () => {
-      forgetKey();
-      setResuming(false);
-    });
+    resume().then(
+      (account) => (account === undefined ? setResuming(false) : onSignedIn(account)),
+      (error: unknown) => {
+        setAway(error);
+        setResuming(false);
+      },
+    );
   }, [onSignedIn]);
   if (isResuming) return <Loading />;
   const submit = (event: FormEvent): void => {
@@ -27,6 +31,8 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
   return (
     <main className="sign-in">
       <h1>Dari</h1>
+      <Problem />
+      <Provider />
       <form onSubmit={submit}>
         <label htmlFor="key">API key</label>
         <input
@@ -40,7 +46,7 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
           onChange={(event) => setKey(event.target.value)}
           aria-describedby="key-help"
         />
-        <ErrorNote error={enter.error} />
+        <ErrorNote error={enter.error ?? away} />
         <button type="submit" className="primary" disabled={enter.isRunning}>
           {enter.isRunning ? "Signing in …" : "Sign in"}
         </button>
@@ -51,5 +57,48 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
       </p>
       <Copyable text=".dari-data/connection.json" />
     </main>
+  );
+}
+
+/** The way through the identity provider, where the platform has one. */
+function Provider() {
+  const config = useLoaded("auth config", (signal) =>
+    createClient({ apiUrl: location.origin }).getAuthConfig({ signal }),
+  );
+  const { oidc = false, oidc_name: name = null } = config.value?.sign_in ?? {};
+  if (!oidc) return null;
+  return (
+    <>
+      <a className="button primary wide" href={providerHref()}>
+        Sign in with {name ?? "your identity provider"}
+      </a>
+      <p className="faint">or with an API key:</p>
+    </>
+  );
+}
+
+/** By way of the platform to the provider, and back to the page that was wanted. */
+function providerHref(): string {
+  const { pathname, search } = location;
+  const wanted = search.includes("problem=") ? pathname : pathname + search;
+  return `/auth/oidc/start?return_to=${encodeURIComponent(wanted)}`;
+}
+
+/** Why the way through the provider has ended here. */
+const problems: Readonly<Record<string, string>> = {
+  expired: "The sign-in took too long, or was begun in another browser. Try again.",
+  refused: "The identity provider did not sign you in. Try again.",
+  unavailable: "The identity provider cannot be reached at the moment.",
+  no_email: "The identity provider names no verified address of yours. Its administrators can change that.",
+  no_member: "You are not a member of an organization here. Ask an administrator for an invitation, and open its link.",
+};
+
+function Problem() {
+  const words = problems[new URLSearchParams(location.search).get("problem") ?? ""];
+  if (words === undefined) return null;
+  return (
+    <p className="note bad" role="alert">
+      {words}
+    </p>
   );
 }

@@ -1,6 +1,36 @@
-// A text to be taken elsewhere: a command, an id, a new key.
+// A text to be taken elsewhere: a command, an id, a new key. Its button keeps its size whatever it says.
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
+import { shortId } from "../data/format.ts";
+
+/** Milliseconds for which a copy is confirmed. */
+const confirmMs = 1_600;
+
+export function CopyButton({ text, of = text }: { readonly text: string; readonly of?: string }) {
+  const [isCopied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!isCopied) return;
+    const timer = setTimeout(() => setCopied(false), confirmMs);
+    return () => clearTimeout(timer);
+  }, [isCopied]);
+  const copy = (): void => {
+    navigator.clipboard.writeText(text).then(
+      () => setCopied(true),
+      () => setCopied(false),
+    );
+  };
+  return (
+    <button type="button" className="icon" onClick={copy} aria-label={isCopied ? "Copied" : `Copy ${of}`} title="Copy">
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        {isCopied ? (
+          <path d="M3 8.5l3.2 3.2L13 5" />
+        ) : (
+          <path d="M5.5 5.5v-3h8v8h-3m-8-5h8v8h-8z" strokeLinejoin="round" />
+        )}
+      </svg>
+    </button>
+  );
+}
 
 interface CopyableProps {
   readonly text: string;
@@ -9,19 +39,20 @@ interface CopyableProps {
 }
 
 export function Copyable({ text, shown = text }: CopyableProps) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      () => setCopied(false),
-    );
-  };
   return (
     <span className="copyable">
-      <code>{shown}</code>
-      <button type="button" className="quiet" onClick={copy} aria-label={`Copy ${shown}`}>
-        {isCopied ? "Copied" : "Copy"}
-      </button>
+      <code title={shown === text ? undefined : text}>{shown}</code>
+      <CopyButton text={text} of={shown} />
+    </span>
+  );
+}
+
+/** An id, cut in its middle: its beginning says of what, its end which one. The whole is copied, and in its title. */
+export function Id({ of }: { readonly of: string }) {
+  return (
+    <span className="id">
+      <code title={of}>{shortId(of)}</code>
+      <CopyButton text={of} />
     </span>
   );
 }

@@ -8,11 +8,13 @@ interface PageProps {
   /** The page that this one is part of. */
   readonly above?: { readonly to: string; readonly label: string };
   readonly beside?: ReactNode;
+  /** What the page is for, in a sentence. */
+  readonly says?: ReactNode;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
 }
 
-export function Page({ title, above, beside, actions, children }: PageProps) {
+export function Page({ title, above, beside, says, actions, children }: PageProps) {
   useEffect(() => {
     document.title = `${title} · Dari`;
   }, [title]);
@@ -28,6 +30,7 @@ export function Page({ title, above, beside, actions, children }: PageProps) {
           <h1>
             {title} {beside}
           </h1>
+          {says !== undefined && <p className="says">{says}</p>}
         </div>
         {actions && <div className="actions">{actions}</div>}
       </header>

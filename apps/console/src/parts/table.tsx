@@ -9,6 +9,10 @@ export interface Column<Row> {
   readonly cell: (row: Row) => ReactNode;
   /** Hidden where the window is narrow. */
   readonly isMinor?: boolean;
+  /** Figures, aligned at their end. */
+  readonly isNumber?: boolean;
+  /** Buttons: its title is for those who hear the table. */
+  readonly isAction?: boolean;
 }
 
 interface TableProps<Row> {
@@ -25,7 +29,6 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
   if (error !== undefined && rows === undefined) return <ErrorNote error={error} retry={reload} />;
   if (rows === undefined) return <Loading />;
   if (rows.length === 0) return <>{empty}</>;
-  const classOf = ({ isMinor }: Column<Row>) => (isMinor === true ? "minor" : undefined);
   return (
     <>
       <ErrorNote error={error} retry={reload} />
@@ -34,7 +37,7 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
           <tr>
             {columns.map((column) => (
               <th key={column.title} scope="col" className={classOf(column)}>
-                {column.title}
+                {column.isAction === true ? <span className="unsaid">{column.title}</span> : column.title}
               </th>
             ))}
           </tr>
@@ -58,4 +61,9 @@ export function Table<Row>({ label, list, columns, keyOf, empty }: TableProps<Ro
       )}
     </>
   );
+}
+
+function classOf<Row>({ isMinor, isNumber, isAction }: Column<Row>): string | undefined {
+  const classes = [isMinor && "minor", isNumber && "number", isAction && "action"].filter(Boolean);
+  return classes.length === 0 ? undefined : classes.join(" ");
 }

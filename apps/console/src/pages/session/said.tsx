@@ -81,7 +81,8 @@ function StepView({ step: { type, data } }: { readonly step: Step }) {
     <li>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          {type.replace(/^.*\./, "").replaceAll("_", " ")} <code>{String(data["name"] ?? "")}</code>
+          {type.replace(/^(?!input).*\./, "").replaceAll(/[._]/g, " ")}{" "}
+          <code>{String(data["name"] ?? data["key"] ?? "")}</code>
         </summary>
         {isOpen && (
           <pre className="log" tabIndex={0} role="region" aria-label={`Data of ${type}`}>

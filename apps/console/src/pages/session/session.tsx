@@ -7,7 +7,7 @@ import { useLoaded } from "../../data/load.ts";
 import { useStickToEnd } from "../../data/stick-to-end.ts";
 import type { Transcript } from "../../data/transcript.ts";
 import { useTranscript } from "../../data/use-transcript.ts";
-import { Copyable } from "../../parts/copyable.tsx";
+import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -66,7 +66,7 @@ function Facts({ session }: { readonly session: SessionRecord }) {
   const { id, agent_id: agentId, version_id: versionId, metadata, forked_from: origin } = session;
   return (
     <p className="facts">
-      <Copyable text={id} />
+      <Id of={id} />
       <Link to={`/agents/${agentId}`}>its agent</Link>
       <Link to={`/agents/${agentId}/versions/${versionId}`}>its version</Link>
       {origin && <Link to={`/sessions/${origin.session_id}`}>forked from another session</Link>}

@@ -4,6 +4,7 @@ import type { Turn } from "../../data/transcript.ts";
 import { Link } from "../../parts/link.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Ago } from "../../parts/time.tsx";
+import { Asked } from "./asked.tsx";
 import { Changes } from "./changes.tsx";
 import { Said } from "./said.tsx";
 import { TurnActions } from "./turn-actions.tsx";
@@ -17,6 +18,7 @@ export function TurnView({ turn, sessionId }: TurnProps) {
   return (
     <li className={turn.isRolledBack ? "turn rolled-back" : "turn"} data-status={turn.status}>
       <Said turn={turn} />
+      {turn.status === "waiting_for_input" && <Asked messageId={turn.messageId} />}
       <Changes messageId={turn.messageId} filesChanged={turn.filesChanged} canDiff={turn.status === "completed"} />
       <footer>
         <Link data-row to={`/messages/${turn.messageId}`} aria-label="Details of this message">

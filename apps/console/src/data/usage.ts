@@ -1,0 +1,32 @@
+// Usage as a chart needs it: every day of a span, also those on which nothing happened. Draws nothing.
+
+import type { UsageRecord } from "@dari/contract";
+import { countText, durationText } from "./format.ts";
+
+export type Measure = Exclude<keyof UsageRecord["days"][number], "date">;
+export type Day = UsageRecord["days"][number];
+
+export const measures: Readonly<Record<Measure, { readonly label: string; readonly say: (amount: number) => string }>> =
+  {
+    turns: { label: "Turns", say: countText },
+    turn_seconds: { label: "Turn time", say: (seconds) => durationText(seconds * 1_000) },
+    tokens: { label: "Tokens", say: countText },
+    messages: { label: "Messages", say: countText },
+    failed: { label: "Failed", say: countText },
+  };
+
+const nothing = { messages: 0, failed: 0, turns: 0, turn_seconds: 0, tokens: 0 };
+const dayMs = 86_400_000;
+
+/** The span's days up to today, of UTC, oldest first. */
+export function everyDay({ days }: Pick<UsageRecord, "days">, span: number, now = Date.now()): Day[] {
+  const known = new Map(days.map((day) => [day.date, day]));
+  return Array.from({ length: span }, (_, index) => {
+    const date = new Date(now - (span - 1 - index) * dayMs).toISOString().slice(0, 10);
+    return known.get(date) ?? { date, ...nothing };
+  });
+}
+
+export function sumOf({ days }: Pick<UsageRecord, "days">, measure: Measure): number {
+  return days.reduce((sum, day) => sum + day[measure], 0);
+}

@@ -1,0 +1,93 @@
+// A cap for the organization, for one agent or for one session. Setting it again for the same one replaces it.
+
+import { budgetPeriods, type PutBudgetRequest } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { useLoaded } from "../../data/load.ts";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+interface BudgetFormProps {
+  readonly onSaved: () => void;
+  readonly onClose: () => void;
+}
+
+type Cap = "max_turns" | "max_turn_seconds" | "max_tokens";
+const caps: readonly { readonly name: Cap; readonly label: string; readonly hint: string }[] = [
+  { name: "max_turns", label: "Turns", hint: "attempts that call the agent" },
+  { name: "max_turn_seconds", label: "Turn seconds", hint: "that turns hold a slot, together" },
+  { name: "max_tokens", label: "Tokens", hint: "as agents’ SDKs report them" },
+];
+/** So many agents are offered by name. */
+const agentsOffered = 100;
+
+export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
+  const { client } = useAccount();
+  const agents = useLoaded("agents offered", (signal) => client.listAgents({ limit: agentsOffered }, { signal }));
+  const [agentId, setAgentId] = useState("");
+  const [period, setPeriod] = useState<PutBudgetRequest["period"]>("month");
+  const [values, setValues] = useState<Partial<Record<Cap, string>>>({});
+  const save = useAction(async () => {
+    const set = caps.flatMap(({ name }) => (values[name] ? [[name, Number(values[name])] as const] : []));
+    const target = agentId === "" ? {} : { agent_id: agentId };
+    await client.putBudget({ period, ...target, ...Object.fromEntries(set) });
+    onSaved();
+  });
+  const isEmpty = caps.every(({ name }) => !values[name]);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    save.run();
+  };
+  return (
+    <form className="stacked" onSubmit={submit}>
+      <label>
+        Of
+        <select value={agentId} onChange={(event) => setAgentId(event.target.value)}>
+          <option value="">the organization</option>
+          {agents.value?.data.map(({ id, name }) => (
+            <option key={id} value={id}>
+              the agent {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Period
+        <select
+          value={period}
+          onChange={(event) => setPeriod(budgetPeriods.find((one) => one === event.target.value) ?? "month")}
+        >
+          {budgetPeriods.map((one) => (
+            <option key={one} value={one}>
+              {one === "total" ? "in total" : `each ${one}, in UTC`}
+            </option>
+          ))}
+        </select>
+      </label>
+      {caps.map(({ name, label, hint }) => (
+        <label key={name}>
+          <span>
+            {label} <span className="faint">{hint}</span>
+          </span>
+          <input
+            type="number"
+            min={0}
+            step={1}
+            placeholder="no cap"
+            value={values[name] ?? ""}
+            onChange={(event) => setValues({ ...values, [name]: event.target.value })}
+          />
+        </label>
+      ))}
+      <ErrorNote error={save.error} />
+      <div className="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="primary" disabled={save.isRunning || isEmpty}>
+          Set it
+        </button>
+      </div>
+    </form>
+  );
+}

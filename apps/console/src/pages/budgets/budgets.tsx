@@ -1,0 +1,150 @@
+// Budgets and bounds: what turns may use and have used, what waits because of it, and what operators have set.
+
+import type { BudgetRecord } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { useAgentNames } from "../../data/agent-names.ts";
+import { countText, durationText, shortId } from "../../data/format.ts";
+import { useList, useLoaded } from "../../data/load.ts";
+import { Confirm, Dialog } from "../../parts/dialog.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Empty, ErrorNote } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { PlatformStop } from "../../parts/platform-stop.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Table } from "../../parts/table.tsx";
+import { Gauge } from "../../parts/tiles.tsx";
+import { Bounds } from "./bounds.tsx";
+import { BudgetForm } from "./budget-form.tsx";
+import { HeldSessions } from "./held-sessions.tsx";
+
+export function BudgetsPage() {
+  const { client, organization } = useAccount();
+  const list = useList("budgets", (page) => client.listBudgets("current", page));
+  // Of one day: what is kept and held is the same on any.
+  const usage = useLoaded("usage of a day", (signal) => client.getUsage(1, "current", { signal }));
+  const nameOf = useAgentNames();
+  const [isAdding, setAdding] = useState(false);
+  const [doomed, setDoomed] = useState<BudgetRecord>();
+  const reload = (): void => {
+    list.reload();
+    usage.reload();
+  };
+  const remove = useAction(async (id: string) => {
+    await client.deleteBudget(id);
+    reload();
+  });
+  const add = (
+    <button type="button" className="primary" onClick={() => setAdding(true)}>
+      Set a budget
+    </button>
+  );
+  return (
+    <Page title="Budgets and limits" actions={add} says="At a cap messages wait; a raised cap lets them go on at once.">
+      {organization.is_operator && <PlatformStop onChanged={reload} />}
+      <h2>Budgets</h2>
+      <ErrorNote error={remove.error} />
+      <Table
+        label="Budgets"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={columnsOf(nameOf, organization.is_operator, setDoomed)}
+        empty={
+          <Empty title="No budget is set" command="dari org budgets set --period month --max-turns 10000">
+            Turns may use as much as the organization’s limits allow.
+          </Empty>
+        }
+      />
+      <h2>Held sessions</h2>
+      <ErrorNote error={usage.error} retry={usage.reload} />
+      {usage.value && <HeldSessions held={usage.value.held_sessions} nameOf={nameOf} />}
+      <h2>Limits</h2>
+      {usage.value && <Bounds usage={usage.value} />}
+      {isAdding && (
+        <Dialog title="Set a budget" onClose={() => setAdding(false)}>
+          <BudgetForm
+            onClose={() => setAdding(false)}
+            onSaved={() => {
+              setAdding(false);
+              reload();
+            }}
+          />
+        </Dialog>
+      )}
+      {doomed && (
+        <Confirm
+          title="Delete this budget?"
+          says="What waits for it goes on at once."
+          verb="Delete it"
+          onConfirm={() => remove.run(doomed.id)}
+          onClose={() => setDoomed(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+/** Those that operators set, only operators delete. */
+function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, ask: (budget: BudgetRecord) => void) {
+  const seconds = (amount: number): string => durationText(amount * 1_000);
+  return [
+    {
+      title: "Of",
+      cell: ({ scope, target_id: target }: BudgetRecord) => <Target scope={scope} target={target} nameOf={nameOf} />,
+    },
+    {
+      title: "Period",
+      cell: ({ period, is_exhausted: isExhausted, set_by: setBy }: BudgetRecord) => (
+        <>
+          {period === "total" ? "in total" : `each ${period}`} {isExhausted && <Status of="exhausted" />}
+          {setBy === "operator" && <div className="faint">set by operators</div>}
+        </>
+      ),
+    },
+    {
+      title: "Turns",
+      cell: ({ turns, max_turns: most }: BudgetRecord) => (
+        <Gauge label="Turns used" used={turns} most={most} say={countText} />
+      ),
+    },
+    {
+      title: "Turn time",
+      cell: ({ turn_seconds: used, max_turn_seconds: most }: BudgetRecord) => (
+        <Gauge label="Turn time used" used={used} most={most} say={seconds} />
+      ),
+    },
+    {
+      title: "Tokens",
+      cell: ({ tokens, max_tokens: most }: BudgetRecord) => (
+        <Gauge label="Tokens used" used={tokens} most={most} say={countText} />
+      ),
+    },
+    {
+      title: "Delete",
+      isAction: true,
+      cell: (budget: BudgetRecord) => {
+        if (budget.set_by === "operator" && !isOperator) return null;
+        const label =
+          budget.period === "total" ? "Delete the total budget" : `Delete the budget of each ${budget.period}`;
+        return (
+          <button type="button" className="quiet" onClick={() => ask(budget)} aria-label={label}>
+            Delete
+          </button>
+        );
+      },
+    },
+  ];
+}
+
+interface TargetProps {
+  readonly scope: BudgetRecord["scope"];
+  readonly target: string;
+  readonly nameOf: (agentId: string) => string;
+}
+
+function Target({ scope, target, nameOf }: TargetProps) {
+  if (scope === "organization") return <strong>the organization</strong>;
+  if (scope === "agent") return <Link to={`/agents/${target}`}>{nameOf(target)}</Link>;
+  return <Link to={`/sessions/${target}`}>{shortId(target)}</Link>;
+}

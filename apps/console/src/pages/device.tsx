@@ -1,0 +1,94 @@
+// A command line that waits to be let in: a person who is signed in says yes or no.
+
+import type { DeviceDecided } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../data/account.ts";
+import { useAction } from "../data/action.ts";
+import { useLoaded } from "../data/load.ts";
+import { goTo } from "../data/route.ts";
+import { ErrorNote, Loading } from "../parts/notes.tsx";
+import { Page } from "../parts/page.tsx";
+import { Ago } from "../parts/time.tsx";
+
+export function DevicePage({ query }: { readonly query: URLSearchParams }) {
+  const code = query.get("code") ?? "";
+  return (
+    <Page title="Sign in a command line" says="It can then do what you can, until you remove its key or leave.">
+      {code === "" ? <CodeForm /> : <Decision key={code} code={code} />}
+    </Page>
+  );
+}
+
+function CodeForm() {
+  const [code, setCode] = useState("");
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    goTo(`/device?code=${encodeURIComponent(code.trim())}`, { replace: true });
+  };
+  return (
+    <form className="inline" onSubmit={submit}>
+      <label>
+        Code that the command line shows
+        <input
+          required
+          autoFocus
+          autoComplete="off"
+          placeholder="WDJB-MJHT"
+          value={code}
+          onChange={(event) => setCode(event.target.value)}
+        />
+      </label>
+      <button type="submit" className="primary">
+        Go on
+      </button>
+    </form>
+  );
+}
+
+function Decision({ code }: { readonly code: string }) {
+  const { client, member } = useAccount();
+  const device = useLoaded(code, (signal) => client.getDeviceRequest(code, { signal }));
+  const [decided, setDecided] = useState<DeviceDecided>();
+  const decide = useAction(async (decision: "approve" | "deny") => {
+    setDecided(await client.decideDeviceRequest(code, decision));
+  });
+  if (decided !== undefined) {
+    return (
+      <p className="note" role="status">
+        {decided.decision === "approve"
+          ? `${decided.device_name} is signed in as ${member?.email ?? "you"}. You can close this page.`
+          : `${decided.device_name} was not let in.`}
+      </p>
+    );
+  }
+  if (device.value === undefined) {
+    return device.error === undefined ? <Loading /> : <ErrorNote error={device.error} retry={device.reload} />;
+  }
+  const { user_code: shown, device_name: name, created_at: askedAt } = device.value;
+  return (
+    <>
+      <dl className="properties">
+        <dt>Code</dt>
+        <dd>
+          <code>{shown}</code>
+        </dd>
+        <dt>Calls itself</dt>
+        <dd>{name}</dd>
+        <dt>Asked</dt>
+        <dd>
+          <Ago time={askedAt} />
+        </dd>
+      </dl>
+      <p className="note wait">Let it in only if you started it yourself and it shows this very code.</p>
+      <ErrorNote error={decide.error} />
+      <div className="actions">
+        <button type="button" className="primary" onClick={() => decide.run("approve")} disabled={decide.isRunning}>
+          Let it in
+        </button>
+        <button type="button" className="danger" onClick={() => decide.run("deny")} disabled={decide.isRunning}>
+          Do not
+        </button>
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,47 @@
+// How deep and how old each organization's queue is, and what it holds of the fleet.
+
+import type { FleetRecord } from "@dari/contract";
+import { countText, durationText } from "../../data/format.ts";
+import { CopyButton } from "../../parts/copyable.tsx";
+import { Gauge } from "../../parts/tiles.tsx";
+
+export function Organizations({ organizations }: Pick<FleetRecord, "organizations">) {
+  if (organizations.length === 0) return <p className="faint">No organization waits or runs.</p>;
+  return (
+    <table aria-label="Queue by organization">
+      <thead>
+        <tr>
+          <th scope="col">Organization</th>
+          <th scope="col" className="number">
+            Waiting
+          </th>
+          <th scope="col" className="number">
+            Oldest
+          </th>
+          <th scope="col">Running</th>
+          <th scope="col" className="number minor">
+            Weight
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {organizations.map((row) => (
+          <tr key={row.organization_id}>
+            <td>
+              <span className="id" title={row.organization_id}>
+                <span className="clip">{row.name}</span>
+                <CopyButton text={row.organization_id} />
+              </span>
+            </td>
+            <td className="number">{countText(row.ready)}</td>
+            <td className="number">{row.oldest_ready_ms === null ? "–" : durationText(row.oldest_ready_ms)}</td>
+            <td>
+              <Gauge label="Turns at once" used={row.in_flight} most={row.max_concurrency} say={countText} />
+            </td>
+            <td className="number minor">{row.weight}</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,65 @@
+// Who offers slots, what of them is taken, and whether there is memory for more.
+
+import type { FleetRecord } from "@dari/contract";
+import { countText, durationText, sizeText } from "../../data/format.ts";
+import { Id } from "../../parts/copyable.tsx";
+import { Empty } from "../../parts/notes.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Gauge } from "../../parts/tiles.tsx";
+
+type WorkerRecord = FleetRecord["workers"][number];
+
+export function Workers({ workers }: Pick<FleetRecord, "workers">) {
+  if (workers.length === 0) {
+    return <Empty title="No worker has been seen">Turns wait until one is started.</Empty>;
+  }
+  return (
+    <table aria-label="Workers">
+      <thead>
+        <tr>
+          <th scope="col">Worker</th>
+          <th scope="col">Slots taken</th>
+          <th scope="col">Free memory</th>
+          <th scope="col" className="minor">
+            Pool
+          </th>
+          <th scope="col" className="minor">
+            Sandbox
+          </th>
+          <th scope="col" className="number">
+            Seen
+          </th>
+        </tr>
+      </thead>
+      <tbody>
+        {workers.map((worker) => (
+          <tr key={worker.id}>
+            <td>
+              <Id of={worker.id} /> {worker.draining && <Status of="draining" />}
+            </td>
+            <td>
+              <Gauge label="Slots taken" used={worker.in_use} most={worker.slots} say={countText} />
+            </td>
+            <td>
+              <Memory worker={worker} />
+            </td>
+            <td className="minor">{worker.pool}</td>
+            <td className="minor">{worker.sandbox ?? "–"}</td>
+            <td className="number">{durationText(worker.seen_ms_ago)} ago</td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Memory({ worker }: { readonly worker: WorkerRecord }) {
+  const { memory_available_bytes: available, memory_needed_bytes: needed } = worker;
+  if (available === null || needed === null) return <span className="faint">not told</span>;
+  const isShort = available < needed;
+  return (
+    <span className={isShort ? "bad" : undefined}>
+      {sizeText(available)} <span className="faint">a turn needs {sizeText(needed)}</span>
+    </span>
+  );
+}

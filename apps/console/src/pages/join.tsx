@@ -1,0 +1,40 @@
+// An invitation or a sign-in link that was followed here. It opens once, so a person opens it and no preview does.
+
+import { useEffect, useState } from "react";
+import { openLink, type Account } from "../data/account.ts";
+import { useAction } from "../data/action.ts";
+import { goTo, hrefOf } from "../data/route.ts";
+import { ErrorNote } from "../parts/notes.tsx";
+
+export function JoinPage({ onSignedIn }: { readonly onSignedIn: (account: Account) => void }) {
+  // The secret leaves the address at once: the browser's history keeps addresses.
+  const [token] = useState(() => location.hash.slice(1));
+  useEffect(() => {
+    document.title = "Sign in · Dari";
+    history.replaceState(null, "", hrefOf("/join"));
+  }, []);
+  const open = useAction(async () => {
+    onSignedIn(await openLink(token));
+    goTo("/agents", { replace: true });
+  });
+  return (
+    <main className="sign-in">
+      <h1>Dari</h1>
+      {token === "" ? (
+        <p>This link is not whole. Open it as it was sent to you, with what stands behind the #.</p>
+      ) : (
+        <p>You were sent a link that signs this browser in. It opens once.</p>
+      )}
+      <ErrorNote error={open.error} />
+      <button
+        type="button"
+        className="primary wide"
+        autoFocus
+        onClick={open.run}
+        disabled={token === "" || open.isRunning}
+      >
+        Sign in
+      </button>
+    </main>
+  );
+}

@@ -1,0 +1,54 @@
+// Invites a person by address; the link is passed on by whoever invites.
+
+import { roles, type Role } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+interface InviteProps {
+  readonly onInvited: (made: { readonly email: string; readonly url: string } | undefined) => void;
+}
+
+export function Invite({ onInvited }: InviteProps) {
+  const { client } = useAccount();
+  const [email, setEmail] = useState("");
+  const [role, setRole] = useState<Role>("member");
+  const invite = useAction(async () => {
+    const { url } = await client.createInvitation({ email: email.trim(), role });
+    onInvited(url === undefined ? undefined : { email: email.trim(), url });
+    setEmail("");
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    invite.run();
+  };
+  return (
+    <form className="inline" onSubmit={submit}>
+      <label>
+        Email
+        <input
+          data-search
+          type="email"
+          required
+          maxLength={254}
+          placeholder="person@example.com"
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+      </label>
+      <label>
+        Role
+        <select value={role} onChange={(event) => setRole(roles.find((one) => one === event.target.value) ?? "member")}>
+          {roles.map((one) => (
+            <option key={one}>{one}</option>
+          ))}
+        </select>
+      </label>
+      <button type="submit" className="primary" disabled={invite.isRunning}>
+        Invite
+      </button>
+      <ErrorNote error={invite.error} />
+    </form>
+  );
+}

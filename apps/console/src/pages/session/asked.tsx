@@ -1,0 +1,119 @@
+// What an agent waits for, and the answer to it: as a form where its schema is simple, else as JSON.
+
+import type { MessageInput } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { answerOf, fieldsOf, type AnswerField } from "../../data/answer.ts";
+import { useLoaded } from "../../data/load.ts";
+import { ErrorNote } from "../../parts/notes.tsx";
+import { Ago } from "../../parts/time.tsx";
+
+interface AskedProps {
+  readonly messageId: string;
+  /** It was answered: the turn goes on. */
+  readonly onAnswered?: () => void;
+}
+
+/** For a message that waits for input. */
+export function Asked({ messageId, onAnswered }: AskedProps) {
+  const { client } = useAccount();
+  const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }));
+  const asked = message.value?.inputs?.find(({ status }) => status === "waiting");
+  if (asked === undefined) return <ErrorNote error={message.error} retry={message.reload} />;
+  return <AnswerForm key={asked.key} messageId={messageId} asked={asked} onAnswered={onAnswered ?? message.reload} />;
+}
+
+interface AnswerFormProps {
+  readonly messageId: string;
+  readonly asked: MessageInput;
+  readonly onAnswered: () => void;
+}
+
+function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
+  const { client } = useAccount();
+  const fields = fieldsOf(asked.schema);
+  const [entered, setEntered] = useState<Readonly<Record<string, string>>>({});
+  const [json, setJson] = useState("");
+  const answer = useAction(async () => {
+    const value: unknown = fields === undefined ? JSON.parse(json) : answerOf(fields, entered);
+    await client.answerInput(messageId, { key: asked.key, value });
+    onAnswered();
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    answer.run();
+  };
+  return (
+    <form className="answer stacked" onSubmit={submit} aria-label="What the agent asks for">
+      <p>
+        <strong>{asked.prompt ?? "The agent waits for an answer."}</strong>
+        <span className="faint">
+          <code>{asked.key}</code> · expires <Ago time={asked.expires_at} />
+        </span>
+      </p>
+      {fields?.map((field) => (
+        <Field
+          key={field.name}
+          field={field}
+          value={entered[field.name] ?? ""}
+          onChange={(value) => setEntered({ ...entered, [field.name]: value })}
+        />
+      ))}
+      {fields === undefined && (
+        <>
+          <details>
+            <summary>Schema</summary>
+            <pre className="log" tabIndex={0} role="region" aria-label="Schema of the answer">
+              {JSON.stringify(asked.schema, null, 2)}
+            </pre>
+          </details>
+          <label>
+            Answer as JSON
+            <textarea required rows={4} value={json} onChange={(event) => setJson(event.target.value)} />
+          </label>
+        </>
+      )}
+      <ErrorNote error={answer.error} />
+      <div className="actions">
+        <button type="submit" className="primary" disabled={answer.isRunning}>
+          Answer
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface FieldProps {
+  readonly field: AnswerField;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+function Field({ field: { label, kind, choices, isRequired }, value, onChange }: FieldProps) {
+  if (choices.length > 0) {
+    return (
+      <label>
+        {label}
+        <select required={isRequired} value={value} onChange={(event) => onChange(event.target.value)}>
+          <option value="">{isRequired ? "choose" : "leave open"}</option>
+          {choices.map((choice) => (
+            <option key={choice}>{choice}</option>
+          ))}
+        </select>
+      </label>
+    );
+  }
+  return (
+    <label>
+      {label}
+      <input
+        type={kind === "number" ? "number" : "text"}
+        step="any"
+        required={isRequired}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+    </label>
+  );
+}

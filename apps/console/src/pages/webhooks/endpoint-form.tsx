@@ -1,0 +1,119 @@
+// What an endpoint is told and where: for a new one, and for one that is changed.
+
+import { defaultWebhookEventTypes, eventTypes, type EventType } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import type { Action } from "../../data/action.ts";
+import { useLoaded } from "../../data/load.ts";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+export interface EndpointDraft {
+  readonly url: string;
+  readonly description: string;
+  /** Empty: of every agent. */
+  readonly agentId: string;
+  readonly eventTypes: readonly EventType[];
+}
+
+export const firstDraft: EndpointDraft = {
+  url: "",
+  description: "",
+  agentId: "",
+  eventTypes: defaultWebhookEventTypes,
+};
+
+interface EndpointFormProps {
+  readonly draft: EndpointDraft;
+  readonly verb: string;
+  readonly save: Action<[EndpointDraft]>;
+  readonly onClose: () => void;
+  /** An endpoint that exists keeps its agent. */
+  readonly keepsAgent?: boolean;
+}
+
+export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = false }: EndpointFormProps) {
+  const [draft, setDraft] = useState(first);
+  const change = (part: Partial<EndpointDraft>): void => setDraft({ ...draft, ...part });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    save.run(draft);
+  };
+  return (
+    <form className="stacked" onSubmit={submit}>
+      <label>
+        URL
+        <input
+          type="url"
+          required
+          autoFocus
+          maxLength={2048}
+          placeholder="https://example.com/hooks/dari"
+          value={draft.url}
+          onChange={(event) => change({ url: event.target.value })}
+        />
+      </label>
+      <label>
+        Description
+        <input
+          maxLength={500}
+          placeholder="optional"
+          value={draft.description}
+          onChange={(event) => change({ description: event.target.value })}
+        />
+      </label>
+      {!keepsAgent && <AgentField value={draft.agentId} onChange={(agentId) => change({ agentId })} />}
+      <EventChoice chosen={draft.eventTypes} onChange={(chosen) => change({ eventTypes: chosen })} />
+      <ErrorNote error={save.error} />
+      <div className="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="primary" disabled={save.isRunning || draft.eventTypes.length === 0}>
+          {verb}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+/** So many agents are offered by name. */
+const agentsOffered = 100;
+
+function AgentField({ value, onChange }: { readonly value: string; readonly onChange: (agentId: string) => void }) {
+  const { client } = useAccount();
+  const agents = useLoaded("agents offered", (signal) => client.listAgents({ limit: agentsOffered }, { signal }));
+  return (
+    <label>
+      Agent
+      <select value={value} onChange={(event) => onChange(event.target.value)}>
+        <option value="">every agent</option>
+        {agents.value?.data.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+interface EventChoiceProps {
+  readonly chosen: readonly EventType[];
+  readonly onChange: (chosen: readonly EventType[]) => void;
+}
+
+function EventChoice({ chosen, onChange }: EventChoiceProps) {
+  const toggle = (type: EventType): void =>
+    onChange(chosen.includes(type) ? chosen.filter((one) => one !== type) : [...chosen, type]);
+  return (
+    <fieldset className="choice">
+      <legend>Events</legend>
+      {eventTypes.map((type) => (
+        <label key={type} className="check">
+          <input type="checkbox" checked={chosen.includes(type)} onChange={() => toggle(type)} />
+          <code>{type}</code>
+        </label>
+      ))}
+    </fieldset>
+  );
+}

@@ -1,0 +1,114 @@
+// Webhook endpoints: who outside is told, of what, and whether that works.
+
+import type { WebhookEndpointRecord } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { useAgentNames } from "../../data/agent-names.ts";
+import { useList } from "../../data/load.ts";
+import { Dialog } from "../../parts/dialog.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Empty } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Secret } from "../../parts/secret.tsx";
+import { Status } from "../../parts/status.tsx";
+import { Table } from "../../parts/table.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { EndpointForm, firstDraft, type EndpointDraft } from "./endpoint-form.tsx";
+
+export function WebhooksPage() {
+  const { client } = useAccount();
+  const list = useList("webhooks", (page) => client.listWebhookEndpoints("current", page));
+  const nameOf = useAgentNames();
+  const [isAdding, setAdding] = useState(false);
+  const [secret, setSecret] = useState<string>();
+  const create = useAction(async ({ url, agentId, description, eventTypes }: EndpointDraft) => {
+    const made = await client.createWebhookEndpoint({
+      url,
+      event_types: [...eventTypes],
+      ...(agentId === "" ? {} : { agent_id: agentId }),
+      ...(description.trim() === "" ? {} : { description }),
+    });
+    setAdding(false);
+    setSecret(made.secret);
+    list.reload();
+  });
+  const add = (
+    <button type="button" className="primary" onClick={() => setAdding(true)}>
+      Add endpoint
+    </button>
+  );
+  return (
+    <Page
+      title="Webhooks"
+      actions={add}
+      says="URLs of yours that are told what happens in sessions, signed and retried."
+    >
+      <Table
+        label="Webhook endpoints"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={columnsOf(nameOf)}
+        empty={
+          <Empty title="Nobody is told yet" command="dari webhooks add https://example.com/hooks/dari">
+            Add an address that is to hear how messages end, in place of asking for it.
+          </Empty>
+        }
+      />
+      {isAdding && (
+        <Dialog title="New endpoint" onClose={() => setAdding(false)}>
+          <EndpointForm draft={firstDraft} verb="Add it" save={create} onClose={() => setAdding(false)} />
+        </Dialog>
+      )}
+      {secret !== undefined && (
+        <Secret
+          title="The endpoint’s secret"
+          says="Deliveries are verified with it."
+          secret={secret}
+          onClose={() => setSecret(undefined)}
+        />
+      )}
+    </Page>
+  );
+}
+
+function columnsOf(nameOf: (agentId: string) => string) {
+  return [
+    {
+      title: "URL",
+      cell: ({ id, url, description }: WebhookEndpointRecord) => (
+        <>
+          <Link data-row className="clip" to={`/webhooks/${id}`} title={url}>
+            {url}
+          </Link>
+          {description !== null && <div className="faint clip">{description}</div>}
+        </>
+      ),
+    },
+    { title: "Status", cell: (endpoint: WebhookEndpointRecord) => <EndpointStatus endpoint={endpoint} /> },
+    {
+      title: "Events",
+      cell: ({ event_types: types }: WebhookEndpointRecord) => (
+        <span title={types.join("\n")}>{types.length === 1 ? types[0] : `${types.length} types`}</span>
+      ),
+      isMinor: true,
+    },
+    {
+      title: "Of",
+      cell: ({ agent_id: agentId }: WebhookEndpointRecord) => (agentId === null ? "every agent" : nameOf(agentId)),
+      isMinor: true,
+    },
+    { title: "Created", cell: ({ created_at: time }: WebhookEndpointRecord) => <Ago time={time} />, isMinor: true },
+  ];
+}
+
+export function EndpointStatus({ endpoint }: { readonly endpoint: WebhookEndpointRecord }) {
+  const { status, disabled_reason: reason, failing_since: failingSince } = endpoint;
+  if (status === "enabled" && failingSince === null) return <Status of="enabled" />;
+  if (status === "enabled") return <Status of="failing" />;
+  return (
+    <>
+      <Status of="disabled" /> <span className="faint">{reason === "manual" ? "" : reason}</span>
+    </>
+  );
+}

@@ -1,0 +1,27 @@
+// One figure per day as bars. Every bar says its figure; the table beside it has them all.
+
+interface DaysProps {
+  readonly label: string;
+  /** `2026-11-25` and its figure, oldest first. */
+  readonly days: readonly { readonly date: string; readonly amount: number }[];
+  readonly say: (amount: number) => string;
+}
+
+export function Days({ label, days, say }: DaysProps) {
+  const most = Math.max(...days.map(({ amount }) => amount), Number.MIN_VALUE);
+  return (
+    <ol className="days" aria-label={label}>
+      {days.map(({ date, amount }, index) => (
+        <li key={date} title={`${date}: ${say(amount)}`}>
+          <span className="amount">{say(amount)}</span>
+          <span className="column">
+            {amount > 0 && <span className="bar" style={{ height: `${(amount / most) * 100}%` }} />}
+          </span>
+          <time dateTime={date} className={days.length > 10 && index % 5 !== 0 ? "skipped" : undefined}>
+            {date.slice(5)}
+          </time>
+        </li>
+      ))}
+    </ol>
+  );
+}

@@ -1,0 +1,114 @@
+// The operators' stop: no turn begins, of any organization, until it is taken back.
+
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../data/account.ts";
+import { useAction } from "../data/action.ts";
+import { useLoaded } from "../data/load.ts";
+import { Dialog } from "./dialog.tsx";
+import { ErrorNote } from "./notes.tsx";
+import { Ago } from "./time.tsx";
+
+interface PlatformStopProps {
+  /** Turns were stopped, or begin again. */
+  readonly onChanged?: () => void;
+}
+
+export function PlatformStop({ onChanged }: PlatformStopProps) {
+  const { client } = useAccount();
+  const stop = useLoaded("stop", (signal) => client.getPlatformStop({ signal }));
+  const [isAsked, setAsked] = useState(false);
+  const changed = (): void => {
+    stop.reload();
+    onChanged?.();
+  };
+  const resume = useAction(async () => {
+    await client.resumePlatform();
+    changed();
+  });
+  // The note keeps its place until the answer is there.
+  if (stop.value === undefined) {
+    return stop.error === undefined ? (
+      <div className="note">
+        <button type="button" disabled>
+          {"\u00a0"}
+        </button>
+      </div>
+    ) : (
+      <ErrorNote error={stop.error} retry={stop.reload} />
+    );
+  }
+  const { stopped, reason, stopped_at: since } = stop.value;
+  return (
+    <>
+      <div className={stopped ? "note bad" : "note"} role="status">
+        <span>
+          {stopped ? (
+            <>
+              <strong>All turns are stopped</strong> since <Ago time={since} />: {reason}
+            </>
+          ) : (
+            "Turns begin as slots come free. A stop holds back the turns of every organization; those that run end."
+          )}
+        </span>
+        {stopped ? (
+          <button type="button" onClick={resume.run} disabled={resume.isRunning}>
+            Let turns begin again
+          </button>
+        ) : (
+          <button type="button" className="danger" onClick={() => setAsked(true)}>
+            Stop all turns
+          </button>
+        )}
+      </div>
+      <ErrorNote error={resume.error} />
+      {isAsked && (
+        <StopDialog
+          onClose={() => setAsked(false)}
+          onStopped={() => {
+            setAsked(false);
+            changed();
+          }}
+        />
+      )}
+    </>
+  );
+}
+
+function StopDialog({ onClose, onStopped }: { readonly onClose: () => void; readonly onStopped: () => void }) {
+  const { client } = useAccount();
+  const [reason, setReason] = useState("");
+  const stop = useAction(async () => {
+    await client.stopPlatform(reason);
+    onStopped();
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    stop.run();
+  };
+  return (
+    <Dialog title="Stop all turns?" onClose={onClose}>
+      <p>No turn begins, of any organization. Those that run end; messages are accepted and wait.</p>
+      <form className="stacked" onSubmit={submit}>
+        <label>
+          Reason
+          <input
+            required
+            autoFocus
+            maxLength={500}
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+          />
+        </label>
+        <ErrorNote error={stop.error} />
+        <div className="actions">
+          <button type="button" onClick={onClose}>
+            Keep
+          </button>
+          <button type="submit" className="danger" disabled={stop.isRunning}>
+            Stop them
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

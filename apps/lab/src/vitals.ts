@@ -1,0 +1,45 @@
+// How a page feels, as the browser itself measures it: when something was drawn, what moved, how long an input took.
+
+import { waitUntil } from "@dari/testkit";
+import type { Page } from "playwright-core";
+
+export interface Vitals {
+  /** First contentful paint since the page was asked for, milliseconds. */
+  readonly firstPaintMs: number;
+  /** Paint of the largest text or picture so far, milliseconds. */
+  readonly largestPaintMs: number;
+  /** How much of the page moved without anybody's doing: the sum of layout shifts, without a unit. */
+  readonly shift: number;
+  /** From the slowest input to the paint after it, milliseconds to the next 8; 0 when none took 16 or more. */
+  readonly slowestInputMs: number;
+}
+
+const watch = `(() => {
+  const vitals = { largestPaintMs: 0, shift: 0, slowestInputMs: 0 };
+  const observe = (type, options, note) =>
+    new PerformanceObserver((list) => list.getEntries().forEach(note)).observe({ type, buffered: true, ...options });
+  observe("largest-contentful-paint", {}, (entry) => { vitals.largestPaintMs = entry.startTime; });
+  observe("layout-shift", {}, (entry) => { if (!entry.hadRecentInput) vitals.shift += entry.value; });
+  observe("event", { durationThreshold: 16 }, (entry) => {
+    if (entry.interactionId > 0) vitals.slowestInputMs = Math.max(vitals.slowestInputMs, entry.duration);
+  });
+  window.__vitals = vitals;
+})()`;
+
+/** Has every document that the page loads from now on measured. */
+export async function watchVitals(page: Page): Promise<void> {
+  await page.addInitScript({ content: watch });
+}
+
+/** Of the document that is shown, once it has painted. */
+export async function readVitals(page: Page): Promise<Vitals> {
+  const read = `[performance.getEntriesByName("first-contentful-paint")[0]?.startTime, window.__vitals]`;
+  const [firstPaintMs, vitals] = await waitUntil(
+    async () => {
+      const found = (await page.evaluate(read)) as [number | undefined, Omit<Vitals, "firstPaintMs">];
+      return found[0] !== undefined && ([found[0], found[1]] as const);
+    },
+    { what: "the first paint" },
+  );
+  return { firstPaintMs, ...vitals };
+}
