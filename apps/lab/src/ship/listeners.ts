@@ -1,0 +1,44 @@
+// Somebody who watches a session all the while, and what they have seen.
+
+import { isLedgerEvent, type Client } from "@dari/client";
+
+export interface Listener {
+  readonly sessionId: string;
+  /** Numbers of the ledger's events as they came. */
+  readonly numbers: readonly number[];
+  /** Why it could not go on; undefined while it can. */
+  readonly problem: string | undefined;
+  readonly ended: Promise<void>;
+}
+
+/** Listens until the signal aborts. */
+export function listen(client: Client, sessionId: string, signal: AbortSignal): Listener {
+  const numbers: number[] = [];
+  let problem: string | undefined;
+  const ended = (async (): Promise<void> => {
+    try {
+      for await (const event of client.streamSession(sessionId, { signal })) {
+        if (isLedgerEvent(event)) numbers.push(event.sequence_number);
+      }
+    } catch (error) {
+      if (!signal.aborted) problem = String(error);
+    }
+  })();
+  return {
+    sessionId,
+    numbers,
+    get problem() {
+      return problem;
+    },
+    ended,
+  };
+}
+
+/** What is wrong with what a listener has seen of a ledger that ends with `last`; empty when nothing is. */
+export function judgeListener({ sessionId, numbers, problem }: Listener, last: number): string[] {
+  if (problem !== undefined) return [`the stream of ${sessionId} broke off: ${problem}`];
+  const wrong = numbers.find((number, i) => i > 0 && number !== numbers[i - 1]! + 1);
+  if (wrong !== undefined) return [`the stream of ${sessionId} has ${wrong} out of its place`];
+  if (numbers.at(-1) === last) return [];
+  return [`the stream of ${sessionId} ended at ${numbers.at(-1) ?? "nothing"}, its ledger at ${last}`];
+}

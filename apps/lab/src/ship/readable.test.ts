@@ -1,0 +1,22 @@
+// What reads differently after an upgrade is found, and what a release says more is not held against it.
+
+import { expect, test } from "@jest/globals";
+import { differences } from "./readable.ts";
+
+const before = { session: { id: "sess_1", status: "idle" }, messages: [{ id: "msg_1", output: null }], files: {} };
+
+test("what says the same, or more, is no difference", () => {
+  expect(differences(before, structuredClone(before))).toEqual([]);
+  const more = { ...before, session: { ...before.session, pool: "default" } };
+  expect(differences(before, more)).toEqual([]);
+});
+
+test.each([
+  ["another value", { ...before, session: { id: "sess_1", status: "active" } }, "/session/status"],
+  ["a field that is missing", { ...before, session: { id: "sess_1" } }, "/session/status"],
+  ["a message more", { ...before, messages: [...before.messages, { id: "msg_2" }] }, "/messages"],
+  ["a message less", { ...before, messages: [] }, "/messages"],
+  ["a value for null", { ...before, messages: [{ id: "msg_1", output: {} }] }, "/messages/0/output"],
+])("%s is named with its place", (_what, after, place) => {
+  expect(differences(before, after)).toEqual([expect.stringContaining(place)]);
+});
