@@ -9,39 +9,50 @@ import type { CallSettings, Handlers } from "./http/call.ts";
 import { answerErrors, answerUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
+import { limitStrangers } from "./http/strangers.ts";
 import type { BoardQueue } from "./ops/board.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountReference } from "./reference/mount-reference.ts";
 import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
+import { batchHandlers } from "./routes/batches.ts";
 import { budgetHandlers } from "./routes/budgets.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { historyHandlers } from "./routes/history.ts";
 import { mountHealth } from "./routes/health.ts";
+import { memberHandlers } from "./routes/members.ts";
 import { messageHandlers } from "./routes/messages.ts";
 import { operatorHandlers } from "./routes/operators.ts";
 import { organizationHandlers } from "./routes/organizations.ts";
+import { scheduleHandlers } from "./routes/schedules.ts";
 import { sessionHandlers } from "./routes/sessions.ts";
 import { sourceSnapshotHandlers } from "./routes/source-snapshots.ts";
 import { streamHandlers } from "./routes/streams.ts";
+import { usageHandlers } from "./routes/usage.ts";
 import { webhookHandlers } from "./routes/webhooks.ts";
 import { workspaceHandlers } from "./routes/workspaces.ts";
+import { mountSignIn } from "./sign-in/mount-sign-in.ts";
+import { createOidcProvider, type OidcSettings } from "./sign-in/oidc-provider.ts";
 
 /** A route of the contract without a handler does not compile. */
 const handlers: Handlers = {
   ...agentHandlers,
   ...apiKeyHandlers,
+  ...batchHandlers,
   ...budgetHandlers,
   ...credentialHandlers,
   ...fileHandlers,
   ...historyHandlers,
+  ...memberHandlers,
   ...messageHandlers,
   ...operatorHandlers,
   ...organizationHandlers,
+  ...scheduleHandlers,
   ...sessionHandlers,
   ...sourceSnapshotHandlers,
   ...streamHandlers,
+  ...usageHandlers,
   ...webhookHandlers,
   ...workspaceHandlers,
 };
@@ -54,6 +65,8 @@ export interface AppOptions {
   readonly metrics?: MetricsPage;
   /** Shown to operators at /ops/queues; absent: there is no queue. */
   readonly queue?: BoardQueue | undefined;
+  /** Who signs people in besides links; absent: nobody. */
+  readonly oidc?: OidcSettings | undefined;
   /** Where the built console is, which is served at /console; default: where the checkout builds its own. */
   readonly consoleDir?: string | undefined;
   /** Mounts more, after the contract's routes and before the answer to unknown ones. */
@@ -68,15 +81,21 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
     exportBytes: limits.exportBytes,
     heartbeatMs: limits.streamHeartbeatMs,
     stalledMs: limits.streamStalledMs,
+    oidcName: options.oidc?.name ?? null,
+    strangersPerMinute: limits.strangerCallsPerMinute,
+    trustedProxies: 0,
     ...options.settings,
   };
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
-  app.use(assignRequestId, logRequests(control));
+  // How many proxies in front have each added whom they heard: none is believed that is not said to be there.
+  app.set("trust proxy", settings.trustedProxies);
+  app.use(assignRequestId, logRequests(control), limitStrangers(control, { perMinute: settings.strangersPerMinute }));
   mountHealth(app, control, draining);
   mountRoutes(app, { control, handlers, settings, draining });
   mountReference(app, control);
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });
+  mountSignIn(app, control, options.oidc && createOidcProvider(options.oidc));
   mountConsole(app, options.consoleDir);
   options.extend?.(app);
   app.use(answerUnknownRoute);

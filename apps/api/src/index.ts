@@ -2,4 +2,4 @@
 
 export { createApp, type AppOptions } from "./app.ts";
 export { startApi, type RunningApi, type StartApiOptions } from "./server.ts";
-export { apiSettings } from "./config.ts";
+export { apiSettings, oidcProblems, oidcSettingsOf } from "./config.ts";

@@ -2,7 +2,7 @@
 
 import { controlOf, createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
 import { createLogger, runMain, serveHealth } from "@dari/runtime";
-import { readApiConfig } from "./config.ts";
+import { oidcSettingsOf, readApiConfig } from "./config.ts";
 import { readinessOf } from "./routes/health.ts";
 import { startApi } from "./server.ts";
 
@@ -11,10 +11,12 @@ await runMain(async (signal, stack) => {
   const metrics = createPlatformMetrics({ parts: ["api"], byOrganization: config.metricsByOrganization });
   const traces = stack.adopt(await createPlatformTraces("api", config.traces), (opened) => opened.close());
   const log = createLogger({ name: "api", level: config.logLevel, observe: observing(metrics, traces) });
-  const services = await openServices(config, { program: "api", log }, stack);
+  const services = await openServices(config, { program: "api", log, answersCalls: true }, stack);
   const control = controlOf(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
   metrics.watchServices(services);
-  const app = { metrics, queue: services.queue, consoleDir: config.consoleDir };
+  const { trustedProxies, strangersPerMinute, consoleDir } = config;
+  const settings = { trustedProxies, strangersPerMinute };
+  const app = { metrics, queue: services.queue, consoleDir, oidc: oidcSettingsOf(config), settings };
   const api = stack.use(await startApi({ control, host: config.host, port: config.port, signal, app }));
   if (config.healthPort !== undefined) {
     const checks = readinessOf(control, signal);

@@ -28,6 +28,7 @@ import {
 } from "@dari/testkit";
 import type { CallSettings } from "../src/http/call.ts";
 import type { BoardQueue } from "../src/ops/board.ts";
+import type { OidcSettings } from "../src/sign-in/oidc-provider.ts";
 import { startApi, type RunningApi } from "../src/index.ts";
 
 export interface LogLine {
@@ -83,6 +84,8 @@ export interface TestApiOptions {
   readonly queue?: BoardQueue;
   /** Served at /console. */
   readonly consoleDir?: string;
+  /** Who signs people in besides links. */
+  readonly oidc?: OidcSettings;
 }
 
 export async function startTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -138,6 +141,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
       settings: options.settings ?? {},
       queue: options.queue,
       consoleDir: options.consoleDir,
+      oidc: options.oidc,
       ...(options.metrics === undefined ? {} : { metrics: options.metrics }),
     },
   });

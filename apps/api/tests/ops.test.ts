@@ -4,7 +4,15 @@ import { randomBytes } from "node:crypto";
 import { createPlatformMetrics } from "@dari/control";
 import { newId } from "@dari/domain";
 import { openTurnQueue, turnJobId, type TurnQueue } from "@dari/queue";
-import { createTestKey, describeWith, requireService, waitUntil } from "@dari/testkit";
+import {
+  createTestKey,
+  createTestMember,
+  describeWith,
+  requireService,
+  signInTestMember,
+  startFaultProxy,
+  waitUntil,
+} from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 
@@ -122,6 +130,23 @@ describe("signing in", () => {
   });
 });
 
+test("a person's device key opens nothing more once its person is no admin", async () => {
+  const { organizationId } = api.operator;
+  const { memberId } = await createTestMember(api.db, organizationId, "admin");
+  const { cookie: person } = await signInTestMember(api.db, organizationId, memberId);
+  const ensured = await api.call("POST", `/v1/organizations/${organizationId}/managed-cli-key/ensure`, {
+    key: null,
+    body: { device_name: "laptop" },
+    headers: { cookie: person, origin: api.url },
+  });
+  const cookie = await signIn(api, String(ensured.json["api_key"]));
+  const look = async (): Promise<number> =>
+    (await api.call("GET", "/ops/queues", { key: null, headers: { cookie } })).status;
+  expect(await look()).toBe(404);
+  await api.db.pool.query("update members set role = 'member' where id = $1", [memberId]);
+  expect(await look()).toBe(401);
+});
+
 describeWith("redis", "the queue board", () => {
   let queue: TurnQueue;
   let board: TestApi;
@@ -233,6 +258,41 @@ describeWith("redis", "the queue board", () => {
     expect((await put(`/${delayed.messageId}.1/promote`)).status).toBe(204);
     expect(await counts()).toMatchObject({ waiting: 2, delayed: 0, failed: 0 });
     expect(board.log.filter(({ event }) => event === "ops.board_wish")).toHaveLength(2);
+  });
+});
+
+describeWith("redis", "the queue board of a Redis that falls silent", () => {
+  test("says so within its bound, and shows the jobs again once Redis answers", async () => {
+    const url = new URL(requireService("redis").url);
+    await using proxy = await startFaultProxy({ port: Number(url.port) });
+    url.port = String(proxy.port);
+    const prefix = `ops-${randomBytes(6).toString("hex")}`;
+    const queue = openTurnQueue({ redisUrl: url.href, prefix, pool: "default" });
+    const silent = await startTestApi({ queue });
+    try {
+      const ask = (method: string, path: string): Promise<TestReply> =>
+        silent.call(method, `/ops/queues/api/${path}`, { key: silent.operator.apiKey });
+      await waitUntil(() => queue.available, { what: "Redis" });
+      proxy.blackHole();
+      const askedAt = performance.now();
+      const replies = await Promise.all([
+        ask("GET", "queues"),
+        ask("GET", "job-schedulers"),
+        ask("GET", "queues/turns-default/msg_1.1"),
+        ask("PUT", "queues/turns-default/msg_1.1/retry"),
+        ask("PUT", "queues/turns-default/promote"),
+      ]);
+      expect(performance.now() - askedAt).toBeLessThan(10_000);
+      expect(replies.map(({ status }) => status)).toEqual([503, 200, 503, 503, 503]);
+      for (const { status, text } of replies) if (status === 503) expect(text).toContain("the queue does not answer");
+      proxy.forward();
+      await waitUntil(() => queue.available, { what: "Redis to answer again" });
+      expect((await ask("GET", "queues")).status).toBe(200);
+      await queue.board.obliterate({ force: true });
+    } finally {
+      await silent[Symbol.asyncDispose]();
+      await queue.close();
+    }
   });
 });
 

@@ -97,16 +97,6 @@ test("a device has one managed key; a new one takes the former's place", async (
   expect(statuses.filter((status) => status === 200)).toHaveLength(1);
 });
 
-test("people are invited and listed", async () => {
-  const invite = (role: string) => api.call("POST", `${own}/invitations`, { body: { email: "Ann@Example.com", role } });
-  const invited = await invite("member");
-  expect([invited.status, validate(routes.createInvitation.reply, invited.json)]).toEqual([201, []]);
-  expect(invited.json).toMatchObject({ email: "ann@example.com", role: "member" });
-  expect((await invite("admin")).json).toMatchObject({ id: invited.json["id"], role: "admin" });
-  const list = await api.call("GET", `${own}/members`);
-  expect([list.json["members"], validate(routes.listMembers.reply, list.json)]).toEqual([[], []]);
-});
-
 test("a credential is sealed, replaced, listed without its value, and deleted", async () => {
   const put = (value: string) => api.call("PUT", `${own}/credentials/OPENAI_API_KEY`, { body: { value } });
   const created = await put("sk-first-value");

@@ -91,7 +91,7 @@ test.each(kinds.map((kind) => [kind.limit, kind] as const))("%s", async (limit, 
   expect((await kind.create()).status).toBe(201);
 });
 
-test("bytes of files and bundles are one bound", async () => {
+test("bytes of files, bundles and workspaces are one bound", async () => {
   const { rows } = await api.db.pool.query(
     `select (select coalesce(sum(size_bytes), 0) from files where organization_id = $1 and deleted_at is null)
       + (select coalesce(sum(size_bytes), 0) from source_snapshots where organization_id = $1) as bytes`,
@@ -105,8 +105,8 @@ test("bytes of files and bundles are one bound", async () => {
   const refused = await upload(700);
   expect([refused.status, refused.json.code]).toEqual([429, "quota_exceeded"]);
   expect(refused.json.detail).toBe(
-    `the organization may keep ${kept + 1_000} bytes of files and bundles, keeps ${kept + 400} and would add 700; ` +
-      "delete some, or ask an operator for more",
+    `the organization may keep ${kept + 1_000} bytes of files, bundles and workspaces, keeps ${kept + 400} ` +
+      "and would add 700; delete some, or ask an operator for more",
   );
   // Nothing is left of what was refused.
   expect(await api.objects()).toHaveLength(objects);
@@ -114,6 +114,18 @@ test("bytes of files and bundles are one bound", async () => {
   expect((await api.call("POST", "/v1/source-snapshots", { body: bundle })).status).toBe(429);
   await api.call("DELETE", `/v1/files/${String(first.json["id"])}`);
   expect((await api.call("POST", "/v1/source-snapshots", { body: bundle })).status).toBe(201);
+});
+
+test("a client's write counts as what the workspace then holds, and is refused past the bound", async () => {
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const path = `/v1/sessions/${sessionId}/files/content?path=/a.bin`;
+  const write = (bytes: number): Promise<TestReply> => api.call("PUT", path, { body: new Uint8Array(bytes) });
+  expect((await write(1_000)).status).toBe(201);
+  await setLimits({ max_storage_bytes: 1 });
+  const refused = await write(1_001);
+  expect([refused.status, refused.json.code]).toEqual([429, "quota_exceeded"]);
+  expect((await api.call("GET", path)).text).toHaveLength(1_000);
+  expect((await write(999)).status).toBe(200);
 });
 
 test("a fork is a session, a repeated call finds what it made at the bound, a refused key is free", async () => {

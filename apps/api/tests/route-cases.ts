@@ -1,6 +1,9 @@
 // What each route of the contract takes and refuses, for the tests that walk all of them.
 
 import type { RouteName } from "@dari/contract";
+import { peopleCases } from "./route-cases-people.ts";
+import { scheduleCases } from "./schedule-cases.ts";
+import { inputCase } from "./input-case.ts";
 
 /** Bodies that pass, so that only the foreign id is wrong; and those that do not, with a field each must name. */
 export interface RouteCase {
@@ -79,6 +82,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [{ on_busy: "push" }, "on_busy"],
     ],
   },
+  answerInput: inputCase,
   getMessageFiles: {},
   getMessageLogs: {},
   listEvents: {},
@@ -148,11 +152,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   },
   revokeApiKey: {},
   ensureManagedKey: { valid: { device_name: "laptop" }, invalid: [[{}, "device_name"]] },
-  listMembers: {},
-  createInvitation: {
-    valid: { email: "a@b.example", role: "member" },
-    invalid: [[{ email: "nobody", role: "x" }, "email"]],
-  },
+  ...peopleCases,
   listCredentials: {},
   putCredential: {
     valid: { value: "x" },
@@ -204,6 +204,8 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   resumePlatform: {},
   listAuditLog: {},
   getOperatorHealth: {},
+  getFleet: {},
+  getUsage: {},
   checkStore: {},
   resealSecrets: {
     valid: {},
@@ -227,6 +229,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [{ filter: {}, after: "msg_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "after"],
     ],
   },
+  ...scheduleCases,
   listWebhookEndpoints: {},
   createWebhookEndpoint: {
     valid: { url: "https://receiver.example/hooks" },

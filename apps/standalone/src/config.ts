@@ -4,7 +4,7 @@
 
 import path from "node:path";
 import type { Redacted } from "@dari/domain";
-import { apiSettings } from "@dari/api";
+import { apiSettings, oidcProblems } from "@dari/api";
 import { serviceSettings, type ServiceSettings } from "@dari/control";
 import { oneOf, readConfig, secretUrl, string, withDefault, type ConfigOf, type Environment } from "@dari/runtime";
 import { checkWorkerSettings, workerSettings } from "@dari/worker";
@@ -13,6 +13,9 @@ export const standaloneSettings = {
   port: apiSettings.port,
   host: apiSettings.host,
   publicUrl: apiSettings.publicUrl,
+  oidc: apiSettings.oidc,
+  trustedProxies: apiSettings.trustedProxies,
+  strangersPerMinute: apiSettings.strangersPerMinute,
   consoleDir: apiSettings.consoleDir,
   healthPort: serviceSettings.healthPort,
   dataDir: string({ env: "DARI_DATA_DIR", default: ".dari-data", about: "Everything that the platform keeps." }),
@@ -43,10 +46,10 @@ export const standaloneSettings = {
   turnCpuSeconds: workerSettings.turnCpuSeconds,
   egress: workerSettings.egress,
   egressAllow: workerSettings.egressAllow,
+  buildSlots: workerSettings.buildSlots,
   buildEgress: workerSettings.buildEgress,
   buildEgressAllow: workerSettings.buildEgressAllow,
   turnMemoryBytes: workerSettings.turnMemoryBytes,
-  buildSlots: workerSettings.buildSlots,
   memoryMb: workerSettings.memoryMb,
   // A machine of one's own is small, and its agents are few and one's own.
   turnReservedMb: withDefault(workerSettings.turnReservedMb, 1_024),
@@ -59,7 +62,9 @@ export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly 
 
 /** `directory`: what a relative data directory is relative to. */
 export function readStandaloneConfig(directory: string, environment: Environment = process.env): StandaloneConfig {
-  const config = readConfig(standaloneSettings, environment, { check: checkWorkerSettings });
+  const config = readConfig(standaloneSettings, environment, {
+    check: (found) => [...checkWorkerSettings(found), ...oidcProblems(found)],
+  });
   return { ...config, dataDir: path.resolve(directory, config.dataDir), environment };
 }
 

@@ -3,7 +3,7 @@
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
-import { startApi } from "@dari/api";
+import { oidcSettingsOf, startApi } from "@dari/api";
 import {
   controlOf,
   createPlatformMetrics,
@@ -51,7 +51,7 @@ export async function startPlatform(
   const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe });
 
   say("opening the database and the object store");
-  const services = await openServices(settings, { program: "standalone", log }, stack);
+  const services = await openServices(settings, { program: "standalone", log, answersCalls: true }, stack);
   metrics.watchServices(services);
   metrics.watchSchedule(services);
   const port = config.port === 0 ? await freePort() : config.port;
@@ -78,7 +78,7 @@ export async function startPlatform(
     control,
     host: config.host,
     port,
-    app: { metrics, queue: services.queue, consoleDir: config.consoleDir },
+    app: { metrics, queue: services.queue, ...appOptionsOf(config) },
   });
   stack.defer(() => api.close());
   if (config.healthPort !== undefined) {
@@ -100,6 +100,11 @@ export async function startPlatform(
     delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
     isolation: worker.isolation,
   };
+}
+
+function appOptionsOf(config: StandaloneConfig) {
+  const { consoleDir, trustedProxies, strangersPerMinute } = config;
+  return { consoleDir, oidc: oidcSettingsOf(config), settings: { trustedProxies, strangersPerMinute } };
 }
 
 /** Strangers cannot reach it: neither its own address nor the one that it is published under is beyond loopback. */

@@ -31,7 +31,8 @@ export async function createTestDatabase(options: { poolMax?: number } = {}): Pr
     await client.query(`create database ${name} template ${template}`);
   });
   const url = urlOf(server, name);
-  const db = openDatabase({ url, poolMax: options.poolMax ?? 8, role: "dari_app", applicationName: "dari-test" });
+  const poolMax = options.poolMax ?? 8;
+  const db = openDatabase({ url, poolMax, tenants: poolMax, role: "dari_app", applicationName: "dari-test" });
   return {
     url,
     db,
@@ -53,7 +54,7 @@ async function ensureTemplate(client: ServerConnection, server: string, template
   await client.query(`alter database ${draft} rename to ${template}`);
 }
 
-/** Of every migration and function: a changed schema gets a template of its own. */
+/** Of every migration and function and of the policies: a changed schema gets a template of its own. */
 async function schemaHash(): Promise<string> {
   const root = join(import.meta.dirname, "..", "..", "db");
   const hash = createHash("sha256");
@@ -62,6 +63,7 @@ async function schemaHash(): Promise<string> {
       hash.update(`${folder}/${name}\0`).update(await readFile(join(root, folder, name)));
     }
   }
+  hash.update(await readFile(join(root, "src", "fence.ts")));
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -6,6 +6,8 @@ import {
   builds,
   files,
   organizations,
+  schedules,
+  sessionBatches,
   sessions,
   sourceSnapshots,
   turns,
@@ -192,6 +194,52 @@ export async function createTestMessage(db: Database, organizationId: string, se
   });
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
   return messageId;
+}
+
+/** A schedule of the agent that is paused. */
+export async function createTestSchedule(db: Database, organizationId: string, agentId: string): Promise<string> {
+  const id = newId("schedule");
+  const schedule = {
+    id,
+    organizationId,
+    agentId,
+    sessionId: null,
+    name: null,
+    cron: "0 9 * * *",
+    timeZone: "UTC",
+    parts: [{ type: "text", text: "hello" }],
+    metadata: {},
+    overlap: "skip",
+    status: "paused",
+  } as const;
+  const outcome = await schedules.insertScheduleIfBelow(db, schedule, 1_000, (now) => now);
+  if (outcome !== "created") throw new Error(`no schedule: ${outcome}`);
+  return id;
+}
+
+/** A batch of one session, whose message waits. */
+export async function createTestBatch(db: Database, organizationId: string, agentId: string): Promise<string> {
+  const id = newId("sessionBatch");
+  const item = {
+    sessionId: newId("session"),
+    messageId: newId("message"),
+    name: null,
+    metadata: {},
+    parts: [{ type: "text", text: "hello" }],
+    inputs: [],
+  };
+  const inserted = await sessionBatches.insertBatch(db, {
+    id,
+    organizationId,
+    agentId,
+    versionId: undefined,
+    name: null,
+    metadata: {},
+    onBusy: "enqueue",
+    items: [item],
+  });
+  if (inserted.outcome !== "created") throw new Error(`no batch: ${inserted.outcome}`);
+  return id;
 }
 
 /** An endpoint for the ends of messages with a test delivery, whose secret nobody can open. */

@@ -6,10 +6,12 @@ export { createTestDatabase, type TestDatabase } from "./database.ts";
 export { describeWith } from "./describe-with.ts";
 export {
   createTestAgent,
+  createTestBatch,
   createTestFile,
   createTestKey,
   createTestMessage,
   createTestOrganization,
+  createTestSchedule,
   createTestSession,
   createTestSourceSnapshot,
   createTestVersion,
@@ -19,6 +21,7 @@ export {
   type TestOrganization,
   type TestVersionOptions,
 } from "./factories.ts";
+export { createTestInvitation, createTestMember, signInTestMember, type TestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
 export {
   startAnthropicServer,
@@ -30,6 +33,7 @@ export {
   type ModelUsage,
   type ToolCall,
 } from "./model-servers/index.ts";
+export { startOidcServer, type OidcFault, type OidcUser, type TestOidcServer } from "./oidc-server.ts";
 export { findS3Server, startS3Server, type TestS3Server } from "./s3-server.ts";
 export {
   findService,

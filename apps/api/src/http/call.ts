@@ -2,18 +2,24 @@
 
 import type {
   ActivateVersionRequest,
+  AnswerInputRequest,
   CompleteFileUploadRequest,
   CreateAgentRequest,
   CreateApiKeyRequest,
   CreateInvitationRequest,
   CreateOrganizationRequest,
+  CreateScheduleRequest,
+  CreateSessionBatchRequest,
   CreateSessionRequest,
   CreateSourceSnapshotRequest,
   CreateVersionRequest,
   CreateWebhookEndpointRequest,
+  DecideDeviceRequest,
   EnsureManagedKeyRequest,
   ForkSessionRequest,
+  OpenLinkRequest,
   PathParameters,
+  PollDeviceRequest,
   PutBudgetRequest,
   PutCredentialRequest,
   ReserveFileUploadRequest,
@@ -23,8 +29,11 @@ import type {
   RouteName,
   routes,
   SendMessageRequest,
+  StartDeviceRequest,
   StopPlatformRequest,
+  UpdateMemberRequest,
   UpdateOrganizationRequest,
+  UpdateScheduleRequest,
   UpdateWebhookEndpointRequest,
 } from "@dari/contract";
 import type { Actor, Control, ReceivedExport } from "@dari/control";
@@ -43,6 +52,7 @@ interface Bodies {
   sendMessageAsync: SendMessageRequest;
   sendMessageStream: SendMessageRequest;
   retryMessage: RetryMessageRequest;
+  answerInput: AnswerInputRequest;
   forkSession: ForkSessionRequest;
   rollBackSession: RollbackSessionRequest;
   importSession: ReceivedExport;
@@ -53,11 +63,19 @@ interface Bodies {
   createApiKey: CreateApiKeyRequest;
   ensureManagedKey: EnsureManagedKeyRequest;
   createInvitation: CreateInvitationRequest;
+  updateMember: UpdateMemberRequest;
+  decideDeviceRequest: DecideDeviceRequest;
+  openSignInLink: OpenLinkRequest;
+  startDevice: StartDeviceRequest;
+  pollDevice: PollDeviceRequest;
   putBudget: PutBudgetRequest;
   stopPlatform: StopPlatformRequest;
   putCredential: PutCredentialRequest;
   updateOrganization: UpdateOrganizationRequest;
   retryMessages: RetryMessagesRequest;
+  createSessionBatch: CreateSessionBatchRequest;
+  createSchedule: CreateScheduleRequest;
+  updateSchedule: UpdateScheduleRequest;
   createWebhookEndpoint: CreateWebhookEndpointRequest;
   updateWebhookEndpoint: UpdateWebhookEndpointRequest;
 }
@@ -94,6 +112,12 @@ export interface CallSettings {
   readonly heartbeatMs: number;
   /** Milliseconds after which a stream's reader that takes nothing is cut off. */
   readonly stalledMs: number;
+  /** Calls without a valid key that one address is answered in a minute; 0: no bound. */
+  readonly strangersPerMinute: number;
+  /** Proxies in front, whose `X-Forwarded-For` says where a call comes from. */
+  readonly trustedProxies: number;
+  /** What the identity provider is called; null: there is none. */
+  readonly oidcName: string | null;
 }
 
 /** A JSON reply with another status than the route's first. */

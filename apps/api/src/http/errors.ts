@@ -6,6 +6,7 @@ import { AppError } from "@dari/domain";
 import type { NextFunction, Request, Response } from "express";
 import multer from "multer";
 import { requestIdOf } from "./request-id.ts";
+import { strangerRefusal } from "./strangers.ts";
 
 /** The status of a method that a known path does not have. HTTP asks for it; the code stays `not_found`. */
 const methodNotAllowed = 405;
@@ -26,7 +27,8 @@ export function answerUnknownMethod(allowed: readonly string[]) {
 /** Express's error handler; it is known by its four parameters. */
 export function answerErrors(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
-    const known = toAppError(error);
+    const found = toAppError(error);
+    const known = found.code === "unauthenticated" ? (strangerRefusal(response) ?? found) : found;
     const requestId = requestIdOf(response);
     if (response.destroyed) {
       control.log.debug({ err: error, request_id: requestId }, "client went away");

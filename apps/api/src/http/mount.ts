@@ -1,10 +1,10 @@
 // Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
 
 import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
-import { authenticateKey, isOperator, requireOperator, type Actor, type Control } from "@dari/control";
+import { isOperator, requireOperator, type Actor, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
-import { bearerOf } from "./bearer.ts";
+import { behindFence, bodyReachesAll } from "./behind-fence.ts";
 import { mostBytes, readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { answerUnknownMethod } from "./errors.ts";
@@ -13,6 +13,7 @@ import { readParams } from "./params.ts";
 import { spend, spendBody, spendUpload } from "./rates.ts";
 import { requestIdOf } from "./request-id.ts";
 import { readQuery } from "./query.ts";
+import { whoCalls } from "./who-calls.ts";
 
 export interface MountOptions {
   readonly control: Control;
@@ -72,8 +73,10 @@ async function answer(
   const idempotencyKey = readIdempotencyKey(route, request);
   let leaving: AbortSignal | undefined;
   const { fileBytes, exportBytes } = options.settings;
-  const receiving = { control, actor: actor ?? nobody, fileBytes, exportBytes };
-  const params = readParams(request.params, actor, await reachesAll(control, route, request, actor));
+  const isAcross = await reachesAll(control, route, request, actor);
+  const fenced = behindFence(control, route, actor, isAcross);
+  const receiving = { control: fenced, actor: actor ?? nobody, fileBytes, exportBytes };
+  const params = readParams(request.params, actor, isAcross);
   const query = readQuery(route, request.query);
   if (route.spends === "upload") {
     await spendUpload(control, receiving.actor, mostBytes(route, receiving), request, response);
@@ -81,7 +84,7 @@ async function answer(
   const received = await readBody(route, receiving, request, response);
   await spendBody(control, receiving.actor, route, received, response);
   const result = await handler({
-    control,
+    control: (await bodyReachesAll(control, route, actor, received)) ? control : fenced,
     actor: actor ?? nobody,
     params: params as Call<never>["params"],
     query,
@@ -121,11 +124,14 @@ async function authorize(
   response: Response,
 ): Promise<Actor | undefined> {
   if (route.scope === null) return undefined;
-  const actor = { ...(await authenticateKey(control, bearerOf(request))), requestId: requestIdOf(response) };
+  const actor = { ...(await whoCalls(control, request)), requestId: requestIdOf(response) };
   response.locals["organizationId"] = actor.organizationId;
   await spend(control, actor, { kind: "requests", amount: 1 }, response);
   const scope = route.scope === "operator" ? "admin" : route.scope;
-  if (!hasScope(actor.scopes, scope)) throw new AppError("forbidden", `the API key lacks the scope '${scope}'`);
+  if (!hasScope(actor.scopes, scope)) {
+    const what = actor.signInMethod === undefined ? "the API key" : "your role";
+    throw new AppError("forbidden", `${what} lacks the scope '${scope}'`);
+  }
   if (route.scope === "operator") await requireOperator(control, actor);
   return actor;
 }

@@ -6,11 +6,15 @@ import { agentIdFromWire, idPrefixes, isId, type IdKind } from "@dari/domain";
 
 const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {
   organization_id: { kind: "organization", noun: "organization" },
+  member_id: { kind: "member", noun: "member" },
+  invitation_id: { kind: "invitation", noun: "invitation" },
   api_key_id: { kind: "apiKey", noun: "API key" },
   budget_id: { kind: "budget", noun: "budget" },
   agent_id: { kind: "agent", noun: "agent", otherPrefix: "dep" },
   version_id: { kind: "version", noun: "version" },
   source_snapshot_id: { kind: "sourceSnapshot", noun: "source snapshot" },
+  schedule_id: { kind: "schedule", noun: "schedule" },
+  session_batch_id: { kind: "sessionBatch", noun: "session batch" },
   session_id: { kind: "session", noun: "session" },
   message_id: { kind: "message", noun: "message" },
   file_id: { kind: "file", noun: "file" },

@@ -92,7 +92,7 @@ export async function spendUpload(
   });
 }
 
-/** What a call takes whose body is read: a message, or the bytes that it reserves room for. */
+/** What a call takes whose body is read: messages, or the bytes that it reserves room for. */
 export async function spendBody(
   control: Control,
   actor: Actor,
@@ -101,6 +101,10 @@ export async function spendBody(
   response: Response,
 ): Promise<void> {
   if (route.spends === "messages") await spend(control, actor, { kind: "messages", amount: 1 }, response);
+  if (route.spends === "batch") {
+    const { sessions } = body as { readonly sessions: readonly unknown[] };
+    await spend(control, actor, { kind: "messages", amount: sessions.length }, response);
+  }
   if (route.spends !== "reservation") return;
   const { size_bytes: amount } = body as { readonly size_bytes: number };
   if (amount > 0) await spend(control, actor, { kind: "upload_bytes", amount }, response);

@@ -1,10 +1,11 @@
-// Who may enter what is for operators: a key in the header, or the cookie of a sign-in. A cookie comes along by itself,
-// so what changes something must come from our own pages.
+// Who may enter what is for operators: a key in the header, or the cookie of a sign-in, here or to the console. A
+// cookie comes along by itself, so what changes something must come from our own pages.
 
-import { authenticateKey, requireOperator, unauthenticated, type Actor, type Control } from "@dari/control";
-import { AppError } from "@dari/domain";
+import { authenticateKey, requireOperator, type Actor, type Control } from "@dari/control";
 import type { Request, Response } from "express";
 import { bearerOf } from "../http/bearer.ts";
+import { requireSameOrigin } from "../http/same-origin.ts";
+import { whoCalls } from "../http/who-calls.ts";
 import { operatorOfCookies } from "./session.ts";
 
 /** @throws AppError `unauthenticated`; `forbidden` for a key that is no operator's. */
@@ -18,28 +19,16 @@ export async function operatorOfKey(control: Control, key: string | undefined): 
 export async function operatorOf(control: Control, request: Request): Promise<Actor> {
   if (request.get("authorization") !== undefined) return operatorOfKey(control, bearerOf(request));
   const actor = await operatorOfCookies(control, request.get("cookie"));
-  if (actor === undefined) throw unauthenticated();
+  if (actor === undefined) return operatorOfPerson(control, request);
   if (request.method !== "GET" && request.method !== "HEAD") requireSameOrigin(control, request);
   return actor;
 }
 
-/**
- * Browsers say where a request that changes something comes from; one that says nothing is none of ours.
- * @throws AppError `forbidden`
- */
-export function requireSameOrigin(control: Control, request: Request): void {
-  const origin = request.get("origin");
-  const site = request.get("sec-fetch-site");
-  const isOurs = origin !== undefined && isOwnOrigin(control, request, origin);
-  if (isOurs && (site === undefined || site === "same-origin")) return;
-  throw new AppError("forbidden", "this must be asked for from the platform's own pages, or with a key in the header");
-}
-
-function isOwnOrigin(control: Control, request: Request, origin: string): boolean {
-  if (!URL.canParse(origin)) return false;
-  const { host, protocol } = new URL(origin);
-  if (protocol !== "http:" && protocol !== "https:") return false;
-  return host === request.get("host") || origin === new URL(control.publicUrl).origin;
+/** A person who is signed in to the console. */
+async function operatorOfPerson(control: Control, request: Request): Promise<Actor> {
+  const actor = await whoCalls(control, request);
+  await requireOperator(control, actor);
+  return actor;
 }
 
 /** What pages for operators may load and who may frame them: nothing of other hosts, nobody. */

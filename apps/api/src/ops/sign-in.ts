@@ -4,7 +4,9 @@ import type { Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import express, { type Express, type Request, type Response } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";
-import { operatorOfKey, protectPage, requireSameOrigin } from "./door.ts";
+import { strangerRefusal } from "../http/strangers.ts";
+import { requireSameOrigin } from "../http/same-origin.ts";
+import { operatorOfKey, protectPage } from "./door.ts";
 import { operatorOfCookies, signInCookie, signOutCookie } from "./session.ts";
 
 const readForm = express.urlencoded({ extended: false, limit: 2_048, parameterLimit: 10 });
@@ -39,7 +41,11 @@ async function signIn(control: Control, request: Request, response: Response): P
     response.set("set-cookie", signInCookie(control, actor)).redirect(303, "/ops/queues");
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    if (error.code === "unauthenticated") return showPage(response, 401, { problem: "This key is not valid." });
+    if (error.code === "unauthenticated") {
+      const refusal = strangerRefusal(response);
+      if (refusal !== undefined) throw refusal;
+      return showPage(response, 401, { problem: "This key is not valid." });
+    }
     if (error.code === "forbidden") return showPage(response, 403, { problem: "This key is not an operator's." });
     throw error;
   }

@@ -2,6 +2,7 @@
 
 import { renderList, type Delivery, type MessageRecord, type SendMessageRequest } from "@dari/contract";
 import {
+  answerInput,
   cancelMessage,
   getMessage,
   listMessages,
@@ -25,6 +26,7 @@ export const messageHandlers: Handlers<
   | "getMessage"
   | "cancelMessage"
   | "retryMessage"
+  | "answerInput"
   | "getMessageFiles"
   | "getMessageLogs"
 > = {
@@ -51,6 +53,14 @@ export const messageHandlers: Handlers<
     async create({ control, actor, params, body }) {
       const { messageId } = await retryMessage(control, actor, params.message_id, body);
       return { resourceId: messageId };
+    },
+    read: ({ control, actor }, messageId) => getMessage(control, actor, messageId),
+  },
+
+  answerInput: {
+    async create({ control, actor, params, body }) {
+      await answerInput(control, actor, { messageId: params.message_id, ...body });
+      return { resourceId: params.message_id };
     },
     read: ({ control, actor }, messageId) => getMessage(control, actor, messageId),
   },

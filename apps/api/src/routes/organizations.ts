@@ -1,24 +1,17 @@
-// Organizations, their people, and what a command line asks before it knows who it is.
+// Organizations, and what a command line asks before it knows who it is.
 
 import { release, renderList } from "@dari/contract";
-import {
-  createInvitation,
-  createOrganization,
-  getInvitation,
-  getOrganization,
-  invalidField,
-  listMembers,
-  listOrganizations,
-} from "@dari/control";
+import { createOrganization, getOrganization, invalidField, listOrganizations } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 
 export const organizationHandlers: Handlers<
-  "getAuthConfig" | "bootstrap" | "listOrganizations" | "createOrganization" | "listMembers" | "createInvitation"
+  "getAuthConfig" | "bootstrap" | "listOrganizations" | "createOrganization"
 > = {
-  /** Here a person signs in with an API key; the fields are those that the vendor's client insists on. */
-  async getAuthConfig({ control }) {
-    return { supabase_url: control.publicUrl, supabase_publishable_key: "none", release };
+  /** The first two fields are those that the vendor's client insists on. */
+  async getAuthConfig({ control, settings: { oidcName } }) {
+    const sign_in = { oidc: oidcName !== null, oidc_name: oidcName };
+    return { supabase_url: control.publicUrl, supabase_publishable_key: "none", sign_in, release };
   },
 
   async bootstrap({ control, actor }) {
@@ -40,18 +33,5 @@ export const organizationHandlers: Handlers<
       return { resourceId: created.id, reply: created };
     },
     read: ({ control, actor }, organizationId) => getOrganization(control, actor, organizationId),
-  },
-
-  async listMembers({ control, actor, query }) {
-    const { rows, next } = await listMembers(control, actor, readPage(query));
-    return renderList("members", rows, next);
-  },
-
-  createInvitation: {
-    async create({ control, actor, body }) {
-      const created = await createInvitation(control, actor, body);
-      return { resourceId: created.id, reply: created };
-    },
-    read: ({ control, actor }, invitationId) => getInvitation(control, actor, invitationId),
   },
 };

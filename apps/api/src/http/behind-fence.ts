@@ -1,0 +1,31 @@
+// Which calls run behind row-level security: all that a key makes, but for those that concern more than its own
+// organization by their nature.
+
+import { routes, type Route, type RouteName } from "@dari/contract";
+import { isOperator, type Actor, type Control } from "@dari/control";
+
+/** What these look at is nobody's yet. */
+export const acrossOrganizations: readonly RouteName[] = [
+  "createOrganization",
+  "getDeviceRequest",
+  "decideDeviceRequest",
+];
+
+const across: ReadonlySet<Route> = new Set(acrossOrganizations.map((name) => routes[name]));
+
+/**
+ * What a call works with: of the database it sees its organization's rows. Calls without a key, and those of operators
+ * that reach beyond their own organization (`reachesAll`), see everything and authorize by other means.
+ */
+export function behindFence(control: Control, route: Route, actor: Actor | undefined, reachesAll: boolean): Control {
+  if (actor === undefined || reachesAll || route.scope === "operator" || across.has(route)) return control;
+  const db = control.db.forOrganization(actor.organizationId);
+  return { ...control, db, trees: control.trees.readBy(db) };
+}
+
+/** Whether the body names another organization than the caller's, and the caller may. */
+export async function bodyReachesAll(control: Control, route: Route, actor: Actor | undefined, body: unknown) {
+  if (route !== routes.retryMessages || actor === undefined) return false;
+  const named = (body as { readonly filter: { readonly organization_id?: string } }).filter.organization_id;
+  return named !== undefined && named !== actor.organizationId && isOperator(control, actor);
+}

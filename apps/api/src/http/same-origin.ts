@@ -1,0 +1,34 @@
+// Where a request of a browser comes from. A cookie comes along by itself, so what changes something must come from our
+// own pages.
+
+import type { Control } from "@dari/control";
+import { AppError } from "@dari/domain";
+import type { Request } from "express";
+
+/**
+ * Browsers say where a request that changes something comes from; one that says nothing is none of ours.
+ * @throws AppError `forbidden`
+ */
+export function requireSameOrigin(control: Control, request: Request): void {
+  if (request.get("origin") === undefined) throw foreign();
+  refuseOtherSites(control, request);
+}
+
+/** For calls that need no cookie, but give one: programs say nothing of where they are. @throws AppError `forbidden` */
+export function refuseOtherSites(control: Control, request: Request): void {
+  const origin = request.get("origin");
+  const site = request.get("sec-fetch-site");
+  if (origin !== undefined && !isOwnOrigin(control, request, origin)) throw foreign();
+  if (site !== undefined && site !== "same-origin") throw foreign();
+}
+
+function foreign(): AppError {
+  return new AppError("forbidden", "this must be asked for from the platform's own pages, or with a key in the header");
+}
+
+function isOwnOrigin(control: Control, request: Request, origin: string): boolean {
+  if (!URL.canParse(origin)) return false;
+  const { host, protocol } = new URL(origin);
+  if (protocol !== "http:" && protocol !== "https:") return false;
+  return host === request.get("host") || origin === new URL(control.publicUrl).origin;
+}

@@ -1,0 +1,104 @@
+// Calls without a valid key, counted by the address that they come from. Many of them cost their sender a 429 and this
+// process next to nothing; who calls with a valid key from the same address is never refused for them.
+
+import { isKnownKey, unauthenticated, type Control } from "@dari/control";
+import { AppError } from "@dari/domain";
+import { isIPv6 } from "node:net";
+import type { NextFunction, Request, Response } from "express";
+import { bearerOf } from "./bearer.ts";
+
+/** Addresses that are remembered; past it those that were quiet for longest are forgotten. */
+const addressesMax = 50_000;
+
+export interface StrangerBound {
+  /** Of one address; as many at once, then as many in each minute. 0: no bound. */
+  readonly perMinute: number;
+}
+
+/** A stranger's standing, kept with its response: refusals are decided where a call turns out to have no key. */
+interface Standing {
+  /** Counts one more, and answers the refusal where that is too many. */
+  refusal(): AppError | undefined;
+}
+
+const standings = new WeakMap<Response, Standing>();
+
+/**
+ * Before all routes. From an address that has used up its calls, a key that no organization has is refused here; such
+ * keys are looked up together, whatever their number, and a valid one among them goes on.
+ */
+export function limitStrangers(control: Control, { perMinute }: StrangerBound) {
+  const buckets = createBuckets(perMinute);
+  return (request: Request, response: Response, next: NextFunction): Promise<void> | void => {
+    if (perMinute === 0) return next();
+    const addressOf = (): string => networkOf(request.ip ?? "");
+    standings.set(response, {
+      refusal() {
+        const wait = buckets.take(addressOf());
+        if (wait === undefined) return undefined;
+        return new AppError("limit_exceeded", detailOf(perMinute), { retryAfterSeconds: wait });
+      },
+    });
+    const secret = buckets.isEmpty() || !buckets.isSpent(addressOf()) ? undefined : bearerOf(request);
+    return secret === undefined ? next() : passIfKnown(control, secret, next);
+  };
+}
+
+/** @throws AppError `unauthenticated` */
+async function passIfKnown(control: Control, secret: string, next: NextFunction): Promise<void> {
+  if (!(await isKnownKey(control, secret))) throw unauthenticated();
+  next();
+}
+
+function detailOf(perMinute: number): string {
+  return (
+    `too many calls without a valid API key come from this address (${perMinute} a minute are answered); ` +
+    "send a valid key in Authorization, or wait"
+  );
+}
+
+/** What a call that has no valid key is answered instead of that, where its address has sent too many of them. */
+export function strangerRefusal(response: Response): AppError | undefined {
+  return standings.get(response)?.refusal();
+}
+
+interface Buckets {
+  /** Nobody has taken anything lately. */
+  isEmpty(): boolean;
+  isSpent(address: string): boolean;
+  /** Takes one; seconds until there is one again where there is none. */
+  take(address: string): number | undefined;
+}
+
+/** One number for each address: when its bucket is full again. */
+function createBuckets(perMinute: number): Buckets {
+  const fullAt = new Map<string, number>();
+  const eachMs = 60_000 / perMinute;
+  const spentMs = 60_000 - eachMs;
+  const missingMs = (address: string): number => Math.max(0, (fullAt.get(address) ?? 0) - performance.now());
+  return {
+    isEmpty: () => fullAt.size === 0,
+    isSpent: (address) => missingMs(address) > spentMs,
+    take(address) {
+      const missing = missingMs(address);
+      if (missing > spentMs) return Math.ceil((missing - spentMs) / 1_000);
+      // At the end: the order in which they were last heard of.
+      fullAt.delete(address);
+      fullAt.set(address, performance.now() + missing + eachMs);
+      if (fullAt.size > addressesMax) fullAt.delete(fullAt.keys().next().value ?? "");
+      return undefined;
+    },
+  };
+}
+
+/** An IPv4 address, or the /64 of an IPv6 one: as a rule, all of it is one customer's. */
+export function networkOf(address: string): string {
+  const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;
+  const [head = "", tail] = (address.split("%")[0] ?? "").split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
+  const groups = [...before, ...Array.from({ length: zeros }, () => "0"), ...after].slice(0, 4);
+  return `${groups.map((group) => parseInt(group, 16).toString(16)).join(":")}::/64`;
+}

@@ -1,0 +1,30 @@
+// Who makes a call: by the key in its header or, where it has none, by the cookie of a browser that is signed in.
+
+import { authenticateBrowser, authenticateKey, type Actor, type BrowserSignIn, type Control } from "@dari/control";
+import type { Request } from "express";
+import { bearerOf } from "./bearer.ts";
+import { cookieOf, noCookie, readCookie } from "./cookies.ts";
+import { requireSameOrigin } from "./same-origin.ts";
+
+const cookieName = "dari_sign_in";
+
+/**
+ * @throws AppError `unauthenticated`, in the same words whatever is wrong; `forbidden` for a change that another site
+ * asks a signed-in browser for.
+ */
+export async function whoCalls(control: Control, request: Request): Promise<Actor> {
+  const cookie = request.get("authorization") === undefined ? readCookie(control, request, cookieName) : undefined;
+  if (cookie === undefined) return authenticateKey(control, bearerOf(request));
+  const actor = await authenticateBrowser(control, cookie);
+  if (request.method !== "GET" && request.method !== "HEAD") requireSameOrigin(control, request);
+  return actor;
+}
+
+/** The `Set-Cookie` of somebody who has signed in. */
+export function signInCookie(control: Control, { secret, validMs }: BrowserSignIn): string {
+  return cookieOf(control, cookieName, secret, { seconds: Math.floor(validMs / 1_000), sameSite: "Strict" });
+}
+
+export function signOutCookie(control: Control): string {
+  return noCookie(control, cookieName);
+}

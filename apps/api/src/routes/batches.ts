@@ -1,0 +1,44 @@
+// Many sessions with a first message each, started by one call.
+
+import { renderList } from "@dari/contract";
+import { cancelBatch, createBatch, getBatch, listBatches, listBatchSessions } from "@dari/control";
+import { messageMachine } from "@dari/domain";
+import type { Call, Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+
+function placeOf({ actor, params }: Pick<Call<"getSessionBatch">, "actor" | "params">) {
+  return { organizationId: actor.organizationId, batchId: params.session_batch_id };
+}
+
+export const batchHandlers: Handlers<
+  "createSessionBatch" | "listSessionBatches" | "getSessionBatch" | "listBatchSessions" | "cancelSessionBatch"
+> = {
+  createSessionBatch: {
+    async create({ control, actor, body }) {
+      const created = await createBatch(control, actor, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, batchId) => getBatch(control, { organizationId: actor.organizationId, batchId }),
+  },
+
+  async listSessionBatches({ control, actor, query }) {
+    const { rows, next } = await listBatches(control, actor, readPage(query));
+    return renderList("session_batches", rows, next);
+  },
+
+  async getSessionBatch(call) {
+    return getBatch(call.control, placeOf(call));
+  },
+
+  async listBatchSessions(call) {
+    const { query } = call;
+    // Valid by the route's schema.
+    const state = messageMachine.states.find((one) => one === query["message_status"]);
+    const { rows, next } = await listBatchSessions(call.control, placeOf(call), { ...readPage(query), state });
+    return renderList("sessions", rows, next);
+  },
+
+  async cancelSessionBatch({ control, actor, params }) {
+    return cancelBatch(control, actor, params.session_batch_id);
+  },
+};

@@ -1,0 +1,114 @@
+// People: members, invitations, sign-in, and the command lines that people let in.
+
+import { renderList } from "@dari/contract";
+import {
+  createInvitation,
+  createSignInLink,
+  decideDeviceRequest,
+  deleteInvitation,
+  getDeviceRequest,
+  getInvitation,
+  getMe,
+  limitTries,
+  listInvitations,
+  listMembers,
+  openSignInLink,
+  pollDevice,
+  removeMember,
+  signOut,
+  startDevice,
+  updateMember,
+} from "@dari/control";
+import type { Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+import { requestIdOf } from "../http/request-id.ts";
+import { refuseOtherSites } from "../http/same-origin.ts";
+import { signInCookie, signOutCookie } from "../http/who-calls.ts";
+import { addressOf } from "../sign-in/address.ts";
+
+export const memberHandlers: Handlers<
+  | "listMembers"
+  | "updateMember"
+  | "removeMember"
+  | "createSignInLink"
+  | "listInvitations"
+  | "createInvitation"
+  | "deleteInvitation"
+  | "getMe"
+  | "signOut"
+  | "getDeviceRequest"
+  | "decideDeviceRequest"
+  | "openSignInLink"
+  | "startDevice"
+  | "pollDevice"
+> = {
+  async listMembers({ control, params, query }) {
+    const { rows, next } = await listMembers(control, params.organization_id, readPage(query));
+    return renderList("members", rows, next);
+  },
+
+  async updateMember({ control, actor, params, body }) {
+    return updateMember(control, actor, params.member_id, body);
+  },
+
+  async removeMember({ control, actor, params }) {
+    return removeMember(control, actor, params.member_id);
+  },
+
+  async createSignInLink({ control, actor, params }) {
+    return createSignInLink(control, actor, params.organization_id, params.member_id);
+  },
+
+  async listInvitations({ control, actor, query }) {
+    const { rows, next } = await listInvitations(control, actor, readPage(query));
+    return renderList("invitations", rows, next);
+  },
+
+  createInvitation: {
+    async create({ control, actor, params, body }) {
+      const created = await createInvitation(control, actor, params.organization_id, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, params }, invitationId) => getInvitation(control, params.organization_id, invitationId),
+  },
+
+  async deleteInvitation({ control, actor, params }) {
+    return deleteInvitation(control, actor, params.invitation_id);
+  },
+
+  async getMe({ control, actor }) {
+    return getMe(control, actor);
+  },
+
+  async signOut({ control, actor, response }) {
+    const done = await signOut(control, actor);
+    response.set("set-cookie", signOutCookie(control));
+    return done;
+  },
+
+  async getDeviceRequest({ control, actor, query }) {
+    return getDeviceRequest(control, actor, query["user_code"] ?? "");
+  },
+
+  async decideDeviceRequest({ control, actor, body }) {
+    return decideDeviceRequest(control, actor, body);
+  },
+
+  async openSignInLink({ control, body, request, response }) {
+    // Else another site could sign a browser in as somebody else.
+    refuseOtherSites(control, request);
+    await limitTries(control, "sign_in", addressOf(request));
+    const signIn = await openSignInLink(control, body.token, requestIdOf(response));
+    response.set("set-cookie", signInCookie(control, signIn));
+    return signIn.signedIn;
+  },
+
+  async startDevice({ control, body, request }) {
+    await limitTries(control, "device", addressOf(request));
+    return startDevice(control, body.device_name);
+  },
+
+  async pollDevice({ control, body }) {
+    return pollDevice(control, body.device_code);
+  },
+};

@@ -1,0 +1,61 @@
+// Messages that the platform sends by the clock, and what came of each due time.
+
+import { renderList, scheduleStatuses } from "@dari/contract";
+import {
+  createSchedule,
+  deleteSchedule,
+  getSchedule,
+  listScheduleFirings,
+  listSchedules,
+  updateSchedule,
+} from "@dari/control";
+import { agentIdFromWire, firingOutcomes } from "@dari/domain";
+import type { Call, Handlers } from "../http/call.ts";
+import { readPage } from "../http/query.ts";
+
+function placeOf({ actor, params }: Pick<Call<"getSchedule">, "actor" | "params">) {
+  return { organizationId: actor.organizationId, scheduleId: params.schedule_id };
+}
+
+export const scheduleHandlers: Handlers<
+  "listSchedules" | "createSchedule" | "getSchedule" | "updateSchedule" | "deleteSchedule" | "listScheduleFirings"
+> = {
+  async listSchedules({ control, actor, query }) {
+    const agentId = query["agent_id"];
+    const filter = {
+      agentId: agentId === undefined ? undefined : agentIdFromWire(agentId),
+      status: scheduleStatuses.find((status) => status === query["status"]),
+    };
+    const { rows, next } = await listSchedules(control, actor, filter, readPage(query));
+    return renderList("schedules", rows, next);
+  },
+
+  createSchedule: {
+    async create({ control, actor, body }) {
+      const created = await createSchedule(control, actor, body);
+      return { resourceId: created.id, reply: created };
+    },
+    read: ({ control, actor }, scheduleId) =>
+      getSchedule(control, { organizationId: actor.organizationId, scheduleId }),
+  },
+
+  async getSchedule(call) {
+    return getSchedule(call.control, placeOf(call));
+  },
+
+  async updateSchedule({ control, actor, params, body }) {
+    return updateSchedule(control, actor, params.schedule_id, body);
+  },
+
+  async deleteSchedule({ control, actor, params }) {
+    return deleteSchedule(control, actor, params.schedule_id);
+  },
+
+  async listScheduleFirings(call) {
+    const { query } = call;
+    // Valid by the route's schema.
+    const outcome = firingOutcomes.find((one) => one === query["outcome"]);
+    const { rows, next } = await listScheduleFirings(call.control, placeOf(call), { ...readPage(query), outcome });
+    return renderList("firings", rows, next);
+  },
+};

@@ -1,0 +1,15 @@
+// What is used and what is going on.
+
+import { getFleet, getUsage } from "@dari/control";
+import { limits } from "@dari/domain";
+import type { Handlers } from "../http/call.ts";
+
+export const usageHandlers: Handlers<"getUsage" | "getFleet"> = {
+  async getUsage({ control, params, query }) {
+    return getUsage(control, params.organization_id, Number(query["days"] ?? limits.usageDaysDefault));
+  },
+
+  async getFleet({ control }) {
+    return getFleet(control);
+  },
+};

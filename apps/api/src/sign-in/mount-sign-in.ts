@@ -1,0 +1,118 @@
+// The way of a browser to the identity provider and back, and the short address that command lines show. These
+// redirect; the contract's routes never do.
+
+import { limitTries, signInProvenPerson, type Control } from "@dari/control";
+import { AppError, isId } from "@dari/domain";
+import type { Express, Request, Response } from "express";
+import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
+import { answerUnknownMethod } from "../http/errors.ts";
+import { requestIdOf } from "../http/request-id.ts";
+import { signInCookie } from "../http/who-calls.ts";
+import { addressOf } from "./address.ts";
+import { newRound, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
+import { openState, placeOf, roundSeconds, sealState, type OidcState } from "./oidc-state.ts";
+
+const startPath = "/auth/oidc/start";
+const callbackPath = "/auth/oidc/callback";
+const cookieName = "dari_oidc";
+
+/** Why a sign-in came to nothing; the console's page has the words. */
+type Problem = "expired" | "refused" | "unavailable" | "no_email" | "no_member";
+
+export function mountSignIn(app: Express, control: Control, provider: OidcProvider | undefined): void {
+  app.get("/device", (request, response) => {
+    response.locals["route"] = "/device";
+    const { code } = request.query;
+    const known = typeof code === "string" && /^[A-Za-z-]{8,20}$/.test(code) ? `?code=${code}` : "";
+    response.redirect(303, `/console/device${known}`);
+  });
+  app.all("/device", answerUnknownMethod(["GET"]));
+  app.get(startPath, (request, response) => start(control, provider, request, response));
+  app.all(startPath, answerUnknownMethod(["GET"]));
+  app.get(callbackPath, (request, response) => finish(control, provider, request, response));
+  app.all(callbackPath, answerUnknownMethod(["GET"]));
+}
+
+function required(provider: OidcProvider | undefined): OidcProvider {
+  if (provider !== undefined) return provider;
+  throw new AppError("not_found", "no identity provider is configured: sign in by a link, or with a key");
+}
+
+async function start(
+  control: Control,
+  configured: OidcProvider | undefined,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  response.locals["route"] = startPath;
+  const provider = required(configured);
+  await limitTries(control, "sign_in", addressOf(request));
+  const { return_to: wanted, organization } = request.query;
+  const round = newRound();
+  // Another site leads no browser into an organization of its choice: anybody may have made its person a member there.
+  const site = request.get("sec-fetch-site") ?? "none";
+  const isOwnWish = site === "none" || site === "same-origin";
+  const isAsked = typeof organization === "string" && isId("organization", organization);
+  const organizationId = isOwnWish && isAsked ? organization : undefined;
+  try {
+    const url = await provider.begin(redirectUri(control), round);
+    const state = sealState(control, { ...round, returnTo: placeOf(wanted), organizationId });
+    // `Lax`: it must come along when the provider sends the browser back.
+    const cookie = cookieOf(control, cookieName, state, { seconds: roundSeconds, sameSite: "Lax" });
+    response.set("set-cookie", cookie).redirect(303, url.href);
+  } catch (error) {
+    control.log.warn({ err: error, request_id: requestIdOf(response) }, "oidc.provider_away");
+    giveUp(response, "unavailable");
+  }
+}
+
+async function finish(
+  control: Control,
+  configured: OidcProvider | undefined,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  response.locals["route"] = callbackPath;
+  const provider = required(configured);
+  await limitTries(control, "sign_in", addressOf(request));
+  const state = openState(control, readCookie(control, request, cookieName));
+  response.set("set-cookie", noCookie(control, cookieName));
+  if (state === undefined) return giveUp(response, "expired");
+  const person = await identify(control, provider, state, request, response);
+  if (person === undefined) return giveUp(response, "refused");
+  if (person.email === undefined) return giveUp(response, "no_email");
+  const { organizationId, returnTo } = state;
+  const proven = { ...person, email: person.email };
+  const signIn = await signInProvenPerson(control, proven, { organizationId, requestId: requestIdOf(response) });
+  if (signIn === undefined) return giveUp(response, "no_member");
+  response.set("set-cookie", [noCookie(control, cookieName), signInCookie(control, signIn)]);
+  response.redirect(303, returnTo);
+}
+
+/** Undefined when the provider refused, or what it sent is not what this browser was sent for. */
+async function identify(
+  control: Control,
+  provider: OidcProvider,
+  state: OidcState,
+  request: Request,
+  response: Response,
+): Promise<OidcPerson | undefined> {
+  try {
+    const url = new URL(redirectUri(control));
+    url.search = new URL(request.originalUrl, control.publicUrl).search;
+    return await provider.finish(url, state);
+  } catch (error) {
+    // The address holds the code, which the provider takes once.
+    control.log.warn({ err: error, request_id: requestIdOf(response) }, "oidc.refused");
+    return undefined;
+  }
+}
+
+/** As it is registered with the provider. */
+function redirectUri(control: Control): string {
+  return `${control.publicUrl}${callbackPath}`;
+}
+
+function giveUp(response: Response, problem: Problem): void {
+  response.redirect(303, `/console?problem=${problem}`);
+}

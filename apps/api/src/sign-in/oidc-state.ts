@@ -1,0 +1,46 @@
+// What a browser carries on its way to the identity provider and back: signed, short-lived, and of use to nobody else.
+
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { Control } from "@dari/control";
+import type { OidcRound } from "./oidc-provider.ts";
+
+/** Seconds that a person may take at the provider. */
+export const roundSeconds = 600;
+
+export interface OidcState extends OidcRound {
+  /** A place of the console. */
+  readonly returnTo: string;
+  readonly organizationId: string | undefined;
+  /** By this machine's clock, milliseconds. */
+  readonly until: number;
+}
+
+export function sealState(control: Control, state: Omit<OidcState, "until">): string {
+  const whole = { ...state, until: Date.now() + roundSeconds * 1_000 };
+  const text = Buffer.from(JSON.stringify(whole)).toString("base64url");
+  return `${text}.${sign(control, text).toString("base64url")}`;
+}
+
+/** Undefined for what is too old, or was not sealed here. */
+export function openState(control: Control, value: string | undefined): OidcState | undefined {
+  const [text = "", signature = ""] = (value ?? "").split(".");
+  const given = Buffer.from(signature, "base64url");
+  const expected = sign(control, text);
+  if (given.length !== expected.length || !timingSafeEqual(given, expected)) return undefined;
+  const state = JSON.parse(Buffer.from(text, "base64url").toString("utf8")) as OidcState;
+  return state.until > Date.now() ? state : undefined;
+}
+
+function sign(control: Control, text: string): Buffer {
+  return createHmac("sha256", control.urlSigningKey).update(`oidc-state\0${text}`).digest();
+}
+
+const startPlace = "/console";
+const placeCharsMax = 500;
+
+/** Where to go after the sign-in: a place of the console and nothing else, whatever the address said. */
+export function placeOf(wanted: unknown): string {
+  if (typeof wanted !== "string" || wanted.length > placeCharsMax) return startPlace;
+  // Browsers take a backslash for a slash, drop line ends, and leave by `..`: what has one of them is none of ours.
+  return !wanted.includes("..") && /^\/console(\/[\w./-]*)?(\?[\w=&%.~-]*)?$/.test(wanted) ? wanted : startPlace;
+}

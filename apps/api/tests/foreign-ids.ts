@@ -1,0 +1,208 @@
+// Every route with every id of a stranger: the rows, the calls, and what a call must leave as it was. Driven by the
+// contract's route table: a new route is walked without being named here.
+
+import { randomBytes } from "node:crypto";
+import { fillPath, routePaths, routes, type Route, type RouteName } from "@dari/contract";
+import { budgets, invitations, members } from "@dari/db";
+import { newId } from "@dari/domain";
+import {
+  createTestAgent,
+  createTestBatch,
+  createTestFile,
+  createTestMessage,
+  createTestSchedule,
+  createTestSession,
+  createTestSourceSnapshot,
+  createTestWebhook,
+  type TestOrganization,
+} from "@dari/testkit";
+import { expect } from "@jest/globals";
+import type { TestApi, TestReply } from "./api-fixture.ts";
+import { routeCases } from "./route-cases.ts";
+
+export type Ids = Readonly<Record<string, string>>;
+
+/** Those that an organization's key may call. */
+export const walkedRoutes = (Object.keys(routes) as RouteName[]).filter((name) => {
+  const route: Route = routes[name];
+  return route.scope !== null && route.scope !== "operator";
+});
+
+/** The ids that a route's path names. */
+export function idsInPath(route: Route): string[] {
+  return [...route.path.matchAll(/\{(\w+_id)\}/g)].map((match) => String(match[1]));
+}
+
+/** One of each noun that a path may name. */
+export async function createRows(api: TestApi, { organizationId, keyId }: TestOrganization): Promise<Ids> {
+  const { agentId, versionId } = await createTestAgent(api.db, organizationId);
+  const sessionId = await createTestSession(api.db, organizationId, agentId);
+  const webhook = await createTestWebhook(api.db, organizationId);
+  const budget = { id: newId("budget"), organizationId, scope: "agent", targetId: agentId, period: "total" } as const;
+  const caps = { setBy: "organization", maxTurns: 1_000_000, maxTurnSeconds: null, maxTokens: null } as const;
+  expect((await budgets.putBudgetIfBelow(api.db, { ...budget, ...caps }, 1)).outcome).toBe("put");
+  const invitation = { id: newId("invitation"), organizationId, email: "guest@example.com", role: "member" };
+  await invitations.putInvitationUnlessMember(api.db, { ...invitation, secretHash: randomBytes(32), validMs: 1e6 }, 9);
+  const member = { id: newId("member"), organizationId, email: "person@example.com", role: "member" };
+  await members.insertMemberIfNew(api.db, member);
+  return {
+    organization_id: organizationId,
+    invitation_id: invitation.id,
+    member_id: member.id,
+    budget_id: budget.id,
+    webhook_endpoint_id: webhook.endpointId,
+    webhook_delivery_id: webhook.deliveryId,
+    api_key_id: keyId,
+    agent_id: agentId,
+    version_id: versionId,
+    session_id: sessionId,
+    session_batch_id: await createTestBatch(api.db, organizationId, agentId),
+    schedule_id: await createTestSchedule(api.db, organizationId, agentId),
+    message_id: await createTestMessage(api.db, organizationId, sessionId),
+    file_id: await createTestFile(api.db, organizationId),
+    source_snapshot_id: await createTestSourceSnapshot(api.db, organizationId),
+  };
+}
+
+/** Well-formed, and nobody's. */
+export const unknown: Ids = {
+  organization_id: newId("organization"),
+  invitation_id: newId("invitation"),
+  member_id: newId("member"),
+  api_key_id: newId("apiKey"),
+  agent_id: newId("agent"),
+  version_id: newId("version"),
+  session_id: newId("session"),
+  message_id: newId("message"),
+  file_id: newId("file"),
+  source_snapshot_id: newId("sourceSnapshot"),
+  webhook_endpoint_id: newId("webhookEndpoint"),
+  webhook_delivery_id: newId("webhookDelivery"),
+  budget_id: newId("budget"),
+  schedule_id: newId("schedule"),
+  session_batch_id: newId("sessionBatch"),
+};
+
+/** Those that are no ids, and those of routes that this file does not know: nobody's. */
+export function pathOf(route: Route, path: string, ids: Ids): string {
+  const names = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => String(match[1]));
+  const rest = Object.fromEntries(names.map((name) => [name, ids[name] ?? otherParameter(name)]));
+  const query = "query" in route && /content$/.test(route.path) ? "?path=/a" : "";
+  return fillPath(path, rest as never) + query;
+}
+
+function otherParameter(name: string): string {
+  return name === "attempt_number" ? "1" : name === "name" ? "A_SECRET" : "none_01jx5m0k8c3f7q2v9t4w6y8z1a";
+}
+
+/** Enough to be read; whether it validates does not matter to who may call. */
+export function bodyOf(route: Route): unknown {
+  return route.request === undefined ? undefined : { name: "x" };
+}
+
+/** Ids outside of paths: what the call is made with, one of them replaced by a stranger's. */
+export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?: unknown; readonly query?: string }>> =
+  {
+    createAgent: (ids) => ({ body: { source_snapshot_id: ids["source_snapshot_id"] } }),
+    createVersion: (ids) => ({ body: { source_snapshot_id: ids["source_snapshot_id"] } }),
+    activateVersion: (ids) => ({ body: { version_id: ids["version_id"] } }),
+    createSession: (ids) => ({ body: { version_id: ids["version_id"] } }),
+    sendMessage: withFile,
+    sendMessageSync: withFile,
+    sendMessageAsync: withFile,
+    sendMessageStream: withFile,
+    retryMessage: (ids) => ({ body: { fork: true, version_id: ids["version_id"] } }),
+    putBudget: (ids) => ({ body: { period: "day", max_turns: 1, agent_id: ids["agent_id"] } }),
+    forkSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
+    rollBackSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
+    importSession: (ids) => ({ query: `?agent_id=${ids["agent_id"]}` }),
+    listSessions: (ids) => ({ query: `?agent_id=${ids["agent_id"]}&after=${ids["session_id"]}` }),
+    listAgents: (ids) => ({ query: `?after=${ids["agent_id"]}` }),
+    listVersions: (ids) => ({ query: `?after=${ids["version_id"]}` }),
+    listFiles: (ids) => ({ query: `?after=${ids["file_id"]}` }),
+    listMessages: (ids) => ({ query: `?after=${ids["message_id"]}` }),
+    createSchedule: ({ agent_id, file_id }) => ({
+      body: { agent_id, cron: "0 9 * * *", status: "paused", parts: [{ type: "file", file_id }] },
+    }),
+    updateSchedule: ({ file_id }) => ({ body: { parts: [{ type: "file", file_id }] } }),
+    createSessionBatch: ({ agent_id, version_id, file_id }) => ({
+      body: { agent_id, version_id, sessions: [{ parts: [{ type: "file", file_id }] }] },
+    }),
+    listSessionBatches: (ids) => ({ query: `?after=${ids["session_batch_id"]}` }),
+    listBatchSessions: (ids) => ({ query: `?after=${ids["session_id"]}` }),
+    listSchedules: (ids) => ({ query: `?agent_id=${ids["agent_id"]}&after=${ids["schedule_id"]}` }),
+    createWebhookEndpoint: (ids) => ({ body: { url: "https://receiver.example", agent_id: ids["agent_id"] } }),
+    listWebhookEndpoints: (ids) => ({ query: `?after=${ids["webhook_endpoint_id"]}` }),
+    listWebhookDeliveries: (ids) => ({ query: `?after=${ids["webhook_delivery_id"]}` }),
+    listApiKeys: (ids) => ({ query: `?after=${ids["api_key_id"]}` }),
+    retryMessages: (ids) => ({
+      body: { filter: { agent_id: ids["agent_id"], session_id: ids["session_id"] }, after: ids["message_id"] },
+    }),
+  };
+
+function withFile(ids: Ids) {
+  return { body: { delivery: "async", parts: [{ type: "file", file_id: ids["file_id"] }] } };
+}
+
+/** The answer without what differs from call to call. */
+export function withoutIds(reply: TestReply, ids: Ids): unknown {
+  const text = Object.values(ids).reduce((rest, id) => rest.replaceAll(id, "(the id)"), reply.text);
+  return [reply.status, text.replace(/"request_id":"[^"]*"/, "")];
+}
+
+export async function callWith(api: TestApi, name: RouteName, path: string, slots: Ids): Promise<TestReply> {
+  const route: Route = routes[name];
+  const { body, query } = elsewhere[name]?.(slots) ?? {
+    body: routeCases[name].valid ?? bodyOf(route),
+    query: undefined,
+  };
+  const target = pathOf(route, path, slots) + (query ?? "");
+  const headers = route.requestContent === undefined ? {} : { "content-type": route.requestContent };
+  return api.call(route.method, target, { body: route.request === undefined ? undefined : body, headers });
+}
+
+export interface Look {
+  readonly name: RouteName;
+  /** Whose id is a stranger's, and whether it stands in the path. */
+  readonly slot: string;
+  readonly isInPath: boolean;
+  /** The answers to a stranger's id and to one that nobody has. */
+  readonly theirs: TestReply;
+  readonly nobodys: TestReply;
+}
+
+/** Every route at each of its paths, with one id after the other replaced, wherever it stands. */
+export async function* looksAt(api: TestApi, own: Ids, foreign: Ids): AsyncGenerator<Look> {
+  for (const name of walkedRoutes) {
+    const route: Route = routes[name];
+    const inPath = idsInPath(route);
+    const outside = Object.keys(own).filter((slot) => {
+      const shown = JSON.stringify(elsewhere[name]?.(own) ?? {});
+      return shown.includes(String(own[slot])) && !inPath.includes(slot);
+    });
+    for (const path of routePaths(route)) {
+      for (const slot of [...inPath, ...outside]) {
+        expect([name, slot, foreign[slot]]).toEqual([name, slot, expect.any(String)]);
+        const theirs = await callWith(api, name, path, { ...own, [slot]: String(foreign[slot]) });
+        const nobodys = await callWith(api, name, path, { ...own, [slot]: String(unknown[slot]) });
+        yield { name, slot, isInPath: inPath.includes(slot), theirs, nobodys };
+      }
+    }
+  }
+}
+
+/** What an organization owns, as one digest per table. */
+export async function rowsOf(api: TestApi, organizationId: string): Promise<unknown> {
+  const tables = await api.db.pool.query(`select table_name as name from information_schema.columns
+    where table_schema = 'dari' and column_name = 'organization_id' order by 1`);
+  const digests = [];
+  for (const { name } of tables.rows as { name: string }[]) {
+    const { rows } = await api.db.pool.query(
+      `select md5(string_agg(md5(t::text), '' order by md5(t::text))) as digest from dari.${name} t
+        where organization_id = $1`,
+      [organizationId],
+    );
+    digests.push([name, (rows[0] as { digest: string | null }).digest]);
+  }
+  return digests;
+}

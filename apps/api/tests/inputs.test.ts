@@ -1,0 +1,112 @@
+// Answers to what messages wait for, as clients see them. The turns are ended by hand.
+
+import { routes, validate } from "@dari/contract";
+import { findViolations, snapshots } from "@dari/db";
+import { newId } from "@dari/domain";
+import { createTestAgent, createTestKey, createTestMessage, createTestSession } from "@dari/testkit";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestApi, type CallOptions, type TestApi, type TestReply } from "./api-fixture.ts";
+import { claim, finish } from "./turn.ts";
+
+let api: TestApi;
+let agentId: string;
+beforeAll(async () => {
+  api = await startTestApi({ settings: { syncWaitMs: 30_000 } });
+  agentId = (await createTestAgent(api.db, api.org.organizationId)).agentId;
+});
+afterAll(async () => {
+  expect(await findViolations(api.db)).toEqual([]);
+  await api[Symbol.asyncDispose]();
+});
+
+const schema = { type: "object", properties: { ok: { type: "boolean" } }, required: ["ok"] };
+const approved = { key: "approve", value: { ok: true } };
+
+async function suspend(): Promise<{ sessionId: string; messageId: string }> {
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
+  const turn = await claim(api);
+  const parentId = (await snapshots.findHeadSnapshotId(api.db, api.org.organizationId, sessionId)) ?? null;
+  const empty = { objectKey: null, isFull: true, deltaDepth: 0, treeHash: "x", sizeBytes: 0, files: 0, totalBytes: 0 };
+  await finish(api, turn, {
+    ending: "suspended",
+    asked: { key: "approve", schema, prompt: "may I?", waitSeconds: 600, placed: [] },
+    snapshot: { id: newId("snapshot"), parentId, ...empty },
+  });
+  return { sessionId, messageId };
+}
+
+function answer(messageId: string, body: unknown, options: CallOptions = {}): Promise<TestReply> {
+  return api.call("POST", `/v1/messages/${messageId}/inputs`, { body, ...options });
+}
+
+test("the record says what is asked; an answer is accepted once, and is on record", async () => {
+  const { sessionId, messageId } = await suspend();
+  const waiting = await api.call("GET", `/v1/messages/${messageId}`);
+  expect(validate(routes.getMessage.reply, waiting.json)).toEqual([]);
+  expect(waiting.json).toMatchObject({
+    status: "waiting_for_input",
+    waiting_reason: "input",
+    inputs: [{ key: "approve", status: "waiting", schema, prompt: "may I?", ended_at: null }],
+  });
+  const reply = await answer(messageId, approved);
+  expect(reply.status).toBe(202);
+  expect(validate(routes.answerInput.reply, reply.json)).toEqual([]);
+  expect(reply.json).toMatchObject({ id: messageId, status: "queued", inputs: [{ status: "answered" }] });
+  const again = await answer(messageId, approved);
+  expect([again.status, again.json.code]).toEqual([409, "conflict"]);
+  const events = await api.call("GET", `/v1/sessions/${sessionId}/events`);
+  expect(events.json.data).toContainEqual(expect.objectContaining({ type: "input.submitted", data: approved }));
+  const log = await api.call("GET", "/v1/organizations/current/audit-log");
+  expect(log.json.data).toContainEqual(
+    expect.objectContaining({ action: "message.answer", target: messageId, details: { key: "approve" } }),
+  );
+});
+
+test("an answer that does not satisfy the schema says where, and may be given again", async () => {
+  const { messageId } = await suspend();
+  const refused = await answer(messageId, { key: "approve", value: { ok: "yes" } });
+  expect([refused.status, refused.json["errors"]]).toEqual([
+    422,
+    [{ path: "value.ok", message: "expected true or false" }],
+  ]);
+  const other = await answer(messageId, { ...approved, key: "deploy" });
+  expect([other.status, other.json.code]).toEqual([409, "conflict"]);
+  expect((await answer(messageId, approved)).status).toBe(202);
+});
+
+test("equal calls under one Idempotency-Key answer once, another body under it is refused", async () => {
+  const { messageId } = await suspend();
+  const headers = { "idempotency-key": newId("message") };
+  const replies = await Promise.all(Array.from({ length: 5 }, () => answer(messageId, approved, { headers })));
+  expect(replies.map(({ status }) => status)).toEqual([202, 202, 202, 202, 202]);
+  expect(replies.filter((reply) => reply.headers.get("idempotent-replayed") === "true")).toHaveLength(4);
+  const other = await answer(messageId, { ...approved, value: { ok: false } }, { headers });
+  expect([other.status, other.json.code]).toEqual([409, "idempotency_key_reused"]);
+});
+
+test("only who may run turns of the organization answers", async () => {
+  const { messageId } = await suspend();
+  const { apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["read"]);
+  expect((await answer(messageId, approved, { key })).status).toBe(403);
+  expect((await answer(messageId, approved, { key: null })).status).toBe(401);
+  expect((await answer(messageId, approved, { key: api.stranger.apiKey })).status).toBe(404);
+  expect((await answer(newId("message"), approved)).status).toBe(404);
+});
+
+test("a message that was cancelled waits for nothing any more", async () => {
+  const { messageId } = await suspend();
+  const cancelled = await api.call("POST", `/v1/messages/${messageId}/cancel`);
+  expect(cancelled.json).toMatchObject({ status: "cancelled", inputs: [{ status: "cancelled" }] });
+  const late = await answer(messageId, approved);
+  expect([late.status, late.json.code]).toEqual([409, "conflict"]);
+});
+
+test("the workspace of a session that waits is written by nobody else", async () => {
+  const { sessionId } = await suspend();
+  const written = await api.call("PUT", `/v1/sessions/${sessionId}/files/content?path=/a.txt`, {
+    body: Buffer.from("x"),
+    headers: { "content-type": "application/octet-stream" },
+  });
+  expect([written.status, written.json.code]).toEqual([409, "session_busy"]);
+});

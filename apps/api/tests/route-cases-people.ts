@@ -1,0 +1,61 @@
+// What the routes about people take and refuse: a part of route-cases.ts.
+
+import type { RouteCase } from "./route-cases.ts";
+
+export const peopleCases = {
+  listMembers: {},
+  updateMember: {
+    valid: { role: "member" },
+    invalid: [
+      [{}, "role"],
+      [{ role: "root" }, "role"],
+      [{ role: "member", email: "a@b.example" }, "email"],
+    ],
+  },
+  removeMember: {},
+  createSignInLink: {},
+  listInvitations: {},
+  createInvitation: {
+    valid: { email: "a@b.example", role: "member" },
+    invalid: [
+      [{ email: "nobody", role: "x" }, "email"],
+      [{ email: "a@b.example", role: "x" }, "role"],
+      [{ email: `${"a".repeat(250)}@b.example`, role: "member" }, "email"],
+    ],
+  },
+  deleteInvitation: {},
+  getMe: {},
+  signOut: {},
+  getDeviceRequest: {},
+  decideDeviceRequest: {
+    valid: { user_code: "WDJB-MJHT", decision: "deny" },
+    invalid: [
+      [{ decision: "approve" }, "user_code"],
+      [{ user_code: "1234-5678", decision: "approve" }, "user_code"],
+      [{ user_code: "WDJB-MJHT", decision: "perhaps" }, "decision"],
+    ],
+  },
+  openSignInLink: {
+    valid: { token: "dinv_x" },
+    invalid: [
+      [{}, "token"],
+      [{ token: "" }, "token"],
+      [{ token: "x".repeat(201) }, "token"],
+    ],
+  },
+  startDevice: {
+    valid: { device_name: "laptop" },
+    invalid: [
+      [{}, "device_name"],
+      [{ device_name: " " }, "device_name"],
+      [{ device_name: "x".repeat(201) }, "device_name"],
+    ],
+  },
+  pollDevice: {
+    valid: { device_code: "ddev_x" },
+    invalid: [
+      [{}, "device_code"],
+      [{ device_code: 1 }, "device_code"],
+    ],
+  },
+} as const satisfies Record<string, RouteCase>;

@@ -1,0 +1,97 @@
+// Calls without a valid key: an address is answered so many of them, and nobody with a key is refused for others' sake.
+
+import { createTestKey } from "@dari/testkit";
+import { afterEach, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
+
+const perMinute = 5;
+let api: TestApi;
+afterEach(async () => api[Symbol.asyncDispose]());
+
+/** As one proxy in front tells it. */
+const from = (address: string): Record<string, string> => ({ "x-forwarded-for": address });
+const wrongKey = `dari_${"x".repeat(43)}`;
+
+async function spend(address: string, key: string | null = wrongKey): Promise<void> {
+  for (let i = 0; i < perMinute; i++) {
+    expect((await api.call("GET", "/v1/sessions", { key, headers: from(address) })).status).toBe(401);
+  }
+}
+
+async function start(trustedProxies = 1): Promise<void> {
+  api = await startTestApi({ settings: { strangersPerMinute: perMinute, trustedProxies } });
+}
+
+test.each([
+  ["a key that nobody has", wrongKey],
+  ["what is no key", "x"],
+  ["no key", null],
+])("%s is refused past the bound with the time to wait", async (_what, key) => {
+  await start();
+  await spend("192.0.2.1", key);
+  const reply = await api.call("GET", "/v1/sessions", { key, headers: from("192.0.2.1") });
+  expect([reply.status, reply.json.code]).toEqual([429, "limit_exceeded"]);
+  expect(reply.json.detail).toBe(
+    "too many calls without a valid API key come from this address (5 a minute are answered); " +
+      "send a valid key in Authorization, or wait",
+  );
+  const wait = Number(reply.headers.get("retry-after"));
+  expect(wait).toBeGreaterThanOrEqual(1);
+  expect(wait).toBeLessThanOrEqual(60 / perMinute);
+  expect((await api.call("GET", "/v1/sessions", { key, headers: from("192.0.2.2") })).status).toBe(401);
+});
+
+test("a valid key goes on from an address that has used up its calls, also one never seen before", async () => {
+  await start();
+  const headers = from("192.0.2.1");
+  await spend("192.0.2.1");
+  const { apiKey } = await createTestKey(api.db, api.stranger.organizationId, ["read"]);
+  const flood = Array.from({ length: 50 }, (_, i) =>
+    api.call("GET", "/v1/sessions", { key: `dari_${String(i).padStart(43, "y")}`, headers }),
+  );
+  const valid = [api.org.apiKey, apiKey].map((key) => api.call("GET", "/v1/sessions", { key, headers }));
+  expect((await Promise.all(valid)).map(({ status }) => status)).toEqual([200, 200]);
+  expect(new Set((await Promise.all(flood)).map(({ status }) => status))).toEqual(new Set([429]));
+});
+
+test("what needs no key is answered whatever its address has sent", async () => {
+  await start();
+  await spend("192.0.2.1");
+  const open = ["/v1/auth/config", "/healthz"].map((path) =>
+    api.call("GET", path, { key: null, headers: from("192.0.2.1") }),
+  );
+  for (const { status } of await Promise.all(open)) expect(status).not.toBe(429);
+});
+
+test("the sign-in of operators counts too", async () => {
+  await start();
+  const signIn = (): Promise<TestReply> =>
+    api.call("POST", "/ops/sign-in", {
+      key: null,
+      body: `key=${wrongKey}`,
+      headers: { "content-type": "application/x-www-form-urlencoded", origin: api.url, ...from("192.0.2.1") },
+    });
+  for (let i = 0; i < perMinute; i++) expect((await signIn()).status).toBe(401);
+  expect((await signIn()).status).toBe(429);
+});
+
+test("a header that no proxy is there to write is not believed", async () => {
+  await start(0);
+  for (let i = 0; i < perMinute; i++)
+    await api.call("GET", "/v1/sessions", { key: wrongKey, headers: from(`192.0.2.${i}`) });
+  const reply = await api.call("GET", "/v1/sessions", { key: wrongKey, headers: from("192.0.2.99") });
+  expect(reply.status).toBe(429);
+});
+
+test("of what a client says of itself, only what the proxy in front has heard is believed", async () => {
+  await start();
+  await spend("192.0.2.1");
+  const headers = from("203.0.113.7, 192.0.2.1");
+  expect((await api.call("GET", "/v1/sessions", { key: wrongKey, headers })).status).toBe(429);
+});
+
+test("without a bound nothing is counted", async () => {
+  api = await startTestApi({ settings: { strangersPerMinute: 0 } });
+  const replies = Array.from({ length: 50 }, () => api.call("GET", "/v1/sessions", { key: wrongKey }));
+  expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([401]));
+});

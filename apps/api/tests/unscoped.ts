@@ -1,0 +1,79 @@
+// Takes the scoping out of the queries of calls, in a test's own database and process, so that row-level security is
+// all that is left. The platform has no such switch: what goes to the server is rewritten on its way, and the functions
+// in the database are replaced by its owner.
+
+import { openDatabase, type Database } from "@dari/db";
+import type { TestApi } from "./api-fixture.ts";
+
+/** A column of the organization that is compared with a parameter. */
+const scoping = /(?:"?\b\w+"?\.)?"?\borganization_id"? = (\$\d+|p_organization)\b/g;
+
+/** The parameter stays, or the server would not know its type. */
+function withoutScoping(text: string): string {
+  return text.replace(scoping, "($1::text is not null)");
+}
+
+export interface Unscoped extends AsyncDisposable {
+  /** Texts of calls' statements that lost their scoping. */
+  readonly statements: ReadonlySet<string>;
+  /** Functions in the database that did. */
+  readonly functions: readonly string[];
+  /** Row-level security is switched off by the tables' owner: nothing is left. */
+  lowerFence(): Promise<void>;
+}
+
+/** Before the first call: a connection that is open already is not rewritten. */
+export async function removeScoping(api: TestApi): Promise<Unscoped> {
+  const { tenantPool } = api.db;
+  if (tenantPool === undefined || tenantPool.totalCount > 0) throw new Error("calls have been made before");
+  const statements = new Set<string>();
+  tenantPool.on("connect", (client) => {
+    const query = client.query.bind(client) as (statement: unknown, ...rest: unknown[]) => unknown;
+    const rewriting = (statement: unknown, ...rest: unknown[]): unknown =>
+      query(rewritten(statement, statements), ...rest);
+    Object.assign(client, { query: rewriting });
+  });
+  const owner = openDatabase({ url: api.db.url, poolMax: 1, applicationName: "dari-test-owner" });
+  return {
+    statements,
+    functions: await rewriteFunctions(owner),
+    lowerFence: () => lowerFence(owner),
+    [Symbol.asyncDispose]: () => owner.close(),
+  };
+}
+
+/** A text, a statement with its values, or one that the driver is about to send. */
+function rewritten(statement: unknown, statements: Set<string>): unknown {
+  if (typeof statement === "string") return note(statement, statements);
+  const sent = statement as { text: string };
+  sent.text = note(sent.text, statements);
+  return sent;
+}
+
+function note(text: string, statements: Set<string>): string {
+  const changed = withoutScoping(text);
+  if (changed !== text) statements.add(text);
+  return changed;
+}
+
+async function rewriteFunctions(owner: Database): Promise<string[]> {
+  const { rows } = await owner.pool.query<{ name: string; text: string }>(
+    `select proname as name, pg_get_functiondef(oid) as text from pg_proc
+      where pronamespace = 'dari'::regnamespace and prokind = 'f'`,
+  );
+  const changed: string[] = [];
+  for (const { name, text } of rows) {
+    const without = withoutScoping(text);
+    if (without === text) continue;
+    await owner.pool.query(without);
+    changed.push(name);
+  }
+  return changed;
+}
+
+async function lowerFence(owner: Database): Promise<void> {
+  const { rows } = await owner.pool.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = 'dari'::regnamespace and relrowsecurity`,
+  );
+  for (const { name } of rows) await owner.pool.query(`alter table dari.${name} disable row level security`);
+}
