@@ -33,6 +33,8 @@ export interface ProgramOptions {
   readonly name: string;
   /** Source file, relative to the checkout. */
   readonly entry: string;
+  /** Another checkout than this one. */
+  readonly checkout?: string;
   /** For Node itself, before the source file. */
   readonly nodeArguments?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
@@ -49,7 +51,7 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
   const log = openSync(logFile, "a");
   const flags = ["--disable-warning=ExperimentalWarning", ...(options.nodeArguments ?? [])];
-  const child = spawn(process.execPath, [...flags, join(checkout, options.entry)], {
+  const child = spawn(process.execPath, [...flags, join(options.checkout ?? checkout, options.entry)], {
     cwd: options.dir,
     env: options.env,
     stdio: ["ignore", log, log],

@@ -15,7 +15,7 @@ afterAll(async () => {
 }, 120_000);
 
 const agent = manifestFile({ entrypoint: "agent.mjs:agent" });
-const hanging = "setInterval(() => {}, 1e9);\nawait new Promise(() => {});\nexport const agent = () => '';";
+const hanging = "Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);\nexport const agent = () => '';";
 const quick = "export const agent = (prompt) => prompt;";
 
 test("an organization's version is built while another's hang", async () => {

@@ -17,11 +17,12 @@ import { startStandalone, type StandaloneProcess } from "../src/standalone-proce
 const agentFiles = {
   ...manifestFile({ name: "greeter", entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `import { writeFileSync } from "node:fs";
-    export async function agent(prompt) {
+    export async function agent(prompt, context) {
       writeFileSync("said.txt", prompt);
       writeFileSync("bytes.bin", Buffer.from([255, 254]));
       if (prompt.startsWith("http")) await (await fetch(prompt)).text();
       if (prompt === "fail") throw new Error("as asked");
+      if (prompt === "ask") return "told " + (await context.requestInput("who", { type: "string" }));
       return "You said: " + prompt;
     }`,
 };
@@ -77,6 +78,7 @@ test("the tools say what they take", async () => {
     "create_session",
     "send_message",
     "get_message",
+    "answer_message",
     "list_messages",
     "list_files",
     "read_file",
@@ -85,6 +87,18 @@ test("the tools say what they take", async () => {
     expect(inputSchema.type).toBe("object");
     expect(description).toMatch(/\.$/);
   }
+});
+
+test("a message that waits for an input comes back at once, and goes on with the answer", async () => {
+  const session = await newSession();
+  const sent = await json<{ id: string }>("send_message", { session_id: session, text: "ask", wait_seconds: 60 });
+  expect(sent).toMatchObject({ status: "waiting_for_input", waits_for: { key: "who", schema: { type: "string" } } });
+  const refused = await call("answer_message", { message_id: sent.id, key: "who", value: 7 });
+  expect(refused).toMatchObject({ isError: true, text: expect.stringContaining("value: expected a string") });
+  expect(await json("answer_message", { message_id: sent.id, key: "who", value: "Kim" })).toMatchObject({
+    status: "completed",
+    answer: "told Kim",
+  });
 });
 
 test("a conversation: agents, a session, a message and its files", async () => {

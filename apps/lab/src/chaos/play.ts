@@ -69,8 +69,8 @@ export async function play(plan: Plan, stage: Stage, say: (line: string) => void
 const countEveryMs = 300;
 
 /** Tells the load how many of its messages are open; while the database is away, what was so before. */
-async function countOpen(
-  stage: Stage,
+export async function countOpen(
+  stage: Pick<Stage, "db">,
   tenants: readonly Tenant[],
   sending: Sending,
   signal: AbortSignal,

@@ -356,7 +356,7 @@ begin
       {
         file: finishSql,
         sqlFunction: "finish_turn",
-        find: `elsif v_ending in ('failed', 'retry', 'released') and m.cancel_requested_at is not null
+        find: `elsif v_ending in ('failed', 'retry', 'released', 'suspended') and m.cancel_requested_at is not null
           then v_ending := 'cancelled';`,
         replace: "",
       },

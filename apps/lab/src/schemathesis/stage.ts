@@ -60,6 +60,7 @@ export async function setStage(): Promise<Stage> {
     ...(await fillSessions(client, kept.agentId)),
     ...(await fillOrganization(client)),
     webhook_endpoint_id: await fillWebhooks(client, `http://${receiver}/hook`),
+    ...(await fillClock(client, kept.agentId)),
     source_snapshot_id: await fillBundles(client),
     attempt_number: ["1"],
   };
@@ -106,6 +107,19 @@ async function fillOrganization(client: Client): Promise<Record<string, string[]
 async function fillWebhooks(client: Client, url: string): Promise<string[]> {
   const ids = [];
   for (let count = 0; count < 4; count++) ids.push((await client.createWebhookEndpoint({ url })).id);
+  return ids;
+}
+
+/** Schedules, none of which is due soon, and batches. */
+async function fillClock(client: Client, agentId: string): Promise<Record<string, string[]>> {
+  const ids: Record<string, string[]> = { schedule_id: [], session_batch_id: [] };
+  const parts = [{ type: "text", text: "hello" } as const];
+  for (let count = 0; count < 4; count++) {
+    const schedule = await client.createSchedule({ agent_id: agentId, cron: "0 0 1 1 *", parts });
+    const batch = await client.createSessionBatch({ agent_id: agentId, sessions: [{ parts }, { parts }] });
+    ids["schedule_id"]?.push(schedule.id);
+    ids["session_batch_id"]?.push(batch.id);
+  }
   return ids;
 }
 

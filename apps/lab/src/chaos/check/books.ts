@@ -51,7 +51,7 @@ export interface Books {
   readonly sent: readonly Sent[];
 }
 
-export async function readBooks(stage: Stage, run: Run, sent: readonly Sent[]): Promise<Books> {
+export async function readBooks(stage: Pick<Stage, "db">, run: Run, sent: readonly Sent[]): Promise<Books> {
   const messages = await stage.db.pool.query<MessageBook>(
     `
     select id, organization_id as "organizationId", session_id as "sessionId", sequence_number as "sequenceNumber",

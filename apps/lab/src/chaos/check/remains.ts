@@ -13,7 +13,7 @@ const lookEveryMs = 250;
 const settleWithinMs = 15_000;
 
 /** True once no message is open; false when that takes longer than `withinMs`. */
-export async function isQuietWithin(stage: Stage, withinMs: number): Promise<boolean> {
+export async function isQuietWithin(stage: Pick<Stage, "db">, withinMs: number): Promise<boolean> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     if ((await openSessions(stage)) === 0) return true;
@@ -22,7 +22,7 @@ export async function isQuietWithin(stage: Stage, withinMs: number): Promise<boo
   }
 }
 
-async function openSessions(stage: Stage): Promise<number> {
+async function openSessions(stage: Pick<Stage, "db">): Promise<number> {
   const query = "select count(*)::int as n from dari.sessions where schedule <> 'idle'";
   const result = await stage.db.pool.query<{ n: number }>(query).catch(() => undefined);
   return result?.rows[0]?.n ?? 1;

@@ -64,6 +64,9 @@ function judgeSent(books: Books, sent: Sent): SentVerdict {
   return { lost: [], doubled, wrong };
 }
 
+/** Endings that use no attempt. */
+const uncounted: readonly unknown[] = ["released", "suspended"];
+
 /** Whether a message ended as its prompt, its cancel and its lost attempts say it may. */
 function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly AttemptBook[]): string[] {
   const { prompt, cancel } = sent;
@@ -71,12 +74,15 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   if (cancel?.answered === "cancelled" && message.state !== "cancelled") return says("its cancel was acknowledged");
   if (message.state === "cancelled") return cancel === undefined ? says("nobody cancelled it") : [];
   if (message.state === "completed") {
-    return prompt.do === "work" || (prompt.do === "fail" && prompt.times < 99) ? [] : says("it was to fail");
+    return prompt.do === "work" || prompt.do === "ask" || (prompt.do === "fail" && prompt.times < 99)
+      ? []
+      : says("it was to fail");
   }
-  const used = attempts.filter((one) => one.calledAt !== null && one.outcome !== "released").length;
+  const used = attempts.filter((one) => one.calledAt !== null && !uncounted.includes(one.outcome)).length;
   if (message.errorCode === "internal_error") return [];
   if (used < message.maxAttempts) return says(`${message.errorCode} after ${used} of its attempts`);
-  const own = prompt.do === "work" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
+  const own =
+    prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
   const lost = attempts.filter(({ outcome }) => outcome === "lost").length;
   const platform = attempts.filter(({ failureCode }) => failureCode === "internal_error").length;
   if (own + lost + platform >= used) return [];

@@ -10,6 +10,8 @@ export type Task =
   /** Fails while its attempt's number is this or lower. */
   | { readonly do: "fail"; readonly times: number }
   | { readonly do: "exit" }
+  /** Waits for an answer before it does anything; its client gives one. */
+  | { readonly do: "ask" }
   /** Takes memory until it is stopped. */
   | { readonly do: "hoard" }
   /** Leaves many processes that try to outlive it. */

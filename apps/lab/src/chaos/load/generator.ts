@@ -16,6 +16,8 @@ export interface Load {
   readonly openMax: number;
   /** The part of messages that somebody cancels. */
   readonly cancelled: number;
+  /** What a message asks for, by a number below 1. Default: a little of everything that an agent can do. */
+  readonly choose?: (x: number) => Task;
 }
 
 export interface Sending {
@@ -55,7 +57,7 @@ export function startSending(journal: Journal, tenants: readonly Tenant[], load:
   const outstanding = new Set<Promise<unknown>>();
   const begin = (tenant: Tenant, what: Wish, cancelled: number): Promise<Sent> => {
     begun += 1;
-    const sent = plan(begun, tenant, what, random);
+    const sent = plan(begun, tenant, what, { random, choose: load.choose ?? chooseTask });
     journal.sent.push(sent);
     const twice = random() < twiceAtOnce;
     const cancelAfterMs = random() < cancelled ? random() * cancelWithinMs : undefined;
@@ -93,10 +95,15 @@ export function pick<T>(list: readonly T[], random: () => number): T {
   return list[Math.floor(random() * list.length)]!;
 }
 
-function plan(number: number, tenant: Tenant, what: Wish, random: () => number): Sent {
+interface Chances {
+  readonly random: () => number;
+  readonly choose: (x: number) => Task;
+}
+
+function plan(number: number, tenant: Tenant, what: Wish, { random, choose }: Chances): Sent {
   const long = random() < 0.02;
   const ms = Math.round(long ? 1_500 : 10 + random() * 110);
-  const chosen = chooseTask(random());
+  const chosen = choose(random());
   const prompt: Prompt = { ...(what.task ?? chosen), key: `turn-${number}`, ms: what.ms ?? ms };
   return {
     tenant,
@@ -115,6 +122,7 @@ function chooseTask(x: number): Task {
   if (x < 0.005) return { do: "exit" };
   if (x < 0.01) return { do: "fail", times: 99 };
   if (x < 0.06) return { do: "fail", times: 2 };
+  if (x < 0.1) return { do: "ask" };
   return { do: "work" };
 }
 
@@ -126,6 +134,7 @@ async function carryOut(
   const sends = [sendUntilAcknowledged(journal, sent, how.random)];
   if (how.twice) sends.push(sendUntilAcknowledged(journal, sent, how.random));
   await Promise.race(sends);
+  if (sent.prompt.do === "ask") sends.push(answerWhenAsked(journal, sent, how.random));
   if (how.cancelAfterMs !== undefined) {
     await sleep(how.cancelAfterMs);
     await cancelUntilAnswered(journal, sent, how.random);
@@ -159,6 +168,29 @@ async function sendAndWait(to: Endpoint, sessionId: string, body: object, key: s
   const reply: unknown = await response.json();
   if (!response.ok) throw new ApiError(response.status, reply as object, response.headers);
   return reply as MessageRecord;
+}
+
+/** Gives what its agent waits for, once, unless it ends before. */
+async function answerWhenAsked(journal: Journal, sent: Sent, random: () => number): Promise<void> {
+  const [id = ""] = sent.messageIds;
+  const body = { key: "go", value: sent.prompt.key };
+  const options = { idempotencyKey: `${sent.prompt.key}-answer` };
+  for (;;) {
+    const record = await untilAnswered(journal, sent.tenant, random, ({ client }) => client.getMessage(id));
+    if (record.completed_at !== null || record.inputs?.some(({ status }) => status !== "waiting")) return;
+    if (record.status === "waiting_for_input") {
+      await untilAnswered(journal, sent.tenant, random, async ({ client }) => {
+        try {
+          return await client.answerInput(id, body, options);
+        } catch (error) {
+          // Cancelled meanwhile: whether it was is for its record to say.
+          if (error instanceof ApiError && error.status === 409) return record;
+          throw error;
+        }
+      });
+    }
+    await sleep(pauseMs.least);
+  }
 }
 
 export async function cancelUntilAnswered(journal: Journal, sent: Sent, random: () => number): Promise<void> {

@@ -6,6 +6,7 @@ import { spawn } from "node:child_process";
 
 const tasks = {
   work() {},
+  ask() {},
   fail({ times }, { attempt }) {
     if (attempt <= times) throw new Error("as planned");
   },
@@ -31,6 +32,7 @@ export async function agent(text, context) {
     appendFileSync(process.env.EFFECTS_FILE, line + "\n");
   };
   tell("start");
+  if (prompt.do === "ask") await context.requestInput("go", { const: prompt.key });
   appendFileSync("ledger.txt", call + "\n");
   await new Promise((resolve) => setTimeout(resolve, prompt.ms));
   tasks[prompt.do](prompt, context);

@@ -34,5 +34,6 @@ VERBS = {
     "forever": lambda _: time.sleep(600),
     "write": write,
     "attempt": lambda context: context.attempt,
+    "ask": lambda context, key, schema: context.request_input(key, schema),
     "environment": lambda _, *names: [os.environ.get(name) for name in names],
 }

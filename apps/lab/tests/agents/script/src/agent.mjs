@@ -34,6 +34,7 @@ const verbs = {
   environmentNames: () => Object.keys(process.env).sort(),
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
+  ask: (context, ...asked) => context.requestInput(...asked),
   // Endings.
   throw: (_, message) => {
     throw new Error(message);
