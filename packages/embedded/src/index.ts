@@ -2,6 +2,7 @@
 
 export { freePort, isPortFree } from "./free-port.ts";
 export { startPostgres, type EmbeddedPostgres, type StartPostgresOptions } from "./postgres/start-postgres.ts";
+export { copyBinaries, findBinaries, type Binaries } from "./postgres/binaries.ts";
 export type { LaunchMode } from "./postgres/launcher.ts";
 export { leaveOwnerFile, takeOwnerFile } from "./owner-file.ts";
 export { endProcess, type Step } from "./end-process.ts";

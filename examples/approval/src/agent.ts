@@ -1,0 +1,58 @@
+// Pays refunds, and asks a person before each one above a limit. No model, no dependencies: replace `readRequest` by a
+// model call to make it clever. While it waits for the decision it holds no worker; with the decision it runs again
+// from its start, and this time `requestInput` returns.
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+/** What the platform hands to the function besides the prompt. More fields exist; these are the ones used here. */
+interface Context {
+  /** The session's directory; what is written there is saved with the turn. */
+  readonly workspace: string;
+  /** The same in every run of this message: what is paid under it is paid once. */
+  readonly operationKey: string;
+  requestInput(key: string, schema: object, options?: { prompt?: string; expiresInSeconds?: number }): Promise<unknown>;
+}
+
+interface Decision {
+  readonly approved: boolean;
+  readonly note?: string;
+}
+
+/** What an answer must look like: the platform refuses any other. */
+const decisionSchema = {
+  type: "object",
+  properties: { approved: { type: "boolean" }, note: { type: "string", maxLength: 500 } },
+  required: ["approved"],
+  additionalProperties: false,
+};
+
+const limitEuros = 50;
+const oneDay = 86_400;
+
+function readRequest(prompt: string): { readonly order: string; readonly euros: number } | undefined {
+  const found = /refund (\d+(?:\.\d\d)?) (?:euros?|eur) (?:for|of) order (\S+)/i.exec(prompt);
+  return found === null ? undefined : { euros: Number(found[1]), order: found[2] ?? "" };
+}
+
+export async function agent(prompt: string, context: Context): Promise<string> {
+  const request = readRequest(prompt);
+  if (request === undefined) return "Say: refund 20 euros for order 1842-A";
+  const { order, euros } = request;
+  if (euros > limitEuros) {
+    const decision = (await context.requestInput("approve-refund", decisionSchema, {
+      prompt: `Refund ${euros.toFixed(2)} EUR for order ${order}?`,
+      expiresInSeconds: oneDay,
+    })) as Decision;
+    if (!decision.approved) return `Not refunded${decision.note === undefined ? "" : `: ${decision.note}`}`;
+  }
+  await pay(context, order, euros);
+  return `Refunded ${euros.toFixed(2)} EUR for order ${order}. The receipt is in output/receipt.json.`;
+}
+
+/** Stands for the call of a payment service, which is given the key so that it pays once. */
+async function pay({ workspace, operationKey }: Context, order: string, euros: number): Promise<void> {
+  await mkdir(join(workspace, "output"), { recursive: true });
+  const receipt = { order, euros, idempotency_key: `${operationKey}.refund` };
+  await writeFile(join(workspace, "output", "receipt.json"), `${JSON.stringify(receipt, null, 2)}\n`);
+}
