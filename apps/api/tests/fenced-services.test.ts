@@ -1,4 +1,4 @@
-// What a program that answers calls is opened with: connections behind row-level security, no more than it may have.
+// What a program that answers calls is opened with: connections behind row-level security, within its pool's bound.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";

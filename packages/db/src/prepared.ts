@@ -54,16 +54,23 @@ function plainly(client: pg.PoolClient): Send {
 function wrap(client: pg.PoolClient, names: Names, send: Send): PostgresPoolClient {
   // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
   let isUnanswered = false;
+  const answered: Send = async (statement) => {
+    try {
+      return await send(statement);
+    } catch (error) {
+      if (!(error instanceof DatabaseError)) isUnanswered = true;
+      throw error;
+    }
+  };
   const query = async (text: string, values: unknown[]): Promise<PostgresQueryResult<unknown>> => {
     const name = names.of(text);
     try {
-      return await send({ ...(name === undefined ? {} : { name }), text, values });
+      return await answered({ ...(name === undefined ? {} : { name }), text, values });
     } catch (error) {
-      if (!(error instanceof DatabaseError)) isUnanswered = true;
       if (!isStalePlan(error)) throw error;
       // A migration changed what a function answers. Nothing was run; inside a transaction this fails as well.
       if (name !== undefined) names.renew(text);
-      return send({ text, values });
+      return answered({ text, values });
     }
   };
   return Object.defineProperties(

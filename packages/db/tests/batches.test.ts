@@ -1,7 +1,7 @@
 // Batches cost the same however much their organization has behind it.
 
 import { expect, test } from "@jest/globals";
-import { createTestBatch } from "@dari/testkit";
+import { createTestAgent, createTestBatch } from "@dari/testkit";
 import { sql } from "kysely";
 import { countRowsRead } from "./rows-read.ts";
 import { openScene } from "./scene.ts";
@@ -10,7 +10,7 @@ test("a batch reads none of the messages that have ended, and counts those that 
   const scene = await openScene();
   try {
     const { db, organizationId } = scene;
-    const { id: agentId } = await db.kysely.selectFrom("agents").select("id").executeTakeFirstOrThrow();
+    const { agentId } = await createTestAgent(db, organizationId);
     const start = (): Promise<number> => countRowsRead(db, (tx) => createTestBatch(tx, organizationId, agentId));
     const few = await start();
     await sql`insert into messages (id, organization_id, session_id, sequence_number, parts, max_attempts, state,
