@@ -2,8 +2,8 @@
 -- the very statement that inserts, or before it in one transaction. Where a bound is set, those that add of one kind to
 -- one organization come one after the other, so that none looks past what another is adding. Organizations without one
 -- pay for reading their own row.
--- Who adds of several kinds names the bytes first, then sessions, then the others: as the triggers change the counts, so
--- that none wait for each other in a circle.
+-- Who adds of several kinds names the bytes first, then sessions, then the others, as the triggers do: so none wait for
+-- each other in a circle.
 -- p_kind: sessions | storage_bytes, of which the count is kept; files | agents | api_keys, which are counted up to the
 -- bound.
 create or replace function counted_in(p_organization text, p_kind text, p_more bigint) returns text

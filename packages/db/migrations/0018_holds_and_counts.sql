@@ -32,9 +32,10 @@ declare
 begin
   perform 1 from organizations where id = v_organization for key share;
   if exists (select 1 from kept_counts where organization_id = v_organization and kind = 'storage_bytes') then
-    v_more :=
-      case when v_is then coalesce((select total_bytes from snapshots where id = new.head_snapshot_id), 0) else 0 end
-      - case when v_was then coalesce((select total_bytes from snapshots where id = old.head_snapshot_id), 0) else 0 end;
+    v_more := case when v_is then
+        coalesce((select total_bytes from snapshots where id = new.head_snapshot_id), 0) else 0 end
+      - case when v_was then
+        coalesce((select total_bytes from snapshots where id = old.head_snapshot_id), 0) else 0 end;
     -- Who adds nothing waits for nobody.
     if v_more <> 0 then
       update kept_counts set kept = kept + v_more where organization_id = v_organization and kind = 'storage_bytes';

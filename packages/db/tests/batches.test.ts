@@ -18,9 +18,8 @@ test("a batch reads none of the messages that have ended, and counts those that 
       select 'msg_' || n, organization_id, id, 1_000 + n, '[]', 1, 'cancelled', now()
       from sessions, generate_series(1, 5_000) n where id = ${await scene.session()}`.execute(db.kysely);
     expect(await start()).toBeLessThan(few + 100);
-    await sql`update messages set state = 'waiting_for_input' where id = ${await scene.send(await scene.session())}`.execute(
-      db.kysely,
-    );
+    const waiting = await scene.send(await scene.session());
+    await sql`update messages set state = 'waiting_for_input' where id = ${waiting}`.execute(db.kysely);
     await sql`update organizations set max_backlog = 3`.execute(db.kysely);
     await expect(createTestBatch(db, organizationId, agentId)).rejects.toThrow("backlog_full");
   } finally {

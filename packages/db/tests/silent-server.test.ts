@@ -31,9 +31,9 @@ test.each(Object.entries(ways))(
       return rows[0]!.pid;
     };
     const pid = await pidOf();
-  // What it refuses it has answered.
-  await expect(sql`select 1 / 0`.execute(db)).rejects.toThrow("division");
-  expect(await pidOf()).toBe(pid);
+    // What it refuses it has answered.
+    await expect(sql`select 1 / 0`.execute(db)).rejects.toThrow("division");
+    expect(await pidOf()).toBe(pid);
     process.kill(pid, "SIGSTOP");
     try {
       await expect(db.transaction().execute(async () => undefined)).rejects.toThrow("read timeout");
