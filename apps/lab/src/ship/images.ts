@@ -9,7 +9,7 @@
 // netavark, aardvark-dns, iptables, debootstrap and docker-compose; says which are missing. `--dir` is made, filled
 // with about 4 GB and removed; with `--keep` it stays, and the next run has the images that it starts from, or with
 // `--no-build` all of them. The log of all that was run stays beside it. `--cgroup-parent`: the control group that
-// containers are made in.
+// containers are made in. Podman leaves its empty chains in the machine's firewall.
 
 import { randomBytes } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
