@@ -34,7 +34,7 @@ export function preparing(
   sendOn: (client: pg.PoolClient) => Send = plainly,
 ): PostgresPool {
   // kysely knows a connection by its client.
-  const known = new WeakMap<pg.PoolClient, PostgresPoolClient>();
+  const known = new WeakMap<pg.PoolClient, Lent>();
   return {
     options: pool.options,
     end: () => pool.end(),
@@ -42,7 +42,8 @@ export function preparing(
       const client = await pool.connect();
       const seen = known.get(client) ?? wrap(client, names, sendOn(client));
       known.set(client, seen);
-      return seen;
+      seen.lend();
+      return seen.connection;
     },
   };
 }
@@ -51,7 +52,15 @@ function plainly(client: pg.PoolClient): Send {
   return (statement) => client.query({ ...statement }) as Promise<PostgresQueryResult<unknown>>;
 }
 
-function wrap(client: pg.PoolClient, names: Names, send: Send): PostgresPoolClient {
+interface Lent {
+  readonly connection: PostgresPoolClient;
+  /** Before each use. */
+  lend(): void;
+}
+
+function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
+  // Whoever has begun a transaction by other means ends it as well.
+  let wasInside = false;
   // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
   let isUnanswered = false;
   const answered: Send = async (statement) => {
@@ -73,13 +82,15 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): PostgresPoolClie
       return answered({ text, values });
     }
   };
-  return Object.defineProperties(
+  const isLeftOpen = (): boolean => isInside(client) && !wasInside;
+  const connection = Object.defineProperties(
     {
       query: query as PostgresPoolClient["query"],
-      release: (destroy?: boolean) => client.release(destroy === true || isUnanswered || isInside(client)),
+      release: (destroy?: boolean) => client.release(destroy === true || isUnanswered || isLeftOpen()),
     },
     { processID: { get: () => (client as { processID?: number }).processID, enumerable: true } },
   );
+  return { connection, lend: () => void (wasInside = isInside(client)) };
 }
 
 /** Whoever is given such a connection next would write into a transaction that nobody commits. */
