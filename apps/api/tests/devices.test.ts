@@ -209,10 +209,42 @@ test("so many devices begin from one address in a minute, and so many wait at th
     select decode(md5('d' || i), 'hex'), decode(md5('u' || i), 'hex'), 'x', 5, clock_timestamp() + interval '1 hour'
     from generate_series(1, 10000) i`);
   const full = await begin();
-  expect([full.status, full.json.detail]).toEqual([429, "too many command lines wait"]);
+  expect([full.status, full.json.detail]).toEqual([429, expect.stringMatching(/^too many command lines wait/)]);
   await api.db.pool.query("delete from device_requests");
   expect((await begin()).status).toBe(200);
 });
+
+test("one address takes no more than its share of what may wait", async () => {
+  await api.db.pool.query("delete from device_requests");
+  const begin = async (): Promise<number> =>
+    (await api.call("POST", "/v1/auth/device", { key: null, body: { device_name: "x" } })).status;
+  expect(await begin()).toBe(200);
+  await api.db.pool.query(`insert into device_requests
+    (device_hash, user_hash, device_name, address, interval_seconds, expires_at)
+    select decode(md5('d' || i), 'hex'), decode(md5('u' || i), 'hex'), 'x', address, 5, expires_at
+    from device_requests, generate_series(1, 99) i`);
+  expect(await begin()).toBe(429);
+  await api.db.pool.query("update device_requests set address = '192.0.2.1' where device_name = 'x'");
+  expect(await begin()).toBe(200);
+});
+
+test.each(["a\u202eb", "a\u2066b", "a\u200fb", "a\nb", "a\u0001b", "a\u009bb", "a\u2028b", "  ", "\t"])(
+  "a device is not called %j",
+  async (device_name) => {
+    const reply = await api.call("POST", "/v1/auth/device", { key: null, body: { device_name } });
+    const message = expect.stringContaining("without control characters") as unknown;
+    expect([reply.status, reply.json["errors"]]).toEqual([422, [{ path: "device_name", message }]]);
+  },
+);
+
+test.each(["Ann's laptop", "x", " Ännes Rechner ", "ラップトップ", "💻", "محمول"])(
+  "a device is called %s",
+  async (name) => {
+    const { user_code: code } = await start(name);
+    const seen = await by(cookie, "GET", `/v1/me/device?user_code=${code}`);
+    expect(seen.json).toMatchObject({ device_name: name.trim() });
+  },
+);
 
 test("an organization that keeps as many keys as it may gives no more, and the approval waits for room", async () => {
   await api.db.pool.query("update organizations set max_api_keys = 1 where id = $1", [organizationId]);

@@ -126,6 +126,20 @@ describe("somebody who comes from the provider", () => {
     expect(to(strange.reply)).toBe("/console?problem=no_member");
   });
 
+  test("comes into the organization that is asked for, whatever others have made the address a member of", async () => {
+    await api.db.pool.query(
+      `insert into organizations (id, name, slug)
+        select 'org_many' || i, 'x', 'many-' || i from generate_series(1, 100) i`,
+    );
+    await api.db.pool.query(`insert into members (id, organization_id, email, role)
+      select 'mem_00' || i, 'org_many' || i, 'many@people.example', 'member' from generate_series(1, 100) i`);
+    const memberId = await addMember("many@people.example");
+    Object.assign(provider.user, { email: "many@people.example" });
+    expect(await me((await signIn(`?organization=${organizationId}`)).cookie)).toMatchObject({
+      member: { id: memberId },
+    });
+  });
+
   test("comes into what others have made this address a member of by asking for it only", async () => {
     const memberId = await addMember("ann@invited.example");
     Object.assign(provider.user, { email: "ann@invited.example" });

@@ -63,6 +63,31 @@ test("what needs no key is answered whatever its address has sent", async () => 
   for (const { status } of await Promise.all(open)) expect(status).not.toBe(429);
 });
 
+test.each([
+  ["POST", "/v1/auth/link", { token: "dlnk_nonsense" }],
+  ["POST", "/v1/auth/device", { device_name: "x" }],
+  ["POST", "/v1/auth/device/token", { device_code: "ddev_nonsense" }],
+  ["GET", "/auth/oidc/start", undefined],
+  ["GET", "/auth/oidc/callback", undefined],
+])("%s %s counts too, and writes nothing once it is refused", async (method, path, body) => {
+  const oidc = {
+    issuer: "http://127.0.0.1:9",
+    clientId: "c",
+    clientSecret: undefined,
+    name: "P",
+    email: "verified" as const,
+  };
+  api = await startTestApi({ settings: { strangersPerMinute: perMinute, trustedProxies: 1 }, oidc });
+  const send = (): Promise<TestReply> => api.call(method, path, { key: null, body, headers: from("192.0.2.1") });
+  for (let i = 0; i < perMinute; i++) expect((await send()).status).not.toBe(429);
+  await api.db.pool.query("delete from sign_in_tries");
+  await api.db.pool.query("delete from device_requests");
+  const refused = await send();
+  expect([refused.status, refused.json.code]).toEqual([429, "limit_exceeded"]);
+  const { rows } = await api.db.pool.query("select 1 from sign_in_tries union all select 1 from device_requests");
+  expect(rows).toEqual([]);
+});
+
 test("the sign-in of operators counts too", async () => {
   await start();
   const signIn = (): Promise<TestReply> =>

@@ -18,12 +18,13 @@ export function isSecretKey(key: string): boolean {
 }
 
 const passwordInUrl = /(:\/\/[^:@/\s]*):[^@/\s]+@/g;
-const apiKey = /\bdari_[A-Za-z0-9_-]{8,}/g;
+/** API keys, cookies of browsers that are signed in, links, invitations and the codes of devices. */
+const ownSecret = /\b(?:dari|dses|dlnk|dinv|ddev)_[A-Za-z0-9_-]{8,}/g;
 const bearer = /\b(Bearer )[A-Za-z0-9._~+/=-]{8,}/gi;
 
-/** Hides passwords in URLs, API keys and bearer tokens inside a text. */
+/** Hides passwords in URLs, secrets of the platform's own and bearer tokens inside a text. */
 export function redactText(text: string): string {
-  return text.replace(passwordInUrl, `$1:${hidden}@`).replace(apiKey, hidden).replace(bearer, `$1${hidden}`);
+  return text.replace(passwordInUrl, `$1:${hidden}@`).replace(ownSecret, hidden).replace(bearer, `$1${hidden}`);
 }
 
 export interface PrintableError {

@@ -53,6 +53,13 @@ describe("createLogger", () => {
     expect(lines[0]).toMatchObject({ err: { type: "Error", message: "refused ***", cause: { type: "Error" } } });
   });
 
+  test.each(["dari", "dses", "dlnk", "dinv", "ddev"])("hides %s_ secrets inside texts", (prefix) => {
+    const { log, lines } = capture();
+    log.error({ err: new Error(`got ${prefix}_abcdefghijkl`), at: `/join#${prefix}_abcdefghijkl` }, "failed");
+    expect(lines[0]).toMatchObject({ err: { message: "got ***" }, at: "/join#***" });
+    expect(JSON.stringify(lines[0])).not.toContain("abcdefghijkl");
+  });
+
   test("survives what JSON cannot hold", () => {
     const { log, lines } = capture();
     const knot: Record<string, unknown> = { big: 10n, bytes: Buffer.from("abc") };

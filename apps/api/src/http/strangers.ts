@@ -62,6 +62,12 @@ export function strangerRefusal(response: Response): AppError | undefined {
   return standings.get(response)?.refusal();
 }
 
+/** Counts a call of somebody who may be anybody, before it writes anything. @throws AppError `limit_exceeded` */
+export function spendStranger(response: Response): void {
+  const refusal = strangerRefusal(response);
+  if (refusal !== undefined) throw refusal;
+}
+
 interface Buckets {
   /** Nobody has taken anything lately. */
   isEmpty(): boolean;

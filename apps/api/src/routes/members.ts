@@ -23,6 +23,7 @@ import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 import { requestIdOf } from "../http/request-id.ts";
 import { refuseOtherSites } from "../http/same-origin.ts";
+import { spendStranger } from "../http/strangers.ts";
 import { signInCookie, signOutCookie } from "../http/who-calls.ts";
 import { addressOf } from "../sign-in/address.ts";
 
@@ -97,18 +98,22 @@ export const memberHandlers: Handlers<
   async openSignInLink({ control, body, request, response }) {
     // Else another site could sign a browser in as somebody else.
     refuseOtherSites(control, request);
+    spendStranger(response);
     await limitTries(control, "sign_in", addressOf(request));
     const signIn = await openSignInLink(control, body.token, requestIdOf(response));
     response.set("set-cookie", signInCookie(control, signIn));
     return signIn.signedIn;
   },
 
-  async startDevice({ control, body, request }) {
-    await limitTries(control, "device", addressOf(request));
-    return startDevice(control, body.device_name);
+  async startDevice({ control, body, request, response }) {
+    spendStranger(response);
+    const address = addressOf(request);
+    await limitTries(control, "device", address);
+    return startDevice(control, body.device_name, address);
   },
 
-  async pollDevice({ control, body }) {
+  async pollDevice({ control, body, response }) {
+    spendStranger(response);
     return pollDevice(control, body.device_code);
   },
 };

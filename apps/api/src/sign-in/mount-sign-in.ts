@@ -7,6 +7,7 @@ import type { Express, Request, Response } from "express";
 import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
 import { answerUnknownMethod } from "../http/errors.ts";
 import { requestIdOf } from "../http/request-id.ts";
+import { spendStranger } from "../http/strangers.ts";
 import { signInCookie } from "../http/who-calls.ts";
 import { addressOf } from "./address.ts";
 import { newRound, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
@@ -46,6 +47,7 @@ async function start(
 ): Promise<void> {
   response.locals["route"] = startPath;
   const provider = required(configured);
+  spendStranger(response);
   await limitTries(control, "sign_in", addressOf(request));
   const { return_to: wanted, organization } = request.query;
   const round = newRound();
@@ -74,6 +76,7 @@ async function finish(
 ): Promise<void> {
   response.locals["route"] = callbackPath;
   const provider = required(configured);
+  spendStranger(response);
   await limitTries(control, "sign_in", addressOf(request));
   const state = openState(control, readCookie(control, request, cookieName));
   response.set("set-cookie", noCookie(control, cookieName));

@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
-import { idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { apiKeyScopes, OrganizationRecord, roles, type ApiKeyScope, type Role } from "./organizations.ts";
 
 /** What a person's role amounts to in scopes. Owners and admins differ in who may manage owners. */
@@ -101,7 +101,16 @@ export type SignedIn = Static<typeof SignedIn>;
 export const SignedOut = Type.Object({ signed_out: Type.Literal(true) }, { title: "SignedOut" });
 export type SignedOut = Static<typeof SignedOut>;
 
-export const StartDeviceRequest = Type.Object({ device_name: name }, { ...strict, title: "StartDeviceRequest" });
+/** Neither controls nor what turns the direction of text: a person compares it on a page. */
+const plainText = "[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]";
+
+const deviceName = Type.String({
+  maxLength: limits.nameChars,
+  pattern: `^${plainText}*(?!\\s)${plainText}+$`,
+  "x-expected": "a non-empty string without control characters and characters that change the direction of text",
+});
+
+export const StartDeviceRequest = Type.Object({ device_name: deviceName }, { ...strict, title: "StartDeviceRequest" });
 export type StartDeviceRequest = Static<typeof StartDeviceRequest>;
 
 export const DeviceStarted = Type.Object(

@@ -7,6 +7,7 @@ import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { found, notFound, renderPage, type PageOf } from "../refusals.ts";
 import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
+import { letInBy } from "../sign-in/let-in-by.ts";
 import { linkOf } from "../sign-in/link-of.ts";
 import { renderInvitation } from "../views/organization.ts";
 import { managesOwners, outranked } from "./owners.ts";
@@ -36,7 +37,8 @@ export async function createInvitation(
     control,
     actor,
     async (inside) => {
-      const put = await invitations.putInvitationUnlessMember(inside.db, invitation, limits.invitationsPerOrganization);
+      const made = { ...invitation, letInBy: await letInBy(inside, actor) };
+      const put = await invitations.putInvitationUnlessMember(inside.db, made, limits.invitationsPerOrganization);
       if (put === "member") throw new AppError("conflict", `${request.email} is a member already`);
       if (put === "missing") throw notFound("organization");
       if (put === "full") throw new AppError("conflict", tooMany);

@@ -27,8 +27,8 @@ import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign
 const codeLetters = "BCDFGHJKLMNPQRSTVWXZ";
 const codeLength = 8;
 
-/** Begins to wait. @throws AppError `limit_exceeded` when too many wait. */
-export async function startDevice(control: Control, deviceName: string): Promise<DeviceStarted> {
+/** Begins to wait. @throws AppError `limit_exceeded` when too many wait, from this address or in all. */
+export async function startDevice(control: Control, deviceName: string, address: string): Promise<DeviceStarted> {
   const secret = createSignInSecret("device");
   const code = createUserCode();
   const inserted = await deviceRequests.insertDeviceRequestIfBelow(
@@ -37,12 +37,13 @@ export async function startDevice(control: Control, deviceName: string): Promise
       deviceHash: secret.hash,
       userHash: hashUserCode(control, code),
       deviceName: deviceName.trim(),
+      address,
       intervalSeconds: limits.devicePollSeconds,
       validMs: limits.deviceCodeMs,
     },
-    limits.devicesWaiting,
+    { inAll: limits.devicesWaiting, ofAddress: limits.devicesWaitingPerAddress },
   );
-  if (!inserted) throw new AppError("limit_exceeded", "too many command lines wait", { retryAfterSeconds: 60 });
+  if (!inserted) throw new AppError("limit_exceeded", tooManyWait, { retryAfterSeconds: 60 });
   const page = `${control.publicUrl}/device`;
   return {
     device_code: secret.plaintext,
@@ -53,6 +54,8 @@ export async function startDevice(control: Control, deviceName: string): Promise
     interval: limits.devicePollSeconds,
   };
 }
+
+const tooManyWait = "too many command lines wait, from this address or in all: let them in, or wait until they end";
 
 function createUserCode(): string {
   const letters = Array.from({ length: codeLength }, () => codeLetters[randomInt(codeLetters.length)]).join("");
@@ -84,7 +87,7 @@ export async function pollDevice(control: Control, deviceCode: string): Promise<
 
 /** In the place of the person's former key of this device name. */
 async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise<DevicePolled> {
-  const { organizationId, memberId, managesOwners, deviceName } = approved;
+  const { organizationId, memberId, managesOwners, deviceName, letInBy } = approved;
   const role = approved.role as Role;
   const secret = createKeySecret();
   const expiresAt = new Date(Date.now() + limits.deviceKeyMs);
@@ -96,6 +99,7 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
     secretHash: secret.hash,
     scopes: scopesOfRole[role],
     managesOwners,
+    letInBy,
     expiresAt,
   };
   await onRecord(
@@ -140,7 +144,8 @@ export async function decideDeviceRequest(
   const { memberId } = requireBrowser(actor);
   await limitTries(control, "user_code", memberId);
   const { decision } = request;
-  const approval = { organizationId: actor.organizationId, memberId, managesOwners: managesOwners(actor) };
+  const { organizationId, keyId: signInId } = actor;
+  const approval = { organizationId, memberId, signInId, managesOwners: managesOwners(actor) };
   const approvedBy = decision === "approve" ? approval : undefined;
   const decided = await onRecord(
     control,

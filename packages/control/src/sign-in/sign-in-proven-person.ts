@@ -16,9 +16,8 @@ export async function signInProvenPerson(
   options: { readonly organizationId?: string | undefined; readonly requestId: string | undefined },
 ): Promise<BrowserSignIn | undefined> {
   return inOneTransaction(control, async (inside) => {
-    const all = await members.listMembershipsOf(inside.db, { ...person, email: person.email.toLowerCase() });
-    const wanted = options.organizationId;
-    const one = wanted === undefined ? all[0] : all.find(({ organizationId }) => organizationId === wanted);
+    const proven = { ...person, email: person.email.toLowerCase() };
+    const [one] = await members.listMembershipsOf(inside.db, proven, options.organizationId);
     if (one === undefined || !(await members.bindMemberToSubjectIfFree(inside.db, one.id, person))) return undefined;
     const who = { organizationId: one.organizationId, memberId: one.id, method: "oidc" } as const;
     return signInMember(inside, who, options.requestId);

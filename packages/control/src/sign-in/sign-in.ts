@@ -20,10 +20,16 @@ export interface BrowserSignIn {
  */
 export async function signInMember(
   inside: Control,
-  who: { readonly organizationId: string; readonly memberId: string; readonly method: "link" | "oidc" },
+  who: {
+    readonly organizationId: string;
+    readonly memberId: string;
+    readonly method: "link" | "oidc";
+    /** Members behind the link; absent: none. */
+    readonly letInBy?: readonly string[] | undefined;
+  },
   requestId: string | undefined,
 ): Promise<BrowserSignIn | undefined> {
-  const { organizationId, memberId, method } = who;
+  const { organizationId, memberId, method, letInBy } = who;
   const secret = createSignInSecret("browser");
   const id = newId("signIn");
   const validMs = method === "link" ? limits.signInByLinkMs : limits.signInByProviderMs;
@@ -34,6 +40,7 @@ export async function signInMember(
     method,
     secretHash: secret.hash,
     validMs,
+    letInBy,
   });
   if (row === undefined) return undefined;
   const actor = { ...byPerson(organizationId, memberId), requestId };

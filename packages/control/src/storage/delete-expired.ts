@@ -3,6 +3,7 @@
 import { objects, retention, sessions } from "@dari/db";
 import type { Notifier } from "@dari/domain";
 import { settleEnding } from "../sessions/end-session.ts";
+import { emptyDeletedOrganizations } from "./empty-organizations.ts";
 import type { StorageContext } from "./storage-context.ts";
 
 export interface ExpirySettings {
@@ -39,6 +40,6 @@ export async function deleteExpired(
   const after = await objects.findCursor(db, cursorName);
   const pass = await retention.expireIdleSessions(db, { after, graceDays, limit: perPass });
   await objects.setCursor(db, cursorName, pass.next);
-  const organizations = await retention.emptyDeletedOrganizations(db, afterMs, perPass);
+  const organizations = await emptyDeletedOrganizations(context, afterMs, perPass);
   return { expired: pass.expired, deleted: deleted + pass.deleted, organizations };
 }

@@ -41,6 +41,7 @@ export interface ApiKeys {
   id: string;
   label: string;
   last_used_at: Timestamp | null;
+  let_in_by: Generated<string[]>;
   manages_owners: Generated<boolean>;
   max_messages_per_minute: number | null;
   max_requests_per_minute: number | null;
@@ -141,11 +142,13 @@ export interface DependencyLayers {
 }
 
 export interface DeviceRequests {
+  address: string | null;
   created_at: Generated<Timestamp>;
   device_hash: Buffer;
   device_name: string;
   expires_at: Timestamp;
   interval_seconds: number;
+  let_in_by: Generated<string[]>;
   manages_owners: Generated<boolean>;
   member_id: string | null;
   organization_id: string | null;
@@ -193,6 +196,7 @@ export interface Invitations {
   email: string;
   expires_at: Generated<Timestamp>;
   id: string;
+  let_in_by: Generated<string[]>;
   organization_id: string;
   role: string;
   secret_hash: Buffer | null;
@@ -425,6 +429,7 @@ export interface SessionSecrets {
 export interface SignInLinks {
   created_at: Generated<Timestamp>;
   expires_at: Timestamp;
+  let_in_by: Generated<string[]>;
   member_id: string;
   organization_id: string;
   secret_hash: Buffer;
@@ -434,6 +439,7 @@ export interface SignIns {
   created_at: Generated<Timestamp>;
   expires_at: Timestamp;
   id: string;
+  let_in_by: Generated<string[]>;
   manages_owners: boolean;
   member_id: string;
   method: string;

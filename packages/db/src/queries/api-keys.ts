@@ -35,6 +35,8 @@ export interface NewApiKey {
   readonly memberId?: string | undefined;
   /** Absent: yes. */
   readonly managesOwners?: boolean | undefined;
+  /** Members whose links have led to it, with whom it ends; absent: none. */
+  readonly letInBy?: readonly string[] | undefined;
 }
 
 const rateColumns = [
@@ -73,6 +75,7 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
       max_upload_bytes_per_hour: key.rates?.maxUploadBytesPerHour ?? null,
       member_id: key.memberId ?? null,
       manages_owners: key.managesOwners ?? true,
+      let_in_by: [...(key.letInBy ?? [])],
     })
     .returning(columns)
     .executeTakeFirstOrThrow();

@@ -7,26 +7,31 @@ export interface NewDeviceRequest {
   readonly deviceHash: Buffer;
   readonly userHash: Buffer;
   readonly deviceName: string;
+  /** That the call came from. */
+  readonly address: string;
   readonly intervalSeconds: number;
   readonly validMs: number;
 }
 
 /**
- * False when as many as `most` wait already (of several at once, a few more may come to wait), or when another request
- * has the same code, as one in millions does (unique index on user_hash).
+ * False when as many as `most` wait already, in all or from this address (of several at once, a few more may come to
+ * wait), or when another request has the same code, as one in millions does (unique index on user_hash, index
+ * device_requests_by_address).
  */
 export async function insertDeviceRequestIfBelow(
   db: Database,
   request: NewDeviceRequest,
-  most: number,
+  most: { readonly inAll: number; readonly ofAddress: number },
 ): Promise<boolean> {
-  const { deviceHash, userHash, deviceName, intervalSeconds, validMs } = request;
+  const { deviceHash, userHash, deviceName, address, intervalSeconds, validMs } = request;
   const result = await sql`
-    insert into device_requests (device_hash, user_hash, device_name, interval_seconds, expires_at)
-    select ${deviceHash}::bytea, ${userHash}::bytea, ${deviceName}, ${intervalSeconds}::int,
+    insert into device_requests (device_hash, user_hash, device_name, address, interval_seconds, expires_at)
+    select ${deviceHash}::bytea, ${userHash}::bytea, ${deviceName}, ${address}, ${intervalSeconds}::int,
       clock_timestamp() + ${validMs} * interval '1 millisecond'
     where (select count(*) from (select 1 from device_requests where expires_at > clock_timestamp()
-      limit ${most}) x) < ${most}
+      limit ${most.inAll}) x) < ${most.inAll}
+      and (select count(*) from (select 1 from device_requests where address = ${address}
+        and expires_at > clock_timestamp() limit ${most.ofAddress}) x) < ${most.ofAddress}
     on conflict (user_hash) do nothing`.execute(db.kysely);
   return result.numAffectedRows === 1n;
 }
@@ -51,26 +56,36 @@ export async function findDeviceRequestIfPending(
 export interface DeviceApproval {
   readonly organizationId: string;
   readonly memberId: string;
+  /** The browser that approves. */
+  readonly signInId: string;
   /** Whether who approves may make, change and remove owners. */
   readonly managesOwners: boolean;
 }
 
-/** Decides a request that waits, once. `approvedBy` undefined: it is denied. */
+/**
+ * Decides a request that waits, once. `approvedBy` undefined: it is denied. A browser whose sign-in has ended meanwhile
+ * approves nothing.
+ */
 export async function decideDeviceRequestIfPending(
   db: Database,
   userHash: Buffer,
   approvedBy: DeviceApproval | undefined,
 ): Promise<{ deviceName: string } | undefined> {
   const result = await sql<{ deviceName: string }>`
+    with browser as (select let_in_by from sign_ins where id = ${approvedBy?.signInId ?? null} for share)
     update device_requests set state = ${approvedBy === undefined ? "denied" : "approved"},
       organization_id = ${approvedBy?.organizationId ?? null}, member_id = ${approvedBy?.memberId ?? null},
-      manages_owners = ${approvedBy?.managesOwners ?? false}
+      manages_owners = ${approvedBy?.managesOwners ?? false},
+      let_in_by = coalesce((select let_in_by from browser), '{}')
     where user_hash = ${userHash} and state = 'pending' and expires_at > clock_timestamp()
+      and (${approvedBy === undefined} or exists (select 1 from browser))
     returning device_name as "deviceName"`.execute(db.kysely);
   return result.rows[0];
 }
 
-export interface ApprovedDevice extends DeviceApproval {
+export interface ApprovedDevice extends Omit<DeviceApproval, "signInId"> {
+  /** Members whose links have let in the browser that approved. */
+  readonly letInBy: string[];
   readonly role: string;
   readonly deviceName: string;
 }
@@ -84,7 +99,8 @@ export async function takeDeviceRequestIfApproved(
     where d.device_hash = ${deviceHash} and d.state = 'approved' and d.expires_at > clock_timestamp()
       and m.id = d.member_id and o.id = d.organization_id and o.deleted_at is null
     returning d.organization_id as "organizationId", d.member_id as "memberId", m.role,
-      d.manages_owners as "managesOwners", d.device_name as "deviceName"`.execute(db.kysely);
+      d.manages_owners as "managesOwners", d.device_name as "deviceName",
+      d.let_in_by as "letInBy"`.execute(db.kysely);
   return result.rows[0];
 }
 

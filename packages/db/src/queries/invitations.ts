@@ -21,6 +21,8 @@ export interface NewInvitation {
   readonly role: string;
   readonly secretHash: Buffer;
   readonly validMs: number;
+  /** Members with whom it ends; absent: none. */
+  readonly letInBy?: readonly string[] | undefined;
 }
 
 /**
@@ -32,17 +34,19 @@ export async function putInvitationUnlessMember(
   invitation: NewInvitation,
   most: number,
 ): Promise<InvitationRow | "member" | "full" | "missing"> {
-  const { id, organizationId, email, role, secretHash, validMs } = invitation;
+  const { id, organizationId, email, role, secretHash, validMs, letInBy = [] } = invitation;
   const expiresAt = sql`clock_timestamp() + ${validMs} * interval '1 millisecond'`;
   const result = await sql<InvitationRow>`
-    insert into invitations (id, organization_id, email, role, secret_hash, expires_at)
-    select ${id}, o.id, ${email}, ${role}, ${secretHash}::bytea, ${expiresAt} from organizations o
+    insert into invitations (id, organization_id, email, role, secret_hash, expires_at, let_in_by)
+    select ${id}, o.id, ${email}, ${role}, ${secretHash}::bytea, ${expiresAt}, ${[...letInBy]}::text[]
+    from organizations o
     where o.id = ${organizationId} and o.deleted_at is null
       and not exists (select 1 from members m where m.organization_id = o.id and m.email = ${email})
       and (exists (select 1 from invitations i where i.organization_id = o.id and i.email = ${email})
         or (select count(*) from invitations i where i.organization_id = o.id) < ${most})
     on conflict (organization_id, email) do update
-      set role = excluded.role, secret_hash = excluded.secret_hash, expires_at = excluded.expires_at
+      set role = excluded.role, secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
+        let_in_by = excluded.let_in_by
     returning ${columns}`.execute(db.kysely);
   const [row] = result.rows;
   if (row !== undefined) return row;
@@ -103,10 +107,10 @@ export async function takeInvitationIfValid(db: Database, secretHash: Buffer): P
   return result.rows[0];
 }
 
-/** Invitations that expired `afterMs` ago. Returns how many. */
+/** Invitations that expired `afterMs` ago (index invitations_by_expiry). Returns how many. */
 export async function purgeInvitations(db: Database, afterMs: number, limit: number): Promise<number> {
   const result = await sql`delete from invitations where id = any (array(select id from invitations
     where expires_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
-    limit ${limit} for update skip locked))`.execute(db.kysely);
+    order by expires_at limit ${limit} for update skip locked))`.execute(db.kysely);
   return Number(result.numAffectedRows ?? 0);
 }

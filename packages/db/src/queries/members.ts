@@ -137,16 +137,18 @@ export interface ProvenPerson {
 /**
  * The memberships of a person whom the identity provider has proven: by its subject, the last used first, then by the
  * address where no subject of this provider has taken it, because anybody may have made those members (indexes
- * members_by_subject, members_by_email).
+ * members_by_subject, members_by_email). `organizationId`: only there. The first 100.
  */
 export async function listMembershipsOf(
   db: Database,
   person: ProvenPerson,
+  organizationId?: string,
 ): Promise<{ id: string; organizationId: string }[]> {
   const { issuer, subject, email } = person;
   const result = await sql<{ id: string; organizationId: string }>`
     select m.id, m.organization_id as "organizationId" from members m join organizations o on o.id = m.organization_id
-    where o.deleted_at is null and ((m.issuer = ${issuer} and m.subject = ${subject})
+    where o.deleted_at is null and o.id = coalesce(${organizationId ?? null}, o.id)
+      and ((m.issuer = ${issuer} and m.subject = ${subject})
       or (m.email = ${email} and m.issuer is distinct from ${issuer}))
     order by m.issuer is not distinct from ${issuer} desc, m.last_signed_in_at desc nulls last, m.id limit 100`.execute(
     db.kysely,

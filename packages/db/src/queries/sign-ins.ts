@@ -40,18 +40,21 @@ export interface NewSignIn {
   readonly secretHash: Buffer;
   readonly method: "link" | "oidc";
   readonly validMs: number;
+  /** Members whose links have led here, with whom it ends; absent: none. */
+  readonly letInBy?: readonly string[] | undefined;
 }
 
 /** Signs a member in and notes when. Undefined when there is no such member any more. */
 export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ expiresAt: Date } | undefined> {
-  const { id, organizationId, memberId, secretHash, method, validMs } = signIn;
+  const { id, organizationId, memberId, secretHash, method, validMs, letInBy = [] } = signIn;
   const result = await sql<{ expiresAt: Date }>`
     with person as (
       update members set last_signed_in_at = clock_timestamp()
       where id = ${memberId} and organization_id = ${organizationId} returning id, organization_id, role)
-    insert into sign_ins (id, organization_id, member_id, secret_hash, method, manages_owners, expires_at)
+    insert into sign_ins (id, organization_id, member_id, secret_hash, method, manages_owners, expires_at,
+      let_in_by)
     select ${id}, p.organization_id, p.id, ${secretHash}::bytea, ${method}, p.role = 'owner',
-      clock_timestamp() + ${validMs} * interval '1 millisecond' from person p
+      clock_timestamp() + ${validMs} * interval '1 millisecond', ${[...letInBy]}::text[] from person p
     returning expires_at as "expiresAt"`.execute(db.kysely);
   return result.rows[0];
 }
@@ -70,6 +73,28 @@ export interface NewSignInLink {
   readonly validMs: number;
   /** Whether who asks may sign in as an owner. */
   readonly managesOwners: boolean;
+  /** Members with whom it ends. */
+  readonly letInBy: readonly string[];
+}
+
+/** A person who makes an invitation or a link: by a browser, or by the key of a device. */
+export interface Maker {
+  readonly by: "sign_ins" | "api_keys";
+  readonly id: string;
+  /** The person's, when the call was let in. */
+  readonly role: string;
+}
+
+/**
+ * With whom what is being made ends: the person, and those whose links have let the browser or device in. Until the
+ * transaction's end neither this role nor what was let in changes; undefined where it has (primary keys).
+ */
+export async function holdMaker(db: Database, maker: Maker): Promise<string[] | undefined> {
+  const result = await sql<{ letInBy: string[] }>`
+    select array_append(array_remove(b.let_in_by, m.id), m.id) as "letInBy"
+    from ${sql.table(maker.by)} b join members m on m.id = b.member_id
+    where b.id = ${maker.id} and m.role = ${maker.role} for share`.execute(db.kysely);
+  return result.rows[0]?.letInBy;
 }
 
 /** A member's link, in the place of the one before. */
@@ -77,14 +102,15 @@ export async function putSignInLink(
   db: Database,
   link: NewSignInLink,
 ): Promise<{ expiresAt: Date } | "missing" | "outranked"> {
-  const { organizationId, memberId, secretHash, validMs, managesOwners } = link;
+  const { organizationId, memberId, secretHash, validMs, managesOwners, letInBy } = link;
   const result = await sql<{ expiresAt: Date }>`
-    insert into sign_in_links (member_id, organization_id, secret_hash, expires_at)
-    select id, organization_id, ${secretHash}::bytea, clock_timestamp() + ${validMs} * interval '1 millisecond'
+    insert into sign_in_links (member_id, organization_id, secret_hash, expires_at, let_in_by)
+    select id, organization_id, ${secretHash}::bytea, clock_timestamp() + ${validMs} * interval '1 millisecond',
+      ${[...letInBy]}::text[]
     from members where id = ${memberId} and organization_id = ${organizationId}
-      and (${managesOwners} or role <> 'owner') for update
+      and (${managesOwners} or role <> 'owner') for share
     on conflict (member_id) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
-      created_at = clock_timestamp()
+      created_at = clock_timestamp(), let_in_by = excluded.let_in_by
     returning expires_at as "expiresAt"`.execute(db.kysely);
   const [row] = result.rows;
   if (row !== undefined) return row;
@@ -93,16 +119,20 @@ export async function putSignInLink(
   return known.rows.length === 0 ? "missing" : "outranked";
 }
 
+export interface TakenSignInLink {
+  readonly organizationId: string;
+  readonly memberId: string;
+  readonly letInBy: string[];
+}
+
 /** Takes the link that this secret opens: of many tries, one gets it (unique index on secret_hash). */
-export async function takeSignInLinkIfValid(
-  db: Database,
-  secretHash: Buffer,
-): Promise<{ organizationId: string; memberId: string } | undefined> {
-  const result = await sql<{ organizationId: string; memberId: string }>`
+export async function takeSignInLinkIfValid(db: Database, secretHash: Buffer): Promise<TakenSignInLink | undefined> {
+  const result = await sql<TakenSignInLink>`
     delete from sign_in_links l using organizations o
     where l.secret_hash = ${secretHash} and l.expires_at > clock_timestamp()
       and o.id = l.organization_id and o.deleted_at is null
-    returning l.organization_id as "organizationId", l.member_id as "memberId"`.execute(db.kysely);
+    returning l.organization_id as "organizationId", l.member_id as "memberId",
+      l.let_in_by as "letInBy"`.execute(db.kysely);
   return result.rows[0];
 }
 
