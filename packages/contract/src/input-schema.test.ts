@@ -37,6 +37,11 @@ test.each<[string, Schema, RegExp]>([
   ["too much text", { description: "x".repeat(limits.inputSchemaBytes) }, /more than 16384 bytes or 1000 values/],
   ["too many values", { enum: Array(1_000).fill(0) }, /more than 16384 bytes or 1000 values/],
   ["too many levels", nested(129), /nested deeper than 128 levels/],
+  ["schemas too deep in each other", nested(16), /schemas in each other deeper than 16 levels/],
+  ["too many rules", { anyOf: Array(128).fill({ type: "null" }) }, /has 258 schemas and keywords, of at most 256/],
+  ["too many in oneOf", { oneOf: Array(85).fill(true) }, /has 257 schemas and keywords/],
+  ["too many length bounds", { allOf: Array(49).fill({ maxLength: 9 }) }, /has 49 length bounds, of at most 48/],
+  ["too many counts of names", { allOf: Array(13).fill({ maxProperties: 9 }) }, /has 52 length bounds/],
   ["a bound beyond all numbers", JSON.parse('{"maximum": 1e999}') as Schema, /^the schema is not valid: data\/maximum/],
   ["a name that is stored as another", { required: ["a\0"] }, /^the schema's required\[0\] must not contain NUL/],
 ])("%s is refused", (_title, schema, problem) => {
@@ -77,10 +82,18 @@ describe("an answer", () => {
   });
 
   test("is told the first problem where there is much to compare", () => {
-    const branches = Array.from({ length: 300 }, (_, n) => ({ const: n }));
-    const answer = Array(4_000).fill(-1);
+    const branches = Array.from({ length: 50 }, (_, n) => ({ const: n }));
+    const answer = Array(400).fill(-1);
     const issues = validateAnswer({ items: { anyOf: [...branches, { const: -1 }] } }, [...answer, "x"]);
-    expect(issues.map(({ path }) => path)).toContain("value[4000]");
+    expect(issues.map(({ path }) => path)).toContain("value[400]");
     expect(issues.length).toBeLessThanOrEqual(100);
+  });
+
+  test("is refused where comparing it would take long, with how much may be compared", () => {
+    const message = "expected at most 51 values: more take too long to check by this schema";
+    expect(validateAnswer({ items: { enum: Array(975).fill(0) } }, Array(50).fill(0))).toEqual([]);
+    expect(validateAnswer({ items: { enum: Array(975).fill(0) } }, Array(51).fill(0))).toEqual([
+      { path: "value", message },
+    ]);
   });
 });

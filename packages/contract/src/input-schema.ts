@@ -3,6 +3,7 @@
 
 import { limits, type FieldIssue } from "@dari/domain";
 import { Ajv2020 } from "ajv/dist/2020.js";
+import { costProblem } from "./input-schema-cost.ts";
 import { countJson, isWithin } from "./json-size.ts";
 import { findUnstorableText } from "./unstorable-text.ts";
 import { toIssues } from "./validate.ts";
@@ -45,18 +46,20 @@ export const inputSchemaKeywords: readonly string[] = [
 ].sort();
 
 /** Up to so many comparisons all problems of an answer are listed; above it, the first. */
-const listAllStepsMax = 100_000;
+const listAllStepsMax = 10_000;
+
+type Use = "examine" | "list all" | "find first";
 
 /** Made when first needed: its own schemas take a while to compile. */
-const checkers = new Map<boolean, Ajv2020>();
+const checkers = new Map<Use, Ajv2020>();
 
-function checkerOf(allErrors: boolean): Ajv2020 {
-  let ajv = checkers.get(allErrors);
+function checkerOf(use: Use): Ajv2020 {
+  let ajv = checkers.get(use);
   if (ajv === undefined) {
-    const options = { allErrors, validateFormats: false, verbose: true, logger: false } as const;
-    // JSON may say numbers that are read as infinite, and these are stored as null.
-    ajv = new Ajv2020({ ...options, strict: false, strictNumbers: true });
-    checkers.set(allErrors, ajv);
+    const options = { allErrors: use !== "find first", validateFormats: false, verbose: true, logger: false } as const;
+    // JSON may say numbers that are read as infinite, and these are stored as null. Examined once, when it is asked.
+    ajv = new Ajv2020({ ...options, strict: false, strictNumbers: true, validateSchema: use === "examine" });
+    checkers.set(use, ajv);
   }
   return ajv;
 }
@@ -70,10 +73,10 @@ export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): s
   // It would be stored with other text in its place, and names could become equal.
   const [unstorable] = findUnstorableText(schema);
   if (unstorable !== undefined) return `the schema's ${unstorable.path} ${unstorable.message}`;
-  const problem = keywordProblem(schema, "schema");
+  const problem = keywordProblem(schema, "schema") ?? costProblem(schema);
   if (problem !== undefined) return problem;
   try {
-    withCheck(schema, true, () => undefined);
+    withCheck(schema, "examine", () => undefined);
     return undefined;
   } catch (error) {
     return `the schema is not valid: ${(error as Error).message.replace(/^schema is invalid: /, "").slice(0, 500)}`;
@@ -82,8 +85,14 @@ export function inputSchemaProblem(schema: Readonly<Record<string, unknown>>): s
 
 /** Every problem of an answer, at most 100, each with its path below `value`. The schema is one without problem. */
 export function validateAnswer(schema: Readonly<Record<string, unknown>>, answer: unknown): FieldIssue[] {
-  const listsAll = countJson(schema).values * countJson(answer).values <= listAllStepsMax;
-  return withCheck(schema, listsAll, (check) => {
+  const schemaValues = countJson(schema).values;
+  const steps = schemaValues * countJson(answer).values;
+  if (steps > limits.inputAnswerSteps) {
+    const most = Math.floor(limits.inputAnswerSteps / schemaValues);
+    return [{ path: "value", message: `expected at most ${most} values: more take too long to check by this schema` }];
+  }
+  const listsAll = steps <= listAllStepsMax;
+  return withCheck(schema, listsAll ? "list all" : "find first", (check) => {
     if (check(answer) === true) return [];
     const issues = toIssues(check.errors ?? []).slice(0, 100);
     return issues.map(({ path, message }) => ({ path: below(path), message }));
@@ -98,12 +107,12 @@ function below(path: string): string {
 /** Compiles, and forgets what was compiled: an agent may give another schema with every message. */
 function withCheck<T>(
   { $schema: _dialect, ...schema }: Readonly<Record<string, unknown>>,
-  allErrors: boolean,
-  use: (check: ReturnType<Ajv2020["compile"]>) => T,
+  use: Use,
+  work: (check: ReturnType<Ajv2020["compile"]>) => T,
 ): T {
-  const ajv = checkerOf(allErrors);
+  const ajv = checkerOf(use);
   try {
-    return use(ajv.compile(schema));
+    return work(ajv.compile(schema));
   } finally {
     ajv.removeSchema(schema);
   }

@@ -81,6 +81,7 @@ export { loadTurn, type HistoryEntry, type Turn, type TurnPart } from "./turns/l
 export { createReaper, reapSessions, type Reaper, type ReapSettings } from "./turns/reap.ts";
 export { checkStore, type StoreCheck, type StoreCheckInput, type StoreProblem } from "./storage/check-store.ts";
 export { correctKeptCounts } from "./limits/correct-counts.ts";
+export { emptyDeletedOrganizations } from "./storage/empty-organizations.ts";
 export { deleteExpired, expiryDefaults, type ExpiryCounts, type ExpirySettings } from "./storage/delete-expired.ts";
 export { purgeDeleted, purgeDefaults, type PurgeCounts, type PurgeSettings } from "./storage/purge-deleted.ts";
 export { recordReferences } from "./storage/record-references.ts";

@@ -1,9 +1,15 @@
 // Batches whose process is lost: none is half made, and what was begun to be cancelled is cancelled.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { boundTo, organizations, retention, sessionBatches, withTransaction } from "@dari/db";
+import { boundTo, organizations, sessionBatches, withTransaction } from "@dari/db";
 import { createTestBatch } from "@dari/testkit";
-import { createBatch, finishBatchCancels, sweepBatches, type Control } from "../src/index.ts";
+import {
+  createBatch,
+  emptyDeletedOrganizations,
+  finishBatchCancels,
+  sweepBatches,
+  type Control,
+} from "../src/index.ts";
 import { openScheduleScene, type ScheduleScene } from "./schedules/scene.ts";
 
 let scene: ScheduleScene;
@@ -53,7 +59,7 @@ test("batches are forgotten after their time, and with their organization; sessi
   expect(await scene.rows("select 1 from sessions")).toHaveLength(1);
   await createTestBatch(db, scene.actor.organizationId, scene.agentId);
   await organizations.deleteOrganizationIfTenant(db, scene.actor.organizationId);
-  await retention.emptyDeletedOrganizations(db, 0, 10);
+  await emptyDeletedOrganizations(scene.control, 0, 10);
   expect(await scene.rows("select 1 from session_batches")).toEqual([]);
 });
 

@@ -4,9 +4,7 @@
 
 import { sql, type QueryExecutorProvider } from "kysely";
 import { schemaName, type Database } from "./database.ts";
-import { organizationSetting } from "./tenants.ts";
-
-const role = "dari_tenant";
+import { organizationSetting, tenantRole as role } from "./tenants.ts";
 
 /** Of no organization; calls read them all the same. */
 const readable = ["platform_stops"] as const;
@@ -104,6 +102,8 @@ async function listUnfenced(db: QueryExecutorProvider): Promise<string[]> {
 export interface FenceState {
   /** Calls of organizations run behind it. */
   readonly isUp: boolean;
+  /** As whom a connection for calls runs; null: there is none. As another than the role, calls are refused. */
+  readonly runsAs: string | null;
   /** The tenants' role may do more than it should: it is a superuser, passes over policies, or is the platform's. */
   readonly isPassedOver: boolean;
   /** Tables that stand in the open. */
@@ -112,14 +112,16 @@ export interface FenceState {
   readonly user: string;
 }
 
-/** Catalogue reads only. */
+/** Reads the catalogue, and asks a connection for calls who it is. */
 export async function getFenceState(db: Database): Promise<FenceState> {
   const { rows } = await sql<{ user: string; strong: boolean | null }>`
     select session_user as user, (select rolsuper or rolbypassrls or pg_has_role(rolname, 'dari_app', 'member')
       from pg_roles where rolname = ${role}) as strong`.execute(db.kysely);
   const [found = { user: "", strong: null }] = rows;
   const unfenced = found.strong === null ? [] : await listUnfenced(db.kysely);
-  return { isUp: db.tenantPool !== undefined, isPassedOver: found.strong ?? false, unfenced, user: found.user };
+  const asked = await db.tenantPool?.query<{ role: string }>("select current_user as role");
+  const runsAs = asked?.rows[0]?.role ?? null;
+  return { isUp: runsAs === role, runsAs, isPassedOver: found.strong ?? false, unfenced, user: found.user };
 }
 
 async function fence(db: QueryExecutorProvider, name: string): Promise<void> {

@@ -177,9 +177,11 @@ export type { Listed, Page } from "./queries/page.ts";
 export type { DueSchedule, FiringRow, FiringScene, NewFiring } from "./queries/schedule-firings.ts";
 export type { NewSchedule, ScheduleChange, ScheduleFilter, SchedulePlace, ScheduleRow } from "./queries/schedules.ts";
 export {
-  correctCounts,
+  correctCount,
+  listCountsDue,
   quotaRefusalOf,
   type CorrectedCount,
+  type CountPlace,
   type QuotaKind,
   type QuotaRefusal,
 } from "./queries/quotas.ts";

@@ -6,6 +6,8 @@ import pg from "pg";
 import type { DB } from "./generated/schema.ts";
 import { createNames, preparing, type Send, type SentStatement } from "./prepared.ts";
 
+export const tenantRole = "dari_tenant";
+
 /** What the policies compare with. Only ever set for one transaction, so that a pooler may share servers. */
 export const organizationSetting = "dari.organization_id";
 
@@ -61,13 +63,16 @@ async function begin(
   text: string,
   organizationId: string,
 ): Promise<PostgresQueryResult<unknown>> {
-  const scope = `select set_config('${organizationSetting}', ${client.escapeLiteral(organizationId)}, true)`;
+  const scope = `select set_config('${organizationSetting}', ${client.escapeLiteral(organizationId)}, true),
+    current_user as role`;
   try {
-    await client.query(`${text}; ${scope}`);
+    // One result for each of the two.
+    const results = (await client.query(`${text}; ${scope}`)) as unknown as pg.QueryResult<{ role: string }>[];
+    checkRole(results[1]);
   } catch (error) {
     // It may have begun, also where the connection has not heard so yet: the error comes before the status. One that
     // did not even answer is not kept.
-    if (error instanceof pg.DatabaseError) await client.query("rollback");
+    if (error instanceof pg.DatabaseError || error instanceof UnfencedError) await client.query("rollback");
     throw error;
   }
   return { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
@@ -75,13 +80,28 @@ async function begin(
 
 /** Prepared in every connection before its first use, so that naming the organization costs no planning. */
 const scopeName = "dari_scope";
-const scopeText = `select set_config('${organizationSetting}', $1, true)`;
+const scopeText = `select set_config('${organizationSetting}', $1, true), current_user as role`;
 const preparedIn = new WeakSet<pg.PoolClient>();
 
 async function prepareScope(client: pg.PoolClient): Promise<void> {
   if (preparedIn.has(client)) return;
-  await client.query({ name: scopeName, text: scopeText, values: [""] });
+  checkRole(await client.query<{ role: string }>({ name: scopeName, text: scopeText, values: [""] }));
   preparedIn.add(client);
+}
+
+/** A connection for calls whose statements would see the rows of every organization. */
+export class UnfencedError extends Error {
+  override readonly name = "UnfencedError";
+}
+
+/** As which role a connection runs is asked for at its creation; what stands between may not have passed that on. */
+function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
+  const role = result?.rows[0]?.role;
+  if (role === tenantRole) return;
+  throw new UnfencedError(
+    `a database connection for calls of organizations runs as ${role ?? "nobody"} and not as ${tenantRole}, ` +
+      `so nothing is read through it: let your pooler pass the startup parameter "options" on, or connect without one`,
+  );
 }
 
 function sendScoped(

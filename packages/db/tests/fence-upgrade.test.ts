@@ -53,7 +53,7 @@ test("a user who may not have the role works without the fence, and with it from
     const { organizationId } = await createTestOrganization(db);
     await createTestOrganization(db);
     expect(await seen(db.forOrganization(organizationId))).toBe(2);
-    expect(await getFenceState(db)).toMatchObject({ isUp: false, user });
+    expect(await getFenceState(db)).toMatchObject({ isUp: false, runsAs: null, user });
     return organizationId;
   });
 
@@ -62,7 +62,8 @@ test("a user who may not have the role works without the fence, and with it from
   await withDatabase(true, async (db) => {
     expect(await seen(db)).toBe(2);
     expect(await seen(db.forOrganization(own))).toBe(1);
-    expect(await getFenceState(db)).toEqual({ isUp: true, isPassedOver: false, unfenced: [], user });
+    const state = { isUp: true, runsAs: "dari_tenant", isPassedOver: false, unfenced: [], user };
+    expect(await getFenceState(db)).toEqual(state);
   });
 });
 

@@ -15,17 +15,17 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 const ways = {
-  platform: (pool: pg.Pool) => new Kysely<never>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }),
-  tenant: (pool: pg.Pool) => createTenants(pool).of("org_none"),
+  dari_app: (pool: pg.Pool) => new Kysely<never>({ dialect: new PostgresDialect({ pool: preparing(pool) }) }),
+  dari_tenant: (pool: pg.Pool) => createTenants(pool).of("org_none"),
 };
 
-test.each(Object.entries(ways))(
+test.each(["dari_app", "dari_tenant"] as const)(
   "nobody is given a connection whose transaction may begin late (%s)",
-  async (_, open) => {
-    const settings = clientConfig({ url: database.url, applicationName: "dari-test" });
+  async (role) => {
+    const settings = clientConfig({ url: database.url, applicationName: "dari-test", role });
     const pool = new pg.Pool({ ...settings, max: 1, query_timeout: 300 });
     pool.on("error", () => undefined);
-    const db = open(pool);
+    const db = ways[role](pool);
     const pidOf = async (): Promise<number> => {
       const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(db);
       return rows[0]!.pid;

@@ -88,6 +88,8 @@ export const limits = {
   userCodeTriesPerTenMinutes: 20,
   /** Devices that wait for a person, of the whole installation. */
   devicesWaiting: 10_000,
+  /** Of these, from one address: as strangers are told apart. */
+  devicesWaitingPerAddress: 100,
   schedulesPerOrganization: 500,
   scheduleCronChars: 200,
   /** The parts of a schedule's message together, as JSON. */
@@ -206,8 +208,16 @@ export const limits = {
   inputWaitSecondsMax: 30 * 86_400,
   /** JSON values of a schema, and of an answer: checking compares each of the one with each of the other at most. */
   inputSchemaValues: 1_000,
+  /** Schemas, those in oneOf thrice, and keywords that check something: all are compiled for every answer. */
+  inputSchemaRules: 256,
+  /** Of schemas in each other. */
+  inputSchemaDepth: 16,
+  /** Keywords that read all of a text; those that count the names of an object count four times. */
+  inputSchemaLengthBounds: 48,
   inputAnswerBytes: 64 * KiB,
   inputAnswerValues: 4_096,
+  /** Values of the schema times values of the answer. */
+  inputAnswerSteps: 50_000,
   /** Loading an agent's code, before its entrypoint is called: milliseconds. */
   agentLoadMs: 120_000,
 

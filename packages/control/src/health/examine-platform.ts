@@ -73,8 +73,14 @@ async function checkSchema(db: Database): Promise<Verdict> {
 }
 
 async function checkFence(db: Database): Promise<Verdict> {
-  const { isUp, isPassedOver, unfenced, user } = await getFenceState(db);
+  const { isUp, runsAs, isPassedOver, unfenced, user } = await getFenceState(db);
   const role = "the role dari_tenant";
+  if (!isUp && runsAs !== null) {
+    return fault(
+      `connections for calls of organizations run as ${runsAs} and not as dari_tenant; such calls are refused`,
+      'let the pooler in front of PostgreSQL pass the startup parameter "options" on, or connect without one',
+    );
+  }
   if (!isUp) {
     const make = `create role dari_tenant nologin; grant dari_tenant to "${user}"`;
     return fault(

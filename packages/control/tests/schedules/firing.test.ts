@@ -1,11 +1,12 @@
 // What a due time comes to: the message, the record, and the next due time, and what stands in the way.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { agents, budgets, organizations, retention, sessions, type Database } from "@dari/db";
+import { agents, budgets, organizations, sessions, type Database } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { createTestFile, createTestSession } from "@dari/testkit";
 import {
   createBacklog,
+  emptyDeletedOrganizations,
   fireSchedules,
   listMessages,
   putBudget,
@@ -250,7 +251,7 @@ test("an organization that is deleted fires nothing more, and its schedules go w
   await organizations.deleteOrganizationIfTenant(db, scene.actor.organizationId);
   await scene.makeDue(id);
   expect(await scene.fire()).toEqual({ fired: 0, skipped: 0, missed: 0, failed: 0 });
-  await retention.emptyDeletedOrganizations(db, 0, 10);
+  await emptyDeletedOrganizations(scene.control, 0, 10);
   expect(await scene.rows("select id from schedules")).toEqual([]);
 });
 

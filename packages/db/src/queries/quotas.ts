@@ -56,41 +56,53 @@ export async function countIfBounded(
   }
 }
 
-export interface CorrectedCount {
+export interface CountPlace {
   readonly organizationId: string;
   readonly kind: CountedKind;
+}
+
+export interface CorrectedCount extends CountPlace {
   /** What the count was; null: there was none. */
   readonly was: number | null;
   readonly now: number;
 }
 
 /**
- * Holds up to `limit` counts that were not looked at for `everyMs` against what they count, and puts right those that
- * are wrong or missing. A count and what it counts are read in one statement, which sees both as of one moment.
+ * Up to `limit` counts that were not looked at for `everyMs`, or that are missing, by organization and kind and from
+ * the first one after `after` on.
  */
-export async function correctCounts(db: Database, everyMs: number, limit: number): Promise<CorrectedCount[]> {
-  const result = await sql<CorrectedCount & { isRight: boolean }>`
-    with due as (
-      select b.id, b.kind, k.kept, k.checked_at
-      from (select id, 'sessions' as kind from organizations where max_sessions is not null and deleted_at is null
-        union all select id, 'storage_bytes' from organizations
-          where max_storage_bytes is not null and deleted_at is null) b
-        left join kept_counts k on k.organization_id = b.id and k.kind = b.kind
-      where k.checked_at is null or k.checked_at < clock_timestamp() - ${everyMs} * interval '1 millisecond'
-      order by k.checked_at nulls first limit ${limit}),
-    held as (select *, kept_now(id, kind) as now from due)
-    select id as "organizationId", kind, kept as was, now, kept is not distinct from now as "isRight" from held
+export async function listCountsDue(
+  db: Database,
+  o: { readonly everyMs: number; readonly after?: CountPlace | undefined; readonly limit: number },
+): Promise<CountPlace[]> {
+  const { organizationId = "", kind = "" } = o.after ?? {};
+  const result = await sql<CountPlace>`
+    select b.id as "organizationId", b.kind
+    from (select id, 'sessions' as kind from organizations where max_sessions is not null and deleted_at is null
+      union all select id, 'storage_bytes' from organizations
+        where max_storage_bytes is not null and deleted_at is null) b
+      left join kept_counts k on k.organization_id = b.id and k.kind = b.kind
+    where (b.id, b.kind) > (${organizationId}, ${kind})
+      and (k.checked_at is null or k.checked_at < clock_timestamp() - ${o.everyMs} * interval '1 millisecond')
+    order by b.id, b.kind limit ${o.limit}`.execute(db.kysely);
+  return result.rows;
+}
+
+/**
+ * Holds one count against what it counts, and puts it right where it is wrong or missing; undefined: it is right. A
+ * count and what it counts are read in one statement, which sees both as of one moment.
+ */
+export async function correctCount(db: Database, place: CountPlace): Promise<CorrectedCount | undefined> {
+  const { organizationId, kind } = place;
+  const at = sql`organization_id = ${organizationId} and kind = ${kind}`;
+  const held = await sql<{ was: number | null; now: number }>`
+    select (select kept from kept_counts where ${at}) as was, kept_now(${organizationId}, ${kind}) as now
   `.execute(db.kysely);
-  const corrected: CorrectedCount[] = [];
-  for (const { isRight, ...one } of result.rows) {
-    const { organizationId, kind } = one;
-    if (isRight) {
-      await sql`update kept_counts set checked_at = clock_timestamp()
-        where organization_id = ${organizationId} and kind = ${kind}`.execute(db.kysely);
-    } else {
-      const counted = await sql<{ now: number }>`select recount(${organizationId}, ${kind}) as now`.execute(db.kysely);
-      corrected.push({ ...one, now: counted.rows[0]?.now ?? one.now });
-    }
+  const { was, now } = held.rows[0]!;
+  if (was === now) {
+    await sql`update kept_counts set checked_at = clock_timestamp() where ${at}`.execute(db.kysely);
+    return undefined;
   }
-  return corrected;
+  const counted = await sql<{ now: number }>`select recount(${organizationId}, ${kind}) as now`.execute(db.kysely);
+  return { organizationId, kind, was, now: counted.rows[0]?.now ?? now };
 }

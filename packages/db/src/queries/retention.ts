@@ -1,6 +1,6 @@
 // Sessions that end by the clock or with their organization. Each call is bounded; what it leaves is found by the next.
 
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface OwnedSession {
@@ -71,36 +71,72 @@ export async function expireIdleSessions(
   return { expired, deleted, next: `${owner.id}/${seen < o.limit ? "" : (last ?? "")}` };
 }
 
+/** Organizations deleted `afterMs` ago that own something besides sessions, those deleted first at the front. */
+export async function listDeletedOrganizations(db: Database, afterMs: number, limit: number): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    select id from organizations o
+    where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond' and (name <> '' or exists (
+        select 1 from agents a where a.organization_id = o.id and a.deleted_at is null) or exists (
+        select 1 from files f where f.organization_id = o.id and f.deleted_at is null))
+    order by deleted_at limit ${limit}`.execute(db.kysely);
+  return rows.map(({ id }) => id);
+}
+
+interface Owned {
+  readonly table: string;
+  /** Deleted as by a client: what it names is purged afterwards. */
+  readonly isMarked?: true;
+  /** How many rows one statement takes; fewer of those that take others with them. */
+  readonly rows: number;
+}
+
+/** In this order: what is many goes before what it would go with. */
+const owned: readonly Owned[] = [
+  { table: "members", rows: 100 },
+  { table: "invitations", rows: 1_000 },
+  { table: "credentials", rows: 1_000 },
+  { table: "api_keys", rows: 1_000 },
+  { table: "webhook_secrets", rows: 1_000 },
+  { table: "webhook_endpoints", rows: 1_000, isMarked: true },
+  { table: "schedule_firings", rows: 1_000 },
+  { table: "schedules", rows: 100 },
+  // Of at most 1,000 items each.
+  { table: "session_batches", rows: 10 },
+  { table: "idempotency_keys", rows: 1_000 },
+  { table: "agents", rows: 1_000, isMarked: true },
+  { table: "files", rows: 1_000, isMarked: true },
+];
+
 /**
- * What organizations deleted `afterMs` ago own besides sessions: who belongs to them and what is secret goes, agents
- * and files are deleted as by a client. Answers how many organizations had something left.
+ * Takes up to `piecesMax` bounded pieces of what a deleted organization owns besides sessions: who belongs to it and
+ * what is secret goes, agents and files are deleted as by a client. Each piece is a statement of its own. True when
+ * nothing is left; the name goes last, so that one that is not done is found again.
  */
-export async function emptyDeletedOrganizations(db: Database, afterMs: number, limit: number): Promise<number> {
-  const result = await sql<{ n: number }>`
-    with gone as (
-      select id from organizations o
-      where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond' and (name <> '' or exists (
-          select 1 from agents a where a.organization_id = o.id and a.deleted_at is null) or exists (
-          select 1 from files f where f.organization_id = o.id and f.deleted_at is null))
-      order by deleted_at limit ${limit}),
-    members_gone as (delete from members x using gone where x.organization_id = gone.id),
-    invitations_gone as (delete from invitations x using gone where x.organization_id = gone.id),
-    credentials_gone as (delete from credentials x using gone where x.organization_id = gone.id),
-    keys_gone as (delete from api_keys x using gone where x.organization_id = gone.id),
-    secrets_gone as (delete from webhook_secrets x using gone where x.organization_id = gone.id),
-    webhooks_gone as (
-      update webhook_endpoints x set deleted_at = clock_timestamp() from gone
-      where x.organization_id = gone.id and x.deleted_at is null),
-    schedules_gone as (delete from schedules x using gone where x.organization_id = gone.id),
-    batches_gone as (delete from session_batches x using gone where x.organization_id = gone.id),
-    calls_gone as (delete from idempotency_keys x using gone where x.organization_id = gone.id),
-    agents_gone as (
-      update agents x set deleted_at = clock_timestamp() from gone
-      where x.organization_id = gone.id and x.deleted_at is null),
-    files_gone as (
-      update files x set deleted_at = clock_timestamp() from gone
-      where x.organization_id = gone.id and x.deleted_at is null),
-    unnamed as (update organizations o set name = '', slug = o.id from gone where o.id = gone.id returning o.id)
-    select count(*)::int as n from unnamed`.execute(db.kysely);
-  return result.rows[0]?.n ?? 0;
+export async function emptyDeletedOrganization(db: Database, id: string, piecesMax: number): Promise<boolean> {
+  let pieces = 0;
+  for (const each of owned) {
+    for (let taken = each.rows; taken === each.rows; pieces += 1) {
+      if (pieces >= piecesMax) return false;
+      taken = await takePiece(db, id, each);
+    }
+  }
+  // Not while there is something that was changed as it was taken, or that a call in flight has added.
+  const isLeft = owned.map((each) => sql`exists (select 1 from ${sql.table(each.table)} where ${belongs(id, each)})`);
+  const unnamed = await sql`update organizations set name = '', slug = id
+    where id = ${id} and deleted_at is not null and not (${sql.join(isLeft, sql` or `)})`.execute(db.kysely);
+  return unnamed.numAffectedRows === 1n;
+}
+
+function belongs(organizationId: string, { isMarked }: Owned): RawBuilder<unknown> {
+  const live = isMarked === true ? sql`and deleted_at is null` : sql``;
+  return sql`organization_id = ${organizationId} ${live}`;
+}
+
+async function takePiece(db: Database, organizationId: string, each: Owned): Promise<number> {
+  const { isMarked, rows } = each;
+  const name = sql.table(each.table);
+  const take = isMarked === true ? sql`update ${name} set deleted_at = clock_timestamp()` : sql`delete from ${name}`;
+  const result = await sql`${take} where ctid = any (array (
+    select ctid from ${name} where ${belongs(organizationId, each)} limit ${rows}))`.execute(db.kysely);
+  return Number(result.numAffectedRows ?? 0);
 }
