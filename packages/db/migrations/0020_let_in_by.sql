@@ -31,21 +31,25 @@ drop index concurrently if exists invitations_by_expiry;
 create index concurrently invitations_by_expiry on invitations (expires_at);
 
 -- As the tables' owner: an operator's person may have let people of other organizations in. Each comes after what it is
--- made by, and again while there was some: what a call was making, for which this has waited, is seen then. No line may
--- end with a semicolon.
+-- made by, and again while there was some: what a call was making, for which this has waited, is seen then.
 create or replace function end_what_was_let_in() returns trigger language plpgsql security definer
   set search_path = dari, pg_temp as $$
-declare v_table text; v_rows bigint; v_ended bigint; begin
-  loop v_ended := 0; foreach v_table in array
-    array['invitations', 'sign_in_links', 'sign_ins', 'device_requests', 'api_keys'] loop
-      execute format('delete from %I where let_in_by @> array[$1]', v_table) using old.id
-      ; get diagnostics v_rows = row_count
-      ; v_ended := v_ended + v_rows
-    ; end loop
-    ; exit when v_ended = 0
-  ; end loop
-  ; return null
-; end $$;
+declare
+  v_table text;
+  v_rows bigint;
+  v_ended bigint;
+begin
+  loop
+    v_ended := 0;
+    foreach v_table in array array['invitations', 'sign_in_links', 'sign_ins', 'device_requests', 'api_keys'] loop
+      execute format('delete from %I where let_in_by @> array[$1]', v_table) using old.id;
+      get diagnostics v_rows = row_count;
+      v_ended := v_ended + v_rows;
+    end loop;
+    exit when v_ended = 0;
+  end loop;
+  return null;
+end $$;
 
 create or replace trigger end_what_was_let_in after delete on members for each row
   execute function end_what_was_let_in();

@@ -133,7 +133,7 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
     const text = await readFile(join(migrationsDir, name), "utf8");
     const isConcurrent = /^-- Transaction: none/m.test(text);
     // Several statements in one call are one transaction.
-    const statements = isConcurrent ? text.split(/;$/m).filter((part) => part.trim() !== "") : [text];
+    const statements = isConcurrent ? statementsOf(text) : [text];
     migrations[name.slice(0, -".sql".length)] = {
       isConcurrent,
       async up(tx) {
@@ -142,6 +142,19 @@ async function readMigrations(): Promise<Record<string, MigrationFile>> {
     };
   }
   return migrations;
+}
+
+/** A statement ends with a semicolon at the end of a line, outside of what stands between dollar signs. */
+function statementsOf(text: string): string[] {
+  const statements: string[] = [];
+  let open = "";
+  for (const part of text.split(/(?<=;)$/m)) {
+    open += part;
+    if (open.split("$$").length % 2 === 0) continue;
+    statements.push(open);
+    open = "";
+  }
+  return [...statements, open].filter((statement) => statement.trim() !== "");
 }
 
 /** An index that is built beside what writes. */
