@@ -83,6 +83,15 @@ describe("the judge", () => {
     expect(verdict).toMatchObject({ acknowledged: 2, completed: 2, failed: 0, cancelled: 0 });
   });
 
+  test("a worker that could not renew its lease may write the loss down itself", () => {
+    const books = goodBooks();
+    books.messages[1] = { ...books.messages[1]!, state: "failed", errorCode: "worker_lost", maxAttempts: 1, text: "" };
+    books.attempts[2] = { ...books.attempts[2]!, outcome: "failed", failureCode: "worker_lost" };
+    expect(charges(judge(booksOf(books)))).toEqual([]);
+    books.attempts[2] = { ...books.attempts[2]!, failureCode: "agent_error" };
+    expect(charges(judge(booksOf(books)))).toEqual(["wrong"]);
+  });
+
   const crimes: [string, Charge, (books: ReturnType<typeof goodBooks>) => void][] = [
     ["an acknowledged message that is not there", "lost", (books) => void books.messages.pop()],
     ["one that never ended", "stuck", ({ messages }) => void (messages[1] = { ...messages[1]!, state: "queued" })],

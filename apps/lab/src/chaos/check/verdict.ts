@@ -83,7 +83,8 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   if (used < message.maxAttempts) return says(`${message.errorCode} after ${used} of its attempts`);
   const own =
     prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
-  const lost = attempts.filter(({ outcome }) => outcome === "lost").length;
+  // By the reaper, or by the worker itself, whose lease ran out while it could not renew it.
+  const lost = attempts.filter(({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost").length;
   const platform = attempts.filter(({ failureCode }) => failureCode === "internal_error").length;
   if (own + lost + platform >= used) return [];
   return says(`${message.errorCode}, and of ${used} attempts ${own} were to fail, ${lost} were lost`);
