@@ -84,7 +84,9 @@ function judgeEnding(sent: Sent, message: MessageBook, attempts: readonly Attemp
   const own =
     prompt.do === "work" || prompt.do === "ask" ? 0 : prompt.do === "fail" ? Math.min(prompt.times, used) : used;
   // By the reaper, or by the worker itself, whose lease ran out while it could not renew it.
-  const lost = attempts.filter(({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost").length;
+  const lost = attempts.filter(
+    ({ outcome, failureCode }) => outcome === "lost" || failureCode === "worker_lost",
+  ).length;
   const platform = attempts.filter(({ failureCode }) => failureCode === "internal_error").length;
   if (own + lost + platform >= used) return [];
   return says(`${message.errorCode}, and of ${used} attempts ${own} were to fail, ${lost} were lost`);
