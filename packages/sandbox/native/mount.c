@@ -136,7 +136,7 @@ int main(void) {
     for (int word = 1; word <= commands[i].words; word++)
       if (!read_word(words[word])) return 1;
     printf("%d\n", commands[i].run(words + 1));
-    fflush(stdout);
+    if (fflush(stdout) != 0) return 1;
   }
   return 0;
 }

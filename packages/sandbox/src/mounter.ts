@@ -5,6 +5,9 @@ import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
 import { compiledProgram } from "./compiled-program.ts";
 
+/** What `native/mount.c` reads of a word, with the NUL that ends it: by a longer one it would end, and fail others. */
+const wordBytesMax = 8192;
+
 /** Words as `native/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
 export type MountCommand =
   | readonly ["share" | "detach" | "unmount", to: string]
@@ -29,9 +32,9 @@ export async function openMounter(): Promise<Mounter | undefined> {
 function lastingMounter(binary: string): Mounter {
   let program = start(binary);
   return {
-    run(command) {
+    async run(command) {
       if (program.isGone()) program = start(binary);
-      return program.run(command);
+      await program.run(command);
     },
     end: () => program.end(),
   };
@@ -56,6 +59,9 @@ function start(binary: string): Mounter & { isGone(): boolean } {
   return {
     async run(words) {
       if (isGone) throw new Error("the program that mounts has ended");
+      if (words.some((word) => word.includes("\0") || Buffer.byteLength(word) >= wordBytesMax)) {
+        throw new Error(`cannot ${words[0]}: a path has a NUL or ${wordBytesMax} bytes or more`);
+      }
       const answer = Promise.withResolvers<string>();
       waiting.push(answer);
       child.stdin!.write(words.map((word) => `${word}\0`).join(""));

@@ -127,7 +127,7 @@ test("a turn's directory that is not there fails the claim with the reason", asy
 function mounters(): number[] {
   const threads = readdirSync("/proc/self/task");
   const children = threads.flatMap((id) => readFileSync(`/proc/self/task/${id}/children`, "utf8").trim().split(" "));
-  return children.filter((pid) => pid !== "" && commandOf(pid) === "attach").map(Number);
+  return children.filter((pid) => pid !== "" && /^mount(-|$)/.test(commandOf(pid) ?? "")).map(Number);
 }
 
 function commandOf(pid: string): string | undefined {
@@ -144,6 +144,7 @@ test("what a mounter that ended left mounted is unmounted before its slot is rem
   const turnDir = await makeTurn("kept");
   const sandbox = await waiting("orphaned");
   await sandbox.claim(turnDir);
+  expect(mounters()).not.toEqual([]);
   for (const pid of mounters()) process.kill(pid, "SIGKILL");
   await waitUntil(() => mounters().length === 0, { what: "the end of the program that mounts" });
   await sandbox.kill().catch(() => {});

@@ -54,12 +54,10 @@ function byMounter(mounter: Mounter, marks: Marks): Mounts {
     overlay: (asked) => mount("an overlay", ["overlay", asked.cwd, overlayOptions(asked, marks), asked.target]),
     image: ({ file, target }) => mount("an image", ["image", file, target]),
     async whiteouts(cwd, paths) {
-      try {
-        await Promise.all(paths.map((path) => mounter.run(["whiteout", cwd, path])));
-      } catch {
-        // What it says has names of files in it, which are anybody's.
-        throw new Error("a deletion cannot be marked in a layer");
-      }
+      // All have ended before it throws: the caller then removes the layer.
+      const ends = await Promise.allSettled(paths.map((path) => mounter.run(["whiteout", cwd, path])));
+      // What they say has names of files in it, which are anybody's.
+      if (ends.some(({ status }) => status === "rejected")) throw new Error("a deletion cannot be marked in a layer");
     },
     async unmount(target) {
       try {

@@ -60,8 +60,14 @@ describeHere.each(kinds)("mounts by %s", (by) => {
     await mounts.whiteouts(join(dir, "up"), ["a file"]);
     await mount(mounts);
     expect(readdirSync(target)).toEqual([]);
-    await expect(mounts.whiteouts(join(dir, "up"), ["a file"])).rejects.toThrow("a deletion cannot be marked");
     await mounts.unmount(target);
+    // One is there already.
+    const names = ["a file", ...Array.from({ length: 50 }, (_, i) => `mark ${i}`)];
+    await expect(mounts.whiteouts(join(dir, "up"), names)).rejects.toThrow("a deletion cannot be marked");
+    // Nothing writes to the layer any more.
+    const left = readdirSync(join(dir, "up"));
+    await mounts.unmount(target).catch(() => undefined);
+    expect(readdirSync(join(dir, "up"))).toEqual(left);
     await mounts.close();
   });
 
@@ -86,6 +92,10 @@ describeHere.each(kinds)("mounts by %s", (by) => {
     const missing = { cwd: dir, lower: ["nothing"], upper: "up", work: "work", target };
     await expect(mounts.overlay(missing)).rejects.toThrow(/no such file|special device|failed|missing/i);
     await expect(mounts.image({ file: join(dir, "none"), target })).rejects.toThrow(/no such file|failed/i);
+    // What asks for too much fails alone.
+    const long = mounts.whiteouts(join(dir, "up"), ["a/".repeat(10_000)]);
+    const [mine, others] = await Promise.allSettled([long, mounts.whiteouts(join(dir, "up"), ["other"])]);
+    expect([mine.status, others.status]).toEqual(["rejected", "fulfilled"]);
     await mount(mounts);
     expect(await mounts.unmount(target)).toBe(true);
     await mounts.close();
