@@ -116,7 +116,9 @@ async function runnerOf(stage: Stage, id: string | undefined): Promise<Running |
 }
 
 async function flood(scene: Scene, turns: number): Promise<Heal> {
-  const tenant = await scene.openTenant(Math.ceil(turns / 10));
+  // Another fault may have just taken the API or the database away.
+  const open = (): ReturnType<Scene["openTenant"]> => scene.openTenant(Math.ceil(turns / 10));
+  const tenant = await waitUntil(open, { what: "a tenant that floods", timeoutMs: 30_000 });
   const sent: Sent[] = [];
   let left = turns;
   const sender = async (): Promise<void> => {
