@@ -1,34 +1,13 @@
 // `dari batches` against a platform that answers as the test says.
 
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { expect, test } from "@jest/globals";
-import { runDari, temporaryTree, type Run } from "./run-dari.ts";
+import { runAnswered, type AnsweredRun } from "./run-answered.ts";
 
 const questions = 'What is new?\n\n  {"parts": [{"type": "text", "text": "And old?"}], "metadata": {"n": 2}}\n';
 const files = { "questions.txt": questions, "broken.jsonl": "{", "none.txt": "\n", "wrong.jsonl": '{"text": "x"}' };
 
-/** Runs the command; every call is answered with `reply`. */
-async function run(reply: unknown, ...args: readonly string[]): Promise<Run & { calls: unknown[][] }> {
-  const calls: unknown[][] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      calls.push([`${request.method} ${request.url}`, ...(body === "" ? [] : [JSON.parse(body) as unknown])]);
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(reply));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await using root = await temporaryTree(files);
-  try {
-    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
-    return { ...(await runDari(["batches", ...args], { cwd: root.path, environment })), calls };
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
+const run = (reply: unknown, ...args: readonly string[]): Promise<AnsweredRun> =>
+  runAnswered(reply, ["batches", ...args], files);
 
 const batch = {
   id: "batch_1",

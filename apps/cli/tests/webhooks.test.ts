@@ -1,33 +1,12 @@
 // `dari webhooks` against a platform that answers as the test says.
 
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import { expect, test } from "@jest/globals";
-import { runDari, temporaryTree, type Run } from "./run-dari.ts";
+import { runAnswered, type AnsweredRun } from "./run-answered.ts";
 
 const at = "/v1/organizations/current/webhook-endpoints";
 
-/** Runs the command; every call is answered with `reply`. */
-async function run(reply: unknown, ...args: readonly string[]): Promise<Run & { calls: unknown[][] }> {
-  const calls: unknown[][] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      calls.push([`${request.method} ${request.url}`, ...(body === "" ? [] : [JSON.parse(body) as unknown])]);
-      response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(reply));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  await using root = await temporaryTree({});
-  try {
-    const environment = { DARI_API_URL: url, DARI_API_KEY: "dari_test" };
-    return { ...(await runDari(["webhooks", ...args], { cwd: root.path, environment })), calls };
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
+const run = (reply: unknown, ...args: readonly string[]): Promise<AnsweredRun> =>
+  runAnswered(reply, ["webhooks", ...args]);
 
 const endpoint = {
   id: "whep_1",
