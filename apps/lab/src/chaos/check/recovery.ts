@@ -1,7 +1,7 @@
 // How fast a run recovered: from a lost worker to the next attempt, the longest time without a completion, and how long
 // messages waited for their start.
 
-import type { Books, MessageBook } from "./books.ts";
+import type { AttemptBook, Books, MessageBook } from "./books.ts";
 
 /** A worker that was lost, and since when. */
 export interface Loss {
@@ -26,6 +26,16 @@ export function takeoverMs(books: Books, losses: readonly Loss[]): number[] {
       return loss === undefined ? [] : [next.claimedAt - Math.max(loss.at, attempt.claimedAt)];
     }),
   );
+}
+
+/**
+ * Attempts that were taken from a worker while their agent ran. One whose claim was committed and never answered, as
+ * when the database dies in between, is held by nobody: nothing but its lease's expiry ends it, and nothing ran.
+ */
+export function lostWhileRunning(books: Books): AttemptBook[] {
+  const hasRun = ({ messageId, claimedAt, endedAt }: AttemptBook): boolean =>
+    (books.effects.get(messageId) ?? []).some(({ at }) => at >= claimedAt && at <= (endedAt ?? Infinity));
+  return [...books.attempts.values()].flat().filter((attempt) => attempt.outcome === "lost" && hasRun(attempt));
 }
 
 interface Wait {

@@ -7,7 +7,7 @@ import type { Journal } from "../load/journal.ts";
 import type { Plan } from "../play.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import { readBooks, type Books, type Run } from "./books.ts";
-import { longestGapMs, spread, startDelays, takeoverMs, type Excuse, type Loss, type Spread } from "./recovery.ts";
+import { longestGapMs, lostWhileRunning, spread, startDelays, takeoverMs, type Excuse, type Loss, type Spread } from "./recovery.ts";
 import { listRemains } from "./remains.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
@@ -130,7 +130,7 @@ function timingsOf(books: Books, journal: Journal, figures: Figures, guestIds: r
   return {
     takeoversMs,
     takeovers: spread(takeoversMs),
-    lostAttempts: outcomesOf(books)["lost"] ?? 0,
+    lostAttempts: lostWhileRunning(books).length,
     gapMs: longestGapMs(books, figures.excuses),
     starts: spread(delays.filter((one) => !isCalm(one)).map(({ ms }) => ms)),
     calmMs: Math.round(Math.max(0, ...delays.filter(isCalm).map(({ ms }) => ms))),
@@ -157,7 +157,7 @@ function brokenBounds(plan: Plan, figures: Figures, timings: Timings, verdict: V
   const acceptMs = loosest(plan, "acceptMs");
   if (acceptMs !== undefined) hold("p99 of accepting", timings.accepts.p99, timings.calmAcceptMs + acceptMs);
   // A busy machine can starve a worker past its lease; then nothing is known of the fault.
-  if (plan.stretch === 1) hold("the number of lost attempts", timings.lostAttempts, loosest(plan, "lostAttempts"));
+  if (plan.stretch === 1) hold("the number of attempts lost while they ran", timings.lostAttempts, loosest(plan, "lostAttempts"));
   const startMs = loosest(plan, "startMs");
   if (startMs !== undefined) hold("the latest start", timings.starts.max, timings.calmMs + startMs);
   if (!plan.faults.some(({ bounds }) => bounds.mayFailTurns === true)) {

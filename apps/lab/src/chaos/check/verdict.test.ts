@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import type { Effect, Prompt } from "../load/agent.ts";
 import type { Sent } from "../load/journal.ts";
 import type { AttemptBook, Books, MessageBook } from "./books.ts";
-import { longestGapMs, startDelays, takeoverMs } from "./recovery.ts";
+import { longestGapMs, lostWhileRunning, startDelays, takeoverMs } from "./recovery.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 const organizationId = "org_1";
@@ -185,5 +185,12 @@ describe("figures", () => {
 
   test("a start is late by the message's own wait, not by its session's", () => {
     expect(startDelays(books, [])).toEqual([{ at: 1_000, ms: 10 }]);
+  });
+
+  test("an attempt is lost while it ran only if its agent was seen to run", () => {
+    expect(lostWhileRunning(books).map(({ fence }) => fence)).toEqual([1]);
+    const parts = goodBooks();
+    parts.effects.shift();
+    expect(lostWhileRunning(booksOf(parts))).toEqual([]);
   });
 });

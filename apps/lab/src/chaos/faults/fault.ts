@@ -16,7 +16,7 @@ export interface Bounds {
   readonly gapMs?: number;
   /** How much longer than before the first strike the worst start may take. Milliseconds. */
   readonly startMs?: number;
-  /** Attempts that end as lost, at most. */
+  /** Attempts that end as lost although their agent ran, at most. */
   readonly lostAttempts?: number;
   /** How much longer than before the first strike p99 of accepting may be. Milliseconds. */
   readonly acceptMs?: number;
