@@ -44,7 +44,7 @@ async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSigna
         await ticket.settle({ kind: "later", delayMs: signal.aborted ? 1 : lookAgainMs });
         continue;
       }
-      void runTicket(context, ticket, parts).finally(leave);
+      void runTicket(context, ticket, parts, signal).finally(leave);
     } catch (error) {
       if (signal.aborted) return;
       if (source.available) context.log.warn({ err: error }, "feed.fetch_failed");
@@ -53,9 +53,14 @@ async function run(context: FeedContext, parts: JobFeedParts, signal: AbortSigna
   }
 }
 
-async function runTicket(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<void> {
+async function runTicket(
+  context: FeedContext,
+  ticket: TurnTicket,
+  parts: JobFeedParts,
+  signal: AbortSignal,
+): Promise<void> {
   try {
-    const { settlement, left } = await runOf(context, ticket, parts);
+    const { settlement, left } = await runOf(context, ticket, parts, signal);
     await Promise.all([ticket.settle(settlement), left]);
   } catch (error) {
     // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
@@ -64,10 +69,16 @@ async function runTicket(context: FeedContext, ticket: TurnTicket, parts: JobFee
   }
 }
 
-async function runOf(context: FeedContext, ticket: TurnTicket, parts: JobFeedParts): Promise<TurnRun> {
-  const first = await claimTurn(context.db, ticket, context.claimant);
+async function runOf(
+  context: FeedContext,
+  ticket: TurnTicket,
+  parts: JobFeedParts,
+  signal: AbortSignal,
+): Promise<TurnRun> {
+  const waiting = { log: context.log, signal };
+  const first = await claimTurn(context.db, ticket, context.claimant, waiting);
   const isPromoted = first.outcome === "early" && ticket.cameEarly && (await parts.promote(ticket));
-  const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant) : first;
+  const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant, waiting) : first;
   if (claim.outcome === "claimed") return parts.run(claim.turn);
   return { settlement: await settlementOf(claim, ticket, parts), left: Promise.resolve() };
 }

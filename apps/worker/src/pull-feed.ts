@@ -32,10 +32,12 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
     while (!signal.aborted) {
       const leave = gate.tryEnter();
       if (leave === undefined) return;
-      const turn = await pullTurn(context.db, context.claimant).catch((error: unknown) => {
-        leave();
-        throw error;
-      });
+      const turn = await pullTurn(context.db, context.claimant, { log: context.log, signal }).catch(
+        (error: unknown) => {
+          leave();
+          throw error;
+        },
+      );
       if (turn === undefined) return leave();
       void run(turn)
         .then(({ left }) => left)

@@ -1,11 +1,13 @@
-// A worker that finds its lease run out before anybody else does: the turn ends as the reaper would end it.
+// A worker that finds its lease run out before anybody else does: the turn ends as the reaper would end it. And one that
+// was never told of its lease.
 
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { claimTurn, countAttempt, findViolations, finishTurn, type ClaimedTurn } from "@dari/control";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { claimTurn, countAttempt, findViolations, finishTurn, pullTurn, type ClaimedTurn } from "@dari/control";
+import { openDatabase, turns, type Database } from "@dari/db";
 import { newId, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
-import { createTestSession, type TestDatabase } from "@dari/testkit";
+import { createTestSession, endsPostgresReply, startFaultProxy, type TestDatabase } from "@dari/testkit";
 import { endingOfFailure, stopInput } from "../src/endings.ts";
 import type { StopReason } from "../src/lease-keeper.ts";
 
@@ -74,4 +76,52 @@ test("a turn that nobody stopped has no such ending; what cannot be retried has 
   expect(stopInput({ settings }, turn, lease)).toBeUndefined();
   const timeout = { code: "timeout", message: "too slow" } as const;
   expect(endingOfFailure({ settings }, turn, timeout)).toEqual({ ending: "failed", failure: timeout });
+});
+
+describe("a claim that is committed while its answer is lost", () => {
+  const claimant = { workerId: newId("worker"), leaseMs: 600_000, guarantees: {} };
+  const waiting = { log, signal: new AbortController().signal };
+  const claims: [string, string, (db: Database, sessionId: string) => Promise<ClaimedTurn | undefined>][] = [
+    ["by a job", "claim_turn", claimByJob],
+    ["by a pull", "claim_next_turn", (db) => pullTurn(db, claimant, waiting)],
+  ];
+
+  async function claimByJob(db: Database, sessionId: string): Promise<ClaimedTurn | undefined> {
+    const claim = await claimTurn(db, { sessionId, dispatchNumber: 1 }, claimant, waiting);
+    return claim.outcome === "claimed" ? claim.turn : undefined;
+  }
+
+  test.each(claims)("%s is answered again, and its attempt goes on", async (_how, request, claim) => {
+    await using stack = new AsyncDisposableStack();
+    const url = new URL(database.url);
+    const proxy = stack.use(await startFaultProxy({ port: Number(url.port) }));
+    url.port = String(proxy.port);
+    const options = { url: url.toString(), poolMax: 2, applicationName: "dari-test" };
+    const db = stack.adopt(openDatabase(options), (opened) => opened.close());
+    const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
+    const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
+    const broken = proxy.dropReply({ request, endsReply: endsPostgresReply, then: "cut" });
+    const turn = await claim(db, sessionId);
+    await broken;
+    expect(turn).toMatchObject({ sessionId, messageId, attemptNumber: 1, uncountedClaims: 0 });
+    expect(turn?.details?.agentId).toBe(place.agentId);
+    if (turn === undefined) throw new Error("nothing was claimed");
+    expect(await countAttempt(database.db, turn)).toBe(true);
+    // What has been called is not given to anybody once more.
+    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
+    expect(await stop(turn, "released")).toMatchObject({ recorded: "released", attempts: 0 });
+  });
+
+  test("is for its own worker only, and only while it is held", async () => {
+    const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
+    await createTestMessage(database.db, place.organizationId, sessionId);
+    const turn = await claimByJob(database.db, sessionId);
+    if (turn === undefined) throw new Error("nothing was claimed");
+    const another = { ...claimant, workerId: newId("worker") };
+    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, another)).toBeUndefined();
+    expect(await turns.claimAgainIfHeld(database.db, newId("attempt"), claimant)).toBeUndefined();
+    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toMatchObject({ token: turn.token });
+    await stop(turn, "released");
+    expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
+  });
 });

@@ -147,6 +147,36 @@ begin
   end loop;
 end $$;
 
+-- Answers once more a claim whose answer may be lost, by the id of its attempt, which nobody but its worker knows: none
+-- where it was not committed, or is over, or something was called under it. Its lease begins anew, and so does what a
+-- crash of the database may have undone of it: nothing was called before this answer.
+create or replace function claim_again(p_worker text, p_attempt text, p_lease_ms int)
+returns table (session_id text, organization_id text, message_id text, fence bigint, claim_token uuid,
+  attempt_number int, uncounted_claims int)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  s sessions%rowtype;
+  a attempts%rowtype;
+begin
+  select * into s from sessions where id = (select x.session_id from attempts x where x.id = p_attempt)
+    for no key update;
+  if not found or s.schedule <> 'leased' or s.worker_id <> p_worker then return; end if;
+  select * into a from attempts where id = p_attempt for no key update;
+  if a.fence <> s.fence or a.called_at is not null then return; end if;
+  update sessions set lease_until = least(clock_timestamp() + p_lease_ms * interval '1 millisecond', s.lease_limit)
+    where id = s.id;
+  update attempts set claimed_at = clock_timestamp() where id = a.id;
+  session_id := s.id;
+  organization_id := s.organization_id;
+  message_id := a.message_id;
+  fence := s.fence;
+  claim_token := s.claim_token;
+  attempt_number := a.number;
+  select m.uncounted_claims - 1 into uncounted_claims from messages m where m.id = a.message_id;
+  return next;
+end $$;
+
 -- Holds back a dispatched session, whose row the caller has locked, while operators let no turn begin.
 create or replace function pause_session(p_session text) returns void language sql as $$
   update sessions set schedule = 'blocked', blocked_reason = 'paused', ready_at = null, lease_until = null

@@ -24,12 +24,15 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 /**
  * Runs `main` to its end. SIGTERM or SIGINT aborts the signal (a drain, exit code 0); a second one, sent on purpose,
  * exits at once. What `main` put on the stack is closed in reverse when it returns or throws. The process ends because
- * nothing is left; where something is, the watchdog says what on standard error and exits with code 1.
+ * nothing is left; where something is, the watchdog says what on standard error and exits: with code 1, unless all is
+ * closed and only timers are left. ioredis keeps those of commands that it meant to repeat; nothing waits for them.
  */
 export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {
   const stopping = new AbortController();
+  let isClosed = false;
+  const before = openResources();
   const startWatchdog = (afterMs: number): void => {
-    setTimeout(() => giveUp(afterMs), afterMs).unref();
+    setTimeout(() => giveUp(afterMs, before, isClosed), afterMs).unref();
   };
   let stoppingSince: number | undefined;
   const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
@@ -48,6 +51,7 @@ export async function runMain(main: Main, options: RunMainOptions = {}): Promise
   } catch (error) {
     if (!isTheStop(error, stopping.signal)) reportFailure(error);
   }
+  isClosed = true;
   // The handlers stay: removing them would let a second Ctrl-C kill the process with the signal's own code.
   startWatchdog(options.lingerMs ?? defaultLingerMs);
 }
@@ -83,10 +87,21 @@ function describe(error: unknown): string {
   return error.cause === undefined ? text : `${text}\ncaused by: ${describe(error.cause)}`;
 }
 
-function giveUp(afterMs: number): void {
+function giveUp(afterMs: number, before: ReadonlyMap<string, number>, isClosed: boolean): void {
+  const left = [...openResources()].flatMap(([name, count]) => {
+    const more = count - (before.get(name) ?? 0);
+    return more > 0 ? [{ name, more }] : [];
+  });
+  const open = left.map(({ name, more }) => `${name} x ${more}`).join(", ") || "nothing known";
+  process.stderr.write(`Not ended ${afterMs} ms after the stop. Still open: ${open}. Exiting.\n`);
+  const isDone = isClosed && left.every(({ name }) => name === "Timeout");
+  process.exit(isDone ? process.exitCode : 1);
+}
+
+/** By name, how many; with those of the standard streams, which Node opens at their first use. */
+function openResources(): Map<string, number> {
+  void [process.stdout, process.stderr];
   const counts = new Map<string, number>();
   for (const name of process.getActiveResourcesInfo()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const open = [...counts].map(([name, count]) => `${name} x ${count}`).join(", ");
-  process.stderr.write(`Not ended ${afterMs} ms after the stop. Still open: ${open || "nothing known"}. Exiting.\n`);
-  process.exit(1);
+  return counts;
 }

@@ -95,6 +95,11 @@ describe("runMain", () => {
     expect(err).toMatch(/Not ended 300 ms after the stop\. Still open: .*TCP/);
   });
 
+  test("timers that nobody waits for are no failure once all is closed", async () => {
+    const { code, err } = await runAndStop("forgets-a-timer");
+    expect({ code, err }).toEqual({ code: 0, err: expect.stringMatching(/Still open: Timeout x 1\. Exiting/) });
+  });
+
   test.each(["stuck", "stuck-in-close"])("a program that never returns (%s) does not live on", async (behaviour) => {
     expect((await runAndStop(behaviour)).code).not.toBe(0);
   });

@@ -1,7 +1,6 @@
 // Whether a retry that is due goes on at once, or waits for the dispatcher like everything else.
 
 import { boundTo, dispatch, turns, withTransaction, type Claimant, type ClaimResult, type Database } from "@dari/db";
-import { newId } from "@dari/domain";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/room.ts";
 
 /**
@@ -13,12 +12,13 @@ export function claimRetry(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
   organizationId: string,
+  attemptId: string,
   claimant: Claimant,
 ): Promise<ClaimResult> {
   return withTransaction(db, async (tx) => {
     const bound = boundTo(db, tx);
     const judgement = (await mayGoOn(bound, organizationId)) ? "take" : "yield";
-    return turns.claimDueRetry(bound, job, newId("attempt"), claimant, judgement);
+    return turns.claimDueRetry(bound, job, attemptId, claimant, judgement);
   });
 }
 

@@ -11,13 +11,20 @@ import {
   type Database,
   type OrganizationShare,
 } from "@dari/db";
-import { limits, newId } from "@dari/domain";
+import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/room.ts";
+import { withPatience } from "../patience.ts";
 import { claimRetry } from "./claim-retry.ts";
 
 /** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */
 export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
+
+/** Of a worker that waits for a database that goes away under its claim, until `signal` aborts. */
+export interface Waiting {
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
 
 /**
  * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim, and a retry that
@@ -27,12 +34,42 @@ export async function claimTurn(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
   claimant: Claimant,
+  waiting?: Waiting,
 ): Promise<TurnClaim> {
-  const result = await evenIfUnreadable(claimant, async (by) => {
-    const first = await turns.claimIfDispatched(db, job, newId("attempt"), by);
-    return first.outcome === "due" ? claimRetry(db, job, first.organizationId, by) : first;
-  });
+  const claim = async (attemptId: string, by: Claimant): Promise<ClaimResult> => {
+    const first = await turns.claimIfDispatched(db, job, attemptId, by);
+    return first.outcome === "due" ? claimRetry(db, job, first.organizationId, attemptId, by) : first;
+  };
+  const result = await evenIfUnanswered(db, claimant, waiting, claim, (turn): ClaimResult => ({
+    outcome: "claimed",
+    turn,
+  }));
   return result.outcome === "yielded" || result.outcome === "due" ? { outcome: "stale" } : result;
+}
+
+/**
+ * Claims under the id of a new attempt. Where the connection breaks before the answer, the claim may have been
+ * committed all the same, and nobody would know: it is asked for by that id once the database is back, so that the turn
+ * neither waits for a lease that nobody keeps nor loses an attempt in which nothing ran. `heldAs`: such a claim.
+ */
+async function evenIfUnanswered<T>(
+  db: Database,
+  claimant: Claimant,
+  waiting: Waiting | undefined,
+  claim: (attemptId: string, claimant: Claimant) => Promise<T>,
+  heldAs: (turn: ClaimedTurn) => T,
+): Promise<T> {
+  const attemptId = newId("attempt");
+  try {
+    return await evenIfUnreadable(claimant, (by) => claim(attemptId, by));
+  } catch (error) {
+    if (waiting === undefined || !isDatabaseAway(error)) throw error;
+    const again = (): Promise<ClaimedTurn | undefined> =>
+      evenIfUnreadable(claimant, (by) => turns.claimAgainIfHeld(db, attemptId, by));
+    const turn = await withPatience(waiting, again, waiting.signal);
+    if (turn === undefined) throw error;
+    return heldAs(turn);
+  }
 }
 
 /**
@@ -67,8 +104,8 @@ const looked = new WeakMap<Database, string>();
  * Claims without a queue: what is dispatched. Retries that are due become ready like everything else. When nobody
  * leads the dispatch, dispatches for the organizations that may take a slot in random order, which is fair over time.
  */
-export async function pullTurn(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
-  const turn = await claimNext(db, claimant);
+export async function pullTurn(db: Database, claimant: Claimant, waiting?: Waiting): Promise<ClaimedTurn | undefined> {
+  const turn = await claimNext(db, claimant, waiting);
   if (turn !== undefined) return turn;
   await dispatch.readyDueRetries(db, dueRetriesMax);
   if (await isDispatchLed(db)) return undefined;
@@ -78,11 +115,13 @@ export async function pullTurn(db: Database, claimant: Claimant): Promise<Claime
   if (chosen === undefined) return undefined;
   const share = { organizationId: chosen.organizationId, count: 1 };
   await dispatch.dispatchIfReady(db, [share], limits.dispatchTtlMs);
-  return claimNext(db, claimant);
+  return claimNext(db, claimant, waiting);
 }
 
-function claimNext(db: Database, claimant: Claimant): Promise<ClaimedTurn | undefined> {
-  return evenIfUnreadable(claimant, (by) => turns.claimNextIfAny(db, newId("attempt"), by));
+function claimNext(db: Database, claimant: Claimant, waiting: Waiting | undefined): Promise<ClaimedTurn | undefined> {
+  const claim = (attemptId: string, by: Claimant): Promise<ClaimedTurn | undefined> =>
+    turns.claimNextIfAny(db, attemptId, by);
+  return evenIfUnanswered(db, claimant, waiting, claim, (turn) => turn);
 }
 
 /** Those after the last ones, from the beginning again when there are none. */

@@ -177,6 +177,20 @@ export async function claimNextIfAny(
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
 
+/** The claim that began this attempt, answered once more; undefined where there is none, or no longer. */
+export async function claimAgainIfHeld(
+  db: Database,
+  attemptId: string,
+  claimant: Claimant,
+): Promise<ClaimedTurn | undefined> {
+  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
+  const result = await sql<ClaimRow>`
+    select c.session_id, c.organization_id as claimed_organization_id, ${columns}
+    from claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}) c ${join}`.execute(db.kysely);
+  const row = result.rows[0];
+  return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
+}
+
 function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
   return {
     organizationId: row.claimed_organization_id,
@@ -248,7 +262,10 @@ export interface FinishInput {
   /** With `suspended`, as is a snapshot. */
   readonly asked?: InputAsked | undefined;
   readonly failure?: Failure | undefined;
-  /** With `cancelled`: what the turn had said so far, kept where it was interrupted. */
+  /**
+   * With `cancelled`: what the turn had said so far, kept where it was interrupted. Its `usage` is charged to budgets
+   * whatever the ending.
+   */
   readonly output?: unknown;
   readonly filesChanged?: unknown;
   readonly snapshot?: TurnSnapshot | undefined;

@@ -85,7 +85,8 @@ async function killEachTime(scene: Scene, sent: Sent): Promise<number> {
       timeoutMs: 60_000,
     });
     if ("state" in next) {
-      if (next.code !== "worker_lost")
+      // Other faults cancel what is open; whether this message may be cancelled is for the judge.
+      if (next.code !== "worker_lost" && next.state !== "cancelled")
         scene.accuse(`after ${killed} lost workers ${id} is ${next.state}: ${next.code}`);
       return killed;
     }
