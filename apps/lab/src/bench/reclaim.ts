@@ -59,7 +59,8 @@ async function prepareDari(platform: Platform): Promise<Victim[]> {
   }
   const isHeld = async (): Promise<boolean> => (await listClaims(platform.servers.db)).length === victims.length;
   await waitUntil(isHeld, { what: "every worker to hold a turn", timeoutMs: 60_000 });
-  await platform.startWorker("survivor");
+  // What it holds in the end is not waited for.
+  await platform.startWorker("survivor", { DARI_SHUTDOWN_GRACE_MS: "0" });
   return victims;
 }
 
