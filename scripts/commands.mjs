@@ -1,10 +1,9 @@
 // What each command runs once everything is installed.
 
-import { cpus } from "node:os";
 import { buildConsoleInBackground, ensureConsole } from "./console.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
-import { homeEnv, runForeground, runNode, say } from "./spawn.mjs";
+import { homeEnv, runForeground, runNode } from "./spawn.mjs";
 
 const { execPath } = process;
 
@@ -25,24 +24,17 @@ const commands = {
   lab: ([program = "", ...args]) =>
     runNode(execPath, ["--disable-warning=ExperimentalWarning", at(`apps/lab/src/${program}.ts`), ...args]),
   test: (args) => {
-    // As arguments, not as NODE_OPTIONS: jest hands them to its workers, and the programs under test stay untouched.
-    const flags = ["--experimental-vm-modules", "--disable-warning=ExperimentalWarning"];
     const workers = args.some((arg) => /^(-w|-i|--maxWorkers|--runInBand)/.test(arg)) ? [] : ["--maxWorkers=2"];
-    return runForeground(execPath, [...flags, at("node_modules/jest/bin/jest.js"), ...workers, ...args]);
+    return runForeground(execPath, [at("node_modules/jest/bin/jest.js"), ...workers, ...args]);
   },
-  check: async (args) => {
-    // turbo runs each package's script through pnpm and wants it on the PATH.
-    const turboBin = at("node_modules/turbo/bin/turbo");
-    const flags = [`--concurrency=${cpus().length}`, "--output-logs=errors-only"];
-    const [command, ...turbo] = pnpmCommand([execPath, turboBin, "run", "typecheck", ...flags, ...args]);
-    const typecheck = await runForeground(command, turbo, { env: { ...homeEnv(), TURBO_TELEMETRY_DISABLED: "1" } });
-    // In halves: the types of all members at once take more memory than Node gives a process. Side by side: a half
-    // keeps one core busy.
-    const eslint = at("node_modules/eslint/bin/eslint.js");
-    const halves = ["apps", "packages"].map((half) => runForeground(execPath, [eslint, at(half)]));
-    const lint = (await Promise.all(halves)).find((code) => code !== 0) ?? 0;
-    say(`typecheck ${typecheck === 0 ? "passed" : "failed"}, lint ${lint === 0 ? "passed" : "failed"}`);
-    return typecheck || lint;
+  check: (args) => {
+    // All members as one program, so that each file is read once; the console alone knows the browser. One check after
+    // the other: each keeps all cores busy. What has not changed since it passed is not checked again.
+    const checks = ["types", "console", "lint"].map((name) => `//#check:${name}`);
+    const flags = ["--concurrency=1", "--output-logs=errors-only", "--ui=stream", ...args];
+    // turbo runs each script through pnpm and wants it on the PATH.
+    const [command, ...turbo] = pnpmCommand([execPath, at("node_modules/turbo/bin/turbo"), "run", ...checks, ...flags]);
+    return runForeground(command, turbo, { env: { ...homeEnv(), TURBO_TELEMETRY_DISABLED: "1" } });
   },
 };
 

@@ -14,8 +14,6 @@ const [pattern] = process.argv.slice(2);
 const jest = spawn(
   process.execPath,
   [
-    "--experimental-vm-modules",
-    "--disable-warning=ExperimentalWarning",
     join(checkout, "node_modules/jest/bin/jest.js"),
     "--runInBand",
     ...(pattern === undefined ? [] : ["--testNamePattern", pattern]),

@@ -4,7 +4,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { mock } from "node:test";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { openServices, serviceSettings, type Services } from "@dari/control";
 import { checkHealth, createLogger, readConfig } from "@dari/runtime";
 import { createTestDatabase, findService, waitUntil } from "@dari/testkit";
@@ -38,9 +39,9 @@ test("every loop is a check of its own; one that stands still is named", async (
   await waitUntil(async () => (await checkHealth(reconciler.checks)).ok, { what: "the first ticks" });
   const now = performance.now();
   // Ten seconds and some later, with nothing done between: the slow loops are not late yet.
-  const clock = jest.spyOn(performance, "now").mockReturnValue(now + 15_000);
+  const clock = mock.method(performance, "now", () => now + 15_000);
   const late = await Promise.allSettled(Object.values(reconciler.checks).map((check) => check()));
-  clock.mockRestore();
+  clock.mock.restore();
   const failing = Object.keys(reconciler.checks).filter((_name, index) => late[index]?.status === "rejected");
   expect(failing).toEqual(expect.arrayContaining(["dispatch", "reap"]));
   expect(failing).not.toContain("invariants");

@@ -211,6 +211,7 @@ export async function createTestSchedule(db: Database, organizationId: string, a
     metadata: {},
     overlap: "skip",
     status: "paused",
+    changedByKeyId: null,
   } as const;
   const outcome = await schedules.insertScheduleIfBelow(db, schedule, 1_000, (now) => now);
   if (outcome !== "created") throw new Error(`no schedule: ${outcome}`);

@@ -1,5 +1,6 @@
 // Jest's global set-up: brings the services up once and tells the workers where they are, through their environment.
 
+import { join } from "node:path";
 import { namesOf } from "./services.ts";
 import { startServiceRun } from "./service-run.ts";
 
@@ -8,15 +9,19 @@ export const stopKey = Symbol.for("dari.test.stop-services");
 
 export type GlobalWithStop = typeof globalThis & { [stopKey]?: () => Promise<void> };
 
-export default async function globalSetup(): Promise<void> {
+export default async function globalSetup(_all: unknown, project: { cacheDirectory: string }): Promise<void> {
   const run = await startServiceRun(process.env);
   const { postgres, redis, s3, chromium } = run.services;
-  const names = namesOf({
-    ...(postgres && { postgres }),
-    ...(redis && { redis }),
-    ...(s3 && { s3 }),
-    ...(chromium && { chromium }),
-  });
+  const names = {
+    ...namesOf({
+      ...(postgres && { postgres }),
+      ...(redis && { redis }),
+      ...(s3 && { s3 }),
+      ...(chromium && { chromium }),
+    }),
+    // Every process of the run, a test's or a program's under test, loads what an earlier one has compiled.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(project.cacheDirectory, "compiled"),
+  };
   const before = Object.keys(names).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, names);
   (globalThis as GlobalWithStop)[stopKey] = async () => {

@@ -23,7 +23,7 @@ interface Report {
   }[];
 }
 
-/** Files run one after the other, in one process. A test that is not in the answer did not run. */
+/** Files run one after the other. A test that is not in the answer did not run. */
 export async function runTests(
   root: string,
   tests: readonly TestName[],
@@ -33,8 +33,6 @@ export async function runTests(
   rmSync(report, { force: true });
   const names = tests.map(({ test }) => escapePattern(test)).join("|");
   const args = [
-    "--experimental-vm-modules",
-    "--disable-warning=ExperimentalWarning",
     join(root, "node_modules/jest/bin/jest.js"),
     `--rootDir=${root}`,
     `--cacheDirectory=${join(root, "jest-cache")}`,

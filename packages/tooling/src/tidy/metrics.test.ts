@@ -55,6 +55,8 @@ test("every alert is explained to operators", () => {
   expect(names.length).toBe(alertQueries.length);
   const page = textOf("docs/operations.md");
   expect(names.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
+  const runbook = [...textOf("docs/runbook.md").matchAll(/^## (Dari\w+)$/gm)].map((match) => match[1] ?? "");
+  expect([...runbook].sort()).toEqual([...names].sort());
 });
 
 test("every metric of ours is on the board", () => {
