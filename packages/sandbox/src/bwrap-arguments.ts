@@ -19,9 +19,9 @@ export const insidePaths: Required<SandboxPaths> = {
 const rootfs = fileURLToPath(new URL("../rootfs", import.meta.url));
 /** File systems in memory. */
 export const memoryDirs: readonly string[] = ["/tmp", "/dev/shm"];
-const defaultTmpBytes = 1024 * 1024 * 1024;
+export const defaultTmpBytes = 1024 * 1024 * 1024;
 /** The user inside. Not 0, because some programs refuse to work as root. */
-const innerId = "1000";
+export const innerId = "1000";
 
 /** What name resolution, TLS, time zones and Debian's links need; nothing that holds a secret. */
 export const etcPaths = [
@@ -70,7 +70,9 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
     innerId,
     "--gid",
     innerId,
-    ...systemDirectories(),
+    ...systemDirectories().flatMap(({ path, target }) =>
+      target === undefined ? ["--ro-bind", path, path] : ["--symlink", target, path],
+    ),
     "--proc",
     "/proc",
     ...guardedProc(),
@@ -83,21 +85,27 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
  * Kernel settings are writable by whoever is host root outside, without any capability: a root worker's sandbox could
  * set kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
  */
-function guardedProc(): string[] {
+export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {
   const existing = (names: readonly string[]): string[] =>
     names.map((name) => `/proc/${name}`).filter((path) => existsSync(path));
-  const readOnly = existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]);
-  const emptied = existing(["acpi", "scsi"]);
-  const hidden = existing([
-    "kcore",
-    "keys",
-    "key-users",
-    "timer_list",
-    "sched_debug",
-    "kpagecount",
-    "kpageflags",
-    "latency_stats",
-  ]);
+  return {
+    readOnly: existing(["sys", "sysrq-trigger", "irq", "bus", "fs", "mtrr", "pressure"]),
+    emptied: existing(["acpi", "scsi"]),
+    hidden: existing([
+      "kcore",
+      "keys",
+      "key-users",
+      "timer_list",
+      "sched_debug",
+      "kpagecount",
+      "kpageflags",
+      "latency_stats",
+    ]),
+  };
+}
+
+function guardedProc(): string[] {
+  const { readOnly, emptied, hidden } = guardedPaths();
   return [
     ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
     ...emptied.flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
@@ -105,19 +113,29 @@ function guardedProc(): string[] {
   ];
 }
 
-const scriptInside = "/.sandbox/script.cjs";
+export const scriptInside = "/.sandbox/script.cjs";
 
 /** Under which path the sandbox has a file that `argv` or `readOnlyPaths` name. */
 export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): string {
   return path === spec.script ? scriptInside : path;
 }
 
-/** Options of one sandbox; they follow the machine's. Later options lie over earlier ones. */
-export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefined, etcDir: string): string[] {
+export const trustInside = "/.sandbox/trust";
+
+/**
+ * Options of one sandbox; they follow the machine's. Later options lie over earlier ones. `trustDir`: of its egress.
+ */
+export function sandboxArguments(
+  spec: SandboxSpec,
+  enter: EnterProgram | undefined,
+  etcDir: string,
+  trustDir: string | undefined,
+): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   const inside = insidePaths;
   const isProxied = enter !== undefined && typeof spec.network === "object";
-  const proxied = isProxied ? egressEnvironment() : {};
+  const trust = trustDir === undefined ? undefined : trustInside;
+  const proxied = isProxied ? egressEnvironment(undefined, trust) : {};
   const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
   return [
     ...(spec.network === "open" ? [] : ["--unshare-net"]),
@@ -136,6 +154,7 @@ export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefi
     ...spec.readOnlyPaths
       .filter((path) => !isSystemPath(path))
       .flatMap((path) => ["--ro-bind", path, insidePathOf(spec, path)]),
+    ...(trustDir === undefined ? [] : ["--ro-bind", trustDir, trustInside]),
     "--ro-bind",
     spec.imageDir,
     inside.image,
@@ -162,16 +181,17 @@ export function sandboxArguments(spec: SandboxSpec, enter: EnterProgram | undefi
   ];
 }
 
-function systemDirectories(): string[] {
-  const args = ["--ro-bind", "/usr", "/usr"];
+/** The host's, each with where it points if it is a link. */
+export function systemDirectories(): { readonly path: string; readonly target?: string }[] {
+  const found: { path: string; target?: string }[] = [{ path: "/usr" }];
   for (const path of ["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"]) {
-    const found = lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isSymbolicLink()) args.push("--symlink", readlinkSync(path), path);
-    else if (found?.isDirectory()) args.push("--ro-bind", path, path);
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats?.isSymbolicLink()) found.push({ path, target: readlinkSync(path) });
+    else if (stats?.isDirectory()) found.push({ path });
   }
-  return args;
+  return found;
 }
 
-function isSystemPath(path: string): boolean {
+export function isSystemPath(path: string): boolean {
   return /^\/(usr|bin|sbin|lib|lib32|lib64|libx32)(\/|$)/.test(path);
 }

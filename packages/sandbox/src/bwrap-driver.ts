@@ -5,26 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createBackground, type Background } from "./background.ts";
-import {
-  etcAdded,
-  etcPaths,
-  insidePathOf,
-  insidePaths,
-  machineArguments,
-  memoryDirs,
-  sandboxArguments,
-} from "./bwrap-arguments.ts";
-import { startLauncher, type Launcher } from "./bwrap-launcher.ts";
-import { findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
+import { etcAdded, etcPaths, insidePathOf, machineArguments, sandboxArguments } from "./bwrap-arguments.ts";
+import { launcherPipes, startLauncher, type Launcher } from "./bwrap-launcher.ts";
+import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
 import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
-import { exitThroughLauncher } from "./launch.ts";
-import { namespaceTree } from "./process-tree.ts";
+import { namespacedSandbox } from "./namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
 import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
-import { checkSpec, workingFolders } from "./slot.ts";
+import { checkSpec } from "./slot.ts";
+import { openStarter, type Starter } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import {
   SandboxStartError,
@@ -32,12 +24,9 @@ import {
   type ProbeResult,
   type Sandbox,
   type SandboxDriver,
-  type SandboxExit,
   type SandboxLimits,
   type SandboxSpec,
-  type SandboxUsage,
 } from "./types.ts";
-import { watchSandbox } from "./watch.ts";
 import { within } from "./within.ts";
 
 interface Means {
@@ -46,6 +35,7 @@ interface Means {
   readonly machineArgs: readonly string[];
   readonly systemFiles: SystemFiles;
   readonly enter: EnterProgram | undefined;
+  readonly starter: Starter | undefined;
   readonly groups: GroupPlaces | undefined;
 }
 
@@ -99,8 +89,8 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
   };
 }
 
-function launchersOf({ bwrap, enter, groups }: Means): Launchers {
-  return { take: (limits, program) => startLauncher({ bwrap, enter, groups, limits, program }) };
+function launchersOf({ bwrap, enter, starter, groups }: Means): Launchers {
+  return { take: (limits, program) => startLauncher({ bwrap, enter, starter, groups, limits, program }) };
 }
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
@@ -109,7 +99,7 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
   try {
     egress = typeof spec.network === "object" ? openEgress(spec.network) : undefined;
     launcher.run({
-      options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir)],
+      options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
       words: enterWords({
         ports: means.enter === undefined ? [] : (egress?.ports ?? []),
         limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
@@ -117,7 +107,14 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
       }),
       onServer: (port, server) => egress?.serve(port, server),
     });
-    return sandboxOf(spec, means, { launcher, egress, background, rest: () => launchers.rest?.() });
+    return namespacedSandbox(spec, {
+      program: launcher,
+      egress,
+      background,
+      isBounded: boundsTree(means.groups),
+      name: "bubblewrap",
+      onEnd: () => launchers.rest?.(),
+    });
   } catch (error) {
     egress?.close();
     await launcher.discard();
@@ -134,83 +131,14 @@ function programOf(spec: SandboxSpec, { prlimit }: Means): readonly string[] {
   return [...bounds, ...insideArgv(spec)];
 }
 
-interface Held {
-  readonly launcher: Launcher;
-  readonly egress: Egress | undefined;
-  readonly background: Background;
-  rest(): void;
-}
-
-function sandboxOf(spec: SandboxSpec, means: Means, { launcher, egress, background, rest }: Held): Sandbox {
-  const { launched, group, init } = launcher;
-  const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
-  let dir = spec.slotDir;
-  let folders = workingFolders(dir);
-  const watch = watchSandbox({
-    slotDir: () => dir,
-    limits: spec.limits,
-    init: init.then((one) => one?.pid),
-    isBounded: boundsTree(means),
-    memoryDirs,
-    hiddenDirs: () => spec.mounts?.hiddenBy(spec.slotDir) ?? [],
-    cpuSeconds: group?.cpuSeconds,
-    onExceeded: () => void tree.kill().catch(() => {}),
-  });
-  let usage: SandboxUsage = {};
-  async function readUsage(): Promise<void> {
-    const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
-    usage = { exceeded: exceeded ?? watch.exceeded(), peakMemoryBytes };
-    // The kernel lets go of a group some milliseconds after its last process.
-    background.add(group?.remove());
-  }
-  async function kill(): Promise<void> {
-    await tree.kill();
-    watch.stop();
-    egress?.close();
-    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused()]);
-    rest();
-  }
-  async function claim(turnDir = spec.slotDir): Promise<void> {
-    if (turnDir !== spec.slotDir) {
-      if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
-      dir = turnDir;
-      folders = workingFolders(turnDir);
-      await spec.mounts.attach(turnDir, spec.slotDir);
-    }
-    await folders.create();
-  }
-  let killed: Promise<void> | undefined;
-  return {
-    channel: launched.channel,
-    stdout: launched.stdout,
-    stderr: launched.stderr,
-    paths: insidePaths,
-    pid: launched.pid,
-    exited: Promise.all([launched.exited, launcher.programRan]).then(([exit, ran]) => describeExit(exit, ran)),
-    claim,
-    kill: () => (killed ??= kill()),
-    collect: () => Promise.resolve(usage),
-  };
-}
-
-/** Whether control groups bound memory and processes of the sandbox as a whole. */
-function boundsTree({ groups }: Means): boolean {
-  return groups?.memory !== undefined && groups.processes !== undefined;
-}
-
-/** Bubblewrap reports an exit code on its status pipe only for a program that it could execute. */
-function describeExit(exit: SandboxExit, programRan: boolean): SandboxExit {
-  if (programRan || exit.signal !== null || exit.code === null || exit.code > 128) return exitThroughLauncher(exit);
-  return { ...exit, startError: "bubblewrap could not set up the sandbox or execute the program; its stderr says why" };
-}
-
 async function findMeans(o: BwrapOptions): Promise<Found> {
   if (process.platform !== "linux") return { reason: "it exists on Linux only" };
   const bwrap = o.bwrapPath ?? (await findProgram("bwrap"));
   if (bwrap === undefined) return { reason: "the program bwrap was not found; install the package bubblewrap" };
-  const [prlimit, enter, groups] = await Promise.all([
+  const [prlimit, enter, starter, groups] = await Promise.all([
     findProgram("prlimit"),
     o.enter ?? findEnterProgram(),
+    openStarter({ pipes: launcherPipes(), isFollowed: true }),
     o.controlGroups === false ? undefined : findGroupPlaces(),
   ]);
   let systemFiles: SystemFiles;
@@ -223,7 +151,7 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces });
-      const means = { bwrap, prlimit, systemFiles, enter, groups: candidate, machineArgs };
+      const means = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, machineArgs };
       const reason = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (reason === undefined) return { means, guarantees: describe(means, disableUserNamespaces) };
       reasons.push(reason);
@@ -287,7 +215,7 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       systemCallFilter() === undefined
         ? `the kernel is shared with the host, and there is no filter of system calls for ${process.arch}`
         : "the kernel is shared with the host, behind a filter of system calls",
-      ...(boundsTree(means)
+      ...(boundsTree(means.groups)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
       ...(means.groups?.cpu === undefined

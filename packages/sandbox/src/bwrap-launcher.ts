@@ -8,6 +8,7 @@ import { launchInGroup } from "./group-launch.ts";
 import type { Launched, OnServer } from "./launch.ts";
 import { readProcess, type ProcessIdentity } from "./proc.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
+import type { Starter } from "./starter.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface Launcher {
@@ -24,6 +25,11 @@ export interface Launcher {
   discard(): Promise<void>;
 }
 
+/** How many pipes it has, from descriptor 1 on. */
+export function launcherPipes(): number {
+  return systemCallFilter() === undefined ? 6 : 7;
+}
+
 /**
  * `program`: what bubblewrap executes where `enter`, which is told it later, is not there.
  * @throws SandboxStartError, or the system's error when no group can be made
@@ -31,6 +37,8 @@ export interface Launcher {
 export async function startLauncher(o: {
   bwrap: string;
   enter: EnterProgram | undefined;
+  /** With `launcherPipes`. */
+  starter?: Starter | undefined;
   groups: GroupPlaces | undefined;
   limits: SandboxLimits;
   program: readonly string[];
@@ -53,7 +61,9 @@ export async function startLauncher(o: {
     // obeyed outside the sandbox), and a command line can be read by every user of the host.
     env: {},
     cwd: "/",
-    launcherPipes: filter === undefined ? 3 : 4,
+    launcherPipes: launcherPipes() - 3,
+    // Without `enter` the program's arguments may be longer than a starter takes.
+    starter: enter === undefined ? undefined : o.starter,
     complaintsTo: 2,
     ...(enter === undefined ? {} : { onServer: (port, server) => onServer?.(port, server) }),
   });

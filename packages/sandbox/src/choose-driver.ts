@@ -2,12 +2,14 @@
 
 import { createBwrapDriver } from "./bwrap-driver.ts";
 import { createLandlockDriver } from "./landlock/landlock-driver.ts";
+import { createOciDriver } from "./oci/oci-driver.ts";
 import { createProcessDriver } from "./process-driver.ts";
 import type { DriverName, Guarantees, SandboxDriver } from "./types.ts";
 
 /** Strongest first. */
-const drivers: Record<DriverName, (o: { ahead: boolean; ownDir?: string }) => SandboxDriver> = {
+const drivers: Record<DriverName, (o: { ahead: boolean; ownDir?: string; runtime?: string }) => SandboxDriver> = {
   bwrap: createBwrapDriver,
+  oci: createOciDriver,
   landlock: createLandlockDriver,
   process: () => createProcessDriver(),
 };
@@ -27,7 +29,7 @@ export class NoSandboxDriverError extends Error {
 /**
  * Probes drivers, `preferred` first, then strongest first, and takes the first that gives `minimum`. `ahead`: the
  * driver may keep something started for the next sandbox, until it is closed. `ownDir`: where this process makes
- * the directories of sandboxes.
+ * the directories of sandboxes. `ociRuntime`: by name or absolute path, the one that `oci` uses.
  * @throws NoSandboxDriverError when there is none or `preferred` names no driver.
  */
 export async function chooseDriver(o: {
@@ -35,6 +37,7 @@ export async function chooseDriver(o: {
   preferred?: string;
   ahead?: boolean;
   ownDir?: string;
+  ociRuntime?: string;
 }): Promise<ChosenDriver> {
   const names = Object.keys(drivers) as DriverName[];
   if (o.preferred !== undefined && !names.some((name) => name === o.preferred)) {
@@ -43,8 +46,8 @@ export async function chooseDriver(o: {
   const order = [...names.filter((name) => name === o.preferred), ...names.filter((name) => name !== o.preferred)];
   const rejected: { name: string; reason: string }[] = [];
   for (const name of order) {
-    const { ahead = false, ownDir } = o;
-    const driver = drivers[name]({ ahead, ...(ownDir === undefined ? {} : { ownDir }) });
+    const { ahead = false, ownDir, ociRuntime: runtime } = o;
+    const driver = drivers[name]({ ahead, ...(ownDir && { ownDir }), ...(runtime && { runtime }) });
     const result = await driver.probe();
     if (!result.ok) {
       rejected.push({ name, reason: result.reason });

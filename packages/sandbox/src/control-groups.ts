@@ -76,6 +76,11 @@ export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   return { ...places, program: await compiledProgram("group") };
 }
 
+/** Whether they bound memory and processes of a sandbox as a whole. */
+export function boundsTree(groups: GroupPlaces | undefined): boolean {
+  return groups?.memory !== undefined && groups.processes !== undefined;
+}
+
 /** What to try, best first: a group that cannot be entered is no reason to have no sandbox. */
 export function groupCandidates(groups: GroupPlaces | undefined): readonly (GroupPlaces | undefined)[] {
   if (groups === undefined) return [undefined];
@@ -206,7 +211,7 @@ async function placesOfVersion1(own: string, mounts: string): Promise<Places | u
  */
 async function placesOfVersion2(own: string, mounts: string): Promise<Places | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
-  const root = / (\/\S*) \S+(?: \S+)* - cgroup2 /.exec(mounts)?.[1];
+  const root = mountOfVersion2(mounts);
   if (path === undefined || root === undefined) return undefined;
   for (const dir of new Set([join(root, path), dirname(join(root, path))])) {
     if (!dir.startsWith(root)) continue;
@@ -220,6 +225,12 @@ async function placesOfVersion2(own: string, mounts: string): Promise<Places | u
     if (place !== undefined) return { version: 2, memory: place, processes: place, cpu, cpuUse: place };
   }
   return undefined;
+}
+
+/** Where it is mounted, by a text like that of /proc/self/mountinfo. */
+export function mountOfVersion2(mounts: string): string | undefined {
+  const mount = mounts.split("\n").find((line) => line.includes(" - cgroup2 "));
+  return mount?.split(" ")[4];
 }
 
 /** The first directory in which a group can be made. */

@@ -1,18 +1,22 @@
 // Run one program in isolation with limits; one interface, several drivers.
 
+export { type EgressMode } from "@dari/domain";
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
+export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
 export { isPublicAddress } from "./egress/addresses.ts";
 export { dial, EgressRefusedError, resolveName, type Resolve } from "./egress/dial.ts";
+export { type EgressSecret } from "./egress/substitute.ts";
 export { type EgressOptions, type EgressRecord } from "./egress/traffic.ts";
 export {
   decide,
+  egressHosts,
   EgressRuleError,
   normalHost,
   parseEgressRules,
-  type EgressMode,
+  type EgressBound,
   type EgressPolicy,
   type EgressRule,
 } from "./egress/policy.ts";

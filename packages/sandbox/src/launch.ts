@@ -6,6 +6,7 @@ import { Server } from "node:net";
 import { type Duplex, type Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
+import type { Starter } from "./starter.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
 export interface Launched {
@@ -40,10 +41,13 @@ export interface LaunchOptions {
   readonly launcherPipes?: number;
   /** Opens Node's own channel after the launcher's pipes, whose descriptor is in NODE_CHANNEL_FD. */
   readonly onServer?: OnServer;
+  /** What starts it, in place of this process; for as many pipes as that has, and an empty environment. */
+  readonly starter?: Starter | undefined;
 }
 
 /** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
 export async function launch(o: LaunchOptions): Promise<Launched> {
+  if (o.starter !== undefined) return o.starter.launch(o);
   const pipes = o.launcherPipes ?? 0;
   const ipc = o.onServer === undefined ? [] : ["ipc" as const];
   const child = spawn(o.command, o.args, {
@@ -81,7 +85,8 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
   };
 }
 
-function masksFrom(first: number): ("ignore" | number)[] {
+/** For the standard input and output of a program from the descriptor `first` on: nothing that this process has got. */
+export function masksFrom(first: number): ("ignore" | number)[] {
   const masks = inheritedDescriptorMasks();
   const last = Math.max(first - 1, ...masks.keys());
   return Array.from({ length: last - first + 1 }, (_, i) => masks.get(first + i) ?? "ignore");

@@ -26,6 +26,12 @@ export interface SlotMounts {
   attach(turnDir: string, slotDir: string): Promise<void>;
   /** Paths to what `attach` hides: a program that kept its directory from before still writes there. */
   hiddenBy(slotDir: string): readonly string[];
+  /**
+   * Undoes `attach` where nothing in the sandbox uses what was attached any more: no working directory, descriptor
+   * (also one on its way between processes) or mapping. The kernel says so, in the sandbox and here at once. False:
+   * something does, and one of the two may be undone; `detach` is for the rest.
+   */
+  leave(slotDir: string): Promise<boolean>;
   /** Undoes `attach`, where there was one. Whatever could not be undone is tried again by the next call. */
   detach(slotDir: string): Promise<void>;
   /** Rejects, and removes nothing, where something is still mounted in the slot: it is somebody's workspace. */
@@ -94,7 +100,7 @@ async function openMounts(given: string): Promise<SlotMounts> {
   const hidden = new Map<string, { readonly handle: FileHandle; readonly changedAt: bigint }>();
   const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
   const detach = async (slotDir: string): Promise<void> => {
-    for (const place of placesOf(slotDir)) await attachments.undo(place);
+    await Promise.all(placesOf(slotDir).map((place) => attachments.undo(place)));
   };
   return {
     async make(name) {
@@ -118,13 +124,17 @@ async function openMounts(given: string): Promise<SlotMounts> {
       return (await Promise.all(same)).every(Boolean);
     },
     async attach(turnDir, slotDir) {
-      for (const name of folders) await attachments.make(join(turnDir, name), join(slotDir, name));
+      await Promise.all(folders.map((name) => attachments.make(join(turnDir, name), join(slotDir, name))));
     },
     hiddenBy: (slotDir) =>
       placesOf(slotDir).flatMap((place) => {
         const handle = attachments.has(place) ? hidden.get(place)?.handle : undefined;
         return handle === undefined ? [] : [`/proc/self/fd/${handle.fd}`];
       }),
+    async leave(slotDir) {
+      for (const place of placesOf(slotDir)) if (!(await attachments.undoUnused(place))) return false;
+      return true;
+    },
     detach,
     async remove(slotDir) {
       await detach(slotDir);
@@ -150,6 +160,8 @@ interface Attachments {
   /** Kept until it is really gone. */
   has(place: string): boolean;
   undo(place: string): Promise<void>;
+  /** False where it is in use. */
+  undoUnused(place: string): Promise<boolean>;
 }
 
 function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
@@ -176,6 +188,13 @@ function createAttachments(mounter: Pick<Mounter, "run">): Attachments {
       const undoing = going.get(place) ?? detach(place).finally(() => going.delete(place));
       going.set(place, undoing);
       await undoing;
+    },
+    async undoUnused(place) {
+      if (!made.has(place)) return true;
+      await mounter.run(["unmount", place]).catch(() => undefined);
+      if (await isMounted(place)) return false;
+      made.delete(place);
+      return true;
     },
   };
 }

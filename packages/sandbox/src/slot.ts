@@ -58,7 +58,7 @@ export function workingFolders(slotDir: string): WorkingFolders {
   const created: string[] = [];
   return {
     async create() {
-      for (const name of ["input", "output"]) {
+      const making = ["input", "output"].map(async (name) => {
         const path = join(slotDir, "workspace", name);
         // A file or a link of that name is the agent's own affair.
         await mkdir(path).then(
@@ -67,10 +67,11 @@ export function workingFolders(slotDir: string): WorkingFolders {
             if (error.code !== "EEXIST") throw error;
           },
         );
-      }
+      });
+      await Promise.all(making);
     },
     async removeUnused() {
-      for (const path of created.splice(0)) await rmdir(path).catch(() => {});
+      await Promise.all(created.splice(0).map((path) => rmdir(path).catch(() => {})));
     },
   };
 }

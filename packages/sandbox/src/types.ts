@@ -107,6 +107,12 @@ export interface Sandbox {
    * the running sandbox; the program's working directory stays the one below until it changes to its path again.
    */
   claim(turnDir?: string): Promise<void>;
+  /**
+   * With `mounts` only, after a claim for a turn's directory that was made once the program ran: takes the directory
+   * away again and stops the program, which the next claim lets go on. From here on nothing of the sandbox can reach
+   * the directory, whatever it does. Answers why that cannot be done, and the sandbox must be killed then.
+   */
+  rest?(): Promise<string | undefined>;
   /** Resolves when the whole process tree is dead, daemons included. Idempotent. Throws when it cannot be killed. */
   kill(): Promise<void>;
   /** What the sandbox used; meaningful after `kill`. */
@@ -121,7 +127,7 @@ export interface SandboxUsage {
   readonly peakMemoryBytes?: number | undefined;
 }
 
-export type DriverName = "process" | "landlock" | "bwrap";
+export type DriverName = "process" | "landlock" | "oci" | "bwrap";
 
 export type ProbeResult =
   { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };

@@ -20,10 +20,12 @@ testCompiled("what was shipped is used, and is whole", async () => {
   await shipPrograms(dir);
   expect((await readdir(dir)).map((name) => name.replace(/-[0-9a-f]{16}$/, "")).sort()).toEqual([
     "confine",
+    "container",
     "enter",
     "group",
     "mount",
     "own",
+    "start",
   ]);
   const group = await compiledProgram("group", dir);
   expect(dirname(group!)).toBe(dir);

@@ -5,7 +5,13 @@ import { waitUntil } from "@dari/testkit";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { createBwrapDriver, createLandlockDriver, createProcessDriver, SandboxStartError } from "../src/index.ts";
+import {
+  createBwrapDriver,
+  createLandlockDriver,
+  createOciDriver,
+  createProcessDriver,
+  SandboxStartError,
+} from "../src/index.ts";
 import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const drivers = [
@@ -13,11 +19,16 @@ const drivers = [
   { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
   { title: "bwrap", driver: createBwrapDriver() },
   { title: "bwrap, started ahead", driver: createBwrapDriver({ ahead: true }) },
+  { title: "oci", driver: createOciDriver() },
   { title: "landlock", driver: createLandlockDriver() },
   { title: "landlock of an older kernel", driver: createLandlockDriver({ versionMax: 4 }) },
 ];
 const usable: typeof drivers = [];
-for (const each of drivers) if ((await each.driver.probe()).ok) usable.push(each);
+for (const each of drivers) {
+  const probe = await each.driver.probe();
+  if (probe.ok) usable.push(each);
+  else test.skip(`${each.title} cannot be used here: ${probe.reason}`, () => {});
+}
 
 interface Seen {
   env: Record<string, string>;

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { networkInterfaces } from "node:os";
 import { decide } from "../src/egress/policy.ts";
-import { EgressRuleError, isPublicAddress, parseEgressRules } from "../src/index.ts";
+import { egressHosts, EgressRuleError, isPublicAddress, parseEgressRules, type EgressBound } from "../src/index.ts";
 
 test.each(["93.184.216.34", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111"])("%s is public", (address) => {
   expect(isPublicAddress(address)).toBe(true);
@@ -67,6 +67,24 @@ describe("an allow-list", () => {
   test("of an allow-list, only an endpoint by its address is exempt from the look at its address", () => {
     expect(decide(policy("open", "10.0.0.5:80"), "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
     expect(decide(policy("open", "a.example:80"), "a.example", 80)).toEqual({ allowed: true, exact: false });
+  });
+
+  test("each bound must allow a destination as well, and the one that does not says what to do", () => {
+    const bound = (mode: "off" | "allow" | "open", hosts: string[], advice: string): EgressBound => {
+      return { mode, hosts: egressHosts(hosts), advice };
+    };
+    const bounds = [bound("open", [], "ask us"), bound("allow", ["*.example.com", "10.0.0.5:80"], "ask the admin")];
+    const bounded = { ...policy("open", "10.0.0.5:80, 10.0.0.6:80"), bounds: [...bounds] };
+    expect(decide(bounded, "A.example.com", 443)).toEqual({ allowed: true, exact: false });
+    expect(decide(bounded, "10.0.0.5", 80)).toEqual({ allowed: true, exact: true });
+    for (const host of ["example.com", "10.0.0.6"]) {
+      expect(decide(bounded, host, 80)).toEqual({ allowed: false, reason: "ask the admin" });
+    }
+    bounded.bounds.push(bound("off", [], "deploy again"));
+    expect(decide(bounded, "a.example.com", 443)).toEqual({ allowed: false, reason: "deploy again" });
+    const closed = { ...policy("allow", "a.example.com"), advice: "ask its operators", bounds };
+    const reason = "it is not on the allow-list; ask its operators";
+    expect(decide(closed, "b.example.com", 443)).toEqual({ allowed: false, reason });
   });
 
   test("a service is exactly its name and port, in every mode, wherever it lies", () => {

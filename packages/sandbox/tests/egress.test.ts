@@ -11,6 +11,7 @@ import { compiledEnter, pythonEnter } from "../src/enter-program.ts";
 import {
   createBwrapDriver,
   createLandlockDriver,
+  createOciDriver,
   parseEgressRules,
   type EgressMode,
   type EgressOptions,
@@ -30,6 +31,8 @@ for (const [title, enter] of [
     ways.push({ title: `bwrap with ${title}`, driver, isShared: false });
   }
 }
+const oci = createOciDriver();
+if ((await oci.probe()).ok) ways.push({ title: "oci", driver: oci, isShared: false });
 const landlock = createLandlockDriver();
 if ((await landlock.probe()).ok) ways.push({ title: "landlock", driver: landlock, isShared: true });
 

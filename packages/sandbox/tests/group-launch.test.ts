@@ -6,7 +6,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { findGroupPlaces, type ControlGroup, type GroupPlaces } from "../src/control-groups.ts";
+import { findGroupPlaces, mountOfVersion2, type ControlGroup, type GroupPlaces } from "../src/control-groups.ts";
 import { launchInGroup } from "../src/group-launch.ts";
 import type { Launched } from "../src/launch.ts";
 import { SandboxStartError, type SandboxLimits } from "../src/index.ts";
@@ -90,4 +90,13 @@ suite("made %s", (_title, where) => {
 test("without places there is no group", async () => {
   const { launched, group } = await start(undefined, {}, "echo started");
   expect([await text(launched.stdout), group]).toEqual(["started\n", undefined]);
+});
+
+test("where version 2 is mounted is the place of the mount, not what of it is mounted there", () => {
+  const table = [
+    "31 24 0:26 / /sys/fs/cgroup/memory rw,relatime - cgroup cgroup rw,memory",
+    "30 24 0:27 / /sys/fs/cgroup/unified rw,nosuid,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate",
+  ];
+  expect(mountOfVersion2(table.join("\n"))).toBe("/sys/fs/cgroup/unified");
+  expect(mountOfVersion2(table[0]!)).toBeUndefined();
 });

@@ -10,13 +10,14 @@ import {
   chooseDriver,
   createBwrapDriver,
   createLandlockDriver,
+  createOciDriver,
   createProcessDriver,
   NoSandboxDriverError,
 } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
-for (const driver of [createBwrapDriver(), createProcessDriver()]) {
+for (const driver of [createBwrapDriver(), createOciDriver(), createProcessDriver()]) {
   const probe = await driver.probe();
   if (probe.ok && probe.guarantees.isolated) isolating.push({ title: driver.name, driver });
 }

@@ -2,14 +2,14 @@
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { startLauncher } from "../src/bwrap-launcher.ts";
 import { findGroupPlaces } from "../src/control-groups.ts";
 import { findEnterProgram } from "../src/enter-program.ts";
 import { createBwrapDriver, type SandboxSpec } from "../src/index.ts";
 import { findProgram } from "../src/programs.ts";
-import { makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { childrenOf, commandOf, makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const driver = createBwrapDriver({ ahead: true });
 const places = await findGroupPlaces();
@@ -23,12 +23,11 @@ beforeEach(async () => {
 afterEach(() => slot.remove());
 afterAll(() => driver.close?.());
 
-/** Bubblewraps that this process has started. */
+/** Bubblewraps that this process has started, itself or by its starter. */
 function launchers(): number[] {
-  const children = readdirSync(`/proc/${process.pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${process.pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
-  );
-  return children.filter((pid) => readFileSync(`/proc/${pid}/comm`, "utf8") === "bwrap\n");
+  const own = childrenOf(process.pid);
+  const all = [...own, ...own.filter((pid) => commandOf(pid) === "start").flatMap(childrenOf)];
+  return all.filter((pid) => commandOf(pid) === "bwrap");
 }
 
 function groups(): string[] {

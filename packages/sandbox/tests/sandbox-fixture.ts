@@ -64,6 +64,29 @@ export async function nextSaid(sandbox: Sandbox): Promise<unknown> {
   throw new Error(`the program said nothing: ${await complaints}`);
 }
 
+/** Of all threads of a process; none of one that is gone. */
+export function childrenOf(pid: number): number[] {
+  return quietly([], () =>
+    readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+    ),
+  );
+}
+
+/** The name of a process's program; empty when it has ended. */
+export function commandOf(pid: number): string {
+  const stat = quietly("", () => readFileSync(`/proc/${pid}/stat`, "latin1"));
+  return /^\d+ \((.*)\) [^ZX] /s.exec(stat)?.[1] ?? "";
+}
+
+function quietly<T>(otherwise: T, read: () => T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
 /** Living host processes that sleep for `seconds`. */
 export function countSleepers(seconds: string): number {
   return readdirSync("/proc").filter((name) => /^\d+$/.test(name) && sleepsFor(name, seconds)).length;

@@ -5,11 +5,11 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";
 import { assembleFilter } from "../src/seccomp/assemble.ts";
-import { createBwrapDriver, createLandlockDriver, type SandboxDriver } from "../src/index.ts";
+import { createBwrapDriver, createLandlockDriver, createOciDriver, type SandboxDriver } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const python = await findProgram("python3");
-const [bwrap, landlock] = [createBwrapDriver(), createLandlockDriver()];
+const [bwrap, oci, landlock] = [createBwrapDriver(), createOciDriver(), createLandlockDriver()];
 
 async function sees(driver: SandboxDriver): Promise<boolean> {
   return (await driver.probe()).ok && python !== undefined && process.arch === "x64";
@@ -101,6 +101,7 @@ os.write(3, (json.dumps(said) + "\\n").encode())
 
 for (const [driver, list] of [
   [bwrap, calls],
+  [oci, calls],
   [landlock, [...calls, ...sharedCalls]],
 ] as const) {
   ((await sees(driver)) ? test : test.skip)(`${driver.name} refuses what a sandbox has no need of`, async () => {

@@ -4,7 +4,7 @@
 import { lookup as lookUp, Resolver } from "node:dns/promises";
 import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
 import { isPublicAddress } from "./addresses.ts";
-import { decide, normalHost, type EgressPolicy } from "./policy.ts";
+import { advised, decide, normalHost, type EgressPolicy } from "./policy.ts";
 
 /** Addresses of a name; rejects or answers nothing where there are none. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
@@ -54,7 +54,8 @@ async function permittedAddresses(
   const addresses = isIP(name) === 0 ? (await resolve(name)).slice(0, addressesMax) : [name];
   if (addresses.length === 0) throw new Error("the name has no address");
   // One private address among public ones is a trick, or a name that is meant for another network.
-  if (!addresses.every(isPublicAddress)) throw new EgressRefusedError("its address is not a public one");
+  if (!addresses.every(isPublicAddress))
+    throw new EgressRefusedError(advised(policy, "its address is not a public one"));
   return addresses;
 }
 

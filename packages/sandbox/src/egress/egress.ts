@@ -2,13 +2,18 @@
 // were made inside the sandbox; it opens none of its own but to what the policy allows.
 
 import type { Server, Socket } from "node:net";
-import type { EgressPolicy } from "./policy.ts";
+import { decide, type EgressPolicy } from "./policy.ts";
+import { createAuthority } from "./authority.ts";
 import { createProxy } from "./proxy.ts";
-import { createTraffic, type EgressOptions } from "./traffic.ts";
+import { createTerminator, type Terminator } from "./terminator.ts";
+import { createTraffic, type EgressOptions, type Traffic } from "./traffic.ts";
+import { removeTrust, trustEnvironment, writeTrust } from "./trust.ts";
 
 export interface Egress {
   /** Ports of the sandbox's loopback to listen on. */
   readonly ports: readonly number[];
+  /** A directory that the program must be able to read, where there are secrets; `close` removes it. */
+  readonly trustDir: string | undefined;
   /** Serves what is connected to `port` there. */
   serve(port: number, server: Server): void;
   /** Ends every connection. Idempotent. */
@@ -19,20 +24,24 @@ export const proxyPort = 3128;
 /** Lower ones cannot be listened on without a capability. */
 const firstOpenPort = 1024;
 
-/** The variables by which programs find the proxy. That Node looks at them is for the program to see to. */
-export function egressEnvironment(port = proxyPort): Record<string, string> {
+/**
+ * The variables by which programs find the proxy, and whom they believe. That Node looks at the former is for the
+ * program to see to. `trustDir`: as the program sees it.
+ */
+export function egressEnvironment(port = proxyPort, trustDir?: string): Record<string, string> {
   const proxy = `http://127.0.0.1:${port}`;
   // Servers of the program's own are reached directly, and so is what the operator opened.
   const direct = "localhost,127.0.0.1,::1";
   const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY: direct };
   const lower = Object.entries(variables).map(([name, value]) => [name.toLowerCase(), value] as const);
-  return { ...variables, ...Object.fromEntries(lower) };
+  return { ...variables, ...Object.fromEntries(lower), ...(trustDir === undefined ? {} : trustEnvironment(trustDir)) };
 }
 
 /** Nothing is listened on until `serve` is given a server. */
 export function openEgress(options: EgressOptions): Egress {
   const traffic = createTraffic(options);
-  const proxy = createProxy(traffic);
+  const { terminator, trustDir } = openTermination(options, traffic);
+  const proxy = createProxy(traffic, terminator);
   const servers = new Set<Server>();
   let isClosed = false;
 
@@ -46,6 +55,7 @@ export function openEgress(options: EgressOptions): Egress {
 
   return {
     ports: [proxyPort, ...loopbackPorts(options.policy)],
+    trustDir,
     serve(port, server) {
       if (isClosed) return void server.close();
       servers.add(server);
@@ -64,13 +74,26 @@ export function openEgress(options: EgressOptions): Egress {
       isClosed = true;
       for (const server of servers) server.close();
       traffic.close();
+      if (trustDir !== undefined) removeTrust(trustDir);
     },
   };
+}
+
+/** Nothing of it is there without secrets. */
+function openTermination(
+  { secrets = [], trusted }: EgressOptions,
+  traffic: Traffic,
+): { readonly terminator?: Terminator; readonly trustDir?: string } {
+  if (secrets.length === 0) return {};
+  const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);
+  const terminator = createTerminator(traffic, secrets, authority, trusted);
+  return { terminator, trustDir: writeTrust(authority.certificate) };
 }
 
 function loopbackPorts(policy: EgressPolicy): number[] {
   const ports = policy.rules.flatMap((rule) =>
     rule.kind === "endpoint" && rule.address === "127.0.0.1" ? [rule.port] : [],
   );
-  return [...new Set(ports)].filter((port) => port !== proxyPort && port >= firstOpenPort);
+  const isOpen = (port: number): boolean => decide(policy, "127.0.0.1", port).allowed;
+  return [...new Set(ports)].filter((port) => port !== proxyPort && port >= firstOpenPort && isOpen(port));
 }

@@ -1,18 +1,28 @@
 // What a program may connect to, as data, and the decision about one destination before any name is resolved.
 
 import { isIP } from "node:net";
-
-export type EgressMode = "off" | "allow" | "open";
+import { isEgressHost, parseEgressHost, type EgressHost, type EgressMode } from "@dari/domain";
 
 export interface EgressPolicy {
   /** `off`: nothing but exact endpoints and services. `allow`: what a rule names. `open`: every public address. */
   readonly mode: EgressMode;
   readonly rules: readonly EgressRule[];
+  /** What whoever is refused by the mode or the rules can do. */
+  readonly advice?: string;
+  /** Each must allow a destination as well, exact ones included. */
+  readonly bounds?: readonly EgressBound[];
+}
+
+/** Narrows a policy: it makes nothing exact, whatever it names. */
+export interface EgressBound {
+  readonly mode: EgressMode;
+  readonly hosts: readonly EgressHost[];
+  /** Whose it is and what to do, for whoever is refused by it. */
+  readonly advice: string;
 }
 
 export type EgressRule =
-  /** A name, or with `subdomains` every name below it; on one port or on all. */
-  | { readonly kind: "name"; readonly name: string; readonly subdomains: boolean; readonly port: number | undefined }
+  | ({ readonly kind: "name" } & EgressHost)
   /** One address and port that the operator names, private or not. On 127.0.0.1 it is reached without a proxy, too. */
   | { readonly kind: "endpoint"; readonly address: string; readonly port: number }
   /** One name and port that the operator trusts, wherever this machine finds it: its addresses may be private. */
@@ -53,24 +63,41 @@ function parseRule(entry: string): EgressRule {
     if (port === undefined) throw new EgressRuleError(`${entry}: an address needs a port, as in ${host}:443`);
     return { kind: "endpoint", address, port };
   }
-  const name = host.startsWith("*.") ? host.slice(2) : host;
-  if (!/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/.test(name)) {
-    throw new EgressRuleError(`${entry}: expected a name, *.name or address:port`);
-  }
-  return { kind: "name", name, subdomains: host.startsWith("*."), port };
+  const name = parseEgressHost(entry);
+  if (name === undefined) throw new EgressRuleError(`${entry}: expected a name, *.name or address:port`);
+  return { kind: "name", ...name };
+}
+
+/** Hosts as organizations and manifests write them. What is not written as one is left out: it allows nothing. */
+export function egressHosts(written: readonly string[]): EgressHost[] {
+  return written.flatMap((host) => parseEgressHost(host) ?? []);
 }
 
 export function decide(policy: EgressPolicy, host: string, port: number): EgressDecision {
   const name = normalHost(host);
-  if (policy.rules.some((rule) => isExactly(rule, name, port))) {
-    return { allowed: true, exact: true };
-  }
+  const decision = decideUnbounded(policy, name, port);
+  if (!decision.allowed) return { allowed: false, reason: advised(policy, decision.reason) };
+  const closed = policy.bounds?.find((bound) => !isWithin(bound, name, port));
+  return closed === undefined ? decision : { allowed: false, reason: closed.advice };
+}
+
+/** A reason with what to do about it. */
+export function advised({ advice }: EgressPolicy, reason: string): string {
+  return advice === undefined ? reason : `${reason}; ${advice}`;
+}
+
+function decideUnbounded(policy: EgressPolicy, name: string, port: number): EgressDecision {
+  if (policy.rules.some((rule) => isExactly(rule, name, port))) return { allowed: true, exact: true };
   if (policy.mode === "off") return { allowed: false, reason: "this agent has no network" };
   if (closedPorts.has(port)) return { allowed: false, reason: `port ${port} is closed` };
-  if (policy.mode === "open" || policy.rules.some((rule) => matches(rule, name, port))) {
+  if (policy.mode === "open" || policy.rules.some((rule) => rule.kind === "name" && isEgressHost(rule, name, port))) {
     return { allowed: true, exact: false };
   }
   return { allowed: false, reason: "it is not on the allow-list" };
+}
+
+function isWithin({ mode, hosts }: EgressBound, name: string, port: number): boolean {
+  return mode === "open" || (mode === "allow" && hosts.some((host) => isEgressHost(host, name, port)));
 }
 
 /** Lower case, without brackets and the root's dot. */
@@ -85,9 +112,4 @@ function unbracketed(host: string): string {
 function isExactly(rule: EgressRule, host: string, port: number): boolean {
   if (rule.kind === "name" || rule.port !== port) return false;
   return host === (rule.kind === "endpoint" ? rule.address : rule.name);
-}
-
-function matches(rule: EgressRule, name: string, port: number): boolean {
-  if (rule.kind !== "name" || (rule.port !== undefined && rule.port !== port)) return false;
-  return rule.subdomains ? name.endsWith(`.${rule.name}`) : name === rule.name;
 }

@@ -1,36 +1,42 @@
 // The proxy as programs speak to it: CONNECT for tunnels, absolute URLs for plain HTTP. It listens nowhere: connections
 // are given to it as its `connection` events.
 
-import {
-  createServer,
-  request as httpRequest,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { pipeline, type Duplex } from "node:stream";
+import type { Duplex } from "node:stream";
 import { EgressRefusedError } from "./dial.ts";
+import { answer, relay, requestHeaders, without } from "./relay.ts";
+import { UntrustedHostError, type Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
-const requestHeaders = ["proxy-connection", "proxy-authorization", "connection", "keep-alive", "te", "upgrade"];
-const responseHeaders = ["connection", "keep-alive", "proxy-authenticate", "transfer-encoding", "upgrade"];
-
-export function createProxy(traffic: Traffic): Server {
+/** `terminator`: takes the tunnels that it is for. */
+export function createProxy(traffic: Traffic, terminator: Terminator | undefined): Server {
   const proxy = createServer((incoming, response) => void forward(traffic, incoming, response));
   proxy.on("connect", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
     const target = parseAuthority(incoming.url ?? "");
     if (target === undefined) refuseTunnel(client, 400, "expected CONNECT host:port");
-    else void tunnel(traffic, client, head, target);
+    else void tunnel(traffic, terminator, client, head, target);
   });
   proxy.on("clientError", (_error, client) => client.destroy());
   return proxy;
 }
 
-async function tunnel(traffic: Traffic, client: Duplex, head: Buffer, target: Target): Promise<void> {
+async function tunnel(
+  traffic: Traffic,
+  terminator: Terminator | undefined,
+  client: Socket,
+  head: Buffer,
+  target: Target,
+): Promise<void> {
+  const established = "HTTP/1.1 200 Connection established\r\n\r\n";
   try {
+    if (terminator?.isFor(target) === true) {
+      const verified = await terminator.open(target);
+      client.write(established);
+      return terminator.take(client, head, target, verified);
+    }
     const upstream = await traffic.open(target);
-    client.write("HTTP/1.1 200 Connection established\r\n\r\n");
+    client.write(established);
     if (head.length > 0) upstream.write(head);
     traffic.join(client, upstream);
   } catch (error) {
@@ -48,23 +54,14 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
   } catch (error) {
     return answer(response, statusOf(error), describeRefusal(target, error));
   }
-  incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
-  const sent = httpRequest({
+  const options = {
     createConnection: () => upstream,
-    method: incoming.method,
     path: `${url.pathname}${url.search}`,
     // The host is the one that was allowed, whatever the program says in its header.
     headers: { ...without(incoming.headers, requestHeaders), host: url.host },
-    setHost: false,
-  });
-  sent.once("response", (received) => {
-    response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
-    received.on("data", (chunk: Buffer) => traffic.count(chunk));
-    pipeline(received, response, () => upstream.destroy());
-  });
-  sent.once("error", () => answer(response, 502, `${target.host}: the connection broke`));
+  };
+  relay(traffic, incoming, response, options, () => answer(response, 502, `${target.host}: the connection broke`));
   response.once("close", () => upstream.destroy());
-  pipeline(incoming, sent, () => {});
 }
 
 function parseAuthority(authority: string): Target | undefined {
@@ -79,13 +76,9 @@ function statusOf(error: unknown): number {
 
 /** What the tenant is told; a refusal says so, and whose it is. */
 function describeRefusal({ host, port }: Target, error: unknown): string {
-  const why = error instanceof EgressRefusedError ? error.message : "it could not be reached";
+  const isTold = error instanceof EgressRefusedError || error instanceof UntrustedHostError;
+  const why = isTold ? error.message : "it could not be reached";
   return `the sandbox's proxy did not connect to ${host}:${port}: ${why}`;
-}
-
-function answer(response: ServerResponse, status: number, text: string): void {
-  if (response.headersSent) return void response.destroy();
-  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", connection: "close" }).end(`${text}\n`);
 }
 
 const reasons: Readonly<Record<number, string>> = { 400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway" };
@@ -99,8 +92,4 @@ function refuseTunnel(client: Duplex, status: number, text: string): void {
     "connection: close",
   ];
   client.end(`${head.join("\r\n")}\r\n\r\n${body}`);
-}
-
-function without<T extends object>(headers: T, names: readonly string[]): T {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !names.includes(name))) as T;
 }

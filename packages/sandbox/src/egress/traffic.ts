@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { dial, EgressRefusedError, resolveName, type Resolve } from "./dial.ts";
 import type { EgressPolicy } from "./policy.ts";
+import type { EgressSecret } from "./substitute.ts";
 
 /** What came of one attempt to connect, told when it is over. */
 export interface EgressRecord {
@@ -22,6 +23,10 @@ export interface EgressOptions {
   readonly connectionsMax?: number;
   /** Both ways together; past it all is closed. Default 64 GiB. */
   readonly bytesMax?: number;
+  /** What the program has placeholders of; the proxy puts the values in. */
+  readonly secrets?: readonly EgressSecret[];
+  /** Roots that hosts of secrets are verified by; PEM. Default: those of this process. */
+  readonly trusted?: readonly string[];
   /** Default: the machine's name servers. */
   readonly resolve?: Resolve;
   /** Called once per attempt; must not throw. */
@@ -39,6 +44,8 @@ export interface Traffic {
   hold(socket: Duplex): void;
   /** @throws like `dial` */
   open(target: Target): Promise<Socket>;
+  /** As `open`; the attempt has failed as well where `secure` does. */
+  openSecured<S>(target: Target, secure: (plain: Socket) => Promise<S>): Promise<S>;
   count(chunk: Buffer): void;
   /** Carries bytes both ways until either end is over. */
   join(client: Duplex, upstream: Socket): void;
@@ -62,29 +69,37 @@ export function createTraffic(options: EgressOptions): Traffic {
     if (isClosed) socket.destroy();
   }
 
-  async function open({ host, port }: Target): Promise<Socket> {
+  async function openSecured<S>({ host, port }: Target, secure: (plain: Socket) => Promise<S>): Promise<S> {
     const report = (record: Omit<EgressRecord, "host" | "port">): void =>
       options.onConnection?.({ host: host.slice(0, hostCharsMax), port, ...record });
-    let upstream: Socket;
+    let plain: Socket | undefined;
     connections += 1;
     try {
       if (connections > connectionsMax) throw new EgressRefusedError(`${connectionsMax} connections are open already`);
       if (bytes > bytesMax) throw new EgressRefusedError("this turn has used up its traffic");
-      upstream = await dial(policy, host, port, resolve);
+      plain = await dial(policy, host, port, resolve);
+      hold(plain);
+      const secured = await secure(plain);
+      reportWhenOver(plain);
+      return secured;
     } catch (error) {
+      plain?.destroy();
       connections -= 1;
       const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
       report({ verdict, reason: (error as Error).message, bytesSent: 0, bytesReceived: 0 });
       throw error;
     }
-    upstream.setTimeout(idleMs, () => upstream.destroy());
-    upstream.once("close", () => {
-      connections -= 1;
-      const { bytesWritten: bytesSent, bytesRead: bytesReceived } = upstream;
-      report({ verdict: "connected", reason: "", bytesSent, bytesReceived });
-    });
-    hold(upstream);
-    return upstream;
+
+    function reportWhenOver(upstream: Socket): void {
+      upstream.setTimeout(idleMs, () => upstream.destroy());
+      const over = (): void => {
+        connections -= 1;
+        const { bytesWritten: bytesSent, bytesRead: bytesReceived } = upstream;
+        report({ verdict: "connected", reason: "", bytesSent, bytesReceived });
+      };
+      if (upstream.destroyed) over();
+      else upstream.once("close", over);
+    }
   }
 
   function count(chunk: Buffer): void {
@@ -105,5 +120,6 @@ export function createTraffic(options: EgressOptions): Traffic {
     isClosed = true;
     for (const socket of sockets) socket.destroy();
   }
-  return { connectionsMax, hold, open, count, join, close };
+  const open = (target: Target): Promise<Socket> => openSecured(target, (plain) => Promise.resolve(plain));
+  return { connectionsMax, hold, open, openSecured, count, join, close };
 }

@@ -16,6 +16,7 @@ import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
 import { checkSpec, programEnvironment, workingFolders } from "../slot.ts";
+import { openStarter, type Starter } from "../starter.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -35,10 +36,14 @@ import { takePlace, type Place } from "./places.ts";
 import { openWayIn } from "./way-in.ts";
 import { openWayOut, type WayOut } from "./way-out.ts";
 
+/** To say what is to be run, and for the filter of system calls. */
+const launcherPipes = 2;
+
 interface Means {
   /** native/confine.c and native/own.c, compiled. */
   readonly confine: string;
   readonly own: string;
+  readonly starter: Starter | undefined;
   /** See `LandlockOptions`. */
   readonly ownDir: string;
   /** Of Landlock. */
@@ -157,17 +162,19 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
 
 /** It is in its group before it is told what to run. */
 async function launchIn(
-  spec: SandboxSpec,
+  asked: SandboxSpec,
   means: Means,
   { place, wayOut }: Holds,
 ): Promise<{ launched: Launched; group: ControlGroup | undefined; complaint: Promise<string> }> {
+  const trust = wayOut?.trustDir === undefined ? [] : [wayOut.trustDir];
+  const spec = { ...asked, readOnlyPaths: [...asked.readOnlyPaths, ...trust] };
   const { workspace, state, tmp } = directoriesOf(spec.slotDir);
   await mkdir(tmp, { recursive: true, mode: 0o700 });
   await Promise.all([
     openWayIn([spec.slotDir, spec.imageDir, ...spec.readOnlyPaths], means.ownDir),
     chmod(spec.slotDir, 0o700),
   ]);
-  const proxied = wayOut === undefined ? {} : egressEnvironment(wayOut.port);
+  const proxied = wayOut === undefined ? {} : egressEnvironment(wayOut.port, wayOut.trustDir);
   const words = await confinementWords({
     spec,
     env: { ...programEnvironment(spec, { home: state, tmp }), ...proxied },
@@ -183,8 +190,9 @@ async function launchIn(
     args: ["run"],
     env: {},
     cwd: "/",
-    launcherPipes: 2,
+    launcherPipes,
     complaintsTo: 4,
+    starter: means.starter,
   });
   const [control, filterPipe] = launched.launcherPipes as [Duplex, Duplex];
   const complaint = text(control).catch(() => "");
@@ -217,9 +225,11 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   }
   const version = Math.min(kernels, o.versionMax ?? versionMax);
   const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  // What runs ends by itself when this process is gone: killed, it could not end the rest.
+  const starter = await openStarter({ pipes: 3 + launcherPipes, isFollowed: false });
   const reasons: string[] = [];
   for (const candidate of groupCandidates(groups)) {
-    const means = { confine, own, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
+    const means = { confine, own, starter, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
     const reason = await tryOut(means);
     if (reason === undefined) return { means, guarantees: describe(means, kernels) };
     reasons.push(reason);

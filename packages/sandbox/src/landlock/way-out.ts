@@ -11,6 +11,8 @@ export interface WayOut {
   readonly port: number;
   /** Loopback ports that the operator opened: they are this machine's own, so nothing stands in between. */
   readonly directPorts: readonly number[];
+  /** See `Egress`. */
+  readonly trustDir: string | undefined;
   /** Ends every connection. Idempotent. */
   close(): void;
 }
@@ -23,7 +25,7 @@ export async function openWayOut(options: EgressOptions, place: Place): Promise<
     const port = await listenWithin(server, place);
     egress.serve(proxyPort, server);
     const directPorts = egress.ports.filter((each) => each !== proxyPort);
-    return { port, directPorts, close: () => egress.close() };
+    return { port, directPorts, trustDir: egress.trustDir, close: () => egress.close() };
   } catch (error) {
     egress.close();
     throw error;

@@ -1,8 +1,9 @@
 // A process that starts a sandbox full of daemons, says so, and waits to be killed.
 
-import { createLandlockDriver } from "../../src/index.ts";
+import { createLandlockDriver, createOciDriver } from "../../src/index.ts";
 import { nextSaid, specFor } from "../sandbox-fixture.ts";
 
-const [slotDir = "", imageDir = "", seconds = ""] = process.argv.slice(2);
-const sandbox = await createLandlockDriver().prepare(specFor({ slotDir, imageDir }, ["daemons", seconds]));
+const [slotDir = "", imageDir = "", seconds = "", name = "landlock"] = process.argv.slice(2);
+const driver = name === "oci" ? createOciDriver() : createLandlockDriver();
+const sandbox = await driver.prepare(specFor({ slotDir, imageDir }, ["daemons", seconds]));
 process.stdout.write(`${String(await nextSaid(sandbox))}\n`);

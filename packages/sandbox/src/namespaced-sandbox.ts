@@ -1,0 +1,101 @@
+// A program that runs in namespaces, as a sandbox: claimed, watched, killed and counted, whoever made the namespaces.
+
+import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
+import type { Launcher } from "./bwrap-launcher.ts";
+import type { Background } from "./background.ts";
+import type { Egress } from "./egress/egress.ts";
+import { exitThroughLauncher } from "./launch.ts";
+import { namespaceTree } from "./process-tree.ts";
+import { bringToRest, type Resting } from "./rest.ts";
+import type { SlotMounts } from "./slot-mounts.ts";
+import { workingFolders } from "./slot.ts";
+import type { Sandbox, SandboxExit, SandboxSpec, SandboxUsage } from "./types.ts";
+import { watchSandbox } from "./watch.ts";
+
+export interface Held {
+  readonly program: Pick<Launcher, "launched" | "group" | "init" | "programRan">;
+  readonly egress: Egress | undefined;
+  readonly background: Background;
+  /** Control groups bound memory and processes of it as a whole. */
+  readonly isBounded: boolean;
+  /** Whose complaint it is when the program was never executed. */
+  readonly name: string;
+  /** Called before everything of it is killed, and once nothing of it is alive. */
+  onKill?(): void;
+  onEnd?(): void;
+}
+
+export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
+  const { egress, background } = held;
+  const { launched, group, init, programRan } = held.program;
+  const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
+  let dir = spec.slotDir;
+  let folders = workingFolders(dir);
+  const watch = watchSandbox({
+    slotDir: () => dir,
+    limits: spec.limits,
+    init: init.then((one) => one?.pid),
+    isBounded: held.isBounded,
+    memoryDirs,
+    hiddenDirs: () => spec.mounts?.hiddenBy(spec.slotDir) ?? [],
+    cpuSeconds: group?.cpuSeconds,
+    onExceeded: () => void tree.kill().catch(() => {}),
+  });
+  let usage: SandboxUsage = {};
+  let resting: Resting | undefined;
+  async function readUsage(): Promise<void> {
+    const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
+    usage = { exceeded: exceeded ?? watch.exceeded(), peakMemoryBytes };
+    // The kernel lets go of a group some milliseconds after its last process.
+    background.add(group?.remove());
+  }
+  async function kill(): Promise<void> {
+    held.onKill?.();
+    await tree.kill();
+    watch.stop();
+    egress?.close();
+    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused()]);
+    held.onEnd?.();
+  }
+  async function claim(turnDir = spec.slotDir): Promise<void> {
+    let attaching: Promise<void> | undefined;
+    if (turnDir !== spec.slotDir) {
+      if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
+      dir = turnDir;
+      folders = workingFolders(turnDir);
+      attaching = spec.mounts.attach(turnDir, spec.slotDir);
+    }
+    const [attached, made] = await Promise.allSettled([attaching, folders.create()]);
+    // Where a turn's directory is wrong, the first says it.
+    for (const one of [attached, made]) if (one.status === "rejected") throw one.reason;
+    await resting?.wake();
+    resting = undefined;
+  }
+  async function rest(mounts: SlotMounts): Promise<string | undefined> {
+    const came = await bringToRest({ init: await init, mounts, slotDir: spec.slotDir });
+    if (typeof came === "string") return came;
+    resting = came;
+    dir = spec.slotDir;
+    await folders.removeUnused();
+    return (await group?.exceeded()) === undefined ? undefined : "it went over one of its limits";
+  }
+  const { mounts } = spec;
+  let killed: Promise<void> | undefined;
+  return {
+    channel: launched.channel,
+    stdout: launched.stdout,
+    stderr: launched.stderr,
+    paths: insidePaths,
+    pid: launched.pid,
+    exited: Promise.all([launched.exited, programRan]).then(([exit, ran]) => describeExit(exit, ran, held.name)),
+    claim,
+    ...(mounts === undefined ? {} : { rest: () => rest(mounts) }),
+    kill: () => (killed ??= kill()),
+    collect: () => Promise.resolve(usage),
+  };
+}
+
+function describeExit(exit: SandboxExit, programRan: boolean, name: string): SandboxExit {
+  if (programRan || exit.signal !== null || exit.code === null || exit.code > 128) return exitThroughLauncher(exit);
+  return { ...exit, startError: `${name} could not set up the sandbox or execute the program; its stderr says why` };
+}

@@ -1,0 +1,273 @@
+// The driver for machines with an OCI runtime (runc, crun, ...): the runtime makes the namespaces, and what is in them
+// is as under bubblewrap. What a runtime promises is looked at, not believed.
+
+import { mkdir, mkdtemp, readlink, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { createBackground, type Background } from "../background.ts";
+import { etcAdded, etcPaths, insidePathOf, insidePaths, trustInside } from "../bwrap-arguments.ts";
+import { boundsTree, findGroupPlaces, groupCandidates } from "../control-groups.ts";
+import { egressEnvironment, openEgress } from "../egress/egress.ts";
+import { enterWords } from "../enter-program.ts";
+import { namespacedSandbox } from "../namespaced-sandbox.ts";
+import { findProgram, tryTimeoutMs } from "../programs.ts";
+import { isHostRoot, processLimits } from "../rlimits.ts";
+import { systemCallFilter } from "../seccomp/filter.ts";
+import { checkSpec, programEnvironment } from "../slot.ts";
+import { openSystemFiles, type SystemFiles } from "../system-files.ts";
+import {
+  SandboxStartError,
+  type Guarantees,
+  type ProbeResult,
+  type Sandbox,
+  type SandboxDriver,
+  type SandboxSpec,
+} from "../types.ts";
+import { within } from "../within.ts";
+import { innerUser, openTools } from "./bundle.ts";
+import { startContainer, type Container, type ContainerMeans } from "./container.ts";
+import { findRuntimes, sweepContainers, type Runtime } from "./runtimes.ts";
+
+interface Means extends Omit<ContainerMeans, "etcDir" | "trustDir"> {
+  readonly systemFiles: SystemFiles;
+  /** Sockets that were made inside arrive here. */
+  readonly handsOver: boolean;
+}
+
+type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
+
+export interface OciOptions {
+  /** By name or absolute path; default: crun, else runc. */
+  readonly runtime?: string;
+  /** Default true: control groups are used where some can be made. */
+  readonly controlGroups?: boolean;
+  /** Default true: it has a user namespace where one can be made. */
+  readonly userNamespace?: boolean;
+  /** How long each trial of the first probe may take. Milliseconds; default 10 s. */
+  readonly tryWithinMs?: number;
+}
+
+export function createOciDriver(o: OciOptions = {}): SandboxDriver {
+  let found: Promise<Found> | undefined;
+  const background = createBackground();
+  const find = (): Promise<Found> => (found ??= findMeans(o));
+  return {
+    name: "oci",
+    async probe(): Promise<ProbeResult> {
+      const result = await find();
+      return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };
+    },
+    async prepare(spec) {
+      await checkSpec(spec);
+      const result = await find();
+      if ("reason" in result) throw new SandboxStartError(`no OCI runtime can be used: ${result.reason}`);
+      return (await start(spec, result.means, background)).sandbox;
+    },
+    close: () => background.done(),
+  };
+}
+
+async function start(
+  spec: SandboxSpec,
+  means: Means,
+  background: Background,
+): Promise<{ sandbox: Sandbox; container: Container }> {
+  const egress = typeof spec.network === "object" && means.handsOver ? openEgress(spec.network) : undefined;
+  const trustDir = egress?.trustDir;
+  try {
+    const container = await startContainer(
+      spec,
+      { ...means, etcDir: means.systemFiles.dir, trustDir },
+      (port, server) => egress?.serve(port, server),
+    );
+    container.run(
+      {
+        ...programEnvironment(spec, { home: insidePaths.state, tmp: "/tmp" }),
+        ...(egress === undefined ? {} : egressEnvironment(undefined, trustDir && trustInside)),
+      },
+      enterWords({
+        ports: egress?.ports ?? [],
+        limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
+        argv: spec.argv.map((word) => insidePathOf(spec, word)),
+      }),
+    );
+    const sandbox = namespacedSandbox(spec, {
+      program: container,
+      egress,
+      background,
+      isBounded: boundsTree(means.groups),
+      name: means.runtime.program,
+      onKill: () => container.hangUp(),
+      onEnd: () => background.add(container.remove()),
+    });
+    return { sandbox, container };
+  } catch (error) {
+    egress?.close();
+    throw error;
+  }
+}
+
+async function findMeans(o: OciOptions): Promise<Found> {
+  if (process.platform !== "linux") return { reason: "it exists on Linux only" };
+  try {
+    const runtimes = await findRuntimes(o.runtime);
+    if (runtimes.length === 0) return { reason: `the program ${o.runtime ?? "crun or runc"} was not found` };
+    const systemFiles = await openSystemFiles(etcPaths, etcAdded);
+    const reasons: string[] = [];
+    for (const runtime of runtimes) {
+      const found = await findMeansOf(runtime, systemFiles, o);
+      if (!("reason" in found)) return found;
+      reasons.push(`${runtime.program}: ${found.reason}`);
+    }
+    return { reason: reasons.join("; ") };
+  } catch (error) {
+    return { reason: (error as Error).message };
+  }
+}
+
+async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
+  await sweepContainers(runtime);
+  const tools = await openTools(runtime.dir);
+  if (tools === undefined) return { reason: "there is no C compiler" };
+  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  let reason: string | undefined;
+  for (const way of waysOf(runtime, o)) {
+    for (const candidate of groupCandidates(groups)) {
+      const means = { runtime, tools, systemFiles, groups: candidate, ...way };
+      const failed = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
+      if (failed === undefined) return { means, guarantees: describe(means) };
+      // Of the best way.
+      reason ??= failed;
+    }
+  }
+  return { reason: reason ?? "a user that is not root needs a user namespace" };
+}
+
+/** Best first. */
+function waysOf(runtime: Runtime, o: OciOptions): Pick<Means, "hasUserNamespace" | "handsOver">[] {
+  if (!runtime.kind.sharesKernel) return [true, false].map((handsOver) => ({ hasUserNamespace: false, handsOver }));
+  const ways = [...(o.userNamespace === false ? [] : [true]), ...(isHostRoot() ? [false] : [])];
+  return ways.map((hasUserNamespace) => ({ hasUserNamespace, handsOver: true }));
+}
+
+/** What of a container is as promised, seen from inside: each line says what is not. */
+const look = `
+while read -r key value rest; do
+  case "$key $value" in
+    "CapPrm: 0000000000000000" | "CapEff: 0000000000000000" | "CapBnd: 0000000000000000") ;;
+    Cap[PEB]*) echo "capabilities: $key $value" ;;
+    "NoNewPrivs: 1" | "Seccomp: 2") ;;
+    NoNewPrivs:* | Seccomp:*) echo "$key $value" ;;
+  esac
+done < /proc/self/status
+for path in / /usr /etc /agent /dev /proc/sys; do
+  ! (: > "$path/.dari-trial") 2> /dev/null || echo "$path can be written to"
+done
+! (: > /proc/sys/kernel/core_pattern) 2> /dev/null || echo "settings of the kernel can be written to"
+for path in /root /home /var /sys "$1"; do ! test -e "$path" || echo "$path is there"; done
+for path in /proc/[0-9]*; do set -- "$@" "$path"; done
+test $# -le 6 || echo "processes of others are seen"
+for path in /workspace /state /tmp /dev/shm; do
+  (: > "$path/.dari-trial") 2> /dev/null || echo "$path cannot be written to"
+done
+echo looked
+read -r go <&3
+`;
+
+/** Starts a whole sandbox and looks at it from both sides; undefined when it is one, else what is wrong. */
+async function tryOut(means: Means, withinMs: number): Promise<string | undefined> {
+  const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
+  const background = createBackground();
+  try {
+    for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
+    const shell = (await findProgram("sh")) ?? "/bin/sh";
+    const { sandbox, container } = await start(
+      {
+        argv: [shell, "-c", look, shell, slotDir],
+        env: {},
+        imageDir: join(slotDir, "image"),
+        readOnlyPaths: [process.execPath],
+        slotDir,
+        network: { policy: { mode: "off", rules: [] } },
+        limits: {},
+      },
+      means,
+      background,
+    );
+    try {
+      return await within(withinMs, judge(sandbox, container, means)).then((said) =>
+        said === undefined ? `it did not end within ${withinMs} ms` : said || undefined,
+      );
+    } finally {
+      await sandbox.kill();
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    await background.done();
+    await rm(slotDir, { recursive: true, force: true });
+  }
+}
+
+/** Empty when all is as it should be. */
+async function judge(sandbox: Sandbox, container: Container, means: Means): Promise<string> {
+  const complaints = text(sandbox.stderr);
+  let said = "";
+  for await (const chunk of sandbox.stdout.setEncoding("utf8")) {
+    said += String(chunk);
+    if (!said.endsWith("looked\n")) continue;
+    const shared = means.runtime.kind.sharesKernel
+      ? await sharedNamespaces((await container.init)?.pid, means.hasUserNamespace)
+      : [];
+    return [...said.split("\n").slice(0, -2), ...shared].join(", ");
+  }
+  const exit = await sandbox.exited;
+  return (await complaints).trim() || `it ended with ${exit.code ?? exit.signal}`;
+}
+
+/** Those that a process has together with this one. */
+async function sharedNamespaces(pid: number | undefined, hasUserNamespace: boolean): Promise<string[]> {
+  const names = [...(hasUserNamespace ? ["user"] : []), "mnt", "pid", "ipc", "uts", "net"];
+  const nameOf = (of: string, name: string): Promise<string> => readlink(`/proc/${of}/ns/${name}`);
+  const isShared = async (name: string): Promise<boolean> =>
+    pid === undefined || (await nameOf("self", name)) === (await nameOf(String(pid), name));
+  const shared = await Promise.all(names.map(isShared));
+  return names.filter((_, index) => shared[index]).map((name) => `the ${name} namespace is this machine's`);
+}
+
+function describe(means: Means): Guarantees {
+  const { groups, runtime } = means;
+  const { sharesKernel } = runtime.kind;
+  const counted = groups?.processes === undefined ? "watched" : "per_sandbox";
+  const filtered = systemCallFilter() === undefined ? `without a filter for ${process.arch}` : "behind a filter";
+  return {
+    isolated: true,
+    filesystem: "private",
+    processes: "namespace",
+    network: "enforced",
+    limits: {
+      memory: groups?.memory === undefined ? "watched" : "per_sandbox",
+      processes: sharesKernel ? counted : "none",
+      cpu: groups?.cpu === undefined ? "none" : "per_sandbox",
+      openFiles: "per_process",
+      fileSize: "per_process",
+      tmpSize: "per_sandbox",
+      disk: "watched",
+    },
+    notes: [
+      `containers are made by ${runtime.program}`,
+      sharesKernel ? `the kernel is shared with the host, ${filtered} of system calls` : "the kernel is the runtime's",
+      ...(boundsTree(groups)
+        ? []
+        : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
+      ...(groups?.cpu === undefined
+        ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
+        : []),
+      ...(means.handsOver ? [] : ["no proxy can be opened in it: agents have no network at all"]),
+      ...(isHostRoot() ? ["the worker runs as root: a program that escaped would be root"] : []),
+      ...(innerUser(means.hasUserNamespace) === 0 ? ["programs are root inside, without any capability"] : []),
+      ...(means.hasUserNamespace || !sharesKernel ? [] : ["no user namespace can be made here"]),
+    ],
+  };
+}

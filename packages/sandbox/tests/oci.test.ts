@@ -1,0 +1,134 @@
+// What is a container's alone: what a runtime is believed, what it writes down, and what is left of one.
+
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { waitUntil } from "@dari/testkit";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+import { createOciDriver, openSlotMounts } from "../src/index.ts";
+import { deleteContainer, findRuntimes, sweepContainers, type Runtime } from "../src/oci/runtimes.ts";
+import { countSleepers, makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+const driver = createOciDriver();
+const probe = await driver.probe();
+const runtime: Runtime | undefined = probe.ok
+  ? (await findRuntimes(undefined)).find(({ program }) => probe.guarantees.notes[0]?.endsWith(program))
+  : undefined;
+
+let slot: Awaited<ReturnType<typeof makeSlot>>;
+beforeEach(async () => {
+  slot = await makeSlot();
+});
+afterEach(() => slot.remove());
+afterAll(() => driver.close?.());
+
+test("a runtime that is not there is named", async () => {
+  const found = await createOciDriver({ runtime: "youki-of-nobody" }).probe();
+  expect(found.ok ? "usable" : found.reason).toBe("the program youki-of-nobody was not found");
+});
+
+test("a runtime that starts the program as it is, without a container, is not believed", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "sandbox-runtime-"));
+  try {
+    const program = join(dir, "none");
+    // $8: the file for the number of the container's first process; a shell of its own stands for that.
+    const first = 'echo "CapEff: there"; echo looked; read -r go <&3';
+    await writeFile(program, `#!/bin/sh\n[ "$3" = run ] || exit 0\nsh -c '${first}' &\necho $! > "$8"\n`);
+    await chmod(program, 0o755);
+    const found = await createOciDriver({ runtime: program, controlGroups: false }).probe();
+    expect(found.ok ? "usable" : found.reason).toMatch(/CapEff: there, the user namespace is this machine's/);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+}, 30_000);
+
+(runtime === undefined ? describe.skip : describe)("a container", () => {
+  const { dir, program } = runtime ?? { dir: "", program: "" };
+  const containers = async (): Promise<string[]> => {
+    const names = [...(await readdir(dir)), ...(await readdir(join(dir, "state")))];
+    return names.filter((name) => name.startsWith(`dari-${process.pid}-`));
+  };
+  const groups = (): string =>
+    execFileSync("find", ["/sys/fs/cgroup", "-name", `dari-${process.pid}-*`], { encoding: "utf8" });
+
+  test("the program's environment is in no file that a runtime keeps, and nothing is left of it", async () => {
+    const spec = specFor(slot, ["echo"], { env: { TOKEN: "planted-in-the-environment" } });
+    await withSandbox(driver, spec, async (sandbox) => {
+      sandbox.channel.write('"up"\n');
+      expect(await nextSaid(sandbox)).toBe("up");
+      expect(await containers()).not.toEqual([]);
+      expect(() => execFileSync("grep", ["-r", "planted-in-the-environment", dir])).toThrow();
+    });
+    await driver.close?.();
+    expect(await containers()).toEqual([]);
+    await waitUntil(() => groups() === "", { what: "the groups to go" });
+  });
+
+  test("ends with the process that started it, and the next one removes what the runtime keeps of it", async () => {
+    const seconds = `6000.${process.hrtime.bigint()}`;
+    const script = fileURLToPath(new URL("./programs/start-and-die.ts", import.meta.url));
+    const args = [script, slot.slotDir, slot.imageDir, seconds, "oci"];
+    const owner = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    await once(owner.stdout, "data");
+    await waitUntil(() => countSleepers(seconds) === 50, { what: "50 sleepers" });
+    owner.kill("SIGKILL");
+    await once(owner, "exit");
+    await waitUntil(() => countSleepers(seconds) === 0, { what: "the container to end" });
+    const left = async (): Promise<string[]> =>
+      (await readdir(join(dir, "state"))).filter((name) => name.startsWith(`dari-${owner.pid}-`));
+    expect(await left()).toHaveLength(1);
+    await sweepContainers(runtime!);
+    expect(await left()).toEqual([]);
+    expect((await readdir(dir)).filter((name) => name.startsWith(`dari-${owner.pid}-`))).toEqual([]);
+  }, 30_000);
+
+  test("one that the runtime was told to delete is dead", async () => {
+    const seconds = `7000.${process.hrtime.bigint()}`;
+    await withSandbox(driver, specFor(slot, ["daemons", seconds]), async (sandbox) => {
+      expect(await nextSaid(sandbox)).toBe("started");
+      const [id] = (await containers()).filter((name) => name.startsWith("dari-"));
+      await deleteContainer(runtime!, id!);
+      expect(await sandbox.exited).toEqual({ code: null, signal: "SIGKILL" });
+      expect(countSleepers(seconds)).toBe(0);
+    });
+  });
+
+  test("is given its turn's directories while it runs, where the runtime lets mounts in", async () => {
+    const root = await mkdtemp(join(tmpdir(), "sandbox-oci-slots-"));
+    const mounts = await openSlotMounts(join(root, "slots"), driver);
+    try {
+      const turnDir = join(root, "turn");
+      for (const name of ["workspace", "state"]) await mkdir(join(turnDir, name), { recursive: true });
+      const slotDir = await mounts.make("one");
+      const script = 'read -r go <&3; cd /workspace; echo "$go" > /output/said; echo done';
+      const spec = specFor({ ...slot, slotDir }, [], { argv: ["/bin/sh", "-c", script], mounts });
+      await withSandbox(driver, spec, async (sandbox) => {
+        await sandbox.claim(turnDir);
+        sandbox.channel.write("hello\n");
+        expect((await sandbox.exited).code).toBe(0);
+      });
+      expect(await readFile(join(turnDir, "workspace/output/said"), "utf8")).toBe("hello\n");
+      await mounts.remove(slotDir);
+    } finally {
+      await mounts.close();
+      await rm(root, { recursive: true });
+    }
+  });
+
+  (process.getuid?.() === 0 ? test : test.skip)("isolates without a user namespace as well, and says so", async () => {
+    const plain = createOciDriver({ runtime: program, controlGroups: false, userNamespace: false });
+    const found = await plain.probe();
+    expect(found.ok && found.guarantees.limits.memory).toBe("watched");
+    expect(found.ok ? found.guarantees.notes : found.reason).toContain("no user namespace can be made here");
+    const argv = ["/bin/sh", "-c", "id -u; grep CapEff /proc/self/status; echo > /output/made && echo written"];
+    await withSandbox(plain, specFor(slot, [], { argv }), async (sandbox) => {
+      await sandbox.claim();
+      expect(await text(sandbox.stdout)).toBe(`0\nCapEff:\t${"0".repeat(16)}\nwritten\n`);
+    });
+    await plain.close?.();
+  });
+});

@@ -1,0 +1,94 @@
+// Programs that are started by a small one in place of this process.
+
+import { afterEach, expect, test } from "@jest/globals";
+import { waitUntil } from "@dari/testkit";
+import { execFile } from "node:child_process";
+import { readFileSync, readlinkSync, readdirSync } from "node:fs";
+import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
+import { SandboxStartError } from "../src/index.ts";
+import { compiledProgram } from "../src/compiled-program.ts";
+import { openStarter, type StartOptions } from "../src/starter.ts";
+import { childrenOf, commandOf, countSleepers } from "./sandbox-fixture.ts";
+
+const isThere = (await compiledProgram("start")) !== undefined;
+const testThere = isThere ? test : test.skip;
+
+const starterPids = (): number[] => childrenOf(process.pid).filter((pid) => commandOf(pid) === "start");
+
+/** Each test has starters of its own, which would else end with this process. */
+afterEach(async () => {
+  for (const pid of starterPids()) process.kill(pid, "SIGKILL");
+  await waitUntil(() => starterPids().length === 0, { what: "the starters to end" });
+});
+
+const sh = (script: string): StartOptions => ({ command: "/bin/sh", args: ["-c", script], cwd: "/usr" });
+
+testThere("a program has its pipes, directory, session and nothing else, and its end is told", async () => {
+  const starter = (await openStarter({ pipes: 4, isFollowed: true }))!;
+  const script = "read -r word <&4; echo $word $PWD; echo aside >&2; ls /proc/self/fd; env; cat /proc/$$/stat; exit 7";
+  const { pid, stdout, stderr, launcherPipes, exited } = await starter.launch(sh(script));
+  expect(launcherPipes).toHaveLength(1);
+  launcherPipes[0]!.write("told\n");
+  const [said, aside, exit] = await Promise.all([text(stdout), text(stderr), exited]);
+  const [first, ...rest] = said.trim().split("\n");
+  const row = rest.pop()!.split(" ");
+  expect({ first, aside, exit }).toEqual({ first: "told /usr", aside: "aside\n", exit: { code: 7, signal: null } });
+  // Its own number as that of its session; the last descriptor is the directory that is listed.
+  expect([Number(row[0]), Number(row[5])]).toEqual([pid, pid]);
+  expect(rest.filter((line) => /^\d+$/.test(line) && Number(line) < 100)).toEqual(["0", "1", "2", "3", "4", "5"]);
+  expect(rest.filter((line) => line.includes("=")).map((line) => line.split("=")[0])).toEqual(["PWD"]);
+});
+
+testThere(
+  "many at once are told apart; one that is killed says so, one that cannot be executed starts nothing",
+  async () => {
+    const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+    const all = Array.from({ length: 40 }, async (_, n) => {
+      const { stdout, exited } = await starter.launch(sh(`echo ${n}; exit ${n}`));
+      return [Number(await text(stdout)), (await exited).code];
+    });
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 40 }, (_, n) => [n, n]));
+    const { exited } = await starter.launch(sh("kill -9 $$"));
+    expect(await exited).toEqual({ code: null, signal: "SIGKILL" });
+    const nothing = starter.launch({ command: "/no/such/program", args: [], cwd: "/" });
+    await expect(nothing).rejects.toThrow(SandboxStartError);
+    expect(starterPids()).toHaveLength(1);
+    await waitUntil(() => childrenOf(starterPids()[0]!).length === 0, { what: "all programs to be forgotten" });
+  },
+);
+
+testThere("with the starter end its programs, and the next launch has another", async () => {
+  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const seconds = "86417";
+  const { exited } = await starter.launch(sh(`exec sleep ${seconds}`));
+  await waitUntil(() => countSleepers(seconds) === 1, { what: "the program to run" });
+  const [first] = starterPids();
+  process.kill(first!, "SIGKILL");
+  expect(await exited).toEqual({ code: null, signal: "SIGKILL" });
+  await waitUntil(() => countSleepers(seconds) === 0, { what: "the program to end" });
+  const { stdout } = await starter.launch(sh("echo again"));
+  expect(await text(stdout)).toBe("again\n");
+  expect(starterPids()).not.toContain(first);
+});
+
+testThere("whoever else finds its socket is not listened to", async () => {
+  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const launch = async (word: string): Promise<string> => text((await starter.launch(sh(`echo ${word}`))).stdout);
+  expect(await launch("before")).toBe("before\n");
+  const comes = "net.connect(process.argv[1].replace('@', '\\0')).on('close', () => console.log('closed'))";
+  const script = `for (let i = 0; i < 3; i++) ${comes}`;
+  const stranger = promisify(execFile)(process.execPath, ["-e", script, listenerOf(starterPids()[0]!)]);
+  const [{ stdout }, during] = await Promise.all([stranger, launch("during")]);
+  expect([stdout, during, await launch("after")]).toEqual(["closed\n".repeat(3), "during\n", "after\n"]);
+});
+
+/** The name of a process's listening socket, as the table of sockets writes it. */
+function listenerOf(pid: number): string {
+  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  const rows = readFileSync("/proc/net/unix", "utf8")
+    .split("\n")
+    .map((line) => line.split(/ +/));
+  const row = rows.find(([, , , flags, , , inode]) => flags === "00010000" && links.includes(`socket:[${inode}]`));
+  return row![7]!;
+}
