@@ -1,4 +1,4 @@
-# An agent with one tool; the platform runs it with the session's history.
+# An agent with two tools, one of which a person must allow; the platform runs it with the session's history.
 
 from pathlib import Path
 
@@ -14,6 +14,15 @@ def save_itinerary(wrapper: RunContextWrapper, markdown: str) -> str:
     return "saved as itinerary.md"
 
 
+# Who calls the agent answers the approval (docs/inputs.md); until then the message waits and holds no worker.
+@function_tool(needs_approval=True)
+def book(what: str, euros: float) -> str:
+    """Books what the traveller has chosen. A person allows it first."""
+    with Path("bookings.md").open("a", encoding="utf-8") as bookings:
+        bookings.write(f"- {what}: {euros:g} EUR\n")
+    return "booked"
+
+
 agent = Agent(
     name="Trip planner",
     instructions=(
@@ -21,5 +30,5 @@ agent = Agent(
         "Save the itinerary whenever it has changed. "
         "Pictures and documents that the traveller sends are about the trip."
     ),
-    tools=[save_itinerary],
+    tools=[save_itinerary, book],
 )

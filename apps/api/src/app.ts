@@ -17,6 +17,7 @@ import { agentHandlers } from "./routes/agents.ts";
 import { apiKeyHandlers } from "./routes/api-keys.ts";
 import { batchHandlers } from "./routes/batches.ts";
 import { budgetHandlers } from "./routes/budgets.ts";
+import { egressHandlers } from "./routes/egress.ts";
 import { credentialHandlers } from "./routes/credentials.ts";
 import { fileHandlers } from "./routes/files.ts";
 import { historyHandlers } from "./routes/history.ts";
@@ -41,6 +42,7 @@ const handlers: Handlers = {
   ...apiKeyHandlers,
   ...batchHandlers,
   ...budgetHandlers,
+  ...egressHandlers,
   ...credentialHandlers,
   ...fileHandlers,
   ...historyHandlers,

@@ -174,6 +174,30 @@ describe("health", () => {
     await workers.deleteWorker(api.db, worker.id);
   });
 
+  test("says which worker isolates nothing, has no room, or another time, and what serves the platform", async () => {
+    const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false };
+    const well = { sandbox: "bwrap", guarantees: { isolated: true }, clockMs: Date.now(), disk: { freeBytes: 5e9 } };
+    await workers.upsertWorkerSeen(api.db, { ...worker, details: well });
+    expect((await examine()).checks).toMatchObject({
+      isolation: { ok: true, found: "agents run in bwrap" },
+      disks: { ok: true, found: expect.stringContaining("5.0 GB") },
+      clocks: { ok: true },
+      services: { ok: true, found: expect.stringMatching(/^PostgreSQL \d+\.\d+$/) },
+    });
+    const ill = { sandbox: "process", guarantees: { isolated: false }, clockMs: 1, disk: { freeBytes: 1e6 } };
+    await workers.upsertWorkerSeen(api.db, { ...worker, details: ill });
+    const server = () => Promise.resolve({ name: "Redis", version: "7.2.4", evictionPolicy: "allkeys-lru" });
+    Object.assign(api.control, { queue: { counts: () => Promise.resolve({}), server } });
+    const { checks } = await examine();
+    Object.assign(api.control, { queue: undefined });
+    const faulty = ["isolation", "disks", "clocks"].map((name) => checks[name]);
+    expect(faulty).toEqual(
+      Array(3).fill(expect.objectContaining({ ok: false, found: expect.stringContaining(worker.id) })),
+    );
+    expect(checks["services"]).toMatchObject({ ok: false, found: expect.stringContaining("evicts (allkeys-lru)") });
+    await workers.deleteWorker(api.db, worker.id);
+  });
+
   test("says that a turn waits beside free slots", async () => {
     const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
     await workers.upsertWorkerSeen(api.db, worker);
@@ -197,13 +221,18 @@ describe("health", () => {
     const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
     const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
     await api.db.pool.query("update sessions set pending = 2 where id = $1", [sessionId]);
-    Object.assign(api.control, { queue: { counts: () => Promise.reject(new Error("connect ECONNREFUSED")) } });
+    const { blobs } = api.control;
+    Object.assign(api.control, {
+      queue: { counts: () => Promise.reject(new Error("connect ECONNREFUSED")) },
+      blobs: { ...blobs, delete: () => Promise.reject(new Error("AccessDenied")) },
+    });
     const newest = await api.db.pool.query(
       "update schema_migrations set name = '0000_old' where name = (select max(name) from schema_migrations)",
     );
     expect(newest.rowCount).toBe(1);
     const { reply, checks } = await examine();
-    Object.assign(api.control, { queue: undefined });
+    Object.assign(api.control, { queue: undefined, blobs });
+    expect(checks["objects"]).toMatchObject({ ok: false, found: expect.stringContaining("AccessDenied") });
     expect(checks["queue"]).toMatchObject({ ok: false, found: expect.stringContaining("ECONNREFUSED") });
     expect(checks["schema"]).toMatchObject({ ok: false, what_to_do: expect.stringContaining("it migrates first") });
     expect(checks["invariants"]).toMatchObject({

@@ -2,7 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
-import { waitUntil } from "@dari/testkit";
+import { dispatch, turns } from "@dari/db";
+import { newId } from "@dari/domain";
+import { createTestAgent, createTestSession, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 
@@ -60,7 +62,7 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
   expect(list.json["api_keys"]).toContainEqual(expect.objectContaining({ id: created.json["id"], label: "ci" }));
 
   const revoked = await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`);
-  expect(revoked.json).toEqual({ deleted: true, id: created.json["id"] });
+  expect(revoked.json).toEqual({ deleted: true, id: created.json["id"], active_schedules: [] });
   expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(401);
   expect((await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`)).status).toBe(404);
 });
@@ -102,12 +104,12 @@ test("a credential is sealed, replaced, listed without its value, and deleted", 
   const created = await put("sk-first-value");
   expect([created.status, created.json]).toEqual([
     201,
-    { id: expect.any(String), name: "OPENAI_API_KEY", created: true },
+    { id: expect.any(String), name: "OPENAI_API_KEY", created: true, hosts: null },
   ]);
   const replaced = await put("sk-second-value");
   expect([replaced.status, replaced.json]).toEqual([
     200,
-    { id: created.json["id"], name: "OPENAI_API_KEY", created: false },
+    { id: created.json["id"], name: "OPENAI_API_KEY", created: false, hosts: null },
   ]);
 
   const { rows } = await api.db.pool.query("select sealed from credentials where id = $1", [created.json["id"]]);
@@ -138,4 +140,71 @@ test("a credential is sealed, replaced, listed without its value, and deleted", 
   });
   expect((await api.call("DELETE", `${own}/credentials/OPENAI_API_KEY`)).status).toBe(404);
   expect(JSON.stringify(api.log)).not.toMatch(/sk-(first|second)-value/);
+});
+
+test("a credential that is kept for hosts stays so when its value changes, and must fit into a header", async () => {
+  const path = `${own}/credentials/KEPT`;
+  const put = (body: object) => api.call("PUT", path, { body });
+  const hosts = ["api.example.com", "*.example.org:8443"];
+  expect((await put({ value: "first-value", hosts: ["API.example.com", hosts[1]] })).json).toMatchObject({ hosts });
+  expect((await put({ value: "second-value" })).json).toMatchObject({ created: false, hosts });
+  const unfit = await put({ value: "two\nlines" });
+  expect([unfit.status, unfit.json["errors"]]).toEqual([422, [expect.objectContaining({ path: "value" })]]);
+  const list = await api.call("GET", `${own}/credentials`);
+  expect(validate(routes.listCredentials.reply, list.json)).toEqual([]);
+  expect(list.json.data).toEqual([expect.objectContaining({ name: "KEPT", hosts })]);
+  for (const wrong of [[], ["https://api.example.com"], ["*"], "api.example.com"]) {
+    expect([wrong, (await put({ value: "x", hosts: wrong })).status]).toEqual([wrong, 422]);
+  }
+  expect((await put({ value: "third-value", hosts: null })).json).toMatchObject({ hosts: null });
+  await api.call("DELETE", path);
+});
+
+test("egress is set by the organization within what operators set, read with the claim, and taken back", async () => {
+  const path = "/v1/organizations/current/egress";
+  const theirs = `/v1/organizations/${api.org.organizationId}/egress`;
+  const asOperator = { key: api.operator.apiKey };
+  expect((await api.call("GET", path)).json).toEqual({ organization: null, operator: null });
+  const hosts = ["api.example.com", "*.example.org"];
+  const put = await api.call("PUT", path, { body: { mode: "allow", hosts: ["API.example.com", hosts[1]] } });
+  expect(validate(routes.putEgress.reply, put.json)).toEqual([]);
+  const organization = { mode: "allow", hosts, updated_at: expect.any(String) };
+  expect([put.status, put.json]).toEqual([200, { organization, operator: null }]);
+  const bounded = await api.call("PUT", theirs, { ...asOperator, body: { mode: "off" } });
+  const operator = { mode: "off", hosts: [], updated_at: expect.any(String) };
+  expect([bounded.status, bounded.json]).toEqual([200, { organization, operator }]);
+
+  for (const key of [api.stranger.apiKey, null]) {
+    const status = key === null ? 401 : 404;
+    for (const method of ["GET", "PUT", "DELETE"]) {
+      const body = method === "PUT" ? { body: { mode: "open" } } : {};
+      expect([method, (await api.call(method, theirs, { key, ...body })).status]).toEqual([method, status]);
+    }
+  }
+
+  const { agentId } = await createTestAgent(api.db, api.org.organizationId);
+  const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
+  const body = { parts: [{ type: "text", text: "hello" }] };
+  await api.call("POST", `/v1/sessions/${sessionId}/messages/async`, { body });
+  const share = { organizationId: api.org.organizationId, count: 1 };
+  const [dispatched] = await dispatch.dispatchIfReady(api.db, [share], 60_000);
+  const claimant = { workerId: newId("worker"), leaseMs: 60_000, guarantees: {} };
+  const claimed = await turns.claimIfDispatched(api.db, dispatched!, newId("attempt"), claimant);
+  const egress = { organization: { mode: "allow", hosts }, operator: { mode: "off", hosts: [] } };
+  expect(claimed).toMatchObject({ outcome: "claimed", turn: { details: { egress } } });
+
+  // The organization cannot take the operators' back.
+  expect((await api.call("DELETE", path)).json).toEqual({ organization: null, operator });
+  expect((await api.call("DELETE", theirs, asOperator)).json).toEqual({ organization: null, operator: null });
+  const log = (await api.call("GET", `${own}/audit-log`)).json["audit_entries"] as {
+    action: string;
+    details: object;
+  }[];
+  const changes = log.filter(({ action }) => action.startsWith("egress.")).map((one) => [one.action, one.details]);
+  expect(changes).toEqual([
+    ["egress.delete", { set_by: "operator" }],
+    ["egress.delete", { set_by: "organization" }],
+    ["egress.put", { set_by: "operator", mode: "off", hosts: [] }],
+    ["egress.put", { set_by: "organization", mode: "allow", hosts }],
+  ]);
 });

@@ -193,6 +193,20 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   deleteBudget: {},
+  getEgress: {},
+  putEgress: {
+    valid: { mode: "allow", hosts: ["api.example.com"] },
+    invalid: [
+      [{}, "mode"],
+      [{ mode: "closed" }, "mode"],
+      [{ mode: "allow" }, "hosts"],
+      [{ mode: "open", hosts: ["a.example"] }, "hosts"],
+      [{ mode: "allow", hosts: ["https://a.example"] }, "hosts[0]"],
+      [{ mode: "allow", hosts: ["a.example:65536"] }, "hosts[0]"],
+      [{ mode: "allow", hosts: ["*"] }, "hosts[0]"],
+    ],
+  },
+  deleteEgress: {},
   getPlatformStop: {},
   stopPlatform: {
     valid: { reason: "x" },

@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { fireSchedules } from "@dari/control";
 import { limits } from "@dari/domain";
-import { createTestAgent, createTestSession } from "@dari/testkit";
+import { createTestAgent, createTestKey, createTestSession } from "@dari/testkit";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 
 let api: TestApi;
@@ -33,6 +33,23 @@ async function rowsOf(query: string, noun = "schedules", base = path): Promise<R
   return reply.json[noun] as Row[];
 }
 
+test("who revokes a key is told which schedules of it go on", async () => {
+  const { keyId, apiKey: key } = await createTestKey(api.db, api.org.organizationId, ["run"]);
+  const body = { agent_id: agentId, cron: "0 0 1 1 *", parts };
+  const made = (await api.call("POST", path, { key, body })).json["id"] as string;
+  await api.call("POST", path, { key, body: { ...body, status: "paused" } });
+  const taken = (await api.call("POST", path, { key, body })).json["id"] as string;
+  const changed = (await create()).id;
+  await api.call("PATCH", `${path}/${taken}`, { body: { name: "ours" } });
+  await api.call("PATCH", `${path}/${changed}`, { key, body: { name: "theirs" } });
+  const { status, json } = await api.call("DELETE", `/v1/organizations/current/api-keys/${keyId}`);
+  const active = [made, changed].toSorted();
+  expect([status, json]).toEqual([200, { deleted: true, id: keyId, active_schedules: active }]);
+  const [entry] = await rowsOf("?limit=1", "audit_entries", "/v1/organizations/current/audit-log");
+  expect(entry).toMatchObject({ action: "api_key.revoke", target: keyId, details: { active_schedules: active } });
+  expect(await rowsOf("?status=active")).toHaveLength(3);
+});
+
 test("made once however often it is asked for, with its first due time", async () => {
   const body = {
     agent_id: agentId.replace("agt_", "dep_"),
@@ -58,6 +75,7 @@ test("made once however often it is asked for, with its first due time", async (
       paused_reason: null,
       next_due_at: expect.stringMatching(/T0[78]:30:00\.000Z$/),
       last_fired_at: null,
+      changed_by_key_id: expect.stringMatching(/^key_/),
       created_at: expect.any(String),
       updated_at: expect.any(String),
     },

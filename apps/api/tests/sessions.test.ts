@@ -160,6 +160,7 @@ test("a completed turn shows its output, files, timings, and its last event carr
     files_changed: [{ path: "/output/reply.md", change: "created", size_bytes: 5 }],
     timings: { run_ms: 3 },
   });
+  expect(record.headers.get("server-timing")).toBe("run;dur=3");
   const files = await api.call("GET", `/v1/messages/${messageId}/files`);
   expect(files.json).toEqual({
     message_id: messageId,

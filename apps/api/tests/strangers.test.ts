@@ -54,6 +54,16 @@ test("a valid key goes on from an address that has used up its calls, also one n
   expect(new Set((await Promise.all(flood)).map(({ status }) => status))).toEqual(new Set([429]));
 });
 
+test("of many that come at once no more are answered than the bound says", async () => {
+  await start();
+  const flood = Array.from({ length: 50 }, (_, i) =>
+    api.call("GET", "/v1/sessions", { key: `dari_${String(i).padStart(43, "y")}`, headers: from("192.0.2.1") }),
+  );
+  const statuses = (await Promise.all(flood)).map(({ status }) => status);
+  expect(statuses.filter((status) => status === 401)).toHaveLength(perMinute);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(50 - perMinute);
+});
+
 test("what needs no key is answered whatever its address has sent", async () => {
   await start();
   await spend("192.0.2.1");

@@ -7,6 +7,7 @@ import { addBatchCommands } from "./commands/batches.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
+import { addEgressCommands } from "./commands/egress.ts";
 import { addOperatorCommand } from "./commands/operator.ts";
 import { addFileCommands } from "./commands/files.ts";
 import { addInitCommand } from "./commands/init.ts";
@@ -82,6 +83,7 @@ function createProgram(io: Io): Command {
   addFileCommands(program, io);
   addAgentCommands(program, io);
   addOrganizationCommands(program, io);
+  addEgressCommands(program, io);
   addWebhookCommands(program, io);
   addScheduleCommands(program, io);
   addBatchCommands(program, io);

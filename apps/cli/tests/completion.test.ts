@@ -2,10 +2,11 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runDari, temporaryTree } from "./run-dari.ts";
 
+const checkout = join(import.meta.dirname, "../../..");
 const isInstalled = (shell: string): boolean => spawnSync(shell, ["-c", "true"]).status === 0;
 const whereInstalled = (shell: string) => (isInstalled(shell) ? describe : describe.skip);
 
@@ -56,4 +57,26 @@ test("an unknown shell is refused with the names of those that are known", async
   await using root = await temporaryTree({});
   const { code, stderr } = await runDari(["completion", "cmd"], { cwd: root.path });
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining("bash, zsh, fish") });
+});
+
+test("commands that pages and the console name are commands", async () => {
+  await using root = await temporaryTree({});
+  const { stdout } = await runDari(["completion", "bash"], { cwd: root.path });
+  const known = new Set([...stdout.matchAll(/" ([a-z-]+(?: [a-z-]+)*)"/g)].map(([, path]) => path));
+  const top = new Set([...known].map((path) => path?.split(" ")[0]));
+  const listed = execFileSync("git", ["ls-files", "*.md", "apps/console/src"], { cwd: checkout, encoding: "utf8" });
+  const pages = listed.split("\n").filter((name) => /\.(md|tsx)$/.test(name) && existsSync(join(checkout, name)));
+  const named = pages.flatMap((name) => {
+    const text = readFileSync(join(checkout, name), "utf8");
+    return [...text.matchAll(/(?:^|`|run dari -- |command="|\$ )dari ([a-z-]+)(?: ([a-z-]+))?/gm)].map(
+      ([, first = "", second]) => ({ name, first, second }),
+    );
+  });
+  expect(named.length).toBeGreaterThan(50);
+  const groups = new Set([...known].flatMap((path) => (path?.includes(" ") ? [path.split(" ")[0]] : [])));
+  const wrong = named.filter(({ first, second }) => {
+    if (!top.has(first)) return true;
+    return groups.has(first) && second !== undefined && !known.has(`${first} ${second}`);
+  });
+  expect(wrong).toEqual([]);
 });

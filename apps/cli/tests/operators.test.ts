@@ -15,7 +15,12 @@ interface Seen {
 type Answer = (seen: Seen, response: ServerResponse) => void;
 
 /** Runs the command against a platform that answers like this. */
-async function run(args: readonly string[], answer: Answer, key = "dari_test"): Promise<Run & { seen: Seen[] }> {
+async function run(
+  args: readonly string[],
+  answer: Answer,
+  key = "dari_test",
+  input = "",
+): Promise<Run & { seen: Seen[] }> {
   const seen: Seen[] = [];
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
@@ -29,7 +34,7 @@ async function run(args: readonly string[], answer: Answer, key = "dari_test"): 
   await using root = await temporaryTree({});
   const environment = { DARI_API_URL: url, ...(key === "" ? {} : { DARI_API_KEY: key }) };
   try {
-    return { ...(await runDari(args, { cwd: root.path, environment })), seen };
+    return { ...(await runDari(args, { cwd: root.path, environment, input })), seen };
   } finally {
     server.closeAllConnections();
     server.close();
@@ -86,6 +91,28 @@ describe("dari org", () => {
     const call = "PUT /v1/organizations/current/budgets";
     expect(seen).toEqual([{ call, body: { period: "day", agent_id: "agt_1", max_turns: 5 } }]);
     expect(stdout).toMatch(/bud_1 +agt_1 +day +5\/5 +2 +7 +exhausted/);
+  });
+
+  test("egress and the hosts of a credential are sent as they are written", async () => {
+    const setting = { mode: "allow", hosts: ["a.example"], updated_at: organization.created_at };
+    const egress = { organization: setting, operator: null };
+    const set = await run(["egress", "set", "allow", "a.example"], (_seen, response) => reply(response, egress));
+    const call = "PUT /v1/organizations/current/egress";
+    expect(set.seen).toEqual([{ call, body: { mode: "allow", hosts: ["a.example"] } }]);
+    expect(set.stdout).toMatch(/organization +allow +a\.example\noperators +not set/);
+    const add = async (...options: string[]): Promise<unknown> => {
+      const args = ["credentials", "add", "KEY", "--value-stdin", ...options];
+      const stored = { id: "cred_1", name: "KEY", created: true, hosts: ["a.example"] };
+      const { seen, stdout } = await run(args, (_seen, response) => reply(response, stored), "dari_test", "value");
+      expect(stdout).toContain("added KEY; agents get a placeholder, put in for a.example");
+      return seen[0]!.body;
+    };
+    expect(await add("--hosts", "a.example", "*.b.example")).toEqual({
+      value: "value",
+      hosts: ["a.example", "*.b.example"],
+    });
+    expect(await add("--no-hosts")).toEqual({ value: "value", hosts: null });
+    expect(await add()).toEqual({ value: "value" });
   });
 
   test("usage is asked for by days and shown by day and by agent", async () => {

@@ -28,9 +28,12 @@ export interface WorkerAssembly {
   readonly slots: number;
   /** See DARI_WARM_SANDBOXES; undefined: one per slot. */
   readonly warmSandboxes: number | undefined;
+  /** See DARI_SESSION_IDLE_SECONDS. */
+  readonly sessionIdleSeconds: number;
   readonly workDir: string;
   readonly cacheBytes: number;
-  readonly sandbox: "auto" | "bwrap" | "landlock" | "process";
+  readonly sandbox: "auto" | "bwrap" | "oci" | "landlock" | "process";
+  readonly ociRuntime?: string | undefined;
   readonly minimumIsolation: "isolated" | "none";
   readonly turnProcesses: number;
   readonly turnDiskBytes: number;
@@ -117,6 +120,7 @@ export async function assembleWorker(
         renewMs: Math.floor(settings.leaseMs / 3),
         graceMs: assembly.shutdownGraceMs,
         backoffFirstMs: assembly.backoffFirstMs,
+        sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
         ...boundsOf(assembly),
         egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
         buildSlots: assembly.buildSlots,
@@ -132,9 +136,10 @@ export async function assembleWorker(
 
 /** Tries the drivers of this machine, and says what was found out. */
 async function findDriver(assembly: WorkerAssembly, log: Logger): Promise<ChosenDriver> {
-  const { sandbox, minimumIsolation: minimum, workDir: ownDir } = assembly;
+  const { sandbox, minimumIsolation: minimum, workDir: ownDir, ociRuntime } = assembly;
   const preferred = sandbox === "auto" ? {} : { preferred: sandbox };
-  const chosen = await chooseDriver({ minimum, ahead: true, ownDir, ...preferred });
+  const named = ociRuntime === undefined ? {} : { ociRuntime };
+  const chosen = await chooseDriver({ minimum, ahead: true, ownDir, ...preferred, ...named });
   for (const { name, reason } of chosen.rejected) log.warn({ sandbox: name, reason }, "sandbox.not_possible");
   const { name } = chosen.driver;
   log.info({ sandbox: name, guarantees: chosen.guarantees }, "sandbox.chosen");
@@ -152,7 +157,9 @@ async function openWarmPool(
   stack: AsyncDisposableStack,
 ): Promise<WarmPool | undefined> {
   const max = assembly.warmSandboxes ?? memory.slots;
-  if (max === 0 || chosen.driver.name !== "bwrap" || assembly.driver !== undefined) return undefined;
+  const sessionIdleMs = assembly.sessionIdleSeconds * 1_000;
+  const isWanted = max > 0 || sessionIdleMs > 0;
+  if (!isWanted || !/^(bwrap|oci)$/.test(chosen.driver.name) || assembly.driver !== undefined) return undefined;
   let mounts: SlotMounts;
   try {
     mounts = await openSlotMounts(workDir.warm, chosen.driver);
@@ -161,7 +168,14 @@ async function openWarmPool(
     return undefined;
   }
   stack.defer(() => mounts.close());
-  const pool = createWarmPool({ mounts, max, hasRoom: () => memory.hasRoom(), log });
+  const pool = createWarmPool({
+    mounts,
+    max,
+    slots: memory.slots,
+    sessionIdleMs,
+    hasRoom: () => memory.hasRoom(),
+    log,
+  });
   stack.defer(() => pool.close());
   return pool;
 }

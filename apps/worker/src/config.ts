@@ -26,7 +26,14 @@ export const workerSettings = {
     min: 0,
     max: 1_000,
     optional: true,
-    about: "At most that wait with their agent loaded, where DARI_SANDBOX is bwrap; 0: none; default: one per slot.",
+    about: "At most that wait with their agent loaded, with DARI_SANDBOX bwrap or oci; 0: none; default: one per slot.",
+  }),
+  sessionIdleSeconds: integer({
+    env: "DARI_SESSION_IDLE_SECONDS",
+    unit: "seconds",
+    max: 3_600,
+    default: 300,
+    about: "A sandbox waits so long for its session's next turn where a manifest says runtime.reuse; 0: none does.",
   }),
   workDir: string({
     env: "DARI_WORK_DIR",
@@ -39,10 +46,15 @@ export const workerSettings = {
     default: 10 * 1024 ** 3,
     about: "Images and contents kept.",
   }),
-  sandbox: oneOf(["auto", "bwrap", "landlock", "process"], {
+  sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
     about: "How agents are isolated.",
+  }),
+  ociRuntime: string({
+    env: "DARI_OCI_RUNTIME",
+    optional: true,
+    about: "For `oci`: name or path of the runtime; default: crun, else runc.",
   }),
   minimumIsolation: oneOf(["isolated", "none"], {
     env: "DARI_MINIMUM_ISOLATION",

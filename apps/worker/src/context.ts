@@ -43,6 +43,8 @@ export interface WorkerSettings {
   /** Processors that a turn may keep busy, and its processor time in seconds. */
   readonly turnCpus: number | undefined;
   readonly turnCpuSeconds: number | undefined;
+  /** How long a sandbox waits for the next turn of its session, where its agent asks for that; 0: none does. */
+  readonly sessionIdleMs: number;
   /** What agents may connect to. */
   readonly egress: EgressPolicy;
   /** Versions that are built at once. */

@@ -25,6 +25,7 @@ import type { HeldLease } from "./lease-keeper.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
 import { scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
+import type { Rested } from "./warm-sessions.ts";
 
 /** Paths named in the log. */
 const ignoredShownMax = 100;
@@ -68,6 +69,7 @@ export async function executeTurn(
     }
     const result = await finish(context, claimed, turn, input, watch);
     held.isCommitted = result?.recorded === "completed" || result?.recorded === "suspended";
+    if (result?.recorded === "completed" && held.saved !== undefined) held.rested?.keep(held.saved.snapshot.id);
     return { result, left: leaveDisk(context, claimed, held) };
   } catch (error) {
     await leaveDisk(context, claimed, held);
@@ -81,14 +83,17 @@ interface HeldDisk {
   opened?: OpenedWorkspace;
   saved?: SavedWorkspace;
   isCommitted?: boolean;
+  /** Its sandbox, where that may serve the session's next turn: kept if this one completes. */
+  rested?: Rested;
 }
 
 /** Never rejects. */
 async function leaveDisk(
   context: WorkerContext,
   claimed: ClaimedTurn,
-  { slotDir, opened, saved, isCommitted = false }: HeldDisk,
+  { slotDir, opened, saved, isCommitted = false, rested }: HeldDisk,
 ): Promise<void> {
+  rested?.discard();
   const attempt = claimed.attemptId;
   const leaving = isCommitted && saved !== undefined ? opened?.disk.keep(saved.tree) : opened?.disk.close();
   await leaving?.catch((error: unknown) => context.log.warn({ err: error, attempt }, "turn.disk_not_kept"));
@@ -108,6 +113,7 @@ async function carryOut(
 ): Promise<FinishInput> {
   if (turn.missingSecrets.length > 0) return missingSecrets(turn);
   if (turn.secretBytes > limits.turnSecretBytes) return tooManySecrets(turn);
+  if (turn.keptSecrets.length > 0 && context.guarantees.network !== "enforced") return cannotKeep(context, turn);
   if (turn.cancelRequested) return { ending: "cancelled" };
   const stop = stopInput(context, turn, lease);
   if (stop !== undefined) return stop;
@@ -121,7 +127,8 @@ async function carryOut(
       context.log.error({ session, head, restored: opened.restoredFrom }, "workspace.restored_from_older");
     }
     watch.lap("restore_ms");
-    const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch };
+    const onRested = (rested: Rested): void => void (held.rested = rested);
+    const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch, onRested };
     const ending = await runAgent(context, run);
     return await settle(context, turn, held, opened, ending, lease, watch);
   } finally {
@@ -151,7 +158,7 @@ async function settle(
       return undefined;
     });
     const failed = ending.kind === "failed" ? ending.failure : cause!;
-    return { ...endingOfFailure(context, turn, failed), snapshot: side?.snapshot };
+    return { ...endingOfFailure(context, turn, failed), snapshot: side?.snapshot, ...usedBy(ending) };
   }
   const saved = await Promise.race([saving, stopped(lease)]);
   // Nobody waits for a save that is given up; its object stays unreferenced.
@@ -166,12 +173,13 @@ async function settle(
   };
   if (ending.kind === "suspended") {
     keep();
-    return { ending: "suspended", asked: { ...ending.asked, placed: opened.placed }, snapshot: saved.snapshot };
+    const asked = { ...ending.asked, placed: opened.placed };
+    return { ending: "suspended", asked, snapshot: saved.snapshot, ...usedBy(ending) };
   }
   const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
   if (missing?.type === "file") {
     const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
-    return { ...endingOfFailure(context, turn, reason), snapshot: saved.snapshot };
+    return { ...endingOfFailure(context, turn, reason), snapshot: saved.snapshot, ...usedBy(ending) };
   }
   keep();
   return {
@@ -180,6 +188,11 @@ async function settle(
     filesChanged: saved.filesChanged,
     snapshot: saved.snapshot,
   };
+}
+
+/** An attempt without an answer is charged as well. */
+function usedBy({ usage }: Exclude<AgentEnding, { kind: "stopped" }>): Pick<FinishInput, "output"> {
+  return usage === undefined ? {} : { output: { parts: [], usage } };
 }
 
 /** Tells the agent's author what is not kept: names that are not UTF-8, sockets, devices. */
@@ -243,6 +256,13 @@ function missingSecrets(turn: Turn): FinishInput {
     ending: "failed",
     failure: failure("missing_secret", `no value for ${names}; add it with \`dari credentials add <name>\``),
   };
+}
+
+/** Where agents go out without the proxy, nobody puts the values in. */
+function cannotKeep({ driver }: WorkerContext, turn: Turn): FinishInput {
+  const names = turn.keptSecrets.map(({ name }) => name).join(", ");
+  const reason = `${names}: kept for single hosts, which needs a sandbox with a network of its own, not ${driver.name}`;
+  return { ending: "failed", failure: failure("missing_secret", `${reason}; or give agents the value (--no-hosts)`) };
 }
 
 function tooManySecrets(turn: Turn): FinishInput {

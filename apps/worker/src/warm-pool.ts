@@ -1,11 +1,13 @@
-// Sandboxes that have loaded their agent and wait for a turn. Each serves one turn at most; the next one is started
-// when a turn has ended. Knows nothing of agents: a recipe says what waits and for whom.
+// Sandboxes that have loaded their agent and wait for a turn. Each serves one turn, or turns of one session where the
+// recipe names it; the next one is started when a turn has ended. Knows nothing of agents: a recipe says what waits and
+// for whom.
 
 import { availableParallelism } from "node:os";
 import { loop, type Logger, type Loop } from "@dari/runtime";
 import type { Sandbox, SlotMounts } from "@dari/sandbox";
 import { chooseVictims, createDemand, type Demand } from "./warm-demand.ts";
-import { createRefills } from "./warm-refills.ts";
+import { createRefills, type Refills } from "./warm-refills.ts";
+import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./warm-sessions.ts";
 import { createWarmSlots, type WarmSlots } from "./warm-slots.ts";
 
 /** What waits. */
@@ -18,8 +20,10 @@ export interface WarmRecipe {
    * under one of these names is ended: it holds what has been replaced.
    */
   readonly shared: ReadonlyMap<string, string>;
-  /** Starts a sandbox in this slot and has it load its agent. */
-  prepare(slotDir: string, mounts: SlotMounts): Promise<Prepared>;
+  /** Given where the turn may be served by the sandbox of the session's last one, and its own be kept for the next. */
+  readonly session?: SessionTurn | undefined;
+  /** Starts a sandbox in this slot. Ahead of a turn it has it load its agent. */
+  prepare(slotDir: string, mounts: SlotMounts, o: { readonly isAhead: boolean }): Promise<Prepared>;
 }
 
 export interface Prepared {
@@ -31,27 +35,39 @@ export interface Prepared {
 /** A sandbox that waited and is now one turn's. */
 export interface Taken<P extends Prepared = Prepared> {
   readonly prepared: P;
+  /** Whether it is dead, or has written where the turn's files will lie while they did not. */
+  isSpoilt(): Promise<boolean>;
   /** Kills it; what it leaves is removed in the background. Idempotent. */
   end(): Promise<void>;
 }
 
 export interface WarmPool {
-  /** Called when a turn starts: a sandbox that waited for it, or undefined, and the turn starts its own. */
+  /**
+   * Called when a turn starts: the sandbox of its session's last turn, one that waited for it, or undefined, and the
+   * turn starts its own. Where the recipe names a session and none is there, one is started.
+   */
   enter(recipe: WarmRecipe): Promise<Taken | undefined>;
+  /** Called before `left` where the sandbox of that turn has come to rest, for the next turn of its session. */
+  hold(recipe: WarmRecipe, turn: SessionTurn, taken: Taken): Rested;
   /**
    * Called when the agent of that turn is dead: another may wait for the next turn like it, soon or when fewer turns
    * run. None does for a while where `isFit` is false: the agent does not bear to be loaded ahead, or at all.
    */
   left(recipe: WarmRecipe, o: { isFit: boolean }): void;
-  readonly counts: Readonly<{ waiting: number; hits: number; misses: number }>;
+  /** `reused`: of the hits, by the sandbox of the session's last turn; `resting`: so many of those. */
+  readonly counts: Readonly<{ waiting: number; resting: number; hits: number; misses: number; reused: number }>;
   /** Ends everything that waits; from here on nothing does. Idempotent. */
   close(): Promise<void>;
 }
 
 export interface WarmPoolOptions {
   readonly mounts: SlotMounts;
-  /** That wait at once; at least 1. */
+  /** That wait for any turn of their agent at once. */
   readonly max: number;
+  /** Turns at once: those that run and sandboxes that rest are never more together, so memory is set aside for all. */
+  readonly slots: number;
+  /** How long a sandbox rests for the next turn of its session. Milliseconds. */
+  readonly sessionIdleMs: number;
   /** Whether there is memory for one more turn; while there is not, nothing waits. */
   readonly hasRoom: () => boolean;
   readonly log: Logger;
@@ -60,6 +76,11 @@ export interface WarmPoolOptions {
    * processors of this machine.
    */
   readonly busyAt?: number;
+  /**
+   * A turn that has run for so long waits for something else than a processor: the sandbox for the next one is started
+   * beside it. Milliseconds; default 1 s.
+   */
+  readonly longTurnMs?: number;
   /** How long a turn that has left comes before the sandbox for the next one. Milliseconds; default 20. */
   readonly restMs?: number;
   /** What no turn has asked for in this time no longer waits. Milliseconds; default 5 minutes. */
@@ -72,12 +93,12 @@ interface Waiting {
   readonly recipe: WarmRecipe;
   /** Undefined: it could not be started. */
   readonly ready: Promise<Prepared | undefined>;
-  /** Whether it is dead, or has already written where the turn's files will lie. */
   isSpoilt(): Promise<boolean>;
   end(): Promise<void>;
 }
 
 const defaultIdleMs = 5 * 60_000;
+const defaultLongTurnMs = 1_000;
 const defaultRestMs = 20;
 const defaultLookEveryMs = 1_000;
 
@@ -113,12 +134,15 @@ function createShelf(log: Logger): Shelf {
 }
 
 export function createWarmPool(o: WarmPoolOptions): WarmPool {
-  const { log, idleMs = defaultIdleMs, busyAt = availableParallelism() } = o;
+  const { log, idleMs = defaultIdleMs, busyAt = availableParallelism(), longTurnMs = defaultLongTurnMs } = o;
   const shelf = createShelf(log);
   const { waiting, drop, ended } = shelf;
   const slots = createWarmSlots(o.mounts);
+  const sessions = createWarmSessions({ finish: shelf.finish, log });
   const demand = createDemand();
-  const counts = { hits: 0, misses: 0 };
+  /** Turns that run, and since when. */
+  const running = new Map<WarmRecipe, number>();
+  const counts = { hits: 0, misses: 0, reused: 0 };
   const stopping = new AbortController();
   const refills = createRefills<WarmRecipe>({
     restMs: o.restMs ?? defaultRestMs,
@@ -127,46 +151,44 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   });
 
   function start(recipe: WarmRecipe): void {
-    const one = startWaiting(o, slots, shelf, recipe);
+    const one = startWaiting(o, slots, shelf, recipe, { isAhead: true });
     waiting.add(one);
-    whenLost(one, (why) => {
-      if (!waiting.has(one)) return;
-      // Its code does not bear to be loaded ahead: its turns find that out for themselves.
-      demand.refuse(recipe.key);
-      log.warn({ why }, "warm.lost");
-      drop(one);
-    });
+    whenLost(one, (why) => lose(one, why, { waiting, demand, drop, log }));
   }
 
   function look(): void {
     demand.forget(idleMs);
     const isShort = !o.hasRoom();
     for (const one of waiting) if (isShort || !demand.isWanted(one.recipe.key)) drop(one);
+    sessions.makeRoom(isShort ? 0 : o.slots - demand.running);
+    sessions.endIdle(o.sessionIdleMs);
     refills.forget(({ key }) => !demand.isWanted(key));
+    for (const [recipe, since] of running) if (performance.now() - since >= longTurnMs) refills.want(recipe);
   }
 
   const looking = lookAgain(o, stopping.signal, look);
 
   return {
     get counts() {
-      return { ...counts, waiting: waiting.size };
+      return { ...counts, waiting: waiting.size, resting: sessions.size };
     },
     async enter(recipe) {
       demand.enter(recipe.key);
-      refills.forget((one) => isReplaced(one, recipe));
-      for (const one of waiting) if (isReplaced(one.recipe, recipe)) drop(one);
-      const found = [...waiting].find((one) => one.recipe.key === recipe.key);
-      if (found !== undefined) waiting.delete(found);
-      const taken = found === undefined ? undefined : await take(found);
-      if (found !== undefined && taken === undefined) {
-        demand.refuse(recipe.key);
-        drop(found);
-      }
-      counts[taken === undefined ? "misses" : "hits"] += 1;
-      return taken;
+      endReplaced(recipe, { refills, running, waiting, drop, sessions });
+      running.set(recipe, performance.now());
+      const { session } = recipe;
+      const reused = session === undefined ? undefined : await sessions.take(recipe, session);
+      sessions.makeRoom(o.slots - demand.running);
+      const found = reused ?? (await findWaiting(recipe, { waiting, demand, drop }));
+      counts[found === undefined ? "misses" : "hits"] += 1;
+      if (reused !== undefined) counts.reused += 1;
+      if (found !== undefined || session === undefined || !demand.isWanted(recipe.key)) return found;
+      return await startNow(startWaiting(o, slots, shelf, recipe, { isAhead: false }), drop);
     },
+    hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
     left(recipe, { isFit }) {
       demand.leave(recipe.key);
+      running.delete(recipe);
       if (!isFit) demand.refuse(recipe.key);
       if (!stopping.signal.aborted) refills.want(recipe);
     },
@@ -175,6 +197,7 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
       stopping.abort();
       refills.close();
       for (const one of waiting) drop(one);
+      sessions.makeRoom(0);
       await Promise.all([looking.done, ended()]);
       await slots.close();
     },
@@ -191,6 +214,36 @@ function whenLost(one: Waiting, lose: (why: string) => void): void {
     if (prepared === undefined) return lose("it could not be started");
     void prepared.sandbox.exited.then(() => lose("it ended while it waited"));
   });
+}
+
+/** Its code does not bear to be loaded ahead: its turns find that out for themselves. */
+function lose(
+  one: Waiting,
+  why: string,
+  o: { waiting: ReadonlySet<Waiting>; demand: Demand; drop(one: Waiting): void; log: Logger },
+): void {
+  if (!o.waiting.has(one)) return;
+  o.demand.refuse(one.recipe.key);
+  o.log.warn({ why }, "warm.lost");
+  o.drop(one);
+}
+
+/** What holds something that this turn has with another value. */
+function endReplaced(
+  recipe: WarmRecipe,
+  o: {
+    refills: Refills<WarmRecipe>;
+    running: Map<WarmRecipe, number>;
+    waiting: ReadonlySet<Waiting>;
+    drop(one: Waiting): void;
+    sessions: WarmSessions;
+  },
+): void {
+  const isOld = (one: WarmRecipe): boolean => isReplaced(one, recipe);
+  o.refills.forget(isOld);
+  for (const one of o.running.keys()) if (isOld(one)) o.running.delete(one);
+  for (const one of o.waiting) if (isOld(one.recipe)) o.drop(one);
+  o.sessions.end(isOld);
 }
 
 function isReplaced(one: WarmRecipe, current: WarmRecipe): boolean {
@@ -220,17 +273,44 @@ function refill(
   return have + 1 < wanted;
 }
 
+async function findWaiting(
+  recipe: WarmRecipe,
+  o: { waiting: Set<Waiting>; demand: Demand; drop(one: Waiting): void },
+): Promise<Taken | undefined> {
+  const found = [...o.waiting].find((one) => one.recipe.key === recipe.key);
+  if (found === undefined) return undefined;
+  o.waiting.delete(found);
+  const taken = await take(found);
+  if (taken !== undefined) return taken;
+  o.demand.refuse(recipe.key);
+  o.drop(found);
+  return undefined;
+}
+
+/** For a turn that has come: only what runs in a slot of its own can serve another one. */
+async function startNow(one: Waiting, drop: (one: Waiting) => void): Promise<Taken | undefined> {
+  const taken = await take(one);
+  if (taken === undefined) drop(one);
+  return taken;
+}
+
 /** Undefined where it can serve no turn. */
 async function take(one: Waiting): Promise<Taken | undefined> {
   const prepared = await one.ready;
   if (prepared === undefined || (await one.isSpoilt())) return undefined;
-  return { prepared, end: () => one.end() };
+  return { prepared, isSpoilt: () => one.isSpoilt(), end: () => one.end() };
 }
 
-function startWaiting({ mounts, log }: WarmPoolOptions, slots: WarmSlots, shelf: Shelf, recipe: WarmRecipe): Waiting {
+function startWaiting(
+  { mounts, log }: WarmPoolOptions,
+  slots: WarmSlots,
+  shelf: Shelf,
+  recipe: WarmRecipe,
+  when: { readonly isAhead: boolean },
+): Waiting {
   const slot = slots.take();
   const ready = slot
-    .then((slotDir) => recipe.prepare(slotDir, mounts))
+    .then((slotDir) => recipe.prepare(slotDir, mounts, when))
     .catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
   let isGone = false;
   void ready.then((prepared) => prepared?.sandbox.exited.then(() => (isGone = true)));

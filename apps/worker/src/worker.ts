@@ -3,6 +3,7 @@
 import { announceWorker, removeWorker, type ClaimedTurn } from "@dari/control";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop, type HealthChecks, type Loop } from "@dari/runtime";
+import { statfs } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startBuildFeed } from "./build-feed.ts";
 import type { WorkerContext } from "./context.ts";
@@ -144,6 +145,11 @@ async function promoteTicket(context: WorkerContext, ticket: TurnTicket): Promis
   return promoted;
 }
 
+async function freeBytesOf(dir: string): Promise<number> {
+  const { bavail, bsize } = await statfs(dir);
+  return bavail * bsize;
+}
+
 interface Presence {
   /** Resolves with the first announcement. */
   readonly announced: Promise<void>;
@@ -168,6 +174,8 @@ function announce(context: WorkerContext, gate: Gate): Presence {
         sandbox: context.driver.name,
         guarantees: context.guarantees,
         memory: settings.room(),
+        clockMs: Date.now(),
+        disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },
     });
     saidAt = performance.now();

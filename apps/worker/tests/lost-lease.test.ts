@@ -1,5 +1,5 @@
-// A worker that finds its lease run out before anybody else does: the turn ends as the reaper would end it. And one that
-// was never told of its lease.
+// A worker that finds its lease run out before anybody else does: the turn ends as the reaper would end it. And one
+// that was never told of its lease.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { claimTurn, countAttempt, findViolations, finishTurn, pullTurn, type ClaimedTurn } from "@dari/control";

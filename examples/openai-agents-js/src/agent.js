@@ -1,6 +1,6 @@
-// An agent with one tool; the platform runs it with the session's history.
+// An agent with two tools, one of which a person must allow; the platform runs it with the session's history.
 
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { Agent, tool } from "@openai/agents";
 import { z } from "zod";
 
@@ -16,11 +16,23 @@ const saveItinerary = tool({
   },
 });
 
+// Who calls the agent answers the approval (docs/inputs.md); until then the message waits and holds no worker.
+const book = tool({
+  name: "book",
+  description: "Books what the traveller has chosen. A person allows it first.",
+  parameters: z.object({ what: z.string(), euros: z.number() }),
+  needsApproval: true,
+  async execute({ what, euros }) {
+    await appendFile("bookings.md", `- ${what}: ${euros} EUR\n`);
+    return "booked";
+  },
+});
+
 export const agent = new Agent({
   name: "Trip planner",
   instructions: [
     "You plan trips. Ask for what you need to know, one question at a time.",
     "Save the itinerary whenever it has changed. Pictures and documents that the traveller sends are about the trip.",
   ].join("\n"),
-  tools: [saveItinerary],
+  tools: [saveItinerary, book],
 });

@@ -91,6 +91,15 @@ class Repeating(unittest.TestCase):
         self.assertEqual(client.get_session("sess_1"), {"id": "sess_1"})
         self.assertEqual(len(server.seen), 4)
 
+    def test_what_answers_in_the_platforms_place_passes(self) -> None:
+        for status in (408, 502, 504):
+            server, client = self.serve(reply(status, ""), row)
+            self.assertEqual(client.get_session("sess_1"), {"id": "sess_1"})
+            done = events(2, last="message.completed")
+            server, client = self.serve(events(1), reply(status, ""), done)
+            seen = [event.sequence_number for event in client.stream_message("msg_1")]
+            self.assertEqual(seen, [1, 2])
+
     def test_a_creation_is_sent_again_under_the_same_key(self) -> None:
         server, client = self.serve(busy, hang_up, row)
         client.create_session("agt_1", {"name": "one"})

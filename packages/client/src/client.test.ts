@@ -5,7 +5,7 @@ import type { MessageRecord } from "@dari/contract";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { ApiError, type Client, ConnectionError, createClient, eachRow } from "./index.ts";
+import { ApiError, type Client, ConnectionError, createClient, eachRow, isLedgerEvent } from "./index.ts";
 
 let server: Server | undefined;
 
@@ -110,6 +110,33 @@ describe("repetition", () => {
     });
     expect(await client.getAgent("agt_1")).toEqual({ id: "agt_1" });
     expect(calls).toBe(3);
+  });
+
+  test.each([408, 502, 503, 504])("a read that is answered %i in the platform's place is repeated", async (status) => {
+    let calls = 0;
+    const { client } = await serve((_request, response) => {
+      calls += 1;
+      if (calls === 1) response.writeHead(status).end();
+      else reply(response, 200, { id: "agt_1" });
+    });
+    expect(await client.getAgent("agt_1")).toEqual({ id: "agt_1" });
+  });
+
+  test.each([408, 502, 504])("a stream whose next connection is answered %i is taken up again", async (status) => {
+    let calls = 0;
+    const { client } = await serve((_request, response) => {
+      calls += 1;
+      if (calls % 2 === 0) return void response.writeHead(status).end();
+      const event = {
+        sequence_number: calls,
+        type: "message.completed",
+        data: calls === 1 ? { merged_into: "x" } : {},
+      };
+      response.writeHead(200, { "content-type": "text/event-stream" }).end(`data: ${JSON.stringify(event)}\n\n`);
+    });
+    const seen: unknown[] = [];
+    for await (const event of client.streamMessage("msg_1")) seen.push(isLedgerEvent(event) && event.sequence_number);
+    expect(seen).toEqual([1, 3]);
   });
 
   test("reads are repeated a few times only", async () => {

@@ -27,6 +27,14 @@ export class ApiError extends Error {
   }
 }
 
+/** Of what stands in front while the platform starts anew or has no time: it has not read the call. */
+const inItsPlace: readonly number[] = [408, 502, 503, 504];
+
+/** Whether a refusal passes by itself, so that a read may be sent again. */
+export function isPassing({ code, status }: ApiError): boolean {
+  return code === "unavailable" || (code === "unknown" && inItsPlace.includes(status));
+}
+
 /** The platform was not reached, or did not answer in time. Whether it did what was asked is unknown. */
 export class ConnectionError extends Error {
   override readonly name = "ConnectionError";

@@ -3,6 +3,7 @@
 import { agentCalls } from "./agents.ts";
 import { batchCalls } from "./batches.ts";
 import { budgetCalls } from "./budgets.ts";
+import { egressCalls } from "./egress.ts";
 import { directFileCalls } from "./direct-files.ts";
 import { fileCalls } from "./files.ts";
 import { historyCalls } from "./history.ts";
@@ -36,6 +37,7 @@ export function createClient(options: ClientOptions) {
     ...memberCalls(transport),
     ...operatorCalls(transport),
     ...budgetCalls(transport),
+    ...egressCalls(transport),
     ...usageCalls(transport),
     ...webhookCalls(transport),
     ...scheduleCalls(transport),

@@ -29,8 +29,16 @@ export function organizationCalls({ call }: Transport) {
     listCredentials: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
       call("listCredentials", { path: of(organizationId), query: { ...page }, options }),
 
-    putCredential: (name: string, value: string, organizationId = "current", options?: CallOptions) =>
-      call("putCredential", { path: { ...of(organizationId), name }, body: { value }, options }),
+    /** With `hosts` agents are given a placeholder. Absent: as before; null: they are given the value. */
+    putCredential: (
+      name: string,
+      value: string,
+      organizationId = "current",
+      { hosts, ...options }: CallOptions & { readonly hosts?: string[] | null } = {},
+    ) => {
+      const body = hosts === undefined ? { value } : { value, hosts };
+      return call("putCredential", { path: { ...of(organizationId), name }, body, options });
+    },
 
     deleteCredential: (name: string, organizationId = "current", options?: CallOptions) =>
       call("deleteCredential", { path: { ...of(organizationId), name }, options }),

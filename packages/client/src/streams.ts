@@ -2,7 +2,7 @@
 
 import type { EventRecord, PreviewEventType } from "@dari/contract";
 import { EventSourceParserStream } from "eventsource-parser/stream";
-import { ApiError, ConnectionError } from "./errors.ts";
+import { ApiError, ConnectionError, isPassing } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -102,7 +102,7 @@ function failuresAfter(openedAt: number, failures: number): number {
 }
 
 function mayPass(error: unknown): boolean {
-  return !(error instanceof ApiError) || error.code === "unavailable" || error.code === "limit_exceeded";
+  return !(error instanceof ApiError) || isPassing(error) || error.code === "limit_exceeded";
 }
 
 async function* eventsOf(response: Response): AsyncGenerator<StreamedEvent> {

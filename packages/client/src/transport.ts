@@ -9,7 +9,7 @@ import {
   type RouteName,
   routes,
 } from "@dari/contract";
-import { ApiError, ConnectionError, toApiError } from "./errors.ts";
+import { ApiError, ConnectionError, isPassing, toApiError } from "./errors.ts";
 import { pause } from "./pause.ts";
 
 export interface ClientOptions {
@@ -128,7 +128,7 @@ async function sendRepeatedly(request: RawRequest): Promise<Response> {
 /** True for what a moment may heal. A time limit was the caller's wish, so it is not stretched. */
 function mayPass(error: unknown): boolean {
   if (error instanceof ConnectionError) return !error.timedOut;
-  return error instanceof ApiError && error.code === "unavailable";
+  return error instanceof ApiError && isPassing(error);
 }
 
 /** One exchange. The time limit ends with the headers: a followed log may take as long as it likes. */

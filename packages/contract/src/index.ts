@@ -70,6 +70,7 @@ export {
 } from "./schemas/messages.ts";
 export {
   ApiKeyCreated,
+  ApiKeyRevoked,
   ApiKeyRecord,
   apiKeyScopes,
   AuthConfig,
@@ -175,6 +176,7 @@ export {
 export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
 export { UsageRecord } from "./schemas/usage.ts";
+export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
 export {
   BudgetRecord,

@@ -4,6 +4,7 @@ import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { budgetRoutes } from "./routes/budgets.ts";
+import { egressRoutes } from "./routes/egress.ts";
 import { fileRoutes } from "./routes/files.ts";
 import { historyRoutes } from "./routes/history.ts";
 import { memberRoutes } from "./routes/members.ts";
@@ -70,6 +71,7 @@ export const routes = {
   ...memberRoutes,
   ...operatorRoutes,
   ...budgetRoutes,
+  ...egressRoutes,
   ...usageRoutes,
   ...webhookRoutes,
   ...scheduleRoutes,

@@ -21,7 +21,7 @@ export interface Control {
   readonly notifier: Notifier;
   readonly delivery: TurnDelivery;
   /** Undefined without Redis. */
-  readonly queue?: Pick<TurnQueue, "counts"> | undefined;
+  readonly queue?: Pick<TurnQueue, "counts" | "server"> | undefined;
   readonly admission: Admission;
   readonly backlog: Backlog;
   readonly rates: RateLimiter;

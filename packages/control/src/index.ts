@@ -127,7 +127,10 @@ export { getSchedule, listScheduleFirings, listSchedules } from "./schedules/get
 export { sweepFirings } from "./schedules/sweep-firings.ts";
 export { deleteCredential } from "./credentials/delete-credential.ts";
 export { listCredentials } from "./credentials/list-credentials.ts";
+export type { KeptSecret } from "./secrets/placeholder.ts";
 export { putCredential } from "./credentials/put-credential.ts";
+export { deleteEgress, putEgress } from "./egress/change-egress.ts";
+export { getEgress } from "./egress/get-egress.ts";
 export { archiveSession } from "./files/archive-session.ts";
 export { createFile } from "./files/create-file.ts";
 export { deleteFile } from "./files/delete-file.ts";

@@ -88,9 +88,20 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     for (const next of [worker, await fixture.newWorker(kind)]) {
       const asking = await fixture.newWorker(kind);
       const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");
-      const { saved } = await fixture.goOn(next, messageId, write("c", "answered"), "failed");
+      const { saved } = await fixture.goOn(
+        next,
+        messageId,
+        (dir) => {
+          expect([read(dir, "a"), read(dir, "b")]).toEqual(["first", "asked"]);
+          write("c", "answered")(dir);
+        },
+        "failed",
+      );
       expect(saved.snapshot).toMatchObject({ parentId: bad, isFull: true });
+      expect(saved.filesChanged.map(({ path }) => path)).toEqual(expect.arrayContaining(["/b", "/c"]));
     }
+    // What waited was whole: only the attempts that began at the head have found it damaged.
+    for (const event of await eventsOf(sessionId)) expect(event).toMatchObject({ damaged_snapshot_id: bad });
     const asking = await fixture.newWorker(kind);
     const { messageId } = await fixture.turn(asking, sessionId, write("b", "asked"), "suspended");
     await fixture.goOn(worker, messageId, write("c", "answered"));
@@ -98,6 +109,19 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
       expect([read(dir, "a"), read(dir, "b"), read(dir, "c")]).toEqual(["first", "asked", "answered"]);
     });
     expect(after.opened.restoredFrom).toBeUndefined();
+  });
+
+  test("a head that is damaged while a message waits is named, and what was built on it begins anew", async () => {
+    const sessionId = await fixture.newSession();
+    const worker = await fixture.newWorker(kind);
+    await fixture.turn(worker, sessionId, write("a", "first"));
+    const good = await fixture.headOf(sessionId);
+    await fixture.turn(worker, sessionId, write("a", "second"));
+    const bad = await fixture.headOf(sessionId);
+    const { messageId } = await fixture.turn(worker, sessionId, write("b", "asked"), "suspended");
+    await damage(bad, "cut");
+    await fixture.goOn(await fixture.newWorker(kind), messageId, (dir) => expect(read(dir, "a")).toBe("first"));
+    expect(await eventsOf(sessionId)).toMatchObject([{ snapshot_id: good, damaged_snapshot_id: bad }]);
   });
 
   test("a turn that changes nothing on an older snapshot is stored all the same", async () => {

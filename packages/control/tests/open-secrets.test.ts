@@ -27,10 +27,17 @@ test("a session's own secrets are told apart from credentials, and are nobody el
     await createTestSession(db, organizationId, agentId),
     await createTestSession(db, organizationId, agentId),
   ];
+  const hosts = ["api.example.com"];
   for (const name of ["SHARED", "KEY"]) {
     await db.kysely
       .insertInto("credentials")
-      .values({ id: newId("credential"), organization_id: organizationId, name, sealed: seal(name, `our ${name}`) })
+      .values({
+        id: newId("credential"),
+        organization_id: organizationId,
+        name,
+        sealed: seal(name, `our ${name}`),
+        hosts: name === "KEY" ? hosts : null,
+      })
       .execute();
   }
   await db.kysely
@@ -44,4 +51,16 @@ test("a session's own secrets are told apart from credentials, and are nobody el
   expect([...ofMine.ofSession]).toEqual(["KEY"]);
   expect(Object.fromEntries(ofOther.values)).toEqual({ SHARED: "our SHARED", KEY: "our KEY" });
   expect([...ofOther.ofSession]).toEqual([]);
+  // What a session brings in place of a credential is kept as that is.
+  for (const [{ kept }, value] of [
+    [ofMine, "my KEY"],
+    [ofOther, "our KEY"],
+  ] as const) {
+    expect(kept).toMatchObject([
+      { name: "KEY", hosts, placeholder: expect.stringMatching(/^dari_placeholder_\w{64}$/) },
+    ]);
+    expect(kept[0]!.value.reveal()).toBe(value);
+  }
+  expect(ofOther.kept[0]!.placeholder).not.toBe(ofMine.kept[0]!.placeholder);
+  expect((await open(mine)).kept[0]!.placeholder).toBe(ofMine.kept[0]!.placeholder);
 });

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "@jest/globals";
 import { findViolations, turns } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestFile } from "@dari/testkit";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openWorkspaceFixture } from "./workspace-fixture.ts";
 
@@ -110,9 +110,15 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => {
       mkdirSync(fileIn(dir, "input"));
       write(dir, "input/notes.txt", "the agent's own");
+      // Which placing the upload opens, and which is no change of the message's.
+      chmodSync(fileIn(dir, "input"), 0o500);
     });
     const messageId = await sendFile(sessionId, "/input/notes.txt");
-    const first = await fixture.play(await fixture.newWorker(kind), messageId, () => {}, "suspended");
+    // As of a worker that lets nobody else read what it makes.
+    const umask = process.umask(0o077);
+    const first = await fixture
+      .play(await fixture.newWorker(kind), messageId, () => {}, "suspended")
+      .finally(() => process.umask(umask));
     expect(first.opened.parts).toMatchObject([{ path: "/input/notes-2.txt" }]);
     const second = await fixture.goOn(await fixture.newWorker(kind), messageId, () => {}, "suspended");
     const last = await fixture.goOn(await fixture.newWorker(kind), messageId, () => {});

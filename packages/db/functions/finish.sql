@@ -2,10 +2,10 @@
 -- that the attempt is the session's current one. Every ending of an attempt goes through here.
 -- s, m, a: as they stand under that lock; a's own row is locked too where its worker may still be writing to it.
 -- p_ending: completed | failed | cancelled (terminal), retry | released | lost (the message is queued again), suspended
--- (it waits for an input, see request_input).
+-- (it waits for an input, see request_input). p_usage: what it has used at its model, as far as that is known.
 create or replace function end_attempt(
   s sessions, m messages, a attempts, p_ending text, p_outcome text, p_failure jsonb, p_output jsonb,
-  p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int
+  p_files_changed jsonb, p_snapshot text, p_timings jsonb, p_wait_ms int, p_usage jsonb default null
 ) returns boolean
 language plpgsql as $$
 declare
@@ -23,7 +23,8 @@ begin
     raise exception 'session % is leased without its running message', s.id;
   end if;
   update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure,
-    called_at = a.called_at, counts_at_end = a.counts_at_end where id = a.id;
+    called_at = a.called_at, counts_at_end = a.counts_at_end,
+    tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
     from (values
@@ -37,7 +38,7 @@ begin
       (v_schedule = 'idle', 'session.status_changed', null, null, '{"status": "idle"}')
     ) as told (wanted, type, message, attempt, data) where wanted;
   get diagnostics v_events = row_count;
-  perform charge_budgets(s, a, p_output -> 'usage');
+  perform charge_budgets(s, a, p_usage);
 
   update messages set
     state = v_status,
@@ -92,6 +93,7 @@ end $$;
 
 -- Records how a claimed turn ended: the only way for a worker. One transaction holds files, output, status and events.
 -- p_ending: completed | failed | retry | released | cancelled | suspended, which says in p_input what it waits for.
+-- p_output holds `usage` whatever the ending, where that is known: it is charged to the budgets.
 -- recorded: what was written (a retry without attempts left is failed; a failure of a cancelled message is cancelled,
 -- and so is every ending of one that was rolled back; what its organization may not keep is failed),
 -- or null when this claim no longer holds the session. `again` is true when this very claim had already recorded it.
@@ -156,7 +158,8 @@ begin
   recorded := v_ending;
   again := false;
   more := end_attempt(s, m, a, v_ending, v_ending, p_failure, v_output,
-    case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms);
+    case when m.rolled_back_by is null then p_files_changed end, v_snapshot, p_timings, p_wait_ms,
+    p_output -> 'usage');
   return next;
 end $$;
 

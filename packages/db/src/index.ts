@@ -5,6 +5,7 @@ import * as apiKeys from "./queries/api-keys.ts";
 import * as attemptLogs from "./queries/attempt-logs.ts";
 import * as auditEntries from "./queries/audit-entries.ts";
 import * as budgets from "./queries/budgets.ts";
+import * as egressSettings from "./queries/egress-settings.ts";
 import * as buildLogs from "./queries/build-logs.ts";
 import * as credentials from "./queries/credentials.ts";
 import * as events from "./queries/events.ts";
@@ -54,6 +55,7 @@ import * as workers from "./queries/workers.ts";
 
 export {
   budgets,
+  egressSettings,
   builds,
   dependencyLayers,
   deviceRequests,
@@ -124,6 +126,7 @@ export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
 export { createPgPreviews } from "./previews.ts";
 export { createInvariantRounds, type InvariantRounds } from "./queries/invariant-rounds.ts";
 export { findViolations, invariants, type Invariant, type Violation } from "./queries/invariants.ts";
+export type { EgressSetter, EgressSettingRow } from "./queries/egress-settings.ts";
 export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
 export type { LayerClaim, LayerPlace } from "./queries/dependency-layers.ts";
@@ -138,6 +141,7 @@ export type {
   PlacedUpload,
   SealedSecret,
   TurnDetails,
+  TurnEgress,
   TurnResume,
 } from "./queries/turn-details.ts";
 export type {

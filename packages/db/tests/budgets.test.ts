@@ -90,6 +90,27 @@ test("what an agent makes up does not add up to what cannot be kept", async () =
   expect(ended?.recorded).toBe("completed");
 });
 
+test("what an attempt has used is charged whatever it ends as", async () => {
+  await put({ maxTokens: 1_000 });
+  const output = { parts: [], usage: { input_tokens: 30, output_tokens: 10 } };
+  const asked = { key: "go", schema: {}, prompt: undefined, waitSeconds: 60, placed: [] };
+  const failure = { code: "agent_error", message: "it threw" } as const;
+  for (const [index, input] of [
+    { ending: "suspended", asked, snapshot: emptySnapshot(null) } as const,
+    { ending: "failed", failure } as const,
+    { ending: "retry", failure } as const,
+    { ending: "cancelled" } as const,
+  ].entries()) {
+    const [session] = await ready(1);
+    const turn = await scene.claim(session!);
+    await turns.markCalledIfHeld(scene.db, turn);
+    const ended = await turns.finishIfHeld(scene.db, turn, { ...input, output });
+    expect(ended?.recorded).toBe(input.ending);
+    const [budget] = (await budgets.listBudgets(scene.db, scene.organizationId, { limit: 1, after: undefined }))!.rows;
+    expect([input.ending, budget?.tokens]).toEqual([input.ending, 40 * (index + 1)]);
+  }
+});
+
 test("a worker's end and the reaper's ends of several turns do not wait in a circle", async () => {
   const [lost, lostToo, held] = (await ready(3)) as [string, string, string];
   const shared = await put({ scope: "session", targetId: held, maxTokens: 10, id: "bdg_1" });

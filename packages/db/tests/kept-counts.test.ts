@@ -90,6 +90,18 @@ test("sessions are counted from when a bound is set, and no more once it is gone
   expect(await kept("sessions")).toBeUndefined();
 });
 
+test("a statement that starts many sessions changes the count once", async () => {
+  await bound({ maxSessions: 100, maxStorageBytes: 1_000 });
+  const changes = await withTransaction(scene.db, async (tx) => {
+    await sql`insert into sessions (id, organization_id, agent_id, version_id)
+      select 'sess_' || n, organization_id, agent_id, id from versions, generate_series(1, 50) n`.execute(tx);
+    const { rows } = await sql<{ n: number }>`select n_tup_upd::int as n from pg_stat_xact_user_tables
+      where relid = 'kept_counts'::regclass`.execute(tx);
+    return rows[0]?.n;
+  });
+  expect([changes, await kept("sessions")]).toEqual([1, 50]);
+});
+
 test("what others are adding or deleting while a bound is set is counted once", async () => {
   const gone = await scene.session();
   let setting: Promise<void> | undefined;

@@ -1,6 +1,17 @@
 // The words and the laws of the platform. Imports nothing of this repository.
 
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
+export {
+  egressHostChars,
+  egressHostExpected,
+  egressHostPattern,
+  egressModes,
+  isEgressHost,
+  parseEgressHost,
+  type EgressHost,
+  type EgressMode,
+  type EgressSetting,
+} from "./egress.ts";
 export { failure, failureCodes, isRetryable, type Failure, type FailureCode } from "./failure.ts";
 export { agentIdFromWire, deploymentIdOf, idPrefixes, isId, newId, type Id, type IdKind } from "./ids.ts";
 export { inputKeyPattern, isInputKey } from "./input-key.ts";

@@ -3,6 +3,7 @@
 import type { ScrubStream } from "@dari/domain";
 import type { Readable } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
+import { setImmediate as nextLook } from "node:timers/promises";
 
 export type LogStream = "stdout" | "stderr";
 
@@ -11,6 +12,11 @@ const tailChars = 4_096;
 export interface CapturedLogs {
   /** Resolves when both streams have ended. Never rejects. */
   readonly done: Promise<LogTotals>;
+  /**
+   * Ends the capture of a program that stands still: what it has written is read to the end, what it writes later is
+   * somebody else's to read.
+   */
+  leave(): Promise<void>;
   /** The last characters of a stream, whatever the cap. Once the cap is reached they are as the program wrote them. */
   tail(stream: LogStream): string;
 }
@@ -51,33 +57,58 @@ export function captureLogs(o: {
     o.onText(stream, `\n[the log was cut here: it is longer than ${o.maxBytes} bytes]\n`);
   }
 
-  function read(stream: LogStream, source: Readable): Promise<void> {
+  function read(stream: LogStream, source: Readable): Reading {
     const decoder = new StringDecoder("utf8");
     const scrub = o.scrub?.();
     const shown = (text: string): string => (scrub === undefined || truncated ? text : scrub.write(text));
-    return new Promise((resolve) => {
-      source.on("data", (chunk: Buffer) => {
-        bytes[stream] += chunk.length;
-        take(stream, shown(decoder.write(chunk)));
-      });
-      // A pipe breaks when its program dies; what was read counts.
-      source.on("error", () => {});
-      source.once("close", () => {
-        take(stream, shown(decoder.end()));
-        take(stream, scrub?.end() ?? "");
-        resolve();
-      });
-    });
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    const onData = (chunk: Buffer): void => {
+      bytes[stream] += chunk.length;
+      take(stream, shown(decoder.write(chunk)));
+    };
+    const end = (): void => {
+      source.off("data", onData).off("close", end);
+      take(stream, shown(decoder.end()));
+      take(stream, scrub?.end() ?? "");
+      resolve();
+    };
+    source.on("data", onData);
+    // It may have been left by somebody else.
+    source.resume();
+    // A pipe breaks when its program dies; what was read counts.
+    source.off("error", ignore).on("error", ignore);
+    source.once("close", end);
+    return { done, end: () => (source.pause(), end()) };
   }
 
-  const done = Promise.all([read("stdout", o.stdout), read("stderr", o.stderr)]).then(() => ({
+  const readings = [read("stdout", o.stdout), read("stderr", o.stderr)];
+  const done = Promise.all(readings.map((one) => one.done)).then(() => ({
     stdoutBytes: bytes.stdout,
     stderrBytes: bytes.stderr,
     storedBytes: stored,
     truncated,
   }));
-  return { done, tail: (stream) => tails[stream] };
+  return {
+    done,
+    async leave() {
+      for (let before = -1; before !== bytes.stdout + bytes.stderr;) {
+        before = bytes.stdout + bytes.stderr;
+        // Between two of these everything has been read that was there to be read.
+        await nextLook();
+        await nextLook();
+      }
+      for (const one of readings) one.end();
+    },
+    tail: (stream) => tails[stream],
+  };
 }
+
+interface Reading {
+  readonly done: Promise<void>;
+  end(): void;
+}
+
+function ignore(): void {}
 
 /** The longest beginning that fits, cut between characters. */
 function cutToBytes(text: string, maxBytes: number): string {

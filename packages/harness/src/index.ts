@@ -4,10 +4,9 @@ export { captureLogs, type CapturedLogs, type LogStream, type LogTotals } from "
 export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
 export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
-export { loadAhead } from "./load-ahead.ts";
+export { guestRuns, loadAhead } from "./load-ahead.ts";
 export { type OutputPart } from "./output.ts";
 export {
-  type AskFrame,
   type DeltaFrame,
   type Entry,
   type EventFrame,
@@ -15,4 +14,4 @@ export {
   type TurnContext,
   type Usage,
 } from "./protocol.ts";
-export { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
+export { runTurn, type Asked, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -1,8 +1,11 @@
-// Has a started guest load an agent before there is a turn for it.
+// What is done with a started guest before there is a turn for it.
 
+import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { sendFrame } from "./frames.ts";
-import type { Entry } from "./protocol.ts";
+import { protocolVersion, type Entry } from "./protocol.ts";
+import { guestFrames } from "./run-turn.ts";
 
 /**
  * The guest loads the entrypoint and waits. What comes of it is told to the turn that is run in the guest later, as if
@@ -17,4 +20,29 @@ export function loadAhead(o: {
 }): void {
   o.channel.on("error", () => {});
   sendFrame(o.channel, { t: "load", entry: o.entry, imageDir: o.imageDir, sdk: o.sdk });
+}
+
+const running = new WeakMap<Duplex, Promise<boolean>>();
+
+/**
+ * Resolves once the guest runs, and so with everything around it in place; it may still be loading its agent. False: it
+ * has ended, or says something else. Nothing but that is read of the channel, and only once.
+ */
+export function guestRuns(channel: Duplex): Promise<boolean> {
+  const known = running.get(channel) ?? readFirst(channel);
+  running.set(channel, known);
+  return known;
+}
+
+async function readFirst(channel: Duplex): Promise<boolean> {
+  const over = new AbortController();
+  const late = delay(limits.agentLoadMs, undefined, { signal: over.signal }).catch(() => undefined);
+  try {
+    const first = await Promise.race([guestFrames(channel).next(), late]);
+    return first?.value?.t === "ready" && first.value.protocol === protocolVersion;
+  } catch {
+    return false;
+  } finally {
+    over.abort();
+  }
 }

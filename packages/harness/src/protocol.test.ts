@@ -13,6 +13,16 @@ test("usage is numbers by name", () => {
   });
 });
 
+test("an attempt that asks or fails may say what it has used, too", () => {
+  const usage = { input_tokens: 3 };
+  const asked = { t: "ask", key: "a", schema: {}, prompt: "?", waitSeconds: 1 };
+  const error = { t: "error", code: "agent_error", message: "", stack: "" };
+  for (const frame of [asked, error]) {
+    expect(parseGuestFrame(JSON.stringify({ ...frame, usage }))).toEqual({ ...frame, usage });
+    expect(parseGuestFrame(JSON.stringify({ ...frame, usage: {} }))).toEqual(frame);
+  }
+});
+
 test.each([
   ["no object", "many"],
   ["a negative number", { input_tokens: -1 }],

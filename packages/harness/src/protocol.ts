@@ -39,6 +39,8 @@ export interface RunRequest {
   readonly sdk: string;
   readonly prompt: string;
   readonly context: TurnContext;
+  /** Another turn of the session may follow in the same process: it lets go of the workspace before it answers. */
+  readonly again?: boolean;
 }
 
 export interface GuestLimits {
@@ -81,6 +83,8 @@ export interface AskFrame {
   readonly prompt: string | undefined;
   /** How long an answer is waited for. */
   readonly waitSeconds: number;
+  /** Of this attempt, as of all frames that end one. */
+  readonly usage?: Usage;
 }
 
 /** What a turn cost at its model, as far as the SDK says: numbers by name, such as `input_tokens`. */
@@ -94,7 +98,13 @@ export type GuestFrame =
   | EventFrame
   | AskFrame
   | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage }
-  | { readonly t: "error"; readonly code: FailureCode; readonly message: string; readonly stack: string }
+  | {
+      readonly t: "error";
+      readonly code: FailureCode;
+      readonly message: string;
+      readonly stack: string;
+      readonly usage?: Usage;
+    }
   | { readonly t: "checked"; readonly kind: string };
 
 /** A guest broke the protocol. The message is for the agent's author: only its code can have written there. */
@@ -142,6 +152,7 @@ export function parseGuestFrame(line: string): GuestFrame {
         code: failureCode(frame["code"]),
         message: string(frame, "message", messageChars),
         stack: string(frame, "stack", stackChars),
+        ...usageOf(frame["usage"]),
       };
     case "checked":
       return { t: "checked", kind: string(frame, "kind", nameChars) };
@@ -173,7 +184,8 @@ function askFrame(frame: Record<string, unknown>): AskFrame {
   const isWait = Number.isSafeInteger(waitSeconds) && (waitSeconds as number) >= 1;
   if (!isWait || (waitSeconds as number) > limits.inputWaitSecondsMax) throw broken();
   const prompt = frame["prompt"] === undefined ? undefined : string(frame, "prompt", limits.inputPromptChars);
-  return { t: "ask", key, schema: schema as AskFrame["schema"], prompt, waitSeconds: waitSeconds as number };
+  const asked = { key, schema: schema as AskFrame["schema"], prompt, waitSeconds: waitSeconds as number };
+  return { t: "ask", ...asked, ...usageOf(frame["usage"]) };
 }
 
 function string(frame: Record<string, unknown>, key: string, maxChars = Number.POSITIVE_INFINITY): string {

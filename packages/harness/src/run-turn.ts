@@ -28,11 +28,13 @@ const exitFollowsMs = 5_000;
 
 export type TurnEnding =
   | { readonly kind: "completed"; readonly parts: OutputPart[]; readonly usage?: Usage }
-  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
   /** It waits for an answer; whatever the agent does after it asked is not heard. */
-  | { readonly kind: "suspended"; readonly asked: Omit<AskFrame, "t"> }
+  | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
   | { readonly kind: "timeout" }
   | { readonly kind: "cancelled" };
+
+export type Asked = Omit<AskFrame, "t" | "usage">;
 
 export interface RunTurnOptions {
   readonly channel: Duplex;
@@ -151,25 +153,28 @@ async function takeFrame(
       return undefined;
     case "ask": {
       onceStarted(counts);
-      const { t: _ask, ...asked } = frame;
-      return { kind: "suspended", asked };
+      const { t: _ask, usage, ...asked } = frame;
+      return { kind: "suspended", asked, ...used(usage) };
     }
     case "result": {
       onceStarted(counts);
       const read = readParts(frame.parts, o.request.workspace);
-      if (!read.ok) return { kind: "failed", failure: read.failure };
-      return { kind: "completed", parts: read.parts, ...(frame.usage === undefined ? {} : { usage: frame.usage }) };
+      if (!read.ok) return { kind: "failed", failure: read.failure, ...used(frame.usage) };
+      return { kind: "completed", parts: read.parts, ...used(frame.usage) };
     }
     case "error":
       return {
         kind: "failed",
         failure: failure(frame.code, frame.message),
         ...(frame.stack === "" ? {} : { stack: frame.stack }),
+        ...used(frame.usage),
       };
     case "checked":
       throw new ProtocolError("the guest answered a question that was not asked");
   }
 }
+
+const used = (usage: Usage | undefined): { usage?: Usage } => (usage === undefined ? {} : { usage });
 
 interface Counts {
   events: number;
@@ -202,8 +207,19 @@ async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnE
   return { kind: "failed", failure: exitFailure(exit, await o.collectEvidence?.()) };
 }
 
+/** Kept from turn to turn: what was read of a channel ahead is the next turn's. */
+const framesOf = new WeakMap<Duplex, AsyncGenerator<GuestFrame, void>>();
+
 /** Frames of a guest that is trusted with nothing; shared with the entrypoint check. */
-export async function* guestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
+export function guestFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
+  const known = framesOf.get(channel);
+  if (known !== undefined) return known;
+  const frames = readFrames(channel);
+  framesOf.set(channel, frames);
+  return frames;
+}
+
+async function* readFrames(channel: Duplex): AsyncGenerator<GuestFrame, void> {
   for await (const line of readLines(channel, limits.harnessFrameBytes)) yield parseGuestFrame(line);
 }
 

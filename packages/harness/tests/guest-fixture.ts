@@ -15,6 +15,7 @@ import {
   type EventFrame,
   type Language,
   type ProcessExit,
+  type RunRequest,
   type RunTurnOptions,
   type TurnContext,
   type TurnEnding,
@@ -58,6 +59,7 @@ function versionOf(interpreter: string): string {
 }
 
 export interface Guest {
+  readonly pid: number;
   readonly channel: Duplex;
   readonly stdout: Readable;
   readonly stderr: Readable;
@@ -76,6 +78,7 @@ export async function startGuest(runtime: Runtime, extraArguments: readonly stri
   });
   const exited = new Promise<ProcessExit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
   return {
+    pid: child.pid!,
     channel: child.stdio[3] as Duplex,
     stdout: child.stdout!,
     stderr: child.stderr!,
@@ -111,6 +114,23 @@ export const sampleContext: TurnContext = {
   answers: { known: { yes: true } },
 };
 
+/** What is asked of a guest in one turn. */
+export function requestFor(
+  runtime: Runtime,
+  guest: Guest,
+  exportName: string,
+  o: { file?: string | undefined; prompt?: string | undefined } = {},
+): RunRequest {
+  return {
+    entry: { file: o.file ?? runtime.file, export: exportName },
+    imageDir: runtime.imageDir,
+    workspace: guest.workspace,
+    sdk: "claude-agent-sdk",
+    prompt: o.prompt ?? "hello",
+    context: sampleContext,
+  };
+}
+
 /** Plays one scripted agent to its ending. */
 export async function play(
   runtime: Runtime,
@@ -125,14 +145,7 @@ export async function play(
     const ending = await runTurn({
       channel: guest.channel,
       exited: guest.exited,
-      request: {
-        entry: { file: o.file ?? runtime.file, export: exportName },
-        imageDir: runtime.imageDir,
-        workspace: guest.workspace,
-        sdk: "claude-agent-sdk",
-        prompt: o.prompt ?? "hello",
-        context: sampleContext,
-      },
+      request: requestFor(runtime, guest, exportName, o),
       timeoutMs: 20_000,
       signal: new AbortController().signal,
       beforeCall: () => Promise.resolve(),

@@ -1,8 +1,10 @@
 // One turn of each scripted agent, in every runtime of this machine.
 
+import { readlinkSync } from "node:fs";
 import { describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
-import { findRuntimes, play, sampleContext } from "./guest-fixture.ts";
+import { captureLogs, guestRuns, runTurn } from "../src/index.ts";
+import { findRuntimes, play, requestFor, sampleContext, startGuest, type Guest } from "./guest-fixture.ts";
 
 const emoji = "\u{1F600}";
 
@@ -155,6 +157,43 @@ describe.each(findRuntimes())("$title", (runtime) => {
   )("%s is found", async (file, text) => {
     expect(await textOf("agent", file)).toBe(text);
   });
+
+  test("a process that may serve again keeps what is its own, and says nothing for a turn that is over", async () => {
+    const guest = await startGuest(runtime);
+    try {
+      expect(await guestRuns(guest.channel)).toBe(true);
+      const said: { answer: unknown; events: unknown[]; log: string }[] = [];
+      for (const prompt of ["one", "two"]) said.push(await turnOf(guest, prompt));
+      const own = isNode ? {} : { loops: 1 };
+      expect(said).toEqual([
+        { answer: { prompt: "one", turns: 1, cwd: guest.workspace, ...own }, events: ["heard"], log: "turn 1\n" },
+        { answer: { prompt: "two", turns: 2, cwd: guest.workspace, ...own }, events: ["heard"], log: "turn 2\n" },
+      ]);
+      expect(readlinkSync(`/proc/${guest.pid}/cwd`)).toBe("/");
+    } finally {
+      await guest.end();
+    }
+  });
+
+  async function turnOf(guest: Guest, prompt: string): Promise<{ answer: unknown; events: unknown[]; log: string }> {
+    const events: unknown[] = [];
+    let log = "";
+    const captured = captureLogs({ ...guest, maxBytes: 1_000, onText: (_stream, text) => (log += text) });
+    const ending = await runTurn({
+      channel: guest.channel,
+      exited: guest.exited,
+      request: { ...requestFor(runtime, guest, "again", { prompt }), again: true },
+      timeoutMs: 20_000,
+      signal: new AbortController().signal,
+      beforeCall: () => Promise.resolve(),
+      onFrame: (frame) => void events.push(frame.t === "event" ? frame.name : frame),
+    });
+    process.kill(guest.pid, "SIGSTOP");
+    await captured.leave();
+    process.kill(guest.pid, "SIGCONT");
+    const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+    return { answer: part?.type === "text" ? JSON.parse(part.text) : ending, events, log };
+  }
 
   async function textOf(name: string, file?: string): Promise<string> {
     const { ending } = await play(runtime, name, file === undefined ? {} : { file });

@@ -31,10 +31,19 @@ export interface TurnQueue extends TurnDelivery {
   readonly failed: FailedJobs;
   /** Jobs by state, as operators see them. As all that asks Redis, it rejects when that does not answer. */
   counts(): Promise<Record<string, number>>;
+  /** What answers there. */
+  server(): Promise<RedisServer>;
   /** The newest jobs in a state, at most 100, as operators see them. */
   jobs(state: JobState): Promise<{ messageId: string; attemptsMade: number }[]>;
   readonly board: TurnBoard;
   close(): Promise<void>;
+}
+
+export interface RedisServer {
+  readonly name: "Redis" | "Valkey";
+  readonly version: string;
+  /** Its `maxmemory-policy`; undefined where it does not say. */
+  readonly evictionPolicy: string | undefined;
 }
 
 export type JobState = "waiting" | "active" | "delayed" | "completed" | "failed";
@@ -103,6 +112,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
     remove,
     failed: openFailedJobs({ redis, mark, key, jobOptions, remove, keepMax: keepFailed }),
     counts: () => ask(() => queue.getJobCounts("waiting", "active", "delayed", "completed", "failed")),
+    server: async () => readServer(await ask(() => redis.info())),
     async jobs(state) {
       const jobs = await ask(() => queue.getJobs([state], 0, 99));
       return jobs.map(({ data, attemptsMade }) => ({ messageId: data.messageId, attemptsMade }));
@@ -114,4 +124,13 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
       await Promise.race([queue.close().catch(() => undefined), timeout(1_000)]);
     },
   };
+}
+
+/** Valkey says a Redis's version for old clients, and its own beside it. */
+function readServer(info: string): RedisServer {
+  const said = Object.fromEntries([...info.matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name, value]));
+  const valkey = said["valkey_version"];
+  const name = valkey === undefined ? "Redis" : "Valkey";
+  const version = valkey ?? said["redis_version"] ?? "unknown";
+  return { name, version, evictionPolicy: said["maxmemory_policy"] };
 }

@@ -50,7 +50,13 @@ async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
   const key = `${options.organizationId}/${treeHash(options.tree)}`;
   const warm = await takeKept(copies, options, key);
   if (warm !== undefined) return diskOf(copies, options, warm, true);
-  await restore(options);
+  try {
+    await restore(options);
+  } catch (error) {
+    // Another snapshot may be restored in its place.
+    await removeTree(options.dir);
+    throw error;
+  }
   const base = await scan(options.dir, { restored: options.tree, limits: options.limits });
   return diskOf(copies, options, base, false);
 }

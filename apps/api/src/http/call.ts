@@ -21,6 +21,7 @@ import type {
   PathParameters,
   PollDeviceRequest,
   PutBudgetRequest,
+  PutEgressRequest,
   PutCredentialRequest,
   ReserveFileUploadRequest,
   RetryMessageRequest,
@@ -69,6 +70,7 @@ interface Bodies {
   startDevice: StartDeviceRequest;
   pollDevice: PollDeviceRequest;
   putBudget: PutBudgetRequest;
+  putEgress: PutEgressRequest;
   stopPlatform: StopPlatformRequest;
   putCredential: PutCredentialRequest;
   updateOrganization: UpdateOrganizationRequest;

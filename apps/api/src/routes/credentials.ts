@@ -12,7 +12,7 @@ export const credentialHandlers: Handlers<"listCredentials" | "putCredential" | 
   },
 
   async putCredential({ control, actor, params, body }) {
-    const stored = await putCredential(control, actor, { name: params.name, value: body.value });
+    const stored = await putCredential(control, actor, { name: params.name, ...body });
     return new Reply(stored.created ? 201 : 200, stored);
   },
 

@@ -11,7 +11,7 @@ import {
   sendMessage,
   waitForMessage,
 } from "@dari/control";
-import type { Request } from "express";
+import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 import { sendText } from "../http/text.ts";
@@ -40,13 +40,13 @@ export const messageHandlers: Handlers<
     return renderList("messages", rows, next);
   },
 
-  async getMessage({ control, actor, params }) {
-    return getMessage(control, actor, params.message_id);
+  async getMessage({ control, actor, params, response }) {
+    return timed(response, await getMessage(control, actor, params.message_id));
   },
 
-  async cancelMessage({ control, actor, params }) {
+  async cancelMessage({ control, actor, params, response }) {
     await cancelMessage(control, actor, params.message_id);
-    return settled(await getMessage(control, actor, params.message_id));
+    return settled(response, await getMessage(control, actor, params.message_id));
   },
 
   retryMessage: {
@@ -94,12 +94,13 @@ function sending(choose: (call: SendCall) => Delivery) {
     },
 
     async read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }) {
-      const { control, actor, settings, signal } = call;
+      const { control, actor, settings, signal, response } = call;
       const delivery = choose(call);
       if (delivery === "stream") return streamMessageTo(call, messageId, { promised: true });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that goes away ends the wait, never the turn.
       return settled(
+        response,
         await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }),
       );
     },
@@ -107,9 +108,17 @@ function sending(choose: (call: SendCall) => Delivery) {
 }
 
 /** 200 with the last word, 202 with the record so far. */
-function settled(record: MessageRecord): Reply {
+function settled(response: Response, record: MessageRecord): Reply {
   const isTerminal = ["completed", "failed", "cancelled"].includes(record.status);
-  return new Reply(isTerminal ? 200 : 202, record);
+  return new Reply(isTerminal ? 200 : 202, timed(response, record));
+}
+
+/** Says the phases of the last attempt in the header that browsers and proxies show: `Server-Timing`. */
+function timed(response: Response, record: MessageRecord): MessageRecord {
+  const phases = Object.entries(record.timings).filter(([name]) => name.endsWith("_ms"));
+  const said = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
+  if (said.length > 0) response.set("Server-Timing", said.join(", "));
+  return record;
 }
 
 /** First match wins: body, `Accept`, `Prefer`; a path's own suffix is decided before. */

@@ -45,6 +45,12 @@ export function addOrganizationCommands(program: Command, io: Io): void {
     });
 }
 
+interface AddCredentialOptions extends OrganizationOption {
+  readonly valueStdin?: boolean;
+  /** Absent: neither option was given. */
+  readonly hosts?: string[] | false;
+}
+
 function addCredentialCommands(credentials: Command, io: Io): void {
   credentials
     .command("list")
@@ -59,8 +65,8 @@ function addCredentialCommands(credentials: Command, io: Io): void {
       );
       output.result(records, () =>
         table(
-          ["NAME", "UPDATED"],
-          records.map((row) => [row.name, row.updated_at]),
+          ["NAME", "UPDATED", "KEPT FOR"],
+          records.map((row) => [row.name, row.updated_at, row.hosts?.join(", ") ?? ""]),
         ),
       );
     });
@@ -68,12 +74,16 @@ function addCredentialCommands(credentials: Command, io: Io): void {
     .command("add <name>")
     .description("set a value; asks for it without showing it")
     .option("--value-stdin", "read the value from standard input")
+    .option("--hosts <host...>", "give agents a placeholder, and put the value into their HTTPS requests to these")
+    .option("--no-hosts", "give agents the value; without either it is as before")
     .addOption(organizationOption())
-    .action(async (name: string, options: OrganizationOption & { valueStdin?: boolean }, command: Command) => {
+    .action(async (name: string, options: AddCredentialOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const value = await readSecret(io, `Value of ${name}: `, options.valueStdin ?? false);
-      const reply = await (await client()).putCredential(name, value, options.org, { signal });
-      output.result(reply, () => `${reply.created ? "added" : "replaced"} ${reply.name}`);
+      const hosts = options.hosts === undefined ? {} : { hosts: options.hosts === false ? null : options.hosts };
+      const reply = await (await client()).putCredential(name, value, options.org, { ...hosts, signal });
+      const kept = reply.hosts === null ? "" : `; agents get a placeholder, put in for ${reply.hosts.join(", ")}`;
+      output.result(reply, () => `${reply.created ? "added" : "replaced"} ${reply.name}${kept}`);
     });
   credentials
     .command("remove <name>")
@@ -141,6 +151,9 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const reply = await (await client()).revokeApiKey(id, org, { signal });
+      for (const schedule of reply.active_schedules) {
+        output.progress(`${schedule}, which it made or changed, goes on; to stop it: dari schedules pause ${schedule}`);
+      }
       output.result(reply, () => `revoked ${id}`);
     });
 }

@@ -3,12 +3,14 @@
 import type { Turn } from "@dari/control";
 import type { EgressRecord } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
+import type { LogRecorder } from "./record-logs.ts";
 
 /** Lines per attempt at the usual level; one more says that the others are not written. */
 const linesMax = 500;
 
-export function logEgress(context: WorkerContext, turn: Turn): (record: EgressRecord) => void {
-  const { sessionId: session, messageId: message, attemptId: attempt } = turn;
+/** For the platform, and for the tenant in the attempt's own log. */
+export function logEgress(context: WorkerContext, turn: Turn, logs: LogRecorder): (record: EgressRecord) => void {
+  const { organizationId: org, agentId: agent, sessionId: session, messageId: message, attemptId: attempt } = turn;
   let lines = 0;
   return (record) => {
     lines += 1;
@@ -16,7 +18,15 @@ export function logEgress(context: WorkerContext, turn: Turn): (record: EgressRe
     const level = lines <= linesMax ? "info" : "debug";
     // Names of hosts are the agent's to choose.
     const shown = turn.scrubber.json(record) as EgressRecord;
-    context.log[level]({ session, message, attempt, ...shown }, "turn.egress");
-    if (lines === linesMax + 1) context.log.warn({ session, message, attempt }, "turn.egress_not_logged");
+    context.log[level]({ org, agent, session, message, attempt, ...shown }, "turn.egress");
+    if (lines <= linesMax) return logs.add("platform", lineOf(shown));
+    if (lines > linesMax + 1) return;
+    context.log.warn({ org, agent, session, message, attempt }, "turn.egress_not_logged");
+    logs.add("platform", `egress: more than ${linesMax} connections; further ones are not written here\n`);
   };
+}
+
+function lineOf({ host, port, verdict, reason, bytesSent, bytesReceived }: EgressRecord): string {
+  const came = verdict === "connected" ? `${bytesSent} bytes sent, ${bytesReceived} received` : reason;
+  return `egress: ${host}:${port} ${verdict}: ${came}\n`;
 }

@@ -13,8 +13,9 @@ import {
 import { failure, limits, type Failure } from "@dari/domain";
 import {
   captureLogs,
+  guestRuns,
   runTurn,
-  type AskFrame,
+  type Asked,
   type OutputPart,
   type RunRequest,
   type TurnEnding,
@@ -24,6 +25,7 @@ import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
 import type { Taken } from "../warm-pool.ts";
+import type { Rested } from "../warm-sessions.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
 import { scrubbedStack } from "./scrub-turn.ts";
@@ -32,8 +34,8 @@ import { startGuest, warmRecipe, type WarmGuest } from "./start-guest.ts";
 
 export type AgentEnding =
   | { readonly kind: "completed"; readonly parts: readonly OutputPart[]; readonly usage: Usage | undefined }
-  | { readonly kind: "failed"; readonly failure: Failure }
-  | { readonly kind: "suspended"; readonly asked: Omit<AskFrame, "t"> }
+  | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
+  | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
   /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
   | { readonly kind: "stopped"; readonly said: readonly OutputPart[] };
 
@@ -44,8 +46,11 @@ export interface AgentRun {
   readonly slotDir: string;
   readonly signal: AbortSignal;
   readonly watch: Stopwatch;
+  /** Called where the sandbox may serve the session's next turn; it is the caller's from then on. */
+  onRested(rested: Rested): void;
 }
 
+/** When it returns nothing of the agent runs: it is dead, or stands still without a way to the turn's files. */
 export async function runAgent(context: WorkerContext, run: AgentRun): Promise<AgentEnding> {
   if (run.signal.aborted) return { kind: "stopped", said: [] };
   const { scrubber } = run.turn;
@@ -58,9 +63,10 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
     const warm = recipe === undefined ? undefined : await context.warm!.enter(recipe);
     let isFit = true;
     try {
-      const ended = warm && (await runWarm(context, parts, warm));
+      const ended = warm && (await runWarm(context, parts, warm, recipe?.session !== undefined));
       const { ending, exceeded, isLoaded } = ended ?? (await runCold(context, parts));
       isFit = isLoaded && (warm === undefined) === (ended === undefined);
+      if (ended?.isResting === true) run.onRested(context.warm!.hold(recipe!, run.turn, warm!));
       said.end();
       return endingOf(scrubbedStack(scrubber, ending), exceeded, logs, said);
     } finally {
@@ -85,28 +91,38 @@ interface Ended {
   readonly exceeded: Exceeded | undefined;
   /** False when the agent failed before its own code was called. */
   readonly isLoaded: boolean;
+  /** Its sandbox is alive, for the next turn of the session. */
+  readonly isResting: boolean;
 }
 
 async function runCold(context: WorkerContext, parts: RunParts): Promise<Ended> {
   const sandbox = await startGuest(context, parts);
-  const guest = { sandbox, claim: () => sandbox.claim(), end: () => sandbox.kill() };
+  const guest = { sandbox, servesAgain: false, claim: () => sandbox.claim(), end: () => sandbox.kill() };
   const ended = await runIn(context, parts, guest);
   if (!ended.isLoaded) await countFailedLoad(context, parts, ended.ending);
   return ended;
 }
 
 /** Undefined when it failed before the agent was called: what went wrong may be of the waiting, so it starts anew. */
-async function runWarm(context: WorkerContext, parts: RunParts, warm: Taken): Promise<Ended | undefined> {
+async function runWarm(
+  context: WorkerContext,
+  parts: RunParts,
+  warm: Taken,
+  servesSession: boolean,
+): Promise<Ended | undefined> {
   const { sandbox, give } = warm.prepared as WarmGuest;
-  give(parts.turn);
+  give(parts.turn, parts.logs);
+  const servesAgain = servesSession && sandbox.rest !== undefined;
   const claim = async (): Promise<void> => {
+    // A directory that is there before the sandbox has been set up cannot be taken away from it.
+    if (servesAgain && !(await guestRuns(sandbox.channel))) throw new ClaimError("the guest does not run");
     await sandbox.claim(parts.slotDir).catch((cause: unknown) => {
       throw new ClaimError("the sandbox cannot be claimed", { cause });
     });
     parts.watch.lap("claim_ms");
   };
   try {
-    const ended = await runIn(context, parts, { sandbox, claim, end: () => warm.end() });
+    const ended = await runIn(context, parts, { sandbox, servesAgain, claim, end: () => warm.end() });
     if (ended.isLoaded) return ended;
   } catch (error) {
     if (!(error instanceof ClaimError)) throw error;
@@ -122,6 +138,7 @@ class ClaimError extends Error {
 
 interface Guest {
   readonly sandbox: Sandbox;
+  readonly servesAgain: boolean;
   claim(): Promise<void>;
   /** Nothing of it is alive afterwards. */
   end(): Promise<void>;
@@ -139,26 +156,35 @@ async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Pro
       parts.previews.log(stream, text);
     },
   });
-  let ending: TurnEnding;
+  let ending: TurnEnding | undefined;
   let isCalled = false;
+  let isResting = false;
   try {
     await guest.claim();
     const onCall = (): void => void (isCalled = true);
-    ending = await callAgent(context, parts, sandbox, onCall, () => captured.tail("stderr"));
+    ending = await callAgent(context, parts, guest, onCall, () => captured.tail("stderr"));
   } finally {
     parts.watch.lap("agent_ms");
-    await guest.end();
+    isResting = guest.servesAgain && ending?.kind === "completed" && (await bringToRest(parts, sandbox));
+    if (!isResting) await guest.end();
     parts.watch.lap("kill_ms");
   }
-  await captured.done;
+  await (isResting ? captured.leave() : captured.done);
   const isLoaded = isCalled || ending.kind !== "failed";
-  return { ending, isLoaded, exceeded: (await sandbox.collect()).exceeded };
+  return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
+}
+
+/** The agent's author is told why its sandbox is ended after all. */
+async function bringToRest({ logs }: RunParts, sandbox: Sandbox): Promise<boolean> {
+  const why = await sandbox.rest!().catch((error: unknown) => String(error));
+  if (why !== undefined) logs.add("platform", `this process does not serve the session's next turn: ${why}\n`);
+  return why === undefined;
 }
 
 function callAgent(
   context: WorkerContext,
   run: RunParts,
-  sandbox: Sandbox,
+  { sandbox, servesAgain }: Guest,
   onCall: () => void,
   stderrTail: () => string,
 ): Promise<TurnEnding> {
@@ -167,7 +193,7 @@ function callAgent(
   return runTurn({
     channel: sandbox.channel,
     exited: sandbox.exited,
-    request: requestOf(run, sandbox),
+    request: { ...requestOf(run, sandbox), again: servesAgain },
     timeoutMs: turn.manifest.runtime.timeout_seconds * 1_000,
     signal: run.signal,
     async beforeCall() {
@@ -251,8 +277,11 @@ function endingOf(
       return { kind: "failed", failure: failure("timeout") };
     case "cancelled":
       return { kind: "stopped", said: said.parts() };
-    case "failed":
-      if (ending.stack !== undefined) logs.add("platform", `${ending.stack}\n`);
-      return { kind: "failed", failure: exceeded === undefined ? ending.failure : failure(codeOf[exceeded]) };
+    case "failed": {
+      const { stack, usage } = ending;
+      if (stack !== undefined) logs.add("platform", `${stack}\n`);
+      const cause = exceeded === undefined ? ending.failure : failure(codeOf[exceeded]);
+      return { kind: "failed", failure: cause, ...(usage === undefined ? {} : { usage }) };
+    }
   }
 }

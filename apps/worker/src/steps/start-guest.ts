@@ -4,16 +4,28 @@ import { createHash, randomBytes } from "node:crypto";
 import { limits } from "@dari/domain";
 import type { Turn } from "@dari/control";
 import { guestCommand, loadAhead } from "@dari/harness";
-import type { EgressRecord, Sandbox, SandboxSpec } from "@dari/sandbox";
+import { egressHosts, type EgressRecord, type Sandbox, type SandboxSpec } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Prepared, WarmRecipe } from "../warm-pool.ts";
+import { egressPolicyOf } from "./egress-policy.ts";
 import { logEgress } from "./log-egress.ts";
+import type { LogRecorder } from "./record-logs.ts";
 
 export async function startGuest(
   context: WorkerContext,
-  { turn, imageDir, slotDir }: { readonly turn: Turn; readonly imageDir: string; readonly slotDir: string },
+  {
+    turn,
+    logs,
+    imageDir,
+    slotDir,
+  }: {
+    readonly turn: Turn;
+    readonly logs: LogRecorder;
+    readonly imageDir: string;
+    readonly slotDir: string;
+  },
 ): Promise<Sandbox> {
-  const onConnection = logEgress(context, turn);
+  const onConnection = logEgress(context, turn, logs);
   return context.driver.prepare(await specOf(context, turn, { imageDir, slotDir, onConnection }));
 }
 
@@ -23,7 +35,7 @@ const waitingLinesMax = 100;
 /** A sandbox with the agent loaded, before it is known for which turn. */
 export interface WarmGuest extends Prepared {
   /** Whose connections they are from here on. */
-  give(turn: Turn): void;
+  give(turn: Turn, logs: LogRecorder): void;
 }
 
 /** Says what may wait for turns like this one. The turn's own data is not in it. */
@@ -32,26 +44,34 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
     key: digestOf(keyOf(turn)),
     group: `${turn.organizationId}/${turn.versionId}`,
     shared: sharedBy(turn),
-    async prepare(slotDir, mounts): Promise<WarmGuest> {
+    session: mayServeSession(context, turn) ? turn : undefined,
+    async prepare(slotDir, mounts, { isAhead }): Promise<WarmGuest> {
       const image = await context.images.ensure(turn.image);
       try {
         let told = 0;
         let tell = (record: EgressRecord): void => {
           const level = (told += 1) <= waitingLinesMax ? "info" : "debug";
-          context.log[level]({ ...record, version: turn.versionId }, "warm.egress");
+          context.log[level]({ ...record, org: turn.organizationId, version: turn.versionId }, "warm.egress");
         };
         const onConnection = (record: EgressRecord): void => tell(record);
         const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection });
         const sandbox = await context.driver.prepare({ ...spec, mounts });
         const { entry } = turn.image;
-        loadAhead({ channel: sandbox.channel, entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk });
-        return { sandbox, release: () => image.release(), give: (to) => void (tell = logEgress(context, to)) };
+        const what = { channel: sandbox.channel, entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk };
+        if (isAhead) loadAhead(what);
+        return { sandbox, release: () => image.release(), give: (...to) => void (tell = logEgress(context, ...to)) };
       } catch (error) {
         image.release();
         throw error;
       }
     },
   };
+}
+
+/** The kernel counts the processor time of a process from its start: with a bound on it each turn has its own. */
+function mayServeSession({ settings, driver }: WorkerContext, { manifest }: Turn): boolean {
+  if (manifest.runtime.reuse !== "session" || driver.name !== "bwrap") return false;
+  return settings.sessionIdleMs > 0 && settings.turnCpuSeconds === undefined;
 }
 
 /** So that a digest says nothing of the secrets in it. */
@@ -62,15 +82,16 @@ function digestOf(value: unknown): string {
 }
 
 function keyOf(turn: Turn): readonly unknown[] {
-  const { organizationId, versionId, image, manifest } = turn;
+  const { organizationId, versionId, image, manifest, egress } = turn;
   const environment = Object.entries(turn.environment.reveal()).sort(([one], [other]) => (one < other ? -1 : 1));
-  return [organizationId, versionId, image, manifest.sdk, environment];
+  return [organizationId, versionId, image, manifest.sdk, egress, environment];
 }
 
 /** What is not the session's own is the same for all turns of its version, until it is changed. */
 function sharedBy(turn: Turn): ReadonlyMap<string, string> {
   const shared = Object.entries(turn.environment.reveal()).filter(([name]) => !turn.sessionSecrets.has(name));
-  return new Map(shared.map(([name, value]) => [name, digestOf(value)]));
+  // No variable is called so.
+  return new Map([["egress", turn.egress], ...shared].map(([name, value]) => [String(name), digestOf(value)]));
 }
 
 async function specOf(
@@ -89,7 +110,11 @@ async function specOf(
     readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
     script,
     slotDir: o.slotDir,
-    network: { policy: settings.egress, onConnection: o.onConnection },
+    network: {
+      policy: egressPolicyOf(settings.egress, turn),
+      secrets: turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) })),
+      onConnection: o.onConnection,
+    },
     limits: {
       memoryBytes: settings.turnMemoryBytes,
       processes: settings.turnProcesses,

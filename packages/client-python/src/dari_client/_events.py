@@ -9,7 +9,7 @@ from typing import Any
 
 from ._call import Call, segment
 from ._errors import ApiError, UnreachableError
-from ._retry import backoff
+from ._retry import PASSING, backoff
 
 #: A stream is taken up again this often in a row without an event in between.
 RESUME_ATTEMPTS = 8
@@ -109,7 +109,7 @@ class Following:
         if isinstance(error, ApiError):
             if self._was_open and error.status == 404:
                 return None
-            if error.status not in (429, 503):
+            if error.status != 429 and error.status not in PASSING:
                 raise error
         self._failures += 1
         if self._failures > RESUME_ATTEMPTS:

@@ -10,6 +10,8 @@ from ._errors import ApiError, UnreachableError
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
+#: Of the platform, and of what stands in front while it starts anew or has no time.
+PASSING = frozenset({408, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def may_pass(call: Call, error: Exception) -> bool:
     if isinstance(error, ApiError):
         if error.status == 429:
             return call.is_replayable
-        return error.status == 503 and call.is_safe_to_repeat
+        return error.status in PASSING and call.is_safe_to_repeat
     return isinstance(error, UnreachableError) and call.is_safe_to_repeat
 
 

@@ -18,8 +18,10 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.language", manifest.runtime.language],
     ["runtime.version", manifest.runtime.version],
     ["runtime.timeout_seconds", manifest.runtime.timeout_seconds],
+    ["runtime.reuse", manifest.runtime.reuse],
     ["retries.max_attempts", manifest.retries.max_attempts],
     ["secrets", [...manifest.secrets].sort().join(" ")],
+    ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],
     ...Object.entries(manifest.env).map(([name, value]): [string, string] => [`env.${name}`, value]),
   ]);
 }

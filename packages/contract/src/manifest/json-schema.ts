@@ -1,6 +1,6 @@
 // The JSON Schema of dari.yml for editors: completion and hints. The rules that decide are in normalize.ts.
 
-import { limits } from "@dari/domain";
+import { egressHostPattern, limits } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
 
 const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -34,6 +34,7 @@ export const manifestJsonSchema = {
           default: limits.turnTimeoutSecondsDefault,
           description: "How long one execution of a message may take.",
         },
+        reuse: { enum: ["session"], description: "One process may serve several turns of a session, one by one." },
       },
     },
     retries: {
@@ -56,6 +57,14 @@ export const manifestJsonSchema = {
       propertyNames: { pattern: environmentName },
       additionalProperties: { type: "string" },
       description: "Environment variables that are no secrets.",
+    },
+    egress: {
+      type: "array",
+      uniqueItems: true,
+      maxItems: limits.egressHostsMax,
+      items: { type: "string", pattern: egressHostPattern },
+      description: "The only hosts that the agent reaches, of those that the organization may; none: [].",
+      examples: [["api.openai.com", "*.example.com", "example.com:8443"]],
     },
   },
 } as const;

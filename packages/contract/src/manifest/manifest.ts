@@ -16,10 +16,14 @@ export interface Manifest {
     /** Absent: the newest that the workers have. */
     readonly version?: string;
     readonly timeout_seconds: number;
+    /** `session`: the process that served a session's turn may serve its next one. Absent: each turn has its own. */
+    readonly reuse?: "session";
   };
   readonly retries: { readonly max_attempts: number };
   readonly secrets: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Hosts, in lower case. Absent: every one that the organization may reach. */
+  readonly egress?: readonly string[];
 }
 
 const suffixes: Readonly<Record<Language, readonly string[]>> = {

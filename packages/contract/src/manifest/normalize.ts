@@ -1,6 +1,6 @@
 // The rules of dari.yml: a plain value to a Manifest, or to all of its issues at once. Knows no YAML and no file.
 
-import { limits, type FieldIssue } from "@dari/domain";
+import { egressHostExpected, limits, parseEgressHost, type FieldIssue } from "@dari/domain";
 import { languageOfEntrypoint, languages, type Manifest, sdks } from "./manifest.ts";
 
 export type ManifestResult =
@@ -30,7 +30,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const issues: FieldIssue[] = [];
   const report: Report = (path, message) => void issues.push({ path, message });
 
-  refuseUnknown(value, ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env"], "", report);
+  refuseUnknown(value, ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"], "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
   const sdk = oneOf("sdk", requiredText(value, "sdk", report), sdks, report);
@@ -39,10 +39,12 @@ export function normalizeManifest(value: unknown): ManifestResult {
   const retries = readRetries(value["retries"], report);
   const secrets = readSecrets(value["secrets"], report);
   const env = readEnv(value["env"], report);
+  const egress = readEgress(value["egress"], report);
   refuseOverlap(secrets, env, report);
 
   if (issues.length > 0 || sdk === undefined || runtime === undefined) return { ok: false, issues };
-  return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env }, warnings: [] };
+  const narrowed = egress === undefined ? {} : { egress };
+  return { ok: true, manifest: { name, sdk, entrypoint, runtime, retries, secrets, env, ...narrowed }, warnings: [] };
 }
 
 function isMapping(value: unknown): value is Fields {
@@ -108,18 +110,20 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  refuseUnknown(fields, ["language", "version", "timeout_seconds"], "runtime.", report);
+  refuseUnknown(fields, ["language", "version", "timeout_seconds", "reuse"], "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
   if (timeout !== undefined && timeout > limits.turnTimeoutSecondsMax) {
     report("runtime.timeout_seconds", `expected at most ${limits.turnTimeoutSecondsMax}`);
   }
+  const reuse = readReuse(fields["reuse"], report);
   if (language === undefined) return undefined;
   return {
     language,
     ...(version === undefined ? {} : { version }),
     timeout_seconds: timeout ?? limits.turnTimeoutSecondsDefault,
+    ...(reuse === undefined ? {} : { reuse }),
   };
 }
 
@@ -134,6 +138,11 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
     report("runtime.language", `${why}; ${expectedOneOf(languages)}`);
   }
   return told;
+}
+
+function readReuse(value: unknown, report: Report): Manifest["runtime"]["reuse"] {
+  if (value === undefined || value === null) return undefined;
+  return oneOf("runtime.reuse", nonEmptyText("runtime.reuse", value, report), ["session"], report);
 }
 
 function readVersion(value: unknown, report: Report): string | undefined {
@@ -191,6 +200,23 @@ function readSecrets(value: unknown, report: Report): string[] {
   }
   if (names.length > limits.agentSecretsMax) report("secrets", `expected at most ${limits.agentSecretsMax} names`);
   return names;
+}
+
+function readEgress(value: unknown, report: Report): string[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) {
+    report("egress", "expected a list of hosts");
+    return [];
+  }
+  const hosts: string[] = [];
+  for (const [index, item] of value.entries()) {
+    const host = typeof item === "string" ? item.trim().toLowerCase() : "";
+    if (parseEgressHost(host) === undefined) report(`egress[${index}]`, `expected ${egressHostExpected}`);
+    else if (hosts.includes(host)) report(`egress[${index}]`, `duplicate host '${host}'`);
+    else hosts.push(host);
+  }
+  if (hosts.length > limits.egressHostsMax) report("egress", `expected at most ${limits.egressHostsMax} hosts`);
+  return hosts;
 }
 
 function readEnv(value: unknown, report: Report): Record<string, string> {

@@ -1,7 +1,7 @@
 // Tests every rule of dari.yml by the exact words that a person reads.
 
 import { describe, expect, test } from "@jest/globals";
-import { limits } from "@dari/domain";
+import { egressHostExpected, limits } from "@dari/domain";
 import { compareManifests } from "./compare.ts";
 import type { Manifest } from "./manifest.ts";
 import { normalizeManifest } from "./normalize.ts";
@@ -125,6 +125,8 @@ const refused: [title: string, text: string, issues: string[]][] = [
     `${base}runtime: {timeout_seconds: 86401}`,
     ["runtime.timeout_seconds: expected at most 86400"],
   ],
+  ["an unknown reuse", `${base}runtime: {reuse: always}`, ["runtime.reuse: expected one of 'session'"]],
+  ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
   ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
   ["too many attempts", `${base}retries: {max_attempts: 101}`, ["retries.max_attempts: expected at most 100"]],
@@ -138,6 +140,15 @@ const refused: [title: string, text: string, issues: string[]][] = [
       "secrets[2]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
       "secrets[3]: expected a secret name matching ^[A-Z_][A-Z0-9_]*$",
       "secrets[5]: duplicate secret name 'A'",
+    ],
+  ],
+  ["hosts that are a text", `${base}egress: api.example.com`, ["egress: expected a list of hosts"]],
+  [
+    "hosts that are none",
+    `${base}egress: ['https://a.example', 'a:0', 1, '*', a.example, A.example]`,
+    [
+      ...[0, 1, 2, 3].map((at) => `egress[${at}]: expected ${egressHostExpected}`),
+      "egress[5]: duplicate host 'a.example'",
     ],
   ],
   ["too many secrets", `${base}secrets: [${names(257).join(", ")}]`, ["secrets: expected at most 100 names"]],
@@ -206,7 +217,7 @@ describe("a manifest that is accepted", () => {
 name: "  demo "
 sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
-runtime: {language: python, version: "3.11", timeout_seconds: 60}
+runtime: {language: python, version: "3.11", timeout_seconds: 60, reuse: session}
 retries: {max_attempts: 3}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
@@ -215,7 +226,7 @@ env: {MODE: " kept ", FLAG: yes}
       name: "demo",
       sdk: "claude-agent-sdk",
       entrypoint: "agent.py:agent",
-      runtime: { language: "python", version: "3.11", timeout_seconds: 60 },
+      runtime: { language: "python", version: "3.11", timeout_seconds: 60, reuse: "session" },
       retries: { max_attempts: 3 },
       secrets: ["OPENAI_API_KEY", "_X1"],
       env: { MODE: " kept ", FLAG: "yes" },
@@ -255,6 +266,10 @@ describe("comparing manifests", () => {
   test("finds no difference between equal meanings", () => {
     const left = parsed(`${base}secrets: [A, B]\nruntime: {timeout_seconds: 1800}`);
     expect(compareManifests(left, parsed(`${base}secrets: [B, A]`))).toEqual([]);
+    const narrow = parsed(`${base}egress: ['*.Example.com', 'example.com:8443']`);
+    expect(narrow.egress).toEqual(["*.example.com", "example.com:8443"]);
+    expect(compareManifests(narrow, parsed(`${base}egress: [example.com:8443, '*.example.com']`))).toEqual([]);
+    expect(compareManifests(parsed(`${base}egress: []`), parsed(base))).toEqual(["egress"]);
   });
 
   test("names what differs", () => {

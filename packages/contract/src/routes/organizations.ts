@@ -69,7 +69,7 @@ export const organizationRoutes = {
     path: "/v1/organizations/{organization_id}/api-keys/{api_key_id}",
     scope: "admin",
     summary: "Revoke an API key.",
-    reply: Deleted,
+    reply: orgs.ApiKeyRevoked,
     status: 200,
   },
   ensureManagedKey: {

@@ -76,6 +76,8 @@ export const auditActions = [
   "api_key.revoke",
   "credential.put",
   "credential.delete",
+  "egress.put",
+  "egress.delete",
   "webhook.create",
   "webhook.update",
   "webhook.delete",

@@ -3,6 +3,7 @@
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { bound, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { egressHosts } from "./egress.ts";
 import { environmentName } from "./sessions.ts";
 
 export const roles = ["owner", "admin", "member"] as const;
@@ -120,6 +121,19 @@ const apiKeyFields = {
 export const ApiKeyRecord = Type.Object(apiKeyFields, { title: "ApiKey" });
 export type ApiKeyRecord = Static<typeof ApiKeyRecord>;
 
+export const ApiKeyRevoked = Type.Object(
+  {
+    deleted: Type.Literal(true),
+    id: Type.String(),
+    active_schedules: Type.Array(idOutput("schedule"), {
+      description:
+        "Schedules that this key made or changed last. They go on: pause or delete what it should not leave.",
+    }),
+  },
+  { title: "ApiKeyRevoked" },
+);
+export type ApiKeyRevoked = Static<typeof ApiKeyRevoked>;
+
 export const ApiKeyCreated = Type.Object(
   {
     ...apiKeyFields,
@@ -129,9 +143,15 @@ export const ApiKeyCreated = Type.Object(
 );
 export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
 
+const keptFor = nullable(
+  Type.Array(Type.String(), {
+    description: "Where its value is put in for the placeholder that agents are given; null: they are given the value.",
+  }),
+);
+
 /** A secret's name and dates; its value never leaves. */
 export const CredentialRecord = Type.Object(
-  { id: idOutput("credential"), name: Type.String(), created_at: timestamp, updated_at: timestamp },
+  { id: idOutput("credential"), name: Type.String(), hosts: keptFor, created_at: timestamp, updated_at: timestamp },
   { title: "Credential" },
 );
 export type CredentialRecord = Static<typeof CredentialRecord>;
@@ -144,7 +164,19 @@ export const credentialName = Type.String({
 });
 
 export const PutCredentialRequest = Type.Object(
-  { value: Type.String({ minLength: 1, "x-max-bytes": limits.secretValueBytes }) },
+  {
+    value: Type.String({ minLength: 1, "x-max-bytes": limits.secretValueBytes }),
+    hosts: Type.Optional(
+      Type.Unsafe<string[] | null>({
+        ...egressHosts(
+          "Agents are given a placeholder, and the value is put into their HTTPS requests' headers to these hosts. " +
+            "Null: they are given the value. Absent: as before.",
+        ),
+        type: ["array", "null"],
+        minItems: 1,
+      }),
+    ),
+  },
   { ...strict, title: "PutCredentialRequest" },
 );
 export type PutCredentialRequest = Static<typeof PutCredentialRequest>;
@@ -154,6 +186,7 @@ export const CredentialPut = Type.Object(
     id: idOutput("credential"),
     name: Type.String(),
     created: Type.Boolean({ description: "False when a value was replaced." }),
+    hosts: keptFor,
   },
   { title: "CredentialPut" },
 );

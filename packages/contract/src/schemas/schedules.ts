@@ -94,6 +94,9 @@ export const ScheduleRecord = Type.Object(
     paused_reason: nullable(oneOf(schedulePauseReasons)),
     next_due_at: nullable(timestamp),
     last_fired_at: nullable(timestamp),
+    changed_by_key_id: nullable(
+      Type.String({ ...idOutput("apiKey"), description: "The key that made or changed it last; null: no key." }),
+    ),
     created_at: timestamp,
     updated_at: timestamp,
   },

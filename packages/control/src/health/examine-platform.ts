@@ -1,10 +1,13 @@
 // Examines the whole installation for its operators: what is wrong, and what to do about it.
 
+import { randomUUID } from "node:crypto";
 import { release, type HealthCheck, type OperatorHealth } from "@dari/contract";
 import { dispatch, findViolations, getFenceState, health, newestMigration, type Database } from "@dari/db";
 import type { Control } from "../context.ts";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
+import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
+import { fault, fine, type Verdict } from "./verdict.ts";
 
 /** A leader that says nothing for longer is none. */
 const leadSeenWithinMs = 5_000;
@@ -13,22 +16,27 @@ const waitMsMax = 10_000;
 
 /** Reads every table once for the invariants; a check that cannot be carried out is a fault of its own. */
 export async function examinePlatform(control: Control): Promise<OperatorHealth> {
-  const { db } = control;
+  const { db, queue } = control;
   const workers = await health.listWorkers(db);
+  // One that died is kept for a while; what it said of itself counts no more.
+  const alive = workers.filter(({ seenMsAgo }) => seenMsAgo <= workerSeenWithinMs);
   const violations: OperatorHealth["violations"] = [];
   const checks = [
     await attempt("schema", "look at the API's log", () => checkSchema(db)),
     await attempt("fence", "look at the API's log", () => checkFence(db)),
     await attempt("workers", "look at the API's log", () => checkWorkers(db)),
+    await attempt("isolation", "look at the API's log", () => Promise.resolve(checkIsolation(alive))),
+    await attempt("disks", "look at the API's log", () => Promise.resolve(checkDisks(alive))),
+    await attempt("clocks", "look at the API's log", () => checkClocks(db, alive)),
+    await attempt("services", "check REDIS_URL and the Redis server", () => checkServices(db, queue)),
     await attempt("waiting", "look at the API's log", () => checkWaiting(db)),
     await attempt("dispatcher", "look at the API's log", () => checkDispatcher(db)),
     await attempt("queue", "check REDIS_URL and the Redis server; turns go by direct pull meanwhile", () =>
       checkQueue(control),
     ),
-    await attempt("objects", "check the object store, its credentials and its free space", async () => {
-      await control.blobs.check();
-      return fine("the object store can be written and read");
-    }),
+    await attempt("objects", "check the object store, its credentials' rights and its free space", () =>
+      checkObjects(control),
+    ),
     await attempt("invariants", "run this again when the database is less busy", async () => {
       violations.push(...(await findViolations(db)));
       return judge(violations);
@@ -43,16 +51,6 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
     }),
     violations,
   };
-}
-
-type Verdict = Omit<HealthCheck, "name">;
-
-function fine(found: string): Verdict {
-  return { ok: true, found, what_to_do: null };
-}
-
-function fault(found: string, whatToDo: string): Verdict {
-  return { ok: false, found, what_to_do: whatToDo };
 }
 
 async function attempt(name: string, whatToDo: string, check: () => Promise<Verdict>): Promise<HealthCheck> {
@@ -125,6 +123,22 @@ async function checkQueue({ queue }: Control): Promise<Verdict> {
   if (queue === undefined) return fine("none is configured: workers pull from the database");
   const counts = Object.entries(await queue.counts()).map(([state, count]) => `${count} ${state}`);
   return fine(counts.join(", "));
+}
+
+/** @throws what the store says when it refuses one of the four. */
+async function checkObjects({ blobs }: Control): Promise<Verdict> {
+  await blobs.check();
+  const [key, content] = [`doctor/${randomUUID()}`, Buffer.from("written by dari doctor")];
+  try {
+    await blobs.put(key, content);
+    if (!(await blobs.read(key)).equals(content)) throw new Error("what was read is not what was written");
+    const listed: string[] = [];
+    for await (const { key: found } of blobs.list("doctor/")) listed.push(found);
+    if (!listed.includes(key)) throw new Error("what was written is not listed");
+  } finally {
+    await blobs.delete([key]);
+  }
+  return fine("objects can be written, read, listed and deleted");
 }
 
 function judge(violations: OperatorHealth["violations"]): Verdict {

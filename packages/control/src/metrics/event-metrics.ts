@@ -41,11 +41,8 @@ export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: 
     }
   },
   "turn.not_recorded": (counting) => counting.add("dari_turns_not_recorded_total"),
-  "turn.egress"(counting, fields) {
-    counting.add("dari_egress_total", { verdict: textOf(fields["verdict"]) });
-    counting.add("dari_egress_bytes_total", { direction: "sent" }, numberOf(fields["bytesSent"]));
-    counting.add("dari_egress_bytes_total", { direction: "received" }, numberOf(fields["bytesReceived"]));
-  },
+  "turn.egress": countEgress,
+  "warm.egress": countEgress,
   "turns.dispatched": (counting, { turns }) => counting.add("dari_dispatches_total", {}, numberOf(turns)),
   "delivery.failed": (counting) => counting.add("dari_delivery_failures_total"),
   "loop run failed": (counting) => counting.add("dari_loop_failures_total"),
@@ -89,6 +86,12 @@ function addStorage(counting: Counting, step: string, fields: Fields): void {
   for (const [what, count] of Object.entries(fields)) {
     if (typeof count === "number") counting.add("dari_storage_total", { step, what }, count);
   }
+}
+
+function countEgress(counting: Counting, fields: Fields): void {
+  counting.add("dari_egress_total", { verdict: textOf(fields["verdict"]) });
+  counting.add("dari_egress_bytes_total", { direction: "sent" }, numberOf(fields["bytesSent"]));
+  counting.add("dari_egress_bytes_total", { direction: "received" }, numberOf(fields["bytesReceived"]));
 }
 
 function textOf(value: unknown): string {

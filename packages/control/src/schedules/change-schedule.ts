@@ -2,7 +2,7 @@
 
 import type { CreateScheduleRequest, Deleted, ScheduleRecord, UpdateScheduleRequest } from "@dari/contract";
 import { schedules, turnDetails } from "@dari/db";
-import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, isId, limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { invalidField, notFound } from "../refusals.ts";
@@ -41,6 +41,7 @@ export async function createSchedule(
     metadata: request.metadata ?? {},
     overlap: request.overlap ?? "skip",
     status: request.status ?? "active",
+    changedByKeyId: keyOf(actor),
   };
   await onRecord(
     control,
@@ -63,6 +64,9 @@ export async function createSchedule(
   );
   return getSchedule(control, { organizationId, scheduleId: id });
 }
+
+/** Null: a person in a browser. */
+const keyOf = ({ keyId }: Actor): string | null => (isId("apiKey", keyId) ? keyId : null);
 
 function refusal(outcome: Exclude<schedules.InsertedSchedule, "created">): AppError {
   switch (outcome) {
@@ -105,7 +109,7 @@ export async function updateSchedule(
   if (timeZone !== undefined) checkTimeZone(timeZone);
   if (parts !== undefined) await checkParts(control, actor, parts);
   const times = { cron: cron === undefined ? undefined : normalizeCron(cron), timeZone };
-  const change = { name: name?.trim(), ...times, parts, metadata, overlap, status };
+  const change = { name: name?.trim(), ...times, parts, metadata, overlap, status, changedByKeyId: keyOf(actor) };
   await onRecord(
     control,
     actor,

@@ -1,14 +1,17 @@
 // The secrets that an agent is given, opened in memory only; and what takes them out of what a client is shown.
 
 import { turnDetails, type Database } from "@dari/db";
-import { createScrubber, type Scrubber } from "@dari/domain";
+import { createScrubber, Redacted, type Scrubber } from "@dari/domain";
 import type { Sealer } from "../sealer.ts";
+import { placeholderOf, type KeptSecret } from "./placeholder.ts";
 
 export interface OpenedSecrets {
   /** By name, of those names that have one: the session's own before the organization's. */
   readonly values: Map<string, string>;
   /** Names of the session's own. */
   readonly ofSession: ReadonlySet<string>;
+  /** Those that agents are given a placeholder of. */
+  readonly kept: readonly KeptSecret[];
 }
 
 /**
@@ -23,8 +26,15 @@ export async function openSecrets(
   const sealed = await turnDetails.listSealedSecrets(context.db, organizationId, sessionId, names);
   const open = (one: (typeof sealed)[number]): string =>
     context.sealer.open(one.sealed, { organizationId, name: one.name });
+  const values = new Map(sealed.map((one) => [one.name, open(one)]));
   return {
-    values: new Map(sealed.map((one) => [one.name, open(one)])),
+    values,
+    kept: sealed.flatMap(({ name, hosts }): KeptSecret[] => {
+      if (hosts === null) return [];
+      const value = values.get(name)!;
+      const placeholder = placeholderOf([organizationId, name, value, hosts.join(" ")]);
+      return [{ name, placeholder, value: new Redacted(value), hosts }];
+    }),
     ofSession: new Set(sealed.filter(({ isOfSession }) => isOfSession).map(({ name }) => name)),
   };
 }

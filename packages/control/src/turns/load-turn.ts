@@ -8,11 +8,13 @@ import {
   type ClaimedTurn,
   type Database,
   type InputFile,
+  type TurnEgress,
   type TurnResume,
   type WorkspaceBounds,
 } from "@dari/db";
 import { createScrubber, limits, Redacted, type Scrubber } from "@dari/domain";
 import { openSecrets } from "../secrets/open-secrets.ts";
+import type { KeptSecret } from "../secrets/placeholder.ts";
 import type { Sealer } from "../sealer.ts";
 
 /** A part of a message as stored: files carry their path in the workspace. */
@@ -37,12 +39,16 @@ export interface Turn extends ClaimedTurn {
   readonly headSnapshotId: string | null;
   /** Since an attempt of the message was suspended. */
   readonly resume: TurnResume | undefined;
+  /** What its agent may connect to, as the organization and the operators have set it. */
+  readonly egress: TurnEgress;
   readonly maxAttempts: number;
   readonly cancelRequested: boolean;
   /** Milliseconds from acceptance to this claim of the first attempt. */
   readonly queuedMs: number;
-  /** The manifest's variables and the secrets that it names. */
+  /** The manifest's variables and the secrets that it names, those that are kept as placeholders. */
   readonly environment: Redacted<Record<string, string>>;
+  /** The secrets that are put in on the way out, and never enter the sandbox. */
+  readonly keptSecrets: readonly KeptSecret[];
   /** Names of those secrets that are the session's own. */
   readonly sessionSecrets: ReadonlySet<string>;
   /** Names that the manifest asks for and nobody has set. */
@@ -63,6 +69,8 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
   const manifest = details.manifest as Manifest;
   const opened = await openSecrets(context, details.organizationId, claimed.sessionId, manifest.secrets);
   const secrets = opened.values;
+  const placeholders = opened.kept.map(({ name, placeholder }) => [name, placeholder] as const);
+  const given = new Map([...secrets, ...placeholders]);
   return {
     ...claimed,
     agentId: details.agentId,
@@ -75,14 +83,16 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     inputs: details.inputs,
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
+    egress: details.egress,
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
-    environment: new Redacted({ ...manifest.env, ...Object.fromEntries(secrets) }),
+    environment: new Redacted({ ...manifest.env, ...Object.fromEntries(given) }),
+    keptSecrets: opened.kept,
     sessionSecrets: opened.ofSession,
     missingSecrets: manifest.secrets.filter((name) => !secrets.has(name)),
     secretBytes: [...secrets.values()].reduce((sum, value) => sum + Buffer.byteLength(value), 0),
-    scrubber: createScrubber(secrets),
+    scrubber: createScrubber([...secrets, ...placeholders]),
     workspaceBounds: details.workspaceBounds,
   };
 }

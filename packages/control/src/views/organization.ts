@@ -82,6 +82,7 @@ export function renderCredential(row: CredentialRow): CredentialRecord {
   return {
     id: row.id,
     name: row.name,
+    hosts: row.hosts,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

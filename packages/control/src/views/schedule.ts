@@ -19,6 +19,7 @@ export function renderSchedule(row: ScheduleRow): ScheduleRecord {
     paused_reason: row.pausedReason,
     next_due_at: row.nextDueAt?.toISOString() ?? null,
     last_fired_at: row.lastFiredAt?.toISOString() ?? null,
+    changed_by_key_id: row.changedByKeyId,
     created_at: row.createdAt.toISOString(),
     updated_at: row.updatedAt.toISOString(),
   };

@@ -1,7 +1,7 @@
 // Where a message goes on after one of its attempts was suspended: at what that attempt left behind, while all that the
 // message changes still counts from the session's head.
 
-import { turns, type PlacedUpload, type TurnResume } from "@dari/db";
+import { turns, type PlacedUpload } from "@dari/db";
 import {
   editTree,
   SnapshotDamagedError,
@@ -11,54 +11,74 @@ import {
   type WorkspaceLimits,
 } from "@dari/workspace";
 import type { Turn } from "../turns/load-turn.ts";
-import { openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-workspace.ts";
-import { partsAt } from "./place-input.ts";
+import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-workspace.ts";
+import { partsAt, uploadFolderMode, uploadMode } from "./place-input.ts";
 import { chainLengthMax } from "./save-workspace.ts";
+import type { LoadedTree } from "./trees.ts";
 
-const directoryMode = 0o755;
-const uploadMode = 0o644;
+export type OpenedSuspended =
+  | { readonly kind: "opened"; readonly workspace: OpenedWorkspace }
+  /** What it left is damaged or missing, or what that is built on: it begins anew at the session's head. */
+  | { readonly kind: "damaged"; readonly damage: SnapshotDamagedError }
+  | { readonly kind: "none" };
 
-/**
- * Undefined when it was not suspended, or when what it left is damaged or missing: then it begins anew at the session's
- * head, which the session's ledger says.
- */
+/** `none`: it was not suspended. A damaged head does not take along what stands without it. */
 export async function openSuspended(
   context: WorkspaceContext,
   turn: Turn,
   dir: string,
   limits: WorkspaceLimits,
-): Promise<OpenedWorkspace | undefined> {
+): Promise<OpenedSuspended> {
   const { resume } = turn;
-  if (resume === undefined) return undefined;
+  if (resume === undefined) return { kind: "none" };
   let disk: Disk | undefined;
   try {
     const left = await openSnapshot(context, turn, resume.snapshotId, dir, limits);
     disk = left.disk;
-    const head = await context.trees.load(turn.organizationId, turn.headSnapshotId);
+    const { head, isDamaged } = await loadHead(context, turn, left.head);
     const { placed } = resume;
     const baseline = withUploads(head.tree, placed);
     // Stored whole: maybe because the attempt has found the head damaged. Then nothing can be built on it.
-    const isApart = turn.headSnapshotId !== null && left.head.deltaDepth === 0;
+    const isApart = isDamaged || (turn.headSnapshotId !== null && left.head.deltaDepth === 0);
     const base = isApart ? { tree: left.head.tree, deltaDepth: chainLengthMax } : head;
     const parts = partsAt(turn.parts, placed);
-    return { dir, disk, head: base, restoredFrom: undefined, baseline, placed, parts };
+    const workspace = { dir, disk, head: base, restoredFrom: undefined, baseline, placed, parts };
+    return { kind: "opened", workspace };
   } catch (error) {
     await disk?.close();
     if (!(error instanceof SnapshotDamagedError)) throw error;
-    await noteDamage(context, turn, resume, error);
-    return undefined;
+    return { kind: "damaged", damage: error };
   }
 }
 
-async function noteDamage(
+/**
+ * What the message's changes count from: the head, or where that is damaged the newest intact snapshot before it, at
+ * which its first attempt began. Without one, what it has left: then only what comes now counts.
+ */
+async function loadHead(
   context: WorkspaceContext,
   turn: Turn,
-  resume: TurnResume,
+  left: LoadedTree,
+): Promise<{ readonly head: LoadedTree; readonly isDamaged: boolean }> {
+  const load = (id: string | null): Promise<LoadedTree> => context.trees.load(turn.organizationId, id);
+  try {
+    return { head: await load(turn.headSnapshotId), isDamaged: false };
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    const older = await findIntactAncestor(context, turn, load);
+    return { head: older?.found ?? left, isDamaged: true };
+  }
+}
+
+/** The ledger's word that the message begins anew at the head. */
+export async function noteLostSuspension(
+  context: WorkspaceContext,
+  turn: Turn,
   damage: SnapshotDamagedError,
 ): Promise<void> {
   const data = {
     snapshot_id: turn.headSnapshotId,
-    damaged_snapshot_id: resume.snapshotId,
+    damaged_snapshot_id: turn.resume?.snapshotId,
     reason: damage.message,
   };
   await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
@@ -71,7 +91,7 @@ function withUploads(tree: Tree, placed: readonly PlacedUpload[]): Tree {
   for (const { path, sizeBytes, sha256 } of placed) {
     const folder = path.slice(0, path.lastIndexOf("/"));
     if (!tree.has(folder)) {
-      added.set(folder, { path: folder, type: "directory", mode: directoryMode, sizeBytes: 0 });
+      added.set(folder, { path: folder, type: "directory", mode: uploadFolderMode, sizeBytes: 0 });
     }
     added.set(path, { path, type: "file", mode: uploadMode, sizeBytes, sha256 });
   }

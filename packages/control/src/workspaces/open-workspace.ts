@@ -11,7 +11,7 @@ import {
   type WorkspaceLimits,
 } from "@dari/workspace";
 import type { Turn, TurnPart } from "../turns/load-turn.ts";
-import { openSuspended } from "./open-suspended.ts";
+import { noteLostSuspension, openSuspended } from "./open-suspended.ts";
 import { partsAt, placeInput } from "./place-input.ts";
 import type { LoadedTree, Trees } from "./trees.ts";
 import { workspaceLimitsWithin } from "./workspace-limits.ts";
@@ -52,9 +52,13 @@ const ancestorsMax = 1_000;
 export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: string): Promise<OpenedWorkspace> {
   const limits = workspaceLimitsWithin(turn.workspaceBounds);
   const suspended = await openSuspended(context, turn, dir, limits);
-  if (suspended !== undefined) return suspended;
+  if (suspended.kind === "opened") return suspended.workspace;
   const opened = await openHead(context, turn, dir, limits);
   try {
+    // A damaged head is what the message was built on, and is named by now.
+    if (suspended.kind === "damaged" && opened.restoredFrom === undefined) {
+      await noteLostSuspension(context, turn, suspended.damage);
+    }
     const placed: PlacedUpload[] = [];
     for (const input of turn.inputs) {
       const path = await placeInput(context.blobs, dir, input);
@@ -93,18 +97,28 @@ async function openOlder(
   limits: WorkspaceLimits,
   damage: SnapshotDamagedError,
 ): Promise<OpenedHead> {
-  const head = turn.headSnapshotId ?? "";
-  for (const id of await snapshots.listAncestors(context.db, turn.organizationId, head, ancestorsMax)) {
-    const opened = await openSnapshot(context, turn, id, dir, limits).catch((error: unknown) => {
+  const older = await findIntactAncestor(context, turn, (id) => openSnapshot(context, turn, id, dir, limits));
+  if (older === undefined) throw damage;
+  const { id, found } = older;
+  const data = { snapshot_id: id, damaged_snapshot_id: turn.headSnapshotId, reason: damage.message };
+  await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
+  return { ...found, restoredFrom: id };
+}
+
+/** The newest of the head's ancestors with which `use` does not find damage, and what it found there. */
+export async function findIntactAncestor<T>(
+  { db }: WorkspaceContext,
+  { organizationId, headSnapshotId }: Turn,
+  use: (snapshotId: string) => Promise<T>,
+): Promise<{ readonly id: string; readonly found: T } | undefined> {
+  for (const id of await snapshots.listAncestors(db, organizationId, headSnapshotId ?? "", ancestorsMax)) {
+    try {
+      return { id, found: await use(id) };
+    } catch (error) {
       if (!(error instanceof SnapshotDamagedError)) throw error;
-      return undefined;
-    });
-    if (opened === undefined) continue;
-    const data = { snapshot_id: id, damaged_snapshot_id: head, reason: damage.message };
-    await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
-    return { ...opened, restoredFrom: id };
+    }
   }
-  throw damage;
+  return undefined;
 }
 
 /** @throws SnapshotDamagedError */

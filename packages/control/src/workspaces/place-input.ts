@@ -11,13 +11,17 @@ import type { InputFile, PlacedUpload } from "@dari/db";
 import { numberedFilename } from "@dari/domain";
 import type { TurnPart } from "../turns/load-turn.ts";
 
+/** Whatever the worker's umask takes from what it makes. */
+export const uploadMode = 0o644;
+export const uploadFolderMode = 0o755;
+
 /** Answers where it stands now: another path when the agent has something of that name. */
 export async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
   const path = await freePath(dir, input.path);
   const target = join(dir, "workspace", path);
   await mkdir(dirname(target), { recursive: true });
   // The agent may have taken its own right to write there; the folder is for uploads all the same.
-  await chmod(dirname(target), 0o755);
+  await chmod(dirname(target), uploadFolderMode);
   const hash = createHash("sha256");
   const tap = new Transform({
     transform(chunk: Buffer, _encoding, done) {
@@ -25,7 +29,8 @@ export async function placeInput(store: BlobStore, dir: string, input: InputFile
       done(null, chunk);
     },
   });
-  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx", mode: 0o644 }));
+  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx" }));
+  await chmod(target, uploadMode);
   if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
   return path;
 }

@@ -79,6 +79,7 @@ export interface Attempts {
   outcome: AttemptOutcome | null;
   session_id: string;
   side_snapshot_id: string | null;
+  tokens: number | null;
   worker_id: string;
 }
 
@@ -124,6 +125,7 @@ export interface BuildLogs {
 
 export interface Credentials {
   created_at: Generated<Timestamp>;
+  hosts: string[] | null;
   id: string;
   name: string;
   organization_id: string;
@@ -155,6 +157,14 @@ export interface DeviceRequests {
   polled_at: Timestamp | null;
   state: Generated<string>;
   user_hash: Buffer;
+}
+
+export interface EgressSettings {
+  hosts: Generated<string[]>;
+  mode: string;
+  organization_id: string;
+  set_by: string;
+  updated_at: Generated<Timestamp>;
 }
 
 export interface Events {
@@ -342,6 +352,7 @@ export interface ScheduleFirings {
 
 export interface Schedules {
   agent_id: string;
+  changed_by_key_id: string | null;
   created_at: Generated<Timestamp>;
   cron: string;
   id: string;
@@ -607,6 +618,7 @@ export interface DB {
   credentials: Credentials;
   dependency_layers: DependencyLayers;
   device_requests: DeviceRequests;
+  egress_settings: EgressSettings;
   events: Events;
   files: Files;
   idempotency_keys: IdempotencyKeys;

@@ -7,29 +7,41 @@ import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
 export interface CredentialRow {
   readonly id: string;
   readonly name: string;
+  /** Where the value is put in for a placeholder; null: agents are given it. */
+  readonly hosts: string[] | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
 
 /**
- * Stores a value under its name. `created` is false when it replaced one. Undefined when the organization has `max`
- * others already. One per organization at a time: the organization's row is locked.
+ * Stores a value under its name. Absent hosts stay as they are. `created` is false when it replaced one. Undefined when
+ * the organization has `max` others already. One per organization at a time: the organization's row is locked.
  */
 export async function putCredentialIfBelow(
   db: Database,
-  credential: { id: string; organizationId: string; name: string; sealed: Buffer },
+  credential: {
+    id: string;
+    organizationId: string;
+    name: string;
+    sealed: Buffer;
+    hosts?: string[] | null | undefined;
+  },
   max: number,
-): Promise<{ id: string; created: boolean } | undefined> {
+): Promise<{ id: string; created: boolean; hosts: string[] | null } | undefined> {
   return withTransaction(db, async (tx) => {
     await sql`select 1 from organizations where id = ${credential.organizationId} for no key update`.execute(tx);
     const replaced = await tx
       .updateTable("credentials")
-      .set({ sealed: credential.sealed, updated_at: sql<Date>`clock_timestamp()` })
+      .set({
+        sealed: credential.sealed,
+        updated_at: sql<Date>`clock_timestamp()`,
+        ...(credential.hosts === undefined ? {} : { hosts: credential.hosts }),
+      })
       .where("organization_id", "=", credential.organizationId)
       .where("name", "=", credential.name)
-      .returning("id")
+      .returning(["id", "hosts"])
       .executeTakeFirst();
-    if (replaced !== undefined) return { id: replaced.id, created: false };
+    if (replaced !== undefined) return { ...replaced, created: false };
     const { count } = await tx
       .selectFrom("credentials")
       .where("organization_id", "=", credential.organizationId)
@@ -43,9 +55,10 @@ export async function putCredentialIfBelow(
         organization_id: credential.organizationId,
         name: credential.name,
         sealed: credential.sealed,
+        hosts: credential.hosts ?? null,
       })
       .execute();
-    return { id: credential.id, created: true };
+    return { id: credential.id, created: true, hosts: credential.hosts ?? null };
   });
 }
 
@@ -59,7 +72,7 @@ export async function listCredentials(
   let query = db.kysely.selectFrom("credentials").where("organization_id", "=", organizationId);
   if (page.after !== undefined) query = query.where("id", "<", page.after);
   const rows = await query
-    .select(["id", "name", "created_at as createdAt", "updated_at as updatedAt"])
+    .select(["id", "name", "hosts", "created_at as createdAt", "updated_at as updatedAt"])
     .orderBy("id", "desc")
     .limit(page.limit + 1)
     .execute();

@@ -9,16 +9,35 @@ export interface SeenWorker {
   readonly slots: number;
   readonly draining: boolean;
   readonly seenMsAgo: number;
+  /** By the database's clock, since 1970. Milliseconds. */
+  readonly seenAtMs: number;
+  /** As the worker said it when it was seen. */
+  readonly details: unknown;
 }
 
 /** Every worker that has not been forgotten, the one seen last first (a few hundred rows). */
 export async function listWorkers(db: Database): Promise<SeenWorker[]> {
   const age = sql<number>`extract(epoch from clock_timestamp() - seen_at)::float8 * 1000`;
+  const seenAt = sql<number>`extract(epoch from seen_at)::float8 * 1000`;
   return db.kysely
     .selectFrom("workers")
-    .select(["id", "pool", "slots", "draining", age.as("seenMsAgo")])
+    .select(["id", "pool", "slots", "draining", "details", age.as("seenMsAgo"), seenAt.as("seenAtMs")])
     .orderBy("seen_at", "desc")
     .execute();
+}
+
+/** By the database's clock, since 1970. Milliseconds. */
+export async function getClockMs(db: Database): Promise<number> {
+  const result = await sql<{ ms: number }>`
+    select extract(epoch from clock_timestamp())::float8 * 1000 as ms`.execute(db.kysely);
+  return result.rows[0]!.ms;
+}
+
+/** Such as `18.4`. */
+export async function getServerVersion(db: Database): Promise<string> {
+  const result = await sql<{ version: string }>`
+    select split_part(current_setting('server_version'), ' ', 1) as version`.execute(db.kysely);
+  return result.rows[0]!.version;
 }
 
 /** Who leads `name`, or did last (primary key). */

@@ -22,6 +22,8 @@ export interface ScheduleRow {
   /** Null while it is paused. */
   readonly nextDueAt: Date | null;
   readonly lastFiredAt: Date | null;
+  /** That has made or changed it last; null: no key. */
+  readonly changedByKeyId: string | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -55,6 +57,7 @@ export const scheduleColumns = [
   sql<SchedulePauseReason | null>`paused_reason`.as("pausedReason"),
   "next_due_at as nextDueAt",
   "last_fired_at as lastFiredAt",
+  "changed_by_key_id as changedByKeyId",
   "created_at as createdAt",
   "updated_at as updatedAt",
 ] as const;
@@ -99,6 +102,7 @@ export async function insertScheduleIfBelow(
         status: schedule.status,
         paused_reason: schedule.status === "paused" ? "manual" : null,
         next_due_at: schedule.status === "active" ? next : null,
+        changed_by_key_id: schedule.changedByKeyId,
       })
       .execute();
     return "created";
@@ -171,6 +175,7 @@ export interface ScheduleChange {
   readonly metadata?: unknown;
   readonly overlap?: OverlapPolicy | undefined;
   readonly status?: "active" | "paused" | undefined;
+  readonly changedByKeyId: string | null;
 }
 
 /**
@@ -219,6 +224,7 @@ export async function updateScheduleIfFound(
         status,
         paused_reason: status === "active" ? null : sql<string>`coalesce(paused_reason, 'manual')`,
         ...(status === "paused" ? { next_due_at: null } : resumes || isOther ? { next_due_at: next } : {}),
+        changed_by_key_id: change.changedByKeyId,
         updated_at: sql<Date>`clock_timestamp()`,
       })
       .where("id", "=", scheduleId)
@@ -235,4 +241,17 @@ export async function deleteScheduleIfFound(
   const result = await sql`delete from schedules
     where id = ${scheduleId} and organization_id = ${organizationId}`.execute(db.kysely);
   return result.numAffectedRows === 1n;
+}
+
+/** Ids of active schedules that a key has made or changed last (index schedules_by_organization). */
+export async function listActiveSchedulesOfKey(db: Database, organizationId: string, keyId: string): Promise<string[]> {
+  const rows = await db.kysely
+    .selectFrom("schedules")
+    .where("organization_id", "=", organizationId)
+    .where("changed_by_key_id", "=", keyId)
+    .where("status", "=", "active")
+    .select("id")
+    .orderBy("id")
+    .execute();
+  return rows.map(({ id }) => id);
 }

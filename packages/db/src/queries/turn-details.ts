@@ -1,5 +1,6 @@
 // What a worker reads to run a claimed turn. Reads only; every statement starts from a primary key or session index.
 
+import type { EgressSetting } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 import type { WorkspaceBounds } from "./organizations.ts";
@@ -21,9 +22,13 @@ export interface TurnDetails {
   readonly inputs: readonly InputFile[];
   /** The organization's own; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
+  /** What the organization's agents may connect to, by who has set it. */
+  readonly egress: TurnEgress;
   /** Since an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
 }
+
+export type TurnEgress = Readonly<Partial<Record<"organization" | "operator", EgressSetting>>>;
 
 export interface TurnResume {
   readonly snapshotId: string;
@@ -82,6 +87,8 @@ export interface TurnDetailsRow {
   readonly resume_snapshot_id: string | null;
   readonly resume_inputs: PlacedUpload[] | null;
   readonly answers: Record<string, unknown> | null;
+  /** Absent in the answer of functions of the release before. */
+  readonly egress?: TurnEgress | null;
 }
 
 export function detailsOf(row: TurnDetailsRow): TurnDetails {
@@ -101,6 +108,7 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
     history: row.history ?? [],
     inputs: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
+    egress: row.egress ?? {},
     resume:
       row.resume_snapshot_id === null
         ? undefined
@@ -185,6 +193,8 @@ export interface SealedSecret {
   readonly sealed: Buffer;
   /** The session's own, and nobody else's. */
   readonly isOfSession: boolean;
+  /** Of the credential of that name: where it is put in for a placeholder. Null: agents are given the value. */
+  readonly hosts: readonly string[] | null;
 }
 
 /** Names that the manifest of the session's version asks for (primary keys of sessions and versions). */
@@ -208,11 +218,13 @@ export async function listSealedSecrets(
 ): Promise<SealedSecret[]> {
   if (names.length === 0) return [];
   const result = await sql<SealedSecret>`
-    select name, sealed, rank = 2 as "isOfSession" from (
-      select name, sealed, 1 as rank from credentials
+    select name, sealed, rank = 2 as "isOfSession", hosts from (
+      select name, sealed, 1 as rank, hosts from credentials
         where organization_id = ${organizationId} and name = any (${names}::text[])
-      union all select name, sealed, 2 from session_secrets
-        where organization_id = ${organizationId} and session_id = ${sessionId} and name = any (${names}::text[])) found
+      union all select s.name, s.sealed, 2, c.hosts from session_secrets s
+        left join credentials c on c.organization_id = s.organization_id and c.name = s.name
+        where s.organization_id = ${organizationId} and s.session_id = ${sessionId}
+          and s.name = any (${names}::text[])) found
     order by rank`.execute(db.kysely);
   return [...new Map(result.rows.map((secret) => [secret.name, secret])).values()];
 }

@@ -51,11 +51,12 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
       order by m.id desc limit ${window.messages + 1}),
     counted as (
       select s.agent_id, l.created_at, l.state = 'failed' as failed, a.turns, a.seconds,
-        case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end as tokens
+        -- Attempts that ended before theirs was kept: what the answer said.
+        coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.output -> 'usage') else 0 end) as tokens
       from (select * from looked order by id desc limit ${window.messages}) l
       join sessions s on s.id = l.session_id
       cross join lateral (
-        select count(*) as turns,
+        select count(*) as turns, sum(tokens) as tokens,
           sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
         from attempts where message_id = l.id and called_at is not null) a)
     select to_char(created_at at time zone 'UTC', 'YYYY-MM-DD') as date, agent_id as "agentId",

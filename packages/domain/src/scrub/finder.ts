@@ -148,7 +148,7 @@ function readBroken(
     const { length, next } = collect(passed, text, at, end);
     for (let i = 0; i < length; i += 1) {
       if (position.state === 0 && !isFollowing(position)) {
-        for (let last = length - needleUnitsMin; i <= last; i += needleUnitsMin - 1) {
+        for (const last = length - needleUnitsMin; i <= last; i += needleUnitsMin - 1) {
           if (mayHold(units[i + needleUnitsMin - 2]!, units[i + needleUnitsMin - 1]!)) break;
         }
       }

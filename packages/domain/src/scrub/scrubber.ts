@@ -38,7 +38,9 @@ const untouched: Scrubber = {
  * Values of fewer than 8 UTF-16 units are not looked for. Never throws on any text. The first text pays for the
  * automaton (about 0.1 ms a secret).
  */
-export function createScrubber(secrets: ReadonlyMap<string, string>): Scrubber {
+export function createScrubber(
+  secrets: ReadonlyMap<string, string> | readonly (readonly [name: string, value: string])[],
+): Scrubber {
   const needles = needlesOf(secrets);
   if (needles.length === 0) return untouched;
   let made: readonly Finder[] | undefined;

@@ -40,3 +40,16 @@ export function openChannel(fd) {
     unref: () => socket.unref(),
   };
 }
+
+/** What one turn says through. Nothing of it is heard once it has ended, whatever it has left running. */
+export function openTurn(channel) {
+  let isOver = false;
+  return {
+    get isOver() {
+      return isOver;
+    },
+    send: (frame) => (isOver ? Promise.resolve() : channel.send(frame)),
+    sendLine: (line) => (isOver ? Promise.resolve() : channel.sendLine(line)),
+    end: () => void (isOver = true),
+  };
+}

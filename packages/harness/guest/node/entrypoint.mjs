@@ -51,8 +51,8 @@ function kindOf(value) {
 }
 
 /**
- * Loads what runs this kind of export: `async (value, {prompt, context, limits, channel}) => {parts, usage?}`. Throws
- * `unsupported_export` with what was found, also when the SDK that the export needs is not installed.
+ * Loads what runs this kind of export: `async (value, {prompt, context, limits, channel, meter}) => {parts, usage?}`.
+ * Throws `unsupported_export` with what was found, also when the SDK that the export needs is not installed.
  */
 export async function prepareRunner({ value, kind, file }, { entry, sdk }) {
   const what = kind === "agent" ? `an Agent named "${value.name}"` : describeKind(kind, value);

@@ -2,11 +2,12 @@
 // ../../README.md). Plain JavaScript without dependencies for Node 20 and later.
 
 import { getEventListeners } from "node:events";
-import { openChannel } from "./channel.mjs";
+import { openChannel, openTurn } from "./channel.mjs";
 import { createContext } from "./context.mjs";
 import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError } from "./errors.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
+import { rehearse } from "./rehearse.mjs";
 
 const channel = openChannel(3);
 const neverSettles =
@@ -15,6 +16,8 @@ const neverSettles =
 /** What was loaded before there was a turn. */
 let loaded;
 let canceller;
+/** What the turn has used at its model by now, as far as its runner can say. */
+let usedByNow = () => undefined;
 let reported = false;
 
 async function report(frame) {
@@ -26,7 +29,7 @@ async function report(frame) {
 /** What the agent still does, and that it waits for nothing else, is no answer any more. */
 async function suspend(frame) {
   channel.ref();
-  await report(frame);
+  await report({ ...frame, usage: usedByNow() });
 }
 
 async function load(frame) {
@@ -36,28 +39,51 @@ async function load(frame) {
 }
 
 async function loadAhead(frame) {
-  loaded = load(frame);
+  loaded = rehearse().then(() => load(frame));
   await loaded;
   await channel.send({ t: "loaded" });
 }
 
 async function run(frame, go) {
-  // The turn's workspace has taken the place of the directory that the process was started in.
-  if (loaded !== undefined) process.chdir(frame.workspace);
-  const { found, runner } = await (loaded ?? load(frame));
-  const { context, cancel } = createContext(frame, channel, suspend);
+  reported = false;
+  usedByNow = () => undefined;
+  // The turn's workspace may have taken the place of the directory that the process was started in.
+  process.chdir(frame.workspace);
+  const { found, runner } = await (loaded ??= load(frame));
+  const turn = openTurn(channel);
+  const { context, cancel } = createContext(frame, turn, (asked) => (turn.isOver ? undefined : suspend(asked)));
   canceller = cancel;
   await channel.send({ t: "started" });
   await go;
   // From here on the channel alone keeps nothing alive: an agent that waits for nothing ends, instead of timing out.
   channel.unref();
-  process.on("beforeExit", () => {
+  const noteEnd = () => {
     if (getEventListeners(context.signal, "abort").length > 0) channel.ref();
     else void report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
-  });
-  const given = { prompt: frame.prompt, context, limits: frame.limits, channel };
-  await report({ t: "result", ...(await runner(found.value, given)) });
+  };
+  process.on("beforeExit", noteEnd);
+  const meter = (usage) => (usedByNow = () => ignoringErrors(usage));
+  const given = { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter };
+  const result = await runner(found.value, given);
   channel.ref();
+  process.off("beforeExit", noteEnd);
+  if (frame.again) leave(turn);
+  await report({ t: "result", ...result });
+}
+
+/** Another turn may follow: nothing of this one is heard any more, and its directory is let go. */
+function leave(turn) {
+  turn.end();
+  process.chdir("/");
+}
+
+/** The SDK's objects are the agent's to change. */
+function ignoringErrors(read) {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 async function check(frame) {
@@ -68,12 +94,11 @@ async function check(frame) {
 
 async function main() {
   let allow;
-  const go = new Promise((resolve) => (allow = resolve));
   const frames = {
-    run: (frame) => attempt(run(frame, go)),
+    run: (frame) => attempt(run(frame, new Promise((resolve) => (allow = resolve)))),
     load: (frame) => attempt(loadAhead(frame)),
     check: (frame) => attempt(check(frame)),
-    go: () => allow(),
+    go: () => allow?.(),
     cancel: (frame) => canceller?.(frame.reason),
   };
   // An exception that nobody handles ends the process; say why first. Agents with a handler of their own keep it.
@@ -89,7 +114,7 @@ function attempt(promise) {
     const described = error instanceof TurnError
       ? { code: error.code, message: error.message, stack: "" }
       : describeError(error);
-    return report({ t: "error", ...described });
+    return report({ t: "error", ...described, usage: usedByNow() });
   });
 }
 

@@ -17,7 +17,7 @@ await runMain(
     console.log("draining");
     if (behaviour === "stuck") await Promise.withResolvers<void>().promise;
     if (behaviour === "patient") await aborted(new AbortController().signal);
-    if (behaviour === "forgets-a-timer") setTimeout(() => undefined, 1 << 30);
+    if (behaviour === "forgets-a-timer") void aborted(new AbortController().signal);
     if (behaviour === "leaks") createServer().listen(0, "127.0.0.1");
     if (behaviour === "stuck-in-close") stack.defer(() => Promise.withResolvers<void>().promise);
     if (behaviour === "rethrows") signal.throwIfAborted();

@@ -74,9 +74,15 @@ class ApiKeyCreated(TypedDict):
     api_key: NotRequired[str]
 
 
+class ApiKeyRevoked(TypedDict):
+    deleted: Literal[True]
+    id: str
+    active_schedules: list[str]
+
+
 class AuditEntry(TypedDict):
     id: str
-    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
+    action: Literal["organization.create", "organization.update", "organization.delete", "invitation.create", "invitation.accept", "invitation.delete", "member.update", "member.remove", "member.link", "member.sign_in", "member.sign_out", "device.approve", "device.deny", "api_key.create", "api_key.revoke", "credential.put", "credential.delete", "egress.put", "egress.delete", "webhook.create", "webhook.update", "webhook.delete", "webhook.rotate_secret", "webhook.test", "webhook.resend", "webhook.disable", "agent.create", "agent.delete", "version.publish", "version.activate", "secrets.reseal", "budget.put", "budget.delete", "platform.stop", "platform.resume", "schedule.create", "schedule.update", "schedule.delete", "schedule.pause", "session_batch.cancel", "session.delete", "message.answer", "message.cancel", "message.promote", "message.retry", "message.retry_many"]
     actor_key_id: str | None
     actor_member_id: str | None
     target: str
@@ -248,6 +254,7 @@ class CreateWebhookEndpointRequest(TypedDict):
 class Credential(TypedDict):
     id: str
     name: str
+    hosts: list[str] | None
     created_at: str
     updated_at: str
 
@@ -256,6 +263,7 @@ class CredentialPut(TypedDict):
     id: str
     name: str
     created: bool
+    hosts: list[str] | None
 
 
 class DecideDeviceRequest(TypedDict):
@@ -307,6 +315,17 @@ class DirectoryEntry(TypedDict):
 class DirectoryListing(TypedDict):
     path: str
     entries: list[DirectoryEntry]
+
+
+class Egress(TypedDict):
+    organization: EgressSetting | None
+    operator: EgressSetting | None
+
+
+class EgressSetting(TypedDict):
+    mode: Literal["off", "allow", "open"]
+    hosts: list[str]
+    updated_at: str
 
 
 class EnsureManagedKeyRequest(TypedDict):
@@ -645,6 +664,12 @@ class PutBudgetRequest(TypedDict):
 
 class PutCredentialRequest(TypedDict):
     value: str
+    hosts: NotRequired[list[Any] | None]
+
+
+class PutEgressRequest(TypedDict):
+    mode: Literal["off", "allow", "open"]
+    hosts: NotRequired[list[str]]
 
 
 class ResealRequest(TypedDict):
@@ -713,6 +738,7 @@ class Schedule(TypedDict):
     paused_reason: Literal["manual", "agent_deleted", "session_ended", "unknown_times"] | None
     next_due_at: str | None
     last_fired_at: str | None
+    changed_by_key_id: str | None
     created_at: str
     updated_at: str
 

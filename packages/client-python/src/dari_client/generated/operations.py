@@ -1077,14 +1077,14 @@ class Operations(SyncTransport):
         api_key_id: str,
         *,
         timeout: float | None = None,
-    ) -> Deleted:
+    ) -> ApiKeyRevoked:
         """Revoke an API key."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/api-keys/{segment(api_key_id)}",
             timeout=timeout,
         )
-        reply: Deleted = self._json(call)
+        reply: ApiKeyRevoked = self._json(call)
         return reply
 
     def ensure_managed_key(
@@ -1612,6 +1612,53 @@ class Operations(SyncTransport):
             timeout=timeout,
         )
         reply: Deleted = self._json(call)
+        return reply
+
+    def get_egress(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Egress:
+        """What the organization's agents may connect to."""
+        call = Call(
+            "GET",
+            f"/v1/organizations/{segment(organization_id)}/egress",
+            timeout=timeout,
+        )
+        reply: Egress = self._json(call)
+        return reply
+
+    def put_egress(
+        self,
+        organization_id: str,
+        body: PutEgressRequest,
+        *,
+        timeout: float | None = None,
+    ) -> Egress:
+        """Set what the organization's agents may connect to, from their next turns on. What operators set is kept beside it, and the organization cannot change it: both must allow a destination."""
+        call = Call(
+            "PUT",
+            f"/v1/organizations/{segment(organization_id)}/egress",
+            json=body,
+            timeout=timeout,
+        )
+        reply: Egress = self._json(call)
+        return reply
+
+    def delete_egress(
+        self,
+        organization_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> Egress:
+        """Take back what was set: operators what operators set, admins what the organization set."""
+        call = Call(
+            "DELETE",
+            f"/v1/organizations/{segment(organization_id)}/egress",
+            timeout=timeout,
+        )
+        reply: Egress = self._json(call)
         return reply
 
     def get_usage(

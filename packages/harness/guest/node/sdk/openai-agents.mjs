@@ -1,9 +1,9 @@
 // Runs an `Agent` of @openai/agents by that SDK's own runner, with the session's history, streamed.
 
-import { TurnError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { decide, resumeRun, waitingRun } from "./openai-approvals.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 export async function prepareOpenaiAgent(found, file) {
@@ -15,11 +15,33 @@ async function runAgent(sdk, agent, turn) {
   const { context } = turn;
   const memory = openMemory("openai-agents");
   const known = memory.load();
+  const waiting = await resumeRun(sdk, agent, known, context);
+  const usedBefore = waiting === undefined ? {} : usageOf({ state: waiting });
+  const output = createOutput(turn);
+  let input = waiting ?? (await inputOf(known, context));
+  for (;;) {
+    if (input instanceof sdk.RunState) await decide(input, context);
+    const stream = await sdk.run(agent, input, { stream: true, signal: context.signal, context });
+    turn.meter(() => usageOf(stream, usedBefore));
+    await readStream(stream, output, context);
+    if (!isInterrupted(stream)) {
+      memory.save({ items: stream.history, last: fingerprint(context.parts) });
+      return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
+    }
+    memory.save({ ...known, waiting: waitingRun(stream, context) });
+    input = stream.state;
+  }
+}
+
+async function inputOf(known, context) {
   const missed = await Promise.all(unknownEntries(context.history, known?.last).map((one) => toItem(one, context)));
   const asked = await toItem({ role: "user", parts: context.parts }, context);
-  const input = [...(known?.items ?? []), ...missed, asked];
-  const stream = await sdk.run(agent, input, { stream: true, signal: context.signal, context });
-  const output = createOutput(turn);
+  return [...(known?.items ?? []), ...missed, asked];
+}
+
+const isInterrupted = ({ interruptions }) => interruptions !== undefined && interruptions.length > 0;
+
+async function readStream(stream, output, context) {
   for await (const event of stream) {
     if (event.type === "raw_model_stream_event" && event.data.type === "output_text_delta") {
       await output.add(event.data.delta);
@@ -28,10 +50,6 @@ async function runAgent(sdk, agent, turn) {
   await stream.completed;
   if (stream.error) throw stream.error;
   context.signal.throwIfAborted();
-  refuseInterruptions(stream);
-  const parts = output.toParts(stream.finalOutput);
-  memory.save({ items: stream.history, last: fingerprint(context.parts) });
-  return { parts, usage: usageOf(stream) };
 }
 
 async function toItem({ role, parts }, context) {
@@ -49,20 +67,13 @@ function toContent(part) {
   return { type: "input_file", file: dataUrl(part), filename: part.filename };
 }
 
-/** A run that stops for somebody's approval has no answer, and nobody can give the approval here. */
-function refuseInterruptions({ interruptions }) {
-  if (interruptions === undefined || interruptions.length === 0) return;
-  const names = interruptions.map((one) => one.name ?? one.rawItem?.name ?? "a tool").join(", ");
-  const message = `the run waits for the approval of ${names}; tools of an exported Agent must not need approval`;
-  throw new TurnError("agent_error", message);
-}
-
-function usageOf(stream) {
+/** Of this attempt: a run that goes on counts what it has used `before`, too. */
+function usageOf(stream, before = {}) {
   const usage = stream.runContext?.usage ?? stream.state?.usage ?? stream.state?._context?.usage;
   if (usage === undefined) return undefined;
   const sum = (details, key) =>
     [details ?? []].flat().reduce((total, one) => total + (one?.[key] ?? 0), 0);
-  return {
+  const used = {
     requests: usage.requests,
     input_tokens: usage.inputTokens,
     output_tokens: usage.outputTokens,
@@ -70,4 +81,5 @@ function usageOf(stream) {
     cached_input_tokens: sum(usage.inputTokensDetails, "cached_tokens"),
     reasoning_tokens: sum(usage.outputTokensDetails, "reasoning_tokens"),
   };
+  return Object.fromEntries(Object.entries(used).map(([name, count]) => [name, count - (before[name] ?? 0)]));
 }

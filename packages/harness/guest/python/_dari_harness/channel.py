@@ -52,6 +52,27 @@ class Channel:
             pieces.append(rest)
 
 
+class TurnChannel:
+    """What one turn says through. Nothing of it is heard once it has ended, whatever it has left running."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._is_over = False
+
+    def send(self, frame: dict) -> None:
+        self.send_line(to_json(frame))
+
+    def send_line(self, line: str) -> None:
+        with self._lock:
+            if not self._is_over:
+                self._channel.send_line(line)
+
+    def end(self) -> None:
+        with self._lock:
+            self._is_over = True
+
+
 def to_json(value) -> str:
     """ASCII JSON without NaN: what any reader takes. Raises TypeError, ValueError or RecursionError."""
     return _dumps(value, allow_nan=False, separators=(",", ":"))

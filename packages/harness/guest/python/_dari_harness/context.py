@@ -32,6 +32,8 @@ class Context:
         self._counting = threading.Lock()
         self._on_cancel = []
         self._answers = given["answers"]
+        # What the turn has used at its model by now, as far as its runner can say.
+        self._used_by_now = dict
 
     def _cancel(self) -> None:
         self.cancelled.set()
@@ -70,7 +72,8 @@ class Context:
         check_key(key)
         if key in self._answers:
             return self._answers[key]
-        self._channel.send_line(ask_frame(self._limits, key, schema, prompt, expires_in_seconds))
+        usage = self._used_by_now()
+        self._channel.send_line(ask_frame(self._limits, key, schema, prompt, expires_in_seconds, usage))
         threading.Event().wait()
 
 

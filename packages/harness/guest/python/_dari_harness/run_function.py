@@ -16,14 +16,12 @@ def run_function(agent, turn) -> dict:
     """
     args, kwargs = _arguments(agent, turn.prompt, turn.context)
     output = Output(turn.limits, turn.channel)
-    return {"parts": _take(agent(*args, **kwargs), output)}
+    return {"parts": _take(agent(*args, **kwargs), output, turn.run_async)}
 
 
-def _take(returned, output: Output) -> object:
+def _take(returned, output: Output, run_async) -> object:
     if hasattr(returned, "__await__") or hasattr(returned, "__aiter__"):
-        import asyncio
-
-        return asyncio.run(_run_async(returned, output))
+        return run_async(_run_async(returned, output))
     if _is_iterator(returned):
         return _run_generator(returned, output)
     return output.to_parts(returned)

@@ -1,14 +1,16 @@
 # One turn: frames come in on a thread of their own, the agent's code runs on the main thread.
 
+import gc
 import os
 import sys
 import threading
 from types import SimpleNamespace
 
-from .channel import Channel
+from .channel import Channel, TurnChannel
 from .context import Context
 from .entrypoint import find_export, kind_of, prepare_runner
 from .errors import error_frame
+from .event_loop import run_in_one_loop, run_in_own_loop
 
 
 def main() -> None:
@@ -22,7 +24,8 @@ def main() -> None:
         kind = frame["t"]
         if kind in ("load", "run", "check"):
             if kind == "run":
-                contexts.append(Context(frame, channel))
+                allowed.clear()
+                contexts[:] = [Context(frame, TurnChannel(channel))]
             work.append(frame)
             arrived.release()
         elif kind == "go":
@@ -33,26 +36,32 @@ def main() -> None:
 
     threading.Thread(target=channel.receive_forever, args=(on_frame,), daemon=True).start()
     channel.send({"t": "ready", "protocol": 1, "runtime": f"python {version}"})
-    arrived.acquire()
-    frame = work[0]
-    try:
-        loaded = None
-        if frame["t"] == "load":
-            # The turn comes later, and with it the workspace in place of the directory that the process started in.
-            loaded = _load(frame)
-            channel.send({"t": "loaded"})
-            arrived.acquire()
-            frame = work[1]
-            os.chdir(frame["workspace"])
-        answer = _check(frame) if frame["t"] == "check" else _run(frame, loaded, contexts[0], allowed, channel)
-    except (SystemExit, KeyboardInterrupt) as error:
-        # The agent ended its process; the host sees how.
-        raise error.with_traceback(None) from None
-    except BaseException as error:
-        answer = error_frame(error)
-    channel.send(answer)
-    # The host reads the answer and ends this process.
-    threading.Event().wait()
+    loaded = None
+    while True:
+        arrived.acquire()
+        frame = work.pop(0)
+        try:
+            if frame["t"] == "check":
+                answer = _check(frame)
+            elif frame["t"] == "load":
+                loaded = _load(frame)
+                answer = {"t": "loaded"}
+            else:
+                # It may have taken the place of the directory that the process was started in.
+                os.chdir(frame["workspace"])
+                loaded = loaded or _load(frame)
+                answer = _run(frame, loaded, contexts[0], allowed, channel)
+        except (SystemExit, KeyboardInterrupt) as error:
+            # The agent ended its process; the host sees how.
+            raise error.with_traceback(None) from None
+        except BaseException as error:
+            answer = error_frame(error)
+            if contexts:
+                answer["usage"] = contexts[0]._used_by_now()
+            channel.send(answer)
+            # The host reads the answer and ends this process.
+            threading.Event().wait()
+        channel.send(answer)
 
 
 def _check(frame: dict) -> dict:
@@ -62,16 +71,35 @@ def _check(frame: dict) -> dict:
 
 
 def _load(frame: dict) -> tuple:
-    value = find_export(frame["entry"], _real(frame))
-    return value, prepare_runner(value, frame)
+    # Imports make what stays: to look through it again and again for garbage is a sixth of what a large SDK takes.
+    gc.disable()
+    try:
+        value = find_export(frame["entry"], _real(frame))
+        return value, prepare_runner(value, frame)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
-def _run(frame: dict, loaded: tuple | None, context: Context, allowed: threading.Event, channel: Channel) -> dict:
-    value, run = loaded or _load(frame)
+def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event, channel: Channel) -> dict:
+    value, run = loaded
+    own = context._channel
     channel.send({"t": "started"})
     allowed.wait()
-    turn = SimpleNamespace(prompt=frame["prompt"], context=context, limits=frame["limits"], channel=channel)
-    return {"t": "result", **run(value, turn)}
+    again = frame.get("again", False)
+    turn = SimpleNamespace(
+        prompt=frame["prompt"],
+        context=context,
+        limits=frame["limits"],
+        channel=own,
+        run_async=run_in_one_loop if again else run_in_own_loop,
+    )
+    result = run(value, turn)
+    if again:
+        # Another turn may follow: nothing of this one is heard any more, and its directory is let go.
+        own.end()
+        os.chdir("/")
+    return {"t": "result", **result}
 
 
 def _real(frame: dict) -> str:

@@ -136,3 +136,11 @@ export class Agent {
 export const sdkAgent = new Agent();
 export const options = { name: "coder", instructions: "write code" };
 export const constant = 7;
+const before = [];
+export const again = async (prompt, context) => {
+  for (const one of before) one.emit("late");
+  before.push(context);
+  context.emit("heard", before.length);
+  console.log(`turn ${before.length}`);
+  return { prompt, turns: before.length, cwd: process.cwd() };
+};

@@ -1,4 +1,5 @@
 # Scripted agents: each function plays one case of the tests. agents.mjs beside it plays the same.
+import asyncio
 import os
 import signal
 import subprocess
@@ -240,3 +241,17 @@ class Agent:
 sdkAgent = Agent()
 options = {"name": "coder", "instructions": "write code"}
 constant = 7
+
+before = []
+loops = set()
+
+
+async def again(prompt, context):
+    loops.add(asyncio.get_running_loop())
+    for one in before:
+        one.emit("late")
+    before.append(context)
+    context.emit("heard", len(before))
+    print(f"turn {len(before)}")
+    asyncio.get_running_loop().create_task(asyncio.sleep(3600))
+    return {"prompt": prompt, "turns": len(before), "cwd": os.getcwd(), "loops": len(loops)}

@@ -21,7 +21,7 @@ def prepare(found: str):
             raise
         advice = 'add "claude-agent-sdk" to requirements.txt or pyproject.toml'
         raise TurnError("unsupported_export", f"{found}, which needs the package claude-agent-sdk; {advice}") from None
-    return lambda options, turn: asyncio.run(_run(claude_agent_sdk, options, turn))
+    return lambda options, turn: turn.run_async(_run(claude_agent_sdk, options, turn))
 
 
 async def _run(sdk, given, turn) -> dict:

@@ -7,6 +7,7 @@ from ..errors import TurnError
 from ..output import Output
 from .attachments import data_url, read_parts
 from .memory import Memory, fingerprint, unknown_entries
+from .openai_approvals import decide, resume_run, waiting_run
 
 
 def prepare(found: str):
@@ -19,7 +20,7 @@ def prepare(found: str):
         advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
         raise TurnError("unsupported_export", f"{found}, which needs the package openai-agents; {advice}") from None
     _complete_usage()
-    return lambda agent, turn: asyncio.run(_run(Runner, agent, turn))
+    return lambda agent, turn: turn.run_async(_run(Runner, agent, turn))
 
 
 def _complete_usage() -> None:
@@ -44,21 +45,38 @@ async def _run(runner, agent, turn) -> dict:
     context = turn.context
     memory = Memory("openai-agents")
     known = memory.load() or {"items": [], "last": None}
+    waiting = await resume_run(agent, known, context)
+    before = {} if waiting is None else _usage_of(waiting._context)
+    output = Output(turn.limits, turn.channel)
+    while True:
+        if waiting is not None:
+            decide(waiting, context)
+        given = waiting or _input(known, context)
+        result = runner.run_streamed(agent, given, context=None if waiting else context)
+        context._used_by_now = lambda result=result: _usage_of(result.context_wrapper, before)
+        await _read(result, output, context)
+        if not getattr(result, "interruptions", None):
+            break
+        waiting = result.to_state()
+        memory.save({**known, "waiting": waiting_run(waiting, context)})
+    parts = output.to_parts(_plain(result.final_output))
+    memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
+    return {"parts": parts, "usage": _usage_of(result.context_wrapper, before)}
+
+
+def _input(known: dict, context) -> list:
     missed = [_to_item(entry, context) for entry in unknown_entries(context.history, known["last"])]
-    asked = _to_item({"role": "user", "parts": context.parts}, context)
-    result = runner.run_streamed(agent, [*known["items"], *missed, asked], context=context)
+    return [*known["items"], *missed, _to_item({"role": "user", "parts": context.parts}, context)]
+
+
+async def _read(result, output, context) -> None:
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(result.cancel))
-    output = Output(turn.limits, turn.channel)
     async for event in result.stream_events():
         if event.type == "raw_response_event" and event.data.type == "response.output_text.delta":
             output.add(event.data.delta)
     if context.cancelled.is_set():
         raise TurnError("agent_error", "the turn was cancelled")
-    _refuse_interruptions(result)
-    parts = output.to_parts(_plain(result.final_output))
-    memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
-    return {"parts": parts, "usage": _usage_of(result)}
 
 
 def _to_item(entry: dict, context) -> dict:
@@ -87,19 +105,10 @@ def _plain(value):
     return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
-def _refuse_interruptions(result) -> None:
-    """A run that stops for somebody's approval has no answer, and nobody can give the approval here."""
-    interruptions = getattr(result, "interruptions", None)
-    if not interruptions:
-        return
-    names = ", ".join(str(getattr(one, "name", None) or "a tool") for one in interruptions)
-    message = f"the run waits for the approval of {names}; tools of an exported Agent must not need approval"
-    raise TurnError("agent_error", message)
-
-
-def _usage_of(result) -> dict:
-    usage = result.context_wrapper.usage
-    return {
+def _usage_of(run_context, before: dict | None = None) -> dict:
+    """Of this attempt: a run that goes on counts what it has used before, too."""
+    usage = run_context.usage
+    used = {
         "requests": usage.requests,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
@@ -107,3 +116,4 @@ def _usage_of(result) -> dict:
         "cached_input_tokens": getattr(usage.input_tokens_details, "cached_tokens", 0),
         "reasoning_tokens": getattr(usage.output_tokens_details, "reasoning_tokens", 0),
     }
+    return {name: count - (before or {}).get(name, 0) for name, count in used.items()}

@@ -1,0 +1,28 @@
+// What a turn's agent may connect to: what this worker lets through, within what the platform's operators have set for
+// the organization, what the organization has set, and what the agent's dari.yml names.
+
+import type { Turn } from "@dari/control";
+import type { EgressSetting } from "@dari/domain";
+import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/sandbox";
+
+const advice = {
+  platform: "ask the platform's operators for it (DARI_EGRESS_ALLOW)",
+  operator: "the platform's operators do not let this organization reach it; ask them for it",
+  organization: "the organization does not allow it; an admin changes that with `dari egress set`",
+  manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
+} as const;
+
+export function egressPolicyOf(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
+  const { operator, organization } = turn.egress;
+  const { egress: hosts } = turn.manifest;
+  const bounds = [
+    ...boundOf(operator, advice.operator),
+    ...boundOf(organization, advice.organization),
+    ...boundOf(hosts && { mode: "allow", hosts }, advice.manifest),
+  ];
+  return { ...platform, advice: advice.platform, bounds };
+}
+
+function boundOf(setting: EgressSetting | undefined, said: string): EgressBound[] {
+  return setting === undefined ? [] : [{ mode: setting.mode, hosts: egressHosts(setting.hosts), advice: said }];
+}

@@ -1,0 +1,289 @@
+// Sandboxes that serve turn after turn of one session, with real sandboxes, real guests and agents that try to get
+// around the end of their turn.
+
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { guestCommand, guestRuns, loadAhead, runTurn } from "@dari/harness";
+import { createLogger } from "@dari/runtime";
+import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
+import { createWarmPool, type Taken, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
+import type { Rested } from "../src/warm-sessions.ts";
+
+const driver = createBwrapDriver();
+const root = mkdtempSync(join(tmpdir(), "warm-sessions-"));
+const imageDir = join(root, "image");
+const log = createLogger({ name: "test", level: "error" });
+const languages = {
+  "agent.mjs": guestCommand("typescript", process.execPath),
+  "agent.py": guestCommand("python", realpathSync("/usr/bin/python3")),
+};
+type File = keyof typeof languages;
+let mounts: SlotMounts;
+let pool: WarmPool;
+let turnDirs = 0;
+
+const javascript = `
+import { spawn } from "node:child_process";
+import { openSync, readdirSync, writeFileSync } from "node:fs";
+let turns = 0;
+const does = {
+  tell() {},
+  daemon: () => void spawn("/bin/sleep", ["1000"], { cwd: "/", detached: true, stdio: "ignore" }).unref(),
+  open: () => void openSync("open", "w"),
+  home: () => void openSync(process.env.HOME + "/open", "w"),
+  later: () => void setImmediate(() => (writeFileSync("/workspace/late", ""), does.later())),
+};
+export const agent = (prompt) => {
+  does[prompt]();
+  writeFileSync("turn", String((turns += 1)));
+  return JSON.stringify({ pid: process.pid, turns, files: readdirSync("."), secret: process.env.SECRET });
+};
+`;
+
+// A stopped process is let go on by a signal, for which it may set a timer before.
+const python = `
+import ctypes, json, mmap, os, signal, socket, threading
+turns, kept = 0, []
+def tell(): pass
+def mapped():
+    with open("mapped", "w+b") as file:
+        file.truncate(4096)
+        kept.append(mmap.mmap(file.fileno(), 4096))
+def flying():
+    ends = socket.socketpair()
+    with open("flying", "w") as file:
+        socket.send_fds(ends[0], [b"x"], [file.fileno()])
+    kept.extend(ends)
+def alarm():
+    class Event(ctypes.Structure):
+        _fields_ = [("value", ctypes.c_void_p), ("number", ctypes.c_int), ("rest", ctypes.c_int * 13)]
+    signal.signal(signal.SIGCONT, lambda *_: None)
+    timer, each = ctypes.c_void_p(), (ctypes.c_long * 4)(0, 200000000, 0, 200000000)
+    rt = ctypes.CDLL("librt.so.1", use_errno=True)
+    assert rt.timer_create(1, ctypes.byref(Event(None, signal.SIGCONT)), ctypes.byref(timer)) == 0
+    assert rt.timer_settime(timer, 0, ctypes.byref(each), None) == 0
+    def write():
+        while True:
+            try:
+                with open("/workspace/late", "w"): pass
+            except OSError: pass
+            threading.Event().wait(0.001)
+    threading.Thread(target=write, daemon=True).start()
+def agent(prompt):
+    global turns
+    globals()[prompt]()
+    turns += 1
+    with open("turn", "w") as file: file.write(str(turns))
+    return json.dumps({"pid": os.getpid(), "turns": turns, "files": os.listdir("."), "secret": os.environ["SECRET"]})
+`;
+
+beforeAll(async () => {
+  mkdirSync(imageDir);
+  writeFileSync(join(imageDir, "agent.mjs"), javascript);
+  writeFileSync(join(imageDir, "agent.py"), python);
+  mounts = await openSlotMounts(join(root, "warm"), driver);
+});
+
+afterEach(async () => {
+  await pool.close();
+  expect(readdirSync(join(root, "warm"))).toEqual([]);
+});
+
+afterAll(async () => {
+  await mounts.close();
+  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(root);
+  rmSync(root, { recursive: true });
+});
+
+function openPool(o: Partial<WarmPoolOptions> = {}): void {
+  pool = createWarmPool({ mounts, max: 0, slots: 2, sessionIdleMs: 60_000, hasRoom: () => true, log, ...o });
+}
+
+interface Asked {
+  readonly file?: File;
+  readonly prompt?: string;
+  readonly sessionId?: string;
+  readonly fence?: number;
+  readonly head?: string | null;
+  readonly group?: string;
+  readonly secret?: string;
+}
+
+function recipe(o: Asked = {}): WarmRecipe & { session: NonNullable<WarmRecipe["session"]> } {
+  const { file = "agent.mjs", group = "version", secret = "one" } = o;
+  const { argv, readOnlyPaths } = languages[file];
+  return {
+    key: [group, file, secret].join(" "),
+    group,
+    shared: new Map([["SECRET", secret]]),
+    session: { sessionId: o.sessionId ?? "his", fence: o.fence ?? 1, headSnapshotId: o.head ?? null },
+    async prepare(slotDir, slotMounts, { isAhead }) {
+      const env = { SECRET: secret };
+      const spec = { argv, env, imageDir, readOnlyPaths, slotDir, network: "none", limits: {} } as const;
+      const sandbox = await driver.prepare({ ...spec, mounts: slotMounts });
+      if (isAhead) loadAhead({ channel: sandbox.channel, ...entryOf(file) });
+      return { sandbox, release: () => undefined };
+    },
+  };
+}
+
+const entryOf = (file: File) => ({ entry: { file, export: "agent" }, imageDir: "/agent", sdk: "pi" });
+
+interface Served {
+  readonly answer: { readonly pid: number; readonly turns: number; readonly files: string[]; readonly secret: string };
+  readonly turnDir: string;
+  /** Why it did not come to rest; undefined where it did. */
+  readonly why: string | undefined;
+  readonly rested: Rested | undefined;
+  readonly taken: Taken;
+}
+
+/** One turn, as a worker runs it, from its claim to where its agent's sandbox has come to rest or is dead. */
+async function serve(o: Asked = {}): Promise<Served> {
+  const wanted = recipe(o);
+  const taken = (await pool.enter(wanted))!;
+  const { sandbox } = taken.prepared;
+  const turnDir = join(root, `turn-${(turnDirs += 1)}`);
+  for (const folder of ["workspace", "state"]) mkdirSync(join(turnDir, folder), { recursive: true });
+  writeFileSync(join(turnDir, "workspace", o.head ?? "first"), "");
+  expect(await guestRuns(sandbox.channel)).toBe(true);
+  await sandbox.claim(turnDir);
+  const { file = "agent.mjs", prompt = "tell" } = o;
+  const context = { sessionId: "s", messageId: "m", attempt: 1, parts: [], metadata: {}, history: [], answers: {} };
+  const ending = await runTurn({
+    channel: sandbox.channel,
+    exited: sandbox.exited,
+    request: {
+      ...entryOf(file),
+      workspace: "/workspace",
+      prompt,
+      again: true,
+      context: { ...context, operationKey: "m", traceparent: "" },
+    },
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    beforeCall: () => Promise.resolve(),
+    onFrame: () => undefined,
+  });
+  const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+  const why = await sandbox.rest!();
+  const rested = why === undefined ? pool.hold(wanted, wanted.session, taken) : undefined;
+  if (why !== undefined) await taken.end();
+  pool.left(wanted, { isFit: true });
+  const answer = JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Served["answer"];
+  return { answer, turnDir, why, rested, taken };
+}
+
+/** A turn that is recorded with `head`. */
+async function complete(head: string, o: Asked = {}): Promise<Served> {
+  const served = await serve(o);
+  expect(served.why).toBeUndefined();
+  served.rested!.keep(head);
+  return served;
+}
+
+describe.each(Object.keys(languages) as File[])("%s", (file) => {
+  test("one process serves the turns of its session, each with its own workspace, and no other session", async () => {
+    openPool();
+    const first = await complete("a", { file });
+    const hers = await complete("x", { file, sessionId: "hers" });
+    const second = await complete("b", { file, fence: 2, head: "a" });
+    expect(second.answer).toMatchObject({ pid: first.answer.pid, turns: 2 });
+    expect(second.answer.files.sort()).toEqual(["a", "input", "output", "turn"]);
+    expect(hers.answer.turns).toBe(1);
+    expect(readFileSync(join(first.turnDir, "workspace/turn"), "utf8")).toBe("1");
+    expect(readdirSync(join(first.turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
+    expect(pool.counts).toMatchObject({ resting: 2, reused: 1 });
+  });
+});
+
+test.each<[File, string, RegExp]>([
+  ["agent.mjs", "daemon", /a process that the agent has started still runs/],
+  ["agent.mjs", "open", /still open/],
+  ["agent.mjs", "home", /still open/],
+  ["agent.py", "mapped", /still open/],
+  ["agent.py", "flying", /still open/],
+])("%s: %s ends with its turn", async (file, prompt, why) => {
+  openPool();
+  expect((await serve({ file, prompt })).why).toMatch(why);
+  expect(pool.counts.resting).toBe(0);
+});
+
+test("what an agent leaves running writes nothing between turns", async () => {
+  openPool();
+  // Whether it is in the middle of a write when it is stopped decides whether it is kept.
+  const { turnDir, rested } = await serve({ prompt: "later" });
+  rmSync(join(turnDir, "workspace/late"), { force: true });
+  rested?.keep("a");
+  (await serve({ fence: 2, head: "a" })).rested?.discard();
+  expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
+});
+
+test("one that wakes itself reaches nothing of the session, and serves no turn any more", async () => {
+  openPool();
+  const { turnDir, taken } = await complete("a", { file: "agent.py", prompt: "alarm" });
+  rmSync(join(turnDir, "workspace/late"), { force: true });
+  await waitUntil(() => taken.isSpoilt(), { what: "the agent to write where the next workspace would be" });
+  expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
+  expect((await complete("b", { file: "agent.py", fence: 2, head: "a" })).answer.turns).toBe(1);
+});
+
+test.each<[string, Asked]>([
+  ["a claim that came between", { fence: 3, head: "a" }],
+  ["a head that somebody has moved", { fence: 2, head: "moved" }],
+  ["a changed credential", { fence: 2, head: "a", secret: "new" }],
+  ["another version", { fence: 2, head: "a", group: "next" }],
+])("after %s the session's next turn has a process of its own", async (_what, next) => {
+  openPool();
+  const { taken } = await complete("a");
+  expect((await complete("b", next)).answer).toMatchObject({ turns: 1, secret: next.secret ?? "one" });
+  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
+});
+
+test("a changed credential ends what rests with the old one, whichever session's turn brings it", async () => {
+  openPool();
+  const { taken } = await complete("a");
+  await complete("x", { sessionId: "hers", secret: "new" });
+  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
+  expect(pool.counts.resting).toBe(1);
+});
+
+test("the next turn waits until the last one is recorded, and starts anew where it was not", async () => {
+  openPool();
+  const first = await serve();
+  const second = serve({ fence: 2, head: "a" });
+  first.rested!.keep("a");
+  const { answer, rested } = await second;
+  expect(answer.turns).toBe(2);
+  const third = serve({ fence: 3, head: "b" });
+  rested!.discard();
+  expect((await third).answer.turns).toBe(1);
+});
+
+test("what rests and what runs are never more than there are slots; who rests for longest goes first", async () => {
+  openPool({ slots: 2 });
+  const first = await complete("a");
+  await complete("x", { sessionId: "hers" });
+  expect(pool.counts.resting).toBe(2);
+  await complete("y", { sessionId: "theirs" });
+  expect((await first.taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
+  expect(pool.counts.resting).toBe(2);
+});
+
+test("one that dies is forgotten, and none rests while memory is short or for longer than it may", async () => {
+  let hasRoom = true;
+  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+  const { taken } = await complete("a");
+  process.kill(taken.prepared.sandbox.pid, "SIGKILL");
+  await waitUntil(() => pool.counts.resting === 0, { what: "the dead sandbox to be forgotten" });
+  await complete("b");
+  hasRoom = false;
+  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to make room" });
+  await pool.close();
+  openPool({ sessionIdleMs: 0, lookEveryMs: 10 });
+  await complete("c");
+  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to have rested long enough" });
+});

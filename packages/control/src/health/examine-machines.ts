@@ -1,0 +1,87 @@
+// What the machines and services beneath the platform are: versions, clocks, disks, and whether agents are isolated.
+
+import { health, type Database } from "@dari/db";
+import type { TurnQueue } from "@dari/queue";
+import { fault, fine, type Verdict } from "./verdict.ts";
+
+/** Leases count by the database's clock; signed addresses and expiry times bear more than this. */
+const skewMsMax = 5_000;
+/** Below this a machine fails turns and builds with `disk_full` soon. Bytes. */
+const diskFreeMin = 1024 ** 3;
+const oldestPostgres = 15;
+const oldestRedis = [6, 2] as const;
+
+/** What a worker says of itself; one of the release before says less. */
+interface WorkerDetails {
+  readonly sandbox?: string;
+  readonly guarantees?: { readonly isolated: boolean };
+  readonly clockMs?: number;
+  readonly disk?: { readonly freeBytes: number };
+}
+
+/** Each tries its sandbox for real when it starts, and says here what that showed. */
+export function checkIsolation(workers: readonly health.SeenWorker[]): Verdict {
+  const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
+  const drivers = [...new Set(workers.flatMap((worker) => detailsOf(worker).sandbox ?? []))];
+  if (open.length === 0) return fine(drivers.length === 0 ? "no worker to ask" : `agents run in ${drivers.join(", ")}`);
+  return fault(
+    `agents are not isolated on ${idsOf(open)}`,
+    "set DARI_SANDBOX=auto there and start it again: it says what the machine lacks; `process` is for development",
+  );
+}
+
+export function checkDisks(workers: readonly health.SeenWorker[]): Verdict {
+  const known = workers.flatMap((worker) => {
+    const bytes = detailsOf(worker).disk?.freeBytes;
+    return bytes === undefined ? [] : [{ id: worker.id, bytes }];
+  });
+  const [least] = known.sort((one, other) => one.bytes - other.bytes);
+  if (least === undefined) return fine("no worker to ask");
+  const found = `${(least.bytes / 1e9).toFixed(1)} GB are free on ${least.id}, the least`;
+  if (least.bytes >= diskFreeMin) return fine(found);
+  return fault(found, "give DARI_WORK_DIR more room, or set DARI_CACHE_BYTES lower");
+}
+
+/** This process's clock and every worker's beside the database's. */
+export async function checkClocks(db: Database, workers: readonly health.SeenWorker[]): Promise<Verdict> {
+  const clocks = workers.flatMap((worker) => {
+    const { clockMs } = detailsOf(worker);
+    return clockMs === undefined ? [] : [{ of: worker.id, skewMs: clockMs - worker.seenAtMs }];
+  });
+  const askedAt = Date.now();
+  const databaseMs = await health.getClockMs(db);
+  clocks.push({ of: "this API", skewMs: (askedAt + Date.now()) / 2 - databaseMs });
+  const [worst] = clocks.sort((one, other) => Math.abs(other.skewMs) - Math.abs(one.skewMs));
+  const found = `${(Math.abs(worst!.skewMs) / 1_000).toFixed(1)} s between the database and ${worst!.of}, at most`;
+  return Math.abs(worst!.skewMs) <= skewMsMax ? fine(found) : fault(found, "let every machine set its clock by NTP");
+}
+
+/** Their versions, and that Redis never throws jobs away. @throws what a service says that cannot be asked. */
+export async function checkServices(db: Database, queue: Pick<TurnQueue, "server"> | undefined): Promise<Verdict> {
+  const postgres = await health.getServerVersion(db);
+  const redis = await queue?.server();
+  const found = [`PostgreSQL ${postgres}`, ...(redis === undefined ? [] : [`${redis.name} ${redis.version}`])].join(
+    ", ",
+  );
+  if (Number.parseInt(postgres, 10) < oldestPostgres) {
+    return fault(found, `use PostgreSQL ${oldestPostgres} or later`);
+  }
+  if (redis === undefined) return fine(found);
+  const [major = 0, minor = 0] = redis.version.split(".").map(Number);
+  if (major < oldestRedis[0] || (major === oldestRedis[0] && minor < oldestRedis[1])) {
+    return fault(found, `use Redis ${oldestRedis.join(".")} or later, or Valkey`);
+  }
+  if (redis.evictionPolicy === undefined || redis.evictionPolicy === "noeviction") return fine(found);
+  return fault(
+    `${found}, which evicts (${redis.evictionPolicy})`,
+    "set maxmemory-policy to noeviction: a job that was evicted is made anew, and its turn waits for that",
+  );
+}
+
+function detailsOf({ details }: health.SeenWorker): WorkerDetails {
+  return (details ?? {}) as WorkerDetails;
+}
+
+function idsOf(workers: readonly health.SeenWorker[]): string {
+  return workers.map(({ id }) => id).join(", ");
+}

@@ -1,0 +1,26 @@
+// What agents are given in place of a credential that is put in on the way out.
+
+import { createHmac, randomBytes } from "node:crypto";
+import type { Redacted } from "@dari/domain";
+
+/** A secret that never enters a sandbox. */
+export interface KeptSecret {
+  readonly name: string;
+  readonly placeholder: string;
+  readonly value: Redacted<string>;
+  /** Where the value is put in for the placeholder. */
+  readonly hosts: readonly string[];
+}
+
+/** Of this process, so that a placeholder tells nothing of its value. */
+const key = randomBytes(32);
+
+/**
+ * The same for the same secret, so that a sandbox which waits serves any turn that is given it, and another once the
+ * value or its hosts have changed. Letters, digits and underscores: nothing escapes them.
+ */
+export function placeholderOf(
+  of: readonly [organizationId: string, name: string, value: string, hosts: string],
+): string {
+  return `dari_placeholder_${createHmac("sha256", key).update(JSON.stringify(of)).digest("hex")}`;
+}

@@ -1,0 +1,49 @@
+// Tools of an `Agent` that need somebody's approval (`needsApproval`): the run stops, its state goes into the session's
+// memory, and the approval is an input of the message (context.requestInput). The attempt that has the answer goes on
+// from that state, in place of beginning anew.
+
+const { stringify } = JSON;
+const promptChars = 2_000;
+const keyChars = 100;
+
+const decision = {
+  type: "object",
+  properties: {
+    approved: { type: "boolean" },
+    reason: { type: "string", description: "Told to the model where it was refused." },
+  },
+  required: ["approved"],
+  additionalProperties: false,
+};
+
+/** What the memory keeps of a run that waits. */
+export const waitingRun = (stream, context) => ({ messageId: context.messageId, state: stream.state.toString() });
+
+/** The state of the run that this message has left waiting; undefined when it has none. */
+export async function resumeRun(sdk, agent, memory, context) {
+  const waiting = memory?.waiting;
+  if (waiting === undefined || waiting.messageId !== context.messageId) return undefined;
+  const state = await sdk.RunState.fromString(agent, waiting.state);
+  // Its functions are this attempt's.
+  state._context.context = context;
+  return state;
+}
+
+/** Asks for each approval, one after the other, and notes what was decided. */
+export async function decide(state, context) {
+  for (const item of state.getInterruptions()) {
+    const name = item.name ?? item.rawItem?.name ?? "a tool";
+    const asked = `${item.agent?.name ?? "The agent"} wants to use ${name} with ${argumentsOf(item)}`;
+    const answer = await context.requestInput(keyOf(item, name), decision, { prompt: asked.slice(0, promptChars) });
+    if (answer.approved) state.approve(item);
+    else state.reject(item, answer.reason === undefined ? {} : { message: answer.reason });
+  }
+}
+
+const argumentsOf = ({ arguments: given, rawItem }) => given ?? rawItem?.arguments ?? stringify(rawItem ?? {});
+
+/** The same in every attempt: of the call that the state holds. */
+function keyOf({ rawItem = {} }, name) {
+  const call = rawItem.callId ?? rawItem.id ?? name;
+  return `approve-${String(call).replaceAll(/[^A-Za-z0-9._:-]/g, "-").slice(-keyChars)}`;
+}
