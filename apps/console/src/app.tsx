@@ -8,6 +8,8 @@ import { AgentPage } from "./pages/agent.tsx";
 import { AgentsPage } from "./pages/agents.tsx";
 import { CredentialsPage } from "./pages/credentials.tsx";
 import { BudgetsPage } from "./pages/budgets/budgets.tsx";
+import { BatchPage } from "./pages/batches/batch.tsx";
+import { BatchesPage } from "./pages/batches/batches.tsx";
 import { DevicePage } from "./pages/device.tsx";
 import { FailedPage } from "./pages/failed.tsx";
 import { FleetPage } from "./pages/fleet/fleet.tsx";
@@ -15,6 +17,8 @@ import { JoinPage } from "./pages/join.tsx";
 import { KeysPage } from "./pages/api-keys.tsx";
 import { MembersPage } from "./pages/members/members.tsx";
 import { MessagePage } from "./pages/message.tsx";
+import { SchedulePage } from "./pages/schedules/schedule.tsx";
+import { SchedulesPage } from "./pages/schedules/schedules.tsx";
 import { SessionPage } from "./pages/session/session.tsx";
 import { SessionsPage } from "./pages/sessions.tsx";
 import { SignInPage } from "./pages/sign-in.tsx";
@@ -37,6 +41,8 @@ const groups: readonly Group[] = [
     places: [
       { key: "a", to: "/agents", label: "Agents" },
       { key: "s", to: "/sessions", label: "Sessions" },
+      { key: "t", to: "/schedules", label: "Schedules" },
+      { key: "n", to: "/batches", label: "Batches" },
       { key: "x", to: "/failed", label: "Failed messages" },
     ],
   },
@@ -146,6 +152,8 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "sessions" && id === undefined) return <SessionsPage query={route.query} />;
   if (noun === "sessions") return <SessionPage key={id} sessionId={id ?? ""} />;
   if (noun === "messages" && id !== undefined) return <MessagePage key={id} messageId={id} />;
+  if (noun === "schedules") return id === undefined ? <SchedulesPage /> : <SchedulePage key={id} scheduleId={id} />;
+  if (noun === "batches") return id === undefined ? <BatchesPage /> : <BatchPage key={id} batchId={id} />;
   if (noun === "credentials") return <CredentialsPage />;
   if (noun === "keys") return <KeysPage />;
   if (noun === "failed") return <FailedPage query={route.query} />;

@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { findService } from "@dari/testkit";
+import { findService, waitUntil } from "@dari/testkit";
 import type { BundleFiles } from "../src/bundle.ts";
-import { deploy, ended, manifestFile, send, textOf, uploadText } from "../src/conversation.ts";
+import { deploy, ended, manifestFile, post, send, textOf, uploadText } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
@@ -316,4 +316,57 @@ test("the agent's source is read-only and its folder is not the workspace", asyn
   const [error, listed] = JSON.parse(await answerOf("src/agent.mjs:agent", source)) as [string, string[]];
   expect(error).toMatch(/^E(ROFS|ACCES|PERM)$/);
   expect(listed.filter((name) => name === "src" || name === "dari.yml")).toEqual([]);
+});
+
+describe("runtime.reuse: session", () => {
+  const source = `
+    let turns = 0;
+    const hang = ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const does = { die: () => process.exit(1), throw: () => { throw new Error("asked to") }, hang };
+    export async function agent(prompt, context) {
+      turns += 1;
+      console.log("log of turn " + turns);
+      await does[prompt]?.(context);
+      (await import("node:fs")).writeFileSync("turn-" + turns, process.env.LAB_REUSED);
+      return "turn " + turns;
+    }`;
+  const manifest = { entrypoint: "a.mjs:agent", secrets: ["LAB_REUSED"] };
+  const files = {
+    ...manifestFile({ ...manifest, runtime: { reuse: "session", timeout_seconds: 2 } }),
+    "a.mjs": source,
+  };
+  let agentId: string;
+
+  beforeAll(async () => {
+    await fleet.client.putCredential("LAB_REUSED", "first value");
+    agentId = (await deploy(fleet, files)).agentId;
+  });
+
+  test("one process serves a session's turns, with their own files and logs, and no other session's", async () => {
+    const [session, other] = [await newSession(agentId), await newSession(agentId)];
+    const said = [];
+    for (const one of [session, other, session]) said.push(await send(fleet, one, "hi"));
+    expect(said.map(textOf)).toEqual(["turn 1", "turn 1", "turn 2"]);
+    const last = said[2]!;
+    expect(last.files_changed).toEqual([{ path: "/turn-2", change: "created", size_bytes: 11 }]);
+    expect(await fleet.client.messageLogs(last.id)).toContain("log of turn 2");
+    expect(await fleet.client.messageLogs(last.id)).not.toContain("log of turn 1");
+    const { entries } = await fleet.client.listSessionFiles(session, { recursive: true });
+    expect(entries.map(({ path }) => path)).toEqual(["/turn-1", "/turn-2"]);
+  });
+
+  test.each(["die", "throw", "hang", "a cancel", "a changed credential"])("%s ends it", async (how) => {
+    const session = await newSession(agentId);
+    expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
+    if (how === "a changed credential") await fleet.client.putCredential("LAB_REUSED", "second value");
+    else if (how === "a cancel") {
+      const { id } = await post(fleet, session, "hang");
+      await waitUntil(async () => (await fleet.client.getMessage(id)).status === "running", {
+        what: "the turn to run",
+      });
+      await fleet.client.cancelMessage(id);
+      expect((await ended(fleet, id)).status).toBe("cancelled");
+    } else expect((await send(fleet, session, how)).status).toBe("failed");
+    expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
+  });
 });

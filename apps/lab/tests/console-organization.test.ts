@@ -95,6 +95,8 @@ describeWith("chromium", "the console", ({ command }) => {
 
   test("pages of an organization that has done nothing say what to do", async () => {
     for (const [place, says] of [
+      ["/schedules", "Nothing is sent by the clock"],
+      ["/batches", "No batch yet"],
       ["/webhooks", "Nobody is told yet"],
       ["/budgets", "No budget is set"],
       ["/usage", "Nothing was used"],
@@ -315,8 +317,13 @@ describeWith("chromium", "the console", ({ command }) => {
   test("every page is drawn soon, stays in its place, and answers to keys", async () => {
     const [session] = (await client.listSessions()).data;
     const [endpoint] = (await client.listWebhookEndpoints()).data;
+    const agent_id = published.agentId;
+    const parts = [{ type: "text" as const, text: "hello" }];
+    const schedule = await client.createSchedule({ agent_id, cron: "30 9 1 1 *", parts });
+    const batch = await client.createSessionBatch({ agent_id, sessions: [{ parts }] });
     const places = [
       ...["/agents", `/agents/${published.agentId}`, `/agents/${published.agentId}/versions/${published.version.id}`],
+      ...["/schedules", `/schedules/${schedule.id}`, "/batches", `/batches/${batch.id}`],
       ...["/sessions", `/sessions/${session?.id}`, `/messages/${session?.last_message_id}`, "/failed", "/usage"],
       ...["/budgets", "/webhooks", `/webhooks/${endpoint?.id}`, "/members", "/credentials", "/keys", "/fleet"],
     ];

@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
+import type { FiringRecord } from "@dari/contract";
 import { describeWith, startFaultProxy, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
@@ -20,8 +21,8 @@ const assetBytesMax = 150_000;
 const paintMsMax = 5_000;
 
 /** Says half of its answer, waits for the test, writes a file, says the rest; fails when it is asked to. */
-const agent = (meetingUrl: string) => ({
-  ...manifestFile({ name: "echo", entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
+const agent = (name: string, meetingUrl: string) => ({
+  ...manifestFile({ name, entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
   "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
     export async function* agent(prompt, context) {
       console.log("asked: " + prompt);
@@ -35,6 +36,21 @@ const agent = (meetingUrl: string) => ({
     }`,
 });
 
+/** One due time of each outcome. */
+function firingsOf(schedule_id: string, message_id: string): FiringRecord[] {
+  const none = { session_id: null, message_id: null, message_status: null, missed_count: null };
+  const record = (minute: number, fields: Pick<FiringRecord, "outcome" | "reason"> & Partial<FiringRecord>) => {
+    const time = new Date(Date.UTC(2026, 0, 1, 9, minute)).toISOString();
+    return { id: `fire_${minute}`, schedule_id, due_at: time, created_at: time, ...none, ...fields };
+  };
+  return [
+    record(4, { outcome: "fired", reason: null, message_id, message_status: "completed" }),
+    record(3, { outcome: "skipped", reason: { code: "overlap", message: "The message before is still open." } }),
+    record(2, { outcome: "missed", reason: { code: "late", message: "The platform was behind." }, missed_count: 12 }),
+    record(1, { outcome: "failed", reason: { code: "file_deleted", message: "A file of it is gone." } }),
+  ];
+}
+
 describeWith("chromium", "the console", ({ command }) => {
   let platform: StandaloneProcess;
   let meeting: Rendezvous;
@@ -42,6 +58,7 @@ describeWith("chromium", "the console", ({ command }) => {
   let page: Page;
   let errors: readonly string[];
   let client: Client;
+  let agentId: string;
   /** The address of the session that most is done in. */
   let talk: string;
 
@@ -94,7 +111,7 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("an agent's page shows its versions and their build logs, and is reached by keys", async () => {
-    await deploy({ ...platform, client }, agent(meeting.urlOf("half")));
+    ({ agentId } = await deploy({ ...platform, client }, agent("echo", meeting.urlOf("half"))));
     await page.keyboard.press("g");
     await page.keyboard.press("a");
     await page.reload();
@@ -161,13 +178,91 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("a running turn is cancelled", async () => {
-    const slow = await deploy({ ...platform, client }, agent(meeting.urlOf("never")));
+    const slow = await deploy({ ...platform, client }, agent("slow", meeting.urlOf("never")));
     const waiting = await client.createSession(slow.agentId, { name: "waits", metadata: { team: "blue" } });
     await page.goto(`${platform.apiUrl}/console/sessions/${waiting.id}`);
     await say("Wait for it");
     await meeting.arrived("never");
     await page.getByRole("button", { name: "Cancel" }).click();
     await page.locator("[data-status=cancelled]").waitFor();
+  });
+
+  test("a schedule is made by keys, changed, paused and deleted, and tells what came of its due times", async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("t");
+    await page.getByRole("button", { name: "New schedule" }).click();
+    const form = page.getByRole("dialog", { name: "New schedule" });
+    await form.getByRole("combobox", { name: "Agent", exact: true }).selectOption({ label: "echo" });
+    await form.getByLabel("Cron").fill("60 * * * *");
+    await form.getByRole("textbox", { name: "Message" }).fill("What is new?");
+    await form.getByRole("button", { name: "Create it" }).click();
+    await form.getByRole("alert").getByText("cron").waitFor();
+    await form.getByLabel("Cron").fill("30 9 1 1 *");
+    await form.getByLabel("Name").fill("once a year");
+    expect(await inspect(page, "schedule-new")).toEqual([]);
+    await form.getByRole("button", { name: "Create it" }).click();
+    await page.getByRole("heading", { name: "It was not due yet" }).waitFor();
+    const [made] = (await client.listSchedules()).data;
+    expect(made).toMatchObject({ agent_id: agentId, overlap: "skip", status: "active" });
+    await page.getByRole("button", { name: "Edit" }).click();
+    const edit = page.getByRole("dialog", { name: "Edit the schedule" });
+    await edit.getByRole("textbox", { name: "Message" }).fill("What was new?");
+    await edit.getByRole("button", { name: "Save" }).click();
+    await page.locator(".asked").getByText("What was new?").waitFor();
+    const [talked] = (await client.listMessages(talk.split("/").at(-1) ?? "")).data;
+    // A minute is the shortest interval: the page is given what the platform would say later.
+    const firings = { data: firingsOf(made?.id ?? "", talked?.id ?? ""), has_more: false, next: null };
+    await page.route("**/firings*", (route) => route.fulfill({ json: firings }));
+    await page.reload();
+    await page.getByRole("table", { name: "Due times" }).getByText("12 times").waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    await page.getByText("Nothing is sent.").waitFor();
+    expect(await inspect(page, "schedule-paused")).toEqual([]);
+    await page.unroute("**/firings*");
+    await page.getByRole("button", { name: "Resume" }).click();
+    await page.getByText("Nothing is sent.").waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Schedules" }).last().click();
+    await page.getByRole("link", { name: "once a year" }).waitFor();
+    expect(await inspect(page, "schedules")).toEqual([]);
+    await page.getByLabel("Status").selectOption("paused");
+    await page.getByRole("heading", { name: "No schedule is paused" }).waitFor();
+    await page.getByLabel("Status").selectOption("");
+    await page.getByRole("link", { name: "once a year" }).click();
+    await page.getByRole("button", { name: "Delete" }).click();
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await page.getByRole("heading", { name: "Nothing is sent by the clock" }).waitFor();
+  });
+
+  test("a batch starts a session for each line, is followed to its end, and cancelled", async () => {
+    await page.keyboard.press("g");
+    await page.keyboard.press("n");
+    const start = async (name: string, lines: string): Promise<void> => {
+      await page.getByRole("button", { name: "New batch" }).click();
+      const form = page.getByRole("dialog", { name: "New batch" });
+      await form.getByRole("combobox", { name: "Agent", exact: true }).selectOption({ label: name });
+      await form.getByLabel("First messages").fill(lines);
+      expect(await inspect(page, "batch-new")).toEqual([]);
+      await form.getByRole("button", { name: /^Start \d/ }).click();
+    };
+    await start("echo", "hello\n\nplease fail\nhello again\n");
+    await page.getByRole("heading", { name: "3 sessions" }).getByText("ended").waitFor();
+    const sessions = page.getByRole("table", { name: "Sessions of the batch" });
+    await sessions.getByText("as you wish").waitFor();
+    expect(await inspect(page, "batch")).toEqual([]);
+    await page.getByLabel("First message").selectOption("failed");
+    await sessions.getByText("completed").first().waitFor({ state: "detached" });
+    await sessions.getByText("as you wish").waitFor();
+    expect(await sessions.getByRole("row").count()).toBe(2);
+    await page.getByRole("link", { name: "Batches" }).last().click();
+    await start("slow", "wait\nwait");
+    await page.getByRole("heading", { name: "2 sessions" }).waitFor();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByRole("button", { name: "Cancel it" }).click();
+    await page.getByRole("heading", { name: "2 sessions" }).getByText("ended").waitFor();
+    await sessions.getByText("cancelled").nth(1).waitFor();
+    await page.getByRole("link", { name: "Batches" }).last().click();
+    await page.getByRole("cell", { name: "3", exact: true }).waitFor();
+    expect(await inspect(page, "batches")).toEqual([]);
   });
 
   test("a conversation that was cut off goes on where it was", async () => {
@@ -221,7 +316,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await client.sendMessage(failing.id, { parts: [{ type: "text", text: "please fail" }] });
     await page.keyboard.press("g");
     await page.keyboard.press("x");
-    await page.getByRole("table", { name: "Failed messages" }).getByText("as you wish").waitFor();
+    await page.getByRole("table", { name: "Failed messages" }).getByText("as you wish").first().waitFor();
     expect(await inspect(page, "failed")).toEqual([]);
     await page.getByRole("button", { name: /^Retry \d/ }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Retry" }).click();
@@ -265,7 +360,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("API key").waitFor();
-    // The browser itself notes each refusal, and the first test had one.
-    expect(errors.filter((text) => !text.includes("401 (Unauthorized)"))).toEqual([]);
+    // The browser itself notes each refusal: of the wrong key, and of the times that there are not.
+    expect(errors.filter((text) => !/401 \(Unauthorized\)|422 \(Unprocessable/.test(text))).toEqual([]);
   });
 });

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
-import { createBwrapDriver, createLandlockDriver } from "@dari/sandbox";
+import { createBwrapDriver, createLandlockDriver, createOciDriver } from "@dari/sandbox";
 import { findService } from "@dari/testkit";
 import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
@@ -22,10 +22,11 @@ const secret = `planted-${process.pid}-secret`;
 /** What a program gets that reaches for what is not its own. */
 const ways = [
   { name: "bwrap", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
+  { name: "oci", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
   { name: "landlock", hidden: /^(ENOENT|EACCES)$/, unreached: /^EACCES$/, sealed: /^(EACCES|EPERM|EXDEV)$/ },
 ];
 const usable: typeof ways = [];
-for (const driver of [createBwrapDriver(), createLandlockDriver()]) {
+for (const driver of [createBwrapDriver(), createOciDriver(), createLandlockDriver()]) {
   if ((await driver.probe()).ok) usable.push(...ways.filter(({ name }) => name === driver.name));
 }
 
@@ -154,6 +155,39 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
       everywhere.close();
     }
     expect(fleet.workers[0]!.readLog()).toMatch(/turn\.egress/);
+  });
+
+  test("what the organization closes is refused, with what to do, from the next turn on", async () => {
+    const session = await newSession();
+    const target = ["closed.invalid", 443];
+    const proxied = async (): Promise<unknown> => ((await did(session, "reach", target)) as [string, number][])[0]![1];
+    expect(await proxied()).toBe(502);
+    await fleet.client.putEgress({ mode: "allow", hosts: ["api.example.com"] });
+    const record = await play(session, "reach", target);
+    expect(JSON.parse(textOf(record))).toMatchObject([[expect.any(String), 403]]);
+    const logs = await fleet.client.messageLogs(record.id);
+    expect(logs).toContain(
+      "[platform] egress: closed.invalid:443 refused: the organization does not allow it; an admin",
+    );
+    await fleet.client.deleteEgress();
+    expect(await proxied()).toBe(502);
+  });
+
+  test("a credential that is kept for a host is nowhere in the sandbox", async () => {
+    const value = `kept-${"value".repeat(4)}`;
+    await fleet.client.putCredential("KEPT", value, "current", { hosts: ["api.example.com"] });
+    const code = `import { readFileSync } from "node:fs";
+      const { KEPT, NODE_EXTRA_CA_CERTS: file } = process.env;
+      const isPlaceholder = /^dari_placeholder_[0-9a-f]{64}$/.test(KEPT);
+      const certificates = () => readFileSync(file, "utf8").split("BEGIN CERTIFICATE").length - 1;
+      export const agent = () => JSON.stringify([isPlaceholder, certificates(), KEPT]);`;
+    const manifest = manifestFile({ entrypoint: "agent.mjs:agent", secrets: ["KEPT"] });
+    const { agentId: keeper } = await deploy(fleet, { ...manifest, "agent.mjs": code });
+    for (const _turn of ["cold", "perhaps one that has waited"]) {
+      const { id } = await fleet.client.createSession(keeper);
+      const said = JSON.parse(textOf(await send(fleet, id, { parts: [textPart("show")] })));
+      expect(said).toEqual([true, 1, "[redacted:KEPT]"]);
+    }
   });
 
   test.each([

@@ -62,4 +62,4 @@ test("64 clients over two processes get as many calls as the bound, and not one 
   // Each of these 200 is a request as well.
   expect(await all(200, "POST", `/v1/sessions/${sessionId}/messages/async`)).toEqual({ 202: 100, 429: 100 });
   expect(await all(1_000, "GET", `/v1/sessions/${sessionId}`)).toEqual({ 200: 400, 429: 600 });
-});
+}, 180_000);

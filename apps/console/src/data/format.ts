@@ -42,11 +42,21 @@ export function momentText(time: string): string {
   return `${here}\n${new Date(time).toISOString()}`;
 }
 
+/** A moment to the minute, where the reader is: of a day that is not this one, too. */
+export function minuteText(time: string): string {
+  return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+}
+
 /** `1,234`; `1.2M` from a million on. */
 export function countText(count: number): string {
   return count < 1_000_000
     ? Math.round(count).toLocaleString("en")
     : count.toLocaleString("en", { notation: "compact", maximumFractionDigits: 1 });
+}
+
+/** `1 session`, `1,000 sessions`. */
+export function sessionsText(count: number): string {
+  return `${countText(count)} ${count === 1 ? "session" : "sessions"}`;
 }
 
 /** Characters of an id's end that tell it from its kin. */
@@ -66,7 +76,9 @@ export function shareOf(used: number, most: number): number {
 /** What went wrong, with the request's id where the platform refused: that is what its log is searched by. */
 export function errorText(error: unknown): string {
   if (error instanceof ApiError) {
-    const fields = error.errors.map(({ path, message }) => `${path}: ${message}`);
+    const fields = error.errors
+      .map(({ path, message }) => `${path}: ${message}`)
+      .filter((text) => text !== error.detail);
     return [error.detail, ...fields].join(" · ") + (error.requestId === undefined ? "" : ` (${error.requestId})`);
   }
   return error instanceof Error ? error.message : String(error);

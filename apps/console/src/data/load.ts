@@ -51,6 +51,15 @@ export function useLoaded<Value>(
     : { value: undefined, error: undefined, reload };
 }
 
+/** Loads again whenever `sign` changes: something that the list shows is another. */
+export function useReloadOn(sign: unknown, reload: () => void): void {
+  const seen = useRef(sign);
+  useEffect(() => {
+    if (seen.current !== sign) reload();
+    seen.current = sign;
+  }, [sign, reload]);
+}
+
 export interface LoadedList<Row> {
   /** Undefined until the first page is there. */
   readonly rows: readonly Row[] | undefined;
@@ -58,6 +67,22 @@ export interface LoadedList<Row> {
   /** Loads the next page; undefined at the end. */
   readonly more: (() => void) | undefined;
   readonly reload: () => void;
+}
+
+/**
+ * Loads a list again while something in it is about to change: `everyMs` after the answer before, so that one that
+ * takes longer than that is waited for.
+ */
+export function useReloadWhile<Row>(
+  isChanging: boolean,
+  everyMs: number,
+  { rows, error, reload }: LoadedList<Row>,
+): void {
+  useEffect(() => {
+    if (!isChanging) return;
+    const timer = setTimeout(reload, everyMs);
+    return () => clearTimeout(timer);
+  }, [isChanging, everyMs, rows, error, reload]);
 }
 
 const pageRows = 50;

@@ -16,6 +16,13 @@ const tones: Readonly<Record<string, string>> = {
   disabled: "bad",
   exhausted: "bad",
   failed: "bad",
+  paused: "wait",
+  fired: "good",
+  skipped: "off",
+  missed: "bad",
+  in_progress: "busy",
+  cancelling: "wait",
+  ended: "good",
   cancelled: "off",
   expired: "off",
 };

@@ -1,10 +1,15 @@
-// A rehearsal that is told to stop takes away first what it has started: servers outlive whoever started them.
+// A rehearsal that ends early takes away first what it has started: servers outlive whoever started them.
+
+import { inspect } from "node:util";
 
 const interrupted = 130;
 
-/** On SIGINT and SIGTERM: closes the stack, then ends the process. */
+/** On SIGINT, SIGTERM and an error that nobody caught: closes the stack, then ends the process. */
 export function leaveEarlyWith(stack: AsyncDisposableStack): void {
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(interrupted)));
-  }
+  const leave = (code: number): void => void stack.disposeAsync().finally(() => process.exit(code));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => leave(interrupted));
+  process.once("uncaughtException", (error) => {
+    process.stderr.write(`${inspect(error)}\n`);
+    leave(1);
+  });
 }

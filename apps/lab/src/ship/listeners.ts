@@ -6,19 +6,29 @@ export interface Listener {
   readonly sessionId: string;
   /** Numbers of the ledger's events as they came. */
   readonly numbers: readonly number[];
+  /** Of each of them: when it was written to the ledger, and when it was here. Milliseconds since 1970. */
+  readonly times: readonly EventTimes[];
   /** Why it could not go on; undefined while it can. */
   readonly problem: string | undefined;
   readonly ended: Promise<void>;
 }
 
+export interface EventTimes {
+  readonly writtenAt: number;
+  readonly heardAt: number;
+}
+
 /** Listens until the signal aborts. */
 export function listen(client: Client, sessionId: string, signal: AbortSignal): Listener {
   const numbers: number[] = [];
+  const times: EventTimes[] = [];
   let problem: string | undefined;
   const ended = (async (): Promise<void> => {
     try {
       for await (const event of client.streamSession(sessionId, { signal })) {
-        if (isLedgerEvent(event)) numbers.push(event.sequence_number);
+        if (!isLedgerEvent(event)) continue;
+        numbers.push(event.sequence_number);
+        times.push({ writtenAt: Date.parse(event.created_at), heardAt: Date.now() });
       }
     } catch (error) {
       if (!signal.aborted) problem = String(error);
@@ -27,6 +37,7 @@ export function listen(client: Client, sessionId: string, signal: AbortSignal): 
   return {
     sessionId,
     numbers,
+    times,
     get problem() {
       return problem;
     },
@@ -34,10 +45,13 @@ export function listen(client: Client, sessionId: string, signal: AbortSignal): 
   };
 }
 
-/** What is wrong with what a listener has seen of a ledger that ends with `last`; empty when nothing is. */
-export function judgeListener({ sessionId, numbers, problem }: Listener, last: number): string[] {
+/** What is wrong with what a listener has seen of a ledger that ends with `last`, from its start; empty: nothing. */
+export function judgeListener(
+  { sessionId, numbers, problem }: Pick<Listener, "sessionId" | "numbers" | "problem">,
+  last: number,
+): string[] {
   if (problem !== undefined) return [`the stream of ${sessionId} broke off: ${problem}`];
-  const wrong = numbers.find((number, i) => i > 0 && number !== numbers[i - 1]! + 1);
+  const wrong = numbers.find((number, i) => number !== i + 1);
   if (wrong !== undefined) return [`the stream of ${sessionId} has ${wrong} out of its place`];
   if (numbers.at(-1) === last) return [];
   return [`the stream of ${sessionId} ended at ${numbers.at(-1) ?? "nothing"}, its ledger at ${last}`];

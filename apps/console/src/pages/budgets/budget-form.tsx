@@ -4,7 +4,7 @@ import { budgetPeriods, type PutBudgetRequest } from "@dari/contract";
 import { useState, type FormEvent } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { useLoaded } from "../../data/load.ts";
+import { AgentField } from "../../parts/choice.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 interface BudgetFormProps {
@@ -18,12 +18,9 @@ const caps: readonly { readonly name: Cap; readonly label: string; readonly hint
   { name: "max_turn_seconds", label: "Turn seconds", hint: "that turns hold a slot, together" },
   { name: "max_tokens", label: "Tokens", hint: "as agents’ SDKs report them" },
 ];
-/** So many agents are offered by name. */
-const agentsOffered = 100;
 
 export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
   const { client } = useAccount();
-  const agents = useLoaded("agents offered", (signal) => client.listAgents({ limit: agentsOffered }, { signal }));
   const [agentId, setAgentId] = useState("");
   const [period, setPeriod] = useState<PutBudgetRequest["period"]>("month");
   const [values, setValues] = useState<Partial<Record<Cap, string>>>({});
@@ -40,17 +37,7 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
   };
   return (
     <form className="stacked" onSubmit={submit}>
-      <label>
-        Of
-        <select value={agentId} onChange={(event) => setAgentId(event.target.value)}>
-          <option value="">the organization</option>
-          {agents.value?.data.map(({ id, name }) => (
-            <option key={id} value={id}>
-              the agent {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AgentField label="Of" none="the organization" value={agentId} onChange={setAgentId} />
       <label>
         Period
         <select

@@ -18,7 +18,7 @@ export function Said({ turn }: { readonly turn: Turn }) {
   );
 }
 
-function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
+export function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
   return parts.map((part, index) =>
     part.type === "text" ? (
       <p key={index} className="said">

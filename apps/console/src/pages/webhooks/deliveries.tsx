@@ -1,11 +1,12 @@
 // What was sent to one endpoint and what came of it; sends again.
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { durationText } from "../../data/format.ts";
-import { useList } from "../../data/load.ts";
+import { useList, useReloadOn, useReloadWhile } from "../../data/load.ts";
+import { Filter } from "../../parts/choice.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty, ErrorNote } from "../../parts/notes.tsx";
 import { Status } from "../../parts/status.tsx";
@@ -35,31 +36,13 @@ export function Deliveries({ endpointId, round }: DeliveriesProps) {
     await client.resendWebhookDelivery(endpointId, deliveryId);
     reload();
   });
-  useEffect(() => {
-    if (round > 0) reload();
-  }, [round, reload]);
-  const isWaiting = rows?.some(isNear) ?? false;
-  useEffect(() => {
-    if (!isWaiting) return;
-    const timer = setInterval(reload, lookEveryMs);
-    return () => clearInterval(timer);
-  }, [isWaiting, reload]);
+  useReloadOn(round, reload);
+  useReloadWhile(rows?.some(isNear) ?? false, lookEveryMs, list);
   return (
     <>
       <div className="section-head">
         <h2>Deliveries</h2>
-        <label className="inline-choice">
-          Status
-          <select
-            value={status ?? ""}
-            onChange={(event) => setStatus(statuses.find((one) => one === event.target.value))}
-          >
-            <option value="">any</option>
-            {statuses.map((one) => (
-              <option key={one}>{one}</option>
-            ))}
-          </select>
-        </label>
+        <Filter label="Status" values={statuses} value={status} onChange={setStatus} />
       </div>
       <ErrorNote error={resend.error} />
       <Table

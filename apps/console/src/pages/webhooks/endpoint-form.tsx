@@ -2,9 +2,8 @@
 
 import { defaultWebhookEventTypes, eventTypes, type EventType } from "@dari/contract";
 import { useState, type FormEvent } from "react";
-import { useAccount } from "../../data/account.ts";
 import type { Action } from "../../data/action.ts";
-import { useLoaded } from "../../data/load.ts";
+import { AgentField } from "../../parts/choice.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 export interface EndpointDraft {
@@ -61,7 +60,9 @@ export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = f
           onChange={(event) => change({ description: event.target.value })}
         />
       </label>
-      {!keepsAgent && <AgentField value={draft.agentId} onChange={(agentId) => change({ agentId })} />}
+      {!keepsAgent && (
+        <AgentField none="every agent" value={draft.agentId} onChange={(agentId) => change({ agentId })} />
+      )}
       <EventChoice chosen={draft.eventTypes} onChange={(chosen) => change({ eventTypes: chosen })} />
       <ErrorNote error={save.error} />
       <div className="actions">
@@ -73,27 +74,6 @@ export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = f
         </button>
       </div>
     </form>
-  );
-}
-
-/** So many agents are offered by name. */
-const agentsOffered = 100;
-
-function AgentField({ value, onChange }: { readonly value: string; readonly onChange: (agentId: string) => void }) {
-  const { client } = useAccount();
-  const agents = useLoaded("agents offered", (signal) => client.listAgents({ limit: agentsOffered }, { signal }));
-  return (
-    <label>
-      Agent
-      <select value={value} onChange={(event) => onChange(event.target.value)}>
-        <option value="">every agent</option>
-        {agents.value?.data.map(({ id, name }) => (
-          <option key={id} value={id}>
-            {name}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

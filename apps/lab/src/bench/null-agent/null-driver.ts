@@ -1,5 +1,6 @@
 // A sandbox driver without a sandbox: an agent that answers at once, in the worker's own process, so that a measurement
-// holds everything of a turn but its agent. The prompt may be a number of milliseconds to hold the slot for.
+// holds everything of a turn but its agent. The prompt may be a number of milliseconds to hold the slot for, and how
+// many events and pieces of text come meanwhile, evenly.
 
 import { duplexPair, Readable, type Duplex } from "node:stream";
 import { createInterface } from "node:readline";
@@ -52,19 +53,29 @@ function startGuest(spec: SandboxSpec): Sandbox {
   };
 }
 
-/** The guest's side of the protocol, as far as a turn without events needs it. */
+/** The guest's side of the protocol, as far as a turn that never fails needs it. */
 async function answer(channel: Duplex): Promise<void> {
   const say = (frame: unknown): void => void channel.write(`${JSON.stringify(frame)}\n`);
-  let holdMs = 0;
+  let [holdMs, events] = [0, 0];
   for await (const line of createInterface({ input: channel })) {
     const frame = JSON.parse(line) as { t: string; prompt?: string };
     if (frame.t === "run") {
-      holdMs = Number(frame.prompt) || 0;
+      [holdMs, events] = numbersOf(frame.prompt);
       say({ t: "ready", protocol: 1, runtime: "none" });
       say({ t: "started" });
     } else if (frame.t === "go") {
-      if (holdMs > 0) await sleep(holdMs);
+      for (let n = 1; n <= events; n++) {
+        await sleep(holdMs / events);
+        say({ t: "event", name: "step", data: { n } });
+        say({ t: "delta", text: `step ${n} ` });
+      }
+      if (holdMs > 0 && events === 0) await sleep(holdMs);
       say({ t: "result", parts: [{ type: "text", text: "ok" }] });
     }
   }
+}
+
+function numbersOf(prompt = ""): [holdMs: number, events: number] {
+  const [holdMs = 0, events = 0] = prompt.split(" ").map((word) => Number(word) || 0);
+  return [holdMs, events];
 }

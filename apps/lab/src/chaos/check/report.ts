@@ -7,7 +7,16 @@ import type { Journal } from "../load/journal.ts";
 import type { Plan } from "../play.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import { readBooks, type Books, type Run } from "./books.ts";
-import { longestGapMs, lostWhileRunning, spread, startDelays, takeoverMs, type Excuse, type Loss, type Spread } from "./recovery.ts";
+import {
+  longestGapMs,
+  lostWhileRunning,
+  spread,
+  startDelays,
+  takeoverMs,
+  type Excuse,
+  type Loss,
+  type Spread,
+} from "./recovery.ts";
 import { listRemains } from "./remains.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
@@ -159,7 +168,8 @@ function brokenBounds(plan: Plan, figures: Figures, timings: Timings, verdict: V
   const acceptMs = loosest(plan, "acceptMs");
   if (acceptMs !== undefined) hold("p99 of accepting", timings.accepts.p99, timings.calmAcceptMs + acceptMs);
   // A busy machine can starve a worker past its lease; then nothing is known of the fault.
-  if (plan.stretch === 1) hold("the number of attempts lost while they ran", timings.lostAttempts, loosest(plan, "lostAttempts"));
+  if (plan.stretch === 1)
+    hold("the number of attempts lost while they ran", timings.lostAttempts, loosest(plan, "lostAttempts"));
   const startMs = loosest(plan, "startMs");
   if (startMs !== undefined) hold("the latest start", timings.starts.max, timings.calmMs + startMs);
   if (!plan.faults.some(({ bounds }) => bounds.mayFailTurns === true)) {

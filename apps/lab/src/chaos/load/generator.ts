@@ -214,7 +214,8 @@ async function untilAnswered(
     } catch (error) {
       if (error instanceof ApiError) {
         journal.note(`${error.status} ${error.code}`);
-        if (error.status < 500 && error.status !== 429) {
+        // 408: a server that had no time for it has not read the call.
+        if (error.status < 500 && error.status !== 429 && error.status !== 408) {
           journal.faults.push(`a good call was refused: ${error.status} ${error.code}: ${error.detail}`);
           throw error;
         }

@@ -1,0 +1,58 @@
+// A new batch: a session for each line of a text.
+
+import { limits } from "@dari/domain";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { countText, sessionsText } from "../../data/format.ts";
+import { goTo } from "../../data/route.ts";
+import { AgentField } from "../../parts/choice.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+export function BatchForm({ onClose }: { readonly onClose: () => void }) {
+  const { client } = useAccount();
+  const [agentId, setAgentId] = useState("");
+  const [name, setName] = useState("");
+  const [text, setText] = useState("");
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const isTooMuch = lines.length > limits.batchSessionsMax;
+  const create = useAction(async () => {
+    const sessions = lines.map((line) => ({ parts: [{ type: "text" as const, text: line }] }));
+    const named = name.trim() === "" ? {} : { name };
+    goTo(`/batches/${(await client.createSessionBatch({ agent_id: agentId, ...named, sessions })).id}`);
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    create.run();
+  };
+  return (
+    <form className="stacked" onSubmit={submit}>
+      <AgentField value={agentId} onChange={setAgentId} />
+      <label>
+        <span>
+          First messages{" "}
+          <span className="faint">a line each; files and metadata go by the API or a file of JSON lines</span>
+        </span>
+        <textarea required rows={8} value={text} onChange={(event) => setText(event.target.value)} />
+      </label>
+      <label>
+        Name
+        <input maxLength={200} placeholder="optional" value={name} onChange={(event) => setName(event.target.value)} />
+      </label>
+      {isTooMuch && (
+        <p className="note bad">
+          {countText(lines.length)} lines: one call starts at most {sessionsText(limits.batchSessionsMax)}.
+        </p>
+      )}
+      <ErrorNote error={create.error} />
+      <div className="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="primary" disabled={create.isRunning || lines.length === 0 || isTooMuch}>
+          {lines.length === 0 ? "Start them" : `Start ${sessionsText(lines.length)}`}
+        </button>
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,63 @@
+// Batches: many sessions of an agent that were started by one call.
+
+import type { SessionBatchSummary } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAgentNames } from "../../data/agent-names.ts";
+import { countText, shortId } from "../../data/format.ts";
+import { useList } from "../../data/load.ts";
+import { Dialog } from "../../parts/dialog.tsx";
+import { Link } from "../../parts/link.tsx";
+import { Empty } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Table } from "../../parts/table.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { BatchForm } from "./batch-form.tsx";
+
+export function BatchesPage() {
+  const { client } = useAccount();
+  const list = useList("batches", (page) => client.listSessionBatches(page));
+  const nameOf = useAgentNames();
+  const [isAdding, setAdding] = useState(false);
+  const add = (
+    <button type="button" className="primary" onClick={() => setAdding(true)}>
+      New batch
+    </button>
+  );
+  return (
+    <Page title="Batches" actions={add} says="Many sessions of an agent, each with a first message, started at once.">
+      <Table
+        label="Batches"
+        list={list}
+        keyOf={({ id }) => id}
+        columns={columnsOf(nameOf)}
+        empty={
+          <Empty title="No batch yet" command="dari batches create questions.txt --agent-id <agent id>">
+            Give an agent a list of texts: each starts a session of its own.
+          </Empty>
+        }
+      />
+      {isAdding && (
+        <Dialog title="New batch" onClose={() => setAdding(false)}>
+          <BatchForm onClose={() => setAdding(false)} />
+        </Dialog>
+      )}
+    </Page>
+  );
+}
+
+function columnsOf(nameOf: (agentId: string) => string) {
+  return [
+    {
+      title: "Batch",
+      cell: ({ id, name }: SessionBatchSummary) => (
+        <Link data-row className="clip" to={`/batches/${id}`} title={id}>
+          {name ?? <code>{shortId(id)}</code>}
+        </Link>
+      ),
+    },
+    { title: "Agent", cell: ({ agent_id: agentId }: SessionBatchSummary) => nameOf(agentId) },
+    { title: "Sessions", cell: ({ total }: SessionBatchSummary) => countText(total), isNumber: true },
+    { title: "Created", cell: ({ created_at: time }: SessionBatchSummary) => <Ago time={time} /> },
+  ];
+}

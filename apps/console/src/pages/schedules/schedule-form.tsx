@@ -1,0 +1,173 @@
+// What is sent when and to whom: for a new schedule, and for one that is changed.
+
+import { overlapPolicies, type OverlapPolicy } from "@dari/domain";
+import type { ScheduleRecord } from "@dari/contract";
+import { useState, type FormEvent } from "react";
+import type { Action } from "../../data/action.ts";
+import { AgentField } from "../../parts/choice.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+
+export interface ScheduleDraft {
+  readonly name: string;
+  readonly agentId: string;
+  /** Empty: a new session of the agent each time. */
+  readonly sessionId: string;
+  readonly cron: string;
+  readonly timeZone: string;
+  readonly text: string;
+  readonly overlap: OverlapPolicy;
+}
+
+/** The clock is the reader's own, until it is said otherwise. */
+export function firstDraft(): ScheduleDraft {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return { name: "", agentId: "", sessionId: "", cron: "", timeZone, text: "", overlap: "skip" };
+}
+
+export function draftOf({ name, agent_id: agentId, session_id: sessionId, ...record }: ScheduleRecord): ScheduleDraft {
+  const { cron, time_zone: timeZone, overlap, parts } = record;
+  const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+  return { name: name ?? "", agentId, sessionId: sessionId ?? "", cron, timeZone, text, overlap };
+}
+
+/** What a call says of it besides whom and what: a name that was never given is left out. */
+export function timesOf({ name, cron, timeZone, overlap }: ScheduleDraft) {
+  return { cron, time_zone: timeZone, overlap, ...(name.trim() === "" ? {} : { name }) };
+}
+
+const overlaps: Readonly<Record<OverlapPolicy, string>> = {
+  skip: "send nothing",
+  allow: "send it as well",
+  replace: "cancel that one, and send",
+};
+
+interface ScheduleFormProps {
+  readonly draft: ScheduleDraft;
+  readonly verb: string;
+  readonly save: Action<[ScheduleDraft]>;
+  readonly onClose: () => void;
+  /** One that exists keeps whom it sends to. */
+  readonly isNew?: boolean;
+}
+
+export function ScheduleForm({ draft: first, verb, save, onClose, isNew = false }: ScheduleFormProps) {
+  const [draft, setDraft] = useState(first);
+  const change = (part: Partial<ScheduleDraft>): void => setDraft({ ...draft, ...part });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    save.run(draft);
+  };
+  return (
+    <form className="stacked" onSubmit={submit}>
+      {isNew && <Receiver draft={draft} onChange={change} />}
+      <Times draft={draft} onChange={change} />
+      <label>
+        Message
+        <textarea required rows={3} value={draft.text} onChange={(event) => change({ text: event.target.value })} />
+      </label>
+      <label>
+        While the message before is open
+        <select
+          value={draft.overlap}
+          onChange={(event) => change({ overlap: overlapPolicies.find((one) => one === event.target.value) ?? "skip" })}
+        >
+          {overlapPolicies.map((one) => (
+            <option key={one} value={one}>
+              {overlaps[one]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Name
+        <input
+          maxLength={200}
+          placeholder="optional"
+          value={draft.name}
+          onChange={(event) => change({ name: event.target.value })}
+        />
+      </label>
+      <ErrorNote error={save.error} />
+      <div className="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className="primary" disabled={save.isRunning}>
+          {verb}
+        </button>
+      </div>
+    </form>
+  );
+}
+
+interface FieldsProps {
+  readonly draft: ScheduleDraft;
+  readonly onChange: (part: Partial<ScheduleDraft>) => void;
+}
+
+function Receiver({ draft: { agentId, sessionId }, onChange }: FieldsProps) {
+  const [isOneSession, setOneSession] = useState(sessionId !== "");
+  const choose = (one: boolean): void => {
+    setOneSession(one);
+    onChange({ agentId: "", sessionId: "" });
+  };
+  return (
+    <>
+      <label>
+        To
+        <select value={isOneSession ? "one" : "new"} onChange={(event) => choose(event.target.value === "one")}>
+          <option value="new">a new session of an agent each time</option>
+          <option value="one">one session</option>
+        </select>
+      </label>
+      {isOneSession ? (
+        <label>
+          Session
+          <input
+            required
+            placeholder="sess_…"
+            value={sessionId}
+            onChange={(event) => onChange({ sessionId: event.target.value.trim() })}
+          />
+        </label>
+      ) : (
+        <AgentField value={agentId} onChange={(id) => onChange({ agentId: id })} />
+      )}
+    </>
+  );
+}
+
+function Times({ draft: { cron, timeZone }, onChange }: FieldsProps) {
+  return (
+    <>
+      <label>
+        <span>
+          Cron <span className="faint">minute, hour, day of the month, month, day of the week</span>
+        </span>
+        <input
+          required
+          autoFocus
+          maxLength={200}
+          placeholder="30 9 * * MON-FRI"
+          value={cron}
+          onChange={(event) => onChange({ cron: event.target.value })}
+        />
+      </label>
+      <label>
+        Time zone
+        <input
+          required
+          list="time-zones"
+          maxLength={64}
+          value={timeZone}
+          onChange={(event) => onChange({ timeZone: event.target.value })}
+        />
+      </label>
+      <datalist id="time-zones">
+        {["UTC", ...Intl.supportedValuesOf("timeZone")].map((zone) => (
+          <option key={zone} value={zone} />
+        ))}
+      </datalist>
+    </>
+  );
+}

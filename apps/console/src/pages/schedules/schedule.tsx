@@ -1,0 +1,178 @@
+// One schedule: when it is due, what it sends to whom, and what came of each due time.
+
+import type { ScheduleRecord } from "@dari/contract";
+import { useState } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { useAgentNames } from "../../data/agent-names.ts";
+import { shortId } from "../../data/format.ts";
+import { useLoaded } from "../../data/load.ts";
+import { goTo } from "../../data/route.ts";
+import { Id } from "../../parts/copyable.tsx";
+import { Confirm, Dialog } from "../../parts/dialog.tsx";
+import { Link } from "../../parts/link.tsx";
+import { ErrorNote, Loading } from "../../parts/notes.tsx";
+import { Page } from "../../parts/page.tsx";
+import { Ago } from "../../parts/time.tsx";
+import { Parts } from "../session/said.tsx";
+import { Firings } from "./firings.tsx";
+import { draftOf, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
+import { ScheduleStatusView } from "./schedules.tsx";
+
+/** Milliseconds between two looks: what is due comes by the minute. */
+const lookEveryMs = 10_000;
+
+export function SchedulePage({ scheduleId }: { readonly scheduleId: string }) {
+  const { client } = useAccount();
+  const schedule = useLoaded(scheduleId, (signal) => client.getSchedule(scheduleId, { signal }), {
+    againAfterMs: () => lookEveryMs,
+  });
+  if (schedule.value === undefined) {
+    return schedule.error === undefined ? <Loading /> : <ErrorNote error={schedule.error} retry={schedule.reload} />;
+  }
+  const record = schedule.value;
+  return (
+    <Page
+      title={record.name ?? record.cron}
+      beside={<ScheduleStatusView schedule={record} />}
+      above={{ to: "/schedules", label: "Schedules" }}
+      actions={<Actions schedule={record} onChanged={schedule.reload} />}
+    >
+      <ErrorNote error={schedule.error} retry={schedule.reload} />
+      <Notice schedule={record} />
+      <Facts schedule={record} />
+      <h2>Message</h2>
+      <div className="asked">
+        <Parts parts={record.parts} />
+      </div>
+      <Firings scheduleId={scheduleId} lastFired={record.last_fired_at} />
+    </Page>
+  );
+}
+
+type PauseReason = NonNullable<ScheduleRecord["paused_reason"]>;
+const reasons: Readonly<Record<PauseReason, string>> = {
+  manual: "Somebody paused it.",
+  agent_deleted: "Its agent was deleted.",
+  session_ended: "Its session has ended.",
+  unknown_times: "Its time zone is known no more. Choose another, then resume it.",
+};
+
+function Notice({ schedule: { status, paused_reason: reason } }: { readonly schedule: ScheduleRecord }) {
+  if (status === "active") return null;
+  const tone = reason === null || reason === "manual" ? "wait" : "bad";
+  return (
+    <p className={`note ${tone}`} role="status">
+      <span>
+        <strong>Nothing is sent.</strong> {reasons[reason ?? "manual"]} What is due meanwhile is not sent later.
+      </span>
+    </p>
+  );
+}
+
+function Facts({ schedule }: { readonly schedule: ScheduleRecord }) {
+  const nameOf = useAgentNames();
+  const { id, cron, time_zone: zone, next_due_at: next, last_fired_at: last, overlap } = schedule;
+  const { agent_id: agentId, session_id: sessionId } = schedule;
+  return (
+    <dl className="properties">
+      <dt>Times</dt>
+      <dd>
+        <code>{cron}</code> <span className="faint">{zone}</span>
+      </dd>
+      <dt>Next</dt>
+      <dd>{next === null ? "not while paused" : <Ago time={next} />}</dd>
+      <dt>Last fired</dt>
+      <dd>
+        <Ago time={last} />
+      </dd>
+      <dt>To</dt>
+      <dd>
+        {sessionId === null ? (
+          <>
+            a new session of <Link to={`/agents/${agentId}`}>{nameOf(agentId)}</Link>
+          </>
+        ) : (
+          <Link to={`/sessions/${sessionId}`}>{shortId(sessionId)}</Link>
+        )}
+      </dd>
+      <dt>Overlap</dt>
+      <dd>{overlap}</dd>
+      <dt>Id</dt>
+      <dd>
+        <Id of={id} />
+      </dd>
+    </dl>
+  );
+}
+
+interface ActionsProps {
+  readonly schedule: ScheduleRecord;
+  readonly onChanged: () => void;
+}
+
+function Actions({ schedule, onChanged }: ActionsProps) {
+  const { client } = useAccount();
+  const [isDoomed, setDoomed] = useState(false);
+  const { id, status } = schedule;
+  const turn = useAction(async () => {
+    await client.updateSchedule(id, { status: status === "active" ? "paused" : "active" });
+    onChanged();
+  });
+  const remove = useAction(async () => {
+    await client.deleteSchedule(id);
+    goTo("/schedules");
+  });
+  return (
+    <>
+      <button type="button" onClick={turn.run} disabled={turn.isRunning}>
+        {status === "active" ? "Pause" : "Resume"}
+      </button>
+      <Edit schedule={schedule} onChanged={onChanged} />
+      <button type="button" className="danger" onClick={() => setDoomed(true)} disabled={remove.isRunning}>
+        Delete
+      </button>
+      <ErrorNote error={turn.error ?? remove.error} />
+      {isDoomed && (
+        <Confirm
+          title="Delete this schedule?"
+          says="What it has sent goes on; the record of its due times goes with it."
+          verb="Delete it"
+          onConfirm={remove.run}
+          onClose={() => setDoomed(false)}
+        />
+      )}
+    </>
+  );
+}
+
+function Edit({ schedule, onChanged }: ActionsProps) {
+  const { client } = useAccount();
+  const [isAsked, setAsked] = useState(false);
+  const close = (): void => setAsked(false);
+  const first = draftOf(schedule);
+  const save = useAction(async (draft: ScheduleDraft) => {
+    const parts = draft.text === first.text ? {} : { parts: partsOf(schedule, draft.text) };
+    await client.updateSchedule(schedule.id, { ...timesOf(draft), ...parts });
+    close();
+    onChanged();
+  });
+  return (
+    <>
+      <button type="button" onClick={() => setAsked(true)}>
+        Edit
+      </button>
+      {isAsked && (
+        <Dialog title="Edit the schedule" onClose={close}>
+          <ScheduleForm draft={first} verb="Save" save={save} onClose={close} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** Another text beside the files that were there. */
+function partsOf({ parts }: ScheduleRecord, text: string) {
+  const files = parts.flatMap((part) => (part.type === "text" ? [] : [{ type: part.type, file_id: part.file_id }]));
+  return [{ type: "text" as const, text }, ...files];
+}

@@ -1,0 +1,199 @@
+// Many who watch at one API process while turns run, each over connections that are broken again and again: whether
+// every listener gets every event of its session once and in order, what a listener costs in memory, and how late an
+// event is there. The API, the reconciler and the worker are the real programs; the worker's agents only speak.
+// Judged is by what the listeners have noted, against the ledger in the database.
+//
+//   npm run lab -- bench/listeners [--listeners 2000] [--turns 100] [--seconds 20] [--events 20] [--smoke]
+//
+// --turns: sessions, each with one turn, all at once; --seconds: how long a turn takes; --events: what each agent emits
+// meanwhile, beside as many pieces of text and the platform's own events.
+// Expected: nothing missed; some 50 KiB each; a few ms for the commit and the bell, and what 20 listeners' writes of
+// each event take on a processor that they share with the listeners themselves.
+
+import { readFileSync } from "node:fs";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createClient, type Client } from "@dari/client";
+import { startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
+import { readFlags } from "../flags.ts";
+import { judgeListener, listen, type Listener } from "../ship/listeners.ts";
+import { cpuMsOf } from "./cpu-time.ts";
+import { startPlatform, type Platform } from "./platform.ts";
+import { spreadOf } from "./statistics.ts";
+import { gate, report } from "./verdict.ts";
+
+const flags = readFlags({
+  listeners: { type: "string", default: "2000" },
+  turns: { type: "string", default: "100" },
+  seconds: { type: "string", default: "20" },
+  events: { type: "string", default: "20" },
+  smoke: { type: "boolean", default: false },
+});
+const { smoke } = flags.values;
+const parameters = {
+  listeners: smoke ? 100 : flags.whole("listeners"),
+  turns: smoke ? 10 : flags.whole("turns"),
+  turn_seconds: smoke ? 4 : flags.whole("seconds"),
+  events_of_each_turn: flags.whole("events"),
+  /** Each listener connects through one of them; breaking one breaks all of its connections. */
+  proxies: 10,
+};
+/** So many connect at a time. */
+const connecting = 100;
+/** An event that was written so shortly before or after its listener's connection broke is no sign of being late. */
+const aroundCutMs = { before: 250, after: 1_000 };
+const drainMs = 300_000;
+
+interface Watcher {
+  readonly listener: Listener;
+  readonly proxy: number;
+}
+
+const own = { DARI_WORKER_SLOTS: String(Math.ceil(parameters.turns * 1.3)) };
+await using platform = await startPlatform({ env: own });
+await using stack = new AsyncDisposableStack();
+const done = new AbortController();
+const proxies: FaultProxy[] = [];
+for (let n = 0; n < parameters.proxies; n++) {
+  proxies.push(stack.use(await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) })));
+}
+const clientAt = (apiUrl: string): Client => createClient({ apiUrl, apiKey: platform.apiKey });
+const client = clientAt(platform.apiUrl);
+const sessionIds: string[] = [];
+for (let n = 0; n < parameters.turns; n++) sessionIds.push((await client.createSession(platform.agentId)).id);
+
+const memory = { without: residentKiB(platform), idle: 0, peak: 0 };
+const watchers = await openWatchers();
+await sleep(2_000);
+memory.idle = residentKiB(platform);
+process.stderr.write(`${watchers.length} listen\n`);
+
+const apiCpuMs = cpuMsOf(apiPid(platform));
+const startedAt = performance.now();
+const lag = monitorEventLoopDelay({ resolution: 10 });
+lag.enable();
+const content = `${parameters.turn_seconds * 1_000} ${parameters.events_of_each_turn}`;
+const parts = [{ type: "text", text: content } as const];
+await Promise.all(sessionIds.map((id) => client.sendMessageAsync(id, { parts })));
+const cuts = await breakConnections();
+const lasts = await ledgersEnd(platform, sessionIds);
+const isOver = ({ listener: { numbers, problem, sessionId } }: Watcher): boolean =>
+  problem !== undefined || (numbers.at(-1) ?? 0) >= (lasts.get(sessionId) ?? 0);
+const waiting = waitUntil(() => watchers.every(isOver), { what: "the last event everywhere", timeoutMs: drainMs });
+// What did not come is judged below.
+await waiting.catch(() => undefined);
+lag.disable();
+memory.peak = Math.max(memory.peak, residentKiB(platform));
+const seconds = (performance.now() - startedAt) / 1_000;
+const apiCores = (cpuMsOf(apiPid(platform)) - apiCpuMs) / 1_000 / seconds;
+const problems = watchers.flatMap(({ listener }) => judgeListener(listener, lasts.get(listener.sessionId) ?? 0));
+done.abort();
+await Promise.all(watchers.map(({ listener }) => listener.ended));
+for (const problem of problems.slice(0, 20)) process.stderr.write(`${problem}\n`);
+
+const delays = watchers.flatMap(delaysOf);
+const undisturbed = spreadOf(delays.filter(({ isNearCut }) => !isNearCut).map(({ ms }) => ms));
+const perListener = (memory.idle - memory.without) / watchers.length;
+const result = {
+  events_heard: delays.length,
+  connections_broken: cuts.reduce((sum, { connections }) => sum + connections, 0),
+  problems: problems.length,
+  delay_ms: undisturbed,
+  delay_with_reconnecting_ms: spreadOf(delays.map(({ ms }) => ms)),
+  /** Of the process in which all the listeners are: a part of each delay. */
+  listeners_own_lag_ms: { p50: lag.percentile(50) / 1e6, p99: lag.percentile(99) / 1e6 },
+  api_resident_mib: { without: memory.without / 1_024, idle: memory.idle / 1_024, peak: memory.peak / 1_024 },
+  kib_per_listener: perListener,
+  api_cores: apiCores,
+  seconds,
+};
+const gates = [
+  gate("listeners that missed, doubled or misplaced an event", problems.length, 0),
+  gate("listeners whose connection was not broken", Math.max(0, watchers.length - result.connections_broken), 0),
+  gate("p99 delay of an event, ms", undisturbed.p99, 250),
+  gate("KiB of the API per idle listener", perListener, 100),
+];
+report({ name: "listeners", parameters, result: rounded(result), gates, smoke });
+
+/** The listeners of one session go through different proxies. */
+async function openWatchers(): Promise<Watcher[]> {
+  const clients = proxies.map(({ port }) => clientAt(`http://127.0.0.1:${port}`));
+  const opened: Watcher[] = [];
+  for (let n = 0; n < parameters.listeners; n++) {
+    const proxy = Math.floor(n / sessionIds.length) % proxies.length;
+    const listener = listen(clients[proxy]!, sessionIds[n % sessionIds.length]!, done.signal);
+    opened.push({ listener, proxy });
+    if (opened.length % connecting === 0 || opened.length === parameters.listeners) await allHear(opened);
+  }
+  return opened;
+}
+
+/** Each session's ledger has one event: that it was created. */
+async function allHear(opened: readonly Watcher[]): Promise<void> {
+  const hears = ({ listener: { numbers, problem } }: Watcher): boolean => {
+    if (problem !== undefined) throw new Error(`a listener could not begin: ${problem}`);
+    return numbers.length > 0;
+  };
+  await waitUntil(() => opened.every(hears), { what: "listeners to hear of their sessions", timeoutMs: drainMs });
+}
+
+interface Cut {
+  readonly proxy: number;
+  readonly at: number;
+  readonly connections: number;
+}
+
+/** Breaks all connections once while the turns run, those of one proxy at a time. */
+async function breakConnections(): Promise<Cut[]> {
+  const made: Cut[] = [];
+  const everyMs = (parameters.turn_seconds * 1_000) / (proxies.length + 1);
+  for (const [n, proxy] of proxies.entries()) {
+    await sleep(everyMs);
+    made.push({ proxy: n, at: Date.now(), connections: proxy.connections });
+    proxy.cut();
+    memory.peak = Math.max(memory.peak, residentKiB(platform));
+  }
+  return made;
+}
+
+/** The number of each session's last event, once every turn has ended. */
+async function ledgersEnd(on: Platform, sessions: readonly string[]): Promise<ReadonlyMap<string, number>> {
+  const { pool } = on.servers.db;
+  const open = "select count(*)::int as n from dari.messages where completed_at is null and session_id = any($1)";
+  const hasEnded = async (): Promise<boolean> => (await pool.query<{ n: number }>(open, [sessions])).rows[0]?.n === 0;
+  await waitUntil(hasEnded, { what: "the turns to end", timeoutMs: drainMs });
+  const { rows } = await pool.query<{ id: string; last: number }>(
+    `select session_id as id, max(sequence_number)::int as last from dari.events
+      where session_id = any($1) group by session_id`,
+    [sessions],
+  );
+  return new Map(rows.map(({ id, last }) => [id, last]));
+}
+
+/** Of what came after the messages were sent: a listener begins with what was there before it. */
+function delaysOf({ listener: { times }, proxy }: Watcher): { ms: number; isNearCut: boolean }[] {
+  const [first] = times;
+  const own = cuts.filter((one) => one.proxy === proxy).map(({ at }) => at);
+  return times
+    .filter((one) => one !== first)
+    .map(({ writtenAt, heardAt }) => {
+      const { before, after } = aroundCutMs;
+      const isNearCut = own.some((at) => writtenAt > at - before && writtenAt < at + after);
+      return { ms: heardAt - writtenAt, isNearCut };
+    });
+}
+
+function apiPid(of: Platform): number {
+  return of.pids["api"]!;
+}
+
+function residentKiB(of: Platform): number {
+  const status = readFileSync(`/proc/${apiPid(of)}/status`, "utf8");
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]);
+}
+
+function rounded<T>(value: T): T {
+  return JSON.parse(
+    JSON.stringify(value, (_, one: unknown) => (typeof one === "number" ? Math.round(one * 10) / 10 : one)),
+  );
+}

@@ -1,0 +1,65 @@
+// For how long the loop of a large process stands still while it starts a sandbox.
+
+import { mkdir } from "node:fs/promises";
+import path from "node:path";
+import { createBwrapDriver } from "@dari/sandbox";
+import type { Agent } from "./agents.ts";
+import { requestOf, specOf, turnIn, type Stage } from "./starts.ts";
+
+export interface Blocked {
+  /** Longest standstills, milliseconds: one for each start, and as many of equal times without one. */
+  readonly starts: number[];
+  readonly idle: number[];
+}
+
+/**
+ * `ballastMb`: memory that this process has touched meanwhile, as one with many sessions has. Nothing is kept ready for
+ * the next start: all of a start is in its time.
+ */
+export async function measureBlocked(stage: Stage, agent: Agent, rounds: number, ballastMb: number): Promise<Blocked> {
+  const ballast = Buffer.alloc(ballastMb * 1024 ** 2, 1);
+  const driver = createBwrapDriver();
+  const blocked: Blocked = { starts: [], idle: [] };
+  // The first one warms up.
+  for (let round = -1; round < rounds; round++) {
+    const slotDir = path.join(stage.dir, "turns", `blocked-${round}`);
+    for (const name of ["workspace", "state"]) await mkdir(path.join(slotDir, name), { recursive: true });
+    const startedAt = performance.now();
+    const probe = watchLoop();
+    const sandbox = await driver.prepare(specOf(agent, slotDir));
+    for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+    await sandbox.claim();
+    const { workspace, image: imageDir } = sandbox.paths;
+    await turnIn(sandbox, requestOf(agent, { imageDir, workspace }));
+    const longest = probe.stop();
+    const tookMs = performance.now() - startedAt;
+    await sandbox.kill();
+    const idle = watchLoop();
+    await new Promise((resolve) => setTimeout(resolve, tookMs));
+    const longestIdle = idle.stop();
+    if (round < 0) continue;
+    blocked.starts.push(longest);
+    blocked.idle.push(longestIdle);
+  }
+  await driver.close?.();
+  if (ballast[0] !== 1) throw new Error("the ballast is gone");
+  return blocked;
+}
+
+/** Keeps the loop turning, so that the time between two turns is what something has taken of it. */
+function watchLoop(): { stop(): number } {
+  let [last, longest, isOver] = [performance.now(), 0, false];
+  const turn = (): void => {
+    const now = performance.now();
+    longest = Math.max(longest, now - last);
+    last = now;
+    if (!isOver) setImmediate(turn);
+  };
+  setImmediate(turn);
+  return {
+    stop() {
+      isOver = true;
+      return Math.max(longest, performance.now() - last);
+    },
+  };
+}

@@ -1,0 +1,207 @@
+// One start of an agent each way, timed: bare, in a sandbox of its own, and in one that has waited for it.
+
+import { spawn } from "node:child_process";
+import { mkdir, rm } from "node:fs/promises";
+import path from "node:path";
+import type { Duplex, Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { loadAhead, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
+import type { Sandbox, SandboxDriver, SandboxSpec, SlotMounts } from "@dari/sandbox";
+import { defaultWorkspaceLimits, emptyTree, openDisks, save, type Disk, type Disks, type Tree } from "@dari/workspace";
+import type { Agent } from "./agents.ts";
+
+/** Milliseconds from the start, or from the claim. */
+export interface Times {
+  /** Until the agent's first word has come. */
+  readonly firstByte: number;
+  /** Bare: until the process has ended. Else until it is dead and what it changed is stored. */
+  readonly end: number;
+}
+
+export interface Stage {
+  readonly dir: string;
+  readonly driver: SandboxDriver;
+  readonly mounts: SlotMounts;
+  readonly disks: Disks;
+  readonly store: BlobStore;
+}
+
+export async function openStage(dir: string, driver: SandboxDriver, mounts: SlotMounts): Promise<Stage> {
+  const disks = await openDisks({ dir: path.join(dir, "disks"), maxBytes: 1024 ** 3 });
+  await mkdir(path.join(dir, "turns"));
+  return { dir, driver, mounts, disks, store: createFilesystemBlobStore({ root: path.join(dir, "store") }) };
+}
+
+let count = 0;
+const fresh = (stage: Stage, kind: string): string => path.join(stage.dir, kind, String(count++));
+const never = new AbortController().signal;
+
+/** `entry`: in place of what the builder made of the agent. */
+export async function startBare(stage: Stage, agent: Agent, entry: Entry = agent.entry): Promise<Times> {
+  const workspace = fresh(stage, "turns");
+  await mkdir(workspace);
+  const [command = "", ...args] = agent.guest.argv;
+  const startedAt = performance.now();
+  const stdio = ["ignore", "pipe", "pipe", "pipe"] as const;
+  const child = spawn(command, args, { env: { HOME: workspace }, cwd: workspace, stdio: [...stdio] });
+  const exited = new Promise<ProcessExit>((resolve, reject) => {
+    child.once("error", reject).once("close", (code, signal) => resolve({ code, signal }));
+  });
+  const [, stdout, stderr, channel] = child.stdio as unknown as [null, Readable, Readable, Duplex];
+  for (const said of [stdout, stderr]) said.resume();
+  const request = requestOf(agent, { imageDir: agent.imageDir, workspace, entry });
+  const firstByte = (await turnIn({ channel, exited }, request)) - startedAt;
+  channel.destroy();
+  await exited;
+  const end = performance.now() - startedAt;
+  await rm(workspace, { recursive: true });
+  return { firstByte, end };
+}
+
+/** A session's turns, each on what the last one left, cold or warm; as a worker runs them, without the database. */
+export interface Conversation {
+  cold(): Promise<Times>;
+  /** In the sandbox that waits; another waits, loaded, when `refill` has resolved. */
+  warm(): Promise<Times>;
+  refill(): Promise<void>;
+  /** Ends what waits. */
+  close(): Promise<void>;
+}
+
+export function openConversation(stage: Stage, agent: Agent): Conversation {
+  let head: Tree = emptyTree;
+  let waiting: { sandbox: Sandbox; slotDir: string } | undefined;
+  async function turn(startedAt: number, obtain: (dir: string) => Promise<Sandbox>): Promise<Times> {
+    const disk = await openDisk(stage, head);
+    const sandbox = await obtain(disk.dir);
+    const { workspace, image: imageDir } = sandbox.paths;
+    const firstByte = (await turnIn(sandbox, requestOf(agent, { imageDir, workspace }))) - startedAt;
+    await sandbox.kill();
+    head = await store(stage, disk, head);
+    const end = performance.now() - startedAt;
+    await disk.keep(head);
+    await rm(disk.dir, { recursive: true, force: true });
+    return { firstByte, end };
+  }
+  return {
+    cold: () =>
+      turn(performance.now(), async (slotDir) => {
+        const sandbox = await stage.driver.prepare(specOf(agent, slotDir));
+        await drained(sandbox).claim();
+        return sandbox;
+      }),
+    async warm() {
+      const { sandbox, slotDir } = waiting!;
+      waiting = undefined;
+      const startedAt = performance.now();
+      const times = await turn(startedAt, async (dir) => {
+        if (!(await stage.mounts.isUntouched(slotDir))) throw new Error("the agent wrote before its turn");
+        await sandbox.claim(dir);
+        return sandbox;
+      });
+      await stage.mounts.remove(slotDir);
+      return times;
+    },
+    async refill() {
+      const slotDir = await stage.mounts.make(String(count++));
+      const sandbox = drained(await stage.driver.prepare({ ...specOf(agent, slotDir), mounts: stage.mounts }));
+      loadAhead({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
+      await untilLoaded(sandbox.channel);
+      waiting = { sandbox, slotDir };
+    },
+    async close() {
+      await waiting?.sandbox.kill();
+      if (waiting !== undefined) await stage.mounts.remove(waiting.slotDir);
+    },
+  };
+}
+
+/** As a worker with its defaults has it. */
+export function specOf(agent: Agent, slotDir: string): SandboxSpec {
+  return {
+    argv: agent.guest.argv,
+    env: {},
+    imageDir: agent.imageDir,
+    readOnlyPaths: agent.guest.readOnlyPaths,
+    script: agent.script,
+    slotDir,
+    network: { policy: { mode: "open", rules: [] }, onConnection: () => {} },
+    limits: {
+      memoryBytes: 4 * 1024 ** 3,
+      processes: 512,
+      openFiles: 4_096,
+      fileBytes: 1024 ** 3,
+      tmpBytes: 1024 ** 3,
+      diskBytes: 10 * 1024 ** 3,
+      diskFiles: 100_000,
+    },
+  };
+}
+
+function drained(sandbox: Sandbox): Sandbox {
+  for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+  return sandbox;
+}
+
+async function openDisk({ disks, store, ...stage }: Stage, tree: Tree): Promise<Disk> {
+  const dir = path.join(stage.dir, "turns", String(count++));
+  return disks.open({ store, organizationId: "org", tree, dir, limits: defaultWorkspaceLimits });
+}
+
+/** Scanned and stored, as the next head. */
+async function store(stage: Stage, disk: Disk, before: Tree): Promise<Tree> {
+  const { tree: after } = await disk.scan();
+  return (await save({ store: stage.store, keyPrefix: "org/snapshots", dir: disk.dir, before, after })).tree;
+}
+
+/** Runs the turn to its end; resolves with when its first word came. */
+export async function turnIn(
+  guest: { readonly channel: Duplex; readonly exited: Promise<ProcessExit> },
+  request: RunRequest,
+): Promise<number> {
+  let firstAt: number | undefined;
+  const ending = await runTurn({
+    channel: guest.channel,
+    exited: guest.exited,
+    request,
+    timeoutMs: 60_000,
+    signal: never,
+    beforeCall: () => Promise.resolve(),
+    onFrame: () => void (firstAt ??= performance.now()),
+  });
+  if (ending.kind !== "completed" || firstAt === undefined) throw new Error(`a turn ended: ${JSON.stringify(ending)}`);
+  return firstAt;
+}
+
+export function requestOf(agent: Agent, at: { imageDir: string; workspace: string; entry?: Entry }): RunRequest {
+  return {
+    entry: agent.entry,
+    sdk: agent.sdk,
+    prompt: `turn ${count}`,
+    ...at,
+    context: {
+      sessionId: "ses_bench",
+      messageId: "msg_bench",
+      attempt: 1,
+      parts: [{ type: "text", text: "go" }],
+      metadata: {},
+      history: [],
+      operationKey: "msg_bench",
+      traceparent: "00-00000000000000000000000000000001-0000000000000001-01",
+      answers: {},
+    },
+  };
+}
+
+/** What the guest has said so far stays to be read by the turn. */
+async function untilLoaded(channel: Duplex): Promise<void> {
+  const deadline = performance.now() + 60_000;
+  let said = Buffer.alloc(0);
+  while (!said.includes('"loaded"')) {
+    said = Buffer.concat([said, (channel.read() as Buffer | null) ?? Buffer.alloc(0)]);
+    if (said.includes('"error"') || performance.now() > deadline) throw new Error(`an agent was not loaded: ${said}`);
+    await sleep(1);
+  }
+  channel.unshift(said);
+}
