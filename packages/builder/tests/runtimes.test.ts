@@ -72,6 +72,31 @@ describe("node", () => {
     server.close();
   });
 
+  test("a fetch that nobody waits for any more is ended, and one that somebody waits for goes on", async () => {
+    const asked = Promise.withResolvers<void>();
+    const hungUp = Promise.withResolvers<void>();
+    const server = createServer((request) => {
+      asked.resolve();
+      request.on("close", () => hungUp.resolve());
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const npmRegistry = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const env = { PATH: hostEnvironment().PATH! };
+    const runtimes = createRuntimes({ cacheDir: temporary.path, env, npmRegistry, firstTryMs: 240_000 });
+    const [one, other] = [new AbortController(), new AbortController()];
+    const waits = [one, other].map(({ signal }) => runtimes.resolve("typescript", "22.0.2", signal));
+    const ends = Promise.allSettled(waits);
+    await asked.promise;
+    one.abort(new Error("the first ends"));
+    await expect(waits[0]).rejects.toThrow("the first ends");
+    expect(await readdir(join(temporary.path, "node"))).toContainEqual(expect.stringMatching(/^\.fetch-/));
+    other.abort(new Error("the other ends"));
+    await hungUp.promise;
+    expect((await ends).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    server.closeAllConnections();
+    server.close();
+  });
+
   test("without npm the refusal says so", async () => {
     const runtimes = createRuntimes({ cacheDir: join(temporary.path, "no-npm"), env: { PATH: "/nowhere" } });
     await expect(runtimes.resolve("typescript", "22")).rejects.toThrow(/npm is not installed/);

@@ -18,8 +18,16 @@ export interface NodeRuntimes {
   list(): Promise<RuntimeOffer[]>;
 }
 
+/** A download, and how many wait for it: one's abort does not cut off the others. */
+interface Fetch {
+  readonly work: Promise<void>;
+  /** Aborts once nobody waits. */
+  readonly unwanted: AbortController;
+  waiting: number;
+}
+
 /** Fetches of this process in progress, by target directory: builders that share a cache share the download too. */
-const fetches = new Map<string, Promise<void>>();
+const fetches = new Map<string, Fetch>();
 
 export function createNodeRuntimes(options: {
   cacheDir: string;
@@ -108,13 +116,36 @@ interface FetchOptions {
 async function fetchOnce(options: FetchOptions): Promise<Runtime> {
   const requested = options.specifiers.at(-1)!;
   const key = join(options.nodeDir, requested);
-  // A second caller must not be cut off by the first one's abort, so the download itself takes no signal.
-  const running = fetches.get(key) ?? fetchNode(options).finally(() => fetches.delete(key));
-  fetches.set(key, running);
-  await abortable(running, options.signal);
+  await waitFor(key, fetches.get(key) ?? beginFetch(key, options), options.signal);
   const version = (await fetchedVersions(options.nodeDir)).filter((name) => satisfies(name, requested)).at(-1);
   if (version === undefined) throw new HostCommandError(`npm installed no Node ${requested}`);
   return runtimeAt(join(options.nodeDir, version, "bin/node"));
+}
+
+function beginFetch(key: string, options: FetchOptions): Fetch {
+  const unwanted = new AbortController();
+  const work = fetchNode({ ...options, signal: unwanted.signal }).finally(() => forget(key, begun));
+  const begun: Fetch = { work, unwanted, waiting: 0 };
+  fetches.set(key, begun);
+  return begun;
+}
+
+function forget(key: string, done: Fetch): void {
+  if (fetches.get(key) === done) fetches.delete(key);
+}
+
+async function waitFor(key: string, fetch: Fetch, signal: AbortSignal | undefined): Promise<void> {
+  fetch.waiting += 1;
+  try {
+    await abortable(fetch.work, signal);
+  } finally {
+    fetch.waiting -= 1;
+    // A worker that ends leaves no npm behind; whoever asks from here on begins anew.
+    if (fetch.waiting === 0) {
+      forget(key, fetch);
+      fetch.unwanted.abort();
+    }
+  }
 }
 
 async function fetchNode(options: FetchOptions): Promise<void> {
@@ -134,14 +165,19 @@ async function fetchNode(options: FetchOptions): Promise<void> {
 }
 
 async function installPackage(staging: string, specifier: string, options: FetchOptions): Promise<void> {
-  const { npm, packageName, npmRegistry, env } = options;
+  const { npm, packageName, npmRegistry, env, signal } = options;
   const flags = ["--no-save", "--no-package-lock", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   const registry = npmRegistry === undefined ? [] : [`--registry=${npmRegistry}`];
   const args = [npm.cli, "install", "--prefix", staging, ...flags, ...registry, `${packageName}@${specifier}`];
   const install = (timeoutMs: number): Promise<string> =>
-    runHostCommand(process.execPath, args, { env, cwd: staging, timeoutMs });
+    runHostCommand(process.execPath, args, {
+      env,
+      cwd: staging,
+      timeoutMs,
+      ...(signal === undefined ? {} : { signal }),
+    });
   await install(options.firstTryMs ?? firstTryMs).catch((error: unknown) => {
-    if (!isOutOfTime(error)) throw error;
+    if (!isOutOfTime(error) || signal?.aborted === true) throw error;
     return install(fetchTimeoutMs);
   });
 }
