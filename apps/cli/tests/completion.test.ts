@@ -68,7 +68,7 @@ test("commands that pages and the console name are commands", async () => {
   const pages = listed.split("\n").filter((name) => /\.(md|tsx)$/.test(name) && existsSync(join(checkout, name)));
   const named = pages.flatMap((name) => {
     const text = readFileSync(join(checkout, name), "utf8");
-    return [...text.matchAll(/(?:^|`|run dari -- |command="|\$ )dari ([a-z-]+)(?: ([a-z-]+))?/gm)].map(
+    return [...text.matchAll(/(?:^|`|run dari -- |command="|\$ )dari ([a-z][a-z-]*)(?: ([a-z-]+))?/gm)].map(
       ([, first = "", second]) => ({ name, first, second }),
     );
   });

@@ -7,7 +7,8 @@ import { openDatabase, turns, type Database } from "@dari/db";
 import { newId, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
-import { createTestSession, endsPostgresReply, startFaultProxy, type TestDatabase } from "@dari/testkit";
+import { createTestSession, endsPostgresReply, startFaultProxy, waitUntil } from "@dari/testkit";
+import type { FaultProxy, TestDatabase } from "@dari/testkit";
 import { endingOfFailure, stopInput } from "../src/endings.ts";
 import type { StopReason } from "../src/lease-keeper.ts";
 
@@ -91,13 +92,17 @@ describe("a claim that is committed while its answer is lost", () => {
     return claim.outcome === "claimed" ? claim.turn : undefined;
   }
 
-  test.each(claims)("%s is answered again, and its attempt goes on", async (_how, request, claim) => {
-    await using stack = new AsyncDisposableStack();
+  async function openThroughProxy(stack: AsyncDisposableStack): Promise<{ proxy: FaultProxy; db: Database }> {
     const url = new URL(database.url);
     const proxy = stack.use(await startFaultProxy({ port: Number(url.port) }));
     url.port = String(proxy.port);
     const options = { url: url.toString(), poolMax: 2, applicationName: "dari-test" };
-    const db = stack.adopt(openDatabase(options), (opened) => opened.close());
+    return { proxy, db: stack.adopt(openDatabase(options), (opened) => opened.close()) };
+  }
+
+  test.each(claims)("%s is answered again, and its attempt goes on", async (_how, request, claim) => {
+    await using stack = new AsyncDisposableStack();
+    const { proxy, db } = await openThroughProxy(stack);
     const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
     const messageId = await createTestMessage(database.db, place.organizationId, sessionId);
     const broken = proxy.dropReply({ request, endsReply: endsPostgresReply, then: "cut" });
@@ -110,6 +115,34 @@ describe("a claim that is committed while its answer is lost", () => {
     // What has been called is not given to anybody once more.
     expect(await turns.claimAgainIfHeld(database.db, turn.attemptId, claimant)).toBeUndefined();
     expect(await stop(turn, "released")).toMatchObject({ recorded: "released", attempts: 0 });
+  });
+
+  test("by a job is waited for while it still runs at the server", async () => {
+    await using stack = new AsyncDisposableStack();
+    const { proxy, db } = await openThroughProxy(stack);
+    const sessionId = await createTestSession(database.db, place.organizationId, place.agentId);
+    await createTestMessage(database.db, place.organizationId, sessionId);
+    const holder = await database.db.pool.connect();
+    await holder.query("begin");
+    await holder.query("select 1 from sessions where id = $1 for no key update", [sessionId]);
+    const untilWaiting = (count: number): Promise<boolean> =>
+      waitUntil(
+        async () => {
+          const waiting = `select distinct l.pid from pg_locks l join pg_stat_activity a on a.pid = l.pid
+            where not l.granted and a.datname = current_database()`;
+          return (await database.db.pool.query(waiting)).rows.length >= count;
+        },
+        { what: `${count} statements to wait for the session` },
+      );
+    const claiming = claimByJob(db, sessionId);
+    await untilWaiting(1);
+    proxy.cut();
+    await untilWaiting(2);
+    await holder.query("commit");
+    holder.release();
+    const turn = await claiming;
+    expect(turn).toMatchObject({ sessionId, attemptNumber: 1 });
+    if (turn !== undefined) await stop(turn, "released");
   });
 
   test("is for its own worker only, and only while it is held", async () => {

@@ -150,7 +150,8 @@ end $$;
 -- Answers once more a claim whose answer may be lost, by the id of its attempt, which nobody but its worker knows: none
 -- where it was not committed, or is over, or something was called under it. Its lease begins anew, and so does what a
 -- crash of the database may have undone of it: nothing was called before this answer.
-create or replace function claim_again(p_worker text, p_attempt text, p_lease_ms int)
+-- p_session: where it is known; its row is locked first, so that a claim which still runs at the server is waited for.
+create or replace function claim_again(p_worker text, p_attempt text, p_lease_ms int, p_session text default null)
 returns table (session_id text, organization_id text, message_id text, fence bigint, claim_token uuid,
   attempt_number int, uncounted_claims int)
 language plpgsql as $$
@@ -159,6 +160,7 @@ declare
   s sessions%rowtype;
   a attempts%rowtype;
 begin
+  perform 1 from sessions where id = p_session for no key update;
   select * into s from sessions where id = (select x.session_id from attempts x where x.id = p_attempt)
     for no key update;
   if not found or s.schedule <> 'leased' or s.worker_id <> p_worker then return; end if;

@@ -24,6 +24,8 @@ export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
 export interface Waiting {
   readonly log: Log;
   readonly signal: AbortSignal;
+  /** The session that is claimed, where that is known before. */
+  readonly sessionId?: string;
 }
 
 /**
@@ -40,7 +42,8 @@ export async function claimTurn(
     const first = await turns.claimIfDispatched(db, job, attemptId, by);
     return first.outcome === "due" ? claimRetry(db, job, first.organizationId, attemptId, by) : first;
   };
-  const result = await evenIfUnanswered(db, claimant, waiting, claim, (turn): ClaimResult => ({
+  const known = waiting === undefined ? undefined : { ...waiting, sessionId: job.sessionId };
+  const result = await evenIfUnanswered(db, claimant, known, claim, (turn): ClaimResult => ({
     outcome: "claimed",
     turn,
   }));
@@ -65,7 +68,7 @@ async function evenIfUnanswered<T>(
   } catch (error) {
     if (waiting === undefined || !isDatabaseAway(error)) throw error;
     const again = (): Promise<ClaimedTurn | undefined> =>
-      evenIfUnreadable(claimant, (by) => turns.claimAgainIfHeld(db, attemptId, by));
+      evenIfUnreadable(claimant, (by) => turns.claimAgainIfHeld(db, attemptId, by, waiting.sessionId));
     const turn = await withPatience(waiting, again, waiting.signal);
     if (turn === undefined) throw error;
     return heldAs(turn);

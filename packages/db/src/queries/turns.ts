@@ -177,16 +177,22 @@ export async function claimNextIfAny(
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
 
-/** The claim that began this attempt, answered once more; undefined where there is none, or no longer. */
+/**
+ * The claim that began this attempt, answered once more; undefined where there is none, or no longer. `sessionId`, where
+ * it is known: a claim of it that still runs at the server is waited for.
+ */
 export async function claimAgainIfHeld(
   db: Database,
   attemptId: string,
   claimant: Claimant,
+  sessionId?: string,
 ): Promise<ClaimedTurn | undefined> {
   const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
   const result = await sql<ClaimRow>`
     select c.session_id, c.organization_id as claimed_organization_id, ${columns}
-    from claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}) c ${join}`.execute(db.kysely);
+    from claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${sessionId ?? null}) c ${join}`.execute(
+    db.kysely,
+  );
   const row = result.rows[0];
   return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
 }
