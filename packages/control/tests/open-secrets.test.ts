@@ -1,12 +1,15 @@
-// Whose the secrets of a turn are: the organization's, or the session's own, which win.
+// Whose the secrets of a turn are: the organization's, or the session's own, which win; and where it may send them.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { randomBytes } from "node:crypto";
 import { newId, Redacted } from "@dari/domain";
-import { createTestAgent, createTestDatabase, createTestOrganization, createTestSession } from "@dari/testkit";
+import { egressSettings, turnDetails, type ClaimedTurn } from "@dari/db";
+import { createTestAgent, createTestDatabase, createTestMessage } from "@dari/testkit";
+import { createTestOrganization, createTestSession } from "@dari/testkit";
 import type { TestDatabase } from "@dari/testkit";
 import { createSealer } from "../src/sealer.ts";
 import { openSecrets } from "../src/secrets/open-secrets.ts";
+import { loadTurn } from "../src/turns/load-turn.ts";
 
 const sealer = createSealer(new Redacted(randomBytes(32)));
 let database: TestDatabase;
@@ -28,7 +31,7 @@ test("a session's own secrets are told apart from credentials, and are nobody el
     await createTestSession(db, organizationId, agentId),
   ];
   const hosts = ["api.example.com"];
-  for (const name of ["SHARED", "KEY"]) {
+  for (const name of ["SHARED", "KEY", "GUESSED"]) {
     await db.kysely
       .insertInto("credentials")
       .values({
@@ -36,13 +39,17 @@ test("a session's own secrets are told apart from credentials, and are nobody el
         organization_id: organizationId,
         name,
         sealed: seal(name, `our ${name}`),
-        hosts: name === "KEY" ? hosts : null,
+        hosts: name === "SHARED" ? null : hosts,
       })
       .execute();
   }
+  const own = { session_id: mine, organization_id: organizationId };
   await db.kysely
     .insertInto("session_secrets")
-    .values({ session_id: mine, organization_id: organizationId, name: "KEY", sealed: seal("KEY", "my KEY") })
+    .values([
+      { ...own, name: "KEY", sealed: seal("KEY", "my KEY") },
+      { ...own, name: "GUESSED", sealed: seal("GUESSED", "our GUESSED") },
+    ])
     .execute();
   const open = (sessionId: string): ReturnType<typeof openSecrets> =>
     openSecrets({ db, sealer }, organizationId, sessionId, ["SHARED", "KEY", "MISSING"]);
@@ -63,4 +70,27 @@ test("a session's own secrets are told apart from credentials, and are nobody el
   }
   expect(ofOther.kept[0]!.placeholder).not.toBe(ofMine.kept[0]!.placeholder);
   expect((await open(mine)).kept[0]!.placeholder).toBe(ofMine.kept[0]!.placeholder);
+  await db.kysely
+    .updateTable("credentials")
+    .set({ hosts: [...hosts, "b.example"] })
+    .where("name", "=", "KEY")
+    .execute();
+  expect((await open(other)).kept[0]!.placeholder).not.toBe(ofOther.kept[0]!.placeholder);
+  // Nor does a placeholder tell a session whether it has guessed the credential's value.
+  const guessed = async (sessionId: string): Promise<string> =>
+    (await openSecrets({ db, sealer }, organizationId, sessionId, ["GUESSED"])).kept[0]!.placeholder;
+  expect(await guessed(mine)).not.toBe(await guessed(other));
+});
+
+test("rules of egress that a claim did not bring along are read, whatever functions the database has", async () => {
+  const { db } = database;
+  const sessionId = await createTestSession(db, organizationId, agentId);
+  const messageId = await createTestMessage(db, organizationId, sessionId);
+  const setting = { mode: "allow" as const, hosts: ["api.example.com"] };
+  await egressSettings.putEgressSettingIfThere(db, organizationId, "operator", setting);
+  const { rows } = await db.pool.query("select * from turn_details($1, 10, 1000)", [messageId]);
+  const { egress, ...before } = rows[0] as turnDetails.TurnDetailsRow;
+  expect(egress).toEqual({ operator: setting });
+  const claimed = { messageId, sessionId, details: turnDetails.detailsOf(before) } as ClaimedTurn;
+  expect((await loadTurn({ db, sealer }, claimed)).egress).toEqual({ operator: setting });
 });

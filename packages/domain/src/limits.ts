@@ -43,6 +43,8 @@ export const limits = {
   /** Names in a manifest's `secrets`, and the bytes of their values together: all of them are looked for in logs. */
   agentSecretsMax: 100,
   turnSecretBytes: 1 * MiB,
+  /** Hosts of a turn's kept credentials together: the authority of its sandbox names each. */
+  turnKeptHostsMax: 200,
   /** Hosts of one egress setting, of a manifest, and of one credential. */
   egressHostsMax: 200,
   /** Sealed values that one call seals anew. */

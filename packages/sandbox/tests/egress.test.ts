@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { waitUntil } from "@dari/testkit";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createTcpServer, type AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { compiledEnter, pythonEnter } from "../src/enter-program.ts";
@@ -18,6 +18,7 @@ import {
   type EgressRecord,
   type SandboxDriver,
 } from "../src/index.ts";
+import { answerTo, listening, openRawProxy, written } from "./egress-fixture.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** `isShared`: its programs have the host's network, of which the driver leaves them the proxy's port. */
@@ -196,6 +197,32 @@ describe.each(ways)("$title", ({ driver, isShared }) => {
     const { said } = await attempt(driver, [["tunnel", "example.com:443"]], { mode: "off" });
     expect(said).toEqual([[403]]);
   });
+});
+
+test.each<[title: string, headers: string[], reply: string, answer: RegExp]>([
+  ["a trailer", ["trailer: x"], "HTTP/1.1 200 OK\r\n\r\nok", /ok/],
+  ["a trailer that is waited for", ["trailer: x", "expect: 100-continue"], "HTTP/1.1 200 OK\r\n\r\nok", /ok/],
+  ["an answer's trailer", [], "HTTP/1.1 200 OK\r\ntrailer: x\r\ncontent-length: 2\r\n\r\nok", /ok$/],
+  ["no status", [], "HTTP/1.1 000 None\r\ncontent-length: 0\r\n\r\n", /^HTTP\/1.1 502 /],
+  ["an upgrade", [], "HTTP/1.1 101 Yes\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n", /^HTTP\/1.1 502 /],
+])("the proxy outlives %s", async (_title, headers, reply, answer) => {
+  const host = createTcpServer((socket) => void socket.once("data", () => socket.end(reply)));
+  const at = await listening(host);
+  const proxy = await openRawProxy({ policy: { mode: "off", rules: parseEgressRules(`127.0.0.1:${at}`) } });
+  try {
+    expect(await answerTo(proxy.connect(), written(`GET http://127.0.0.1:${at}/`, headers))).toMatch(answer);
+  } finally {
+    proxy.close();
+    host.close();
+  }
+});
+
+test("what the system says of a connection is not the tenant's to read", async () => {
+  const proxy = await openRawProxy({ policy: { mode: "off", rules: parseEgressRules("127.0.0.1:1") } });
+  await answerTo(proxy.connect(), written("GET http://127.0.0.1:1/"));
+  const cause = expect.stringContaining("ECONNREFUSED");
+  expect(proxy.records).toMatchObject([{ verdict: "failed", reason: "it could not be reached", cause }]);
+  proxy.close();
 });
 
 test("kill ends the connections that are open", async () => {

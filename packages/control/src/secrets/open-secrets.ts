@@ -29,10 +29,11 @@ export async function openSecrets(
   const values = new Map(sealed.map((one) => [one.name, open(one)]));
   return {
     values,
-    kept: sealed.flatMap(({ name, hosts }): KeptSecret[] => {
+    kept: sealed.flatMap(({ name, hosts, isOfSession }): KeptSecret[] => {
       if (hosts === null) return [];
       const value = values.get(name)!;
-      const placeholder = placeholderOf([organizationId, name, value, hosts.join(" ")]);
+      const whose = isOfSession ? ([sessionId] as const) : ([] as const);
+      const placeholder = placeholderOf([organizationId, name, value, hosts.join(" "), ...whose]);
       return [{ name, placeholder, value: new Redacted(value), hosts }];
     }),
     ofSession: new Set(sealed.filter(({ isOfSession }) => isOfSession).map(({ name }) => name)),

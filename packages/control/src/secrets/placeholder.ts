@@ -17,10 +17,11 @@ const key = randomBytes(32);
 
 /**
  * The same for the same secret, so that a sandbox which waits serves any turn that is given it, and another once the
- * value or its hosts have changed. Letters, digits and underscores: nothing escapes them.
+ * value or its hosts have changed. `sessionId`: of one that is a session's own; whether it is what others have is not
+ * to be seen. Letters, digits and underscores: nothing escapes them.
  */
 export function placeholderOf(
-  of: readonly [organizationId: string, name: string, value: string, hosts: string],
+  of: readonly [organizationId: string, name: string, value: string, hosts: string, sessionId?: string],
 ): string {
   return `dari_placeholder_${createHmac("sha256", key).update(JSON.stringify(of)).digest("hex")}`;
 }

@@ -4,6 +4,7 @@
 import type { Manifest } from "@dari/contract";
 import type { ImageRef } from "@dari/builder";
 import {
+  egressSettings,
   turnDetails,
   type ClaimedTurn,
   type Database,
@@ -83,7 +84,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     inputs: details.inputs,
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
-    egress: details.egress,
+    egress: details.egress ?? (await egressOf(context.db, details.organizationId)),
     maxAttempts: details.maxAttempts,
     cancelRequested: details.cancelRequested,
     queuedMs: details.startedAt.getTime() - details.createdAt.getTime(),
@@ -95,6 +96,12 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     scrubber: createScrubber([...secrets, ...placeholders]),
     workspaceBounds: details.workspaceBounds,
   };
+}
+
+/** For claims that did not bring it along: to read nothing would be to let everything through. */
+async function egressOf(db: Database, organizationId: string): Promise<TurnEgress> {
+  const settings = await egressSettings.listEgressSettings(db, organizationId);
+  return Object.fromEntries(settings.map(({ setBy, mode, hosts }) => [setBy, { mode, hosts }]));
 }
 
 function historyEntries(row: { parts: unknown; output: unknown }): HistoryEntry[] {

@@ -22,8 +22,8 @@ export interface TurnDetails {
   readonly inputs: readonly InputFile[];
   /** The organization's own; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
-  /** What the organization's agents may connect to, by who has set it. */
-  readonly egress: TurnEgress;
+  /** What the organization's agents may connect to, by who has set it. Undefined: not read. */
+  readonly egress: TurnEgress | undefined;
   /** Since an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
 }
@@ -87,7 +87,7 @@ export interface TurnDetailsRow {
   readonly resume_snapshot_id: string | null;
   readonly resume_inputs: PlacedUpload[] | null;
   readonly answers: Record<string, unknown> | null;
-  /** Absent in the answer of functions of the release before. */
+  /** Absent in the answer of functions of the release before; null: nothing is set. */
   readonly egress?: TurnEgress | null;
 }
 
@@ -108,7 +108,7 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
     history: row.history ?? [],
     inputs: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
-    egress: row.egress ?? {},
+    egress: row.egress === null ? {} : row.egress,
     resume:
       row.resume_snapshot_id === null
         ? undefined

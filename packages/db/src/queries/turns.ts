@@ -178,8 +178,8 @@ export async function claimNextIfAny(
 }
 
 /**
- * The claim that began this attempt, answered once more; undefined where there is none, or no longer. `sessionId`, where
- * it is known: a claim of it that still runs at the server is waited for.
+ * The claim that began this attempt, answered once more; undefined where there is none, or no longer. `sessionId`,
+ * where it is known: a claim of it that still runs at the server is waited for.
  */
 export async function claimAgainIfHeld(
   db: Database,

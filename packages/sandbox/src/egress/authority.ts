@@ -15,6 +15,8 @@ export interface Authority {
 
 /** A turn takes a day at most; a sandbox may serve several of its session. */
 const validForMs = 7 * 24 * 3_600_000;
+/** A program may ask for any name below one of its own. */
+const contextsMax = 64;
 const clockSkewMs = 5 * 60_000;
 const ecdsaWithSha256 = "1.2.840.10045.4.3.2";
 const commonName = "2.5.4.3";
@@ -37,15 +39,20 @@ export function createAuthority(names: readonly string[]): Authority {
     extension(x509.id_ce_nameConstraints, constraints, true),
   ]);
   const key = serverKeys.privateKey.export({ type: "pkcs8", format: "pem" });
+  // The newest last.
   const contexts = new Map<string, SecureContext>();
   return {
     certificate,
     contextFor(name) {
-      let context = contexts.get(name);
-      if (context === undefined) {
-        const cert = certificateOfServer(keys, name, serverKeys.publicKey);
-        context = createSecureContext({ key, cert: cert + certificate, minVersion: "TLSv1.2" });
-        contexts.set(name, context);
+      const kept = contexts.get(name);
+      if (kept !== undefined) return kept;
+      // By itself: whoever asks has the authority already.
+      const cert = certificateOfServer(keys, name, serverKeys.publicKey);
+      const context = createSecureContext({ key, cert, minVersion: "TLSv1.2" });
+      contexts.set(name, context);
+      for (const oldest of contexts.keys()) {
+        if (contexts.size <= contextsMax) break;
+        contexts.delete(oldest);
       }
       return context;
     },

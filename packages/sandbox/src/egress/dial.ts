@@ -14,6 +14,17 @@ export class EgressRefusedError extends Error {
   override readonly name = "EgressRefusedError";
 }
 
+/** The message says what is wrong with the host's certificate. */
+export class UntrustedHostError extends Error {
+  override readonly name = "UntrustedHostError";
+}
+
+/** What the tenant is told of an attempt that failed: the system's own words have addresses in them. */
+export function toldOf(error: unknown): string {
+  const isTold = error instanceof EgressRefusedError || error instanceof UntrustedHostError;
+  return isTold ? error.message : "it could not be reached";
+}
+
 const connectWithinMs = 15_000;
 const resolveWithinMs = 5_000;
 const addressesMax = 8;

@@ -37,10 +37,10 @@ export function egressEnvironment(port = proxyPort, trustDir?: string): Record<s
   return { ...variables, ...Object.fromEntries(lower), ...(trustDir === undefined ? {} : trustEnvironment(trustDir)) };
 }
 
-/** Nothing is listened on until `serve` is given a server. */
-export function openEgress(options: EgressOptions): Egress {
+/** Nothing is listened on until `serve` is given a server. `slotDir`: of the sandbox. */
+export function openEgress(options: EgressOptions, slotDir: string): Egress {
   const traffic = createTraffic(options);
-  const { terminator, trustDir } = openTermination(options, traffic);
+  const { terminator, trustDir } = openTermination(options, slotDir, traffic);
   const proxy = createProxy(traffic, terminator);
   const servers = new Set<Server>();
   let isClosed = false;
@@ -82,12 +82,13 @@ export function openEgress(options: EgressOptions): Egress {
 /** Nothing of it is there without secrets. */
 function openTermination(
   { secrets = [], trusted }: EgressOptions,
+  slotDir: string,
   traffic: Traffic,
 ): { readonly terminator?: Terminator; readonly trustDir?: string } {
   if (secrets.length === 0) return {};
   const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);
   const terminator = createTerminator(traffic, secrets, authority, trusted);
-  return { terminator, trustDir: writeTrust(authority.certificate) };
+  return { terminator, trustDir: writeTrust(authority.certificate, slotDir) };
 }
 
 function loopbackPorts(policy: EgressPolicy): number[] {

@@ -4,9 +4,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { EgressRefusedError } from "./dial.ts";
+import { EgressRefusedError, toldOf } from "./dial.ts";
 import { answer, relay, requestHeaders, without } from "./relay.ts";
-import { UntrustedHostError, type Terminator } from "./terminator.ts";
+import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
 
 /** `terminator`: takes the tunnels that it is for. */
@@ -48,20 +48,22 @@ async function forward(traffic: Traffic, incoming: IncomingMessage, response: Se
   const url = URL.canParse(incoming.url ?? "") ? new URL(incoming.url!) : undefined;
   if (url?.protocol !== "http:") return answer(response, 400, "this is a proxy: expected a URL of http://");
   const target = { host: url.hostname, port: Number(url.port || 80) };
-  let upstream: Socket;
+  let upstream: Socket | undefined;
   try {
-    upstream = await traffic.open(target);
+    const opened = (upstream = await traffic.open(target));
+    if (response.destroyed) return void opened.destroy();
+    const options = {
+      createConnection: () => opened,
+      path: `${url.pathname}${url.search}`,
+      // The host is the one that was allowed, whatever the program says in its header.
+      headers: { ...without(incoming.headers, requestHeaders), host: url.host },
+    };
+    response.once("close", () => opened.destroy());
+    relay(traffic, incoming, response, options, () => answer(response, 502, `${target.host}: the connection broke`));
   } catch (error) {
-    return answer(response, statusOf(error), describeRefusal(target, error));
+    upstream?.destroy();
+    answer(response, statusOf(error), describeRefusal(target, error));
   }
-  const options = {
-    createConnection: () => upstream,
-    path: `${url.pathname}${url.search}`,
-    // The host is the one that was allowed, whatever the program says in its header.
-    headers: { ...without(incoming.headers, requestHeaders), host: url.host },
-  };
-  relay(traffic, incoming, response, options, () => answer(response, 502, `${target.host}: the connection broke`));
-  response.once("close", () => upstream.destroy());
 }
 
 function parseAuthority(authority: string): Target | undefined {
@@ -76,9 +78,7 @@ function statusOf(error: unknown): number {
 
 /** What the tenant is told; a refusal says so, and whose it is. */
 function describeRefusal({ host, port }: Target, error: unknown): string {
-  const isTold = error instanceof EgressRefusedError || error instanceof UntrustedHostError;
-  const why = isTold ? error.message : "it could not be reached";
-  return `the sandbox's proxy did not connect to ${host}:${port}: ${why}`;
+  return `the sandbox's proxy did not connect to ${host}:${port}: ${toldOf(error)}`;
 }
 
 const reasons: Readonly<Record<number, string>> = { 400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway" };

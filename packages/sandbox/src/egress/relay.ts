@@ -10,9 +10,10 @@ import {
 import { pipeline } from "node:stream";
 import type { Traffic } from "./traffic.ts";
 
-/** Of a connection and not of what it carries. */
-export const requestHeaders = ["proxy-connection", "proxy-authorization", "connection", "keep-alive", "te", "upgrade"];
-export const responseHeaders = ["connection", "keep-alive", "proxy-authenticate", "transfer-encoding", "upgrade"];
+/** Of a connection and not of what it carries. What `Expect` asks for is answered here; trailers go no further. */
+const connectionHeaders = ["connection", "keep-alive", "upgrade", "trailer"];
+export const requestHeaders = [...connectionHeaders, "proxy-connection", "proxy-authorization", "te", "expect"];
+export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "transfer-encoding"];
 
 /**
  * `onBroken`: nothing more comes of it; what has been answered by then stays.
@@ -26,19 +27,48 @@ export function relay(
   onBroken: () => void,
 ): ClientRequest {
   const sent = httpRequest({ ...options, method: incoming.method, setHost: false });
-  incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
+  let isAnswered = false;
   sent.once("response", (received) => {
-    response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
-    // A stream of events may have nothing to say for long.
-    response.flushHeaders();
+    isAnswered = true;
+    try {
+      response.writeHead(received.statusCode ?? 502, without(received.headers, responseHeaders));
+      // A stream of events may have nothing to say for long.
+      response.flushHeaders();
+    } catch {
+      // Node reads answers that it does not write: a status of 000.
+      received.destroy();
+      return onBroken();
+    }
     received.on("data", (chunk: Buffer) => traffic.count(chunk));
     pipeline(received, response, (error) => {
       if (error instanceof Error) onBroken();
     });
   });
-  sent.once("error", onBroken);
-  pipeline(incoming, sent, () => {});
+  sent.once("upgrade", (_received, socket) => {
+    isAnswered = true;
+    socket.destroy();
+    onBroken();
+  });
+  // Of an answer that has begun, the answer itself tells.
+  sent.on("error", () => {
+    if (!isAnswered) onBroken();
+    isAnswered = true;
+  });
+  carryBody(traffic, incoming, sent);
   return sent;
+}
+
+/** A host may answer before it has read all, and hang up: its answer goes on, and the rest of the body nowhere. */
+function carryBody(traffic: Traffic, incoming: IncomingMessage, sent: ClientRequest): void {
+  incoming.on("data", (chunk: Buffer) => traffic.count(chunk));
+  incoming.pipe(sent);
+  incoming.once("close", () => {
+    if (!incoming.complete) sent.destroy();
+  });
+  sent.once("close", () => {
+    incoming.unpipe(sent);
+    incoming.resume();
+  });
 }
 
 export function without<T extends object>(headers: T, names: readonly string[]): T {

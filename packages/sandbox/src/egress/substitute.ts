@@ -17,18 +17,31 @@ export function secretsFor(secrets: readonly EgressSecret[], name: string, port:
 }
 
 /**
- * Only in such: servers repeat others in what they answer (`Origin`, `X-Request-Id`, the path in a redirect), and a
- * program could read the value there.
+ * Only in these: servers repeat others in what they answer (`Origin`, `X-Request-Id`, the path in a redirect) or keep
+ * them with what they store (`X-Amz-Meta-Key`), and a program could read the value there.
  */
-const carriesCredentials = /(^|[-_])(authorization|auth|api-?key|key|token|secret|password|credentials?)$/;
-const isRepeated = /^(idempotency-key|sec-.*)$/;
+const carriesCredentials = new Set([
+  ...["authorization", "api-key", "apikey", "api-token", "api-secret", "app-key", "access-token", "auth-token"],
+  ...["x-api-key", "x-apikey", "x-api-token", "x-api-secret", "x-app-key", "x-app-token", "x-access-token"],
+  ...["x-auth-key", "x-auth-token", "x-client-secret", "x-secret-key", "x-service-token", "x-token"],
+  // Of single services.
+  ...["cf-access-client-secret", "circle-token", "dd-api-key", "dd-application-key", "deploy-token", "fastly-key"],
+  ...["job-token", "ocp-apim-subscription-key", "private-token", "x-algolia-api-key", "x-auth-user-service-key"],
+  ...["x-cg-pro-api-key", "x-cisco-meraki-api-key", "x-cmc_pro_api_key", "x-consul-token", "x-figma-token"],
+  ...["x-finnhub-token", "x-functions-key", "x-goog-api-key", "x-hasura-admin-secret", "x-honeycomb-team"],
+  ...["x-ibm-client-secret", "x-insert-key", "x-jfrog-art-api", "x-license-key", "x-nomad-token", "x-nuget-apikey"],
+  ...["x-octopus-apikey", "x-parse-master-key", "x-parse-rest-api-key", "x-plex-token", "x-postmark-account-token"],
+  ...["x-postmark-server-token", "x-query-key", "x-rapidapi-key", "x-redmine-api-key", "x-rollbar-access-token"],
+  ...["x-shopify-access-token", "x-subscription-token", "x-tableau-auth", "x-typesense-api-key", "x-vault-token"],
+  "xi-api-key",
+]);
 
 /** @throws never; a value that no header can hold is refused by whoever sends the headers. */
 export function substitute(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
   const put = (text: string): string =>
     secrets.reduce((all, { placeholder, value }) => all.replaceAll(placeholder, () => value.reveal()), text);
   const changed = Object.entries(headers).map(([name, value]): [string, string | string[] | undefined] => {
-    if (value === undefined || !carriesCredentials.test(name) || isRepeated.test(name)) return [name, value];
+    if (value === undefined || !carriesCredentials.has(name)) return [name, value];
     if (typeof value !== "string") return [name, value.map(put)];
     return [name, inBasic(value, put) ?? put(value)];
   });

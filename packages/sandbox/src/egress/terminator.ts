@@ -4,9 +4,10 @@
 import { once } from "node:events";
 import { Agent, createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { isIP, type Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { pipeline, type Duplex } from "node:stream";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import type { Authority } from "./authority.ts";
+import { UntrustedHostError } from "./dial.ts";
 import { normalHost } from "./policy.ts";
 import { answer, relay, requestHeaders, without } from "./relay.ts";
 import { secretsFor, substitute, type EgressSecret } from "./substitute.ts";
@@ -21,19 +22,19 @@ export interface Terminator {
   take(client: Socket, head: Buffer, target: Target, upstream: TLSSocket): void;
 }
 
-/** The message says what is wrong with the host's certificate. */
-export class UntrustedHostError extends Error {
-  override readonly name = "UntrustedHostError";
-}
-
 interface Tunnel {
   readonly host: string;
   readonly agent: Agent;
   readonly secrets: readonly EgressSecret[];
   readonly upstream: TLSSocket;
-  isBusy: boolean;
+  /** Requests that have no whole answer. */
+  open: number;
 }
 
+/** Who sends more without waiting for answers is cut off: each of them takes memory. */
+const openRequestsMax = 4;
+/** Of a request with its values put in: what no server takes is not sent. */
+const headerCharsMax = 80 * 1024;
 const handshakeWithinMs = 15_000;
 const protocols = ["http/1.1"];
 
@@ -44,8 +45,10 @@ export function createTerminator(
   trusted: readonly string[] | undefined,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
-  // A request may take as long as its turn; whoever is idle is noticed by the traffic.
-  const server = createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (incoming, response) => {
+  // A request may take as long as its turn; whoever is idle is noticed by the traffic. Other upgrades than WebSockets
+  // are requests like any other, to which nobody has to agree.
+  const options = { requestTimeout: 0, keepAliveTimeout: 0, shouldUpgradeCallback: isWebSocket };
+  const server = createServer(options, (incoming, response) => {
     serve(traffic, tunnels.get(incoming.socket)!, incoming, response);
   });
   server.on("upgrade", (incoming: IncomingMessage, client: Socket, head: Buffer) => {
@@ -64,7 +67,7 @@ export function createTerminator(
       const inner = new TLSSocket(client, { isServer: true, secureContext, ALPNProtocols: protocols });
       const host = target.port === 443 ? name : `${name}:${target.port}`;
       const agent = new OneConnection(upstream);
-      const tunnel: Tunnel = { host, agent, secrets: secretsOf(target), upstream, isBusy: false };
+      const tunnel: Tunnel = { host, agent, secrets: secretsOf(target), upstream, open: 0 };
       tunnels.set(inner, tunnel);
       for (const socket of [inner, upstream]) {
         traffic.hold(socket);
@@ -77,7 +80,7 @@ export function createTerminator(
         upstream.destroy();
       });
       upstream.once("close", () => {
-        if (!tunnel.isBusy) inner.end();
+        if (tunnel.open === 0) inner.end();
       });
       server.emit("connection", inner);
     },
@@ -103,7 +106,9 @@ class OneConnection extends Agent {
 
 async function verified(plain: Socket, name: string, trusted: readonly string[] | undefined): Promise<TLSSocket> {
   const ca = trusted === undefined ? {} : { ca: [...trusted] };
-  const secured = connectTls({ socket: plain, servername: name, host: name, ALPNProtocols: protocols, ...ca });
+  const to = { socket: plain, servername: name, host: name, ALPNProtocols: protocols };
+  // Whatever the worker's environment says of unauthorized ones.
+  const secured = connectTls({ ...to, rejectUnauthorized: true, ...ca });
   secured.setTimeout(handshakeWithinMs, () => secured.destroy(new Error("its TLS did not begin in time")));
   try {
     await once(secured, "secureConnect");
@@ -116,21 +121,38 @@ async function verified(plain: Socket, name: string, trusted: readonly string[] 
 }
 
 function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, response: ServerResponse): void {
-  // What a server answers to TRACE are the headers that it got.
-  if (incoming.method === "TRACE") return answer(response, 405, "TRACE is not carried on");
-  tunnel.isBusy = true;
+  // Node takes it from the request once that is over.
+  const { socket } = incoming;
+  if (tunnel.open >= openRequestsMax) return void socket.destroy();
+  tunnel.open += 1;
   response.once("close", () => {
-    tunnel.isBusy = false;
-    if (tunnel.upstream.destroyed) incoming.socket.end();
+    tunnel.open -= 1;
+    if (tunnel.upstream.destroyed) socket.end();
   });
+  const refusal = refusalOf(incoming);
+  if (refusal !== undefined) return answer(response, ...refusal);
   const headers = headersOf(tunnel, without(incoming.headers, requestHeaders));
+  if (charsOf(headers) > headerCharsMax) return answer(response, 431, "the headers are too large with their values");
   try {
     // As between the program and the host: a broken connection ends the other, and clients know what to do.
-    const onBroken = (): void => void incoming.socket.destroy();
+    const onBroken = (): void => void socket.destroy();
     relay(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
   } catch {
     answer(response, 502, "the sandbox's proxy cannot send the value of a credential in a header");
   }
+}
+
+/** Undefined for what is carried on. */
+function refusalOf({ method, url = "" }: IncomingMessage): [status: number, text: string] | undefined {
+  // What a server answers to TRACE are the headers that it got.
+  if (method === "TRACE") return [405, "TRACE is not carried on"];
+  // A whole URL names a host, and servers believe it before they believe the header.
+  if (!url.startsWith("/") && !(method === "OPTIONS" && url === "*")) return [400, "expected a path, not a whole URL"];
+  return undefined;
+}
+
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket";
 }
 
 /** The host is the one that was verified, whatever the program says: others may stand behind the same address. */
@@ -138,34 +160,47 @@ function headersOf({ host, secrets }: Tunnel, headers: IncomingMessage["headers"
   return { ...substitute(headers, secrets), host };
 }
 
+function charsOf(headers: IncomingMessage["headers"]): number {
+  return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
+}
+
+/** `client` speaks again once it is answered: whoever says something before, or leaves, is cut off. */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
-  tunnel.isBusy = true;
-  const kept = without(incoming.headers, ["proxy-connection", "proxy-authorization"]);
+  const headers = headersOf(tunnel, without(incoming.headers, notUpgraded));
+  const isRefused = refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;
+  if (isRefused || head.length > 0 || tunnel.open >= openRequestsMax) return void client.destroy();
+  tunnel.open += 1;
+  const cut = (): void => void client.destroy();
+  client.on("data", cut).on("end", cut);
   try {
-    const sent = httpRequest({
-      agent: tunnel.agent,
-      method: incoming.method,
-      path: incoming.url,
-      headers: headersOf(tunnel, kept),
-      setHost: false,
-    });
+    const sent = httpRequest({ agent: tunnel.agent, path: incoming.url, headers, setHost: false });
     sent.once("upgrade", (received, upstream, upstreamHead) => {
+      client.off("data", cut).off("end", cut).pause();
       client.write(headOf(received, []));
       client.write(upstreamHead);
-      upstream.write(head);
       traffic.join(client, upstream as Socket);
     });
     sent.once("response", (received) => {
       client.write(headOf(received, ["connection", "transfer-encoding"]));
       received.on("data", (chunk: Buffer) => traffic.count(chunk));
-      received.pipe(client);
+      pipeline(received, client, cut);
     });
-    sent.once("error", () => client.destroy());
+    sent.on("error", cut);
     sent.end();
   } catch {
     client.destroy();
   }
 }
+
+/** Headers that do not go along with an upgrade: it has no body. */
+const notUpgraded = [
+  "proxy-connection",
+  "proxy-authorization",
+  "content-length",
+  "transfer-encoding",
+  "expect",
+  "trailer",
+];
 
 function headOf(received: IncomingMessage, left: readonly string[]): string {
   const lines = [`HTTP/1.1 ${received.statusCode} ${received.statusMessage}`];

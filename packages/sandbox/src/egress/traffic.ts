@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
-import { dial, EgressRefusedError, resolveName, type Resolve } from "./dial.ts";
+import { dial, EgressRefusedError, resolveName, toldOf, type Resolve } from "./dial.ts";
 import type { EgressPolicy } from "./policy.ts";
 import type { EgressSecret } from "./substitute.ts";
 
@@ -11,8 +11,10 @@ export interface EgressRecord {
   readonly host: string;
   readonly port: number;
   readonly verdict: "connected" | "refused" | "failed";
-  /** Why it was refused or failed; empty for what was connected. */
+  /** Why it was refused or failed, as the tenant may read it; empty for what was connected. */
   readonly reason: string;
+  /** What the system said of a failure, addresses included. */
+  readonly cause?: string;
   readonly bytesSent: number;
   readonly bytesReceived: number;
 }
@@ -86,7 +88,8 @@ export function createTraffic(options: EgressOptions): Traffic {
       plain?.destroy();
       connections -= 1;
       const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
-      report({ verdict, reason: (error as Error).message, bytesSent: 0, bytesReceived: 0 });
+      const [reason, cause] = [toldOf(error), (error as Error).message];
+      report({ verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 });
       throw error;
     }
 

@@ -1,7 +1,6 @@
 // The files by which programs of a sandbox believe its authority, and the variables by which they find them.
 
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 
@@ -10,9 +9,12 @@ const systemBundles = ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs
 
 const [authorityFile, bundleFile] = ["authority.pem", "bundle.pem"];
 
-/** A directory that everybody may read, with the authority alone and together with the machine's; `rmSync` it. */
-export function writeTrust(certificate: string): string {
-  const dir = mkdtempSync(join(tmpdir(), "sandbox-trust-"));
+/**
+ * A directory in the slot, and gone with it, which everybody who comes so far may read: with the authority alone, and
+ * together with what the machine believes. `removeTrust` takes it away.
+ */
+export function writeTrust(certificate: string, slotDir: string): string {
+  const dir = mkdtempSync(join(slotDir, "trust-"));
   try {
     chmodSync(dir, 0o755);
     writeFileSync(join(dir, authorityFile), certificate, { mode: 0o644 });

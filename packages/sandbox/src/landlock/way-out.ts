@@ -18,8 +18,8 @@ export interface WayOut {
 }
 
 /** @throws when something else has taken the place's ports. */
-export async function openWayOut(options: EgressOptions, place: Place): Promise<WayOut> {
-  const egress = openEgress(options);
+export async function openWayOut(options: EgressOptions, slotDir: string, place: Place): Promise<WayOut> {
+  const egress = openEgress(options, slotDir);
   const server = createServer();
   try {
     const port = await listenWithin(server, place);
