@@ -320,8 +320,11 @@ test("the agent's source is read-only and its folder is not the workspace", asyn
 
 describe("runtime.reuse: session", () => {
   const source = `
+    import { writeSync } from "node:fs";
     let turns = 0;
-    const hang = ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve));
+    const used = { t: "error", code: "agent_error", message: "", stack: "", usage: { total_tokens: 9 } };
+    const say = () => writeSync(3, JSON.stringify(used) + "\\n");
+    const hang = ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", () => resolve(say())));
     const does = { die: () => process.exit(1), throw: () => { throw new Error("asked to") }, hang };
     export async function agent(prompt, context) {
       turns += 1;
@@ -357,6 +360,7 @@ describe("runtime.reuse: session", () => {
 
   test.each(["die", "throw", "hang", "a cancel", "a changed credential"])("%s ends it", async (how) => {
     const session = await newSession(agentId);
+    await fleet.client.putBudget({ session_id: session, period: "total", max_tokens: 999 });
     expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
     if (how === "a changed credential") await fleet.client.putCredential("LAB_REUSED", "second value");
     else if (how === "a cancel") {
@@ -368,5 +372,8 @@ describe("runtime.reuse: session", () => {
       expect((await ended(fleet, id)).status).toBe("cancelled");
     } else expect((await send(fleet, session, how)).status).toBe("failed");
     expect(textOf(await send(fleet, session, "hi"))).toBe("turn 1");
+    // What it said it has used when it was told to stop is charged, also where nobody hears its answer.
+    const budget = (await fleet.client.listBudgets()).data.find((one) => one.target_id === session);
+    expect(budget?.tokens).toBe(how === "hang" || how === "a cancel" ? 9 : 0);
   });
 });

@@ -17,6 +17,7 @@ import {
   type Turn,
 } from "@dari/control";
 import { failure, limits } from "@dari/domain";
+import type { OutputPart } from "@dari/harness";
 import { resolvePath, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
@@ -114,6 +115,8 @@ async function carryOut(
   if (turn.missingSecrets.length > 0) return missingSecrets(turn);
   if (turn.secretBytes > limits.turnSecretBytes) return tooManySecrets(turn);
   if (turn.keptSecrets.length > 0 && context.guarantees.network !== "enforced") return cannotKeep(context, turn);
+  const keptHosts = new Set(turn.keptSecrets.flatMap(({ hosts }) => hosts)).size;
+  if (keptHosts > limits.turnKeptHostsMax) return tooManyHosts(keptHosts);
   if (turn.cancelRequested) return { ending: "cancelled" };
   const stop = stopInput(context, turn, lease);
   if (stop !== undefined) return stop;
@@ -147,7 +150,7 @@ async function settle(
   watch: Stopwatch,
 ): Promise<FinishInput> {
   if (ending.kind === "stopped") {
-    return { ...(stopInput(context, turn, lease) ?? { ending: "released" }), output: { parts: ending.said } };
+    return { ...stoppedInput(context, turn, lease), ...usedBy(ending, ending.said) };
   }
   const saving = saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
   const cause = ending.kind === "suspended" ? refuseAsked(turn, ending.asked) : undefined;
@@ -164,7 +167,7 @@ async function settle(
   // Nobody waits for a save that is given up; its object stays unreferenced.
   saving.catch(() => undefined);
   watch.lap("save_ms");
-  if (saved === undefined) return stopInput(context, turn, lease) ?? { ending: "released" };
+  if (saved === undefined) return { ...stoppedInput(context, turn, lease), ...usedBy(ending) };
   await noteIgnored(context, turn, saved, lease);
   const keep = (): void => {
     held.saved = saved;
@@ -191,8 +194,12 @@ async function settle(
 }
 
 /** An attempt without an answer is charged as well. */
-function usedBy({ usage }: Exclude<AgentEnding, { kind: "stopped" }>): Pick<FinishInput, "output"> {
-  return usage === undefined ? {} : { output: { parts: [], usage } };
+function usedBy({ usage }: AgentEnding, said?: readonly OutputPart[]): Pick<FinishInput, "output"> {
+  return usage === undefined && said === undefined ? {} : { output: { parts: said ?? [], usage } };
+}
+
+function stoppedInput(context: WorkerContext, turn: Turn, lease: HeldLease): FinishInput {
+  return stopInput(context, turn, lease) ?? { ending: "released" };
 }
 
 /** Tells the agent's author what is not kept: names that are not UTF-8, sockets, devices. */
@@ -268,4 +275,9 @@ function cannotKeep({ driver }: WorkerContext, turn: Turn): FinishInput {
 function tooManySecrets(turn: Turn): FinishInput {
   const reason = `the secrets of a turn have at most ${limits.turnSecretBytes} bytes together, not ${turn.secretBytes}`;
   return { ending: "failed", failure: failure("missing_secret", `${reason}; give large ones as files`) };
+}
+
+function tooManyHosts(hosts: number): FinishInput {
+  const reason = `the kept credentials of a turn have at most ${limits.turnKeptHostsMax} hosts together, not ${hosts}`;
+  return { ending: "failed", failure: failure("missing_secret", `${reason}; name those below one as *.example.com`) };
 }

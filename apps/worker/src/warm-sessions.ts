@@ -32,8 +32,8 @@ export interface WarmSessions {
   end(which: (recipe: WarmRecipe) => boolean): void;
   /** Ends those that have rested for longest until no more than `max` are left. */
   makeRoom(max: number): void;
-  /** Ends those that have rested for so long. Milliseconds. */
-  endIdle(idleMs: number): void;
+  /** Ends those that have rested for so long, in milliseconds, and those that have done something meanwhile. */
+  review(idleMs: number): Promise<void>;
 }
 
 interface Entry {
@@ -47,6 +47,8 @@ interface Entry {
   head?: string;
   isEnded: boolean;
 }
+
+const restless = "it is dead, or did something while it rested";
 
 export function createWarmSessions(o: { finish(work: Promise<void>): void; log: Logger }): WarmSessions {
   /** By session; the one that rests for longest first. */
@@ -96,7 +98,7 @@ export function createWarmSessions(o: { finish(work: Promise<void>): void; log: 
       await entry.settled.promise;
       const isNext = entry.fence + 1 === fence && entry.head === headSnapshotId && entry.recipe.key === recipe.key;
       if (!entry.isEnded && isNext && !(await entry.taken.isSpoilt())) return entry.taken;
-      end(sessionId, entry, isNext ? "it is dead, or did something while it rested" : "the session has changed");
+      end(sessionId, entry, isNext ? restless : "the session has changed");
       return undefined;
     },
     end: (which) => endAll(({ recipe }) => which(recipe), "it is not wanted any more"),
@@ -106,8 +108,12 @@ export function createWarmSessions(o: { finish(work: Promise<void>): void; log: 
         end(sessionId, entry, "others need its room");
       }
     },
-    endIdle(idleMs) {
+    async review(idleMs) {
       endAll(({ restedAt }) => performance.now() - restedAt > idleMs, "no turn came");
+      const looks = [...entries.values()].map(async (entry) => ((await entry.taken.isSpoilt()) ? entry : undefined));
+      const spoilt = new Set(await Promise.all(looks));
+      // Not one that a turn has taken meanwhile: it has looked for itself.
+      endAll((entry) => spoilt.has(entry), restless);
     },
   };
 }

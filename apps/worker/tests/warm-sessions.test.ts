@@ -45,7 +45,7 @@ export const agent = (prompt) => {
 
 // A stopped process is let go on by a signal, for which it may set a timer before.
 const python = `
-import ctypes, json, mmap, os, signal, socket, threading
+import ctypes, json, mmap, os, signal, socket, threading, time
 turns, kept = 0, []
 def tell(): pass
 def mapped():
@@ -57,14 +57,16 @@ def flying():
     with open("flying", "w") as file:
         socket.send_fds(ends[0], [b"x"], [file.fileno()])
     kept.extend(ends)
-def alarm():
+def wake_every(ms):
     class Event(ctypes.Structure):
         _fields_ = [("value", ctypes.c_void_p), ("number", ctypes.c_int), ("rest", ctypes.c_int * 13)]
     signal.signal(signal.SIGCONT, lambda *_: None)
-    timer, each = ctypes.c_void_p(), (ctypes.c_long * 4)(0, 200000000, 0, 200000000)
+    timer, each = ctypes.c_void_p(), (ctypes.c_long * 4)(0, ms * 1000000, 0, ms * 1000000)
     rt = ctypes.CDLL("librt.so.1", use_errno=True)
     assert rt.timer_create(1, ctypes.byref(Event(None, signal.SIGCONT)), ctypes.byref(timer)) == 0
     assert rt.timer_settime(timer, 0, ctypes.byref(each), None) == 0
+def alarm():
+    wake_every(200)
     def write():
         while True:
             try:
@@ -72,6 +74,19 @@ def alarm():
             except OSError: pass
             threading.Event().wait(0.001)
     threading.Thread(target=write, daemon=True).start()
+def compute():
+    wake_every(200)
+    def spin():
+        while True: pass
+    threading.Thread(target=spin, daemon=True).start()
+def nap():
+    wake_every(20)
+    def spin():
+        while True:
+            end = time.thread_time() + 0.002
+            while time.thread_time() < end: pass
+            os.kill(os.getpid(), signal.SIGSTOP)
+    threading.Thread(target=spin, daemon=True).start()
 def agent(prompt):
     global turns
     globals()[prompt]()
@@ -187,7 +202,7 @@ async function complete(head: string, o: Asked = {}): Promise<Served> {
 
 describe.each(Object.keys(languages) as File[])("%s", (file) => {
   test("one process serves the turns of its session, each with its own workspace, and no other session", async () => {
-    openPool();
+    openPool({ lookEveryMs: 10 });
     const first = await complete("a", { file });
     const hers = await complete("x", { file, sessionId: "hers" });
     const second = await complete("b", { file, fence: 2, head: "a" });
@@ -229,6 +244,13 @@ test("one that wakes itself reaches nothing of the session, and serves no turn a
   await waitUntil(() => taken.isSpoilt(), { what: "the agent to write where the next workspace would be" });
   expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
   expect((await complete("b", { file: "agent.py", fence: 2, head: "a" })).answer.turns).toBe(1);
+});
+
+test.each(["compute", "nap"])("one that wakes itself is ended before a turn comes: %s", async (prompt) => {
+  openPool({ lookEveryMs: 10 });
+  const { taken } = await complete("a", { file: "agent.py", prompt });
+  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
+  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to be forgotten" });
 });
 
 test.each<[string, Asked]>([

@@ -1,7 +1,7 @@
 // Captured output: never blocks the program, keeps whole characters, stops at its cap.
 
 import { expect, test } from "@jest/globals";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { captureLogs, type LogStream } from "./capture-logs.ts";
 
 function capture(stdout: Buffer[], stderr: Buffer[], maxBytes: number) {
@@ -44,4 +44,15 @@ test("keeps the two streams apart", async () => {
     ["stderr", "err"],
     ["stdout", "out"],
   ]);
+});
+
+test("is left in bounded time by a program that writes on", async () => {
+  const stdout = new PassThrough();
+  const captured = captureLogs({ stdout, stderr: new PassThrough(), maxBytes: 10, onText: () => undefined });
+  const chunk = Buffer.alloc(65_536, 120);
+  const writes = (): boolean => !stdout.isPaused() && stdout.write(chunk) && setImmediate(writes) !== undefined;
+  writes();
+  await captured.leave();
+  expect(stdout.isPaused()).toBe(true);
+  expect((await captured.done).stdoutBytes).toBeLessThan(2 * 1024 ** 2);
 });

@@ -8,13 +8,15 @@ import { setImmediate as nextLook } from "node:timers/promises";
 export type LogStream = "stdout" | "stderr";
 
 const tailChars = 4_096;
+const leaveWithinMs = 100;
+const leaveBytesMax = 1024 ** 2;
 
 export interface CapturedLogs {
   /** Resolves when both streams have ended. Never rejects. */
   readonly done: Promise<LogTotals>;
   /**
    * Ends the capture of a program that stands still: what it has written is read to the end, what it writes later is
-   * somebody else's to read.
+   * somebody else's to read, and so is what one that does not stand still has written after 100 ms or 1 MiB more.
    */
   leave(): Promise<void>;
   /** The last characters of a stream, whatever the cap. Once the cap is reached they are as the program wrote them. */
@@ -91,16 +93,23 @@ export function captureLogs(o: {
   return {
     done,
     async leave() {
-      for (let before = -1; before !== bytes.stdout + bytes.stderr;) {
-        before = bytes.stdout + bytes.stderr;
-        // Between two of these everything has been read that was there to be read.
-        await nextLook();
-        await nextLook();
-      }
+      await readOut(() => bytes.stdout + bytes.stderr);
       for (const one of readings) one.end();
     },
     tail: (stream) => tails[stream],
   };
+}
+
+/** Resolves when no more bytes come, or those that come do not end. */
+async function readOut(bytesRead: () => number): Promise<void> {
+  const [from, deadline] = [bytesRead(), performance.now() + leaveWithinMs];
+  for (let before = -1; before !== bytesRead();) {
+    before = bytesRead();
+    if (before - from > leaveBytesMax || performance.now() > deadline) return;
+    // Between two of these everything has been read that was there to be read.
+    await nextLook();
+    await nextLook();
+  }
 }
 
 interface Reading {

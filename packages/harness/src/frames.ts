@@ -41,6 +41,13 @@ async function* chunksOf(channel: Duplex): AsyncGenerator<Buffer, void> {
   }
 }
 
+/** However often it is called for a channel, that a channel breaks is an error of nobody's. */
+export function ignoreErrors(channel: Duplex): void {
+  channel.off("error", ignore).on("error", ignore);
+}
+
+function ignore(): void {}
+
 /** Writes a frame; a channel that is gone takes it silently. */
 export function sendFrame(channel: Duplex, frame: HostFrame): void {
   if (channel.writable) channel.write(`${JSON.stringify(frame)}\n`);

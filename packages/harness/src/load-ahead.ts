@@ -3,9 +3,9 @@
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
-import { sendFrame } from "./frames.ts";
+import { ignoreErrors, sendFrame } from "./frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
-import { guestFrames } from "./run-turn.ts";
+import { aborted, ended, guestFrames } from "./run-turn.ts";
 
 /**
  * The guest loads the entrypoint and waits. What comes of it is told to the turn that is run in the guest later, as if
@@ -18,7 +18,7 @@ export function loadAhead(o: {
   imageDir: string;
   sdk: string;
 }): void {
-  o.channel.on("error", () => {});
+  ignoreErrors(o.channel);
   sendFrame(o.channel, { t: "load", entry: o.entry, imageDir: o.imageDir, sdk: o.sdk });
 }
 
@@ -26,12 +26,19 @@ const running = new WeakMap<Duplex, Promise<boolean>>();
 
 /**
  * Resolves once the guest runs, and so with everything around it in place; it may still be loading its agent. False: it
- * has ended, or says something else. Nothing but that is read of the channel, and only once.
+ * has ended, says something else, or has not said it when `signal` aborts. Nothing but that is read of the channel, and
+ * only once.
  */
-export function guestRuns(channel: Duplex): Promise<boolean> {
+export async function guestRuns(channel: Duplex, signal?: AbortSignal): Promise<boolean> {
   const known = running.get(channel) ?? readFirst(channel);
   running.set(channel, known);
-  return known;
+  if (signal === undefined) return known;
+  const over = new AbortController();
+  try {
+    return await Promise.race([known, aborted(signal, over.signal).then(() => false)]);
+  } finally {
+    over.abort(ended);
+  }
 }
 
 async function readFirst(channel: Duplex): Promise<boolean> {

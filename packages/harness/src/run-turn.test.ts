@@ -3,12 +3,18 @@
 import { expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";
 import { duplexPair } from "node:stream";
-import { runTurn, type TurnEnding } from "./run-turn.ts";
+import { guestRuns } from "./load-ahead.ts";
+import { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
 
-/** The ending of a turn whose guest says these lines. */
-async function endingAfter(lines: readonly string[]): Promise<TurnEnding> {
+/** The ending of a turn whose guest says these lines, and `lastLine` once it is told to stop. */
+async function endingAfter(
+  lines: readonly string[],
+  { lastLine, ...o }: Partial<RunTurnOptions> & { lastLine?: string } = {},
+): Promise<TurnEnding> {
   const [channel, guest] = duplexPair();
-  guest.resume();
+  guest.on("data", (frame: Buffer) => {
+    if (lastLine !== undefined && frame.includes('"t":"cancel"')) guest.write(`${lastLine}\n`);
+  });
   for (const line of lines) guest.write(`${line}\n`);
   try {
     return await runTurn({
@@ -36,6 +42,7 @@ async function endingAfter(lines: readonly string[]): Promise<TurnEnding> {
       signal: new AbortController().signal,
       beforeCall: () => Promise.resolve(),
       onFrame: () => {},
+      ...o,
     });
   } finally {
     channel.destroy();
@@ -77,4 +84,26 @@ test.each([
   ["text that does not end", ['{"t":"ready","runtime":"\\\\\\"'], agentError(/descriptor 3/)],
 ])("%s", async (_title, lines, ending) => {
   expect(await endingAfter(lines)).toMatchObject(ending);
+});
+
+test("what an agent says it has used while it is stopped is known", async () => {
+  const usage = { input_tokens: 7, output_tokens: 2 };
+  const lastLine = JSON.stringify({ t: "error", code: "agent_error", message: "stopped", stack: "", usage });
+  expect(await endingAfter(started, { lastLine, timeoutMs: 1 })).toEqual({ kind: "timeout", usage });
+  const stop = new AbortController();
+  const cancelled = endingAfter([...started, nested(1)], {
+    lastLine,
+    signal: stop.signal,
+    onFrame: () => stop.abort(),
+  });
+  expect(await cancelled).toEqual({ kind: "cancelled", usage });
+});
+
+test("who waits for a guest to run waits no longer than its signal says", async () => {
+  const [silent, guest] = duplexPair();
+  const stop = new AbortController();
+  const runs = guestRuns(silent, stop.signal);
+  stop.abort();
+  expect(await runs).toBe(false);
+  guest.end();
 });

@@ -3,7 +3,7 @@
 import { failure, limits, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
-import { LineTooLongError, readLines, sendFrame } from "./frames.ts";
+import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
 import { readParts, type OutputPart } from "./output.ts";
 import {
   parseGuestFrame,
@@ -31,8 +31,9 @@ export type TurnEnding =
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
   /** It waits for an answer; whatever the agent does after it asked is not heard. */
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
-  | { readonly kind: "timeout" }
-  | { readonly kind: "cancelled" };
+  /** The usage is what the agent has said of it once it was told to stop. */
+  | { readonly kind: "timeout"; readonly usage?: Usage }
+  | { readonly kind: "cancelled"; readonly usage?: Usage };
 
 export type Asked = Omit<AskFrame, "t" | "usage">;
 
@@ -74,7 +75,7 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   let isCalled = false;
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
-  o.channel.on("error", () => {});
+  ignoreErrors(o.channel);
   const answer = converse(o, called.resolve, over.signal);
   const stopped = Promise.race([
     aborted(o.signal, over.signal).then(() => "cancelled" as const),
@@ -91,8 +92,8 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
     if (!isCalled) return { kind: first };
     sendFrame(o.channel, { t: "cancel", reason: first });
     const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
-    await Promise.race([answer, o.exited, after(graceMs, over.signal)]);
-    return { kind: first };
+    const late = await Promise.race([answer, after(graceMs, over.signal)]);
+    return { kind: first, ...used(late?.usage) };
   } finally {
     over.abort(ended);
   }
@@ -236,7 +237,7 @@ async function elapsed(
 }
 
 /** An abort without a reason makes an error with a stack, for every turn. */
-const ended = "the turn has ended";
+export const ended = "the turn has ended";
 
 /** Resolves after `ms`; never once `over` has aborted, which costs no error: it only ever loses a race then. */
 function after(ms: number, over: AbortSignal): Promise<undefined> {
@@ -247,7 +248,8 @@ function after(ms: number, over: AbortSignal): Promise<undefined> {
   });
 }
 
-function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
+/** Never resolves once `over` has aborted. */
+export function aborted(signal: AbortSignal, over: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true, signal: over });

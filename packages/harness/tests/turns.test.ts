@@ -97,6 +97,19 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(refused.every((message) => /^request_?[iI]nput: /.test(message))).toBe(true);
   });
 
+  test("an approval counts for the one call that was shown, and says what of it is not shown", async () => {
+    const asked = JSON.parse(await textOf("approvals")) as { key: string; prompt: string }[];
+    const keys = asked.map(({ key }) => key);
+    expect(new Set(keys).size).toBe(6);
+    expect(keys[5]).toBe(keys[0]);
+    for (const key of keys.slice(0, 6)) expect(key).toMatch(/^approve-call_0-[0-9a-f]{16}$/);
+    expect(keys[6]).toMatch(/^approve-{81}-[0-9a-f]{16}$/);
+    expect(asked[3]?.prompt).toMatch(
+      /^Reader wants to use read_file with .* \[\d+ characters are not shown here\] a+z"\}$/,
+    );
+    expect(asked[3]?.prompt).toHaveLength(isNode ? 2_000 : 1_000);
+  });
+
   test("what is printed is a log and never output", async () => {
     const { ending, logs } = await play(runtime, "prints");
     expect(ending.kind).toBe("completed");
@@ -163,7 +176,12 @@ describe.each(findRuntimes())("$title", (runtime) => {
     try {
       expect(await guestRuns(guest.channel)).toBe(true);
       const said: { answer: unknown; events: unknown[]; log: string }[] = [];
-      for (const prompt of ["one", "two"]) said.push(await turnOf(guest, prompt));
+      const heard = new Set<number>();
+      for (const prompt of ["one", "two"]) {
+        said.push(await turnOf(guest, prompt));
+        heard.add(guest.channel.listenerCount("error"));
+      }
+      expect(heard.size).toBe(1);
       const own = isNode ? {} : { loops: 1 };
       expect(said).toEqual([
         { answer: { prompt: "one", turns: 1, cwd: guest.workspace, ...own }, events: ["heard"], log: "turn 1\n" },

@@ -99,6 +99,9 @@ export function watchDisk(
       if (watched !== now.join("\0")) {
         named = await measureUse(now, bounds);
         watched = now.join("\0");
+        // What was held in other directories, and how full those were, says nothing of these.
+        unnamed = { bytes: 0, files: 0 };
+        [fullThen, unexplainedFrom, unexplained] = [full, undefined, 0];
       }
       const mayHaveGrown = isNear(full, fullThen, "bytes") || isNear(full, fullThen, "files");
       if (mayHaveGrown && performance.now() >= notBefore) await lookClosely(full, now);

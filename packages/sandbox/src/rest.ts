@@ -11,6 +11,8 @@ import { measureTree } from "./tree-use.ts";
 export interface Resting {
   /** Lets the program go on. */
   wake(): Promise<void>;
+  /** False once it is dead, runs, has run for 10 ms in all since it came to rest, or has started a process. */
+  isStill(): Promise<boolean>;
 }
 
 /** What the program has started may still be ending. Milliseconds. */
@@ -23,8 +25,9 @@ const stillRuns = "a process that the agent has started still runs";
 const stillOpen = "something in the workspace or HOME is still open, or is the working directory";
 
 /**
- * Text: why it cannot rest. What a stopped process may do all the same (a timer may wake it) does not matter: the
- * directory is out of its reach. `init` is the sandbox's first process, the program its one child.
+ * Text: why it cannot rest. What a stopped process may do all the same (a timer may wake it) does not harm the turn:
+ * the directory is out of its reach. Its processor time and its way out to the network are nobody's then, so whoever
+ * keeps it asks now and then whether it stands still. `init` is the sandbox's first process, the program its one child.
  */
 export async function bringToRest(o: {
   init: ProcessIdentity | undefined;
@@ -40,9 +43,15 @@ export async function bringToRest(o: {
   if ((await mountsAt(o.init.pid)) !== attached) return "its directory was there before its program";
   if (!(await o.mounts.leave(o.slotDir))) return stillOpen;
   if ((await mountsAt(o.init.pid)) !== left) return "its directory cannot be taken away";
+  const [atRest, init] = [await readProcess(program.pid), o.init.pid];
   return {
     async wake() {
       if (await isAlive(program)) process.kill(program.pid, "SIGCONT");
+    },
+    async isStill() {
+      const [now, { pids: all }] = await Promise.all([readProcess(program.pid), measureTree(init)]);
+      const isSame = now?.startTime === program.startTime && now.cpuTicks === atRest?.cpuTicks;
+      return isSame && now.state === "T" && all.length === 1;
     },
   };
 }

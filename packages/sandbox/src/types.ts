@@ -113,6 +113,8 @@ export interface Sandbox {
    * the directory, whatever it does. Answers why that cannot be done, and the sandbox must be killed then.
    */
   rest?(): Promise<string | undefined>;
+  /** False from when something of it runs that has come to rest, until the next claim. Otherwise true. */
+  isStill?(): Promise<boolean>;
   /** Resolves when the whole process tree is dead, daemons included. Idempotent. Throws when it cannot be killed. */
   kill(): Promise<void>;
   /** What the sandbox used; meaningful after `kill`. */

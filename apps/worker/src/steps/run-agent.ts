@@ -37,7 +37,7 @@ export type AgentEnding =
   | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
   /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
-  | { readonly kind: "stopped"; readonly said: readonly OutputPart[] };
+  | { readonly kind: "stopped"; readonly said: readonly OutputPart[]; readonly usage?: Usage };
 
 export interface AgentRun {
   readonly turn: Turn;
@@ -115,7 +115,10 @@ async function runWarm(
   const servesAgain = servesSession && sandbox.rest !== undefined;
   const claim = async (): Promise<void> => {
     // A directory that is there before the sandbox has been set up cannot be taken away from it.
-    if (servesAgain && !(await guestRuns(sandbox.channel))) throw new ClaimError("the guest does not run");
+    const runs = !servesAgain || (await guestRuns(sandbox.channel, parts.signal));
+    // Nobody waits any more for an agent that loads slowly: the turn is stopped without it.
+    if (parts.signal.aborted) return;
+    if (!runs) throw new ClaimError("the guest does not run");
     await sandbox.claim(parts.slotDir).catch((cause: unknown) => {
       throw new ClaimError("the sandbox cannot be claimed", { cause });
     });
@@ -268,20 +271,21 @@ function endingOf(
   logs: LogRecorder,
   said: TextCollector,
 ): AgentEnding {
+  const used = ending.usage === undefined ? {} : { usage: ending.usage };
   switch (ending.kind) {
     case "completed":
       return { kind: "completed", parts: ending.parts, usage: ending.usage };
     case "suspended":
       return ending;
     case "timeout":
-      return { kind: "failed", failure: failure("timeout") };
+      return { kind: "failed", failure: failure("timeout"), ...used };
     case "cancelled":
-      return { kind: "stopped", said: said.parts() };
+      return { kind: "stopped", said: said.parts(), ...used };
     case "failed": {
-      const { stack, usage } = ending;
+      const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
       const cause = exceeded === undefined ? ending.failure : failure(codeOf[exceeded]);
-      return { kind: "failed", failure: cause, ...(usage === undefined ? {} : { usage }) };
+      return { kind: "failed", failure: cause, ...used };
     }
   }
 }

@@ -12,10 +12,11 @@ const stackUnits = 32_000;
 /** The end of a turn as it may be recorded. The snapshot is the agent's own and stays as it is. */
 export function scrubEnding(scrubber: Scrubber, input: FinishInput): FinishInput {
   const { failure: cause, filesChanged, asked } = input;
-  const output = input.output as { parts: readonly OutputPart[] } | undefined;
+  const output = input.output as { parts: readonly OutputPart[]; usage?: unknown } | undefined;
   const parts = output === undefined ? undefined : scrubParts(scrubber, output.parts);
   if (input.ending === "completed" && bytesOf(parts) > limits.outputBytes) {
-    return { ...input, ending: "failed", failure: failure("output_too_large"), output: undefined, filesChanged: [] };
+    const kept = { output: { parts: [], usage: output?.usage }, filesChanged: [] };
+    return { ...input, ending: "failed", failure: failure("output_too_large"), ...kept };
   }
   return {
     ...input,

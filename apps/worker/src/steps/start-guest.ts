@@ -51,7 +51,8 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
         let told = 0;
         let tell = (record: EgressRecord): void => {
           const level = (told += 1) <= waitingLinesMax ? "info" : "debug";
-          context.log[level]({ ...record, org: turn.organizationId, version: turn.versionId }, "warm.egress");
+          const shown = turn.scrubber.json(record) as EgressRecord;
+          context.log[level]({ ...shown, org: turn.organizationId, version: turn.versionId }, "warm.egress");
         };
         const onConnection = (record: EgressRecord): void => tell(record);
         const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection });

@@ -16,6 +16,8 @@ export interface Egress {
   readonly trustDir: string | undefined;
   /** Serves what is connected to `port` there. */
   serve(port: number, server: Server): void;
+  /** A turn is over, and another may follow: what was carried until now is told of, and counts no more. */
+  settle(): void;
   /** Ends every connection. Idempotent. */
   close(): void;
 }
@@ -70,6 +72,7 @@ export function openEgress(options: EgressOptions, slotDir: string): Egress {
         else void forwardLoopback(client, port);
       });
     },
+    settle: () => traffic.settle(),
     close() {
       isClosed = true;
       for (const server of servers) server.close();

@@ -6,7 +6,7 @@ import { dial, EgressRefusedError, resolveName, toldOf, type Resolve } from "./d
 import type { EgressPolicy } from "./policy.ts";
 import type { EgressSecret } from "./substitute.ts";
 
-/** What came of one attempt to connect, told when it is over. */
+/** What came of one attempt to connect, told when it is over, or its turn is. */
 export interface EgressRecord {
   readonly host: string;
   readonly port: number;
@@ -23,7 +23,7 @@ export interface EgressOptions {
   readonly policy: EgressPolicy;
   /** Open at once; more are refused. Default 256. */
   readonly connectionsMax?: number;
-  /** Both ways together; past it all is closed. Default 64 GiB. */
+  /** Both ways together in one turn; past it all is closed. Default 64 GiB. */
   readonly bytesMax?: number;
   /** What the program has placeholders of; the proxy puts the values in. */
   readonly secrets?: readonly EgressSecret[];
@@ -31,7 +31,7 @@ export interface EgressOptions {
   readonly trusted?: readonly string[];
   /** Default: the machine's name servers. */
   readonly resolve?: Resolve;
-  /** Called once per attempt; must not throw. */
+  /** Called once per attempt, and with each turn that an open connection has carried something in; must not throw. */
   onConnection?(record: EgressRecord): void;
 }
 
@@ -51,6 +51,8 @@ export interface Traffic {
   count(chunk: Buffer): void;
   /** Carries bytes both ways until either end is over. */
   join(client: Duplex, upstream: Socket): void;
+  /** A turn is over: tells of what open connections have carried in it, and counts anew. */
+  settle(): void;
   close(): void;
 }
 
@@ -60,6 +62,7 @@ const hostCharsMax = 255;
 export function createTraffic(options: EgressOptions): Traffic {
   const { policy, connectionsMax = 256, bytesMax = 64 * 1024 ** 3, resolve = resolveName } = options;
   const sockets = new Set<Duplex>();
+  const tellers = new Set<() => void>();
   let bytes = 0;
   let connections = 0;
   let isClosed = false;
@@ -72,7 +75,7 @@ export function createTraffic(options: EgressOptions): Traffic {
   }
 
   async function openSecured<S>({ host, port }: Target, secure: (plain: Socket) => Promise<S>): Promise<S> {
-    const report = (record: Omit<EgressRecord, "host" | "port">): void =>
+    const report = (record: Came): void =>
       options.onConnection?.({ host: host.slice(0, hostCharsMax), port, ...record });
     let plain: Socket | undefined;
     connections += 1;
@@ -87,19 +90,19 @@ export function createTraffic(options: EgressOptions): Traffic {
     } catch (error) {
       plain?.destroy();
       connections -= 1;
-      const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
-      const [reason, cause] = [toldOf(error), (error as Error).message];
-      report({ verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 });
+      report(whatFailed(error as Error));
       throw error;
     }
 
     function reportWhenOver(upstream: Socket): void {
       upstream.setTimeout(idleMs, () => upstream.destroy());
+      const tell = tellerOf(upstream, report);
       const over = (): void => {
         connections -= 1;
-        const { bytesWritten: bytesSent, bytesRead: bytesReceived } = upstream;
-        report({ verdict: "connected", reason: "", bytesSent, bytesReceived });
+        tellers.delete(tell);
+        tell();
       };
+      tellers.add(tell);
       if (upstream.destroyed) over();
       else upstream.once("close", over);
     }
@@ -110,13 +113,9 @@ export function createTraffic(options: EgressOptions): Traffic {
     if (bytes > bytesMax) for (const socket of sockets) socket.destroy();
   }
 
-  function join(client: Duplex, upstream: Socket): void {
-    client.on("data", count);
-    upstream.on("data", count);
-    pipeline(client, upstream, client, () => {
-      client.destroy();
-      upstream.destroy();
-    });
+  function settle(): void {
+    for (const tell of tellers) tell();
+    bytes = 0;
   }
 
   function close(): void {
@@ -124,5 +123,35 @@ export function createTraffic(options: EgressOptions): Traffic {
     for (const socket of sockets) socket.destroy();
   }
   const open = (target: Target): Promise<Socket> => openSecured(target, (plain) => Promise.resolve(plain));
-  return { connectionsMax, hold, open, openSecured, count, join, close };
+  const join = (client: Duplex, upstream: Socket): void => carry(client, upstream, count);
+  return { connectionsMax, hold, open, openSecured, count, join, settle, close };
+}
+
+type Came = Omit<EgressRecord, "host" | "port">;
+
+function whatFailed(error: Error): Came {
+  const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
+  const [reason, cause] = [toldOf(error), error.message];
+  return { verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 };
+}
+
+/** Each call tells what was carried since the last one; the first one does in any case. */
+function tellerOf(upstream: Socket, report: (came: Came) => void): () => void {
+  let told: { readonly sent: number; readonly received: number } | undefined;
+  return () => {
+    const { bytesWritten: sent, bytesRead: received } = upstream;
+    const [bytesSent, bytesReceived] = [sent - (told?.sent ?? 0), received - (told?.received ?? 0)];
+    if (told !== undefined && bytesSent + bytesReceived === 0) return;
+    told = { sent, received };
+    report({ verdict: "connected", reason: "", bytesSent, bytesReceived });
+  };
+}
+
+function carry(client: Duplex, upstream: Socket, count: (chunk: Buffer) => void): void {
+  client.on("data", count);
+  upstream.on("data", count);
+  pipeline(client, upstream, client, () => {
+    client.destroy();
+    upstream.destroy();
+  });
 }

@@ -29,7 +29,8 @@ async function runAgent(sdk, agent, turn) {
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
     }
     memory.save({ ...known, waiting: waitingRun(stream, context) });
-    input = stream.state;
+    // As the attempt that has the answer reads it: what is asked is the same there, letter for letter.
+    input = await resumeRun(sdk, agent, memory.load(), context);
   }
 }
 

@@ -2,9 +2,13 @@
 // memory, and the approval is an input of the message (context.requestInput). The attempt that has the answer goes on
 // from that state, in place of beginning anew.
 
+import { createHash } from "node:crypto";
+
 const { stringify } = JSON;
 const promptChars = 2_000;
-const keyChars = 100;
+/** Of a prompt that is too long, so much of its end is shown: what an agent hides in the middle is at least counted. */
+const promptEndChars = 500;
+const callChars = 80;
 
 const decision = {
   type: "object",
@@ -34,7 +38,7 @@ export async function decide(state, context) {
   for (const item of state.getInterruptions()) {
     const name = item.name ?? item.rawItem?.name ?? "a tool";
     const asked = `${item.agent?.name ?? "The agent"} wants to use ${name} with ${argumentsOf(item)}`;
-    const answer = await context.requestInput(keyOf(item, name), decision, { prompt: asked.slice(0, promptChars) });
+    const answer = await context.requestInput(keyOf(state, item, name), decision, { prompt: cut(asked) });
     if (answer.approved) state.approve(item);
     else state.reject(item, answer.reason === undefined ? {} : { message: answer.reason });
   }
@@ -42,8 +46,22 @@ export async function decide(state, context) {
 
 const argumentsOf = ({ arguments: given, rawItem }) => given ?? rawItem?.arguments ?? stringify(rawItem ?? {});
 
-/** The same in every attempt: of the call that the state holds. */
-function keyOf({ rawItem = {} }, name) {
-  const call = rawItem.callId ?? rawItem.id ?? name;
-  return `approve-${String(call).replaceAll(/[^A-Za-z0-9._:-]/g, "-").slice(-keyChars)}`;
+/**
+ * The same in every attempt: of the call that the state holds. Servers of models use an id again, for calls that nobody
+ * has seen yet, so the key is of all that is decided about, and of how often the model had answered by then.
+ */
+function keyOf(state, item, name) {
+  const { rawItem = {}, agent } = item;
+  const call = String(rawItem.callId ?? rawItem.id ?? name);
+  const asked = stringify([agent?.name, name, argumentsOf(item), call, state._modelResponses.length]);
+  const digest = createHash("sha256").update(asked).digest("hex").slice(0, 16);
+  return `approve-${call.replaceAll(/[^A-Za-z0-9._:-]/g, "-").slice(-callChars)}-${digest}`;
+}
+
+function cut(text) {
+  if (text.length <= promptChars) return text;
+  const note = (left) => ` [${left} characters are not shown here] `;
+  const start = promptChars - promptEndChars - note(text.length).length;
+  const end = text.length - promptEndChars;
+  return (text.slice(0, start) + note(end - start) + text.slice(end)).toWellFormed();
 }

@@ -1,6 +1,7 @@
 // Scripted agents: each export plays one case of the tests. agents.py beside it plays the same.
 import { spawnSync } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
+import { decide } from "../../../guest/node/sdk/openai-approvals.mjs";
 
 export const text = (prompt) => `you said: ${prompt}`;
 export const nothing = () => {};
@@ -143,4 +144,24 @@ export const again = async (prompt, context) => {
   context.emit("heard", before.length);
   console.log(`turn ${before.length}`);
   return { prompt, turns: before.length, cwd: process.cwd() };
+};
+/** What is asked for each of these calls, which all have one id but the last. */
+export const approvals = async () => {
+  const asked = [];
+  const requestInput = async (key, _schema, { prompt }) => (asked.push({ key, prompt }), { approved: true });
+  const calls = [
+    [1, "Reader", "read_file", "{}"],
+    [1, "Writer", "read_file", "{}"],
+    [1, "Reader", "delete_all", "{}"],
+    [1, "Reader", "read_file", `{"path":"${"a".repeat(3_000)}z"}`],
+    [2, "Reader", "read_file", "{}"],
+    [1, "Reader", "read_file", "{}"],
+    [1, "Reader", "read_file", "{}", "/".repeat(500)],
+  ];
+  for (const [responses, agent, name, given, callId = "call_0"] of calls) {
+    const item = { agent: { name: agent }, rawItem: { name, arguments: given, callId } };
+    const state = { _modelResponses: Array(responses).fill({}), getInterruptions: () => [item], approve() {} };
+    await decide(state, { requestInput });
+  }
+  return asked;
 };

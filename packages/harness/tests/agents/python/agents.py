@@ -255,3 +255,31 @@ async def again(prompt, context):
     print(f"turn {len(before)}")
     asyncio.get_running_loop().create_task(asyncio.sleep(3600))
     return {"prompt": prompt, "turns": len(before), "cwd": os.getcwd(), "loops": len(loops)}
+
+
+def approvals():
+    """What is asked for each of these calls, which all have one id but the last."""
+    from types import SimpleNamespace as Some
+
+    from _dari_harness.sdk.openai_approvals import decide
+
+    asked = []
+
+    def request_input(key, schema, prompt):
+        asked.append({"key": key, "prompt": prompt})
+        return {"approved": True}
+
+    for responses, agent, name, given, *call_id in [
+        [1, "Reader", "read_file", "{}"],
+        [1, "Writer", "read_file", "{}"],
+        [1, "Reader", "delete_all", "{}"],
+        [1, "Reader", "read_file", '{"path":"' + "a" * 3_000 + 'z"}'],
+        [2, "Reader", "read_file", "{}"],
+        [1, "Reader", "read_file", "{}"],
+        [1, "Reader", "read_file", "{}", "/" * 500],
+    ]:
+        raw = {"name": name, "arguments": given, "call_id": [*call_id, "call_0"][0]}
+        item = Some(agent=Some(name=agent), raw_item=raw)
+        held = Some(_model_responses=[{}] * responses, get_interruptions=lambda: [item], approve=lambda _: None)
+        decide(held, Some(request_input=request_input))
+    return asked

@@ -57,8 +57,9 @@ async def _run(runner, agent, turn) -> dict:
         await _read(result, output, context)
         if not getattr(result, "interruptions", None):
             break
-        waiting = result.to_state()
-        memory.save({**known, "waiting": waiting_run(waiting, context)})
+        memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
+        # As the attempt that has the answer reads it: what is asked is the same there, letter for letter.
+        waiting = await resume_run(agent, memory.load(), context)
     parts = output.to_parts(_plain(result.final_output))
     memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
     return {"parts": parts, "usage": _usage_of(result.context_wrapper, before)}

@@ -2,11 +2,14 @@
 # memory, and the approval is an input of the message (context.request_input). The attempt that has the answer goes on
 # from that state, in place of beginning anew.
 
+import hashlib
 import json
 import re
 
 _PROMPT_CHARS = 1_000
-_KEY_CHARS = 100
+# Of a prompt that is too long, so much of its end is shown: what an agent hides in the middle is at least counted.
+_PROMPT_END_CHARS = 250
+_CALL_CHARS = 80
 
 _DECISION = {
     "type": "object",
@@ -40,7 +43,7 @@ def decide(state, context) -> None:
     for item in state.get_interruptions():
         name = _of(item.raw_item, "name") or "a tool"
         asked = f"{item.agent.name} wants to use {name} with {_arguments(item.raw_item)}"
-        answer = context.request_input(_key(item.raw_item, name), _DECISION, prompt=asked[:_PROMPT_CHARS])
+        answer = context.request_input(_key(state, item, name), _DECISION, prompt=_cut(asked))
         if answer["approved"]:
             state.approve(item)
         else:
@@ -55,7 +58,22 @@ def _arguments(raw) -> str:
     return str(_of(raw, "arguments") or json.dumps(raw, default=str))
 
 
-def _key(raw, name: str) -> str:
-    """The same in every attempt: of the call that the state holds."""
-    call = _of(raw, "call_id") or _of(raw, "id") or name
-    return "approve-" + re.sub(r"[^A-Za-z0-9._:-]", "-", str(call))[-_KEY_CHARS:]
+def _key(state, item, name: str) -> str:
+    """
+    The same in every attempt: of the call that the state holds. Servers of models use an id again, for calls that
+    nobody has seen yet, so the key is of all that is decided about, and of how often the model had answered by then.
+    """
+    raw = item.raw_item
+    call = str(_of(raw, "call_id") or _of(raw, "id") or name)
+    asked = json.dumps([item.agent.name, name, _arguments(raw), call, len(state._model_responses)])
+    digest = hashlib.sha256(asked.encode()).hexdigest()[:16]
+    return f"approve-{re.sub(r'[^A-Za-z0-9._:-]', '-', call)[-_CALL_CHARS:]}-{digest}"
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _PROMPT_CHARS:
+        return text
+    note = " [{} characters are not shown here] "
+    start = _PROMPT_CHARS - _PROMPT_END_CHARS - len(note.format(len(text)))
+    end = len(text) - _PROMPT_END_CHARS
+    return text[:start] + note.format(end - start) + text[end:]

@@ -1,0 +1,16 @@
+// What is recorded of a turn's end, once its secrets are taken out.
+
+import { expect, test } from "@jest/globals";
+import { createScrubber, limits } from "@dari/domain";
+import { scrubEnding } from "./scrub-turn.ts";
+
+test("an answer that is too large without its secrets fails the turn, which is charged all the same", () => {
+  const scrubber = createScrubber([["TOKEN", "a secret value"]]);
+  const parts = [{ type: "text" as const, text: "x".repeat(limits.outputBytes + 1) }];
+  const usage = { total_tokens: 9 };
+  expect(scrubEnding(scrubber, { ending: "completed", output: { parts, usage } })).toMatchObject({
+    ending: "failed",
+    failure: { code: "output_too_large" },
+    output: { parts: [], usage },
+  });
+});
