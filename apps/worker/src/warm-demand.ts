@@ -68,7 +68,8 @@ export function createDemand(now: () => number = () => performance.now()): Deman
     },
     wanted(key) {
       const use = useOf(key);
-      return isRefused(use) ? 0 : use.peak;
+      if (isRefused(use)) return 0;
+      return now() - use.peakAt > peakForMs ? Math.max(use.running, 1) : use.peak;
     },
     isWanted(key) {
       const use = uses.get(key);

@@ -35,7 +35,9 @@ export interface Prepared {
 /** A sandbox that waited and is now one turn's. */
 export interface Taken<P extends Prepared = Prepared> {
   readonly prepared: P;
-  /** Whether it is dead, or has written where the turn's files will lie while they did not. */
+  /**
+   * Whether it is dead, has written where the turn's files will lie while they did not, or has run when it was to rest.
+   */
   isSpoilt(): Promise<boolean>;
   /** Kills it; what it leaves is removed in the background. Idempotent. */
   end(): Promise<void>;
@@ -101,6 +103,8 @@ const defaultIdleMs = 5 * 60_000;
 const defaultLongTurnMs = 1_000;
 const defaultRestMs = 20;
 const defaultLookEveryMs = 1_000;
+/** Memory that was short is left alone for as long: what waits beside long turns would make it short again. */
+const afterShortMs = 30_000;
 
 interface Shelf {
   readonly waiting: Set<Waiting>;
@@ -140,15 +144,16 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   const slots = createWarmSlots(o.mounts);
   const sessions = createWarmSessions({ finish: shelf.finish, log });
   const demand = createDemand();
-  /** Turns that run, and since when. */
+  /** Turns that run, and since when; not those whose credentials have been changed. */
   const running = new Map<WarmRecipe, number>();
   const counts = { hits: 0, misses: 0, reused: 0 };
   const stopping = new AbortController();
   const refills = createRefills<WarmRecipe>({
     restMs: o.restMs ?? defaultRestMs,
     mayStart: () => demand.running < busyAt && o.hasRoom(),
-    refill: (recipe) => refill(recipe, { waiting, demand, max: o.max, drop, start }),
+    refill: (recipe, { isSpare }) => refill(recipe, { waiting, demand, max: o.max, isSpare, drop, start }),
   });
+  const wantSpares = besideLongTurns(running, refills, longTurnMs);
 
   function start(recipe: WarmRecipe): void {
     const one = startWaiting(o, slots, shelf, recipe, { isAhead: true });
@@ -156,14 +161,14 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
     whenLost(one, (why) => lose(one, why, { waiting, demand, drop, log }));
   }
 
-  function look(): void {
+  async function look(): Promise<void> {
     demand.forget(idleMs);
     const isShort = !o.hasRoom();
     for (const one of waiting) if (isShort || !demand.isWanted(one.recipe.key)) drop(one);
     sessions.makeRoom(isShort ? 0 : o.slots - demand.running);
-    sessions.endIdle(o.sessionIdleMs);
     refills.forget(({ key }) => !demand.isWanted(key));
-    for (const [recipe, since] of running) if (performance.now() - since >= longTurnMs) refills.want(recipe);
+    wantSpares(isShort);
+    await sessions.review(o.sessionIdleMs);
   }
 
   const looking = lookAgain(o, stopping.signal, look);
@@ -188,9 +193,8 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
     hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
     left(recipe, { isFit }) {
       demand.leave(recipe.key);
-      running.delete(recipe);
       if (!isFit) demand.refuse(recipe.key);
-      if (!stopping.signal.aborted) refills.want(recipe);
+      if (running.delete(recipe) && !stopping.signal.aborted) refills.want(recipe);
     },
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
@@ -204,9 +208,24 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   };
 }
 
-function lookAgain({ lookEveryMs, log }: WarmPoolOptions, signal: AbortSignal, look: () => void): Loop {
+/** Has one wait beside each turn that lasts, unless memory was short lately. */
+function besideLongTurns(
+  running: ReadonlyMap<WarmRecipe, number>,
+  refills: Refills<WarmRecipe>,
+  longTurnMs: number,
+): (isShort: boolean) => void {
+  let shortAt = -Infinity;
+  return (isShort) => {
+    const now = performance.now();
+    if (isShort) shortAt = now;
+    if (now - shortAt < afterShortMs) return;
+    for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.want(recipe, { isSpare: true });
+  };
+}
+
+function lookAgain({ lookEveryMs, log }: WarmPoolOptions, signal: AbortSignal, runOnce: () => Promise<void>): Loop {
   const everyMs = lookEveryMs ?? defaultLookEveryMs;
-  return loop({ name: "watch-warm-sandboxes", everyMs, signal, log, runOnce: () => Promise.resolve(look()) });
+  return loop({ name: "watch-warm-sandboxes", everyMs, signal, log, runOnce });
 }
 
 function whenLost(one: Waiting, lose: (why: string) => void): void {
@@ -258,13 +277,15 @@ function refill(
     waiting: ReadonlySet<Waiting>;
     demand: Demand;
     max: number;
+    isSpare: boolean;
     drop(one: Waiting): void;
     start(recipe: WarmRecipe): void;
   },
 ): boolean {
-  const wanted = Math.min(o.max, o.demand.wanted(recipe.key));
+  const most = o.isSpare ? Math.min(1, o.max) : o.max;
+  const wanted = Math.min(most, o.demand.wanted(recipe.key));
   const have = [...o.waiting].filter((one) => one.recipe.key === recipe.key).length;
-  if (have >= wanted) return false;
+  if (have >= wanted || (o.isSpare && o.waiting.size >= o.max)) return false;
   const others = [...o.waiting].filter((one) => one.recipe.key !== recipe.key);
   for (const victim of chooseVictims(others, o.waiting.size + 1 - o.max, (one) => o.demand.usedAt(one.recipe.key))) {
     o.drop(victim);
@@ -329,7 +350,8 @@ function startWaiting(
     ready,
     async isSpoilt() {
       const isUntouched = await mounts.isUntouched(await slot).catch(() => false);
-      return isGone || !isUntouched;
+      const isStill = (await (await ready)?.sandbox.isStill?.()) ?? true;
+      return isGone || !isUntouched || !isStill;
     },
     end: () => (ended ??= end()),
   };

@@ -1,8 +1,11 @@
 // When sandboxes that wait are started: what ended last first, one after the other, not while turns need the machine.
 
 export interface Refills<T> {
-  /** One more may be started like this, a moment from now. */
-  want(recipe: T): void;
+  /**
+   * One more may be started like this, a moment from now. `isSpare`: where there is a place for it and none like it
+   * waits; else others make room.
+   */
+  want(recipe: T, o?: { readonly isSpare: boolean }): void;
   /** None like these is started any more, unless it is wanted again. */
   forget(isUnwanted: (recipe: T) => boolean): void;
   /** From here on none is started. */
@@ -20,17 +23,18 @@ export function createRefills<T extends { readonly key: string }>(o: {
   /** Whether the machine has nothing better to do. */
   mayStart(): boolean;
   /** Starts one where one is missing; answers whether still more like it are. */
-  refill(recipe: T): boolean;
+  refill(recipe: T, o: { readonly isSpare: boolean }): boolean;
 }): Refills<T> {
-  const wanted = new Map<string, T>();
+  const wanted = new Map<string, { readonly recipe: T; readonly isSpare: boolean }>();
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
   function startOne(): void {
-    const recipe = [...wanted.values()].at(-1);
-    if (recipe === undefined || !o.mayStart()) return;
-    wanted.delete(recipe.key);
-    if (o.refill(recipe)) wanted.set(recipe.key, recipe);
+    const wish = [...wanted.values()].at(-1);
+    if (wish === undefined || !o.mayStart()) return;
+    const { key } = wish.recipe;
+    wanted.delete(key);
+    if (o.refill(wish.recipe, wish)) wanted.set(key, wish);
     if (wanted.size > 0) timer = setTimeout(next, paceMs).unref();
   }
 
@@ -40,16 +44,17 @@ export function createRefills<T extends { readonly key: string }>(o: {
   }
 
   return {
-    want(recipe) {
+    want(recipe, { isSpare } = { isSpare: false }) {
+      const isOnlySpare = isSpare && wanted.get(recipe.key)?.isSpare !== false;
       wanted.delete(recipe.key);
-      wanted.set(recipe.key, recipe);
+      wanted.set(recipe.key, { recipe, isSpare: isOnlySpare });
       if (wanted.size > wantedMax) wanted.delete(wanted.keys().next().value!);
       if (timer !== undefined) return;
       if (o.restMs === 0) next();
       else timer = setTimeout(next, o.restMs).unref();
     },
     forget(isUnwanted) {
-      for (const [key, recipe] of wanted) if (isUnwanted(recipe)) wanted.delete(key);
+      for (const [key, { recipe }] of wanted) if (isUnwanted(recipe)) wanted.delete(key);
     },
     close() {
       isClosed = true;

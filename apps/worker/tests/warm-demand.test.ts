@@ -1,7 +1,15 @@
-// For whom sandboxes wait, as the clock goes on.
+// For whom sandboxes wait, as the clock goes on; no sandbox is real.
 
 import { expect, test } from "@jest/globals";
+import type { Turn } from "@dari/control";
+import { Redacted } from "@dari/domain";
+import { createLogger } from "@dari/runtime";
+import type { Sandbox, SlotMounts } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
+import type { WorkerContext } from "../src/context.ts";
+import { warmRecipe } from "../src/steps/start-guest.ts";
 import { createDemand } from "../src/warm-demand.ts";
+import { createWarmPool, type WarmRecipe } from "../src/warm-pool.ts";
 
 const minuteMs = 60_000;
 
@@ -36,4 +44,73 @@ test("losses at the same time count as one, and an agent that is forgotten is no
   demand.forget(0);
   demand.enter("one");
   expect(demand.wanted("one")).toBe(1);
+});
+
+test("what waits under another rule of egress, or with a credential for other hosts, is replaced", () => {
+  const context = { settings: {}, driver: {} } as WorkerContext;
+  const recipe = (
+    egress: Turn["egress"],
+    placeholder: string,
+  ): { key: string; shared: ReadonlyMap<string, string> } => {
+    const place = { organizationId: "org", versionId: "ver", manifest: { runtime: {} }, egress };
+    const environment = new Redacted({ API_KEY: placeholder });
+    return warmRecipe(context, { ...place, environment, sessionSecrets: new Set<string>() } as unknown as Turn);
+  };
+  const first = recipe({}, "of a.example");
+  expect(recipe({}, "of a.example")).toMatchObject({ key: first.key, shared: first.shared });
+  for (const [name, other] of [
+    ["egress", recipe({ operator: { mode: "off", hosts: [] } }, "of a.example")],
+    ["API_KEY", recipe({}, "of b.example")],
+  ] as const) {
+    expect(other.key).not.toBe(first.key);
+    const changed = [...other.shared].filter(([each, digest]) => first.shared.get(each) !== digest);
+    expect(changed.map(([each]) => each)).toEqual([name]);
+  }
+});
+
+test("a burst is remembered for half a minute, and then as many as run", () => {
+  let now = 0;
+  const demand = createDemand(() => now);
+  for (let turn = 0; turn < 5; turn++) demand.enter("one");
+  for (let turn = 0; turn < 3; turn++) demand.leave("one");
+  now += minuteMs / 2;
+  expect(demand.wanted("one")).toBe(5);
+  now += 1;
+  expect(demand.wanted("one")).toBe(2);
+  for (let turn = 0; turn < 2; turn++) demand.leave("one");
+  expect(demand.wanted("one")).toBe(1);
+});
+
+test("beside long turns none is ended for another, and none started soon after memory was short", async () => {
+  let [looks, hasRoom] = [0, true];
+  const started: string[] = [];
+  const nothing = (): Promise<void> => Promise.resolve();
+  const slots = { make: (name: string) => Promise.resolve(name), detach: nothing, remove: nothing };
+  const mounts = { ...slots, isAsMade: () => Promise.resolve(true) } as Partial<SlotMounts> as SlotMounts;
+  const log = createLogger({ name: "test", level: "error" });
+  const usual = { mounts, slots: 9, sessionIdleMs: 0, log };
+  const paces = { busyAt: 9, longTurnMs: 0, restMs: 0, lookEveryMs: 2 };
+  const pool = createWarmPool({ ...usual, ...paces, max: 2, hasRoom: () => ((looks += 1), hasRoom) });
+  const recipe = (key: string): WarmRecipe => ({
+    ...{ key, group: key, shared: new Map() },
+    prepare: () => {
+      started.push(key);
+      const sandbox = { exited: new Promise(() => {}), kill: nothing } as Partial<Sandbox> as Sandbox;
+      return Promise.resolve({ sandbox, release: () => undefined });
+    },
+  });
+  async function looked(from = looks): Promise<void> {
+    await waitUntil(() => looks > from + 50, { what: "some looks" });
+  }
+  // Two of one key at once are no reason for two.
+  await Promise.all(["one", "one", "other", "third"].map((key) => pool.enter(recipe(key))));
+  await waitUntil(() => pool.counts.waiting === 2, { what: "two to wait while the turns run" });
+  await looked();
+  expect([started.length, new Set(started).size]).toEqual([2, 2]);
+  hasRoom = false;
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the sandboxes to make room" });
+  hasRoom = true;
+  await looked();
+  expect(started).toHaveLength(2);
+  await pool.close();
 });

@@ -155,13 +155,14 @@ async function told(taken: Taken | undefined, turnDir: string): Promise<Told> {
 
 test("a turn is served by a sandbox that waited, with its own workspace and home; the next by another", async () => {
   openPool();
-  await refill(recipe());
-  const told1 = await told(await pool.enter(recipe()), makeTurn("first"));
+  const wanted = recipe();
+  await refill(wanted);
+  const told1 = await told(await pool.enter(wanted), makeTurn("first"));
   expect(told1).toMatchObject({ turns: 1, cwd: "/workspace", home: "first", now: ["input", "output", "whose"] });
   expect(readdirSync(join(root, "first/workspace")).sort()).toEqual(["left", "whose"]);
   expect(readFileSync(join(root, "first/state/left"), "utf8")).toBe("one");
-  pool.left(recipe(), { isFit: true });
-  const told2 = await told(await pool.enter(recipe()), makeTurn("second"));
+  pool.left(wanted, { isFit: true });
+  const told2 = await told(await pool.enter(wanted), makeTurn("second"));
   expect(told2).toMatchObject({ turns: 1, home: "second", now: ["input", "output", "whose"] });
   expect(told2.id).not.toBe(told1.id);
   expect(pool.counts).toMatchObject({ waiting: 0, hits: 2, misses: 1 });
@@ -238,6 +239,14 @@ test("beside a turn that lasts the next one's is started, not with what has been
   await waitUntil(() => pool.counts.waiting === 1, { what: "one to wait with the new secret" });
   const taken = await pool.enter(recipe({ secret: "two" }));
   await taken!.end();
+});
+
+test("a turn that ends with a credential that has been changed meanwhile leaves none behind", async () => {
+  openPool({ busyAt: 9 });
+  const old = recipe({ secret: "old" });
+  for (const each of [old, recipe({ secret: "new" })]) await pool.enter(each);
+  pool.left(old, { isFit: true });
+  expect(pool.counts.waiting).toBe(0);
 });
 
 test("what was put off while the machine was busy is not started with a credential that has been changed", async () => {
@@ -348,13 +357,14 @@ const hasEarly = (slot: string): boolean => readdirSync(join(root, "warm", slot,
 test("the time limit and a cancellation end a turn that waited for none", async () => {
   openPool();
   const name = "hang";
-  await refill(recipe({ name }));
-  const late = (await pool.enter(recipe({ name })))!;
+  const wanted = recipe({ name });
+  await refill(wanted);
+  const late = (await pool.enter(wanted))!;
   await late.prepared.sandbox.claim(makeTurn("late"));
   expect(await run(late, { name, timeoutMs: 50 })).toEqual({ kind: "timeout" });
   await late.end();
-  pool.left(recipe({ name }), { isFit: true });
-  const stopped = (await pool.enter(recipe({ name })))!;
+  pool.left(wanted, { isFit: true });
+  const stopped = (await pool.enter(wanted))!;
   await stopped.prepared.sandbox.claim(makeTurn("stopped"));
   const stop = new AbortController();
   const ending = run(stopped, { name, signal: stop.signal, onCall: () => stop.abort() });

@@ -44,7 +44,9 @@ struct start {
 
 static struct start *starts[STARTS_MAX];
 static int used, count, listener, parent_channel;
-static pid_t parent;
+static pid_t parent, self;
+/* No descriptor is left for one more connection, until something ends. */
+static int is_full;
 /* Connections that are not yet as many as a program needs. */
 static int gathered[COUNT_MAX + 1], gathered_count;
 
@@ -64,10 +66,12 @@ static void tell(struct start *one, const char *what, long number) {
 
 static void close_all(int *descriptors, int number) {
   for (int i = 0; i < number; i++) close(descriptors[i]);
+  is_full = 0;
 }
 
 static void drop(int at) {
   struct start *one = starts[at];
+  is_full = 0;
   if (one->channel >= 0) close(one->channel);
   free(one->text);
   free(one);
@@ -79,6 +83,7 @@ static void forget(int at) {
   struct start *one = starts[at];
   close(one->control);
   one->control = -1;
+  is_full = 0;
   if (!one->asked) close_all(one->descriptors, count);
   if (one->pid > 0 && !one->has_ended) {
     kill(one->pid, SIGKILL);
@@ -99,6 +104,7 @@ static void gather(void) {
   for (;;) {
     struct start *one;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    is_full = fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
     if (fd < 0) return;
     if (!is_parents(fd)) {
       close(fd);
@@ -119,19 +125,27 @@ static void gather(void) {
   }
 }
 
+/* Sent to the worker and whatever it started, they are not meant for programs that may come to their end. */
+static const int to_all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+
 /* In the child, which shares this process's memory until it is another program; answers with why it is not. */
 static int become(struct start *one, char **words, int channel) {
   sigset_t none;
-  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-  if (nothing < 0 || dup2(nothing, 0) < 0) return errno;
+  int nothing[2];
+  /* An end of nobody's: of /dev/null, which is the host's, a program of the same user could change mode and owner. */
+  if (pipe2(nothing, O_CLOEXEC) != 0 || dup2(nothing[0], 0) < 0) return errno;
   /* None of these lies below COUNT + 2: the places are kept taken. */
   for (int i = 0; i < count; i++)
     if (dup2(one->descriptors[i], i + 1) < 0) return errno;
   if (channel >= 0 && dup2(channel, count + 1) < 0) return errno;
   sigemptyset(&none);
+  for (size_t i = 0; i < sizeof to_all / sizeof *to_all; i++) signal(to_all[i], SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
   setsid();
-  if (strchr(words[1], 'k') != NULL) prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (strchr(words[1], 'k') != NULL) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != self) _exit(127);
+  }
   if (getpriority(PRIO_PROCESS, 0) < BELOW_NORMAL) setpriority(PRIO_PROCESS, 0, BELOW_NORMAL);
   if (chdir(words[2]) != 0) return errno;
   char variable[32], *with[] = {variable, NULL}, *without[] = {NULL};
@@ -262,6 +276,14 @@ static void look_for_the_dead(void) {
   }
 }
 
+/* What stands in the place of descriptors that the parent has got itself is nobody's either. */
+static void close_from(int first) {
+  struct rlimit files;
+  int fd, end = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 65536 ? (int)files.rlim_cur : 65536;
+  if (close_range((unsigned)first, ~0U, 0) == 0) return;
+  for (fd = first; fd < end; fd++) close(fd);
+}
+
 static volatile sig_atomic_t somebody_died;
 static void note_death(int number) { somebody_died = number; }
 
@@ -272,8 +294,10 @@ static void prepare(void) {
   socklen_t size = sizeof name;
   sigset_t deaths;
   parent = getppid();
+  self = getpid();
+  for (size_t i = 0; i < sizeof to_all / sizeof *to_all; i++) signal(to_all[i], SIG_IGN);
   if (channel == NULL) errno = EINVAL, fail("there is no channel");
-  parent_channel = atoi(channel);
+  close_from(atoi(channel) + 1);
   /* The places of the programs' descriptors are kept taken, so that none of this one's lies in them. */
   if ((parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("channel");
   close(atoi(channel));
@@ -299,7 +323,7 @@ static int poll_all(void) {
   int number = 2;
   sigemptyset(&all_open);
   polled[0] = (struct pollfd){.fd = parent_channel, .events = POLLIN};
-  polled[1] = (struct pollfd){.fd = listener, .events = POLLIN};
+  polled[1] = (struct pollfd){.fd = is_full ? -1 : listener, .events = POLLIN};
   for (int i = 0; i < used; i++) {
     polled[number++] = (struct pollfd){.fd = starts[i]->control, .events = POLLIN};
     polled[number++] = (struct pollfd){.fd = starts[i]->channel, .events = POLLIN};

@@ -2,7 +2,9 @@
 // at the shape of the host's system directories.
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { devicePaths } from "./device-nodes.ts";
 import { egressEnvironment } from "./egress/egress.ts";
 import type { EnterProgram } from "./enter-program.ts";
 import { programEnvironment } from "./slot.ts";
@@ -53,8 +55,9 @@ export const etcPaths = [
 /** Of our own in /etc, by their names there. */
 export const etcAdded = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
 
-/** Options that hold for every sandbox of this machine. */
-export function machineArguments(o: { disableUserNamespaces: boolean }): string[] {
+/** Options that hold for every sandbox of this machine. `devicesDir`: of nodes that take the place of the host's. */
+export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir: string | undefined }): string[] {
+  const { devicesDir } = o;
   return [
     "--unshare-user",
     "--unshare-pid",
@@ -78,6 +81,9 @@ export function machineArguments(o: { disableUserNamespaces: boolean }): string[
     ...guardedProc(),
     "--dev",
     "/dev",
+    ...(devicesDir === undefined
+      ? []
+      : devicePaths.flatMap((path) => ["--dev-bind", join(devicesDir, basename(path)), path])),
   ];
 }
 

@@ -8,6 +8,7 @@ import { createBackground, type Background } from "./background.ts";
 import { etcAdded, etcPaths, insidePathOf, machineArguments, sandboxArguments } from "./bwrap-arguments.ts";
 import { launcherPipes, startLauncher, type Launcher } from "./bwrap-launcher.ts";
 import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
+import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
 import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
 import { namespacedSandbox } from "./namespaced-sandbox.ts";
@@ -16,7 +17,7 @@ import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
 import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
 import { checkSpec } from "./slot.ts";
-import { openStarter, type Starter } from "./starter.ts";
+import { findStarter, noStarterNote, type Starter } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import {
   SandboxStartError,
@@ -37,6 +38,8 @@ interface Means {
   readonly enter: EnterProgram | undefined;
   readonly starter: Starter | undefined;
   readonly groups: GroupPlaces | undefined;
+  /** Of device nodes that are not the host's. */
+  readonly devicesDir: string | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -97,7 +100,7 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
   const launcher = await launchers.take(spec.limits, programOf(spec, means));
   let egress: Egress | undefined;
   try {
-    egress = typeof spec.network === "object" ? openEgress(spec.network) : undefined;
+    egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
     launcher.run({
       options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
       words: enterWords({
@@ -135,11 +138,12 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   if (process.platform !== "linux") return { reason: "it exists on Linux only" };
   const bwrap = o.bwrapPath ?? (await findProgram("bwrap"));
   if (bwrap === undefined) return { reason: "the program bwrap was not found; install the package bubblewrap" };
-  const [prlimit, enter, starter, groups] = await Promise.all([
+  const [prlimit, enter, starter, groups, devicesDir] = await Promise.all([
     findProgram("prlimit"),
     o.enter ?? findEnterProgram(),
-    openStarter({ pipes: launcherPipes(), isFollowed: true }),
+    findStarter({ pipes: launcherPipes(), isFollowed: true }),
     o.controlGroups === false ? undefined : findGroupPlaces(),
+    isHostRoot() ? openDeviceNodes() : undefined,
   ]);
   let systemFiles: SystemFiles;
   try {
@@ -150,8 +154,8 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   const reasons: string[] = [];
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
-      const machineArgs = machineArguments({ disableUserNamespaces });
-      const means = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, machineArgs };
+      const machineArgs = machineArguments({ disableUserNamespaces, devicesDir });
+      const means = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, devicesDir, machineArgs };
       const reason = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (reason === undefined) return { means, guarantees: describe(means, disableUserNamespaces) };
       reasons.push(reason);
@@ -225,6 +229,10 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
         ? ["no proxy can be opened here: that needs a C compiler or Python 3.9, so agents have no network at all"]
         : []),
       ...(isHostRoot() ? ["the worker runs as root: a program that escaped would be root"] : []),
+      ...(isHostRoot() && means.devicesDir === undefined
+        ? ["no device nodes can be made here: an agent may change the mode of the host's /dev/null and its like"]
+        : []),
+      ...(means.starter === undefined ? [noStarterNote] : []),
       ...(userNamespacesDisabled || systemCallFilter() !== undefined
         ? []
         : ["programs may make user namespaces of their own"]),

@@ -1,11 +1,10 @@
 // Control groups, version 1 or 2, where this process may make some: bounds on a sandbox as a whole, and what was hit.
 
-import { randomUUID } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { compiledProgram } from "./compiled-program.ts";
+import { isLeftBehind, ownName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
 /** Where groups are made: one directory for each thing that can be bounded. In version 2 they are the same. */
@@ -65,7 +64,6 @@ const cpuPeriodUs = 100_000;
 const launcherProcesses = 4;
 const removeWithinMs = 10_000;
 const removeRestMaxMs = 50;
-const namePattern = /^dari-(\d+)-/;
 
 /** Undefined where no group can be made that bounds anything. */
 export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
@@ -92,7 +90,7 @@ export function groupCandidates(groups: GroupPlaces | undefined): readonly (Grou
 
 /** Nothing is there until its steps are done; `remove` also removes what some of them have made. */
 export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGroup {
-  const name = `dari-${process.pid}-${randomUUID()}`;
+  const name = ownName();
   const names = files[places.version];
   const below = (place: string): string => join(place, name);
   const [memory, processes, cpu, cpuUse] = [places.memory, places.processes, places.cpu, places.cpuUse].map((place) =>
@@ -179,8 +177,7 @@ async function removeGroup(dir: string): Promise<void> {
 /** Groups that a process left which is no more. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
-    const pid = namePattern.exec(name)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await rmdir(join(place, name)).catch(ignore);
+    if (await isLeftBehind(name)) await rmdir(join(place, name)).catch(ignore);
   }
 }
 
@@ -236,7 +233,7 @@ export function mountOfVersion2(mounts: string): string | undefined {
 /** The first directory in which a group can be made. */
 async function firstUsable(dirs: readonly string[]): Promise<string | undefined> {
   for (const dir of dirs) {
-    const trial = join(dir, `dari-${process.pid}-${randomUUID()}`);
+    const trial = join(dir, ownName());
     const made = await mkdir(trial).then(
       () => true,
       () => false,

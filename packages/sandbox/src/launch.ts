@@ -55,12 +55,14 @@ export async function launch(o: LaunchOptions): Promise<Launched> {
     cwd: o.cwd,
     detached: true,
     stdio: [
-      "ignore",
+      // Not the host's /dev/null, whose mode and owner a program of the same user may change.
+      "pipe",
       ...Array.from({ length: 3 + pipes }, () => "pipe" as const),
       ...ipc,
       ...masksFrom(4 + pipes + ipc.length),
     ],
   });
+  child.stdin?.destroy();
   giveWay(child.pid);
   child.on("message", (port, server) => {
     if (typeof port === "number" && server instanceof Server) o.onServer?.(port, server);

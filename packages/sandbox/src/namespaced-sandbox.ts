@@ -75,11 +75,11 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     const came = await bringToRest({ init: await init, mounts, slotDir: spec.slotDir });
     if (typeof came === "string") return came;
     resting = came;
+    egress?.settle();
     dir = spec.slotDir;
     await folders.removeUnused();
     return (await group?.exceeded()) === undefined ? undefined : "it went over one of its limits";
   }
-  const { mounts } = spec;
   let killed: Promise<void> | undefined;
   return {
     channel: launched.channel,
@@ -89,10 +89,20 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     pid: launched.pid,
     exited: Promise.all([launched.exited, programRan]).then(([exit, ran]) => describeExit(exit, ran, held.name)),
     claim,
-    ...(mounts === undefined ? {} : { rest: () => rest(mounts) }),
+    ...restOf(spec.mounts, rest, () => resting),
     kill: () => (killed ??= kill()),
     collect: () => Promise.resolve(usage),
   };
+}
+
+/** Only what was claimed for a directory by mounts can be parted from it. */
+function restOf(
+  mounts: SlotMounts | undefined,
+  rest: (mounts: SlotMounts) => Promise<string | undefined>,
+  resting: () => Resting | undefined,
+): Pick<Sandbox, "rest" | "isStill"> {
+  if (mounts === undefined) return {};
+  return { rest: () => rest(mounts), isStill: () => resting()?.isStill() ?? Promise.resolve(true) };
 }
 
 function describeExit(exit: SandboxExit, programRan: boolean, name: string): SandboxExit {

@@ -76,7 +76,7 @@ export function watchSandbox(o: WatchOptions): Watch {
 
 type Look = () => Promise<Exceeded | undefined>;
 
-/** The directories change once, when a sandbox that waited is claimed. */
+/** The directories change when a sandbox that waited is claimed, and when it comes to rest. */
 function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   const { diskBytes = Infinity, diskFiles = Infinity } = o.limits;
   const folders = o.folders ?? ["workspace", "state"];

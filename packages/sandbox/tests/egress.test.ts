@@ -5,8 +5,10 @@ import { waitUntil } from "@dari/testkit";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { createServer as createTcpServer, type AddressInfo } from "node:net";
+import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { createTraffic } from "../src/egress/traffic.ts";
 import { compiledEnter, pythonEnter } from "../src/enter-program.ts";
 import {
   createBwrapDriver,
@@ -223,6 +225,27 @@ test("what the system says of a connection is not the tenant's to read", async (
   const cause = expect.stringContaining("ECONNREFUSED");
   expect(proxy.records).toMatchObject([{ verdict: "failed", reason: "it could not be reached", cause }]);
   proxy.close();
+});
+
+test("an open connection is told of with each turn that has used it, and each turn has its own traffic", async () => {
+  const records: EgressRecord[] = [];
+  const peer = createTcpServer((socket) => void socket.pipe(socket));
+  const at = await listening(peer);
+  const policy = { mode: "allow", rules: parseEgressRules(`127.0.0.1:${at}`) } as const;
+  const traffic = createTraffic({ policy, bytesMax: 8, onConnection: (record) => void records.push(record) });
+  const upstream = await traffic.open({ host: "127.0.0.1", port: at });
+  const [client, program] = duplexPair();
+  traffic.join(client, upstream);
+  for (const word of ["one", "two"]) {
+    program.write(word);
+    expect(String((await once(program, "data"))[0])).toBe(word);
+    traffic.settle();
+  }
+  traffic.settle();
+  traffic.close();
+  await once(upstream, "close");
+  peer.close();
+  expect(records.map(({ bytesSent, bytesReceived }) => [bytesSent, bytesReceived])).toEqual(Array(2).fill([3, 3]));
 });
 
 test("kill ends the connections that are open", async () => {

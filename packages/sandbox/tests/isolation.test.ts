@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
+import { chmodSync, chownSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -15,6 +16,11 @@ import {
   NoSandboxDriverError,
 } from "../src/index.ts";
 import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+/** The host's, before any container. */
+const devices = ["null", "zero", "full", "random", "urandom", "tty"].map((name) => `/dev/${name}`);
+const lookAtDevices = (): number[][] => devices.map((path) => statSync(path)).map((s) => [s.mode, s.uid, s.gid]);
+const devicesBefore = lookAtDevices();
 
 const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
 for (const driver of [createBwrapDriver(), createOciDriver(), createProcessDriver()]) {
@@ -44,6 +50,21 @@ if (isolating.length > 0) {
       });
       expect(await readdir(join(slot.slotDir, "workspace"))).toEqual(["a", "output"]);
       expect(await readdir(join(slot.slotDir, "state"))).toEqual(["c"]);
+    });
+
+    test("has devices, of which it cannot change the host's", async () => {
+      const changes = `for node in ${devices.join(" ")} /proc/self/fd/*; do chmod g+x $node; done 2> /dev/null`;
+      const uses = "echo > /dev/null && head -c 2 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c";
+      const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", `${changes}; ${uses}`] });
+      try {
+        await withSandbox(driver, spec, async (sandbox) => expect(await text(sandbox.stdout)).toBe("2\n3\n"));
+        expect(lookAtDevices()).toEqual(devicesBefore);
+      } finally {
+        for (const [index, [mode, uid, gid]] of devicesBefore.entries()) {
+          if (statSync(devices[index]!).uid !== uid) chownSync(devices[index]!, uid!, gid!);
+          if (statSync(devices[index]!).mode !== mode) chmodSync(devices[index]!, mode! & 0o7777);
+        }
+      }
     });
 
     test("sees nothing of the host's own files", async () => {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { findGroupPlaces } from "../src/control-groups.ts";
-import { measureUse } from "../src/disk-use.ts";
+import { measureUse, watchDisk } from "../src/disk-use.ts";
 import {
   createBwrapDriver,
   createLandlockDriver,
@@ -150,6 +150,27 @@ async function groupsOf(): Promise<string[]> {
   const names = await Promise.all(dirs.map((dir) => readdir(dir)));
   return names.flat().filter((name) => name.startsWith(`dari-${process.pid}-`));
 }
+
+test("what was held in the directories of one turn does not count in those of the next", async () => {
+  const [first, second] = [join(slot.slotDir, "workspace"), join(slot.slotDir, "state")];
+  const fill = (dir: string) => writeFile(join(dir, "file"), Buffer.alloc(MiB - 64 * 1024, 1), { flush: true });
+  await fill(second);
+  let dirs = [first];
+  let disk = { bytes: 0, files: 0 };
+  const bounds = { bytes: MiB, files: 1_000 };
+  const watch = watchDisk(
+    () => dirs,
+    bounds,
+    () => Promise.resolve({ disk, underWay: 0, isPartial: false }),
+  );
+  expect(await watch.isOver()).toBe(false);
+  await fill(first);
+  disk = { bytes: 128 * 1024, files: 1 };
+  expect(await watch.isOver()).toBe(true);
+  dirs = [second];
+  disk = { bytes: 0, files: 0 };
+  expect(await watch.isOver()).toBe(false);
+});
 
 test("a measure of a directory follows no link, counts a file once, and stops when it knows enough", async () => {
   const dir = await mkdtemp(join(tmpdir(), "disk-use-"));

@@ -31,18 +31,35 @@ test("a runtime that is not there is named", async () => {
   expect(found.ok ? "usable" : found.reason).toBe("the program youki-of-nobody was not found");
 });
 
-test("a runtime that starts the program as it is, without a container, is not believed", async () => {
+/** Why a runtime is not used that does this when it is to start a container, and nothing else. */
+async function refusalOf(run: (dir: string) => string, o: { tryWithinMs?: number } = {}): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "sandbox-runtime-"));
   try {
     const program = join(dir, "none");
-    // $8: the file for the number of the container's first process; a shell of its own stands for that.
-    const first = 'echo "CapEff: there"; echo looked; read -r go <&3';
-    await writeFile(program, `#!/bin/sh\n[ "$3" = run ] || exit 0\nsh -c '${first}' &\necho $! > "$8"\n`);
+    await writeFile(program, `#!/bin/sh\n[ "$3" = run ] || exit 0\n${run(dir)}\n`);
     await chmod(program, 0o755);
-    const found = await createOciDriver({ runtime: program, controlGroups: false }).probe();
-    expect(found.ok ? "usable" : found.reason).toMatch(/CapEff: there, the user namespace is this machine's/);
+    const found = await createOciDriver({ runtime: program, controlGroups: false, ...o }).probe();
+    return found.ok ? "usable" : found.reason;
   } finally {
     await rm(dir, { recursive: true });
+  }
+}
+
+test("a runtime that starts the program as it is, without a container, is not believed", async () => {
+  // $8: the file for the number of the container's first process; a shell of its own stands for that.
+  const first = 'echo "CapEff: there"; echo looked; read -r go <&3';
+  const refusal = await refusalOf(() => `sh -c '${first}' &\necho $! > "$8"`);
+  expect(refusal).toMatch(/CapEff: there, the user namespace is this machine's/);
+}, 30_000);
+
+test("a runtime that hangs is tried once", async () => {
+  let trials = "";
+  const hangs = (dir: string): string => `echo tried >> ${(trials = `${dir}.trials`)}\nexec sleep 1000`;
+  try {
+    expect(await refusalOf(hangs, { tryWithinMs: 500 })).toMatch(/none: it did not end within 500 ms$/);
+    expect(await readFile(trials, "utf8")).toBe("tried\n");
+  } finally {
+    await rm(trials, { force: true });
   }
 }, 30_000);
 
@@ -81,7 +98,12 @@ test("a runtime that starts the program as it is, without a container, is not be
     const left = async (): Promise<string[]> =>
       (await readdir(join(dir, "state"))).filter((name) => name.startsWith(`dari-${owner.pid}-`));
     expect(await left()).toHaveLength(1);
+    // A number that is another process's by now tells nothing.
+    const [id] = await left();
+    const taken = id!.replace(String(owner.pid), String(process.pid));
+    await mkdir(join(dir, taken));
     await sweepContainers(runtime!);
+    expect(await readdir(dir)).not.toContain(taken);
     expect(await left()).toEqual([]);
     expect((await readdir(dir)).filter((name) => name.startsWith(`dari-${owner.pid}-`))).toEqual([]);
   }, 30_000);

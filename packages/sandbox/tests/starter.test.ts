@@ -2,13 +2,13 @@
 
 import { afterEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
-import { execFile } from "node:child_process";
-import { readFileSync, readlinkSync, readdirSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { closeSync, openSync, readFileSync, readlinkSync, readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { SandboxStartError } from "../src/index.ts";
 import { compiledProgram } from "../src/compiled-program.ts";
-import { openStarter, type StartOptions } from "../src/starter.ts";
+import { findStarter, openStarter, type StartOptions } from "../src/starter.ts";
 import { childrenOf, commandOf, countSleepers } from "./sandbox-fixture.ts";
 
 const isThere = (await compiledProgram("start")) !== undefined;
@@ -36,7 +36,7 @@ testThere("a program has its pipes, directory, session and nothing else, and its
   expect({ first, aside, exit }).toEqual({ first: "told /usr", aside: "aside\n", exit: { code: 7, signal: null } });
   // Its own number as that of its session; the last descriptor is the directory that is listed.
   expect([Number(row[0]), Number(row[5])]).toEqual([pid, pid]);
-  expect(rest.filter((line) => /^\d+$/.test(line) && Number(line) < 100)).toEqual(["0", "1", "2", "3", "4", "5"]);
+  expect(rest.filter((line) => /^\d+$/.test(line))).toEqual(["0", "1", "2", "3", "4", "5"]);
   expect(rest.filter((line) => line.includes("=")).map((line) => line.split("=")[0])).toEqual(["PWD"]);
 });
 
@@ -81,6 +81,66 @@ testThere("whoever else finds its socket is not listened to", async () => {
   const stranger = promisify(execFile)(process.execPath, ["-e", script, listenerOf(starterPids()[0]!)]);
   const [{ stdout }, during] = await Promise.all([stranger, launch("during")]);
   expect([stdout, during, await launch("after")]).toEqual(["closed\n".repeat(3), "during\n", "after\n"]);
+});
+
+testThere("where connections cannot be made nothing gets others' pipes, and what runs goes on", async () => {
+  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const runs = await starter.launch(sh("read -r word <&3; echo $word"));
+  const [first] = starterPids();
+  await withDescriptors(2, async () => {
+    const launches = [1, 2, 3].map((n) => starter.launch(sh(`echo ${n}`)).then(({ stdout }) => text(stdout)));
+    const said = await Promise.allSettled(launches);
+    expect(said.map(({ status }) => status)).toEqual(["rejected", "rejected", "rejected"]);
+  });
+  const launches = [1, 2, 3].map(async (n) => text((await starter.launch(sh(`echo ${n}`))).stdout));
+  expect(await Promise.all(launches)).toEqual(["1\n", "2\n", "3\n"]);
+  runs.channel.write("there\n");
+  expect(await text(runs.stdout)).toBe("there\n");
+  await waitUntil(() => !starterPids().includes(first!), { what: "the one that has lost count to end" });
+  expect(starterPids()).toHaveLength(1);
+});
+
+/** This process has so many descriptors left meanwhile. */
+async function withDescriptors(left: number, act: () => Promise<void>): Promise<void> {
+  const limit = (soft: number): unknown =>
+    execFileSync("prlimit", ["--pid", String(process.pid), `--nofile=${soft}:`], { stdio: "ignore" });
+  const before = Number(/Max open files +(\d+)/.exec(readFileSync("/proc/self/limits", "latin1"))![1]);
+  limit(Math.max(...readdirSync("/proc/self/fd").map(Number)) + 20);
+  const taken: number[] = [];
+  try {
+    for (;;) taken.push(openSync("/dev/null", "r"));
+  } catch {
+    for (const fd of taken.splice(0, left)) closeSync(fd);
+  }
+  try {
+    await act();
+  } finally {
+    for (const fd of taken) closeSync(fd);
+    limit(before);
+  }
+}
+
+testThere(
+  "a signal to all of the worker's programs ends neither it nor what runs, but programs by themselves",
+  async () => {
+    const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+    const runs = await starter.launch(sh("read -r word <&3; echo $word"));
+    const [pid] = starterPids();
+    const { pgrp } = /^\d+ \(start\) \S \d+ (?<pgrp>\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))!.groups!;
+    expect(Number(pgrp)).toBe(pid);
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.kill(pid!, signal);
+    const { exited } = await starter.launch(sh("kill -TERM $$; exec sleep 60"));
+    expect(await exited).toEqual({ code: null, signal: "SIGTERM" });
+    runs.channel.write("there\n");
+    expect([await text(runs.stdout), starterPids()]).toEqual(["there\n", [pid]]);
+  },
+);
+
+testThere("one that does not run is not used", async () => {
+  const kind = { pipes: 3, isFollowed: true };
+  await withDescriptors(2, async () => expect(await findStarter(kind)).toBeUndefined());
+  const starter = (await findStarter(kind))!;
+  expect(await text((await starter.launch(sh("echo used"))).stdout)).toBe("used\n");
 });
 
 /** The name of a process's listening socket, as the table of sockets writes it. */

@@ -1,5 +1,6 @@
 // A process tree held by its user: native/confine.c kills all of it when it is told to, or when this process is gone.
 
+import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import type { Launched } from "../launch.ts";
 import type { ProcessTree } from "../process-tree.ts";
@@ -15,12 +16,16 @@ export function confinedTree(o: { launched: Launched; control: Duplex; confine: 
   const { launched, control, confine, user } = o;
   return {
     async kill() {
-      control.destroy();
+      const closed: Promise<unknown> = control.closed ? Promise.resolve() : once(control, "close");
+      control.end();
       const exit = await within(killDeadlineMs, launched.exited);
       // It has ended everything unless it was ended itself.
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");
       await launched.exited;
+      // Where what has started it is dead it is only said to be: until it has ended, it kills whoever has this user.
+      await within(killDeadlineMs, closed);
+      control.destroy();
       await sweep(confine, user);
     },
   };

@@ -16,7 +16,7 @@ import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
 import { checkSpec, programEnvironment, workingFolders } from "../slot.ts";
-import { openStarter, type Starter } from "../starter.ts";
+import { findStarter, noStarterNote, type Starter } from "../starter.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -101,7 +101,7 @@ async function start(spec: SandboxSpec, means: Means): Promise<Sandbox> {
     throw new SandboxStartError("no user and no ports are left on this machine for one more sandbox of landlock");
   const undo: (() => unknown)[] = [() => place.leave()];
   try {
-    const wayOut = typeof spec.network === "object" ? await openWayOut(spec.network, place) : undefined;
+    const wayOut = typeof spec.network === "object" ? await openWayOut(spec.network, spec.slotDir, place) : undefined;
     undo.push(() => wayOut?.close());
     return await startIn(spec, means, { place, wayOut });
   } catch (error) {
@@ -226,7 +226,7 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   const version = Math.min(kernels, o.versionMax ?? versionMax);
   const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
   // What runs ends by itself when this process is gone: killed, it could not end the rest.
-  const starter = await openStarter({ pipes: 3 + launcherPipes, isFollowed: false });
+  const starter = await findStarter({ pipes: 3 + launcherPipes, isFollowed: false });
   const reasons: string[] = [];
   for (const candidate of groupCandidates(groups)) {
     const means = { confine, own, starter, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
@@ -297,6 +297,7 @@ function describe(means: Means, kernels: number): Guarantees {
       "no namespaces: that a path, a process or a network interface of the machine exists can be seen",
       "what listens on this machine's loopback device at a port that the operator opened is reached without the proxy",
       ...(version < 6 ? ["this Landlock knows no signals: that they end at the sandbox is by its user alone"] : []),
+      ...(means.starter === undefined ? [noStarterNote] : []),
       ...(boundsTree(means)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),

@@ -1,7 +1,7 @@
 // What a container looks like from inside, as an OCI runtime's config.json and the directory beside it. The program's
 // environment is not in it: runtimes keep copies.
 
-import { createHash, randomUUID } from "node:crypto";
+import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -17,6 +17,8 @@ import {
   trustInside,
 } from "../bwrap-arguments.ts";
 import { compiledProgram } from "../compiled-program.ts";
+import { devicePaths } from "../device-nodes.ts";
+import { ownName } from "../proc.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
 import type { SandboxSpec } from "../types.ts";
@@ -53,7 +55,7 @@ export async function openTools(dir: string): Promise<Tools | undefined> {
   for (const [name, bytes] of Object.entries(files)) digest.update(name).update(bytes);
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(tools)) return { dir: tools, container };
-  const fresh = join(dir, `dari-${process.pid}-${randomUUID()}`);
+  const fresh = join(dir, ownName());
   // Where what an egress is believed by is mounted.
   await mkdir(join(fresh, basename(trustInside)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
@@ -121,7 +123,8 @@ function configOf(o: BundleOptions): object {
       namespaces: namespaces.map((type) => ({ type })),
       ...(hasUserNamespace ? mappingsOf(user) : {}),
       maskedPaths: [...guarded.emptied, ...guarded.hidden],
-      readonlyPaths: guarded.readOnly,
+      // Of the host, whose root the program may be to it: their modes are not the program's to change.
+      readonlyPaths: [...guarded.readOnly, ...devicePaths],
     },
   };
 }

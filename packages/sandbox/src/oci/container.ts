@@ -1,12 +1,11 @@
 // One container that was started: our own program on both sides of its wall, in control groups of ours.
 
-import { randomUUID } from "node:crypto";
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import type { Launcher } from "../bwrap-launcher.ts";
 import { planGroup, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
 import { launch, type Launched, type OnServer } from "../launch.ts";
-import { readProcess, type ProcessIdentity } from "../proc.ts";
+import { ownName, readProcess, type ProcessIdentity } from "../proc.ts";
 import type { SandboxLimits, SandboxSpec } from "../types.ts";
 import { writeBundle, type Tools } from "./bundle.ts";
 import { deleteContainer, rootOf, runtimeEnvironment, type Runtime } from "./runtimes.ts";
@@ -38,7 +37,7 @@ const firstGroupFd = handOverFd + 1;
 /** @throws SandboxStartError, or the system's error where bundle or group cannot be made; nothing is left then */
 export async function startContainer(spec: SandboxSpec, means: ContainerMeans, onServer: OnServer): Promise<Container> {
   const { runtime, tools } = means;
-  const id = `dari-${process.pid}-${randomUUID()}`;
+  const id = ownName();
   const bundle = join(runtime.dir, id);
   const group = groupOf(means, spec.limits);
   try {

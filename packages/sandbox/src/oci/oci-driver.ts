@@ -73,7 +73,8 @@ async function start(
   means: Means,
   background: Background,
 ): Promise<{ sandbox: Sandbox; container: Container }> {
-  const egress = typeof spec.network === "object" && means.handsOver ? openEgress(spec.network) : undefined;
+  const { network, slotDir } = spec;
+  const egress = typeof network === "object" && means.handsOver ? openEgress(network, slotDir) : undefined;
   const trustDir = egress?.trustDir;
   try {
     const container = await startContainer(
@@ -127,18 +128,24 @@ async function findMeans(o: OciOptions): Promise<Found> {
 }
 
 async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
-  await sweepContainers(runtime);
   const tools = await openTools(runtime.dir);
   if (tools === undefined) return { reason: "there is no C compiler" };
-  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
+  const places = o.controlGroups === false ? undefined : await findGroupPlaces();
+  // The container's first process enters them, whom nobody else could move in time.
+  const groups = places?.program === undefined ? undefined : places;
   let reason: string | undefined;
   for (const way of waysOf(runtime, o)) {
     for (const candidate of groupCandidates(groups)) {
       const means = { runtime, tools, systemFiles, groups: candidate, ...way };
       const failed = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
-      if (failed === undefined) return { means, guarantees: describe(means) };
+      if (failed === undefined) {
+        await sweepContainers(runtime);
+        return { means, guarantees: describe(means) };
+      }
       // Of the best way.
-      reason ??= failed;
+      reason ??= failed.reason;
+      // Each further trial of one that hangs would take as long, with the worker's start waiting for it.
+      if (failed.isLate) return { reason };
     }
   }
   return { reason: reason ?? "a user that is not root needs a user namespace" };
@@ -151,13 +158,16 @@ function waysOf(runtime: Runtime, o: OciOptions): Pick<Means, "hasUserNamespace"
   return ways.map((hasUserNamespace) => ({ hasUserNamespace, handsOver: true }));
 }
 
-/** What of a container is as promised, seen from inside: each line says what is not. */
+/**
+ * What of a container is as promised, seen from inside: each line says what is not. Its arguments: a directory of the
+ * host's, and what /proc says of a filter of system calls where there is one.
+ */
 const look = `
 while read -r key value rest; do
   case "$key $value" in
     "CapPrm: 0000000000000000" | "CapEff: 0000000000000000" | "CapBnd: 0000000000000000") ;;
     Cap[PEB]*) echo "capabilities: $key $value" ;;
-    "NoNewPrivs: 1" | "Seccomp: 2") ;;
+    "NoNewPrivs: 1" | "Seccomp: $2") ;;
     NoNewPrivs:* | Seccomp:*) echo "$key $value" ;;
   esac
 done < /proc/self/status
@@ -166,8 +176,8 @@ for path in / /usr /etc /agent /dev /proc/sys; do
 done
 ! (: > /proc/sys/kernel/core_pattern) 2> /dev/null || echo "settings of the kernel can be written to"
 for path in /root /home /var /sys "$1"; do ! test -e "$path" || echo "$path is there"; done
-for path in /proc/[0-9]*; do set -- "$@" "$path"; done
-test $# -le 6 || echo "processes of others are seen"
+set -- /proc/[0-9]*
+test $# -le 5 || echo "processes of others are seen"
 for path in /workspace /state /tmp /dev/shm; do
   (: > "$path/.dari-trial") 2> /dev/null || echo "$path cannot be written to"
 done
@@ -175,8 +185,14 @@ echo looked
 read -r go <&3
 `;
 
+interface Failed {
+  readonly reason: string;
+  /** It was given up. */
+  readonly isLate: boolean;
+}
+
 /** Starts a whole sandbox and looks at it from both sides; undefined when it is one, else what is wrong. */
-async function tryOut(means: Means, withinMs: number): Promise<string | undefined> {
+async function tryOut(means: Means, withinMs: number): Promise<Failed | undefined> {
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   const background = createBackground();
   try {
@@ -184,7 +200,7 @@ async function tryOut(means: Means, withinMs: number): Promise<string | undefine
     const shell = (await findProgram("sh")) ?? "/bin/sh";
     const { sandbox, container } = await start(
       {
-        argv: [shell, "-c", look, shell, slotDir],
+        argv: [shell, "-c", look, shell, slotDir, systemCallFilter() === undefined ? "0" : "2"],
         env: {},
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [process.execPath],
@@ -196,14 +212,14 @@ async function tryOut(means: Means, withinMs: number): Promise<string | undefine
       background,
     );
     try {
-      return await within(withinMs, judge(sandbox, container, means)).then((said) =>
-        said === undefined ? `it did not end within ${withinMs} ms` : said || undefined,
-      );
+      const reason = await within(withinMs, judge(sandbox, container, means));
+      if (reason === undefined) return { reason: `it did not end within ${withinMs} ms`, isLate: true };
+      return reason === "" ? undefined : { reason, isLate: false };
     } finally {
       await sandbox.kill();
     }
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { reason: error instanceof Error ? error.message : String(error), isLate: false };
   } finally {
     await background.done();
     await rm(slotDir, { recursive: true, force: true });

@@ -5,6 +5,7 @@ import { existsSync } from "node:fs";
 import { lstat, mkdir, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, isAbsolute, join } from "node:path";
+import { isLeftBehind } from "../proc.ts";
 import { findProgram, succeeds } from "../programs.ts";
 
 export interface Runtime {
@@ -58,8 +59,6 @@ export async function findRuntimes(named: string | undefined): Promise<Runtime[]
   return found;
 }
 
-export const containerName = /^dari-(\d+)-/;
-
 export const rootOf = (runtime: Runtime): string[] => ["--root", join(runtime.dir, "state")];
 
 /** Kills what of it is alive and removes what is left, control groups of the runtime's included. Never rejects. */
@@ -77,8 +76,7 @@ export async function sweepContainers(runtime: Runtime): Promise<void> {
   const dirs = [runtime.dir, join(runtime.dir, "state")];
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
   for (const id of new Set(names.flat())) {
-    const pid = containerName.exec(id)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`)) await deleteContainer(runtime, id);
+    if (await isLeftBehind(id)) await deleteContainer(runtime, id);
   }
 }
 

@@ -1,0 +1,69 @@
+// Devices of our own for sandboxes of a worker that is root: to the host a program in them is root as well, and may
+// change the mode of the host's nodes for everybody.
+
+import { closeSync, lstatSync, openSync } from "node:fs";
+import { chmod, chown, mkdtemp, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { findProgram, succeeds } from "./programs.ts";
+
+/** What each sandbox has in /dev, with their numbers. */
+const devices = { null: [1, 3], zero: [1, 5], full: [1, 7], random: [1, 8], urandom: [1, 9], tty: [5, 0] } as const;
+/** Nobody, outside and inside. */
+const nobody = 65_534;
+const everybodys = 0o666;
+
+export const devicePaths: readonly string[] = Object.keys(devices).map((name) => `/dev/${name}`);
+
+/**
+ * A directory of nodes by their names, once per machine. Undefined where none can be made, or none can be used on the
+ * file systems that are tried.
+ */
+export async function openDeviceNodes(): Promise<string | undefined> {
+  const mknod = await findProgram("mknod");
+  if (mknod === undefined) return undefined;
+  // Many a directory for temporary files knows no devices.
+  for (const place of [tmpdir(), "/dev"]) {
+    const dir = join(place, "sandbox-devices-0");
+    if (areUsable(dir) || (await makeNodes(mknod, dir))) return dir;
+  }
+  return undefined;
+}
+
+async function makeNodes(mknod: string, dir: string): Promise<boolean> {
+  const fresh = await mkdtemp(`${dir}-`).catch(() => undefined);
+  if (fresh === undefined) return false;
+  try {
+    for (const [name, numbers] of Object.entries(devices)) {
+      const path = join(fresh, name);
+      if (!(await succeeds([mknod, path, "c", ...numbers.map(String)]))) return false;
+      await chown(path, nobody, nobody);
+      await chmod(path, everybodys);
+    }
+    if (!areUsable(fresh)) return false;
+    // What lies there is not as it should be; where another process was faster its own stays.
+    if (!areUsable(dir)) await rm(dir, { recursive: true, force: true });
+    await rename(fresh, dir).catch(() => {});
+    return areUsable(dir);
+  } catch {
+    return false;
+  } finally {
+    await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+/** Whether they are there, nobody's, and devices on this file system. */
+function areUsable(dir: string): boolean {
+  try {
+    const { uid, mode } = lstatSync(dir);
+    if (uid !== 0 || (mode & 0o077) !== 0) return false;
+    closeSync(openSync(join(dir, "null"), "r+"));
+    return Object.entries(devices).every(([name, [major, minor]]) => {
+      const node = lstatSync(join(dir, name));
+      const isIt = node.isCharacterDevice() && node.rdev === major * 256 + minor;
+      return isIt && node.uid === nobody && (node.mode & 0o7777) === everybodys;
+    });
+  } catch {
+    return false;
+  }
+}
