@@ -58,8 +58,8 @@ const unexplainedMax = 2;
 
 /**
  * Asks the file system how full it is, which costs nothing, and looks closely only when it has filled up by as much as
- * what is held may still grow. `dirs`: may change from one look to the next. `openFiles`: of the processes that work in
- * them, which at the first look hold nothing yet.
+ * what is held may still grow, and once after the first look: a program may have been quicker than that. `dirs`: may
+ * change from one look to the next. `openFiles`: of the processes that work in them.
  */
 export function watchDisk(
   dirs: () => readonly string[],
@@ -72,6 +72,8 @@ export function watchDisk(
   /** At the last close look. */
   let fullThen: DiskUse | undefined;
   let notBefore = 0;
+  /** Whether what processes hold in these directories was never looked at: short turns are over before it is. */
+  let isUnseen = false;
   /** How full it was when everything could last be looked at, as long as something cannot. */
   let unexplainedFrom: number | undefined;
   let unexplained = 0;
@@ -102,9 +104,12 @@ export function watchDisk(
         // What was held in other directories, and how full those were, says nothing of these.
         unnamed = { bytes: 0, files: 0 };
         [fullThen, unexplainedFrom, unexplained] = [full, undefined, 0];
+        isUnseen = true;
+      } else {
+        const mayHaveGrown = isNear(full, fullThen, "bytes") || isNear(full, fullThen, "files");
+        if (isUnseen || (mayHaveGrown && performance.now() >= notBefore)) await lookClosely(full, now);
+        isUnseen = false;
       }
-      const mayHaveGrown = isNear(full, fullThen, "bytes") || isNear(full, fullThen, "files");
-      if (mayHaveGrown && performance.now() >= notBefore) await lookClosely(full, now);
       return (
         named.bytes + unnamed.bytes > bounds.bytes ||
         named.files + unnamed.files > bounds.files ||

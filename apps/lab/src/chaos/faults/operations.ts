@@ -3,6 +3,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { migrate } from "@dari/db";
+import { waitUntil } from "@dari/testkit";
 import { descendantsOf } from "../../processes.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
 import { databaseNow, hasFailedForThePlatform } from "./sightings.ts";
@@ -37,7 +38,13 @@ export const operationFaults: readonly Fault[] = [
 async function rollOver(scene: Scene): Promise<void> {
   const { stage, journal } = scene;
   const refusedBefore = serverErrors(journal.refusals);
-  await migrate(stage.postgres.url);
+  // Another fault may have just taken the database or its last connection away.
+  const isMigrated = (): Promise<boolean> =>
+    migrate(stage.postgres.url).then(
+      () => true,
+      () => false,
+    );
+  await waitUntil(isMigrated, { what: "the schema to be brought up to date", timeoutMs: 60_000 });
   const before = new Set(stage.members.map(({ program }) => program.pid));
   for (const member of stage.members) {
     await drain(scene, member);
