@@ -365,9 +365,8 @@ describe("runtime.reuse: session", () => {
     if (how === "a changed credential") await fleet.client.putCredential("LAB_REUSED", "second value");
     else if (how === "a cancel") {
       const { id } = await post(fleet, session, "hang");
-      await waitUntil(async () => (await fleet.client.getMessage(id)).status === "running", {
-        what: "the turn to run",
-      });
+      const isCalled = async (): Promise<boolean> => (await fleet.client.messageLogs(id)).includes("log of turn 2");
+      await waitUntil(isCalled, { what: "the agent to run" });
       await fleet.client.cancelMessage(id);
       expect((await ended(fleet, id)).status).toBe("cancelled");
     } else expect((await send(fleet, session, how)).status).toBe("failed");

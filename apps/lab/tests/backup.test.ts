@@ -14,6 +14,7 @@ import { findViolations, openDatabase, type Violation } from "@dari/db";
 import { startPostgres, type EmbeddedPostgres } from "@dari/embedded";
 import { machineEnvironment } from "../src/config.ts";
 import { deploy, ended, type Platform } from "../src/conversation.ts";
+import { runDari } from "../src/curl.ts";
 import { checkout } from "../src/program.ts";
 import { play, resultsOf, scriptAgent, start } from "../src/script.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
@@ -101,6 +102,9 @@ test("a backup that is taken under load restores everything that was acknowledge
     const { data } = await after.client.listMessages(id);
     for (const message of data) expect((await ended(after, message.id)).status).toBe("completed");
   }
+  const asked = { apiUrl: after.apiUrl, apiKey: after.apiKey, cwd: dir };
+  const doctor = await runDari(["doctor", "--store", "--deep"], asked);
+  expect(doctor).toMatchObject({ code: 0, stdout: expect.stringMatching(/store +ok +\d+ objects .*whole/) });
   expect(await violationsOf(after.dataDir)).toEqual([]);
 }, 240_000);
 
