@@ -1,6 +1,6 @@
 -- Why: what each organization's agents may connect to, and credentials that agents see a placeholder of.
 -- Locks: organizations for a moment, to refer to it; credentials for a moment, to add a column that is null.
--- Breaking for the release before: no.
+-- Breaking for the release before: no. Its workers know neither: docs/operations.md says what to do before rolling back.
 
 -- At most two of an organization: its own, and the one that operators have set. Both must allow a destination.
 create table egress_settings (
