@@ -1,6 +1,6 @@
 // Programs that are started by a small one in place of this process.
 
-import { afterEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { execFile, execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readlinkSync, readdirSync } from "node:fs";
@@ -16,10 +16,15 @@ const testThere = isThere ? test : test.skip;
 
 const starterPids = (): number[] => childrenOf(process.pid).filter((pid) => commandOf(pid) === "start");
 
-/** Each test has starters of its own, which would else end with this process. */
+const countSockets = (): number => linksOf(process.pid).filter((link) => link.startsWith("socket:")).length;
+let socketsBefore = 0;
+beforeEach(() => void (socketsBefore = countSockets()));
+
+/** Each test has starters of its own, which would else end with this process, and leaves the next no connections. */
 afterEach(async () => {
   for (const pid of starterPids()) process.kill(pid, "SIGKILL");
   await waitUntil(() => starterPids().length === 0, { what: "the starters to end" });
+  await waitUntil(() => countSockets() <= socketsBefore, { what: "the connections to be closed" });
 });
 
 const sh = (script: string): StartOptions => ({ command: "/bin/sh", args: ["-c", script], cwd: "/usr" });
@@ -143,9 +148,20 @@ testThere("one that does not run is not used", async () => {
   expect(await text((await starter.launch(sh("echo used"))).stdout)).toBe("used\n");
 });
 
+/** What each of a process's descriptors is; of those that close meanwhile, nothing. */
+function linksOf(pid: number): string[] {
+  return readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** The name of a process's listening socket, as the table of sockets writes it. */
 function listenerOf(pid: number): string {
-  const links = readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
+  const links = linksOf(pid);
   const rows = readFileSync("/proc/net/unix", "utf8")
     .split("\n")
     .map((line) => line.split(/ +/));
