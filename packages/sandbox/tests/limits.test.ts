@@ -17,18 +17,19 @@ import {
   type SandboxLimits,
   type SandboxUsage,
 } from "../src/index.ts";
-import { makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { hasOwnKernel, makeSlot, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 ** 2;
 const places = await findGroupPlaces();
-const ways: { title: string; driver: SandboxDriver; hasGroups: boolean }[] = [];
+const ways: { title: string; driver: SandboxDriver; hasGroups: boolean; isOwnKernel: boolean }[] = [];
 for (const controlGroups of places === undefined ? [false] : [true, false]) {
   const inNamespaces = createBwrapDriver({ controlGroups });
   // Where there are no groups it is looked at as one of bubblewrap is.
-  const inContainer = controlGroups ? [createOciDriver()] : [];
+  const inContainer = controlGroups ? [createOciDriver(ociOptions)] : [];
   for (const driver of [inNamespaces, ...inContainer, createLandlockDriver({ controlGroups })]) {
     const title = `${driver.name} ${controlGroups ? "with" : "without"} control groups`;
-    if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups });
+    const isOwnKernel = await hasOwnKernel(driver);
+    if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups, isOwnKernel });
   }
 }
 
@@ -57,7 +58,7 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
   });
 }
 
-describe.each(ways)("$title", ({ driver, hasGroups }) => {
+describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   test("processes that together take too much memory are ended", async () => {
     const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
     // A control group ends the process that asks for more; the watch ends them all.
@@ -67,7 +68,8 @@ describe.each(ways)("$title", ({ driver, hasGroups }) => {
 
   test("a fork bomb stops at the number of processes", async () => {
     const ending = await run(driver, inNode("forks"), { processes: 60 });
-    expect(ending.usage.exceeded).toBe("processes");
+    // A kernel of its own refuses more without a word; of a program that goes on it is told.
+    if (!isOwnKernel) expect(ending.usage.exceeded).toBe("processes");
     if (hasGroups) expect(Number(ending.output)).toBeLessThanOrEqual(60);
     if (hasGroups) expect(ending.code).toBe(9);
   }, 30_000);
@@ -83,7 +85,8 @@ describe.each(ways)("$title", ({ driver, hasGroups }) => {
 
   test.each([
     ["that has no name any more", "unnamedFile"],
-    ["that never had a name", "nameless"],
+    // gVisor makes no such file.
+    ...(isOwnKernel ? [] : [["that never had a name", "nameless"] as const]),
     ["that is only mapped", "mappedFile"],
     ["of a thread with descriptors of its own", "threadsFile"],
     ["on their way to nobody", "filesUnderWay"],
@@ -126,13 +129,14 @@ describe.each(ways)("$title", ({ driver, hasGroups }) => {
   });
 
   test("what stays within its bounds is left alone, and no group is left behind", async () => {
-    const before = await groupsOf();
+    // What earlier drivers have left to remove may go meanwhile.
+    const before = new Set(await groupsOf());
     const limits = { memoryBytes: 1024 * MiB, processes: 100, diskBytes: 64 * MiB, diskFiles: 100 };
     const ending = await run(driver, inNode("modest"), limits);
     expect(ending).toMatchObject({ output: "fine\n", code: 0, usage: { exceeded: undefined } });
     expect((ending.usage.peakMemoryBytes ?? 0) > 0).toBe(hasGroups);
     await driver.close?.();
-    expect(await groupsOf()).toEqual(before);
+    expect((await groupsOf()).filter((name) => !before.has(name))).toEqual([]);
   });
 });
 
