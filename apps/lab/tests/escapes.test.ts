@@ -22,11 +22,18 @@ const secret = `planted-${process.pid}-secret`;
 /** What a program gets that reaches for what is not its own. */
 const ways = [
   { name: "bwrap", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
-  { name: "oci", hidden: /^ENOENT$/, unreached: /^(ECONNREFUSED|ENETUNREACH)$/, sealed: /^(EROFS|EBUSY)$/ },
+  {
+    name: "oci",
+    hidden: /^ENOENT$/,
+    unreached: /^(ECONNREFUSED|E(NET|HOST)UNREACH)$/,
+    sealed: /^(EROFS|EBUSY|EACCES)$/,
+  },
   { name: "landlock", hidden: /^(ENOENT|EACCES)$/, unreached: /^EACCES$/, sealed: /^(EACCES|EPERM|EXDEV)$/ },
 ];
+/** The runtime that an operator names is the one that is tried. */
+const { DARI_OCI_RUNTIME: runtime = "" } = process.env;
 const usable: typeof ways = [];
-for (const driver of [createBwrapDriver(), createOciDriver(), createLandlockDriver()]) {
+for (const driver of [createBwrapDriver(), createOciDriver({ ...(runtime && { runtime }) }), createLandlockDriver()]) {
   if ((await driver.probe()).ok) usable.push(...ways.filter(({ name }) => name === driver.name));
 }
 
@@ -73,6 +80,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
       redisUrl: findService("redis")?.url,
       env: {
         DARI_SANDBOX: name,
+        DARI_OCI_RUNTIME: runtime,
         DARI_MINIMUM_ISOLATION: "isolated",
         DARI_EGRESS_ALLOW: "",
         DARI_TURN_PROCESSES: "64",

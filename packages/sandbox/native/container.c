@@ -1,19 +1,22 @@
-/* Stands on both sides of a container's wall, whichever OCI runtime builds it.
+/* Stands on both sides of a container's wall, whichever OCI runtime builds it. The two have a socket between them,
+ * which is all that a runtime hands on: the container's standard input.
  *
- *   container outside PIDFILE FIRST [ENTER...] -- RUNTIME ARGUMENT...
+ *   container outside PIDFILE [ENTER...] -- RUNTIME ARGUMENT...
  *
- * starts a runtime that leaves its container running, says `init PID` on CONTROL once there is one, and ends like it.
- * ENTER are the files by which a process enters control groups: opened here as descriptors FIRST and up, because
- * inside they are on no path.
+ * starts a runtime that leaves its container running, says `init PID` on CONTROL once there is one, and ends like the
+ * program in it. ENTER are the files by which a process enters control groups: opened here, because inside they are
+ * on no path, and sent inside with the descriptors from 3 on that this process was given.
  *
- *   container inside FILTER FIRST COUNT PROGRAM ARGUMENT...
+ *   container inside FILTER PROCESSES PROGRAM ARGUMENT...
  *
- * is the container's first process: enters the groups by those descriptors, reads the program's environment on
- * CONTROL (each variable ended by NUL, an empty one after the last), sets the filter of system calls (`-`: none) and
- * becomes the parent of the program. It ends when the program does, or when the worker's end of CONTROL is closed,
- * however that came; with it the kernel ends everything in the container.
+ * is the container's first process: takes the descriptors and enters the groups by them, reads the program's
+ * environment on CONTROL (each variable ended by NUL, an empty one after the last), sets the filter of system calls
+ * (`-`: none) and becomes the parent of the program. It ends when the program does, or when the worker's end of
+ * CONTROL is closed, however that came; with it the kernel ends everything in the container. It says `full` on CONTROL
+ * once there are PROCESSES of them (0: never), for a kernel that does not tell anybody outside.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -24,35 +27,43 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CONTROL = 4, FAILED = 125, BYTES_MAX = 4 << 20, VARIABLES_MAX = 8192, INSTRUCTIONS_MAX = 4096 };
+enum { CONTROL = 4, FIRST_GROUP = 7, SENT_MAX = 32, FAILED = 125, LOOK_EVERY_MS = 200 };
+enum { BYTES_MAX = 4 << 20, VARIABLES_MAX = 8192, INSTRUCTIONS_MAX = 4096 };
 
 static char bytes[BYTES_MAX];
 static char *variables[VARIABLES_MAX + 1];
+/* This side's end of the socket between the two. */
+static int other_side = -1;
+
+/* The exit status of a runtime's sandbox need not be that of the first process in it, so that is told as well. */
+static void leave(int code) {
+  unsigned char byte = (unsigned char)code;
+  if (other_side >= 0 && write(other_side, &byte, 1) < 0) {}
+  exit(code);
+}
 
 static void fail(const char *what) {
   dprintf(2, "sandbox: %s: %s\n", what, strerror(errno));
-  exit(FAILED);
+  leave(FAILED);
 }
 
 static int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
 static void close_from(int first) {
-  struct rlimit files;
-  int fd, end = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 65536 ? (int)files.rlim_cur : 65536;
+  DIR *list;
+  struct dirent *one;
   if (close_range((unsigned)first, ~0U, 0) == 0) return;
-  for (fd = first; fd < end; fd++) close(fd);
-}
-
-/* Of what the container inherits, this process keeps the control only: what else is left open never ends for others. */
-static void keep_control(void) {
-  int fd;
-  for (fd = 0; fd < CONTROL; fd++) close(fd);
-  close_from(CONTROL + 1);
+  list = opendir("/proc/self/fd");
+  if (list == NULL) fail("/proc/self/fd");
+  while ((one = readdir(list)) != NULL)
+    if (atoi(one->d_name) >= first && atoi(one->d_name) != dirfd(list)) close(atoi(one->d_name));
+  closedir(list);
 }
 
 /* ---- outside ---- */
@@ -66,42 +77,97 @@ static pid_t read_pid(const char *file) {
   return (pid_t)atoi(text);
 }
 
+/* What the first process asks for once it runs waits in the socket. */
+static void send_descriptors(int socket, int first, int count) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(SENT_MAX * sizeof(int))];
+  } control = {0};
+  struct iovec part = {.iov_base = "", .iov_len = 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+  int i;
+  message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+  control.header.cmsg_level = SOL_SOCKET;
+  control.header.cmsg_type = SCM_RIGHTS;
+  control.header.cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+  for (i = 0; i < count; i++) ((int *)CMSG_DATA(&control.header))[i] = first + i;
+  if (sendmsg(socket, &message, 0) != 1) fail("the container's descriptors");
+}
+
+/* One that did not say what its program ended with was ended. */
+static int code_of_container(int status) {
+  unsigned char said;
+  if (recv(other_side, &said, 1, MSG_DONTWAIT) == 1) return said;
+  return status == 0 ? code_of(SIGKILL) : code_of(status);
+}
+
+/* The worker may have hung up. */
+static void say_init(pid_t init) {
+  char line[32];
+  int length = snprintf(line, sizeof line, "init %d\n", (int)init);
+  if (send(CONTROL, line, (size_t)length, MSG_NOSIGNAL) < 0) {}
+}
+
 static int outside(int argc, char **argv) {
-  int at = 4, first, status = 0, ended = FAILED << 8;
+  int at = 3, status = 0, ended = FAILED << 8, sides[2];
   pid_t runtime, init, pid;
-  if (argc < 6) return FAILED;
-  first = atoi(argv[3]);
-  close_from(first);
+  close_from(FIRST_GROUP);
   for (; at < argc && strcmp(argv[at], "--") != 0; at++)
-    if (open(argv[at], O_WRONLY) != first + at - 4) fail(argv[at]);
-  if (at + 1 >= argc) return FAILED;
+    if (open(argv[at], O_WRONLY) != FIRST_GROUP + at - 3) fail(argv[at]);
+  if (at + 1 >= argc || FIRST_GROUP - 3 + at - 3 > SENT_MAX) return FAILED;
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, sides) != 0) fail("socketpair");
+  send_descriptors(sides[0], 3, FIRST_GROUP - 3 + at - 3);
   /* The runtime ends once it has started the container, whose first process is then this one's to wait for. */
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("subreaper");
   runtime = fork();
   if (runtime < 0) fail("fork");
   if (runtime == 0) {
-    int nothing[2];
     /* Runtimes give the container's root what they have for 0; the host's /dev/null is not to be had. */
-    if (pipe(nothing) != 0 || dup2(nothing[0], 0) < 0) fail("pipe");
-    close(nothing[0]);
-    close(nothing[1]);
+    if (dup2(sides[1], 0) < 0) fail("dup2");
+    close_from(3);
     execv(argv[at + 1], argv + at + 1);
     fail(argv[at + 1]);
   }
-  keep_control();
+  /* What else is left open never ends for others. */
+  other_side = dup2(sides[0], 0);
+  for (int fd = 1; fd < CONTROL; fd++) close(fd);
+  close_from(CONTROL + 1);
   while (waitpid(runtime, &status, 0) < 0 && errno == EINTR) {}
   init = status == 0 ? read_pid(argv[2]) : 0;
-  if (init > 0) dprintf(CONTROL, "init %d\n", (int)init);
+  if (init > 0) say_init(init);
   while ((pid = waitpid(-1, &status, 0)) > 0 || errno == EINTR)
     if (pid > 0 && pid == init) ended = status;
-  return code_of(ended);
+  return init > 0 ? code_of_container(ended) : FAILED;
 }
 
 /* ---- inside ---- */
 
-static void enter_groups(int first, int count) {
+/* They have the numbers here that they had outside. How many of them are groups'. */
+static int take_descriptors(void) {
+  union {
+    struct cmsghdr header;
+    char space[CMSG_SPACE(SENT_MAX * sizeof(int))];
+  } control = {0};
+  char byte;
+  struct iovec part = {.iov_base = &byte, .iov_len = 1};
+  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+  int i, count, nothing[2];
+  message.msg_controllen = sizeof control;
+  close_from(3);
+  if (recvmsg(0, &message, 0) != 1 || CMSG_FIRSTHDR(&message) == NULL) fail("the container's descriptors");
+  count = (int)((control.header.cmsg_len - CMSG_LEN(0)) / sizeof(int));
+  for (i = 0; i < count; i++)
+    if (((int *)CMSG_DATA(&control.header))[i] != 3 + i) fail("the numbers of the container's descriptors");
+  other_side = fcntl(0, F_DUPFD_CLOEXEC, 3);
+  if (other_side < 0 || pipe(nothing) != 0 || dup2(nothing[0], 0) < 0) fail("pipe");
+  close(nothing[0]);
+  close(nothing[1]);
+  return 3 + count - FIRST_GROUP;
+}
+
+static void enter_groups(int count) {
   int fd;
-  for (fd = first; fd < first + count; fd++)
+  for (fd = FIRST_GROUP; fd < FIRST_GROUP + count; fd++)
     if (write(fd, "0", 1) != 1 || close(fd) != 0) fail("the sandbox's control group cannot be entered");
 }
 
@@ -113,7 +179,7 @@ static void read_environment(void) {
     ssize_t got = read(CONTROL, bytes + length, sizeof bytes - length);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) fail("the program's environment");
-    if (got == 0) exit(code_of(SIGKILL));
+    if (got == 0) leave(code_of(SIGKILL));
     length += (size_t)got;
     if (length == sizeof bytes) errno = E2BIG, fail("the program's environment");
   }
@@ -149,12 +215,22 @@ static int reap(int signals, pid_t program, int *status) {
   return ended;
 }
 
-static int attend(pid_t program, int signals) {
+/* Once, looked at some times a second. 0: no more. */
+static int watch_processes(int processes) {
+  struct sysinfo now;
+  if (processes == 0 || sysinfo(&now) != 0 || now.procs < processes) return processes;
+  if (send(CONTROL, "full\n", 5, MSG_NOSIGNAL) < 0) {}
+  return 0;
+}
+
+static int attend(pid_t program, int signals, int processes) {
   int status = SIGKILL;
   struct pollfd watched[2] = {{CONTROL, POLLIN, 0}, {signals, POLLIN, 0}};
   for (;;) {
     char ignored[64];
-    if (poll(watched, 2, -1) < 0) continue;
+    int ready = poll(watched, 2, processes == 0 ? -1 : LOOK_EVERY_MS);
+    processes = watch_processes(processes);
+    if (ready <= 0) continue;
     if (watched[1].revents != 0 && reap(signals, program, &status)) break;
     if (watched[0].revents != 0 && read(CONTROL, ignored, sizeof ignored) <= 0) break;
   }
@@ -165,8 +241,8 @@ static int inside(int argc, char **argv) {
   sigset_t children;
   pid_t program;
   int signals;
-  if (argc < 6) return FAILED;
-  enter_groups(atoi(argv[3]), atoi(argv[4]));
+  if (argc < 5) return FAILED;
+  enter_groups(take_descriptors());
   fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
   read_environment();
   /* Nothing of this process is the program's, which has the same user. */
@@ -181,20 +257,22 @@ static int inside(int argc, char **argv) {
   if (program < 0) fail("fork");
   if (program == 0) {
     sigprocmask(SIG_UNBLOCK, &children, NULL);
-    execve(argv[5], argv + 5, variables);
-    fail(argv[5]);
+    execve(argv[4], argv + 4, variables);
+    fail(argv[4]);
   }
   /* Away from the descriptors that are closed next. */
   signals = dup2(signals, 0);
-  for (int fd = 1; fd < CONTROL; fd++) close(fd);
+  other_side = dup2(other_side, 1);
+  for (int fd = 2; fd < CONTROL; fd++) close(fd);
   close_from(CONTROL + 1);
-  return attend(program, signals);
+  leave(attend(program, signals, atoi(argv[3])));
+  return FAILED;
 }
 
 int main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "outside") == 0) return outside(argc, argv);
   if (argc > 2 && strcmp(argv[1], "inside") == 0) return inside(argc, argv);
-  fprintf(stderr, "sandbox: container outside PIDFILE FIRST [ENTER...] -- RUNTIME ARGUMENT...\n"
-                  "         container inside FILTER FIRST COUNT PROGRAM ARGUMENT...\n");
+  fprintf(stderr, "sandbox: container outside PIDFILE [ENTER...] -- RUNTIME ARGUMENT...\n"
+                  "         container inside FILTER PROCESSES PROGRAM ARGUMENT...\n");
   return FAILED;
 }

@@ -4,7 +4,8 @@
  *   share DIR                  DIR becomes a mount of its own, whose sandboxes see what is mounted below it later
  *   attach FROM TO             FROM appears at TO, without devices and without set-user-id
  *   detach TO                  undoes it, also where it is in use
- *   overlay CWD OPTIONS TO     an overlay whose options name directories of CWD
+ *   overlay CWD UPPER WORK OPTIONS TO   an overlay whose options name directories of CWD; makes the two that take
+ *                              its changes, which are not there, and TO where it is not
  *   image FILE TO              a squashfs, read-only, by a loop device that goes with the mount
  *   unmount TO                 refused where it is in use
  *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
@@ -40,7 +41,7 @@ struct loop_settings {
   uint64_t init[2], reserved[8];
 };
 
-static char words[4][8192];
+static char words[6][8192];
 
 static int read_word(char *word) {
   size_t length = 0;
@@ -76,7 +77,10 @@ static int detach(char (*to)[8192]) { return result(umount2(to[0], MNT_DETACH | 
 
 static int overlay(char (*asked)[8192]) {
   if (chdir(asked[0]) != 0) return errno;
-  int error = result(mount("overlay", asked[2], "overlay", 0, asked[1]));
+  int error = 0;
+  if (mkdir(asked[1], S_IRWXU) != 0 || mkdir(asked[2], S_IRWXU) != 0 ||
+      (mkdir(asked[4], S_IRWXU) != 0 && errno != EEXIST) || mount("overlay", asked[4], "overlay", 0, asked[3]) != 0)
+    error = errno;
   /* A directory that somebody stands in cannot be unmounted. */
   if (chdir("/") != 0) return errno;
   return error;
@@ -124,7 +128,7 @@ static int whiteout(char (*asked)[8192]) {
 }
 
 static const struct { const char *name; int words; int (*run)(char (*)[8192]); } commands[] = {
-    {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 3, overlay},
+    {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 5, overlay},
     {"image", 2, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
 };
 

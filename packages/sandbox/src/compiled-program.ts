@@ -11,7 +11,7 @@ export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
 /** A file of `nativeDir`, without its ending. */
 export type OwnProgram = (typeof ownPrograms)[number];
-const ownPrograms = ["enter", "mount", "confine", "own", "group", "start", "container"] as const;
+const ownPrograms = ["enter", "mount", "confine", "own", "group", "start", "container", "relay"] as const;
 /** Where an image has them; trusted like the sources beside it. */
 const shippedDir = join(nativeDir, "compiled");
 

@@ -12,7 +12,7 @@ const wordBytesMax = 8192;
 export type MountCommand =
   | readonly ["share" | "detach" | "unmount", to: string]
   | readonly ["attach" | "image", from: string, to: string]
-  | readonly ["overlay", cwd: string, options: string, to: string]
+  | readonly ["overlay", cwd: string, upper: string, work: string, options: string, to: string]
   | readonly ["whiteout", cwd: string, path: string];
 
 export interface Mounter {

@@ -9,7 +9,7 @@ import { namespaceTree } from "./process-tree.ts";
 import { bringToRest, type Resting } from "./rest.ts";
 import type { SlotMounts } from "./slot-mounts.ts";
 import { workingFolders } from "./slot.ts";
-import type { Sandbox, SandboxExit, SandboxSpec, SandboxUsage } from "./types.ts";
+import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage } from "./types.ts";
 import { watchSandbox } from "./watch.ts";
 
 export interface Held {
@@ -18,8 +18,12 @@ export interface Held {
   readonly background: Background;
   /** Control groups bound memory and processes of it as a whole. */
   readonly isBounded: boolean;
+  /** Below which its processes are to this kernel, and their bounds; default: its first one, and the spec's. */
+  readonly watched?: { readonly pid: number; readonly limits: SandboxLimits };
   /** Whose complaint it is when the program was never executed. */
   readonly name: string;
+  /** What only whoever holds it knows to have been hit. */
+  exceeded?(): Exceeded | undefined;
   /** Called before everything of it is killed, and once nothing of it is alive. */
   onKill?(): void;
   onEnd?(): void;
@@ -33,8 +37,9 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   let folders = workingFolders(dir);
   const watch = watchSandbox({
     slotDir: () => dir,
-    limits: spec.limits,
-    init: init.then((one) => one?.pid),
+    limits: held.watched?.limits ?? spec.limits,
+    init: init.then((one) => (one === undefined ? undefined : (held.watched?.pid ?? one.pid))),
+    isKernel: held.watched !== undefined,
     isBounded: held.isBounded,
     memoryDirs,
     hiddenDirs: () => spec.mounts?.hiddenBy(spec.slotDir) ?? [],
@@ -45,7 +50,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   let resting: Resting | undefined;
   async function readUsage(): Promise<void> {
     const [exceeded, peakMemoryBytes] = await Promise.all([group?.exceeded(), group?.peakMemoryBytes()]);
-    usage = { exceeded: exceeded ?? watch.exceeded(), peakMemoryBytes };
+    usage = { exceeded: exceeded ?? watch.exceeded() ?? held.exceeded?.(), peakMemoryBytes };
     // The kernel lets go of a group some milliseconds after its last process.
     background.add(group?.remove());
   }
@@ -89,19 +94,20 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     pid: launched.pid,
     exited: Promise.all([launched.exited, programRan]).then(([exit, ran]) => describeExit(exit, ran, held.name)),
     claim,
-    ...restOf(spec.mounts, rest, () => resting),
+    ...restOf(held, spec.mounts, rest, () => resting),
     kill: () => (killed ??= kill()),
     collect: () => Promise.resolve(usage),
   };
 }
 
-/** Only what was claimed for a directory by mounts can be parted from it. */
+/** Only what was claimed for a directory by mounts can be parted from it; a kernel is not stopped for its program. */
 function restOf(
+  { watched }: Held,
   mounts: SlotMounts | undefined,
   rest: (mounts: SlotMounts) => Promise<string | undefined>,
   resting: () => Resting | undefined,
 ): Pick<Sandbox, "rest" | "isStill"> {
-  if (mounts === undefined) return {};
+  if (mounts === undefined || watched !== undefined) return {};
   return { rest: () => rest(mounts), isStill: () => resting()?.isStill() ?? Promise.resolve(true) };
 }
 

@@ -32,25 +32,26 @@ const memoryFileSystem = 0x01021994;
 
 /**
  * Each file once, however many hold it. A process that is gone meanwhile holds nothing. Of `exceptDevices`, files are
- * not counted.
+ * not counted. `threads`: whether each may have descriptors of its own.
  */
 export async function measureOpenFiles(
   pids: readonly number[],
   exceptDevices: ReadonlySet<number> = new Set(),
   looksMax = defaultLooksMax,
+  threads: "apart" | "as one" = "apart",
 ): Promise<OpenFiles> {
   const found: Found = { sizes: new Map(), resident: { disk: 0, memory: 0 }, underWay: 0, looksLeft: looksMax };
   const others: string[] = [];
   const processes: { pid: number; threads: readonly string[] }[] = [];
   for (const pid of pids) {
-    const threads = await readdir(`/proc/${pid}/task`).catch(() => []);
-    const [first, ...rest] = threads.map((thread) => `/proc/${pid}/task/${thread}`);
+    const tasks = await readdir(`/proc/${pid}/task`).catch(() => []);
+    const [first, ...rest] = tasks.map((thread) => `/proc/${pid}/task/${thread}`);
     if (first !== undefined) await lookAtDescriptors(first, found, exceptDevices);
-    for (const one of rest) others.push(one);
-    processes.push({ pid, threads });
+    if (threads === "apart") for (const one of rest) others.push(one);
+    processes.push({ pid, threads: tasks });
   }
   // Mappings after what is open: a file that is both is known by then, also where mappings are hidden.
-  for (const { pid, threads } of processes) await lookAtMappings(pid, threads, found, exceptDevices);
+  for (const one of processes) await lookAtMappings(one.pid, one.threads, found, exceptDevices);
   // A thread may have descriptors of its own, but most have their process's.
   for (const task of others) await lookAtDescriptors(task, found, exceptDevices);
   const sizes = [...found.sizes.values()];

@@ -1,12 +1,13 @@
 // Slots of sandboxes that wait for their turn: what is mounted into such a slot appears in the running sandbox.
 
-import { constants } from "node:fs";
-import { mkdir, open, readdir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
+import { once } from "node:events";
+import { constants, fstatSync, opendirSync } from "node:fs";
+import { mkdir, open, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openMounter, type Mounter } from "./mounter.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
-import type { SandboxDriver } from "./types.ts";
+import type { Sandbox, SandboxDriver, SandboxExit } from "./types.ts";
 import { within } from "./within.ts";
 
 /** What a driver needs to give a running sandbox its turn's directories. */
@@ -63,17 +64,12 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
   const [turnDir, slotDir] = await Promise.all([mounts.make("probe-turn"), mounts.make("probe")]);
   try {
     await writeFile(join(turnDir, "workspace", "arrived"), "");
-    const script = "read -r go <&3; test -e /workspace/arrived && ! test -e /state/arrived";
+    const script = "echo up; read -r go <&3; test -e /workspace/arrived && ! test -e /state/arrived";
     const argv = [(await findProgram("sh")) ?? "/bin/sh", "-c", script];
     const spec = { argv, env: {}, imageDir: turnDir, readOnlyPaths: [], network: "none", limits: {} } as const;
     const sandbox = await driver.prepare({ ...spec, slotDir, mounts });
     try {
-      for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
-      const claimed = sandbox.claim(turnDir).then(() => {
-        sandbox.channel.write("go\n");
-        return sandbox.exited;
-      });
-      const exit = await within(tryTimeoutMs, claimed);
+      const exit = await within(tryTimeoutMs, claimOnceUp(sandbox, turnDir));
       if (exit?.code !== 0) throw new Error("a mount does not arrive in a running sandbox");
     } finally {
       await sandbox.kill();
@@ -81,6 +77,15 @@ async function tryOut(mounts: SlotMounts, driver: SandboxDriver): Promise<void> 
   } finally {
     await Promise.all([mounts.remove(turnDir), mounts.remove(slotDir)]);
   }
+}
+
+/** What is mounted before its program runs would arrive in any. */
+async function claimOnceUp(sandbox: Sandbox, turnDir: string): Promise<SandboxExit> {
+  sandbox.stderr.resume();
+  await Promise.race([once(sandbox.stdout, "data"), sandbox.exited]);
+  await sandbox.claim(turnDir);
+  sandbox.channel.write("go\n");
+  return sandbox.exited;
 }
 
 async function openMounts(given: string): Promise<SlotMounts> {
@@ -99,6 +104,10 @@ async function openMounts(given: string): Promise<SlotMounts> {
   /** What an attachment hides, held open from before. */
   const hidden = new Map<string, { readonly handle: FileHandle; readonly changedAt: bigint }>();
   const placesOf = (slotDir: string): string[] => folders.map((name) => join(slotDir, name));
+  const isAsMade = (place: string): boolean => {
+    const made = hidden.get(place);
+    return made !== undefined && changedAt(made.handle) === made.changedAt;
+  };
   const detach = async (slotDir: string): Promise<void> => {
     await Promise.all(placesOf(slotDir).map((place) => attachments.undo(place)));
   };
@@ -109,19 +118,17 @@ async function openMounts(given: string): Promise<SlotMounts> {
       for (const place of placesOf(slotDir)) {
         await mkdir(place, { mode: 0o700 });
         const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY);
-        hidden.set(place, { handle, changedAt: await changedAt(handle) });
+        hidden.set(place, { handle, changedAt: changedAt(handle) });
       }
       return slotDir;
     },
     pathOf: (name) => join(dir, name),
+    // Both at once: a turn waits for the first, and each wait is a turn of the loop.
     async isUntouched(slotDir) {
-      const found = await Promise.all(placesOf(slotDir).map((place) => readdir(place)));
-      return found.every((names) => names.length === 0);
+      return placesOf(slotDir).every((place) => isAsMade(place) || isEmpty(place));
     },
     async isAsMade(slotDir) {
-      const made = placesOf(slotDir).map((place) => hidden.get(place));
-      const same = made.map(async (one) => one !== undefined && (await changedAt(one.handle)) === one.changedAt);
-      return (await Promise.all(same)).every(Boolean);
+      return placesOf(slotDir).every(isAsMade);
     },
     async attach(turnDir, slotDir) {
       await Promise.all(folders.map((name) => attachments.make(join(turnDir, name), join(slotDir, name))));
@@ -150,9 +157,19 @@ async function openMounts(given: string): Promise<SlotMounts> {
   };
 }
 
+/** What a program may have filled it with is not read to its end. */
+function isEmpty(place: string): boolean {
+  const dir = opendirSync(place);
+  try {
+    return dir.readSync() === null;
+  } finally {
+    dir.closeSync();
+  }
+}
+
 /** Moved by whatever is done to the directory or its entries, and by nobody at will. */
-async function changedAt(dir: FileHandle): Promise<bigint> {
-  return (await dir.stat({ bigint: true })).ctimeNs;
+function changedAt({ fd }: FileHandle): bigint {
+  return fstatSync(fd, { bigint: true }).ctimeNs;
 }
 
 interface Attachments {

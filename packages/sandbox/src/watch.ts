@@ -5,6 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { measureCpu } from "./cpu-use.ts";
 import { watchDisk } from "./disk-use.ts";
 import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
+import { childrenOf } from "./proc.ts";
 import { watchSharedMemory } from "./shared-memory.ts";
 import { measureTree } from "./tree-use.ts";
 import type { Exceeded, SandboxLimits } from "./types.ts";
@@ -28,6 +29,8 @@ export interface WatchOptions {
   readonly limits: SandboxLimits;
   /** Whose descendants are looked at. */
   readonly init: Promise<number | undefined>;
+  /** They are a kernel of its own: the children hold what files it has open, and their threads share descriptors. */
+  readonly isKernel?: boolean;
   /** Control groups bound memory and processes. */
   readonly isBounded: boolean;
   /** Processor time so far, where a control group counts it. */
@@ -81,8 +84,11 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   const { diskBytes = Infinity, diskFiles = Infinity } = o.limits;
   const folders = o.folders ?? ["workspace", "state"];
   const dirs = (): string[] => [...folders.map((name) => join(o.slotDir(), name)), ...(o.hiddenDirs?.() ?? [])];
-  const openFiles = async (): Promise<OpenFiles> =>
-    measureOpenFiles(init === undefined ? [] : (await measureTree(init)).pids);
+  const openFiles = async (): Promise<OpenFiles> => {
+    if (init === undefined) return measureOpenFiles([]);
+    if (o.isKernel === true) return measureOpenFiles(await childrenOf(init), undefined, undefined, "as one");
+    return measureOpenFiles((await measureTree(init)).pids);
+  };
   const disk = watchDisk(dirs, { bytes: diskBytes, files: diskFiles }, openFiles);
   return async () => ((await disk.isOver()) ? "disk" : undefined);
 }

@@ -25,6 +25,7 @@ testCompiled("what was shipped is used, and is whole", async () => {
     "group",
     "mount",
     "own",
+    "relay",
     "start",
   ]);
   const group = await compiledProgram("group", dir);

@@ -22,10 +22,10 @@ import {
   type SandboxDriver,
 } from "../src/index.ts";
 import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
-import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const ways: [title: string, driver: SandboxDriver][] = [];
-for (const driver of [createBwrapDriver(), createOciDriver(), createLandlockDriver()]) {
+for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()]) {
   if ((await driver.probe()).ok) ways.push([driver.name, driver]);
 }
 

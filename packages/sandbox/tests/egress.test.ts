@@ -21,7 +21,7 @@ import {
   type SandboxDriver,
 } from "../src/index.ts";
 import { answerTo, listening, openRawProxy, written } from "./egress-fixture.ts";
-import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** `isShared`: its programs have the host's network, of which the driver leaves them the proxy's port. */
 const ways: { title: string; driver: SandboxDriver; isShared: boolean }[] = [];
@@ -34,7 +34,7 @@ for (const [title, enter] of [
     ways.push({ title: `bwrap with ${title}`, driver, isShared: false });
   }
 }
-const oci = createOciDriver();
+const oci = createOciDriver(ociOptions);
 if ((await oci.probe()).ok) ways.push({ title: "oci", driver: oci, isShared: false });
 const landlock = createLandlockDriver();
 if ((await landlock.probe()).ok) ways.push({ title: "landlock", driver: landlock, isShared: true });
@@ -90,7 +90,8 @@ describe.each(ways)("$title", ({ driver, isShared }) => {
     const gets = plain.map((url) => ["get", url] as const);
     const { said } = await attempt(driver, [...directly, ...proxied, ...gets], { mode: "open" });
     const answers = said as [...unknown[]];
-    const nowhere = ["ECONNREFUSED", ...Array<string>(4).fill("ENETUNREACH")];
+    const unreached = (await hasOwnKernel(driver)) ? "EHOSTUNREACH" : "ENETUNREACH";
+    const nowhere = ["ECONNREFUSED", ...Array<string>(4).fill(unreached)];
     expect(answers.slice(0, 5)).toEqual(isShared ? nowhere.map(() => "EACCES") : nowhere);
     expect(answers.slice(5, 13)).toEqual(proxied.map(() => [403]));
     expect(answers.slice(13).map((answer) => (answer as unknown[])[0])).toEqual([403, 403, 403]);

@@ -15,7 +15,7 @@ import {
   createProcessDriver,
   NoSandboxDriverError,
 } from "../src/index.ts";
-import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** The host's, before any container. */
 const devices = ["null", "zero", "full", "random", "urandom", "tty"].map((name) => `/dev/${name}`);
@@ -23,7 +23,7 @@ const lookAtDevices = (): number[][] => devices.map((path) => statSync(path)).ma
 const devicesBefore = lookAtDevices();
 
 const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
-for (const driver of [createBwrapDriver(), createOciDriver(), createProcessDriver()]) {
+for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createProcessDriver()]) {
   const probe = await driver.probe();
   if (probe.ok && probe.guarantees.isolated) isolating.push({ title: driver.name, driver });
 }
@@ -69,7 +69,8 @@ if (isolating.length > 0) {
 
     test("sees nothing of the host's own files", async () => {
       const system = ["/etc/shadow", "/etc/ssl/private", "/root", "/home", "/var", "/sys"];
-      const paths = [...system, slot.slotDir, `/proc/${process.pid}/environ`];
+      const shown = (await hasOwnKernel(driver)) ? system.filter((path) => path !== "/sys") : system;
+      const paths = [...shown, slot.slotDir, `/proc/${process.pid}/environ`];
       await withSandbox(driver, specFor(slot, ["read", ...paths]), async (sandbox) => {
         expect(await nextSaid(sandbox)).toEqual(Object.fromEntries(paths.map((path) => [path, "ENOENT"])));
       });
@@ -96,7 +97,7 @@ if (isolating.length > 0) {
       try {
         for (const [network, said] of [
           ["none", "ECONNREFUSED"],
-          ["open", "connected"],
+          ...((await hasOwnKernel(driver)) ? [] : [["open", "connected"] as const]),
         ] as const) {
           await withSandbox(driver, specFor(slot, ["connect", port], { network }), async (sandbox) => {
             expect(await nextSaid(sandbox)).toBe(said);
@@ -115,11 +116,9 @@ if (isolating.length > 0) {
           .trim()
           .split("\n")
           .map((line) => line.replace(/\s+/, " "));
-        expect(lines).toEqual(
-          ["CapPrm: 0", "CapEff: 0", "CapBnd: 0", "NoNewPrivs: 1"].map((line) =>
-            line.startsWith("Cap") ? line.replace("0", "0".repeat(16)) : line,
-          ),
-        );
+        const none = ["CapPrm", "CapEff", "CapBnd"].map((name) => `${name}: ${"0".repeat(16)}`);
+        // Not every kernel says it.
+        expect([none, [...none, "NoNewPrivs: 1"]]).toContainEqual(lines);
       });
     });
 

@@ -24,9 +24,10 @@ const places = await findGroupPlaces();
 const ways: { title: string; driver: SandboxDriver; hasGroups: boolean; isOwnKernel: boolean }[] = [];
 for (const controlGroups of places === undefined ? [false] : [true, false]) {
   const inNamespaces = createBwrapDriver({ controlGroups });
-  // Where there are no groups it is looked at as one of bubblewrap is.
-  const inContainer = controlGroups ? [createOciDriver(ociOptions)] : [];
-  for (const driver of [inNamespaces, ...inContainer, createLandlockDriver({ controlGroups })]) {
+  // Where there are no groups it is looked at as one of bubblewrap is, unless it has a kernel of its own.
+  const inContainer = createOciDriver({ ...ociOptions, controlGroups });
+  const isAnother = controlGroups || (await hasOwnKernel(inContainer));
+  for (const driver of [inNamespaces, ...(isAnother ? [inContainer] : []), createLandlockDriver({ controlGroups })]) {
     const title = `${driver.name} ${controlGroups ? "with" : "without"} control groups`;
     const isOwnKernel = await hasOwnKernel(driver);
     if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups, isOwnKernel });

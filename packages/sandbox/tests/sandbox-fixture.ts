@@ -9,9 +9,15 @@ import { createInterface } from "node:readline";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import type { OciOptions } from "../src/oci/oci-driver.ts";
 import type { Sandbox, SandboxDriver, SandboxSpec } from "../src/index.ts";
 
 const programs = fileURLToPath(new URL("./programs", import.meta.url));
+
+/** The runtime that an operator names is the one that is tested. */
+export const ociOptions: OciOptions = process.env["DARI_OCI_RUNTIME"]
+  ? { runtime: process.env["DARI_OCI_RUNTIME"] }
+  : {};
 
 /** A slot and an image in a directory of their own. */
 export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; remove(): Promise<void> }> {
@@ -43,6 +49,12 @@ export function specFor(
   };
 }
 
+/** Whether its programs are no processes of this kernel. */
+export async function hasOwnKernel(driver: SandboxDriver): Promise<boolean> {
+  const found = await driver.probe();
+  return found.ok && found.guarantees.notes.includes("the kernel is the runtime's");
+}
+
 /** Starts, runs `body`, and kills whatever happens. */
 export async function withSandbox<T>(
   driver: SandboxDriver,
@@ -71,6 +83,11 @@ export function childrenOf(pid: number): number[] {
       readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
     ),
   );
+}
+
+/** Children, theirs, and so on. */
+export function descendantsOf(pid: number): number[] {
+  return childrenOf(pid).flatMap((child) => [child, ...descendantsOf(child)]);
 }
 
 /** The name of a process's program; empty when it has ended. */

@@ -6,10 +6,10 @@ import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";
 import { assembleFilter } from "../src/seccomp/assemble.ts";
 import { createBwrapDriver, createLandlockDriver, createOciDriver, type SandboxDriver } from "../src/index.ts";
-import { makeSlot, nextSaid, specFor, withSandbox } from "./sandbox-fixture.ts";
+import { makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const python = await findProgram("python3");
-const [bwrap, oci, landlock] = [createBwrapDriver(), createOciDriver(), createLandlockDriver()];
+const [bwrap, oci, landlock] = [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()];
 
 async function sees(driver: SandboxDriver): Promise<boolean> {
   return (await driver.probe()).ok && python !== undefined && process.arch === "x64";

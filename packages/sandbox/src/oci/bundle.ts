@@ -21,7 +21,10 @@ import { devicePaths } from "../device-nodes.ts";
 import { ownName } from "../proc.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
+import type { Egress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../types.ts";
+import { limitsInKernel } from "./own-kernel.ts";
+import type { Runtime } from "./runtimes.ts";
 
 /** Our own programs as the container has them, and where they lie outside. */
 export interface Tools {
@@ -32,7 +35,10 @@ export interface Tools {
 
 const toolsInside = "/.sandbox";
 const filterInside = `${toolsInside}/filter`;
-export const enterInside = `${toolsInside}/enter`;
+const enterInside = `${toolsInside}/enter`;
+const relayInside = `${toolsInside}/relay`;
+/** As native/relay.c has it. */
+const portsInside = `${toolsInside}/ports`;
 
 /**
  * The host's user that the container's root is: the runtime sets it up as that one, and no program runs as it. Nobody
@@ -42,11 +48,16 @@ const spareId = 4_294_967_293;
 
 /** Made below `dir`, once for equal ones. Undefined where they were not shipped and there is no compiler. */
 export async function openTools(dir: string): Promise<Tools | undefined> {
-  const [container, enter] = await Promise.all([compiledProgram("container"), compiledProgram("enter")]);
-  if (container === undefined || enter === undefined) return undefined;
+  const [container, enter, relay] = await Promise.all([
+    compiledProgram("container"),
+    compiledProgram("enter"),
+    compiledProgram("relay"),
+  ]);
+  if (container === undefined || enter === undefined || relay === undefined) return undefined;
   const files = {
     container: await readFile(container),
     enter: await readFile(enter),
+    relay: await readFile(relay),
     filter: systemCallFilter() ?? Buffer.of(),
     // Where a file of the spec's is mounted.
     [basename(scriptInside)]: Buffer.of(),
@@ -56,8 +67,8 @@ export async function openTools(dir: string): Promise<Tools | undefined> {
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
   if (existsSync(tools)) return { dir: tools, container };
   const fresh = join(dir, ownName());
-  // Where what an egress is believed by is mounted.
-  await mkdir(join(fresh, basename(trustInside)), { recursive: true });
+  // Where what an egress is believed by is mounted, and its sockets.
+  for (const path of [trustInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
   // Where another process was faster its own stay.
   await rename(fresh, tools).catch(() => rm(fresh, { recursive: true }));
@@ -69,17 +80,21 @@ export interface BundleOptions {
   readonly tools: Tools;
   /** Takes the place of /etc. */
   readonly etcDir: string;
-  /** Of its egress. */
-  readonly trustDir: string | undefined;
+  readonly egress: Pick<Egress, "ports" | "trustDir"> | undefined;
   readonly hasUserNamespace: boolean;
-  /** Descriptors by which the first process enters control groups. */
-  readonly groups: { readonly first: number; readonly count: number };
+  readonly runtime: Pick<Runtime, "kind">;
+}
+
+/** Of a bundle's directory: where a socket for each port that is relayed is listened on. */
+export function portsDirOf(dir: string): string {
+  return join(dir, "ports");
 }
 
 /** Makes `dir`, in which the runtime finds what to start. */
 export async function writeBundle(dir: string, o: BundleOptions): Promise<void> {
   const root = join(dir, "rootfs");
   await mkdir(root, { recursive: true, mode: 0o700 });
+  await mkdir(portsDirOf(dir), { mode: 0o700 });
   const links = [
     ...systemDirectories().flatMap(({ path, target }) => (target === undefined ? [] : [[target, path] as const])),
     ["workspace/input", insidePaths.input] as const,
@@ -87,7 +102,7 @@ export async function writeBundle(dir: string, o: BundleOptions): Promise<void> 
   ];
   await Promise.all([
     ...links.map(([target, path]) => symlink(target, join(root, path))),
-    writeFile(join(dir, "config.json"), JSON.stringify(configOf(o)), { mode: 0o600 }),
+    writeFile(join(dir, "config.json"), JSON.stringify(configOf(dir, o)), { mode: 0o600 }),
   ]);
 }
 
@@ -96,21 +111,23 @@ export function innerUser(hasUserNamespace: boolean): number {
   return hasUserNamespace && isHostRoot() ? Number(innerId) : 0;
 }
 
-function configOf(o: BundleOptions): object {
-  const { spec, hasUserNamespace, groups } = o;
+function configOf(dir: string, o: BundleOptions): object {
+  const { spec, hasUserNamespace } = o;
   const user = innerUser(hasUserNamespace);
   const guarded = guardedPaths();
   const filter = systemCallFilter() === undefined ? "-" : filterInside;
   const namespaces = ["pid", "ipc", "uts", "mount", "cgroup"];
   if (hasUserNamespace) namespaces.push("user");
   if (spec.network !== "open") namespaces.push("network");
-  const first = [`${toolsInside}/container`, "inside", filter, String(groups.first), String(groups.count)];
+  const full = o.runtime.kind.sharesKernel ? 0 : (limitsInKernel(spec.limits, o.egress).processes ?? 0);
+  const relayed = relayedPorts(o);
+  const relay = relayed.length === 0 ? [] : [relayInside, relayed.join(",")];
   return {
     ociVersion: "1.0.2",
     process: {
       terminal: false,
       user: { uid: user, gid: user },
-      args: [...first, enterInside, "5"],
+      args: [`${toolsInside}/container`, "inside", filter, String(full), ...relay, enterInside, "5"],
       env: [],
       cwd: insidePaths.workspace,
       capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
@@ -118,7 +135,7 @@ function configOf(o: BundleOptions): object {
     },
     root: { path: "rootfs", readonly: true },
     hostname: "sandbox",
-    mounts: mountsOf(o),
+    mounts: mountsOf(dir, o),
     linux: {
       namespaces: namespaces.map((type) => ({ type })),
       ...(hasUserNamespace ? mappingsOf(user) : {}),
@@ -127,6 +144,11 @@ function configOf(o: BundleOptions): object {
       readonlyPaths: [...guarded.readOnly, ...devicePaths],
     },
   };
+}
+
+/** Those that no socket can be handed over for. */
+function relayedPorts({ egress, runtime }: BundleOptions): readonly number[] {
+  return runtime.kind.sharesKernel ? [] : (egress?.ports ?? []);
 }
 
 /** Files of this process's user are the program's own; root inside is nobody outside where this process may say so. */
@@ -138,15 +160,18 @@ function mappingsOf(user: number): object {
   return { uidMappings: map(process.getuid!()), gidMappings: map(process.getgid!()) };
 }
 
-function mountsOf({ spec, tools, etcDir, trustDir }: BundleOptions): object[] {
+function mountsOf(dir: string, o: BundleOptions): object[] {
+  const { spec, tools, etcDir, egress, runtime } = o;
+  const trustDir = egress?.trustDir;
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
   const closed = ["nosuid", "nodev"];
-  // crun takes no `rro` for a file, under which nothing is mounted.
+  // crun takes no `rro` for a file, under which nothing is mounted, and gVisor has nothing below that is mounted.
+  const isDeep = (source: string): boolean => runtime.kind.sharesKernel && statSync(source).isDirectory();
   const readOnly = (source: string, destination: string): object => ({
     destination,
     type: "bind",
     source,
-    options: ["rbind", "ro", ...(statSync(source).isDirectory() ? ["rro"] : []), ...closed],
+    options: ["rbind", "ro", ...(isDeep(source) ? ["rro"] : []), ...closed],
   });
   // What is mounted there later, for a sandbox that was started before its turn, is seen inside.
   const writable = (source: string, destination: string): object => ({
@@ -155,15 +180,26 @@ function mountsOf({ spec, tools, etcDir, trustDir }: BundleOptions): object[] {
     source,
     options: ["rbind", "rw", "rslave", ...closed],
   });
-  const inMemory = (destination: string, options: readonly string[]): object => ({
-    destination,
-    type: "tmpfs",
-    source: "tmpfs",
-    options: [...options],
-  });
   return [
     ...systemDirectories().flatMap(({ path, target }) => (target === undefined ? [readOnly(path, path)] : [])),
     { destination: "/proc", type: "proc", source: "proc", options: [...closed, "noexec"] },
+    ...(runtime.kind.sharesKernel ? devices() : []),
+    inMemory("/dev/shm", [...closed, "mode=1777", size]),
+    inMemory("/tmp", [...closed, "mode=1777", size]),
+    readOnly(etcDir, "/etc"),
+    readOnly(tools.dir, toolsInside),
+    ...(trustDir === undefined ? [] : [readOnly(trustDir, trustInside)]),
+    ...(relayedPorts(o).length === 0 ? [] : [readOnly(portsDirOf(dir), portsInside)]),
+    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).map((path) => readOnly(path, insidePathOf(spec, path))),
+    readOnly(spec.imageDir, insidePaths.image),
+    writable(join(spec.slotDir, "workspace"), insidePaths.workspace),
+    writable(join(spec.slotDir, "state"), insidePaths.state),
+  ];
+}
+
+/** A kernel of its own has its own. */
+function devices(): object[] {
+  return [
     inMemory("/dev", ["nosuid", "noexec", "mode=755", "size=64k", "ro"]),
     {
       destination: "/dev/pts",
@@ -171,14 +207,9 @@ function mountsOf({ spec, tools, etcDir, trustDir }: BundleOptions): object[] {
       source: "devpts",
       options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
     },
-    inMemory("/dev/shm", [...closed, "mode=1777", size]),
-    inMemory("/tmp", [...closed, "mode=1777", size]),
-    readOnly(etcDir, "/etc"),
-    readOnly(tools.dir, toolsInside),
-    ...(trustDir === undefined ? [] : [readOnly(trustDir, trustInside)]),
-    ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).map((path) => readOnly(path, insidePathOf(spec, path))),
-    readOnly(spec.imageDir, insidePaths.image),
-    writable(join(spec.slotDir, "workspace"), insidePaths.workspace),
-    writable(join(spec.slotDir, "state"), insidePaths.state),
   ];
+}
+
+function inMemory(destination: string, options: readonly string[]): object {
+  return { destination, type: "tmpfs", source: "tmpfs", options: [...options] };
 }

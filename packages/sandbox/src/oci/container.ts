@@ -4,10 +4,12 @@ import type { Duplex } from "node:stream";
 import { join } from "node:path";
 import type { Launcher } from "../bwrap-launcher.ts";
 import { planGroup, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
-import { launch, type Launched, type OnServer } from "../launch.ts";
+import type { Egress } from "../egress/egress.ts";
+import { launch, type Launched } from "../launch.ts";
 import { ownName, readProcess, type ProcessIdentity } from "../proc.ts";
 import type { SandboxLimits, SandboxSpec } from "../types.ts";
-import { writeBundle, type Tools } from "./bundle.ts";
+import { portsDirOf, writeBundle, type Tools } from "./bundle.ts";
+import { limitsOfKernel, serveRelay } from "./own-kernel.ts";
 import { deleteContainer, rootOf, runtimeEnvironment, type Runtime } from "./runtimes.ts";
 
 export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> {
@@ -15,6 +17,8 @@ export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> 
   run(env: Readonly<Record<string, string>>, words: string): void;
   /** Its first process ends, also one that is only just being started. */
   hangUp(): void;
+  /** There were as many processes in it as there may be, by the word of a kernel of its own. */
+  isFull(): boolean;
   /** What the runtime still has of it. Never rejects. */
   remove(): Promise<void>;
 }
@@ -23,8 +27,7 @@ export interface ContainerMeans {
   readonly runtime: Runtime;
   readonly tools: Tools;
   readonly etcDir: string;
-  /** Of its egress. */
-  readonly trustDir: string | undefined;
+  readonly egress: Egress | undefined;
   readonly hasUserNamespace: boolean;
   readonly groups: GroupPlaces | undefined;
 }
@@ -32,23 +35,22 @@ export interface ContainerMeans {
 /** After stdout, stderr and the channel: control, words, and the channel that hands over sockets. */
 const pipes = 2;
 const handOverFd = 4 + pipes;
-const firstGroupFd = handOverFd + 1;
 
 /** @throws SandboxStartError, or the system's error where bundle or group cannot be made; nothing is left then */
-export async function startContainer(spec: SandboxSpec, means: ContainerMeans, onServer: OnServer): Promise<Container> {
-  const { runtime, tools } = means;
+export async function startContainer(spec: SandboxSpec, means: ContainerMeans): Promise<Container> {
+  const { runtime, tools, egress } = means;
   const id = ownName();
   const bundle = join(runtime.dir, id);
   const group = groupOf(means, spec.limits);
   try {
-    const groups = { first: firstGroupFd, count: group?.inside.length ?? 0 };
-    await writeBundle(bundle, { spec, ...means, groups });
+    await writeBundle(bundle, { spec, ...means });
+    if (egress !== undefined && !runtime.kind.sharesKernel) await serveRelay(portsDirOf(bundle), egress);
     const pidFile = join(bundle, "pid");
     const command = [
       ...(group === undefined ? [] : [group.program, "2", ...group.outside, "--"]),
-      ...[tools.container, "outside", pidFile, String(firstGroupFd), ...(group?.inside ?? []), "--"],
+      ...[tools.container, "outside", pidFile, ...(group?.inside ?? []), "--"],
       ...[runtime.program, ...runtime.kind.globalOptions, ...rootOf(runtime), "run", "--detach"],
-      ...["--bundle", bundle, "--pid-file", pidFile, ...runtime.kind.passing(firstGroupFd + groups.count), id],
+      ...["--bundle", bundle, "--pid-file", pidFile, id],
     ];
     const launched = await launch({
       command: command[0]!,
@@ -56,7 +58,7 @@ export async function startContainer(spec: SandboxSpec, means: ContainerMeans, o
       env: runtimeEnvironment,
       cwd: "/",
       launcherPipes: pipes,
-      onServer,
+      onServer: (port, server) => egress?.serve(port, server),
     });
     return containerOf(launched, group?.group, () => deleteContainer(runtime, id));
   } catch (error) {
@@ -94,8 +96,7 @@ interface GroupWords {
 /** The runtime is not in it, nor are its many threads; with a kernel of its own it is what is to be bounded. */
 function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): GroupWords | undefined {
   if (groups?.program === undefined) return undefined;
-  const { processes: _threadsOfItsKernel, ...others } = limits;
-  const group = planGroup(groups, runtime.kind.sharesKernel ? limits : others);
+  const group = planGroup(groups, runtime.kind.sharesKernel ? limits : limitsOfKernel(limits));
   const isInside = (step: string): boolean => step === "enter" && runtime.kind.sharesKernel;
   return {
     group,
@@ -106,19 +107,20 @@ function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): Gr
 }
 
 /** Nothing is said of a container that did not come up. */
-function readStatus(control: Duplex): Pick<Launcher, "init" | "programRan"> {
+function readStatus(control: Duplex): Pick<Container, "init" | "programRan" | "isFull"> {
   const init = Promise.withResolvers<ProcessIdentity | undefined>();
   const programRan = Promise.withResolvers<boolean>();
   let seen = "";
   control.setEncoding("latin1");
   control.on("data", (chunk: string) => {
     seen += chunk;
-    const pid = /^init (\d+)\n/.exec(seen)?.[1];
+    const pid = /^init (\d+)\n/m.exec(seen)?.[1];
     if (pid !== undefined) readProcess(Number(pid)).then(init.resolve, init.reject);
   });
   control.once("close", () => {
-    if (!seen.startsWith("init ")) init.resolve(undefined);
-    programRan.resolve(seen.startsWith("init "));
+    const isThere = /^init /m.test(seen);
+    if (!isThere) init.resolve(undefined);
+    programRan.resolve(isThere);
   });
-  return { init: init.promise, programRan: programRan.promise };
+  return { init: init.promise, programRan: programRan.promise, isFull: () => /^full$/m.test(seen) };
 }

@@ -2,7 +2,7 @@
 // is as under bubblewrap. What a runtime promises is looked at, not believed.
 
 import { mkdir, mkdtemp, readlink, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createBackground, type Background } from "../background.ts";
@@ -27,12 +27,11 @@ import {
 import { within } from "../within.ts";
 import { innerUser, openTools } from "./bundle.ts";
 import { startContainer, type Container, type ContainerMeans } from "./container.ts";
+import { limitsInKernel, limitsOfKernel } from "./own-kernel.ts";
 import { findRuntimes, sweepContainers, type Runtime } from "./runtimes.ts";
 
-interface Means extends Omit<ContainerMeans, "etcDir" | "trustDir"> {
+interface Means extends Omit<ContainerMeans, "etcDir" | "egress"> {
   readonly systemFiles: SystemFiles;
-  /** Sockets that were made inside arrive here. */
-  readonly handsOver: boolean;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -62,6 +61,9 @@ export function createOciDriver(o: OciOptions = {}): SandboxDriver {
       await checkSpec(spec);
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`no OCI runtime can be used: ${result.reason}`);
+      if (spec.network === "open" && !result.means.runtime.kind.sharesKernel) {
+        throw new SandboxStartError("a container with a kernel of its own has no network of this machine's");
+      }
       return (await start(spec, result.means, background)).sandbox;
     },
     close: () => background.done(),
@@ -74,22 +76,20 @@ async function start(
   background: Background,
 ): Promise<{ sandbox: Sandbox; container: Container }> {
   const { network, slotDir } = spec;
-  const egress = typeof network === "object" && means.handsOver ? openEgress(network, slotDir) : undefined;
+  const egress = typeof network === "object" ? openEgress(network, slotDir) : undefined;
   const trustDir = egress?.trustDir;
+  const { sharesKernel } = means.runtime.kind;
+  const limits = sharesKernel ? spec.limits : limitsInKernel(spec.limits, egress);
   try {
-    const container = await startContainer(
-      spec,
-      { ...means, etcDir: means.systemFiles.dir, trustDir },
-      (port, server) => egress?.serve(port, server),
-    );
+    const container = await startContainer(spec, { ...means, etcDir: means.systemFiles.dir, egress });
     container.run(
       {
         ...programEnvironment(spec, { home: insidePaths.state, tmp: "/tmp" }),
         ...(egress === undefined ? {} : egressEnvironment(undefined, trustDir && trustInside)),
       },
       enterWords({
-        ports: egress?.ports ?? [],
-        limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
+        ports: sharesKernel ? (egress?.ports ?? []) : [],
+        limits: processLimits(limits, { countsProcesses: !sharesKernel || !isHostRoot() }),
         argv: spec.argv.map((word) => insidePathOf(spec, word)),
       }),
     );
@@ -98,7 +98,9 @@ async function start(
       egress,
       background,
       isBounded: boundsTree(means.groups),
+      ...(sharesKernel ? {} : { watched: { pid: container.launched.pid, limits: limitsOfKernel(spec.limits) } }),
       name: means.runtime.program,
+      exceeded: () => (container.isFull() ? "processes" : undefined),
       onKill: () => container.hangUp(),
       onEnd: () => background.add(container.remove()),
     });
@@ -134,9 +136,9 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
   // The container's first process enters them, whom nobody else could move in time.
   const groups = places?.program === undefined ? undefined : places;
   let reason: string | undefined;
-  for (const way of waysOf(runtime, o)) {
+  for (const hasUserNamespace of waysOf(runtime, o)) {
     for (const candidate of groupCandidates(groups)) {
-      const means = { runtime, tools, systemFiles, groups: candidate, ...way };
+      const means = { runtime, tools, systemFiles, groups: candidate, hasUserNamespace };
       const failed = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (failed === undefined) {
         await sweepContainers(runtime);
@@ -148,19 +150,18 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
       if (failed.isLate) return { reason };
     }
   }
-  return { reason: reason ?? "a user that is not root needs a user namespace" };
+  return { reason: reason ?? "it needs a user namespace here" };
 }
 
-/** Best first. */
-function waysOf(runtime: Runtime, o: OciOptions): Pick<Means, "hasUserNamespace" | "handsOver">[] {
-  if (!runtime.kind.sharesKernel) return [true, false].map((handsOver) => ({ hasUserNamespace: false, handsOver }));
-  const ways = [...(o.userNamespace === false ? [] : [true]), ...(isHostRoot() ? [false] : [])];
-  return ways.map((hasUserNamespace) => ({ hasUserNamespace, handsOver: true }));
+/** Whether there is to be a user namespace, best first. The root of a kernel of its own owns its devices. */
+function waysOf({ kind }: Runtime, o: OciOptions): boolean[] {
+  return [...(o.userNamespace === false ? [] : [true]), ...(isHostRoot() && kind.sharesKernel ? [false] : [])];
 }
 
 /**
  * What of a container is as promised, seen from inside: each line says what is not. Its arguments: a directory of the
- * host's, and what /proc says of a filter of system calls where there is one.
+ * host's, what /proc says of a filter of system calls where there is one, and the release of the kernel that must not
+ * be seen, else nothing. A kernel of its own has settings and devices of its own.
  */
 const look = `
 while read -r key value rest; do
@@ -175,7 +176,13 @@ for path in / /usr /etc /agent /dev /proc/sys; do
   ! (: > "$path/.dari-trial") 2> /dev/null || echo "$path can be written to"
 done
 ! (: > /proc/sys/kernel/core_pattern) 2> /dev/null || echo "settings of the kernel can be written to"
-for path in /root /home /var /sys "$1"; do ! test -e "$path" || echo "$path is there"; done
+if test -n "$3"; then
+  read -r name version release rest < /proc/version
+  test "$release" != "$3" || echo "the kernel is this machine's"
+else
+  ! test -e /sys || echo "/sys is there"
+fi
+for path in /root /home /var "$1"; do ! test -e "$path" || echo "$path is there"; done
 set -- /proc/[0-9]*
 test $# -le 5 || echo "processes of others are seen"
 for path in /workspace /state /tmp /dev/shm; do
@@ -198,9 +205,10 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
   try {
     for (const name of ["workspace", "state", "image"]) await mkdir(join(slotDir, name));
     const shell = (await findProgram("sh")) ?? "/bin/sh";
+    const hidden = means.runtime.kind.sharesKernel ? "" : release();
     const { sandbox, container } = await start(
       {
-        argv: [shell, "-c", look, shell, slotDir, systemCallFilter() === undefined ? "0" : "2"],
+        argv: [shell, "-c", look, shell, slotDir, systemCallFilter() === undefined ? "0" : "2", hidden],
         env: {},
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [process.execPath],
@@ -233,18 +241,23 @@ async function judge(sandbox: Sandbox, container: Container, means: Means): Prom
   for await (const chunk of sandbox.stdout.setEncoding("utf8")) {
     said += String(chunk);
     if (!said.endsWith("looked\n")) continue;
-    const shared = means.runtime.kind.sharesKernel
-      ? await sharedNamespaces((await container.init)?.pid, means.hasUserNamespace)
-      : [];
+    const shared = await sharedNamespaces((await container.init)?.pid, means);
     return [...said.split("\n").slice(0, -2), ...shared].join(", ");
   }
   const exit = await sandbox.exited;
   return (await complaints).trim() || `it ended with ${exit.code ?? exit.signal}`;
 }
 
-/** Those that a process has together with this one. */
-async function sharedNamespaces(pid: number | undefined, hasUserNamespace: boolean): Promise<string[]> {
-  const names = [...(hasUserNamespace ? ["user"] : []), "mnt", "pid", "ipc", "uts", "net"];
+/**
+ * Those that a process has together with this one. A kernel of its own may trace what runs on it in this machine's pid
+ * namespace, which is not the one that is seen inside.
+ */
+async function sharedNamespaces(
+  pid: number | undefined,
+  { hasUserNamespace, runtime }: Pick<Means, "hasUserNamespace" | "runtime">,
+): Promise<string[]> {
+  const ofKind = runtime.kind.sharesKernel ? ["pid"] : [];
+  const names = [...(hasUserNamespace ? ["user"] : []), ...ofKind, "mnt", "ipc", "uts", "net"];
   const nameOf = (of: string, name: string): Promise<string> => readlink(`/proc/${of}/ns/${name}`);
   const isShared = async (name: string): Promise<boolean> =>
     pid === undefined || (await nameOf("self", name)) === (await nameOf(String(pid), name));
@@ -256,6 +269,7 @@ function describe(means: Means): Guarantees {
   const { groups, runtime } = means;
   const { sharesKernel } = runtime.kind;
   const counted = groups?.processes === undefined ? "watched" : "per_sandbox";
+  const fromKernel = sharesKernel ? "" : " from that kernel, and from what opens files for it,";
   const filtered = systemCallFilter() === undefined ? `without a filter for ${process.arch}` : "behind a filter";
   return {
     isolated: true,
@@ -264,7 +278,7 @@ function describe(means: Means): Guarantees {
     network: "enforced",
     limits: {
       memory: groups?.memory === undefined ? "watched" : "per_sandbox",
-      processes: sharesKernel ? counted : "none",
+      processes: sharesKernel ? counted : "per_sandbox",
       cpu: groups?.cpu === undefined ? "none" : "per_sandbox",
       openFiles: "per_process",
       fileSize: "per_process",
@@ -280,10 +294,9 @@ function describe(means: Means): Guarantees {
       ...(groups?.cpu === undefined
         ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
         : []),
-      ...(means.handsOver ? [] : ["no proxy can be opened in it: agents have no network at all"]),
-      ...(isHostRoot() ? ["the worker runs as root: a program that escaped would be root"] : []),
+      ...(isHostRoot() ? [`the worker runs as root: a program that escaped${fromKernel} would be root`] : []),
       ...(innerUser(means.hasUserNamespace) === 0 ? ["programs are root inside, without any capability"] : []),
-      ...(means.hasUserNamespace || !sharesKernel ? [] : ["no user namespace can be made here"]),
+      ...(means.hasUserNamespace ? [] : ["no user namespace can be made here"]),
     ],
   };
 }

@@ -18,17 +18,14 @@ export interface Runtime {
 
 export interface RuntimeKind {
   readonly globalOptions: readonly string[];
-  /** What hands descriptors 3 up to, but not including, `end` to the container's first process. */
-  passing(end: number): readonly string[];
-  /** Its containers are processes of this kernel, in namespaces of it. One with a kernel of its own has neither. */
+  /**
+   * Its containers are processes of this kernel. One with a kernel of its own hands over no sockets of its network, and
+   * its processes are not this kernel's to count.
+   */
   readonly sharesKernel: boolean;
 }
 
-const usual: RuntimeKind = {
-  globalOptions: [],
-  passing: (end) => ["--preserve-fds", String(end - 3)],
-  sharesKernel: true,
-};
+const usual: RuntimeKind = { globalOptions: [], sharesKernel: true };
 
 /** By the program's name; one with another name takes what runc takes. */
 const kinds: Readonly<Record<string, RuntimeKind>> = {
@@ -36,8 +33,8 @@ const kinds: Readonly<Record<string, RuntimeKind>> = {
   // Our own groups hold the container, so none of its is made.
   crun: { ...usual, globalOptions: ["--cgroup-manager=disabled"] },
   runsc: {
-    globalOptions: ["--platform=systrap", "--ignore-cgroups", "--network=sandbox"],
-    passing: (end) => Array.from({ length: end - 3 }, (_, i) => `--pass-fd=${i + 3}:${i + 3}`),
+    // Of the host's UNIX sockets there are none in what is mounted but those that lead to the proxy.
+    globalOptions: ["--ignore-cgroups", "--network=none", "--overlay2=none", "--host-uds=open"],
     sharesKernel: false,
   },
 };
@@ -65,7 +62,9 @@ export const rootOf = (runtime: Runtime): string[] => ["--root", join(runtime.di
 export async function deleteContainer(runtime: Runtime, id: string): Promise<void> {
   const { program, kind, dir } = runtime;
   await succeeds([program, ...kind.globalOptions, ...rootOf(runtime), "delete", "--force", id], runtimeEnvironment);
-  await rm(join(dir, id), { recursive: true, force: true }).catch(() => {});
+  // What gVisor had only begun to write down it cannot read, and leaves.
+  const begun = ["state", "lock"].map((ending) => join("state", `${id}_sandbox:${id}.${ending}`));
+  for (const path of [...begun, id]) await rm(join(dir, path), { recursive: true, force: true }).catch(() => {});
 }
 
 /** By which it finds the programs that it starts itself. */
@@ -75,7 +74,8 @@ export const runtimeEnvironment = { PATH: "/usr/local/sbin:/usr/local/bin:/usr/s
 export async function sweepContainers(runtime: Runtime): Promise<void> {
   const dirs = [runtime.dir, join(runtime.dir, "state")];
   const names = await Promise.all(dirs.map((dir) => readdir(dir).catch(() => [])));
-  for (const id of new Set(names.flat())) {
+  // gVisor's end in what each is for.
+  for (const id of new Set(names.flat().map((name) => name.replace(/_sandbox:.*$/, "")))) {
     if (await isLeftBehind(id)) await deleteContainer(runtime, id);
   }
 }
