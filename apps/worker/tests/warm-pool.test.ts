@@ -106,7 +106,7 @@ function makeTurn(name: string): string {
 
 function run(
   { prepared: { sandbox } }: Taken,
-  o: { name?: string; timeoutMs?: number; signal?: AbortSignal; onCall?: () => void } = {},
+  o: { name?: string; timeoutMs?: number; signal?: AbortSignal; claimed?: Promise<void>; onCall?: () => void } = {},
 ): Promise<TurnEnding> {
   return runTurn({
     channel: sandbox.channel,
@@ -131,7 +131,7 @@ function run(
     },
     timeoutMs: o.timeoutMs ?? 20_000,
     signal: o.signal ?? new AbortController().signal,
-    beforeCall: () => Promise.resolve(o.onCall?.()),
+    beforeCall: () => (o.claimed ?? Promise.resolve()).then(() => o.onCall?.()),
     onFrame: () => undefined,
   });
 }
@@ -146,8 +146,7 @@ interface Told {
 }
 
 async function told(taken: Taken | undefined, turnDir: string): Promise<Told> {
-  await taken!.prepared.sandbox.claim(turnDir);
-  const ending = await run(taken!);
+  const ending = await run(taken!, { claimed: taken!.prepared.sandbox.claim(turnDir) });
   await taken!.end();
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;

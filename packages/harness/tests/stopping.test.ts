@@ -1,8 +1,10 @@
 // Time limits, cancellation, the handshake before the call, and the check of an entrypoint.
 
 import { describe, expect, test } from "@jest/globals";
-import { checkEntrypoint, type DeltaFrame, type EventFrame } from "../src/index.ts";
-import { findRuntimes, play, startGuest } from "./guest-fixture.ts";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { checkEntrypoint, loadAhead, runTurn, type DeltaFrame, type EventFrame } from "../src/index.ts";
+import { findRuntimes, play, requestFor, startGuest } from "./guest-fixture.ts";
 
 describe.each(findRuntimes())("$title", (runtime) => {
   test("an agent that hangs runs into its time limit", async () => {
@@ -39,6 +41,29 @@ describe.each(findRuntimes())("$title", (runtime) => {
   test("the entrypoint is not called when the host refuses", async () => {
     const refused = play(runtime, "prints", { beforeCall: () => Promise.reject(new Error("the claim was lost")) });
     await expect(refused).rejects.toThrow("the claim was lost");
+  });
+
+  test("a loaded agent is told of its turn before its workspace is there, and called in it", async () => {
+    const guest = await startGuest(runtime);
+    const { channel, exited } = guest;
+    const workspace = join(guest.workspace, "late");
+    const request = { ...requestFor(runtime, guest, "again"), workspace };
+    loadAhead({ channel, ...request });
+    try {
+      const ending = await runTurn({
+        channel,
+        exited,
+        request,
+        timeoutMs: 20_000,
+        signal: new AbortController().signal,
+        beforeCall: () => mkdir(workspace),
+        onFrame: () => {},
+      });
+      const text = expect.stringContaining(JSON.stringify({ cwd: workspace }).slice(1, -1));
+      expect(ending).toMatchObject({ kind: "completed", parts: [{ type: "text", text }] });
+    } finally {
+      await guest.end();
+    }
   });
 
   test("the time limit begins with the call", async () => {

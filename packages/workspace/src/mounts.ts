@@ -11,9 +11,10 @@ export interface OverlayMount {
   readonly cwd: string;
   /** Uppermost first. */
   readonly lower: readonly string[];
+  /** Made by the mount, as is the next: whoever made them first and then asked for it would wait for both. */
   readonly upper: string;
   readonly work: string;
-  /** Absolute; an existing directory. */
+  /** Absolute; an empty directory, made where it is not there. */
   readonly target: string;
 }
 
@@ -22,7 +23,10 @@ export type Marks = "trusted" | "user";
 
 export interface Mounts {
   readonly marks: Marks;
-  /** `volatile`: nothing is flushed at the unmount, which would flush the whole file system. */
+  /**
+   * `volatile`: nothing is flushed at the unmount, which would flush the whole file system. Where it fails, what was
+   * made is left.
+   */
   overlay(mount: OverlayMount): Promise<void>;
   /** Mounts a squashfs that we made, read-only. */
   image(mount: { file: string; target: string }): Promise<void>;
@@ -51,7 +55,8 @@ function byMounter(mounter: Mounter, marks: Marks): Mounts {
   };
   return {
     marks,
-    overlay: (asked) => mount("an overlay", ["overlay", asked.cwd, overlayOptions(asked, marks), asked.target]),
+    overlay: ({ cwd, upper, work, target, ...asked }) =>
+      mount("an overlay", ["overlay", cwd, upper, work, overlayOptions({ ...asked, upper, work }, marks), target]),
     image: ({ file, target }) => mount("an image", ["image", file, target]),
     async whiteouts(cwd, paths) {
       // All have ended before it throws: the caller then removes the layer.
@@ -81,8 +86,10 @@ function byShell(shell: Shell, marks: Marks): Mounts {
     marks,
     overlay(asked) {
       const list = quote(overlayOptions(asked, marks));
-      const { cwd, target } = asked;
-      return mount("an overlay", `cd ${quote(cwd)} && mount -t overlay overlay -o ${list} ${quote(target)}`);
+      const [upper, work, target] = [asked.upper, asked.work, asked.target].map(quote);
+      const make = `mkdir -m 700 ${upper} ${work} && { test -d ${target} || mkdir -m 700 ${target}; }`;
+      const command = `cd ${quote(asked.cwd)} && ${make} && mount -t overlay overlay -o ${list} ${target}`;
+      return mount("an overlay", command);
     },
     image: ({ file, target }) =>
       mount("an image", `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`),
@@ -104,7 +111,7 @@ function byShell(shell: Shell, marks: Marks): Mounts {
   };
 }
 
-function overlayOptions({ lower, upper, work }: OverlayMount, marks: Marks): string {
+function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "target">, marks: Marks): string {
   const all = marks === "user" ? `${options},userxattr` : options;
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }

@@ -37,7 +37,7 @@ interface Overlays {
 export async function probeOverlays(dir: string, mounts: Mounts): Promise<string | undefined> {
   const top = await mkdtemp(join(dir, "probe-"));
   try {
-    for (const name of ["low", "up", "work", "at"]) await mkdir(join(top, name));
+    await mkdir(join(top, "low"));
     await writeFile(join(top, "low", "a"), "a");
     await mkdir(join(top, "low", "dir", "old"), { recursive: true });
     const target = join(top, "at");
@@ -99,11 +99,6 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   const upper = store.newLayerId(organizationId);
   const work = `${upper}.w`;
   try {
-    await Promise.all([
-      mkdir(join(cwd, upper), { mode: 0o700 }),
-      mkdir(join(cwd, work)),
-      mkdir(dir, { recursive: true, mode: 0o700 }),
-    ]);
     await mounts.overlay({ cwd, lower: base.layers.map(({ id }) => id), upper, work, target: dir });
   } catch (error) {
     await removeAll(cwd, [upper, work]);

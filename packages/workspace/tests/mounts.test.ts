@@ -26,15 +26,15 @@ async function problemHere(): Promise<string | undefined> {
   return found;
 }
 
-/** A directory with one layer of files below and an empty one above. */
+/** A directory with one layer of files, and one of marks above it. */
 function layered(): { dir: string; target: string; mount(mounts: Mounts): Promise<void> } {
   const dir = fixture.fresh();
   mkdirSync(dir);
-  for (const name of ["low", "up", "work", "it's at"]) mkdirSync(join(dir, name));
+  for (const name of ["low", "marks", "it's at"]) mkdirSync(join(dir, name));
   writeFileSync(join(dir, "low", "a file"), "below");
   const target = join(dir, "it's at");
   const mount = (mounts: Mounts): Promise<void> =>
-    mounts.overlay({ cwd: dir, lower: ["low"], upper: "up", work: "work", target });
+    mounts.overlay({ cwd: dir, lower: ["marks", "low"], upper: "up", work: "it's work", target });
   return { dir, target, mount };
 }
 
@@ -57,17 +57,17 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   test("marks hide what is below them", async () => {
     const mounts = await openMounts("trusted", by);
     const { dir, target, mount } = layered();
-    await mounts.whiteouts(join(dir, "up"), ["a file"]);
+    await mounts.whiteouts(join(dir, "marks"), ["a file"]);
     await mount(mounts);
     expect(readdirSync(target)).toEqual([]);
     await mounts.unmount(target);
     // One is there already.
     const names = ["a file", ...Array.from({ length: 50 }, (_, i) => `mark ${i}`)];
-    await expect(mounts.whiteouts(join(dir, "up"), names)).rejects.toThrow("a deletion cannot be marked");
+    await expect(mounts.whiteouts(join(dir, "marks"), names)).rejects.toThrow("a deletion cannot be marked");
     // Nothing writes to the layer any more.
-    const left = readdirSync(join(dir, "up"));
+    const left = readdirSync(join(dir, "marks"));
     await mounts.unmount(target).catch(() => undefined);
-    expect(readdirSync(join(dir, "up"))).toEqual(left);
+    expect(readdirSync(join(dir, "marks"))).toEqual(left);
     await mounts.close();
   });
 
@@ -89,15 +89,17 @@ describeHere.each(kinds)("mounts by %s", (by) => {
     const mounts = await openMounts("trusted", by);
     const { dir, target, mount } = layered();
     await expect(mounts.unmount(target)).rejects.toThrow(/Invalid|invalid|not mounted/);
-    const missing = { cwd: dir, lower: ["nothing"], upper: "up", work: "work", target };
+    const missing = { cwd: dir, lower: ["nothing"], upper: "lost", work: "lost.w", target };
     await expect(mounts.overlay(missing)).rejects.toThrow(/no such file|special device|failed|missing/i);
     await expect(mounts.image({ file: join(dir, "none"), target })).rejects.toThrow(/no such file|failed/i);
     // What asks for too much fails alone.
-    const long = mounts.whiteouts(join(dir, "up"), ["a/".repeat(10_000)]);
-    const [mine, others] = await Promise.allSettled([long, mounts.whiteouts(join(dir, "up"), ["other"])]);
+    const long = mounts.whiteouts(join(dir, "marks"), ["a/".repeat(10_000)]);
+    const [mine, others] = await Promise.allSettled([long, mounts.whiteouts(join(dir, "marks"), ["other"])]);
     expect([mine.status, others.status]).toEqual(["rejected", "fulfilled"]);
     await mount(mounts);
     expect(await mounts.unmount(target)).toBe(true);
+    // What takes the changes of one mount is never another's.
+    await expect(mount(mounts)).rejects.toThrow(/exists/);
     await mounts.close();
   });
 

@@ -97,7 +97,8 @@ interface Ended {
 
 async function runCold(context: WorkerContext, parts: RunParts): Promise<Ended> {
   const sandbox = await startGuest(context, parts);
-  const guest = { sandbox, servesAgain: false, claim: () => sandbox.claim(), end: () => sandbox.kill() };
+  const claim = (): Promise<void> => sandbox.claim();
+  const guest = { sandbox, isLoaded: false, servesAgain: false, claim, end: () => sandbox.kill() };
   const ended = await runIn(context, parts, guest);
   if (!ended.isLoaded) await countFailedLoad(context, parts, ended.ending);
   return ended;
@@ -110,8 +111,9 @@ async function runWarm(
   warm: Taken,
   servesSession: boolean,
 ): Promise<Ended | undefined> {
-  const { sandbox, give } = warm.prepared as WarmGuest;
-  give(parts.turn, parts.logs);
+  const prepared = warm.prepared as WarmGuest;
+  const { sandbox, isLoaded } = prepared;
+  prepared.give(parts.turn, parts.logs);
   const servesAgain = servesSession && sandbox.rest !== undefined;
   const claim = async (): Promise<void> => {
     // A directory that is there before the sandbox has been set up cannot be taken away from it.
@@ -125,7 +127,8 @@ async function runWarm(
     parts.watch.lap("claim_ms");
   };
   try {
-    const ended = await runIn(context, parts, { sandbox, servesAgain, claim, end: () => warm.end() });
+    const ended = await runIn(context, parts, { sandbox, isLoaded, servesAgain, claim, end: () => warm.end() });
+    prepared.isLoaded = ended.isLoaded;
     if (ended.isLoaded) return ended;
   } catch (error) {
     if (!(error instanceof ClaimError)) throw error;
@@ -141,7 +144,10 @@ class ClaimError extends Error {
 
 interface Guest {
   readonly sandbox: Sandbox;
+  /** Its agent is loaded, or being loaded, without the turn's files; else they are there before it is. */
+  readonly isLoaded: boolean;
   readonly servesAgain: boolean;
+  /** Gives it the turn's files. */
   claim(): Promise<void>;
   /** Nothing of it is alive afterwards. */
   end(): Promise<void>;
@@ -162,11 +168,15 @@ async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Pro
   let ending: TurnEnding | undefined;
   let isCalled = false;
   let isResting = false;
+  const claimed = guest.claim();
   try {
-    await guest.claim();
+    // The guest reads what its turn is while the turn's files are mounted; its agent is called when they are there.
+    if (guest.isLoaded) claimed.catch(() => {});
+    else await claimed;
     const onCall = (): void => void (isCalled = true);
-    ending = await callAgent(context, parts, guest, onCall, () => captured.tail("stderr"));
+    ending = await callAgent(context, parts, { ...guest, claimed }, onCall, () => captured.tail("stderr"));
   } finally {
+    await claimed.catch(() => {});
     parts.watch.lap("agent_ms");
     isResting = guest.servesAgain && ending?.kind === "completed" && (await bringToRest(parts, sandbox));
     if (!isResting) await guest.end();
@@ -187,7 +197,7 @@ async function bringToRest({ logs }: RunParts, sandbox: Sandbox): Promise<boolea
 function callAgent(
   context: WorkerContext,
   run: RunParts,
-  { sandbox, servesAgain }: Guest,
+  { sandbox, servesAgain, claimed }: Guest & { readonly claimed: Promise<void> },
   onCall: () => void,
   stderrTail: () => string,
 ): Promise<TurnEnding> {
@@ -200,6 +210,7 @@ function callAgent(
     timeoutMs: turn.manifest.runtime.timeout_seconds * 1_000,
     signal: run.signal,
     async beforeCall() {
+      await claimed;
       run.watch.lap("start_ms");
       const moved = opened.parts === turn.parts ? undefined : opened.parts;
       const counted = await withPatience(context, () => countAttempt(context.db, turn, moved), run.signal);

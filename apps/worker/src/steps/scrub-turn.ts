@@ -1,6 +1,6 @@
 // Takes a turn's secrets out of what is said about it: what is recorded of its end, and what this worker logs.
 
-import type { FinishInput, InputAsked } from "@dari/control";
+import type { FinishInput, InputAsked, SavedWorkspace } from "@dari/control";
 import { failure, limits, type Scrubber } from "@dari/domain";
 import type { OutputPart, TurnEnding } from "@dari/harness";
 import { redactFields, type LogMethod, type Logger } from "@dari/runtime";
@@ -40,6 +40,11 @@ function scrubAsked(scrubber: Scrubber, asked: InputAsked): InputAsked {
 export function scrubbedStack(scrubber: Scrubber, ending: TurnEnding): TurnEnding {
   if (ending.kind !== "failed" || ending.stack === undefined) return ending;
   return { ...ending, stack: scrubber.text(ending.stack, { isCut: ending.stack.length >= stackUnits }) };
+}
+
+/** A line of the attempt's log: a name that is not kept is the agent's word like any other. */
+export function ignoredLine(scrubber: Scrubber, { path, reason }: SavedWorkspace["ignored"][number]): string {
+  return `not saved: ${scrubber.text(path)}: ${reason}\n`;
 }
 
 /** A logger whose lines hold none of the turn's secrets. */

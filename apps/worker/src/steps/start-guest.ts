@@ -34,6 +34,8 @@ const waitingLinesMax = 100;
 
 /** A sandbox with the agent loaded, before it is known for which turn. */
 export interface WarmGuest extends Prepared {
+  /** It loads its agent without the files of a turn, or has served one. */
+  isLoaded: boolean;
   /** Whose connections they are from here on. */
   give(turn: Turn, logs: LogRecorder): void;
 }
@@ -60,7 +62,8 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
         const { entry } = turn.image;
         const what = { channel: sandbox.channel, entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk };
         if (isAhead) loadAhead(what);
-        return { sandbox, release: () => image.release(), give: (...to) => void (tell = logEgress(context, ...to)) };
+        const give: WarmGuest["give"] = (...to) => void (tell = logEgress(context, ...to));
+        return { sandbox, isLoaded: isAhead, release: () => image.release(), give };
       } catch (error) {
         image.release();
         throw error;
@@ -103,7 +106,8 @@ async function specOf(
   const { settings } = context;
   const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
   const script = context.guestScript.path();
-  const guest = guestCommand(turn.image.runtime.language, runtime.command, { nodeScript: script });
+  const { runtime: wanted, entry } = turn.image;
+  const guest = guestCommand(wanted.language, runtime.command, { entryFile: entry.file, nodeScript: script });
   return {
     argv: guest.argv,
     env: turn.environment.reveal(),

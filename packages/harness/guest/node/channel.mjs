@@ -14,18 +14,7 @@ export function openChannel(fd) {
 
   return {
     listen(onFrame) {
-      const decoder = new StringDecoder("utf8");
-      let rest = [];
-      socket.on("data", (chunk) => {
-        const lines = decoder.write(chunk).split("\n");
-        for (const line of lines.slice(0, -1)) {
-          rest.push(line);
-          const whole = rest.join("");
-          rest = [];
-          onFrame(parse(whole));
-        }
-        rest.push(lines.at(-1));
-      });
+      socket.on("data", openLines(onFrame));
       socket.once("end", () => exit(0));
     },
     /** Resolves when the host takes more: whoever awaits it cannot outrun the host. */
@@ -38,6 +27,22 @@ export function openChannel(fd) {
     },
     ref: () => socket.ref(),
     unref: () => socket.unref(),
+  };
+}
+
+/** Takes chunks of bytes, and hands on the frame of each line. */
+export function openLines(onFrame) {
+  const decoder = new StringDecoder("utf8");
+  let rest = [];
+  return (chunk) => {
+    const lines = decoder.write(chunk).split("\n");
+    for (const line of lines.slice(0, -1)) {
+      rest.push(line);
+      const whole = rest.join("");
+      rest = [];
+      onFrame(parse(whole));
+    }
+    rest.push(lines.at(-1));
   };
 }
 

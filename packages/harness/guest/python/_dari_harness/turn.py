@@ -47,9 +47,10 @@ def main() -> None:
                 loaded = _load(frame)
                 answer = {"t": "loaded"}
             else:
-                # It may have taken the place of the directory that the process was started in.
-                os.chdir(frame["workspace"])
-                loaded = loaded or _load(frame)
+                if loaded is None:
+                    # Code that is loaded at its turn sees the turn's files.
+                    os.chdir(frame["workspace"])
+                    loaded = _load(frame)
                 answer = _run(frame, loaded, contexts[0], allowed, channel)
         except (SystemExit, KeyboardInterrupt) as error:
             # The agent ended its process; the host sees how.
@@ -84,8 +85,6 @@ def _load(frame: dict) -> tuple:
 def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event, channel: Channel) -> dict:
     value, run = loaded
     own = context._channel
-    channel.send({"t": "started"})
-    allowed.wait()
     again = frame.get("again", False)
     turn = SimpleNamespace(
         prompt=frame["prompt"],
@@ -94,6 +93,10 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
         channel=own,
         run_async=run_in_one_loop if again else run_in_own_loop,
     )
+    channel.send({"t": "started"})
+    allowed.wait()
+    # It may have taken the place of the directory that the process was started in.
+    os.chdir(frame["workspace"])
     result = run(value, turn)
     if again:
         # Another turn may follow: nothing of this one is heard any more, and its directory is let go.

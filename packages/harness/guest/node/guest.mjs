@@ -1,0 +1,128 @@
+// Does what the frames of a channel say: loads the entrypoint, and runs one turn after the other.
+
+import { getEventListeners } from "node:events";
+import { openTurn } from "./channel.mjs";
+import { createContext } from "./context.mjs";
+import { findExport, prepareRunner } from "./entrypoint.mjs";
+import { TurnError, describeError } from "./errors.mjs";
+import { useProxyVariables } from "./proxy-variables.mjs";
+import { rehearse } from "./rehearse.mjs";
+
+const neverSettles =
+  "the agent waits for something that can never happen: nothing is left that could settle its promise";
+
+export class Guest {
+  #channel;
+  #loaded;
+  #allow;
+  #canceller;
+  /** What the turn has used at its model by now, as far as its runner can say. */
+  #usedByNow = () => undefined;
+  #reported = false;
+
+  /** `loaded`: a promise of what there is to run; by default the first `load` or `run` loads it. */
+  constructor(channel, loaded) {
+    this.#channel = channel;
+    this.#loaded = loaded;
+  }
+
+  take(frame) {
+    if (frame.t === "run") this.#attempt(this.#run(frame, new Promise((resolve) => (this.#allow = resolve))));
+    else if (frame.t === "go") this.#allow?.();
+    else if (frame.t === "load") this.#attempt(this.#loadAhead(frame));
+    else if (frame.t === "cancel") this.#canceller?.(frame.reason);
+    else if (frame.t === "check") this.#attempt(this.#check(frame));
+  }
+
+  /** Ends the turn for the host: nothing more is reported of it. */
+  async report(frame) {
+    if (this.#reported) return;
+    this.#reported = true;
+    await this.#channel.send(frame);
+  }
+
+  /** What the agent still does, and that it waits for nothing else, is no answer any more. */
+  async #suspend(frame) {
+    this.#channel.ref();
+    await this.report({ ...frame, usage: this.#usedByNow() });
+  }
+
+  #attempt(promise) {
+    promise.catch((error) => {
+      const described = error instanceof TurnError
+        ? { code: error.code, message: error.message, stack: "" }
+        : describeError(error);
+      return this.report({ t: "error", ...described, usage: this.#usedByNow() });
+    });
+  }
+
+  async #loadAhead(frame) {
+    this.#loaded = rehearse(Guest, this.#channel).then(() => load(frame));
+    await this.#loaded;
+    await this.#channel.send({ t: "loaded" });
+  }
+
+  async #check(frame) {
+    const found = await findExport(frame.entry, frame.imageDir);
+    await prepareRunner(found, frame);
+    await this.report({ t: "checked", kind: found.kind });
+  }
+
+  async #run(frame, go) {
+    // Code that is loaded at its turn sees the turn's files.
+    if (this.#loaded === undefined) process.chdir(frame.workspace);
+    const { found, runner } = await (this.#loaded ??= load(frame));
+    const channel = this.#channel;
+    this.#reported = false;
+    const turn = openTurn(channel);
+    const given = this.#give(frame, turn);
+    await channel.send({ t: "started" });
+    // Until then the turn's files may not be there.
+    await go;
+    // They may have taken the place of the directory that the process was started in.
+    process.chdir(frame.workspace);
+    // From here on the channel alone keeps nothing alive: an agent that waits for nothing ends, instead of timing out.
+    channel.unref();
+    const noteEnd = () => {
+      if (getEventListeners(given.context.signal, "abort").length > 0) channel.ref();
+      else void this.report({ t: "error", code: "agent_error", message: neverSettles, stack: "" });
+    };
+    process.on("beforeExit", noteEnd);
+    const result = await runner(found.value, given);
+    channel.ref();
+    process.off("beforeExit", noteEnd);
+    if (frame.again) leave(turn);
+    await this.report({ t: "result", ...result });
+  }
+
+  /** What the runner is given for this turn, whose limits and cancellation are in force from here on. */
+  #give(frame, turn) {
+    const suspend = (asked) => (turn.isOver ? undefined : this.#suspend(asked));
+    const { context, cancel } = createContext(frame, turn, suspend);
+    this.#canceller = cancel;
+    this.#usedByNow = () => undefined;
+    const meter = (usage) => (this.#usedByNow = () => ignoringErrors(usage));
+    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter };
+  }
+}
+
+async function load(frame) {
+  await useProxyVariables();
+  const found = await findExport(frame.entry, frame.imageDir);
+  return { found, runner: await prepareRunner(found, frame) };
+}
+
+/** Another turn may follow: nothing of this one is heard any more, and its directory is let go. */
+function leave(turn) {
+  turn.end();
+  process.chdir("/");
+}
+
+/** The SDK's objects are the agent's to change. */
+function ignoringErrors(read) {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
