@@ -133,7 +133,7 @@ async function record(
   result: Awaited<ReturnType<typeof buildImage>>,
   { log, startedAt }: { readonly log: (text: string) => Promise<void>; readonly startedAt: number },
 ): Promise<void> {
-  await log(result.ok ? "ready\n" : `failed: ${result.failure.message}\n`);
+  await log(result.ok ? "ready\n" : "failed\n");
   await finishBuild(
     context,
     build,

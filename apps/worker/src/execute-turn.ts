@@ -24,7 +24,7 @@ import type { WorkerContext } from "./context.ts";
 import { endingOfFailure, stopInput } from "./endings.ts";
 import type { HeldLease } from "./lease-keeper.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
-import { scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
+import { ignoredLine, scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
 import type { Rested } from "./warm-sessions.ts";
 
@@ -204,11 +204,12 @@ function stoppedInput(context: WorkerContext, turn: Turn, lease: HeldLease): Fin
 
 /** Tells the agent's author what is not kept: names that are not UTF-8, sockets, devices. */
 async function noteIgnored(context: WorkerContext, turn: Turn, saved: SavedWorkspace, lease: HeldLease): Promise<void> {
-  const lines = saved.ignored.slice(0, ignoredShownMax).map((one, index) => ({
+  const shown = saved.ignored.slice(0, ignoredShownMax);
+  const lines = shown.map((one, index) => ({
     // After everything that the turn itself has written.
     sequenceNumber: 1_000_000_000 + index,
     stream: "platform" as const,
-    text: `not saved: ${one.path}: ${one.reason}\n`,
+    text: ignoredLine(turn.scrubber, one),
   }));
   await withPatience(context, () => recordLogs(context.db, turn, lines), lease.signal);
 }

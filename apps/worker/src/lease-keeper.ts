@@ -1,6 +1,6 @@
 // Keeps the claims of all running turns alive, and tells each turn when it must stop. Decides nothing about turns.
 
-import { isDatabaseDown, renewClaims, type Claim, type Database } from "@dari/control";
+import { isDatabaseDown, renewClaims, type Claim, type Database, type RenewedLease } from "@dari/control";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
 
@@ -14,7 +14,8 @@ export interface HeldLease {
 }
 
 export interface LeaseKeeper {
-  hold(claim: Claim): HeldLease;
+  /** `askedAt`: just before the claim was asked for, by `performance.now()`; its answer may have come long after. */
+  hold(claim: Claim & { readonly askedAt: number }): HeldLease;
   /** Renew now: a cancel was asked for. */
   nudge(): void;
   /** Rejects with the reason when leases are not being renewed. */
@@ -27,7 +28,7 @@ export interface LeaseKeeper {
 interface Entry {
   readonly claim: Claim;
   readonly controller: AbortController;
-  /** Local, monotonic: from before the last renewal that worked. Milliseconds. */
+  /** Local, monotonic: from before the claim, or the last renewal that worked, was asked for. Milliseconds. */
   deadline: number;
 }
 
@@ -48,11 +49,20 @@ const downPatienceMs = 120_000;
 const lookEveryMs = 100;
 
 export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
-  const keeping: Keeping = { entries: new Map(), renewedAt: performance.now(), patienceMs: 0, log: options.log };
+  const keeping: Keeping = {
+    entries: new Map(),
+    renewedAt: performance.now(),
+    patienceMs: 0,
+    hasPassedOver: false,
+    log: options.log,
+  };
   const { entries } = keeping;
   let stopped: StopReason | undefined;
   const closing = new AbortController();
-  const looking = setInterval(() => stopOverdue(keeping), lookEveryMs);
+  const looking = setInterval(() => {
+    stopOverdue(keeping);
+    if (keeping.hasPassedOver) renewal.nudge();
+  }, lookEveryMs);
   const renewal: Loop = loop({
     name: "renew-leases",
     everyMs: options.renewMs,
@@ -64,8 +74,8 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   return {
     hold(claim) {
       const controller = new AbortController();
-      const key = `${claim.sessionId} ${claim.fence}`;
-      entries.set(key, { claim, controller, deadline: performance.now() + options.leaseMs });
+      const key = keyOf(claim);
+      entries.set(key, { claim, controller, deadline: claim.askedAt + options.leaseMs });
       if (stopped !== undefined) controller.abort(stopped);
       return { signal: controller.signal, release: () => entries.delete(key) };
     },
@@ -93,7 +103,14 @@ interface Keeping {
   renewedAt: number;
   /** How long turns go on past their deadline as things are. */
   patienceMs: number;
+  /** Whether a lease was not renewed because somebody held its session's row: asked again at the next look. */
+  hasPassedOver: boolean;
   readonly log: Logger;
+}
+
+/** One worker may hold two claims of a session, of which the first is lost: the database's clock was set, say. */
+function keyOf({ sessionId, fence }: Pick<Claim, "sessionId" | "fence">): string {
+  return `${sessionId} ${fence}`;
 }
 
 function stopOverdue({ entries, patienceMs, log }: Keeping): void {
@@ -112,15 +129,12 @@ async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void>
   // Those that are being stopped are still held until their end is recorded.
   const held = [...keeping.entries.values()].filter((entry) => entry.controller.signal.reason !== "lost");
   const before = performance.now();
+  keeping.hasPassedOver = false;
   try {
     const claims = held.map((entry) => entry.claim);
     const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
-    settle(
-      held,
-      new Map(renewed.map((one) => [one.sessionId, one.cancelRequested])),
-      before + options.leaseMs,
-      options.log,
-    );
+    settle(held, new Map(renewed.map((one) => [keyOf(one), one])), before + options.leaseMs, options.log);
+    keeping.hasPassedOver = renewed.some(({ isRenewed }) => !isRenewed);
     keeping.patienceMs = 0;
     keeping.renewedAt = performance.now();
   } catch (error) {
@@ -147,11 +161,16 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   }
 }
 
-function settle(held: readonly Entry[], renewed: ReadonlyMap<string, boolean>, deadline: number, log: Logger): void {
+function settle(
+  held: readonly Entry[],
+  answers: ReadonlyMap<string, RenewedLease>,
+  deadline: number,
+  log: Logger,
+): void {
   for (const entry of held) {
-    const cancelRequested = renewed.get(entry.claim.sessionId);
-    if (cancelRequested === undefined) lose(entry, log);
-    else if (cancelRequested) entry.controller.abort("cancelled");
-    else entry.deadline = deadline;
+    const answer = answers.get(keyOf(entry.claim));
+    if (answer === undefined) lose(entry, log);
+    else if (answer.cancelRequested) entry.controller.abort("cancelled");
+    else if (answer.isRenewed) entry.deadline = deadline;
   }
 }

@@ -17,9 +17,10 @@ import {
   type Database,
   type Services,
 } from "@dari/control";
+import { workers } from "@dari/db";
 import { failure, limits, newId } from "@dari/domain";
 import type { TurnQueue, TurnSource } from "@dari/queue";
-import { createLogger, readConfig } from "@dari/runtime";
+import { createLogger, loop, readConfig } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, requireService, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { createGate, type Gate } from "../src/gate.ts";
@@ -77,7 +78,9 @@ export async function openFeedScene(): Promise<FeedScene> {
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
   // As if somebody led the dispatch: else workers pull whatever the queue does.
-  await db.pool.query("insert into leaders values ('dispatcher', 'test', clock_timestamp() + interval '1 hour')");
+  const runOnce = (): Promise<boolean> => workers.leadIfFree(db, "dispatcher", "test", 60_000);
+  await runOnce();
+  opening.use(loop({ name: "lead", everyMs: 100, signal: new AbortController().signal, log, runOnce }));
   const gate = createGate({ slots: 2 });
   const [ran, gaveUp]: [string[], string[]] = [[], []];
   const run = async (turn: ClaimedTurn): Promise<TurnRun> => {

@@ -40,6 +40,13 @@ class Agent { name = "helper"; }
 export const agent = new Agent();
 export const options = {};
 `,
+  "agent.dari.load.cjs": `
+const { getHeapSpaceStatistics } = require("node:v8");
+exports.startedWith = () => {
+  const { space_size } = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
+  return { execArgv: process.execArgv, hasRoom: space_size >= 48 * 1024 ** 2 };
+};
+`,
   "later.mjs": `export const file = import.meta.filename ?? new URL(import.meta.url).pathname;`,
   "common.cjs": `
 const seesGuest = Object.keys(require.cache).some((file) => /main.[cm]js$/.test(file));
@@ -71,11 +78,13 @@ afterAll(() => rmSync(root, { recursive: true }));
 async function play(
   script: GuestScript,
   exportName: string,
-  o: { interpreter?: string; sdk?: string } = {},
+  o: { interpreter?: string; sdk?: string; file?: string } = {},
 ): Promise<TurnEnding> {
+  const { file = "agent.mjs" } = o;
   const slotDir = mkdtempSync(join(root, "slot-"));
   for (const name of ["workspace", "state"]) mkdirSync(join(slotDir, name));
-  const command = guestCommand("typescript", o.interpreter ?? process.execPath, { nodeScript: script.path() });
+  const given = { entryFile: file, nodeScript: script.path() };
+  const command = guestCommand("typescript", o.interpreter ?? process.execPath, given);
   const policy = { mode: "allow" as const, rules: [] };
   const sandbox = await driver.prepare({
     ...command,
@@ -91,7 +100,7 @@ async function play(
       channel: sandbox.channel,
       exited: sandbox.exited,
       request: {
-        entry: { file: "agent.mjs", export: exportName },
+        entry: { file, export: exportName },
         imageDir: sandbox.paths.image,
         workspace: sandbox.paths.workspace,
         sdk: o.sdk ?? "pi",
@@ -132,6 +141,11 @@ describe.each(interpreters)("%s", (interpreter) => {
     expect(textOf(bundled!)).toBe(textOf(plain!));
     expect(script.path()).toBe(join(dir, "main.cjs"));
     expect(lines).toEqual([]);
+  });
+
+  test("a bundled agent has room to load in, and sees nothing of what gives it to it", async () => {
+    const ending = await play(await openScript(), "startedWith", { interpreter, file: "agent.dari.load.cjs" });
+    expect(JSON.parse(textOf(ending))).toEqual({ execArgv: [], hasRoom: true });
   });
 
   test("an error's stack names the agent's line", async () => {

@@ -69,6 +69,16 @@ test("a process that was frozen past its lease stops its turns before it asks an
   expect(next.signal.aborted).toBe(false);
 });
 
+test("a claim whose answer came when its lease had passed is lost at once", async () => {
+  const keeper = keep(database.db, 60_000, 20_000);
+  const turn = await claimed();
+  await keeper.check();
+  const late = keeper.hold({ ...turn, askedAt: turn.askedAt - 60_000 });
+  const inTime = keeper.hold(await claimed());
+  await waitUntil(() => late.signal.aborted, { what: "the turn to be stopped" });
+  expect([late.signal.reason, inTime.signal.aborted]).toEqual(["lost", false]);
+});
+
 test("while the database is down turns go on, and the worker says that it renews nothing", async () => {
   const away = openDatabase({ url: "postgres://dari@127.0.0.1:9/none", poolMax: 1, applicationName: "away" });
   const keeper = keep(away, 300, 50);
@@ -91,4 +101,63 @@ test("a claim that was under way when everything was stopped is told to stop as 
   keeper.stopAll("released");
   const late = keeper.hold(await claimed());
   expect([running.signal.reason, late.signal.reason]).toEqual(["released", "released"]);
+});
+
+test("a claim of a session that this worker has claimed again since is lost, the newer one is not", async () => {
+  const keeper = keep(database.db, 60_000, 50);
+  const { sessionId, messageId, ...before } = await claimed();
+  const superseded = keeper.hold({ ...before, sessionId });
+  // As after a step of the database's clock: reaped, dispatched and claimed anew before this worker heard of it.
+  await database.db.pool.query(
+    "update dari.sessions set fence = fence + 1, claim_token = gen_random_uuid() where id = $1",
+    [sessionId],
+  );
+  const { rows } = await database.db.pool.query<{ fence: number; token: string }>(
+    "select fence::int, claim_token as token from dari.sessions where id = $1",
+    [sessionId],
+  );
+  const holding = keeper.hold({ sessionId, askedAt: performance.now(), ...rows[0]! });
+  await waitUntil(() => superseded.signal.aborted, { what: `the first claim of ${messageId} to be stopped` });
+  expect([superseded.signal.reason, holding.signal.aborted]).toEqual(["lost", false]);
+});
+
+/** As a fork of a long conversation holds the row of its source. */
+async function whileHeld(sessionId: string, work: () => Promise<unknown>): Promise<void> {
+  const client = await database.db.pool.connect();
+  try {
+    await client.query("begin");
+    await client.query("select 1 from dari.sessions where id = $1 for share", [sessionId]);
+    await work();
+    await client.query("commit");
+  } finally {
+    client.release();
+  }
+}
+
+test("a session whose row somebody holds for long costs no other session of the worker its lease", async () => {
+  const keeper = keep(database.db, 4_000, 1_000);
+  const [first, second] = [await claimed(), await claimed()];
+  const [blocked, free] = [keeper.hold(first), keeper.hold(second)];
+  await whileHeld(first.sessionId, () =>
+    waitUntil(() => blocked.signal.aborted, { what: "the deadline of the one that is held to pass" }),
+  );
+  expect([blocked.signal.reason, free.signal.aborted]).toEqual(["lost", false]);
+});
+
+test("a session whose row somebody holds for a while is renewed as soon as it is free", async () => {
+  const keeper = keep(database.db, 60_000, 20_000);
+  const turn = await claimed();
+  keeper.hold(turn);
+  await whileHeld(turn.sessionId, () => {
+    keeper.nudge();
+    return keeper.check();
+  });
+  const isRenewed = async (): Promise<boolean> => {
+    const { rows } = await database.db.pool.query<{ is: boolean }>(
+      "select lease_until < clock_timestamp() + interval '5 minutes' as is from dari.sessions where id = $1",
+      [turn.sessionId],
+    );
+    return rows[0]?.is === true;
+  };
+  await waitUntil(isRenewed, { what: "its lease to be renewed" });
 });

@@ -109,6 +109,7 @@ export {
   type InputAsked,
   type InvariantRounds,
   type LogLine,
+  type RenewedLease,
   type Violation,
 } from "@dari/db";
 export { controlOf, openServices, openSource, type Services } from "./assemble/open-services.ts";

@@ -163,3 +163,16 @@ test("a deleted organization leaves its row and its record of changes, and no by
   expect(await organizations.findOrganization(db, organizationId)).toBeUndefined();
   expect(await expireAll()).toEqual({ expired: 0, deleted: 0, organizations: 0 });
 });
+
+test("a pass takes no more of long sessions than one statement can delete, and the next goes on", async () => {
+  const { organizationId } = await createTestOrganization(db);
+  const { agentId } = await createTestAgent(db, organizationId);
+  const long: string[] = [];
+  for (let n = 0; n < 3; n++) long.push(await createTestSession(db, organizationId, agentId));
+  await db.pool.query(
+    "update dari.sessions set deleted_at = now() - interval '1 day', next_event_number = 150001 where id = any ($1)",
+    [long],
+  );
+  const passes = [await purgeDeleted(context), await purgeDeleted(context), await purgeDeleted(context)];
+  expect(passes.map(({ sessions: purged }) => purged)).toEqual([2, 1, 0]);
+});

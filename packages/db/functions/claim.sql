@@ -226,20 +226,26 @@ begin
   return true;
 end $$;
 
--- Renews all leases of a worker at once; a session missing from the answer is lost to it.
+-- Renews all leases of a worker at once; a claim missing from the answer is lost to it. Rows that others hold are
+-- passed over, so that none costs the worker its other leases: is_renewed is false, and the worker asks again soon.
 create or replace function renew_leases(p_sessions text[], p_fences bigint[], p_tokens uuid[], p_lease_ms int)
-returns table (session_id text, cancel_requested boolean)
+returns table (session_id text, fence bigint, is_renewed boolean, cancel_requested boolean)
 language sql as $$
   -- A renewal that a crash of the database undoes is made again before its lease expires.
   select set_config('synchronous_commit', 'off', true);
   with w as (select * from unnest(p_sessions, p_fences, p_tokens) as w (id, f, t)),
+  mine as (
+    select s.id, s.fence, s.claim_token from w join sessions s on s.id = w.id
+      and s.fence = w.f and s.claim_token = w.t),
+  free as (
+    select s.id from mine join sessions s on s.id = mine.id and s.claim_token = mine.claim_token
+    for no key update of s skip locked),
   renewed as (
     update sessions s
     set lease_until = least(clock_timestamp() + p_lease_ms * interval '1 millisecond', s.lease_limit)
-    from w where s.id = w.id and s.fence = w.f and s.claim_token = w.t
-    returning s.id, s.fence)
-  select r.id, exists (
+    from free where s.id = free.id returning s.id)
+  select mine.id, mine.fence, mine.id in (select id from renewed), exists (
     select 1 from attempts a join messages m on m.id = a.message_id
-    where a.session_id = r.id and a.fence = r.fence and m.cancel_requested_at is not null)
-  from renewed r
+    where a.session_id = mine.id and a.fence = mine.fence and m.cancel_requested_at is not null)
+  from mine
 $$;

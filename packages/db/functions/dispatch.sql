@@ -86,7 +86,7 @@ begin
     continue when v_is_watched and not may_count_turns(p_organizations[i]);
     v_given := 0;
     for session_id, v_agent in select s.id, s.agent_id from sessions s
-      where s.organization_id = p_organizations[i] and s.schedule = 'ready' and s.ready_at <= clock_timestamp()
+      where s.organization_id = p_organizations[i] and s.schedule = 'ready'
       -- Those that are held back take no other session's place.
       order by s.ready_at limit p_counts[i] + case when v_is_watched then 200 else 0 end for no key update skip locked
     loop

@@ -35,7 +35,7 @@ begin
 end $$;
 
 -- How much is kept, which nobody else changes until the transaction ends. The triggers of what is counted change the
--- count (see 0018). A bound that has no count yet is counted for: the reconciler begins it. (primary key)
+-- count (see 0023). A bound that has no count yet is counted for: the reconciler begins it. (primary key)
 create or replace function hold_count(p_organization text, p_kind text) returns bigint
 language plpgsql security definer set search_path = dari, pg_temp as $$
 declare
@@ -46,7 +46,7 @@ begin
     return null;
   end if;
   -- First, as all do that change the count.
-  perform 1 from organizations where id = p_organization for key share;
+  perform pg_advisory_xact_lock_shared(hashtext('dari kept counts'), hashtext(p_organization));
   select kept into v_kept from kept_counts where organization_id = p_organization and kind = p_kind for no key update;
   if found then return v_kept; end if;
   perform pg_advisory_xact_lock(hashtext('dari quota ' || p_kind), hashtext(p_organization));
@@ -64,7 +64,7 @@ begin
   if p_organization <> coalesce(nullif(current_setting('dari.organization_id', true), ''), p_organization) then
     return null;
   end if;
-  perform 1 from organizations where id = p_organization for update;
+  perform pg_advisory_xact_lock(hashtext('dari kept counts'), hashtext(p_organization));
   -- A statement of its own, which sees what those have committed.
   v_kept := kept_now(p_organization, p_kind);
   insert into kept_counts (organization_id, kind, kept) values (p_organization, p_kind, v_kept)

@@ -26,12 +26,14 @@ export interface SentStatement {
 
 /**
  * The pool as kysely sees it, with its recurring statements prepared under names of their own. `names`: to be shared by
- * all that use one pool; `sendOn`: how statements go to a connection, else plainly.
+ * all that use one pool; `sendOn`: how statements go to a connection, else plainly; `enter`: what is waited for before
+ * one is taken, and the way out for when it is given back.
  */
 export function preparing(
   pool: pg.Pool,
   names: Names = createNames(),
   sendOn: (client: pg.PoolClient) => Send = plainly,
+  enter: () => Promise<() => void> = enterFreely,
 ): PostgresPool {
   // kysely knows a connection by its client.
   const known = new WeakMap<pg.PoolClient, Lent>();
@@ -39,13 +41,23 @@ export function preparing(
     options: pool.options,
     end: () => pool.end(),
     async connect() {
-      const client = await pool.connect();
-      const seen = known.get(client) ?? wrap(client, names, sendOn(client));
-      known.set(client, seen);
-      seen.lend();
-      return seen.connection;
+      const leave = await enter();
+      try {
+        const client = await pool.connect();
+        const seen = known.get(client) ?? wrap(client, names, sendOn(client));
+        known.set(client, seen);
+        seen.lend(leave);
+        return seen.connection;
+      } catch (error) {
+        leave();
+        throw error;
+      }
     },
   };
+}
+
+async function enterFreely(): Promise<() => void> {
+  return () => undefined;
 }
 
 function plainly(client: pg.PoolClient): Send {
@@ -54,13 +66,14 @@ function plainly(client: pg.PoolClient): Send {
 
 interface Lent {
   readonly connection: PostgresPoolClient;
-  /** Before each use. */
-  lend(): void;
+  /** Before each use; `leave` is called after it. */
+  lend(leave: () => void): void;
 }
 
 function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
   // Whoever has begun a transaction by other means ends it as well.
   let wasInside = false;
+  let leaveAfter: () => void = () => undefined;
   // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
   let isUnanswered = false;
   const answered: Send = async (statement) => {
@@ -86,11 +99,22 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
   const connection = Object.defineProperties(
     {
       query: query as PostgresPoolClient["query"],
-      release: (destroy?: boolean) => client.release(destroy === true || isUnanswered || isLeftOpen()),
+      release(destroy?: boolean) {
+        // The next one may take the connection within.
+        const leave = leaveAfter;
+        client.release(destroy === true || isUnanswered || isLeftOpen());
+        leave();
+      },
     },
     { processID: { get: () => (client as { processID?: number }).processID, enumerable: true } },
   );
-  return { connection, lend: () => void (wasInside = isInside(client)) };
+  return {
+    connection,
+    lend(leave) {
+      wasInside = isInside(client);
+      leaveAfter = leave;
+    },
+  };
 }
 
 /** Whoever is given such a connection next would write into a transaction that nobody commits. */

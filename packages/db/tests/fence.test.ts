@@ -186,6 +186,21 @@ describe("on one connection", () => {
   });
 });
 
+test("an organization whose statements all wait leaves connections to the others", async () => {
+  const { url } = database;
+  const few = openDatabase({ url, poolMax: 1, tenants: 5, role: "dari_app", applicationName: "dari-test" });
+  const held = await database.db.pool.connect();
+  await held.query("select pg_advisory_lock(4711)");
+  const lock = sql`select pg_advisory_xact_lock(4711)`;
+  const waiting = Array.from({ length: 12 }, () => lock.execute(few.forOrganization(own).kysely));
+  expect(await ownersSeenBy(few.forOrganization(foreign))).toEqual([foreign]);
+  await held.query("select pg_advisory_unlock(4711)");
+  held.release();
+  await Promise.all(waiting);
+  expect(await ownersSeenBy(few.forOrganization(own))).toEqual([own, own]);
+  await few.close();
+});
+
 test("a database that was opened without connections for calls has no call see everything", () => {
   const db = openDatabase({ url: database.url, poolMax: 1, role: "dari_app", applicationName: "dari-test" });
   expect(() => db.forOrganization(own)).toThrow("without connections for calls");

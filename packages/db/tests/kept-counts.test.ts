@@ -116,6 +116,14 @@ test("what others are adding or deleting while a bound is set is counted once", 
   expect(await kept("sessions")).toBe(1);
 });
 
+test("a turn that changes its session's files locks no row of its organization", async () => {
+  const session = await scene.session();
+  await withTransaction(scene.db, async (tx) => {
+    await sql`select 1 from organizations where id = ${scene.organizationId} for update`.execute(tx);
+    expect(await runTurn(session, 10, null)).toBeDefined();
+  });
+});
+
 test("what is added takes as many reads at many sessions as at few", async () => {
   const reads: number[] = [];
   for (const count of [500, 20_000]) {

@@ -10,7 +10,7 @@ export const failureCodes = {
   cpu_limit: { retryable: false, says: "the agent used more processor time than it may" },
   worker_lost: { retryable: true, says: "the worker that ran the turn was lost" },
   internal_error: { retryable: true, says: "the platform failed while it ran the turn" },
-  timeout: { retryable: false, says: "the agent did not answer within its time limit" },
+  timeout: { retryable: false, says: "the agent did not answer within runtime.timeout_seconds, its time limit" },
   invalid_output: { retryable: false, says: "the agent's result cannot be written as JSON" },
   output_too_large: { retryable: false, says: "the agent's result is larger than the limit" },
   workspace_limit: { retryable: false, says: "the workspace is larger than the limit" },

@@ -50,6 +50,7 @@ export {
 export { createListeners, type Listeners } from "./listeners.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
 export { decodePreview, encodePreview } from "./preview.ts";
+export { untilEnd } from "./until-end.ts";
 export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";
 export { webhookAttemptsMax, webhookRetryMs, webhookRetrySeconds } from "./webhooks.ts";

@@ -6,13 +6,14 @@ import { duplexPair } from "node:stream";
 import { guestRuns } from "./load-ahead.ts";
 import { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
 
-/** The ending of a turn whose guest says these lines, and `lastLine` once it is told to stop. */
+/** The ending of a turn whose guest says these lines, hears `heard`, and says `lastLine` once it is told to stop. */
 async function endingAfter(
   lines: readonly string[],
-  { lastLine, ...o }: Partial<RunTurnOptions> & { lastLine?: string } = {},
+  { lastLine, heard = [], ...o }: Partial<RunTurnOptions> & { lastLine?: string; heard?: string[] } = {},
 ): Promise<TurnEnding> {
   const [channel, guest] = duplexPair();
   guest.on("data", (frame: Buffer) => {
+    heard.push(...(/"t":"[a-z]+"/.exec(frame.toString()) ?? []));
     if (lastLine !== undefined && frame.includes('"t":"cancel"')) guest.write(`${lastLine}\n`);
   });
   for (const line of lines) guest.write(`${line}\n`);
@@ -97,6 +98,13 @@ test("what an agent says it has used while it is stopped is known", async () => 
     onFrame: () => stop.abort(),
   });
   expect(await cancelled).toEqual({ kind: "cancelled", usage });
+});
+
+test("a turn that is cancelled before the call is counted is not called", async () => {
+  const [stop, heard] = [new AbortController(), [] as string[]];
+  const beforeCall = (): Promise<void> => Promise.resolve(stop.abort());
+  expect(await endingAfter(started, { heard, signal: stop.signal, beforeCall })).toEqual({ kind: "cancelled" });
+  expect(heard).not.toContain('"t":"go"');
 });
 
 test("who waits for a guest to run waits no longer than its signal says", async () => {

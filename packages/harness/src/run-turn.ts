@@ -1,6 +1,6 @@
 // One turn from the host's side: request, handshake, frames, ending. It never kills: the caller does, after the ending.
 
-import { failure, limits, type Failure } from "@dari/domain";
+import { failure, limits, untilEnd, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
@@ -46,7 +46,10 @@ export interface RunTurnOptions {
   /** Bounds loading the agent's code, before the call. */
   readonly loadTimeoutMs?: number;
   readonly signal: AbortSignal;
-  /** Asked when the agent is loaded; its code is called once this resolves. A rejection is runTurn's own. */
+  /**
+   * Asked when the agent is loaded; its code is called, in its workspace, once this resolves. A rejection is runTurn's
+   * own.
+   */
   beforeCall(): Promise<void>;
   /** The next frame is read when this is done. A rejection is runTurn's own. */
   onFrame(frame: DeltaFrame | EventFrame): void | Promise<void>;
@@ -103,12 +106,12 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
 async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSignal): Promise<TurnEnding> {
   const counts = { events: 0, deltaBytes: 0, steps: new Set<string>() };
   const frames = guestFrames(o.channel);
-  const gone = o.exited.then(() => after(lastWordsMs, over));
+  const untilGone = untilEnd(o.exited.then(() => after(lastWordsMs, over)));
   try {
     for (;;) {
-      const next = await Promise.race([frames.next(), gone]);
+      const next = await untilGone(frames.next());
       if (next === undefined || next.done === true || over.aborted) return await endOfProcess(o, over);
-      const ending = await takeFrame(o, next.value, onCalled, counts);
+      const ending = await takeFrame(o, next.value, { onCalled, counts, over });
       if (ending !== undefined) return ending;
     }
   } catch (error) {
@@ -121,8 +124,7 @@ async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSign
 async function takeFrame(
   o: RunTurnOptions,
   frame: GuestFrame,
-  onCalled: () => void,
-  counts: Counts,
+  { onCalled, counts, over }: { onCalled: () => void; counts: Counts; over: AbortSignal },
 ): Promise<TurnEnding | undefined> {
   switch (frame.t) {
     case "ready":
@@ -135,6 +137,8 @@ async function takeFrame(
     case "started":
       once(counts, frame.t);
       await o.beforeCall();
+      // What was stopped meanwhile is not called any more.
+      if (o.signal.aborted || over.aborted) return undefined;
       onCalled();
       sendFrame(o.channel, { t: "go" });
       return undefined;

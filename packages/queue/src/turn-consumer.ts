@@ -1,6 +1,7 @@
 // One BullMQ worker with connections of its own, from opening to throwing away. Knows no settlement.
 
 import { randomUUID } from "node:crypto";
+import { untilEnd } from "@dari/domain";
 import { Worker, type Job, type JobJsonRaw, type RedisConnection, type WorkerOptions } from "bullmq";
 import { takePulse } from "./pulse.ts";
 import { BullConnection, ConsumerRedis, keepListening } from "./redis.ts";
@@ -52,6 +53,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
   const worker = new TurnWorker(queueName(location.pool), null, opts, BullConnection);
   worker.on("error", () => undefined);
   const closed = Promise.withResolvers<undefined>();
+  const untilClosed = untilEnd(closed.promise);
   // BullMQ's own timer may outlive its worker: a check that was under way starts another.
   const checking = setInterval(() => void worker.redeliverStalled(), checkMs);
   checking.unref();
@@ -68,7 +70,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
       return pulse.isFresh;
     },
     // Whatever the connection does: whoever closes the consumer does not wait for it.
-    next: () => Promise.race([fetch(), closed.promise]),
+    next: () => untilClosed(fetch()),
     load: (jobId) => worker.loadJob(jobId),
     async hasWaiting() {
       return (await redis.llen(worker.toKey("wait"))) > 0;

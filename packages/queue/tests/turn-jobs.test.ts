@@ -1,6 +1,8 @@
 // Turn jobs on a real Redis: what operators see of a turn, and what a worker may do with its job.
 
 import { randomUUID } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterEach, expect, test } from "@jest/globals";
 import { newId, type DispatchedTurn } from "@dari/domain";
 import { describeWith, requireService, waitUntil } from "@dari/testkit";
@@ -10,10 +12,15 @@ import {
   openTurnQueue,
   openTurnSource,
   turnJobId,
+  type QueueLocation,
   type TurnQueue,
   type TurnSource,
   type TurnTicket,
 } from "../src/index.ts";
+import { openTurnConsumer } from "../src/turn-consumer.ts";
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 describeWith("redis", "turn jobs", () => {
   const opened: { close(): Promise<void> }[] = [];
@@ -21,14 +28,22 @@ describeWith("redis", "turn jobs", () => {
     for (const one of opened.splice(0).reverse()) await one.close();
   });
 
-  function open(lockMs = 30_000): { queue: TurnQueue; source: TurnSource; board: Queue; redis: Redis } {
+  interface Opened {
+    readonly location: QueueLocation;
+    readonly queue: TurnQueue;
+    readonly source: TurnSource;
+    readonly board: Queue;
+    readonly redis: Redis;
+  }
+
+  function open(lockMs = 30_000): Opened {
     const location = { redisUrl: requireService("redis").url, prefix: `test-${randomUUID()}`, pool: "default" };
     const queue = openTurnQueue(location);
     const source = openTurnSource(location, { lockMs });
     const redis = new Redis(location.redisUrl, { maxRetriesPerRequest: null });
     const board = new Queue("turns-default", { connection: redis, prefix: location.prefix });
     opened.push({ close: () => Promise.resolve(redis.disconnect()) }, { close: () => board.close() }, queue, source);
-    return { queue, source, board, redis };
+    return { location, queue, source, board, redis };
   }
 
   const turn = (attemptsLeft = 3): DispatchedTurn => ({
@@ -54,6 +69,25 @@ describeWith("redis", "turn jobs", () => {
   async function take(source: TurnSource): Promise<TurnTicket> {
     return waitUntil(() => source.next(), { what: "a turn job" });
   }
+
+  test("a job that was fetched is not kept once it is settled", async () => {
+    const { queue, location } = open();
+    const consumer = openTurnConsumer(location, { lockMs: 30_000 });
+    opened.push(consumer);
+    const fetchOne = async (): Promise<WeakRef<object>> => {
+      await deliver(queue, turn());
+      const { job, token } = await waitUntil(() => consumer.next(), { what: "a turn job" });
+      await job.moveToCompleted(null, token, false);
+      return new WeakRef(job);
+    };
+    const first = await fetchOne();
+    await fetchOne();
+    const isForgotten = (): boolean => {
+      collectGarbage();
+      return first.deref() === undefined;
+    };
+    await waitUntil(isForgotten, { what: "the first job to be forgotten" });
+  });
 
   test("a retry is seen as delayed with one attempt made, then the job comes again and completes", async () => {
     const { queue, source, board } = open();

@@ -156,6 +156,29 @@ test("any number of processes expand the same notes to one delivery each", async
   expect(new Set(ids).size).toBe(ids.length);
 });
 
+test("what was committed with thousands of events holds up nobody: it is told in pieces, each event once", async () => {
+  const { id } = await scene.endpoint(url, { eventTypes: ["message.cancelled"] });
+  const [many, next] = [await scene.session(), await scene.session()];
+  await expand();
+  await scene.rows(
+    `with told as (
+      insert into events (session_id, sequence_number, organization_id, type)
+        select id, next_event_number + n, organization_id, 'message.cancelled'
+        from sessions, generate_series(0, 2499) n where id = $1)
+    update sessions set next_event_number = next_event_number + 2500 where id = $1`,
+    many,
+  );
+  await cancelledMessage(next);
+  const counts: number[] = [];
+  for (;;) {
+    const { notes: taken, deliveries: made } = await expand();
+    if (taken === 0) break;
+    counts.push(made);
+  }
+  expect(counts).toEqual([1_001, 1_000, 500]);
+  expect(await deliveries(id)).toHaveLength(2_501);
+});
+
 test("a fork tells of its beginning, not of the conversation that it copies", async () => {
   const { db } = scene.database;
   const { id } = await scene.endpoint(url, { eventTypes: [...everything, "message.completed"] });

@@ -40,9 +40,9 @@ export interface NewApiKey {
 }
 
 const rateColumns = [
-  "max_requests_per_minute as maxRequestsPerMinute",
-  "max_messages_per_minute as maxMessagesPerMinute",
-  "max_upload_bytes_per_hour as maxUploadBytesPerHour",
+  "api_keys.max_requests_per_minute as maxRequestsPerMinute",
+  "api_keys.max_messages_per_minute as maxMessagesPerMinute",
+  "api_keys.max_upload_bytes_per_hour as maxUploadBytesPerHour",
 ] as const;
 
 const columns = [
@@ -93,7 +93,10 @@ export interface UsableApiKey extends KeyRates {
   readonly useIsStale: boolean;
 }
 
-/** The key with this hash, unless it was revoked or has expired (unique index on secret_hash). */
+/**
+ * The key with this hash, unless it was revoked or has expired, or its organization is deleted: a call in flight may
+ * make one after that (unique index on secret_hash).
+ */
 export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Promise<UsableApiKey | undefined> {
   return (await selectUsableKey(db, { secretHash }))[0];
 }
@@ -102,10 +105,12 @@ export async function findApiKeyIfUsable(db: Database, secretHash: Buffer): Prom
 export async function listUsableKeyIds(db: Database, keyIds: readonly string[]): Promise<ReadonlySet<string>> {
   const rows = await db.kysely
     .selectFrom("api_keys")
-    .where("id", "in", keyIds)
+    .innerJoin("organizations as o", "o.id", "api_keys.organization_id")
+    .where("api_keys.id", "in", keyIds)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
-    .select("id")
+    .where("o.deleted_at", "is", null)
+    .select("api_keys.id")
     .execute();
   return new Set(rows.map((row) => row.id));
 }
@@ -115,8 +120,10 @@ const useIsStale = sql<boolean>`(last_used_at is null or last_used_at < clock_ti
 const selectUsableKey = statement((kysely, by: { secretHash: Buffer }) =>
   kysely
     .selectFrom("api_keys")
+    .innerJoin("organizations as o", "o.id", "api_keys.organization_id")
     .leftJoin("members", "members.id", "api_keys.member_id")
     .where("secret_hash", "=", by.secretHash)
+    .where("o.deleted_at", "is", null)
     .where("revoked_at", "is", null)
     .where((eb) => eb.or([eb("expires_at", "is", null), eb("expires_at", ">", sql<Date>`clock_timestamp()`)]))
     .select(["api_keys.id", "api_keys.organization_id as organizationId", "scopes", ...rateColumns])

@@ -33,7 +33,8 @@ export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows:
   const { organizationId, sessionId, afterSequenceNumber, limit, types, maxBytes = limits.pageBytes } = of;
   const found = await sql<{ n: number; bytes: number }>`
     select e.sequence_number as n, octet_length(e.data::text) + coalesce((
-      select octet_length(m.output::text) + octet_length(m.parts::text) from messages m
+      select coalesce(octet_length(m.output::text), 0) + octet_length(m.parts::text) + octet_length(m.metadata::text)
+        + octet_length(m.files_changed::text) from messages m
       where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0) as bytes
     from events e
     where e.session_id = ${sessionId} and e.organization_id = ${organizationId}

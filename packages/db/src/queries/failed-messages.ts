@@ -75,7 +75,10 @@ export function selectFailedMessages(db: Database, filter: FailedFilter, page: P
   }
   return query
     .select(["m.id", "m.organization_id as organizationId", "m.session_id as sessionId"])
-    .select(sql<boolean>`exists (select 1 from messages r where r.retry_of = m.id offset 0)`.as("isRetried"))
+    .select(
+      sql<boolean>`exists (select 1 from messages r
+        where r.retry_of = m.id and r.organization_id = m.organization_id offset 0)`.as("isRetried"),
+    )
     .select(sql<boolean>`s.state = 'open'`.as("isSessionOpen"))
     .select(sql<boolean>`v.state = 'failed'`.as("isVersionFailed"))
     .orderBy("m.failed_at")
@@ -101,7 +104,9 @@ export async function lockAndListRetried(
   await sql`select 1 from sessions where id = any (${sessionIds}::text[]) order by id for no key update`.execute(
     db.kysely,
   );
+  // An import tells of messages as it likes: what it says is retried counts within its own organization.
   const result = await sql<{ id: string }>`
-    select distinct retry_of as id from messages where retry_of = any (${messageIds}::text[])`.execute(db.kysely);
+    select distinct r.retry_of as id from messages r join messages m on m.id = r.retry_of
+    where r.retry_of = any (${messageIds}::text[]) and m.organization_id = r.organization_id`.execute(db.kysely);
   return new Set(result.rows.map((row) => row.id));
 }

@@ -131,7 +131,7 @@ export async function listMessagesByIds(
 
 /**
  * A session's messages in their order (unique index on session_id, sequence_number). A page ends early where its rows
- * would have more than `limits.pageBytes`: one output alone may have megabytes.
+ * would have more than `limits.pageBytes`: one output, or the names of what one turn changed, may have megabytes.
  */
 export async function listMessages(
   db: Database,
@@ -150,7 +150,10 @@ export async function listMessages(
   }
   const found = await ids
     .select("id")
-    .select(sql<number>`octet_length(parts::text) + coalesce(octet_length(output::text), 0)`.as("bytes"))
+    .select(
+      sql<number>`octet_length(parts::text) + octet_length(metadata::text) + octet_length(files_changed::text)
+        + coalesce(octet_length(output::text), 0)`.as("bytes"),
+    )
     .orderBy("sequence_number")
     .limit(page.limit + 1)
     .execute();

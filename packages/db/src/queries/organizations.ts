@@ -113,7 +113,7 @@ export async function updateOrganizationLimits(
     .where("id", "=", organizationId)
     .where("deleted_at", "is", null)
     .select(columns)
-    .forUpdate()
+    .forNoKeyUpdate()
     .executeTakeFirst();
   if (before === undefined) return undefined;
   const given = Object.entries(limits).filter(([, value]) => value !== undefined);

@@ -1,5 +1,6 @@
 // Pages of a list by keyset: rows after a known row's id, never by offset. Knows no table's meaning.
 
+import { limits } from "@dari/domain";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 
@@ -49,6 +50,18 @@ export async function isKnownCursor(
 export function toPage<Row extends { readonly id: string }>(rows: Row[], page: Page): Listed<Row> {
   const shown = rows.slice(0, page.limit);
   return { rows: shown, next: rows.length > page.limit ? (shown.at(-1)?.id ?? null) : null };
+}
+
+/**
+ * The page with no more rows than have `limits.pageBytes` together. `measure`: of so many rows, from the page's first
+ * on, how large each is. As many as a list shows by default are not measured: a row has some hundred kilobytes at most.
+ */
+export async function pageWithin(
+  page: Page,
+  measure: (limit: number) => Promise<readonly { readonly bytes: number }[]>,
+): Promise<Page> {
+  if (page.limit <= limits.listLimitDefault) return page;
+  return { ...page, limit: Math.max(1, countWithin(await measure(page.limit), limits.pageBytes)) };
 }
 
 /** How many rows, from the first on, have at most `maxBytes` together; at least one where there is any. */

@@ -8,14 +8,23 @@ async function count(db: Database, statement: ReturnType<typeof sql>): Promise<n
   return Number((await statement.execute(db.kysely)).numAffectedRows ?? 0);
 }
 
+/** Of the sessions of one statement together, which says about how many rows go; the first session always does. */
+const purgedEventsMax = 200_000;
+
 /** Sessions deleted `afterMs` ago with all their rows but the snapshots (index sessions_deleted). */
 export function purgeSessions(db: Database, afterMs: number, limit: number): Promise<number> {
   return count(
     db,
     sql`with gone as (
       delete from sessions where id in (
-        select id from sessions where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond'
-          and schedule = 'idle' order by deleted_at limit ${limit} for update skip locked)
+        select id from sessions where id in (
+          select id from (
+            select id, sum(next_event_number) over (order by deleted_at, id) - next_event_number as events_before
+            from (select id, deleted_at, next_event_number from sessions
+              where deleted_at < clock_timestamp() - ${afterMs} * interval '1 millisecond' and schedule = 'idle'
+              order by deleted_at limit ${limit}) due) counted
+          where events_before < ${purgedEventsMax})
+        for update skip locked)
       returning id, organization_id),
     budgets_gone as (
       delete from budgets b using gone where b.organization_id = gone.organization_id and b.target_id = gone.id)

@@ -39,8 +39,8 @@ export function quotaRefusalOf(error: unknown): QuotaRefusal | undefined {
 export type CountedKind = "sessions" | "storage_bytes";
 
 /**
- * Begins to count where there is a bound, and ends it where there is none. In the transaction that sets the bound,
- * which holds the organization's row for update: nobody else is changing what is counted.
+ * Begins to count where there is a bound, and ends it where there is none. In the transaction that sets the bound and
+ * holds the organization's row.
  */
 export async function countIfBounded(
   db: Database,

@@ -5,7 +5,7 @@ import { sql, type Transaction } from "kysely";
 import { boundTo, withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { countOpenMessages } from "./dispatch.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { isKnownCursor, pageWithin, toPage, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 import { findPin } from "./sessions.ts";
 import type { MessageInput } from "./turns.ts";
@@ -157,7 +157,7 @@ export async function findBatch(db: Database, { organizationId, batchId }: Batch
   return selectBatches(db, organizationId).where("id", "=", batchId).executeTakeFirst();
 }
 
-/** Newest first (index session_batches_by_organization). */
+/** Newest first (index session_batches_by_organization). A large page has `limits.pageBytes` at most. */
 export async function listBatches(
   db: Database,
   organizationId: string,
@@ -166,11 +166,10 @@ export async function listBatches(
   if (!(await isKnownCursor(db, "session_batches", organizationId, page))) return undefined;
   let query = selectBatches(db, organizationId);
   if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query
-    .orderBy("id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+  const ordered = query.orderBy("id", "desc");
+  const size = sql<number>`octet_length(metadata::text)`.as("bytes");
+  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
+  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }
 
 export interface BatchProgress {

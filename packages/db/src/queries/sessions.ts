@@ -4,7 +4,7 @@ import { sessionMachine, type MessageState, type OnBusy, type SessionState } fro
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { isKnownCursor, pageWithin, toPage, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
 export interface SessionRow {
@@ -158,7 +158,10 @@ export interface SessionFilter {
   readonly metadata: readonly (readonly [key: string, value: string])[];
 }
 
-/** Newest first (partial index sessions_by_organization; with an agent, sessions_by_agent). */
+/**
+ * Newest first (partial index sessions_by_organization; with an agent, sessions_by_agent). A large page ends early
+ * where its rows would have more than `limits.pageBytes`.
+ */
 export async function listSessions(
   db: Database,
   organizationId: string,
@@ -173,11 +176,10 @@ export async function listSessions(
   else if (filter.status === "busy") query = query.where("s.state", "=", "open").where("s.pending", ">", 0);
   else if (filter.status !== undefined) query = query.where("s.state", "=", filter.status);
   for (const [key, value] of filter.metadata) query = query.where(sql<boolean>`s.metadata ->> ${key} = ${value}`);
-  const rows = await query
-    .orderBy("s.id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+  const ordered = query.orderBy("s.id", "desc");
+  const size = sql<number>`octet_length(s.metadata::text)`.as("bytes");
+  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
+  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }
 
 export interface SessionEnding {

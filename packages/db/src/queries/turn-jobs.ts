@@ -176,7 +176,8 @@ export async function listFailedIn(
       and m.failed_at > clock_timestamp() - ${days} * interval '1 day'
       and m.failed_at > to_timestamp(${Math.min(since, until) - overlapMs}::float8 / 1000)
       and ${isBefore}
-      and not exists (select 1 from messages r where r.retry_of = m.id)
+      and not exists (select 1 from messages r
+        where r.retry_of = m.id and r.organization_id = m.organization_id)
     order by m.failed_at desc, m.id desc limit ${limit}`.execute(db.kysely);
   const last = rows.length < limit ? undefined : rows.at(-1);
   return {

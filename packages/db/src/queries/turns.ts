@@ -70,6 +70,8 @@ export interface ClaimedTurn extends Claim {
   readonly attemptNumber: number;
   /** Claims of this message that ended before its entrypoint was called. */
   readonly uncountedClaims: number;
+  /** Just before its claim was asked for: its lease began no earlier. This process's monotonic clock, milliseconds. */
+  readonly askedAt: number;
   /** Undefined: claimed without them. */
   readonly details: TurnDetails | undefined;
 }
@@ -142,6 +144,7 @@ async function claimByJob(
   retry: "take" | "yield" | null,
 ): Promise<ClaimResult> {
   const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
+  const askedAt = performance.now();
   const row = await callOne<ClaimRow>(
     db.kysely,
     sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${columns}
@@ -150,7 +153,7 @@ async function claimByJob(
   );
   switch (row.outcome) {
     case "claimed":
-      return { outcome: "claimed", turn: claimedTurn(row, job.sessionId, attemptId) };
+      return { outcome: "claimed", turn: claimedTurn(row, job.sessionId, attemptId, askedAt) };
     case "early":
     case "held":
       return { outcome: row.outcome, waitMs: row.wait_ms ?? 0 };
@@ -163,41 +166,36 @@ async function claimByJob(
 }
 
 /** Claims the oldest dispatch there is, past those that others are claiming (SKIP LOCKED). */
-export async function claimNextIfAny(
-  db: Database,
-  attemptId: string,
-  claimant: Claimant,
-): Promise<ClaimedTurn | undefined> {
-  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
-  const result = await sql<ClaimRow>`
-    select c.session_id, c.organization_id as claimed_organization_id, ${columns}
-    from claim_next_turn(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${json(claimant.guarantees)}) c
-      ${join}`.execute(db.kysely);
-  const row = result.rows[0];
-  return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
+export function claimNextIfAny(db: Database, attemptId: string, claimant: Claimant): Promise<ClaimedTurn | undefined> {
+  const { workerId, leaseMs, guarantees } = claimant;
+  const claims = sql`claim_next_turn(${workerId}, ${attemptId}, ${leaseMs}, ${json(guarantees)})`;
+  return claimBy(db, claims, attemptId, claimant);
 }
 
 /**
  * The claim that began this attempt, answered once more; undefined where there is none, or no longer. `sessionId`,
  * where it is known: a claim of it that still runs at the server is waited for.
  */
-export async function claimAgainIfHeld(
+export function claimAgainIfHeld(
   db: Database,
   attemptId: string,
   claimant: Claimant,
   sessionId?: string,
 ): Promise<ClaimedTurn | undefined> {
-  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
-  const result = await sql<ClaimRow>`
-    select c.session_id, c.organization_id as claimed_organization_id, ${columns}
-    from claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${sessionId ?? null}) c ${join}`.execute(
-    db.kysely,
-  );
-  const row = result.rows[0];
-  return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId);
+  const claims = sql`claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${sessionId ?? null})`;
+  return claimBy(db, claims, attemptId, claimant);
 }
 
-function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): ClaimedTurn {
+async function claimBy(db: Database, claims: RawBuilder<unknown>, attemptId: string, claimant: Claimant) {
+  const { columns, join } = claimant.withoutDetails === true ? withoutDetails : withDetails;
+  const askedAt = performance.now();
+  const result = await sql<ClaimRow>`select c.session_id, c.organization_id as claimed_organization_id, ${columns}
+    from ${claims} c ${join}`.execute(db.kysely);
+  const row = result.rows[0];
+  return row === undefined ? undefined : claimedTurn(row, row.session_id, attemptId, askedAt);
+}
+
+function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string, askedAt: number): ClaimedTurn {
   return {
     organizationId: row.claimed_organization_id,
     sessionId,
@@ -207,6 +205,7 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string): Claim
     attemptId,
     attemptNumber: row.attempt_number,
     uncountedClaims: row.uncounted_claims,
+    askedAt,
     details: row.manifest === undefined ? undefined : detailsOf(row as ClaimRow & TurnDetailsRow),
   };
 }
@@ -222,6 +221,10 @@ export async function markCalledIfHeld(db: Database, claim: Claim, parts?: reado
 
 export interface RenewedLease {
   readonly sessionId: string;
+  /** Of the claim: a worker may still hold an earlier one of the same session. */
+  readonly fence: number;
+  /** False: somebody held the session's row in this moment. The claim holds, its lease is as it was: ask again. */
+  readonly isRenewed: boolean;
   readonly cancelRequested: boolean;
 }
 
@@ -232,7 +235,8 @@ export async function renewHeldLeases(
   leaseMs: number,
 ): Promise<RenewedLease[]> {
   const result = await sql<RenewedLease>`
-    select session_id as "sessionId", cancel_requested as "cancelRequested" from renew_leases(
+    select session_id as "sessionId", fence, is_renewed as "isRenewed", cancel_requested as "cancelRequested"
+    from renew_leases(
       ${claims.map((claim) => claim.sessionId)}::text[], ${claims.map((claim) => claim.fence)}::bigint[],
       ${claims.map((claim) => claim.token)}::uuid[], ${leaseMs})`.execute(db.kysely);
   return result.rows;

@@ -4,7 +4,7 @@ import type { Failure, VersionState } from "@dari/domain";
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { toPage, type Listed, type Page } from "./page.ts";
+import { pageWithin, toPage, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
 export interface VersionRow {
@@ -136,7 +136,7 @@ export async function findVersion(
   return selectVersions(db, organizationId).where("v.id", "=", versionId).executeTakeFirst();
 }
 
-/** An agent's versions, newest first (unique index on agent_id, number). */
+/** An agent's versions, newest first (unique index on agent_id, number); of a large page `limits.pageBytes` at most. */
 export async function listVersions(
   db: Database,
   organizationId: string,
@@ -149,11 +149,8 @@ export async function listVersions(
     if (cursor === undefined) return undefined;
     query = query.where("v.number", "<", cursor.number);
   }
-  return toPage(
-    await query
-      .orderBy("v.number", "desc")
-      .limit(page.limit + 1)
-      .execute(),
-    page,
-  );
+  const ordered = query.orderBy("v.number", "desc");
+  const size = sql<number>`octet_length(v.manifest::text)`.as("bytes");
+  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
+  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }

@@ -9,6 +9,12 @@ export interface Expansion {
 }
 
 /**
+ * Of one note; the rest becomes the newest note. A fork or an import is committed with as many events as its
+ * conversation has, and none of them may take a statement so long that it never ends.
+ */
+const eventsPerNoteMax = 1_000;
+
+/**
  * Makes deliveries of the oldest notes, for each endpoint that chose the type, in one statement: what it sees of a
  * note it sees of the events that were committed with it. Copies in a fork or an import are nobody's news. Safe beside
  * its twins: each takes notes that nobody else is taking. Events are read by primary key, whatever the planner guesses.
@@ -18,7 +24,11 @@ export async function expandNotes(db: Database, limit: number): Promise<Expansio
     with noted as (
       delete from webhook_outbox where id in (
         select id from webhook_outbox order by id limit ${limit} for update skip locked)
-      returning organization_id, session_id, first_number, end_number),
+      returning organization_id, session_id, first_number, end_number,
+        least(end_number, first_number + ${eventsPerNoteMax}) as until),
+    rest as (
+      insert into webhook_outbox (organization_id, session_id, first_number, end_number)
+        select organization_id, session_id, until, end_number from noted where until < end_number),
     made as (
       insert into webhook_deliveries (id, organization_id, endpoint_id, event_id, type, session_id, sequence_number,
           agent_id, message_id, attempt_id, event_created_at, due_at)
@@ -32,7 +42,7 @@ export async function expandNotes(db: Database, limit: number): Promise<Expansio
             and w.deleted_at is null and (w.agent_id is null or w.agent_id = s.agent_id)
           cross join lateral (
             select * from events x where x.session_id = n.session_id
-              and x.sequence_number >= n.first_number and x.sequence_number < n.end_number offset 0) e
+              and x.sequence_number >= n.first_number and x.sequence_number < n.until offset 0) e
         where e.type = any (w.event_types) and e.created_at >= w.created_at
           and not exists (select 1 from messages m where m.id = e.message_id and m.copied_from is not null)
         on conflict (endpoint_id, event_id) do nothing returning 1)

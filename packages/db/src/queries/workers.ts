@@ -43,7 +43,8 @@ export async function deleteWorkersUnseenFor(db: Database, ms: number): Promise<
 
 /**
  * Takes or keeps the lead of `name`: one conditional write, refused while another holder was seen within `ttlMs`.
- * Leadership only saves work; every step that it guards is safe with two leaders, so a crash may undo the write.
+ * Leadership only saves work; every step that it guards is safe with two leaders, so a crash may undo the write. A
+ * holder of a later time, before the database's clock was set back, is none.
  */
 export async function leadIfFree(db: Database, name: string, holder: string, ttlMs: number): Promise<boolean> {
   const result = await sql`
@@ -51,7 +52,7 @@ export async function leadIfFree(db: Database, name: string, holder: string, ttl
     select ${name}, ${holder} from set_config('synchronous_commit', 'off', true)
     on conflict (name) do update set holder = excluded.holder, seen_at = clock_timestamp()
     where leaders.holder = excluded.holder
-      or leaders.seen_at < clock_timestamp() - ${ttlMs} * interval '1 millisecond'
+      or leaders.seen_at not between clock_timestamp() - ${ttlMs} * interval '1 millisecond' and clock_timestamp()
     returning 1`.execute(db.kysely);
   return result.rows.length > 0;
 }
@@ -59,7 +60,9 @@ export async function leadIfFree(db: Database, name: string, holder: string, ttl
 /** Whether anybody led `name` within the last `ttlMs`. */
 export async function hasLeader(db: Database, name: string, ttlMs: number): Promise<boolean> {
   const result = await sql`select 1 from leaders where name = ${name}
-    and seen_at > clock_timestamp() - ${ttlMs} * interval '1 millisecond'`.execute(db.kysely);
+    and seen_at between clock_timestamp() - ${ttlMs} * interval '1 millisecond' and clock_timestamp()`.execute(
+    db.kysely,
+  );
   return result.rows.length > 0;
 }
 

@@ -125,9 +125,12 @@ export function appendEvent(place: Place, db: Database): Promise<boolean> {
   return turns.appendEventIfHeld(db, held(place), "agent.event", {});
 }
 
-export async function renew(place: Place, db: Database): Promise<"renewed" | "lost"> {
-  // Whether a cancel is seen is left out: one that commits while the renewal waits is seen by the next.
-  return (await turns.renewHeldLeases(db, [held(place)], 60_000)).length === 1 ? "renewed" : "lost";
+/** Undefined: passed over, because somebody holds the session's row. */
+export async function renew(place: Place, db: Database): Promise<"renewed" | "lost" | undefined> {
+  // Whether a cancel is seen is left out: one that has not been committed is seen by the next.
+  const [answer] = await turns.renewHeldLeases(db, [held(place)], 60_000);
+  if (answer === undefined) return "lost";
+  return answer.isRenewed ? "renewed" : undefined;
 }
 
 export async function headOf(place: Pick<Place, "sessionId">, db: Database): Promise<string | null> {

@@ -372,18 +372,22 @@ describe("an idempotency key", () => {
   });
 });
 
-test("leases of one worker are renewed together, and only those that it holds", async () => {
+test("leases of one worker are renewed together, past those that others hold, and only its own", async () => {
   await leased(1);
   const other = await openPlace(db);
   await accept(other, db);
   await dispatchOne(other, db);
   await claim(other, db, 1);
-  const claims = [place.turn, other.turn].flatMap((turn) => (turn === undefined ? [] : [turn]));
-  const { second, waited } = await encounter.meet(
-    (at) => finish(other, at, "completed"),
-    "commit",
-    (at) => turns.renewHeldLeases(at, claims, 60_000),
-  );
-  expect(waited).toBe(true);
-  expect(second).toEqual([{ sessionId: place.sessionId, cancelRequested: false }]);
+  const claims = [place.turn!, other.turn!];
+  const renew = (at: Database): Promise<turns.RenewedLease[]> => turns.renewHeldLeases(at, claims, 60_000);
+  const answer = (turn: turns.ClaimedTurn, isRenewed: boolean): turns.RenewedLease => ({
+    sessionId: turn.sessionId,
+    fence: turn.fence,
+    isRenewed,
+    cancelRequested: false,
+  });
+  const { second, waited } = await encounter.meet((at) => finish(other, at, "completed"), "commit", renew);
+  expect(waited).toBe(false);
+  expect(second).toEqual([answer(claims[0]!, true), answer(claims[1]!, false)]);
+  expect(await renew(db)).toEqual([answer(claims[0]!, true)]);
 });

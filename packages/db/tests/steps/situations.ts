@@ -139,7 +139,7 @@ export const situations: readonly Situation[] = [
       rollback,
       "cancel of the head": cancelHead,
       claim: claimFirst,
-      renew: waiting(renew),
+      renew: passing(renew),
       "mark called": { run: markCalled, passes: false, writesApart: true },
       event: waiting(appendEvent),
       "finish as completed": finishCompleted,

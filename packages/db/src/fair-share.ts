@@ -1,0 +1,54 @@
+// How many connections of a pool one organization has at once: whose statements wait long, for a lock or for a scan,
+// makes its own calls wait and leaves connections to the others. Knows no connection.
+
+/** Has a passing error's code: nothing was sent, and the same may work a moment later. */
+export class ShareBusyError extends Error {
+  override readonly name = "ShareBusyError";
+  readonly code = "55P03";
+}
+
+export interface FairShare {
+  /** The way out, once there is room; in the order of asking. @throws ShareBusyError where there is none in time. */
+  enter(organizationId: string): Promise<() => void>;
+}
+
+interface Standing {
+  held: number;
+  readonly waiting: Set<() => void>;
+}
+
+/** `most`: of one organization at once. `waitMs`: how long one more waits. */
+export function createFairShare(most: number, waitMs: number): FairShare {
+  const standings = new Map<string, Standing>();
+  const leave = (organizationId: string, standing: Standing): void => {
+    const [next] = standing.waiting;
+    // Its room goes to who waits, and counts on.
+    if (next !== undefined) return next();
+    standing.held -= 1;
+    if (standing.held === 0) standings.delete(organizationId);
+  };
+  return {
+    async enter(organizationId) {
+      const standing = standings.get(organizationId) ?? { held: 0, waiting: new Set() };
+      standings.set(organizationId, standing);
+      if (standing.held < most) standing.held += 1;
+      else await roomIn(standing, waitMs);
+      return () => leave(organizationId, standing);
+    },
+  };
+}
+
+function roomIn({ waiting }: Standing, waitMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      waiting.delete(take);
+      reject(new ShareBusyError("the organization's other calls hold all of its connections"));
+    }, waitMs);
+    const take = (): void => {
+      clearTimeout(timer);
+      waiting.delete(take);
+      resolve();
+    };
+    waiting.add(take);
+  });
+}

@@ -1,0 +1,30 @@
+// A database whose clock was set back, or that another server has taken over whose clock is behind: times that were
+// written before lie in the future.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { sql } from "kysely";
+import { workers } from "../src/index.ts";
+import { openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await openScene();
+});
+afterAll(() => scene.close());
+
+test("what had become ready by then is dispatched", async () => {
+  const session = await scene.session();
+  await scene.send(session);
+  const later = sql`update sessions set ready_at = clock_timestamp() + interval '1 hour' where id = ${session}`;
+  await later.execute(scene.db.kysely);
+  expect(await scene.dispatchOnly(session)).toBe(1);
+});
+
+test("nobody leads from a later time", async () => {
+  const { db } = scene;
+  await workers.leadIfFree(db, "clock", "gone", 1_000);
+  await sql`update leaders set seen_at = clock_timestamp() + interval '1 hour'`.execute(db.kysely);
+  expect(await workers.hasLeader(db, "clock", 1_000)).toBe(false);
+  expect(await workers.leadIfFree(db, "clock", "next", 1_000)).toBe(true);
+  expect(await workers.leadIfFree(db, "clock", "gone", 1_000)).toBe(false);
+});

@@ -1,0 +1,25 @@
+// One wait for many things: what comes first counts, the end is heard by whoever waits, and nothing else is kept.
+
+import { expect, test } from "@jest/globals";
+import { untilEnd } from "./until-end.ts";
+
+const never = new Promise<never>(() => {});
+
+test("each is what it comes to, an error too, until the end comes first; afterwards who is late loses", async () => {
+  const { promise: end, resolve } = Promise.withResolvers<string>();
+  const until = untilEnd(end);
+  expect(await until(Promise.resolve(1))).toBe(1);
+  await expect(until(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
+  const waiting = until(never);
+  resolve("over");
+  expect([await waiting, await until(never), await until(Promise.resolve(2))]).toEqual(["over", "over", 2]);
+});
+
+test("an end that is an error is told as one", async () => {
+  const { promise: end, reject } = Promise.withResolvers<never>();
+  const until = untilEnd(end);
+  const waiting = until(never);
+  reject(new Error("the end"));
+  await expect(waiting).rejects.toThrow("the end");
+  await expect(until(never)).rejects.toThrow("the end");
+});
