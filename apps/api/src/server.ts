@@ -4,6 +4,7 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import type { Control } from "@dari/control";
 import { limits } from "@dari/domain";
+import { StartError } from "@dari/runtime";
 import { createApp, type AppOptions } from "./app.ts";
 
 export interface StartApiOptions {
@@ -69,11 +70,16 @@ export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   return { port, url: `http://${host}:${port}`, close, closed, [Symbol.asyncDispose]: close };
 }
 
-async function listen(server: Server, options: StartApiOptions): Promise<void> {
+/** @throws StartError for a port that is taken. */
+async function listen(server: Server, { port, host }: StartApiOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(options.port, options.host, () => {
-      server.off("error", reject);
+    const fail = (error: NodeJS.ErrnoException): void => {
+      const isTaken = error.code === "EADDRINUSE";
+      reject(isTaken ? new StartError(`port ${port} of ${host} is taken: choose another by DARI_PORT`) : error);
+    };
+    server.once("error", fail);
+    server.listen(port, host, () => {
+      server.off("error", fail);
       resolve();
     });
   });

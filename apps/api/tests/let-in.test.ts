@@ -89,6 +89,19 @@ test.each([
   );
 });
 
+test("a device's key that was asked for as somebody else ends with who made the link", async () => {
+  const bob = (await createTestMember(api.db, people.org.organizationId, "admin")).memberId;
+  const asBob = await become(admin.cookie, bob);
+  const path = `${own}/managed-cli-key/ensure`;
+  const first = String((await people.by(asBob, "POST", path, { device_name: "laptop" })).json["api_key"]);
+  const asked = await api.call("POST", path, { key: first, body: { device_name: "tablet" } });
+  const keys = [first, String(asked.json["api_key"])];
+  const works = () => Promise.all(keys.map(async (key) => (await api.call("GET", "/v1/me", { key })).status));
+  expect(await works()).toEqual([200, 200]);
+  expect((await remove(admin.memberId)).status).toBe(200);
+  expect(await works()).toEqual([401, 401]);
+});
+
 test("what others have made stays, as do members whom the person has invited", async () => {
   const other = await people.join("owner");
   const eve = (await createTestMember(api.db, people.org.organizationId, "member")).memberId;

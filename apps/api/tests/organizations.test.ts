@@ -2,9 +2,9 @@
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
-import { dispatch, turns } from "@dari/db";
+import { boundTo, dispatch, organizations, turns, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
-import { createTestAgent, createTestSession, waitUntil } from "@dari/testkit";
+import { createTestAgent, createTestOrganization, createTestSession, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 
@@ -65,6 +65,23 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
   expect(revoked.json).toEqual({ deleted: true, id: created.json["id"], active_schedules: [] });
   expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(401);
   expect((await api.call("DELETE", `${own}/api-keys/${String(created.json["id"])}`)).status).toBe(404);
+});
+
+test("a key that is being made while its organization is deleted opens nothing", async () => {
+  const { organizationId, apiKey } = await createTestOrganization(api.db);
+  const creating = await withTransaction(api.db, async (tx) => {
+    expect(await organizations.deleteOrganizationIfTenant(boundTo(api.db, tx), organizationId)).toBe("deleted");
+    const call = api.call("POST", "/v1/organizations/current/api-keys", { key: apiKey, body: { label: "late" } });
+    const waits = async (): Promise<boolean> => {
+      const { rows } = await api.db.pool.query(`select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid
+        where not l.granted and a.datname = current_database()`);
+      return rows.length > 0;
+    };
+    await waitUntil(waits, { what: "the call to wait for the deletion" });
+    return { call };
+  });
+  const key = (await creating.call).json["api_key"];
+  expect((await api.call("GET", "/v1/me", { key: String(key) })).status).toBe(401);
 });
 
 test("a key expires, and its use is noted at most once a minute", async () => {

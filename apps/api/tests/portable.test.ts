@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { routes, validate } from "@dari/contract";
 import { findViolations, turnDetails } from "@dari/db";
 import { newId } from "@dari/domain";
-import { createTestAgent, createTestKey, finishTestBuild } from "@dari/testkit";
+import { createTestAgent, createTestKey, createTestSession, finishTestBuild } from "@dari/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
 import { agentBundle, bundleOf, type Member } from "./bundle.ts";
@@ -63,8 +63,8 @@ async function conversation(): Promise<string> {
   return session;
 }
 
-async function exported(): Promise<Buffer> {
-  const response = await fetch(`${source.url}/v1/sessions/${sessionId}/export`, {
+async function exported(id: string = sessionId): Promise<Buffer> {
+  const response = await fetch(`${source.url}/v1/sessions/${id}/export`, {
     headers: { authorization: `Bearer ${source.org.apiKey}` },
   });
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/gzip"]);
@@ -197,8 +197,8 @@ function membersOf(bytes: Buffer): Member[] {
 const isPlain = ({ name, type = "0" }: Member): boolean => type !== "x" && !/[^\x20-\x7e]|_/.test(name);
 
 /** As the export, but for what `alter` makes of each member. */
-function altered(alter: (member: Member) => Member[]): Buffer {
-  const members = membersOf(whole).filter(isPlain).flatMap(alter);
+function altered(alter: (member: Member) => Member[], bytes: Buffer = whole): Buffer {
+  const members = membersOf(bytes).filter(isPlain).flatMap(alter);
   // `bundleOf` writes text as UTF-8; the bundle inside is bytes.
   const parts = members.map((member) => {
     const bytes = Buffer.from(member.body ?? "", "latin1");
@@ -230,6 +230,7 @@ test.each<[string, string, (member: Member) => Member[]]>([
   ],
   ["no JSON", "session.json: expected JSON", at("session.json", () => "{")],
   ["deep JSON", "less nesting", at(messages, () => `${"[".repeat(100_000)}${"]".repeat(100_000)}\n`)],
+  ["more values than there is room for", "values", at(ledger, () => `[${"0,".repeat(2_000_001)}0]\n`)],
   ["another bundle", "another checksum", at("version/", (body) => `${body.slice(0, -1)}x`)],
   [
     "a missing bundle",
@@ -277,8 +278,14 @@ test.each<[string, string, (member: Member) => Member[]]>([
   ["another upload", "uploads/1 is not the file", at("uploads/1", () => "The notes")],
   [
     "an upload's path outside",
-    "path: expected an absolute one",
+    "path: expected that of a file in /input",
     at("uploads.jsonl", (body) => body.replace("/input/notes.txt", "/../notes.txt")),
+  ],
+  // A worker that places it must come by no link.
+  [
+    "an upload's path below a link",
+    "path: expected that of a file in /input",
+    at("uploads.jsonl", (body) => body.replace("/input/notes.txt", "/out/notes.txt")),
   ],
   [
     "an upload of no message",
@@ -329,6 +336,39 @@ test("an organization's own bounds hold for what it imports", async () => {
   const reply = await bringIn(whole);
   await bound(null);
   expect([reply.status, reply.json.code]).toEqual([413, "too_large"]);
+});
+
+/** Its first two messages, with plain names only: altered it is whole all the same. */
+async function exportedBeginning(): Promise<Buffer> {
+  const all = (await source.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data as { id: string }[];
+  const body = { message_id: all[1]?.id };
+  const fork = await source.call("POST", `/v1/sessions/${sessionId}/fork`, { body });
+  return exported(String(fork.json["id"]));
+}
+
+test("what an import says of other messages is nothing to those of other organizations", async () => {
+  const { organizationId } = target.org;
+  const { agentId } = await createTestAgent(target.db, organizationId);
+  const failed = await send(target, await createTestSession(target.db, organizationId, agentId), [text("one")]);
+  await fail(target, await claim(target));
+  const claiming = at(messages, (body) =>
+    body.replace('"status":"failed"', `"status":"failed","retry_of":"${failed}"`),
+  );
+  const file = altered(claiming, await exportedBeginning());
+  expect((await bringIn(file, { key: target.stranger.apiKey })).status).toBe(201);
+  const body = { filter: { organization_id: organizationId }, dry_run: true };
+  const retry = await target.call("POST", "/v1/messages/retry", { body, key: target.operator.apiKey });
+  expect(retry.json["retried"]).toContainEqual({ message_id: failed, retry_message_id: null });
+});
+
+test("what is not a name of ours among an imported message's timings is told in no header", async () => {
+  const named = at(messages, (body) => body.replace('"timings":{', '"timings":{"a\\r\\nset-cookie: x_ms":1,'));
+  const { json } = await bringIn(altered(named, await exportedBeginning()));
+  const [message] = (await target.call("GET", `/v1/sessions/${String(json["id"])}/messages`)).json.data as {
+    id: string;
+  }[];
+  const reply = await target.call("GET", `/v1/messages/${message?.id}`);
+  expect([reply.status, reply.headers.get("server-timing")]).toEqual([200, "run;dur=3"]);
 });
 
 test("an export says nothing that was rolled back or has not ended", async () => {

@@ -26,6 +26,7 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
     const reply = await api.call("GET", path);
     expect([path, [404, 422].includes(reply.status), reply.json.code !== undefined]).toEqual([path, true, true]);
   }
+  expect((await api.call("GET", "/")).json.detail).toContain("the console is at /console");
   const patched = await api.call("PATCH", "/v1/agents");
   expectError(patched, 405, "not_found");
   expect(patched.headers.get("allow")).toBe("POST, GET");
@@ -43,6 +44,17 @@ test("unknown routes, methods and bodies are refused in one shape", async () => 
   expectError(await api.call("POST", "/v1/agents", { body: "{}", headers: charset }), 422, "invalid");
   expectError(await api.call("POST", "/v1/organizations", { body: '{"name": "a\\u0000b"}' }), 422, "invalid");
   expectError(await api.call("POST", "/v1/organizations", { body: "null" }), 422, "invalid");
+});
+
+test("a body of millions of values is not checked one by one, and a stranger's is short", async () => {
+  await using api = await startTestApi();
+  const many = await api.call("POST", "/v1/agents", { body: `[${"{},".repeat(300_000)}{}]` });
+  expectError(many, 422, "invalid");
+  expect(many.json["errors"]).toEqual([{ path: "body", message: "expected at most 300000 values" }]);
+  for (const path of ["/v1/auth/link", "/v1/auth/device", "/v1/auth/device/token"]) {
+    const body = `[${"{},".repeat(6_000)}{}]`;
+    expectError(await api.call("POST", path, { key: null, body }), 413, "too_large");
+  }
 });
 
 test("what is spelled out is no id: its other methods are not allowed", async () => {
@@ -136,7 +148,10 @@ test("without its database the API answers 503 with Retry-After, and is not read
   expectError(reply, 503, "unavailable");
   expect(Number(reply.headers.get("retry-after"))).toBeGreaterThan(0);
   const ready = await away.call("GET", "/readyz", { key: null });
-  expect([ready.status, ready.json["ok"]]).toEqual([503, false]);
+  const checks = { database: "failed", accepting: "failed", serving: "ok" };
+  expect([ready.status, ready.json]).toEqual([503, { ok: false, checks }]);
+  const logged = away.log.find(({ event }) => event === "api.not_ready");
+  expect(logged?.fields).toMatchObject({ checks: { database: expect.stringContaining("ECONNREFUSED") } });
   expect((await away.call("GET", "/healthz", { key: null })).json).toEqual({ ok: true });
   await db.close();
 });
@@ -180,6 +195,13 @@ test("a connection that never asked does not hold up the drain", async () => {
   const ended = once(silent, "close");
   await server.close();
   await ended;
+});
+
+test("a port that is taken is told with what to do", async () => {
+  await using api = await startTestApi();
+  const { port } = api.api;
+  const second = startApi({ control: api.control, host: "127.0.0.1", port });
+  await expect(second).rejects.toThrow(`port ${port} of 127.0.0.1 is taken: choose another by DARI_PORT`);
 });
 
 test("a client that goes away ends its wait and not its message", async () => {

@@ -77,6 +77,28 @@ test("sessions are listed by agent, status and metadata, and nobody else sees th
   expect((await api.call("GET", "/v1/sessions?metadata.a=%00")).status).toBe(422);
 });
 
+test("a page has few rows where they are large, and the pages together have all", async () => {
+  const large = await createTestAgent(api.db, api.org.organizationId);
+  const made = await Promise.all([1, 2].map(() => createTestSession(api.db, api.org.organizationId, large.agentId)));
+  const sent = await post(made[0]!, hello, "/async");
+  const blob = `jsonb_build_object('a', repeat('x', 5000000))`;
+  await api.db.pool.query(`update sessions set metadata = ${blob} where agent_id = $1`, [large.agentId]);
+  const rows = async (path: string): Promise<string[]> => {
+    const { json } = await api.call("GET", path);
+    const next = json.next === null ? [] : await rows(path.replace(/&after=.*|$/, `&after=${String(json.next)}`));
+    expect((json.data as unknown[]).length).toBe(1);
+    return [...(json.data as { id: string }[]).map(({ id }) => id), ...next];
+  };
+  expect((await rows(`/v1/sessions?limit=500&agent_id=${large.agentId}`)).toSorted()).toEqual(made.toSorted());
+  await post(made[0]!, hello, "/async");
+  await api.db.pool.query(`update messages set files_changed = jsonb_build_array(${blob}) where session_id = $1`, [
+    made[0],
+  ]);
+  const listed = await rows(`/v1/sessions/${made[0]}/messages?limit=500`);
+  expect([listed.length, listed[0]]).toEqual([2, sent.json["id"]]);
+  await api.call("DELETE", `/v1/sessions/${made[0]}?cancel=1`);
+});
+
 test("an asynchronous message is accepted at once and numbered in order", async () => {
   const sessionId = await start();
   const replies = [

@@ -172,6 +172,23 @@ test("a message that cannot be watched is not sent", async () => {
   expect((await client().listMessages(sessionId)).data).toEqual([]);
 });
 
+test("a send that is repeated opens no stream past the bound", async () => {
+  const sessionId = await newSession();
+  const path = `/v1/sessions/${sessionId}/messages`;
+  const headers = { "idempotency-key": "the same" };
+  const first = { body: hello, headers: { ...headers, prefer: "respond-async" } };
+  expect((await api.call("POST", path, first)).status).toBe(202);
+  Object.assign(api.control, { streams: createStreamGate({ perProcess: 10, perOrganization: 0 }) });
+  const again = fetch(`${api.url}${path}`, {
+    method: "POST",
+    headers: { ...headers, authorization: `Bearer ${api.org.apiKey}`, accept: "text/event-stream" },
+    body: JSON.stringify(hello),
+    signal: AbortSignal.timeout(30_000),
+  });
+  expect((await again).status).toBe(429);
+  Object.assign(api.control, { streams: createStreamGate() });
+});
+
 test("a stream that the client follows ends when its session is deleted", async () => {
   const sessionId = await newSession();
   const watching = watch((signal) => client().streamSession(sessionId, { signal }));

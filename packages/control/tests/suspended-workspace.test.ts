@@ -4,7 +4,17 @@ import { afterAll, describe, expect, test } from "@jest/globals";
 import { findViolations, turns } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestFile } from "@dari/testkit";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { openWorkspaceFixture } from "./workspace-fixture.ts";
 
@@ -124,6 +134,21 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     const last = await fixture.goOn(await fixture.newWorker(kind), messageId, () => {});
     expect([second.opened.parts, last.opened.parts]).toEqual([first.opened.parts, first.opened.parts]);
     expect(last.saved.filesChanged).toEqual([]);
+  });
+
+  // As rows may say that an import of an earlier release has made.
+  test("an upload stands in its folder, and never where a link of the workspace leads", async () => {
+    const outside = mkdtempSync(join(fixture.top, "outside-"));
+    mkdirSync(join(outside, "there"));
+    const sessionId = await fixture.newSession();
+    const worker = await fixture.newWorker(kind);
+    await fixture.turn(worker, sessionId, (dir) => symlinkSync(outside, fileIn(dir, "link")));
+    for (const folder of ["there", "new"]) {
+      const messageId = await sendFile(sessionId, `/link/${folder}/evil`);
+      const { opened } = await fixture.play(worker, messageId, () => undefined);
+      expect(opened.placed).toMatchObject([{ path: expect.stringMatching(/^workspace\/input\/evil(-2)?$/) }]);
+    }
+    expect(readdirSync(outside, { recursive: true })).toEqual(["there"]);
   });
 
   test("where what it left is gone it begins anew at the head, and the ledger says so", async () => {

@@ -2,13 +2,18 @@
 // other bytes to the handler.
 
 import { validate, type Route } from "@dari/contract";
-import { receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
+import { invalidField, receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
 import { agentIdFromWire, AppError, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { leaveOpen } from "./leave-open.ts";
 import { envelopeBytes, receiveFile } from "./upload.ts";
 
-const parseJson = express.json({ limit: limits.jsonBodyBytes, strict: false, type: () => true });
+const parserOf = (bytes: number) => express.json({ limit: bytes, strict: false, type: () => true });
+const parseJson = parserOf(limits.jsonBodyBytes);
+/** A token, a code or a name: nobody knows yet who sends it. */
+const parseStrangersJson = parserOf(16 * 1024);
+/** Of one body: far above any that is valid, and far below what a few bytes of brackets and commas unfold to. */
+const jsonValuesMax = 300_000;
 
 export interface Receiving {
   readonly control: Control;
@@ -29,7 +34,12 @@ export async function readBody(
 ): Promise<unknown> {
   if (route.requestContent === "multipart/form-data") return receiveFile(receiving, request, response);
   if (route.requestContent === "application/gzip") return readExport(receiving, request);
-  return route.request === undefined ? undefined : readJsonBody(route.request, request, response);
+  if (route.request === undefined) return undefined;
+  const parse = route.scope === null ? parseStrangersJson : parseJson;
+  await new Promise<void>((resolve, reject) => {
+    parse(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
+  });
+  return checkJsonBody(route.request, request.body);
 }
 
 /** Bytes of a body that is not JSON, at most. */
@@ -51,17 +61,25 @@ function readExport({ control, actor, exportBytes: maxBytes }: Receiving, reques
  * The validated body; an empty one counts as `{}`, whatever its content type says.
  * @throws AppError `invalid` with every problem; what the parser throws is translated in errors.ts.
  */
-async function readJsonBody(
-  schema: NonNullable<Route["request"]>,
-  request: Request,
-  response: Response,
-): Promise<unknown> {
-  await new Promise<void>((resolve, reject) => {
-    parseJson(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
-  });
-  const sent: unknown = request.body;
+function checkJsonBody(schema: NonNullable<Route["request"]>, sent: unknown): unknown {
   const body = sent === undefined ? {} : sent;
+  // To check each of millions of values would keep everybody else's calls waiting.
+  if (hasMoreValues(body, jsonValuesMax)) throw invalidField("body", `expected at most ${jsonValuesMax} values`);
   const issues = validate(schema, body);
   if (issues.length > 0) throw new AppError("invalid", "the body is not valid", { issues });
   return body;
+}
+
+/** Whether objects and lists have more than `most` members together. */
+function hasMoreValues(body: unknown, most: number): boolean {
+  const pending: unknown[] = [body];
+  for (let seen = 0; pending.length > 0;) {
+    const next = pending.pop();
+    if (typeof next !== "object" || next === null) continue;
+    const members: unknown[] = Array.isArray(next) ? next : Object.values(next);
+    seen += members.length;
+    if (seen > most) return true;
+    for (const member of members) if (typeof member === "object" && member !== null) pending.push(member);
+  }
+  return false;
 }

@@ -12,7 +12,9 @@ import { strangerRefusal } from "./strangers.ts";
 const methodNotAllowed = 405;
 
 export function answerUnknownRoute(request: Request, response: Response): void {
-  sendError(response, new AppError("not_found", `there is no route ${request.method} ${request.path}`));
+  // Where a browser arrives that was given the platform's address.
+  const hint = request.path === "/" ? ": the console is at /console, the reference of the API at /docs" : "";
+  sendError(response, new AppError("not_found", `there is no route ${request.method} ${request.path}${hint}`));
 }
 
 export function answerUnknownMethod(allowed: readonly string[]) {

@@ -13,8 +13,11 @@ export function mountHealth(app: Express, control: Control, draining: AbortSigna
     response.json({ ok: true });
   });
   app.get("/readyz", async (_request, response) => {
-    const report = await checkHealth(checks);
-    response.status(report.ok ? 200 : 503).json(report);
+    const { ok, checks: found } = await checkHealth(checks);
+    // Anybody may ask. Why a check fails, which names machines and users, is for the log.
+    if (!ok) control.log.warn({ checks: found }, "api.not_ready");
+    const told = Object.entries(found).map(([name, text]) => [name, text === "ok" ? text : "failed"]);
+    response.status(ok ? 200 : 503).json({ ok, checks: Object.fromEntries(told) });
   });
 }
 

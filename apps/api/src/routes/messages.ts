@@ -96,7 +96,8 @@ function sending(choose: (call: SendCall) => Delivery) {
     async read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }) {
       const { control, actor, settings, signal, response } = call;
       const delivery = choose(call);
-      if (delivery === "stream") return streamMessageTo(call, messageId, { promised: true });
+      // A repeated call was promised nothing: else it would open streams without a bound.
+      if (delivery === "stream") return streamMessageTo(call, messageId, { promised: isNew });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
       // A client that goes away ends the wait, never the turn.
       return settled(
@@ -113,9 +114,12 @@ function settled(response: Response, record: MessageRecord): Reply {
   return new Reply(isTerminal ? 200 : 202, timed(response, record));
 }
 
+/** Names of phases; an imported message may have any others. */
+const phaseName = /^[a-z_]{1,40}_ms$/;
+
 /** Says the phases of the last attempt in the header that browsers and proxies show: `Server-Timing`. */
 function timed(response: Response, record: MessageRecord): MessageRecord {
-  const phases = Object.entries(record.timings).filter(([name]) => name.endsWith("_ms"));
+  const phases = Object.entries(record.timings).filter(([name]) => phaseName.test(name));
   const said = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
   if (said.length > 0) response.set("Server-Timing", said.join(", "));
   return record;

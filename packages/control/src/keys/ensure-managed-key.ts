@@ -6,11 +6,13 @@ import { apiKeys } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
+import { letInBy } from "../sign-in/let-in-by.ts";
 import { createKeySecret } from "./key-secret.ts";
 
 /**
  * A fresh key with the caller's scopes, for 90 days where the caller is a person. It takes the place of the device's
- * former one, whose plaintext nobody has but the device.
+ * former one, whose plaintext nobody has but the device, and ends with those whose links have let the caller in.
+ * @throws AppError `forbidden` when the person's role or sign-in has just changed.
  */
 export async function ensureManagedKey(
   control: Control,
@@ -33,7 +35,11 @@ export async function ensureManagedKey(
   await onRecord(
     control,
     actor,
-    (inside) => apiKeys.replaceApiKeyByLabel(inside.db, key),
+    async (inside) => {
+      // Its person's own it is in any case: with the membership it ends, and with the role it shrinks.
+      const others = (await letInBy(inside, actor)).filter((memberId) => memberId !== actor.person?.memberId);
+      return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, letInBy: others });
+    },
     ({ id, label, scopes }) => ({
       action: "api_key.create",
       target: id,

@@ -10,13 +10,14 @@ import { createGunzip } from "node:zlib";
 import { inspectBundle } from "@dari/builder";
 import { PortableInput, PortableSession } from "@dari/contract";
 import { sessionImports, type TurnSnapshot } from "@dari/db";
-import { AppError, limits, newId, normalizeWorkspacePath } from "@dari/domain";
+import { AppError, leafFilename, limits, newId } from "@dari/domain";
 import { emptyTree, treeHash } from "@dari/workspace";
 import { ArchiveRefused, readTar, type TarMember } from "../archives/read-tar.ts";
 import type { Actor, Control } from "../context.ts";
 import { discardUpload, storeUpload, type StoredUpload } from "../files/store-upload.ts";
 import { bundleKey } from "../publishing/bundle-key.ts";
 import { makeScratch } from "../scratch.ts";
+import { uploadFolder } from "../workspaces/place-input.ts";
 import { storeSnapshot } from "../workspaces/store-snapshot.ts";
 import { overLimitAsRefusal, workspaceLimitsOf } from "../workspaces/workspace-limits.ts";
 import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
@@ -175,7 +176,9 @@ async function takeInputs(member: TarMember, messages: number): Promise<Portable
     const refuse = (why: string): ArchiveRefused => new ArchiveRefused(`${at}: ${why}`);
     if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
     if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
-    if (!isNormalPath(value.path)) throw refuse("path: expected an absolute one in its normal form");
+    if (value.path !== `${uploadFolder}/${leafFilename(value.path)}`) {
+      throw refuse(`path: expected that of a file in ${uploadFolder}`);
+    }
     if (paths.has(value.path)) throw refuse("path: expected another one for each line");
     if (value.upload > files.length + 1) throw refuse(`upload: expected at most ${files.length + 1}`);
     if ((files[value.upload - 1] ??= value.file_id) !== value.file_id) throw refuse("file_id: expected one per upload");
@@ -183,14 +186,6 @@ async function takeInputs(member: TarMember, messages: number): Promise<Portable
     inputs.push(value);
   }
   return inputs;
-}
-
-function isNormalPath(path: string): boolean {
-  try {
-    return path !== "/" && normalizeWorkspacePath(path) === path;
-  } catch {
-    return false;
-  }
 }
 
 async function takeUploads(

@@ -41,6 +41,8 @@ export interface Receiver {
   readonly port: number;
 }
 
+const wantsTls = "expected https:// (for development, the operator names the receiver in DARI_WEBHOOK_ALLOW)";
+
 /** @throws AppError `invalid` that says what is wrong with `url`. */
 export function checkReceiver(text: string, policy: ReceiverPolicy): Receiver {
   const refuse = (message: string): Error => invalidField("url", message);
@@ -51,7 +53,7 @@ export function checkReceiver(text: string, policy: ReceiverPolicy): Receiver {
   if (url.hash !== "") throw refuse("expected no fragment");
   const decision = decide(policy, host, port);
   const isExact = decision.allowed && decision.exact;
-  if (url.protocol !== "https:" && !(isExact && url.protocol === "http:")) throw refuse("expected https://");
+  if (url.protocol !== "https:" && !(isExact && url.protocol === "http:")) throw refuse(wantsTls);
   if (!decision.allowed) throw refuse(decision.reason);
   if (!isExact && !mayBePublic(host)) throw refuse("expected a public address");
   return receiver;

@@ -8,12 +8,14 @@ import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { BlobStore } from "@dari/blobs";
 import type { InputFile, PlacedUpload } from "@dari/db";
-import { numberedFilename } from "@dari/domain";
+import { leafFilename, numberedFilename } from "@dari/domain";
 import type { TurnPart } from "../turns/load-turn.ts";
 
 /** Whatever the worker's umask takes from what it makes. */
 export const uploadMode = 0o644;
 export const uploadFolderMode = 0o755;
+/** Of a workspace; the only place where uploads stand. */
+export const uploadFolder = "/input";
 
 /** Answers where it stands now: another path when the agent has something of that name. */
 export async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
@@ -43,11 +45,12 @@ export function partsAt(parts: readonly TurnPart[], placed: readonly PlacedUploa
 
 /**
  * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
- * then the folder gets a number, so that one turn cannot make every later one fail.
+ * then the folder gets a number, so that one turn cannot make every later one fail. Of the row's path only the name
+ * counts: a folder below another could be reached through a link, by this process and outside of every sandbox.
  */
 async function freePath(dir: string, path: string): Promise<string> {
-  const name = path.slice(dirname(path).length + 1);
-  const folder = await freeFolder(dir, dirname(path));
+  const name = leafFilename(path);
+  const folder = await freeFolder(dir, uploadFolder);
   for (let n = 1; ; n++) {
     const candidate = `${folder}/${numberedFilename(name, n)}`;
     if ((await find(dir, candidate)) === undefined) return candidate;
