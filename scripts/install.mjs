@@ -16,7 +16,8 @@ export async function ensureInstalled() {
   assertWritable();
   const [command, ...args] = pnpmCommand(["pnpm", "install", "--frozen-lockfile", "--reporter=append-only"]);
   // With CI set pnpm asks nothing: there may be nobody to answer.
-  await runStep("Installing dependencies", command, args, { env: { ...homeEnv(), CI: "true" } });
+  const silence = `npm fetches ${pnpm}`;
+  await runStep("Installing dependencies", command, args, { env: { ...homeEnv(), CI: "true" }, silence });
   writeFileSync(stampFile, wanted);
 }
 

@@ -16,9 +16,9 @@ export const secondsSince = (start) => ((Date.now() - start) / 1000).toFixed(1);
 
 /**
  * Runs a step whose output matters only if it fails. Says that it started, every few seconds that it lives, and how
- * long it took.
+ * long it took. `silence`: what happens while the program has said nothing yet.
  */
-export async function runStep(title, command, args, { env } = {}) {
+export async function runStep(title, command, args, { env, silence = "" } = {}) {
   const start = Date.now();
   say(`· ${title} …`);
   let output = "";
@@ -27,7 +27,7 @@ export async function runStep(title, command, args, { env } = {}) {
   child.stdout.on("data", collect);
   child.stderr.on("data", collect);
   const beat = setInterval(() => {
-    const last = output.trimEnd().split("\n").at(-1)?.trim().slice(0, 80) ?? "";
+    const last = output.trimEnd().split("\n").at(-1)?.trim().slice(0, 80) || silence;
     say(`  still at it, ${secondsSince(start)} s${last && `: ${last}`}`);
   }, signOfLifeMs);
   const code = await new Promise((resolve) => {

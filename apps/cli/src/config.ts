@@ -26,22 +26,23 @@ export function processEnvironment(): Environment {
 }
 
 /**
- * Finds the connection. A key that was saved for one address is never sent to another.
+ * Finds the connection. A key that was saved for one address is never sent to another; a key that is given without an
+ * address is for the one that was saved.
  * @throws CliError (exit code 2) for an address or a file that cannot be used.
  */
 export async function findConnection(options: ConnectionOptions, environment: Environment): Promise<Connection> {
   const apiUrl = options.apiUrl ?? nonEmpty(environment["DARI_API_URL"]);
   const apiKey = options.apiKey ?? nonEmpty(environment["DARI_API_KEY"]);
   const wanted = apiUrl === undefined ? undefined : normalizeApiUrl(apiUrl);
-  if (apiKey !== undefined) return { apiUrl: wanted ?? defaultApiUrl, apiKey };
+  if (apiKey !== undefined && wanted !== undefined) return { apiUrl: wanted, apiKey };
   for (const path of connectionFiles(environment)) {
     const found = await readConnectionFile(path, path === environment["DARI_CONNECTION_FILE"]);
     if (found === undefined || (wanted !== undefined && wanted !== found.apiUrl)) continue;
     // A platform that keeps its data here runs on this machine; any other address was put there by somebody.
     if (path === localConnectionFile && !isLoopback(found.apiUrl)) continue;
-    return found;
+    return { apiUrl: found.apiUrl, apiKey: apiKey ?? found.apiKey };
   }
-  return { apiUrl: wanted ?? defaultApiUrl, apiKey: undefined };
+  return { apiUrl: wanted ?? defaultApiUrl, apiKey };
 }
 
 /** Remembers a connection, readable by its owner only. Returns the file's path. */

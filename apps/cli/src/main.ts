@@ -1,5 +1,6 @@
 // The `dari` command: parses arguments, runs one command, turns whatever happens into an exit code.
 
+import { release } from "@dari/contract";
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addAuthCommands } from "./commands/auth.ts";
@@ -8,6 +9,7 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommand } from "./commands/deploy.ts";
 import { addDoctorCommand } from "./commands/doctor.ts";
 import { addEgressCommands } from "./commands/egress.ts";
+import { addEnvCommand } from "./commands/env.ts";
 import { addOperatorCommand } from "./commands/operator.ts";
 import { addFileCommands } from "./commands/files.ts";
 import { addInitCommand } from "./commands/init.ts";
@@ -66,6 +68,7 @@ function createProgram(io: Io): Command {
     .option("--api-url <url>", "where the platform is (DARI_API_URL; default http://127.0.0.1:4870)")
     .option("--api-key <key>", "the key to use (DARI_API_KEY)")
     .option("--json", "write the result as JSON")
+    .version(release, "-V, --version", "show the release of this command")
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
@@ -89,6 +92,7 @@ function createProgram(io: Io): Command {
   addBatchCommands(program, io);
   addLoginCommand(program, io);
   addAuthCommands(program, io);
+  addEnvCommand(program, io);
   addDoctorCommand(program, io);
   addOperatorCommand(program, io);
   addCompletionCommand(program, io);

@@ -1,6 +1,6 @@
 // What the command writes: results on stdout, for people or as JSON; progress and errors on stderr.
 
-import { ApiError } from "@dari/client";
+import { ApiError, ConnectionError } from "@dari/client";
 import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -18,6 +18,8 @@ export interface Output {
   line(value: unknown, human: () => string): void;
   /** A line of progress; for people and for logs, never part of the result. */
   progress(line: string): void;
+  /** The command that usually comes next; only for a person at a terminal. */
+  hint(command: string): void;
   /** A piece of a log, as it is. */
   log(text: string): void;
   error(error: unknown): void;
@@ -33,10 +35,11 @@ export function createOutput(streams: Streams, isJson: boolean): Output {
     },
     line: (value, human) => void stdout.write(`${isJson ? JSON.stringify(value) : human()}\n`),
     progress: (line) => void stderr.write(`${line}\n`),
+    hint: (command) => void (!isJson && stderr.isTTY === true && stderr.write(`Next: ${command}\n`)),
     log: (text) => void stderr.write(text),
     error(error) {
       const described = describeError(error);
-      stderr.write(isJson ? `${JSON.stringify(described)}\n` : renderError(described));
+      stderr.write(isJson ? `${JSON.stringify(described)}\n` : renderError(described, adviceFor(error)));
     },
   };
 }
@@ -58,11 +61,24 @@ function describeError(error: unknown): DescribedError {
   };
 }
 
-function renderError(error: DescribedError): string {
-  const lines = [`dari: ${error.detail}`, ...(error.errors ?? []).map(({ path, message }) => `- ${path}: ${message}`)];
-  if (error.code === "unauthenticated") {
-    lines.push("Run `dari auth login` or `dari login`, set DARI_API_KEY, or pass --api-key.");
+function adviceFor(error: unknown): string[] {
+  if (error instanceof ApiError && error.code === "unauthenticated") {
+    return ["Run `dari auth login` or `dari login`, set DARI_API_KEY, or pass --api-key."];
   }
+  if (error instanceof ConnectionError && !error.timedOut) {
+    return [
+      "Does it run? (`npm start`) Somewhere else: --api-url, DARI_API_URL, DARI_CONNECTION_FILE or `dari login`.",
+    ];
+  }
+  return [];
+}
+
+function renderError(error: DescribedError, advice: readonly string[]): string {
+  const { detail, errors = [] } = error;
+  const problems = errors.map(({ path, message }) => `${path}: ${message}`);
+  // A detail that is all there is to say is said once.
+  const listed = problems.join("; ") === detail ? [] : problems.map((problem) => `- ${problem}`);
+  const lines = [`dari: ${detail}`, ...listed, ...advice];
   if (error.request_id !== undefined) lines.push(`(request ${error.request_id})`);
   return `${lines.join("\n")}\n`;
 }

@@ -1,6 +1,8 @@
 // Tests the command as people run it: in a process of its own, against a small HTTP server on loopback.
 
+import { release } from "@dari/contract";
 import { afterEach, describe, expect, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -59,7 +61,27 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const { code, stderr } = await runDari(["agents", "list", "--api-url", "http://127.0.0.1:1"], { cwd: root.path });
     expect(code).toBe(7);
-    expect(stderr).toContain("cannot reach http://127.0.0.1:1");
+    expect(stderr).toMatch(/^dari: cannot reach http:\/\/127\.0\.0\.1:1: .*\n.*--api-url, DARI_API_URL/);
+  });
+
+  test("a single problem is told once, several are listed", async () => {
+    const one = { path: "agent_id", message: "expected an id that starts with 'agt_'" };
+    const two = { path: "name", message: "expected a string" };
+    let detail = `${one.path}: ${one.message}`;
+    let errors = [one];
+    const url = await serve((_request, response) => reply(response, 422, { detail, code: "invalid", errors }));
+    await using root = await temporaryTree({});
+    const single = await runDari(["agents", "get", "x", "--api-url", url], { cwd: root.path });
+    expect(single.stderr).toBe(`dari: ${detail}\n`);
+    [errors, detail] = [[one, two], "the body is not valid"];
+    const several = await runDari(["agents", "get", "x", "--api-url", url], { cwd: root.path });
+    expect(several.stderr).toBe(`dari: ${detail}\n- ${one.path}: ${one.message}\n- ${two.path}: ${two.message}\n`);
+  });
+
+  test("--version is the release", async () => {
+    await using root = await temporaryTree({});
+    const { code, stdout } = await runDari(["--version"], { cwd: root.path });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${release}\n` });
   });
 });
 
@@ -92,7 +114,7 @@ describe("dari init and manifest validate", () => {
     const asJson = await runDari(["manifest", "validate", "--json"], { cwd: root.path });
     expect(JSON.parse(asJson.stdout)).toMatchObject({ valid: false, errors: [{}, {}] });
     const missing = await runDari(["manifest", "validate", "nowhere"], { cwd: root.path });
-    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("cannot read nowhere/dari.yml") });
+    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no nowhere/dari.yml: ") });
   });
 });
 
@@ -172,7 +194,21 @@ describe("the connection", () => {
     await mkdir(join(root.path, "elsewhere"));
     const environment = { DARI_CONNECTION_FILE: join(root.path, "named.json") };
     await runDari(["agents", "list"], { cwd: join(root.path, "elsewhere"), environment });
-    expect(keys).toEqual(["Bearer dari_local", undefined, "Bearer dari_other", "Bearer dari_local"]);
+    await runDari(["agents", "list", "--api-key", "dari_other"], { cwd: root.path });
+    const others = ["Bearer dari_other", "Bearer dari_local", "Bearer dari_other"];
+    expect(keys).toEqual(["Bearer dari_local", undefined, ...others]);
+  });
+
+  test("env shows it to a shell, whatever it contains", async () => {
+    await using root = await temporaryTree({});
+    const environment = { DARI_API_URL: "http://127.0.0.1:9/it's/", DARI_API_KEY: "dari_k" };
+    const { stdout } = await runDari(["env"], { cwd: root.path, environment });
+    const shell = execFileSync("sh", ["-c", `${stdout}printf '%s %s' "$DARI_API_URL" "$DARI_API_KEY"`], {
+      encoding: "utf8",
+    });
+    expect(shell).toBe("http://127.0.0.1:9/it's dari_k");
+    const none = await runDari(["env"], { cwd: root.path });
+    expect(none).toMatchObject({ code: 3, stdout: "", stderr: expect.stringContaining("no key is known for http") });
   });
 
   test("login saves it for its owner only", async () => {

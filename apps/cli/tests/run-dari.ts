@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 const bin = join(import.meta.dirname, "..", "bin", "dari.mjs");
+const compileCache = join(import.meta.dirname, "..", "..", "..", ".cache", "dari");
 
 export interface Run {
   readonly code: number;
@@ -23,6 +24,8 @@ export function runDari(args: readonly string[], options: RunOptions): Promise<R
   const environment = {
     PATH: process.env["PATH"],
     HOME: options.cwd,
+    // Not below HOME, which is the directory that is deployed.
+    NODE_COMPILE_CACHE: compileCache,
     GIT_CONFIG_GLOBAL: "/dev/null",
     GIT_CEILING_DIRECTORIES: tmpdir(),
     ...options.environment,

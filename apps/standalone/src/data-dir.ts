@@ -5,6 +5,7 @@ import { chmod, link, mkdir, readFile, rename, rm, writeFile } from "node:fs/pro
 import path from "node:path";
 import { Redacted } from "@dari/domain";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
+import { StartError } from "@dari/runtime";
 
 export interface Connection {
   readonly api_url: string;
@@ -16,7 +17,7 @@ const connectionName = "connection.json";
 const ownerName = "platform.json";
 
 /** Another live platform has this directory. */
-export class DataDirInUseError extends Error {
+export class DataDirInUseError extends StartError {
   override readonly name = "DataDirInUseError";
 }
 

@@ -97,6 +97,8 @@ class BlockingClient(unittest.TestCase):
         error = caught.exception
         self.assertEqual((error.status, error.code, error.errors[0]["path"]), (422, "invalid", "parts"))
         self.assertIsNotNone(error.request_id)
+        with self.assertRaisesRegex(ApiError, r"^session_id: expected an id.*\(422 invalid\)$"):
+            self.client.get_session("no id")
         with self.assertRaises(ApiError) as caught, Client(API_URL, "dari_wrong") as stranger:
             stranger.list_agents()
         self.assertEqual(caught.exception.status, 401)

@@ -1,8 +1,8 @@
 // How a program lives and ends: signals abort, resources close in reverse, a watchdog names what is still open.
 // Knows nothing of what the program does.
 
-import { ConfigError } from "./config/read-config.ts";
 import { redactText } from "./redact.ts";
+import { StartError } from "./start-error.ts";
 
 export interface RunMainOptions {
   /** How long a program may take to end after the first signal. Default 30 s. */
@@ -74,7 +74,7 @@ function isTheStop(error: unknown, signal: AbortSignal): boolean {
 
 function reportFailure(error: unknown): void {
   process.exitCode = 1;
-  if (error instanceof ConfigError) process.stderr.write(`${error.message}\n`);
+  if (error instanceof StartError) process.stderr.write(`${error.message}\n`);
   else process.stderr.write(`${redactText(describe(error))}\n`);
 }
 

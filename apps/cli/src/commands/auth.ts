@@ -40,7 +40,8 @@ export function addAuthCommands(program: Command, io: Io): void {
       const ended = await endKey(await client(), signal);
       const path = await forgetConnection(apiUrl, io.environment);
       output.result({ api_url: apiUrl, ended, path: path ?? null }, () => {
-        const kept = "the key was not this device's: it was only forgotten";
+        const forgotten = path === undefined ? "nothing of it was saved" : "it was only forgotten";
+        const kept = `the key was not this device's: ${forgotten}`;
         return `Signed out of ${apiUrl}${ended ? "" : ` (${kept})`}`;
       });
     });

@@ -49,7 +49,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   const client = await context.client();
   const agentId = options.agentId ?? (await findDeployedAgent(root, apiUrl));
   progress.done("bundle");
-  progress.say(`Bundle: ${bundle.files.length} files, ${formatBytes(bundle.size_bytes)}, sha256 ${bundle.sha256}`);
+  progress.say(`Bundle: ${countFiles(bundle)}, ${formatBytes(bundle.size_bytes)}, sha256 ${bundle.sha256}`);
   const snapshot = await upload(client, bundle, context.signal);
   progress.done("upload");
   const published = await publish(client, snapshot, manifest, agentId).catch((error: unknown) => {
@@ -65,6 +65,7 @@ async function deploy(context: Context, root: string, options: DeployOptions): P
   output.result({ ...published, version_status: version.status, version, timings_ms: timings }, () => {
     return `Deployed ${manifest.name} as ${published.agent_id}, version ${version.number} (${version.id})`;
   });
+  output.hint(`dari session create ${published.agent_id}`);
 }
 
 /** Uploads the bundle; returns the snapshot's id once the platform has accepted what is inside. */
@@ -124,7 +125,10 @@ async function followBuild(
   const { code, message } = version.failure ?? { code: "build_failed", message: "no reason was given" };
   if (output.isJson)
     output.result({ ...published, version_status: version.status, version, timings_ms: progress.timings }, () => "");
-  throw new CliError(`the build of ${version.id} failed: ${message} (${code})`);
+  // The log has just shown the rest; machines read it in the result.
+  const [first = "", ...more] = message.trim().split("\n");
+  const where = more.length === 0 ? "" : `\nThe log above says more; again: dari agents build-logs ${version.id}`;
+  throw new CliError(`the build of ${version.id} failed: ${first.replace(/:$/, "")} (${code})${where}`);
 }
 
 function describeBundle(bundle: Bundle, manifest: Manifest) {
@@ -137,7 +141,11 @@ function renderBundle(bundle: Bundle): string {
   return [
     table(["FILE", "BYTES", "MODE"], rows),
     "",
-    `${bundle.files.length} files, ${bundle.size_bytes} bytes compressed`,
+    `${countFiles(bundle)}, ${bundle.size_bytes} bytes compressed`,
     `sha256 ${bundle.sha256}`,
   ].join("\n");
+}
+
+function countFiles({ files }: Bundle): string {
+  return files.length === 1 ? "1 file" : `${files.length} files`;
 }

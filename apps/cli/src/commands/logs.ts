@@ -24,6 +24,8 @@ export function addLogsCommand(program: Command, io: Io): void {
         if (newest === null) throw invalid("the session has no message yet");
         const logs = await api.messageLogs(newest, { signal });
         output.result({ message_id: newest, logs }, () => logs);
+        // Only the headings of its attempts.
+        if (!/^(?!== attempt )./m.test(logs)) output.progress(`(nothing was written in ${newest})`);
       } else if (newest !== id) {
         await followSession(context, api, id, newest);
       } else {

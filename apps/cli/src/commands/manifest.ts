@@ -6,6 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createContext, type Io } from "../context.ts";
 import { CliError, exitCodes, invalid } from "../exit.ts";
+import { systemErrorCode } from "../system-error.ts";
 
 export function addManifestCommands(program: Command, io: Io): void {
   const manifest = program.command("manifest").description("work with dari.yml");
@@ -43,6 +44,9 @@ async function readManifestText(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
+    if (systemErrorCode(error) === "ENOENT") {
+      throw invalid(`there is no ${path}: name the agent's directory, or write an agent with \`dari init\``);
+    }
     throw invalid(`cannot read ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

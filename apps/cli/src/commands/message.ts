@@ -49,9 +49,13 @@ function renderMessage(record: MessageRecord): string {
     ...(record.retry_of === undefined ? [] : [`retry of  ${record.retry_of}`]),
     ...(record.merged_into === undefined ? [] : [`merged    into ${record.merged_into}`]),
     ...(record.completed_at === null ? [] : [`ended     ${record.completed_at}`]),
-    ...(record.output?.error === undefined ? [] : [`error     ${record.output.error.message}`]),
+    ...(record.output?.error === undefined ? [] : [`error     ${errorText(record.output.error)}`]),
     renderOutput(record),
   ].join("\n");
+}
+
+function errorText({ code, message }: { readonly code: string; readonly message: string }): string {
+  return `${message} (${code})`;
 }
 
 /** What the agent answered, and the files that its turn changed. */

@@ -99,5 +99,7 @@ function describeProgress(record: MessageRecord): string {
 
 function describeEnd(record: MessageRecord): string {
   const error = record.output?.error;
-  return `message ${record.id} ${record.status}${error === undefined ? "" : `: ${error.message} (${error.code})`}`;
+  const why = error === undefined ? "" : `: ${error.message} (${error.code})`;
+  const advice = `What it wrote: dari logs ${record.id}. Again: dari message retry ${record.id}`;
+  return `message ${record.id} ${record.status}${why}${record.status === "failed" ? `\n${advice}` : ""}`;
 }

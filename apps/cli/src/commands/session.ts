@@ -1,6 +1,6 @@
 // `dari session …`: starts sessions, sends messages, and looks at files and events.
 
-import { eachRow, isLedgerEvent } from "@dari/client";
+import { ApiError, eachRow, isLedgerEvent } from "@dari/client";
 import type { EventRecord, SessionRecord, SessionStatus } from "@dari/contract";
 import { sessionStatuses } from "@dari/contract";
 import { onBusyChoices, type OnBusy } from "@dari/domain";
@@ -8,7 +8,7 @@ import { type Command, Option } from "commander";
 import { Readable } from "node:stream";
 import { createContext, type Io } from "../context.ts";
 import { findDeployedAgent } from "../deploy-state.ts";
-import { invalid } from "../exit.ts";
+import { CliError, exitCodes, invalid } from "../exit.ts";
 import { collectOption, limitOption, parsePairs, take } from "../options.ts";
 import { saveTo, table } from "../output.ts";
 import { addSessionHistoryCommands } from "./history.ts";
@@ -62,7 +62,7 @@ function addCreateCommand(session: Command, io: Io): void {
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const agentId = agent ?? (await findDeployedAgent(".", (await connection()).apiUrl));
-      if (agentId === undefined) throw invalid("name an agent: this directory was not deployed to that platform");
+      if (agentId === undefined) throw invalid(notDeployed);
       const metadata = parsePairs(options.metadata, "--metadata");
       const body = {
         ...(options.name === undefined ? {} : { name: options.name }),
@@ -72,8 +72,11 @@ function addCreateCommand(session: Command, io: Io): void {
       };
       const record = await (await client()).createSession(agentId, body, { signal });
       output.result(record, () => record.id);
+      output.hint(`dari session send ${record.id} "Hello"`);
     });
 }
+
+const notDeployed = "name an agent (`dari agents list` shows them): this directory was not deployed to that platform";
 
 function addListCommand(session: Command, io: Io): void {
   session
@@ -116,7 +119,12 @@ function addFilesCommand(session: Command, io: Io): void {
         return;
       }
       const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
-      const listing = await api.listSessionFiles(id, query, { signal });
+      const listing = await api.listSessionFiles(id, query, { signal }).catch((error: unknown) => {
+        const mayBeFile = error instanceof ApiError && error.status === 404 && path !== undefined;
+        throw mayBeFile
+          ? new CliError(`${error.detail}; of a file: --output <file>, or --output -`, exitCodes.notFound)
+          : error;
+      });
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);
         return table(["PATH", "TYPE", "BYTES"], rows);

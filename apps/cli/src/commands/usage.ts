@@ -50,6 +50,8 @@ export function addFleetCommand(operator: Command, io: Io): void {
     });
 }
 
+const queueHeadings = ["ORGANIZATION", "WAITING", "OLDEST", "RUNNING", "NAME"];
+
 function renderFleet({ organizations, turns, workers }: FleetRecord): string {
   const seconds = (ms: number | null): string => (ms === null ? "" : `${(ms / 1_000).toFixed(1)} s`);
   const queue = organizations.map((row) => {
@@ -62,8 +64,8 @@ function renderFleet({ organizations, turns, workers }: FleetRecord): string {
     return [row.id, row.pool, `${row.in_use}/${row.slots}`, seconds(row.seen_ms_ago), row.draining ? "draining" : ""];
   });
   return [
-    table(["ORGANIZATION", "WAITING", "OLDEST", "RUNNING", "NAME"], queue),
-    table(["MESSAGE", "STATE", "FOR", "LEASE LEFT", "WORKER"], running),
-    table(["WORKER", "POOL", "SLOTS", "SEEN AGO", ""], offered),
+    queue.length === 0 ? "No organization waits." : table(queueHeadings, queue),
+    running.length === 0 ? "No turn runs." : table(["MESSAGE", "STATE", "FOR", "LEASE LEFT", "WORKER"], running),
+    offered.length === 0 ? "No worker is there." : table(["WORKER", "POOL", "SLOTS", "SEEN AGO", ""], offered),
   ].join("\n\n");
 }

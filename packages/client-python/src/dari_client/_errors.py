@@ -22,8 +22,10 @@ class ApiError(Exception):
         self.request_id: str | None = body.get("request_id") or response.headers.get("x-request-id")
         #: Seconds after which the call may be sent again.
         self.retry_after = _seconds(response.headers.get("retry-after"))
-        problems = "".join(f"\n- {issue['path']}: {issue['message']}" for issue in self.errors)
-        super().__init__(f"{self.detail} ({self.status} {self.code}){problems}")
+        problems = [f"{issue['path']}: {issue['message']}" for issue in self.errors]
+        # A single problem is the detail already.
+        listed = "" if problems == [self.detail] else "".join(f"\n- {problem}" for problem in problems)
+        super().__init__(f"{self.detail} ({self.status} {self.code}){listed}")
 
 
 class UnreachableError(Exception):

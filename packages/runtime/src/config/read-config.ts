@@ -1,5 +1,6 @@
 // Reads a whole specification from an environment once. Reports every problem together; is handed the environment.
 
+import { StartError } from "../start-error.ts";
 import { isField, type ConfigOf, type ConfigSpec } from "./spec.ts";
 import type { Field } from "./field.ts";
 
@@ -8,8 +9,8 @@ export interface ConfigProblem {
   readonly message: string;
 }
 
-/** Every problem of an environment at once. The message is fit to be the last thing a program prints. */
-export class ConfigError extends Error {
+/** Every problem of an environment at once. */
+export class ConfigError extends StartError {
   override readonly name = "ConfigError";
   readonly problems: readonly ConfigProblem[];
 

@@ -1,0 +1,24 @@
+// `dari env`: the connection as shell commands, for curl and for programs that read DARI_API_URL and DARI_API_KEY.
+
+import type { Command } from "commander";
+import { createContext, type Io } from "../context.ts";
+import { CliError, exitCodes } from "../exit.ts";
+
+export function addEnvCommand(program: Command, io: Io): void {
+  program
+    .command("env")
+    .description('show the address and the key in use as shell commands: eval "$(dari env)"')
+    .action(async (_options: unknown, command: Command) => {
+      const { output, connection } = createContext(io, command);
+      const { apiUrl, apiKey } = await connection();
+      if (apiKey === undefined) throw new CliError(`no key is known for ${apiUrl}`, exitCodes.unauthorized);
+      output.result({ api_url: apiUrl, api_key: apiKey }, () => {
+        return [`export DARI_API_URL=${quoted(apiUrl)}`, `export DARI_API_KEY=${quoted(apiKey)}`].join("\n");
+      });
+    });
+}
+
+/** As one word of a POSIX shell, whatever it contains. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
