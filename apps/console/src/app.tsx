@@ -11,6 +11,7 @@ import { BudgetsPage } from "./pages/budgets/budgets.tsx";
 import { BatchPage } from "./pages/batches/batch.tsx";
 import { BatchesPage } from "./pages/batches/batches.tsx";
 import { DevicePage } from "./pages/device.tsx";
+import { EgressPage } from "./pages/egress/egress.tsx";
 import { FailedPage } from "./pages/failed.tsx";
 import { FleetPage } from "./pages/fleet/fleet.tsx";
 import { JoinPage } from "./pages/join.tsx";
@@ -32,6 +33,7 @@ import { Shortcuts, type Place } from "./parts/shortcuts.tsx";
 
 interface Group {
   readonly label: string;
+  /** Those of `adminPlaces` for who has the scope alone. */
   readonly places: readonly Place[];
 }
 
@@ -54,10 +56,12 @@ const groups: readonly Group[] = [
       { key: "w", to: "/webhooks", label: "Webhooks" },
       { key: "p", to: "/members", label: "Members" },
       { key: "c", to: "/credentials", label: "Credentials" },
+      { key: "e", to: "/egress", label: "Egress" },
       { key: "k", to: "/keys", label: "API keys" },
     ],
   },
 ];
+const adminPlaces = ["/failed", "/budgets", "/webhooks", "/members", "/credentials", "/egress", "/keys"];
 const operators: Group = { label: "Operators", places: [{ key: "f", to: "/fleet", label: "Fleet" }] };
 
 export function App() {
@@ -74,14 +78,14 @@ export function App() {
 
 function Frame({ account, onSignedOut }: { readonly account: Account; readonly onSignedOut: () => void }) {
   const route = useRoute();
-  const { member, organization } = account;
-  const { is_operator: isOperator, name } = organization;
+  const { member, organization, isAdmin, isOperator } = account;
+  const { name } = organization;
   const leave = useAction(async () => {
     await signOut(account);
     onSignedOut();
   });
   const main = useFocusOnMove(route.path.join("/"));
-  const shown = useMemo(() => (isOperator ? [...groups, operators] : groups), [isOperator]);
+  const shown = useMemo(() => groupsFor({ isAdmin, isOperator }), [isAdmin, isOperator]);
   const places = useMemo(() => shown.flatMap((group) => group.places), [shown]);
   return (
     <div className="frame">
@@ -114,6 +118,12 @@ function Frame({ account, onSignedOut }: { readonly account: Account; readonly o
       <Shortcuts places={places} />
     </div>
   );
+}
+
+function groupsFor({ isAdmin, isOperator }: Pick<Account, "isAdmin" | "isOperator">): readonly Group[] {
+  if (isOperator) return [...groups, operators];
+  if (isAdmin) return groups;
+  return groups.map(({ label, places }) => ({ label, places: places.filter(({ to }) => !adminPlaces.includes(to)) }));
 }
 
 function Places({ group: { label, places }, route }: { readonly group: Group; readonly route: Route }) {
@@ -155,6 +165,7 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "schedules") return id === undefined ? <SchedulesPage /> : <SchedulePage key={id} scheduleId={id} />;
   if (noun === "batches") return id === undefined ? <BatchesPage /> : <BatchPage key={id} batchId={id} />;
   if (noun === "credentials") return <CredentialsPage />;
+  if (noun === "egress") return <EgressPage query={route.query} />;
   if (noun === "keys") return <KeysPage />;
   if (noun === "failed") return <FailedPage query={route.query} />;
   if (noun === "usage") return <UsagePage />;

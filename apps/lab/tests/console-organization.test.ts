@@ -14,40 +14,18 @@ import { describeWith, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { inspect, openConsole, picturesDir, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
-import { deploy, manifestFile, type Published } from "../src/conversation.ts";
+import { deploy, type Published } from "../src/conversation.ts";
 import { checkout } from "../src/program.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 import { readVitals, type Vitals } from "../src/vitals.ts";
+import { filesAgent } from "./console-fixtures.ts";
 
 /** Generous: the machine runs other tests meanwhile. What the page itself does takes a tenth of it. */
 const paintMsMax = 5_000;
 const inputMsMax = 1_500;
 /** What moves by itself, as web vitals count it: up to here is called good. */
 const shiftMax = 0.1;
-
-/** Leaves files that would like to be more than files; waits, or fails, when asked to. */
-const agent = (meetingUrl: string) => ({
-  ...manifestFile({ name: "worker", entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
-  "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
-    const script = "window.ran = true; if (window.opener) window.opener.ran = true";
-    const schema = { type: "object", required: ["sure"], properties: {
-      sure: { type: "boolean", title: "Are you sure?" }, note: { type: "string" } } };
-    export async function agent(prompt, context) {
-      if (prompt.includes("ask")) {
-        const { sure, note } = await context.requestInput("sure", schema, { prompt: "Shall I send it?" });
-        return "You decided: " + sure + ", " + note;
-      }
-      if (prompt.includes("fail")) throw new Error("as you wish");
-      if (prompt.includes("wait")) await (await fetch(process.env.MEETING)).text();
-      await mkdir("output", { recursive: true });
-      await writeFile("output/page.html", "<h1>Not a page</h1><script>" + script + "</script>");
-      await writeFile("output/picture.svg", '<svg xmlns="http://www.w3.org/2000/svg" width="80" height="60" onload="' +
-        script + '"><script>' + script + '</script><circle cx="40" cy="30" r="25" fill="#2450c5"/></svg>');
-      await writeFile("output/<img src=x onerror='ran=true'>.txt", "a name, and no more");
-      return "<b>bold</b> <script>" + script + "</script>";
-    }`,
-});
 
 describeWith("chromium", "the console", ({ command }) => {
   let platform: StandaloneProcess;
@@ -82,7 +60,7 @@ describeWith("chromium", "the console", ({ command }) => {
     page.setDefaultTimeout(20_000);
     await signIn(page, platform.apiKey);
     await page.getByRole("heading", { name: "No agents yet" }).waitFor();
-    published = await deploy({ ...platform, client }, agent(meeting.urlOf("wait")));
+    published = await deploy({ ...platform, client }, filesAgent(meeting.urlOf("wait")));
   }, 240_000);
 
   afterAll(async () => {
@@ -188,6 +166,45 @@ describeWith("chromium", "the console", ({ command }) => {
     expect((await client.waitForMessage(await client.getMessage(held.id))).status).toBe("completed");
   });
 
+  test("egress is set, narrowed to hosts and reset: by operators as a bound, by admins for their own", async () => {
+    const { id } = await client.getOrganization();
+    const made = await client.createOrganization({ name: "a customer" });
+    const apiKey = made.api_key ?? "";
+    await page.keyboard.press("g");
+    await page.keyboard.press("e");
+    const table = page.getByRole("table", { name: "Who says what is reached" });
+    await page.getByRole("table", { name: "Agents" }).getByText("as the organization says").waitFor();
+    await table.getByText("not set").nth(1).waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type(made.id);
+    await page.keyboard.press("Enter");
+    await table.getByRole("button", { name: "Set" }).click();
+    const form = page.getByRole("dialog", { name: "What agents may connect to" });
+    await form.getByRole("textbox", { name: "Hosts" }).fill("api.example.com\nexample.com:8443");
+    expect(await inspect(page, "egress-new")).toEqual([]);
+    await form.getByRole("button", { name: "Set it" }).click();
+    await form.waitFor({ state: "detached" });
+    await table.getByText("example.com:8443").waitFor();
+    const theirs = createClient({ ...platform, apiKey });
+    const bound = { mode: "allow", hosts: ["api.example.com", "example.com:8443"] };
+    expect(await theirs.getEgress()).toMatchObject({ organization: null, operator: bound });
+    const { page: hers } = await openConsole(browser, platform.apiUrl);
+    await signIn(hers, apiKey);
+    await hers.getByRole("link", { name: "Egress" }).click();
+    await hers.getByRole("button", { name: "Set" }).click();
+    await hers.getByLabel("Agents may reach").selectOption("off");
+    await hers.getByRole("button", { name: "Set it" }).click();
+    await hers.getByRole("cell", { name: "nothing", exact: true }).waitFor();
+    expect(await inspect(hers, "egress")).toEqual([]);
+    expect(await theirs.getEgress()).toMatchObject({ organization: { mode: "off" }, operator: bound });
+    await hers.getByRole("button", { name: "Reset" }).click();
+    await hers.getByRole("button", { name: "Reset it" }).click();
+    await hers.getByText("not set").waitFor();
+    expect(await theirs.getEgress()).toMatchObject({ organization: null, operator: bound });
+    expect(await client.getEgress(id)).toEqual({ organization: null, operator: null });
+    await hers.context().close();
+  });
+
   test("usage is shown by day and by agent, and kept things beside their bounds", async () => {
     await ask("please fail");
     await page.keyboard.press("g");
@@ -252,6 +269,8 @@ describeWith("chromium", "the console", ({ command }) => {
     expect(hers.url()).toBe(`${platform.apiUrl}/console/agents`);
     await hers.reload();
     await hers.getByRole("navigation").getByText("ada@example.com").waitFor();
+    const places = await hers.getByRole("navigation").getByRole("link").allInnerTexts();
+    expect(places).toEqual(["Agents", "Sessions", "Schedules", "Batches", "Usage"]);
     await hers.goto(`${platform.apiUrl}/console/webhooks`);
     await hers.getByRole("alert").getByText("lacks the scope").waitFor();
     await hers.goto(link);
@@ -260,11 +279,16 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.reload();
     await page.getByRole("table", { name: "Members" }).getByText("ada@example.com").waitFor();
     expect(await inspect(page, "members")).toEqual([]);
+    await hers.goto(`${platform.apiUrl}/console/agents`);
+    await hers.getByRole("link", { name: "worker" }).waitFor();
     await page.getByRole("button", { name: "Remove ada@example.com" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Remove" }).click();
     await page.getByRole("heading", { name: "No members yet" }).waitFor();
-    await hers.goto(`${platform.apiUrl}/console/agents`);
+    await hers.getByRole("link", { name: "Sessions" }).click();
+    await hers.getByRole("alert").getByText("not signed in any more").waitFor();
+    await hers.getByRole("button", { name: "Sign in again" }).click();
     await hers.getByLabel("API key").waitFor();
+    expect(hers.url()).toBe(`${platform.apiUrl}/console/sessions`);
     await hers.context().close();
   });
 
@@ -325,7 +349,16 @@ describeWith("chromium", "the console", ({ command }) => {
       ...["/agents", `/agents/${published.agentId}`, `/agents/${published.agentId}/versions/${published.version.id}`],
       ...["/schedules", `/schedules/${schedule.id}`, "/batches", `/batches/${batch.id}`],
       ...["/sessions", `/sessions/${session?.id}`, `/messages/${session?.last_message_id}`, "/failed", "/usage"],
-      ...["/budgets", "/webhooks", `/webhooks/${endpoint?.id}`, "/members", "/credentials", "/keys", "/fleet"],
+      ...[
+        "/budgets",
+        "/webhooks",
+        `/webhooks/${endpoint?.id}`,
+        "/members",
+        "/credentials",
+        "/egress",
+        "/keys",
+        "/fleet",
+      ],
     ];
     const figures: Record<string, Vitals> = {};
     await page.bringToFront();

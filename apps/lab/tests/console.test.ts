@@ -5,51 +5,20 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createClient, type Client } from "@dari/client";
-import type { FiringRecord } from "@dari/contract";
 import { describeWith, startFaultProxy, waitUntil } from "@dari/testkit";
 import type { Browser, Page } from "playwright-core";
 import { inspect, openConsole, signIn, startBrowser } from "../src/browser.ts";
 import { machineEnvironment } from "../src/config.ts";
-import { deploy, manifestFile } from "../src/conversation.ts";
+import { deploy } from "../src/conversation.ts";
 import { checkout } from "../src/program.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
+import { echoAgent, firingsOf } from "./console-fixtures.ts";
 
 /** Of scripts and styles together, as they are sent. */
 const assetBytesMax = 150_000;
 /** Generous: the machine runs other tests meanwhile. */
 const paintMsMax = 5_000;
-
-/** Says half of its answer, waits for the test, writes a file, says the rest; fails when it is asked to. */
-const agent = (name: string, meetingUrl: string) => ({
-  ...manifestFile({ name, entrypoint: "agent.mjs:agent", env: { MEETING: meetingUrl } }),
-  "agent.mjs": `import { mkdir, writeFile } from "node:fs/promises";
-    export async function* agent(prompt, context) {
-      console.log("asked: " + prompt);
-      if (prompt.includes("fail")) throw new Error("as you wish");
-      yield "You said: ";
-      await context.emit("thinking", { about: prompt });
-      await (await fetch(process.env.MEETING)).text();
-      await mkdir("output", { recursive: true });
-      await writeFile("output/reply.md", "# Reply\\n\\nYou said: " + prompt + "\\n");
-      yield prompt;
-    }`,
-});
-
-/** One due time of each outcome. */
-function firingsOf(schedule_id: string, message_id: string): FiringRecord[] {
-  const none = { session_id: null, message_id: null, message_status: null, missed_count: null };
-  const record = (minute: number, fields: Pick<FiringRecord, "outcome" | "reason"> & Partial<FiringRecord>) => {
-    const time = new Date(Date.UTC(2026, 0, 1, 9, minute)).toISOString();
-    return { id: `fire_${minute}`, schedule_id, due_at: time, created_at: time, ...none, ...fields };
-  };
-  return [
-    record(4, { outcome: "fired", reason: null, message_id, message_status: "completed" }),
-    record(3, { outcome: "skipped", reason: { code: "overlap", message: "The message before is still open." } }),
-    record(2, { outcome: "missed", reason: { code: "late", message: "The platform was behind." }, missed_count: 12 }),
-    record(1, { outcome: "failed", reason: { code: "file_deleted", message: "A file of it is gone." } }),
-  ];
-}
 
 describeWith("chromium", "the console", ({ command }) => {
   let platform: StandaloneProcess;
@@ -111,7 +80,7 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("an agent's page shows its versions and their build logs, and is reached by keys", async () => {
-    ({ agentId } = await deploy({ ...platform, client }, agent("echo", meeting.urlOf("half"))));
+    ({ agentId } = await deploy({ ...platform, client }, echoAgent("echo", meeting.urlOf("half"))));
     await page.keyboard.press("g");
     await page.keyboard.press("a");
     await page.reload();
@@ -127,7 +96,7 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("a message with a file is sent, its answer seen as it is written, its files and its diff opened", async () => {
-    await page.getByRole("link", { name: "Its agent" }).click();
+    await page.getByRole("link", { name: "echo" }).click();
     await page.getByRole("button", { name: "New session" }).click();
     await page.getByRole("heading", { name: "Nothing said yet" }).waitFor();
     expect(await inspect(page, "session-empty")).toEqual([]);
@@ -137,7 +106,10 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("m");
     await page.keyboard.type("Draft a reply");
     await page.keyboard.press("Enter");
+    // What is typed while a message is being sent is the next one.
+    await page.keyboard.type("And");
     await meeting.arrived("half");
+    expect(await page.getByRole("textbox", { name: "Message" }).inputValue()).toBe("And");
     await page.locator(".typing", { hasText: "You said:" }).waitFor();
     expect(await inspect(page, "session-streaming")).toEqual([]);
     meeting.open("half");
@@ -178,7 +150,7 @@ describeWith("chromium", "the console", ({ command }) => {
   });
 
   test("a running turn is cancelled", async () => {
-    const slow = await deploy({ ...platform, client }, agent("slow", meeting.urlOf("never")));
+    const slow = await deploy({ ...platform, client }, echoAgent("slow", meeting.urlOf("never")));
     const waiting = await client.createSession(slow.agentId, { name: "waits", metadata: { team: "blue" } });
     await page.goto(`${platform.apiUrl}/console/sessions/${waiting.id}`);
     await say("Wait for it");
@@ -300,6 +272,23 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.press("Escape");
   });
 
+  test("going back to a long list finds it as it was left", async () => {
+    await Promise.all(
+      Array.from({ length: 60 }, (_, index) => client.createSession(agentId, { name: `many ${index}` })),
+    );
+    await page.goto(`${platform.apiUrl}/console/sessions`);
+    await page.getByRole("button", { name: "Show more" }).click();
+    const last = page.getByRole("link", { name: /^many/ }).last();
+    await waitUntil(async () => (await page.getByRole("link", { name: /^many/ }).count()) === 60, { what: "all rows" });
+    await last.scrollIntoViewIfNeeded();
+    const [place, rows] = [await page.evaluate("scrollY"), await page.getByRole("row").count()];
+    await last.click();
+    await page.getByRole("heading", { name: "Nothing said yet" }).waitFor();
+    await page.goBack();
+    await last.waitFor();
+    expect([await page.evaluate("scrollY"), await page.getByRole("row").count()]).toEqual([place, rows]);
+  });
+
   test("a message's page shows where its time went, its attempts and what was printed", async () => {
     await page.goto(talk);
     await page.getByRole("link", { name: "Details of this message" }).first().click();
@@ -328,12 +317,27 @@ describeWith("chromium", "the console", ({ command }) => {
 
   test("a credential is stored without being shown; a key is shown once and revoked", async () => {
     await page.getByRole("link", { name: "Credentials" }).click();
-    await page.getByRole("textbox", { name: "Name" }).fill("INTERNAL_API_TOKEN");
-    await page.getByRole("textbox", { name: "Value" }).fill("a-secret-value");
-    await page.getByRole("button", { name: "Store" }).click();
-    await page.getByRole("button", { name: "Remove INTERNAL_API_TOKEN" }).waitFor();
+    await page.getByRole("button", { name: "Store a credential" }).click();
+    const form = page.getByRole("dialog");
+    await form.getByRole("textbox", { name: "Name" }).fill("INTERNAL_API_TOKEN");
+    await form.getByRole("textbox", { name: "Value", exact: true }).fill("a-secret-value");
+    await form.getByLabel("Only for these hosts").fill("https://api.example.com/");
+    await form.getByRole("button", { name: "Store" }).click();
+    await form.getByRole("alert").getByText("expected a host").first().waitFor();
+    await form.getByLabel("Only for these hosts").fill("api.example.com, *.example.com");
+    expect(await inspect(page, "credential-new")).toEqual([]);
+    await form.getByRole("button", { name: "Store" }).click();
+    await page.getByText("a placeholder; the value goes to").waitFor();
     expect(await page.content()).not.toContain("a-secret-value");
     expect(await inspect(page, "credentials")).toEqual([]);
+    const hostsOf = async () => (await client.listCredentials()).data.map(({ hosts }) => hosts);
+    expect(await hostsOf()).toEqual([["api.example.com", "*.example.com"]]);
+    await page.getByRole("button", { name: "Replace INTERNAL_API_TOKEN" }).click();
+    await form.getByRole("textbox", { name: "Value", exact: true }).fill("-----BEGIN\nof two lines\n");
+    await form.getByLabel("Only for these hosts").fill("");
+    await form.getByRole("button", { name: "Store" }).click();
+    await page.getByRole("cell", { name: "the value", exact: true }).waitFor();
+    expect(await hostsOf()).toEqual([null]);
     await page.getByRole("link", { name: "API keys" }).click();
     await page.getByLabel("Label").fill("robot");
     await page.getByRole("button", { name: "Create" }).click();
@@ -354,13 +358,18 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByRole("table", { name: "Workers" }).waitFor();
     await page.getByRole("table", { name: "Checks" }).waitFor();
     expect(await inspect(page, "fleet")).toEqual([]);
+    // A break is told, and over by itself.
+    await page.route("**/v1/operator/fleet", (route) => route.abort());
+    await page.getByRole("alert").waitFor();
+    await page.unroute("**/v1/operator/fleet");
+    await page.getByRole("alert").waitFor({ state: "detached" });
     await page.keyboard.press("?");
     await page.getByRole("dialog").getByText("next and previous row").waitFor();
     expect(await inspect(page, "keys")).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.getByLabel("API key").waitFor();
-    // The browser itself notes each refusal: of the wrong key, and of the times that there are not.
-    expect(errors.filter((text) => !/401 \(Unauthorized\)|422 \(Unprocessable/.test(text))).toEqual([]);
+    // The browser itself notes each refusal: of the wrong key, and of times and hosts that there are not.
+    expect(errors.filter((text) => !/401 \(Unauthorized\)|422 \(Unprocessable|ERR_FAILED/.test(text))).toEqual([]);
   });
 });

@@ -11,6 +11,9 @@ export interface Account {
   readonly release: string | undefined;
   /** The person; null: it is a key. */
   readonly member: Me["member"];
+  /** What is shown follows; what is allowed says the platform. */
+  readonly isAdmin: boolean;
+  readonly isOperator: boolean;
 }
 
 const storedAs = "dari.api_key";
@@ -23,7 +26,7 @@ function storedKey(): string | undefined {
 /** Signs in with a key and keeps it. @throws Error in words for the person when the key does not do. */
 export async function signIn(apiKey: string): Promise<Account> {
   try {
-    const account = await enterByKey(apiKey);
+    const account = await enterBy({ apiKey });
     sessionStorage.setItem(storedAs, apiKey);
     return account;
   } catch (error) {
@@ -36,14 +39,14 @@ export async function signIn(apiKey: string): Promise<Account> {
 export async function openLink(token: string): Promise<Account> {
   await createClient({ apiUrl: location.origin }).openSignInLink(token);
   sessionStorage.removeItem(storedAs);
-  return enterByCookie();
+  return enterBy({});
 }
 
 /** Who is signed in already; undefined: nobody. */
 export async function resume(): Promise<Account | undefined> {
   const apiKey = storedKey();
   try {
-    return await (apiKey === undefined ? enterByCookie() : enterByKey(apiKey));
+    return await enterBy(apiKey === undefined ? {} : { apiKey });
   } catch (error) {
     if (!isUnknown(error)) throw error;
     sessionStorage.removeItem(storedAs);
@@ -51,22 +54,21 @@ export async function resume(): Promise<Account | undefined> {
   }
 }
 
-/** Forgets a key; ends the sign-in of a person. */
+/** Forgets a key; ends the sign-in of a person, which another tab may have ended before. */
 export async function signOut({ client }: Account): Promise<void> {
-  if (storedKey() === undefined) await client.signOut();
+  if (storedKey() === undefined) {
+    await client.signOut().catch((error: unknown) => {
+      if (!isUnknown(error)) throw error;
+    });
+  }
   sessionStorage.removeItem(storedAs);
 }
 
-async function enterByKey(apiKey: string): Promise<Account> {
-  const client = createClient({ apiUrl: location.origin, apiKey });
-  const [organization, { release }] = await Promise.all([client.getOrganization(), client.probe()]);
-  return { client, organization, release, member: null };
-}
-
-async function enterByCookie(): Promise<Account> {
-  const client = createClient({ apiUrl: location.origin });
-  const [{ organization, member }, { release }] = await Promise.all([client.getMe(), client.probe()]);
-  return { client, organization, release, member };
+async function enterBy(options: { readonly apiKey?: string }): Promise<Account> {
+  const client = createClient({ apiUrl: location.origin, ...options });
+  const [{ organization, member, scopes }, { release }] = await Promise.all([client.getMe(), client.probe()]);
+  const isAdmin = scopes.includes("admin");
+  return { client, organization, release, member, isAdmin, isOperator: isAdmin && organization.is_operator };
 }
 
 function isUnknown(error: unknown): boolean {

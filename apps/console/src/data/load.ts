@@ -1,7 +1,10 @@
 // Loading: one value, or a list page by page, with the state that a page shows meanwhile.
 
-import type { Page, PageQuery } from "@dari/client";
+import { ApiError, type Page, type PageQuery } from "@dari/client";
+import { limits } from "@dari/domain";
 import { useCallback, useEffect, useRef, useState } from "react";
+import { useAccount, type Account } from "./account.ts";
+import { currentStep } from "./route.ts";
 
 export interface Loaded<Value> {
   readonly value: Value | undefined;
@@ -11,7 +14,7 @@ export interface Loaded<Value> {
 }
 
 interface LoadOptions<Value> {
-  /** Milliseconds after which a value is loaded again; undefined: not by itself. */
+  /** Milliseconds after which a value is loaded again, also after a failure that passes; undefined: not by itself. */
   readonly againAfterMs?: (value: Value) => number | undefined;
 }
 
@@ -25,19 +28,26 @@ export function useLoaded<Value>(
   const [round, setRound] = useState(0);
   const latest = useRef({ load, againAfterMs });
   latest.current = { load, againAfterMs };
+  const held = useRef<{ readonly key: string; readonly value: Value } | undefined>(undefined);
   useEffect(() => {
     const leaving = new AbortController();
     let timer: number | undefined;
+    const lookAgain = (value: Value): void => {
+      const afterMs = latest.current.againAfterMs?.(value);
+      if (afterMs !== undefined) timer = window.setTimeout(() => setRound((count) => count + 1), afterMs);
+    };
     latest.current.load(leaving.signal).then(
       (value) => {
         if (leaving.signal.aborted) return;
+        held.current = { key, value };
         setState({ key, value });
-        const afterMs = latest.current.againAfterMs?.(value);
-        if (afterMs !== undefined) timer = window.setTimeout(() => setRound((count) => count + 1), afterMs);
+        lookAgain(value);
       },
       (error: unknown) => {
-        if (!leaving.signal.aborted)
-          setState((old) => ({ key, value: old.key === key ? old.value : undefined, error }));
+        if (leaving.signal.aborted) return;
+        const before = held.current?.key === key ? held.current : undefined;
+        setState({ key, value: before?.value, error });
+        if (before !== undefined && isPassing(error)) lookAgain(before.value);
       },
     );
     return () => {
@@ -49,6 +59,11 @@ export function useLoaded<Value>(
   return state.key === key
     ? { value: state.value, error: state.error, reload }
     : { value: undefined, error: undefined, reload };
+}
+
+/** Whether a failure may be gone at the next try: a refusal stays one. */
+export function isPassing(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }
 
 /** Loads again whenever `sign` changes: something that the list shows is another. */
@@ -87,12 +102,14 @@ export function useReloadWhile<Row>(
 
 const pageRows = 50;
 
-/** A list that grows page by page. */
+/** A list that grows page by page. Going back to one shows it at once, as far as it was, while it is loaded again. */
 export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Page<Row>>): LoadedList<Row> {
-  const [pages, setPages] = useState<{ key: string; count: number }>({ key, count: 1 });
+  const [seen, keep] = useSeen<PagesRead<Row>>(key);
+  const [pages, setPages] = useState<{ key: string; count: number }>({ key, count: seen?.pages ?? 1 });
   const count = pages.key === key ? pages.count : 1;
   const { value, error, reload } = useLoaded(`${key} ${count}`, () => loadPages(load, count));
-  const shown = useRef<{ key: string; list: PagesRead<Row> } | undefined>(undefined);
+  const shown = useRef(seen && { key, list: seen });
+  useEffect(() => value && keep(value), [value, keep]);
   if (value !== undefined) shown.current = { key, list: value };
   // A further page is being loaded: the ones before it stay.
   const list = value ?? (shown.current?.key === key ? shown.current.list : undefined);
@@ -100,19 +117,43 @@ export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Pag
   return { rows: list?.rows, error, more, reload };
 }
 
+/** So many lists are kept for going back. */
+const listsKept = 20;
+const seenBy = new WeakMap<Account, Map<string, unknown>>();
+
+/** What a list was at this step of the history, gone with whoever is signed in; and what keeps it. */
+function useSeen<List>(key: string): readonly [List | undefined, (list: List) => void] {
+  const account = useAccount();
+  const seen = seenBy.get(account) ?? new Map<string, unknown>();
+  seenBy.set(account, seen);
+  const [step] = useState(currentStep);
+  const name = `${step} ${key}`;
+  const keep = useCallback(
+    (list: List): void => {
+      seen.delete(name);
+      seen.set(name, list);
+      for (const oldest of [...seen.keys()].slice(0, -listsKept)) seen.delete(oldest);
+    },
+    [seen, name],
+  );
+  return [seen.get(name) as List | undefined, keep];
+}
+
 interface PagesRead<Row> {
   readonly rows: readonly Row[];
+  readonly pages: number;
   readonly hasMore: boolean;
 }
 
 async function loadPages<Row>(load: (page: PageQuery) => Promise<Page<Row>>, count: number): Promise<PagesRead<Row>> {
   const rows: Row[] = [];
+  const wanted = count * pageRows;
   let after: string | null = null;
-  for (let number = 0; number < count; number++) {
-    const page: Page<Row> = await load(after === null ? { limit: pageRows } : { limit: pageRows, after });
+  do {
+    const limit = Math.min(wanted - rows.length, limits.listLimitMax);
+    const page: Page<Row> = await load(after === null ? { limit } : { limit, after });
     rows.push(...page.data);
     after = page.next;
-    if (after === null) break;
-  }
-  return { rows, hasMore: after !== null };
+  } while (after !== null && rows.length < wanted);
+  return { rows, pages: count, hasMore: after !== null };
 }

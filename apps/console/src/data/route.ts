@@ -18,10 +18,23 @@ export function hrefOf(place: string): string {
 
 /** Goes to a place; `replace` leaves no step to come back to. */
 export function goTo(place: string, { replace = false }: { readonly replace?: boolean } = {}): void {
-  if (replace) history.replaceState(null, "", hrefOf(place));
-  else history.pushState(null, "", hrefOf(place));
+  if (replace) history.replaceState(history.state, "", hrefOf(place));
+  else history.pushState(Date.now(), "", hrefOf(place));
   moved.dispatchEvent(new Event("move"));
   if (!replace) scrollTo(0, 0);
+}
+
+/** Tells the steps of the browser's history apart: going back is to the same one. */
+export function currentStep(): string {
+  return String(history.state);
+}
+
+/** Changes one thing of a place's query, without a step to come back to; empty takes it out. */
+export function changeQuery(place: string, query: URLSearchParams, name: string, value: string): void {
+  const next = new URLSearchParams(query);
+  if (value === "") next.delete(name);
+  else next.set(name, value);
+  goTo(`${place}${next.size === 0 ? "" : `?${next.toString()}`}`, { replace: true });
 }
 
 /** The route of an address. */

@@ -39,6 +39,13 @@ test("text grows as it comes, and is replaced by the answer", () => {
   expect(done.turns).toMatchObject([{ status: "completed", preview: "", output: output.parts, record }]);
 });
 
+test("text that was missed, as by whoever comes in the middle, leaves a mark", () => {
+  const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
+  expect(after([delta("world", 7), delta("!", 12)], running).turns[0]?.preview).toBe("… world!");
+  const broken = after([delta("Hello, ", 0), delta("nice", 20), delta("ce one", 22)], running);
+  expect(broken.turns[0]?.preview).toBe("Hello, … nice one");
+});
+
 test("an attempt that failed takes its text with it, and late pieces of it are dropped", () => {
   const error = { code: "agent_error", message: "no" };
   const retried = after([

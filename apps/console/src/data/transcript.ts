@@ -25,6 +25,8 @@ export interface Turn {
   readonly parts: readonly MessagePart[];
   /** What the running attempt has said so far; empty once the answer is there. */
   readonly preview: string;
+  /** Where that ends in the attempt's text, in UTF-16 units: more than its length where pieces were lost. */
+  readonly previewEnd: number;
   readonly output: readonly OutputPart[];
   readonly error?: FailureRecord;
   readonly steps: readonly Step[];
@@ -40,6 +42,8 @@ export interface Transcript {
   readonly turns: readonly Turn[];
   readonly lastSequenceNumber: number;
 }
+
+const noPreview = { preview: "", previewEnd: 0 };
 
 export const emptyTranscript: Transcript = { turns: [], lastSequenceNumber: 0 };
 
@@ -60,7 +64,7 @@ function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[]
 
 function newTurn(messageId: string, { created_at: createdAt, data }: EventRecord): Turn {
   const parts = (data["parts"] ?? []) as MessagePart[];
-  const nothing = { preview: "", output: [], steps: [], attempts: [], filesChanged: [], isRolledBack: false };
+  const nothing = { ...noPreview, output: [], steps: [], attempts: [], filesChanged: [], isRolledBack: false };
   return { messageId, createdAt, status: "queued", parts, ...nothing };
 }
 
@@ -75,11 +79,11 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
     case "message.status_changed":
       return { status: data["status"] as Turn["status"] };
     case "attempt.started":
-      return { preview: "", attempts: [...turn.attempts, { id: attemptId, startedAt: event.created_at }] };
+      return { ...noPreview, attempts: [...turn.attempts, { id: attemptId, startedAt: event.created_at }] };
     case "attempt.ended":
-      return { preview: "", attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
+      return { ...noPreview, attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
     case "assistant.message_completed":
-      return { preview: "", output: outputOf(data["output"]) };
+      return { ...noPreview, output: outputOf(data["output"]) };
     case "workspace.committed":
       return { filesChanged: (data["files_changed"] ?? []) as FileChange[] };
     case "message.completed":
@@ -109,7 +113,7 @@ function endedBy(record: MessageRecord): Partial<Turn> {
     status,
     // Now with the names of files, and where they were placed.
     ...(parts === undefined ? {} : { parts }),
-    preview: "",
+    ...noPreview,
     output: outputOf(output),
     filesChanged,
     record,
@@ -121,15 +125,18 @@ function outputOf(output: unknown): readonly OutputPart[] {
   return (output as MessageRecord["output"])?.parts ?? [];
 }
 
-/** A piece of text goes where it begins: one that was lost leaves a gap, which the answer closes. */
+/** A piece of text goes where it begins: one that was lost leaves a mark, which the answer takes away. */
 function addPreview(transcript: Transcript, event: Exclude<StreamedEvent, EventRecord>): Transcript {
   if (event.type !== "assistant.text_delta") return transcript;
   const text = String(event.data["text"] ?? "");
   const turns = transcript.turns.map((turn) => {
     const isRunning = turn.messageId === event.message_id && turn.attempts.at(-1)?.id === event.attempt_id;
     if (!isRunning || turn.attempts.at(-1)?.endedAt !== undefined) return turn;
-    const offset = Number(event.data["offset"] ?? turn.preview.length);
-    return { ...turn, preview: turn.preview.slice(0, offset) + text };
+    const { preview, previewEnd } = turn;
+    const offset = Number(event.data["offset"] ?? previewEnd);
+    const before =
+      offset > previewEnd ? `${preview}… ` : preview.slice(0, Math.max(0, preview.length + offset - previewEnd));
+    return { ...turn, preview: before + text, previewEnd: offset + text.length };
   });
   return { ...transcript, turns };
 }

@@ -7,11 +7,13 @@ import { useList, useLoaded } from "../data/load.ts";
 import { goTo } from "../data/route.ts";
 import { Id } from "../parts/copyable.tsx";
 import { Link } from "../parts/link.tsx";
-import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
-import { Page } from "../parts/page.tsx";
+import { Empty, ErrorNote } from "../parts/notes.tsx";
+import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
+
+const above = { to: "/agents", label: "Agents" };
 
 export function AgentPage({ agentId }: { readonly agentId: string }) {
   const { client } = useAccount();
@@ -22,13 +24,11 @@ export function AgentPage({ agentId }: { readonly agentId: string }) {
     await client.activateVersion(agentId, version);
     versions.reload();
   });
-  if (agent.value === undefined) {
-    return agent.error === undefined ? <Loading /> : <ErrorNote error={agent.error} retry={agent.reload} />;
-  }
+  if (agent.value === undefined) return <Pending of={agent} title="Agent" above={above} />;
   return (
     <Page
       title={agent.value.name}
-      above={{ to: "/agents", label: "Agents" }}
+      above={above}
       actions={
         <>
           <Link className="button" to={`/sessions?agent_id=${agentId}`}>

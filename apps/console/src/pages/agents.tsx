@@ -23,15 +23,21 @@ export function AgentsPage() {
           {
             title: "Name",
             cell: ({ id, name }) => (
-              <Link data-row to={`/agents/${id}`}>
+              <Link data-row className="clip" to={`/agents/${id}`} title={name}>
                 {name}
               </Link>
             ),
           },
           {
             title: "Active version",
-            cell: ({ active_version_id: version }) =>
-              version === null ? <em>none yet</em> : <code title={version}>{shortId(version)}</code>,
+            cell: ({ id, active_version_id: version }) =>
+              version === null ? (
+                <em>none yet</em>
+              ) : (
+                <Link className="id" to={`/agents/${id}/versions/${version}`} title={version}>
+                  <code>{shortId(version)}</code>
+                </Link>
+              ),
             isMinor: true,
           },
           { title: "Id", cell: ({ id }) => <Id of={id} />, isMinor: true },

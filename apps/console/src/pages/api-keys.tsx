@@ -1,11 +1,11 @@
 // API keys: made with a label and scopes, shown once, revoked.
 
-import { apiKeyScopes, type ApiKeyRecord, type ApiKeyScope } from "@dari/contract";
+import { apiKeyScopes, type ApiKeyScope } from "@dari/contract";
 import { useState, type FormEvent } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList } from "../data/load.ts";
-import { Confirm } from "../parts/dialog.tsx";
+import { ConfirmButton } from "../parts/dialog.tsx";
 import { Empty, ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Secret } from "../parts/secret.tsx";
@@ -15,13 +15,15 @@ import { Ago } from "../parts/time.tsx";
 export function KeysPage() {
   const { client } = useAccount();
   const list = useList("keys", (page) => client.listApiKeys("current", page));
-  const [doomed, setDoomed] = useState<ApiKeyRecord>();
   const revoke = useAction(async (id: string) => {
     await client.revokeApiKey(id);
     list.reload();
   });
   return (
-    <Page title="API keys">
+    <Page
+      title="API keys"
+      says="A key acts for the organization, as far as its scopes reach. Its secret is shown once."
+    >
       <NewKey onCreated={list.reload} />
       <ErrorNote error={revoke.error} />
       <Table
@@ -37,24 +39,21 @@ export function KeysPage() {
           {
             title: "Revoke",
             isAction: true,
-            cell: (key) => (
-              <button type="button" className="quiet" onClick={() => setDoomed(key)} aria-label={`Revoke ${key.label}`}>
-                Revoke
-              </button>
+            cell: ({ id, label }) => (
+              <ConfirmButton
+                label="Revoke"
+                of={`Revoke ${label}`}
+                tone="quiet"
+                title={`Revoke ${label}?`}
+                says="Whoever uses it is refused at once, this page too if it is the key you signed in with."
+                verb="Revoke it"
+                onConfirm={() => revoke.run(id)}
+              />
             ),
           },
         ]}
         empty={<Empty title="No keys" />}
       />
-      {doomed && (
-        <Confirm
-          title={`Revoke ${doomed.label}?`}
-          says="Whoever uses it is refused at once, this page too if it is the key you signed in with."
-          verb="Revoke it"
-          onConfirm={() => revoke.run(doomed.id)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
     </Page>
   );
 }

@@ -1,10 +1,13 @@
-// Credentials: names and dates. A value goes in and never comes out.
+// Credentials: names, dates, and who gets the value: agents, or single hosts behind their backs. It never comes out.
 
+import type { CredentialRecord } from "@dari/contract";
 import { useState, type FormEvent } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList } from "../data/load.ts";
-import { Confirm } from "../parts/dialog.tsx";
+import { ConfirmButton, DialogButton } from "../parts/dialog.tsx";
+import { FormEnd } from "../parts/form.tsx";
+import { Hosts, HostsField, hostsOf } from "../parts/hosts.tsx";
 import { Empty, ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Table } from "../parts/table.tsx";
@@ -13,7 +16,6 @@ import { Ago } from "../parts/time.tsx";
 export function CredentialsPage() {
   const { client } = useAccount();
   const list = useList("credentials", (page) => client.listCredentials("current", page));
-  const [doomed, setDoomed] = useState<string>();
   const remove = useAction(async (name: string) => {
     await client.deleteCredential(name);
     list.reload();
@@ -23,54 +25,89 @@ export function CredentialsPage() {
       title="Credentials"
       says={
         <>
-          Agents get those that their <code>dari.yml</code> names as environment variables. Values are never shown
-          again.
+          Agents get those that their <code>dari.yml</code> names, in their environment. No value is shown again.
         </>
       }
+      actions={
+        <DialogButton label="Store a credential" tone="primary" title="Store a credential">
+          {(close) => <CredentialForm onStored={list.reload} onClose={close} />}
+        </DialogButton>
+      }
     >
-      <NewCredential onStored={list.reload} />
       <ErrorNote error={remove.error} />
       <Table
         label="Credentials"
         list={list}
         keyOf={({ id }) => id}
-        columns={[
-          { title: "Name", cell: ({ name }) => <code>{name}</code> },
-          { title: "Created", cell: ({ created_at: time }) => <Ago time={time} />, isMinor: true },
-          { title: "Changed", cell: ({ updated_at: time }) => <Ago time={time} /> },
-          {
-            title: "Remove",
-            isAction: true,
-            cell: ({ name }) => (
-              <button type="button" className="quiet" onClick={() => setDoomed(name)} aria-label={`Remove ${name}`}>
-                Remove
-              </button>
-            ),
-          },
-        ]}
+        columns={columnsOf(remove.run, list.reload)}
         empty={<Empty title="No credentials" command="dari credentials add OPENAI_API_KEY --value-stdin" />}
       />
-      {doomed !== undefined && (
-        <Confirm
-          title={`Remove ${doomed}?`}
-          says="Messages to agents that need it will fail until it is stored again."
-          verb="Remove it"
-          onConfirm={() => remove.run(doomed)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
     </Page>
   );
 }
 
-function NewCredential({ onStored }: { readonly onStored: () => void }) {
+function columnsOf(remove: (name: string) => void, reload: () => void) {
+  return [
+    { title: "Name", cell: ({ name }: CredentialRecord) => <code>{name}</code> },
+    {
+      title: "Agents get",
+      cell: ({ hosts }: CredentialRecord) =>
+        hosts === null ? (
+          "the value"
+        ) : (
+          <>
+            a placeholder; the value goes to
+            <Hosts of={hosts} />
+          </>
+        ),
+    },
+    { title: "Created", cell: ({ created_at: time }: CredentialRecord) => <Ago time={time} />, isMinor: true },
+    { title: "Changed", cell: ({ updated_at: time }: CredentialRecord) => <Ago time={time} />, isMinor: true },
+    {
+      title: "Actions",
+      isAction: true,
+      cell: (credential: CredentialRecord) => (
+        <>
+          <DialogButton
+            label="Replace"
+            of={`Replace ${credential.name}`}
+            tone="quiet"
+            title={`Replace ${credential.name}`}
+          >
+            {(close) => <CredentialForm replaced={credential} onStored={reload} onClose={close} />}
+          </DialogButton>
+          <ConfirmButton
+            label="Remove"
+            of={`Remove ${credential.name}`}
+            tone="quiet"
+            title={`Remove ${credential.name}?`}
+            says="Messages to agents that need it will fail until it is stored again."
+            verb="Remove it"
+            onConfirm={() => remove(credential.name)}
+          />
+        </>
+      ),
+    },
+  ];
+}
+
+interface CredentialFormProps {
+  readonly replaced?: CredentialRecord;
+  readonly onStored: () => void;
+  readonly onClose: () => void;
+}
+
+function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
   const { client } = useAccount();
-  const [name, setName] = useState("");
+  const [name, setName] = useState(replaced?.name ?? "");
   const [value, setValue] = useState("");
+  const [text, setText] = useState(replaced?.hosts?.join("\n") ?? "");
   const store = useAction(async () => {
-    await client.putCredential(name, value);
-    setName("");
-    setValue("");
+    const hosts = hostsOf(text);
+    // Only who has seen the hosts takes them away: a name that is there already keeps those it has.
+    const kept = hosts.length > 0 ? { hosts } : replaced === undefined ? {} : { hosts: null };
+    await client.putCredential(name, value, "current", kept);
+    onClose();
     onStored();
   });
   const submit = (event: FormEvent): void => {
@@ -78,33 +115,41 @@ function NewCredential({ onStored }: { readonly onStored: () => void }) {
     store.run();
   };
   return (
-    <form className="inline" onSubmit={submit}>
-      <label>
-        Name
-        <input
-          data-search
-          required
-          pattern="[A-Z_][A-Z0-9_]*"
-          title="Capital letters, digits and _"
-          placeholder="OPENAI_API_KEY"
-          value={name}
-          onChange={(event) => setName(event.target.value)}
-        />
-      </label>
+    <form className="stacked" onSubmit={submit}>
+      {replaced === undefined && (
+        <label>
+          Name
+          <input
+            required
+            autoFocus
+            pattern="[A-Z_][A-Z0-9_]*"
+            title="Capital letters, digits and _"
+            placeholder="OPENAI_API_KEY"
+            value={name}
+            onChange={(event) => setName(event.target.value)}
+          />
+        </label>
+      )}
       <label>
         Value
-        <input
+        <textarea
+          className="secret"
           required
-          type="password"
+          autoFocus={replaced !== undefined}
+          rows={2}
           autoComplete="off"
+          spellCheck={false}
           value={value}
           onChange={(event) => setValue(event.target.value)}
         />
       </label>
-      <button type="submit" className="primary" disabled={store.isRunning}>
-        Store
-      </button>
-      <ErrorNote error={store.error} />
+      <HostsField
+        label="Only for these hosts"
+        hint="agents get a placeholder; the value goes into their HTTPS requests to these. If empty, agents get it"
+        value={text}
+        onChange={setText}
+      />
+      <FormEnd action={store} verb="Store" onClose={onClose} />
     </form>
   );
 }

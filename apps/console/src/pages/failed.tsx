@@ -5,14 +5,14 @@ import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
-import { goTo } from "../data/route.ts";
+import { changeQuery } from "../data/route.ts";
 import { shortId } from "../data/format.ts";
-import { Confirm } from "../parts/dialog.tsx";
+import { AgentField, TextFilter } from "../parts/choice.tsx";
+import { ConfirmButton } from "../parts/dialog.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Ago } from "../parts/time.tsx";
-import { FailedFilters } from "./failed-filters.tsx";
 
 /** So many failures are looked at, and retried, at once; each row loads its message. */
 const batch = 50;
@@ -23,34 +23,28 @@ export function FailedPage({ query }: { readonly query: URLSearchParams }) {
   const key = JSON.stringify(request);
   const found = useLoaded(key, (signal) => client.retryMessages({ ...request, dry_run: true }, { signal }));
   const [done, setDone] = useState<MessagesRetried>();
-  const [isAsked, setAsked] = useState(false);
   const retry = useAction(async () => {
     setDone(await client.retryMessages(request));
     found.reload();
   });
-  const change = (name: string, value: string): void => {
-    const next = new URLSearchParams(query);
-    if (value === "") next.delete(name);
-    else next.set(name, value);
-    goTo(`/failed${next.size === 0 ? "" : `?${next.toString()}`}`, { replace: true });
-  };
   const count = found.value?.retried.length ?? 0;
   return (
     <Page
       title="Failed messages"
       says="Those that nobody has retried, oldest first. A retry is a new message at its session’s tail."
       actions={
-        <button
-          type="button"
-          className="primary"
-          onClick={() => setAsked(true)}
-          disabled={count === 0 || retry.isRunning}
-        >
-          Retry {count === 0 ? "them" : count}
-        </button>
+        <ConfirmButton
+          label={`Retry ${count === 0 ? "them" : count}`}
+          tone="primary"
+          isOff={count === 0 || retry.isRunning}
+          title={count === 1 ? "Retry this message?" : `Retry these ${count} messages?`}
+          says="All of them are sent again, or none. What they cost is charged once more."
+          verb="Retry"
+          onConfirm={retry.run}
+        />
       }
     >
-      <FailedFilters query={query} change={change} />
+      <Filters query={query} />
       {done && (
         <p className="note" role="status">
           {done.retried.length} sent again, {done.skipped.length} skipped.
@@ -59,16 +53,34 @@ export function FailedPage({ query }: { readonly query: URLSearchParams }) {
       <ErrorNote error={found.error ?? retry.error} retry={found.reload} />
       {found.value === undefined && found.error === undefined && <Loading />}
       {found.value && <Found found={found.value} isFiltered={query.size > 0} />}
-      {isAsked && (
-        <Confirm
-          title={count === 1 ? "Retry this message?" : `Retry these ${count} messages?`}
-          says="All of them are sent again, or none. What they cost is charged once more."
-          verb="Retry"
-          onConfirm={retry.run}
-          onClose={() => setAsked(false)}
-        />
-      )}
     </Page>
+  );
+}
+
+/** By agent, by error, and for operators of every organization. */
+function Filters({ query }: { readonly query: URLSearchParams }) {
+  const { isOperator } = useAccount();
+  const change = (name: string, value: string): void => changeQuery("/failed", query, name, value);
+  return (
+    <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+      <AgentField none="any" value={query.get("agent_id") ?? ""} onChange={(id) => change("agent_id", id)} />
+      <TextFilter
+        label="Error code"
+        placeholder="worker_lost"
+        value={query.get("error_code") ?? ""}
+        onChange={(text) => change("error_code", text)}
+      />
+      {isOperator && (
+        <label className="check">
+          <input
+            type="checkbox"
+            checked={query.has("everywhere")}
+            onChange={(event) => change("everywhere", event.target.checked ? "1" : "")}
+          />
+          Of every organization
+        </label>
+      )}
+    </form>
   );
 }
 

@@ -4,16 +4,15 @@ import { isTerminal } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
-import { useAction } from "../data/action.ts";
 import { durationText } from "../data/format.ts";
-import { useLoaded } from "../data/load.ts";
+import { useLoaded, useReloadOn } from "../data/load.ts";
 import { timelineOf, waitText } from "../data/timeline.ts";
 import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
 import { CopyButton, Id } from "../parts/copyable.tsx";
 import { Link } from "../parts/link.tsx";
 import { Log } from "../parts/log.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
-import { Page } from "../parts/page.tsx";
+import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 import { Ago } from "../parts/time.tsx";
 import { Asked } from "./session/asked.tsx";
@@ -23,6 +22,8 @@ import { TurnActions } from "./session/turn-actions.tsx";
 
 /** Milliseconds between two looks at a message that has not ended. */
 const lookEveryMs = 1_000;
+/** Milliseconds between two readings of its logs. */
+const readLogsEveryMs = 2_000;
 
 export function MessagePage({ messageId }: { readonly messageId: string }) {
   const { client } = useAccount();
@@ -30,26 +31,26 @@ export function MessagePage({ messageId }: { readonly messageId: string }) {
     againAfterMs: (record) => (isTerminal(record) ? undefined : lookEveryMs),
   });
   const turn = useTurn(messageId);
-  if (message.value === undefined) {
-    return message.error === undefined ? <Loading /> : <ErrorNote error={message.error} retry={message.reload} />;
-  }
+  if (message.value === undefined)
+    return <Pending of={message} title="Message" above={{ to: "/sessions", label: "Sessions" }} />;
   const record = message.value;
   return (
     <Page
       title={`Message ${record.sequence_number}`}
       beside={<Status of={record.status} />}
       above={{ to: `/sessions/${record.session_id}`, label: "Its session" }}
-      actions={<TurnActions turn={shortOf(record)} sessionId={record.session_id} />}
+      actions={<TurnActions turn={shortOf(record)} sessionId={record.session_id} isAlone />}
     >
+      <ErrorNote error={message.error} retry={message.reload} />
       <Facts record={record} />
-      {turn && <Said turn={turn} />}
+      {turn ? <Said turn={turn} /> : <Loading />}
       {record.status === "waiting_for_input" && <Asked messageId={messageId} onAnswered={message.reload} />}
       <h2>Timeline</h2>
       <TimelineView record={record} />
       <h2>Attempts, at most {record.max_attempts}</h2>
-      <Attempts attempts={turn?.attempts ?? []} />
+      {turn ? <Attempts attempts={turn.attempts} /> : <Loading />}
       <h2>Logs</h2>
-      <Logs messageId={messageId} version={`${record.status} ${record.attempt}`} />
+      <Logs messageId={messageId} version={`${record.status} ${record.attempt}`} isGrowing={!isTerminal(record)} />
       {record.files_changed.length > 0 && (
         <>
           <h2>Changes</h2>
@@ -185,11 +186,26 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
   );
 }
 
-function Logs({ messageId, version }: { readonly messageId: string; readonly version: string }) {
+interface LogsProps {
+  readonly messageId: string;
+  /** Changes when there may be more. */
+  readonly version: string;
+  readonly isGrowing: boolean;
+}
+
+function Logs({ messageId, version, isGrowing }: LogsProps) {
   const { client } = useAccount();
-  const logs = useLoaded(`${messageId} ${version}`, (signal) => client.messageLogs(messageId, { signal }));
-  const refresh = useAction(async () => logs.reload());
-  if (logs.error !== undefined) return <ErrorNote error={logs.error} retry={refresh.run} />;
-  if (logs.value === undefined) return <Loading />;
-  return <Log text={logs.value} label="Logs" empty="The agent has printed nothing." />;
+  const { value, error, reload } = useLoaded(messageId, (signal) => client.messageLogs(messageId, { signal }), {
+    againAfterMs: () => (isGrowing ? readLogsEveryMs : undefined),
+  });
+  useReloadOn(version, reload);
+  if (value === undefined && error === undefined) return <Loading />;
+  return (
+    <>
+      <ErrorNote error={error} retry={reload} />
+      {value !== undefined && (
+        <Log text={value} label="Logs" empty="The agent has printed nothing." isGrowing={isGrowing} />
+      )}
+    </>
+  );
 }

@@ -1,11 +1,13 @@
 // Sessions, filtered by agent, status and metadata. The filter is in the address, so that it can be shared.
 
 import type { SessionFilter } from "@dari/client";
-import { sessionStatuses, type AgentRecord, type SessionStatus } from "@dari/contract";
+import { sessionStatuses, type SessionStatus } from "@dari/contract";
 import { useAccount } from "../data/account.ts";
-import { useList, useLoaded } from "../data/load.ts";
-import { goTo } from "../data/route.ts";
+import { useAgentNames } from "../data/agents.ts";
 import { shortId } from "../data/format.ts";
+import { useList } from "../data/load.ts";
+import { changeQuery } from "../data/route.ts";
+import { AgentField, TextFilter } from "../parts/choice.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -13,20 +15,14 @@ import { Status } from "../parts/status.tsx";
 import { Table } from "../parts/table.tsx";
 import { Ago } from "../parts/time.tsx";
 
-/** So many agents are offered by name in the filter, and named in the rows. */
-const namedAgents = 100;
-
 export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
   const { client } = useAccount();
   const filter = filterOf(query);
   const list = useList(`sessions ${query.toString()}`, (page) => client.listSessions({ ...filter, ...page }));
-  const { value: agents } = useLoaded("agents by name", (signal) =>
-    client.listAgents({ limit: namedAgents }, { signal }),
-  );
-  const names = new Map(agents?.data.map(({ id, name }) => [id, name]));
+  const nameOf = useAgentNames();
   return (
     <Page title="Sessions">
-      <Filters query={query} agents={agents?.data ?? []} />
+      <Filters query={query} />
       <Table
         label="Sessions"
         list={list}
@@ -40,7 +36,7 @@ export function SessionsPage({ query }: { readonly query: URLSearchParams }) {
               </Link>
             ),
           },
-          { title: "Agent", cell: ({ agent_id: agent }) => names.get(agent) ?? <code>{shortId(agent)}</code> },
+          { title: "Agent", cell: ({ agent_id: agentId }) => nameOf(agentId) },
           { title: "Status", cell: ({ status }) => <Status of={status} /> },
           {
             title: "Last message",
@@ -66,7 +62,8 @@ function NoSessions({ isFiltered }: { readonly isFiltered: boolean }) {
 
 function filterOf(query: URLSearchParams): SessionFilter {
   const [agentId, status, metadata] = ["agent_id", "status", "metadata"].map((name) => query.get(name) || undefined);
-  const [key = "", value = ""] = metadata?.split("=", 2) ?? [];
+  const [key = "", ...rest] = metadata?.split("=") ?? [];
+  const value = rest.join("=");
   return {
     ...(agentId === undefined ? {} : { agentId }),
     ...(status === undefined ? {} : { status: status as SessionStatus }),
@@ -74,33 +71,11 @@ function filterOf(query: URLSearchParams): SessionFilter {
   };
 }
 
-interface FiltersProps {
-  readonly query: URLSearchParams;
-  readonly agents: readonly AgentRecord[];
-}
-
-function Filters({ query, agents }: FiltersProps) {
-  const change = (name: string, value: string): void => {
-    const next = new URLSearchParams(query);
-    if (value === "") next.delete(name);
-    else next.set(name, value);
-    goTo(`/sessions${next.size === 0 ? "" : `?${next.toString()}`}`, { replace: true });
-  };
-  const agentId = query.get("agent_id") ?? "";
+function Filters({ query }: { readonly query: URLSearchParams }) {
+  const change = (name: string, value: string): void => changeQuery("/sessions", query, name, value);
   return (
     <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-      <label>
-        Agent
-        <select value={agentId} onChange={(event) => change("agent_id", event.target.value)}>
-          <option value="">any</option>
-          {agentId !== "" && !agents.some(({ id }) => id === agentId) && <option value={agentId}>{agentId}</option>}
-          {agents.map(({ id, name }) => (
-            <option key={id} value={id}>
-              {name}
-            </option>
-          ))}
-        </select>
-      </label>
+      <AgentField none="any" value={query.get("agent_id") ?? ""} onChange={(id) => change("agent_id", id)} />
       <label>
         Status
         <select value={query.get("status") ?? ""} onChange={(event) => change("status", event.target.value)}>
@@ -110,16 +85,12 @@ function Filters({ query, agents }: FiltersProps) {
           ))}
         </select>
       </label>
-      <label>
-        Metadata
-        <input
-          data-search
-          type="search"
-          placeholder="key=value"
-          defaultValue={query.get("metadata") ?? ""}
-          onKeyDown={(event) => event.key === "Enter" && change("metadata", event.currentTarget.value.trim())}
-        />
-      </label>
+      <TextFilter
+        label="Metadata"
+        placeholder="key=value"
+        value={query.get("metadata") ?? ""}
+        onChange={(text) => change("metadata", text)}
+      />
     </form>
   );
 }

@@ -2,10 +2,12 @@
 
 import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
+import { useAgentNames } from "../data/agents.ts";
 import { useLoaded } from "../data/load.ts";
+import { AgentHosts } from "../parts/hosts.tsx";
 import { Log } from "../parts/log.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
-import { Page } from "../parts/page.tsx";
+import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 
 /** Milliseconds between two looks at a version that is being built. */
@@ -22,16 +24,11 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
     againAfterMs: ({ status }) => (status === "building" ? lookEveryMs : undefined),
   });
   const log = useBuildLog(versionId);
-  if (version.value === undefined) {
-    return version.error === undefined ? <Loading /> : <ErrorNote error={version.error} retry={version.reload} />;
-  }
+  const above = { to: `/agents/${agentId}`, label: useAgentNames()(agentId) };
+  if (version.value === undefined) return <Pending of={version} title="Version" above={above} />;
   const { number, status, failure, warnings, manifest } = version.value;
   return (
-    <Page
-      title={`Version ${number}`}
-      beside={<Status of={status} />}
-      above={{ to: `/agents/${agentId}`, label: "Its agent" }}
-    >
+    <Page title={`Version ${number}`} beside={<Status of={status} />} above={above}>
       {failure && (
         <p className="note bad">
           <code>{failure.code}</code> {failure.message}
@@ -42,26 +39,48 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
           {warning}
         </p>
       ))}
+      <dl className="properties">
+        <dt>Connects to</dt>
+        <dd>
+          <AgentHosts manifest={manifest} />
+        </dd>
+      </dl>
       <h2>Build log</h2>
-      <ErrorNote error={log.error} />
-      <Log text={log.text} label="Build log" empty="The build has printed nothing." />
-      <h2>dari.yml</h2>
-      <Log text={JSON.stringify(manifest, null, 2)} label="Manifest" />
+      <ErrorNote error={log.error ?? version.error} />
+      {/* What stands below waits for it: it would be pushed down. */}
+      {log.text === undefined ? (
+        log.error === undefined && <Loading />
+      ) : (
+        <Log
+          text={log.text}
+          label="Build log"
+          empty="The build has printed nothing."
+          isGrowing={status === "building"}
+        />
+      )}
+      {(log.text !== undefined || log.error !== undefined) && (
+        <>
+          <h2>dari.yml</h2>
+          <Log text={JSON.stringify(manifest, null, 2)} label="Manifest" />
+        </>
+      )}
     </Page>
   );
 }
 
-function useBuildLog(versionId: string): { readonly text: string; readonly error: unknown } {
+/** Its text is undefined until the first of it, or its end, is there. */
+function useBuildLog(versionId: string): { readonly text: string | undefined; readonly error: unknown } {
   const { client } = useAccount();
-  const [text, setText] = useState("");
+  const [text, setText] = useState<string>();
   const [error, setError] = useState<unknown>();
   useEffect(() => {
     const leaving = new AbortController();
     const read = async (): Promise<void> => {
-      setText("");
+      setText(undefined);
       for await (const piece of client.buildLogs(versionId, { follow: true, signal: leaving.signal })) {
-        setText((sofar) => sofar + piece);
+        setText((sofar = "") => sofar + piece);
       }
+      setText((sofar = "") => sofar);
     };
     read().catch((caught: unknown) => {
       if (!leaving.signal.aborted) setError(caught);

@@ -1,7 +1,8 @@
-// A choice above a list that narrows it, and the choice of an agent in a form.
+// Choices above a list that narrow it, and the choice of an agent, there and in forms.
 
-import { useAccount } from "../data/account.ts";
-import { useLoaded } from "../data/load.ts";
+import { useEffect, useState } from "react";
+import { useAgents } from "../data/agents.ts";
+import { shortId } from "../data/format.ts";
 
 interface FilterProps<Value extends string> {
   readonly label: string;
@@ -27,8 +28,35 @@ export function Filter<Value extends string>({ label, values, value, onChange }:
   );
 }
 
-/** So many agents are offered by name. */
-const agentsOffered = 100;
+interface TextFilterProps {
+  readonly label: string;
+  readonly placeholder: string;
+  readonly value: string;
+  /** Called when Enter is pressed, and when the field is cleared. */
+  readonly onChange: (value: string) => void;
+}
+
+export function TextFilter({ label, placeholder, value, onChange }: TextFilterProps) {
+  const [draft, setDraft] = useState(value);
+  useEffect(() => setDraft(value), [value]);
+  const change = (text: string): void => {
+    setDraft(text);
+    if (text === "") onChange("");
+  };
+  return (
+    <label>
+      {label}
+      <input
+        data-search
+        type="search"
+        placeholder={placeholder}
+        value={draft}
+        onChange={(event) => change(event.target.value)}
+        onKeyDown={(event) => event.key === "Enter" && onChange(draft.trim())}
+      />
+    </label>
+  );
+}
 
 interface AgentFieldProps {
   readonly label?: string;
@@ -39,14 +67,14 @@ interface AgentFieldProps {
 }
 
 export function AgentField({ label = "Agent", none, value, onChange }: AgentFieldProps) {
-  const { client } = useAccount();
-  const agents = useLoaded("agents offered", (signal) => client.listAgents({ limit: agentsOffered }, { signal }));
+  const agents = useAgents();
   return (
     <label>
       {label}
       <select required={none === undefined} value={value} onChange={(event) => onChange(event.target.value)}>
         <option value="">{none ?? "choose one"}</option>
-        {agents.value?.data.map(({ id, name }) => (
+        {value !== "" && !agents.some(({ id }) => id === value) && <option value={value}>{shortId(value)}</option>}
+        {agents.map(({ id, name }) => (
           <option key={id} value={id}>
             {name}
           </option>

@@ -1,6 +1,6 @@
 // A question or a message above the page. The browser keeps the focus in it and gives it back.
 
-import { useEffect, useId, useRef, type ReactNode } from "react";
+import { useId, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 
 interface DialogProps {
   readonly title: string;
@@ -11,8 +11,11 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  useEffect(() => {
-    element.current?.showModal();
+  // Closed before it is taken away, so that the browser gives the focus back.
+  useLayoutEffect(() => {
+    const shown = element.current;
+    shown?.showModal();
+    return () => shown?.close();
   }, []);
   return (
     <dialog ref={element} aria-labelledby={titleId} onClose={onClose}>
@@ -22,31 +25,64 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   );
 }
 
-interface ConfirmProps {
+interface DialogButtonProps {
+  readonly label: string;
+  /** What it is for those who hear the button alone. */
+  readonly of?: string;
+  readonly tone?: "primary" | "danger" | "quiet";
+  readonly isOff?: boolean;
   readonly title: string;
+  readonly children: (close: () => void) => ReactNode;
+}
+
+/** A button that opens a dialog. */
+export function DialogButton({ label, of, tone, isOff, title, children }: DialogButtonProps) {
+  const [isOpen, setOpen] = useState(false);
+  const close = (): void => setOpen(false);
+  return (
+    <>
+      <button type="button" className={tone} aria-label={of} onClick={() => setOpen(true)} disabled={isOff}>
+        {label}
+      </button>
+      {isOpen && (
+        <Dialog title={title} onClose={close}>
+          {children(close)}
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+interface ConfirmButtonProps extends Omit<DialogButtonProps, "children"> {
   readonly says: string;
   readonly verb: string;
   readonly onConfirm: () => void;
-  readonly onClose: () => void;
 }
 
-/** Asks before something that cannot be undone. */
-export function Confirm({ title, says, verb, onConfirm, onClose }: ConfirmProps) {
-  const confirm = (): void => {
-    onConfirm();
-    onClose();
-  };
+/** A button that asks before it does something that cannot be undone. */
+export function ConfirmButton({ says, verb, onConfirm, ...button }: ConfirmButtonProps) {
   return (
-    <Dialog title={title} onClose={onClose}>
-      <p>{says}</p>
-      <div className="actions">
-        <button type="button" onClick={onClose}>
-          Keep
-        </button>
-        <button type="button" className="danger" onClick={confirm}>
-          {verb}
-        </button>
-      </div>
-    </Dialog>
+    <DialogButton {...button}>
+      {(close) => (
+        <>
+          <p>{says}</p>
+          <div className="actions">
+            <button type="button" onClick={close}>
+              Keep
+            </button>
+            <button
+              type="button"
+              className={button.tone === "primary" ? "primary" : "danger"}
+              onClick={() => {
+                onConfirm();
+                close();
+              }}
+            >
+              {verb}
+            </button>
+          </div>
+        </>
+      )}
+    </DialogButton>
   );
 }

@@ -1,19 +1,34 @@
 // What a page says when there is nothing to show: an error, an empty list, a wait.
 
+import { ApiError } from "@dari/client";
 import type { ReactNode } from "react";
 import { errorText } from "../data/format.ts";
+import { isPassing } from "../data/load.ts";
 import { Copyable } from "./copyable.tsx";
 
 export function ErrorNote({ error, retry }: { readonly error: unknown; readonly retry?: () => void }) {
   if (error === undefined) return null;
+  if (error instanceof ApiError && error.status === 401) return <SignedOutNote />;
   return (
     <div className="note bad" role="alert">
       <span>{errorText(error)}</span>
-      {retry && (
+      {retry && isPassing(error) && (
         <button type="button" className="quiet" onClick={retry}>
           Try again
         </button>
       )}
+    </div>
+  );
+}
+
+/** The page stays until somebody goes on: what was typed may still be copied. */
+function SignedOutNote() {
+  return (
+    <div className="note bad" role="alert">
+      <span>You are not signed in any more: the key or the sign-in was revoked, or has expired.</span>
+      <button type="button" className="quiet" onClick={() => location.reload()}>
+        Sign in again
+      </button>
     </div>
   );
 }

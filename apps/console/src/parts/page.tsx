@@ -1,7 +1,9 @@
 // What every page has: its place above the title, the title, and what can be done there.
 
 import { useEffect, type ReactNode } from "react";
+import type { Loaded } from "../data/load.ts";
 import { Link } from "./link.tsx";
+import { ErrorNote, Loading } from "./notes.tsx";
 
 interface PageProps {
   readonly title: string;
@@ -37,4 +39,13 @@ export function Page({ title, above, beside, says, actions, children }: PageProp
       {children}
     </>
   );
+}
+
+interface PendingProps extends Pick<PageProps, "title" | "above"> {
+  readonly of: Pick<Loaded<unknown>, "error" | "reload">;
+}
+
+/** The page of a thing that is not there yet, or not at all. */
+export function Pending({ of: { error, reload }, ...place }: PendingProps) {
+  return <Page {...place}>{error === undefined ? <Loading /> : <ErrorNote error={error} retry={reload} />}</Page>;
 }

@@ -4,7 +4,8 @@ import { useState, type FormEvent } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
-import { Dialog } from "./dialog.tsx";
+import { DialogButton } from "./dialog.tsx";
+import { FormEnd } from "./form.tsx";
 import { ErrorNote } from "./notes.tsx";
 import { Ago } from "./time.tsx";
 
@@ -16,7 +17,6 @@ interface PlatformStopProps {
 export function PlatformStop({ onChanged }: PlatformStopProps) {
   const { client } = useAccount();
   const stop = useLoaded("stop", (signal) => client.getPlatformStop({ signal }));
-  const [isAsked, setAsked] = useState(false);
   const changed = (): void => {
     stop.reload();
     onChanged?.();
@@ -55,30 +55,22 @@ export function PlatformStop({ onChanged }: PlatformStopProps) {
             Let turns begin again
           </button>
         ) : (
-          <button type="button" className="danger" onClick={() => setAsked(true)}>
-            Stop all turns
-          </button>
+          <DialogButton label="Stop all turns" tone="danger" title="Stop all turns?">
+            {(close) => <StopForm onClose={close} onStopped={changed} />}
+          </DialogButton>
         )}
       </div>
       <ErrorNote error={resume.error} />
-      {isAsked && (
-        <StopDialog
-          onClose={() => setAsked(false)}
-          onStopped={() => {
-            setAsked(false);
-            changed();
-          }}
-        />
-      )}
     </>
   );
 }
 
-function StopDialog({ onClose, onStopped }: { readonly onClose: () => void; readonly onStopped: () => void }) {
+function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readonly onStopped: () => void }) {
   const { client } = useAccount();
   const [reason, setReason] = useState("");
   const stop = useAction(async () => {
     await client.stopPlatform(reason);
+    onClose();
     onStopped();
   });
   const submit = (event: FormEvent): void => {
@@ -86,7 +78,7 @@ function StopDialog({ onClose, onStopped }: { readonly onClose: () => void; read
     stop.run();
   };
   return (
-    <Dialog title="Stop all turns?" onClose={onClose}>
+    <>
       <p>No turn begins, of any organization. Those that run end; messages are accepted and wait.</p>
       <form className="stacked" onSubmit={submit}>
         <label>
@@ -99,16 +91,8 @@ function StopDialog({ onClose, onStopped }: { readonly onClose: () => void; read
             onChange={(event) => setReason(event.target.value)}
           />
         </label>
-        <ErrorNote error={stop.error} />
-        <div className="actions">
-          <button type="button" onClick={onClose}>
-            Keep
-          </button>
-          <button type="submit" className="danger" disabled={stop.isRunning}>
-            Stop them
-          </button>
-        </div>
+        <FormEnd action={stop} verb="Stop them" tone="danger" onClose={onClose} />
       </form>
-    </Dialog>
+    </>
   );
 }

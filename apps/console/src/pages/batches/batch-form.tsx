@@ -7,7 +7,7 @@ import { useAction } from "../../data/action.ts";
 import { countText, sessionsText } from "../../data/format.ts";
 import { goTo } from "../../data/route.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { ErrorNote } from "../../parts/notes.tsx";
+import { FormEnd } from "../../parts/form.tsx";
 
 export function BatchForm({ onClose }: { readonly onClose: () => void }) {
   const { client } = useAccount();
@@ -44,15 +44,12 @@ export function BatchForm({ onClose }: { readonly onClose: () => void }) {
           {countText(lines.length)} lines: one call starts at most {sessionsText(limits.batchSessionsMax)}.
         </p>
       )}
-      <ErrorNote error={create.error} />
-      <div className="actions">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="primary" disabled={create.isRunning || lines.length === 0 || isTooMuch}>
-          {lines.length === 0 ? "Start them" : `Start ${sessionsText(lines.length)}`}
-        </button>
-      </div>
+      <FormEnd
+        action={create}
+        verb={lines.length === 0 ? "Start them" : `Start ${sessionsText(lines.length)}`}
+        isReady={lines.length > 0 && !isTooMuch}
+        onClose={onClose}
+      />
     </form>
   );
 }

@@ -5,15 +5,15 @@ import { messageMachine } from "@dari/domain";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { countText, sessionsText, shortId } from "../../data/format.ts";
 import { useList, useLoaded, useReloadOn } from "../../data/load.ts";
 import { Filter } from "../../parts/choice.tsx";
 import { Id } from "../../parts/copyable.tsx";
-import { Confirm } from "../../parts/dialog.tsx";
+import { ConfirmButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
-import { Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
-import { Page } from "../../parts/page.tsx";
+import { Empty, ErrorNote } from "../../parts/notes.tsx";
+import { Page, Pending } from "../../parts/page.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Table } from "../../parts/table.tsx";
 import { Tile, Tiles } from "../../parts/tiles.tsx";
@@ -22,21 +22,21 @@ import { Ago } from "../../parts/time.tsx";
 /** Milliseconds between two looks at a batch that has not ended. */
 const lookEveryMs = 2_000;
 
+const above = { to: "/batches", label: "Batches" };
+
 export function BatchPage({ batchId }: { readonly batchId: string }) {
   const { client } = useAccount();
   const nameOf = useAgentNames();
   const batch = useLoaded(batchId, (signal) => client.getSessionBatch(batchId, { signal }), {
     againAfterMs: ({ status }) => (status === "ended" ? undefined : lookEveryMs),
   });
-  if (batch.value === undefined) {
-    return batch.error === undefined ? <Loading /> : <ErrorNote error={batch.error} retry={batch.reload} />;
-  }
+  if (batch.value === undefined) return <Pending of={batch} title="Batch" above={above} />;
   const record = batch.value;
   return (
     <Page
       title={record.name ?? sessionsText(record.total)}
       beside={<Status of={record.status} />}
-      above={{ to: "/batches", label: "Batches" }}
+      above={above}
       actions={record.status === "in_progress" && <Cancel batchId={batchId} onChanged={batch.reload} />}
     >
       <ErrorNote error={batch.error} retry={batch.reload} />
@@ -80,26 +80,22 @@ function Counts({ batch: { counts, total } }: { readonly batch: SessionBatchReco
 
 function Cancel({ batchId, onChanged }: { readonly batchId: string; readonly onChanged: () => void }) {
   const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
   const cancel = useAction(async () => {
     await client.cancelSessionBatch(batchId);
     onChanged();
   });
   return (
     <>
-      <button type="button" className="danger" onClick={() => setAsked(true)} disabled={cancel.isRunning}>
-        Cancel
-      </button>
+      <ConfirmButton
+        label="Cancel"
+        tone="danger"
+        isOff={cancel.isRunning}
+        title="Cancel this batch?"
+        says="First messages that wait end at once, running ones when they have stopped. The sessions stay."
+        verb="Cancel it"
+        onConfirm={cancel.run}
+      />
       <ErrorNote error={cancel.error} />
-      {isAsked && (
-        <Confirm
-          title="Cancel this batch?"
-          says="First messages that wait end at once, running ones when they have stopped. The sessions stay."
-          verb="Cancel it"
-          onConfirm={cancel.run}
-          onClose={() => setAsked(false)}
-        />
-      )}
     </>
   );
 }

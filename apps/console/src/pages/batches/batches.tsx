@@ -1,12 +1,11 @@
 // Batches: many sessions of an agent that were started by one call.
 
 import type { SessionBatchSummary } from "@dari/contract";
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { countText, shortId } from "../../data/format.ts";
 import { useList } from "../../data/load.ts";
-import { Dialog } from "../../parts/dialog.tsx";
+import { DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -18,11 +17,10 @@ export function BatchesPage() {
   const { client } = useAccount();
   const list = useList("batches", (page) => client.listSessionBatches(page));
   const nameOf = useAgentNames();
-  const [isAdding, setAdding] = useState(false);
   const add = (
-    <button type="button" className="primary" onClick={() => setAdding(true)}>
-      New batch
-    </button>
+    <DialogButton label="New batch" tone="primary" title="New batch">
+      {(close) => <BatchForm onClose={close} />}
+    </DialogButton>
   );
   return (
     <Page title="Batches" actions={add} says="Many sessions of an agent, each with a first message, started at once.">
@@ -37,11 +35,6 @@ export function BatchesPage() {
           </Empty>
         }
       />
-      {isAdding && (
-        <Dialog title="New batch" onClose={() => setAdding(false)}>
-          <BatchForm onClose={() => setAdding(false)} />
-        </Dialog>
-      )}
     </Page>
   );
 }

@@ -5,7 +5,7 @@ import { useState, type FormEvent } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { ErrorNote } from "../../parts/notes.tsx";
+import { FormEnd } from "../../parts/form.tsx";
 
 interface BudgetFormProps {
   readonly onSaved: () => void;
@@ -28,6 +28,7 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
     const set = caps.flatMap(({ name }) => (values[name] ? [[name, Number(values[name])] as const] : []));
     const target = agentId === "" ? {} : { agent_id: agentId };
     await client.putBudget({ period, ...target, ...Object.fromEntries(set) });
+    onClose();
     onSaved();
   });
   const isEmpty = caps.every(({ name }) => !values[name]);
@@ -66,15 +67,7 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
           />
         </label>
       ))}
-      <ErrorNote error={save.error} />
-      <div className="actions">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="primary" disabled={save.isRunning || isEmpty}>
-          Set it
-        </button>
-      </div>
+      <FormEnd action={save} verb="Set it" isReady={!isEmpty} onClose={onClose} />
     </form>
   );
 }

@@ -1,13 +1,12 @@
 // Budgets and bounds: what turns may use and have used, what waits because of it, and what operators have set.
 
 import type { BudgetRecord } from "@dari/contract";
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { countText, durationText, shortId } from "../../data/format.ts";
 import { useList, useLoaded } from "../../data/load.ts";
-import { Confirm, Dialog } from "../../parts/dialog.tsx";
+import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty, ErrorNote } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -20,13 +19,11 @@ import { BudgetForm } from "./budget-form.tsx";
 import { HeldSessions } from "./held-sessions.tsx";
 
 export function BudgetsPage() {
-  const { client, organization } = useAccount();
+  const { client, isOperator } = useAccount();
   const list = useList("budgets", (page) => client.listBudgets("current", page));
   // Of one day: what is kept and held is the same on any.
   const usage = useLoaded("usage of a day", (signal) => client.getUsage(1, "current", { signal }));
   const nameOf = useAgentNames();
-  const [isAdding, setAdding] = useState(false);
-  const [doomed, setDoomed] = useState<BudgetRecord>();
   const reload = (): void => {
     list.reload();
     usage.reload();
@@ -36,20 +33,20 @@ export function BudgetsPage() {
     reload();
   });
   const add = (
-    <button type="button" className="primary" onClick={() => setAdding(true)}>
-      Set a budget
-    </button>
+    <DialogButton label="Set a budget" tone="primary" title="Set a budget">
+      {(close) => <BudgetForm onSaved={reload} onClose={close} />}
+    </DialogButton>
   );
   return (
     <Page title="Budgets and limits" actions={add} says="At a cap messages wait; a raised cap lets them go on at once.">
-      {organization.is_operator && <PlatformStop onChanged={reload} />}
+      {isOperator && <PlatformStop onChanged={reload} />}
       <h2>Budgets</h2>
       <ErrorNote error={remove.error} />
       <Table
         label="Budgets"
         list={list}
         keyOf={({ id }) => id}
-        columns={columnsOf(nameOf, organization.is_operator, setDoomed)}
+        columns={columnsOf(nameOf, isOperator, remove.run)}
         empty={
           <Empty title="No budget is set" command="dari org budgets set --period month --max-turns 10000">
             Turns may use as much as the organization’s limits allow.
@@ -61,32 +58,12 @@ export function BudgetsPage() {
       {usage.value && <HeldSessions held={usage.value.held_sessions} nameOf={nameOf} />}
       <h2>Limits</h2>
       {usage.value && <Bounds usage={usage.value} />}
-      {isAdding && (
-        <Dialog title="Set a budget" onClose={() => setAdding(false)}>
-          <BudgetForm
-            onClose={() => setAdding(false)}
-            onSaved={() => {
-              setAdding(false);
-              reload();
-            }}
-          />
-        </Dialog>
-      )}
-      {doomed && (
-        <Confirm
-          title="Delete this budget?"
-          says="What waits for it goes on at once."
-          verb="Delete it"
-          onConfirm={() => remove.run(doomed.id)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
     </Page>
   );
 }
 
 /** Those that operators set, only operators delete. */
-function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, ask: (budget: BudgetRecord) => void) {
+function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, remove: (id: string) => void) {
   const seconds = (amount: number): string => durationText(amount * 1_000);
   return [
     {
@@ -128,9 +105,15 @@ function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, ask
         const label =
           budget.period === "total" ? "Delete the total budget" : `Delete the budget of each ${budget.period}`;
         return (
-          <button type="button" className="quiet" onClick={() => ask(budget)} aria-label={label}>
-            Delete
-          </button>
+          <ConfirmButton
+            label="Delete"
+            of={label}
+            tone="quiet"
+            title="Delete this budget?"
+            says="What waits for it goes on at once."
+            verb="Delete it"
+            onConfirm={() => remove(budget.id)}
+          />
         );
       },
     },

@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { useList } from "../../data/load.ts";
-import { Confirm } from "../../parts/dialog.tsx";
+import { ConfirmButton } from "../../parts/dialog.tsx";
 import { Empty, ErrorNote } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
 import { Secret } from "../../parts/secret.tsx";
@@ -25,7 +25,6 @@ export function MembersPage() {
   const members = useList("members", (page) => client.listMembers("current", page));
   const invitations = useList("invitations", (page) => client.listInvitations("current", page));
   const [link, setLink] = useState<MadeLink>();
-  const [doomed, setDoomed] = useState<MemberRecord>();
   const changeRole = useAction(async (id: string, role: Role) => {
     await client.updateMember(id, { role });
     members.reload();
@@ -54,7 +53,7 @@ export function MembersPage() {
         label="Members"
         list={members}
         keyOf={({ id }) => id}
-        columns={memberColumns({ changeRole: changeRole.run, makeLink: makeLink.run, askToRemove: setDoomed })}
+        columns={memberColumns({ changeRole: changeRole.run, makeLink: makeLink.run, remove: remove.run })}
         empty={
           <Empty title="No members yet">Invite the first: until then the organization’s keys do everything.</Empty>
         }
@@ -75,15 +74,6 @@ export function MembersPage() {
           onClose={() => setLink(undefined)}
         />
       )}
-      {doomed && (
-        <Confirm
-          title={`Remove ${doomed.email}?`}
-          says="Sign-ins, links and device keys of this person end at once."
-          verb="Remove"
-          onConfirm={() => remove.run(doomed.id)}
-          onClose={() => setDoomed(undefined)}
-        />
-      )}
     </Page>
   );
 }
@@ -91,10 +81,10 @@ export function MembersPage() {
 interface MemberActions {
   readonly changeRole: (id: string, role: Role) => void;
   readonly makeLink: (member: MemberRecord) => void;
-  readonly askToRemove: (member: MemberRecord) => void;
+  readonly remove: (id: string) => void;
 }
 
-function memberColumns({ changeRole, makeLink, askToRemove }: MemberActions) {
+function memberColumns({ changeRole, makeLink, remove }: MemberActions) {
   return [
     { title: "Email", cell: ({ email }: MemberRecord) => email },
     {
@@ -131,14 +121,15 @@ function memberColumns({ changeRole, makeLink, askToRemove }: MemberActions) {
           >
             Sign-in link
           </button>
-          <button
-            type="button"
-            className="quiet"
-            onClick={() => askToRemove(member)}
-            aria-label={`Remove ${member.email}`}
-          >
-            Remove
-          </button>
+          <ConfirmButton
+            label="Remove"
+            of={`Remove ${member.email}`}
+            tone="quiet"
+            title={`Remove ${member.email}?`}
+            says="Sign-ins, links and device keys of this person end at once."
+            verb="Remove"
+            onConfirm={() => remove(member.id)}
+          />
         </>
       ),
     },

@@ -3,9 +3,9 @@
 import { overlapPolicies, type OverlapPolicy } from "@dari/domain";
 import type { ScheduleRecord } from "@dari/contract";
 import { useState, type FormEvent } from "react";
-import type { Action } from "../../data/action.ts";
+import { useAction } from "../../data/action.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { ErrorNote } from "../../parts/notes.tsx";
+import { FormEnd } from "../../parts/form.tsx";
 
 export interface ScheduleDraft {
   readonly name: string;
@@ -35,7 +35,8 @@ export function timesOf({ name, cron, timeZone, overlap }: ScheduleDraft) {
   return { cron, time_zone: timeZone, overlap, ...(name.trim() === "" ? {} : { name }) };
 }
 
-const overlaps: Readonly<Record<OverlapPolicy, string>> = {
+/** What happens while the message before is open. */
+export const overlaps: Readonly<Record<OverlapPolicy, string>> = {
   skip: "send nothing",
   allow: "send it as well",
   replace: "cancel that one, and send",
@@ -44,7 +45,7 @@ const overlaps: Readonly<Record<OverlapPolicy, string>> = {
 interface ScheduleFormProps {
   readonly draft: ScheduleDraft;
   readonly verb: string;
-  readonly save: Action<[ScheduleDraft]>;
+  readonly save: (draft: ScheduleDraft) => Promise<void>;
   readonly onClose: () => void;
   /** One that exists keeps whom it sends to. */
   readonly isNew?: boolean;
@@ -53,9 +54,13 @@ interface ScheduleFormProps {
 export function ScheduleForm({ draft: first, verb, save, onClose, isNew = false }: ScheduleFormProps) {
   const [draft, setDraft] = useState(first);
   const change = (part: Partial<ScheduleDraft>): void => setDraft({ ...draft, ...part });
+  const send = useAction(async () => {
+    await save(draft);
+    onClose();
+  });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    save.run(draft);
+    send.run();
   };
   return (
     <form className="stacked" onSubmit={submit}>
@@ -87,15 +92,7 @@ export function ScheduleForm({ draft: first, verb, save, onClose, isNew = false 
           onChange={(event) => change({ name: event.target.value })}
         />
       </label>
-      <ErrorNote error={save.error} />
-      <div className="actions">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="primary" disabled={save.isRunning}>
-          {verb}
-        </button>
-      </div>
+      <FormEnd action={send} verb={verb} onClose={onClose} />
     </form>
   );
 }

@@ -1,41 +1,40 @@
 // One schedule: when it is due, what it sends to whom, and what came of each due time.
 
 import type { ScheduleRecord } from "@dari/contract";
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
-import { shortId } from "../../data/format.ts";
+import { useAgentNames } from "../../data/agents.ts";
+import { minuteText, shortId } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
 import { goTo } from "../../data/route.ts";
 import { Id } from "../../parts/copyable.tsx";
-import { Confirm, Dialog } from "../../parts/dialog.tsx";
+import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
-import { ErrorNote, Loading } from "../../parts/notes.tsx";
-import { Page } from "../../parts/page.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+import { Page, Pending } from "../../parts/page.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { Parts } from "../session/said.tsx";
 import { Firings } from "./firings.tsx";
-import { draftOf, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
+import { draftOf, overlaps, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
 import { ScheduleStatusView } from "./schedules.tsx";
 
 /** Milliseconds between two looks: what is due comes by the minute. */
 const lookEveryMs = 10_000;
+
+const above = { to: "/schedules", label: "Schedules" };
 
 export function SchedulePage({ scheduleId }: { readonly scheduleId: string }) {
   const { client } = useAccount();
   const schedule = useLoaded(scheduleId, (signal) => client.getSchedule(scheduleId, { signal }), {
     againAfterMs: () => lookEveryMs,
   });
-  if (schedule.value === undefined) {
-    return schedule.error === undefined ? <Loading /> : <ErrorNote error={schedule.error} retry={schedule.reload} />;
-  }
+  if (schedule.value === undefined) return <Pending of={schedule} title="Schedule" above={above} />;
   const record = schedule.value;
   return (
     <Page
       title={record.name ?? record.cron}
       beside={<ScheduleStatusView schedule={record} />}
-      above={{ to: "/schedules", label: "Schedules" }}
+      above={above}
       actions={<Actions schedule={record} onChanged={schedule.reload} />}
     >
       <ErrorNote error={schedule.error} retry={schedule.reload} />
@@ -81,7 +80,18 @@ function Facts({ schedule }: { readonly schedule: ScheduleRecord }) {
         <code>{cron}</code> <span className="faint">{zone}</span>
       </dd>
       <dt>Next</dt>
-      <dd>{next === null ? "not while paused" : <Ago time={next} />}</dd>
+      <dd>
+        {next === null ? (
+          "not while paused"
+        ) : (
+          <>
+            {minuteText(next)}{" "}
+            <span className="faint">
+              <Ago time={next} />
+            </span>
+          </>
+        )}
+      </dd>
       <dt>Last fired</dt>
       <dd>
         <Ago time={last} />
@@ -97,7 +107,7 @@ function Facts({ schedule }: { readonly schedule: ScheduleRecord }) {
         )}
       </dd>
       <dt>Overlap</dt>
-      <dd>{overlap}</dd>
+      <dd>{overlaps[overlap]} while the message before is open</dd>
       <dt>Id</dt>
       <dd>
         <Id of={id} />
@@ -113,7 +123,6 @@ interface ActionsProps {
 
 function Actions({ schedule, onChanged }: ActionsProps) {
   const { client } = useAccount();
-  const [isDoomed, setDoomed] = useState(false);
   const { id, status } = schedule;
   const turn = useAction(async () => {
     await client.updateSchedule(id, { status: status === "active" ? "paused" : "active" });
@@ -129,45 +138,32 @@ function Actions({ schedule, onChanged }: ActionsProps) {
         {status === "active" ? "Pause" : "Resume"}
       </button>
       <Edit schedule={schedule} onChanged={onChanged} />
-      <button type="button" className="danger" onClick={() => setDoomed(true)} disabled={remove.isRunning}>
-        Delete
-      </button>
+      <ConfirmButton
+        label="Delete"
+        tone="danger"
+        isOff={remove.isRunning}
+        title="Delete this schedule?"
+        says="What it has sent goes on; the record of its due times goes with it."
+        verb="Delete it"
+        onConfirm={remove.run}
+      />
       <ErrorNote error={turn.error ?? remove.error} />
-      {isDoomed && (
-        <Confirm
-          title="Delete this schedule?"
-          says="What it has sent goes on; the record of its due times goes with it."
-          verb="Delete it"
-          onConfirm={remove.run}
-          onClose={() => setDoomed(false)}
-        />
-      )}
     </>
   );
 }
 
 function Edit({ schedule, onChanged }: ActionsProps) {
   const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
-  const close = (): void => setAsked(false);
   const first = draftOf(schedule);
-  const save = useAction(async (draft: ScheduleDraft) => {
+  const save = async (draft: ScheduleDraft): Promise<void> => {
     const parts = draft.text === first.text ? {} : { parts: partsOf(schedule, draft.text) };
     await client.updateSchedule(schedule.id, { ...timesOf(draft), ...parts });
-    close();
     onChanged();
-  });
+  };
   return (
-    <>
-      <button type="button" onClick={() => setAsked(true)}>
-        Edit
-      </button>
-      {isAsked && (
-        <Dialog title="Edit the schedule" onClose={close}>
-          <ScheduleForm draft={first} verb="Save" save={save} onClose={close} />
-        </Dialog>
-      )}
-    </>
+    <DialogButton label="Edit" title="Edit the schedule">
+      {(close) => <ScheduleForm draft={first} verb="Save" save={save} onClose={close} />}
+    </DialogButton>
   );
 }
 

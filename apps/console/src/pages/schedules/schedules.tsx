@@ -3,12 +3,11 @@
 import { scheduleStatuses, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
-import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { useList } from "../../data/load.ts";
 import { goTo } from "../../data/route.ts";
 import { Filter } from "../../parts/choice.tsx";
-import { Dialog } from "../../parts/dialog.tsx";
+import { DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -24,8 +23,7 @@ export function SchedulesPage() {
     client.listSchedules({ ...page, ...(status === undefined ? {} : { status }) }),
   );
   const nameOf = useAgentNames();
-  const [isAdding, setAdding] = useState(false);
-  const create = useAction(async (draft: ScheduleDraft) => {
+  const create = async (draft: ScheduleDraft): Promise<void> => {
     const { agentId, sessionId, text } = draft;
     const made = await client.createSchedule({
       ...timesOf(draft),
@@ -33,13 +31,13 @@ export function SchedulesPage() {
       parts: [{ type: "text", text }],
     });
     goTo(`/schedules/${made.id}`);
-  });
+  };
   const actions = (
     <>
       <Filter label="Status" values={scheduleStatuses} value={status} onChange={setStatus} />
-      <button type="button" className="primary" onClick={() => setAdding(true)}>
-        New schedule
-      </button>
+      <DialogButton label="New schedule" tone="primary" title="New schedule">
+        {(close) => <ScheduleForm draft={firstDraft()} verb="Create it" save={create} onClose={close} isNew />}
+      </DialogButton>
     </>
   );
   return (
@@ -51,11 +49,6 @@ export function SchedulesPage() {
         columns={columnsOf(nameOf)}
         empty={<NoSchedules status={status} />}
       />
-      {isAdding && (
-        <Dialog title="New schedule" onClose={() => setAdding(false)}>
-          <ScheduleForm draft={firstDraft()} verb="Create it" save={create} onClose={() => setAdding(false)} isNew />
-        </Dialog>
-      )}
     </Page>
   );
 }

@@ -17,15 +17,25 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
   const [text, setText] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
   const send = useAction(async () => {
+    // What is written meanwhile is the next message; what was not sent comes back before it.
+    setText("");
+    setFiles([]);
+    try {
+      await sendNow();
+    } catch (error) {
+      setText((newer) => [text, newer].filter(Boolean).join("\n"));
+      setFiles((newer) => [...files, ...newer]);
+      throw error;
+    }
+  });
+  const sendNow = async (): Promise<void> => {
     const uploaded = await Promise.all(
       files.map((file) => client.uploadFile({ filename: file.name, content: file, contentType: contentTypeOf(file) })),
     );
     const said = text.trim() === "" ? [] : [{ type: "text" as const, text }];
     const attached = uploaded.map(({ id, content_type: type }) => ({ type: partType(type), file_id: id }));
     await client.sendMessageAsync(sessionId, { parts: [...said, ...attached] });
-    setText("");
-    setFiles([]);
-  });
+  };
   const add = (more: Iterable<File> | null): void => setFiles((old) => [...old, ...(more ?? [])]);
   const isEmpty = text.trim() === "" && files.length === 0;
   const submit = (event: FormEvent | KeyboardEvent): void => {

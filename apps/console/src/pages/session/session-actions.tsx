@@ -1,11 +1,10 @@
 // What can be done with a session as a whole: fork it, end it, delete it.
 
 import type { SessionRecord } from "@dari/contract";
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { goTo } from "../../data/route.ts";
-import { Confirm } from "../../parts/dialog.tsx";
+import { ConfirmButton } from "../../parts/dialog.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 interface ActionsProps {
@@ -15,7 +14,6 @@ interface ActionsProps {
 
 export function SessionActions({ session: { id, status }, onChanged }: ActionsProps) {
   const { client } = useAccount();
-  const [asked, setAsked] = useState<"end" | "delete">();
   const fork = useAction(async () => goTo(`/sessions/${(await client.forkSession(id)).id}`));
   const end = useAction(async () => {
     await client.completeSession(id, { cancel: true });
@@ -26,7 +24,6 @@ export function SessionActions({ session: { id, status }, onChanged }: ActionsPr
     goTo("/sessions");
   });
   const isOpen = status === "idle" || status === "active";
-  const close = (): void => setAsked(undefined);
   return (
     <>
       <ErrorNote error={fork.error ?? end.error ?? remove.error} />
@@ -34,31 +31,24 @@ export function SessionActions({ session: { id, status }, onChanged }: ActionsPr
         Fork
       </button>
       {isOpen && (
-        <button type="button" onClick={() => setAsked("end")}>
-          End
-        </button>
-      )}
-      <button type="button" className="danger" onClick={() => setAsked("delete")}>
-        Delete
-      </button>
-      {asked === "end" && (
-        <Confirm
+        <ConfirmButton
+          label="End"
+          isOff={end.isRunning}
           title="End this session?"
           says="It takes no more messages; what waits or runs is cancelled. Conversation and files stay."
           verb="End it"
           onConfirm={end.run}
-          onClose={close}
         />
       )}
-      {asked === "delete" && (
-        <Confirm
-          title="Delete this session?"
-          says="Its conversation and its files are removed for good; what waits or runs is cancelled."
-          verb="Delete it"
-          onConfirm={remove.run}
-          onClose={close}
-        />
-      )}
+      <ConfirmButton
+        label="Delete"
+        tone="danger"
+        isOff={remove.isRunning}
+        title="Delete this session?"
+        says="Its conversation and its files are removed for good; what waits or runs is cancelled."
+        verb="Delete it"
+        onConfirm={remove.run}
+      />
     </>
   );
 }

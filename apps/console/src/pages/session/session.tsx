@@ -3,6 +3,7 @@
 import type { SessionRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
 import { useAccount } from "../../data/account.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { useLoaded } from "../../data/load.ts";
 import { useStickToEnd } from "../../data/stick-to-end.ts";
 import type { Transcript } from "../../data/transcript.ts";
@@ -10,7 +11,7 @@ import { useTranscript } from "../../data/use-transcript.ts";
 import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
-import { Page } from "../../parts/page.tsx";
+import { Page, Pending } from "../../parts/page.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Composer } from "./composer.tsx";
 import { Files } from "./files.tsx";
@@ -20,28 +21,29 @@ import { TurnView } from "./turn.tsx";
 /** The newest turns are shown first: a page of thousands would be slow. */
 const turnsAtOnce = 50;
 
+const above = { to: "/sessions", label: "Sessions" };
+
 export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   const { client } = useAccount();
   const session = useLoaded(sessionId, (signal) => client.getSession(sessionId, { signal }));
   const live = useTranscript(sessionId);
   const { reload, value } = session;
   const changes = changesOf(live.transcript);
-  useStickToEnd(live.transcript);
+  // Not before there is a page to go to the end of.
+  useStickToEnd(value && live.transcript);
   // The record was read before the event that changed its status.
   useEffect(() => reload(), [changes, reload]);
-  if (value === undefined) {
-    return session.error === undefined ? <Loading /> : <ErrorNote error={session.error} retry={reload} />;
-  }
+  if (value === undefined) return <Pending of={session} title="Session" above={above} />;
   const isOpen = value.status === "idle" || value.status === "active";
   return (
     <Page
       title={value.name ?? "Session"}
       beside={<Status of={value.status} />}
-      above={{ to: "/sessions", label: "Sessions" }}
+      above={above}
       actions={<SessionActions session={value} onChanged={reload} />}
     >
       <Facts session={value} />
-      <ErrorNote error={live.error} retry={live.reconnect} />
+      <ErrorNote error={live.error ?? session.error} retry={live.error === undefined ? reload : live.reconnect} />
       <div className="session">
         <section aria-label="Conversation">
           <Conversation transcript={live.transcript} session={value} />
@@ -63,11 +65,12 @@ function changesOf({ turns }: Transcript): string {
 }
 
 function Facts({ session }: { readonly session: SessionRecord }) {
+  const nameOf = useAgentNames();
   const { id, agent_id: agentId, version_id: versionId, metadata, forked_from: origin } = session;
   return (
     <p className="facts">
       <Id of={id} />
-      <Link to={`/agents/${agentId}`}>its agent</Link>
+      <Link to={`/agents/${agentId}`}>{nameOf(agentId)}</Link>
       <Link to={`/agents/${agentId}/versions/${versionId}`}>its version</Link>
       {origin && <Link to={`/sessions/${origin.session_id}`}>forked from another session</Link>}
       {Object.entries(metadata).map(([key, value]) => (
@@ -84,6 +87,8 @@ function Conversation({ transcript, session }: { readonly transcript: Transcript
   const { turns } = transcript;
   const hidden = Math.max(0, turns.length - shown);
   if (turns.length === 0) {
+    // What was said is on its way.
+    if (session.last_message_id !== null) return <Loading />;
     return (
       <Empty title="Nothing said yet" command={`dari session send ${session.id} "Hello"`}>
         Write the first message below, or send it from the terminal.

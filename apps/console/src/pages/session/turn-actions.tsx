@@ -1,60 +1,69 @@
 // What can be done with one turn: stop it, try it again, start over from it.
 
-import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
-import { useAction } from "../../data/action.ts";
+import { useAction, type Action } from "../../data/action.ts";
 import { goTo } from "../../data/route.ts";
 import type { Turn } from "../../data/transcript.ts";
-import { Confirm } from "../../parts/dialog.tsx";
+import { ConfirmButton } from "../../parts/dialog.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 interface TurnActionsProps {
   readonly turn: Pick<Turn, "messageId" | "status" | "isRolledBack">;
   readonly sessionId: string;
+  /** On the message's own page: what comes of it is on another one, and is gone to. */
+  readonly isAlone?: boolean;
 }
 
-export function TurnActions({ turn: { messageId, status, isRolledBack }, sessionId }: TurnActionsProps) {
+export function TurnActions({ turn, sessionId, isAlone = false }: TurnActionsProps) {
+  const { messageId, status, isRolledBack } = turn;
   const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
   const cancel = useAction(async () => void (await client.cancelMessage(messageId)));
-  const retry = useAction(async () => void (await client.retryMessage(messageId)));
-  const rollBack = useAction(async () => void (await client.rollBackSession(sessionId, messageId)));
+  const retry = useAction(async () => {
+    const { id } = await client.retryMessage(messageId);
+    if (isAlone) goTo(`/messages/${id}`);
+  });
+  const rollBack = useAction(async () => {
+    await client.rollBackSession(sessionId, messageId);
+    if (isAlone) goTo(`/sessions/${sessionId}`);
+  });
   const fork = useAction(async () => {
     goTo(`/sessions/${(await client.forkSession(sessionId, { message_id: messageId })).id}`);
   });
   const isOver = status === "completed" || status === "failed" || status === "cancelled";
   const canReturn = status === "completed" && !isRolledBack;
+  const look = isAlone ? {} : { tone: "quiet" as const };
   return (
     <>
       <span className="actions">
-        {!isOver && <Small label="Cancel" does={cancel.run} isBusy={cancel.isRunning} />}
-        {status === "failed" && <Small label="Retry" does={retry.run} isBusy={retry.isRunning} />}
-        {canReturn && <Small label="Fork from here" does={fork.run} isBusy={fork.isRunning} />}
-        {canReturn && <Small label="Roll back to here" does={() => setAsked(true)} isBusy={rollBack.isRunning} />}
+        {!isOver && <Act label="Cancel" action={cancel} {...look} />}
+        {status === "failed" && <Act label="Retry" action={retry} {...look} />}
+        {canReturn && <Act label="Fork from here" action={fork} {...look} />}
+        {canReturn && (
+          <ConfirmButton
+            label="Roll back to here"
+            {...look}
+            isOff={rollBack.isRunning}
+            title="Roll back to here?"
+            says="Conversation and files go back to what they were after this message. Later ones are kept and marked."
+            verb="Roll back"
+            onConfirm={rollBack.run}
+          />
+        )}
       </span>
       <ErrorNote error={cancel.error ?? retry.error ?? fork.error ?? rollBack.error} />
-      {isAsked && (
-        <Confirm
-          title="Roll back to here?"
-          says="Conversation and files go back to what they were after this message. Later ones are kept and marked."
-          verb="Roll back"
-          onConfirm={rollBack.run}
-          onClose={() => setAsked(false)}
-        />
-      )}
     </>
   );
 }
 
-interface SmallProps {
+interface ActProps {
   readonly label: string;
-  readonly does: () => void;
-  readonly isBusy: boolean;
+  readonly action: Action<[]>;
+  readonly tone?: "quiet";
 }
 
-function Small({ label, does, isBusy }: SmallProps) {
+function Act({ label, action, tone }: ActProps) {
   return (
-    <button type="button" className="quiet" onClick={does} disabled={isBusy}>
+    <button type="button" className={tone} onClick={action.run} disabled={action.isRunning}>
       {label}
     </button>
   );

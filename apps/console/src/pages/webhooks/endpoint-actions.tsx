@@ -5,7 +5,7 @@ import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { goTo } from "../../data/route.ts";
-import { Confirm, Dialog } from "../../parts/dialog.tsx";
+import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 import { Secret } from "../../parts/secret.tsx";
 import { EndpointForm, type EndpointDraft } from "./endpoint-form.tsx";
@@ -28,6 +28,10 @@ export function EndpointActions({ endpoint, onChanged, onTested }: EndpointActio
     await client.updateWebhookEndpoint(id, { status: "disabled" });
     onChanged();
   });
+  const remove = useAction(async () => {
+    await client.deleteWebhookEndpoint(id);
+    goTo("/webhooks");
+  });
   return (
     <>
       <button type="button" onClick={test.run} disabled={test.isRunning || !isEnabled}>
@@ -40,33 +44,31 @@ export function EndpointActions({ endpoint, onChanged, onTested }: EndpointActio
           Disable
         </button>
       )}
-      <Remove id={id} />
-      <ErrorNote error={test.error ?? disable.error} />
+      <ConfirmButton
+        label="Delete"
+        tone="danger"
+        isOff={remove.isRunning}
+        title="Delete this endpoint?"
+        says="What has not been delivered is not sent any more. Its delivery log goes with it."
+        verb="Delete it"
+        onConfirm={remove.run}
+      />
+      <ErrorNote error={test.error ?? disable.error ?? remove.error} />
     </>
   );
 }
 
 function Edit({ endpoint, onChanged }: Pick<EndpointActionsProps, "endpoint" | "onChanged">) {
   const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
-  const close = (): void => setAsked(false);
-  const change = useAction(async ({ url, description, eventTypes }: EndpointDraft) => {
+  const save = async ({ url, description, eventTypes }: EndpointDraft): Promise<void> => {
     const said = description.trim() === "" ? null : description;
     await client.updateWebhookEndpoint(endpoint.id, { url, description: said, event_types: [...eventTypes] });
-    close();
     onChanged();
-  });
+  };
   return (
-    <>
-      <button type="button" onClick={() => setAsked(true)}>
-        Edit
-      </button>
-      {isAsked && (
-        <Dialog title="Edit the endpoint" onClose={close}>
-          <EndpointForm draft={draftOf(endpoint)} verb="Save" save={change} onClose={close} keepsAgent />
-        </Dialog>
-      )}
-    </>
+    <DialogButton label="Edit" title="Edit the endpoint">
+      {(close) => <EndpointForm draft={draftOf(endpoint)} verb="Save" save={save} onClose={close} keepsAgent />}
+    </DialogButton>
   );
 }
 
@@ -76,7 +78,6 @@ function draftOf({ url, description, event_types: eventTypes }: WebhookEndpointR
 
 function Rotate({ id, onChanged }: { readonly id: string; readonly onChanged: () => void }) {
   const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
   const [secret, setSecret] = useState<string>();
   const rotate = useAction(async () => {
     setSecret((await client.rotateWebhookSecret(id)).secret);
@@ -84,46 +85,16 @@ function Rotate({ id, onChanged }: { readonly id: string; readonly onChanged: ()
   });
   return (
     <>
-      <button type="button" onClick={() => setAsked(true)} disabled={rotate.isRunning}>
-        Rotate secret
-      </button>
+      <ConfirmButton
+        label="Rotate secret"
+        isOff={rotate.isRunning}
+        title="Rotate the secret?"
+        says="A new secret is made and shown once. The old one signs beside it for 24 hours."
+        verb="Rotate it"
+        onConfirm={rotate.run}
+      />
       <ErrorNote error={rotate.error} />
-      {isAsked && (
-        <Confirm
-          title="Rotate the secret?"
-          says="A new secret is made and shown once. The old one signs beside it for 24 hours."
-          verb="Rotate it"
-          onConfirm={rotate.run}
-          onClose={() => setAsked(false)}
-        />
-      )}
       {secret !== undefined && <Secret title="The new secret" secret={secret} onClose={() => setSecret(undefined)} />}
-    </>
-  );
-}
-
-function Remove({ id }: { readonly id: string }) {
-  const { client } = useAccount();
-  const [isAsked, setAsked] = useState(false);
-  const remove = useAction(async () => {
-    await client.deleteWebhookEndpoint(id);
-    goTo("/webhooks");
-  });
-  return (
-    <>
-      <button type="button" className="danger" onClick={() => setAsked(true)} disabled={remove.isRunning}>
-        Delete
-      </button>
-      <ErrorNote error={remove.error} />
-      {isAsked && (
-        <Confirm
-          title="Delete this endpoint?"
-          says="What has not been delivered is not sent any more. Its delivery log goes with it."
-          verb="Delete it"
-          onConfirm={remove.run}
-          onClose={() => setAsked(false)}
-        />
-      )}
     </>
   );
 }

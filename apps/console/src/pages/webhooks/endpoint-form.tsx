@@ -2,9 +2,9 @@
 
 import { defaultWebhookEventTypes, eventTypes, type EventType } from "@dari/contract";
 import { useState, type FormEvent } from "react";
-import type { Action } from "../../data/action.ts";
+import { useAction } from "../../data/action.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { ErrorNote } from "../../parts/notes.tsx";
+import { FormEnd } from "../../parts/form.tsx";
 
 export interface EndpointDraft {
   readonly url: string;
@@ -24,7 +24,7 @@ export const firstDraft: EndpointDraft = {
 interface EndpointFormProps {
   readonly draft: EndpointDraft;
   readonly verb: string;
-  readonly save: Action<[EndpointDraft]>;
+  readonly save: (draft: EndpointDraft) => Promise<void>;
   readonly onClose: () => void;
   /** An endpoint that exists keeps its agent. */
   readonly keepsAgent?: boolean;
@@ -33,9 +33,13 @@ interface EndpointFormProps {
 export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = false }: EndpointFormProps) {
   const [draft, setDraft] = useState(first);
   const change = (part: Partial<EndpointDraft>): void => setDraft({ ...draft, ...part });
+  const send = useAction(async () => {
+    await save(draft);
+    onClose();
+  });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    save.run(draft);
+    send.run();
   };
   return (
     <form className="stacked" onSubmit={submit}>
@@ -64,15 +68,7 @@ export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = f
         <AgentField none="every agent" value={draft.agentId} onChange={(agentId) => change({ agentId })} />
       )}
       <EventChoice chosen={draft.eventTypes} onChange={(chosen) => change({ eventTypes: chosen })} />
-      <ErrorNote error={save.error} />
-      <div className="actions">
-        <button type="button" onClick={onClose}>
-          Cancel
-        </button>
-        <button type="submit" className="primary" disabled={save.isRunning || draft.eventTypes.length === 0}>
-          {verb}
-        </button>
-      </div>
+      <FormEnd action={send} verb={verb} isReady={draft.eventTypes.length > 0} onClose={onClose} />
     </form>
   );
 }

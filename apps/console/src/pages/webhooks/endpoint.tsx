@@ -4,29 +4,29 @@ import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { useLoaded } from "../../data/load.ts";
 import { Id } from "../../parts/copyable.tsx";
-import { ErrorNote, Loading } from "../../parts/notes.tsx";
-import { Page } from "../../parts/page.tsx";
+import { ErrorNote } from "../../parts/notes.tsx";
+import { Page, Pending } from "../../parts/page.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { Deliveries } from "./deliveries.tsx";
 import { EndpointActions } from "./endpoint-actions.tsx";
 import { EndpointStatus } from "./webhooks.tsx";
 
+const above = { to: "/webhooks", label: "Webhooks" };
+
 export function EndpointPage({ endpointId }: { readonly endpointId: string }) {
   const { client } = useAccount();
   const endpoint = useLoaded(endpointId, (signal) => client.getWebhookEndpoint(endpointId, "current", { signal }));
   const [deliveredAgain, setDeliveredAgain] = useState(0);
-  if (endpoint.value === undefined) {
-    return endpoint.error === undefined ? <Loading /> : <ErrorNote error={endpoint.error} retry={endpoint.reload} />;
-  }
+  if (endpoint.value === undefined) return <Pending of={endpoint} title="Endpoint" above={above} />;
   const record = endpoint.value;
   return (
     <Page
       title={hostOf(record.url)}
       beside={<EndpointStatus endpoint={record} />}
-      above={{ to: "/webhooks", label: "Webhooks" }}
+      above={above}
       actions={
         <EndpointActions
           endpoint={record}
@@ -35,6 +35,7 @@ export function EndpointPage({ endpointId }: { readonly endpointId: string }) {
         />
       }
     >
+      <ErrorNote error={endpoint.error} retry={endpoint.reload} />
       <Notice endpoint={record} onChanged={endpoint.reload} />
       <Facts endpoint={record} />
       <Deliveries endpointId={endpointId} round={deliveredAgain} />

@@ -3,10 +3,9 @@
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
-import { useAction } from "../../data/action.ts";
-import { useAgentNames } from "../../data/agent-names.ts";
+import { useAgentNames } from "../../data/agents.ts";
 import { useList } from "../../data/load.ts";
-import { Dialog } from "../../parts/dialog.tsx";
+import { DialogButton } from "../../parts/dialog.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty } from "../../parts/notes.tsx";
 import { Page } from "../../parts/page.tsx";
@@ -20,23 +19,21 @@ export function WebhooksPage() {
   const { client } = useAccount();
   const list = useList("webhooks", (page) => client.listWebhookEndpoints("current", page));
   const nameOf = useAgentNames();
-  const [isAdding, setAdding] = useState(false);
   const [secret, setSecret] = useState<string>();
-  const create = useAction(async ({ url, agentId, description, eventTypes }: EndpointDraft) => {
+  const create = async ({ url, agentId, description, eventTypes }: EndpointDraft): Promise<void> => {
     const made = await client.createWebhookEndpoint({
       url,
       event_types: [...eventTypes],
       ...(agentId === "" ? {} : { agent_id: agentId }),
       ...(description.trim() === "" ? {} : { description }),
     });
-    setAdding(false);
     setSecret(made.secret);
     list.reload();
-  });
+  };
   const add = (
-    <button type="button" className="primary" onClick={() => setAdding(true)}>
-      Add endpoint
-    </button>
+    <DialogButton label="Add endpoint" tone="primary" title="New endpoint">
+      {(close) => <EndpointForm draft={firstDraft} verb="Add it" save={create} onClose={close} />}
+    </DialogButton>
   );
   return (
     <Page
@@ -55,11 +52,6 @@ export function WebhooksPage() {
           </Empty>
         }
       />
-      {isAdding && (
-        <Dialog title="New endpoint" onClose={() => setAdding(false)}>
-          <EndpointForm draft={firstDraft} verb="Add it" save={create} onClose={() => setAdding(false)} />
-        </Dialog>
-      )}
       {secret !== undefined && (
         <Secret
           title="The endpoint’s secret"

@@ -1,0 +1,68 @@
+// What an organization's agents may connect to: nothing, single hosts, or every public address.
+
+import type { EgressRecord, PutEgressRequest } from "@dari/contract";
+import { egressModes } from "@dari/domain";
+import { useState, type FormEvent } from "react";
+import { useAccount } from "../../data/account.ts";
+import { useAction } from "../../data/action.ts";
+import { FormEnd } from "../../parts/form.tsx";
+import { HostsField, hostsOf } from "../../parts/hosts.tsx";
+
+type Mode = PutEgressRequest["mode"];
+const modes: Readonly<Record<Mode, string>> = {
+  off: "nothing",
+  allow: "the hosts below, and no others",
+  open: "every public address that the platform lets through",
+};
+
+interface EgressFormProps {
+  readonly organizationId: string;
+  readonly setting: EgressRecord["operator"];
+  readonly onSaved: () => void;
+  readonly onClose: () => void;
+}
+
+export function EgressForm({ organizationId, setting, onSaved, onClose }: EgressFormProps) {
+  const { client } = useAccount();
+  const [mode, setMode] = useState<Mode>(setting?.mode ?? "allow");
+  const [hosts, setHosts] = useState(setting?.hosts.join("\n") ?? "");
+  const save = useAction(async () => {
+    const body = mode === "allow" ? { mode, hosts: hostsOf(hosts) } : { mode };
+    await client.putEgress(body, organizationId);
+    onClose();
+    onSaved();
+  });
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    save.run();
+  };
+  return (
+    <form className="stacked" onSubmit={submit}>
+      <p>It holds from an agent’s next turn on. Turns that run keep what they began with.</p>
+      <label>
+        Agents may reach
+        <select
+          autoFocus
+          value={mode}
+          onChange={(event) => setMode(egressModes.find((one) => one === event.target.value) ?? mode)}
+        >
+          {egressModes.map((one) => (
+            <option key={one} value={one}>
+              {modes[one]}
+            </option>
+          ))}
+        </select>
+      </label>
+      {mode === "allow" && (
+        <HostsField
+          label="Hosts"
+          hint="one a line; a star stands for every name below"
+          isRequired
+          value={hosts}
+          onChange={setHosts}
+        />
+      )}
+      <FormEnd action={save} verb="Set it" onClose={onClose} />
+    </form>
+  );
+}

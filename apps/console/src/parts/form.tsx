@@ -1,0 +1,30 @@
+// The end of a form in a dialog.
+
+import type { Action } from "../data/action.ts";
+import { ErrorNote } from "./notes.tsx";
+
+interface FormEndProps {
+  /** What the form is sent by. */
+  readonly action: Pick<Action<[]>, "isRunning" | "error">;
+  readonly verb: string;
+  readonly tone?: "primary" | "danger";
+  readonly isReady?: boolean;
+  readonly onClose: () => void;
+}
+
+/** What went wrong, the way back, and the way on. */
+export function FormEnd({ action, verb, tone = "primary", isReady = true, onClose }: FormEndProps) {
+  return (
+    <>
+      <ErrorNote error={action.error} />
+      <div className="actions">
+        <button type="button" onClick={onClose}>
+          Cancel
+        </button>
+        <button type="submit" className={tone} disabled={action.isRunning || !isReady}>
+          {verb}
+        </button>
+      </div>
+    </>
+  );
+}

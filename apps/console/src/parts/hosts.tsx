@@ -1,0 +1,69 @@
+// Hosts that agents connect to: as a field, and as they are shown.
+
+interface HostsFieldProps {
+  readonly label: string;
+  readonly hint: string;
+  readonly isRequired?: boolean;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+}
+
+export function HostsField({ label, hint, isRequired = false, value, onChange }: HostsFieldProps) {
+  return (
+    <label>
+      <span>
+        {label} <span className="faint">{hint}</span>
+      </span>
+      <textarea
+        required={isRequired}
+        rows={3}
+        spellCheck={false}
+        placeholder={"api.example.com\n*.example.com\nexample.com:8443"}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+      />
+    </label>
+  );
+}
+
+/** The hosts of a field: by lines, spaces or commas, each once. */
+export function hostsOf(text: string): string[] {
+  return [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+}
+
+/** So many hosts are shown at once; the others open. */
+const hostsShown = 6;
+
+export function Hosts({ of: hosts }: { readonly of: readonly string[] }) {
+  const rest = hosts.length - hostsShown;
+  return (
+    <>
+      <Chips of={hosts.slice(0, hostsShown)} />
+      {rest > 0 && (
+        <details>
+          <summary>{rest} more</summary>
+          <Chips of={hosts.slice(hostsShown)} />
+        </details>
+      )}
+    </>
+  );
+}
+
+function Chips({ of }: { readonly of: readonly string[] }) {
+  return (
+    <ul className="chips">
+      {of.map((one) => (
+        <li key={one} className="tag">
+          <code>{one}</code>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What a version's dari.yml says of its agent's connections. */
+export function AgentHosts({ manifest }: { readonly manifest: Readonly<Record<string, unknown>> }) {
+  const hosts = manifest["egress"] as readonly string[] | undefined;
+  if (hosts === undefined) return "as the organization says";
+  return hosts.length === 0 ? "nothing" : <Hosts of={hosts} />;
+}
