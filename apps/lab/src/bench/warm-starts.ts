@@ -78,7 +78,8 @@ async function playRound(stage: Stage, contestants: readonly Contestant[], serie
     }
     if (agent.name !== "sdk-js") continue;
     await sleep(restMs);
-    add(series, "sdk-js/unbundled/first_byte", (await startBare(stage, agent, agent.sourceEntry)).firstByte);
+    const source = { ...agent, guest: agent.sourceGuest };
+    add(series, "sdk-js/unbundled/first_byte", (await startBare(stage, source, agent.sourceEntry)).firstByte);
   }
   await sleep(restMs);
   add(series, "node/bare/end", await timed(bareNode));

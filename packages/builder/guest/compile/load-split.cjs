@@ -2,6 +2,7 @@
 // over by V8. With DARI_CODE_CACHE set it runs the packages alone and makes one, and beside it says what they export.
 
 "use strict";
+const { isAscii } = require("node:buffer");
 const { readFileSync, writeFileSync } = require("node:fs");
 const Module = require("node:module");
 const { join } = require("node:path");
@@ -18,12 +19,23 @@ function readCache() {
   }
 }
 
+/** Gives back at once what the collector would keep for long; small files share their memory with others. */
+function free({ buffer, byteLength }) {
+  // Not in Node 20.
+  if (buffer.byteLength === byteLength) buffer.transfer?.(0);
+}
+
+/** A text in ASCII takes half the memory, and none of the heap's. */
+function readSource(file) {
+  const bytes = readFileSync(file);
+  const source = bytes.toString(isAscii(bytes) ? "latin1" : "utf8");
+  free(bytes);
+  return source;
+}
+
 function compile(name, cachedData) {
   const filename = join(__dirname, name);
-  // On one line with the script's first, so that lines are those of the file.
-  const parameters = "exports, require, module, __filename, __dirname";
-  const source = `(function (${parameters}) { ${readFileSync(filename, "utf8")}\n})`;
-  return new vm.Script(source, { filename, cachedData, importModuleDynamically });
+  return new vm.Script(readSource(filename), { filename, cachedData, importModuleDynamically });
 }
 
 function run(script, name, requires) {
@@ -34,7 +46,9 @@ function run(script, name, requires) {
 }
 
 const ownRequire = Module.createRequire(join(__dirname, given.packages));
-const script = compile(given.packages, readCache());
+const cache = readCache();
+const script = compile(given.packages, cache);
+if (cache !== undefined) free(cache);
 const bundled = run(script, given.packages, ownRequire);
 const packages = new Map(given.names.map((name, i) => [given.mark + name, bundled[`p${i}`]]));
 

@@ -6,7 +6,8 @@ import { isBuiltin } from "node:module";
 import { dirname, extname, join, posix } from "node:path";
 import { keepOwnMappings } from "./own-map.mjs";
 import { keepPlaces } from "./places.mjs";
-import { buildOptions, entryName, findsModules, obstacleOf, reasonOf } from "./whole-agent.mjs";
+import { withPlainNames } from "./plain-names.mjs";
+import { asFunction, buildOptions, compact, entryName, findsModules, obstacleOf, reasonOf } from "./whole-agent.mjs";
 
 const loaderTemplate = new URL("./load-split.cjs", import.meta.url);
 const codeSuffix = /\.[cm]?[jt]sx?$/;
@@ -92,7 +93,7 @@ export async function writeOwnScript(esbuild, request, plan, shared) {
   const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
   // What stands for a package is the very namespace that an import gives.
   const text = textOf(".cjs").replaceAll(/__toESM\((require\("dari:[^"]+"\))(?:, 1)?\)/g, "$1");
-  await writeFile(names.own, text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl);
+  await writeFile(names.own, asFunction(text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl));
   await writeFile(
     names.map,
     keepOwnMappings(textOf(".map"), (source) => source !== entryName),
@@ -145,7 +146,7 @@ export async function bundlePackages(esbuild, request, plan) {
     });
     const reason = obstacleOf(warnings, finders, outputFiles);
     if (reason !== undefined) return { reason };
-    await writeFile(names.packages, outputFiles[0].contents);
+    await writeFile(names.packages, asFunction(await compact(esbuild, withPlainNames(outputFiles[0].text))));
     return {};
   } catch (error) {
     return { reason: reasonOf(error) };

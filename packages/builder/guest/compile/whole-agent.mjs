@@ -54,7 +54,7 @@ export async function bundleWhole(esbuild, request, ownInputs) {
     const onPackageFile = (path, source) => findsModules.test(source) && finders.push(path);
     const built = await build(esbuild, request, shared, onPackageFile);
     const reason = obstacleOf(built.warnings, finders, built.outputFiles);
-    return reason === undefined ? await write(built, request, shared) : { reason };
+    return reason === undefined ? await write(esbuild, built, request, shared) : { reason };
   } catch (error) {
     return { reason: reasonOf(error) };
   }
@@ -95,6 +95,23 @@ export function buildOptions({ target }) {
     banner: { js: placeBanners.cjs },
   };
 }
+
+/** As the loaders read it: a function, on one line with the script's first, so that lines stay the same. */
+export const asFunction = (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
+
+/** Without comments and indentation, in lines that can be shown. What is in it keeps its names. */
+export async function compact(esbuild, text) {
+  const options = { minifyWhitespace: true, lineLimit: 160, legalComments: "none", logLevel: "silent" };
+  return (await esbuild.transform(text, options)).code;
+}
+
+/** In ASCII where only comments say more: V8 keeps a text with a single other character in twice the space. */
+async function inAscii(esbuild, text) {
+  if (isAscii(text) || !isAscii(await compact(esbuild, text))) return text;
+  return text.replace(/[^\x00-\x7f]/g, "?");
+}
+
+const isAscii = (text) => /^[\x00-\x7f]*$/.test(text);
 
 /** Own sources that may come upon a second copy of a package. */
 async function ownFinders(inputs) {
@@ -145,25 +162,24 @@ function conditionsOf(target) {
   return ["node", "node-addons", ...(hasModuleSync ? ["module-sync"] : [])];
 }
 
-async function write({ outputFiles }, { entry }, shared) {
+async function write(esbuild, { outputFiles }, { entry }, shared) {
   const stem = entry.replace(/\.[^./]+$/, "");
   const names = { script: `${stem}.dari.bundle.cjs`, map: `${stem}.dari.bundle.cjs.map`, cache: `${stem}.dari.cache` };
   const map = outputFiles.find(({ path }) => path.endsWith(".map"));
   const script = outputFiles.find(({ path }) => path.endsWith(".cjs"));
   const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
   const text = script.text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl;
-  await writeFile(names.script, text);
+  await writeFile(names.script, asFunction(await inAscii(esbuild, text)));
   await writeFile(
     names.map,
     keepOwnMappings(map.text, (source) => source !== entryName && !source.includes("node_modules/")),
   );
   const file = `${stem}.dari.load.cjs`;
   const given = { script: posix.basename(names.script), cache: posix.basename(names.cache), shared, mapUrl };
-  const encoding = /^[\x00-\x7f]*$/.test(text) ? "latin1" : "utf8";
   const loader = await readFile(loaderTemplate, "utf8");
   await writeFile(
     file,
-    loader.replace(`"given by the builder"`, () => JSON.stringify({ ...given, encoding })),
+    loader.replace(`"given by the builder"`, () => JSON.stringify(given)),
   );
   return { file: posix.normalize(file), cache: posix.normalize(names.cache) };
 }

@@ -29,6 +29,8 @@ export interface Agent {
   /** The file as its author wrote it, which loads packages one by one. */
   readonly sourceEntry: Entry;
   readonly guest: GuestCommand;
+  /** What starts the file as it was written. */
+  readonly sourceGuest: GuestCommand;
   /** The guest as one script, as a worker starts those of Node. */
   readonly script: string | undefined;
 }
@@ -49,7 +51,7 @@ const sources = {
   },
   "sdk-js": {
     "dari.yml": `name: sdk-js\nsdk: openai-agents\nentrypoint: agent.js:agent\n${typescript}`,
-    "package.json": '{"type":"module","dependencies":{"@openai/agents":"0.20.0","zod":"4.3.6"}}',
+    "package.json": '{"type":"module","dependencies":{"@openai/agents":"0.20.0","zod":"4.6.7"}}',
     "agent.js": [
       `import { Agent } from "@openai/agents";\n${writesFile}`,
       `const helper = new Agent({ name: "ok", instructions: "Help." });`,
@@ -87,7 +89,8 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
     const image = await build(name, { dir, store, driver, runtimes, layers, bundles });
     const { language, version } = image.runtime;
     const runtime = await runtimes.resolve(language, version);
-    const guest = guestCommand(language, runtime.command, { nodeScript: script });
+    const sourceGuest = guestCommand(language, runtime.command, { nodeScript: script });
+    const guest = guestCommand(language, runtime.command, { entryFile: image.entry.file, nodeScript: script });
     agents.push({
       name,
       sdk: manifestOf(name).sdk,
@@ -95,6 +98,7 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
       entry: image.entry,
       sourceEntry: { ...image.entry, file: language === "python" ? "agent.py" : "agent.js" },
       guest: { ...guest, readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths] },
+      sourceGuest,
       script: language === "python" ? undefined : script,
     });
   }

@@ -69,14 +69,20 @@ export interface Conversation {
   close(): Promise<void>;
 }
 
+interface Obtained {
+  readonly sandbox: Sandbox;
+  /** Of one whose agent is loaded: when the turn's files are there. */
+  readonly claimed?: Promise<void>;
+}
+
 export function openConversation(stage: Stage, agent: Agent): Conversation {
   let head: Tree = emptyTree;
   let waiting: { sandbox: Sandbox; slotDir: string } | undefined;
-  async function turn(startedAt: number, obtain: (dir: string) => Promise<Sandbox>): Promise<Times> {
+  async function turn(startedAt: number, obtain: (dir: string) => Promise<Obtained>): Promise<Times> {
     const disk = await openDisk(stage, head);
-    const sandbox = await obtain(disk.dir);
+    const { sandbox, claimed } = await obtain(disk.dir);
     const { workspace, image: imageDir } = sandbox.paths;
-    const firstByte = (await turnIn(sandbox, requestOf(agent, { imageDir, workspace }))) - startedAt;
+    const firstByte = (await turnIn(sandbox, requestOf(agent, { imageDir, workspace }), claimed)) - startedAt;
     await sandbox.kill();
     head = await store(stage, disk, head);
     const end = performance.now() - startedAt;
@@ -89,7 +95,7 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
       turn(performance.now(), async (slotDir) => {
         const sandbox = await stage.driver.prepare(specOf(agent, slotDir));
         await drained(sandbox).claim();
-        return sandbox;
+        return { sandbox };
       }),
     async warm() {
       const { sandbox, slotDir } = waiting!;
@@ -97,8 +103,7 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
       const startedAt = performance.now();
       const times = await turn(startedAt, async (dir) => {
         if (!(await stage.mounts.isUntouched(slotDir))) throw new Error("the agent wrote before its turn");
-        await sandbox.claim(dir);
-        return sandbox;
+        return { sandbox, claimed: sandbox.claim(dir) };
       });
       await stage.mounts.remove(slotDir);
       return times;
@@ -155,10 +160,11 @@ async function store(stage: Stage, disk: Disk, before: Tree): Promise<Tree> {
   return (await save({ store: stage.store, keyPrefix: "org/snapshots", dir: disk.dir, before, after })).tree;
 }
 
-/** Runs the turn to its end; resolves with when its first word came. */
+/** Runs the turn to its end, the agent once `claimed`; resolves with when its first word came. */
 export async function turnIn(
   guest: { readonly channel: Duplex; readonly exited: Promise<ProcessExit> },
   request: RunRequest,
+  claimed: Promise<void> = Promise.resolve(),
 ): Promise<number> {
   let firstAt: number | undefined;
   const ending = await runTurn({
@@ -167,7 +173,7 @@ export async function turnIn(
     request,
     timeoutMs: 60_000,
     signal: never,
-    beforeCall: () => Promise.resolve(),
+    beforeCall: () => claimed,
     onFrame: () => void (firstAt ??= performance.now()),
   });
   if (ending.kind !== "completed" || firstAt === undefined) throw new Error(`a turn ended: ${JSON.stringify(ending)}`);
