@@ -3,10 +3,16 @@
 import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
-import { expect } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import { parseManifest, type Manifest } from "@dari/contract";
-import { chooseDriver, type DriverName, type Guarantees, type SandboxDriver } from "@dari/sandbox";
+import {
+  chooseDriver,
+  removeTree,
+  type DriverName,
+  type Guarantees,
+  type SandboxDriver,
+  type SandboxLimits,
+} from "@dari/sandbox";
 import {
   buildImage,
   createRuntimes,
@@ -27,6 +33,7 @@ export interface Choices {
   timeoutMs?: number;
   runtimes?: Runtimes;
   egress?: BuildEgress;
+  sandboxLimits?: SandboxLimits;
 }
 
 export interface Image {
@@ -47,7 +54,7 @@ export interface Builds extends AsyncDisposable {
   failureOf(files: Files): Promise<{ code: string; message: string }>;
   digestOf(files: Files): Promise<string>;
   /** Builds and unpacks through a cache. */
-  imageOf(files: Files): Promise<Image>;
+  imageOf(files: Files, choices?: Choices): Promise<Image>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -88,7 +95,7 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
       const result = await buildImage({ ...given, ...choices, signal });
       return { result, log: lines.join("") };
     } finally {
-      expect(await readdir(workDir)).toEqual([]);
+      await removeTree(workDir);
     }
   }
 
@@ -108,8 +115,8 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
       const { result } = await build(files);
       return result.ok ? result.image.digest : result.failure.message;
     },
-    async imageOf(files) {
-      const { result, log } = await build(files);
+    async imageOf(files, choices) {
+      const { result, log } = await build(files, choices);
       if (!result.ok) throw new Error(`${result.failure.code}: ${result.failure.message}\n${log}`);
       const lease = await cache.ensure(result.image);
       return { dir: lease.dir, entry: join(lease.dir, result.image.entry.file), log, warnings: result.warnings };

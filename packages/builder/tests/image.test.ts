@@ -3,7 +3,7 @@
 import { chmod, lstat, mkdir, readFile, readdir, readlink, stat, symlink, writeFile } from "node:fs/promises";
 import { createReadStream } from "node:fs";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -81,6 +81,17 @@ describe("pack and unpack", () => {
     expect(other.digest).toBe(one.digest);
     const changed = await packImage({ dir: await tree({ a: "1", "b/c": "3" }), file: fresh() });
     expect(changed.digest).not.toBe(one.digest);
+  });
+
+  test("an abort in the middle of a large file is thrown, and ends nothing else", async () => {
+    const [dir, file] = [await tree({}), fresh()];
+    await writeFile(join(dir, "large"), randomBytes(64 * 1024 * 1024));
+    const controller = new AbortController();
+    const packing = packImage({ dir, file, signal: controller.signal });
+    const packed = expect(packing).rejects.toThrow("aborted");
+    while (!((await stat(file).catch(() => undefined))?.size ?? 0)) continue;
+    controller.abort();
+    await packed;
   });
 
   test.each<[string, Buffer[], RegExp]>([

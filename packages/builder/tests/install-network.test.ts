@@ -92,14 +92,17 @@ describe("a build program of a bundle", () => {
     expect(open.log).toContain(`127.0.0.1:${port} ConnectionRefusedError 403; 10.0.0.1:5432 OSError 403`);
   });
 
-  held("a registry that only the bundle names is refused, and the log says which", async () => {
+  held("a registry that only the bundle names is refused, and log and failure say which", async () => {
     const { result, log } = await builds.build({
       "dari.yml": manifest("agent.js:agent"),
       "agent.js": "exports.agent = (p) => p;",
       "package.json": JSON.stringify({ dependencies: { ms: "2.1.3" } }),
       ".npmrc": "registry=http://registry.example/\nfetch-retries=0\n",
     });
-    expect(result.ok).toBe(false);
+    const message = expect.stringMatching(
+      /^npm install failed[^]*\nregistry\.example:80 was refused: builds reach only/,
+    );
+    expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
     expect(log).toContain("network: registry.example:80 was refused: it is not on the allow-list");
   });
 });

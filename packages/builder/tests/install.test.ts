@@ -51,6 +51,27 @@ describe("pip", () => {
   });
 });
 
+test("a build program that fills the disk is ended, and the failure says what it used up", async () => {
+  if (builds.guarantees.limits.disk === "none") return;
+  const { result } = await builds.build(
+    {
+      "dari.yml": manifest("agent.py:agent"),
+      "agent.py": "def agent(prompt):\n    return prompt\n",
+      "requirements.txt": "./greedy\n",
+      "greedy/pyproject.toml": `[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n`,
+      "greedy/backend.py": `
+import os, pathlib, signal
+def build_wheel(*_):
+    (pathlib.Path.home() / "large").write_bytes(b"x" * 64 * 1024 ** 2)
+    signal.pause()
+`,
+    },
+    { sandboxLimits: { diskBytes: 16 * 1024 ** 2 } },
+  );
+  const message = expect.stringMatching(/^pip install .* SIGKILL: it went over what a build has of disk space\n/);
+  expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
+});
+
 /** A wheel is a zip, and Python writes zips. */
 async function makeWheel(): Promise<Buffer> {
   const { command } = await builds.runtimes.resolve("python", undefined);
@@ -72,19 +93,19 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
 describe("npm", () => {
   const agent = `import { greet } from "greet";\nexport const agent = (p: string): string => greet(p);\n`;
 
-  async function greetTarball(): Promise<Buffer> {
+  async function tarball(name: string, source: string): Promise<Buffer> {
     const script = `require("node:fs").writeFileSync("ran", "x")`;
     const file = await writeBundle(
       builds.fresh(),
       filesOf({
         "package/package.json": JSON.stringify({
-          name: "greet",
+          name,
           version: "1.0.0",
           type: "module",
           exports: "./index.js",
           scripts: { install: `node -e '${script}'` },
         }),
-        "package/index.js": "export const greet = (p) => `hello ${p}`;\n",
+        "package/index.js": source,
       }),
     );
     return readFile(file);
@@ -93,13 +114,20 @@ describe("npm", () => {
   test("installs what package.json names, without its install scripts", async () => {
     const { dir, entry, warnings } = await builds.imageOf({
       "dari.yml": manifest("src/agent.ts:agent"),
-      "package.json": JSON.stringify({ type: "module", dependencies: { greet: "file:vendor/greet-1.0.0.tgz" } }),
-      "vendor/greet-1.0.0.tgz": await greetTarball(),
+      "package.json": JSON.stringify({
+        type: "module",
+        scripts: { postinstall: "exit 1" },
+        dependencies: { greet: "file:vendor/greet-1.0.0.tgz" },
+      }),
+      "vendor/greet-1.0.0.tgz": await tarball("greet", "export const greet = (p) => `hello ${p}`;\n"),
       "src/agent.ts": agent,
     });
     expect(callNode(entry)).toBe("hello hi");
     expect((await readdir(join(dir, "node_modules/greet"))).sort()).toEqual(["index.js", "package.json"]);
-    expect(warnings).toEqual([expect.stringMatching(/no package-lock\.json/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/no package-lock\.json/),
+      "scripts of package.json do not run when it is installed: postinstall",
+    ]);
   });
 
   test("a package that cannot be had fails the build with npm's words", async () => {
@@ -110,6 +138,17 @@ describe("npm", () => {
     });
     expect(code).toBe("build_failed");
     expect(message).toMatch(/^npm install failed with exit code \d+\n[^]*missing\.tgz/);
+  });
+
+  test("an agent that does not load for want of an install script is told of it", async () => {
+    const { message } = await builds.failureOf({
+      "dari.yml": manifest("agent.mjs:agent"),
+      "package.json": JSON.stringify({ dependencies: { native: "file:vendor/native-1.0.0.tgz" } }),
+      "vendor/native-1.0.0.tgz": await tarball("native", `import "./build/native.mjs";`),
+      "agent.mjs": `import "native";\nexport const agent = (p) => p;\n`,
+    });
+    expect(message).toMatch(/^agent\.mjs could not be loaded:\n[^]*native\.mjs/);
+    expect(message).toMatch(/\ninstall scripts do not run, and native has one: it may be incomplete/);
   });
 
   test("a package.json without dependencies needs no npm", async () => {

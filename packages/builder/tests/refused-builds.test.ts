@@ -89,7 +89,19 @@ export const agent = () => 1;`;
     await closed;
   });
 
-  test("a build that takes too long fails and names the step", async () => {
+  test("a build that takes too long fails with its step and what was said last", async () => {
+    const { result } = await builds.build(
+      {
+        "dari.yml": manifest("agent.js:agent"),
+        "agent.js": "console.log('loading'); for (;;);",
+      },
+      { timeoutMs: 4000 },
+    );
+    const message = "the build took longer than 4 s; it was at: check\nloading";
+    expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
+  });
+
+  test("a build that takes too long names the installer that runs", async () => {
     await using registry = await silentRegistry();
     const { result, log } = await builds.build(registry.files, { timeoutMs: 1500, runtimes: registry.runtimes });
     const message = "the build took longer than 1.5 s; it was at: npm install";

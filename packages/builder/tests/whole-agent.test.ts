@@ -1,10 +1,13 @@
 // An agent and its packages become one script where that changes nothing, and stay as they are elsewhere.
 
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { callNode, manifest, openBuilds, type Builds, type Files, type Image } from "./build-fixture.ts";
+import { guestCommand } from "@dari/harness";
+import { callNode, manifest, openBuilds, type Builds, type Choices, type Files, type Image } from "./build-fixture.ts";
+import type { Runtimes } from "../src/index.ts";
 import { placeInTree } from "../src/build/place-in-tree.ts";
 import { filesOf, writeBundle } from "./bundles.ts";
 
@@ -15,16 +18,22 @@ beforeAll(async () => {
 afterAll(() => builds[Symbol.asyncDispose]());
 
 /** Builds an agent with one package of these files. */
-async function withPackage(files: Record<string, string>, agent: string, more: Files = {}): Promise<Image> {
+async function withPackage(
+  files: Record<string, string>,
+  agent: string,
+  more: Files = {},
+  choices: Choices = {},
+): Promise<Image> {
   const members = Object.entries(files).map(([name, text]) => [`package/${name}`, text]);
   const tarball = await writeBundle(builds.fresh(), filesOf(Object.fromEntries(members) as Record<string, string>));
-  return builds.imageOf({
+  const bundle = {
     "dari.yml": manifest("src/agent.ts:agent"),
     "package.json": JSON.stringify({ type: "module", dependencies: { pack: "file:pack.tgz" } }),
     "pack.tgz": await readFile(tarball),
     "src/agent.ts": agent,
     ...more,
-  });
+  };
+  return builds.imageOf(bundle, choices);
 }
 
 const packageOf = (more: object): string => JSON.stringify({ name: "pack", version: "1.0.0", type: "module", ...more });
@@ -54,6 +63,104 @@ test("an error names the line of the source, and the map speaks of no package", 
   expect(() => callNode(entry)).toThrow(/src\/agent\.ts:4:3/);
   const map = JSON.parse(await readFile(join(dir, "src/agent.dari.own.cjs.map"), "utf8")) as { sources: string[] };
   expect(map.sources).toEqual(["agent.ts"]);
+});
+
+const namedBy = (file: string): string => `
+function declared() {}
+class Made {}
+const arrow = () => { return 1; }, short = (a) => a, named = function own() {};
+let later; later = async () => { return 1; };
+const keys = { key: () => { return 1; }, "two words": () => 1, short: function* () {}, get got() { return () => 1; } };
+keys.member = () => { return 1; };
+const byDefault = ((given = () => { return 1; }) => given)();
+const { found = () => 1 } = {};
+export const ${file} = [declared, Made, arrow, short, named, later, ...Object.values(keys), keys.got, byDefault, found]
+  .map((one) => one.name);
+export default () => 1;
+`;
+
+test("functions and classes have the names of their source, also where two files use the same", async () => {
+  const files = { "one.js": namedBy("one"), "two.js": namedBy("two") };
+  const index = [
+    `import first, { one } from "./one.js";`,
+    `import second, { two } from "./two.js";`,
+    `export const names = () => [one, two, first.name, second.name];`,
+  ].join("\n");
+  const agent = `import { names } from "pack";\nexport const agent = () => names();`;
+  const { entry, dir } = await withPackage({ "package.json": esm, "index.js": index, ...files }, agent);
+  expect(callNode(entry)).toEqual(callNode(join(dir, "src/agent.dari.mjs")));
+  const script = await readFile(join(dir, "src/agent.dari.packages.cjs"), "latin1");
+  expect(script).toContain("arrow=()=>{return 1}");
+});
+
+describe("a character that is not of ASCII", () => {
+  const build = (more: string): Promise<Image> => {
+    const lines = [
+      "export class Made {",
+      "  /** \u00e9 */",
+      `  word() { return "\u00e9"; }`,
+      "}",
+      `export const ${more};`,
+    ];
+    const agent = `import { Made, raw } from "pack";\nexport const agent = () => new Made().word() + raw;`;
+    return withPackage({ "package.json": esm, "index.js": lines.join("\n") }, agent);
+  };
+  const packagesOf = ({ dir }: Image): Promise<string> => readFile(join(dir, "src/agent.dari.packages.cjs"), "utf8");
+
+  test("in a comment does not double the script", async () => {
+    const image = await build(`raw = 1`);
+    expect(callNode(image.entry)).toBe("\u00e91");
+    expect(await packagesOf(image)).toMatch(/^[\0-\x7f]*$/);
+  });
+
+  test("that means something stays what it is", async () => {
+    const image = await build("raw = String.raw`\u00e9` + /\u00e9/.source");
+    expect(callNode(image.entry)).toBe("\u00e9\u00e9\u00e9");
+    expect(await packagesOf(image)).toContain("String.raw`\u00e9`");
+  });
+});
+
+describe("V8 takes the code cache", () => {
+  const nodes = [process.execPath, "/usr/bin/node", "/usr/local/bin/node"].filter((path) => existsSync(path));
+  const interpreters = [...new Set(nodes.map((path) => realpathSync(path)))];
+  const spy = `
+const vm = require("node:vm");
+vm.Script = class extends vm.Script {
+  constructor(source, options) {
+    super(source, options);
+    if (options.cachedData !== undefined) console.log(this.cachedDataRejected);
+  }
+};`;
+
+  function runtimesWith(command: string): Runtimes {
+    const version = execFileSync(command, ["-p", "process.versions.node"], { encoding: "utf8" }).trim();
+    const runtime = { language: "typescript" as const, version, command, readOnlyPaths: [command] };
+    return { ...builds.runtimes, resolve: () => Promise.resolve(runtime) };
+  }
+
+  /** What the spy says of a start of the agent as a worker starts it. */
+  async function judge(node: string, entry: string): Promise<string> {
+    const file = `${builds.fresh()}.cjs`;
+    await writeFile(file, spy);
+    const flags = guestCommand("typescript", node, { entryFile: entry }).argv.slice(1, -1);
+    const args = [...flags, "--require", file, "-e", `require(${JSON.stringify(entry)})`];
+    return execFileSync(node, args, { encoding: "utf8", env: {} });
+  }
+
+  const index = `export const n = Array.from({ length: 9 }, (_, i) => i);`;
+  const first: Files = { "src/first.ts": "export {};" };
+  const kinds: [string, string, Files][] = [
+    ["packages", "", {}],
+    ["bundle", `import "./first.ts";\n`, first],
+  ];
+  const cases = interpreters.flatMap((node) => kinds.map((kind) => [node, ...kind] as const));
+  test.each(cases)("%s, a script of %s", async (node, kind, before, more) => {
+    const agent = `${before}import { n } from "pack";\nexport const agent = () => n;`;
+    const files = { "package.json": esm, "index.js": index };
+    const { entry, dir } = await withPackage(files, agent, more, { runtimes: runtimesWith(node) });
+    expect(existsSync(join(dir, `src/agent.dari.${kind}.cjs`))).toBe(true);
+    expect(await judge(node, entry)).toBe("false\n");
+  });
 });
 
 test("a strict CommonJS module stays strict", async () => {

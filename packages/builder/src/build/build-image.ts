@@ -2,7 +2,6 @@
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import { removeTree } from "@dari/sandbox";
 import type { BlobStore } from "@dari/blobs";
 import type { Manifest } from "@dari/contract";
 import { failure, limits, type Failure } from "@dari/domain";
@@ -44,7 +43,7 @@ export interface BuildOptions {
   readonly bundles?: BundleCache;
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
-  /** The build makes a directory of its own in it and removes that again. */
+  /** The build makes a directory of its own in it, which the caller removes: nobody has to wait for that. */
   readonly workDir: string;
   /** Limits of each program of the build; absent: the driver's. */
   readonly sandboxLimits?: SandboxLimits;
@@ -62,7 +61,7 @@ export type BuildResult = { ok: true; image: ImageRef; warnings: string[] } | { 
 /**
  * Builds an image. A result that is not `ok` is the tenant's: the same bundle would fail again.
  * @throws the signal's reason when it aborts, and what the platform is to blame for (store, disk, sandbox). Either
- * way every process of the build is dead and its directory is removed.
+ * way every process of the build is dead.
  */
 export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   const log = createBuildLog(options.log);
@@ -77,15 +76,16 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
   } catch (error) {
     options.signal.throwIfAborted();
     const failed = deadline.aborted
-      ? failure("build_failed", `the build took longer than ${timeoutMs / 1000} s; it was at: ${log.currentStep}`)
+      ? new BuildFailed([tooLong(timeoutMs, log.currentStep), ...log.lastLines].join("\n")).failure
       : tenantFailure(error, log.currentStep);
     if (failed === undefined) throw error;
     log.line(`build failed: ${failed.message}`);
     return { ok: false, failure: failed };
-  } finally {
-    await removeTree(dir);
   }
 }
+
+const tooLong = (timeoutMs: number, step: string): string =>
+  `the build took longer than ${timeoutMs / 1000} s; it was at: ${step}`;
 
 async function build(options: BuildOptions, dir: string, log: BuildLog): Promise<ImageRef> {
   const { manifest, signal } = options;

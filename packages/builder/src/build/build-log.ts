@@ -3,6 +3,7 @@
 import { limits } from "@dari/domain";
 
 const lineCharsMax = 4096;
+const lastLinesMax = 12;
 
 export interface BuildLog {
   /** Text of one or more lines. What a program printed is stripped of terminal control sequences. */
@@ -13,14 +14,21 @@ export interface BuildLog {
   step<T>(name: string, run: () => Promise<T>): Promise<T>;
   /** The step that is running, or ran last. */
   readonly currentStep: string;
+  /** What was said in it, the last twelve lines. */
+  readonly lastLines: readonly string[];
 }
 
 export function createBuildLog(write: (text: string) => void): BuildLog {
   const warnings: string[] = [];
   let currentStep = "start";
+  let lastLines: string[] = [];
   let left: number = limits.buildLogBytes;
   const line = (text: string): void => {
-    for (const one of printable(text).split("\n")) emit(`${one.slice(0, lineCharsMax)}\n`);
+    for (const one of printable(text).split("\n")) {
+      const kept = one.slice(0, lineCharsMax);
+      lastLines = [...lastLines, kept].slice(-lastLinesMax);
+      emit(`${kept}\n`);
+    }
   };
   const emit = (text: string): void => {
     if (left <= 0) return;
@@ -36,19 +44,23 @@ export function createBuildLog(write: (text: string) => void): BuildLog {
     },
     async step(name, run) {
       currentStep = name;
+      lastLines = [];
       const startedAt = performance.now();
       const seconds = (): string => `${((performance.now() - startedAt) / 1000).toFixed(2)} s`;
       try {
         const result = await run();
-        line(`${name}: done in ${seconds()}`);
+        emit(`${name}: done in ${seconds()}\n`);
         return result;
       } catch (error) {
-        line(`${name}: failed after ${seconds()}`);
+        emit(`${name}: failed after ${seconds()}\n`);
         throw error;
       }
     },
     get currentStep() {
       return currentStep;
+    },
+    get lastLines() {
+      return lastLines;
     },
   };
 }

@@ -8,8 +8,9 @@ import { checkEntrypoint, guestCommand } from "@dari/harness";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
+import { packagesWithScripts } from "./install-scripts.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { logOutput, type BuildSandbox } from "./sandbox-program.ts";
+import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
 /** Stands for every secret: a build has none, yet modules read them when they are loaded. */
 const placeholderSecret = "dari-build-check";
@@ -47,7 +48,7 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
   sandbox.signal.throwIfAborted();
   const slotDir = await mkdtemp(join(options.dir, "check-"));
   for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
-  const guest = guestCommand(runtime.language, runtime.command);
+  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file });
   const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
   const making = options.codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   const running = await sandbox.driver.prepare({
@@ -72,7 +73,11 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
     await running.kill();
     await logged;
     sandbox.signal.throwIfAborted();
-    if (!answer.ok) throw explain(answer.failure, answer.stack, { ...options, imageDir: paths.image });
+    if (!answer.ok) {
+      const { exceeded } = await running.collect();
+      const suspicions = exceeded === undefined ? options.suspicions : [describeBound(exceeded), ...options.suspicions];
+      throw await explain(answer.failure, answer.stack, { ...options, suspicions, imageDir: paths.image });
+    }
     if (options.codeCache !== undefined) await keepCodeCache(join(slotDir, "workspace"), options.codeCache);
   } finally {
     sandbox.signal.removeEventListener("abort", abort);
@@ -87,7 +92,11 @@ async function keepCodeCache(workspace: string, target: string): Promise<void> {
   if (found?.isFile() === true && found.size <= codeCacheBytesMax) await copyFile(file, target);
 }
 
-function explain(found: Failure, stack: string | undefined, o: EntryCheck & { imageDir: string }): BuildFailed {
+async function explain(
+  found: Failure,
+  stack: string | undefined,
+  o: EntryCheck & { imageDir: string },
+): Promise<BuildFailed> {
   const relative = (text: string): string =>
     printable(text).replaceAll(`file://${o.imageDir}/`, "").replaceAll(`${o.imageDir}/`, "");
   if (found.code === "entrypoint_not_found" || found.code === "unsupported_export") {
@@ -99,6 +108,10 @@ function explain(found: Failure, stack: string | undefined, o: EntryCheck & { im
   const nearest = isPython ? lines.slice(-stackLinesShown) : lines.slice(0, stackLinesShown);
   const says = found.message.split("\n")[0] ?? "";
   const details = nearest.some((line) => line.includes(says)) ? nearest : [found.message, ...nearest];
-  const text = [`${o.source.file} could not be loaded:`, ...details, ...o.suspicions].join("\n");
-  return new BuildFailed(relative(text));
+  const notRun = (await packagesWithScripts(o.tree, details.join("\n"))).map(
+    (name) => `install scripts do not run, and ${name} has one: it may be incomplete`,
+  );
+  return new BuildFailed(
+    relative([`${o.source.file} could not be loaded:`, ...details, ...notRun, ...o.suspicions].join("\n")),
+  );
 }

@@ -10,7 +10,7 @@ import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
 import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 const errorsShown = 5;
@@ -106,7 +106,7 @@ async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: 
     network: "none",
   });
   if (!succeeded(ending)) {
-    throw new BuildFailed([`the compiler ended with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"));
+    throw new BuildFailed([`the compiler ended with ${describeEnding(ending)}`, ...ending.lastLines].join("\n"));
   }
   return JSON.parse(ending.stdout) as T;
 }
@@ -147,7 +147,7 @@ export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, isL
     network: "none",
   });
   // Files that do not compile (templates, other Python versions) are not errors until somebody imports them.
-  if (ending.exit.startError !== undefined) throw new BuildFailed(describeExit(ending.exit));
+  if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending));
 }
 
 async function exists(path: string): Promise<boolean> {

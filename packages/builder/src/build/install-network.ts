@@ -30,13 +30,19 @@ export interface InstallNetworkRequest {
   readonly log: BuildLog;
 }
 
+export interface InstallNetwork {
+  readonly network: SandboxSpec["network"];
+  /** What was refused so far, as `host:port`; the log has the reasons. */
+  readonly refused: ReadonlySet<string>;
+}
+
 const refusalsShown = 20;
 const megabytesMax = 16 * 1024;
 
 /** The host's network where the driver of this machine does not hold it. */
-export async function installNetwork(request: InstallNetworkRequest): Promise<SandboxSpec["network"]> {
+export async function installNetwork(request: InstallNetworkRequest): Promise<InstallNetwork> {
   const probe = await request.sandbox.driver.probe();
-  if (!probe.ok || probe.guarantees.network !== "enforced") return "open";
+  if (!probe.ok || probe.guarantees.network !== "enforced") return { network: "open", refused: new Set() };
   const { mode, rules } = request.egress;
   if (mode === "off") return limited({ mode, rules }, request.log);
   const registries = await registriesOf(request);
@@ -54,15 +60,14 @@ export function installEnvironment(
   );
 }
 
-function limited(policy: EgressPolicy, log: BuildLog): EgressOptions {
-  const told = new Set<string>();
+function limited(policy: EgressPolicy, log: BuildLog): InstallNetwork & { readonly network: EgressOptions } {
+  const refused = new Set<string>();
   const onConnection = ({ host, port, verdict, reason }: EgressRecord): void => {
-    const text = `network: ${host}:${port} was refused: ${reason}`;
-    if (verdict !== "refused" || told.has(text) || told.size >= refusalsShown) return;
-    told.add(text);
-    log.line(text);
+    if (verdict !== "refused" || refused.has(`${host}:${port}`) || refused.size >= refusalsShown) return;
+    refused.add(`${host}:${port}`);
+    log.line(`network: ${host}:${port} was refused: ${reason}`);
   };
-  return { policy, bytesMax: megabytesMax * 1024 ** 2, onConnection };
+  return { network: { policy, bytesMax: megabytesMax * 1024 ** 2, onConnection }, refused };
 }
 
 async function registriesOf(request: InstallNetworkRequest): Promise<readonly EgressRule[]> {
@@ -83,7 +88,7 @@ async function askInstaller(
 ): Promise<EgressRule[]> {
   const slotDir = await mkdtemp(join(dir, "registry-"));
   for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name));
-  const network = limited({ mode: "allow", rules }, log);
+  const { network } = limited({ mode: "allow", rules }, log);
   const quiet = { ...sandbox, slotDir, onLine: () => {} };
   const env = installEnvironment(installer, network);
   const ending = await runInSandbox(quiet, { ...installer, argv, env, network });

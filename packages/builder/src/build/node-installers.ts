@@ -2,6 +2,7 @@
 
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
+import { installHooks } from "./install-scripts.ts";
 import { readOptional, type Installer, type InstallTools } from "./installer.ts";
 
 const lockfiles = ["package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock"] as const;
@@ -45,6 +46,8 @@ export async function chooseNodeInstaller(
   if ((await readOptional(root, "bun.lock")) !== undefined && !command.locked) {
     warnings.push("bun.lock is not read: npm installs what package.json asks for");
   }
+  const own = installHooks.filter((name) => Object.hasOwn(Object(manifest.scripts), name));
+  if (own.length > 0) warnings.push(`scripts of package.json do not run when it is installed: ${own.join(", ")}`);
   const { asksRegistry, ...chosen } = command;
   return {
     ...chosen,
@@ -109,6 +112,7 @@ interface PackageManifest {
   readonly optionalDependencies?: unknown;
   readonly peerDependencies?: unknown;
   readonly workspaces?: unknown;
+  readonly scripts?: unknown;
 }
 
 function parsePackage(text: string): PackageManifest {

@@ -3,7 +3,15 @@
 
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
-import type { Sandbox, SandboxDriver, SandboxExit, SandboxLimits, SandboxPaths, SandboxSpec } from "@dari/sandbox";
+import type {
+  Exceeded,
+  Sandbox,
+  SandboxDriver,
+  SandboxExit,
+  SandboxLimits,
+  SandboxPaths,
+  SandboxSpec,
+} from "@dari/sandbox";
 import { printable } from "./build-log.ts";
 
 export interface SandboxProgram {
@@ -29,6 +37,8 @@ export interface BuildSandbox {
 
 export interface ProgramEnding {
   readonly exit: SandboxExit;
+  /** The bound of the build that it hit. */
+  readonly exceeded: Exceeded | undefined;
   /** What it wrote to stdout, at most 1 MiB; lines of stdout and stderr also went to `onLine`. */
   readonly stdout: string;
   readonly lastLines: readonly string[];
@@ -65,7 +75,8 @@ export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgra
     await running.kill();
     await read;
     signal.throwIfAborted();
-    return { exit, stdout: stdout.text(), lastLines };
+    const { exceeded } = await running.collect();
+    return { exit, exceeded, stdout: stdout.text(), lastLines };
   } finally {
     signal.removeEventListener("abort", abort);
     await running.kill();
@@ -80,10 +91,21 @@ export function succeeded({ exit }: ProgramEnding): boolean {
   return exit.code === 0 && exit.startError === undefined;
 }
 
-/** `exit code 1`, `signal SIGKILL`, or why it was not started. */
-export function describeExit({ startError, signal, code }: SandboxExit): string {
-  return startError ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+/** `exit code 1`, `signal SIGKILL`, or why it was not started; and the bound that it hit. */
+export function describeEnding({ exit, exceeded }: ProgramEnding): string {
+  const { startError, signal, code } = exit;
+  const how = startError ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
+  return exceeded === undefined ? how : `${how}: ${describeBound(exceeded)}`;
 }
+
+export const describeBound = (exceeded: Exceeded): string => `it went over what a build has of ${boundNames[exceeded]}`;
+
+const boundNames: Readonly<Record<Exceeded, string>> = {
+  memory: "memory",
+  processes: "processes",
+  disk: "disk space",
+  cpu: "processor time",
+};
 
 function collectText(stream: Readable): { text(): string } {
   const chunks: Buffer[] = [];

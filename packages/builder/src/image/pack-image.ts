@@ -17,6 +17,8 @@ const zstdLevel = 3;
 /** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
+/** Each piece goes through the threads several times. */
+const pieceBytes = 256 * 1024;
 
 /** The tree is larger than an image may be; the message is for the tenant. */
 export class ImageTooLargeError extends Error {
@@ -52,7 +54,7 @@ export async function packImage(options: {
       done(null, chunk);
     },
   });
-  const compress = createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel } });
+  const compress = createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel }, chunkSize: pieceBytes });
   const target = createWriteStream(options.file, { flags: "wx" });
   const { signal } = options;
   const written = pipeline(archive, hashed, compress, target, signal === undefined ? {} : { signal });
@@ -170,7 +172,14 @@ async function addMember(archive: Pack, loaded: Exclude<Loaded, { omitted: strin
       if ("body" in loaded) return void archive.entry(header, loaded.body, done);
       const sink = archive.entry(header, done);
       // Exactly the size that the header claims, whatever happens to the file.
-      const content = loaded.handle.createReadStream({ start: 0, end: header.size - 1, autoClose: false });
+      const content = loaded.handle.createReadStream({
+        start: 0,
+        end: header.size - 1,
+        autoClose: false,
+        highWaterMark: pieceBytes,
+      });
+      // An abort destroys the archive, and what is being written with it; unheard, that would end this process.
+      sink.on("error", reject);
       content.on("error", reject).pipe(sink as unknown as NodeJS.WritableStream);
     });
   } finally {

@@ -1,12 +1,15 @@
 // Puts a layer into a tree by hard links, so that nothing is copied and paths are those of an ordinary installation.
 
-import { chmod, copyFile, link, mkdir, readdir, readlink, symlink } from "node:fs/promises";
+import { chmodSync, linkSync, mkdirSync, opendirSync, readlinkSync, symlinkSync } from "node:fs";
+import { chmod, copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { removeTree } from "@dari/sandbox";
 import { codeOf } from "../errors.ts";
 import { layerFolders } from "./layer.ts";
 
-const linksAtOnce = 32;
+/** A link takes microseconds, and a third of what handing it to a thread takes; so many in a row hold up nobody. */
+const stepsInARow = 32;
 
 /**
  * Links a layer's folders, wherever they lie below `from`, into `to` on the same file system; elsewhere they are
@@ -33,27 +36,40 @@ export async function linkLayer(from: string, to: string, options: { seal: boole
 }
 
 async function linkTree(from: string, to: string, mode: number): Promise<void> {
-  const entries = await readdir(from, { withFileTypes: true });
-  for (let at = 0; at < entries.length; at += linksAtOnce) {
-    const some = entries.slice(at, at + linksAtOnce);
-    await Promise.all(
-      some.map(async (entry) => {
-        const [source, target] = [join(from, entry.name), join(to, entry.name)];
-        if (entry.isDirectory()) {
-          await mkdir(target);
-          await linkTree(source, target, mode);
-        } else if (entry.isSymbolicLink()) await symlink(await readlink(source), target);
-        else await linkFile(source, target);
-      }),
-    );
+  let steps = 0;
+  for (const left of stepsOf(from, to, mode)) {
+    if (left !== undefined) await copyFile(left.source, left.target);
+    else if ((steps += 1) % stepsInARow === 0) await setImmediate();
   }
-  await chmod(to, mode);
 }
 
-async function linkFile(source: string, target: string): Promise<void> {
-  await link(source, target).catch((error: unknown) => {
-    // Another file system, or a file with as many links as it can have.
-    if (codeOf(error) !== "EXDEV" && codeOf(error) !== "EMLINK" && codeOf(error) !== "EPERM") throw error;
-    return copyFile(source, target);
-  });
+interface Copy {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** Pauses after each call to the system. A file that cannot be linked is left to the caller to copy. */
+function* stepsOf(from: string, to: string, mode: number): Generator<Copy | undefined, void> {
+  using entries = opendirSync(from);
+  for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+    const [source, target] = [join(from, entry.name), join(to, entry.name)];
+    if (entry.isDirectory()) {
+      mkdirSync(target);
+      yield* stepsOf(source, target, mode);
+    } else if (entry.isSymbolicLink()) symlinkSync(readlinkSync(source), target);
+    else if (!isLinked(source, target)) yield { source, target };
+    yield;
+  }
+  chmodSync(to, mode);
+}
+
+/** False on another file system, and for a file with as many links as it can have. */
+function isLinked(source: string, target: string): boolean {
+  try {
+    linkSync(source, target);
+    return true;
+  } catch (error) {
+    if (!["EXDEV", "EMLINK", "EPERM"].includes(codeOf(error) ?? "")) throw error;
+    return false;
+  }
 }

@@ -8,7 +8,7 @@ import type { BuildLog } from "../build/build-log.ts";
 import { compilePython } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
-import { describeExit, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
+import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
 import type { ImageCache } from "../image/image-cache.ts";
 import { packImage } from "../image/pack-image.ts";
 import { storeOnce } from "../image/store-once.ts";
@@ -77,12 +77,11 @@ async function makeLayer(request: LayerRequest, from: { tree: string; paths: rea
   }
   log.line(`${installer.name} …`);
   await log.step(installer.name, async () => {
-    const network = await installNetwork(request);
+    const { network, refused } = await installNetwork(request);
     const ending = await runInSandbox(sandbox, { ...installer, network, env: installEnvironment(installer, network) });
     if (succeeded(ending)) return;
-    throw new BuildFailed(
-      [`${installer.name} failed with ${describeExit(ending.exit)}`, ...ending.lastLines].join("\n"),
-    );
+    const failed = `${installer.name} failed with ${describeEnding(ending)}`;
+    throw new BuildFailed([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
   });
   // First what may lead out of the tree: an installer's own code may have put links in place of its folders.
   await pruneToLayer(root);
@@ -96,6 +95,12 @@ async function makeLayer(request: LayerRequest, from: { tree: string; paths: rea
     digest: packed.digest,
     objectKey: await storeOnce(store, `${request.keyPrefix}/layers/${packed.digest}`, file),
   };
+}
+
+function explainRefusals(refused: ReadonlySet<string>): string[] {
+  if (refused.size === 0) return [];
+  const rule = "builds reach only the package registries of this installation, whose operator can allow others";
+  return [`${[...refused].join(", ")} was refused: ${rule} (DARI_BUILD_EGRESS_ALLOW)`];
 }
 
 /** Removes all but the folders of a layer and what leads to them. */

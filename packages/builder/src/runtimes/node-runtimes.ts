@@ -67,7 +67,7 @@ export function createNodeRuntimes(options: {
     const release = platformPackage();
     if (!nodeMajors.some((known) => known === major) || major === undefined) throw await unavailable();
     const cached = (await fetchedVersions(nodeDir)).filter((version) => satisfies(version, requested)).at(-1);
-    if (cached !== undefined) return runtimeAt(join(nodeDir, cached, "bin/node"));
+    if (cached !== undefined) return fetchedRuntime(nodeDir, cached);
     if (release === undefined) throw await unavailable(`npm has no Node for ${process.platform}-${process.arch}`);
     const found = await getNpm();
     if (found === undefined) throw await unavailable("npm is not installed on this worker, so none can be fetched");
@@ -89,9 +89,9 @@ async function ownRuntime(): Promise<Runtime> {
   return { language: "typescript", version: process.versions.node, command, readOnlyPaths: [command] };
 }
 
-async function runtimeAt(command: string): Promise<Runtime> {
-  const printed = await runHostCommand(command, ["--version"], { env: {}, timeoutMs: probeTimeoutMs });
-  return { language: "typescript", version: printed.trim().replace(/^v/, ""), command, readOnlyPaths: [command] };
+function fetchedRuntime(nodeDir: string, version: string): Runtime {
+  const command = join(nodeDir, version, "bin/node");
+  return { language: "typescript", version, command, readOnlyPaths: [command] };
 }
 
 /** Ascending. A version directory is complete, because it appears by rename. */
@@ -119,7 +119,7 @@ async function fetchOnce(options: FetchOptions): Promise<Runtime> {
   await waitFor(key, fetches.get(key) ?? beginFetch(key, options), options.signal);
   const version = (await fetchedVersions(options.nodeDir)).filter((name) => satisfies(name, requested)).at(-1);
   if (version === undefined) throw new HostCommandError(`npm installed no Node ${requested}`);
-  return runtimeAt(join(options.nodeDir, version, "bin/node"));
+  return fetchedRuntime(options.nodeDir, version);
 }
 
 function beginFetch(key: string, options: FetchOptions): Fetch {
@@ -185,7 +185,9 @@ async function installPackage(staging: string, specifier: string, options: Fetch
 /** The new Node must run here (a foreign libc would not) before it gets its name. */
 async function publish(staging: string, options: FetchOptions): Promise<void> {
   const packageDir = join(staging, "node_modules", options.packageName);
-  const { version } = await runtimeAt(join(packageDir, "bin/node"));
+  const command = join(packageDir, "bin/node");
+  const printed = await runHostCommand(command, ["--version"], { env: {}, timeoutMs: probeTimeoutMs });
+  const version = printed.trim().replace(/^v/, "");
   await rename(packageDir, join(options.nodeDir, version)).catch((error: unknown) => {
     // Another process was faster; its copy is as good.
     if (codeOf(error) !== "ENOTEMPTY" && codeOf(error) !== "EEXIST") throw error;
