@@ -53,7 +53,7 @@ export async function publish(platform: Platform, files: BundleFiles, to?: strin
       const found = await platform.client.getVersion(agentId, versionId);
       return found.status !== "building" && found;
     },
-    { what: `the build of ${versionId}`, timeoutMs: 120_000 },
+    { what: `the build of ${versionId}`, timeoutMs: 300_000 },
   );
   return { agentId, deploymentId, version };
 }

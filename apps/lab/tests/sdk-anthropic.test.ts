@@ -26,62 +26,90 @@ afterAll(async () => {
   await server[Symbol.asyncDispose]();
 }, 120_000);
 
+/** pi as it was called up to 0.73. */
+const olderPi = {
+  "package.json": packageOf({ "@mariozechner/pi-ai": "0.73.1", "@mariozechner/pi-coding-agent": "0.73.1" }),
+  "src/agent.js": `import { getModel } from "@mariozechner/pi-ai";
+    const model = { ...getModel("anthropic", "claude-sonnet-4-5"), baseUrl: process.env.ANTHROPIC_BASE_URL };
+    export const agent = { model, thinkingLevel: "off" };`,
+};
+
 describe.each([
-  { example: "claude-agent-sdk-js", tool: "Write", pathKey: "file_path" },
-  { example: "claude-agent-sdk-python", tool: "Write", pathKey: "file_path" },
-  { example: "pi", tool: "write", pathKey: "path" },
-])("$example", ({ example, tool, pathKey }) => {
-  whole("uses its tools, shows text as it comes, remembers on another worker, and is shown images", async () => {
-    const { agentId } = await deploy(fleet, exampleAgent(example, env));
-    const { id: session } = await fleet.client.createSession(agentId);
+  { title: "claude-agent-sdk-js", example: "claude-agent-sdk-js", tool: "Write", pathKey: "file_path", files: {} },
+  {
+    title: "claude-agent-sdk-python",
+    example: "claude-agent-sdk-python",
+    tool: "Write",
+    pathKey: "file_path",
+    files: {},
+  },
+  { title: "pi", example: "pi", tool: "write", pathKey: "path", files: {} },
+  { title: "pi by its older name", example: "pi", tool: "write", pathKey: "path", files: olderPi },
+])("$title", ({ example, tool, pathKey, files }) => {
+  whole(
+    "uses its tools, shows text as it comes, remembers on another worker, and is shown images",
+    async () => {
+      const { agentId } = await deploy(fleet, exampleAgent(example, env, files));
+      const { id: session } = await fleet.client.createSession(agentId);
 
-    const seen = Promise.withResolvers<void>();
-    async function* pieces(): AsyncGenerator<string> {
-      yield "Written ";
-      await seen.promise;
-      yield "it. 😀";
-    }
-    const writes = (path: string): ModelReply => ({
-      toolCalls: [{ name: tool, arguments: { [pathKey]: path, content: "# Report" } }],
-      usage: { inputTokens: 10, outputTokens: 5 },
-    });
-    server.play((request) =>
-      hasToolResult(request)
-        ? { text: pieces(), usage: { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4 } }
-        : writes(`${workspaceOf(request) ?? "."}/report.md`),
-    );
-    const first = await watchTurn(fleet, session, { parts: [textPart("Write the report")] }, (shown) => {
-      if (shown === "Written ") seen.resolve();
-    });
-    expect(textOf(first.record)).toBe("Written it. 😀");
-    expect(first.shownText).toBe("Written it. 😀");
-    expect(first.record.files_changed).toEqual([{ path: "/report.md", change: "created", size_bytes: 8 }]);
-    expect(first.record.output?.usage).toMatchObject({
-      requests: 2,
-      input_tokens: 34,
-      output_tokens: 10,
-      total_tokens: 44,
-      cached_input_tokens: 4,
-    });
+      const seen = Promise.withResolvers<void>();
+      async function* pieces(): AsyncGenerator<string> {
+        yield "Written ";
+        await seen.promise;
+        yield "it. 😀";
+      }
+      const writes = (path: string): ModelReply => ({
+        toolCalls: [{ name: tool, arguments: { [pathKey]: path, content: "# Report" } }],
+        usage: { inputTokens: 10, outputTokens: 5 },
+      });
+      server.play((request) =>
+        hasToolResult(request)
+          ? { text: pieces(), usage: { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4 } }
+          : writes(`${workspaceOf(request) ?? "."}/report.md`),
+      );
+      const first = await watchTurn(fleet, session, { parts: [textPart("Write the report")] }, (shown) => {
+        if (shown === "Written ") seen.resolve();
+      });
+      expect(textOf(first.record)).toBe("Written it. 😀");
+      expect(first.shownText).toBe("Written it. 😀");
+      expect(first.record.files_changed).toEqual([{ path: "/report.md", change: "created", size_bytes: 8 }]);
+      expect(first.record.output?.usage).toMatchObject({
+        requests: 2,
+        input_tokens: 34,
+        output_tokens: 10,
+        total_tokens: 44,
+        cached_input_tokens: 4,
+      });
 
-    await moveToAnotherWorker(fleet);
-    server.play(() => ({ text: "Seen" }));
-    const image = await upload(fleet, "chart.png", Buffer.from(pixel, "base64"));
-    const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
-    expect(textOf(await send(fleet, session, { parts }))).toBe("Seen");
-    const text = server.requests.at(-1)?.text ?? "";
-    expect(text).toContain("Write the report");
-    expect(text).toContain("tool_result");
-    expect(text).toContain(`"media_type":"image/png","data":"${pixel}"`);
+      await moveToAnotherWorker(fleet);
+      server.play(() => ({ text: "Seen", usage: { inputTokens: 30, outputTokens: 15 } }));
+      const image = await upload(fleet, "chart.png", Buffer.from(pixel, "base64"));
+      const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
+      const second = await send(fleet, session, { parts });
+      expect(textOf(second)).toBe("Seen");
+      // Of this turn alone, whatever the SDK's session has used before.
+      expect(second.output?.usage).toMatchObject({
+        requests: 1,
+        input_tokens: 30,
+        output_tokens: 15,
+        total_tokens: 45,
+      });
+      expect(second.output?.usage?.cost_usd).toBeLessThan(2 * (first.record.output?.usage?.cost_usd ?? 0));
+      const text = server.requests.at(-1)?.text ?? "";
+      expect(text).toContain("Write the report");
+      expect(text).toContain("tool_result");
+      expect(text).toContain(`"media_type":"image/png","data":"${pixel}"`);
 
-    server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
-    const failed = await send(fleet, session, "Do not remember this");
-    expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
-    expect(failed.output?.error?.message).toContain("the model is away");
-    server.play(() => ({ text: "Back" }));
-    expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
-    expect(server.requests.at(-1)?.text).not.toContain("Do not remember this");
-  }, 400_000);
+      server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+      const failed = await send(fleet, session, "Do not remember this");
+      expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
+      expect(failed.output?.error?.message).toContain("the model is away");
+      server.play(() => ({ text: "Back" }));
+      expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
+      expect(server.requests.at(-1)?.text).not.toContain("Do not remember this");
+    },
+    400_000,
+  );
 });
 
 /** Functions that speak to their SDK themselves, as repositories have them, at versions from before today's. */

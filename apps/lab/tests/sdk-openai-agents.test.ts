@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { startOpenaiServer, waitUntil, type ModelReply, type ModelRequest, type ModelServer } from "@dari/testkit";
 import { testsEverySdk } from "../src/config.ts";
-import { deploy, ended, post, send, textOf, textPart } from "../src/conversation.ts";
+import { deploy, ended, manifestFile, post, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
 import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+import { jsShapes, pythonShapes } from "../src/sdk-shapes.ts";
 
 /** One in the tests, the others by `npm run lab -- every-sdk`. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -146,6 +147,24 @@ describe.each([
       expect(JSON.stringify(lastInput())).toContain("function_call_output");
     },
     300_000,
+  );
+});
+
+describe.each([
+  { language: "typescript", version: "22", shapes: jsShapes },
+  { language: "python", version: "3.11", shapes: pythonShapes },
+])("in $language", ({ language, version, shapes }) => {
+  whole.each(shapes)(
+    "$title is run",
+    async ({ entrypoint, files, answers, says }) => {
+      const secrets = ["OPENAI_API_KEY"];
+      const manifest = { sdk: "openai-agents", entrypoint, runtime: { language, version }, secrets, env };
+      const { agentId } = await deploy(fleet, { ...manifestFile(manifest), ...files });
+      const { id: session } = await fleet.client.createSession(agentId);
+      server.play(answers);
+      expect(textOf(await send(fleet, session, "Where to?"))).toBe(says);
+    },
+    400_000,
   );
 });
 

@@ -1,8 +1,8 @@
 // Options of a pi session, which the platform starts and goes on with.
 
-import { getModel } from "@mariozechner/pi-ai";
+import { getBuiltinModel } from "@earendil-works/pi-ai/providers/all";
 
-const model = getModel("anthropic", "claude-sonnet-4-5");
+const model = getBuiltinModel("anthropic", "claude-sonnet-4-5");
 
 /** Options of `createAgentSession`. The session and the working directory come from the platform. */
 export const agent = {

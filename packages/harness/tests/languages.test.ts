@@ -37,6 +37,7 @@ describe.each(runtimes.filter(({ language }) => language === "typescript"))("$ti
   test("a full heap is out of memory", async () => {
     const { ending } = await play(runtime, "outOfMemory", { arguments: ["--max-old-space-size=32"] });
     expect(ending).toMatchObject({ failure: { code: "out_of_memory" } });
+    expect((await play(runtime, "hoardsBuffers")).ending).toMatchObject({ failure: { code: "out_of_memory" } });
   });
 
   test("a line that is not a frame, and one without end, fail the turn", async () => {

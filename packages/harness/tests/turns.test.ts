@@ -165,11 +165,18 @@ describe.each(findRuntimes())("$title", (runtime) => {
       : [
           ["pkg/mod.py", "hello hello in pkg.mod"],
           ["pkg.mod", "hello hello in pkg.mod"],
+          ["src/mine/main.py", "hello hello in mine.main"],
           ["json.py", 'agent_json "hello"'],
         ],
   )("%s is found", async (file, text) => {
     expect(await textOf("agent", file)).toBe(text);
   });
+
+  if (isNode) {
+    test("the default of a CommonJS module is what it calls that", async () => {
+      expect(await textOf("default", "src/transpiled.cjs")).toBe("transpiled hello");
+    });
+  }
 
   test("a process that may serve again keeps what is its own, and says nothing for a turn that is over", async () => {
     const guest = await startGuest(runtime);

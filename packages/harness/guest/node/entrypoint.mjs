@@ -12,9 +12,11 @@ const isObject = (value) => typeof value === "object" && value !== null;
 const isFunction = (value, name) => typeof value === "function" && value.constructor?.name === name;
 const sourceOf = (value) => Function.prototype.toString.call(value);
 
-const runsFunction = () => runFunction;
 /** SDKs are loaded for the exports that need them, and for no others. */
 const runsOpenaiAgent = async (...given) => (await import("./sdk/openai-agents.mjs")).prepareOpenaiAgent(...given);
+/** A function may as well make the Agent that is run. */
+const runsFunction = (found, file) => (agent, turn) =>
+  runFunction(agent, turn, async (made) => isAgent(made) && (await runsOpenaiAgent(found, file))(made, turn));
 const byOptions = {
   "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
   opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),
@@ -31,17 +33,14 @@ const shapes = [
   { kind: "generator", matches: (value) => isFunction(value, "GeneratorFunction"), prepare: runsFunction },
   { kind: "async_function", matches: (value) => isFunction(value, "AsyncFunction"), prepare: runsFunction },
   { kind: "function", matches: (value) => typeof value === "function", prepare: runsFunction },
-  {
-    kind: "agent",
-    matches: (value) => isObject(value) && typeof value.name === "string" && isInstance(value, "Agent"),
-    prepare: runsOpenaiAgent,
-  },
+  { kind: "agent", matches: isAgent, prepare: runsOpenaiAgent },
   { kind: "object", matches: isObject, prepare: (found, file, sdk) => byOptions[sdk]?.(found, file) },
 ];
 
-function isInstance(value, className) {
+function isAgent(value) {
+  if (!isObject(value) || typeof value.name !== "string") return false;
   for (let proto = Object.getPrototypeOf(value); proto !== null; proto = Object.getPrototypeOf(proto)) {
-    if (proto.constructor?.name === className) return true;
+    if (proto.constructor?.name === "Agent") return true;
   }
   return false;
 }
@@ -77,10 +76,13 @@ export async function findExport(entry, imageDir) {
   process.setSourceMapsEnabled(true);
   const file = findModule(entry, imageDir);
   const module = await import(pathToFileURL(file).href);
-  // A CommonJS module is its `default`; names that Node could not detect are found there.
-  for (const holder of [module, module.default]) {
-    if (holder === null || holder === undefined || !(entry.export in Object(holder))) continue;
-    const value = holder[entry.export];
+  // A CommonJS module is its `default`; names that Node could not detect are found there, and so is what it calls that.
+  const inner = Object(module.default);
+  const holders = entry.export === "default" && "default" in inner ? [inner] : [module, inner];
+  for (const holder of holders) {
+    if (!(entry.export in holder)) continue;
+    // A promise is what it resolves with: an agent that is made while the module is loaded.
+    const value = await holder[entry.export];
     return { value, kind: kindOf(value), file };
   }
   const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])]

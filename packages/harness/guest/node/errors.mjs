@@ -18,8 +18,15 @@ export function describeError(error) {
     const message = isError ? `${error.name}: ${error.message}` : `the agent threw ${String(error)}`;
     const cause = isError && error.cause instanceof Error ? `\nCaused by: ${error.cause.stack}` : "";
     const stack = isError ? `${error.stack}${cause}` : "";
-    return { code: "agent_error", message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
+    const code = isError && lacksMemory(error) ? "out_of_memory" : "agent_error";
+    return { code, message: message.slice(0, messageChars), stack: stack.slice(0, stackChars) };
   } catch {
     return { code: "agent_error", message: "the agent threw a value that cannot be shown", stack: "" };
   }
+}
+
+/** What Node and V8 throw for a buffer that the sandbox's memory has no room for. */
+function lacksMemory({ code, name, message }) {
+  if (code === "ERR_MEMORY_ALLOCATION_FAILED") return true;
+  return name === "RangeError" && message === "Array buffer allocation failed";
 }

@@ -6,10 +6,13 @@ import { createOutput, isPartsObject, textOf } from "./output.mjs";
 /**
  * The rules: text is one part; `{parts}` is taken as it is; nothing is no part; other values are their JSON. What is
  * yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
+ * What `runMade` answers for the returned value, if anything, goes before all of them.
  */
-export async function runFunction(agent, turn) {
+export async function runFunction(agent, turn, runMade = () => undefined) {
   const output = createOutput(turn);
   const returned = await agent(turn.prompt, turn.context);
+  const result = await runMade(returned);
+  if (result) return result;
   const iterator = iteratorOf(returned);
   if (iterator === undefined) return { parts: output.toParts(returned) };
   for (;;) {

@@ -33,16 +33,18 @@ async function runOptions(sdk, options, turn) {
     },
   });
   const output = createOutput(turn);
-  let result;
+  // More than one where subagents end after the main conversation has.
+  const results = [];
   for await (const message of query) {
     const text = textDelta(message);
     if (text !== undefined) await output.add(text);
-    if (message.type === "result") result = message;
+    if (message.type === "result") results.push(message);
   }
   context.signal.throwIfAborted();
+  const result = results.at(-1);
   refuseFailure(result);
-  memory.save({ session: result.session_id, last: fingerprint(context.parts) });
-  return { parts: output.toParts(result.structured_output ?? result.result), usage: usageOf(result) };
+  memory.save({ session: result.session_id, last: fingerprint(context.parts), totals: totalsOf(results) });
+  return { parts: output.toParts(result.structured_output ?? result.result), usage: usageOf(results, known?.totals) };
 }
 
 /** Text of the main conversation, as it is written; what a subagent says is its tool's business. */
@@ -99,17 +101,35 @@ function refuseFailure(result) {
   throw new TurnError("agent_error", words === "" ? `the session ended with ${result.subtype}` : words);
 }
 
-function usageOf({ usage = {}, total_cost_usd: cost, num_turns: turns }) {
-  const read = usage.cache_read_input_tokens ?? 0;
-  const written = usage.cache_creation_input_tokens ?? 0;
-  const input = (usage.input_tokens ?? 0) + read + written;
-  const output = usage.output_tokens ?? 0;
+/** What the last result says that all models have used, subagents' included. */
+function totalsOf(results) {
+  const { modelUsage, total_cost_usd: cost = 0 } = results.at(-1);
+  const models = Object.values(modelUsage ?? {});
+  if (models.length === 0) return { ...ofMainLoop(results), cost };
+  const sum = (name) => models.reduce((total, one) => total + (one[name] ?? 0), 0);
+  const cached = sum("cacheReadInputTokens");
+  const input = sum("inputTokens") + cached + sum("cacheCreationInputTokens");
+  return { input, output: sum("outputTokens"), cached, cost };
+}
+
+function ofMainLoop(results) {
+  const sum = (name) => results.reduce((total, { usage }) => total + (usage?.[name] ?? 0), 0);
+  const cached = sum("cache_read_input_tokens");
+  const input = sum("input_tokens") + cached + sum("cache_creation_input_tokens");
+  return { input, output: sum("output_tokens"), cached };
+}
+
+/** Of this turn. In newer versions a session that is resumed goes on from its totals; older ones begin anew. */
+function usageOf(results, before) {
+  const totals = totalsOf(results);
+  const goesOn = before !== undefined && totals.output >= before.output + ofMainLoop(results).output;
+  const used = (name) => totals[name] - (goesOn ? before[name] : 0);
   return {
-    requests: turns ?? 0,
-    input_tokens: input,
-    output_tokens: output,
-    total_tokens: input + output,
-    cached_input_tokens: read,
-    cost_usd: cost ?? 0,
+    requests: results.reduce((total, { num_turns: turns }) => total + (turns ?? 0), 0),
+    input_tokens: used("input"),
+    output_tokens: used("output"),
+    total_tokens: used("input") + used("output"),
+    cached_input_tokens: used("cached"),
+    cost_usd: used("cost"),
   };
 }

@@ -4,11 +4,19 @@ import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { decide, resumeRun, waitingRun } from "./openai-approvals.mjs";
+import { connectServers } from "./openai-mcp.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 export async function prepareOpenaiAgent(found, file) {
   const sdk = await loadPackage("@openai/agents", file, found);
-  return (agent, turn) => runAgent(sdk, agent, turn);
+  return async (agent, turn) => {
+    const closeServers = await connectServers(agent);
+    try {
+      return await runAgent(sdk, agent, turn);
+    } finally {
+      await closeServers();
+    }
+  };
 }
 
 async function runAgent(sdk, agent, turn) {

@@ -1,14 +1,18 @@
-// Runs an options object of @mariozechner/pi-coding-agent: one pi session per session, kept in the session's state.
+// Runs an options object of pi: one pi session per session, kept in the session's state.
 
 import { basename, join } from "node:path";
 import { TurnError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { readParts } from "./attachments.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
-import { loadPackage } from "./resolve-package.mjs";
+import { findPackageDir, loadPackage } from "./resolve-package.mjs";
+
+/** Its versions up to 0.73 have the other name. */
+const names = ["@earendil-works/pi-coding-agent", "@mariozechner/pi-coding-agent"];
 
 export async function preparePiOptions(found, file) {
-  const sdk = await loadPackage("@mariozechner/pi-coding-agent", file, found);
+  const installed = names.find((name) => findPackageDir(name, file) !== undefined);
+  const sdk = await loadPackage(installed ?? names[0], file, found);
   return (options, turn) => runOptions(sdk, options, turn);
 }
 

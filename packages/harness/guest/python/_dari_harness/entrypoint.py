@@ -22,14 +22,27 @@ def _is_instance(value, class_name: str) -> bool:
     return any(cls.__name__ == class_name for cls in type(value).__mro__)
 
 
-def _prepare_function(_found: str, _sdk: str):
-    return run_function
+def _is_agent(value) -> bool:
+    return isinstance(getattr(value, "name", None), str) and _is_instance(value, "Agent")
 
 
-def _prepare_openai_agent(found: str, _sdk: str):
+def _prepare_function(found: str, _sdk: str):
+    def runner_of(made):
+        """A function may as well make the Agent that is run."""
+        return _openai_runner(found) if _is_agent(made) else None
+
+    return lambda agent, turn: run_function(agent, turn, runner_of)
+
+
+def _openai_runner(found: str):
     from .sdk.openai_agents import prepare
 
     return prepare(found)
+
+
+def _prepare_openai_agent(found: str, _sdk: str):
+    run = _openai_runner(found)
+    return lambda agent, turn: turn.run_async(run(agent, turn))
 
 
 def _prepare_options(found: str, sdk: str):
@@ -44,11 +57,7 @@ def _prepare_options(found: str, sdk: str):
 # the row names what cannot be run.
 SHAPES = (
     ("class", lambda value: isinstance(value, type), None),
-    (
-        "agent",
-        lambda value: isinstance(getattr(value, "name", None), str) and _is_instance(value, "Agent"),
-        _prepare_openai_agent,
-    ),
+    ("agent", _is_agent, _prepare_openai_agent),
     ("options", lambda value: _is_instance(value, "ClaudeAgentOptions"), _prepare_options),
     ("async_generator", lambda value: _has_flag(value, _ASYNC_GENERATOR), _prepare_function),
     ("generator", lambda value: _has_flag(value, _GENERATOR), _prepare_function),
@@ -81,8 +90,9 @@ def prepare_runner(value, frame: dict):
 def find_export(entry: dict, image_dir: str):
     """Imports the module and takes the export. Raises entrypoint_not_found, or whatever the module raises."""
     path = _find_module(entry["file"], image_dir)
-    _set_search_path(image_dir, os.path.dirname(path))
-    module = _import_module(path, image_dir)
+    base = _base_of(path, image_dir)
+    _set_search_path(image_dir, base, os.path.dirname(path))
+    module = _import_module(path, base)
     try:
         return getattr(module, entry["export"])
     except AttributeError:
@@ -104,8 +114,28 @@ def _find_module(file: str, image_dir: str) -> str:
     raise TurnError("entrypoint_not_found", f"there is no file {file}")
 
 
-def _set_search_path(image_dir: str, entry_dir: str) -> None:
-    """The source first, the standard library, the installed dependencies, then what the interpreter has of its own."""
+def _base_of(path: str, image_dir: str) -> str:
+    """
+    The folder that modules are named from: the image's root, or the one above the package that the file belongs to,
+    because a package in `src/` imports itself by its own name.
+    """
+    base = os.path.dirname(path)
+    if not _is_package(base):
+        return image_dir
+    while base != image_dir and _is_package(base):
+        base = os.path.dirname(base)
+    return base
+
+
+def _is_package(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, "__init__.py"))
+
+
+def _set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
+    """
+    The source first, the standard library, the installed dependencies, then what the interpreter has of its own. What
+    lies in a package is found by its bare name only where nothing else has that name.
+    """
     import site
 
     own = list(sys.path)
@@ -114,13 +144,14 @@ def _set_search_path(image_dir: str, entry_dir: str) -> None:
         site.addsitedir(dependencies)
     added = sys.path[len(own):]
     first_site = next((i for i, path in enumerate(own) if path.endswith(("site-packages", "dist-packages"))), len(own))
-    source = [image_dir] if entry_dir == image_dir else [image_dir, entry_dir]
-    sys.path[:] = source + own[:first_site] + added + own[first_site:]
+    first, last = ([base], [entry_dir]) if _is_package(entry_dir) else ([entry_dir], [])
+    path = [image_dir, *first, *own[:first_site], *added, *own[first_site:], *last]
+    sys.path[:] = list(dict.fromkeys(path))
     importlib.invalidate_caches()
 
 
-def _import_module(path: str, image_dir: str):
-    relative = os.path.relpath(path, image_dir).removesuffix(".py").removesuffix("/__init__")
+def _import_module(path: str, base: str):
+    relative = os.path.relpath(path, base).removesuffix(".py").removesuffix("/__init__")
     name = relative.replace("/", ".")
     first = name.split(".")[0]
     importable = all(part.isidentifier() for part in name.split("."))

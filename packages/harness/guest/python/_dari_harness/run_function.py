@@ -9,34 +9,38 @@ _VARIADIC = 0x04
 _CONTEXT_NAMES = ("context", "ctx")
 
 
-def run_function(agent, turn) -> dict:
+def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     """
     The rules: text is one part; {"parts": [...]} is taken as it is; None is no part; other values are their JSON. What
     is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
+    What `runner_of(returned)` answers, if anything, is awaited in place of all that: it runs what the function made.
     """
     args, kwargs = _arguments(agent, turn.prompt, turn.context)
     output = Output(turn.limits, turn.channel)
-    return {"parts": _take(agent(*args, **kwargs), output, turn.run_async)}
-
-
-def _take(returned, output: Output, run_async) -> object:
+    returned = agent(*args, **kwargs)
     if hasattr(returned, "__await__") or hasattr(returned, "__aiter__"):
-        return run_async(_run_async(returned, output))
-    if _is_iterator(returned):
-        return _run_generator(returned, output)
-    return output.to_parts(returned)
+        return turn.run_async(_run_async(returned, turn, output, runner_of))
+    runner = runner_of(returned)
+    if runner is not None:
+        return turn.run_async(runner(returned, turn))
+    return {"parts": _take(returned, output)}
 
 
-async def _run_async(returned, output: Output) -> object:
+def _take(returned, output: Output) -> object:
+    return _run_generator(returned, output) if _is_iterator(returned) else output.to_parts(returned)
+
+
+async def _run_async(returned, turn, output: Output, runner_of) -> dict:
     if hasattr(returned, "__await__"):
         returned = await returned
     if hasattr(returned, "__aiter__"):
         async for value in returned:
             output.add(_text_of_yield(value))
-        return output.to_parts(output.joined())
-    if _is_iterator(returned):
-        return _run_generator(returned, output)
-    return output.to_parts(returned)
+        return {"parts": output.to_parts(output.joined())}
+    runner = runner_of(returned)
+    if runner is not None:
+        return await runner(returned, turn)
+    return {"parts": _take(returned, output)}
 
 
 def _run_generator(generator, output: Output) -> object:

@@ -131,6 +131,7 @@ export const outOfMemory = () => {
   const hoard = [];
   for (;;) hoard.push(new Array(100_000).fill(hoard.length));
 };
+export const hoardsBuffers = () => new ArrayBuffer(2 ** 46);
 export class Agent {
   name = "assistant";
 }

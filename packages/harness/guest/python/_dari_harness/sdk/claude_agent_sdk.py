@@ -44,10 +44,11 @@ async def _run(sdk, given, turn) -> dict:
     except asyncio.CancelledError:
         raise TurnError("agent_error", "the turn was cancelled") from None
     _refuse_failure(result)
-    memory.save({"session": result.session_id, "last": fingerprint(context.parts)})
+    totals = _totals_of(result)
+    memory.save({"session": result.session_id, "last": fingerprint(context.parts), "totals": totals})
     structured = getattr(result, "structured_output", None)
     parts = output.to_parts(result.result if structured is None else structured)
-    return {"parts": parts, "usage": _usage_of(result)}
+    return {"parts": parts, "usage": _usage_of(result, totals, known and known.get("totals"))}
 
 
 async def _ask(sdk, options, content: list, output: Output):
@@ -114,17 +115,37 @@ def _refuse_failure(result) -> None:
         raise TurnError("agent_error", result.result or f"the session ended with {result.subtype}")
 
 
-def _usage_of(result) -> dict:
+def _totals_of(result) -> dict:
+    """What the result says that all models have used, subagents' included."""
+    cost = result.total_cost_usd or 0
+    models = list((getattr(result, "model_usage", None) or {}).values())
+    if not models:
+        return {**_of_main_loop(result), "cost": cost}
+
+    def total(name: str) -> int:
+        return sum(one.get(name) or 0 for one in models)
+
+    cached = total("cacheReadInputTokens")
+    given = total("inputTokens") + cached + total("cacheCreationInputTokens")
+    return {"input": given, "output": total("outputTokens"), "cached": cached, "cost": cost}
+
+
+def _of_main_loop(result) -> dict:
     usage = result.usage or {}
-    read = usage.get("cache_read_input_tokens") or 0
-    written = usage.get("cache_creation_input_tokens") or 0
-    given = (usage.get("input_tokens") or 0) + read + written
-    said = usage.get("output_tokens") or 0
+    cached = usage.get("cache_read_input_tokens") or 0
+    given = (usage.get("input_tokens") or 0) + cached + (usage.get("cache_creation_input_tokens") or 0)
+    return {"input": given, "output": usage.get("output_tokens") or 0, "cached": cached}
+
+
+def _usage_of(result, totals: dict, before: dict | None) -> dict:
+    """Of this turn. In newer versions a session that is resumed goes on from its totals; older ones begin anew."""
+    goes_on = before is not None and totals["output"] >= before["output"] + _of_main_loop(result)["output"]
+    used = {name: total - (before[name] if goes_on else 0) for name, total in totals.items()}
     return {
         "requests": result.num_turns,
-        "input_tokens": given,
-        "output_tokens": said,
-        "total_tokens": given + said,
-        "cached_input_tokens": read,
-        "cost_usd": result.total_cost_usd or 0,
+        "input_tokens": used["input"],
+        "output_tokens": used["output"],
+        "total_tokens": used["input"] + used["output"],
+        "cached_input_tokens": used["cached"],
+        "cost_usd": used["cost"],
     }

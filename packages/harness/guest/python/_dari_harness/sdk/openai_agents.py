@@ -8,9 +8,11 @@ from ..output import Output
 from .attachments import data_url, read_parts
 from .memory import Memory, fingerprint, unknown_entries
 from .openai_approvals import decide, resume_run, waiting_run
+from .openai_mcp import connected_servers
 
 
 def prepare(found: str):
+    """The runner: `async (agent, turn) -> {"parts", "usage"}`. Raises unsupported_export without the SDK."""
     try:
         from agents import Runner
     except ImportError as error:
@@ -20,7 +22,7 @@ def prepare(found: str):
         advice = 'add "openai-agents" to requirements.txt or pyproject.toml, and name no module of yours "agents"'
         raise TurnError("unsupported_export", f"{found}, which needs the package openai-agents; {advice}") from None
     _complete_usage()
-    return lambda agent, turn: turn.run_async(_run(Runner, agent, turn))
+    return lambda agent, turn: _run_connected(Runner, agent, turn)
 
 
 def _complete_usage() -> None:
@@ -39,6 +41,11 @@ def _complete_usage() -> None:
                 if field.is_required() and field.annotation is int:
                     field.default = 0
             details.model_rebuild(force=True)
+
+
+async def _run_connected(runner, agent, turn) -> dict:
+    async with connected_servers(agent):
+        return await _run(runner, agent, turn)
 
 
 async def _run(runner, agent, turn) -> dict:
@@ -60,7 +67,8 @@ async def _run(runner, agent, turn) -> dict:
         memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
         # As the attempt that has the answer reads it: what is asked is the same there, letter for letter.
         waiting = await resume_run(agent, memory.load(), context)
-    parts = output.to_parts(_plain(result.final_output))
+    # Fields that the model left to their defaults belong to the answer, and not to what the model is told again.
+    parts = output.to_parts(_plain(result.final_output, exclude_unset=False))
     memory.save({"items": _plain(result.to_input_list()), "last": fingerprint(context.parts)})
     return {"parts": parts, "usage": _usage_of(result.context_wrapper, before)}
 
@@ -95,15 +103,15 @@ def _to_content(part: dict) -> dict:
     return {"type": "input_file", "file_data": data_url(part), "filename": part["filename"]}
 
 
-def _plain(value):
+def _plain(value, exclude_unset: bool = True):
     """Models and dataclasses as the JSON values that they stand for."""
     if hasattr(value, "model_dump"):
-        return value.model_dump(mode="json", exclude_unset=True)
+        return value.model_dump(mode="json", exclude_unset=exclude_unset)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return _plain({field.name: getattr(value, field.name) for field in dataclasses.fields(value)}, exclude_unset)
     if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+        return {key: _plain(one, exclude_unset) for key, one in value.items()}
+    return [_plain(one, exclude_unset) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 def _usage_of(run_context, before: dict | None = None) -> dict:
