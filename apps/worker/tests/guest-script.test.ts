@@ -1,6 +1,7 @@
 // The guest of Node agents as one script: agents see no difference, and what is not as it was written is not run.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { execFileSync } from "node:child_process";
 import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,10 +42,14 @@ export const agent = new Agent();
 export const options = {};
 `,
   "agent.dari.load.cjs": `
-const { getHeapSpaceStatistics } = require("node:v8");
-exports.startedWith = () => {
-  const { space_size } = getHeapSpaceStatistics().find((space) => space.space_name === "new_space");
-  return { execArgv: process.execArgv, hasRoom: space_size >= 48 * 1024 ** 2 };
+const v8 = require("node:v8");
+const { once } = require("node:events");
+const { Worker } = require("node:worker_threads");
+const size = 'require("node:v8").getHeapSpaceStatistics().find((one) => one.space_name === "new_space").space_size';
+const thread = 'require("node:worker_threads").parentPort.postMessage(' + size + ')';
+exports.startedWith = async () => {
+  const [threads] = await once(new Worker(thread, { eval: true }), "message");
+  return { execArgv: process.execArgv, own: eval(size), threads, tag: v8.cachedDataVersionTag() };
 };
 `,
   "later.mjs": `export const file = import.meta.filename ?? new URL(import.meta.url).pathname;`,
@@ -132,6 +137,12 @@ const textOf = (ending: TurnEnding): string => {
   return ending.parts.map((part) => (part.type === "text" ? part.text : "")).join("");
 };
 
+test("an agent with little memory starts without that room", () => {
+  const flagsWith = (memoryBytes: number): number =>
+    guestCommand("typescript", process.execPath, { entryFile: "agent.dari.load.cjs", memoryBytes }).argv.length - 2;
+  expect([flagsWith(512 * 1024 ** 2), flagsWith(4 * 1024 ** 3)]).toEqual([0, 2]);
+});
+
 describe.each(interpreters)("%s", (interpreter) => {
   test.each(["places", "streams", "asks"])("%s sees what it sees with the guest's modules", async (name) => {
     const script = await openScript();
@@ -145,7 +156,12 @@ describe.each(interpreters)("%s", (interpreter) => {
 
   test("a bundled agent has room to load in, and sees nothing of what gives it to it", async () => {
     const ending = await play(await openScript(), "startedWith", { interpreter, file: "agent.dari.load.cjs" });
-    expect(JSON.parse(textOf(ending))).toEqual({ execArgv: [], hasRoom: true });
+    const { own, threads, ...seen } = JSON.parse(textOf(ending)) as Record<string, unknown>;
+    const room = 48 * 1024 ** 2;
+    expect([Number(own) >= room, Number(threads) < room]).toEqual([true, true]);
+    // What a code cache has to fit is as without.
+    const tag = execFileSync(interpreter, ["-p", 'require("node:v8").cachedDataVersionTag()'], { encoding: "utf8" });
+    expect(seen).toEqual({ execArgv: [], tag: Number(tag) });
   });
 
   test("an error's stack names the agent's line", async () => {

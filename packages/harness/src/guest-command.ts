@@ -22,25 +22,33 @@ const bundledEnding = ".dari.load.cjs";
 
 /**
  * Of V8, for a bundled agent: room for all that its packages make while they are loaded. Most of it stays, and with
- * less room is copied several times over, which takes a fifth of the start. Room that is not used costs
- * address space; on Node 20 and 22 these flags are part of what a code cache has to fit.
+ * less room is copied several times over, which takes a fifth of the start. The guest sets each to 0, which is V8's
+ * own choice, before it loads the agent.
  */
-export const bundledAgentFlags: readonly string[] = ["--min-semi-space-size=48", "--max-semi-space-size=48"];
+const bundledAgentFlags: readonly string[] = ["--min-semi-space-size=48", "--max-semi-space-size=48"];
+/** With less memory for the agent, bytes, it starts without: that room is there twice, and can be full. */
+const roomyBytes = 1024 ** 3;
 
 /**
  * @param interpreter absolute path of a node (>= 20) or a python (>= 3.10), never a version manager's shim
  * @param o.entryFile the agent's file, as its image has it; default: one that is not bundled
+ * @param o.memoryBytes what the agent may have; default: more than enough
  * @param o.nodeScript absolute path of the Node guest as one script; default: its modules as they are
  */
 export function guestCommand(
   language: Language,
   interpreter: string,
-  o: { readonly entryFile?: string; readonly nodeScript?: string | undefined } = {},
+  o: {
+    readonly entryFile?: string;
+    readonly memoryBytes?: number | undefined;
+    readonly nodeScript?: string | undefined;
+  } = {},
 ): GuestCommand {
   const real = realpathSync(interpreter);
   if (language === "typescript") {
     const main = o.nodeScript ?? nodeGuestMain;
-    const flags = o.entryFile?.endsWith(bundledEnding) ? bundledAgentFlags : [];
+    const isRoomy = o.entryFile?.endsWith(bundledEnding) === true && (o.memoryBytes ?? Infinity) >= roomyBytes;
+    const flags = isRoomy ? bundledAgentFlags : [];
     return { argv: [real, ...flags, main], readOnlyPaths: [real, o.nodeScript ?? dirname(nodeGuestMain)] };
   }
   const dir = join(guestDir, "python");

@@ -110,6 +110,11 @@ describe.each(findRuntimes())("$title", (runtime) => {
     expect(asked[3]?.prompt).toHaveLength(isNode ? 2_000 : 1_000);
   });
 
+  test("servers are connected where nobody has, and let go again when one of them cannot be", async () => {
+    const calls = ["close broken", "close first", "connect broken", "connect first"];
+    expect(JSON.parse(await textOf("servers"))).toEqual({ calls, error: "no such server" });
+  });
+
   test("what is printed is a log and never output", async () => {
     const { ending, logs } = await play(runtime, "prints");
     expect(ending.kind).toBe("completed");
@@ -129,6 +134,7 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ["killed", "agent_exit", /ended by SIGKILL/],
     ["missing", "entrypoint_not_found", /has no \w+ "missing"; it \w+ .*text/],
     ["sdkAgent", "unsupported_export", /an Agent named "assistant"/],
+    ["makesAgent", "unsupported_export", /function that returned an Agent, which needs the package/],
     ["Agent", "unsupported_export", /class/],
     ["options", "unsupported_export", /object/],
     ["constant", "unsupported_export", /number|int/],

@@ -20,8 +20,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Connections beyond CONNECTIONS_MAX wait; CARRIED_MAX: bytes on their way in each direction of one. */
-enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384 };
+/* Connections beyond CONNECTIONS_MAX wait; CARRIED_MAX: bytes on their way in each direction of one. Descriptors below
+ * OWN_FROM are those that were there before. */
+enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64 };
 #define SOCKETS "/.sandbox/ports"
 
 struct direction {
@@ -150,9 +151,11 @@ static void serve(void) {
 
 static int listen_on(int port) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int made = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  int fd = made < 0 ? -1 : fcntl(made, F_DUPFD_CLOEXEC, OWN_FROM);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 511) != 0) fail("listen");
+  close(made);
   return fd;
 }
 
@@ -167,8 +170,9 @@ static void leave_behind(void) {
   }
   if (fork() != 0) _exit(0);
   setsid();
-  /* What was there before is others': an end that is open here would never end for them. */
-  for (fd = 0; fd < listeners[0]; fd++) close(fd);
+  /* What was there before is others': an end that is open here would never end for them, and the program, which has
+   * the same user, could take it from here. */
+  for (fd = 0; fd < OWN_FROM; fd++) close(fd);
   serve();
 }
 

@@ -1,8 +1,8 @@
 // Slots of sandboxes that wait for their turn: what is mounted into such a slot appears in the running sandbox.
 
 import { once } from "node:events";
-import { constants, fstatSync, opendirSync } from "node:fs";
-import { mkdir, open, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
+import { constants, fstatSync } from "node:fs";
+import { mkdir, open, opendir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openMounter, type Mounter } from "./mounter.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
@@ -123,9 +123,10 @@ async function openMounts(given: string): Promise<SlotMounts> {
       return slotDir;
     },
     pathOf: (name) => join(dir, name),
-    // Both at once: a turn waits for the first, and each wait is a turn of the loop.
+    // A turn waits for it: what was not touched is known without a thread.
     async isUntouched(slotDir) {
-      return placesOf(slotDir).every((place) => isAsMade(place) || isEmpty(place));
+      const touched = placesOf(slotDir).filter((place) => !isAsMade(place));
+      return (await Promise.all(touched.map(isEmpty))).every(Boolean);
     },
     async isAsMade(slotDir) {
       return placesOf(slotDir).every(isAsMade);
@@ -157,13 +158,16 @@ async function openMounts(given: string): Promise<SlotMounts> {
   };
 }
 
-/** What a program may have filled it with is not read to its end. */
-function isEmpty(place: string): boolean {
-  const dir = opendirSync(place);
+/**
+ * What a program may have filled it with is not read to its end; one that was filled and emptied again is, so not while
+ * all turns wait.
+ */
+async function isEmpty(place: string): Promise<boolean> {
+  const dir = await opendir(place);
   try {
-    return dir.readSync() === null;
+    return (await dir.read()) === null;
   } finally {
-    dir.closeSync();
+    await dir.close();
   }
 }
 

@@ -4,12 +4,16 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/g
 import { waitUntil } from "@dari/testkit";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import type { Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { compiledProgram } from "../src/compiled-program.ts";
 import { createOciDriver, openSlotMounts } from "../src/index.ts";
+import { serveRelay } from "../src/oci/own-kernel.ts";
 import { deleteContainer, findRuntimes, sweepContainers, type Runtime } from "../src/oci/runtimes.ts";
 import {
   commandOf,
@@ -73,6 +77,53 @@ test("a runtime that hangs is tried once", async () => {
     await rm(trials, { force: true });
   }
 }, 30_000);
+
+test("the way out of one is removed at its end, and nobody else's", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "sandbox-relay-"));
+  const [mine, others] = [join(dir, "mine"), join(dir, "others")];
+  for (const one of [mine, others]) await mkdir(one);
+  const served: Server[] = [];
+  const serve = (_port: number, server: Server): void => void served.push(server);
+  await serveRelay(mine, { ports: [3128], serve });
+  expect(await readdir(mine)).toEqual(["3128"]);
+  await writeFile(join(others, "3128"), "");
+  // Which has the lowest number that is free.
+  await using _opened = await open(others);
+  const ended = served.map((server) => once(server.close(), "close"));
+  await Promise.all(ended);
+  expect([await readdir(mine), await readdir(others)]).toEqual([[], ["3128"]]);
+  await rm(dir, { recursive: true });
+});
+
+const relay = await compiledProgram("relay");
+(relay === undefined ? test.skip : test)(
+  "what carries connections out keeps nothing that others had open",
+  async () => {
+    // The last one tells it from others.
+    const name = `relay-${process.hrtime.bigint()}`;
+    const argv = ["0", "/bin/sh", "-c", "read -r go", name];
+    const program = spawn(relay!, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
+    const isLeft = (pid: string): boolean => wordsOf(pid).startsWith(relay!) && wordsOf(pid).includes(name);
+    const left = (): string[] => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isLeft(pid));
+    try {
+      // The port that it listens on.
+      const isAlone = (pid: string): boolean => readdirSync(`/proc/${pid}/fd`).join() === "64";
+      await waitUntil(() => left().length === 1 && left().every(isAlone), { what: "all others to be closed" });
+    } finally {
+      for (const pid of left()) process.kill(Number(pid));
+      program.kill();
+    }
+  },
+);
+
+/** Of a process's command line; empty for one that has ended. */
+function wordsOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
 
 (runtime === undefined ? describe.skip : describe)("a container of oci", () => {
   const { dir, program } = runtime ?? { dir: "", program: "" };

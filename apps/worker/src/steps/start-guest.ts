@@ -107,7 +107,8 @@ async function specOf(
   const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
   const script = context.guestScript.path();
   const { runtime: wanted, entry } = turn.image;
-  const guest = guestCommand(wanted.language, runtime.command, { entryFile: entry.file, nodeScript: script });
+  const given = { entryFile: entry.file, memoryBytes: settings.turnMemoryBytes, nodeScript: script };
+  const guest = guestCommand(wanted.language, runtime.command, given);
   return {
     argv: guest.argv,
     env: turn.environment.reveal(),

@@ -25,7 +25,8 @@ function unwrap(lines, at) {
   const ending = `, "${name}")`;
   if (!bodyStarts.test(made)) {
     const plain = without(ending, made);
-    if (plain !== undefined && !made.includes("__name(")) lines[at] = start + plain;
+    // What ends so before the line does is the call, and the line's end another's.
+    if (plain !== undefined && !made.includes("__name(") && !plain.includes(ending)) lines[at] = start + plain;
     return;
   }
   const isInside = (line) => line === "" || line.startsWith(`${indent} `);

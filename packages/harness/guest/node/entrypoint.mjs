@@ -15,8 +15,10 @@ const sourceOf = (value) => Function.prototype.toString.call(value);
 /** SDKs are loaded for the exports that need them, and for no others. */
 const runsOpenaiAgent = async (...given) => (await import("./sdk/openai-agents.mjs")).prepareOpenaiAgent(...given);
 /** A function may as well make the Agent that is run. */
-const runsFunction = (found, file) => (agent, turn) =>
-  runFunction(agent, turn, async (made) => isAgent(made) && (await runsOpenaiAgent(found, file))(made, turn));
+const runsFunction = (found, file) => (agent, turn) => {
+  const runnerOf = () => runsOpenaiAgent(`${found} that returned an Agent`, file);
+  return runFunction(agent, turn, async (made) => isAgent(made) && (await runnerOf())(made, turn));
+};
 const byOptions = {
   "claude-agent-sdk": async (...given) => (await import("./sdk/claude-agent-sdk.mjs")).prepareClaudeOptions(...given),
   opencode: async (...given) => (await import("./sdk/opencode.mjs")).prepareOpencode(...given),

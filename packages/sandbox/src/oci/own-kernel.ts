@@ -22,13 +22,17 @@ export function limitsInKernel(limits: SandboxLimits, egress: object | undefined
 /** Listens in `dir` for what native/relay.c connects to. By a descriptor: a socket's name has at most 107 bytes. */
 export async function serveRelay(dir: string, egress: Pick<Egress, "ports" | "serve">): Promise<void> {
   const handle = await open(dir);
+  const servers = egress.ports.map((port) => ({ port, server: createServer() }));
+  // Node removes a socket at its server's end, by the name it was made with: until then the number is this directory's.
+  const closed = servers.map(({ server }) => new Promise((resolve) => server.once("close", resolve)));
+  void Promise.all(closed).then(() => handle.close());
   try {
-    for (const port of egress.ports) {
-      const server = createServer();
+    for (const { port, server } of servers) {
       await once(server.listen(`/proc/self/fd/${handle.fd}/${port}`), "listening");
       egress.serve(port, server);
     }
-  } finally {
-    await handle.close();
+  } catch (error) {
+    for (const { server } of servers) server.close();
+    throw error;
   }
 }

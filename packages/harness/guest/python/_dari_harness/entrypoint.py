@@ -29,7 +29,7 @@ def _is_agent(value) -> bool:
 def _prepare_function(found: str, _sdk: str):
     def runner_of(made):
         """A function may as well make the Agent that is run."""
-        return _openai_runner(found) if _is_agent(made) else None
+        return _openai_runner(f"{found} that returned an Agent") if _is_agent(made) else None
 
     return lambda agent, turn: run_function(agent, turn, runner_of)
 

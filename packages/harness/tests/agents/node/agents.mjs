@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { closeSync, writeSync } from "node:fs";
 import { decide } from "../../../guest/node/sdk/openai-approvals.mjs";
+import { connectServers } from "../../../guest/node/sdk/openai-mcp.mjs";
 
 export const text = (prompt) => `you said: ${prompt}`;
 export const nothing = () => {};
@@ -136,6 +137,7 @@ export class Agent {
   name = "assistant";
 }
 export const sdkAgent = new Agent();
+export const makesAgent = async () => sdkAgent;
 export const options = { name: "coder", instructions: "write code" };
 export const constant = 7;
 const before = [];
@@ -145,6 +147,26 @@ export const again = async (prompt, context) => {
   context.emit("heard", before.length);
   console.log(`turn ${before.length}`);
   return { prompt, turns: before.length, cwd: process.cwd() };
+};
+/** What is done to the servers of an agent and of the one that it hands over to, where the last cannot be reached. */
+export const servers = async () => {
+  const calls = [];
+  const serverOf = (name, session = null) => ({
+    session,
+    async connect() {
+      calls.push(`connect ${name}`);
+      if (name === "broken") throw new Error("no such server");
+    },
+    async close() {
+      calls.push(`close ${name}`);
+      throw new Error("not well");
+    },
+  });
+  const first = serverOf("first");
+  const other = { mcpServers: [first, serverOf("broken")] };
+  const agent = { mcpServers: [serverOf("connected", {}), first], handoffs: [{ agent: other }] };
+  const error = await connectServers(agent).then(() => "none", ({ message }) => message);
+  return { calls: calls.sort(), error };
 };
 /** What is asked for each of these calls, which all have one id but the last. */
 export const approvals = async () => {

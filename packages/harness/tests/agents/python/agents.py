@@ -239,6 +239,12 @@ class Agent:
 
 
 sdkAgent = Agent()
+
+
+async def makesAgent():
+    return sdkAgent
+
+
 options = {"name": "coder", "instructions": "write code"}
 constant = 7
 
@@ -255,6 +261,38 @@ async def again(prompt, context):
     print(f"turn {len(before)}")
     asyncio.get_running_loop().create_task(asyncio.sleep(3600))
     return {"prompt": prompt, "turns": len(before), "cwd": os.getcwd(), "loops": len(loops)}
+
+
+async def servers():
+    """What is done to the servers of an agent and of the one that it hands over to, where the last cannot be reached."""
+    from types import SimpleNamespace as Some
+
+    from _dari_harness.sdk.openai_mcp import connected_servers
+
+    calls = []
+
+    class Server:
+        def __init__(self, name, session=None):
+            self.name, self.session = name, session
+
+        async def connect(self):
+            calls.append(f"connect {self.name}")
+            if self.name == "broken":
+                raise ValueError("no such server")
+
+        async def cleanup(self):
+            calls.append(f"close {self.name}")
+            raise ValueError("not well")
+
+    first = Server("first")
+    other = Some(mcp_servers=[first, Server("broken")])
+    error = "none"
+    try:
+        async with connected_servers(Some(mcp_servers=[Server("connected", True), first], handoffs=[other])):
+            pass
+    except ValueError as raised:
+        error = str(raised)
+    return {"calls": sorted(calls), "error": error}
 
 
 def approvals():

@@ -1,7 +1,7 @@
 # Servers of the Model Context Protocol that an `Agent` names. Whoever exports the Agent calls no run, so nobody else
 # connects them; what the agent's own code has connected stays as it is.
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
@@ -18,9 +18,11 @@ async def connected_servers(agent):
                 await server.connect()
         yield
     finally:
-        # In the reverse order and by the task that connected them: their cancel scopes are nested.
+        # In the reverse order and by the task that connected them: their cancel scopes are nested. One that does not
+        # end well takes neither the answer nor the first error with it.
         for server in reversed(connected):
-            await server.cleanup()
+            with suppress(Exception):
+                await server.cleanup()
 
 
 def _servers_of(agent, seen: set, servers: list) -> list:
