@@ -140,6 +140,18 @@ describe("somebody who comes from the provider", () => {
     });
   });
 
+  test("is led by nobody's link at the first sign-in, where several organizations have the address", async () => {
+    const memberId = await addMember("first@people.example");
+    const { organizationId: others } = await createTestOrganization(api.db);
+    await signInTestMember(api.db, others, await addMember("first@people.example", others));
+    Object.assign(provider.user, { email: "first@people.example" });
+    const { reply, cookie } = await signIn();
+    expect([to(reply), cookie]).toEqual(["/console?problem=several_members", ""]);
+    const asked = await signIn(`?organization=${organizationId}`);
+    expect(await me(asked.cookie)).toMatchObject({ member: { id: memberId } });
+    expect(await me((await signIn()).cookie)).toMatchObject({ member: { id: memberId } });
+  });
+
   test("comes into what others have made this address a member of by asking for it only", async () => {
     const memberId = await addMember("ann@invited.example");
     Object.assign(provider.user, { email: "ann@invited.example" });

@@ -3,6 +3,7 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { routes, validate } from "@dari/contract";
+import { createScratchRoom } from "@dari/control";
 import { findViolations, turnDetails } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestSession, finishTestBuild } from "@dari/testkit";
@@ -338,11 +339,19 @@ test("an organization's own bounds hold for what it imports", async () => {
   expect([reply.status, reply.json.code]).toEqual([413, "too_large"]);
 });
 
+test("what an import holds on the disk is bounded, and given back", async () => {
+  const { scratch } = Object.assign(target.control, { scratch: createScratchRoom(100_000) });
+  expect((await bringIn(whole)).status).toBe(201);
+  await using all = await scratch.open("test", target.org.organizationId);
+  all.take(50_000);
+  expect((await bringIn(whole)).json.code).toBe("limit_exceeded");
+  Object.assign(target.control, { scratch: createScratchRoom() });
+});
+
 /** Its first two messages, with plain names only: altered it is whole all the same. */
 async function exportedBeginning(): Promise<Buffer> {
   const all = (await source.call("GET", `/v1/sessions/${sessionId}/messages`)).json.data as { id: string }[];
-  const body = { message_id: all[1]?.id };
-  const fork = await source.call("POST", `/v1/sessions/${sessionId}/fork`, { body });
+  const fork = await source.call("POST", `/v1/sessions/${sessionId}/fork`, { body: { message_id: all[1]?.id } });
   return exported(String(fork.json["id"]));
 }
 

@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { routes, validate } from "@dari/contract";
+import { createScratchRoom } from "@dari/control";
 import { findViolations } from "@dari/db";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -205,6 +206,31 @@ test("a body of unknown length is streamed, and cut off above the limit", async 
   expect((await send(maxBytes)).status).toBe(201);
   expect((await send(maxBytes + 1)).status).toBe(413);
   expect((await content("GET", "/s", { headers: { range: "bytes=199998-" } })).text).toBe("\x07\x07");
+});
+
+test("what calls hold on the disk is bounded, in all and of one organization, and given back", async () => {
+  const room = createScratchRoom(20);
+  Object.assign(api.control, { scratch: room });
+  const outcome = async (bytes: number): Promise<unknown[]> => {
+    const { status, json, headers } = await put("/s", "x".repeat(bytes));
+    return [status, json["code"], headers.get("retry-after")];
+  };
+  expect(await outcome(11)).toEqual([413, "too_large", null]);
+  {
+    await using own = await room.open("test", api.org.organizationId);
+    own.take(4);
+    expect(await outcome(7)).toEqual([429, "limit_exceeded", "10"]);
+    {
+      await using first = await room.open("test", "first");
+      await using second = await room.open("test", "second");
+      first.take(10);
+      second.take(1);
+      expect(await outcome(6)).toEqual([503, "unavailable", "10"]);
+    }
+    expect(await outcome(6)).toEqual([201, undefined, null]);
+  }
+  expect(await outcome(10)).toEqual([200, undefined, null]);
+  Object.assign(api.control, { scratch: createScratchRoom() });
 });
 
 async function unpack(format: "tar.gz" | "zip", query = ""): Promise<string> {

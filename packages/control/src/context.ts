@@ -7,6 +7,7 @@ import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import type { Backlog } from "./dispatch/backlog.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
+import type { ScratchRoom } from "./scratch.ts";
 import type { SessionFeeds } from "./streams/session-feeds.ts";
 import type { StreamGate } from "./streams/stream-gate.ts";
 import type { Sealer } from "./sealer.ts";
@@ -28,6 +29,8 @@ export interface Control {
   /** What this process's open streams watch, and how many there may be. */
   readonly feeds: SessionFeeds;
   readonly streams: StreamGate;
+  /** Room on this machine's disk. */
+  readonly scratch: ScratchRoom;
   readonly log: Log;
   /** Whose admin keys may create organizations. */
   readonly organizationCreation: "operators" | "anyone";

@@ -1,15 +1,73 @@
-// Directories for what a call holds on this machine's disk while it is judged. They name the process that has them, so
-// that what a killed one left is known for that, and cleared by the next.
+// Directories for what a call holds on this machine's disk while it is judged, and how much all of them hold. They name
+// the process that has them, so that what a killed one left is known for that, and cleared by the next.
 
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
+import { AppError, limits } from "@dari/domain";
+import { createSharedCount, type SharedBounds } from "./limits/shared-count.ts";
 
 // Process ids mean something only on the machine, or in the container, that they come from.
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 const self = `${process.pid}-${randomBytes(4).toString("hex")}`;
 const namePattern = new RegExp(`^dari-scratch-${host}-((\\d+)-[0-9a-f]{8})-`);
+
+export interface ScratchRoom {
+  /** A new, empty directory for a call of the organization; `what` is part of its name. */
+  open(what: string, organizationId: string): Promise<Scratch>;
+}
+
+/** Disposing of it removes the directory. */
+export interface Scratch extends AsyncDisposable {
+  readonly dir: string;
+  /**
+   * Asks for room for so many bytes more, before they are written.
+   * @throws AppError `too_large` for more than there is room for at any time; `limit_exceeded` while the organization's
+   * other calls have it, `unavailable` while everybody's have.
+   */
+  take(bytes: number): void;
+}
+
+/** `perProcess`: bytes that this process holds on the disk at once, of which an organization has half at most. */
+export function createScratchRoom(perProcess: number = limits.scratchBytes): ScratchRoom {
+  const bounds = { perProcess, perOrganization: Math.floor(perProcess / 2) };
+  const count = createSharedCount(bounds);
+  return {
+    async open(what, organizationId) {
+      const dir = await makeScratch(what);
+      let taken = 0;
+      let leave = (): void => undefined;
+      return {
+        dir,
+        take(bytes) {
+          if (taken + bytes > bounds.perOrganization) throw new AppError("too_large", tooLarge(bounds));
+          const over = count.over(organizationId, bytes);
+          if (over !== undefined) throw noRoom[over]();
+          leave();
+          leave = count.add(organizationId, (taken += bytes));
+        },
+        async [Symbol.asyncDispose]() {
+          await rm(dir, { recursive: true, force: true });
+          leave();
+        },
+      };
+    },
+  };
+}
+
+const tooLarge = ({ perOrganization }: SharedBounds): string =>
+  `a call may hold ${perOrganization} bytes on the disk of this platform, whose operator sets DARI_SCRATCH_BYTES`;
+
+const retryAfterSeconds = 10;
+
+const noRoom = {
+  perOrganization: () =>
+    new AppError("limit_exceeded", "the organization's other uploads hold its room on the disk; send fewer at once", {
+      retryAfterSeconds,
+    }),
+  perProcess: () => new AppError("unavailable", "other uploads hold all room on the disk", { retryAfterSeconds }),
+} as const;
 
 /** A new, empty directory that only this user reads. Whoever asked for it removes it. */
 export function makeScratch(what: string): Promise<string> {

@@ -72,6 +72,14 @@ begin
   return v_kept;
 end $$;
 
+-- Counts no more. The lock comes before the row, as for all that change the count: else who has the one waits for the
+-- other in a circle.
+create or replace function forget_count(p_organization text, p_kind text) returns void language plpgsql as $$
+begin
+  perform pg_advisory_xact_lock(hashtext('dari kept counts'), hashtext(p_organization));
+  delete from kept_counts where organization_id = p_organization and kind = p_kind;
+end $$;
+
 -- What a count must be. Stable: in one statement with the count, both are of one moment. (indexes
 -- sessions_by_organization, files_by_organization, primary key of snapshots)
 create or replace function kept_now(p_organization text, p_kind text) returns bigint language sql stable as $$

@@ -116,6 +116,23 @@ test("what others are adding or deleting while a bound is set is counted once", 
   expect(await kept("sessions")).toBe(1);
 });
 
+test("who adds while bounds are changed never waits for them in a circle", async () => {
+  const { db, organizationId } = scene;
+  await bound({ maxSessions: 10 });
+  let setting: Promise<void> | undefined;
+  await withTransaction(db, async (tx) => {
+    // As an upload has it.
+    const lock = sql`pg_advisory_xact_lock_shared(hashtext('dari kept counts'), hashtext(${organizationId}))`;
+    await sql`select ${lock}`.execute(tx);
+    setting = bound({ maxSessions: null, maxStorageBytes: 1_000 });
+    await untilWaiting(db, 1);
+    await create(boundTo(db, tx));
+  });
+  await setting;
+  // The scene's bundle has a byte.
+  expect([await kept("sessions"), await kept("storage_bytes")]).toEqual([undefined, 1]);
+});
+
 test("a turn that changes its session's files locks no row of its organization", async () => {
   const session = await scene.session();
   await withTransaction(scene.db, async (tx) => {

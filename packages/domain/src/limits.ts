@@ -147,6 +147,11 @@ export const limits = {
 
   /** Uploaded files. */
   fileBytes: 5 * GiB,
+  /**
+   * What calls hold on the disk of one API process while they are judged: files of workspaces, imports, bundles. An
+   * organization has half of it.
+   */
+  scratchBytes: 32 * GiB,
   filenameBytes: 255,
 
   /** Bundles: what `dari deploy` uploads. */
@@ -255,6 +260,10 @@ assert(
   limits.harnessFrameBytes >
     limits.historyBytes + limits.jsonBodyBytes + limits.inputsPerMessage * limits.inputAnswerBytes,
   "a frame holds history, message and answers",
+);
+assert(
+  limits.scratchBytes / 2 >= limits.workspaceBytes + limits.exportConversationBytes + limits.bundleBytes,
+  "an organization has room for an import",
 );
 assert(limits.deviceCodeMs > 10_000 * limits.devicePollSeconds, "deviceCodeMs > 10 polls");
 assert(limits.mergedPartsBytes <= limits.jsonBodyBytes, "mergedPartsBytes <= jsonBodyBytes");

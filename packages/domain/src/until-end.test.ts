@@ -10,9 +10,10 @@ test("each is what it comes to, an error too, until the end comes first; afterwa
   const until = untilEnd(end);
   expect(await until(Promise.resolve(1))).toBe(1);
   await expect(until(Promise.reject(new Error("its own")))).rejects.toThrow("its own");
-  const waiting = until(never);
+  const waiting = [until(never), until(never)];
   resolve("over");
-  expect([await waiting, await until(never), await until(Promise.resolve(2))]).toEqual(["over", "over", 2]);
+  expect(await Promise.all(waiting)).toEqual(["over", "over"]);
+  expect([await until(never), await until(Promise.resolve(2))]).toEqual(["over", 2]);
 });
 
 test("an end that is an error is told as one", async () => {

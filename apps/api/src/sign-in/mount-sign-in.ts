@@ -1,7 +1,7 @@
 // The way of a browser to the identity provider and back, and the short address that command lines show. These
 // redirect; the contract's routes never do.
 
-import { limitTries, signInProvenPerson, type Control } from "@dari/control";
+import { limitTries, signInProvenPerson, type Control, type NoSignIn } from "@dari/control";
 import { AppError, isId } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
@@ -18,7 +18,7 @@ const callbackPath = "/auth/oidc/callback";
 const cookieName = "dari_oidc";
 
 /** Why a sign-in came to nothing; the console's page has the words. */
-type Problem = "expired" | "refused" | "unavailable" | "no_email" | "no_member";
+type Problem = "expired" | "refused" | "unavailable" | "no_email" | NoSignIn;
 
 export function mountSignIn(app: Express, control: Control, provider: OidcProvider | undefined): void {
   app.get("/device", (request, response) => {
@@ -87,7 +87,7 @@ async function finish(
   const { organizationId, returnTo } = state;
   const proven = { ...person, email: person.email };
   const signIn = await signInProvenPerson(control, proven, { organizationId, requestId: requestIdOf(response) });
-  if (signIn === undefined) return giveUp(response, "no_member");
+  if (typeof signIn === "string") return giveUp(response, signIn);
   response.set("set-cookie", [noCookie(control, cookieName), signInCookie(control, signIn)]);
   response.redirect(303, returnTo);
 }

@@ -88,6 +88,12 @@ export const serviceSettings = {
       about: "Of an organization's keys together, where operators set nothing else; 0: no bound.",
     }),
   },
+  scratchBytes: integer({
+    env: "DARI_SCRATCH_BYTES",
+    min: 1024 ** 2,
+    default: limits.scratchBytes,
+    about: "Held in TMPDIR by an API process's calls at once: workspace files, imports, bundles.",
+  }),
   masterKey: secret({
     env: "DARI_MASTER_KEY",
     optional: true,

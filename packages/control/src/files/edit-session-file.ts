@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -11,7 +11,7 @@ import { AppError, normalizeWorkspacePath } from "@dari/domain";
 import { defaultWorkspaceLimits, withFile, withoutPath, type Tree, type TreeEntry } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import { invalidField, notFound } from "../refusals.ts";
-import { makeScratch } from "../scratch.ts";
+import type { Scratch } from "../scratch.ts";
 import { loadSessionHead } from "../sessions/workspace-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
 import { findEntry, placeOf } from "./workspace-path.ts";
@@ -41,7 +41,7 @@ const fileMode = 0o644;
  * Writes a file, its directories made where they are missing. A file that is there keeps its mode; a link to a file is
  * followed. The body goes through this machine's disk.
  * @throws AppError `invalid` (path), `conflict` (a directory is there), `precondition_failed`, `too_large`,
- * `not_found`, `session_busy`.
+ * `not_found`, `session_busy`; without room on the disk `limit_exceeded`, `unavailable`.
  */
 export async function putSessionFile(
   control: Control,
@@ -57,8 +57,9 @@ export async function putSessionFile(
   if (Buffer.byteLength(place) > pathBytes) throw new AppError("too_large", `a path has at most ${pathBytes} bytes`);
   checkConditions(before.tree.get(place), write.conditions);
   withFile(before.tree, { path: place, mode: fileMode, sizeBytes: 0, sha256: "" });
-  await using received = await receive(place, write.body, write.maxBytes);
-  const { sizeBytes, sha256, dir } = received;
+  await using scratch = await control.scratch.open("write", actor.organizationId);
+  const { dir } = scratch;
+  const { sizeBytes, sha256 } = await receive(scratch, place, write.body, write.maxBytes);
   // Awaited here, so that the body stays on the disk until it is saved.
   return await editHead(control, actor, write, (tree) => {
     const at = placeOf(tree, path);
@@ -130,33 +131,26 @@ function checkConditions(entry: TreeEntry | undefined, { ifMatch, ifNoneMatch }:
   }
 }
 
-interface Received extends AsyncDisposable {
-  readonly dir: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-}
-
-/** The body on this machine's disk, at `place` below `dir`. @throws AppError `too_large` */
-async function receive(place: string, body: AsyncIterable<Uint8Array>, maxBytes: number): Promise<Received> {
-  const dir = await makeScratch("write");
-  const remove = (): Promise<void> => rm(dir, { recursive: true, force: true });
-  try {
-    const target = join(dir, place);
-    await mkdir(dirname(target), { recursive: true });
-    const hash = createHash("sha256");
-    let sizeBytes = 0;
-    const measured = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const piece of body) {
-        sizeBytes += piece.byteLength;
-        if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
-        hash.update(piece);
-        yield piece;
-      }
-    };
-    await pipeline(measured, createWriteStream(target, { flags: "wx", mode: 0o600 }));
-    return { dir, sizeBytes, sha256: hash.digest("hex"), [Symbol.asyncDispose]: remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+/** Writes the body to this machine's disk, at `place` below the directory. @throws AppError `too_large` */
+async function receive(
+  scratch: Scratch,
+  place: string,
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  const target = join(scratch.dir, place);
+  await mkdir(dirname(target), { recursive: true });
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  const measured = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const piece of body) {
+      sizeBytes += piece.byteLength;
+      if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+      scratch.take(piece.byteLength);
+      hash.update(piece);
+      yield piece;
+    }
+  };
+  await pipeline(measured, createWriteStream(target, { flags: "wx", mode: 0o600 }));
+  return { sizeBytes, sha256: hash.digest("hex") };
 }

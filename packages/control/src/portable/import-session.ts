@@ -1,6 +1,5 @@
 // Records an exported session that was taken in: as a session that goes on here where it stood there.
 
-import { rm } from "node:fs/promises";
 import type { PortableMessage, SessionRecord } from "@dari/contract";
 import { agents, sessionImports, type ImportedMessage } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
@@ -28,7 +27,7 @@ export async function importSession(control: Control, actor: Actor, received: Re
       return getSession(inside, actor, id);
     });
   } finally {
-    await rm(received.dir, { recursive: true, force: true });
+    await received.scratch[Symbol.asyncDispose]();
   }
 }
 

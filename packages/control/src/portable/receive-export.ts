@@ -16,7 +16,7 @@ import { ArchiveRefused, readTar, type TarMember } from "../archives/read-tar.ts
 import type { Actor, Control } from "../context.ts";
 import { discardUpload, storeUpload, type StoredUpload } from "../files/store-upload.ts";
 import { bundleKey } from "../publishing/bundle-key.ts";
-import { makeScratch } from "../scratch.ts";
+import type { Scratch } from "../scratch.ts";
 import { uploadFolder } from "../workspaces/place-input.ts";
 import { storeSnapshot } from "../workspaces/store-snapshot.ts";
 import { overLimitAsRefusal, workspaceLimitsOf } from "../workspaces/workspace-limits.ts";
@@ -47,7 +47,7 @@ export interface ReceivedExport {
   readonly uploads: readonly StoredUpload[];
   readonly snapshot: TurnSnapshot;
   /** Holds the conversation until it is recorded. */
-  readonly dir: string;
+  readonly scratch: Scratch;
 }
 
 export interface ExportUpload {
@@ -58,28 +58,29 @@ export interface ExportUpload {
 
 /**
  * Until `importSession` it is as if nothing had come; `discardExport` takes the stored bytes back.
- * @throws AppError `invalid` for whatever is not an export, is damaged or is hostile; `too_large`.
+ * @throws AppError `invalid` for whatever is not an export, is damaged or is hostile; `too_large`; without room on the
+ * disk `limit_exceeded`, `unavailable`.
  */
 export async function receiveExport(control: Control, actor: Actor, upload: ExportUpload): Promise<ReceivedExport> {
-  const dir = await makeScratch("import");
+  const scratch = await control.scratch.open("import", actor.organizationId);
   const stored: Stored = { uploads: [], bundleKey: undefined };
   const hash = createHash("sha256");
   try {
     const source = Readable.from(measured(upload, hash));
     const received = await pipeline(source, createGunzip(), (bytes: AsyncIterable<Uint8Array>) =>
-      read({ control, actor, dir, stored, agentId: upload.agentId }, new Members(bytes)),
+      read({ control, actor, scratch, stored, agentId: upload.agentId }, new Members(bytes)),
     );
     return { ...received, sha256: hash.digest("hex") };
   } catch (error) {
-    await removeStored(control, dir, stored);
+    await removeStored(control, scratch, stored);
     throw asRefusal(error);
   }
 }
 
 /** Takes back what was received and not imported. The snapshot's object is left to the sweep, which knows of it. */
 export async function discardExport(control: Control, received: ReceivedExport): Promise<void> {
-  const { dir, uploads, bundle } = received;
-  await removeStored(control, dir, { uploads: [...uploads], bundleKey: bundle.objectKey });
+  const { scratch, uploads, bundle } = received;
+  await removeStored(control, scratch, { uploads: [...uploads], bundleKey: bundle.objectKey });
 }
 
 interface Stored {
@@ -87,8 +88,8 @@ interface Stored {
   bundleKey: string | undefined;
 }
 
-async function removeStored(control: Control, dir: string, stored: Stored): Promise<void> {
-  await rm(dir, { recursive: true, force: true });
+async function removeStored(control: Control, scratch: Scratch, stored: Stored): Promise<void> {
+  await scratch[Symbol.asyncDispose]();
   for (const upload of stored.uploads) await discardUpload(control, upload);
   if (stored.bundleKey !== undefined) await control.blobs.delete([stored.bundleKey]);
 }
@@ -96,29 +97,35 @@ async function removeStored(control: Control, dir: string, stored: Stored): Prom
 interface Receiving {
   readonly control: Control;
   readonly actor: Actor;
-  readonly dir: string;
+  readonly scratch: Scratch;
   readonly stored: Stored;
   readonly agentId: string | undefined;
 }
 
 async function read(receiving: Receiving, members: Members): Promise<Omit<ReceivedExport, "sha256">> {
-  const { control, actor, dir, stored, agentId } = receiving;
+  const { control, actor, scratch, stored, agentId } = receiving;
+  const { dir } = scratch;
   const first = await members.expect(sessionMember);
   const session = parseValue<PortableSession>(await readText(first), PortableSession, sessionMember);
   const bundle = await takeBundle(receiving, session, await members.expect(bundleMember));
   const conversation = new Conversation(dir);
   for (let page = 1, next; (next = await members.takeIf(messagesMember(page))) !== undefined; page++) {
+    scratch.take(next.sizeBytes);
     await conversation.takeMessages(next);
   }
   const inputs = await takeInputs(await members.expect(inputsMember), conversation.messageIds.length);
   await takeUploads(receiving, inputs, members);
   for (let page = 1, next; (next = await members.takeIf(ledgerMember(page))) !== undefined; page++) {
+    scratch.take(next.sizeBytes);
     await conversation.takeLedger(next);
   }
   conversation.end();
   const root = join(dir, "tree");
   const received = new ReceivedTree(root, await workspaceLimitsOf(control.db, actor.organizationId));
-  for (let next; (next = await members.takeIfAny()) !== undefined;) await received.take(next);
+  for (let next; (next = await members.takeIfAny()) !== undefined;) {
+    scratch.take(next.sizeBytes);
+    await received.take(next);
+  }
   const after = received.end();
   if (treeHash(after) !== session.workspace.tree_hash) {
     throw new ArchiveRefused("the workspace is not the one that session.json tells of");
@@ -133,12 +140,12 @@ async function read(receiving: Receiving, members: Members): Promise<Omit<Receiv
   await rm(root, { recursive: true, force: true });
   const kept = { objectKey, sizeBytes, files, totalBytes, treeHash: saved.treeHash };
   const snapshot = { id: newId("snapshot"), parentId: null, isFull: true, deltaDepth: 0, ...kept };
-  return { agentId, session, bundle, conversation, inputs, uploads: stored.uploads, snapshot, dir };
+  return { agentId, session, bundle, conversation, inputs, uploads: stored.uploads, snapshot, scratch };
 }
 
 /** Stored only where no version was made from it yet. @throws ArchiveRefused as publishing would refuse it. */
 async function takeBundle(
-  { control, actor, dir, stored, agentId }: Receiving,
+  { control, actor, scratch, stored, agentId }: Receiving,
   { version }: PortableSession,
   member: TarMember,
 ): Promise<ReceivedBundle> {
@@ -146,7 +153,8 @@ async function takeBundle(
   if (member.sizeBytes !== sizeBytes) throw new ArchiveRefused(`${member.path} is not of the size that is told`);
   if (sizeBytes > limits.bundleBytes)
     throw new AppError("too_large", `a bundle has at most ${limits.bundleBytes} bytes`);
-  const file = join(dir, "bundle.tar.gz");
+  scratch.take(sizeBytes);
+  const file = join(scratch.dir, "bundle.tar.gz");
   const hash = createHash("sha256");
   const hashed = async function* (): AsyncGenerator<Uint8Array> {
     for await (const piece of member.content) {

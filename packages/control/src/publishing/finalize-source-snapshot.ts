@@ -2,7 +2,6 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { BlobNotFoundError } from "@dari/blobs";
@@ -13,7 +12,6 @@ import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { stagingKey } from "../direct/staging.ts";
 import { found } from "../refusals.ts";
-import { makeScratch } from "../scratch.ts";
 import { takeBundle } from "./upload-bundle.ts";
 
 /** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
@@ -23,7 +21,7 @@ type Verdict = sourceSnapshots.SourceSnapshotVerdict;
 
 /**
  * The verdict; the same one however often and from wherever it is asked for.
- * @throws AppError `not_found` only; a bad bundle is an answer, not an error.
+ * @throws AppError `not_found`; without room on the disk `limit_exceeded`, `unavailable`. A bad bundle is an answer.
  */
 export async function finalizeSourceSnapshot(
   control: Control,
@@ -43,7 +41,7 @@ export async function finalizeSourceSnapshot(
       organizationId,
       sourceSnapshotId,
       row.objectKey,
-      await judge(control, row),
+      await judge(control, organizationId, row),
     );
     if (settled !== undefined) {
       control.log.info(
@@ -81,15 +79,16 @@ function render(row: SourceSnapshotRow): SourceSnapshotFinalized {
   return { source_snapshot_id: row.id, status, failure_reason: row.failureReason };
 }
 
-async function judge(control: Control, row: SourceSnapshotRow): Promise<Verdict> {
+async function judge(control: Control, organizationId: string, row: SourceSnapshotRow): Promise<Verdict> {
   const stored = await control.blobs.head(row.objectKey);
   if (stored === undefined) return rejected("no bundle was uploaded");
   if (stored.sizeBytes !== row.sizeBytes) {
     return rejected(`the upload has ${stored.sizeBytes} bytes; ${row.sizeBytes} were announced`);
   }
-  const dir = await makeScratch("bundle");
+  await using scratch = await control.scratch.open("bundle", organizationId);
+  scratch.take(row.sizeBytes);
   try {
-    const file = join(dir, "bundle.tar.gz");
+    const file = join(scratch.dir, "bundle.tar.gz");
     const sha256 = await download(control, row.objectKey, file);
     if (sha256 !== row.sha256) return rejected(`the upload's SHA-256 is ${sha256}; ${row.sha256} was announced`);
     return await inspect(file);
@@ -97,8 +96,6 @@ async function judge(control: Control, row: SourceSnapshotRow): Promise<Verdict>
     // Replaced by another upload since the row was read; the next round looks at that one.
     if (error instanceof BlobNotFoundError) return rejected("no bundle was uploaded");
     throw error;
-  } finally {
-    await rm(dir, { recursive: true, force: true });
   }
 }
 

@@ -134,6 +134,13 @@ export interface ProvenPerson {
   readonly email: string;
 }
 
+export interface Membership {
+  readonly id: string;
+  readonly organizationId: string;
+  /** Whether the provider has led its person there before; else it is the address's alone. */
+  readonly isBound: boolean;
+}
+
 /**
  * The memberships of a person whom the identity provider has proven: by its subject, the last used first, then by the
  * address where no subject of this provider has taken it, because anybody may have made those members (indexes
@@ -143,16 +150,15 @@ export async function listMembershipsOf(
   db: Database,
   person: ProvenPerson,
   organizationId?: string,
-): Promise<{ id: string; organizationId: string }[]> {
+): Promise<Membership[]> {
   const { issuer, subject, email } = person;
-  const result = await sql<{ id: string; organizationId: string }>`
-    select m.id, m.organization_id as "organizationId" from members m join organizations o on o.id = m.organization_id
+  const result = await sql<Membership>`
+    select m.id, m.organization_id as "organizationId", m.issuer is not distinct from ${issuer} as "isBound"
+    from members m join organizations o on o.id = m.organization_id
     where o.deleted_at is null and o.id = coalesce(${organizationId ?? null}, o.id)
       and ((m.issuer = ${issuer} and m.subject = ${subject})
       or (m.email = ${email} and m.issuer is distinct from ${issuer}))
-    order by m.issuer is not distinct from ${issuer} desc, m.last_signed_in_at desc nulls last, m.id limit 100`.execute(
-    db.kysely,
-  );
+    order by "isBound" desc, m.last_signed_in_at desc nulls last, m.id limit 100`.execute(db.kysely);
   return result.rows;
 }
 

@@ -49,10 +49,11 @@ export async function countIfBounded(
   most: number | null,
 ): Promise<void> {
   const place = sql`organization_id = ${organizationId} and kind = ${kind}`;
-  if (most === null) await sql`delete from kept_counts where ${place}`.execute(db.kysely);
-  else {
-    await sql`select recount(${organizationId}, ${kind})
-      where not exists (select 1 from kept_counts where ${place})`.execute(db.kysely);
+  const isCounted = sql`exists (select 1 from kept_counts where ${place})`;
+  if (most === null) {
+    await sql`select forget_count(${organizationId}, ${kind}) where ${isCounted}`.execute(db.kysely);
+  } else {
+    await sql`select recount(${organizationId}, ${kind}) where not ${isCounted}`.execute(db.kysely);
   }
 }
 

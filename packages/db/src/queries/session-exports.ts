@@ -72,8 +72,8 @@ export async function listMessages(
   after: number,
 ): Promise<{ rows: ExportedMessage[]; more: boolean }> {
   const found = await sql<{ n: number; bytes: number }>`
-    select sequence_number as n, octet_length(parts::text) + octet_length(files_changed::text)
-      + coalesce(octet_length(output::text), 0) as bytes
+    select sequence_number as n, octet_length(parts::text) + octet_length(metadata::text)
+      + octet_length(files_changed::text) + coalesce(octet_length(output::text), 0) as bytes
     from messages m where session_id = ${exported.id} and sequence_number > ${after}
       and sequence_number <= ${exported.through} and ${isKept}
     order by sequence_number limit ${limits.listLimitMax}`.execute(db.kysely);
