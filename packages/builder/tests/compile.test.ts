@@ -73,8 +73,13 @@ export const agent = (prompt: string) => [prompt, basename(__filename), typeof m
 
   test("an import that nothing provides fails the build with file and line", async () => {
     const source = `import "no-such-package";\nexport const agent = () => 1;`;
-    const { message } = await builds.failureOf({ ...supportAgent, "src/agent.ts": source });
+    const { result, log } = await builds.build({ ...supportAgent, "src/agent.ts": source });
+    const message = result.ok ? "" : result.failure.message;
     expect(message).toMatch(/src\/agent\.ts:1:8: Could not resolve "no-such-package"/);
+    expect(message).toMatch(/\nadd no-such-package to the dependencies of package\.json$/);
+    // What the log has said already, its end does not repeat.
+    expect(log.match(/Could not resolve/g)).toHaveLength(1);
+    expect(log).toMatch(/\nbuild failed: TypeScript does not compile:\nadd no-such-package to .*\n$/);
   });
 
   test("where sandboxes isolate, sources cannot read the worker's files", async () => {
@@ -87,6 +92,13 @@ export const agent = (prompt: string) => [prompt, basename(__filename), typeof m
 });
 
 describe("JavaScript", () => {
+  test("a package that is not installed is to be added to package.json", async () => {
+    const source = `import "@no/such-package/part";\nexport const agent = () => 1;`;
+    const files = { "dari.yml": manifest("agent.mjs:agent"), "agent.mjs": source };
+    const { message } = await builds.failureOf(files);
+    expect(message.match(/add @no\/such-package to the dependencies of package\.json/g)).toHaveLength(1);
+  });
+
   test("runs as it is", async () => {
     const first = await builds.imageOf({
       "dari.yml": manifest("src/agent.js:agent"),

@@ -131,13 +131,15 @@ describe("npm", () => {
   });
 
   test("a package that cannot be had fails the build with npm's words", async () => {
-    const { code, message } = await builds.failureOf({
+    const { result, log } = await builds.build({
       "dari.yml": manifest("src/agent.ts:agent"),
       "package.json": JSON.stringify({ dependencies: { greet: "file:vendor/missing.tgz" } }),
       "src/agent.ts": agent,
     });
-    expect(code).toBe("build_failed");
-    expect(message).toMatch(/^npm install failed with exit code \d+\n[^]*missing\.tgz/);
+    const message = expect.stringMatching(/^npm install failed with exit code \d+\n[^]*missing\.tgz/);
+    expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
+    // They stand in the log already.
+    expect(log).toMatch(/missing\.tgz[^]*\nbuild failed: npm install failed with exit code \d+\n$/);
   });
 
   test("an agent that does not load for want of an install script is told of it", async () => {

@@ -106,7 +106,7 @@ export const agent = () => 1;`;
     const { result, log } = await builds.build(registry.files, { timeoutMs: 1500, runtimes: registry.runtimes });
     const message = "the build took longer than 1.5 s; it was at: npm install";
     expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
-    expect(log).toMatch(/npm install: failed after 1\.\d\d s\n.*\nbuild failed: the build took longer/);
+    expect(log).toMatch(/npm install: failed after \d\.\d\d s\n.*\nbuild failed: the build took longer/);
   });
 });
 

@@ -79,9 +79,16 @@ export async function buildImage(options: BuildOptions): Promise<BuildResult> {
       ? new BuildFailed([tooLong(timeoutMs, log.currentStep), ...log.lastLines].join("\n")).failure
       : tenantFailure(error, log.currentStep);
     if (failed === undefined) throw error;
-    log.line(`build failed: ${failed.message}`);
+    log.line(`build failed: ${unsaid(failed.message, log.lastLines)}`);
     return { ok: false, failure: failed };
   }
+}
+
+/** What has just been said in the log does not stand there twice. */
+function unsaid(message: string, said: readonly string[]): string {
+  const [first, ...more] = message.split("\n");
+  const isNew = (line: string): boolean => !said.includes(line) && !said.includes(`error: ${line}`);
+  return [first, ...more.filter(isNew)].join("\n");
 }
 
 const tooLong = (timeoutMs: number, step: string): string =>
@@ -159,7 +166,7 @@ async function makeSandbox(options: BuildOptions, dir: string, log: BuildLog): P
 
 async function findRuntime(options: BuildOptions, log: BuildLog): Promise<Runtime> {
   const { language, version } = options.manifest.runtime;
-  const runtime = await options.runtimes.resolve(language, version, options.signal);
+  const runtime = await options.runtimes.resolve(language, version, options.signal, (text) => log.line(text));
   if (runtime.warning !== undefined) log.warn(runtime.warning);
   log.line(`${language === "python" ? "python" : "node"} ${runtime.version}`);
   return runtime;

@@ -9,6 +9,7 @@ import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
 import { packagesWithScripts } from "./install-scripts.ts";
+import { adviseMissing } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
@@ -48,7 +49,8 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
   sandbox.signal.throwIfAborted();
   const slotDir = await mkdtemp(join(options.dir, "check-"));
   for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
-  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file });
+  const { memoryBytes } = sandbox.limits;
+  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes });
   const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
   const making = options.codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   const running = await sandbox.driver.prepare({
@@ -111,7 +113,7 @@ async function explain(
   const notRun = (await packagesWithScripts(o.tree, details.join("\n"))).map(
     (name) => `install scripts do not run, and ${name} has one: it may be incomplete`,
   );
-  return new BuildFailed(
-    relative([`${o.source.file} could not be loaded:`, ...details, ...notRun, ...o.suspicions].join("\n")),
-  );
+  // Suspicions may say already what is missing.
+  const said = [...details, ...adviseMissing(details.join("\n")), ...notRun, ...o.suspicions];
+  return new BuildFailed(relative([`${o.source.file} could not be loaded:`, ...new Set(said)].join("\n")));
 }

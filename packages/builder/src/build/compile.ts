@@ -8,6 +8,7 @@ import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
 import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
+import { adviseMissing } from "./missing-packages.ts";
 import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
@@ -74,7 +75,9 @@ export async function compileNode(
   const result = await run<Compilation>();
   if (result.ok) {
     for (const warning of result.warnings) log.line(`warning: ${warning}`);
-    if (result.file !== entry.file) log.line(`bundled ${result.sources} source files into ${result.file}`);
+    if (result.file !== entry.file) {
+      log.line(`bundled ${result.sources} source file${result.sources === 1 ? "" : "s"} into ${result.file}`);
+    }
     let { whole } = result;
     if (bundles !== undefined && whole !== undefined && "plan" in whole) {
       const { plan } = whole;
@@ -90,7 +93,7 @@ export async function compileNode(
     return { entry: { ...entry, file: result.file }, suspicions: [], ...(described && { whole: described }) };
   }
   for (const error of result.errors) log.line(`error: ${error}`);
-  const shown = result.errors.slice(0, errorsShown);
+  const shown = [...result.errors.slice(0, errorsShown), ...adviseMissing(result.errors.join("\n"))];
   // Node itself judges JavaScript: what esbuild cannot resolve may be made at run time.
   if (/\.[cm]?js$/.test(entry.file)) return { entry, suspicions: shown };
   throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);

@@ -2,7 +2,6 @@
 
 import { copyFile, lstat, mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { bundledAgentFlags } from "@dari/harness";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import { placeInTree } from "./place-in-tree.ts";
@@ -82,7 +81,7 @@ interface Places {
 async function provide(request: PackageBundleRequest, places: Places): Promise<ProvidedPackages> {
   const { bundles, compiler, runtime, plan, used } = request;
   const { script, cache, record } = places;
-  const key = [2, bundles.scope, compiler, runtime.version, plan];
+  const key = [3, bundles.scope, compiler, runtime.version, plan];
   const whole = { "packages.cjs": script, "packages.cache": cache, "record.json": record };
   const isRefused = [...key, "refused"];
   if (!(await bundles.cache.take(key, whole))) {
@@ -115,7 +114,7 @@ async function makeCodeCache(request: PackageBundleRequest, { dir, script, cache
   const ending = await runInSandbox(
     { ...sandbox, slotDir, emptyDir: tree, onLine: () => {} },
     {
-      argv: [runtime.command, ...bundledAgentFlags, "-e", loadScript],
+      argv: [runtime.command, "-e", loadScript],
       env: { DARI_CODE_CACHE: madeCache },
       readOnlyPaths: runtime.readOnlyPaths,
       network: "none",

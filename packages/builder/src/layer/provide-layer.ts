@@ -53,7 +53,12 @@ export async function provideLayer(request: LayerRequest): Promise<ProvidedLayer
     return makeLayer({ ...request, sandbox: { ...sandbox, slotDir, signal } }, { tree, paths });
   };
   const layer = await registry.obtain(key, make, sandbox.signal);
-  if (made) return { layer, roots: await linkLayer(join(slotDir, "workspace"), tree, { seal: false }) };
+  if (made) {
+    // The next build and the first turn find it unpacked. Whoever really needs it meets an error again.
+    const early = cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
+    void early.then(({ release }) => release()).catch(() => undefined);
+    return { layer, roots: await linkLayer(join(slotDir, "workspace"), tree, { seal: false }) };
+  }
   log.line("dependencies are installed already");
   const lease = await cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
   try {

@@ -14,7 +14,7 @@ const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
 
 export interface NodeRuntimes {
-  resolve(version: string | undefined, signal?: AbortSignal): Promise<Runtime>;
+  resolve(version: string | undefined, signal?: AbortSignal, say?: (text: string) => void): Promise<Runtime>;
   list(): Promise<RuntimeOffer[]>;
 }
 
@@ -56,7 +56,11 @@ export function createNodeRuntimes(options: {
     return here.sort((a, b) => compareVersions(a.version, b.version));
   }
 
-  async function resolve(requested: string | undefined, signal?: AbortSignal): Promise<Runtime> {
+  async function resolve(
+    requested: string | undefined,
+    signal?: AbortSignal,
+    say?: (text: string) => void,
+  ): Promise<Runtime> {
     const running = await own;
     if (requested === undefined || satisfies(running.version, requested)) return running;
     const unavailable = async (why?: string): Promise<RuntimeUnavailableError> => {
@@ -73,6 +77,7 @@ export function createNodeRuntimes(options: {
     if (found === undefined) throw await unavailable("npm is not installed on this worker, so none can be fetched");
     const pinned = release.releases[major];
     const specifiers = pinned !== undefined && satisfies(pinned, requested) ? [pinned, requested] : [requested];
+    say?.(`node ${requested} is fetched; this worker keeps it for builds to come`);
     try {
       return await fetchOnce({ nodeDir, npm: found, packageName: release.packageName, specifiers, signal, ...options });
     } catch (error) {

@@ -12,10 +12,16 @@ import type { Runtime, RuntimeOffer } from "./runtime.ts";
 export interface Runtimes {
   /**
    * The interpreter for a manifest's `runtime`; without a version the newest that this worker has without fetching.
-   * Node may be fetched on first use, which takes seconds; the same version is fetched once, whoever asks.
+   * Node may be fetched on first use, which takes seconds and is told to `say`; the same version is fetched once,
+   * whoever asks.
    * @throws RuntimeUnavailableError listing what can be had.
    */
-  resolve(language: Language, version: string | undefined, signal?: AbortSignal): Promise<Runtime>;
+  resolve(
+    language: Language,
+    version: string | undefined,
+    signal?: AbortSignal,
+    say?: (text: string) => void,
+  ): Promise<Runtime>;
   /** What can be had, ascending by version, Node first. */
   list(): Promise<RuntimeOffer[]>;
   /** What builds need beside an interpreter to install dependencies. */
@@ -51,8 +57,8 @@ export function createRuntimes(options: RuntimesOptions): Runtimes {
   const installEnv = installEnvironment(env, options.npmRegistry);
   const registries = createRegistries({ env: { PATH: env.PATH, ...installEnv }, getNpm });
   return {
-    resolve: (language, version, signal) =>
-      language === "python" ? python.resolve(version) : node.resolve(version, signal),
+    resolve: (language, version, signal, say) =>
+      language === "python" ? python.resolve(version) : node.resolve(version, signal, say),
     list: async () => [...(await node.list()), ...(await python.list())],
     installTools: async () => ({
       npm: await getNpm(),
