@@ -23,6 +23,7 @@ const packAssets: Plugin = {
 
 export default defineConfig({
   base: "/console/",
+  resolve: { alias: { typebox: path.join(import.meta.dirname, "src/data/no-schemas.ts") } },
   plugins: [packAssets],
   build: {
     target: "es2022",

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The `dari` command. Plain JavaScript, so that an old Node can still say what it lacks.
 
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import * as nodeModule from "node:module";
 import { homedir } from "node:os";
 import { join } from "node:path";
@@ -21,13 +21,16 @@ if (major < 24) {
 function keepCompiled() {
   // NODE_COMPILE_CACHE is a place that somebody has chosen.
   if (nodeModule.getCompileCacheDir() !== undefined) return;
-  const cache = join(homedir(), ".cache");
-  const directory = join(cache, "dari");
-  // One by one: making a path recursively never ends where the file system answers ENOENT, as /proc does.
-  for (const path of [cache, directory]) {
-    try {
-      mkdirSync(path, { mode: 0o700 });
-    } catch {}
-  }
-  if (existsSync(directory)) nodeModule.enableCompileCache(directory);
+  try {
+    const cache = join(homedir(), ".cache");
+    const directory = join(cache, "dari");
+    // One by one: making a path recursively never ends where the file system answers ENOENT, as /proc does.
+    for (const path of [cache, directory]) {
+      if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+      // What is kept there is run, and HOME may be somebody else's, or a place that everybody writes to.
+      const { uid, mode } = statSync(path);
+      if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return;
+    }
+    nodeModule.enableCompileCache(directory);
+  } catch {}
 }

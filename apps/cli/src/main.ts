@@ -25,6 +25,7 @@ import { addWebhookCommands } from "./commands/webhooks.ts";
 import { processEnvironment } from "./config.ts";
 import type { Io } from "./context.ts";
 import { exitCodeOf, exitCodes } from "./exit.ts";
+import { globalOptions } from "./options.ts";
 import { createOutput } from "./output.ts";
 
 /** Runs the command line `argv` (without node and script) and returns the exit code. */
@@ -69,7 +70,6 @@ function createProgram(io: Io): Command {
     .option("--api-key <key>", "the key to use (DARI_API_KEY)")
     .option("--json", "write the result as JSON")
     .version(release, "-V, --version", "show the release of this command")
-    .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
@@ -77,6 +77,8 @@ function createProgram(io: Io): Command {
     .showHelpAfterError("(--help shows what is possible)")
     .exitOverride()
     .addHelpText("after", exitCodeHelp);
+  const visibleGlobalOptions = ({ parent }: Command) => (parent === null ? [] : globalOptions(program));
+  program.configureHelp({ showGlobalOptions: true, visibleGlobalOptions });
   addInitCommand(program, io);
   addDeployCommand(program, io);
   addManifestCommands(program, io);

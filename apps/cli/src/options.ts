@@ -1,6 +1,6 @@
 // Small pieces that several commands' options share.
 
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid } from "./exit.ts";
 
 /** Collects a repeatable option. */
@@ -44,4 +44,9 @@ export async function take<Row>(rows: AsyncIterable<Row>, limit: number): Promis
     if (taken.length >= limit) break;
   }
   return taken;
+}
+
+/** Those of the program's options that every command below it has: the release is asked of the program alone. */
+export function globalOptions(program: Command): Option[] {
+  return program.options.filter(({ long }) => long !== "--version");
 }

@@ -3,7 +3,8 @@
 import { release } from "@dari/contract";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { mkdir, readFile, rm, stat } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { chmod, mkdir, readFile, rm, stat } from "node:fs/promises";
 import { createServer, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -82,6 +83,24 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const { code, stdout } = await runDari(["--version"], { cwd: root.path });
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${release}\n` });
+    // It is asked of the command itself, and belongs to no other's options.
+    const { stdout: help } = await runDari(["agents", "list", "--help"], { cwd: root.path });
+    expect([help.includes("--json"), help.includes("--version")]).toEqual([true, false]);
+  });
+
+  test("what is compiled is kept in the user's own directory, and never where others can write", async () => {
+    await using root = await temporaryTree({});
+    const runsFrom = async (home: string): Promise<boolean> => {
+      const environment = { HOME: home, NODE_COMPILE_CACHE: "" };
+      expect((await runDari(["--version"], { cwd: root.path, environment })).code).toBe(0);
+      return existsSync(join(home, ".cache", "dari")) && readdirSync(join(home, ".cache", "dari")).length > 0;
+    };
+    expect(await runsFrom(root.path)).toBe(true);
+    const shared = join(root.path, "shared");
+    await mkdir(join(shared, ".cache", "dari"), { recursive: true });
+    await chmod(join(shared, ".cache"), 0o1777);
+    expect(await runsFrom(shared)).toBe(false);
+    expect(await runsFrom(join(root.path, "missing"))).toBe(false);
   });
 });
 

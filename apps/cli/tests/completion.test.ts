@@ -35,7 +35,12 @@ describe.each(Object.keys(ask) as (keyof typeof ask)[])("%s", (shell) => {
       [["session", "cr"], ["create"], ["session"]],
       [["org", "limits", ""], ["get", "set"], ["deploy"]],
       [["session", "list", "--status", ""], ["idle", "active"], ["--json"]],
-      [["session", "list", "--"], ["--status", "--json"], ["--async"]],
+      [
+        ["session", "list", "--"],
+        ["--status", "--json"],
+        ["--async", "--version"],
+      ],
+      [["--"], ["--json", "--version"], ["--status"]],
       [["session", "send", "list", "--"], ["--async"], ["--status"]],
       [["completion", ""], ["bash", "zsh", "fish"], ["deploy"]],
     ])("after %j: %j", async (words, offered, absent) => {

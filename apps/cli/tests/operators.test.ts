@@ -81,7 +81,7 @@ describe("dari org", () => {
   });
 
   test("budgets set sends the caps, and shows what is used of them", async () => {
-    const args = ["org", "budgets", "set", "--period", "day", "--max-turns", "5", "--agent", "agt_1"];
+    const args = ["org", "budgets", "set", "--period", "day", "--max-turns", "5", "--agent-id", "agt_1"];
     const budget = {
       ...{ id: "bud_1", scope: "agent", target_id: "agt_1", period: "day", set_by: "organization", max_turns: 5 },
       ...{ max_turn_seconds: null, max_tokens: null, turns: 5, turn_seconds: 1.5, tokens: 7, is_exhausted: true },
@@ -195,7 +195,7 @@ describe("dari message retry --all", () => {
 
   test("follows the pages and shows each failed message's new one", async () => {
     const pages = [page("msg_1", "msg_1_old"), page("msg_2", null)];
-    const filters = ["--agent", "agt_1", "--error-code", "worker_lost", "--org", "all"];
+    const filters = ["--agent-id", "agt_1", "--error-code", "worker_lost", "--org", "all"];
     const { code, stdout, seen } = await run(["message", "retry", "--all", ...filters], (one, response) => {
       reply(response, one.call.startsWith("GET") ? config : pages.shift(), 200, {
         date: "Thu, 01 Jan 2026 00:00:00 GMT",

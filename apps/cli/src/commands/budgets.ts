@@ -10,8 +10,8 @@ import { count } from "./limits.ts";
 
 interface SetOptions extends OrganizationOption {
   readonly period: PutBudgetRequest["period"];
-  readonly agent?: string;
-  readonly session?: string;
+  readonly agentId?: string;
+  readonly sessionId?: string;
   readonly maxTurns?: number;
   readonly maxTurnSeconds?: number;
   readonly maxTokens?: number;
@@ -36,8 +36,8 @@ export function addBudgetCommands(org: Command, io: Io): void {
     .command("set")
     .description("set a budget of the organization, or of one agent or session of it")
     .addOption(new Option("--period <period>", "what it is for").choices(budgetPeriods).default("month"))
-    .option("--agent <id>", "of this agent")
-    .option("--session <id>", "of this session")
+    .option("--agent-id <id>", "of this agent")
+    .option("--session-id <id>", "of this session")
     .addOption(new Option("--max-turns <number>", "attempts that call the agent").argParser(count))
     .addOption(new Option("--max-turn-seconds <number>", "seconds that turns hold a slot").argParser(count))
     .addOption(new Option("--max-tokens <number>", "as agents' SDKs report them").argParser(count))
@@ -46,8 +46,8 @@ export function addBudgetCommands(org: Command, io: Io): void {
       const { output, client, signal } = createContext(io, command);
       const body = {
         period: options.period,
-        ...(options.agent === undefined ? {} : { agent_id: options.agent }),
-        ...(options.session === undefined ? {} : { session_id: options.session }),
+        ...(options.agentId === undefined ? {} : { agent_id: options.agentId }),
+        ...(options.sessionId === undefined ? {} : { session_id: options.sessionId }),
         ...(options.maxTurns === undefined ? {} : { max_turns: options.maxTurns }),
         ...(options.maxTurnSeconds === undefined ? {} : { max_turn_seconds: options.maxTurnSeconds }),
         ...(options.maxTokens === undefined ? {} : { max_tokens: options.maxTokens }),

@@ -11,8 +11,8 @@ import { table } from "../output.ts";
 
 interface RetryOptions {
   readonly all?: boolean;
-  readonly agent?: string;
-  readonly session?: string;
+  readonly agentId?: string;
+  readonly sessionId?: string;
   readonly errorCode?: string;
   readonly failedAfter?: string;
   readonly failedBefore?: string;
@@ -41,8 +41,8 @@ export function addRetryCommand(message: Command, io: Io): void {
       ),
     )
     .option("--all", "every failed message that these options leave, once each")
-    .option("--agent <id>", "with --all: of this agent")
-    .option("--session <id>", "with --all: of this session")
+    .option("--agent-id <id>", "with --all: of this agent")
+    .option("--session-id <id>", "with --all: of this session")
     .option("--error-code <code>", "with --all: that failed with this code")
     .option("--failed-after <time>", "with --all: as an RFC 3339 time")
     .option("--failed-before <time>", "with --all: as an RFC 3339 time")
@@ -109,8 +109,8 @@ async function nowAt(api: Client, signal: AbortSignal): Promise<string> {
 function requestOf(options: RetryOptions, failedBefore: string): RetryMessagesRequest {
   const filter = {
     organization_id: options.org,
-    agent_id: options.agent,
-    session_id: options.session,
+    agent_id: options.agentId,
+    session_id: options.sessionId,
     error_code: options.errorCode,
     failed_after: options.failedAfter,
     failed_before: failedBefore,

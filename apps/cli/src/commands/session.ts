@@ -120,10 +120,11 @@ function addFilesCommand(session: Command, io: Io): void {
       }
       const query = { ...(path === undefined ? {} : { path }), recursive: options.recursive ?? false };
       const listing = await api.listSessionFiles(id, query, { signal }).catch((error: unknown) => {
-        const mayBeFile = error instanceof ApiError && error.status === 404 && path !== undefined;
-        throw mayBeFile
-          ? new CliError(`${error.detail}; of a file: --output <file>, or --output -`, exitCodes.notFound)
-          : error;
+        const mayBeFile =
+          error instanceof ApiError && error.code === "not_found" && error.detail.startsWith("directory ");
+        // Machines get the platform's own words.
+        if (!mayBeFile || output.isJson) throw error;
+        throw new CliError(`${error.detail}; of a file: --output <file>, or --output -`, exitCodes.notFound);
       });
       output.result(listing, () => {
         const rows = listing.entries.map((entry) => [entry.path, entry.type, String(entry.size_bytes ?? "")]);

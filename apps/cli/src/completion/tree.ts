@@ -1,6 +1,7 @@
 // The command's own tree as data: what may follow which words. Knows no shell.
 
 import type { Command, Option } from "commander";
+import { globalOptions } from "../options.ts";
 
 export interface CompletedOption {
   /** `-f` and `--follow`, as they are typed. */
@@ -22,8 +23,7 @@ export interface CompletedCommand {
 
 /** The program and everything below it, each with the options that hold for all. */
 export function completedCommands(program: Command): CompletedCommand[] {
-  const everywhere = [...program.options.map(describeOption), help];
-  return describe(program, [], everywhere);
+  return describe(program, [], globalOptions(program));
 }
 
 const help: CompletedOption = {
@@ -33,16 +33,12 @@ const help: CompletedOption = {
   choices: [],
 };
 
-function describe(
-  command: Command,
-  path: readonly string[],
-  everywhere: readonly CompletedOption[],
-): CompletedCommand[] {
-  const own = path.length === 0 ? [] : command.options.filter(({ hidden }) => !hidden).map(describeOption);
+function describe(command: Command, path: readonly string[], everywhere: readonly Option[]): CompletedCommand[] {
+  const own = command.options.filter((option) => !option.hidden && !everywhere.includes(option));
   const here: CompletedCommand = {
     path,
     subcommands: command.commands.map((sub) => ({ name: sub.name(), description: sub.description() })),
-    options: [...own, ...everywhere],
+    options: [...[...own, ...everywhere].map(describeOption), help],
     words: command.registeredArguments.flatMap(({ argChoices }) => argChoices ?? []),
   };
   return [here, ...command.commands.flatMap((sub) => describe(sub, [...path, sub.name()], everywhere))];

@@ -94,7 +94,7 @@ export function useReloadWhile<Row>(
   { rows, error, reload }: LoadedList<Row>,
 ): void {
   useEffect(() => {
-    if (!isChanging) return;
+    if (!isChanging || (error !== undefined && !isPassing(error))) return;
     const timer = setTimeout(reload, everyMs);
     return () => clearTimeout(timer);
   }, [isChanging, everyMs, rows, error, reload]);

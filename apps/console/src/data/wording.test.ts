@@ -3,6 +3,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
 import { answerOf, fieldsOf } from "./answer.ts";
+import { changed } from "./changed.ts";
 import { readDiff } from "./diff.ts";
 import { agoText, countText, durationText, shortId, sizeText } from "./format.ts";
 import { readRoute } from "./route.ts";
@@ -31,6 +32,13 @@ test("a moment is said by how long ago it is", () => {
   const now = Date.parse("2026-11-25T12:00:00Z");
   const said = ["11:59:50", "11:55:00", "09:00:00"].map((time) => agoText(`2026-11-25T${time}Z`, now));
   expect(said).toEqual(["just now", "5 min ago", "3 h ago"]);
+});
+
+test("of a form that was filled, what was changed is sent and nothing else", () => {
+  const before = { cron: "0 9 * * *", parts: [{ type: "text", text: "hello" }] };
+  expect(changed(before, structuredClone(before))).toBeUndefined();
+  expect(changed<object>(before, { ...before, name: "daily" })).toEqual({ name: "daily" });
+  expect(changed(before, { ...before, parts: [] })).toEqual({ parts: [] });
 });
 
 test("phases come in the order of a turn, unknown ones last", () => {

@@ -101,12 +101,13 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
   const { client } = useAccount();
   const [name, setName] = useState(replaced?.name ?? "");
   const [value, setValue] = useState("");
-  const [text, setText] = useState(replaced?.hosts?.join("\n") ?? "");
+  const [before] = useState(replaced?.hosts?.join("\n") ?? "");
+  const [text, setText] = useState(before);
   const store = useAction(async () => {
     const hosts = hostsOf(text);
-    // Only who has seen the hosts takes them away: a name that is there already keeps those it has.
-    const kept = hosts.length > 0 ? { hosts } : replaced === undefined ? {} : { hosts: null };
-    await client.putCredential(name, value, "current", kept);
+    // Hosts that nobody has changed here stay as they are, also those that somebody else has set meanwhile.
+    const changed = hosts.join("\n") === before ? {} : { hosts: hosts.length > 0 ? hosts : null };
+    await client.putCredential(name, value, "current", changed);
     onClose();
     onStored();
   });

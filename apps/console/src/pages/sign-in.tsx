@@ -91,6 +91,9 @@ const problems: Readonly<Record<string, string>> = {
   unavailable: "The identity provider cannot be reached at the moment.",
   no_email: "The identity provider names no verified address of yours. Its administrators can change that.",
   no_member: "You are not a member of an organization here. Ask an administrator for an invitation, and open its link.",
+  several_members:
+    "Several organizations have made your address a member, and you have not come into one of them this way yet. Ask " +
+    "an administrator of yours for its sign-in address, /auth/oidc/start?organization=org_…, and type it in here.",
 };
 
 function Problem() {

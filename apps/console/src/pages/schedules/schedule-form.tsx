@@ -45,17 +45,19 @@ export const overlaps: Readonly<Record<OverlapPolicy, string>> = {
 interface ScheduleFormProps {
   readonly draft: ScheduleDraft;
   readonly verb: string;
-  readonly save: (draft: ScheduleDraft) => Promise<void>;
+  /** Also gets what the form began with. */
+  readonly save: (draft: ScheduleDraft, first: ScheduleDraft) => Promise<void>;
   readonly onClose: () => void;
   /** One that exists keeps whom it sends to. */
   readonly isNew?: boolean;
 }
 
-export function ScheduleForm({ draft: first, verb, save, onClose, isNew = false }: ScheduleFormProps) {
+export function ScheduleForm({ draft: given, verb, save, onClose, isNew = false }: ScheduleFormProps) {
+  const [first] = useState(given);
   const [draft, setDraft] = useState(first);
   const change = (part: Partial<ScheduleDraft>): void => setDraft({ ...draft, ...part });
   const send = useAction(async () => {
-    await save(draft);
+    await save(draft, first);
     onClose();
   });
   const submit = (event: FormEvent): void => {

@@ -4,6 +4,7 @@ import type { ScheduleRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { useAgentNames } from "../../data/agents.ts";
+import { changed } from "../../data/changed.ts";
 import { minuteText, shortId } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
 import { goTo } from "../../data/route.ts";
@@ -154,15 +155,15 @@ function Actions({ schedule, onChanged }: ActionsProps) {
 
 function Edit({ schedule, onChanged }: ActionsProps) {
   const { client } = useAccount();
-  const first = draftOf(schedule);
-  const save = async (draft: ScheduleDraft): Promise<void> => {
-    const parts = draft.text === first.text ? {} : { parts: partsOf(schedule, draft.text) };
-    await client.updateSchedule(schedule.id, { ...timesOf(draft), ...parts });
+  const fieldsOf = (draft: ScheduleDraft) => ({ ...timesOf(draft), parts: partsOf(schedule, draft.text) });
+  const save = async (draft: ScheduleDraft, first: ScheduleDraft): Promise<void> => {
+    const fields = changed(fieldsOf(first), fieldsOf(draft));
+    if (fields !== undefined) await client.updateSchedule(schedule.id, fields);
     onChanged();
   };
   return (
     <DialogButton label="Edit" title="Edit the schedule">
-      {(close) => <ScheduleForm draft={first} verb="Save" save={save} onClose={close} />}
+      {(close) => <ScheduleForm draft={draftOf(schedule)} verb="Save" save={save} onClose={close} />}
     </DialogButton>
   );
 }

@@ -4,6 +4,7 @@ import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
+import { changed } from "../../data/changed.ts";
 import { goTo } from "../../data/route.ts";
 import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
@@ -60,9 +61,9 @@ export function EndpointActions({ endpoint, onChanged, onTested }: EndpointActio
 
 function Edit({ endpoint, onChanged }: Pick<EndpointActionsProps, "endpoint" | "onChanged">) {
   const { client } = useAccount();
-  const save = async ({ url, description, eventTypes }: EndpointDraft): Promise<void> => {
-    const said = description.trim() === "" ? null : description;
-    await client.updateWebhookEndpoint(endpoint.id, { url, description: said, event_types: [...eventTypes] });
+  const save = async (draft: EndpointDraft, first: EndpointDraft): Promise<void> => {
+    const fields = changed(fieldsOf(first), fieldsOf(draft));
+    if (fields !== undefined) await client.updateWebhookEndpoint(endpoint.id, fields);
     onChanged();
   };
   return (
@@ -70,6 +71,10 @@ function Edit({ endpoint, onChanged }: Pick<EndpointActionsProps, "endpoint" | "
       {(close) => <EndpointForm draft={draftOf(endpoint)} verb="Save" save={save} onClose={close} keepsAgent />}
     </DialogButton>
   );
+}
+
+function fieldsOf({ url, description, eventTypes }: EndpointDraft) {
+  return { url, description: description.trim() === "" ? null : description, event_types: [...eventTypes] };
 }
 
 function draftOf({ url, description, event_types: eventTypes }: WebhookEndpointRecord): EndpointDraft {

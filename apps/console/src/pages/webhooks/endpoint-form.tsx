@@ -24,17 +24,19 @@ export const firstDraft: EndpointDraft = {
 interface EndpointFormProps {
   readonly draft: EndpointDraft;
   readonly verb: string;
-  readonly save: (draft: EndpointDraft) => Promise<void>;
+  /** Also gets what the form began with. */
+  readonly save: (draft: EndpointDraft, first: EndpointDraft) => Promise<void>;
   readonly onClose: () => void;
   /** An endpoint that exists keeps its agent. */
   readonly keepsAgent?: boolean;
 }
 
-export function EndpointForm({ draft: first, verb, save, onClose, keepsAgent = false }: EndpointFormProps) {
+export function EndpointForm({ draft: given, verb, save, onClose, keepsAgent = false }: EndpointFormProps) {
+  const [first] = useState(given);
   const [draft, setDraft] = useState(first);
   const change = (part: Partial<EndpointDraft>): void => setDraft({ ...draft, ...part });
   const send = useAction(async () => {
-    await save(draft);
+    await save(draft, first);
     onClose();
   });
   const submit = (event: FormEvent): void => {
