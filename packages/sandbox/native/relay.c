@@ -15,14 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /* Connections beyond CONNECTIONS_MAX wait; CARRIED_MAX: bytes on their way in each direction of one. Descriptors below
- * OWN_FROM are those that were there before. */
-enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64 };
+ * OWN_FROM and beyond the listeners are those that were there before. */
+enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64, OPEN_MAX = 65536 };
 #define SOCKETS "/.sandbox/ports"
 
 struct direction {
@@ -159,6 +160,14 @@ static int listen_on(int port) {
   return fd;
 }
 
+static void close_beyond(int last) {
+  struct rlimit open_files;
+  if (close_range((unsigned)last + 1, ~0U, 0) == 0) return;
+  /* A kernel without the call. */
+  if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) fail("the limit of open files");
+  for (rlim_t fd = (rlim_t)last + 1; fd < open_files.rlim_cur && fd < OPEN_MAX; fd++) close((int)fd);
+}
+
 /* By a process between that ends at once, so that it is no child of the program. */
 static void leave_behind(void) {
   pid_t pid = fork();
@@ -173,6 +182,7 @@ static void leave_behind(void) {
   /* What was there before is others': an end that is open here would never end for them, and the program, which has
    * the same user, could take it from here. */
   for (fd = 0; fd < OWN_FROM; fd++) close(fd);
+  close_beyond(listeners[port_count - 1]);
   serve();
 }
 
