@@ -34,6 +34,8 @@ export interface Choices {
   runtimes?: Runtimes;
   egress?: BuildEgress;
   sandboxLimits?: SandboxLimits;
+  /** Default: one that remembers each layer. */
+  registry?: LayerRegistry;
 }
 
 export interface Image {
@@ -68,10 +70,13 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
   const installPaths = env.PIP_FIND_LINKS === undefined ? [] : [env.PIP_FIND_LINKS];
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });
   const cache = openImageCache({ dir: fresh(), store, maxBytes: 1e9 });
-  const layers = { registry: rememberLayers(), cache };
+  const remembered = rememberLayers();
   const bundles = openBundleCache({ dir: fresh() });
 
-  async function build(files: Files, choices: Choices = {}): Promise<{ result: BuildResult; log: string }> {
+  async function build(
+    files: Files,
+    { registry = remembered, ...choices }: Choices = {},
+  ): Promise<{ result: BuildResult; log: string }> {
     const bundleFile = await writeBundle(fresh(), filesOf(files));
     const manifest = manifestOf(String(files["dari.yml"]));
     const workDir = fresh();
@@ -88,7 +93,7 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
       signal,
       keyPrefix: "org",
       runtimes,
-      layers,
+      layers: { registry, cache },
       bundles,
     };
     try {

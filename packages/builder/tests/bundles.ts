@@ -1,11 +1,12 @@
 // Makes bundles for the tests, honest and hostile ones; knows tar headers, no rule of ours.
 
 import { createWriteStream } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip, gzipSync } from "node:zlib";
+import { removeTree } from "@dari/sandbox";
 import { pack, type Header } from "tar-stream";
 
 export type Member = Partial<Header> & { name: string; body?: string | Buffer };
@@ -18,7 +19,7 @@ export interface TemporaryDirectory extends AsyncDisposable {
 /** A directory below the system's temporary one, removed by `await using`. */
 export async function temporaryDirectory(): Promise<TemporaryDirectory> {
   const path = await mkdtemp(join(tmpdir(), "dari-builder-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
 }
 
 export async function writeBundle(file: string, members: readonly Member[]): Promise<string> {

@@ -4,6 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import type { LayerRef, LayerRegistry } from "../src/index.ts";
 import { callNode, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
 import { filesOf, writeBundle } from "./bundles.ts";
 
@@ -128,6 +129,29 @@ describe("npm", () => {
       expect.stringMatching(/no package-lock\.json/),
       "scripts of package.json do not run when it is installed: postinstall",
     ]);
+  });
+
+  test("what was just installed is not fetched again by the next build, nor by who runs it", async () => {
+    const files = {
+      "dari.yml": manifest("agent.mjs:agent"),
+      "package.json": JSON.stringify({ dependencies: { greet: "file:vendor/greet-1.0.0.tgz" } }),
+      "vendor/greet-1.0.0.tgz": await tarball("greet", "export const greet = (p) => `once ${p}`;\n"),
+      "agent.mjs": `import { greet } from "greet";\nexport const agent = (p) => greet(p);\n`,
+    };
+    let layer: LayerRef | undefined;
+    const registry: LayerRegistry = {
+      async obtain(_key, make, signal) {
+        if (layer !== undefined) return layer;
+        layer = await make(signal);
+        await builds.store.delete([layer.objectKey]);
+        return layer;
+      },
+    };
+    const first = await builds.imageOf(files, { registry });
+    const { entry, log } = await builds.imageOf({ ...files, "more.txt": "x" }, { registry });
+    expect(log).toMatch(/dependencies are installed already/);
+    expect(callNode(first.entry)).toBe("once hi");
+    expect(callNode(entry)).toBe("once hi");
   });
 
   test("a package that cannot be had fails the build with npm's words", async () => {

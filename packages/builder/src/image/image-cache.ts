@@ -2,13 +2,14 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
+import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "@dari/sandbox";
 import type { BlobStore } from "@dari/blobs";
 import { codeOf } from "../errors.ts";
 import { linkLayer } from "../layer/link-layer.ts";
 import type { ImageRef } from "./image-ref.ts";
+import type { PackedImage } from "./pack-image.ts";
 import { Shelf } from "./shelf.ts";
 import { unpackImage } from "./unpack-image.ts";
 
@@ -26,12 +27,25 @@ export interface ImageCache {
    * @throws ImageDamagedError, BlobNotFoundError; the next call tries again.
    */
   ensure(image: CachedImage): Promise<ImageLease>;
+  /**
+   * Keeps an image without a layer that was made here, so that it need not be fetched: `tree` is moved in, out of
+   * everybody's reach, and then `pack` packs it there, taking it over, or fails. Nothing of it is left then.
+   */
+  adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>>;
   /** Waits for what is in progress. Images stay for the next start. */
   close(): Promise<void>;
 }
 
 /** What the cache needs to know of an image; a layer is one without a layer. */
 export type CachedImage = Pick<ImageRef, "digest" | "objectKey" | "layer">;
+
+/** What packing a directory found out. */
+export type PackedTree = Pick<PackedImage, "digest" | "unpackedBytes">;
+
+export interface Adopted<P extends PackedTree> {
+  readonly packed: P;
+  readonly lease: ImageLease;
+}
 
 interface Unpacked {
   /** Without those of its layer. */
@@ -51,19 +65,75 @@ interface Marker {
   readonly boot: string;
 }
 
-export function openImageCache(options: { dir: string; store: BlobStore; maxBytes: number }): ImageCache {
-  const removals = new Set<Promise<void>>();
-  const treeOf = (name: string): string => join(options.dir, name, "tree");
-  const shelf = new Shelf<Unpacked>(options.maxBytes, (name) => {
-    const removal = discard(options.dir, name)
-      .catch(() => {})
-      .finally(() => removals.delete(removal));
-    removals.add(removal);
-  });
-  let opened: Promise<void> | undefined;
+export interface ImageCacheOptions {
+  readonly dir: string;
+  readonly store: BlobStore;
+  readonly maxBytes: number;
+}
 
-  async function recoverAll(): Promise<void> {
-    const found = await recover(options.dir);
+export function openImageCache(options: ImageCacheOptions): ImageCache {
+  const cache = new DirectoryImageCache(options);
+  return {
+    ensure: (image) => cache.ensure(image),
+    adopt: (tree, pack) => cache.adopt(tree, pack),
+    close: () => cache.close(),
+  };
+}
+
+class DirectoryImageCache implements ImageCache {
+  readonly #options: ImageCacheOptions;
+  readonly #removals = new Set<Promise<void>>();
+  readonly #shelf: Shelf<Unpacked>;
+  #opened: Promise<void> | undefined;
+
+  constructor(options: ImageCacheOptions) {
+    this.#options = options;
+    this.#shelf = new Shelf<Unpacked>(options.maxBytes, (name) => {
+      const removal = discard(options.dir, name)
+        .catch(() => {})
+        .finally(() => this.#removals.delete(removal));
+      this.#removals.add(removal);
+    });
+  }
+
+  async ensure(image: CachedImage): Promise<ImageLease> {
+    for (const digest of [image.digest, image.layer?.digest ?? image.digest]) {
+      if (!/^[0-9a-f]{64}$/.test(digest)) throw new TypeError(`${digest} is not a sha256`);
+    }
+    await this.#open();
+    const name = nameOf(image);
+    return this.#use(name, () => this.#fetch(name, image));
+  }
+
+  async adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>> {
+    const { dir } = this.#options;
+    await this.#open();
+    const staging = await mkdtemp(join(dir, ".adopt-"));
+    try {
+      const moved = join(staging, "tree");
+      await move(tree, moved);
+      const packed = await pack(moved);
+      const { digest, unpackedBytes: bytes } = packed;
+      return { packed, lease: await this.#use(digest, () => place(dir, digest, staging, { bytes })) };
+    } finally {
+      // Gone, unless it failed or the same image was here before.
+      await removeTree(staging).catch(() => {});
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#opened;
+    await Promise.all(this.#shelf.all().map((one) => one.ready.catch(() => {})));
+    await Promise.all(this.#removals);
+  }
+
+  #open(): Promise<void> {
+    return (this.#opened ??= this.#recoverAll());
+  }
+
+  async #recoverAll(): Promise<void> {
+    const shelf = this.#shelf;
+    const found = await recover(this.#options.dir);
     for (const { name, bytes } of found) shelf.add(name, Promise.resolve({ bytes }), bytes);
     for (const { name, layer } of found) {
       const base = layer === undefined ? undefined : shelf.get(layer);
@@ -71,15 +141,13 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
     }
   }
 
-  async function ensure(image: CachedImage): Promise<ImageLease> {
-    for (const digest of [image.digest, image.layer?.digest ?? image.digest]) {
-      if (!/^[0-9a-f]{64}$/.test(digest)) throw new TypeError(`${digest} is not a sha256`);
-    }
-    await (opened ??= recoverAll());
-    const name = nameOf(image);
+  /** `make` is called where nothing of this name is here or on its way. */
+  async #use(name: string, make: () => Promise<Unpacked>): Promise<ImageLease> {
+    const shelf = this.#shelf;
+    const path = join(this.#options.dir, name);
     // An image that was just evicted must be gone before it is unpacked again under the same name.
-    if (shelf.get(name) === undefined) await Promise.all(removals);
-    const entry = shelf.get(name) ?? shelf.add(name, fetchImage(name, image));
+    if (shelf.get(name) === undefined) await Promise.all(this.#removals);
+    const entry = shelf.get(name) ?? shelf.add(name, make());
     // Before anything is awaited: what is used is not evicted.
     const lease = shelf.use(entry);
     try {
@@ -87,9 +155,9 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
       shelf.evict();
       if (performance.now() - entry.touchedAt >= touchEveryMs) {
         entry.touchedAt = performance.now();
-        await touch(join(options.dir, name));
+        await touch(path);
       }
-      return { dir: treeOf(name), release: () => lease.release() };
+      return { dir: join(path, "tree"), release: () => lease.release() };
     } catch (error) {
       shelf.drop(name, entry);
       lease.release();
@@ -97,27 +165,18 @@ export function openImageCache(options: { dir: string; store: BlobStore; maxByte
     }
   }
 
-  async function fetchImage(name: string, image: CachedImage): Promise<Unpacked> {
-    if (image.layer === undefined) return unpackInto(options, name, image);
-    const layer = await ensure({ digest: image.layer.digest, objectKey: image.layer.objectKey });
+  async #fetch(name: string, image: CachedImage): Promise<Unpacked> {
+    if (image.layer === undefined) return unpackInto(this.#options, name, image);
+    const layer = await this.ensure({ digest: image.layer.digest, objectKey: image.layer.objectKey });
     try {
-      const unpacked = await unpackInto(options, name, image, layer.dir);
-      shelf.get(name)!.needs = layer;
+      const unpacked = await unpackInto(this.#options, name, image, layer.dir);
+      this.#shelf.get(name)!.needs = layer;
       return unpacked;
     } catch (error) {
       layer.release();
       throw error;
     }
   }
-
-  return {
-    ensure,
-    async close() {
-      await opened;
-      await Promise.all(shelf.all().map((one) => one.ready.catch(() => {})));
-      await Promise.all(removals);
-    },
-  };
 }
 
 /** The same files with another layer are another image. */
@@ -137,16 +196,36 @@ async function unpackInto(
     const source = await o.store.get(image.objectKey);
     const { bytes } = await unpackImage({ source, digest: image.digest, dir: join(staging, "tree") });
     if (layerDir !== undefined) await linkLayer(layerDir, join(staging, "tree"), { seal: true });
-    const layer = image.layer === undefined ? {} : { layer: image.layer.digest };
-    const marker: Marker = { bytes, boot: bootId(), ...layer };
-    await writeFile(join(staging, markerName), JSON.stringify(marker));
-    await discard(o.dir, name); // a rest that could not be removed earlier
-    await rename(staging, join(o.dir, name));
-    return { bytes };
+    return await place(o.dir, name, staging, { bytes, ...(image.layer && { layer: image.layer.digest }) });
   } catch (error) {
     await removeTree(staging).catch(() => {});
     throw error;
   }
+}
+
+/** Gives a directory that is complete its name. */
+async function place(dir: string, name: string, staging: string, found: Omit<Marker, "boot">): Promise<Unpacked> {
+  const marker: Marker = { ...found, boot: bootId() };
+  await writeFile(join(staging, markerName), JSON.stringify(marker));
+  await discard(dir, name); // a rest that could not be removed earlier
+  await rename(staging, join(dir, name));
+  return { bytes: found.bytes };
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (codeOf(error) !== "EXDEV") throw error;
+    await cp(from, to, { recursive: true, verbatimSymlinks: true, filter: isForImages });
+  }
+}
+
+/** What `cp` cannot copy, no image may have. */
+async function isForImages(path: string): Promise<boolean> {
+  if (path.includes("\uFFFD")) return false;
+  const found = await lstat(path);
+  return found.isFile() || found.isDirectory() || found.isSymbolicLink();
 }
 
 /** Removes what a crash left behind; the rest, least recently used first. */

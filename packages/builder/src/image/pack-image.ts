@@ -3,17 +3,18 @@
 
 import { createHash } from "node:crypto";
 import { constants, createWriteStream, type Dirent } from "node:fs";
-import { open, readdir, readlink, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
-import { Transform } from "node:stream";
+import { chmod, open, readdir, readlink, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
-import { constants as zlib, createZstdCompress } from "node:zlib";
 import { limits } from "@dari/domain";
 import { pack, type Header, type Pack } from "tar-stream";
+import { compressFrames } from "./compress-frames.ts";
+import { ImageMembers } from "./image-members.ts";
 import { linkStaysInside } from "./link-target.ts";
+import { openTakenOver, removeMember, takeOverDirectory, takeOverLink } from "./take-over.ts";
 
 const epoch = new Date(0);
-const zstdLevel = 3;
+const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 /** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
@@ -36,34 +37,42 @@ export interface PackedImage {
   readonly omitted: readonly string[];
 }
 
+export interface PackOptions {
+  readonly dir: string;
+  /** Must not exist yet. */
+  readonly file: string;
+  /** Paths that are left out, with all below them. */
+  readonly except?: readonly string[];
+  /**
+   * `dir` itself becomes what unpacking the image gives. Each file is taken over before it is read, so that nothing
+   * which has a hand in it is left when its bytes go into the digest.
+   */
+  readonly takeOver?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 /**
- * Writes the image of `dir` to `file`, without the paths of `except`. Nobody may write to `dir` meanwhile.
+ * Writes the image of `dir` to `file`. Nobody may write to `dir` meanwhile.
  * @throws ImageTooLargeError over `limits.imageUnpackedBytes` or `limits.imageMembers`.
  */
-export async function packImage(options: {
-  dir: string;
-  file: string;
-  except?: readonly string[];
-  signal?: AbortSignal;
-}): Promise<PackedImage> {
+export async function packImage(options: PackOptions): Promise<PackedImage> {
   const archive = pack();
   const hash = createHash("sha256");
-  const hashed = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  const compress = createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: zstdLevel }, chunkSize: pieceBytes });
   const target = createWriteStream(options.file, { flags: "wx" });
-  const { signal } = options;
-  const written = pipeline(archive, hashed, compress, target, signal === undefined ? {} : { signal });
+  const { signal, takeOver = false } = options;
+  const frames = compressFrames(archive as AsyncIterable<Uint8Array>, (piece) => hash.update(piece));
+  const written = pipeline(frames, target, signal === undefined ? {} : { signal });
   const counts = new Counts();
-  const packed = addTree(archive, options.dir, new Set(options.except), counts).then(
+  const packed = addTree(
+    archive,
+    { root: options.dir, except: new Set(options.except), takeOver, open: [] },
+    counts,
+  ).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );
-  await Promise.all([written, packed]);
+  // Whoever removes the directory after a failure meets nobody in it.
+  await Promise.all([written, packed]).finally(() => Promise.allSettled([packed]));
   const { unpackedBytes, members, omitted } = counts;
   return { digest: hash.digest("hex"), sizeBytes: target.bytesWritten, unpackedBytes, members, omitted };
 }
@@ -91,8 +100,16 @@ type Loaded =
   | { readonly omitted: string };
 type MemberHeader = Partial<Header> & { name: string; size: number };
 
+interface Tree {
+  readonly root: string;
+  readonly except: ReadonlySet<string>;
+  readonly takeOver: boolean;
+  /** Directories that were taken over. */
+  readonly open: string[];
+}
+
 /** Members are written in order while the next ones are read. */
-async function addTree(archive: Pack, root: string, except: ReadonlySet<string>, counts: Counts): Promise<void> {
+async function addTree(archive: Pack, tree: Tree, counts: Counts): Promise<void> {
   const window: Promise<Loaded>[] = [];
   const emitNext = async (): Promise<void> => {
     const loaded = await window.shift()!;
@@ -100,13 +117,15 @@ async function addTree(archive: Pack, root: string, except: ReadonlySet<string>,
     else await addMember(archive, loaded, counts);
   };
   try {
-    for await (const { path, entry } of walk(root, "", except)) {
-      const loading = load(root, path, entry);
+    for await (const found of walk(tree, "", new ImageMembers())) {
+      const loading = load(tree, found);
       loading.catch(() => {}); // whoever takes it from the window sees the error
       window.push(loading);
       if (window.length >= readAhead) await emitNext();
     }
     while (window.length > 0) await emitNext();
+    // Until here members of theirs may have been replaced or removed.
+    for (const dir of tree.open.reverse()) await chmod(dir, 0o555);
   } finally {
     for (const loaded of await Promise.allSettled(window)) {
       if (loaded.status === "fulfilled" && "handle" in loaded.value) await loaded.value.handle.close();
@@ -114,43 +133,55 @@ async function addTree(archive: Pack, root: string, except: ReadonlySet<string>,
   }
 }
 
+interface Found {
+  readonly path: string;
+  readonly entry: Dirent<Buffer>;
+  /** Why an image may not have it. */
+  readonly refused?: string;
+}
+
 /** Depth first, each directory sorted by the bytes of its names, a directory before what is in it. */
-async function* walk(
-  root: string,
-  path: string,
-  except: ReadonlySet<string>,
-): AsyncGenerator<{ path: string; entry: Dirent<Buffer> }> {
-  const entries = await readdir(join(root, path), { withFileTypes: true, encoding: "buffer" });
+async function* walk(tree: Tree, path: string, members: ImageMembers): AsyncGenerator<Found, void> {
+  const dir = join(tree.root, path);
+  if (tree.takeOver) {
+    await takeOverDirectory(dir);
+    tree.open.push(dir);
+  }
+  const entries = await readdir(dir, { withFileTypes: true, encoding: "buffer" });
   for (const entry of entries.sort((a, b) => Buffer.compare(a.name, b.name))) {
     const name = entry.name.toString("utf8");
     const child = path === "" ? name : `${path}/${name}`;
-    if (except.has(child)) continue;
-    yield { path: child, entry };
-    if (entry.isDirectory() && isUtf8(entry.name)) yield* walk(root, child, except);
+    if (tree.except.has(child)) continue;
+    const accepted = members.accept(child, entry.isDirectory() ? "directory" : "file");
+    yield { path: child, entry, ...accepted };
+    if (entry.isDirectory() && !("refused" in accepted)) yield* walk(tree, child, members);
   }
 }
 
-function isUtf8(name: Buffer): boolean {
-  return Buffer.from(name.toString("utf8")).equals(name);
-}
-
-async function load(root: string, path: string, entry: Dirent<Buffer>): Promise<Loaded> {
-  if (!isUtf8(entry.name)) return { omitted: `${path}: its name is not valid UTF-8` };
+async function load(tree: Tree, found: Found): Promise<Loaded> {
+  const { path, entry, refused } = found;
   const nothing = Buffer.alloc(0);
+  const full = join(tree.root, path);
+  if (refused !== undefined) return omit(tree, found, refused);
   if (entry.isDirectory()) {
     return { header: { name: `${path}/`, type: "directory", mode: 0o755, size: 0 }, body: nothing };
   }
   if (entry.isSymbolicLink()) {
-    const target = await readlink(join(root, path));
-    if (!linkStaysInside(path, target)) return { omitted: `${path}: a link that leaves the image` };
+    const target = await readlink(full);
+    if (!linkStaysInside(path, target)) return omit(tree, found, `${path}: a link that leaves the image`);
+    if (tree.takeOver) await takeOverLink(full);
     return { header: { name: path, type: "symlink", linkname: target, mode: 0o777, size: 0 }, body: nothing };
   }
-  if (!entry.isFile()) return { omitted: `${path}: neither a file, a directory nor a link` };
-  return loadFile(root, path);
+  if (!entry.isFile()) return omit(tree, found, `${path}: neither a file, a directory nor a link`);
+  return loadFile(path, await (tree.takeOver ? openTakenOver(full) : open(full, readOnly)));
 }
 
-async function loadFile(root: string, path: string): Promise<Loaded> {
-  const handle = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW);
+async function omit(tree: Tree, { path, entry }: Found, omitted: string): Promise<Loaded> {
+  if (tree.takeOver) await removeMember(dirname(join(tree.root, path)), entry, tree.root);
+  return { omitted };
+}
+
+async function loadFile(path: string, handle: FileHandle): Promise<Loaded> {
   let keepOpen = false;
   try {
     const { size, mode } = await handle.stat();

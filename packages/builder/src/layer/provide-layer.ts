@@ -9,8 +9,8 @@ import { compilePython } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
-import type { ImageCache } from "../image/image-cache.ts";
-import { packImage } from "../image/pack-image.ts";
+import type { ImageCache, ImageLease } from "../image/image-cache.ts";
+import { packImage, type PackedImage } from "../image/pack-image.ts";
 import { storeOnce } from "../image/store-once.ts";
 import type { Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
@@ -47,24 +47,21 @@ export async function provideLayer(request: LayerRequest): Promise<ProvidedLayer
   const today = new Date().toISOString().slice(0, 10);
   const key = await layerKey({ root: tree, paths, installer, runtime, today });
   const slotDir = join(request.dir, "layer");
-  let made = false;
-  const make = (signal: AbortSignal): Promise<LayerRef> => {
-    made = true;
-    return makeLayer({ ...request, sandbox: { ...sandbox, slotDir, signal } }, { tree, paths });
+  let lease: ImageLease | undefined;
+  const make = async (signal: AbortSignal): Promise<LayerRef> => {
+    const made = await makeLayer({ ...request, sandbox: { ...sandbox, slotDir, signal } }, { tree, paths });
+    lease = made.lease;
+    return made.layer;
   };
-  const layer = await registry.obtain(key, make, sandbox.signal);
-  if (made) {
-    // The next build and the first turn find it unpacked. Whoever really needs it meets an error again.
-    const early = cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
-    void early.then(({ release }) => release()).catch(() => undefined);
-    return { layer, roots: await linkLayer(join(slotDir, "workspace"), tree, { seal: false }) };
-  }
-  log.line("dependencies are installed already");
-  const lease = await cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
   try {
+    const layer = await registry.obtain(key, make, sandbox.signal);
+    if (lease === undefined) {
+      log.line("dependencies are installed already");
+      lease = await cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
+    }
     return { layer, roots: await linkLayer(lease.dir, tree, { seal: false }) };
   } finally {
-    lease.release();
+    lease?.release();
   }
 }
 
@@ -72,7 +69,11 @@ function reads(installer: Installer, path: string): boolean {
   return installer.reads?.some((one) => path === one || (one.endsWith("/") && path.startsWith(one))) ?? true;
 }
 
-async function makeLayer(request: LayerRequest, from: { tree: string; paths: readonly string[] }): Promise<LayerRef> {
+/** It is in this machine's cache already when it is stored: the next build and the first turn find it there. */
+async function makeLayer(
+  request: LayerRequest,
+  from: { tree: string; paths: readonly string[] },
+): Promise<{ layer: LayerRef; lease: ImageLease }> {
   const { sandbox, installer, runtime, log, store } = request;
   const root = join(sandbox.slotDir, "workspace");
   for (const name of ["workspace", "state"]) await mkdir(join(sandbox.slotDir, name), { recursive: true });
@@ -93,13 +94,18 @@ async function makeLayer(request: LayerRequest, from: { tree: string; paths: rea
   for (const path of installer.leftovers) await rm(join(root, path), { force: true });
   if (runtime.language === "python") await compilePython(sandbox, runtime, true);
   const file = join(sandbox.slotDir, "layer.tar.zst");
-  const packed = await packImage({ dir: root, file, signal: sandbox.signal });
+  const pack = (dir: string): Promise<PackedImage> => packImage({ dir, file, takeOver: true, signal: sandbox.signal });
+  const { packed, lease } = await log.step("pack dependencies", () => request.cache.adopt(root, pack));
   for (const omitted of packed.omitted) log.warn(`left out of the dependencies: ${omitted}`);
   log.line(`dependencies: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
-  return {
-    digest: packed.digest,
-    objectKey: await storeOnce(store, `${request.keyPrefix}/layers/${packed.digest}`, file),
-  };
+  try {
+    const place = `${request.keyPrefix}/layers/${packed.digest}`;
+    const objectKey = await log.step("store dependencies", () => storeOnce(store, place, file));
+    return { layer: { digest: packed.digest, objectKey }, lease };
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
 }
 
 function explainRefusals(refused: ReadonlySet<string>): string[] {

@@ -1,0 +1,76 @@
+// Makes what a build's programs left this process's own, so that it can be kept where it lies. They are dead; what
+// would outlive them is a second name of a file, an owner whom a later sandbox has again, and permissions.
+
+import { randomUUID } from "node:crypto";
+import { constants, type Dirent } from "node:fs";
+import { chmod, copyFile, lchown, lstat, open, rename, type FileHandle } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { removeTree } from "@dari/sandbox";
+import { codeOf } from "../errors.ts";
+
+const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
+
+/** Opens a file that is now of one name, this process's, and read-only, as its image's unpacking would make it. */
+export async function openTakenOver(path: string): Promise<FileHandle> {
+  const handle = await openOwn(path);
+  try {
+    const { nlink, uid, gid, mode } = await handle.stat();
+    const isOwn = uid === process.geteuid!() && gid === process.getegid!();
+    if (nlink === 1 && (isOwn || (await takes(handle)))) {
+      // After the owner, whose change takes permissions away. What an access list gives to others ends with it.
+      await handle.chmod((mode & 0o111) === 0 ? 0o444 : 0o555);
+      return handle;
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  await handle.close();
+  await replaceByCopy(path);
+  return openTakenOver(path);
+}
+
+/** Afterwards it can be read and changed, whatever its permissions were. */
+export async function takeOverDirectory(path: string): Promise<void> {
+  await takeOverLink(path);
+  await chmod(path, 0o755);
+}
+
+/** Of a link, which has no permissions. */
+export async function takeOverLink(path: string): Promise<void> {
+  await lchown(path, process.geteuid!(), process.getegid!());
+}
+
+/** Removes a member of a directory, whatever its name. `top` is a directory on the same file system. */
+export async function removeMember(dir: string, entry: Dirent<Buffer>, top: string): Promise<void> {
+  const path = Buffer.concat([Buffer.from(`${dir}/`), entry.name]);
+  if (entry.isDirectory()) await chmod(path, 0o700);
+  const doomed = join(top, `.omitted-${randomUUID()}`);
+  await rename(path, doomed);
+  await removeTree(doomed);
+}
+
+/** Also one that its owner may not read, who is this process where it is not root. */
+async function openOwn(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, readOnly);
+  } catch (error) {
+    if (codeOf(error) !== "EACCES") throw error;
+    await chmod(path, (await lstat(path)).mode | 0o400);
+    return open(path, readOnly);
+  }
+}
+
+/** False where this process may not take a file from its owner. */
+async function takes(handle: FileHandle): Promise<boolean> {
+  return handle.chown(process.geteuid!(), process.getegid!()).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function replaceByCopy(path: string): Promise<void> {
+  const copy = join(dirname(path), `.copy-${randomUUID()}`);
+  await copyFile(path, copy, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
+  await rename(copy, path);
+}
