@@ -139,6 +139,27 @@ describe("repetition", () => {
     expect(seen).toEqual([1, 3]);
   });
 
+  test("a stream is read whatever pieces it comes in", async () => {
+    const events = ["grün", "\u{1f600}", "x".repeat(100_000)].map((text, n) => {
+      const type = n < 2 ? "agent.event" : "message.completed";
+      return { sequence_number: n + 1, type, data: { text } };
+    });
+    const written = events.map((event) => `: a comment\n\nid: 1\r\ndata: ${JSON.stringify(event)}\r\n\r\n`).join("");
+    const bytes = Buffer.from(written);
+    const { client } = await serve((_request, response) => {
+      response.writeHead(200, { "content-type": "text/event-stream" });
+      const writeFrom = (at: number): void => {
+        // In the middle of characters as well.
+        const end = at < 200 ? at + 1 : bytes.length;
+        response.write(bytes.subarray(at, end), () => (end < bytes.length ? writeFrom(end) : response.end()));
+      };
+      writeFrom(0);
+    });
+    const seen: unknown[] = [];
+    for await (const event of client.streamMessage("msg_1")) seen.push(event);
+    expect(seen).toEqual(events);
+  });
+
   test("reads are repeated a few times only", async () => {
     let calls = 0;
     const { client } = await serve((request) => {

@@ -1,7 +1,7 @@
 // Watches the ledger as it grows, through broken connections.
 
 import type { EventRecord, PreviewEventType } from "@dari/contract";
-import { EventSourceParserStream } from "eventsource-parser/stream";
+import { createParser } from "eventsource-parser";
 import { ApiError, ConnectionError, isPassing } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
@@ -105,9 +105,16 @@ function mayPass(error: unknown): boolean {
   return !(error instanceof ApiError) || isPassing(error) || error.code === "limit_exceeded";
 }
 
-async function* eventsOf(response: Response): AsyncGenerator<StreamedEvent> {
-  const { body } = response;
+/** Without the streams that the parser's package offers: they cost several times what reading and parsing does. */
+async function* eventsOf({ body }: Response): AsyncGenerator<StreamedEvent> {
   if (body === null) return;
-  const messages = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-  for await (const message of messages) yield JSON.parse(message.data) as StreamedEvent;
+  const decoder = new TextDecoder();
+  let come: string[] = [];
+  const parser = createParser({ onEvent: ({ data }) => void come.push(data) });
+  for await (const bytes of body) {
+    parser.feed(decoder.decode(bytes, { stream: true }));
+    const texts = come;
+    come = [];
+    for (const text of texts) yield JSON.parse(text) as StreamedEvent;
+  }
 }

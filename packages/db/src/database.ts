@@ -17,9 +17,10 @@ export interface Database {
   readonly url: string;
   /**
    * The same database for a call of one organization: its statements see that organization's rows and no others,
-   * whatever they ask for. @throws Error where it was opened without connections for such calls.
+   * whatever they ask for. `ahead`: before all others of the organization that wait for a connection; for the few that
+   * many wait for. @throws Error where it was opened without connections for such calls.
    */
-  forOrganization(organizationId: string): Database;
+  forOrganization(organizationId: string, how?: { readonly ahead?: boolean }): Database;
   close(): Promise<void>;
 }
 
@@ -75,8 +76,8 @@ export function openDatabase(options: DatabaseOptions): Database {
     pool,
     tenantPool: tenants?.pool,
     url: options.url,
-    forOrganization(organizationId) {
-      if (tenants !== undefined) return ofTenant(database, tenants, organizationId);
+    forOrganization(organizationId, { ahead = false } = {}) {
+      if (tenants !== undefined) return ofTenant(database, tenants, tenants.of(organizationId, ahead));
       if (share === "unfenced") return database;
       throw new Error("the database was opened without connections for calls of organizations");
     },
@@ -85,8 +86,15 @@ export function openDatabase(options: DatabaseOptions): Database {
   return database;
 }
 
+/**
+ * A call that finds no connection open waits for one: tens of milliseconds. Firewalls and balancers forget a connection
+ * on which nothing happens for some minutes. Milliseconds.
+ */
+const idleTimeoutMillis = 180_000;
+
 function openPool(options: DatabaseOptions, max: number): pg.Pool {
-  const pool = new pg.Pool({ ...clientConfig(options), max, statement_timeout: 30_000, query_timeout: 35_000 });
+  const own = { max, idleTimeoutMillis, statement_timeout: 30_000, query_timeout: 35_000 };
+  const pool = new pg.Pool({ ...clientConfig(options), ...own });
   // A connection that breaks while idle is replaced by the pool; without a listener it would end the process.
   pool.on("error", () => undefined);
   // One that breaks while it is held, between two statements of a transaction, fails the next statement besides.
@@ -97,8 +105,7 @@ function openPool(options: DatabaseOptions, max: number): pg.Pool {
 const ofTenants = new WeakMap<Kysely<DB>, Database>();
 
 /** One object for an organization as long as it is remembered: reads are shared between calls by it. */
-function ofTenant(database: Database, tenants: Tenants, organizationId: string): Database {
-  const kysely = tenants.of(organizationId);
+function ofTenant(database: Database, tenants: Tenants, kysely: Kysely<DB>): Database {
   const known = ofTenants.get(kysely) ?? { ...database, kysely, pool: tenants.pool };
   ofTenants.set(kysely, known);
   return known;

@@ -8,37 +8,41 @@ export class ShareBusyError extends Error {
 }
 
 export interface FairShare {
-  /** The way out, once there is room; in the order of asking. @throws ShareBusyError where there is none in time. */
-  enter(organizationId: string): Promise<() => void>;
+  /**
+   * The way out, once there is room; in the order of asking, but for those that go `ahead` of the organization's
+   * others. @throws ShareBusyError where there is none in time.
+   */
+  enter(organizationId: string, ahead?: boolean): Promise<() => void>;
 }
 
 interface Standing {
   held: number;
   readonly waiting: Set<() => void>;
+  readonly waitingAhead: Set<() => void>;
 }
 
 /** `most`: of one organization at once. `waitMs`: how long one more waits. */
 export function createFairShare(most: number, waitMs: number): FairShare {
   const standings = new Map<string, Standing>();
   const leave = (organizationId: string, standing: Standing): void => {
-    const [next] = standing.waiting;
+    const [next] = standing.waitingAhead.size > 0 ? standing.waitingAhead : standing.waiting;
     // Its room goes to who waits, and counts on.
     if (next !== undefined) return next();
     standing.held -= 1;
     if (standing.held === 0) standings.delete(organizationId);
   };
   return {
-    async enter(organizationId) {
-      const standing = standings.get(organizationId) ?? { held: 0, waiting: new Set() };
+    async enter(organizationId, ahead = false) {
+      const standing = standings.get(organizationId) ?? { held: 0, waiting: new Set(), waitingAhead: new Set() };
       standings.set(organizationId, standing);
       if (standing.held < most) standing.held += 1;
-      else await roomIn(standing, waitMs);
+      else await roomIn(ahead ? standing.waitingAhead : standing.waiting, waitMs);
       return () => leave(organizationId, standing);
     },
   };
 }
 
-function roomIn({ waiting }: Standing, waitMs: number): Promise<void> {
+function roomIn(waiting: Set<() => void>, waitMs: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       waiting.delete(take);

@@ -23,8 +23,11 @@ const shareMin = 2;
 
 export interface Tenants {
   readonly pool: pg.Pool;
-  /** Statements and transactions that see this organization's rows and no others. */
-  of(organizationId: string): Kysely<DB>;
+  /**
+   * Statements and transactions that see this organization's rows and no others. `ahead`: before all others of the
+   * organization that wait for a connection.
+   */
+  of(organizationId: string, ahead?: boolean): Kysely<DB>;
 }
 
 /** `pool`: whose connections run as the tenants' role. */
@@ -35,15 +38,16 @@ export function createTenants(pool: pg.Pool): Tenants {
   const share = createFairShare(Math.max(shareMin, Math.floor(pool.options.max * shareMost)), shareWaitMs);
   return {
     pool,
-    of(organizationId) {
-      const kept = known.get(organizationId);
+    of(organizationId, ahead = false) {
+      const key = ahead ? `${organizationId} ahead` : organizationId;
+      const kept = known.get(key);
       if (kept !== undefined) return kept;
       const sendOn = (client: pg.PoolClient): Send => sendFor(client, organizationId);
-      const shared = preparing(pool, names, sendOn, () => share.enter(organizationId));
+      const shared = preparing(pool, names, sendOn, () => share.enter(organizationId, ahead));
       // Closed with the pool.
       const dialect = new PostgresDialect({ pool: { ...shared, end: () => Promise.resolve() } });
       const made = new Kysely<DB>({ dialect });
-      known.set(organizationId, made);
+      known.set(key, made);
       const [oldest] = known.keys();
       if (known.size > rememberedMax && oldest !== undefined) known.delete(oldest);
       return made;

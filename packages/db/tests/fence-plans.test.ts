@@ -29,6 +29,12 @@ function ledger() {
   return { organizationId, sessionId: idleSession, afterSequenceNumber: 0 };
 }
 
+const few = { limit: 9, maxBytes: 1_000 };
+
+function ledgers() {
+  return [idleSession, longSession].map((sessionId) => ({ sessionId, afterSequenceNumber: 0 }));
+}
+
 const calls: readonly [what: string, call: (db: Database) => Promise<unknown>, most: number][] = [
   ["a message that is accepted", accept, 60],
   ["a message", (db) => messages.findMessage(db, organizationId, "msg_along7"), 20],
@@ -36,6 +42,7 @@ const calls: readonly [what: string, call: (db: Database) => Promise<unknown>, m
   ["a page of messages", (db) => messages.listMessages(db, organizationId, longSession, { limit: 20 }), 400],
   ["a page of sessions", (db) => sessions.listSessions(db, organizationId, { metadata: [] }, { limit: 20 }), 200],
   ["a page of events", (db) => events.listEvents(db, { ...ledger(), limit: 9 }), 60],
+  ["events of several sessions", (db) => events.listEventsOfSessions(db, organizationId, ledgers(), few), 60],
   ["the open messages, up to a bound", (db) => dispatch.countOpenMessages(db, organizationId, 100), 400],
 ];
 

@@ -86,6 +86,7 @@ describe("a statement of an organization's call", () => {
   test("sees its organization's rows, whatever it asks for", async () => {
     expect(await ownersSeenBy(database.db.forOrganization(own))).toEqual([own, own]);
     expect(await ownersSeenBy(database.db.forOrganization(foreign))).toEqual([foreign]);
+    expect(await ownersSeenBy(database.db.forOrganization(own, { ahead: true }))).toEqual([own, own]);
     expect(await ownersSeenBy(database.db.forOrganization(newId("organization")))).toEqual([]);
     const { rows } = await sql<{ id: string }>`select id from organizations`.execute(
       database.db.forOrganization(own).kysely,
@@ -198,6 +199,26 @@ test("an organization whose statements all wait leaves connections to the others
   held.release();
   await Promise.all(waiting);
   expect(await ownersSeenBy(few.forOrganization(own))).toEqual([own, own]);
+  await few.close();
+});
+
+test("a statement that goes ahead does not wait for those of its organization that wait for a connection", async () => {
+  const { url } = database;
+  const few = openDatabase({ url, poolMax: 1, tenants: 2, role: "dari_app", applicationName: "dari-test" });
+  const held = await database.db.pool.connect();
+  await held.query("select pg_advisory_lock(4712)");
+  const ended: string[] = [];
+  const say = async (what: string, ahead = false): Promise<void> => {
+    await sql`select 1`.execute(few.forOrganization(own, { ahead }).kysely);
+    ended.push(what);
+  };
+  // All others share the second connection.
+  const first = sql`select pg_advisory_xact_lock(4712)`.execute(few.forOrganization(own).kysely);
+  await Promise.all([say("one"), say("two"), say("three"), say("ahead", true)]);
+  expect(ended).toEqual(["one", "ahead", "two", "three"]);
+  await held.query("select pg_advisory_unlock(4712)");
+  held.release();
+  await first;
   await few.close();
 });
 

@@ -79,7 +79,13 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
       bell.ring();
     }),
   ];
-  signal.addEventListener("abort", bell.ring);
+  // The signal is of several others, and looks at all of them whenever it is asked.
+  let isOver = signal.aborted;
+  const end = (): void => {
+    isOver = true;
+    bell.ring();
+  };
+  signal.addEventListener("abort", end);
   let position = options.afterSequenceNumber;
   let shown = 0;
   const duePreviews = function* (): Generator<StreamItem> {
@@ -103,10 +109,10 @@ async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<
       yield* duePreviews();
       if (shown > 0) continue;
       if (!feed.exists) return;
-      if (!signal.aborted) await bell.wait();
-    } while (!signal.aborted);
+      if (!isOver) await bell.wait();
+    } while (!isOver);
   } finally {
-    signal.removeEventListener("abort", bell.ring);
+    signal.removeEventListener("abort", end);
     for (const stop of stops) stop();
     watched.release();
   }

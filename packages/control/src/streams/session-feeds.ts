@@ -4,7 +4,7 @@
 import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
 import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
 import type { Actor } from "../context.ts";
-import { readEvents } from "../sessions/list-events.ts";
+import { readEventsTogether } from "../sessions/list-events.ts";
 import { createSessionFeed, type SessionFeed } from "./session-feed.ts";
 
 export interface SessionFeeds {
@@ -110,10 +110,11 @@ function openEntry(
   context: FeedsContext,
   of: { readonly organizationId: string; readonly sessionId: string; readonly start: number },
 ): Entry {
-  const feed = createSessionFeed(of.start, async (after) => {
-    const page = await readEvents(context.db, { ...of, afterSequenceNumber: after, limit: readLimit });
-    return { events: page.rows, more: page.next !== null };
-  });
+  // Each reading is for many who watch, and there is one at a time: it does not wait behind what the sessions are sent.
+  const db = context.db.forOrganization(of.organizationId, { ahead: true });
+  const feed = createSessionFeed(of.start, (after) =>
+    readEventsTogether(db, { ...of, afterSequenceNumber: after, limit: readLimit }),
+  );
   const look = (): void => void feed.look().catch((error: unknown) => noteFailure(context, error));
   const stops = [
     context.notifier.subscribe("session", of.sessionId, look),

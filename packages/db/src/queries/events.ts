@@ -25,6 +25,12 @@ export interface EventsAfter {
   readonly maxBytes?: number;
 }
 
+/** Of an event e: what it takes to show it, with the record that a terminal one shows. */
+const shownBytes = sql<number>`octet_length(e.data::text) + coalesce((
+  select coalesce(octet_length(m.output::text), 0) + octet_length(m.parts::text) + octet_length(m.metadata::text)
+    + octet_length(m.files_changed::text) from messages m
+  where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0)`;
+
 /**
  * Events after a number, in order (primary key session_id, sequence_number): at most `limit`, and no more than have
  * `maxBytes` together, the records that terminal events show included.
@@ -32,10 +38,7 @@ export interface EventsAfter {
 export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows: EventRow[]; more: boolean }> {
   const { organizationId, sessionId, afterSequenceNumber, limit, types, maxBytes = limits.pageBytes } = of;
   const found = await sql<{ n: number; bytes: number }>`
-    select e.sequence_number as n, octet_length(e.data::text) + coalesce((
-      select coalesce(octet_length(m.output::text), 0) + octet_length(m.parts::text) + octet_length(m.metadata::text)
-        + octet_length(m.files_changed::text) from messages m
-      where m.id = e.message_id and e.type in ('message.completed', 'message.failed', 'message.cancelled')), 0) as bytes
+    select e.sequence_number as n, ${shownBytes} as bytes
     from events e
     where e.session_id = ${sessionId} and e.organization_id = ${organizationId}
       and e.sequence_number > ${afterSequenceNumber}
@@ -61,6 +64,45 @@ export async function listEvents(db: Database, of: EventsAfter): Promise<{ rows:
     .orderBy("sequence_number");
   if (types !== undefined) query = query.where("type", "in", types);
   return { rows: await query.execute(), more: found.rows.length > shown.length };
+}
+
+export interface SessionPosition {
+  readonly sessionId: string;
+  readonly afterSequenceNumber: number;
+}
+
+/**
+ * The same of several sessions in one statement, in the order of `positions`; but where already the first event has
+ * more than `maxBytes`, it is not shown.
+ */
+export async function listEventsOfSessions(
+  db: Database,
+  organizationId: string,
+  positions: readonly SessionPosition[],
+  { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
+): Promise<{ rows: EventRow[]; more: boolean }[]> {
+  // With arrays, whose lengths the planner looks at, and a bound that it does not know, it would plan each call anew.
+  const asked = JSON.stringify(positions.map((one) => ({ session_id: one.sessionId, after: one.afterSequenceNumber })));
+  const found = await sql<EventRow & { position: number; fits: boolean }>`
+    select p.position, e.sequence_number as "sequenceNumber", e.type, e.message_id as "messageId",
+      e.attempt_id as "attemptId", case when e.fits then e.data end as data, e.created_at as "createdAt", e.fits
+    from rows from (json_to_recordset(${asked}::json) as (session_id text, after bigint))
+        with ordinality as p (session_id, after, position)
+      cross join lateral (
+        select *, sum(bytes) over (order by sequence_number) <= ${maxBytes}::int
+          and row_number() over (order by sequence_number) <= ${limit}::int as fits
+        from (
+          select e.*, ${shownBytes} as bytes from events e
+          where e.session_id = p.session_id and e.organization_id = ${organizationId} and e.sequence_number > p.after
+          order by e.sequence_number limit ${sql.lit(limit + 1)}) measured) e
+    order by p.position, e.sequence_number`.execute(db.kysely);
+  const pages = positions.map(() => ({ rows: [] as EventRow[], more: false }));
+  for (const { position, fits, ...row } of found.rows) {
+    const page = pages[position - 1]!;
+    if (fits) page.rows.push(row);
+    else page.more = true;
+  }
+  return pages;
 }
 
 /** The number of each session's newest event; a session that does not exist is missing from the answer. */
