@@ -39,6 +39,7 @@ export const standaloneSettings = {
   bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
   slots: workerSettings.slots,
   warmSandboxes: workerSettings.warmSandboxes,
+  templates: workerSettings.templates,
   sessionIdleSeconds: workerSettings.sessionIdleSeconds,
   sandbox: workerSettings.sandbox,
   ociRuntime: workerSettings.ociRuntime,

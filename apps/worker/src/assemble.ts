@@ -28,6 +28,7 @@ export interface WorkerAssembly {
   readonly slots: number;
   /** See DARI_WARM_SANDBOXES; undefined: one per slot. */
   readonly warmSandboxes: number | undefined;
+  readonly templates: "auto" | "off";
   /** See DARI_SESSION_IDLE_SECONDS. */
   readonly sessionIdleSeconds: number;
   readonly workDir: string;
@@ -121,6 +122,7 @@ export async function assembleWorker(
         graceMs: assembly.shutdownGraceMs,
         backoffFirstMs: assembly.backoffFirstMs,
         sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
+        usesTemplates: assembly.templates === "auto",
         ...boundsOf(assembly),
         egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
         buildSlots: assembly.buildSlots,

@@ -28,6 +28,11 @@ export const workerSettings = {
     optional: true,
     about: "At most that wait with their agent loaded, with DARI_SANDBOX bwrap or oci; 0: none; default: one per slot.",
   }),
+  templates: oneOf(["auto", "off"], {
+    env: "DARI_TEMPLATES",
+    default: "auto",
+    about: "Whether Python agents are loaded once and copied for each turn, with DARI_SANDBOX bwrap; `off`: never.",
+  }),
   sessionIdleSeconds: integer({
     env: "DARI_SESSION_IDLE_SECONDS",
     unit: "seconds",

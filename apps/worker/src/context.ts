@@ -45,6 +45,8 @@ export interface WorkerSettings {
   readonly turnCpuSeconds: number | undefined;
   /** How long a sandbox waits for the next turn of its session, where its agent asks for that; 0: none does. */
   readonly sessionIdleMs: number;
+  /** Whether agents are loaded once and forked for each turn, where that can be. */
+  readonly usesTemplates: boolean;
   /** What agents may connect to. */
   readonly egress: EgressPolicy;
   /** Versions that are built at once. */

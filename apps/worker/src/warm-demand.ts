@@ -13,6 +13,8 @@ export interface Demand {
    * sandbox may also have been lost by chance.
    */
   refuse(key: string): void;
+  /** How many turns of this key there were, as far as it is remembered. */
+  turns(key: string): number;
   /** When a turn of this key last started or ended; milliseconds of `performance.now`. */
   usedAt(key: string): number;
   /** Forgets what no turn has used for so long. Milliseconds. */
@@ -21,6 +23,7 @@ export interface Demand {
 
 interface Use {
   running: number;
+  turns: number;
   /** Most at once lately, and when that was. */
   peak: number;
   peakAt: number;
@@ -41,7 +44,15 @@ export function createDemand(now: () => number = () => performance.now()): Deman
   const useOf = (key: string): Use => {
     const known = uses.get(key);
     if (known !== undefined) return known;
-    const use = { running: 0, peak: 0, peakAt: now(), usedAt: now(), refusedForMs: 0, refusedUntil: -Infinity };
+    const use = {
+      running: 0,
+      turns: 0,
+      peak: 0,
+      peakAt: now(),
+      usedAt: now(),
+      refusedForMs: 0,
+      refusedUntil: -Infinity,
+    };
     uses.set(key, use);
     return use;
   };
@@ -54,6 +65,7 @@ export function createDemand(now: () => number = () => performance.now()): Deman
       running += 1;
       const use = useOf(key);
       use.running += 1;
+      use.turns += 1;
       use.usedAt = now();
       if (use.running >= use.peak || now() - use.peakAt > peakForMs) {
         use.peak = use.running;
@@ -84,6 +96,7 @@ export function createDemand(now: () => number = () => performance.now()): Deman
       use.refusedForMs = isAgain ? Math.min(refusedMaxMs, 2 * use.refusedForMs) : refusedFirstMs;
       use.refusedUntil = now() + use.refusedForMs;
     },
+    turns: (key) => uses.get(key)?.turns ?? 0,
     usedAt: (key) => uses.get(key)?.usedAt ?? Number.NEGATIVE_INFINITY,
     forget(idleMs) {
       for (const [key, use] of uses) if (use.running === 0 && now() - use.usedAt > idleMs) uses.delete(key);

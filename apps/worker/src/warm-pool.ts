@@ -4,11 +4,13 @@
 
 import { availableParallelism } from "node:os";
 import { loop, type Logger, type Loop } from "@dari/runtime";
-import type { Sandbox, SlotMounts } from "@dari/sandbox";
+import type { SlotMounts } from "@dari/sandbox";
 import { chooseVictims, createDemand, type Demand } from "./warm-demand.ts";
 import { createRefills, type Refills } from "./warm-refills.ts";
 import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./warm-sessions.ts";
-import { createWarmSlots, type WarmSlots } from "./warm-slots.ts";
+import { createWarmSlots } from "./warm-slots.ts";
+import { createWarmTemplates, type WarmTemplate, type WarmTemplates } from "./warm-templates.ts";
+import { createShelf, startNow, startWaiting, take, type Prepared, type Taken, type Waiting } from "./warm-waiting.ts";
 
 /** What waits. */
 export interface WarmRecipe {
@@ -24,29 +26,18 @@ export interface WarmRecipe {
   readonly session?: SessionTurn | undefined;
   /** Starts a sandbox in this slot. Ahead of a turn it has it load its agent. */
   prepare(slotDir: string, mounts: SlotMounts, o: { readonly isAhead: boolean }): Promise<Prepared>;
-}
-
-export interface Prepared {
-  readonly sandbox: Sandbox;
-  /** Called when the sandbox is dead: gives back what was held for it. */
-  release(): void;
-}
-
-/** A sandbox that waited and is now one turn's. */
-export interface Taken<P extends Prepared = Prepared> {
-  readonly prepared: P;
   /**
-   * Whether it is dead, has written where the turn's files will lie while they did not, or has run when it was to rest.
+   * Given where the agent may be loaded once and forked for each sandbox. It is started in this slot; text: why it
+   * cannot be forked. `signal`: nobody waits for it any more.
    */
-  isSpoilt(): Promise<boolean>;
-  /** Kills it; what it leaves is removed in the background. Idempotent. */
-  end(): Promise<void>;
+  startTemplate?(slotDir: string, mounts: SlotMounts, signal: AbortSignal): Promise<WarmTemplate | string>;
 }
 
 export interface WarmPool {
   /**
    * Called when a turn starts: the sandbox of its session's last turn, one that waited for it, or undefined, and the
-   * turn starts its own. Where the recipe names a session and none is there, one is started.
+   * turn starts its own. Where none is there, one is forked if that can be done at once, or started if the recipe names
+   * a session.
    */
   enter(recipe: WarmRecipe): Promise<Taken | undefined>;
   /** Called before `left` where the sandbox of that turn has come to rest, for the next turn of its session. */
@@ -56,8 +47,13 @@ export interface WarmPool {
    * run. None does for a while where `isFit` is false: the agent does not bear to be loaded ahead, or at all.
    */
   left(recipe: WarmRecipe, o: { isFit: boolean }): void;
-  /** `reused`: of the hits, by the sandbox of the session's last turn; `resting`: so many of those. */
-  readonly counts: Readonly<{ waiting: number; resting: number; hits: number; misses: number; reused: number }>;
+  /**
+   * `reused`: of the hits, by the sandbox of the session's last turn; `resting`: so many of those. `forked`: of the
+   * misses, by a sandbox that was forked for them.
+   */
+  readonly counts: Readonly<
+    Record<"waiting" | "resting" | "templates" | "hits" | "misses" | "reused" | "forked", number>
+  >;
   /** Ends everything that waits; from here on nothing does. Idempotent. */
   close(): Promise<void>;
 }
@@ -91,51 +87,12 @@ export interface WarmPoolOptions {
   readonly lookEveryMs?: number;
 }
 
-interface Waiting {
-  readonly recipe: WarmRecipe;
-  /** Undefined: it could not be started. */
-  readonly ready: Promise<Prepared | undefined>;
-  isSpoilt(): Promise<boolean>;
-  end(): Promise<void>;
-}
-
 const defaultIdleMs = 5 * 60_000;
 const defaultLongTurnMs = 1_000;
 const defaultRestMs = 20;
 const defaultLookEveryMs = 1_000;
 /** Memory that was short is left alone for as long: what waits beside long turns would make it short again. */
 const afterShortMs = 30_000;
-
-interface Shelf {
-  readonly waiting: Set<Waiting>;
-  /** Ends it in the background. */
-  drop(one: Waiting): void;
-  /** Goes on in the background until `ended`. */
-  finish(work: Promise<void>): void;
-  /** Resolves when everything that was dropped has ended. */
-  ended(): Promise<void>;
-}
-
-function createShelf(log: Logger): Shelf {
-  const waiting = new Set<Waiting>();
-  const ending = new Set<Promise<void>>();
-  function finish(work: Promise<void>): void {
-    const end = work.catch((err: unknown) => log.error({ err }, "warm.not_ended"));
-    ending.add(end);
-    void end.finally(() => ending.delete(end));
-  }
-  return {
-    waiting,
-    drop(one) {
-      waiting.delete(one);
-      finish(one.end());
-    },
-    finish,
-    async ended() {
-      while (ending.size > 0) await Promise.all(ending);
-    },
-  };
-}
 
 export function createWarmPool(o: WarmPoolOptions): WarmPool {
   const { log, idleMs = defaultIdleMs, busyAt = availableParallelism(), longTurnMs = defaultLongTurnMs } = o;
@@ -144,9 +101,11 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   const slots = createWarmSlots(o.mounts);
   const sessions = createWarmSessions({ finish: shelf.finish, log });
   const demand = createDemand();
+  const templates = createWarmTemplates({ ...o, slots, usedAt: demand.usedAt, finish: shelf.finish });
+  const parts = { slots, shelf, templates };
   /** Turns that run, and since when; not those whose credentials have been changed. */
   const running = new Map<WarmRecipe, number>();
-  const counts = { hits: 0, misses: 0, reused: 0 };
+  const counts = { hits: 0, misses: 0, reused: 0, forked: 0 };
   const stopping = new AbortController();
   const refills = createRefills<WarmRecipe>({
     restMs: o.restMs ?? defaultRestMs,
@@ -156,7 +115,8 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   const wantSpares = besideLongTurns(running, refills, longTurnMs);
 
   function start(recipe: WarmRecipe): void {
-    const one = startWaiting(o, slots, shelf, recipe, { isAhead: true });
+    templates.want(recipe);
+    const one = startWaiting(o, parts, recipe, { isAhead: true });
     waiting.add(one);
     whenLost(one, (why) => lose(one, why, { waiting, demand, drop, log }));
   }
@@ -164,7 +124,9 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   async function look(): Promise<void> {
     demand.forget(idleMs);
     const isShort = !o.hasRoom();
-    for (const one of waiting) if (isShort || !demand.isWanted(one.recipe.key)) drop(one);
+    const isUnwanted = ({ key }: WarmRecipe): boolean => isShort || !demand.isWanted(key);
+    for (const one of waiting) if (isUnwanted(one.recipe)) drop(one);
+    templates.end(isUnwanted);
     sessions.makeRoom(isShort ? 0 : o.slots - demand.running);
     refills.forget(({ key }) => !demand.isWanted(key));
     wantSpares(isShort);
@@ -175,11 +137,11 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
 
   return {
     get counts() {
-      return { ...counts, waiting: waiting.size, resting: sessions.size };
+      return { ...counts, waiting: waiting.size, resting: sessions.size, templates: templates.size };
     },
     async enter(recipe) {
       demand.enter(recipe.key);
-      endReplaced(recipe, { refills, running, waiting, drop, sessions });
+      endReplaced(recipe, { refills, running, waiting, drop, sessions, templates });
       running.set(recipe, performance.now());
       const { session } = recipe;
       const reused = session === undefined ? undefined : await sessions.take(recipe, session);
@@ -187,13 +149,18 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
       const found = reused ?? (await findWaiting(recipe, { waiting, demand, drop }));
       counts[found === undefined ? "misses" : "hits"] += 1;
       if (reused !== undefined) counts.reused += 1;
-      if (found !== undefined || session === undefined || !demand.isWanted(recipe.key)) return found;
-      return await startNow(startWaiting(o, slots, shelf, recipe, { isAhead: false }), drop);
+      if (found !== undefined || !demand.isWanted(recipe.key)) return found;
+      const isForked = templates.isReady(recipe.key);
+      if (isForked) counts.forked += 1;
+      else if (session === undefined) return undefined;
+      return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop);
     },
     hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
     left(recipe, { isFit }) {
       demand.leave(recipe.key);
       if (!isFit) demand.refuse(recipe.key);
+      // However busy the worker is: what it takes is saved by each further turn.
+      if (isFit && demand.turns(recipe.key) > 1 && !stopping.signal.aborted) templates.want(recipe);
       if (running.delete(recipe) && !stopping.signal.aborted) refills.want(recipe);
     },
     async close() {
@@ -201,6 +168,7 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
       stopping.abort();
       refills.close();
       for (const one of waiting) drop(one);
+      templates.end(() => true);
       sessions.makeRoom(0);
       await Promise.all([looking.done, ended()]);
       await slots.close();
@@ -256,6 +224,7 @@ function endReplaced(
     waiting: ReadonlySet<Waiting>;
     drop(one: Waiting): void;
     sessions: WarmSessions;
+    templates: WarmTemplates;
   },
 ): void {
   const isOld = (one: WarmRecipe): boolean => isReplaced(one, recipe);
@@ -263,6 +232,7 @@ function endReplaced(
   for (const one of o.running.keys()) if (isOld(one)) o.running.delete(one);
   for (const one of o.waiting) if (isOld(one.recipe)) o.drop(one);
   o.sessions.end(isOld);
+  o.templates.end(isOld);
 }
 
 function isReplaced(one: WarmRecipe, current: WarmRecipe): boolean {
@@ -306,53 +276,4 @@ async function findWaiting(
   o.demand.refuse(recipe.key);
   o.drop(found);
   return undefined;
-}
-
-/** For a turn that has come: only what runs in a slot of its own can serve another one. */
-async function startNow(one: Waiting, drop: (one: Waiting) => void): Promise<Taken | undefined> {
-  const taken = await take(one);
-  if (taken === undefined) drop(one);
-  return taken;
-}
-
-/** Undefined where it can serve no turn. */
-async function take(one: Waiting): Promise<Taken | undefined> {
-  const prepared = await one.ready;
-  if (prepared === undefined || (await one.isSpoilt())) return undefined;
-  return { prepared, isSpoilt: () => one.isSpoilt(), end: () => one.end() };
-}
-
-function startWaiting(
-  { mounts, log }: WarmPoolOptions,
-  slots: WarmSlots,
-  shelf: Shelf,
-  recipe: WarmRecipe,
-  when: { readonly isAhead: boolean },
-): Waiting {
-  const slot = slots.take();
-  const ready = slot
-    .then((slotDir) => recipe.prepare(slotDir, mounts, when))
-    .catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
-  let isGone = false;
-  void ready.then((prepared) => prepared?.sandbox.exited.then(() => (isGone = true)));
-  async function end(): Promise<void> {
-    const prepared = await ready;
-    try {
-      await prepared?.sandbox.kill();
-    } finally {
-      prepared?.release();
-      shelf.finish(slot.then(slots.giveBack, () => undefined));
-    }
-  }
-  let ended: Promise<void> | undefined;
-  return {
-    recipe,
-    ready,
-    async isSpoilt() {
-      const isUntouched = await mounts.isUntouched(await slot).catch(() => false);
-      const isStill = (await (await ready)?.sandbox.isStill?.()) ?? true;
-      return isGone || !isUntouched || !isStill;
-    },
-    end: () => (ended ??= end()),
-  };
 }

@@ -2,7 +2,8 @@
 // that. Knows nothing of agents, nor how many may be kept: the pool of waiting sandboxes does.
 
 import type { Logger } from "@dari/runtime";
-import type { Taken, WarmRecipe } from "./warm-pool.ts";
+import type { WarmRecipe } from "./warm-pool.ts";
+import type { Taken } from "./warm-waiting.ts";
 
 /** Which turn of which session. */
 export interface SessionTurn {

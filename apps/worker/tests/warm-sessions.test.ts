@@ -5,12 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { guestCommand, guestRuns, loadAhead, runTurn } from "@dari/harness";
+import { guestCommand, guestRuns, loadAhead, loadTemplate, runTurn } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
-import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
+import { createBwrapDriver, openSlotMounts, type SandboxTemplate, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type Taken, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
+import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
 import type { Rested } from "../src/warm-sessions.ts";
+import type { Taken } from "../src/warm-waiting.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-sessions-"));
@@ -19,9 +20,13 @@ const log = createLogger({ name: "test", level: "error" });
 const languages = {
   "agent.mjs": guestCommand("typescript", process.execPath),
   "agent.py": guestCommand("python", realpathSync("/usr/bin/python3")),
+  // The same agent, in a sandbox that is forked from one that has loaded it.
+  "forked.py": guestCommand("python", realpathSync("/usr/bin/python3"), { isTemplate: true }),
 };
 type File = keyof typeof languages;
 let mounts: SlotMounts;
+let templateMounts: SlotMounts;
+let template: SandboxTemplate;
 let pool: WarmPool;
 let turnDirs = 0;
 
@@ -98,8 +103,10 @@ def agent(prompt):
 beforeAll(async () => {
   mkdirSync(imageDir);
   writeFileSync(join(imageDir, "agent.mjs"), javascript);
-  writeFileSync(join(imageDir, "agent.py"), python);
+  for (const name of ["agent.py", "forked.py"]) writeFileSync(join(imageDir, name), python);
   mounts = await openSlotMounts(join(root, "warm"), driver);
+  templateMounts = await openSlotMounts(join(root, "templates"), driver);
+  template = await startTemplate();
 });
 
 afterEach(async () => {
@@ -108,13 +115,26 @@ afterEach(async () => {
 });
 
 afterAll(async () => {
-  await mounts.close();
+  await template.kill();
+  await templateMounts.remove(templateMounts.pathOf("template"));
+  await Promise.all([mounts.close(), templateMounts.close()]);
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(root);
   rmSync(root, { recursive: true });
 });
 
 function openPool(o: Partial<WarmPoolOptions> = {}): void {
   pool = createWarmPool({ mounts, max: 0, slots: 2, sessionIdleMs: 60_000, hasRoom: () => true, log, ...o });
+}
+
+async function startTemplate(): Promise<SandboxTemplate> {
+  const { argv, readOnlyPaths } = languages["forked.py"];
+  const slotDir = await templateMounts.make("template");
+  const spec = { argv, env: { SECRET: "one" }, imageDir, readOnlyPaths, network: "none", limits: {} } as const;
+  const made = (await driver.prepareTemplate!({ ...spec, slotDir, mounts: templateMounts }))!;
+  for (const said of [made.stdout, made.stderr]) said.resume();
+  const { signal } = new AbortController();
+  expect(await loadTemplate(made, { ...entryOf("forked.py"), signal })).toBeUndefined();
+  return made;
 }
 
 interface Asked {
@@ -136,6 +156,9 @@ function recipe(o: Asked = {}): WarmRecipe & { session: NonNullable<WarmRecipe["
     shared: new Map([["SECRET", secret]]),
     session: { sessionId: o.sessionId ?? "his", fence: o.fence ?? 1, headSnapshotId: o.head ?? null },
     async prepare(slotDir, slotMounts, { isAhead }) {
+      if (file === "forked.py") {
+        return { sandbox: await template.fork({ slotDir, mounts: slotMounts }), release: () => undefined };
+      }
       const env = { SECRET: secret };
       const spec = { argv, env, imageDir, readOnlyPaths, slotDir, network: "none", limits: {} } as const;
       const sandbox = await driver.prepare({ ...spec, mounts: slotMounts });
@@ -221,6 +244,8 @@ test.each<[File, string, RegExp]>([
   ["agent.mjs", "home", /still open/],
   ["agent.py", "mapped", /still open/],
   ["agent.py", "flying", /still open/],
+  ["forked.py", "mapped", /still open/],
+  ["forked.py", "flying", /still open/],
 ])("%s: %s ends with its turn", async (file, prompt, why) => {
   openPool();
   expect((await serve({ file, prompt })).why).toMatch(why);
@@ -237,14 +262,17 @@ test("what an agent leaves running writes nothing between turns", async () => {
   expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
 });
 
-test("one that wakes itself reaches nothing of the session, and serves no turn any more", async () => {
-  openPool();
-  const { turnDir, taken } = await complete("a", { file: "agent.py", prompt: "alarm" });
-  rmSync(join(turnDir, "workspace/late"), { force: true });
-  await waitUntil(() => taken.isSpoilt(), { what: "the agent to write where the next workspace would be" });
-  expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
-  expect((await complete("b", { file: "agent.py", fence: 2, head: "a" })).answer.turns).toBe(1);
-});
+test.each<File>(["agent.py", "forked.py"])(
+  "%s: one that wakes itself reaches nothing of the session, and serves no turn any more",
+  async (file) => {
+    openPool();
+    const { turnDir, taken } = await complete("a", { file, prompt: "alarm" });
+    rmSync(join(turnDir, "workspace/late"), { force: true });
+    await waitUntil(() => taken.isSpoilt(), { what: "the agent to write where the next workspace would be" });
+    expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
+    expect((await complete("b", { file, fence: 2, head: "a" })).answer.turns).toBe(1);
+  },
+);
 
 test.each(["compute", "nap"])("one that wakes itself is ended before a turn comes: %s", async (prompt) => {
   openPool({ lookEveryMs: 10 });

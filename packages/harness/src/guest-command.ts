@@ -42,6 +42,8 @@ export function guestCommand(
     readonly entryFile?: string;
     readonly memoryBytes?: number | undefined;
     readonly nodeScript?: string | undefined;
+    /** It is to be forked for each turn (load-template.ts). Python only. */
+    readonly isTemplate?: boolean;
   } = {},
 ): GuestCommand {
   const real = realpathSync(interpreter);
@@ -57,7 +59,14 @@ export function guestCommand(
   // A virtual environment is known by the path it is started under, and reads from the installation it was made from.
   const isVirtual = existsSync(join(environment, "pyvenv.cfg"));
   return {
-    argv: [isVirtual ? interpreter : real, "-X", "utf8", "-u", join(dir, "main.py")],
+    argv: [
+      isVirtual ? interpreter : real,
+      "-X",
+      "utf8",
+      "-u",
+      join(dir, "main.py"),
+      ...(o.isTemplate ? ["template"] : []),
+    ],
     readOnlyPaths: [...(isVirtual ? [environment] : []), ...(prefix === "/" || prefix === "/usr" ? [] : [prefix]), dir],
   };
 }

@@ -60,6 +60,8 @@ export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
   /** Sent to a guest that waits for its turn; without it the code is loaded at `run`. */
   | { readonly t: "load"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
+  /** Sent to a template that has loaded its code and is held by whoever started it. */
+  | { readonly t: "fork" }
   | { readonly t: "check"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
   | { readonly t: "go" }
   | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };

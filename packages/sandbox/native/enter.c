@@ -8,15 +8,13 @@
  * reads words, each ended by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], the program
  * and its arguments.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
+#include "sockets.h"
 
 enum { WORDS_MAX = 4096, BYTES_MAX = 1 << 20 };
 
@@ -47,37 +45,12 @@ static int read_words(int fd) {
   return count;
 }
 
-static int listen_on(int port) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  int yes = 1;
-  struct sockaddr_in address = {0};
-  if (fd < 0) fail("socket");
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-  address.sin_family = AF_INET;
-  address.sin_port = htons((unsigned short)port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind");
-  if (listen(fd, 511) != 0) fail("listen");
-  return fd;
-}
-
 /* Node's framing for a handle: a line of JSON, with the descriptor beside it. */
 static void hand_over(int channel, int port, int fd) {
   char text[96];
-  union {
-    struct cmsghdr header;
-    char space[CMSG_SPACE(sizeof(int))];
-  } control = {0};
-  struct iovec part = {.iov_base = text};
-  struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-  struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-  part.iov_len =
-      (size_t)snprintf(text, sizeof text, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":%d}\n", port);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(header), &fd, sizeof fd);
-  if (sendmsg(channel, &message, MSG_NOSIGNAL) != (ssize_t)part.iov_len) fail("hand over a socket");
+  int length =
+      snprintf(text, sizeof text, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":%d}\n", port);
+  if (!send_with(channel, text, (size_t)length, &fd, 1)) fail("hand over a socket");
 }
 
 /* One acknowledgement is one line. Waiting for it keeps the descriptors of two messages apart, and the channel open
@@ -99,6 +72,7 @@ static void open_ports(char *ports) {
   channel = atoi(number);
   for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
     int fd = listen_on(atoi(port));
+    if (fd < 0) fail(port);
     hand_over(channel, atoi(port), fd);
     await_line(channel);
     close(fd);

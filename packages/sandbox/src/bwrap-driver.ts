@@ -7,6 +7,7 @@ import { text } from "node:stream/consumers";
 import { createBackground, type Background } from "./background.ts";
 import { etcAdded, etcPaths, insidePathOf, machineArguments, sandboxArguments } from "./bwrap-arguments.ts";
 import { launcherPipes, startLauncher, type Launcher } from "./bwrap-launcher.ts";
+import { compiledProgram } from "./compiled-program.ts";
 import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
@@ -15,10 +16,11 @@ import { namespacedSandbox } from "./namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
 import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
-import { systemCallFilter } from "./seccomp/filter.ts";
+import { supervisedFilter, systemCallFilter } from "./seccomp/filter.ts";
 import { checkSpec } from "./slot.ts";
 import { findStarter, noStarterNote, type Starter } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
+import { templateSandbox } from "./template/template.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -27,6 +29,7 @@ import {
   type SandboxDriver,
   type SandboxLimits,
   type SandboxSpec,
+  type SandboxTemplate,
 } from "./types.ts";
 import { within } from "./within.ts";
 
@@ -48,6 +51,15 @@ interface Launchers {
   take(limits: SandboxLimits, program: readonly string[]): Promise<Launcher>;
   /** Called when a sandbox has ended. */
   rest?(): void;
+}
+
+interface RunOptions {
+  readonly background: Background;
+  /** Default: one is opened where the spec has a policy. */
+  readonly egress?: Egress | undefined;
+  readonly countsProcesses: boolean;
+  readonly unwatched?: AbortSignal;
+  readonly onEnd?: () => void;
 }
 
 export interface BwrapOptions {
@@ -85,6 +97,12 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
       ready ??= keepLauncherReady((limits) => launchers.take(limits, []));
       return start(spec, means, ready, background);
     },
+    async prepareTemplate(spec) {
+      await checkSpec(spec);
+      const result = await find();
+      if ("reason" in result) throw new SandboxStartError(`bubblewrap cannot be used: ${result.reason}`);
+      return startTemplate(spec, result.means, background);
+    },
     async close() {
       await ready?.close();
       await background.done();
@@ -96,16 +114,52 @@ function launchersOf({ bwrap, enter, starter, groups }: Means): Launchers {
   return { take: (limits, program) => startLauncher({ bwrap, enter, starter, groups, limits, program }) };
 }
 
+/**
+ * Its children are in user namespaces of their own, which are counted below it: what the options forbid everybody is
+ * forbidden by its filter, and processes are counted by each child.
+ */
+async function startTemplate(
+  spec: SandboxSpec,
+  means: Means,
+  background: Background,
+): Promise<SandboxTemplate | undefined> {
+  const { bwrap, enter, starter, groups, limits } = { ...means, ...spec };
+  const filter = supervisedFilter("namespaces, template");
+  const holder = await compiledProgram("template");
+  if (enter === undefined || starter === undefined || filter === undefined || holder === undefined) return undefined;
+  if (spec.network === "open" || spec.mounts === undefined) return undefined;
+  const open: Means = { ...means, machineArgs: means.machineArgs.filter((word) => word !== "--disable-userns") };
+  const egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
+  const launcher = await startLauncher({ bwrap, enter, starter, groups, limits, program: [], filter });
+  const held = new AbortController();
+  const unwatched = held.signal;
+  const base = await runIn(launcher, spec, open, { background, egress, countsProcesses: false, unwatched });
+  const { init } = launcher;
+  const onHeld = (): void => held.abort();
+  return templateSandbox({ base, init, spec, holder, starter, groups, egress, background, onHeld });
+}
+
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits, programOf(spec, means));
-  let egress: Egress | undefined;
+  const countsProcesses = !isHostRoot();
+  const onEnd = (): void => launchers.rest?.();
+  return runIn(launcher, spec, means, { background, countsProcesses, onEnd });
+}
+
+async function runIn(
+  launcher: Launcher,
+  spec: SandboxSpec,
+  means: Means,
+  { background, countsProcesses, ...o }: RunOptions,
+): Promise<Sandbox> {
+  let { egress } = o;
   try {
-    egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
+    egress ??= typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
     launcher.run({
       options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
       words: enterWords({
         ports: means.enter === undefined ? [] : (egress?.ports ?? []),
-        limits: processLimits(spec.limits, { countsProcesses: !isHostRoot() }),
+        limits: processLimits(spec.limits, { countsProcesses }),
         argv: insideArgv(spec),
       }),
       onServer: (port, server) => egress?.serve(port, server),
@@ -116,7 +170,8 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
       background,
       isBounded: boundsTree(means.groups),
       name: "bubblewrap",
-      onEnd: () => launchers.rest?.(),
+      unwatched: o.unwatched,
+      ...(o.onEnd === undefined ? {} : { onEnd: o.onEnd }),
     });
   } catch (error) {
     egress?.close();

@@ -42,9 +42,10 @@ export async function startLauncher(o: {
   groups: GroupPlaces | undefined;
   limits: SandboxLimits;
   program: readonly string[];
+  /** Default: of a sandbox that starts no others. */
+  filter?: Buffer | undefined;
 }): Promise<Launcher> {
-  const { enter } = o;
-  const filter = systemCallFilter();
+  const { enter, filter = systemCallFilter() } = o;
   let onServer: OnServer | undefined;
   let isGone = false;
   const { launched, group, entered } = await launchInGroup(o.groups, o.limits, {

@@ -1,7 +1,7 @@
 // Our own small C programs: compiled on the machine that runs them, or when its image was built.
 
 import { createHash, randomUUID } from "node:crypto";
-import { lstat, mkdir, readFile, rename } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -11,7 +11,7 @@ export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
 /** A file of `nativeDir`, without its ending. */
 export type OwnProgram = (typeof ownPrograms)[number];
-const ownPrograms = ["enter", "mount", "confine", "own", "group", "start", "container", "relay"] as const;
+const ownPrograms = ["enter", "mount", "confine", "own", "group", "start", "container", "relay", "template"] as const;
 /** Where an image has them; trusted like the sources beside it. */
 const shippedDir = join(nativeDir, "compiled");
 
@@ -41,12 +41,12 @@ export async function shipPrograms(dir = shippedDir): Promise<void> {
   }
 }
 
-/** What was compiled from another source is not used. */
+/** What was compiled from another source is not used, nor with other headers. */
 async function digestOf(source: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(source))
-    .digest("hex")
-    .slice(0, 16);
+  const headers = (await readdir(nativeDir)).filter((name) => name.endsWith(".h")).sort();
+  const digest = createHash("sha256");
+  for (const path of [source, ...headers.map((name) => join(nativeDir, name))]) digest.update(await readFile(path));
+  return digest.digest("hex").slice(0, 16);
 }
 
 /** Undefined when somebody else has taken its name. */

@@ -35,5 +35,6 @@ export {
   type SandboxLimits,
   type SandboxPaths,
   type SandboxSpec,
+  type SandboxTemplate,
   type SandboxUsage,
 } from "./types.ts";

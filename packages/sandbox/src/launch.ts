@@ -101,7 +101,12 @@ function executed(child: ChildProcess, command: string): Promise<void> {
   });
 }
 
-const signalNames = new Map(Object.entries(osConstants.signals).map(([name, n]) => [n, name as NodeJS.Signals]));
+/** Where a signal has two names, by the first, as Node says it. */
+export const signalNames: ReadonlyMap<number, NodeJS.Signals> = new Map(
+  Object.entries(osConstants.signals)
+    .map(([name, n]) => [n, name as NodeJS.Signals] as const)
+    .reverse(),
+);
 
 /** Undoes what a launcher does to its program's death by signal n: exit code 128 + n. */
 export function exitThroughLauncher(exit: SandboxExit): SandboxExit {

@@ -10,7 +10,7 @@ import { bringToRest, type Resting } from "./rest.ts";
 import type { SlotMounts } from "./slot-mounts.ts";
 import { workingFolders } from "./slot.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage } from "./types.ts";
-import { watchSandbox } from "./watch.ts";
+import { watchSandbox, type Watch } from "./watch.ts";
 
 export interface Held {
   readonly program: Pick<Launcher, "launched" | "group" | "init" | "programRan">;
@@ -20,6 +20,10 @@ export interface Held {
   readonly isBounded: boolean;
   /** Below which its processes are to this kernel, and their bounds; default: its first one, and the spec's. */
   readonly watched?: { readonly pid: number; readonly limits: SandboxLimits };
+  /** Mounts at the two places of a turn before any of a slot's; default 0. */
+  readonly mountsBelow?: number;
+  /** Aborted once nobody need look at what it uses. */
+  readonly unwatched?: AbortSignal | undefined;
   /** Whose complaint it is when the program was never executed. */
   readonly name: string;
   /** What only whoever holds it knows to have been hit. */
@@ -35,17 +39,12 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
   let dir = spec.slotDir;
   let folders = workingFolders(dir);
-  const watch = watchSandbox({
-    slotDir: () => dir,
-    limits: held.watched?.limits ?? spec.limits,
-    init: init.then((one) => (one === undefined ? undefined : (held.watched?.pid ?? one.pid))),
-    isKernel: held.watched !== undefined,
-    isBounded: held.isBounded,
-    memoryDirs,
-    hiddenDirs: () => spec.mounts?.hiddenBy(spec.slotDir) ?? [],
-    cpuSeconds: group?.cpuSeconds,
-    onExceeded: () => void tree.kill().catch(() => {}),
-  });
+  const watch = watchHeld(
+    spec,
+    held,
+    () => dir,
+    () => void tree.kill().catch(() => {}),
+  );
   let usage: SandboxUsage = {};
   let resting: Resting | undefined;
   async function readUsage(): Promise<void> {
@@ -77,7 +76,12 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     resting = undefined;
   }
   async function rest(mounts: SlotMounts): Promise<string | undefined> {
-    const came = await bringToRest({ init: await init, mounts, slotDir: spec.slotDir });
+    const came = await bringToRest({
+      init: await init,
+      mounts,
+      slotDir: spec.slotDir,
+      mountsBelow: held.mountsBelow ?? 0,
+    });
     if (typeof came === "string") return came;
     resting = came;
     egress?.settle();
@@ -98,6 +102,27 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     kill: () => (killed ??= kill()),
     collect: () => Promise.resolve(usage),
   };
+}
+
+function watchHeld(
+  { mounts, limits, slotDir }: SandboxSpec,
+  held: Held,
+  dir: () => string,
+  onExceeded: () => void,
+): Watch {
+  const watch = watchSandbox({
+    slotDir: dir,
+    limits: held.watched?.limits ?? limits,
+    init: held.program.init.then((one) => (one === undefined ? undefined : (held.watched?.pid ?? one.pid))),
+    isKernel: held.watched !== undefined,
+    isBounded: held.isBounded,
+    memoryDirs,
+    hiddenDirs: () => mounts?.hiddenBy(slotDir) ?? [],
+    cpuSeconds: held.program.group?.cpuSeconds,
+    onExceeded,
+  });
+  held.unwatched?.addEventListener("abort", () => watch.stop());
+  return watch;
 }
 
 /** Only what was claimed for a directory by mounts can be parted from it; a kernel is not stopped for its program. */

@@ -33,6 +33,8 @@ export async function bringToRest(o: {
   init: ProcessIdentity | undefined;
   mounts: Pick<SlotMounts, "leave">;
   slotDir: string;
+  /** At the two places of a turn, before the slot's. */
+  mountsBelow: number;
 }): Promise<Resting | string> {
   const program = o.init && (await onlyChild(o.init.pid));
   if (o.init === undefined || program === undefined) return stillRuns;
@@ -40,9 +42,9 @@ export async function bringToRest(o: {
   // It may have started another one before it stood still.
   const { pids } = await measureTree(o.init.pid);
   if (pids.length !== 1 || pids[0] !== program.pid) return stillRuns;
-  if ((await mountsAt(o.init.pid)) !== attached) return "its directory was there before its program";
+  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== attached) return "its directory was there before its program";
   if (!(await o.mounts.leave(o.slotDir))) return stillOpen;
-  if ((await mountsAt(o.init.pid)) !== left) return "its directory cannot be taken away";
+  if ((await mountsAt(o.init.pid)) - o.mountsBelow !== left) return "its directory cannot be taken away";
   const [atRest, init] = [await readProcess(program.pid), o.init.pid];
   return {
     async wake() {

@@ -121,6 +121,26 @@ export interface Sandbox {
   collect(): Promise<SandboxUsage>;
 }
 
+/**
+ * A sandbox whose program has loaded something once, and is forked for each sandbox to come: those have it loaded from
+ * the start, and nothing else in common.
+ */
+export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "stderr" | "paths" | "exited"> {
+  /**
+   * Holds its program, which waits until `tell` is called, and must fork then and at nothing else: it runs no further
+   * than from one fork to the next. Each child is the first process of its sandbox and gets descriptors 1 to 3 as
+   * ancillary data from whoever answers at the abstract name `dari`. Text: why it cannot be a template. Called once.
+   */
+  hold(tell: () => void): Promise<string | undefined>;
+  /**
+   * A sandbox in a slot of its own, once it is held; one after the other.
+   * @throws SandboxStartError, and no other can be forked then
+   */
+  fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Pick<EgressOptions, "onConnection">): Promise<Sandbox>;
+  /** Ends it, and all that were forked. Resolves when nothing of it is alive. Idempotent. */
+  kill(): Promise<void>;
+}
+
 export type Exceeded = "memory" | "processes" | "disk" | "cpu";
 
 export interface SandboxUsage {
@@ -140,6 +160,11 @@ export interface SandboxDriver {
   probe(): Promise<ProbeResult>;
   /** Starts the program. Throws SandboxStartError when it cannot be started. */
   prepare(spec: SandboxSpec): Promise<Sandbox>;
+  /**
+   * Starts a program that is to be a template; undefined where this machine has none, or for a sandbox with the host's
+   * network. Throws SandboxStartError when it cannot be started.
+   */
+  prepareTemplate?(spec: SandboxSpec): Promise<SandboxTemplate | undefined>;
   /**
    * Ends what waits for the next sandbox, and resolves when what sandboxes have left is tidied up. Those that run are
    * their owners'. Idempotent.

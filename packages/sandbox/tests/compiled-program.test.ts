@@ -27,6 +27,7 @@ testCompiled("what was shipped is used, and is whole", async () => {
     "own",
     "relay",
     "start",
+    "template",
   ]);
   const group = await compiledProgram("group", dir);
   expect(dirname(group!)).toBe(dir);

@@ -12,6 +12,7 @@ import {
   createProcessDriver,
   SandboxStartError,
 } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 import {
   commandOf,
   countSleepers,
@@ -29,6 +30,7 @@ const drivers = [
   { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
   { title: "bwrap", driver: createBwrapDriver() },
   { title: "bwrap, started ahead", driver: createBwrapDriver({ ahead: true }) },
+  { title: "a template's child", driver: createChildDriver() },
   { title: "oci", driver: createOciDriver(ociOptions) },
   { title: "landlock", driver: createLandlockDriver() },
   { title: "landlock of an older kernel", driver: createLandlockDriver({ versionMax: 4 }) },

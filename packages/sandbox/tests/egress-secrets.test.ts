@@ -21,12 +21,15 @@ import {
   type EgressRecord,
   type SandboxDriver,
 } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 import { answerTo, listening, openRawProxy, written, type RawProxy } from "./egress-fixture.ts";
 import { makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const ways: [title: string, driver: SandboxDriver][] = [];
-for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()]) {
-  if ((await driver.probe()).ok) ways.push([driver.name, driver]);
+const children = createChildDriver();
+for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver(), children]) {
+  const title = driver === children ? "a template's child" : driver.name;
+  if ((await driver.probe()).ok) ways.push([title, driver]);
 }
 
 /** This machine by a name that no program reaches without the proxy. */
@@ -72,11 +75,12 @@ async function serve(): Promise<number> {
 
 let [ours, theirs] = [0, 0];
 beforeAll(async () => void ([ours, theirs] = [await serve(), await serve()]));
-afterAll(() => {
+afterAll(async () => {
   for (const server of servers) {
     server.close();
     server.closeAllConnections();
   }
+  await children.close?.();
 });
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;

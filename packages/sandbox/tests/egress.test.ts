@@ -20,6 +20,7 @@ import {
   type EgressRecord,
   type SandboxDriver,
 } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 import { answerTo, listening, openRawProxy, written } from "./egress-fixture.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
@@ -34,6 +35,8 @@ for (const [title, enter] of [
     ways.push({ title: `bwrap with ${title}`, driver, isShared: false });
   }
 }
+const children = createChildDriver();
+if ((await children.probe()).ok) ways.push({ title: "a template's child", driver: children, isShared: false });
 const oci = createOciDriver(ociOptions);
 if ((await oci.probe()).ok) ways.push({ title: "oci", driver: oci, isShared: false });
 const landlock = createLandlockDriver();
@@ -53,7 +56,10 @@ beforeAll(async () => {
   await once(server, "listening");
   port = (server.address() as AddressInfo).port;
 });
-afterAll(() => void server.close());
+afterAll(async () => {
+  server.close();
+  await children.close?.();
+});
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
 beforeEach(async () => {

@@ -1,6 +1,6 @@
 // What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
 
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
 import { chmodSync, chownSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -14,7 +14,9 @@ import {
   createOciDriver,
   createProcessDriver,
   NoSandboxDriverError,
+  type SandboxDriver,
 } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 /** The host's, before any container. */
@@ -22,10 +24,14 @@ const devices = ["null", "zero", "full", "random", "urandom", "tty"].map((name) 
 const lookAtDevices = (): number[][] => devices.map((path) => statSync(path)).map((s) => [s.mode, s.uid, s.gid]);
 const devicesBefore = lookAtDevices();
 
-const isolating: { title: string; driver: ReturnType<typeof createBwrapDriver> }[] = [];
-for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createProcessDriver()]) {
+/** `isShared`: it can have the host's network. */
+const isolating: { title: string; driver: SandboxDriver; isShared: boolean }[] = [];
+const children = createChildDriver();
+for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createProcessDriver(), children]) {
   const probe = await driver.probe();
-  if (probe.ok && probe.guarantees.isolated) isolating.push({ title: driver.name, driver });
+  if (!probe.ok || !probe.guarantees.isolated) continue;
+  const isShared = driver !== children && !(await hasOwnKernel(driver));
+  isolating.push({ title: driver === children ? "a template's child" : driver.name, driver, isShared });
 }
 
 const hasLandlock = (await createLandlockDriver().probe()).ok;
@@ -35,9 +41,10 @@ beforeEach(async () => {
   slot = await makeSlot();
 });
 afterEach(() => slot.remove());
+afterAll(() => children.close?.());
 
 if (isolating.length > 0) {
-  describe.each(isolating)("$title", ({ driver }) => {
+  describe.each(isolating)("$title", ({ driver, isShared }) => {
     test("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
       const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
@@ -97,7 +104,7 @@ if (isolating.length > 0) {
       try {
         for (const [network, said] of [
           ["none", "ECONNREFUSED"],
-          ...((await hasOwnKernel(driver)) ? [] : [["open", "connected"] as const]),
+          ...(isShared ? [["open", "connected"] as const] : []),
         ] as const) {
           await withSandbox(driver, specFor(slot, ["connect", port], { network }), async (sandbox) => {
             expect(await nextSaid(sandbox)).toBe(said);

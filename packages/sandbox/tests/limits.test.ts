@@ -1,6 +1,6 @@
 // What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
 
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,6 +17,7 @@ import {
   type SandboxLimits,
   type SandboxUsage,
 } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const MiB = 1024 ** 2;
@@ -27,8 +28,11 @@ for (const controlGroups of places === undefined ? [false] : [true, false]) {
   // Where there are no groups it is looked at as one of bubblewrap is, unless it has a kernel of its own.
   const inContainer = createOciDriver({ ...ociOptions, controlGroups });
   const isAnother = controlGroups || (await hasOwnKernel(inContainer));
-  for (const driver of [inNamespaces, ...(isAnother ? [inContainer] : []), createLandlockDriver({ controlGroups })]) {
-    const title = `${driver.name} ${controlGroups ? "with" : "without"} control groups`;
+  const child = createChildDriver({ controlGroups });
+  const others = [createLandlockDriver({ controlGroups }), child];
+  for (const driver of [inNamespaces, ...(isAnother ? [inContainer] : []), ...others]) {
+    const name = driver === child ? "a template's child" : driver.name;
+    const title = `${name} ${controlGroups ? "with" : "without"} control groups`;
     const isOwnKernel = await hasOwnKernel(driver);
     if ((await driver.probe()).ok) ways.push({ title, driver, hasGroups: controlGroups, isOwnKernel });
   }
@@ -39,6 +43,9 @@ beforeEach(async () => {
   slot = await makeSlot();
 });
 afterEach(() => slot.remove());
+afterAll(async () => {
+  for (const { driver } of ways) await driver.close?.();
+});
 
 interface Ending {
   readonly output: string;

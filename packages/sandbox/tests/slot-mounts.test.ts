@@ -1,6 +1,6 @@
 // A sandbox that is started before its turn, and is given the turn's directories while it runs.
 
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
@@ -8,20 +8,27 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { waitUntil } from "@dari/testkit";
-import { createBwrapDriver, openSlotMounts, type Sandbox, type SlotMounts } from "../src/index.ts";
+import { createBwrapDriver, openSlotMounts, type Sandbox, type SandboxDriver, type SlotMounts } from "../src/index.ts";
+import { createChildDriver } from "./child-driver.ts";
 
-const driver = createBwrapDriver();
+const bwrap = createBwrapDriver();
+const children = createChildDriver();
+const ways = [{ title: "bwrap", driver: bwrap }];
+const probe = await children.probe();
+if (probe.ok) ways.push({ title: "a template's child", driver: children });
+else test.skip(`a template's child cannot be used here: ${probe.reason}`, () => {});
 let root: string;
 let mounts: SlotMounts;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "sandbox-slots-"));
-  mounts = await openSlotMounts(join(root, "slots"), driver);
+  mounts = await openSlotMounts(join(root, "slots"), bwrap);
   await mkdir(join(root, "image"));
 });
 
 afterAll(async () => {
   await mounts.close();
+  await children.close?.();
   expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(root);
   await rm(root, { recursive: true });
 });
@@ -36,7 +43,10 @@ async function makeTurn(name: string): Promise<string> {
 }
 
 /** A shell that obeys the lines that it is sent. */
-async function waiting(name: string): Promise<Sandbox & { slotDir: string; ask(command: string): Promise<string> }> {
+async function waiting(
+  name: string,
+  driver: SandboxDriver = bwrap,
+): Promise<Sandbox & { slotDir: string; ask(command: string): Promise<string> }> {
   const slotDir = await mounts.make(name);
   const sandbox = await driver.prepare({
     argv: ["/bin/sh", "-c", 'while read -r line <&3; do eval "$line" 2>&1 | tr "\\n" " " >&3; echo >&3; done'],
@@ -56,71 +66,73 @@ async function waiting(name: string): Promise<Sandbox & { slotDir: string; ask(c
   return { ...sandbox, slotDir, ask };
 }
 
-test("sees its turn's directories from the claim on, and what it writes there is the turn's", async () => {
-  const turnDir = await makeTurn("turn");
-  const sandbox = await waiting("one");
-  expect(await sandbox.ask("pwd; ls -A /workspace /state")).toBe("/workspace /state:  /workspace:");
-  expect(await mounts.isUntouched(sandbox.slotDir)).toBe(true);
-  await sandbox.claim(turnDir);
-  expect(await sandbox.ask("cd /workspace; pwd; cat whose; echo; cat ~/whose; ls -d /input /output")).toBe(
-    "/workspace turn workspace turn state/input /output",
-  );
-  await sandbox.ask("echo new > /workspace/made; echo mine > /output/out");
-  const flags = await sandbox.ask("grep -E ' /(workspace|state) ' /proc/self/mountinfo | tail -2 | cut -d' ' -f6");
-  for (const each of flags.split(" ")) expect(each).toMatch(/nosuid,nodev/);
-  await sandbox.kill();
-  expect(await readdir(sandbox.slotDir + "/workspace")).toEqual([]);
-  expect((await readdir(join(turnDir, "workspace"))).sort()).toEqual(["made", "output", "whose"]);
-  expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(sandbox.slotDir);
-  await mounts.remove(sandbox.slotDir);
-  expect(existsSync(join(turnDir, "workspace", "whose"))).toBe(true);
-});
+describe.each(ways)("$title", ({ driver }) => {
+  test("sees its turn's directories from the claim on, and what it writes there is the turn's", async () => {
+    const turnDir = await makeTurn("turn");
+    const sandbox = await waiting("one", driver);
+    expect(await sandbox.ask("pwd; ls -A /workspace /state")).toBe("/workspace /state:  /workspace:");
+    expect(await mounts.isUntouched(sandbox.slotDir)).toBe(true);
+    await sandbox.claim(turnDir);
+    expect(await sandbox.ask("cd /workspace; pwd; cat whose; echo; cat ~/whose; ls -d /input /output")).toBe(
+      "/workspace turn workspace turn state/input /output",
+    );
+    await sandbox.ask("echo new > /workspace/made; echo mine > /output/out");
+    const flags = await sandbox.ask("grep -E ' /(workspace|state) ' /proc/self/mountinfo | tail -2 | cut -d' ' -f6");
+    for (const each of flags.split(" ")) expect(each).toMatch(/nosuid,nodev/);
+    await sandbox.kill();
+    expect(await readdir(sandbox.slotDir + "/workspace")).toEqual([]);
+    expect((await readdir(join(turnDir, "workspace"))).sort()).toEqual(["made", "output", "whose"]);
+    expect(readFileSync("/proc/self/mountinfo", "utf8")).not.toContain(sandbox.slotDir);
+    await mounts.remove(sandbox.slotDir);
+    expect(existsSync(join(turnDir, "workspace", "whose"))).toBe(true);
+  });
 
-test("two that run at once see each their own, and neither what the other's slot is given", async () => {
-  const [one, other] = await Promise.all([waiting("a"), waiting("b")]);
-  await one.claim(await makeTurn("first"));
-  expect(await other.ask("ls -A /workspace /state")).toBe("/state:  /workspace:");
-  await other.claim(await makeTurn("second"));
-  expect(await one.ask("cat /workspace/whose")).toBe("first workspace");
-  expect(await other.ask("cat /workspace/whose")).toBe("second workspace");
-  await Promise.all([one.kill(), other.kill()]);
-  await Promise.all([mounts.remove(one.slotDir), mounts.remove(other.slotDir)]);
-});
+  test("two that run at once see each their own, and neither what the other's slot is given", async () => {
+    const [one, other] = await Promise.all([waiting("a", driver), waiting("b", driver)]);
+    await one.claim(await makeTurn("first"));
+    expect(await other.ask("ls -A /workspace /state")).toBe("/state:  /workspace:");
+    await other.claim(await makeTurn("second"));
+    expect(await one.ask("cat /workspace/whose")).toBe("first workspace");
+    expect(await other.ask("cat /workspace/whose")).toBe("second workspace");
+    await Promise.all([one.kill(), other.kill()]);
+    await Promise.all([mounts.remove(one.slotDir), mounts.remove(other.slotDir)]);
+  });
 
-test("the disk that is watched is the turn's", async () => {
-  const sandbox = await waiting("full");
-  await sandbox.claim(await makeTurn("filled"));
-  sandbox.channel.write("head -c 20000000 /dev/zero > /workspace/big; sleep 60\n");
-  expect((await sandbox.exited).signal).toBe("SIGKILL");
-  await sandbox.kill();
-  expect((await sandbox.collect()).exceeded).toBe("disk");
-  await mounts.remove(sandbox.slotDir);
-});
+  test("the disk that is watched is the turn's", async () => {
+    const sandbox = await waiting("full", driver);
+    await sandbox.claim(await makeTurn("filled"));
+    sandbox.channel.write("head -c 20000000 /dev/zero > /workspace/big; sleep 60\n");
+    expect((await sandbox.exited).signal).toBe("SIGKILL");
+    await sandbox.kill();
+    expect((await sandbox.collect()).exceeded).toBe("disk");
+    await mounts.remove(sandbox.slotDir);
+  });
 
-test("what is written to the slot behind the turn's directories counts as well", async () => {
-  const sandbox = await waiting("behind");
-  await sandbox.claim(await makeTurn("before"));
-  // It has not changed to its directory again, and so is still in the slot's.
-  sandbox.channel.write("head -c 20000000 /dev/zero > big; sleep 60\n");
-  expect((await sandbox.exited).signal).toBe("SIGKILL");
-  await sandbox.kill();
-  expect((await sandbox.collect()).exceeded).toBe("disk");
-  await mounts.remove(sandbox.slotDir);
-});
+  test("what is written to the slot behind the turn's directories counts as well", async () => {
+    const sandbox = await waiting("behind", driver);
+    await sandbox.claim(await makeTurn("before"));
+    // It has not changed to its directory again, and so is still in the slot's.
+    sandbox.channel.write("head -c 20000000 /dev/zero > big; sleep 60\n");
+    expect((await sandbox.exited).signal).toBe("SIGKILL");
+    await sandbox.kill();
+    expect((await sandbox.collect()).exceeded).toBe("disk");
+    await mounts.remove(sandbox.slotDir);
+  });
 
-test("a slot that its program has written to before the claim says so", async () => {
-  const sandbox = await waiting("used");
-  await sandbox.ask("echo early > ~/.settings");
-  expect(await mounts.isUntouched(sandbox.slotDir)).toBe(false);
-  await sandbox.kill();
-  await mounts.remove(sandbox.slotDir);
-});
+  test("a slot that its program has written to before the claim says so", async () => {
+    const sandbox = await waiting("used", driver);
+    await sandbox.ask("echo early > ~/.settings");
+    expect(await mounts.isUntouched(sandbox.slotDir)).toBe(false);
+    await sandbox.kill();
+    await mounts.remove(sandbox.slotDir);
+  });
 
-test("a turn's directory that is not there fails the claim with the reason", async () => {
-  const sandbox = await waiting("lost");
-  await expect(sandbox.claim(join(root, "nowhere"))).rejects.toThrow(/cannot attach .*: no such file/);
-  await sandbox.kill();
-  await mounts.remove(sandbox.slotDir);
+  test("a turn's directory that is not there fails the claim with the reason", async () => {
+    const sandbox = await waiting("lost", driver);
+    await expect(sandbox.claim(join(root, "nowhere"))).rejects.toThrow(/cannot attach .*: no such file/);
+    await sandbox.kill();
+    await mounts.remove(sandbox.slotDir);
+  });
 });
 
 /** The programs that mount, which this process has started. */

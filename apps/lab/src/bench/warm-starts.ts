@@ -10,7 +10,9 @@
 //             (`first_byte`), and until the process has ended (`end`)
 //   cold      from the opening of the workspace (what the last turn has left, cached) over the start of a sandbox until
 //             its word, and until all of it is dead and the change found and stored in a local store
-//   warm      the same for a sandbox that waits with its agent loaded: from the claim
+//   warm      the same for a sandbox that waits with its agent loaded: from the claim. One of Python is forked from a
+//             process that has loaded it once
+//   forked    Python: the same for one that is forked when the turn comes: from the request
 //   node      `node -e 0` from spawn to end, and the same in a sandbox of bubblewrap with the filter of system calls,
 //             no network and nothing kept ready
 //   bundled   bare first byte of the JavaScript agent with an SDK; unbundled: of its source file as it was written
@@ -70,7 +72,9 @@ async function playRound(stage: Stage, contestants: readonly Contestant[], serie
       ["bare", () => startBare(stage, agent)],
       ["cold", () => conversation.cold()],
       ["warm", () => conversation.warm()],
+      ["forked", conversation.forked],
     ] as const) {
+      if (start === undefined) continue;
       await sleep(restMs);
       const { firstByte, end } = await start();
       add(series, `${agent.name}/${how}/first_byte`, firstByte);
@@ -120,6 +124,7 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
     "sdk-js": 0.03,
     "sdk-python": 0.03,
   };
+  const forkedAtMost: Record<AgentName, number> = { ...firstByteAtMost, "noop-python": 0.6, "sdk-python": 0.05 };
   const ofAgents = agentNames.flatMap((name) => [
     gate(
       `${name}: warm claim to first byte, of bare`,
@@ -127,6 +132,15 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
       firstByteAtMost[name],
     ),
     gate(`${name}: warm claim to durable, of bare end`, share(`${name}/warm/end`, `${name}/bare/end`), 0.35),
+    ...(series.has(`${name}/forked/first_byte`)
+      ? [
+          gate(
+            `${name}: fork to first byte, of bare`,
+            share(`${name}/forked/first_byte`, `${name}/bare/first_byte`),
+            forkedAtMost[name],
+          ),
+        ]
+      : []),
     gate(`${name}: cold to first byte, of bare`, share(`${name}/cold/first_byte`, `${name}/bare/first_byte`), 1.5),
   ]);
   return [

@@ -24,8 +24,8 @@ import {
 import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
-import type { Taken } from "../warm-pool.ts";
 import type { Rested } from "../warm-sessions.ts";
+import type { Taken } from "../warm-waiting.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
 import { scrubbedStack } from "./scrub-turn.ts";

@@ -6,10 +6,12 @@ import type { Turn } from "@dari/control";
 import { guestCommand, loadAhead } from "@dari/harness";
 import { egressHosts, type EgressRecord, type Sandbox, type SandboxSpec } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
-import type { Prepared, WarmRecipe } from "../warm-pool.ts";
+import type { WarmRecipe } from "../warm-pool.ts";
+import type { Prepared } from "../warm-waiting.ts";
 import { egressPolicyOf } from "./egress-policy.ts";
 import { logEgress } from "./log-egress.ts";
 import type { LogRecorder } from "./record-logs.ts";
+import { templateOf } from "./start-template.ts";
 
 export async function startGuest(
   context: WorkerContext,
@@ -47,29 +49,37 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
     group: `${turn.organizationId}/${turn.versionId}`,
     shared: sharedBy(turn),
     session: mayServeSession(context, turn) ? turn : undefined,
+    ...templateOf(context, turn),
     async prepare(slotDir, mounts, { isAhead }): Promise<WarmGuest> {
       const image = await context.images.ensure(turn.image);
       try {
-        let told = 0;
-        let tell = (record: EgressRecord): void => {
-          const level = (told += 1) <= waitingLinesMax ? "info" : "debug";
-          const shown = turn.scrubber.json(record) as EgressRecord;
-          context.log[level]({ ...shown, org: turn.organizationId, version: turn.versionId }, "warm.egress");
-        };
-        const onConnection = (record: EgressRecord): void => tell(record);
-        const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection });
+        const egress = egressOfWaiting(context, turn);
+        const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection: egress.tell });
         const sandbox = await context.driver.prepare({ ...spec, mounts });
         const { entry } = turn.image;
         const what = { channel: sandbox.channel, entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk };
         if (isAhead) loadAhead(what);
-        const give: WarmGuest["give"] = (...to) => void (tell = logEgress(context, ...to));
-        return { sandbox, isLoaded: isAhead, release: () => image.release(), give };
+        return { sandbox, isLoaded: isAhead, release: () => image.release(), give: egress.give };
       } catch (error) {
         image.release();
         throw error;
       }
     },
   };
+}
+
+/** Whose connections they are: of one that waits, until it is given to a turn. */
+export function egressOfWaiting(
+  context: WorkerContext,
+  turn: Turn,
+): { tell(record: EgressRecord): void; give: WarmGuest["give"] } {
+  let told = 0;
+  let tell = (record: EgressRecord): void => {
+    const level = (told += 1) <= waitingLinesMax ? "info" : "debug";
+    const shown = turn.scrubber.json(record) as EgressRecord;
+    context.log[level]({ ...shown, org: turn.organizationId, version: turn.versionId }, "warm.egress");
+  };
+  return { tell: (record) => tell(record), give: (...to) => void (tell = logEgress(context, ...to)) };
 }
 
 /** The kernel counts the processor time of a process from its start: with a bound on it each turn has its own. */
@@ -98,16 +108,18 @@ function sharedBy(turn: Turn): ReadonlyMap<string, string> {
   return new Map([["egress", turn.egress], ...shared].map(([name, value]) => [String(name), digestOf(value)]));
 }
 
-async function specOf(
+/** `isTemplate`: its guest is to be forked. */
+export async function specOf(
   context: WorkerContext,
   turn: Turn,
-  o: { imageDir: string; slotDir: string; onConnection: (record: EgressRecord) => void },
+  o: { imageDir: string; slotDir: string; onConnection: (record: EgressRecord) => void; isTemplate?: boolean },
 ): Promise<SandboxSpec> {
   const { settings } = context;
   const runtime = await context.runtimes.resolve(turn.image.runtime.language, turn.image.runtime.version);
   const script = context.guestScript.path();
   const { runtime: wanted, entry } = turn.image;
-  const given = { entryFile: entry.file, memoryBytes: settings.turnMemoryBytes, nodeScript: script };
+  const { isTemplate = false } = o;
+  const given = { entryFile: entry.file, memoryBytes: settings.turnMemoryBytes, nodeScript: script, isTemplate };
   const guest = guestCommand(wanted.language, runtime.command, given);
   return {
     argv: guest.argv,

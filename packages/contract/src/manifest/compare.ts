@@ -19,6 +19,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.version", manifest.runtime.version],
     ["runtime.timeout_seconds", manifest.runtime.timeout_seconds],
     ["runtime.reuse", manifest.runtime.reuse],
+    ["runtime.load", manifest.runtime.load],
     ["retries.max_attempts", manifest.retries.max_attempts],
     ["secrets", [...manifest.secrets].sort().join(" ")],
     ["egress", manifest.egress === undefined ? undefined : [...manifest.egress].sort().join(" ")],

@@ -35,6 +35,11 @@ export const manifestJsonSchema = {
           description: "How long one execution of a message may take.",
         },
         reuse: { enum: ["session"], description: "One process may serve several turns of a session, one by one." },
+        load: {
+          enum: ["every_turn"],
+          description:
+            "Each turn loads the code itself; without it a Python agent is loaded once and copied for each turn.",
+        },
       },
     },
     retries: {

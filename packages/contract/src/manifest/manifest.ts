@@ -18,6 +18,8 @@ export interface Manifest {
     readonly timeout_seconds: number;
     /** `session`: the process that served a session's turn may serve its next one. Absent: each turn has its own. */
     readonly reuse?: "session";
+    /** Absent: the agent may be loaded once, and what has loaded it be copied for each turn. */
+    readonly load?: "every_turn";
   };
   readonly retries: { readonly max_attempts: number };
   readonly secrets: readonly string[];

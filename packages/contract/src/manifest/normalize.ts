@@ -110,20 +110,22 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  refuseUnknown(fields, ["language", "version", "timeout_seconds", "reuse"], "runtime.", report);
+  refuseUnknown(fields, ["language", "version", "timeout_seconds", "reuse", "load"], "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
   if (timeout !== undefined && timeout > limits.turnTimeoutSecondsMax) {
     report("runtime.timeout_seconds", `expected at most ${limits.turnTimeoutSecondsMax}`);
   }
-  const reuse = readReuse(fields["reuse"], report);
+  const reuse = readChoice("runtime.reuse", fields["reuse"], ["session"] as const, report);
+  const load = readChoice("runtime.load", fields["load"], ["every_turn"] as const, report);
   if (language === undefined) return undefined;
   return {
     language,
     ...(version === undefined ? {} : { version }),
     timeout_seconds: timeout ?? limits.turnTimeoutSecondsDefault,
     ...(reuse === undefined ? {} : { reuse }),
+    ...(load === undefined ? {} : { load }),
   };
 }
 
@@ -140,9 +142,15 @@ function readLanguage(value: unknown, entrypoint: string, report: Report): Manif
   return told;
 }
 
-function readReuse(value: unknown, report: Report): Manifest["runtime"]["reuse"] {
+/** Absent where none is chosen. */
+function readChoice<T extends string>(
+  field: string,
+  value: unknown,
+  choices: readonly T[],
+  report: Report,
+): T | undefined {
   if (value === undefined || value === null) return undefined;
-  return oneOf("runtime.reuse", nonEmptyText("runtime.reuse", value, report), ["session"], report);
+  return oneOf(field, nonEmptyText(field, value, report), choices, report);
 }
 
 function readVersion(value: unknown, report: Report): string | undefined {

@@ -126,6 +126,7 @@ const refused: [title: string, text: string, issues: string[]][] = [
     ["runtime.timeout_seconds: expected at most 86400"],
   ],
   ["an unknown reuse", `${base}runtime: {reuse: always}`, ["runtime.reuse: expected one of 'session'"]],
+  ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
   ["retries that are no mapping", `${base}retries: 3`, ["retries: expected a mapping"]],
   ["no attempts", `${base}retries: {max_attempts: 0}`, ["retries.max_attempts: expected a positive integer"]],
@@ -217,7 +218,7 @@ describe("a manifest that is accepted", () => {
 name: "  demo "
 sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
-runtime: {language: python, version: "3.11", timeout_seconds: 60, reuse: session}
+runtime: {language: python, version: "3.11", timeout_seconds: 60, reuse: session, load: every_turn}
 retries: {max_attempts: 3}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
@@ -226,7 +227,7 @@ env: {MODE: " kept ", FLAG: yes}
       name: "demo",
       sdk: "claude-agent-sdk",
       entrypoint: "agent.py:agent",
-      runtime: { language: "python", version: "3.11", timeout_seconds: 60, reuse: "session" },
+      runtime: { language: "python", version: "3.11", timeout_seconds: 60, reuse: "session", load: "every_turn" },
       retries: { max_attempts: 3 },
       secrets: ["OPENAI_API_KEY", "_X1"],
       env: { MODE: " kept ", FLAG: "yes" },

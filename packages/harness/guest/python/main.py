@@ -15,7 +15,9 @@ def start() -> None:
     # For what the agent starts: Node reads the variables that name the proxy only when it is told to.
     if os.environ.get("HTTPS_PROXY"):
         os.environ["NODE_USE_ENV_PROXY"] = "1"
-    turn.main()
+    # How it was started is nothing that the agent need know.
+    is_template = sys.argv.pop() == "template" if len(sys.argv) > 1 else False
+    turn.main(is_template)
 
 
 # Guarded, because multiprocessing imports the main module again in its children.

@@ -3,16 +3,18 @@
 
 import type { Server, Socket } from "node:net";
 import { decide, type EgressPolicy } from "./policy.ts";
-import { createAuthority } from "./authority.ts";
+import { createAuthority, type Authority } from "./authority.ts";
 import { createProxy } from "./proxy.ts";
-import { createTerminator, type Terminator } from "./terminator.ts";
-import { createTraffic, type EgressOptions, type Traffic } from "./traffic.ts";
+import { createTerminator } from "./terminator.ts";
+import { createTraffic, type EgressOptions } from "./traffic.ts";
 import { removeTrust, trustEnvironment, writeTrust } from "./trust.ts";
 
 export interface Egress {
   /** Ports of the sandbox's loopback to listen on. */
   readonly ports: readonly number[];
-  /** A directory that the program must be able to read, where there are secrets; `close` removes it. */
+  /** Where there are secrets: whom the program must believe. */
+  readonly trust: Trust | undefined;
+  /** Of `trust`; `close` removes it, unless it was lent. */
   readonly trustDir: string | undefined;
   /** Serves what is connected to `port` there. */
   serve(port: number, server: Server): void;
@@ -20,6 +22,12 @@ export interface Egress {
   settle(): void;
   /** Ends every connection. Idempotent. */
   close(): void;
+}
+
+export interface Trust {
+  readonly authority: Authority;
+  /** A directory that the program must be able to read. */
+  readonly dir: string;
 }
 
 export const proxyPort = 3128;
@@ -39,10 +47,15 @@ export function egressEnvironment(port = proxyPort, trustDir?: string): Record<s
   return { ...variables, ...Object.fromEntries(lower), ...(trustDir === undefined ? {} : trustEnvironment(trustDir)) };
 }
 
-/** Nothing is listened on until `serve` is given a server. `slotDir`: of the sandbox. */
-export function openEgress(options: EgressOptions, slotDir: string): Egress {
+/**
+ * Nothing is listened on until `serve` is given a server. `slotDir`: of the sandbox. `lent`: of another egress with the
+ * same secrets, which is open for longer: a program that was started there believes that one's authority.
+ */
+export function openEgress(options: EgressOptions, slotDir: string, lent?: Trust): Egress {
   const traffic = createTraffic(options);
-  const { terminator, trustDir } = openTermination(options, slotDir, traffic);
+  const trust = lent ?? openTrust(options, slotDir);
+  const { secrets = [], trusted } = options;
+  const terminator = trust === undefined ? undefined : createTerminator(traffic, secrets, trust.authority, trusted);
   const proxy = createProxy(traffic, terminator);
   const servers = new Set<Server>();
   let isClosed = false;
@@ -57,7 +70,8 @@ export function openEgress(options: EgressOptions, slotDir: string): Egress {
 
   return {
     ports: [proxyPort, ...loopbackPorts(options.policy)],
-    trustDir,
+    trust,
+    trustDir: trust?.dir,
     serve(port, server) {
       if (isClosed) return void server.close();
       servers.add(server);
@@ -77,21 +91,16 @@ export function openEgress(options: EgressOptions, slotDir: string): Egress {
       isClosed = true;
       for (const server of servers) server.close();
       traffic.close();
-      if (trustDir !== undefined) removeTrust(trustDir);
+      if (lent === undefined && trust !== undefined) removeTrust(trust.dir);
     },
   };
 }
 
-/** Nothing of it is there without secrets. */
-function openTermination(
-  { secrets = [], trusted }: EgressOptions,
-  slotDir: string,
-  traffic: Traffic,
-): { readonly terminator?: Terminator; readonly trustDir?: string } {
-  if (secrets.length === 0) return {};
+/** There is none without secrets. */
+function openTrust({ secrets = [] }: EgressOptions, slotDir: string): Trust | undefined {
+  if (secrets.length === 0) return undefined;
   const authority = createAuthority([...new Set(secrets.flatMap(({ hosts }) => hosts.map(({ name }) => name)))]);
-  const terminator = createTerminator(traffic, secrets, authority, trusted);
-  return { terminator, trustDir: writeTrust(authority.certificate, slotDir) };
+  return { authority, dir: writeTrust(authority.certificate, slotDir) };
 }
 
 function loopbackPorts(policy: EgressPolicy): number[] {

@@ -5,10 +5,11 @@ import { absent, forbidden, inspected, newestKnown, shared } from "./system-call
 export type Architecture = "x64" | "arm64";
 
 /**
- * What stands around the program. `namespaces`: a network of its own. `none`: the host's, of which it gets TCP
- * sockets that its supervisor opens. `none, open network`: the host's network as it is.
+ * What stands around the program. `namespaces`: a network of its own. `namespaces, template`: likewise, and whoever
+ * holds it decides on namespaces of its children. `none`: the host's, of which it gets TCP sockets that its supervisor
+ * opens. `none, open network`: the host's network as it is.
  */
-export type Around = "namespaces" | "none" | "none, open network";
+export type Around = "namespaces" | "namespaces, template" | "none" | "none, open network";
 
 const audit = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const column = { x64: 0, arm64: 1 } as const;
@@ -16,6 +17,8 @@ const column = { x64: 0, arm64: 1 } as const;
 const allow = 0x7fff0000;
 /** The call waits until the supervisor has carried it out. */
 const ask = 0x7fc00000;
+/** Whoever traces the process decides; without such a one it is answered as absent. */
+const trace = 0x7ff00000;
 const refuse = (errno: number): number => 0x00050000 | errno;
 const EPERM = 1;
 const EACCES = 13;
@@ -71,6 +74,8 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
     ...values.flatMap((value) => [skipUnlessEqual(value, 1), end(allow)]),
     end(otherwise),
   ];
+  const hasNamespaces = around === "namespaces" || around === "namespaces, template";
+  const ofNamespaces = around === "namespaces, template" ? trace : refuse(EPERM);
   return encode([
     architecture,
     [0x15, 1, 0, audit[target]],
@@ -80,14 +85,14 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
     end(refuse(ENOSYS)),
     ...each(absent, refuse(ENOSYS)),
     ...each(forbidden, refuse(EPERM)),
-    ...(around === "namespaces" ? [] : each(shared, refuse(ENOSYS))),
-    ...when(inspected.clone, [argument(0), skipUnlessAnyBit(namespaceFlags, 1), end(refuse(EPERM)), end(allow)]),
+    ...(hasNamespaces ? [] : each(shared, refuse(ENOSYS))),
+    ...when(inspected.clone, [argument(0), skipUnlessAnyBit(namespaceFlags, 1), end(ofNamespaces), end(allow)]),
     ...when(inspected.ioctl, [
       argument(1),
       ...terminalInput.flatMap((request) => [skipUnlessEqual(request, 1), end(refuse(EPERM))]),
       end(allow),
     ]),
-    ...(around === "namespaces"
+    ...(hasNamespaces
       ? [inspected.socket, inspected.socketpair].flatMap((call) =>
           when(call, onlyOneOf(0, socketFamilies, refuse(EAFNOSUPPORT))),
         )

@@ -12,7 +12,7 @@ export function systemCallFilter(): Buffer | undefined {
   return (filter ??= readFileSync(fileURLToPath(new URL(`./${process.arch}.bpf`, import.meta.url))));
 }
 
-/** For a sandbox without namespaces; undefined likewise. */
+/** For a sandbox around which something else stands; undefined likewise. */
 export function supervisedFilter(around: Exclude<Around, "namespaces">): Buffer | undefined {
   return process.arch === "x64" || process.arch === "arm64" ? assembleFilter(process.arch, around) : undefined;
 }

@@ -31,6 +31,8 @@ export interface Agent {
   readonly guest: GuestCommand;
   /** What starts the file as it was written. */
   readonly sourceGuest: GuestCommand;
+  /** Of one that is loaded once and forked. */
+  readonly templateGuest: GuestCommand | undefined;
   /** The guest as one script, as a worker starts those of Node. */
   readonly script: string | undefined;
 }
@@ -91,14 +93,17 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
     const runtime = await runtimes.resolve(language, version);
     const sourceGuest = guestCommand(language, runtime.command, { nodeScript: script });
     const guest = guestCommand(language, runtime.command, { entryFile: image.entry.file, nodeScript: script });
+    const readable = [...guest.readOnlyPaths, ...runtime.readOnlyPaths];
+    const template = guestCommand(language, runtime.command, { isTemplate: true });
     agents.push({
       name,
       sdk: manifestOf(name).sdk,
       imageDir: (await cache.ensure(image)).dir,
       entry: image.entry,
       sourceEntry: { ...image.entry, file: language === "python" ? "agent.py" : "agent.js" },
-      guest: { ...guest, readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths] },
+      guest: { ...guest, readOnlyPaths: readable },
       sourceGuest,
+      templateGuest: language === "python" ? { ...guest, argv: template.argv, readOnlyPaths: readable } : undefined,
       script: language === "python" ? undefined : script,
     });
   }

@@ -6,8 +6,8 @@ import path from "node:path";
 import type { Duplex, Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { loadAhead, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
-import type { Sandbox, SandboxDriver, SandboxSpec, SlotMounts } from "@dari/sandbox";
+import { loadAhead, loadTemplate, runTurn, type Entry, type ProcessExit, type RunRequest } from "@dari/harness";
+import type { Sandbox, SandboxDriver, SandboxSpec, SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import { defaultWorkspaceLimits, emptyTree, openDisks, save, type Disk, type Disks, type Tree } from "@dari/workspace";
 import type { Agent } from "./agents.ts";
 
@@ -65,6 +65,8 @@ export interface Conversation {
   /** In the sandbox that waits; another waits, loaded, when `refill` has resolved. */
   warm(): Promise<Times>;
   refill(): Promise<void>;
+  /** In a sandbox that is forked for it; only where `refill` forks, too. */
+  forked?(): Promise<Times>;
   /** Ends what waits. */
   close(): Promise<void>;
 }
@@ -78,6 +80,8 @@ interface Obtained {
 export function openConversation(stage: Stage, agent: Agent): Conversation {
   let head: Tree = emptyTree;
   let waiting: { sandbox: Sandbox; slotDir: string } | undefined;
+  let template: Promise<Template> | undefined;
+  const isForked = agent.templateGuest !== undefined;
   async function turn(startedAt: number, obtain: (dir: string) => Promise<Obtained>): Promise<Times> {
     const disk = await openDisk(stage, head);
     const { sandbox, claimed } = await obtain(disk.dir);
@@ -108,18 +112,63 @@ export function openConversation(stage: Stage, agent: Agent): Conversation {
       await stage.mounts.remove(slotDir);
       return times;
     },
+    ...(isForked && {
+      async forked() {
+        const slotDir = await stage.mounts.make(String(count++));
+        const times = await turn(performance.now(), async (dir) => {
+          const sandbox = await fork(slotDir);
+          return { sandbox, claimed: sandbox.claim(dir) };
+        });
+        await stage.mounts.remove(slotDir);
+        return times;
+      },
+    }),
     async refill() {
       const slotDir = await stage.mounts.make(String(count++));
-      const sandbox = drained(await stage.driver.prepare({ ...specOf(agent, slotDir), mounts: stage.mounts }));
-      loadAhead({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
+      const sandbox = isForked ? await fork(slotDir) : await startAhead(stage, agent, slotDir);
       await untilLoaded(sandbox.channel);
       waiting = { sandbox, slotDir };
     },
     async close() {
       await waiting?.sandbox.kill();
       if (waiting !== undefined) await stage.mounts.remove(waiting.slotDir);
+      await (await template)?.end();
     },
   };
+
+  async function fork(slotDir: string): Promise<Sandbox> {
+    template ??= openTemplate(stage, agent);
+    return drained(await (await template).sandbox.fork({ slotDir, mounts: stage.mounts }));
+  }
+}
+
+async function startAhead(stage: Stage, agent: Agent, slotDir: string): Promise<Sandbox> {
+  const sandbox = drained(await stage.driver.prepare({ ...specOf(agent, slotDir), mounts: stage.mounts }));
+  loadAhead({ channel: sandbox.channel, entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk });
+  return sandbox;
+}
+
+interface Template {
+  readonly sandbox: SandboxTemplate;
+  end(): Promise<void>;
+}
+
+/** @throws where the agent cannot be forked */
+async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
+  const slotDir = await stage.mounts.make(String(count++));
+  const spec = { ...specOf(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
+  const sandbox = await stage.driver.prepareTemplate!(spec);
+  if (sandbox === undefined) throw new Error("this machine has no way to fork an agent");
+  const end = async (): Promise<void> => {
+    await sandbox.kill();
+    await stage.mounts.remove(slotDir);
+  };
+  for (const said of [sandbox.stdout, sandbox.stderr]) said.resume();
+  const what = { entry: agent.entry, imageDir: sandbox.paths.image, sdk: agent.sdk, signal: never };
+  const why = await loadTemplate(sandbox, what);
+  if (why === undefined) return { sandbox, end };
+  await end();
+  throw new Error(`${agent.name} cannot be forked: ${why}`);
 }
 
 /** As a worker with its defaults has it. */

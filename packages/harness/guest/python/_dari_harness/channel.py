@@ -14,17 +14,26 @@ _first_private_descriptor = 64
 
 
 class Channel:
-    """Moves the descriptor out of the way of the agent and of its child processes."""
+    """
+    Moves the descriptor out of the way of the agent and of its child processes, unless whoever looks at this process
+    from outside wants to find it in its place.
+    """
 
-    def __init__(self, descriptor: int) -> None:
-        self._fd = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _first_private_descriptor)
-        os.close(descriptor)
+    def __init__(self, descriptor: int, stays: bool = False) -> None:
+        self._fd = descriptor
+        if not stays:
+            self._fd = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _first_private_descriptor)
+            os.close(descriptor)
         self._lock = threading.Lock()
         # A forked child is not the turn: it can neither speak for it nor keep the channel open.
         os.register_at_fork(after_in_child=self._close)
 
     def _close(self) -> None:
-        os.close(self._fd)
+        try:
+            os.close(self._fd)
+        except OSError:
+            # A child of a template has none from the start.
+            pass
         self._fd = -1
 
     def send(self, frame: dict) -> None:
@@ -36,6 +45,16 @@ class Channel:
         with self._lock:
             while left:
                 left = left[_write(self._fd, left):]
+
+    def receive(self) -> dict:
+        """The next frame, where nothing has been read ahead; ends the process when the host closes the channel."""
+        line = b""
+        while not line.endswith(b"\n"):
+            char = _read(self._fd, 1)
+            if not char:
+                _exit(0)
+            line += char
+        return _loads(line)
 
     def receive_forever(self, on_frame) -> None:
         """Calls on_frame for each line, in this thread; ends the process when the host closes the channel."""

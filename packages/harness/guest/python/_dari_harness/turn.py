@@ -13,9 +13,9 @@ from .errors import error_frame
 from .event_loop import run_in_one_loop, run_in_own_loop
 
 
-def main() -> None:
+def main(is_template: bool = False) -> None:
+    loaded = _load_once() if is_template else None
     channel = Channel(3)
-    version = ".".join(str(part) for part in sys.version_info[:3])
     work = []
     arrived, allowed = threading.Semaphore(0), threading.Event()
     contexts = []
@@ -35,8 +35,9 @@ def main() -> None:
                 context._cancel()
 
     threading.Thread(target=channel.receive_forever, args=(on_frame,), daemon=True).start()
-    channel.send({"t": "ready", "protocol": 1, "runtime": f"python {version}"})
-    loaded = None
+    _say_ready(channel)
+    if loaded is not None:
+        channel.send({"t": "loaded"})
     while True:
         arrived.acquire()
         frame = work.pop(0)
@@ -63,6 +64,33 @@ def main() -> None:
             # The host reads the answer and ends this process.
             threading.Event().wait()
         channel.send(answer)
+
+
+def _say_ready(channel: Channel) -> None:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    channel.send({"t": "ready", "protocol": 1, "runtime": f"python {version}"})
+
+
+def _load_once() -> tuple:
+    """What is loaded, in each child of this process, once the host lets it be forked."""
+    from .template import fork_for_each_turn
+
+    channel = Channel(3, stays=True)
+    _say_ready(channel)
+    try:
+        loaded = _load(channel.receive())
+    except (SystemExit, KeyboardInterrupt) as error:
+        raise error.with_traceback(None) from None
+    except BaseException as error:
+        channel.send(error_frame(error))
+    else:
+        channel.send({"t": "loaded"})
+        if channel.receive()["t"] == "fork":
+            fork_for_each_turn()
+            return loaded
+    # The host ends this process.
+    channel.receive()
+    raise SystemExit(1)
 
 
 def _check(frame: dict) -> dict:

@@ -1,0 +1,315 @@
+// Agents that are loaded once and forked for their turns, with real sandboxes, real guests and agents that tell what
+// they see.
+
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRuntimes } from "@dari/builder";
+import { guestCommand, loadAhead, loadTemplate, runTurn } from "@dari/harness";
+import { createLogger } from "@dari/runtime";
+import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
+import { waitUntil } from "@dari/testkit";
+import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
+import type { Taken } from "../src/warm-waiting.ts";
+
+const driver = createBwrapDriver();
+const root = mkdtempSync(join(tmpdir(), "warm-templates-"));
+const imageDir = join(root, "image");
+const logged: { readonly msg: string }[] = [];
+const observe = (fields: object, msg: string): void => void logged.push({ ...fields, msg });
+const log = createLogger({ name: "test", level: "error", observe });
+let mounts: SlotMounts;
+let pool: WarmPool;
+
+const source = `
+import os, random, threading, uuid
+loaded = str(uuid.uuid4())
+def tell(prompt, context):
+    with open("left", "w") as file:
+        file.write(prompt)
+    seen = {"loaded": loaded, "drawn": random.random(), "pid": os.getpid(), "now": sorted(os.listdir("."))}
+    return {**seen, "tmp": os.listdir("/tmp"), "threads": threading.active_count()}
+def leave(prompt, context):
+    with open("/tmp/left", "w") as file:
+        file.write(prompt)
+    return tell(prompt, context)
+`;
+const sources = {
+  "agent.py": source,
+  "threads.py": `${source}threading.Thread(target=threading.Event().wait, daemon=True).start()\n`,
+  "opens.py": `${source}kept = open("/etc/hostname") if os.path.exists("/etc/hostname") else os.pipe()\n`,
+  "writes.py": `${source}open(os.environ["HOME"] + "/early", "w").close()\n`,
+  "breaks.py": "raise ValueError('not today')\n",
+  "logs.py": `${source}os.register_at_fork(after_in_parent=lambda: os.path.exists("/tmp/forked"))\n`,
+};
+
+beforeAll(async () => {
+  mkdirSync(imageDir);
+  for (const [name, text] of Object.entries(sources)) writeFileSync(join(imageDir, name), text);
+  mounts = await openSlotMounts(join(root, "warm"), driver);
+});
+
+afterEach(async () => {
+  await pool.close();
+  expect(readdirSync(join(root, "warm"))).toEqual([]);
+  logged.length = 0;
+});
+
+afterAll(async () => {
+  await mounts.close();
+  rmSync(root, { recursive: true });
+});
+
+function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
+  const usual = { mounts, max: 2, slots: 4, sessionIdleMs: 60_000, hasRoom: () => true, log, restMs: 0 };
+  return (pool = createWarmPool({ ...usual, longTurnMs: Infinity, ...o }));
+}
+
+/** Of the templates that were started, in their order. */
+const templates: number[] = [];
+const runtimes = createRuntimes({ cacheDir: join(root, "runtimes"), env: process.env, allowNearest: true });
+const pythons = (await runtimes.list()).filter(({ language }) => language === "python").map(({ version }) => version);
+
+async function commands(version: string | undefined) {
+  const python = await runtimes.resolve("python", version);
+  const guest = guestCommand("python", python.command);
+  const template = guestCommand("python", python.command, { isTemplate: true });
+  return { guest, template, readOnlyPaths: [...guest.readOnlyPaths, ...python.readOnlyPaths] };
+}
+
+/** `version`: of Python; default: the newest of this machine. */
+function recipe(
+  o: { file?: string; name?: string; secret?: string; group?: string; version?: string } = {},
+): WarmRecipe {
+  const { file = "agent.py", name = "tell", secret = "one", group = "version" } = o;
+  const usual = { env: { SECRET: secret }, imageDir, network: "none", limits: {} } as const;
+  const what = { entry: { file, export: name }, imageDir: "/agent", sdk: "openai-agents" };
+  return {
+    key: [group, file, name, secret].join(" "),
+    group,
+    shared: new Map([["SECRET", secret]]),
+    async prepare(slotDir, slotMounts) {
+      const { guest, readOnlyPaths } = await commands(o.version);
+      const sandbox = await driver.prepare({ ...usual, readOnlyPaths, argv: guest.argv, slotDir, mounts: slotMounts });
+      loadAhead({ ...what, channel: sandbox.channel });
+      return { sandbox, release: () => {} };
+    },
+    async startTemplate(slotDir, slotMounts, signal) {
+      const { template, readOnlyPaths } = await commands(o.version);
+      const spec = { ...usual, readOnlyPaths, argv: template.argv, slotDir, mounts: slotMounts };
+      const made = await driver.prepareTemplate!(spec);
+      for (const said of [made!.stdout, made!.stderr]) said.resume();
+      const why = await loadTemplate(made!, { ...what, signal });
+      if (why === undefined && (await slotMounts.isUntouched(slotDir))) {
+        templates.push(templates.length);
+        const fork = async (childDir: string, of: SlotMounts) => ({
+          sandbox: await made!.fork({ slotDir: childDir, mounts: of }),
+          release: () => {},
+        });
+        return { exited: made!.exited, fork, end: () => made!.kill() };
+      }
+      await made!.kill();
+      return why ?? "it wrote";
+    },
+  };
+}
+
+function makeTurn(name: string): string {
+  const turnDir = join(root, `turn-${name}`);
+  for (const folder of ["workspace", "state"]) mkdirSync(join(turnDir, folder), { recursive: true });
+  return turnDir;
+}
+
+interface Told {
+  readonly loaded: string;
+  readonly drawn: number;
+  readonly pid: number;
+  readonly now: string[];
+  readonly tmp: string[];
+  readonly threads: number;
+}
+
+let turns = 0;
+
+/** Runs a turn that has entered the pool, to its end. */
+async function told(taken: Taken | undefined, name = "tell"): Promise<Told> {
+  const { sandbox } = taken!.prepared;
+  const turnDir = makeTurn(String((turns += 1)));
+  const ending = await runTurn({
+    channel: sandbox.channel,
+    exited: sandbox.exited,
+    request: {
+      entry: { file: "agent.py", export: name },
+      imageDir: "/agent",
+      workspace: "/workspace",
+      sdk: "openai-agents",
+      prompt: `turn ${turns}`,
+      context: {
+        sessionId: "s",
+        messageId: "m",
+        attempt: 1,
+        parts: [],
+        metadata: {},
+        history: [],
+        operationKey: "m",
+        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        answers: {},
+      },
+    },
+    timeoutMs: 20_000,
+    signal: new AbortController().signal,
+    beforeCall: () => sandbox.claim(turnDir),
+    onFrame: () => undefined,
+  });
+  await taken!.end();
+  expect(readFileSync(join(turnDir, "workspace/left"), "utf8")).toBe(`turn ${turns}`);
+  const part = ending.kind === "completed" ? ending.parts[0] : undefined;
+  return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;
+}
+
+/** A turn that found nothing and started its own sandbox, without the pool. */
+async function coldTurn(wanted: WarmRecipe): Promise<void> {
+  expect(await pool.enter(wanted)).toBeUndefined();
+  pool.left(wanted, { isFit: true });
+}
+
+async function turn(wanted: WarmRecipe, name?: string): Promise<Told> {
+  const said = await told(await pool.enter(wanted), name);
+  pool.left(wanted, { isFit: true });
+  return said;
+}
+
+test.each(pythons)(
+  "Python %s: an agent is loaded once; each of its turns has a sandbox of its own that has it loaded",
+  async (version) => {
+    openPool();
+    const wanted = recipe({ name: "leave", version });
+    await coldTurn(wanted);
+    const [one, two, three] = [await turn(wanted), await turn(wanted), await turn(wanted)];
+    expect(new Set([one, two, three].map(({ loaded }) => loaded)).size).toBe(1);
+    expect(new Set([one, two, three].map(({ drawn }) => drawn)).size).toBe(3);
+    expect(new Set([one, two, three].map(({ pid }) => pid)).size).toBe(3);
+    for (const each of [one, two, three]) {
+      expect(each).toMatchObject({ now: ["input", "left", "output"], tmp: ["left"], threads: 2 });
+    }
+    expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
+  },
+);
+
+test("two turns at once are forked from one template", async () => {
+  openPool();
+  const wanted = recipe();
+  await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  for (const _ of [1, 2]) pool.left(wanted, { isFit: true });
+  await waitUntil(() => pool.counts.waiting === 2, { what: "both to wait" });
+  const [one, other] = await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  const [first, second] = [await told(one), await told(other)];
+  expect(first.loaded).toBe(second.loaded);
+  expect(first.pid).not.toBe(second.pid);
+});
+
+test("on a busy worker nothing waits, but from the second turn on one is forked for each that comes", async () => {
+  openPool({ busyAt: 0 });
+  const wanted = recipe();
+  await coldTurn(wanted);
+  expect(pool.counts.templates).toBe(0);
+  await coldTurn(wanted);
+  await waitUntil(() => logged.some(({ msg }) => msg === "warm.template_ready"), { what: "the template" });
+  const [one, two] = [await turn(wanted), await turn(wanted)];
+  expect(one.loaded).toBe(two.loaded);
+  expect(pool.counts).toMatchObject({ waiting: 0, hits: 0, misses: 4, forked: 2 });
+});
+
+test.each([
+  ["threads.py", "its code has started threads"],
+  ["opens.py", "its code has opened files or connections and keeps them"],
+  ["writes.py", "it wrote"],
+  ["breaks.py", "its code cannot be loaded"],
+])("what cannot be forked is loaded for each turn, and the log says why: %s", async (file, why) => {
+  openPool();
+  const wanted = recipe({ file });
+  await coldTurn(wanted);
+  await waitUntil(() => logged.some(({ msg }) => msg === "warm.no_template"), { what: "the reason" });
+  expect(logged.find(({ msg }) => msg === "warm.no_template")).toMatchObject({ why });
+  const before = logged.length;
+  if (file === "threads.py") {
+    const [one, two] = [await turn(wanted), await turn(wanted)];
+    expect(one.loaded).not.toBe(two.loaded);
+    expect(pool.counts).toMatchObject({ hits: 2, templates: 0 });
+  }
+  expect(logged.slice(before).filter(({ msg }) => msg === "warm.no_template")).toEqual([]);
+});
+
+test("one that does more than to fork is forked once, and its turns go on without", async () => {
+  openPool();
+  const wanted = recipe({ file: "logs.py" });
+  await coldTurn(wanted);
+  const one = await turn(wanted);
+  await waitUntil(() => logged.some(({ msg }) => msg === "warm.fork_failed"), { what: "the second fork" });
+  const two = await turn(wanted);
+  expect(one.loaded).not.toBe(two.loaded);
+  expect(pool.counts).toMatchObject({ hits: 2, misses: 1, templates: 0 });
+});
+
+test("a changed credential ends the template and what waits, and not the turn that runs", async () => {
+  openPool();
+  const old = recipe({ secret: "old" });
+  await coldTurn(old);
+  const running = await pool.enter(old);
+  const { pid } = running!.prepared.sandbox;
+  const changed = recipe({ secret: "new" });
+  await coldTurn(changed);
+  expect(existsSync(`/proc/${pid}`)).toBe(true);
+  expect((await told(running)).now).toEqual(["input", "left", "output"]);
+  pool.left(old, { isFit: true });
+  const said = await turn(changed);
+  expect(said.loaded).not.toBe("");
+  expect(await pool.enter(old)).toBeUndefined();
+  pool.left(old, { isFit: false });
+});
+
+test("where the template is killed its turns start by themselves again", async () => {
+  openPool();
+  const wanted = recipe();
+  let pid = 0;
+  const watched: WarmRecipe = {
+    ...wanted,
+    async startTemplate(...given) {
+      const made = await wanted.startTemplate!(...given);
+      if (typeof made === "string") return made;
+      return { ...made, fork: async (...slot) => made.fork(...slot).then((one) => ((pid = one.sandbox.pid), one)) };
+    },
+  };
+  await coldTurn(watched);
+  await waitUntil(() => pid !== 0, { what: "a fork" });
+  const parent = Number(/PPid:\t(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
+  process.kill(parent, "SIGKILL");
+  await waitUntil(() => pool.counts.templates === 0, { what: "the end of the template" });
+  await waitUntil(() => pool.counts.waiting === 0, { what: "the end of its children" });
+  expect(await pool.enter(watched)).toBeUndefined();
+  pool.left(watched, { isFit: true });
+});
+
+test("of many agents at once, some have a template and the others none; nobody has while memory is short", async () => {
+  let hasRoom = true;
+  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+  for (const group of ["a", "b", "c"]) {
+    await coldTurn(recipe({ group }));
+    await turn(recipe({ group }));
+  }
+  expect(pool.counts.templates).toBe(2);
+  expect(logged.filter(({ msg }) => msg === "warm.template_ready")).toHaveLength(2);
+  hasRoom = false;
+  await waitUntil(() => pool.counts.templates === 0 && pool.counts.waiting === 0, { what: "all to end" });
+  await coldTurn(recipe({ group: "c" }));
+  expect(pool.counts.templates).toBe(0);
+});
+
+test("a pool that closes ends a template that is still being started", async () => {
+  openPool();
+  await coldTurn(recipe());
+  expect(pool.counts.templates).toBe(1);
+  await pool.close();
+  expect(pool.counts).toMatchObject({ templates: 0, waiting: 0 });
+});

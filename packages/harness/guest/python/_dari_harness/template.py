@@ -1,0 +1,63 @@
+# Forks a guest that has loaded its agent: each child goes on as if it had loaded it by itself. Who has started the guest
+# holds it at each fork, and has made the child a sandbox of its own, without descriptors, before that goes on.
+
+import fcntl
+import os
+import signal
+import sys
+
+# Where the descriptors of a child are to be had, in the network that is its own.
+_ADDRESS = "\0dari"
+_DESCRIPTORS = (1, 2, 3)
+
+
+def fork_for_each_turn() -> None:
+    """Returns in each child, with output, log and channel at descriptors 1 to 3; the template never comes back."""
+    import socket
+
+    # A directory that all children would have in common.
+    os.chdir("/")
+    # Nobody asks of children that have ended.
+    at_death = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while os.fork():
+        pass
+    signal.signal(signal.SIGCHLD, at_death)
+    _take_descriptors(socket)
+    _be_second_process()
+    _draw_other_numbers()
+
+
+def _take_descriptors(socket) -> None:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.connect(_ADDRESS)
+        _, taken, _, _ = socket.recv_fds(link, 1, len(_DESCRIPTORS))
+    # Out of the way: none of them may lie where another one belongs.
+    beyond = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, max(_DESCRIPTORS) + 1) for descriptor in taken]
+    for descriptor, copy in zip(_DESCRIPTORS, beyond):
+        os.dup2(copy, descriptor)
+    # To read from: an end of nobody's.
+    end, other = os.pipe()
+    os.dup2(end, 0)
+    os.closerange(max(_DESCRIPTORS) + 1, max(other, end, *taken, *beyond) + 1)
+
+
+def _be_second_process() -> None:
+    """The first of a namespace hears no signal of its own, and has to wait for all that lose their parent."""
+    guest = os.fork()
+    if guest == 0:
+        return
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.closerange(0, max(_DESCRIPTORS) + 1)
+    while True:
+        ended, status = os.wait()
+        if ended == guest:
+            code = os.waitstatus_to_exitcode(status)
+            os._exit(code if code >= 0 else 128 - code)
+
+
+def _draw_other_numbers() -> None:
+    """Python's own generator begins anew after a fork; that of numpy does not."""
+    generator = sys.modules.get("numpy.random")
+    if generator is not None:
+        generator.seed()

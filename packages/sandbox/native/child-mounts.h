@@ -1,0 +1,232 @@
+/* What a child of a template sees: its own mounts in place of those that the template could write to. Steps, each word
+ * by itself:
+ *
+ *   slot FROM TO      FROM of the host, as a mount that shows what is mounted there later
+ *   memory TO BYTES   an empty file system in memory
+ *   keep PATH         what lies there is there afterwards, too; before anything else is laid over it
+ *   readonly PATH, empty PATH, hide PATH   of /proc, which is the child's own
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "steps.h"
+
+/* The numbers are the same on every architecture; older headers lack them. */
+enum { OPEN_TREE = 428, MOVE_MOUNT = 429, FSOPEN = 430, FSCONFIG = 431, FSMOUNT = 432, MOUNT_SETATTR = 442 };
+enum { CLONE_TREE = 1, WITH_THOSE_BELOW = 0x8000, MOVE_EMPTY_PATH = 4, CREATE = 6 };
+enum { READ_ONLY = 1, NO_SET_ID = 2, NO_DEVICES = 4, NO_PROGRAMS = 8 };
+/* Below are those that a program has by itself in a new namespace. */
+enum { FIRST_PID = 100 };
+enum { OPENAT2 = 437, RESOLVE_NO_SYMLINKS = 4, IS_MOUNT_ROOT = 0x2000 };
+enum { ERRORS = 128, STEPS_MAX = 128 };
+
+struct open_how { uint64_t flags, mode, resolve; };
+struct mount_attributes { uint64_t set, clear, propagation, userns; };
+
+static int set_attributes(int tree, uint64_t set, uint64_t propagation) {
+  struct mount_attributes attributes = {set, 0, propagation, 0};
+  return (int)syscall(MOUNT_SETATTR, tree, "", AT_EMPTY_PATH | WITH_THOSE_BELOW, &attributes, sizeof attributes);
+}
+
+static int clone_tree(const char *path, unsigned flags) {
+  return (int)syscall(OPEN_TREE, AT_FDCWD, path, CLONE_TREE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW | flags);
+}
+
+static int put(int tree, const char *path) {
+  return (int)syscall(MOVE_MOUNT, tree, "", AT_FDCWD, path, MOVE_EMPTY_PATH);
+}
+
+static int open_namespace(pid_t pid, const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, name);
+  return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static int write_map(pid_t pid, const char *name, const char *text) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+  return write_to(path, text);
+}
+
+/* Of the child's processes, which only one of them can have made: a descriptor, or -1 with errno. */
+static int open_proc(int processes, const char *last) {
+  int status = 0;
+  pid_t one;
+  if (setns(processes, CLONE_NEWPID) != 0) return -1;
+  one = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+  if (one == 0) {
+    int context = (int)syscall(FSOPEN, "proc", 1), tree = -1;
+    if (context >= 0 && syscall(FSCONFIG, context, CREATE, NULL, NULL, 0) == 0)
+      tree = (int)syscall(FSMOUNT, context, 1, NO_SET_ID | NO_DEVICES | NO_PROGRAMS);
+    /* What tells by its number that it was forked finds another one than its parent's. */
+    write_to("/proc/sys/kernel/ns_last_pid", last);
+    _exit(tree >= 0 && tree < ERRORS ? tree : ERRORS + errno % ERRORS);
+  }
+  if (one < 0 || waitpid(one, &status, 0) != one) return -1;
+  status = WIFEXITED(status) ? WEXITSTATUS(status) : ERRORS + EINTR;
+  return status < ERRORS ? status : (errno = status - ERRORS, -1);
+}
+
+static const struct { const char *name; int words; } all_steps[] = {
+    {"make", 2}, {"set", 3},  {"try", 3},      {"enter", 2}, {"slot", 3},
+    {"memory", 3}, {"keep", 2}, {"readonly", 2}, {"empty", 2}, {"hide", 2},
+};
+
+/* How many words the step at `words` has; -1 with errno where it is none, or not whole. */
+static int words_of_step(char **words) {
+  for (size_t i = 0; i < sizeof all_steps / sizeof *all_steps; i++) {
+    int number = 1;
+    if (strcmp(all_steps[i].name, words[0]) != 0) continue;
+    while (number < all_steps[i].words && words[number] != NULL) number++;
+    if (number == all_steps[i].words) return number;
+  }
+  return errno = EINVAL, -1;
+}
+
+static int is(char **words, const char *step) { return strcmp(words[0], step) == 0; }
+
+/* What is mounted in the child's place later, as its step has it. */
+struct kept { int tree; const char *to; };
+static struct kept slots[STEPS_MAX], kept[STEPS_MAX];
+static int slot_count, kept_count;
+
+static int hold(struct kept *list, int *length, int tree, const char *to) {
+  if (tree < 0) return -1;
+  if (*length == STEPS_MAX) return errno = E2BIG, -1;
+  list[(*length)++] = (struct kept){tree, to};
+  return 0;
+}
+
+/* On the host: the control group, and the slots, of which nothing can be taken any more from inside. */
+static int take_host_step(char **words, int length, const char *who) {
+  if (is(words, "slot")) {
+    int tree = clone_tree(words[1], 0);
+    if (tree < 0 || set_attributes(tree, NO_SET_ID | NO_DEVICES, MS_SLAVE) != 0) return -1;
+    return hold(slots, &slot_count, tree, words[2]);
+  }
+  return take_step(words, length, who) < 0 ? -1 : 0;
+}
+
+/* The directories above it, where they are missing, and something of its kind to be mounted over. */
+static int make_place(const struct kept *one) {
+  struct stat found;
+  char path[4096];
+  if (strlen(one->to) >= sizeof path) return errno = ENAMETOOLONG, -1;
+  strcpy(path, one->to);
+  for (char *at = strchr(path + 1, '/'); at != NULL; at = strchr(at + 1, '/')) {
+    *at = 0;
+    if (mkdir(path, 0755) != 0 && errno != EEXIST) return -1;
+    *at = '/';
+  }
+  if (fstat(one->tree, &found) != 0) return -1;
+  if (S_ISDIR(found.st_mode)) return mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : -1;
+  int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+  return fd < 0 ? -1 : close(fd);
+}
+
+/* The directories above it are the template's to rename: only what is mounted there is kept, no other way leads there,
+ * and nobody can write to it. */
+static int keep(const char *path) {
+  struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
+  struct statx found;
+  int at = (int)syscall(OPENAT2, AT_FDCWD, path, &how, sizeof how), tree;
+  /* What is not there need not be. */
+  if (at < 0) return errno == ENOENT ? 0 : -1;
+  if (statx(at, "", AT_EMPTY_PATH, 0, &found) != 0) return -1;
+  if ((found.stx_attributes & IS_MOUNT_ROOT) == 0) return errno = EXDEV, -1;
+  tree = (int)syscall(OPEN_TREE, at, "", CLONE_TREE | O_CLOEXEC | AT_EMPTY_PATH | WITH_THOSE_BELOW);
+  if (tree < 0 || set_attributes(tree, READ_ONLY, 0) != 0) return -1;
+  return hold(kept, &kept_count, tree, path);
+}
+
+static int cover(const char *what, const char *path) {
+  struct stat found;
+  if (lstat(path, &found) != 0) return 0;
+  if (strcmp(what, "empty") == 0) return mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
+  int tree = clone_tree(strcmp(what, "hide") == 0 ? "/dev/null" : path, WITH_THOSE_BELOW);
+  if (tree < 0) return -1;
+  if (set_attributes(tree, READ_ONLY | NO_SET_ID | NO_DEVICES, 0) != 0) return -1;
+  return put(tree, path);
+}
+
+static int mount_memory(const char *path, const char *bytes) {
+  char options[64];
+  snprintf(options, sizeof options, "mode=0755,size=%s", bytes);
+  return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
+}
+
+static int mount_own(int proc) {
+  if (put(proc, "/proc") != 0) return -1;
+  /* No further namespaces below the child's. */
+  write_to("/proc/sys/user/max_user_namespaces", "0");
+  return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620");
+}
+
+/* Before anything is laid over what the child has of the template. */
+static int take_keep_step(char **words, int length, const char *who) {
+  (void)length, (void)who;
+  return is(words, "keep") ? keep(words[1]) : 0;
+}
+
+static int take_child_step(char **words, int length, const char *who) {
+  (void)length, (void)who;
+  if (is(words, "memory")) return mount_memory(words[1], words[2]);
+  return is(words, "readonly") || is(words, "empty") || is(words, "hide") ? cover(words[0], words[1]) : 0;
+}
+
+static int for_each_step(char **words, int (*take)(char **, int, const char *), const char *who) {
+  for (int length; *words != NULL; words += length)
+    if ((length = words_of_step(words)) < 0 || take(words, length, who) != 0) return -1;
+  return 0;
+}
+
+static int put_all(const struct kept *list, int length, int isPlaceMade) {
+  for (int i = 0; i < length; i++)
+    if ((isPlaceMade && make_place(list + i) != 0) || put(list[i].tree, list[i].to) != 0) return -1;
+  return 0;
+}
+
+/* The child's file system of processes, for its place; -1 with errno. */
+static int enter_child(pid_t template, pid_t child, const char *user, int number) {
+  char map[64], last[32];
+  int above = open_namespace(template, "user"), users = open_namespace(child, "user");
+  int mounts = open_namespace(child, "mnt"), processes = open_namespace(child, "pid");
+  if (above < 0 || users < 0 || mounts < 0 || processes < 0) return -1;
+  snprintf(last, sizeof last, "%d", FIRST_PID + number);
+  int proc = open_proc(processes, last);
+  if (proc < 0 || setns(above, CLONE_NEWUSER) != 0) return -1;
+  snprintf(map, sizeof map, "%s %s 1", user, user);
+  if (write_map(child, "uid_map", map) != 0 || write_map(child, "gid_map", map) != 0) return -1;
+  return setns(users, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0 ? -1 : proc;
+}
+
+static int take_steps(pid_t template, pid_t child, int number, char **words) {
+  char who[32], *user = words[0], **steps = words + 2;
+  rlim_t processes = (rlim_t)atoi(words[1]);
+  struct rlimit bound = {processes, processes};
+  int proc;
+  snprintf(who, sizeof who, "%d", child);
+  if (for_each_step(steps, take_host_step, who) != 0) return -1;
+  if (processes > 0 && prlimit(child, RLIMIT_NPROC, &bound, NULL) != 0) return -1;
+  if ((proc = enter_child(template, child, user, number)) < 0) return -1;
+  if (for_each_step(steps, take_keep_step, who) != 0 || mount_own(proc) != 0) return -1;
+  if (for_each_step(steps, take_child_step, who) != 0) return -1;
+  return put_all(slots, slot_count, 0) != 0 || put_all(kept, kept_count, 1) != 0 ? -1 : 0;
+}
+
+/* To be called in a process of its own, with the child's number, user, bound of processes and steps. 0, or an errno. */
+static int set_up_child(pid_t template, pid_t child, int number, char **words) {
+  errno = 0;
+  if (take_steps(template, child, number, words) == 0) return 0;
+  return errno > 0 ? errno : EPROTO;
+}

@@ -1,0 +1,131 @@
+/* What a process would have in common with its children, or what they could not be relied upon for. */
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/types.h>
+
+/* How many there are; -1 where they cannot be read. */
+static int count_entries(const char *path) {
+  int number = 0;
+  DIR *dir = opendir(path);
+  if (dir == NULL) return -1;
+  for (struct dirent *entry; (entry = readdir(dir)) != NULL;) number += entry->d_name[0] != '.';
+  closedir(dir);
+  return number;
+}
+
+/* Of what it may have open, which only its own end of can be: files and whatever tells of files lead to others. */
+static int is_stream(const struct stat *found) {
+  int is_null = S_ISCHR(found->st_mode) && found->st_rdev == makedev(1, 3);
+  return S_ISSOCK(found->st_mode) || S_ISFIFO(found->st_mode) || is_null;
+}
+
+static int has_only_streams(pid_t pid, int below) {
+  char path[64];
+  int only = 1;
+  snprintf(path, sizeof path, "/proc/%d/fd", pid);
+  DIR *dir = opendir(path);
+  if (dir == NULL) return 0;
+  for (struct dirent *entry; only && (entry = readdir(dir)) != NULL;) {
+    struct stat found;
+    if (entry->d_name[0] == '.') continue;
+    only = atoi(entry->d_name) < below && fstatat(dirfd(dir), entry->d_name, &found, 0) == 0 && is_stream(&found);
+  }
+  closedir(dir);
+  return only;
+}
+
+/* The line of a file that begins with `name`, behind it; NULL where there is none. */
+static const char *line_of(const char *path, const char *name) {
+  static char line[256];
+  FILE *file = fopen(path, "re");
+  const char *found = NULL;
+  while (file != NULL && found == NULL && fgets(line, sizeof line, file) != NULL)
+    if (strncmp(line, name, strlen(name)) == 0) found = line + strlen(name);
+  if (file != NULL) fclose(file);
+  return found;
+}
+
+/* The number behind `name` in what is told of a process; -1 where it is not told. */
+static long told_of(pid_t pid, const char *name) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  const char *line = line_of(path, name);
+  return line == NULL ? -1 : strtol(line, NULL, 10);
+}
+
+/* When it was started, which no later process of its number has in common with it. */
+static int was_started_at(pid_t pid, const char *time) {
+  char path[64], text[1024], *at;
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  FILE *file = fopen(path, "re");
+  size_t length = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+  if (file != NULL) fclose(file);
+  text[length] = 0;
+  /* The name of the program, which may hold anything, is in parentheses. */
+  if ((at = strrchr(text, ')')) == NULL) return 0;
+  for (int field = 2; field < 22 && at != NULL; field++) at = strchr(at + 1, ' ');
+  return at != NULL && strncmp(at + 1, time, strlen(time)) == 0 && at[1 + strlen(time)] == ' ';
+}
+
+/* Whether its only child is `only`; 0: it has none. Of processes with one thread. */
+static int has_no_child_but(pid_t pid, pid_t only) {
+  char path[96], expected[32] = "";
+  const char *line;
+  snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+  if (only > 0) snprintf(expected, sizeof expected, "%d ", only);
+  if (access(path, R_OK) != 0) return 0;
+  line = line_of(path, "");
+  return strcmp(line == NULL ? "" : line, expected) == 0;
+}
+
+/* Whether it is alone in its sandbox but for the first process there, which waits for it. Its own children are looked
+ * at first: what is no longer below it is the other's by then. */
+static int is_alone(pid_t pid) {
+  long first = told_of(pid, "PPid:");
+  return has_no_child_but(pid, 0) && first > 1 && has_no_child_but((pid_t)first, pid);
+}
+
+/* Whether it has memory that a child would share with it. */
+static int shares_memory(pid_t pid) {
+  char path[64], line[512];
+  int shares = 0;
+  snprintf(path, sizeof path, "/proc/%d/smaps", pid);
+  FILE *file = fopen(path, "re");
+  if (file == NULL) return 1;
+  while (!shares && fgets(line, sizeof line, file) != NULL)
+    shares = strncmp(line, "VmFlags:", 8) == 0 && strstr(line, " sh ") != NULL;
+  shares |= ferror(file);
+  fclose(file);
+  return shares;
+}
+
+static int is_at_root(pid_t pid) {
+  char path[64], root[64];
+  struct stat cwd, top;
+  snprintf(path, sizeof path, "/proc/%d/cwd", pid);
+  snprintf(root, sizeof root, "/proc/%d/root", pid);
+  return stat(path, &cwd) == 0 && stat(root, &top) == 0 && cwd.st_dev == top.st_dev && cwd.st_ino == top.st_ino;
+}
+
+/* What its children would have in common with each other. NULL where there is nothing. `descriptors`: that it may
+ * have, from 0 on. */
+static const char *what_is_shared(pid_t pid, int descriptors) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/task", pid);
+  if (count_entries(path) != 1) return "its code has started threads";
+  if (!is_alone(pid)) return "its code has started a process";
+  if (!has_only_streams(pid, descriptors)) return "its code has opened files or connections and keeps them";
+  if (shares_memory(pid)) return "its code has memory that it would share with others";
+  if (!is_at_root(pid)) return "it is in a directory that it would share with others";
+  if (told_of(pid, "NoNewPrivs:") != 1) return "it may gain rights";
+  if (told_of(pid, "Seccomp:") != 2) return "no system call is forbidden to it";
+  /* One more than this program: what answers a child's calls in place of the kernel is its sandbox's alone. */
+  if (told_of(pid, "Seccomp_filters:") != told_of(getpid(), "Seccomp_filters:") + 1 ||
+      told_of(pid, "Seccomp_filters:") < 1)
+    return "its code has filters of system calls of its own";
+  return NULL;
+}

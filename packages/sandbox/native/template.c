@@ -1,0 +1,361 @@
+/* Forks a process that has loaded an agent, the template, and puts each child into a sandbox of its own. The template
+ * lives in a sandbox whose filter of system calls forbids it namespaces, and holds in its call of `clone` from then on:
+ * it goes on only from one such call to the next. For a child its flags are completed here, which is what the filter
+ * waits for, and before the child runs its first instruction it has lost its descriptors, its capabilities and what the
+ * sandbox of the template let it write to.
+ *
+ *   template PID TIME PARENT
+ *
+ * holds the process PID, started at TIME (field 22 of its `stat`), and says `held`; once that has called `fork`, it
+ * says the name of its socket, or `not` and why that process cannot be a template. Asked (starts.h) by PARENT with the
+ * words
+ *
+ *   NUMBER PORTS USER PROCESSES STEP...
+ *
+ * PORTS: listened on in the child's network, and handed over with NUMBER. USER: who the child is, inside and in the
+ * sandbox of the template. PROCESSES: how many that user may have, 0 for no bound. Steps: see child-mounts.h. The child
+ * is a namespace's first process; it gets descriptors 1 to 3, in this order, from whoever answers at the abstract name
+ * `dari` of its network.
+ */
+#define _GNU_SOURCE
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include "starts.h"
+#include "traced.h"
+#include "shared.h"
+#include "strip.h"
+#include "child-mounts.h"
+
+enum {
+  FORK_FLAGS = CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID | SIGCHLD,
+  OWN_FLAGS = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET,
+  TEMPLATE_OPTIONS = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK |
+                     PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE,
+  CHILD_OPTIONS = PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD,
+  STREAMS = 3,
+  /* All else waits meanwhile. */
+  FORKS_WITHIN_S = 2,
+  ANY_PID = 2,
+  STOPS_PER_S = 200,
+};
+
+static pid_t template;
+/* It is not forked any more; nor is it there. */
+static int own_network, is_over, is_gone;
+
+static void say(const char *text) {
+  printf("%s\n", text);
+  if (fflush(stdout) != 0) leave();
+}
+
+static void refuse(const char *why) {
+  printf("not %s\n", why);
+  fflush(stdout);
+  exit(0);
+}
+
+/* Python from 3.12 on looks there how many threads it has. The process has one thread and memory of its own, so the
+ * name is the one that the kernel will read. */
+static int opens_its_state(const struct __ptrace_syscall_info *info) {
+  static const char name[] = "/proc/self/stat";
+  for (size_t at = 0; at < sizeof name; at += sizeof(long)) {
+    errno = 0;
+    long found = ptrace(PTRACE_PEEKDATA, template, (void *)(info->entry.args[1] + at), NULL);
+    if (errno != 0 || memcmp(&found, name + at, sizeof found) != 0) return 0;
+  }
+  return (info->entry.args[2] & O_ACCMODE) == O_RDONLY;
+}
+
+/* Of an open file by itself. */
+static int names_nothing(const struct __ptrace_syscall_info *info) {
+  errno = 0;
+  long found = ptrace(PTRACE_PEEKDATA, template, (void *)info->entry.args[1], NULL);
+  return errno == 0 && (found & 0xff) == 0 && (info->entry.args[3] & AT_EMPTY_PATH) != 0;
+}
+
+/* What the template does between two forks: it remembers the one and prepares the other. What it could read from are
+ * its own descriptors, of which nobody says anything any more. */
+static int is_between_forks(const struct __ptrace_syscall_info *info) {
+  static const long harmless[] = {SYS_rt_sigprocmask, SYS_gettid, SYS_futex, SYS_munmap, SYS_brk, SYS_madvise,
+                                  SYS_getpid, SYS_sched_yield, SYS_clock_gettime, SYS_read, SYS_close};
+  long number = (long)info->entry.nr;
+  for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
+    if (number == harmless[i]) return 1;
+  if (number == SYS_openat) return opens_its_state(info);
+  if (number == SYS_newfstatat) return names_nothing(info);
+  /* Memory of its own, as any allocation needs. */
+  return number == SYS_mmap && (info->entry.args[3] & (MAP_SHARED | MAP_ANONYMOUS)) == MAP_ANONYMOUS;
+}
+
+/* It runs, and stands still then wherever it is. */
+static void halt(void) {
+  struct timespec end = in_seconds(FORKS_WITHIN_S);
+  if (ptrace(PTRACE_INTERRUPT, template, NULL, NULL) == 0 && await_stop_until(template, &end) == -1) is_gone = 1;
+}
+
+/* Lets it run to its next call of fork and holds it there. NULL, or why that cannot be, when it stands elsewhere or has
+ * ended. Who has forked does not learn how its child is called: how many processes others have had would be in that. */
+static const char *run_to_fork(int has_forked) {
+  int signal = 0, is_answered = 0;
+  struct timespec end = in_seconds(FORKS_WITHIN_S);
+  for (;;) {
+    struct __ptrace_syscall_info info;
+    int status;
+    if (ptrace(PTRACE_SYSCALL, template, NULL, (void *)(long)signal) != 0) return "it has ended";
+    status = has_forked ? await_stop_until(template, &end) : await_stop(template);
+    if (status == IS_LATE) return halt(), "it does not fork";
+    if (status < 0) return is_gone = 1, "it has ended";
+    signal = 0;
+    if (event_of(status) == PTRACE_EVENT_STOP) continue;
+    if (event_of(status) != 0) return "its code starts processes or threads";
+    if (WSTOPSIG(status) != AT_CALL) {
+      /* Of children that have ended nothing is asked. */
+      signal = WSTOPSIG(status) == SIGCHLD ? 0 : WSTOPSIG(status);
+      if (signal != 0 && has_forked) return "it was sent a signal";
+      continue;
+    }
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, template, (void *)sizeof info, &info) < 0) return "the kernel is too old";
+    if (info.op != PTRACE_SYSCALL_INFO_ENTRY) {
+      if (has_forked && !is_answered && set_result(template, ANY_PID) != 0) return "it has ended";
+      is_answered = 1;
+      continue;
+    }
+    if (info.arch == AUDIT && info.entry.nr == SYS_clone) {
+      if (info.entry.args[0] == FORK_FLAGS) return NULL;
+      /* Of such a process nothing would be heard. */
+      if ((info.entry.args[0] & CLONE_UNTRACED) != 0) return "its code starts processes or threads";
+    }
+    if (has_forked && !is_between_forks(&info)) return "it does other things than to fork";
+  }
+}
+
+/* A child, before its first instruction, whose number is in `child` as soon as there is one. -1 with errno. The
+ * template stands behind its fork. */
+static int fork_template(pid_t *child) {
+  unsigned long number = 0;
+  int status = 0;
+  if (set_argument(template, FORK_FLAGS | OWN_FLAGS) != 0) return -1;
+  /* Its filter asks here for the flags (on arm64 it is shown those from before); then there is a child, or the call has
+   * failed. */
+  for (int step = 0; step < 2; step++) {
+    if (ptrace(PTRACE_SYSCALL, template, NULL, NULL) != 0) return -1;
+    if ((status = await_stop(template)) < 0) leave();
+    if (event_of(status) != PTRACE_EVENT_SECCOMP) break;
+  }
+  if (event_of(status) != PTRACE_EVENT_FORK) {
+    struct __ptrace_syscall_info info;
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, template, (void *)sizeof info, &info) < 0) return -1;
+    errno = info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.is_error ? (int)-info.exit.rval : EPROTO;
+    return -1;
+  }
+  if (ptrace(PTRACE_GETEVENTMSG, template, NULL, &number) != 0) return -1;
+  *child = (pid_t)number;
+  if (await_stop(*child) < 0) return errno = ESRCH, -1;
+  return ptrace(PTRACE_SETOPTIONS, *child, NULL, (void *)CHILD_OPTIONS) == 0 ? 0 : -1;
+}
+
+/* To be called in the child's network. A listening socket, or -1 with errno. */
+static int listen_for_child(void) {
+  struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0dari"};
+  socklen_t size = offsetof(struct sockaddr_un, sun_path) + 5;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return -1;
+  if (bind(fd, (struct sockaddr *)&name, size) == 0 && listen(fd, 1) == 0) return fd;
+  int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+static int raise_loopback(void) {
+  struct ifreq request = {.ifr_name = "lo"};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result = -1;
+  if (fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0) {
+    request.ifr_flags |= IFF_UP | IFF_RUNNING;
+    result = ioctl(fd, SIOCSIFFLAGS, &request);
+  }
+  close(fd);
+  return result;
+}
+
+/* Hands each port's socket to the parent: Node's channel, by way of whoever has started this. */
+static int open_ports(char *ports, long number) {
+  char *rest, *port, line[128];
+  for (port = strtok_r(ports, ",", &rest); port != NULL; port = strtok_r(NULL, ",", &rest)) {
+    int fd = listen_on(atoi(port)), length, sent;
+    if (fd < 0) return -1;
+    length = snprintf(line, sizeof line, "{\"cmd\":\"NODE_HANDLE\",\"type\":\"net.Server\",\"msg\":%ld}\n",
+                      number * 65536 + atoi(port));
+    sent = send_with(parent_channel, line, (size_t)length, &fd, 1);
+    close(fd);
+    if (!sent) return -1;
+  }
+  return 0;
+}
+
+static int open_network(struct start *one, char *ports) {
+  char path[64];
+  int result = -1, network;
+  snprintf(path, sizeof path, "/proc/%d/ns/net", one->pid);
+  if ((network = open(path, O_RDONLY | O_CLOEXEC)) < 0) return -1;
+  if (setns(network, CLONE_NEWNET) == 0) {
+    if (raise_loopback() == 0 && open_ports(ports, one->number) == 0 && (one->channel = listen_for_child()) >= 0)
+      result = 0;
+    int error = errno;
+    if (setns(own_network, CLONE_NEWNET) != 0) leave();
+    errno = error;
+  }
+  close(network);
+  return result;
+}
+
+/* In a process of its own, which ends in the child's namespaces. */
+static int set_up(pid_t child, char **words) {
+  int status = 0;
+  pid_t helper = fork();
+  if (helper == 0) _exit(set_up_child(template, child, atoi(words[0]), words + 2));
+  if (helper < 0) return -1;
+  while (waitpid(helper, &status, 0) != helper)
+    if (errno != EINTR) return -1;
+  errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
+  return errno == 0 ? 0 : -1;
+}
+
+static int make_child(struct start *one, char **words) {
+  if (is_over) return errno = ESRCH, -1;
+  if (fork_template(&one->pid) != 0) return -1;
+  if (open_network(one, words[1]) != 0 || set_up(one->pid, words) != 0) return -1;
+  if (strip(one->pid) != 0) return -1;
+  return ptrace(PTRACE_CONT, one->pid, NULL, NULL) == 0 ? 0 : -1;
+}
+
+/* Nobody gets its descriptors any more. */
+static void keep_to_itself(struct start *one) {
+  if (one->channel < 0) return;
+  close(one->channel);
+  one->channel = -1;
+  close_all(one->descriptors, count);
+}
+
+static void give_up(struct start *one, int error) {
+  if (one->pid > 0) {
+    kill(one->pid, SIGKILL);
+    while (await_stop(one->pid) >= 0) {}
+  }
+  one->pid = 0;
+  if (one->channel < 0) close_all(one->descriptors, count);
+  else keep_to_itself(one);
+  tell(one, "error", error);
+}
+
+static void start_program(struct start *one, char **words) {
+  one->number = strtol(words[0], NULL, 10);
+  errno = 0;
+  int is_made = make_child(one, words) == 0;
+  if (is_made) tell(one, "pid", one->pid);
+  else give_up(one, errno > 0 ? errno : EPROTO);
+  /* One that has failed once, or does something else, stands still from here on; its children need it. */
+  if (is_over) return;
+  is_over = !is_made || run_to_fork(1) != NULL;
+  /* Of those that have ended meanwhile the signal was taken. */
+  somebody_died = SIGCHLD;
+  if (is_gone) leave();
+}
+
+/* The child asks for its descriptors. */
+static void attend(struct start *one) {
+  struct ucred peer;
+  socklen_t size = sizeof peer;
+  int fd = accept4(one->channel, NULL, NULL, SOCK_CLOEXEC);
+  if (fd < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == one->pid)
+    send_with(fd, "\n", 1, one->descriptors, count);
+  if (fd >= 0) close(fd);
+  keep_to_itself(one);
+}
+
+/* Who sends signals without end has them slowly: the time that this program takes is on nobody's account. */
+static void slow_down(void) {
+  static time_t second;
+  static int stops;
+  struct timespec now, rest = {.tv_nsec = 1000000};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  if (now.tv_sec != second) stops = 0;
+  second = now.tv_sec;
+  if (++stops > STOPS_PER_S) nanosleep(&rest, NULL);
+}
+
+/* It stands still for a signal, which it gets, or because it was told to. */
+static void let_go_on(pid_t pid) {
+  int status;
+  slow_down();
+  if (waitpid(pid, &status, __WALL | WNOHANG) != pid || !WIFSTOPPED(status)) return;
+  int is_group_stop = event_of(status) == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
+  int signal = event_of(status) == 0 ? WSTOPSIG(status) : 0;
+  ptrace(is_group_stop ? PTRACE_LISTEN : PTRACE_CONT, pid, NULL, (void *)(long)signal);
+}
+
+/* Who has ended keeps its number until nobody can mean it any more. */
+static void look_for_the_dead(void) {
+  int status;
+  if (waitpid(template, &status, __WALL | WNOHANG) == template && !WIFSTOPPED(status)) leave();
+  for (int at = used; at-- > 0;) {
+    struct start *one = starts[at];
+    siginfo_t info = {0};
+    if (one->pid <= 0 || one->has_ended) continue;
+    if (waitid(P_PID, (id_t)one->pid, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) != 0) continue;
+    if (info.si_pid == 0) continue;
+    if (info.si_code == CLD_TRAPPED || info.si_code == CLD_STOPPED) {
+      let_go_on(one->pid);
+      continue;
+    }
+    one->has_ended = 1;
+    keep_to_itself(one);
+    if (one->control >= 0) {
+      tell(one, info.si_code == CLD_EXITED ? "exit" : "signal", info.si_status);
+      continue;
+    }
+    let_go(one->pid);
+    drop(at);
+  }
+}
+
+static void let_go(pid_t pid) { waitpid(pid, NULL, __WALL); }
+
+/* Nobody else's process, which may have got its number meanwhile, is held. */
+static void seize(const char *time) {
+  if (ptrace(PTRACE_SEIZE, template, NULL, NULL) != 0) refuse("the kernel does not let it be held");
+  if (ptrace(PTRACE_INTERRUPT, template, NULL, NULL) != 0 || await_stop(template) < 0) refuse("it has ended");
+  if (!was_started_at(template, time)) refuse("it has ended");
+  if (ptrace(PTRACE_SETOPTIONS, template, NULL, (void *)TEMPLATE_OPTIONS) != 0) refuse("the kernel is too old");
+  /* From here on it is heard of each that it starts. */
+  if (!is_alone(template)) refuse("its code has started a process");
+}
+
+static void prepare(const char *time) {
+  const char *channel = getenv("NODE_CHANNEL_FD"), *why;
+  if (channel == NULL) errno = EINVAL, fail("there is no channel");
+  parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2);
+  own_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if (parent_channel < 0 || (own_network = fcntl(own_network, F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("descriptors");
+  seize(time);
+  /* Who asks for a child waits for it: this program is none of those that come after their parent. */
+  setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, (id_t)parent));
+  say("held");
+  if ((why = run_to_fork(0)) != NULL || (why = what_is_shared(template, STREAMS + 1)) != NULL) refuse(why);
+  open_listener();
+}
+
+int main(int argc, char **argv) {
+  if (argc != 4) {
+    fprintf(stderr, "template: template PID TIME PARENT\n");
+    return 1;
+  }
+  count = STREAMS;
+  template = atoi(argv[1]);
+  parent = atoi(argv[3]);
+  prepare(argv[2]);
+  for (;;) turn();
+}

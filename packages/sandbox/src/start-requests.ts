@@ -1,0 +1,155 @@
+// How a program of ours that starts others is asked: native/starts.h, from this side.
+
+import { connect, type Server, type Socket } from "node:net";
+import { getSystemErrorName } from "node:util";
+import { signalNames, type Launched, type OnServer } from "./launch.ts";
+import { SandboxStartError } from "./types.ts";
+import { within } from "./within.ts";
+
+/** What native/starts.h reads of one request, with some room. */
+const requestBytesMax = 32 * 1024;
+/** Who has not answered in this time never will. */
+const answerWithinMs = 60_000;
+
+/** A running program that starts others, as it is asked. */
+export interface Receiver {
+  /** Of its socket. */
+  readonly name: string;
+  /** Of each start, from its descriptor 1 on; at least 3. */
+  readonly pipes: number;
+  /** Of starts, by their numbers, whoever is given the sockets that they hand over. */
+  readonly onServers: Map<number, OnServer>;
+  /** So many were asked for. */
+  count: number;
+  /** Of those that wait for their answer: each ends one. */
+  readonly asked: Set<() => void>;
+  /** What runs. */
+  alive: number;
+  /** False: it must not be asked any more. */
+  isFit: boolean;
+  kill(): void;
+}
+
+export interface StartRequest {
+  /** Behind the number, at least three. */
+  readonly words: readonly string[];
+  /** How it is called in what is said of it. */
+  readonly name: string;
+  readonly onServer?: OnServer | undefined;
+  /** Until when it must run; where it does not, everything that the receiver has started ends. Default: a minute. */
+  readonly withinMs?: number | undefined;
+}
+
+/** `name`: as the program has said it. */
+export function receiverOf(o: { name: string; pipes: number; kill: () => void }): Receiver {
+  const { name, pipes, kill } = o;
+  return { name: `\0${name}`, pipes, onServers: new Map(), count: 0, asked: new Set(), alive: 0, isFit: true, kill };
+}
+
+/** A socket that the start of this number has handed over. */
+export function passOn(receiver: Receiver, number: number, port: number, server: Server): void {
+  const onServer = receiver.onServers.get(number);
+  if (onServer === undefined) server.close();
+  else onServer(port, server);
+}
+
+/** It has connections that are no program's, and would give the next one others' pipes. What runs may go on. */
+function loseCount(receiver: Receiver): void {
+  receiver.isFit = false;
+  for (const giveUp of receiver.asked) giveUp();
+  if (receiver.alive === 0) receiver.kill();
+}
+
+/**
+ * Undefined where it cannot be asked: it has ended, or has lost count.
+ * @throws SandboxStartError
+ */
+export async function requestStart(receiver: Receiver, o: StartRequest): Promise<Launched | undefined> {
+  if (!receiver.isFit) return undefined;
+  const number = (receiver.count += 1);
+  const request = Buffer.from([String(number), ...o.words].map((word) => `${word}\0`).join(""));
+  if (request.length > requestBytesMax) throw new SandboxStartError(`the arguments of ${o.name} are too long`);
+  const [control, ...streams] = connectAll(receiver, Buffer.concat([Buffer.from(`${request.length} `), request]));
+  if (o.onServer !== undefined) receiver.onServers.set(number, o.onServer);
+  const { pid, exited } = follow(control!, o.name);
+  receiver.alive += 1;
+  void exited.then(() => {
+    receiver.onServers.delete(number);
+    receiver.alive -= 1;
+    if (!receiver.isFit && receiver.alive === 0) receiver.kill();
+  });
+  const giveUp = (): void => void control!.destroy();
+  receiver.asked.add(giveUp);
+  try {
+    const withinMs = o.withinMs ?? answerWithinMs;
+    const started = await within(withinMs, pid);
+    if (started === undefined) {
+      receiver.kill();
+      throw new SandboxStartError(`the program that starts others has not answered within ${withinMs} ms`);
+    }
+    const [stdout, stderr, channel, ...launcherPipes] = streams as [Socket, Socket, Socket, ...Socket[]];
+    return { pid: started, stdout, stderr, channel, launcherPipes, exited };
+  } catch (error) {
+    for (const stream of [control!, ...streams]) stream.destroy();
+    if (error instanceof NoAnswerError && !receiver.isFit) return undefined;
+    throw error;
+  } finally {
+    receiver.asked.delete(giveUp);
+  }
+}
+
+/** Control first. All in one go, because they are told apart by their order; nothing is asked until all are there. */
+function connectAll(receiver: Receiver, request: Buffer): Socket[] {
+  const all = Array.from({ length: receiver.pipes + 1 }, () => connect({ path: receiver.name }));
+  let connected = 0;
+  for (const stream of all) {
+    let isConnected = false;
+    stream.once("connect", () => {
+      isConnected = true;
+      connected += 1;
+      if (connected === all.length) all[0]!.write(request);
+    });
+    // Later a pipe breaks when its program dies.
+    stream.on("error", () => {
+      if (!isConnected) loseCount(receiver);
+    });
+  }
+  return all;
+}
+
+class NoAnswerError extends SandboxStartError {}
+
+/** What is said of the program. Its number is its own until the connection is closed. */
+function follow(control: Socket, name: string): { pid: Promise<number>; exited: Launched["exited"] } {
+  const pid = Promise.withResolvers<number>();
+  const exited = Promise.withResolvers<Awaited<Launched["exited"]>>();
+  const answers: Readonly<Record<string, (value: number) => void>> = {
+    // Of any other number a signal would go to all that there are.
+    pid: (number) => (number > 0 ? pid.resolve(number) : control.destroy()),
+    error: (errno) => {
+      const cause = new Error(getSystemErrorName(-errno));
+      pid.reject(new SandboxStartError(`cannot execute ${name}`, { cause }));
+      control.destroy();
+    },
+    exit: (code) => end({ code, signal: null }),
+    signal: (signal) => end({ code: null, signal: signalNames.get(signal) ?? "SIGKILL" }),
+  };
+  function end(exit: Awaited<Launched["exited"]>): void {
+    exited.resolve(exit);
+    control.destroy();
+  }
+  let said = "";
+  control.setEncoding("latin1").on("data", (chunk: string) => {
+    const lines = (said + chunk).split("\n");
+    said = lines.pop()!;
+    for (const line of lines) {
+      const [word = "", value] = line.split(" ");
+      answers[word]?.(Number(value));
+    }
+  });
+  control.once("close", () => {
+    pid.reject(new NoAnswerError("the program that starts others has ended"));
+    exited.resolve({ code: null, signal: "SIGKILL" });
+  });
+  return { pid: pid.promise, exited: exited.promise };
+}

@@ -1,0 +1,144 @@
+// A sandbox that is forked: its program is held by one of ours (native/template.c), which makes each child a sandbox.
+
+import { createInterface } from "node:readline";
+import type { Background } from "../background.ts";
+import { boundsTree, planGroup, type GroupPlaces } from "../control-groups.ts";
+import { openEgress, type Egress } from "../egress/egress.ts";
+import { namespacedSandbox } from "../namespaced-sandbox.ts";
+import type { Launched } from "../launch.ts";
+import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
+import { passOn, receiverOf, requestStart, type Receiver } from "../start-requests.ts";
+import type { Starter } from "../starter.ts";
+import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
+import { childWords } from "./words.ts";
+
+/** Descriptors of each child. */
+const streams = 3;
+/** A number and a port travel as one number of 32 bits. */
+const portBits = 65_536;
+export const forksMax = 32_000;
+/** How long a program of ours may take for one child, whose parent stands still. Milliseconds. */
+const forkedWithinMs = 10_000;
+/** How long it may take to fork once it is told to. Milliseconds. */
+const heldWithinMs = 5_000;
+/** Of the template at the two places of a turn. */
+const mountsBelow = 2;
+
+export interface TemplateMeans {
+  /** Of the template itself. */
+  readonly base: Sandbox;
+  readonly init: Promise<ProcessIdentity | undefined>;
+  readonly spec: SandboxSpec;
+  /** native/template.c, compiled. */
+  readonly holder: string;
+  readonly starter: Starter;
+  readonly groups: GroupPlaces | undefined;
+  readonly egress: Egress | undefined;
+  readonly background: Background;
+  onHeld(): void;
+}
+
+export function templateSandbox(o: TemplateMeans): SandboxTemplate {
+  const { base } = o;
+  let receiver: Receiver | undefined;
+  return {
+    channel: base.channel,
+    stdout: base.stdout,
+    stderr: base.stderr,
+    paths: base.paths,
+    exited: base.exited,
+    async hold(tell) {
+      const held = await holdProgram(o, tell);
+      if (typeof held === "string") return held;
+      receiver = held;
+      // It stands still, and what is below it is its children's.
+      o.onHeld();
+      return undefined;
+    },
+    async fork(child) {
+      if (receiver === undefined) throw new TypeError("a template is forked once it is held");
+      if (receiver.count >= forksMax) throw new SandboxStartError("the template has been forked as often as it can be");
+      return await forkOnce(o, receiver, child);
+    },
+    kill: () => base.kill(),
+  };
+}
+
+/** Text: why it cannot be held. */
+async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver | string> {
+  const init = await o.init;
+  const program = init === undefined ? undefined : await readProcess((await childrenOf(init.pid))[0] ?? 0);
+  if (program?.parentPid !== init?.pid || program === undefined) return "it has ended";
+  let receiver: Receiver | undefined;
+  const holder = await o.starter.launch({
+    command: o.holder,
+    args: [String(program.pid), program.startTime, String(process.pid)],
+    cwd: "/",
+    onServer(both, server) {
+      if (receiver === undefined) server.close();
+      else passOn(receiver, Math.floor(both / portBits), both % portBits, server);
+    },
+  });
+  for (const unused of [holder.stderr, holder.channel, ...holder.launcherPipes]) unused.resume();
+  const ending = killerOf(holder);
+  const late = setTimeout(ending.kill, heldWithinMs);
+  try {
+    for await (const line of createInterface({ input: holder.stdout })) {
+      if (line.startsWith("not ")) return line.slice(4);
+      if (line === "held") tell();
+      else receiver = receiverOf({ name: line, pipes: streams, kill: ending.kill });
+      if (receiver !== undefined) break;
+    }
+  } finally {
+    clearTimeout(late);
+  }
+  if (receiver === undefined) return ending.isKilled() ? "it does not fork" : "it has ended";
+  const known = receiver;
+  void holder.exited.then(() => (known.isFit = false));
+  return receiver;
+}
+
+/** Its number may be somebody else's once it has ended. */
+function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () => boolean } {
+  let [isGone, isKilled] = [false, false];
+  void exited.then(() => (isGone = true));
+  const kill = (): void => {
+    if (isGone) return;
+    isKilled = true;
+    process.kill(pid, "SIGKILL");
+  };
+  return { kill, isKilled: () => isKilled };
+}
+
+async function forkOnce(
+  o: TemplateMeans,
+  receiver: Receiver,
+  { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
+): Promise<Sandbox> {
+  const { network, limits } = o.spec;
+  const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
+  const spec: SandboxSpec = { ...o.spec, network: policy, slotDir, ...(mounts && { mounts }) };
+  const group = o.groups === undefined ? undefined : planGroup(o.groups, limits);
+  const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress?.trust) : undefined;
+  try {
+    const launched = await requestStart(receiver, {
+      words: childWords(spec, { slotDir, ports: egress?.ports ?? [], group }),
+      name: "a child of the template",
+      onServer: (port, server) => egress?.serve(port, server),
+      withinMs: forkedWithinMs,
+    });
+    if (launched === undefined) throw new SandboxStartError("the template has ended");
+    return namespacedSandbox(spec, {
+      program: { launched, group, init: readProcess(launched.pid), programRan: Promise.resolve(true) },
+      egress,
+      background: o.background,
+      isBounded: boundsTree(o.groups),
+      mountsBelow,
+      name: "the template",
+    });
+  } catch (error) {
+    egress?.close();
+    o.background.add(group?.remove());
+    throw error;
+  }
+}

@@ -1,0 +1,34 @@
+// What is told for each child of a template, as native/template.c and native/child-mounts.h read it.
+
+import { defaultTmpBytes, guardedPaths, innerId, insidePathOf, insidePaths, memoryDirs } from "../bwrap-arguments.ts";
+import type { ControlGroup } from "../control-groups.ts";
+import { isHostRoot } from "../rlimits.ts";
+import type { SandboxSpec } from "../types.ts";
+
+/** Behind the number. `slotDir`: of the child. */
+export function childWords(
+  spec: SandboxSpec,
+  o: { slotDir: string; ports: readonly number[]; group: ControlGroup | undefined },
+): string[] {
+  const processes = isHostRoot() ? 0 : (spec.limits.processes ?? 0);
+  const { readOnly, emptied, hidden } = guardedPaths();
+  const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
+  return [
+    o.ports.join(","),
+    innerId,
+    String(processes),
+    ...(o.group?.steps.flat() ?? []),
+    ...keptPaths(spec).flatMap((path) => ["keep", path]),
+    ...(["workspace", "state"] as const).flatMap((name) => ["slot", `${o.slotDir}/${name}`, insidePaths[name]]),
+    ...memoryDirs.flatMap((path) => ["memory", path, tmpBytes]),
+    ...readOnly.flatMap((path) => ["readonly", path]),
+    ...emptied.flatMap((path) => ["empty", path]),
+    ...hidden.flatMap((path) => ["hide", path]),
+  ];
+}
+
+/** What the program needs and lies in a directory that is each child's own. */
+function keptPaths(spec: SandboxSpec): string[] {
+  const paths = spec.readOnlyPaths.map((path) => insidePathOf(spec, path));
+  return paths.filter((path) => memoryDirs.some((dir) => path.startsWith(`${dir}/`)));
+}

@@ -1,0 +1,129 @@
+// Templates in a directory of their own, and children that obey.
+
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
+import type { BwrapOptions } from "../src/bwrap-driver.ts";
+import {
+  createBwrapDriver,
+  openSlotMounts,
+  type Sandbox,
+  type SandboxSpec,
+  type SandboxTemplate,
+} from "../src/index.ts";
+import { createChildDriver, forked, forkedArgv } from "./child-driver.ts";
+
+/** Undefined where there are none here; a test's title says why. */
+export const noTemplates = await reasonForNone();
+
+async function reasonForNone(): Promise<string | undefined> {
+  const driver = createChildDriver();
+  const probe = await driver.probe();
+  await driver.close?.();
+  return probe.ok ? undefined : probe.reason;
+}
+
+export interface Child extends Sandbox {
+  /** What `result` is after some lines of Python; of an error of the system, its text. */
+  ask(code: string): Promise<unknown>;
+}
+
+export interface Template extends Omit<SandboxTemplate, "fork"> {
+  readonly slotDir: string;
+  /** What `result` was after its code. */
+  readonly said: unknown;
+  /** Text: why it is none. */
+  held(): Promise<string | undefined>;
+  fork(): Promise<Child>;
+  /** Such a one that takes no descriptors answers nothing. */
+  forkMute(): Promise<Sandbox>;
+}
+
+export interface Templates {
+  /** Runs `code` first. */
+  make(code?: string, overrides?: Partial<SandboxSpec>): Promise<Template>;
+  /** One that is held already. */
+  hold(code?: string, overrides?: Partial<SandboxSpec>): Promise<Template>;
+  /** Ends all, with all their children. */
+  close(): Promise<void>;
+}
+
+export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
+  const driver = createBwrapDriver(o);
+  const root = await mkdtemp(join(tmpdir(), "sandbox-templates-"));
+  const mounts = await openSlotMounts(join(root, "slots"), driver);
+  const imageDir = join(root, "image");
+  await mkdir(imageDir);
+  const made: (SandboxTemplate & { slotDir: string })[] = [];
+  const children: { sandbox: Sandbox; slotDir: string }[] = [];
+  let count = 0;
+  const slot = (): Promise<string> => mounts.make(`slot-${(count += 1)}`);
+
+  async function fork(template: SandboxTemplate): Promise<Sandbox> {
+    const slotDir = await slot();
+    try {
+      const sandbox = await template.fork({ slotDir, mounts });
+      children.push({ sandbox, slotDir });
+      return sandbox;
+    } catch (error) {
+      await mounts.remove(slotDir);
+      throw error;
+    }
+  }
+
+  async function make(code = "", overrides: Partial<SandboxSpec> = {}): Promise<Template> {
+    const slotDir = await slot();
+    const spec = { argv: forkedArgv(code), env: {}, imageDir, readOnlyPaths: [forked], slotDir, mounts } as const;
+    const template = (await driver.prepareTemplate!({ ...spec, network: "none", limits: {}, ...overrides }))!;
+    made.push({ ...template, slotDir });
+    const complaints = text(template.stderr);
+    template.stdout.resume();
+    const lines = createInterface({ input: template.channel });
+    const [said] = (await Promise.race([once(lines, "line"), once(lines, "close")])) as [string?];
+    if (said === undefined) throw new Error(`the template said nothing: ${await complaints}`);
+    return {
+      ...template,
+      slotDir,
+      said: JSON.parse(said),
+      held: () => template.hold(() => void template.channel.write("\n")),
+      fork: async () => obeying(await fork(template)),
+      forkMute: () => fork(template),
+    };
+  }
+
+  return {
+    make,
+    async hold(code, overrides) {
+      const template = await make(code, overrides);
+      const refusal = await template.held();
+      if (refusal !== undefined) throw new Error(refusal);
+      return template;
+    },
+    async close() {
+      await Promise.all(children.map(({ sandbox }) => sandbox.kill()));
+      await Promise.all(made.map((one) => one.kill()));
+      for (const { slotDir } of [...made, ...children]) await mounts.remove(slotDir);
+      await mounts.close();
+      await driver.close?.();
+      await rm(root, { recursive: true });
+    },
+  };
+}
+
+function obeying(sandbox: Sandbox): Child {
+  const lines = createInterface({ input: sandbox.channel })[Symbol.asyncIterator]();
+  sandbox.stdout.resume();
+  sandbox.stderr.resume();
+  return {
+    ...sandbox,
+    async ask(code) {
+      sandbox.channel.write(`${JSON.stringify(code)}\n`);
+      const { value, done } = await lines.next();
+      if (done === true) throw new Error("the child has ended");
+      return JSON.parse(value);
+    },
+  };
+}
