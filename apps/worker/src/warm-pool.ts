@@ -8,9 +8,18 @@ import type { SlotMounts } from "@dari/sandbox";
 import { chooseVictims, createDemand, type Demand } from "./warm-demand.ts";
 import { createRefills, type Refills } from "./warm-refills.ts";
 import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./warm-sessions.ts";
-import { createWarmSlots } from "./warm-slots.ts";
+import { createWarmSlots, type WarmSlots } from "./warm-slots.ts";
 import { createWarmTemplates, type WarmTemplate, type WarmTemplates } from "./warm-templates.ts";
-import { createShelf, startNow, startWaiting, take, type Prepared, type Taken, type Waiting } from "./warm-waiting.ts";
+import {
+  createShelf,
+  startNow,
+  startWaiting,
+  take,
+  type Prepared,
+  type Shelf,
+  type Taken,
+  type Waiting,
+} from "./warm-waiting.ts";
 
 /** What waits. */
 export interface WarmRecipe {
@@ -139,29 +148,15 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
     get counts() {
       return { ...counts, waiting: waiting.size, resting: sessions.size, templates: templates.size };
     },
-    async enter(recipe) {
-      demand.enter(recipe.key);
-      endReplaced(recipe, { refills, running, waiting, drop, sessions, templates });
-      running.set(recipe, performance.now());
-      const { session } = recipe;
-      const reused = session === undefined ? undefined : await sessions.take(recipe, session);
-      sessions.makeRoom(o.slots - demand.running);
-      const found = reused ?? (await findWaiting(recipe, { waiting, demand, drop }));
-      counts[found === undefined ? "misses" : "hits"] += 1;
-      if (reused !== undefined) counts.reused += 1;
-      if (found !== undefined || !demand.isWanted(recipe.key)) return found;
-      const isForked = templates.isReady(recipe.key);
-      if (isForked) counts.forked += 1;
-      else if (session === undefined) return undefined;
-      return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop);
-    },
+    enter: (recipe) => enter(recipe, { o, demand, refills, running, drop, sessions, counts, ...parts }),
     hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
     left(recipe, { isFit }) {
       demand.leave(recipe.key);
       if (!isFit) demand.refuse(recipe.key);
+      if (!running.delete(recipe) || stopping.signal.aborted) return;
       // However busy the worker is: what it takes is saved by each further turn.
-      if (isFit && demand.turns(recipe.key) > 1 && !stopping.signal.aborted) templates.want(recipe);
-      if (running.delete(recipe) && !stopping.signal.aborted) refills.want(recipe);
+      if (isFit && demand.turns(recipe.key) > 1) templates.want(recipe);
+      refills.want(recipe);
     },
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
@@ -174,6 +169,39 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
       await slots.close();
     },
   };
+}
+
+/** Of a pool. */
+interface Parts {
+  readonly o: WarmPoolOptions;
+  readonly demand: Demand;
+  readonly refills: Refills<WarmRecipe>;
+  readonly running: Map<WarmRecipe, number>;
+  drop(one: Waiting): void;
+  readonly sessions: WarmSessions;
+  readonly templates: WarmTemplates;
+  readonly slots: WarmSlots;
+  readonly shelf: Shelf;
+  readonly counts: { hits: number; misses: number; reused: number; forked: number };
+}
+
+async function enter(recipe: WarmRecipe, parts: Parts): Promise<Taken | undefined> {
+  const { o, demand, running, drop, sessions, templates, counts } = parts;
+  const { waiting } = parts.shelf;
+  demand.enter(recipe.key);
+  endReplaced(recipe, { ...parts, waiting });
+  running.set(recipe, performance.now());
+  const { session } = recipe;
+  const reused = session === undefined ? undefined : await sessions.take(recipe, session);
+  sessions.makeRoom(o.slots - demand.running);
+  const found = reused ?? (await findWaiting(recipe, { waiting, demand, drop }));
+  counts[found === undefined ? "misses" : "hits"] += 1;
+  if (reused !== undefined) counts.reused += 1;
+  if (found !== undefined || !demand.isWanted(recipe.key)) return found;
+  const isForked = templates.isReady(recipe.key);
+  if (isForked) counts.forked += 1;
+  else if (session === undefined) return undefined;
+  return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop);
 }
 
 /** Has one wait beside each turn that lasts, unless memory was short lately. */

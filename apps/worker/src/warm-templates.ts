@@ -1,5 +1,5 @@
-// Agents that have been loaded once and are forked for each turn to come: one template for each key, where its recipe can
-// make one. A template lives for as long as its key is used, and for as long as anything that was forked from it.
+// Agents that have been loaded once and are forked for each turn to come: one template for each key, where its recipe
+// can make one. A template lives for as long as its key is used, and for as long as anything that was forked from it.
 
 import type { Logger } from "@dari/runtime";
 import type { SlotMounts } from "@dari/sandbox";
@@ -30,16 +30,6 @@ export interface WarmTemplates {
   end(which: (recipe: WarmRecipe) => boolean): void;
 }
 
-interface Entry {
-  readonly recipe: WarmRecipe;
-  readonly ready: Promise<WarmTemplate | undefined>;
-  isReady: boolean;
-  isOver: boolean;
-  /** Forked from it and alive, or about to be. */
-  living: number;
-  readonly unused: PromiseWithResolvers<void>;
-}
-
 /** An agent that cannot be forked is asked again after so long: what it does at its import may depend on others. */
 const refusedForMs = 10 * 60_000;
 const refusedMax = 1_024;
@@ -49,7 +39,7 @@ const refusedMax = 1_024;
  */
 const usedForMs = 30_000;
 
-export function createWarmTemplates(o: {
+interface TemplatesOptions {
   readonly mounts: SlotMounts;
   readonly slots: WarmSlots;
   /** At once; of more, those end that have not been used for half a minute, the oldest first. */
@@ -59,74 +49,36 @@ export function createWarmTemplates(o: {
   /** Goes on in the background. */
   finish(work: Promise<void>): void;
   readonly log: Logger;
-}): WarmTemplates {
-  /** By key. Those that are over are in none, and end in the background. */
+}
+
+/** Keys whose agents cannot be forked. */
+interface Refusals {
+  has(key: string): boolean;
+  add(key: string, why: string): void;
+}
+
+/** One template, from its start until nothing of it lives. */
+interface Entry {
+  readonly recipe: WarmRecipe;
+  readonly isReady: boolean;
+  /** Undefined where it cannot be forked any more, or could not be from the start. Waits until it is started. */
+  fork(slotDir: string): Promise<Prepared | undefined>;
+  /** It is forked no more, and ends when nothing that was forked from it lives. Idempotent. */
+  retire(): void;
+}
+
+export function createWarmTemplates(o: TemplatesOptions): WarmTemplates {
+  /** By key; those that are over are in none. */
   const entries = new Map<string, Entry>();
-  const refusedUntil = new Map<string, number>();
+  const refusals = createRefusals(o.log);
 
-  function retire(entry: Entry): void {
-    if (entries.get(entry.recipe.key) === entry) entries.delete(entry.recipe.key);
-    if (entry.isOver) return;
-    entry.isOver = true;
-    if (entry.living === 0) entry.unused.resolve();
-  }
-
-  function refuse({ key }: WarmRecipe, why: string): void {
-    o.log.info({ why }, "warm.no_template");
-    for (const oldest of refusedUntil.keys()) if (refusedUntil.size >= refusedMax) refusedUntil.delete(oldest);
-    refusedUntil.set(key, performance.now() + refusedForMs);
-  }
-
-  function isRefused(key: string): boolean {
-    return performance.now() < (refusedUntil.get(key) ?? -Infinity);
-  }
-
-  function start(recipe: WarmRecipe): void {
-    const stopping = new AbortController();
-    const life = { isReady: false, isOver: false, living: 0, unused: Promise.withResolvers<void>() };
-    const begun = performance.now();
-    const slot = o.slots.take();
-    const ready = slot
-      .then((slotDir) => recipe.startTemplate!(slotDir, o.mounts, stopping.signal))
-      .then(
-        async (made) => {
-          if (typeof made !== "string") return made;
-          if (!life.isOver) refuse(recipe, made);
-          return undefined;
-        },
-        (err: unknown) => {
-          o.log.warn({ err }, "warm.template_not_started");
-          refuse(recipe, "it could not be started");
-          return undefined;
-        },
-      );
-    const entry: Entry = Object.assign(life, { recipe, ready });
-    entries.set(recipe.key, entry);
-    void entry.unused.promise.then(() => stopping.abort());
-    void ready.then((template) => {
-      if (template === undefined) return retire(entry);
-      entry.isReady = true;
-      o.log.info({ start_ms: Math.round(performance.now() - begun) }, "warm.template_ready");
-      void template.exited.then(() => retire(entry));
-    });
-    o.finish(endWhenUnused(entry, slot));
-  }
-
-  async function endWhenUnused(entry: Entry, slot: Promise<string>): Promise<void> {
-    await entry.unused.promise;
-    try {
-      await (await entry.ready)?.end();
-    } finally {
-      await slot.then(
-        (slotDir) => o.slots.giveBack(slotDir),
-        () => undefined,
-      );
-    }
-  }
-
-  function release(entry: Entry): void {
-    entry.living -= 1;
-    if (entry.isOver && entry.living === 0) entry.unused.resolve();
+  function makePlace(): boolean {
+    const all = [...entries.values()];
+    const unused = all.filter(({ recipe }) => performance.now() - o.usedAt(recipe.key) > usedForMs);
+    const victims = chooseVictims(unused, all.length + 1 - o.max, ({ recipe }) => o.usedAt(recipe.key));
+    if (all.length - victims.length >= o.max) return false;
+    for (const victim of victims) victim.retire();
+    return true;
   }
 
   return {
@@ -135,39 +87,118 @@ export function createWarmTemplates(o: {
     },
     want(recipe) {
       const { key } = recipe;
-      if (recipe.startTemplate === undefined || entries.has(key) || isRefused(key) || !o.hasRoom()) return;
-      const all = [...entries.values()];
-      if (all.some((one) => !one.isReady)) return;
-      const unused = all.filter((one) => performance.now() - o.usedAt(one.recipe.key) > usedForMs);
-      const victims = chooseVictims(unused, all.length + 1 - o.max, (one) => o.usedAt(one.recipe.key));
-      if (all.length - victims.length >= o.max) return;
-      for (const victim of victims) retire(victim);
-      start(recipe);
+      if (recipe.startTemplate === undefined || entries.has(key) || refusals.has(key) || !o.hasRoom()) return;
+      if ([...entries.values()].some((one) => !one.isReady) || !makePlace()) return;
+      const entry = startEntry(o, recipe, refusals, () => {
+        if (entries.get(key) === entry) entries.delete(key);
+      });
+      entries.set(key, entry);
     },
     isReady: (key) => entries.get(key)?.isReady === true,
-    async fork(recipe, slotDir) {
-      const entry = entries.get(recipe.key);
-      if (entry === undefined) return undefined;
-      entry.living += 1;
-      try {
-        const template = await entry.ready;
-        if (template !== undefined && !entry.isOver) {
-          const prepared = await template.fork(slotDir, o.mounts);
-          entry.living += 1;
-          void prepared.sandbox.exited.then(() => release(entry));
-          return prepared;
-        }
-      } catch (err) {
-        o.log.warn({ err }, "warm.fork_failed");
-        refuse(recipe, "it could not be forked");
-        retire(entry);
-      } finally {
-        release(entry);
-      }
-      return undefined;
-    },
+    fork: async ({ key }, slotDir) => entries.get(key)?.fork(slotDir),
     end(which) {
-      for (const entry of entries.values()) if (which(entry.recipe)) retire(entry);
+      for (const entry of entries.values()) if (which(entry.recipe)) entry.retire();
     },
   };
+}
+
+function createRefusals(log: Logger): Refusals {
+  const until = new Map<string, number>();
+  return {
+    has: (key) => performance.now() < (until.get(key) ?? -Infinity),
+    add(key, why) {
+      log.info({ why }, "warm.no_template");
+      for (const oldest of until.keys()) if (until.size >= refusedMax) until.delete(oldest);
+      until.set(key, performance.now() + refusedForMs);
+    },
+  };
+}
+
+/** `onOver`: called once, when it is forked no more. */
+function startEntry(o: TemplatesOptions, recipe: WarmRecipe, refusals: Refusals, onOver: () => void): Entry {
+  const { mounts, log } = o;
+  const unused = Promise.withResolvers<void>();
+  const stopping = new AbortController();
+  let [isReady, isOver, living] = [false, false, 0];
+  const slot = o.slots.take();
+  const ready = load(o, recipe, slot, stopping.signal, refuse);
+
+  function refuse(why: string): void {
+    if (!isOver) refusals.add(recipe.key, why);
+    retire();
+  }
+
+  function retire(): void {
+    if (isOver) return;
+    isOver = true;
+    if (living === 0) unused.resolve();
+    onOver();
+  }
+
+  function letGo(): void {
+    living -= 1;
+    if (isOver && living === 0) unused.resolve();
+  }
+
+  async function endOnceUnused(): Promise<void> {
+    await unused.promise;
+    stopping.abort();
+    try {
+      await (await ready)?.end();
+    } finally {
+      await slot.then(o.slots.giveBack, () => undefined);
+    }
+  }
+
+  async function fork(slotDir: string): Promise<Prepared | undefined> {
+    living += 1;
+    try {
+      const template = await ready;
+      if (template === undefined || isOver) return undefined;
+      const prepared = await template.fork(slotDir, mounts);
+      living += 1;
+      void prepared.sandbox.exited.then(letGo);
+      return prepared;
+    } catch (err) {
+      log.warn({ err }, "warm.fork_failed");
+      refuse("it could not be forked");
+      return undefined;
+    } finally {
+      letGo();
+    }
+  }
+
+  void ready.then((template) => {
+    isReady = template !== undefined;
+    void template?.exited.then(retire);
+  });
+  o.finish(endOnceUnused());
+  return {
+    recipe,
+    get isReady() {
+      return isReady;
+    },
+    fork,
+    retire,
+  };
+}
+
+/** Never rejects; says with `refuse` why there is none. */
+async function load(
+  { mounts, log }: TemplatesOptions,
+  recipe: WarmRecipe,
+  slot: Promise<string>,
+  signal: AbortSignal,
+  refuse: (why: string) => void,
+): Promise<WarmTemplate | undefined> {
+  const startedAt = performance.now();
+  try {
+    const made = await recipe.startTemplate!(await slot, mounts, signal);
+    if (typeof made === "string") return void refuse(made);
+    log.info({ start_ms: Math.round(performance.now() - startedAt) }, "warm.template_ready");
+    return made;
+  } catch (err) {
+    log.warn({ err }, "warm.template_not_started");
+    return void refuse("it could not be started");
+  }
 }

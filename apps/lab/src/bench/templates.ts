@@ -3,8 +3,8 @@
 //
 //   npm run lab -- bench/templates [--smoke]
 //
-// `idle`: one session, each turn once the last has rested, so that a sandbox waits for it; `at_N`: N clients, each with a
-// session of its own, as fast as they are answered. The first turns of each client are not counted.
+// `idle`: one session, each turn once the last has rested, so that a sandbox waits for it; `busy`: several clients,
+// each with a session of its own, as fast as they are answered. The first turns of each are not counted.
 //
 // Expected: idle the same. At 4 clients on 2 cores an import of a second of processor time is paid by each turn without
 // forks, and by none with them.

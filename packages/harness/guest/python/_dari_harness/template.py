@@ -1,5 +1,5 @@
-# Forks a guest that has loaded its agent: each child goes on as if it had loaded it by itself. Who has started the guest
-# holds it at each fork, and has made the child a sandbox of its own, without descriptors, before that goes on.
+# Forks a guest that has loaded its agent: each child goes on as if it had loaded it by itself. Who has started the
+# guest holds it at each fork, and has made the child a sandbox of its own, without descriptors, before that goes on.
 
 import fcntl
 import os
