@@ -50,7 +50,8 @@ async function readLoaded(channel: Duplex): Promise<string | undefined> {
     const ready = await frames.next();
     if (ready.value?.t !== "ready" || ready.value.protocol !== protocolVersion) return "it does not start";
     const loaded = await frames.next();
-    return loaded.value?.t === "loaded" ? undefined : "its code cannot be loaded";
+    if (loaded.value?.t !== "loaded") return "its code cannot be loaded";
+    return loaded.value.hasLeft ? "its code has made files in /tmp or /dev/shm" : undefined;
   } catch {
     return "it says what no guest says";
   }

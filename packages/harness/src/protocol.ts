@@ -94,7 +94,8 @@ export type Usage = Readonly<Record<string, number>>;
 
 export type GuestFrame =
   | { readonly t: "ready"; readonly protocol: number; readonly runtime: string }
-  | { readonly t: "loaded" }
+  /** `hasLeft`: of a template, whose code has made files where each child has a directory of its own. */
+  | { readonly t: "loaded"; readonly hasLeft: boolean }
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
@@ -137,7 +138,7 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "ready":
       return { t: "ready", protocol: Number(frame["protocol"]), runtime: string(frame, "runtime", nameChars) };
     case "loaded":
-      return { t: "loaded" };
+      return { t: "loaded", hasLeft: frame["hasLeft"] === true };
     case "started":
       return { t: "started" };
     case "delta":
