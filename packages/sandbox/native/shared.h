@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/sysmacros.h>
 #include <sys/types.h>
 
@@ -111,6 +113,23 @@ static int is_at_root(pid_t pid) {
   return stat(path, &cwd) == 0 && stat(root, &top) == 0 && cwd.st_dev == top.st_dev && cwd.st_ino == top.st_ino;
 }
 
+/* The file of its program, to which the kernel has a way for each of its children, is one that none can change: no
+ * more than its mode would be enough to tell something by. */
+static int has_fixed_program(pid_t pid) {
+  char path[64];
+  struct statvfs found;
+  snprintf(path, sizeof path, "/proc/%d/exe", pid);
+  return statvfs(path, &found) == 0 && (found.f_flag & ST_RDONLY) != 0;
+}
+
+/* Children that have ended are gone at once. */
+static int forgets_children(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  const char *line = line_of(path, "SigIgn:");
+  return line != NULL && (strtoull(line, NULL, 16) & (1ULL << (SIGCHLD - 1))) != 0;
+}
+
 /* What its children would have in common with each other. NULL where there is nothing. `descriptors`: that it may
  * have, from 0 on. */
 static const char *what_is_shared(pid_t pid, int descriptors) {
@@ -121,6 +140,8 @@ static const char *what_is_shared(pid_t pid, int descriptors) {
   if (!has_only_streams(pid, descriptors)) return "its code has opened files or connections and keeps them";
   if (shares_memory(pid)) return "its code has memory that it would share with others";
   if (!is_at_root(pid)) return "it is in a directory that it would share with others";
+  if (!has_fixed_program(pid)) return "its program can be written to";
+  if (!forgets_children(pid)) return "it keeps children that have ended";
   if (told_of(pid, "NoNewPrivs:") != 1) return "it may gain rights";
   if (told_of(pid, "Seccomp:") != 2) return "no system call is forbidden to it";
   /* One more than this program: what answers a child's calls in place of the kernel is its sandbox's alone. */

@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include "starts.h"
 #include "traced.h"
 #include "shared.h"
@@ -79,7 +80,7 @@ static int names_nothing(const struct __ptrace_syscall_info *info) {
  * its own descriptors, of which nobody says anything any more. */
 static int is_between_forks(const struct __ptrace_syscall_info *info) {
   static const long harmless[] = {SYS_rt_sigprocmask, SYS_gettid, SYS_futex, SYS_munmap, SYS_brk, SYS_madvise,
-                                  SYS_getpid, SYS_sched_yield, SYS_clock_gettime, SYS_read, SYS_close};
+                                  SYS_getpid, SYS_sched_yield, SYS_clock_gettime, SYS_read, SYS_close, SYS_fstat};
   long number = (long)info->entry.nr;
   for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
     if (number == harmless[i]) return 1;
@@ -214,8 +215,12 @@ static int open_network(struct start *one, char *ports) {
 /* In a process of its own, which ends in the child's namespaces. */
 static int set_up(pid_t child, char **words) {
   int status = 0;
-  pid_t helper = fork();
-  if (helper == 0) _exit(set_up_child(template, child, atoi(words[0]), words + 2));
+  pid_t self = getpid(), helper = fork();
+  if (helper == 0) {
+    /* Alone, it would go by a number that may be somebody else's by then. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || getppid() != self) _exit(ESRCH);
+    _exit(set_up_child(template, child, atoi(words[0]), words + 2));
+  }
   if (helper < 0) return -1;
   while (waitpid(helper, &status, 0) != helper)
     if (errno != EINTR) return -1;
@@ -239,8 +244,14 @@ static void keep_to_itself(struct start *one) {
   close_all(one->descriptors, count);
 }
 
+/* Its number is nobody else's yet. */
+static int is_there(pid_t pid) {
+  siginfo_t info;
+  return waitid(P_PID, (id_t)pid, &info, WEXITED | WSTOPPED | WNOWAIT | WNOHANG | __WALL) == 0;
+}
+
 static void give_up(struct start *one, int error) {
-  if (one->pid > 0) {
+  if (one->pid > 0 && is_there(one->pid)) {
     kill(one->pid, SIGKILL);
     while (await_stop(one->pid) >= 0) {}
   }
@@ -287,14 +298,15 @@ static void slow_down(void) {
   if (++stops > STOPS_PER_S) nanosleep(&rest, NULL);
 }
 
-/* It stands still for a signal, which it gets, or because it was told to. */
+/* It stands still for a signal, which it gets, or because it was told to. If it has ended by now, that is still to be
+ * seen. */
 static void let_go_on(pid_t pid) {
-  int status;
+  siginfo_t info = {0};
   slow_down();
-  if (waitpid(pid, &status, __WALL | WNOHANG) != pid || !WIFSTOPPED(status)) return;
-  int is_group_stop = event_of(status) == PTRACE_EVENT_STOP && WSTOPSIG(status) != SIGTRAP;
-  int signal = event_of(status) == 0 ? WSTOPSIG(status) : 0;
-  ptrace(is_group_stop ? PTRACE_LISTEN : PTRACE_CONT, pid, NULL, (void *)(long)signal);
+  if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | __WALL) != 0 || info.si_pid == 0) return;
+  int event = info.si_status >> 8, number = info.si_status & 0xff;
+  int is_group_stop = event == PTRACE_EVENT_STOP && number != SIGTRAP;
+  ptrace(is_group_stop ? PTRACE_LISTEN : PTRACE_CONT, pid, NULL, (void *)(long)(event == 0 ? number : 0));
 }
 
 /* Who has ended keeps its number until nobody can mean it any more. */

@@ -129,8 +129,14 @@ async function startTemplate(
   if (enter === undefined || starter === undefined || filter === undefined || holder === undefined) return undefined;
   if (spec.network === "open" || spec.mounts === undefined) return undefined;
   const open: Means = { ...means, machineArgs: means.machineArgs.filter((word) => word !== "--disable-userns") };
-  const egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
   const launcher = await startLauncher({ bwrap, enter, starter, groups, limits, program: [], filter });
+  let egress: Egress | undefined;
+  try {
+    egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
+  } catch (error) {
+    await launcher.discard();
+    throw error;
+  }
   const held = new AbortController();
   const unwatched = held.signal;
   const base = await runIn(launcher, spec, open, { background, egress, countsProcesses: false, unwatched });

@@ -244,7 +244,7 @@ const refused: [title: string, code: string, why: string][] = [
 function whatIsThere(slots: string): string[] {
   const pids = descendantsOf(process.pid);
   const holders = pids.filter((pid) => commandOf(pid) === "template");
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").trim().split("\n");
   const groups = [places?.memory, places?.processes, places?.cpu].flatMap((dir) => (dir ? readdirSync(dir) : []));
   return [
     ...pids.map((pid) => `${pid} ${commandOf(pid)}`),

@@ -9,6 +9,8 @@ import sys
 # Where the descriptors of a child are to be had, in the network that is its own.
 _ADDRESS = "\0dari"
 _DESCRIPTORS = (1, 2, 3)
+# What every fork answers in a template that is held, whatever number its child has.
+_ANSWER = 2
 
 
 def fork_for_each_turn() -> None:
@@ -19,9 +21,12 @@ def fork_for_each_turn() -> None:
     os.chdir("/")
     # Nobody asks of children that have ended.
     at_death = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    while os.fork():
-        pass
-    signal.signal(signal.SIGCHLD, at_death)
+    while child := os.fork():
+        # Held by nobody it would fork without end.
+        if child != _ANSWER:
+            os._exit(1)
+    # None: not of Python's making, and not to be had again.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL if at_death is None else at_death)
     _take_descriptors(socket)
     _be_second_process()
     _draw_other_numbers()
@@ -38,6 +43,8 @@ def _take_descriptors(socket) -> None:
     # To read from: an end of nobody's.
     end, other = os.pipe()
     os.dup2(end, 0)
+    # Where it is that end already, it would not reach what the agent starts.
+    os.set_inheritable(0, True)
     os.closerange(max(_DESCRIPTORS) + 1, max(other, end, *taken, *beyond) + 1)
 
 
@@ -46,8 +53,9 @@ def _be_second_process() -> None:
     guest = os.fork()
     if guest == 0:
         return
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # What the agent's code has to say to signals is for its own process.
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        signal.signal(number, signal.SIG_DFL)
     os.closerange(0, max(_DESCRIPTORS) + 1)
     while True:
         ended, status = os.wait()

@@ -88,10 +88,18 @@ def _load_once() -> tuple:
         channel.send({"t": "loaded", "hasLeft": _memory_files() != before})
         if channel.receive()["t"] == "fork":
             fork_for_each_turn()
+            _know_main_thread()
             return loaded
     # The host ends this process.
     channel.receive()
     raise SystemExit(1)
+
+
+def _know_main_thread() -> None:
+    """Python asks for the kernel's number of a thread once, and after a fork it is another one."""
+    main_thread = threading.main_thread()
+    if hasattr(main_thread, "_set_native_id"):
+        main_thread._set_native_id()
 
 
 def _memory_files() -> list:
