@@ -46,9 +46,9 @@ export interface WarmPool {
   /**
    * Called when a turn starts: the sandbox of its session's last turn, one that waited for it, or undefined, and the
    * turn starts its own. Where none is there, one is forked if that can be done at once, or started if the recipe names
-   * a session.
+   * a session. `signal`: nobody waits for it any more.
    */
-  enter(recipe: WarmRecipe): Promise<Taken | undefined>;
+  enter(recipe: WarmRecipe, signal?: AbortSignal): Promise<Taken | undefined>;
   /** Called before `left` where the sandbox of that turn has come to rest, for the next turn of its session. */
   hold(recipe: WarmRecipe, turn: SessionTurn, taken: Taken): Rested;
   /**
@@ -92,6 +92,8 @@ export interface WarmPoolOptions {
   readonly restMs?: number;
   /** What no turn has asked for in this time no longer waits. Milliseconds; default 5 minutes. */
   readonly idleMs?: number;
+  /** An agent that was loaded so long ago, to be forked, is loaded anew. Milliseconds; default 5 minutes. */
+  readonly templateAgeMs?: number;
   /** Milliseconds; default 1 s. */
   readonly lookEveryMs?: number;
 }
@@ -110,7 +112,7 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   const slots = createWarmSlots(o.mounts);
   const sessions = createWarmSessions({ finish: shelf.finish, log });
   const demand = createDemand();
-  const templates = createWarmTemplates({ ...o, slots, usedAt: demand.usedAt, finish: shelf.finish });
+  const templates = openTemplates(o, demand, slots, shelf);
   const parts = { slots, shelf, templates };
   /** Turns that run, and since when; not those whose credentials have been changed. */
   const running = new Map<WarmRecipe, number>();
@@ -148,7 +150,8 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
     get counts() {
       return { ...counts, waiting: waiting.size, resting: sessions.size, templates: templates.size };
     },
-    enter: (recipe) => enter(recipe, { o, demand, refills, running, drop, sessions, counts, ...parts }),
+    enter: (recipe, signal = never) =>
+      enter(recipe, signal, { o, demand, refills, running, drop, sessions, counts, ...parts }),
     hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
     left(recipe, { isFit }) {
       demand.leave(recipe.key);
@@ -171,6 +174,10 @@ export function createWarmPool(o: WarmPoolOptions): WarmPool {
   };
 }
 
+function openTemplates(o: WarmPoolOptions, { usedAt }: Demand, slots: WarmSlots, { finish }: Shelf): WarmTemplates {
+  return createWarmTemplates({ ...o, slots, usedAt, ageMs: o.templateAgeMs, finish });
+}
+
 /** Of a pool. */
 interface Parts {
   readonly o: WarmPoolOptions;
@@ -185,7 +192,9 @@ interface Parts {
   readonly counts: { hits: number; misses: number; reused: number; forked: number };
 }
 
-async function enter(recipe: WarmRecipe, parts: Parts): Promise<Taken | undefined> {
+const never = new AbortController().signal;
+
+async function enter(recipe: WarmRecipe, signal: AbortSignal, parts: Parts): Promise<Taken | undefined> {
   const { o, demand, running, drop, sessions, templates, counts } = parts;
   const { waiting } = parts.shelf;
   demand.enter(recipe.key);
@@ -194,14 +203,14 @@ async function enter(recipe: WarmRecipe, parts: Parts): Promise<Taken | undefine
   const { session } = recipe;
   const reused = session === undefined ? undefined : await sessions.take(recipe, session);
   sessions.makeRoom(o.slots - demand.running);
-  const found = reused ?? (await findWaiting(recipe, { waiting, demand, drop }));
+  const found = reused ?? (await findWaiting(recipe, signal, { waiting, demand, drop }));
   counts[found === undefined ? "misses" : "hits"] += 1;
   if (reused !== undefined) counts.reused += 1;
-  if (found !== undefined || !demand.isWanted(recipe.key)) return found;
+  if (found !== undefined || signal.aborted || !demand.isWanted(recipe.key)) return found;
   const isForked = templates.isReady(recipe.key);
   if (isForked) counts.forked += 1;
   else if (session === undefined) return undefined;
-  return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop);
+  return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop, signal);
 }
 
 /** Has one wait beside each turn that lasts, unless memory was short lately. */
@@ -239,7 +248,7 @@ function lose(
 ): void {
   if (!o.waiting.has(one)) return;
   o.demand.refuse(one.recipe.key);
-  o.log.warn({ why }, "warm.lost");
+  o.log.warn({ group: one.recipe.group, why }, "warm.lost");
   o.drop(one);
 }
 
@@ -294,14 +303,15 @@ function refill(
 
 async function findWaiting(
   recipe: WarmRecipe,
+  signal: AbortSignal,
   o: { waiting: Set<Waiting>; demand: Demand; drop(one: Waiting): void },
 ): Promise<Taken | undefined> {
   const found = [...o.waiting].find((one) => one.recipe.key === recipe.key);
   if (found === undefined) return undefined;
   o.waiting.delete(found);
-  const taken = await take(found);
+  const taken = await take(found, signal);
   if (taken !== undefined) return taken;
-  o.demand.refuse(recipe.key);
+  if (!signal.aborted) o.demand.refuse(recipe.key);
   o.drop(found);
   return undefined;
 }

@@ -66,17 +66,31 @@ export function createShelf(log: Logger): Shelf {
  * For a turn that has come: only what runs in a slot of its own can serve another one. Undefined where it cannot serve
  * this one.
  */
-export async function startNow(one: Waiting, drop: (one: Waiting) => void): Promise<Taken | undefined> {
-  const taken = await take(one);
+export async function startNow(
+  one: Waiting,
+  drop: (one: Waiting) => void,
+  signal: AbortSignal,
+): Promise<Taken | undefined> {
+  const taken = await take(one, signal);
   if (taken === undefined) drop(one);
   return taken;
 }
 
-/** Undefined where it can serve no turn. */
-export async function take(one: Waiting): Promise<Taken | undefined> {
-  const prepared = await one.ready;
+/** Undefined where it can serve no turn, or nobody waits for it any more. It may be waiting for its agent's import. */
+export async function take(one: Waiting, signal: AbortSignal): Promise<Taken | undefined> {
+  const prepared = await readyOrAborted(one, signal);
   if (prepared === undefined || (await one.isSpoilt())) return undefined;
   return { prepared, isSpoilt: () => one.isSpoilt(), end: () => one.end() };
+}
+
+function readyOrAborted({ ready }: Waiting, signal: AbortSignal): Promise<Prepared | undefined> {
+  const { promise, resolve } = Promise.withResolvers<Prepared | undefined>();
+  const giveUp = (): void => resolve(undefined);
+  if (signal.aborted) giveUp();
+  signal.addEventListener("abort", giveUp);
+  // Never rejects.
+  void ready.then(resolve).finally(() => signal.removeEventListener("abort", giveUp));
+  return promise;
 }
 
 /** Where its agent is to be loaded ahead it is forked from what has loaded it, if anything has. */
@@ -87,9 +101,12 @@ export function startWaiting(
   when: { readonly isAhead: boolean },
 ): Waiting {
   const slot = slots.take();
-  const prepare = async (slotDir: string): Promise<Prepared> => {
+  let ended: Promise<void> | undefined;
+  const prepare = async (slotDir: string): Promise<Prepared | undefined> => {
     const forked = when.isAhead ? await templates.fork(recipe, slotDir) : undefined;
-    return forked ?? (await recipe.prepare(slotDir, mounts, when));
+    // What was dropped meanwhile is not started: it may be for a credential that has been replaced.
+    if (forked !== undefined || ended !== undefined) return forked;
+    return await recipe.prepare(slotDir, mounts, when);
   };
   const ready = slot.then(prepare).catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
   let isGone = false;
@@ -103,7 +120,6 @@ export function startWaiting(
       shelf.finish(slot.then(slots.giveBack, () => undefined));
     }
   }
-  let ended: Promise<void> | undefined;
   return {
     recipe,
     ready,

@@ -64,7 +64,7 @@ function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
   return (pool = createWarmPool({ ...usual, longTurnMs: Infinity, ...o }));
 }
 
-let released = 0;
+let held = 0;
 
 /** `own`: the secret is the session's own, and not everybody's. */
 function recipe(o: { file?: string; name?: string; secret?: string; group?: string; own?: boolean } = {}): WarmRecipe {
@@ -74,6 +74,7 @@ function recipe(o: { file?: string; name?: string; secret?: string; group?: stri
     group,
     shared: new Map(own ? [] : [["SECRET", secret]]),
     async prepare(slotDir, slotMounts) {
+      held += 1;
       const sandbox = await driver.prepare({
         argv: guest.argv,
         env: { SECRET: secret },
@@ -85,7 +86,7 @@ function recipe(o: { file?: string; name?: string; secret?: string; group?: stri
         limits: {},
       });
       loadAhead({ channel: sandbox.channel, entry: { file, export: name }, imageDir: "/agent", sdk: "pi" });
-      return { sandbox, release: () => void (released += 1) };
+      return { sandbox, release: () => void (held -= 1) };
     },
   };
 }
@@ -390,11 +391,10 @@ test("nothing waits while memory is short, or what no turn has asked for lately"
 
 test("closing ends what waits and what is being started, gives all back, and nothing waits afterwards", async () => {
   openPool();
-  const before = released;
-  await refill(recipe({ group: "a" }));
-  await refill(recipe({ group: "b" }));
+  for (const group of ["a", "b"]) await refill(recipe({ group }));
+  await waitUntil(() => held === 2, { what: "both to be started" });
   await pool.close();
-  expect(released - before).toBe(2);
+  expect(held).toBe(0);
   await refill(recipe());
   expect(pool.counts.waiting).toBe(0);
 });

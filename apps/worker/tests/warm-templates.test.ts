@@ -29,7 +29,8 @@ def tell(prompt, context):
     with open("left", "w") as file:
         file.write(prompt)
     seen = {"loaded": loaded, "drawn": random.random(), "pid": os.getpid(), "now": sorted(os.listdir("."))}
-    return {**seen, "tmp": os.listdir("/tmp"), "threads": threading.active_count()}
+    own = threading.main_thread().native_id == threading.get_native_id()
+    return {**seen, "tmp": os.listdir("/tmp"), "threads": threading.active_count(), "own": own}
 def leave(prompt, context):
     with open("/tmp/left", "w") as file:
         file.write(prompt)
@@ -40,6 +41,8 @@ const sources = {
   "threads.py": `${source}threading.Thread(target=threading.Event().wait, daemon=True).start()\n`,
   "opens.py": `${source}kept = open("/etc/hostname") if os.path.exists("/etc/hostname") else os.pipe()\n`,
   "writes.py": `${source}open(os.environ["HOME"] + "/early", "w").close()\n`,
+  "scratch.py": `${source}import tempfile\nkept = tempfile.mkdtemp()\n`,
+  "hangs.py": `${source}threading.Event().wait()\n`,
   "breaks.py": "raise ValueError('not today')\n",
   "logs.py": `${source}os.register_at_fork(after_in_parent=lambda: os.path.exists("/tmp/forked"))\n`,
 };
@@ -128,6 +131,7 @@ interface Told {
   readonly now: string[];
   readonly tmp: string[];
   readonly threads: number;
+  readonly own: boolean;
 }
 
 let turns = 0;
@@ -191,7 +195,7 @@ test.each(pythons)(
     expect(new Set([one, two, three].map(({ drawn }) => drawn)).size).toBe(3);
     expect(new Set([one, two, three].map(({ pid }) => pid)).size).toBe(3);
     for (const each of [one, two, three]) {
-      expect(each).toMatchObject({ now: ["input", "left", "output"], tmp: ["left"], threads: 2 });
+      expect(each).toMatchObject({ now: ["input", "left", "output"], tmp: ["left"], threads: 2, own: true });
     }
     expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
   },
@@ -225,6 +229,7 @@ test.each([
   ["threads.py", "its code has started threads"],
   ["opens.py", "its code has opened files or connections and keeps them"],
   ["writes.py", "it wrote"],
+  ["scratch.py", "its code has made files in /tmp or /dev/shm"],
   ["breaks.py", "its code cannot be loaded"],
 ])("what cannot be forked is loaded for each turn, and the log says why: %s", async (file, why) => {
   openPool();
@@ -312,4 +317,34 @@ test("a pool that closes ends a template that is still being started", async () 
   expect(pool.counts.templates).toBe(1);
   await pool.close();
   expect(pool.counts).toMatchObject({ templates: 0, waiting: 0 });
+});
+
+test("what an import has made does not become too old: another template follows one that is old", async () => {
+  openPool({ templateAgeMs: 0 });
+  const wanted = recipe();
+  const ready = (count: number): boolean => logged.filter(({ msg }) => msg === "warm.template_ready").length >= count;
+  await coldTurn(wanted);
+  const one = await turn(wanted);
+  await waitUntil(() => ready(2), { what: "the second template" });
+  await turn(wanted);
+  const three = await turn(wanted);
+  expect(three.loaded).not.toBe(one.loaded);
+  expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
+});
+
+test("whoever waits for an import that does not end is let go, and nothing is started for them any more", async () => {
+  openPool();
+  let prepared = 0;
+  const { prepare, ...rest } = recipe({ file: "hangs.py", secret: "old" });
+  const hanging: WarmRecipe = { ...rest, prepare: (...given) => ((prepared += 1), prepare(...given)) };
+  await coldTurn(hanging);
+  const cancelling = new AbortController();
+  const cancelled = pool.enter(hanging, cancelling.signal);
+  cancelling.abort();
+  expect(await cancelled).toBeUndefined();
+  pool.left(hanging, { isFit: true });
+  expect(await pool.enter(recipe({ secret: "new" }))).toBeUndefined();
+  await pool.close();
+  expect(pool.counts).toMatchObject({ templates: 0, waiting: 0 });
+  expect(prepared).toBe(0);
 });

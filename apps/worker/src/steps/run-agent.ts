@@ -60,7 +60,7 @@ export async function runAgent(context: WorkerContext, run: AgentRun): Promise<A
   const parts: RunParts = { ...run, said, logs, previews };
   const recipe = context.warm === undefined ? undefined : warmRecipe(context, run.turn);
   try {
-    const warm = recipe === undefined ? undefined : await context.warm!.enter(recipe);
+    const warm = recipe === undefined ? undefined : await context.warm!.enter(recipe, run.signal);
     let isFit = true;
     try {
       const ended = warm && (await runWarm(context, parts, warm, recipe?.session !== undefined));

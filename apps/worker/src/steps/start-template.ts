@@ -1,12 +1,12 @@
 // Loads an agent once, to be forked for each of its turns.
 
-import type { Readable } from "node:stream";
 import type { Turn } from "@dari/control";
 import { loadTemplate } from "@dari/harness";
 import type { SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { WarmRecipe } from "../warm-pool.ts";
 import type { WarmTemplate } from "../warm-templates.ts";
+import { collectWords, showWords, type ImportWords } from "./import-words.ts";
 import { egressOfWaiting, specOf, type WarmGuest } from "./start-guest.ts";
 
 /** Nothing for an agent that cannot be forked here, or does not want to be. */
@@ -50,36 +50,16 @@ async function startTemplate(
 }
 
 /** What its code has said meanwhile; text: why it cannot be forked. */
-async function load(turn: Turn, sandbox: SandboxTemplate, signal: AbortSignal): Promise<Words | string> {
+async function load(turn: Turn, sandbox: SandboxTemplate, signal: AbortSignal): Promise<ImportWords | string> {
   const words = collectWords(sandbox);
   const what = { entry: turn.image.entry, imageDir: sandbox.paths.image, sdk: turn.manifest.sdk, signal };
   return (await loadTemplate(sandbox, what)) ?? words;
 }
 
-/** Of each stream, what is kept of what code writes while it is loaded. */
-const wordsBytesMax = 64 * 1024;
-
-type Words = ReadonlyMap<"stdout" | "stderr", { text: string }>;
-
-/** Each turn is shown what its code wrote while it was loaded, as if it had been loaded for that turn. */
-function collectWords(template: SandboxTemplate): Words {
-  const collect = (stream: Readable): { text: string } => {
-    const said = { text: "" };
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      if (said.text.length < wordsBytesMax) said.text += text.slice(0, wordsBytesMax - said.text.length);
-    });
-    return said;
-  };
-  return new Map([
-    ["stdout", collect(template.stdout)],
-    ["stderr", collect(template.stderr)],
-  ]);
-}
-
 function templateIn(
   context: WorkerContext,
   turn: Turn,
-  { template, said, end }: { template: SandboxTemplate; said: Words; end: () => Promise<void> },
+  { template, said, end }: { template: SandboxTemplate; said: ImportWords; end: () => Promise<void> },
 ): WarmTemplate {
   return {
     exited: template.exited,
@@ -91,7 +71,7 @@ function templateIn(
         egress.give(to, logs);
         if (!isFirst) return;
         isFirst = false;
-        for (const [stream, { text }] of said) if (text !== "") logs.add(stream, to.scrubber.text(text));
+        showWords(said, to.scrubber, logs);
       };
       return { sandbox, isLoaded: true, release: () => {}, give };
     },
