@@ -14,16 +14,17 @@ import {
   readdir,
   readFile,
   readlink,
-  rm,
   symlink,
+  truncate,
   writeFile,
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import { removeTree } from "@dari/sandbox";
 import { openImageCache } from "../src/index.ts";
-import { packImage } from "../src/image/pack-image.ts";
+import { ImageTooLargeError, packImage } from "../src/image/pack-image.ts";
 import { unpackImage } from "../src/image/unpack-image.ts";
 import { temporaryDirectory, type TemporaryDirectory } from "./bundles.ts";
 
@@ -122,6 +123,37 @@ describe("packing that takes the directory over", () => {
     ]);
   });
 
+  test("a link to what is not UTF-8 is left out: unpacking would make another of it", async () => {
+    const dir = await tree({ "node_modules/m.js": "m" });
+    await symlink(Buffer.from([0x61, 0xff]), join(dir, "node_modules/odd"));
+    const { omitted } = await packImage({ dir, file: fresh(), takeOver: true });
+    expect(omitted).toEqual(["node_modules/odd: a link to what is not valid UTF-8"]);
+    expect(await readdir(join(dir, "node_modules"))).toEqual(["m.js"]);
+  });
+
+  test("a file of two names that is larger than an image may be is not copied", async () => {
+    const dir = await tree({ "node_modules/m.js": "m" });
+    const sparse = join(dir, "node_modules/sparse");
+    await writeFile(sparse, "");
+    await link(sparse, `${dir}-second`);
+    await truncate(sparse, 2 ** 40);
+    const packing = packImage({ dir, file: fresh(), takeOver: true });
+    await expect(packing).rejects.toThrow(ImageTooLargeError);
+    expect((await readdir(join(dir, "node_modules"))).sort()).toEqual(["m.js", "sparse"]);
+  });
+
+  test("what lies deeper than a path may be long is left out", async () => {
+    const dir = await tree({ "node_modules/m.js": "m" });
+    const step = "d".repeat(200);
+    const script = `for i in {1..25}; do mkdir ${step} && cd -P ${step} && echo x > f || exit 1; done`;
+    execFileSync("bash", ["-c", script], { cwd: join(dir, "node_modules") });
+    const [file, out] = [fresh(), fresh()];
+    const { omitted, digest } = await packImage({ dir, file, takeOver: true });
+    expect(omitted).toEqual([expect.stringMatching(/is longer than 3072 bytes$/)]);
+    await unpackImage({ source: createReadStream(file), digest, dir: out });
+    expect(await described(dir)).toEqual(await described(out));
+  });
+
   test("what nobody may read or enter is read as well", async () => {
     const dir = await tree({ "node_modules/closed/index.js": "x" });
     await chmod(join(dir, "node_modules/closed/index.js"), 0o100);
@@ -192,6 +224,22 @@ describe("adopting into the cache", () => {
     expect(await readdir(dir)).toEqual([both[0].packed.digest]);
   });
 
+  test("that it cannot be fetched meanwhile is no reason not to keep it", async () => {
+    const answer = Promise.withResolvers<never>();
+    const cache = openImageCache({ dir: fresh(), store: { ...store, get: () => answer.promise }, maxBytes: 1e6 });
+    const files = { "node_modules/m.js": "m" };
+    const { digest } = await packImage({ dir: await tree(files), file: fresh() });
+    let fetching: Promise<unknown> | undefined;
+    const { lease } = await cache.adopt(await tree(files), async (dir) => {
+      const packed = await pack(dir);
+      fetching = expect(cache.ensure({ digest, objectKey: "org/layers/gone" })).rejects.toThrow("gone");
+      setImmediate(() => setImmediate(answer.reject, new Error("gone")));
+      return packed;
+    });
+    await fetching;
+    expect(await readFile(join(lease.dir, "node_modules/m.js"), "utf8")).toBe("m");
+  });
+
   test("it counts to the bound: what is idle goes for it, and it goes in turn", async () => {
     const dir = fresh();
     const cache = openImageCache({ dir, store, maxBytes: 1_500 });
@@ -203,12 +251,17 @@ describe("adopting into the cache", () => {
     expect(await readdir(dir)).toEqual([second.packed.digest]);
   });
 
-  test("from another file system it is copied", async () => {
+  /** Nothing where this machine has but one. */
+  async function onAnotherFileSystem(use: (far: string) => Promise<void>): Promise<void> {
     const other = "/dev/shm";
     if (statSync(other, { throwIfNoEntry: false })?.dev === statSync(tmpdir()).dev) return;
     const far = await mkdtemp(join(other, "dari-adopt-")).catch(() => undefined);
     if (far === undefined) return;
-    try {
+    await use(far).finally(() => removeTree(far));
+  }
+
+  test("from another file system it is copied", () =>
+    onAnotherFileSystem(async (far) => {
       const made = join(far, "made");
       const { dir: hostile } = await hostileTree();
       execFileSync("cp", ["-a", hostile, made]);
@@ -217,8 +270,14 @@ describe("adopting into the cache", () => {
       const near = await packImage({ dir: hostile, file: fresh(), takeOver: true });
       expect(packed.digest).toBe(near.digest);
       expect(await described(lease.dir)).toEqual(await described(hostile));
-    } finally {
-      await rm(far, { recursive: true, force: true });
-    }
-  });
+    }));
+
+  test("from another file system no more is copied than an image may have", () =>
+    onAnotherFileSystem(async (far) => {
+      const [dir, made] = [fresh(), await tree({ "node_modules/sparse": "" }, join(far, "made"))];
+      await truncate(join(made, "node_modules/sparse"), 2 ** 40);
+      const cache = openImageCache({ dir, store, maxBytes: 1e9 });
+      await expect(cache.adopt(made, pack)).rejects.toThrow(ImageTooLargeError);
+      expect(await readdir(dir)).toEqual([]);
+    }));
 });

@@ -41,6 +41,36 @@ describe("pip", () => {
     expect(installed).toEqual(["greet-1.0.dist-info"]);
   });
 
+  test("a package that leaves a closed folder, and one whose name is not UTF-8, is installed", async () => {
+    const { dir } = await builds.imageOf({
+      "dari.yml": manifest("agent.py:agent"),
+      "requirements.txt": "./odd\n",
+      "odd/pyproject.toml": `[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n`,
+      "odd/backend.py": `
+import os, zipfile
+def build_wheel(directory, *_):
+    os.makedirs(b"../bytes-\\xff/in")
+    os.makedirs("../closed/in")
+    os.chmod("../closed", 0)
+    with zipfile.ZipFile(os.path.join(directory, "odd-1.0-py3-none-any.whl"), "w") as wheel:
+        wheel.writestr("odd.py", "")
+        for name, text in {"METADATA": "Metadata-Version: 2.1\\nName: odd\\nVersion: 1.0\\n", "RECORD": "",
+                "WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}.items():
+            wheel.writestr("odd-1.0.dist-info/" + name, text)
+    return "odd-1.0-py3-none-any.whl"
+`,
+      "agent.py": "import odd\ndef agent(prompt):\n    return prompt\n",
+    });
+    expect((await readdir(dir)).sort()).toEqual([
+      ".deps",
+      "__pycache__",
+      "agent.py",
+      "dari.yml",
+      "odd",
+      "requirements.txt",
+    ]);
+  });
+
   test("a requirement that cannot be had fails the build with pip's words", async () => {
     const { code, message } = await builds.failureOf({
       "dari.yml": manifest("agent.py:agent"),

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { cp, lstat, mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "@dari/sandbox";
 import type { BlobStore } from "@dari/blobs";
@@ -29,7 +29,8 @@ export interface ImageCache {
   ensure(image: CachedImage): Promise<ImageLease>;
   /**
    * Keeps an image without a layer that was made here, so that it need not be fetched: `tree` is moved in, out of
-   * everybody's reach, and then `pack` packs it there, taking it over, or fails. Nothing of it is left then.
+   * everybody's reach, and then `pack` packs it there, taking it over, or fails. Nothing of it is left then. Nobody may
+   * reach a tree of another file system: it is packed where it lies.
    */
   adopt<P extends PackedTree>(tree: string, pack: (dir: string) => Promise<P>): Promise<Adopted<P>>;
   /** Waits for what is in progress. Images stay for the next start. */
@@ -110,11 +111,18 @@ class DirectoryImageCache implements ImageCache {
     await this.#open();
     const staging = await mkdtemp(join(dir, ".adopt-"));
     try {
-      const moved = join(staging, "tree");
-      await move(tree, moved);
-      const packed = await pack(moved);
+      const packed = await moveAndPack(tree, join(staging, "tree"), pack);
       const { digest, unpackedBytes: bytes } = packed;
-      return { packed, lease: await this.#use(digest, () => place(dir, digest, staging, { bytes })) };
+      let isPlaced = false;
+      const keep = (): Promise<Unpacked> => {
+        isPlaced = true;
+        return place(dir, digest, staging, { bytes });
+      };
+      const lease = await this.#use(digest, keep).catch((error: unknown) => {
+        if (isPlaced) throw error;
+        return this.#use(digest, keep); // somebody was fetching it, in vain
+      });
+      return { packed, lease };
     } finally {
       // Gone, unless it failed or the same image was here before.
       await removeTree(staging).catch(() => {});
@@ -212,20 +220,17 @@ async function place(dir: string, name: string, staging: string, found: Omit<Mar
   return { bytes: found.bytes };
 }
 
-async function move(from: string, to: string): Promise<void> {
+/** From another file system it is moved once it is packed: what it is by then can be copied, and has a bound. */
+async function moveAndPack<P>(from: string, to: string, pack: (dir: string) => Promise<P>): Promise<P> {
   try {
     await rename(from, to);
   } catch (error) {
     if (codeOf(error) !== "EXDEV") throw error;
-    await cp(from, to, { recursive: true, verbatimSymlinks: true, filter: isForImages });
+    const packed = await pack(from);
+    await cp(from, to, { recursive: true, verbatimSymlinks: true });
+    return packed;
   }
-}
-
-/** What `cp` cannot copy, no image may have. */
-async function isForImages(path: string): Promise<boolean> {
-  if (path.includes("\uFFFD")) return false;
-  const found = await lstat(path);
-  return found.isFile() || found.isDirectory() || found.isSymbolicLink();
+  return pack(to);
 }
 
 /** Removes what a crash left behind; the rest, least recently used first. */

@@ -2,17 +2,21 @@
 
 import { NameRegistry, normalizeMemberName } from "../bundle/member-names.ts";
 
-const pathBytesMax = 4096;
-
 export type Accepted = { readonly name: string } | { readonly refused: string };
 
 /** Remembers the members that it accepted: no two of them may meet on a disk. */
 export class ImageMembers {
   readonly #names = new NameRegistry();
+  readonly #pathBytesMax: number;
+
+  /** The default is for images that exist. */
+  constructor(pathBytesMax = 4096) {
+    this.#pathBytesMax = pathBytesMax;
+  }
 
   /** `path` relative to the image's root. The answer has it in its normal form, or says why not. */
   accept(path: string, kind: "file" | "directory"): Accepted {
-    const checked = normalizeMemberName(path, pathBytesMax);
+    const checked = normalizeMemberName(path, this.#pathBytesMax);
     if (!checked.ok) return { refused: checked.reason };
     if (checked.name === "") return { refused: "a member has no name" };
     const clash = this.#names.add(checked.name, kind);

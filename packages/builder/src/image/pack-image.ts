@@ -18,6 +18,8 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 /** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
+/** Of a member: a disk's own bound is 4096 with the way to the tree, here and wherever it is unpacked. */
+const pathBytesMax = 3072;
 /** Each piece goes through the threads several times. */
 const pieceBytes = 256 * 1024;
 
@@ -63,11 +65,13 @@ export async function packImage(options: PackOptions): Promise<PackedImage> {
   const frames = compressFrames(archive as AsyncIterable<Uint8Array>, (piece) => hash.update(piece));
   const written = pipeline(frames, target, signal === undefined ? {} : { signal });
   const counts = new Counts();
-  const packed = addTree(
-    archive,
-    { root: options.dir, except: new Set(options.except), takeOver, open: [] },
+  const packed = addTree(archive, {
+    root: options.dir,
+    except: new Set(options.except),
+    takeOver,
+    open: [],
     counts,
-  ).then(
+  }).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );
@@ -81,6 +85,7 @@ class Counts {
   unpackedBytes = 0;
   members = 0;
   readonly omitted: string[] = [];
+  #copiedBytes = 0;
 
   add(path: string, sizeBytes: number): void {
     this.members += 1;
@@ -88,9 +93,18 @@ class Counts {
     if (this.members > limits.imageMembers) {
       throw new ImageTooLargeError(`the installed agent has more than ${limits.imageMembers} files`);
     }
-    if (this.unpackedBytes > limits.imageUnpackedBytes) {
-      throw new ImageTooLargeError(`the installed agent is larger than ${limits.imageUnpackedBytes} bytes, at ${path}`);
-    }
+    this.#bound(this.unpackedBytes, path);
+  }
+
+  /** A file that is copied before it is added: a sparse one may claim to be larger than every disk. */
+  addCopy(path: string, sizeBytes: number): void {
+    this.#copiedBytes += sizeBytes;
+    this.#bound(this.#copiedBytes, path);
+  }
+
+  #bound(bytes: number, path: string): void {
+    if (bytes <= limits.imageUnpackedBytes) return;
+    throw new ImageTooLargeError(`the installed agent is larger than ${limits.imageUnpackedBytes} bytes, at ${path}`);
   }
 }
 
@@ -106,18 +120,19 @@ interface Tree {
   readonly takeOver: boolean;
   /** Directories that were taken over. */
   readonly open: string[];
+  readonly counts: Counts;
 }
 
 /** Members are written in order while the next ones are read. */
-async function addTree(archive: Pack, tree: Tree, counts: Counts): Promise<void> {
+async function addTree(archive: Pack, tree: Tree): Promise<void> {
   const window: Promise<Loaded>[] = [];
   const emitNext = async (): Promise<void> => {
     const loaded = await window.shift()!;
-    if ("omitted" in loaded) counts.omitted.push(loaded.omitted);
-    else await addMember(archive, loaded, counts);
+    if ("omitted" in loaded) tree.counts.omitted.push(loaded.omitted);
+    else await addMember(archive, loaded, tree.counts);
   };
   try {
-    for await (const found of walk(tree, "", new ImageMembers())) {
+    for await (const found of walk(tree, "", new ImageMembers(pathBytesMax))) {
       const loading = load(tree, found);
       loading.catch(() => {}); // whoever takes it from the window sees the error
       window.push(loading);
@@ -168,12 +183,14 @@ async function load(tree: Tree, found: Found): Promise<Loaded> {
   }
   if (entry.isSymbolicLink()) {
     const target = await readlink(full);
+    if (target.includes("\uFFFD")) return omit(tree, found, `${path}: a link to what is not valid UTF-8`);
     if (!linkStaysInside(path, target)) return omit(tree, found, `${path}: a link that leaves the image`);
     if (tree.takeOver) await takeOverLink(full);
     return { header: { name: path, type: "symlink", linkname: target, mode: 0o777, size: 0 }, body: nothing };
   }
   if (!entry.isFile()) return omit(tree, found, `${path}: neither a file, a directory nor a link`);
-  return loadFile(path, await (tree.takeOver ? openTakenOver(full) : open(full, readOnly)));
+  if (!tree.takeOver) return loadFile(path, await open(full, readOnly));
+  return loadFile(path, await openTakenOver(full, (sizeBytes) => tree.counts.addCopy(path, sizeBytes)));
 }
 
 async function omit(tree: Tree, { path, entry }: Found, omitted: string): Promise<Loaded> {

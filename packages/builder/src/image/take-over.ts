@@ -10,24 +10,34 @@ import { codeOf } from "../errors.ts";
 
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 
-/** Opens a file that is now of one name, this process's, and read-only, as its image's unpacking would make it. */
-export async function openTakenOver(path: string): Promise<FileHandle> {
+/**
+ * Opens a file that is now of one name, this process's, and read-only, as its image's unpacking would make it. `onCopy`
+ * is told the bytes before such a file is made by copying, and may throw.
+ */
+export async function openTakenOver(
+  path: string,
+  onCopy: (bytes: number) => void,
+  isCopy = false,
+): Promise<FileHandle> {
   const handle = await openOwn(path);
   try {
-    const { nlink, uid, gid, mode } = await handle.stat();
+    const { nlink, uid, gid, mode, size } = await handle.stat();
     const isOwn = uid === process.geteuid!() && gid === process.getegid!();
-    if (nlink === 1 && (isOwn || (await takes(handle)))) {
+    const isTaken = nlink === 1 && (isOwn || (await takes(handle)));
+    // A copy was made by this process, whatever owner the file system shows.
+    if (isCopy || isTaken) {
       // After the owner, whose change takes permissions away. What an access list gives to others ends with it.
       await handle.chmod((mode & 0o111) === 0 ? 0o444 : 0o555);
       return handle;
     }
+    onCopy(size);
   } catch (error) {
     await handle.close();
     throw error;
   }
   await handle.close();
   await replaceByCopy(path);
-  return openTakenOver(path);
+  return openTakenOver(path, onCopy, true);
 }
 
 /** Afterwards it can be read and changed, whatever its permissions were. */

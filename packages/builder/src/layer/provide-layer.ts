@@ -1,6 +1,6 @@
 // Gives a build its dependencies: the layer that its lockfile already has, or one that is installed now.
 
-import { cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
+import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import { BuildFailed } from "../build/build-failed.ts";
@@ -114,11 +114,12 @@ function explainRefusals(refused: ReadonlySet<string>): string[] {
   return [`${[...refused].join(", ")} was refused: ${rule} (DARI_BUILD_EGRESS_ALLOW)`];
 }
 
-/** Removes all but the folders of a layer and what leads to them. */
+/** Removes all but the folders of a layer and what leads to them. Packing removes directories of impossible names. */
 async function pruneToLayer(dir: string): Promise<void> {
+  await chmod(dir, 0o755); // an installer's own code may have closed it
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
-    if (entry.isDirectory() && layerFolders.includes(entry.name)) continue;
+    if (entry.isDirectory() && (layerFolders.includes(entry.name) || entry.name.includes("\uFFFD"))) continue;
     if (!entry.isDirectory()) {
       await rm(path, { force: true });
       continue;
