@@ -160,6 +160,16 @@ describe("repetition", () => {
     expect(seen).toEqual(events);
   });
 
+  test("whoever looks at a stream no longer closes its connection", async () => {
+    const closed = Promise.withResolvers<void>();
+    const { client } = await serve((_request, response) => {
+      response.on("close", closed.resolve);
+      response.writeHead(200, { "content-type": "text/event-stream" }).write("data: {}\n\n");
+    });
+    for await (const _ of client.streamMessage("msg_1")) break;
+    await closed.promise;
+  });
+
   test("reads are repeated a few times only", async () => {
     let calls = 0;
     const { client } = await serve((request) => {

@@ -10,7 +10,8 @@ export class ShareBusyError extends Error {
 export interface FairShare {
   /**
    * The way out, once there is room; in the order of asking, but for those that go `ahead` of the organization's
-   * others. @throws ShareBusyError where there is none in time.
+   * others: these are given every other room while both wait, so that nobody waits for all of them.
+   * @throws ShareBusyError where there is none in time.
    */
   enter(organizationId: string, ahead?: boolean): Promise<() => void>;
 }
@@ -19,13 +20,17 @@ interface Standing {
   held: number;
   readonly waiting: Set<() => void>;
   readonly waitingAhead: Set<() => void>;
+  /** The last one that waited and was given room went ahead. */
+  wasAhead: boolean;
 }
 
 /** `most`: of one organization at once. `waitMs`: how long one more waits. */
 export function createFairShare(most: number, waitMs: number): FairShare {
   const standings = new Map<string, Standing>();
   const leave = (organizationId: string, standing: Standing): void => {
-    const [next] = standing.waitingAhead.size > 0 ? standing.waitingAhead : standing.waiting;
+    const { waiting, waitingAhead } = standing;
+    standing.wasAhead = waitingAhead.size > 0 && !(standing.wasAhead && waiting.size > 0);
+    const [next] = standing.wasAhead ? waitingAhead : waiting;
     // Its room goes to who waits, and counts on.
     if (next !== undefined) return next();
     standing.held -= 1;
@@ -33,13 +38,17 @@ export function createFairShare(most: number, waitMs: number): FairShare {
   };
   return {
     async enter(organizationId, ahead = false) {
-      const standing = standings.get(organizationId) ?? { held: 0, waiting: new Set(), waitingAhead: new Set() };
+      const standing = standings.get(organizationId) ?? newStanding();
       standings.set(organizationId, standing);
       if (standing.held < most) standing.held += 1;
       else await roomIn(ahead ? standing.waitingAhead : standing.waiting, waitMs);
       return () => leave(organizationId, standing);
     },
   };
+}
+
+function newStanding(): Standing {
+  return { held: 0, waiting: new Set(), waitingAhead: new Set(), wasAhead: false };
 }
 
 function roomIn(waiting: Set<() => void>, waitMs: number): Promise<void> {
