@@ -119,7 +119,7 @@ static int take_host_step(char **words, int length, const char *who) {
 
 /* The directories above it, where they are missing, and something of its kind to be mounted over. */
 static int make_place(const struct kept *one) {
-  struct stat found;
+  struct stat found, there;
   char path[4096];
   if (strlen(one->to) >= sizeof path) return errno = ENAMETOOLONG, -1;
   strcpy(path, one->to);
@@ -130,6 +130,8 @@ static int make_place(const struct kept *one) {
   }
   if (fstat(one->tree, &found) != 0) return -1;
   if (S_ISDIR(found.st_mode)) return mkdir(path, 0755) == 0 || errno == EEXIST ? 0 : -1;
+  /* Below another one, which is there already and read-only. */
+  if (lstat(path, &there) == 0 && S_ISREG(there.st_mode)) return 0;
   int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
   return fd < 0 ? -1 : close(fd);
 }

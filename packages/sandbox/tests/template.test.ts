@@ -175,8 +175,11 @@ const refused: [title: string, code: string, why: string][] = [
     afterAll(() => rmSync(above, { recursive: true }));
     const readOnlyPaths = [forked, dir];
 
-    test("is there, and cannot be written to", async () => {
-      const child = await (await templates.hold("", { readOnlyPaths })).fork();
+    test.each([
+      ["by itself", readOnlyPaths],
+      ["with a file of it once more", [...readOnlyPaths, `${dir}/file`]],
+    ])("is there, and cannot be written to: %s", async (_title, paths) => {
+      const child = await (await templates.hold("", { readOnlyPaths: paths })).fork();
       expect(await child.ask(`result = open('${dir}/file').read()`)).toBe("kept");
       expect(await child.ask(`open('${dir}/more', 'w')`)).toBe("Read-only file system");
     });
