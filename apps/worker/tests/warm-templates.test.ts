@@ -30,7 +30,8 @@ def tell(prompt, context):
         file.write(prompt)
     seen = {"loaded": loaded, "drawn": random.random(), "pid": os.getpid(), "now": sorted(os.listdir("."))}
     own = threading.main_thread().native_id == threading.get_native_id()
-    return {**seen, "tmp": [name for name in os.listdir("/tmp") if os.path.isfile(f"/tmp/{name}")], "threads": threading.active_count(), "own": own}
+    tmp = [name for name in os.listdir("/tmp") if os.path.isfile(f"/tmp/{name}")]
+    return {**seen, "tmp": tmp, "threads": threading.active_count(), "own": own}
 def leave(prompt, context):
     with open("/tmp/left", "w") as file:
         file.write(prompt)
