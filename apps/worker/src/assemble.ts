@@ -1,7 +1,16 @@
 // Puts a worker together from its services and settings.
 
 import path from "node:path";
-import { bundleNodeGuest, createRuntimes, openBundleCache, openImageCache, type BuildEgress } from "@dari/builder";
+import {
+  bundleNodeGuest,
+  createRuntimes,
+  openBundleCache,
+  openCheckTemplates,
+  openImageCache,
+  rememberRunners,
+  type BuildEgress,
+  type CheckTemplates,
+} from "@dari/builder";
 import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
 import { newId } from "@dari/domain";
 import {
@@ -87,6 +96,7 @@ export async function assembleWorker(
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
+  const checks = openChecks(assembly, chosen, memory, workDir, log, stack);
   const control = controlOf(services, settings, "");
   const worker = await startWorker(
     {
@@ -102,6 +112,8 @@ export async function assembleWorker(
       guestScript,
       images,
       bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
+      checks,
+      runners: rememberRunners(),
       runtimes: createRuntimes({
         cacheDir: workDir.runtimes,
         env: assembly.environment,
@@ -180,6 +192,26 @@ async function openWarmPool(
   });
   stack.defer(() => pool.close());
   return pool;
+}
+
+/** Builds go by the setting of turns: it is for machines that should keep nothing loaded. */
+function openChecks(
+  { templates, driver }: WorkerAssembly,
+  chosen: Pick<ChosenDriver, "driver">,
+  memory: MemoryPlan,
+  workDir: WorkDir,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): CheckTemplates | undefined {
+  if (templates === "off" || driver !== undefined) return undefined;
+  const checks = openCheckTemplates({
+    driver: chosen.driver,
+    dir: workDir.turns,
+    hasRoom: () => memory.hasRoom(),
+    onRefused: (why) => log.info({ why }, "build.not_forked"),
+  });
+  stack.defer(() => checks.close());
+  return checks;
 }
 
 interface Caches extends Pick<WorkerContext, "images"> {

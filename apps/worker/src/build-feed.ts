@@ -117,6 +117,8 @@ async function attemptBuild(
     keyPrefix: build.organizationId,
     layers: { registry: layerRegistryOf(context, build.organizationId), cache: context.images },
     bundles: context.bundles,
+    checks: context.checks,
+    runners: context.runners,
     runtimes: context.runtimes,
     sandboxLimits: buildLimits,
     egress: context.settings.buildEgress,

@@ -1,6 +1,6 @@
 // What a worker's parts are given. Assembled once in main.
 
-import type { BuildEgress, BundleCache, ImageCache, Runtimes } from "@dari/builder";
+import type { BuildEgress, BundleCache, CheckTemplates, ImageCache, KnownRunners, Runtimes } from "@dari/builder";
 import type {
   FinishContext,
   Sealer,
@@ -69,6 +69,9 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly guestScript: GuestScript;
   readonly images: ImageCache;
   readonly bundles: BundleCache;
+  readonly runners: KnownRunners;
+  /** Absent: each build loads all that it checks. */
+  readonly checks?: CheckTemplates | undefined;
   readonly slots: SlotDirectories;
   readonly runtimes: Runtimes;
   /** Carries out an operator's retry of a failed job. */

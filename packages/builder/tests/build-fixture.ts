@@ -1,6 +1,7 @@
 // Builds bundles for the tests with the real store, runtimes and sandbox of this machine.
 
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
@@ -20,6 +21,8 @@ import {
   openImageCache,
   type BuildEgress,
   type BuildResult,
+  type CheckTemplates,
+  type KnownRunners,
   type LayerRef,
   type LayerRegistry,
   type Runtimes,
@@ -36,6 +39,9 @@ export interface Choices {
   sandboxLimits?: SandboxLimits;
   /** Default: one that remembers each layer. */
   registry?: LayerRegistry;
+  checks?: CheckTemplates;
+  runners?: KnownRunners;
+  keyPrefix?: string;
 }
 
 export interface Image {
@@ -55,6 +61,8 @@ export interface Builds extends AsyncDisposable {
   build(files: Files, choices?: Choices): Promise<{ result: BuildResult; log: string }>;
   failureOf(files: Files): Promise<{ code: string; message: string }>;
   digestOf(files: Files): Promise<string>;
+  /** A wheel with these files, by their paths in it. */
+  wheel(name: string, files: Readonly<Record<string, string>>): Promise<Buffer>;
   /** Builds and unpacks through a cache. */
   imageOf(files: Files, choices?: Choices): Promise<Image>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -120,6 +128,10 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
       const { result } = await build(files);
       return result.ok ? result.image.digest : result.failure.message;
     },
+    async wheel(name, files) {
+      const { command } = await runtimes.resolve("python", undefined);
+      return makeWheel(command, `${fresh()}.whl`, name, files);
+    },
     async imageOf(files, choices) {
       const { result, log } = await build(files, choices);
       if (!result.ok) throw new Error(`${result.failure.code}: ${result.failure.message}\n${log}`);
@@ -128,6 +140,24 @@ export async function openBuilds(preferred?: DriverName): Promise<Builds> {
     },
     [Symbol.asyncDispose]: () => temporary[Symbol.asyncDispose](),
   };
+}
+
+/** A wheel is a zip, and Python writes zips. */
+function makeWheel(python: string, file: string, name: string, files: Readonly<Record<string, string>>): Buffer {
+  const script = `
+import json, sys, zipfile
+with zipfile.ZipFile(sys.argv[1], "w") as wheel:
+    for name, text in json.loads(sys.argv[2]).items():
+        wheel.writestr(zipfile.ZipInfo(name), text)`;
+  const about = {
+    METADATA: `Metadata-Version: 2.1\nName: ${name}\nVersion: 1.0\n`,
+    WHEEL: "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    RECORD: "",
+  };
+  const described = Object.entries(about).map(([key, text]) => [`${name}-1.0.dist-info/${key}`, text]);
+  const contents = { ...files, ...Object.fromEntries(described) };
+  execFileSync(python, ["-c", script, file, JSON.stringify(contents)]);
+  return readFileSync(file);
 }
 
 /** Keeps layers for as long as the test runs: what a worker's registry does, for one process. */

@@ -1,6 +1,5 @@
 // Dependencies are installed from local packages, so that no registry decides these tests.
 
-import { execFileSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -14,12 +13,14 @@ beforeAll(async () => {
 });
 afterAll(() => builds[Symbol.asyncDispose]());
 
+const greet = (): Promise<Buffer> => builds.wheel("greet", { "greet.py": "hello = 'hello '\n" });
+
 describe("pip", () => {
   test("requirements are installed beside the sources", async () => {
     const { dir, log } = await builds.imageOf({
       "dari.yml": manifest("agent.py:agent"),
       "requirements.txt": "# one\n./wheels/greet-1.0-py3-none-any.whl\n",
-      "wheels/greet-1.0-py3-none-any.whl": await makeWheel(),
+      "wheels/greet-1.0-py3-none-any.whl": await greet(),
       // Named like a module that pip itself needs.
       "logging.py": "raise RuntimeError('not for pip')\n",
       "agent.py": "from greet import hello\ndef agent(prompt):\n    return hello + prompt\n",
@@ -34,7 +35,7 @@ describe("pip", () => {
     const { dir } = await builds.imageOf({
       "dari.yml": manifest("agent.py:agent"),
       "pyproject.toml": `[project]\nname = "mine"\nversion = "1"\n${dependencies}\n`,
-      "wheels/greet-1.0-py3-none-any.whl": await makeWheel(),
+      "wheels/greet-1.0-py3-none-any.whl": await greet(),
       "agent.py": "def agent(prompt):\n    return prompt\n",
     });
     const installed = (await readdir(join(dir, ".deps"))).filter((name) => name.endsWith(".dist-info"));
@@ -102,24 +103,6 @@ def build_wheel(*_):
   const message = expect.stringMatching(/^pip install .* SIGKILL: it went over what a build has of disk space\n/);
   expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
 });
-
-/** A wheel is a zip, and Python writes zips. */
-async function makeWheel(): Promise<Buffer> {
-  const { command } = await builds.runtimes.resolve("python", undefined);
-  const file = `${builds.fresh()}.whl`;
-  const script = `
-import sys, zipfile
-with zipfile.ZipFile(sys.argv[1], "w") as wheel:
-    for name, text in {
-        "greet.py": "hello = 'hello '\\n",
-        "greet-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: greet\\nVersion: 1.0\\n",
-        "greet-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
-        "greet-1.0.dist-info/RECORD": "",
-    }.items():
-        wheel.writestr(zipfile.ZipInfo(name), text)`;
-  execFileSync(command, ["-c", script, file]);
-  return readFile(file);
-}
 
 describe("npm", () => {
   const agent = `import { greet } from "greet";\nexport const agent = (p: string): string => greet(p);\n`;

@@ -17,16 +17,20 @@ export async function checkEntrypoint(o: {
   channel: Duplex;
   exited: Promise<ProcessExit>;
   entry: Entry;
-  /** As seen inside the sandbox. */
+  /** As seen inside the sandbox, both. */
   imageDir: string;
+  workspace: string;
   sdk: string;
+  /** Kinds of exports whose runner need not be loaded; default: none. Node guests only. */
+  known?: readonly string[];
   timeoutMs: number;
 }): Promise<EntrypointCheck> {
   const over = new AbortController();
   o.channel.on("error", () => {});
   const late = delay(o.timeoutMs, undefined, { signal: over.signal });
   late.catch(() => {});
-  sendFrame(o.channel, { t: "check", entry: o.entry, imageDir: o.imageDir, sdk: o.sdk });
+  const { entry, imageDir, workspace, sdk, known = [] } = o;
+  sendFrame(o.channel, { t: "check", entry, imageDir, workspace, sdk, known });
   try {
     const answer = await Promise.race([ask(o), late]);
     if (answer !== undefined) return answer;

@@ -5,12 +5,13 @@ export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
 export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";
-export { loadTemplate } from "./load-template.ts";
+export { loadPackages, loadTemplate } from "./load-template.ts";
 export { type OutputPart } from "./output.ts";
 export {
   type DeltaFrame,
   type Entry,
   type EventFrame,
+  type PackageImport,
   type RunRequest,
   type TurnContext,
   type Usage,

@@ -90,7 +90,15 @@ describe.each(findRuntimes())("$title", (runtime) => {
       const { channel, exited } = guest;
       const entry = { file: runtime.file, export: name };
       const { imageDir } = runtime;
-      const check = checkEntrypoint({ channel, exited, entry, imageDir, sdk: "pi", timeoutMs: 20_000 });
+      const check = checkEntrypoint({
+        channel,
+        exited,
+        entry,
+        imageDir,
+        workspace: imageDir,
+        sdk: "pi",
+        timeoutMs: 20_000,
+      });
       expect(await check).toMatchObject(found);
     } finally {
       await guest.end();
@@ -103,7 +111,15 @@ describe.each(findRuntimes())("$title", (runtime) => {
       const { channel, exited } = guest;
       const entry = { file: runtime.language === "python" ? "breaks.py" : "breaks.mjs", export: "agent" };
       const { imageDir } = runtime;
-      const check = checkEntrypoint({ channel, exited, entry, imageDir, sdk: "pi", timeoutMs: 20_000 });
+      const check = checkEntrypoint({
+        channel,
+        exited,
+        entry,
+        imageDir,
+        workspace: imageDir,
+        sdk: "pi",
+        timeoutMs: 20_000,
+      });
       const stack = expect.stringMatching(/breaks/);
       expect(await check).toMatchObject({ ok: false, failure: { code: "agent_error" }, stack });
     } finally {

@@ -2,6 +2,7 @@
  * by itself:
  *
  *   slot FROM TO      FROM of the host, as a mount that shows what is mounted there later
+ *   image FROM TO     FROM of the host, read-only
  *   memory TO BYTES   an empty file system in memory
  *   keep PATH         what lies there is there afterwards, too; before anything else is laid over it
  *   readonly PATH, empty PATH, hide PATH   of /proc, which is the child's own
@@ -78,7 +79,7 @@ static int open_proc(int processes, const char *last) {
 }
 
 static const struct { const char *name; int words; } all_steps[] = {
-    {"make", 2}, {"set", 3},  {"try", 3},      {"enter", 2}, {"slot", 3},
+    {"make", 2}, {"set", 3},  {"try", 3},      {"enter", 2}, {"slot", 3}, {"image", 3},
     {"memory", 3}, {"keep", 2}, {"readonly", 2}, {"empty", 2}, {"hide", 2},
 };
 
@@ -107,11 +108,14 @@ static int hold(struct kept *list, int *length, int tree, const char *to) {
   return 0;
 }
 
-/* On the host: the control group, and the slots, of which nothing can be taken any more from inside. */
+/* On the host: the control group, and what is the child's of its files, of which nothing can be taken any more from
+ * inside. */
 static int take_host_step(char **words, int length, const char *who) {
-  if (is(words, "slot")) {
+  int is_image = is(words, "image");
+  if (is_image || is(words, "slot")) {
+    uint64_t attributes = NO_SET_ID | NO_DEVICES | (is_image ? READ_ONLY : 0);
     int tree = clone_tree(words[1], 0);
-    if (tree < 0 || set_attributes(tree, NO_SET_ID | NO_DEVICES, MS_SLAVE) != 0) return -1;
+    if (tree < 0 || set_attributes(tree, attributes, is_image ? MS_PRIVATE : MS_SLAVE) != 0) return -1;
     return hold(slots, &slot_count, tree, words[2]);
   }
   return take_step(words, length, who) < 0 ? -1 : 0;

@@ -127,7 +127,7 @@ async function startTemplate(
   const filter = supervisedFilter("namespaces, template");
   const holder = await compiledProgram("template");
   if (enter === undefined || starter === undefined || filter === undefined || holder === undefined) return undefined;
-  if (spec.network === "open" || spec.mounts === undefined) return undefined;
+  if (spec.network === "open") return undefined;
   const open: Means = { ...means, machineArgs: means.machineArgs.filter((word) => word !== "--disable-userns") };
   const launcher = await startLauncher({ bwrap, enter, starter, groups, limits, program: [], filter });
   let egress: Egress | undefined;

@@ -37,7 +37,8 @@ export interface Template extends Omit<SandboxTemplate, "fork"> {
   readonly said: unknown;
   /** Text: why it is none. */
   held(): Promise<string | undefined>;
-  fork(): Promise<Child>;
+  /** `imageDir`: of its own. */
+  fork(imageDir?: string): Promise<Child>;
   /** Such a one that takes no descriptors answers nothing. */
   forkMute(): Promise<Sandbox>;
 }
@@ -62,10 +63,10 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
   let count = 0;
   const slot = (): Promise<string> => mounts.make(`slot-${(count += 1)}`);
 
-  async function fork(template: SandboxTemplate): Promise<Sandbox> {
+  async function fork(template: SandboxTemplate, imageDir?: string): Promise<Sandbox> {
     const slotDir = await slot();
     try {
-      const sandbox = await template.fork({ slotDir, mounts });
+      const sandbox = await template.fork({ slotDir, mounts, ...(imageDir !== undefined && { imageDir }) });
       children.push({ sandbox, slotDir });
       return sandbox;
     } catch (error) {
@@ -89,7 +90,7 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
       slotDir,
       said: JSON.parse(said),
       held: () => template.hold(() => void template.channel.write("\n")),
-      fork: async () => obeying(await fork(template)),
+      fork: async (imageDir) => obeying(await fork(template, imageDir)),
       forkMute: () => fork(template),
     };
   }

@@ -4,13 +4,17 @@ import { copyFile, lstat, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@dari/contract";
 import { limits, type Failure } from "@dari/domain";
-import { checkEntrypoint, guestCommand } from "@dari/harness";
+import { checkEntrypoint, guestCommand, type EntrypointCheck, type PackageImport } from "@dari/harness";
+import type { Sandbox, SandboxSpec } from "@dari/sandbox";
+import type { ImageLease } from "../image/image-cache.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
 import { packagesWithScripts } from "./install-scripts.ts";
 import { adviseMissing } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
+import type { CheckTemplates } from "./check-templates.ts";
+import type { KnownRunners } from "./known-runners.ts";
 import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
 /** Stands for every secret: a build has none, yet modules read them when they are loaded. */
@@ -35,8 +39,27 @@ export interface EntryCheck {
   readonly suspicions: readonly string[];
   /** Where the code cache goes that a bundled agent makes of itself; a host path. */
   readonly codeCache?: string;
+  readonly ahead?: LoadedAhead | undefined;
+  readonly runners?: LayerRunners | undefined;
 }
 
+/** What of a layer's packages has been seen to run exports. */
+export interface LayerRunners {
+  readonly known: KnownRunners;
+  /** Whose packages they are. */
+  readonly scope: readonly string[];
+}
+
+/** Packages of the agent's layer that its check need not load. */
+export interface LoadedAhead {
+  readonly checks: CheckTemplates;
+  readonly imports: readonly PackageImport[];
+  /** Whose packages they are. */
+  readonly scope: readonly string[];
+  openLayer(): Promise<ImageLease>;
+}
+
+const forkedLinesMax = 1_000;
 const codeCacheName = "dari-code-cache";
 const codeCacheBytesMax = 64 * 1024 * 1024;
 
@@ -45,44 +68,100 @@ const codeCacheBytesMax = 64 * 1024 * 1024;
  * module throws, exits, or does not load within `limits.entrypointCheckMs`.
  */
 export async function checkEntry(options: EntryCheck): Promise<void> {
-  const { sandbox, runtime, manifest, entry } = options;
+  const { sandbox, codeCache } = options;
   sandbox.signal.throwIfAborted();
-  const slotDir = await mkdtemp(join(options.dir, "check-"));
-  for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
-  const { memoryBytes } = sandbox.limits;
-  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes });
-  const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
-  const making = options.codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
+  if (await passesForked(options)) return;
+  const slotDir = await makeSlot(options);
   const running = await sandbox.driver.prepare({
+    ...guestSpec(options),
+    imageDir: options.tree,
+    slotDir,
+    network: "none",
+  });
+  const runners = runnersOf(options);
+  const answer = await ask(running, options, sandbox.onLine, runners?.kinds);
+  if (!answer.ok) {
+    const { exceeded } = await running.collect();
+    const suspicions = exceeded === undefined ? options.suspicions : [describeBound(exceeded), ...options.suspicions];
+    throw await explain(answer.failure, answer.stack, { ...options, suspicions, imageDir: running.paths.image });
+  }
+  runners?.add(answer.kind);
+  if (codeCache !== undefined) await keepCodeCache(join(slotDir, "workspace"), codeCache);
+}
+
+/**
+ * Where the packages that the agent begins with are loaded already, only what is its own is. False: they are not, or it
+ * does not pass, and the agent as a turn loads it decides.
+ */
+async function passesForked(options: EntryCheck): Promise<boolean> {
+  const { ahead, tree, runtime, sandbox } = options;
+  if (ahead === undefined) return false;
+  const slotDir = await makeSlot(options);
+  const guest = guestSpec(options, true);
+  const key = JSON.stringify([ahead.scope, runtime.version, guest]);
+  const { imports, openLayer, checks } = ahead;
+  const { signal } = sandbox;
+  const forked = await checks.fork({ key, imports, guest, openLayer, slotDir, imageDir: tree, signal });
+  if (forked === undefined) return false;
+  const lines = [...forked.said];
+  const keep = (line: string): void => void (lines.length < forkedLinesMax && lines.push(line));
+  const { ok } = await ask(forked.sandbox, options, keep);
+  if (ok) for (const line of lines) sandbox.onLine(line);
+  return ok;
+}
+
+function runnersOf(options: EntryCheck): { kinds: readonly string[]; add(kind: string): void } | undefined {
+  const { runners, runtime, manifest } = options;
+  if (runners === undefined) return undefined;
+  const key = JSON.stringify([runners.scope, runtime.version, manifest.sdk, guestSpec(options)]);
+  return { kinds: runners.known.kindsOf(key), add: (kind) => runners.known.add(key, kind) };
+}
+
+async function makeSlot({ dir }: EntryCheck): Promise<string> {
+  const slotDir = await mkdtemp(join(dir, "check-"));
+  for (const name of ["workspace", "state"]) await mkdir(join(slotDir, name), { recursive: true });
+  return slotDir;
+}
+
+function guestSpec(
+  { sandbox, runtime, manifest, entry, codeCache }: EntryCheck,
+  isTemplate = false,
+): Pick<SandboxSpec, "argv" | "env" | "readOnlyPaths" | "limits"> {
+  const { memoryBytes } = sandbox.limits;
+  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes, isTemplate });
+  const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
+  const making = codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
+  return {
     argv: guest.argv,
     // So that a stack speaks of the agent's sources and not of what they were compiled to.
     env: { ...(runtime.language === "typescript" ? sourceMaps : {}), ...manifest.env, ...secrets, ...making },
-    imageDir: options.tree,
     readOnlyPaths: [...runtime.readOnlyPaths, ...guest.readOnlyPaths],
-    slotDir,
-    network: "none",
     limits: sandbox.limits,
-  });
-  const logged = logOutput(running, sandbox.onLine);
+  };
+}
+
+/** The sandbox is dead afterwards. @throws the signal's reason when it aborts */
+async function ask(
+  running: Sandbox,
+  { sandbox, entry, manifest }: EntryCheck,
+  onLine: (line: string) => void,
+  known: readonly string[] = [],
+): Promise<EntrypointCheck> {
+  const { signal } = sandbox;
+  const logged = logOutput(running, onLine);
   const abort = (): void => void running.kill().catch(() => {});
-  sandbox.signal.addEventListener("abort", abort, { once: true });
+  signal.addEventListener("abort", abort, { once: true });
   try {
     await running.claim();
     const { channel, exited, paths } = running;
-    const { sdk } = manifest;
-    const timeoutMs = limits.entrypointCheckMs;
-    const answer = await checkEntrypoint({ channel, exited, entry, imageDir: paths.image, sdk, timeoutMs });
+    const what = { entry, imageDir: paths.image, workspace: paths.workspace, sdk: manifest.sdk, known };
+    const answer = await checkEntrypoint({ channel, exited, ...what, timeoutMs: limits.entrypointCheckMs });
     await running.kill();
     await logged;
-    sandbox.signal.throwIfAborted();
-    if (!answer.ok) {
-      const { exceeded } = await running.collect();
-      const suspicions = exceeded === undefined ? options.suspicions : [describeBound(exceeded), ...options.suspicions];
-      throw await explain(answer.failure, answer.stack, { ...options, suspicions, imageDir: paths.image });
-    }
-    if (options.codeCache !== undefined) await keepCodeCache(join(slotDir, "workspace"), options.codeCache);
+    signal.throwIfAborted();
+    return answer;
   } finally {
-    sandbox.signal.removeEventListener("abort", abort);
+    signal.removeEventListener("abort", abort);
     await running.kill();
   }
 }

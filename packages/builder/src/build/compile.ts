@@ -3,6 +3,7 @@
 import { access, realpath } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { PackageImport } from "@dari/harness";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
@@ -11,7 +12,7 @@ import { pythonDependencyDir } from "./installer.ts";
 import { adviseMissing } from "./missing-packages.ts";
 import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
+import { describeEnding, runInSandbox, succeeded, type BuildSandbox, type ProgramEnding } from "./sandbox-program.ts";
 
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 const errorsShown = 5;
@@ -46,6 +47,8 @@ export interface CompiledAgent {
   /** What is wrong with sources that may still run (JavaScript only). */
   readonly suspicions: readonly string[];
   readonly whole?: WholeAgent;
+  /** What it begins with, where that is known (Python only). */
+  readonly imports?: readonly PackageImport[];
 }
 
 /**
@@ -134,23 +137,34 @@ function describeWhole(
   return { entry: { ...entry, file: whole.file }, ...(whole.cache !== undefined && { cache: whole.cache }) };
 }
 
-/**
- * Compiles every .py of the tree, or of a layer that is being made. Hash-based and unchecked, because an image never
- * changes and its files have no times.
- */
-export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, isLayer = false): Promise<void> {
-  const quiet = { ...sandbox, onLine: () => {} };
-  const flags = ["-q", "-q", "--invalidation-mode", "unchecked-hash"];
+/** Hash-based and unchecked, because an image never changes and its files have no times. */
+const compileFlags = ["-q", "-q", "--invalidation-mode", "unchecked-hash"];
+
+/** Compiles every .py of a layer that is being made. */
+export async function compileLayer(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
+  await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, "."]);
+}
+
+/** Compiles every .py of the tree. @returns the imports of installed packages that loading the entry begins with. */
+export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, entry: Entry): Promise<PackageImport[]> {
   // A layer that is linked into the tree is compiled already.
-  const except = isLayer ? [] : ["-x", `/\\${pythonDependencyDir}/`];
+  const except = ["-x", `/\\${pythonDependencyDir}/`];
+  const script = join(compilerDir, "python_sources.py");
+  const ending = await runPython(sandbox, runtime, [script, entry.file, ...compileFlags, ...except, "."]);
+  return succeeded(ending) ? (JSON.parse(ending.stdout) as PackageImport[]) : [];
+}
+
+async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly string[]): Promise<ProgramEnding> {
+  const quiet = { ...sandbox, onLine: () => {} };
   const ending = await runInSandbox(quiet, {
-    argv: [runtime.command, "-I", "-m", "compileall", ...flags, ...except, "."],
+    argv: [runtime.command, "-I", ...args],
     env: { PYTHONHASHSEED: "0" },
-    readOnlyPaths: runtime.readOnlyPaths,
+    readOnlyPaths: [...runtime.readOnlyPaths, compilerDir],
     network: "none",
   });
   // Files that do not compile (templates, other Python versions) are not errors until somebody imports them.
   if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending));
+  return ending;
 }
 
 async function exists(path: string): Promise<boolean> {

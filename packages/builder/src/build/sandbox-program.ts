@@ -123,7 +123,8 @@ export async function logOutput(running: Sandbox, onLine: (line: string) => void
   await Promise.all([readLines(running.stdout, onLine), readLines(running.stderr, onLine)]);
 }
 
-async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+/** Resolves when the stream has ended. */
+export async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
   const decoder = new TextDecoder();
   let rest = "";
   stream.on("data", (chunk: Buffer) => {

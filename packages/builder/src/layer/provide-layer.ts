@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import { BuildFailed } from "../build/build-failed.ts";
 import type { BuildLog } from "../build/build-log.ts";
-import { compilePython } from "../build/compile.ts";
+import { compileLayer } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
@@ -92,7 +92,7 @@ async function makeLayer(
   // First what may lead out of the tree: an installer's own code may have put links in place of its folders.
   await pruneToLayer(root);
   for (const path of installer.leftovers) await rm(join(root, path), { force: true });
-  if (runtime.language === "python") await compilePython(sandbox, runtime, true);
+  if (runtime.language === "python") await compileLayer(sandbox, runtime);
   const file = join(sandbox.slotDir, "layer.tar.zst");
   const pack = (dir: string): Promise<PackedImage> => packImage({ dir, file, takeOver: true, signal: sandbox.signal });
   const { packed, lease } = await log.step("pack dependencies", () => request.cache.adopt(root, pack));

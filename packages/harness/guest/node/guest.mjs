@@ -64,7 +64,7 @@ export class Guest {
 
   async #check(frame) {
     const found = await findExport(frame.entry, frame.imageDir);
-    await prepareRunner(found, frame);
+    if (!frame.known.includes(found.kind)) await prepareRunner(found, frame);
     await this.report({ t: "checked", kind: found.kind });
   }
 

@@ -113,7 +113,7 @@ function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () =
 async function forkOnce(
   o: TemplateMeans,
   receiver: Receiver,
-  { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
+  { slotDir, imageDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
 ): Promise<Sandbox> {
   const { network, limits } = o.spec;
   const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
@@ -122,7 +122,7 @@ async function forkOnce(
   const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress?.trust) : undefined;
   try {
     const launched = await requestStart(receiver, {
-      words: childWords(spec, { slotDir, ports: egress?.ports ?? [], group }),
+      words: childWords(spec, { slotDir, imageDir, ports: egress?.ports ?? [], group }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
       withinMs: forkedWithinMs,

@@ -5,10 +5,10 @@ import type { ControlGroup } from "../control-groups.ts";
 import { isHostRoot } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 
-/** Behind the number. `slotDir`: of the child. */
+/** Behind the number. `slotDir`, `imageDir`: of the child; default: it sees the template's image. */
 export function childWords(
   spec: SandboxSpec,
-  o: { slotDir: string; ports: readonly number[]; group: ControlGroup | undefined },
+  o: { slotDir: string; imageDir: string | undefined; ports: readonly number[]; group: ControlGroup | undefined },
 ): string[] {
   const processes = isHostRoot() ? 0 : (spec.limits.processes ?? 0);
   const { readOnly, emptied, hidden } = guardedPaths();
@@ -20,6 +20,7 @@ export function childWords(
     ...(o.group?.steps.flat() ?? []),
     ...keptPaths(spec).flatMap((path) => ["keep", path]),
     ...(["workspace", "state"] as const).flatMap((name) => ["slot", `${o.slotDir}/${name}`, insidePaths[name]]),
+    ...(o.imageDir === undefined ? [] : ["image", o.imageDir, insidePaths.image]),
     ...memoryDirs.flatMap((path) => ["memory", path, tmpBytes]),
     ...readOnly.flatMap((path) => ["readonly", path]),
     ...emptied.flatMap((path) => ["empty", path]),

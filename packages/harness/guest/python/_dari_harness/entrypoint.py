@@ -91,7 +91,7 @@ def find_export(entry: dict, image_dir: str):
     """Imports the module and takes the export. Raises entrypoint_not_found, or whatever the module raises."""
     path = _find_module(entry["file"], image_dir)
     base = _base_of(path, image_dir)
-    _set_search_path(image_dir, base, os.path.dirname(path))
+    set_search_path(image_dir, base, os.path.dirname(path))
     module = _import_module(path, base)
     try:
         return getattr(module, entry["export"])
@@ -100,6 +100,12 @@ def find_export(entry: dict, image_dir: str):
         has = f"it defines {', '.join(names)}" if names else "it defines nothing"
         message = f"{entry['file']} has no attribute \"{entry['export']}\"; {has}"
         raise TurnError("entrypoint_not_found", message) from None
+
+
+def own_folders(entry: dict, image_dir: str) -> set:
+    """Where the agent's own modules may be found by their bare names. Raises entrypoint_not_found."""
+    path = _find_module(entry["file"], image_dir)
+    return {image_dir, _base_of(path, image_dir), os.path.dirname(path)}
 
 
 def _find_module(file: str, image_dir: str) -> str:
@@ -131,7 +137,7 @@ def _is_package(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, "__init__.py"))
 
 
-def _set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
+def set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
     """
     The source first, the standard library, the installed dependencies, then what the interpreter has of its own. What
     lies in a package is found by its bare name only where nothing else has that name.

@@ -4,6 +4,7 @@ import gc
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 from .channel import Channel, TurnChannel
@@ -14,7 +15,7 @@ from .event_loop import run_in_one_loop, run_in_own_loop
 
 
 def main(is_template: bool = False) -> None:
-    loaded = _load_once() if is_template else None
+    loaded, ahead = _load_once() if is_template else (None, None)
     channel = Channel(3)
     work = []
     arrived, allowed = threading.Semaphore(0), threading.Event()
@@ -43,7 +44,7 @@ def main(is_template: bool = False) -> None:
         frame = work.pop(0)
         try:
             if frame["t"] == "check":
-                answer = _check(frame)
+                answer = _check(frame, ahead)
             elif frame["t"] == "load":
                 loaded = _load(frame)
                 answer = {"t": "loaded"}
@@ -72,14 +73,14 @@ def _say_ready(channel: Channel) -> None:
 
 
 def _load_once() -> tuple:
-    """What is loaded, in each child of this process, once the host lets it be forked."""
+    """What is loaded, in each child of this process, once the host lets it be forked: an agent, or packages ahead."""
     from .template import fork_for_each_turn
 
     channel = Channel(3, stays=True)
     _say_ready(channel)
     before = _memory_files()
     try:
-        loaded = _load(channel.receive())
+        loaded = _load_ahead(channel.receive())
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
@@ -107,17 +108,35 @@ def _memory_files() -> list:
     return [sorted(os.listdir(path)) for path in ("/tmp", "/dev/shm") if os.path.isdir(path)]
 
 
-def _check(frame: dict) -> dict:
+def _load_ahead(frame: dict) -> tuple:
+    if frame["t"] == "load":
+        return _load(frame), None
+    from .packages import Ahead
+
+    with _no_collection():
+        return None, Ahead(frame, _real(frame))
+
+
+def _check(frame: dict, ahead) -> dict:
+    if ahead is not None:
+        os.chdir(frame["workspace"])
+        ahead.expect_fit(frame, _real(frame))
     value, _ = _load(frame)
     return {"t": "checked", "kind": kind_of(value)}
 
 
 def _load(frame: dict) -> tuple:
-    # Imports make what stays: to look through it again and again for garbage is a sixth of what a large SDK takes.
-    gc.disable()
-    try:
+    with _no_collection():
         value = find_export(frame["entry"], _real(frame))
         return value, prepare_runner(value, frame)
+
+
+@contextmanager
+def _no_collection():
+    """Imports make what stays: to look through it again and again for garbage is a sixth of what a large SDK takes."""
+    gc.disable()
+    try:
+        yield
     finally:
         gc.enable()
         gc.freeze()
