@@ -3,7 +3,6 @@
 import { release } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
-import { serveMcp } from "../mcp/server.ts";
 
 export function addMcpCommand(program: Command, io: Io): void {
   program
@@ -11,6 +10,8 @@ export function addMcpCommand(program: Command, io: Io): void {
     .description("serve agents and sessions as tools of the Model Context Protocol, over stdio")
     .action(async (_options: unknown, command: Command) => {
       const { client, signal } = createContext(io, command);
+      // Every other command starts without the protocol.
+      const { serveMcp } = await import("../mcp/server.ts");
       await serveMcp({ client: await client(), version: release, stdin: io.stdin, stdout: io.stdout, signal });
     });
 }
