@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { readdir } from "node:fs/promises";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { openCheckTemplates, type CheckTemplates } from "../src/index.ts";
 import { manifest, openBuilds, type Builds, type Choices, type Files } from "./build-fixture.ts";
 
@@ -30,6 +30,7 @@ if os.environ.get("BAD"):
     "inner.py": "",
     "threads.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
     "writes.py": "open('left', 'w').close()\n",
+    "hangs.py": "import signal\nsignal.pause()\n",
     "raises.py": "raise RuntimeError('raises cannot be loaded')\n",
   });
   packages = { "requirements.txt": "./heavy-1.0-py3-none-any.whl\n", "heavy-1.0-py3-none-any.whl": wheel };
@@ -178,3 +179,47 @@ test("nothing is left when they are closed, nor of a build that is given up mean
   expect(late.by).not.toBe("");
   expect(await readdir(opened.dir)).toEqual([]);
 });
+
+test("one that has died is followed by another", async () => {
+  await using opened = open();
+  const first = await build({ "agent.py": says }, opened);
+  const [template] = childrenOf(process.pid).filter((pid) => /main\.py\0template\0/.test(read(pid, "cmdline")));
+  expect(template !== undefined).toBe(canFork);
+  if (template !== undefined) process.kill(template, "SIGKILL");
+  await waitUntil(async () => (await readdir(opened.dir)).length === 0, { what: "its end" });
+  const second = await build({ "agent.py": says }, opened);
+  const third = await build({ "agent.py": says }, opened);
+  expect(second.by).not.toBe(first.by);
+  expect(third.by === second.by).toBe(canFork);
+  expect(opened.refusals).toEqual([]);
+});
+
+test("packages that are never loaded hold up neither who gives up nor the end", async () => {
+  const opened = open();
+  const abort = new AbortController();
+  const given = build({ "agent.py": `import hangs\n${says}` }, { ...opened, signal: abort.signal });
+  if (canFork) await waitUntil(async () => (await readdir(opened.dir)).length === 1, { what: "it to be started" });
+  abort.abort(new Error("given up"));
+  await expect(given).rejects.toThrow("given up");
+  await opened.checks.close();
+  expect(await readdir(opened.dir)).toEqual([]);
+  expect(opened.refusals).toEqual([]);
+}, 20_000);
+
+/** All below it. */
+function childrenOf(pid: number): number[] {
+  const pids = readdirSync("/proc")
+    .map(Number)
+    .filter((one) => one > 0);
+  const children = pids.filter((one) => Number(/^PPid:\t(\d+)$/m.exec(read(one, "status"))?.[1]) === pid);
+  return [...children, ...children.flatMap(childrenOf)];
+}
+
+/** Empty where it has ended. */
+function read(pid: number, name: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${name}`, "utf8");
+  } catch {
+    return "";
+  }
+}

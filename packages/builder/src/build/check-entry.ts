@@ -60,6 +60,8 @@ export interface LoadedAhead {
 }
 
 const forkedLinesMax = 1_000;
+/** What takes longer although its packages are loaded is not waited for twice. Milliseconds. */
+const forkedWithinMs = 5_000;
 const codeCacheName = "dari-code-cache";
 const codeCacheBytesMax = 64 * 1024 * 1024;
 
@@ -79,7 +81,7 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
     network: "none",
   });
   const runners = runnersOf(options);
-  const answer = await ask(running, options, sandbox.onLine, runners?.kinds);
+  const answer = await ask(running, options, { onLine: sandbox.onLine, known: runners?.kinds });
   if (!answer.ok) {
     const { exceeded } = await running.collect();
     const suspicions = exceeded === undefined ? options.suspicions : [describeBound(exceeded), ...options.suspicions];
@@ -105,7 +107,7 @@ async function passesForked(options: EntryCheck): Promise<boolean> {
   if (forked === undefined) return false;
   const lines = [...forked.said];
   const keep = (line: string): void => void (lines.length < forkedLinesMax && lines.push(line));
-  const { ok } = await ask(forked.sandbox, options, keep);
+  const { ok } = await ask(forked.sandbox, options, { onLine: keep, timeoutMs: forkedWithinMs });
   if (ok) for (const line of lines) sandbox.onLine(line);
   return ok;
 }
@@ -144,18 +146,18 @@ function guestSpec(
 async function ask(
   running: Sandbox,
   { sandbox, entry, manifest }: EntryCheck,
-  onLine: (line: string) => void,
-  known: readonly string[] = [],
+  o: { onLine(line: string): void; known?: readonly string[] | undefined; timeoutMs?: number },
 ): Promise<EntrypointCheck> {
   const { signal } = sandbox;
-  const logged = logOutput(running, onLine);
+  const { known = [], timeoutMs = limits.entrypointCheckMs } = o;
+  const logged = logOutput(running, o.onLine);
   const abort = (): void => void running.kill().catch(() => {});
   signal.addEventListener("abort", abort, { once: true });
   try {
     await running.claim();
     const { channel, exited, paths } = running;
     const what = { entry, imageDir: paths.image, workspace: paths.workspace, sdk: manifest.sdk, known };
-    const answer = await checkEntrypoint({ channel, exited, ...what, timeoutMs: limits.entrypointCheckMs });
+    const answer = await checkEntrypoint({ channel, exited, ...what, timeoutMs });
     await running.kill();
     await logged;
     signal.throwIfAborted();

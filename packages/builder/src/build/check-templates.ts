@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { limits } from "@dari/domain";
 import { loadPackages, type PackageImport } from "@dari/harness";
 import { removeTree, type Sandbox, type SandboxDriver, type SandboxSpec, type SandboxTemplate } from "@dari/sandbox";
 import type { ImageLease } from "../image/image-cache.ts";
@@ -79,18 +80,20 @@ const defaultWorthMs = 300;
 const defaultIdleMs = 10 * 60_000;
 const lookEveryMs = 5_000;
 const linesKept = 200;
-/** Of such as cannot be forked or need not be. */
+/** What cannot be forked, or need not be, is tried again after so long. Milliseconds. */
+const refusedForMs = 60 * 60_000;
 const refusalsMax = 1_024;
 
 export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
   const { max = 2, idleMs = defaultIdleMs } = o;
   const entries = new Set<Entry>();
-  const refused = new Set<string>();
+  /** Until when. */
+  const refused = new Map<string, number>();
   let isClosed = false;
 
   function refuse(request: CheckRequest, why: string | undefined): void {
-    for (const oldest of refused) if (refused.size >= refusalsMax) refused.delete(oldest);
-    refused.add(nameOf(request));
+    for (const oldest of refused.keys()) if (refused.size >= refusalsMax) refused.delete(oldest);
+    refused.set(nameOf(request), performance.now() + refusedForMs);
     if (why !== undefined) o.onRefused?.(why);
   }
 
@@ -105,6 +108,8 @@ export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
     return entry;
   }
 
+  const isRefused = (request: CheckRequest): boolean => performance.now() < (refused.get(nameOf(request)) ?? -Infinity);
+
   const living = (): number => [...entries].filter((entry) => !entry.isOver || !entry.isIdle).length;
 
   function look(): void {
@@ -115,7 +120,7 @@ export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
   const looking = setInterval(look, lookEveryMs).unref();
   return {
     async fork(request) {
-      if (isClosed || o.driver.prepareTemplate === undefined || refused.has(nameOf(request))) return undefined;
+      if (isClosed || o.driver.prepareTemplate === undefined || isRefused(request)) return undefined;
       const entry = [...entries].find((one) => isFit(one, request)) ?? start(request);
       return await entry?.fork(request);
     },
@@ -132,21 +137,27 @@ export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
 function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?: string) => void): Entry {
   const gone = Promise.withResolvers<void>();
   const startedAt = performance.now();
+  const stopping = new AbortController();
   let [users, usedAt, isOver] = [0, startedAt, false];
   let forking: Promise<unknown> = Promise.resolve();
   let ended: Promise<void> | undefined;
-  const ready = load(o, first).then((loaded) => {
+  const loading = load(o, first, stopping.signal).catch((error: unknown) => String(error));
+  const ready = loading.then((loaded) => {
     const isKept = typeof loaded === "object" && performance.now() - startedAt >= (o.worthMs ?? defaultWorthMs);
-    if (!isKept) {
-      refuse(typeof loaded === "string" ? loaded : undefined);
-      isOver = true;
-    }
-    return typeof loaded === "string" ? undefined : loaded;
+    // One that is given up meanwhile has not been found out.
+    if (!isKept && !stopping.signal.aborted) refuse(typeof loaded === "string" ? loaded : undefined);
+    if (!isKept) isOver = true;
+    if (typeof loaded === "string") return undefined;
+    void loaded.template.exited.then(retire);
+    return loaded;
   });
+  // Nobody may be waiting any more who would end it.
+  void ready.then(() => isOver && retire());
 
   function retire(): void {
     isOver = true;
     if (users > 0) return;
+    stopping.abort();
     ended ??= ready
       .then((loaded) => loaded?.end())
       .catch((error: unknown) => o.onRefused?.(String(error)))
@@ -206,33 +217,28 @@ function isFit(entry: Entry, { key, imports }: CheckRequest): boolean {
   return JSON.stringify(entry.imports) === JSON.stringify(imports.slice(0, entry.imports.length));
 }
 
-/** Text: why it cannot be forked. Never rejects. */
-async function load(o: CheckTemplatesOptions, request: CheckRequest): Promise<Loaded | string> {
+/** Text: why it cannot be forked. `signal`: nobody waits for it any more. */
+async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: AbortSignal): Promise<Loaded | string> {
   await using failed = new AsyncDisposableStack();
-  try {
-    const layer = await request.openLayer();
-    failed.defer(() => layer.release());
-    const slotDir = await mkdtemp(join(o.dir, "check-template-"));
-    failed.defer(() => removeTree(slotDir));
-    const folders = ["workspace", "state"].map((name) => join(slotDir, name));
-    for (const folder of folders) await mkdir(folder);
-    const spec: SandboxSpec = { ...request.guest, imageDir: layer.dir, slotDir, network: "none" };
-    const template = await o.driver.prepareTemplate?.(spec);
-    if (template === undefined) return "this machine has no way to";
-    failed.defer(() => template.kill());
-    const said = [template.stdout, template.stderr].map(collectLines);
-    const what = { imports: request.imports, imageDir: template.paths.image, signal: never };
-    const why = await loadPackages(template, what);
-    if (why !== undefined) return why;
-    for (const folder of folders) if ((await readdir(folder)).length > 0) return "its packages write files";
-    const made = failed.move();
-    return { template, said: said.flat(), end: () => made.disposeAsync() };
-  } catch (error) {
-    return String(error);
-  }
+  const layer = await request.openLayer();
+  failed.defer(() => layer.release());
+  const slotDir = await mkdtemp(join(o.dir, "check-template-"));
+  failed.defer(() => removeTree(slotDir));
+  const folders = ["workspace", "state"].map((name) => join(slotDir, name));
+  for (const folder of folders) await mkdir(folder);
+  const spec: SandboxSpec = { ...request.guest, imageDir: layer.dir, slotDir, network: "none" };
+  const template = await o.driver.prepareTemplate?.(spec);
+  if (template === undefined) return "this machine has no way to";
+  failed.defer(() => template.kill());
+  const said = [template.stdout, template.stderr].map(collectLines);
+  const inTime = AbortSignal.any([signal, AbortSignal.timeout(limits.entrypointCheckMs)]);
+  const what = { imports: request.imports, imageDir: template.paths.image, signal: inTime };
+  const why = await loadPackages(template, what);
+  if (why !== undefined) return why;
+  for (const folder of folders) if ((await readdir(folder)).length > 0) return "its packages write files";
+  const made = failed.move();
+  return { template, said: said.flat(), end: () => made.disposeAsync() };
 }
-
-const never = new AbortController().signal;
 
 function collectLines(stream: Readable): readonly string[] {
   const lines: string[] = [];
