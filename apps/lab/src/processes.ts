@@ -12,6 +12,18 @@ export function processesMarked(mark: string): string[] {
   });
 }
 
+/** Living processes with mounts of their own of what `part` of a path names. */
+export function processesMounting(part: string): number[] {
+  const own = new Set(mountsOf("self"));
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  const mounts = (pid: string): boolean => mountsOf(pid).some((line) => line.includes(part) && !own.has(line));
+  return pids.filter((pid) => mounts(pid) && isAlive(pid)).map(Number);
+}
+
+function mountsOf(pid: string): string[] {
+  return readProc(pid, "mountinfo").split("\n");
+}
+
 /** The processes that `pid` has started and their descendants, as far as they have kept their parents. */
 export function descendantsOf(pid: number): number[] {
   const children = new Map<number, number[]>();

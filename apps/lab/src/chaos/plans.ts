@@ -18,6 +18,7 @@ export interface Choice {
   readonly workers: number | undefined;
   readonly delivery: "queue" | "pull";
   readonly stretch: number | undefined;
+  readonly isIsolated: boolean;
 }
 
 const turns = { alone: 200, pair: 100, mixed: 2_000, mixedOfAll: 600, smoke: 80 };
@@ -44,8 +45,8 @@ export function plansOf(choice: Choice): Plan[] {
 type Common = Omit<Plan, "name" | "mode" | "faults" | "load">;
 
 function common(choice: Choice): Common {
-  const { seed, workers = 3, delivery, stretch = 1 } = choice;
-  return { seed, tenants: 6, sessions: 8, workers, slots: 3, delivery, stretch };
+  const { seed, workers = 3, delivery, stretch = 1, isIsolated } = choice;
+  return { seed, tenants: 6, sessions: 8, workers, slots: 3, delivery, stretch, isIsolated };
 }
 
 function load(choice: Choice, count: number): Plan["load"] {

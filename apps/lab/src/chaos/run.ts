@@ -7,6 +7,7 @@
 //                            --mixed --seed 1     any of them, at any time
 //                            --all                everything, over five seeds
 //                            --smoke              a short mixed run
+//                            --isolated           agents in sandboxes, forked from what has loaded them
 //   further: --turns N  --rate N  --workers N  --delivery queue|pull  --json FILE
 //            --stretch N  the bounds times N, on a machine that others use
 
@@ -32,6 +33,7 @@ const flags = readFlags({
   workers: { type: "string" },
   delivery: { type: "string", default: "queue" },
   stretch: { type: "string" },
+  isolated: { type: "boolean", default: false },
   json: { type: "string" },
 });
 const { values } = flags;
@@ -50,6 +52,7 @@ const choice: Choice = {
   workers: flags.number("workers", 1),
   delivery: deliveryOf(values.delivery),
   stretch: flags.number("stretch", 1),
+  isIsolated: values.isolated,
 };
 
 const plans = planned();

@@ -4,7 +4,7 @@
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { openTurnQueue } from "@dari/queue";
-import { processesMarked } from "../../processes.ts";
+import { descendantsOf, processesMarked, processesMounting } from "../../processes.ts";
 import { queuePrefix, type Stage } from "../stage/stage.ts";
 import { attemptDirectories } from "../../fleet.ts";
 
@@ -32,7 +32,12 @@ async function openSessions(stage: Pick<Stage, "db">): Promise<number> {
 export async function listRemains(stage: Stage): Promise<string[]> {
   const deadline = performance.now() + settleWithinMs;
   for (;;) {
-    const remains = [...(await jobsLeft(stage)), ...directoriesLeft(stage), ...agentsLeft(stage)];
+    const remains = [
+      ...(await jobsLeft(stage)),
+      ...directoriesLeft(stage),
+      ...agentsLeft(stage),
+      ...orphansLeft(stage),
+    ];
     if (remains.length === 0 || performance.now() > deadline) return remains;
     await sleep(lookEveryMs);
   }
@@ -66,4 +71,12 @@ function agentsLeft(stage: Stage): string[] {
       .filter((line) => !own.has(line.split(" ")[0] ?? ""))
       .map((line) => `${name} left the process ${line}`),
   );
+}
+
+/** In sandboxes, which see their places in the worker's directory; those that wait for a turn are a living worker's. */
+function orphansLeft(stage: Stage): string[] {
+  const living = stage.members.flatMap(({ program }) => (program.isRunning ? descendantsOf(program.pid) : []));
+  return processesMounting(path.basename(stage.dir))
+    .filter((pid) => !living.includes(pid))
+    .map((pid) => `a worker that has ended left the process ${pid} in its sandbox`);
 }

@@ -42,16 +42,37 @@ export interface Answer {
 
 export const agentMaxAttempts = 3;
 
+/** In JavaScript, with this machine's files in reach. */
 export function chaosAgent(effectsFile: string): Record<string, string> {
+  return agentOf("chaos", {
+    entrypoint: "agent.mjs:agent",
+    language: "typescript",
+    env: { EFFECTS_FILE: effectsFile },
+  });
+}
+
+/** In Python, so that it is loaded once and forked for each turn. */
+export function isolatedChaosAgent(effectsUrl: string): Record<string, string> {
+  return agentOf("chaos-python", {
+    entrypoint: "agent.py:agent",
+    language: "python",
+    env: { EFFECTS_URL: effectsUrl },
+  });
+}
+
+function agentOf(
+  folder: string,
+  { entrypoint, language, env }: { entrypoint: string; language: string; env: Record<string, string> },
+): Record<string, string> {
   return {
-    ...filesOf(join(checkout, "apps/lab/tests/agents/chaos")),
+    ...filesOf(join(checkout, "apps/lab/tests/agents", folder)),
     "dari.yml": JSON.stringify({
       name: "chaos",
       sdk: "opencode",
-      entrypoint: "agent.mjs:agent",
-      runtime: { language: "typescript", timeout_seconds: 60 },
+      entrypoint,
+      runtime: { language, timeout_seconds: 60 },
       retries: { max_attempts: agentMaxAttempts },
-      env: { EFFECTS_FILE: effectsFile },
+      env,
     }),
   };
 }

@@ -4,7 +4,6 @@ import { createClient, type Client } from "@dari/client";
 import { createTestOrganization } from "@dari/testkit";
 import { publish } from "../../conversation.ts";
 import type { Stage } from "../stage/stage.ts";
-import { chaosAgent } from "./agent.ts";
 
 export interface Endpoint {
   readonly apiUrl: string;
@@ -37,7 +36,7 @@ export async function openTenant(stage: Stage, effectsFile: string, sessions: nu
   const { organizationId, apiKey } = await createTestOrganization(stage.db);
   const patient = createClient({ apiUrl: stage.apis[0]!.url, apiKey });
   const platform = { apiUrl: stage.apis[0]!.url, apiKey, client: patient };
-  const { agentId, version } = await publish(platform, chaosAgent(effectsFile));
+  const { agentId, version } = await publish(platform, stage.agentFiles(effectsFile));
   if (version.status !== "ready") throw new Error(`the agent was not built: ${JSON.stringify(version.failure)}`);
   const sessionIds = [];
   for (let i = 0; i < sessions; i++) sessionIds.push((await patient.createSession(agentId)).id);

@@ -10,6 +10,8 @@ import { freePort } from "@dari/embedded";
 import { startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { machineEnvironment } from "../../config.ts";
 import { removeDirectory } from "../../remove-directory.ts";
+import { chaosAgent, isolatedChaosAgent } from "../load/agent.ts";
+import { startEffectsServer, type EffectsServer } from "./effects.ts";
 import { startMember, type Kind, type Member } from "./member.ts";
 import { startPostgresServer, type PostgresServer } from "./postgres.ts";
 import { startRedisServer, type RedisServer } from "./redis.ts";
@@ -23,6 +25,8 @@ export interface ApiMember extends Member {
 export interface Stage extends AsyncDisposable {
   readonly dir: string;
   readonly delivery: "queue" | "pull";
+  /** An agent that tells `effectsFile` what it does. */
+  agentFiles(effectsFile: string): Record<string, string>;
   readonly postgres: PostgresServer;
   readonly redis: RedisServer;
   readonly db: Database;
@@ -42,6 +46,8 @@ export interface StageOptions {
   readonly slots: number;
   /** pull: no program is told of Redis. */
   readonly delivery: "queue" | "pull";
+  /** Agents run in the sandbox of this machine, loaded ahead; default: as plain processes, which start at once. */
+  readonly isIsolated?: boolean;
 }
 
 export async function startStage(options: StageOptions): Promise<Stage> {
@@ -55,7 +61,8 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     opened.close(),
   );
   const { delivery } = options;
-  const place = { dir, postgres, redis, delivery, env: commonEnvironment(dir) };
+  const effects = options.isIsolated === true ? starting.use(await startEffectsServer()) : undefined;
+  const place = { dir, postgres, redis, delivery, env: { ...commonEnvironment(dir), ...sandboxOf(effects) } };
   const add = async (kind: Kind, name: string, env: Record<string, string>): Promise<Member> =>
     starting.use(await startMember({ ...place, kind, name, env: { ...place.env, ...env } }));
   const workerEnv = (name: string): Record<string, string> => ({
@@ -72,6 +79,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   return {
     dir,
     delivery,
+    agentFiles: (file) => (effects === undefined ? chaosAgent(file) : isolatedChaosAgent(effects.urlOf(file))),
     postgres,
     redis,
     db,
@@ -118,7 +126,10 @@ function commonEnvironment(dir: string): Record<string, string> {
     DARI_SHUTDOWN_GRACE_MS: String(timing.graceMs),
     DARI_BACKOFF_FIRST_MS: String(timing.backoffMs),
     DARI_TURN_MEMORY_BYTES: String(1024 ** 3),
-    DARI_SANDBOX: "process",
-    DARI_MINIMUM_ISOLATION: "none",
   };
+}
+
+function sandboxOf(effects: EffectsServer | undefined): Record<string, string> {
+  if (effects === undefined) return { DARI_SANDBOX: "process", DARI_MINIMUM_ISOLATION: "none" };
+  return { DARI_MINIMUM_ISOLATION: "isolated", DARI_EGRESS_ALLOW: effects.endpoint };
 }
