@@ -57,7 +57,8 @@ export interface CheckTemplatesOptions {
 }
 
 interface Loaded extends Pick<ForkedCheck, "said"> {
-  readonly template: SandboxTemplate;
+  readonly exited: Promise<unknown>;
+  fork(request: Pick<CheckRequest, "slotDir" | "imageDir">): Promise<Sandbox>;
   end(): Promise<void>;
 }
 
@@ -139,7 +140,6 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
   const startedAt = performance.now();
   const stopping = new AbortController();
   let [users, usedAt, isOver] = [0, startedAt, false];
-  let forking: Promise<unknown> = Promise.resolve();
   let ended: Promise<void> | undefined;
   const loading = load(o, first, stopping.signal).catch((error: unknown) => String(error));
   const ready = loading.then((loaded) => {
@@ -148,7 +148,7 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
     if (!isKept && !stopping.signal.aborted) refuse(typeof loaded === "string" ? loaded : undefined);
     if (!isKept) isOver = true;
     if (typeof loaded === "string") return undefined;
-    void loaded.template.exited.then(retire);
+    void loaded.exited.then(retire);
     return loaded;
   });
   // Nobody may be waiting any more who would end it.
@@ -170,10 +170,8 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
     if (isOver) retire();
   }
 
-  async function forkOnce({ template, said }: Loaded, { slotDir, imageDir }: CheckRequest): Promise<ForkedCheck> {
-    const forked = forking.then(() => template.fork({ slotDir, imageDir }));
-    forking = forked.catch(() => (isOver = true));
-    const sandbox = await forked;
+  async function forkOnce({ said, fork }: Loaded, request: CheckRequest): Promise<ForkedCheck> {
+    const sandbox = await fork(request);
     users += 1;
     void sandbox.exited.then(leave);
     return { sandbox, said };
@@ -199,6 +197,7 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
         return loaded === undefined ? undefined : await forkOnce(loaded, request);
       } catch (error) {
         request.signal.throwIfAborted();
+        isOver = true;
         refuse(String(error));
         return undefined;
       } finally {
@@ -237,7 +236,17 @@ async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: Abo
   if (why !== undefined) return why;
   for (const folder of folders) if ((await readdir(folder)).length > 0) return "its packages write files";
   const made = failed.move();
-  return { template, said: said.flat(), end: () => made.disposeAsync() };
+  return { exited: template.exited, said: said.flat(), fork: inTurn(template), end: () => made.disposeAsync() };
+}
+
+/** Its children are made one after the other. */
+function inTurn(template: SandboxTemplate): Loaded["fork"] {
+  let last: Promise<unknown> = Promise.resolve();
+  return ({ slotDir, imageDir }) => {
+    const forked = last.then(() => template.fork({ slotDir, imageDir }));
+    last = forked.catch(() => undefined);
+    return forked;
+  };
 }
 
 function collectLines(stream: Readable): readonly string[] {
