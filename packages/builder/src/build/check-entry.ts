@@ -153,6 +153,7 @@ async function ask(
   const logged = logOutput(running, o.onLine);
   const abort = (): void => void running.kill().catch(() => {});
   signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
   try {
     await running.claim();
     const { channel, exited, paths } = running;

@@ -144,9 +144,9 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
   const loading = load(o, first, stopping.signal).catch((error: unknown) => String(error));
   const ready = loading.then((loaded) => {
     const isKept = typeof loaded === "object" && performance.now() - startedAt >= (o.worthMs ?? defaultWorthMs);
+    isOver ||= !isKept;
     // One that is given up meanwhile has not been found out.
     if (!isKept && !stopping.signal.aborted) refuse(typeof loaded === "string" ? loaded : undefined);
-    if (!isKept) isOver = true;
     if (typeof loaded === "string") return undefined;
     void loaded.exited.then(retire);
     return loaded;
@@ -194,7 +194,7 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
       users += 1;
       try {
         const loaded = await orAborted(ready, request.signal);
-        return loaded === undefined ? undefined : await forkOnce(loaded, request);
+        return loaded && (await forkOnce(loaded, request));
       } catch (error) {
         request.signal.throwIfAborted();
         isOver = true;
