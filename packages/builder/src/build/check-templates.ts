@@ -57,6 +57,7 @@ export interface CheckTemplatesOptions {
 }
 
 interface Loaded extends Pick<ForkedCheck, "said"> {
+  readonly tookMs: number;
   readonly exited: Promise<unknown>;
   fork(request: Pick<CheckRequest, "slotDir" | "imageDir">): Promise<Sandbox>;
   end(): Promise<void>;
@@ -137,19 +138,17 @@ export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
 /** `refuse`: no other one need be started for that. Without text it could be forked, but is not worth the while. */
 function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?: string) => void): Entry {
   const gone = Promise.withResolvers<void>();
-  const startedAt = performance.now();
   const stopping = new AbortController();
-  let [users, usedAt, isOver] = [0, startedAt, false];
+  let [users, usedAt, isOver] = [0, performance.now(), false];
   let ended: Promise<void> | undefined;
   const loading = load(o, first, stopping.signal).catch((error: unknown) => String(error));
   const ready = loading.then((loaded) => {
-    const isKept = typeof loaded === "object" && performance.now() - startedAt >= (o.worthMs ?? defaultWorthMs);
+    const isKept = typeof loaded === "object" && loaded.tookMs >= (o.worthMs ?? defaultWorthMs);
     isOver ||= !isKept;
     // One that is given up meanwhile has not been found out.
     if (!isKept && !stopping.signal.aborted) refuse(typeof loaded === "string" ? loaded : undefined);
-    if (typeof loaded === "string") return undefined;
-    void loaded.exited.then(retire);
-    return loaded;
+    if (typeof loaded === "object") void loaded.exited.then(retire);
+    return typeof loaded === "object" ? loaded : undefined;
   });
   // Nobody may be waiting any more who would end it.
   void ready.then(() => isOver && retire());
@@ -219,6 +218,7 @@ function isFit(entry: Entry, { key, imports }: CheckRequest): boolean {
 /** Text: why it cannot be forked. `signal`: nobody waits for it any more. */
 async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: AbortSignal): Promise<Loaded | string> {
   await using failed = new AsyncDisposableStack();
+  const startedAt = performance.now();
   const layer = await request.openLayer();
   failed.defer(() => layer.release());
   const slotDir = await mkdtemp(join(o.dir, "check-template-"));
@@ -235,8 +235,10 @@ async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: Abo
   const why = await loadPackages(template, what);
   if (why !== undefined) return why;
   for (const folder of folders) if ((await readdir(folder)).length > 0) return "its packages write files";
+  const tookMs = performance.now() - startedAt;
+  const { exited } = template;
   const made = failed.move();
-  return { exited: template.exited, said: said.flat(), fork: inTurn(template), end: () => made.disposeAsync() };
+  return { tookMs, exited, said: said.flat(), fork: inTurn(template), end: () => made.disposeAsync() };
 }
 
 /** Its children are made one after the other. */
