@@ -31,6 +31,12 @@ if os.environ.get("BAD"):
     "threads.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n",
     "writes.py": "open('left', 'w').close()\n",
     "hangs.py": "import signal\nsignal.pause()\n",
+    "optional.py": "try:\n    import speedups\nexcept ImportError:\n    pass\n",
+    "paths.py": "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), 'vendor'))\n",
+    "vendor/util.py": "",
+    "lazy.py": "import os\ndef __getattr__(name):\n    os.environ['BAD'] = '1'\n    return 1\n",
+    "plugins.py": "from importlib.metadata import entry_points\n[e.load() for e in entry_points(group='plugins')]\n",
+    "folders.pth": "../lib\n",
     "raises.py": "raise RuntimeError('raises cannot be loaded')\n",
   });
   packages = { "requirements.txt": "./heavy-1.0-py3-none-any.whl\n", "heavy-1.0-py3-none-any.whl": wheel };
@@ -103,6 +109,37 @@ const different: [title: string, before: Files, after: Files][] = [
     { "agent.py": `import heavy.part\n${says}` },
     { "agent.py": `${says}print(heavy.part.value)\n` },
   ],
+  [
+    "a module of the agent's that a package would have taken",
+    { "agent.py": `import optional\n${says}` },
+    { "agent.py": `import optional\n${says}`, "speedups.py": "raise RuntimeError('the wrong one')\n" },
+  ],
+  [
+    "a module of the agent's in place of one that only a template needs",
+    {},
+    { "agent.py": `${says}import socket\n`, "socket.py": "raise RuntimeError('the wrong one')\n" },
+  ],
+  [
+    "one in a folder that a package names",
+    { "agent.py": `import optional\n${says}` },
+    { "agent.py": `import optional\n${says}`, "lib/speedups.py": "raise RuntimeError('the wrong one')\n" },
+  ],
+  [
+    "a package that says where modules are",
+    { "agent.py": `import paths\n${says}` },
+    { "agent.py": `import paths\n${says}import util\nutil.value\n`, "util.py": "value = 1\n" },
+  ],
+  ["what looking a name up does", {}, { "agent.py": `from lazy import Agent\n${says}` }],
+  [
+    "a plugin of the agent's",
+    { "agent.py": `import plugins\n${says}` },
+    {
+      "agent.py": `import plugins\n${says}`,
+      "own.egg-info/PKG-INFO": "Metadata-Version: 2.1\nName: own\nVersion: 1\n",
+      "own.egg-info/entry_points.txt": "[plugins]\none = own\n",
+      "own.py": "raise RuntimeError('the wrong one')\n",
+    },
+  ],
   ["a package that cannot be loaded", {}, { "agent.py": `import raises\n${says}` }],
   ["a package that is not there", {}, { "agent.py": `import absent\n${says}` }],
   ["a file beside the source", {}, { "agent.py": `${says}open(__file__ + "x", "w")\n` }],
@@ -115,6 +152,14 @@ test.each(different)("does not pass for what was loaded before: %s", async (_, b
   const alone = await build({ ...sources, ...after }, {});
   expect(alone.failure).toBeDefined();
   expect((await build({ ...sources, ...after }, opened)).failure).toBe(alone.failure);
+});
+
+test("of what is written without end no more is kept than is shown", async () => {
+  await using opened = open();
+  await build({ "agent.py": says }, opened);
+  const { by, log } = await build({ "agent.py": `${says}for _ in range(20):\n    print("x" * 500_000)\n` }, opened);
+  expect(by).not.toBe("");
+  expect(log.match(/^x+$/gm)?.map((line) => line.length)).toEqual(Array(20).fill(4096));
 });
 
 test.each([

@@ -65,6 +65,12 @@ test("packages that are the agent's own do", async () => {
   expect(await loads([[files], [files]])).toEqual([true, true]);
 });
 
+test.each([["process.env.BAD = '1';"], ["globalThis.bad = true;"]])("an agent that does %s does", async (line) => {
+  const files = await agentWith(`${says}if (process.env.BAD || globalThis.bad) throw new Error("it is bad");\n`);
+  const other = { ...files, "agent.js": `${line}\nexport const agent = {};\n` };
+  expect(await loads([[files], [other]])).toEqual([true, expect.stringMatching(/it is bad/)]);
+});
+
 test("an agent that fails is not passed for what ran before it", async () => {
   const files = await agentWith(says);
   const fails = { ...files, "agent.js": "export const agent = missing;\n" };

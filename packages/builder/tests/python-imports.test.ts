@@ -89,6 +89,40 @@ name = "a"\nif TYPE_CHECKING:\n    import tool\nfrom sdk import Agent\n`,
     { "agent.py": "import tool\nimport sdk\n", "sdk/x.py": "" },
     [["tool", []]],
   ],
+  [
+    "none behind all that a package of the agent's names",
+    {
+      "agent.py": "import tool\nfrom mine import *\nimport sdk\n",
+      "mine/__init__.py": "__all__ = ['x']\n",
+      "mine/x.py": "",
+    },
+    [["tool", []]],
+  ],
+  [
+    "none behind a file that has the name of a part of Python",
+    { "agent.py": "import tool\nimport time\nimport sdk\n", "time.py": "" },
+    [["tool", []]],
+  ],
+  [
+    "none behind what only looks like it is for checkers",
+    { "agent.py": "import tool\nTYPE_CHECKING = True\nif TYPE_CHECKING:\n    import sdk\n" },
+    [["tool", []]],
+  ],
+  [
+    "none behind a name that Python reads, wherever it is from",
+    { "agent.py": "import tool\nfrom sdk import where as __path__\nimport sdk\n" },
+    [["tool", []]],
+  ],
+  [
+    "none behind a module that was compiled",
+    { "agent.py": "import tool\nimport mine\nimport sdk\n", "mine.py": "", "mine.abi3.so": "" },
+    [["tool", []]],
+  ],
+  [
+    "no more than a template is told",
+    { "agent.py": `import sdk\nfrom sdk import ${"x".repeat(65_536)}\n` },
+    [["sdk", []]],
+  ],
   ["none where no package is", { "agent.py": "import os\nimport absent\n" }, []],
   ["none of what is not Python", { "agent.py": "import sdk\nimport (\n" }, []],
 ])("%s", async (_, files, imports) => {
@@ -103,6 +137,11 @@ test("in a package they begin with those of what is above it", async () => {
   };
   expect(await importsOf(files, "src/app/agent.py")).toEqual([["tool", []]]);
   expect(await importsOf({ ...files, "src/app/__init__.py": "" }, "src/app/agent.py")).toEqual([sdk]);
+});
+
+test("in a plain folder they begin with those of the packages above it", async () => {
+  const files = { "app/__init__.py": "import tool\nprint()\n", "app/code/agent.py": "import sdk\n" };
+  expect(await importsOf(files, "app/code/agent.py")).toEqual([["tool", []]]);
 });
 
 test("a source as deep as Python allows, and one that is as large, is no trouble", async () => {

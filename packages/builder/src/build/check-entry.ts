@@ -15,7 +15,7 @@ import { adviseMissing } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
 import type { CheckTemplates } from "./check-templates.ts";
 import type { KnownRunners } from "./known-runners.ts";
-import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
+import { boundedLines, describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
 /** Stands for every secret: a build has none, yet modules read them when they are loaded. */
 const placeholderSecret = "dari-build-check";
@@ -59,7 +59,6 @@ export interface LoadedAhead {
   openLayer(): Promise<ImageLease>;
 }
 
-const forkedLinesMax = 1_000;
 /** What takes longer although its packages are loaded is not waited for twice. Milliseconds. */
 const forkedWithinMs = 5_000;
 const codeCacheName = "dari-code-cache";
@@ -105,10 +104,9 @@ async function passesForked(options: EntryCheck): Promise<boolean> {
   const { signal } = sandbox;
   const forked = await checks.fork({ key, imports, guest, openLayer, slotDir, imageDir: tree, signal });
   if (forked === undefined) return false;
-  const lines = [...forked.said];
-  const keep = (line: string): void => void (lines.length < forkedLinesMax && lines.push(line));
+  const { lines, keep } = boundedLines(limits.buildLogBytes);
   const { ok } = await ask(forked.sandbox, options, { onLine: keep, timeoutMs: forkedWithinMs });
-  if (ok) for (const line of lines) sandbox.onLine(line);
+  if (ok) for (const line of [...forked.said, ...lines]) sandbox.onLine(line);
   return ok;
 }
 

@@ -2,6 +2,7 @@
 // imports, and is told of an agent's sources only there. They are kept for a while, because who deploys an agent
 // deploys it again.
 
+import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
@@ -9,7 +10,7 @@ import { limits } from "@dari/domain";
 import { loadPackages, type PackageImport } from "@dari/harness";
 import { removeTree, type Sandbox, type SandboxDriver, type SandboxSpec, type SandboxTemplate } from "@dari/sandbox";
 import type { ImageLease } from "../image/image-cache.ts";
-import { readLines } from "./sandbox-program.ts";
+import { boundedLines, readLines } from "./sandbox-program.ts";
 
 export interface CheckRequest {
   /** Whatever the processes depend on besides the imports: the organization, its layer, the runtime, the settings. */
@@ -81,7 +82,8 @@ interface Entry {
 const defaultWorthMs = 300;
 const defaultIdleMs = 10 * 60_000;
 const lookEveryMs = 5_000;
-const linesKept = 200;
+/** Of each stream of a template. */
+const charsKept = 64 * 1024;
 /** What cannot be forked, or need not be, is tried again after so long. Milliseconds. */
 const refusedForMs = 60 * 60_000;
 const refusalsMax = 1_024;
@@ -207,7 +209,11 @@ function startEntry(o: CheckTemplatesOptions, first: CheckRequest, refuse: (why?
   };
 }
 
-const nameOf = ({ key, imports }: CheckRequest): string => JSON.stringify([key, imports]);
+/** Short, because many are remembered. */
+const nameOf = ({ key, imports }: CheckRequest): string =>
+  createHash("sha256")
+    .update(JSON.stringify([key, imports]))
+    .digest("base64");
 
 /** It has done the first of what is asked for, and nothing else. */
 function isFit(entry: Entry, { key, imports }: CheckRequest): boolean {
@@ -238,7 +244,16 @@ async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: Abo
   const tookMs = performance.now() - startedAt;
   const { exited } = template;
   const made = failed.move();
-  return { tookMs, exited, said: said.flat(), fork: inTurn(template), end: () => made.disposeAsync() };
+  return {
+    tookMs,
+    exited,
+    // The last of it may be read a little later.
+    get said() {
+      return said.flat();
+    },
+    fork: inTurn(template),
+    end: () => made.disposeAsync(),
+  };
 }
 
 /** Its children are made one after the other. */
@@ -252,10 +267,8 @@ function inTurn(template: SandboxTemplate): Loaded["fork"] {
 }
 
 function collectLines(stream: Readable): readonly string[] {
-  const lines: string[] = [];
-  void readLines(stream, (line) => {
-    if (lines.length < linesKept) lines.push(line);
-  });
+  const { lines, keep } = boundedLines(charsKept);
+  void readLines(stream, keep);
   return lines;
 }
 

@@ -7,6 +7,7 @@ import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError } from "./errors.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
+import { noteSurroundings } from "./surroundings.mjs";
 
 const neverSettles =
   "the agent waits for something that can never happen: nothing is left that could settle its promise";
@@ -63,8 +64,10 @@ export class Guest {
   }
 
   async #check(frame) {
+    const areSame = noteSurroundings();
     const found = await findExport(frame.entry, frame.imageDir);
-    if (!frame.known.includes(found.kind)) await prepareRunner(found, frame);
+    // What ran such an export before found no agent there that had changed anything.
+    if (!frame.known.includes(found.kind) || !areSame()) await prepareRunner(found, frame);
     await this.report({ t: "checked", kind: found.kind });
   }
 

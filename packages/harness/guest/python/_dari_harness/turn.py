@@ -74,13 +74,14 @@ def _say_ready(channel: Channel) -> None:
 
 def _load_once() -> tuple:
     """What is loaded, in each child of this process, once the host lets it be forked: an agent, or packages ahead."""
+    known = set(sys.modules)
     from .template import fork_for_each_turn
 
     channel = Channel(3, stays=True)
     _say_ready(channel)
     before = _memory_files()
     try:
-        loaded = _load_ahead(channel.receive())
+        loaded = _load_ahead(channel.receive(), known)
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
@@ -108,20 +109,21 @@ def _memory_files() -> list:
     return [sorted(os.listdir(path)) for path in ("/tmp", "/dev/shm") if os.path.isdir(path)]
 
 
-def _load_ahead(frame: dict) -> tuple:
+def _load_ahead(frame: dict, known: set) -> tuple:
     if frame["t"] == "load":
         return _load(frame), None
     from .packages import Ahead
 
     with _no_collection():
-        return None, Ahead(frame, _real(frame))
+        return None, Ahead(frame, _real(frame), known)
 
 
 def _check(frame: dict, ahead) -> dict:
-    if ahead is not None:
+    if ahead is None:
+        value, _ = _load(frame)
+    else:
         os.chdir(frame["workspace"])
-        ahead.expect_fit(frame, _real(frame))
-    value, _ = _load(frame)
+        value, _ = ahead.load(_load, frame, _real(frame))
     return {"t": "checked", "kind": kind_of(value)}
 
 
