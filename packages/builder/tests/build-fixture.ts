@@ -68,13 +68,14 @@ export interface Builds extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export async function openBuilds(preferred?: DriverName): Promise<Builds> {
+/** `more`: of the environment that installers are given. */
+export async function openBuilds(preferred?: DriverName, more: Record<string, string> = {}): Promise<Builds> {
   const temporary = await temporaryDirectory();
   let counter = 0;
   const fresh = (): string => join(temporary.path, `w${(counter += 1)}`);
   const store = createFilesystemBlobStore({ root: fresh() });
   const { driver, guarantees } = await chooseDriver({ minimum: "none", ...(preferred && { preferred }) });
-  const env = hostEnvironment();
+  const env = { ...hostEnvironment(), ...more };
   const installPaths = env.PIP_FIND_LINKS === undefined ? [] : [env.PIP_FIND_LINKS];
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });
   const cache = openImageCache({ dir: fresh(), store, maxBytes: 1e9 });

@@ -4,17 +4,21 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { readdir } from "node:fs/promises";
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { openCheckTemplates, type CheckTemplates } from "../src/index.ts";
 import { manifest, openBuilds, type Builds, type Choices, type Files } from "./build-fixture.ts";
 
 type Options = Partial<Parameters<typeof openCheckTemplates>[0]>;
 
+/** Where pip finds the packages, so that each layer is installed once, whatever the sources are. */
+const shelf = mkdtempSync(join(tmpdir(), "dari-wheels-"));
+const packages: Files = { "requirements.txt": "heavy==1.0\n" };
 let builds: Builds;
-let packages: Files;
 let canFork = false;
 beforeAll(async () => {
-  builds = await openBuilds();
+  builds = await openBuilds(undefined, { PIP_FIND_LINKS: shelf, PIP_NO_INDEX: "1" });
   canFork = builds.driver.prepareTemplate !== undefined;
   const wheel = await builds.wheel("heavy", {
     "heavy/__init__.py": `
@@ -39,9 +43,12 @@ if os.environ.get("BAD"):
     "folders.pth": "../lib\n",
     "raises.py": "raise RuntimeError('raises cannot be loaded')\n",
   });
-  packages = { "requirements.txt": "./heavy-1.0-py3-none-any.whl\n", "heavy-1.0-py3-none-any.whl": wheel };
+  writeFileSync(join(shelf, "heavy-1.0-py3-none-any.whl"), wheel);
 });
-afterAll(() => builds[Symbol.asyncDispose]());
+afterAll(async () => {
+  await builds[Symbol.asyncDispose]();
+  rmSync(shelf, { recursive: true });
+});
 
 /** An agent that says which load of the package it sees. */
 const says = `import heavy\nprint("by", heavy.load)\ndef agent(prompt):\n    return prompt\n`;
