@@ -3,7 +3,15 @@
 import { describe, expect, test } from "@jest/globals";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { checkEntrypoint, loadAhead, runTurn, type DeltaFrame, type EventFrame } from "../src/index.ts";
+import {
+  checkEntrypoint,
+  loadAhead,
+  runTurn,
+  type DeltaFrame,
+  type Entry,
+  type EntrypointCheck,
+  type EventFrame,
+} from "../src/index.ts";
 import { findRuntimes, play, requestFor, startGuest } from "./guest-fixture.ts";
 
 describe.each(findRuntimes())("$title", (runtime) => {
@@ -85,45 +93,25 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ["missing", { ok: false, failure: { code: "entrypoint_not_found" } }],
     ["options", { ok: false, failure: { code: "unsupported_export" } }],
   ])("checks the entrypoint %s", async (name, found) => {
-    const guest = await startGuest(runtime);
-    try {
-      const { channel, exited } = guest;
-      const entry = { file: runtime.file, export: name };
-      const { imageDir } = runtime;
-      const check = checkEntrypoint({
-        channel,
-        exited,
-        entry,
-        imageDir,
-        workspace: imageDir,
-        sdk: "pi",
-        timeoutMs: 20_000,
-      });
-      expect(await check).toMatchObject(found);
-    } finally {
-      await guest.end();
-    }
+    expect(await check({ file: runtime.file, export: name })).toMatchObject(found);
   });
 
   test("checks a module that breaks", async () => {
+    const file = runtime.language === "python" ? "breaks.py" : "breaks.mjs";
+    const stack = expect.stringMatching(/breaks/);
+    const found = { ok: false, failure: { code: "agent_error" }, stack };
+    expect(await check({ file, export: "agent" })).toMatchObject(found);
+  });
+
+  async function check(entry: Entry): Promise<EntrypointCheck> {
     const guest = await startGuest(runtime);
     try {
       const { channel, exited } = guest;
-      const entry = { file: runtime.language === "python" ? "breaks.py" : "breaks.mjs", export: "agent" };
       const { imageDir } = runtime;
-      const check = checkEntrypoint({
-        channel,
-        exited,
-        entry,
-        imageDir,
-        workspace: imageDir,
-        sdk: "pi",
-        timeoutMs: 20_000,
-      });
-      const stack = expect.stringMatching(/breaks/);
-      expect(await check).toMatchObject({ ok: false, failure: { code: "agent_error" }, stack });
+      const what = { entry, imageDir, workspace: imageDir, sdk: "pi", timeoutMs: 20_000 };
+      return await checkEntrypoint({ channel, exited, ...what });
     } finally {
       await guest.end();
     }
-  });
+  }
 });
