@@ -151,7 +151,9 @@ export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, ent
   const except = ["-x", `/\\${pythonDependencyDir}/`];
   const script = join(compilerDir, "python_sources.py");
   const ending = await runPython(sandbox, runtime, [script, entry.file, ...compileFlags, ...except, "."]);
-  return succeeded(ending) ? (JSON.parse(ending.stdout) as PackageImport[]) : [];
+  // An installation of Python may have something to say of its own, and says it before.
+  const last = ending.stdout.trimEnd().split("\n").at(-1) ?? "";
+  return succeeded(ending) ? (JSON.parse(last) as PackageImport[]) : [];
 }
 
 async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly string[]): Promise<ProgramEnding> {
