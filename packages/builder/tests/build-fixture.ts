@@ -156,7 +156,7 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
     RECORD: "",
   };
   const described = Object.entries(about).map(([key, text]) => [`${name}-1.0.dist-info/${key}`, text]);
-  const contents = { ...files, ...Object.fromEntries(described) };
+  const contents = { ...Object.fromEntries(described), ...files };
   execFileSync(python, ["-c", script, file, JSON.stringify(contents)]);
   return readFileSync(file);
 }

@@ -53,7 +53,7 @@ class Begin:
         self.base = base
         # Where modules are looked for before packages are, and after.
         self.first = list(dict.fromkeys(["", base if is_package(folder) else folder]))
-        self.last = [folder] if is_package(folder) else []
+        self.last = [*([folder] if is_package(folder) else []), "src"]
         self.imports = []
         self.chars = 0
         self.loaded = set()

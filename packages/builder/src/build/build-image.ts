@@ -29,6 +29,8 @@ import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
 import { hasOwnPackages } from "./own-packages.ts";
 import type { PackageBundles } from "./package-bundle.ts";
 import { placeInTree } from "./place-in-tree.ts";
+import { findUnreadRequirements } from "./python-installers.ts";
+import { describeUnpinned } from "./python-pins.ts";
 import { resolveEntry, type Entry } from "./resolve-entry.ts";
 import type { BuildSandbox } from "./sandbox-program.ts";
 
@@ -112,7 +114,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   const source = await resolveEntry(tree, manifest);
   const runtime = await log.step("runtime", () => findRuntime(options, log));
   const prepare = async () => {
-    const provided = await install(options, sandbox, runtime, dir, log);
+    const provided = await install(options, sandbox, runtime, source, dir, log);
     const bundles = await bundlesOf(options, tree, provided);
     const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log, bundles));
     const { suspicions } = compiled;
@@ -197,22 +199,28 @@ async function install(
   options: BuildOptions,
   sandbox: BuildSandbox,
   runtime: Runtime,
+  source: Entry,
   dir: string,
   log: BuildLog,
 ): Promise<ProvidedLayer | undefined> {
   const tree = join(sandbox.slotDir, "workspace");
   const tools = await options.runtimes.installTools();
-  const installer = await chooseInstaller(tree, runtime, tools);
+  const installer = await chooseInstaller(tree, runtime, tools, source.file);
   if (installer === undefined) {
     log.line("no dependencies to install");
+    const unread = runtime.language === "python" ? await findUnreadRequirements(tree) : [];
+    for (const path of unread) log.warn(`${path} is not read: it is neither at the root nor beside the entrypoint`);
     return undefined;
   }
   for (const warning of installer.warnings) log.warn(warning);
   const { store, keyPrefix, layers, egress = defaultBuildEgress } = options;
   const { registries } = tools;
-  return log.step("dependencies", () =>
+  const provided = await log.step("dependencies", () =>
     provideLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, egress, registries, log }),
   );
+  const unpinned = installer.pins === undefined ? undefined : await describeUnpinned(tree, installer.pins);
+  if (unpinned !== undefined) log.warn(unpinned);
+  return provided;
 }
 
 /** Prefers the agent as one script, where that loads. @returns the entry that passed. */

@@ -9,8 +9,13 @@ import { choosePythonInstaller } from "./python-installers.ts";
  * @returns undefined when the bundle has no dependencies: such an agent needs neither installer nor network.
  * @throws BuildFailed for a package.json that cannot be read, or when the worker has no installer for it.
  */
-export function chooseInstaller(root: string, runtime: Runtime, tools: InstallTools): Promise<Installer | undefined> {
+export function chooseInstaller(
+  root: string,
+  runtime: Runtime,
+  tools: InstallTools,
+  entryFile: string,
+): Promise<Installer | undefined> {
   return runtime.language === "python"
-    ? choosePythonInstaller(root, runtime, tools)
+    ? choosePythonInstaller(root, runtime, tools, entryFile)
     : chooseNodeInstaller(root, runtime, tools);
 }

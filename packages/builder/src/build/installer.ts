@@ -30,6 +30,8 @@ export interface Installer {
   readonly reads: readonly string[] | undefined;
   /** Whether a lockfile decides each version. */
   readonly locked: boolean;
+  /** Packages whose versions the bundle pins, where the others are to be warned of; by their normalized names. */
+  readonly pins?: ReadonlySet<string>;
   /** A program that prints the address of the registry that it uses by itself, where that need not be npm's. */
   readonly asksRegistry?: readonly string[];
 }

@@ -1,9 +1,12 @@
 // uv and pip, by the lockfile or the requirements that the bundle has.
 
+import { readdir } from "node:fs/promises";
+import { join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { pythonDependencyDir, readOptional, type Installer, type InstallTools } from "./installer.ts";
+import { pinsOf } from "./python-pins.ts";
 
 const scriptsDir = fileURLToPath(new URL("../../guest/install", import.meta.url));
 /** Requirements that lie in the bundle itself, or in files that others name. */
@@ -11,69 +14,119 @@ const localRequirement =
   /(^|["'\s=@])(\.{0,2}\/|file:)|^\s*-{1,2}(?!-?hash)[a-z]|\.(whl|tar\.gz|zip)\b|\bpath\s*=|\bworkspace\s*=/m;
 const projectDependencies = /^\s*dependencies\s*=/m;
 const poetryDependencies = /^\s*\[tool\.poetry\.dependencies\]/m;
-const pipFlags = ["install", "--target", pythonDependencyDir, "--no-compile", "--progress-bar", "off"];
+/** The files that name dependencies. */
+const dependencyFiles = ["uv.lock", "requirements.txt", "poetry.lock", "pyproject.toml"] as const;
+const shownMax = 5;
 
 /**
- * `uv.lock`, else `requirements.txt`, else `poetry.lock`, else the dependencies of pyproject.toml. The project itself
- * is not installed, only what it depends on: agents are run from their sources.
+ * `uv.lock`, else `requirements.txt`, else `poetry.lock`, else the dependencies of pyproject.toml: of the bundle's root,
+ * else of the entrypoint's folder, else of the folders above that. The project itself is not installed, only what it
+ * depends on: agents are run from their sources.
  */
 export async function choosePythonInstaller(
   root: string,
   runtime: Runtime,
   tools: InstallTools,
+  entryFile: string,
 ): Promise<Installer | undefined> {
+  for (const folder of foldersFor(entryFile)) {
+    const files = await readDependencyFiles(join(root, folder));
+    const command = chooseCommand(files, posix.relative(folder, pythonDependencyDir));
+    if (command !== undefined) return installerOf(command, { root, folder, files, runtime, tools });
+  }
+  return undefined;
+}
+
+/** Dependency files that no installer reads, where `choosePythonInstaller` finds none. */
+export async function findUnreadRequirements(root: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory() || entry.name.startsWith(".")) continue;
+    const names = await readdir(join(root, entry.name));
+    for (const name of dependencyFiles) if (names.includes(name)) found.push(`${entry.name}/${name}`);
+  }
+  return found.slice(0, shownMax);
+}
+
+/** The root first, then the entrypoint's folder and what is above it. */
+function foldersFor(entryFile: string): readonly string[] {
+  const folders = [""];
+  for (let at = posix.dirname(entryFile); at !== "." && at !== "/"; at = posix.dirname(at)) folders.push(at);
+  return folders;
+}
+
+async function readDependencyFiles(folder: string): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>();
-  for (const name of ["uv.lock", "requirements.txt", "poetry.lock", "pyproject.toml"]) {
-    const text = await readOptional(root, name);
+  for (const name of dependencyFiles) {
+    const text = await readOptional(folder, name);
     if (text !== undefined) files.set(name, text);
   }
-  const command = chooseCommand(files);
-  if (command === undefined) return undefined;
+  return files;
+}
+
+interface Project {
+  readonly root: string;
+  /** Relative to the root; empty for the root. */
+  readonly folder: string;
+  readonly files: ReadonlyMap<string, string>;
+  readonly runtime: Runtime;
+  readonly tools: InstallTools;
+}
+
+async function installerOf(
+  command: Command,
+  { root, folder, files, runtime, tools }: Project,
+): Promise<Installer> {
   const isLocal = command.reads.some((name) => localRequirement.test(withoutUrls(files.get(name) ?? "")));
+  const { script, flags } = command;
+  const own = script === undefined ? ["-m", "pip"] : [join(scriptsDir, script)];
+  const program = folder === "" ? own : [join(scriptsDir, "in_folder.py"), folder, script ?? "pip"];
+  const requirements = command.reads[0] === "requirements.txt" && !command.locked;
   return {
-    name: command.name,
-    flags: command.flags,
+    name: folder === "" ? command.name : `${command.name} in ${folder}`,
+    flags: folder === "" ? flags : [folder, ...flags],
     // Isolated, so that a module of the agent named like one of pip's does not take its place.
-    argv: [runtime.command, "-I", ...command.program, ...command.flags],
+    argv: [runtime.command, "-I", ...program, ...flags],
     env: { ...tools.env, PIP_DISABLE_PIP_VERSION_CHECK: "1", PIP_NO_INPUT: "1", PIP_ROOT_USER_ACTION: "ignore" },
     readOnlyPaths: [...runtime.readOnlyPaths, scriptsDir, ...tools.readOnlyPaths],
-    warnings: command.locked ? [] : command.warnings,
+    warnings: command.warnings,
     leftovers: [`${pythonDependencyDir}/.lock`],
-    reads: isLocal ? undefined : command.reads,
+    reads: isLocal ? undefined : command.reads.map((name) => posix.join(folder, name)),
     locked: command.locked,
+    ...(requirements && { pins: await pinsOf(root, posix.join(folder, "requirements.txt")) }),
   };
 }
 
 interface Command {
   readonly name: string;
-  readonly program: readonly string[];
+  /** Of `guest/install`; undefined: pip itself. */
+  readonly script?: string;
   readonly flags: readonly string[];
   readonly reads: readonly string[];
   readonly locked: boolean;
   readonly warnings: readonly string[];
 }
 
-function chooseCommand(files: ReadonlyMap<string, string>): Command | undefined {
+/** `target`: where packages are installed, relative to the folder of the files. */
+function chooseCommand(files: ReadonlyMap<string, string>, target: string): Command | undefined {
+  const pipFlags = ["install", "--target", target, "--no-compile", "--progress-bar", "off"];
   const pyproject = files.get("pyproject.toml");
-  const script = (name: string): string[] => [`${scriptsDir}/${name}`];
   if (files.has("uv.lock") && pyproject !== undefined) {
     const reads = ["uv.lock", "pyproject.toml"];
-    const flags = [pythonDependencyDir];
-    return { name: "uv (uv.lock)", program: script("uv_lock.py"), flags, reads, locked: true, warnings: [] };
+    return { name: "uv (uv.lock)", script: "uv_lock.py", flags: [target], reads, locked: true, warnings: [] };
   }
   const requirements = files.get("requirements.txt");
   if (requirements !== undefined && /^\s*[^#\s]/m.test(requirements)) {
     const name = "pip install -r requirements.txt";
     const flags = [...pipFlags, "-r", "requirements.txt"];
-    const locked = allPinned(requirements);
-    return { name, program: ["-m", "pip"], flags, reads: ["requirements.txt"], locked, warnings: [] };
+    return { name, flags, reads: ["requirements.txt"], locked: hasHashes(requirements), warnings: [] };
   }
   if (requirements !== undefined || pyproject === undefined) return undefined;
   const fromPoetry = poetryDependencies.test(pyproject) && !projectDependencies.test(pyproject);
   if (files.has("poetry.lock")) {
     const reads = ["poetry.lock", "pyproject.toml"];
     const name = "pip install (poetry.lock)";
-    return { name, program: script("poetry_lock.py"), flags: pipFlags, reads, locked: true, warnings: [] };
+    return { name, script: "poetry_lock.py", flags: pipFlags, reads, locked: true, warnings: [] };
   }
   if (fromPoetry) {
     const advice = "add poetry.lock, export them to requirements.txt, or list them under [project]";
@@ -83,7 +136,7 @@ function chooseCommand(files: ReadonlyMap<string, string>): Command | undefined 
   const warnings = ["there is no uv.lock, so each build may install other versions"];
   const reads = ["pyproject.toml"];
   const name = "pip install (pyproject.toml)";
-  return { name, program: script("pyproject.py"), flags: pipFlags, reads, locked: false, warnings };
+  return { name, script: "pyproject.py", flags: pipFlags, reads, locked: false, warnings };
 }
 
 /** What lies on a server is no path of the bundle. */
@@ -91,8 +144,8 @@ function withoutUrls(text: string): string {
   return text.replaceAll(/https?:\/\/[^\s"']+/g, "");
 }
 
-/** Each requirement has its one version; what they depend on in turn may still move within a day. */
-function allPinned(requirements: string): boolean {
+/** Whether each requirement has a hash, with which pip refuses what is not listed. */
+function hasHashes(requirements: string): boolean {
   const lines = requirements.replaceAll("\\\n", " ").split("\n");
   const named = lines.map((line) => line.trim()).filter((line) => line !== "" && !/^[#-]/.test(line));
   return named.every((line) => line.includes("--hash="));

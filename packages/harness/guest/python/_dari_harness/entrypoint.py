@@ -105,7 +105,7 @@ def find_export(entry: dict, image_dir: str):
 def own_folders(entry: dict, image_dir: str) -> set:
     """Where the agent's own modules may be found by their bare names. Raises entrypoint_not_found."""
     path = _find_module(entry["file"], image_dir)
-    return {image_dir, _base_of(path, image_dir), os.path.dirname(path)}
+    return {image_dir, _base_of(path, image_dir), os.path.dirname(path), _src_of(image_dir)}
 
 
 def _find_module(file: str, image_dir: str) -> str:
@@ -133,14 +133,19 @@ def _base_of(path: str, image_dir: str) -> str:
     return base
 
 
+def _src_of(image_dir: str) -> str:
+    """Where a project of the `src` layout keeps its packages."""
+    return os.path.join(image_dir, "src")
+
+
 def _is_package(folder: str) -> bool:
     return os.path.exists(os.path.join(folder, "__init__.py"))
 
 
 def set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
     """
-    The source first, the standard library, the installed dependencies, then what the interpreter has of its own. What
-    lies in a package is found by its bare name only where nothing else has that name.
+    The source first, the standard library, the installed dependencies, then what the interpreter has of its own. Modules
+    of `src/` and of the entrypoint's package are found by their bare names only where nothing else has that name.
     """
     import site
 
@@ -152,6 +157,8 @@ def set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
     first_site = next((i for i, path in enumerate(own) if path.endswith(("site-packages", "dist-packages"))), len(own))
     first, last = ([base], [entry_dir]) if _is_package(entry_dir) else ([entry_dir], [])
     path = [image_dir, *first, *own[:first_site], *added, *own[first_site:], *last]
+    if os.path.isdir(_src_of(image_dir)):
+        path.append(_src_of(image_dir))
     sys.path[:] = list(dict.fromkeys(path))
     importlib.invalidate_caches()
 

@@ -1,0 +1,50 @@
+// Which installed Python packages no requirement pins to one version.
+
+import { access, readdir } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { pythonDependencyDir, readOptional } from "./installer.ts";
+
+/** Requirements files that include others are followed this deep. */
+const includesMax = 5;
+const namesShown = 5;
+
+/** The packages that a requirements file pins, and those of the files that it includes, by their normalized names. */
+export async function pinsOf(root: string, file: string, depth = 0): Promise<ReadonlySet<string>> {
+  const pins = new Set<string>();
+  const text = await readOptional(root, file);
+  for (const line of (text ?? "").replaceAll("\\\n", " ").split("\n")) {
+    const included = /^\s*(?:-r|-c|--requirement|--constraint)[\s=]+([^\s#]+)/.exec(line)?.[1];
+    const pinned = /^\s*([\w.-]+)\s*(?:\[[^\]]*\])?\s*={2,3}\s*[^\s,*;]+\s*(?:$|[;#]|--)/.exec(line)?.[1];
+    if (pinned !== undefined) pins.add(normalized(pinned));
+    if (included === undefined || depth === includesMax) continue;
+    const path = posix.join(posix.dirname(file), included);
+    if (path.startsWith("../") || posix.isAbsolute(path)) continue;
+    for (const name of await pinsOf(root, path, depth + 1)) pins.add(name);
+  }
+  return pins;
+}
+
+/** A warning that names installed packages outside `pins`; undefined when there are none. */
+export async function describeUnpinned(root: string, pins: ReadonlySet<string>): Promise<string | undefined> {
+  const loose: string[] = [];
+  for (const entry of await readdir(join(root, pythonDependencyDir)).catch(() => [])) {
+    const name = /^(.+?)-[^-]+\.dist-info$/.exec(entry)?.[1];
+    if (name === undefined || pins.has(normalized(name))) continue;
+    // A package from a path or a URL has no version to choose.
+    if (!(await exists(join(root, pythonDependencyDir, entry, "direct_url.json")))) loose.push(normalized(name));
+  }
+  if (loose.length === 0) return undefined;
+  const shown = loose.sort().slice(0, namesShown).join(", ");
+  const more = loose.length > namesShown ? `, and ${loose.length - namesShown} more` : "";
+  const advice = "pin every package (pip freeze), or add uv.lock";
+  return `no file pins the versions of ${shown}${more}, so each build may install other versions; ${advice}`;
+}
+
+const normalized = (name: string): string => name.toLowerCase().replaceAll(/[-_.]+/g, "-");
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
