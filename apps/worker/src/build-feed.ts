@@ -1,5 +1,5 @@
-// Builds published versions, a few at a time per worker, under a lease of their own. One organization has all of a
-// worker's places but the last: an install that hangs holds up nobody else's.
+// Builds published versions, a few at a time per worker, under a lease of their own. An organization may use every place
+// while no other waits; one more place is for organizations that have no build here, so that nobody waits for another's.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
@@ -20,21 +20,21 @@ import {
   type BuildClaim,
   type BuildJob,
 } from "@dari/control";
+import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import { removeTree } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
 
-/** Of each program of a build: an installer unpacks much, and keeps its cache beside it. */
-const buildLimits = {
-  memoryBytes: 4 * 1024 ** 3,
+/** Limits of each program of a build. An installer unpacks much, and keeps its cache beside it. */
+const programLimits = {
+  memoryBytes: limits.buildMemoryBytes,
   processes: 512,
   openFiles: 16_384,
-  fileBytes: 2 * 1024 ** 3,
-  tmpBytes: 1024 ** 3,
-  diskBytes: 12 * 1024 ** 3,
-  diskFiles: 1_000_000,
+  fileBytes: limits.imageUnpackedBytes,
+  diskBytes: limits.buildDiskBytes,
+  diskFiles: limits.buildDiskFiles,
 };
 
 export interface BuildFeed {
@@ -52,8 +52,11 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
     signal: stopping.signal,
     log: context.log,
     async runOnce(signal) {
-      while (!signal.aborted && running.size < buildSlots) {
-        const build = await claimBuild(context, workerId, sated([...running.values()], buildSlots));
+      for (;;) {
+        if (signal.aborted) return;
+        const build = await claimNext([...running.values()], buildSlots, (except) =>
+          claimBuild(context, workerId, except),
+        );
         if (build === undefined) return;
         const run = runBuild(context, build, stopping.signal).finally(() => {
           running.delete(run);
@@ -74,10 +77,21 @@ export function startBuildFeed(context: WorkerContext): BuildFeed {
   };
 }
 
-/** Those of `organizations`, one for each build that runs, that may begin no further build here. */
-export function sated(organizations: readonly string[], slots: number): string[] {
-  const most = Math.max(1, slots - 1);
-  return [...new Set(organizations)].filter((id) => organizations.filter((other) => other === id).length >= most);
+/**
+ * Claims the build to start next. `organizations`: one entry for each running build. Organizations without a running
+ * build go first, and while one organization has all of several slots, one of them may start beyond the slots.
+ */
+export async function claimNext<Build>(
+  organizations: readonly string[],
+  slots: number,
+  claim: (except: readonly string[]) => Promise<Build | undefined>,
+): Promise<Build | undefined> {
+  const busy = [...new Set(organizations)];
+  const isFull = organizations.length >= slots;
+  const isHeldByOne = busy.length === 1 && organizations.length === slots && slots > 1;
+  if (isFull && !isHeldByOne) return undefined;
+  const first = await claim(busy);
+  return first !== undefined || isFull || busy.length === 0 ? first : await claim([]);
 }
 
 async function runBuild(context: WorkerContext, build: BuildClaim & BuildJob, stop: AbortSignal): Promise<void> {
@@ -120,7 +134,7 @@ async function attemptBuild(
     checks: context.checks,
     runners: context.runners,
     runtimes: context.runtimes,
-    sandboxLimits: buildLimits,
+    sandboxLimits: programLimits,
     egress: context.settings.buildEgress,
     driver: context.driver,
     workDir,

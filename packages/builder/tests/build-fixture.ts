@@ -37,6 +37,7 @@ export interface Choices {
   runtimes?: Runtimes;
   egress?: BuildEgress;
   sandboxLimits?: SandboxLimits;
+  tmpBytes?: number;
   /** Default: one that remembers each layer. */
   registry?: LayerRegistry;
   checks?: CheckTemplates;

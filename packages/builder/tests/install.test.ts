@@ -100,8 +100,41 @@ def build_wheel(*_):
     },
     { sandboxLimits: { diskBytes: 16 * 1024 ** 2 } },
   );
-  const message = expect.stringMatching(/^pip install .* SIGKILL: it went over what a build has of disk space\n/);
+  const message = expect.stringMatching(/^pip install .* SIGKILL: it exceeded the limit of a build for disk space \(16 MiB\)\n/);
   expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
+});
+
+describe("temporary files of builds", () => {
+  const greedy = (mebibytes: number): Record<string, string> => ({
+    "dari.yml": manifest("agent.py:agent"),
+    "agent.py": "def agent(prompt):\n    return prompt\n",
+    "requirements.txt": "./greedy\n",
+    "greedy/pyproject.toml": `[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n`,
+    "greedy/backend.py": `
+import signal, tempfile
+def build_wheel(*_):
+    held = tempfile.NamedTemporaryFile()
+    for _ in range(${mebibytes}):
+        held.write(b"x" * 1024 ** 2)
+    held.flush()
+    raise SystemExit(f"wrote ${mebibytes} MiB" if ${mebibytes} < 64 else signal.pause())
+`,
+  });
+
+  test("are on the disk, beyond what a file system in memory would hold", async () => {
+    const tooMuchForMemory = { tmpBytes: 8 * 1024 ** 2 };
+    const { result } = await builds.build(greedy(32), { sandboxLimits: tooMuchForMemory });
+    expect(result).toMatchObject({ ok: false, failure: { message: expect.stringContaining("wrote 32 MiB") } });
+  });
+
+  test("have a limit of their own, which the failure names", async () => {
+    if (builds.guarantees.limits.disk === "none") return;
+    const { result } = await builds.build(greedy(64), { tmpBytes: 16 * 1024 ** 2 });
+    const message = expect.stringMatching(
+      /^pip install .* SIGKILL: it exceeded the limit of a build for temporary files in \/tmp \(16 MiB\)\n/,
+    );
+    expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
+  });
 });
 
 describe("npm", () => {

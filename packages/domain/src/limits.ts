@@ -243,6 +243,11 @@ export const limits = {
   /** Builds lost with their worker, or failed by the platform; past this the version fails. */
   buildLossesMax: 3,
   buildLogBytes: 4 * MiB,
+  /** Each program of a build: memory, /tmp on the disk, and what else it may hold on the disk. */
+  buildMemoryBytes: 4 * GiB,
+  buildTmpBytes: 8 * GiB,
+  buildDiskBytes: 12 * GiB,
+  buildDiskFiles: 1_000_000,
   entrypointCheckMs: 30_000,
   /** Images: a bundle with its installed dependencies. */
   imageUnpackedBytes: 4 * GiB,

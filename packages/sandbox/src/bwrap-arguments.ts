@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { devicePaths } from "./device-nodes.ts";
 import { egressEnvironment } from "./egress/egress.ts";
 import type { EnterProgram } from "./enter-program.ts";
-import { programEnvironment } from "./slot.ts";
+import { diskTmpOf, programEnvironment } from "./slot.ts";
 import type { SandboxPaths, SandboxSpec } from "./types.ts";
 
 export const insidePaths: Required<SandboxPaths> = {
@@ -138,6 +138,7 @@ export function sandboxArguments(
   trustDir: string | undefined,
 ): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
+  const diskTmp = diskTmpOf(spec);
   const inside = insidePaths;
   const isProxied = enter !== undefined && typeof spec.network === "object";
   const trust = trustDir === undefined ? undefined : trustInside;
@@ -153,10 +154,7 @@ export function sandboxArguments(
     tmpBytes,
     "--tmpfs",
     "/dev/shm",
-    "--size",
-    tmpBytes,
-    "--tmpfs",
-    "/tmp",
+    ...(diskTmp === undefined ? ["--size", tmpBytes, "--tmpfs", "/tmp"] : ["--bind", diskTmp.dir, "/tmp"]),
     ...spec.readOnlyPaths
       .filter((path) => !isSystemPath(path))
       .flatMap((path) => ["--ro-bind", path, insidePathOf(spec, path)]),

@@ -8,7 +8,8 @@ import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
 import { bringToRest, type Resting } from "./rest.ts";
 import type { SlotMounts } from "./slot-mounts.ts";
-import { workingFolders } from "./slot.ts";
+import { removeTree } from "./remove-tree.ts";
+import { diskTmpOf, workingFolders } from "./slot.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage } from "./types.ts";
 import { watchSandbox, type Watch } from "./watch.ts";
 
@@ -58,7 +59,9 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     await tree.kill();
     watch.stop();
     egress?.close();
-    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused()]);
+    const tmp = diskTmpOf(spec);
+    const removing = tmp && removeTree(tmp.dir);
+    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused(), removing]);
     held.onEnd?.();
   }
   async function claim(turnDir = spec.slotDir): Promise<void> {
@@ -105,11 +108,12 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
 }
 
 function watchHeld(
-  { mounts, limits, slotDir }: SandboxSpec,
+  spec: SandboxSpec,
   held: Held,
   dir: () => string,
   onExceeded: () => void,
 ): Watch {
+  const { mounts, limits, slotDir } = spec;
   const watch = watchSandbox({
     slotDir: dir,
     limits: held.watched?.limits ?? limits,
@@ -117,6 +121,7 @@ function watchHeld(
     isKernel: held.watched !== undefined,
     isBounded: held.isBounded,
     memoryDirs,
+    diskTmp: diskTmpOf(spec),
     hiddenDirs: () => mounts?.hiddenBy(slotDir) ?? [],
     cpuSeconds: held.program.group?.cpuSeconds,
     onExceeded,

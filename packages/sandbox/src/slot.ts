@@ -5,7 +5,7 @@ import { dirname, isAbsolute, join } from "node:path";
 import { isExecutable } from "./programs.ts";
 import { SandboxStartError, type SandboxSpec } from "./types.ts";
 
-/** Throws SandboxStartError with what is wrong, where a launcher would only say that something was not found. */
+/** Also makes a /tmp on the disk. Throws SandboxStartError with what is wrong, where a launcher would only say that something was not found. */
 export async function checkSpec(spec: SandboxSpec): Promise<void> {
   const interpreter = spec.argv[0];
   if (interpreter === undefined || !isAbsolute(interpreter)) {
@@ -23,6 +23,8 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   ]);
   const reason = wrong.find((one) => one !== false);
   if (reason !== undefined) throw new SandboxStartError(reason);
+  const tmp = diskTmpOf(spec);
+  if (tmp !== undefined) await mkdir(tmp.dir, { recursive: true, mode: 0o700 });
 }
 
 /** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options. */
@@ -46,6 +48,11 @@ export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: st
     ...spec.env,
     HOME: o.home,
   };
+}
+
+/** Where /tmp is, if it is on the disk. */
+export function diskTmpOf({ slotDir, diskTmpBytes }: SandboxSpec): { dir: string; bytes: number } | undefined {
+  return diskTmpBytes === undefined ? undefined : { dir: join(slotDir, "tmp"), bytes: diskTmpBytes };
 }
 
 /** `input/` and `output/` of a workspace: there while the program runs, gone afterwards unless something is in them. */

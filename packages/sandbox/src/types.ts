@@ -46,6 +46,11 @@ export interface SandboxSpec {
   /** `open`: the host's network. An egress: nothing but what its policy allows, by way of a proxy in this process. */
   readonly network: "open" | "none" | EgressOptions;
   readonly limits: SandboxLimits;
+  /**
+   * Puts /tmp into `tmp/` of the slot, on the disk, with at most so many bytes, where the driver bounds disks.
+   * Default: a file system in memory of `limits.tmpBytes`.
+   */
+  readonly diskTmpBytes?: number | undefined;
 }
 
 /** What a driver really gives on this machine; stored with the turn, shown to operators. */
@@ -145,7 +150,8 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
   kill(): Promise<void>;
 }
 
-export type Exceeded = "memory" | "processes" | "disk" | "cpu";
+/** `tmp`: a /tmp on the disk. */
+export type Exceeded = "memory" | "processes" | "disk" | "tmp" | "cpu";
 
 export interface SandboxUsage {
   /** The bound that was hit: by a program that was ended for it, or by one that was refused more. */

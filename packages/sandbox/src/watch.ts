@@ -22,6 +22,8 @@ export interface WatchOptions {
   slotDir: () => string;
   /** Of the slot, what counts for the disk; default workspace and state. */
   readonly folders?: readonly string[];
+  /** A /tmp on the disk, which has a bound of its own. */
+  readonly diskTmp?: { readonly dir: string; readonly bytes: number } | undefined;
   /** Directories that count for the disk wherever they lie. */
   hiddenDirs?(): readonly string[];
   /** Of the sandbox, file systems in memory. */
@@ -56,6 +58,7 @@ export function watchSandbox(o: WatchOptions): Watch {
       keepLooking(o.limits.memoryBytes === undefined ? undefined : tree?.ofSharedMemory),
       keepLooking(isCpuBound ? () => cpuExceeded(o, init) : undefined),
       keepLooking(isDiskBound ? isDiskOver : undefined),
+      keepLooking(o.diskTmp === undefined ? undefined : tmpWatchOf(o.diskTmp)),
     ]);
   }
 
@@ -73,7 +76,7 @@ export function watchSandbox(o: WatchOptions): Watch {
     found = seen;
     if (!stopped.signal.aborted) o.onExceeded();
   }
-  if (isDiskBound || isTreeBound || isCpuBound) void run();
+  if (isDiskBound || isTreeBound || isCpuBound || o.diskTmp !== undefined) void run();
   return { exceeded: () => found, stop: () => stopped.abort() };
 }
 
@@ -91,6 +94,13 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
   };
   const disk = watchDisk(dirs, { bytes: diskBytes, files: diskFiles }, openFiles);
   return async () => ((await disk.isOver()) ? "disk" : undefined);
+}
+
+/** Files without a name that processes hold open count for the disk. */
+function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: number }): Look {
+  const none = { disk: { bytes: 0, files: 0 }, underWay: 0, isPartial: false };
+  const tmp = watchDisk(() => [dir], { bytes, files: Infinity }, () => Promise.resolve(none));
+  return async () => ((await tmp.isOver()) ? "tmp" : undefined);
 }
 
 /** How many there are and what is their own is known soon; what they share may take its time. */

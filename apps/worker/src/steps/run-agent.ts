@@ -273,6 +273,7 @@ const codeOf = {
   memory: "out_of_memory",
   processes: "too_many_processes",
   disk: "disk_full",
+  tmp: "disk_full",
   cpu: "cpu_limit",
 } as const;
 

@@ -55,6 +55,8 @@ export interface BuildOptions {
   readonly workDir: string;
   /** Limits of each program of the build; absent: the driver's. */
   readonly sandboxLimits?: SandboxLimits;
+  /** Of the /tmp of installers and compilers; default `limits.buildTmpBytes`. */
+  readonly tmpBytes?: number;
   /** What installers reach, where the driver holds their network; absent: the package registries alone. */
   readonly egress?: BuildEgress;
   /** Default `limits.buildTimeoutMs`. */
@@ -182,8 +184,9 @@ async function makeSandbox(options: BuildOptions, dir: string, log: BuildLog): P
   const emptyDir = join(dir, "empty");
   await mkdir(join(slotDir, "state"), { recursive: true });
   await mkdir(emptyDir);
-  const { driver, signal } = options;
-  return { driver, signal, slotDir, emptyDir, limits: options.sandboxLimits ?? {}, onLine: (line) => log.line(line) };
+  const { driver, signal, sandboxLimits = {}, tmpBytes = limits.buildTmpBytes } = options;
+  const onLine = (line: string): void => log.line(line);
+  return { driver, signal, slotDir, emptyDir, limits: sandboxLimits, tmpBytes, onLine };
 }
 
 async function findRuntime(options: BuildOptions, log: BuildLog): Promise<Runtime> {

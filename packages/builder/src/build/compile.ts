@@ -112,7 +112,7 @@ async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: 
     network: "none",
   });
   if (!succeeded(ending)) {
-    throw new BuildFailed([`the compiler ended with ${describeEnding(ending)}`, ...ending.lastLines].join("\n"));
+    throw new BuildFailed([`the compiler ended with ${describeEnding(ending, sandbox)}`, ...ending.lastLines].join("\n"));
   }
   return JSON.parse(ending.stdout) as T;
 }
@@ -165,7 +165,7 @@ async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly
     network: "none",
   });
   // Files that do not compile (templates, other Python versions) are not errors until somebody imports them.
-  if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending));
+  if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending, sandbox));
   return ending;
 }
 

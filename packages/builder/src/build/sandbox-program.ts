@@ -31,6 +31,8 @@ export interface BuildSandbox {
   /** A sandbox wants an image; a build has none yet. */
   readonly emptyDir: string;
   readonly limits: SandboxLimits;
+  /** Of the /tmp of installers and compilers, which is on the disk. */
+  readonly tmpBytes: number;
   readonly signal: AbortSignal;
   onLine(line: string): void;
 }
@@ -53,9 +55,9 @@ const lineCharsMax = 4096;
  * @throws the signal's reason when it aborts; SandboxStartError.
  */
 export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgram): Promise<ProgramEnding> {
-  const { driver, slotDir, emptyDir, limits, signal } = sandbox;
+  const { driver, slotDir, emptyDir, limits, tmpBytes, signal } = sandbox;
   signal.throwIfAborted();
-  const running = await driver.prepare({ ...program, slotDir, imageDir: emptyDir, limits });
+  const running = await driver.prepare({ ...program, slotDir, imageDir: emptyDir, limits, diskTmpBytes: tmpBytes });
   const lastLines: string[] = [];
   const onLine = (text: string): void => {
     const line = printable(text.slice(0, lineCharsMax));
@@ -91,21 +93,33 @@ export function succeeded({ exit }: ProgramEnding): boolean {
   return exit.code === 0 && exit.startError === undefined;
 }
 
-/** `exit code 1`, `signal SIGKILL`, or why it was not started; and the bound that it hit. */
-export function describeEnding({ exit, exceeded }: ProgramEnding): string {
+/** `exit code 1`, `signal SIGKILL`, or why it was not started; and the limit that it exceeded. */
+export function describeEnding({ exit, exceeded }: ProgramEnding, bounds: BuildBounds): string {
   const { startError, signal, code } = exit;
   const how = startError ?? (signal === null ? `exit code ${code}` : `signal ${signal}`);
-  return exceeded === undefined ? how : `${how}: ${describeBound(exceeded)}`;
+  return exceeded === undefined ? how : `${how}: ${describeBound(exceeded, bounds)}`;
 }
 
-export const describeBound = (exceeded: Exceeded): string => `it went over what a build has of ${boundNames[exceeded]}`;
+export type BuildBounds = Pick<BuildSandbox, "limits" | "tmpBytes">;
 
-const boundNames: Readonly<Record<Exceeded, string>> = {
-  memory: "memory",
-  processes: "processes",
-  disk: "disk space",
-  cpu: "processor time",
-};
+/** Names the limit of builds, and its value where there is one. */
+export function describeBound(exceeded: Exceeded, { limits, tmpBytes }: BuildBounds): string {
+  const { memoryBytes, diskBytes, processes, cpuSeconds } = limits;
+  const values: Readonly<Record<Exceeded, string>> = {
+    memory: `memory${sized(memoryBytes)}`,
+    processes: `processes${processes === undefined ? "" : ` (${processes})`}`,
+    disk: `disk space${sized(diskBytes)}`,
+    tmp: `temporary files in /tmp${sized(tmpBytes)}`,
+    cpu: `processor time${cpuSeconds === undefined ? "" : ` (${cpuSeconds} s)`}`,
+  };
+  return `it exceeded the limit of a build for ${values[exceeded]}`;
+}
+
+function sized(bytes: number | undefined): string {
+  if (bytes === undefined) return "";
+  const [unit, name] = bytes >= 1024 ** 3 ? [1024 ** 3, "GiB"] : [1024 ** 2, "MiB"];
+  return ` (${Number((bytes / unit).toFixed(1))} ${name})`;
+}
 
 function collectText(stream: Readable): { text(): string } {
   const chunks: Buffer[] = [];

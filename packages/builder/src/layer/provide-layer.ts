@@ -86,7 +86,7 @@ async function makeLayer(
     const { network, refused } = await installNetwork(request);
     const ending = await runInSandbox(sandbox, { ...installer, network, env: installEnvironment(installer, network) });
     if (succeeded(ending)) return;
-    const failed = `${installer.name} failed with ${describeEnding(ending)}`;
+    const failed = `${installer.name} failed with ${describeEnding(ending, sandbox)}`;
     throw new BuildFailed([failed, ...ending.lastLines, ...explainRefusals(refused)].join("\n"));
   });
   // First what may lead out of the tree: an installer's own code may have put links in place of its folders.

@@ -15,7 +15,7 @@ import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
-import { checkSpec, programEnvironment, workingFolders } from "../slot.ts";
+import { checkSpec, diskTmpOf, programEnvironment, workingFolders } from "../slot.ts";
 import { findStarter, noStarterNote, type Starter } from "../starter.ts";
 import {
   SandboxStartError,
@@ -119,7 +119,8 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   const folders = workingFolders(slotDir);
   const watch = watchSandbox({
     slotDir: () => slotDir,
-    folders: ["workspace", "state", "tmp"],
+    folders: ["workspace", "state", ...(spec.diskTmpBytes === undefined ? ["tmp"] : [])],
+    diskTmp: diskTmpOf(spec),
     limits: spec.limits,
     init: Promise.resolve(launched.pid),
     isBounded: boundsTree(means),

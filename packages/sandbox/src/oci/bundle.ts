@@ -20,6 +20,7 @@ import { compiledProgram } from "../compiled-program.ts";
 import { devicePaths } from "../device-nodes.ts";
 import { ownName } from "../proc.ts";
 import { isHostRoot } from "../rlimits.ts";
+import { diskTmpOf } from "../slot.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
 import type { Egress } from "../egress/egress.ts";
 import type { SandboxSpec } from "../types.ts";
@@ -163,6 +164,7 @@ function mappingsOf(user: number): object {
 function mountsOf(dir: string, o: BundleOptions): object[] {
   const { spec, tools, etcDir, egress, runtime } = o;
   const trustDir = egress?.trustDir;
+  const diskTmp = diskTmpOf(spec);
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
   const closed = ["nosuid", "nodev"];
   // crun takes no `rro` for a file, under which nothing is mounted, and gVisor has nothing below that is mounted.
@@ -185,7 +187,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     { destination: "/proc", type: "proc", source: "proc", options: [...closed, "noexec"] },
     ...(runtime.kind.sharesKernel ? devices() : []),
     inMemory("/dev/shm", [...closed, "mode=1777", size]),
-    inMemory("/tmp", [...closed, "mode=1777", size]),
+    diskTmp === undefined ? inMemory("/tmp", [...closed, "mode=1777", size]) : writable(diskTmp.dir, "/tmp"),
     readOnly(etcDir, "/etc"),
     readOnly(tools.dir, toolsInside),
     ...(trustDir === undefined ? [] : [readOnly(trustDir, trustInside)]),
