@@ -109,7 +109,7 @@ export const workerSettings = {
     min: 1,
     max: 64,
     default: 2,
-    about: "How many versions this worker builds at once; one organization has all but the last.",
+    about: "Versions this worker builds at once; one more where a single organization has all of several slots.",
   }),
   buildEgress: oneOf(["registries", "open", "off"], {
     env: "DARI_BUILD_EGRESS",

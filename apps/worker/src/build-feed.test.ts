@@ -1,0 +1,20 @@
+import { expect, test } from "@jest/globals";
+import { claimNext } from "./build-feed.ts";
+
+/** Claims from `waiting`, in its order, for a worker that runs `running`. */
+async function next(running: readonly string[], slots: number, waiting: readonly string[]): Promise<string | undefined> {
+  return claimNext(running, slots, (except) => Promise.resolve(waiting.find((id) => !except.includes(id))));
+}
+
+test.each<[title: string, running: string[], slots: number, waiting: string[], claimed: string | undefined]>([
+  ["the first build", [], 2, ["a"], "a"],
+  ["a second build of one organization that is alone", ["a"], 2, ["a"], "a"],
+  ["the build of another, though it came later", ["a"], 3, ["a", "a", "b"], "b"],
+  ["the build of another at once, beyond the slots that one holds", ["a", "a"], 2, ["a", "b"], "b"],
+  ["no more of one that holds all slots", ["a", "a"], 2, ["a"], undefined],
+  ["nothing beyond that one more", ["a", "a", "b"], 2, ["a", "b", "c"], undefined],
+  ["nothing beyond slots that several share", ["a", "b"], 2, ["c"], undefined],
+  ["nothing beyond a single slot", ["a"], 1, ["b"], undefined],
+])("%s", async (_title, running, slots, waiting, claimed) => {
+  expect(await next(running, slots, waiting)).toBe(claimed);
+});
