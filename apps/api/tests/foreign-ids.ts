@@ -87,7 +87,7 @@ export const unknown: Ids = {
 export function pathOf(route: Route, path: string, ids: Ids): string {
   const names = [...route.path.matchAll(/\{(\w+)\}/g)].map((match) => String(match[1]));
   const rest = Object.fromEntries(names.map((name) => [name, ids[name] ?? otherParameter(name)]));
-  const query = "query" in route && /content$/.test(route.path) ? "?path=/a" : "";
+  const query = "query" in route && /(content|bundle\/file)$/.test(route.path) ? "?path=/a" : "";
   return fillPath(path, rest as never) + query;
 }
 
@@ -116,6 +116,7 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     forkSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
     rollBackSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
     importSession: (ids) => ({ query: `?agent_id=${ids["agent_id"]}` }),
+    listAgentSessions: (ids) => ({ query: `?after=${ids["session_id"]}` }),
     listSessions: (ids) => ({ query: `?agent_id=${ids["agent_id"]}&after=${ids["session_id"]}` }),
     listAgents: (ids) => ({ query: `?after=${ids["agent_id"]}` }),
     listVersions: (ids) => ({ query: `?after=${ids["version_id"]}` }),

@@ -30,6 +30,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   },
   uploadBundle: {},
   finalizeSourceSnapshot: {},
+  getSourceSnapshotManifest: {},
   deleteSourceSnapshot: {},
   createAgent: {
     invalid: [
@@ -43,6 +44,8 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   createVersion: { invalid: [[{ source_snapshot_id: "ver_1" }, "source_snapshot_id"]] },
   listVersions: {},
   getVersion: {},
+  getVersionBundle: {},
+  getVersionBundleFile: {},
   activateVersion: {
     invalid: [
       [{}, "version_id"],
@@ -59,6 +62,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [[], "body"],
     ],
   },
+  listAgentSessions: {},
   listSessions: {},
   getSession: {},
   completeSession: {},

@@ -1,6 +1,7 @@
 // A bundle to an installed, cached, read-only agent image.
 
 export { inspectBundle, type BundleInspection } from "./bundle/inspect-bundle.ts";
+export { readBundleFile, type BundleFile } from "./bundle/read-bundle-file.ts";
 export { BundleRefused, defaultBundleLimits, type BundleLimits, type BundleMember } from "./bundle/read-bundle.ts";
 export { unpackBundle } from "./bundle/unpack-bundle.ts";
 export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";

@@ -1,12 +1,6 @@
-// Calls about bundles, agents and versions.
+// Calls about agents and versions.
 
-import type {
-  CreateAgentRequest,
-  CreateSourceSnapshotRequest,
-  CreateVersionRequest,
-  SourceSnapshotCreated,
-  VersionRecord,
-} from "@dari/contract";
+import type { CreateAgentRequest, CreateVersionRequest, VersionRecord } from "@dari/contract";
 import { ConnectionError } from "./errors.ts";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
@@ -19,33 +13,11 @@ const lookEveryMs = 500;
 const resumeAttempts = 5;
 
 export function agentCalls(transport: Transport) {
-  const { call, open, raw } = transport;
+  const { call, open } = transport;
   const getVersion = (agentId: string, versionId: string, options?: CallOptions) =>
     call("getVersion", { path: { agent_id: agentId, version_id: versionId }, options });
 
   return {
-    createSourceSnapshot: (body: CreateSourceSnapshotRequest, options?: CallOptions) =>
-      call("createSourceSnapshot", { path: {}, body, options }),
-
-    /** Uploads a bundle's bytes to the address that its reservation gave, without the key. */
-    async uploadBundle(to: SourceSnapshotCreated, body: Uint8Array | Blob, options?: CallOptions): Promise<void> {
-      const content = body instanceof Blob ? body : new Uint8Array(body);
-      const response = await raw({
-        method: "PUT",
-        url: to.upload_url,
-        headers: to.upload_headers,
-        body: content,
-        signal: options?.signal,
-      });
-      await response.arrayBuffer();
-    },
-
-    finalizeSourceSnapshot: (id: string, options?: CallOptions) =>
-      call("finalizeSourceSnapshot", { path: { source_snapshot_id: id }, options }),
-
-    deleteSourceSnapshot: (id: string, options?: CallOptions) =>
-      call("deleteSourceSnapshot", { path: { source_snapshot_id: id }, options }),
-
     createAgent: (body: CreateAgentRequest, options?: CallOptions) => call("createAgent", { path: {}, body, options }),
 
     listAgents: (page: PageQuery = {}, options?: CallOptions) =>

@@ -3,6 +3,7 @@
 import { agentCalls } from "./agents.ts";
 import { batchCalls } from "./batches.ts";
 import { budgetCalls } from "./budgets.ts";
+import { bundleCalls } from "./bundles.ts";
 import { egressCalls } from "./egress.ts";
 import { directFileCalls } from "./direct-files.ts";
 import { fileCalls } from "./files.ts";
@@ -27,6 +28,7 @@ export function createClient(options: ClientOptions) {
   const transport = createTransport(options);
   return {
     ...agentCalls(transport),
+    ...bundleCalls(transport),
     ...sessionCalls(transport),
     ...streamCalls(transport),
     ...fileCalls(transport),

@@ -16,6 +16,8 @@ export type MessageContent = Omit<SendMessageRequest, "delivery">;
 
 export interface SessionFilter extends PageQuery {
   readonly agentId?: string;
+  /** Exactly this name. */
+  readonly name?: string;
   readonly status?: SessionStatus;
   readonly metadata?: Readonly<Record<string, string>>;
 }

@@ -30,6 +30,8 @@ export {
   FailureRecord,
   sourceSnapshotIdOf,
   VersionCreated,
+  VersionBundle,
+  VersionBundleFile,
   VersionRecord,
 } from "./schemas/agents.ts";
 export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
@@ -172,6 +174,7 @@ export {
   CreateSourceSnapshotRequest,
   SourceSnapshotCreated,
   SourceSnapshotFinalized,
+  SourceSnapshotManifest,
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";

@@ -192,7 +192,9 @@ export { getAgentPublication, getVersionPublication } from "./publishing/get-pub
 export { getSourceSnapshot } from "./publishing/get-source-snapshot.ts";
 export { getVersion } from "./publishing/get-version.ts";
 export { listAgents } from "./publishing/list-agents.ts";
+export { getSourceSnapshotManifest } from "./publishing/get-manifest.ts";
 export { listVersions } from "./publishing/list-versions.ts";
+export { getVersionBundle, getVersionBundleFile } from "./publishing/read-version-bundle.ts";
 export { readBuildLogs } from "./publishing/read-build-logs.ts";
 export { uploadBundle, type BundleUpload } from "./publishing/upload-bundle.ts";
 export { completeSession } from "./sessions/complete-session.ts";
@@ -203,7 +205,7 @@ export { rollBackSession } from "./sessions/roll-back-session.ts";
 export { getSession } from "./sessions/get-session.ts";
 export { getTranscript } from "./sessions/get-transcript.ts";
 export { listEvents } from "./sessions/list-events.ts";
-export { listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
+export { listAgentSessions, listSessions, type SessionQuery } from "./sessions/list-sessions.ts";
 export { exportSession } from "./portable/export-session.ts";
 export { importSession } from "./portable/import-session.ts";
 export { completeUpload } from "./direct/complete-upload.ts";

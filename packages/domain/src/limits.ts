@@ -160,6 +160,8 @@ export const limits = {
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
   manifestBytes: 256 * KiB,
+  /** A file of a published bundle that one call returns as text. */
+  bundleFileTextBytes: 1 * MiB,
   /** How many names a manifest's `env` may list. */
   environmentNamesMax: 256,
   uploadUrlSeconds: 3600,

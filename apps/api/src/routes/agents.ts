@@ -9,6 +9,8 @@ import {
   getAgent,
   getAgentPublication,
   getVersion,
+  getVersionBundle,
+  getVersionBundleFile,
   getVersionPublication,
   listAgents,
   listVersions,
@@ -27,6 +29,8 @@ export const agentHandlers: Handlers<
   | "createVersion"
   | "listVersions"
   | "getVersion"
+  | "getVersionBundle"
+  | "getVersionBundleFile"
   | "activateVersion"
   | "getBuildLogs"
 > = {
@@ -65,12 +69,21 @@ export const agentHandlers: Handlers<
   },
 
   async listVersions({ control, actor, params, query }) {
-    const { rows, next } = await listVersions(control, actor, params.agent_id, readPage(query));
-    return renderList("versions", rows, next);
+    const { rows, next, agent } = await listVersions(control, actor, params.agent_id, readPage(query));
+    return { ...renderList("versions", rows, next), agent };
   },
 
   async getVersion({ control, actor, params }) {
     return getVersion(control, actor, { agentId: params.agent_id, versionId: params.version_id });
+  },
+
+  async getVersionBundle({ control, actor, params }) {
+    return getVersionBundle(control, actor, { agentId: params.agent_id, versionId: params.version_id });
+  },
+
+  async getVersionBundleFile({ control, actor, params, query }) {
+    const name = { agentId: params.agent_id, versionId: params.version_id };
+    return getVersionBundleFile(control, actor, { ...name, path: query["path"] ?? "" });
   },
 
   async activateVersion(call) {

@@ -1,14 +1,28 @@
 // Sessions and their ledger.
 
 import { renderList, sessionStatuses } from "@dari/contract";
-import { completeSession, createSession, deleteSession, getSession, listEvents, listSessions } from "@dari/control";
-import { agentIdFromWire } from "@dari/domain";
+import {
+  completeSession,
+  createSession,
+  deleteSession,
+  getSession,
+  listAgentSessions,
+  listEvents,
+  listSessions,
+} from "@dari/control";
+import { agentIdFromWire, limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readLimit, readPage } from "../http/query.ts";
 import { readSequenceNumber } from "../http/sequence-number.ts";
 
 export const sessionHandlers: Handlers<
-  "createSession" | "listSessions" | "getSession" | "completeSession" | "deleteSession" | "listEvents"
+  | "createSession"
+  | "listAgentSessions"
+  | "listSessions"
+  | "getSession"
+  | "completeSession"
+  | "deleteSession"
+  | "listEvents"
 > = {
   createSession: {
     async create({ control, actor, params, body }) {
@@ -20,12 +34,15 @@ export const sessionHandlers: Handlers<
 
   async listSessions({ control, actor, query }) {
     const agentId = query["agent_id"];
-    const filter = {
-      agentId: agentId === undefined ? undefined : agentIdFromWire(agentId),
-      status: sessionStatuses.find((status) => status === query["status"]),
-      metadata: metadataFilters(query),
-    };
+    const filter = { ...readFilter(query), agentId: agentId === undefined ? undefined : agentIdFromWire(agentId) };
     const { rows, next } = await listSessions(control, actor, filter, readPage(query));
+    return renderList("sessions", rows, next);
+  },
+
+  async listAgentSessions({ control, actor, params, query }) {
+    const filter = { ...readFilter(query), agentId: params.agent_id };
+    const page = readPage({ limit: String(limits.listLimitMax), ...query });
+    const { rows, next } = await listAgentSessions(control, actor, filter, page);
     return renderList("sessions", rows, next);
   },
 
@@ -52,10 +69,20 @@ export const sessionHandlers: Handlers<
   },
 };
 
+type Query = Readonly<Partial<Record<string, string>>>;
+
+function readFilter(query: Query) {
+  return {
+    name: query["name"],
+    status: sessionStatuses.find((status) => status === query["status"]),
+    metadata: metadataFilters(query),
+  };
+}
+
 const metadataPrefix = "metadata.";
 
 /** `metadata.<key>=<value>`, any number of them. */
-function metadataFilters(query: Readonly<Partial<Record<string, string>>>): [string, string][] {
+function metadataFilters(query: Query): [string, string][] {
   return Object.entries(query).flatMap(([name, value]): [string, string][] =>
     name.startsWith(metadataPrefix) ? [[name.slice(metadataPrefix.length), value ?? ""]] : [],
   );

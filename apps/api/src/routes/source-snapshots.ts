@@ -5,13 +5,18 @@ import {
   deleteSourceSnapshot,
   finalizeSourceSnapshot,
   getSourceSnapshot,
+  getSourceSnapshotManifest,
   uploadBundle,
 } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
 import { leaveOpen } from "../http/leave-open.ts";
 
 export const sourceSnapshotHandlers: Handlers<
-  "createSourceSnapshot" | "uploadBundle" | "finalizeSourceSnapshot" | "deleteSourceSnapshot"
+  | "createSourceSnapshot"
+  | "uploadBundle"
+  | "finalizeSourceSnapshot"
+  | "getSourceSnapshotManifest"
+  | "deleteSourceSnapshot"
 > = {
   createSourceSnapshot: {
     async create({ control, actor, body }) {
@@ -32,6 +37,10 @@ export const sourceSnapshotHandlers: Handlers<
 
   async finalizeSourceSnapshot({ control, actor, params }) {
     return finalizeSourceSnapshot(control, actor, params.source_snapshot_id);
+  },
+
+  async getSourceSnapshotManifest({ control, actor, params }) {
+    return getSourceSnapshotManifest(control, actor, params.source_snapshot_id);
   },
 
   async deleteSourceSnapshot({ control, actor, params }) {

@@ -3,7 +3,7 @@
 import Type from "typebox";
 import type { Route } from "../routes.ts";
 import * as agents from "../schemas/agents.ts";
-import { Deleted, flag, listOf, listQuery } from "../schemas/common.ts";
+import { Deleted, flag, listBeside, listOf, listQuery } from "../schemas/common.ts";
 import * as snapshots from "../schemas/source-snapshots.ts";
 
 const page = Type.Object(listQuery);
@@ -37,6 +37,15 @@ export const agentRoutes = {
     summary: "Check an uploaded bundle: presence, size, checksum, and what is inside.",
     reply: snapshots.SourceSnapshotFinalized,
     status: 200,
+  },
+  getSourceSnapshotManifest: {
+    method: "GET",
+    path: "/v1/source-snapshots/{source_snapshot_id}/manifest",
+    scope: "read",
+    summary: "Read and check the manifest of a finalized bundle, before it is published.",
+    reply: snapshots.SourceSnapshotManifest,
+    status: 200,
+    mayConflict: true,
   },
   deleteSourceSnapshot: {
     method: "DELETE",
@@ -97,7 +106,7 @@ export const agentRoutes = {
     scope: "read",
     summary: "List an agent's versions, newest first.",
     query: page,
-    reply: listOf("versions", agents.VersionRecord),
+    reply: listBeside("versions", agents.VersionRecord, { agent: agents.AgentRecord }),
     status: 200,
   },
   getVersion: {
@@ -106,6 +115,23 @@ export const agentRoutes = {
     scope: "read",
     summary: "Get a version.",
     reply: agents.VersionRecord,
+    status: 200,
+  },
+  getVersionBundle: {
+    method: "GET",
+    path: "/v1/agents/{agent_id}/versions/{version_id}/bundle",
+    scope: "read",
+    summary: "List the files of a version's bundle.",
+    reply: agents.VersionBundle,
+    status: 200,
+  },
+  getVersionBundleFile: {
+    method: "GET",
+    path: "/v1/agents/{agent_id}/versions/{version_id}/bundle/file",
+    scope: "read",
+    summary: "Read one text file of a version's bundle.",
+    query: agents.bundleFileQuery,
+    reply: agents.VersionBundleFile,
     status: 200,
   },
   activateVersion: {

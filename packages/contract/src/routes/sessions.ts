@@ -1,5 +1,6 @@
 // Sessions, their messages and their ledger.
 
+import { limits } from "@dari/domain";
 import Type from "typebox";
 import type { Route } from "../routes.ts";
 import { Deleted, flag, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
@@ -10,6 +11,17 @@ import * as sessions from "../schemas/sessions.ts";
 const cancelQuery = Type.Object({ cancel: flag });
 
 const sequenceNumber = integerText(0, Number.MAX_SAFE_INTEGER, "Only events after this sequence number.");
+
+const sessionFilter = {
+  ...listQuery,
+  status: Type.Optional(oneOf(sessions.sessionStatuses)),
+  name: Type.Optional(
+    Type.String({ maxLength: limits.nameChars, description: "Only sessions with exactly this name." }),
+  ),
+};
+
+/** Clients of the hosted service look a session up by its name in the first page. */
+const agentSessionsLimit = integerText(1, limits.listLimitMax, `Rows of a page; ${limits.listLimitMax} when absent.`);
 
 const sendMessage = {
   method: "POST",
@@ -32,16 +44,21 @@ export const sessionRoutes = {
     status: 201,
     idempotent: true,
   },
+  listAgentSessions: {
+    method: "GET",
+    path: "/v1/agents/{agent_id}/sessions",
+    scope: "read",
+    summary: "List an agent's sessions, newest first; `metadata.<key>=<value>` filters by metadata.",
+    query: Type.Object({ ...sessionFilter, limit: Type.Optional(agentSessionsLimit) }),
+    reply: listOf("sessions", sessions.SessionRecord),
+    status: 200,
+  },
   listSessions: {
     method: "GET",
     path: "/v1/sessions",
     scope: "read",
     summary: "List sessions, newest first; `metadata.<key>=<value>` filters by metadata.",
-    query: Type.Object({
-      ...listQuery,
-      agent_id: Type.Optional(idInput("agent", ["dep"])),
-      status: Type.Optional(oneOf(sessions.sessionStatuses)),
-    }),
+    query: Type.Object({ ...sessionFilter, agent_id: Type.Optional(idInput("agent", ["dep"])) }),
     reply: listOf("sessions", sessions.SessionRecord),
     status: 200,
   },

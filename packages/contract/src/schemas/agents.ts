@@ -1,6 +1,6 @@
 // Agents (also called deployments) and their immutable versions.
 
-import { failureCodes, versionMachine, type FailureCode } from "@dari/domain";
+import { failureCodes, limits, versionMachine, type FailureCode } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 
@@ -104,7 +104,10 @@ export const VersionRecord = Type.Object(
     number: Type.Integer({ description: "Counts an agent's versions from 1, in the order of their publication." }),
     status: versionStatus,
     active: Type.Boolean(),
+    is_active: Type.Boolean({ description: "The same as `active`, under the hosted service's name." }),
     source_snapshot_id: idOutput("sourceSnapshot"),
+    archive_sha256: Type.String({ description: "SHA-256 of the uploaded bundle." }),
+    size_bytes: Type.Integer({ description: "Size of the uploaded bundle." }),
     manifest: Type.Unsafe<Record<string, unknown>>({ type: "object" }),
     runtime: nullable(Type.Object({ language: Type.String(), version: Type.String() })),
     warnings: Type.Array(Type.String()),
@@ -115,3 +118,42 @@ export const VersionRecord = Type.Object(
   { title: "Version" },
 );
 export type VersionRecord = Static<typeof VersionRecord>;
+
+export const VersionBundle = Type.Object(
+  {
+    agent_id: agentFields.agent_id,
+    version_id: idOutput("version"),
+    source_snapshot_id: idOutput("sourceSnapshot"),
+    archive_sha256: VersionRecord.properties.archive_sha256,
+    size_bytes: VersionRecord.properties.size_bytes,
+    files: Type.Array(
+      Type.Object({
+        path: Type.String({ examples: ["src/agent.js"] }),
+        size_bytes: Type.Integer(),
+        is_executable: Type.Boolean(),
+      }),
+      { description: "Sorted by path." },
+    ),
+  },
+  { title: "VersionBundle" },
+);
+export type VersionBundle = Static<typeof VersionBundle>;
+
+export const bundleFileQuery = Type.Object({
+  path: Type.String({
+    minLength: 1,
+    maxLength: limits.bundlePathBytes,
+    description: "The file's path in the bundle, as its list has it.",
+  }),
+});
+
+export const VersionBundleFile = Type.Object(
+  {
+    version_id: idOutput("version"),
+    path: Type.String(),
+    size_bytes: Type.Integer(),
+    content: Type.String({ description: `The file's text, at most ${limits.bundleFileTextBytes} bytes of UTF-8.` }),
+  },
+  { title: "VersionBundleFile" },
+);
+export type VersionBundleFile = Static<typeof VersionBundleFile>;

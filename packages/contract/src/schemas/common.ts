@@ -74,9 +74,18 @@ export function listOf<S extends TSchema, const Noun extends string>(
   noun: Noun,
   item: S,
 ): TUnsafe<List<Noun, Static<S>>> {
+  return listBeside(noun, item, {});
+}
+
+/** A page of rows with further fields that are about all of them. */
+export function listBeside<S extends TSchema, const Noun extends string, Fields extends Record<string, TSchema>>(
+  noun: Noun,
+  item: S,
+  fields: Fields,
+): TUnsafe<List<Noun, Static<S>> & { [Name in keyof Fields]: Static<Fields[Name]> }> {
   const rows = Type.Array(item);
-  const page = { data: rows, has_more: Type.Boolean(), next: nullable(Type.String()), [noun]: rows };
-  return Type.Unsafe<List<Noun, Static<S>>>(Type.Object(page));
+  const page = { data: rows, has_more: Type.Boolean(), next: nullable(Type.String()), [noun]: rows, ...fields };
+  return Type.Unsafe<List<Noun, Static<S>> & { [Name in keyof Fields]: Static<Fields[Name]> }>(Type.Object(page));
 }
 
 /** Renders a page: `next` is the cursor of the row after which the next page starts, or null at the end. */

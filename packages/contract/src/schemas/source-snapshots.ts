@@ -44,6 +44,19 @@ export const SourceSnapshotFinalized = Type.Object(
 );
 export type SourceSnapshotFinalized = Static<typeof SourceSnapshotFinalized>;
 
+export const SourceSnapshotManifest = Type.Object(
+  {
+    source_snapshot_id: idOutput("sourceSnapshot"),
+    manifest: Type.Unsafe<Record<string, unknown>>({
+      type: "object",
+      description: "`dari.yml` with its defaults, as a version made from this bundle has it.",
+    }),
+    warnings: Type.Array(Type.String()),
+  },
+  { title: "SourceSnapshotManifest" },
+);
+export type SourceSnapshotManifest = Static<typeof SourceSnapshotManifest>;
+
 export const BundleUploaded = Type.Object(
   { source_snapshot_id: idOutput("sourceSnapshot"), status: oneOf(sourceSnapshotMachine.states) },
   { title: "BundleUploaded" },

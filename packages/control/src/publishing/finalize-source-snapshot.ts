@@ -1,9 +1,6 @@
 // Judges an uploaded bundle once: there, whole, unchanged, and harmless to unpack. Does not judge its manifest.
 
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import { BlobNotFoundError } from "@dari/blobs";
 import { inspectBundle } from "@dari/builder";
 import type { SourceSnapshotFinalized } from "@dari/contract";
@@ -12,6 +9,7 @@ import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { stagingKey } from "../direct/staging.ts";
 import { found } from "../refusals.ts";
+import { downloadBundle } from "./download-bundle.ts";
 import { takeBundle } from "./upload-bundle.ts";
 
 /** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
@@ -89,7 +87,7 @@ async function judge(control: Control, organizationId: string, row: SourceSnapsh
   scratch.take(row.sizeBytes);
   try {
     const file = join(scratch.dir, "bundle.tar.gz");
-    const sha256 = await download(control, row.objectKey, file);
+    const sha256 = await downloadBundle(control, row.objectKey, file);
     if (sha256 !== row.sha256) return rejected(`the upload's SHA-256 is ${sha256}; ${row.sha256} was announced`);
     return await inspect(file);
   } catch (error) {
@@ -104,21 +102,6 @@ async function inspect(file: string): Promise<Verdict> {
   if (!inspection.ok) return rejected(inspection.reason);
   if (inspection.manifest.includes("\0")) return rejected("dari.yml contains NUL bytes");
   return { edge: "verify", manifestText: inspection.manifest };
-}
-
-async function download(control: Control, objectKey: string, file: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(
-    await control.blobs.get(objectKey),
-    async function* (source: AsyncIterable<Buffer>) {
-      for await (const chunk of source) {
-        hash.update(chunk);
-        yield chunk;
-      }
-    },
-    createWriteStream(file, { mode: 0o600 }),
-  );
-  return hash.digest("hex");
 }
 
 /** The reason may quote names from the archive; what cannot be stored is made visible. */

@@ -1,13 +1,14 @@
 // Lists an organization's sessions, filtered.
 
 import type { SessionRecord, SessionStatus } from "@dari/contract";
-import { sessions, type Page } from "@dari/db";
+import { agents, sessions, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { found, renderPage, type PageOf } from "../refusals.ts";
 import { renderSession } from "../views/session.ts";
 
 export interface SessionQuery {
   readonly agentId?: string | undefined;
+  readonly name?: string | undefined;
   readonly status?: SessionStatus | undefined;
   readonly metadata: readonly (readonly [key: string, value: string])[];
 }
@@ -20,4 +21,15 @@ export async function listSessions(
 ): Promise<PageOf<SessionRecord>> {
   const filter = { ...query, status: query.status === "active" ? ("busy" as const) : query.status };
   return renderPage(await sessions.listSessions(control.db, actor.organizationId, filter, page), renderSession);
+}
+
+/** Lists the sessions of an agent that is not deleted. @throws AppError `not_found` */
+export async function listAgentSessions(
+  control: Control,
+  actor: Actor,
+  query: SessionQuery & { readonly agentId: string },
+  page: Page,
+): Promise<PageOf<SessionRecord>> {
+  found(await agents.findAgent(control.db, actor.organizationId, query.agentId), "agent");
+  return listSessions(control, actor, query, page);
 }

@@ -37,7 +37,10 @@ export function renderVersion(row: VersionRow): VersionRecord {
     number: row.number,
     status: row.state,
     active: row.active,
+    is_active: row.active,
     source_snapshot_id: row.sourceSnapshotId,
+    archive_sha256: row.archiveSha256,
+    size_bytes: row.archiveBytes,
     // Stored as the contract's parser gave it.
     manifest: row.manifest as Record<string, unknown>,
     runtime: runtimeOf(row.image),

@@ -152,6 +152,7 @@ export async function findSession(
 
 export interface SessionFilter {
   readonly agentId?: string | undefined;
+  readonly name?: string | undefined;
   /** `busy`: with a message that is queued or running; `idle`: open without. */
   readonly status?: "idle" | "busy" | Exclude<SessionState, "open"> | undefined;
   /** Every one of these pairs, the values as text. */
@@ -172,6 +173,7 @@ export async function listSessions(
   let query = selectSessions(db, organizationId);
   if (page.after !== undefined) query = query.where("s.id", "<", page.after);
   if (filter.agentId !== undefined) query = query.where("s.agent_id", "=", filter.agentId);
+  if (filter.name !== undefined) query = query.where("s.name", "=", filter.name);
   if (filter.status === "idle") query = query.where("s.state", "=", "open").where("s.pending", "=", 0);
   else if (filter.status === "busy") query = query.where("s.state", "=", "open").where("s.pending", ">", 0);
   else if (filter.status !== undefined) query = query.where("s.state", "=", filter.status);

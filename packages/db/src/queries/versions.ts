@@ -14,6 +14,9 @@ export interface VersionRow {
   readonly state: VersionState;
   readonly active: boolean;
   readonly sourceSnapshotId: string;
+  /** Checksum and size of its bundle, as uploaded. */
+  readonly archiveSha256: string;
+  readonly archiveBytes: number;
   readonly manifest: unknown;
   readonly image: unknown;
   readonly failure: Failure | null;
@@ -110,6 +113,7 @@ function selectVersions(db: Database, organizationId: string) {
   return db.kysely
     .selectFrom("versions as v")
     .innerJoin("agents as a", "a.id", "v.agent_id")
+    .innerJoin("source_snapshots as b", "b.id", "v.source_snapshot_id")
     .where("v.organization_id", "=", organizationId)
     .select([
       "v.id",
@@ -117,6 +121,8 @@ function selectVersions(db: Database, organizationId: string) {
       "v.number",
       "v.state",
       "v.source_snapshot_id as sourceSnapshotId",
+      "b.sha256 as archiveSha256",
+      "b.size_bytes as archiveBytes",
       "v.manifest",
       "v.image",
       "v.created_at as createdAt",

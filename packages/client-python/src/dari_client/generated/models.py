@@ -867,6 +867,12 @@ class SourceSnapshotFinalized(TypedDict):
     failure_reason: str | None
 
 
+class SourceSnapshotManifest(TypedDict):
+    source_snapshot_id: str
+    manifest: dict[str, Any]
+    warnings: list[str]
+
+
 class StartDeviceRequest(TypedDict):
     device_name: str
 
@@ -1061,13 +1067,31 @@ class Version(TypedDict):
     number: int
     status: Literal["building", "ready", "failed"]
     active: bool
+    is_active: bool
     source_snapshot_id: str
+    archive_sha256: str
+    size_bytes: int
     manifest: dict[str, Any]
     runtime: VersionRuntime1 | None
     warnings: list[str]
     failure: Failure | None
     created_at: str
     finished_at: str | None
+
+
+class VersionBundle(TypedDict):
+    agent_id: str
+    version_id: str
+    source_snapshot_id: str
+    archive_sha256: str
+    size_bytes: int
+    files: list[VersionBundleFile]
+
+
+class VersionBundleFile(TypedDict):
+    path: str
+    size_bytes: int
+    is_executable: bool
 
 
 class VersionCreated(TypedDict):

@@ -68,6 +68,21 @@ class Operations(SyncTransport):
         reply: SourceSnapshotFinalized = self._json(call)
         return reply
 
+    def get_source_snapshot_manifest(
+        self,
+        source_snapshot_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SourceSnapshotManifest:
+        """Read and check the manifest of a finalized bundle, before it is published."""
+        call = Call(
+            "GET",
+            f"/v1/source-snapshots/{segment(source_snapshot_id)}/manifest",
+            timeout=timeout,
+        )
+        reply: SourceSnapshotManifest = self._json(call)
+        return reply
+
     def delete_source_snapshot(
         self,
         source_snapshot_id: str,
@@ -201,6 +216,40 @@ class Operations(SyncTransport):
         reply: Version = self._json(call)
         return reply
 
+    def get_version_bundle(
+        self,
+        agent_id: str,
+        version_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> VersionBundle:
+        """List the files of a version's bundle."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}/bundle",
+            timeout=timeout,
+        )
+        reply: VersionBundle = self._json(call)
+        return reply
+
+    def get_version_bundle_file(
+        self,
+        agent_id: str,
+        version_id: str,
+        *,
+        path: str,
+        timeout: float | None = None,
+    ) -> VersionBundleFile:
+        """Read one text file of a version's bundle."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}/bundle/file",
+            query={"path": path},
+            timeout=timeout,
+        )
+        reply: VersionBundleFile = self._json(call)
+        return reply
+
     def activate_version(
         self,
         agent_id: str,
@@ -253,13 +302,34 @@ class Operations(SyncTransport):
         reply: Session = self._json(call)
         return reply
 
+    def list_agent_sessions(
+        self,
+        agent_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        status: Literal["idle", "active", "completed", "failed", "expired"] | None = None,
+        name: str | None = None,
+        timeout: float | None = None,
+    ) -> Page[Session]:
+        """List an agent's sessions, newest first; `metadata.<key>=<value>` filters by metadata."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/sessions",
+            query={"limit": limit, "after": after, "status": status, "name": name},
+            timeout=timeout,
+        )
+        reply: Page[Session] = self._json(call)
+        return reply
+
     def list_sessions(
         self,
         *,
         limit: int | None = None,
         after: str | None = None,
-        agent_id: str | None = None,
         status: Literal["idle", "active", "completed", "failed", "expired"] | None = None,
+        name: str | None = None,
+        agent_id: str | None = None,
         metadata: Mapping[str, str | int | float | bool] | None = None,
         timeout: float | None = None,
     ) -> Page[Session]:
@@ -267,7 +337,7 @@ class Operations(SyncTransport):
         call = Call(
             "GET",
             "/v1/sessions",
-            query={"limit": limit, "after": after, "agent_id": agent_id, "status": status, **by_metadata(metadata)},
+            query={"limit": limit, "after": after, "status": status, "name": name, "agent_id": agent_id, **by_metadata(metadata)},
             timeout=timeout,
         )
         reply: Page[Session] = self._json(call)

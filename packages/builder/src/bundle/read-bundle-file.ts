@@ -1,0 +1,52 @@
+// Reads one file of an uploaded bundle, without unpacking the others.
+
+import { normalizeMemberName } from "./member-names.ts";
+import { defaultBundleLimits, readBundle, type BundleMember } from "./read-bundle.ts";
+
+export interface BundleFile extends BundleMember {
+  /** Undefined when the file has more than `maxBytes`. */
+  readonly content: Buffer | undefined;
+}
+
+/** Stops the reading: what comes after the file is not inflated. */
+class FileFound extends Error {
+  readonly file: BundleFile;
+
+  constructor(file: BundleFile) {
+    super("the file was found");
+    this.file = file;
+  }
+}
+
+/**
+ * Returns the file at `path`, with or without a leading `/` or `./`; undefined when the bundle has no such file.
+ * @throws BundleRefused for an archive that `inspectBundle` refuses, as far as it is read.
+ */
+export async function readBundleFile(options: {
+  file: string;
+  path: string;
+  maxBytes: number;
+}): Promise<BundleFile | undefined> {
+  const wanted = normalizeMemberName(options.path.replace(/^\/+/, ""), defaultBundleLimits.pathBytes);
+  if (!wanted.ok) return undefined;
+  try {
+    await readBundle({
+      file: options.file,
+      onFile: async (member, content) => {
+        if (member.path !== wanted.name) return;
+        const isReadable = member.sizeBytes <= options.maxBytes;
+        throw new FileFound({ ...member, content: isReadable ? await collect(content) : undefined });
+      },
+    });
+    return undefined;
+  } catch (error) {
+    if (error instanceof FileFound) return error.file;
+    throw error;
+  }
+}
+
+async function collect(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of content) pieces.push(piece);
+  return Buffer.concat(pieces);
+}

@@ -1,0 +1,89 @@
+// Shows the files of a version's bundle: the source as it was uploaded, without what its build installed.
+
+import { join } from "node:path";
+import { inspectBundle, readBundleFile } from "@dari/builder";
+import type { VersionBundle, VersionBundleFile } from "@dari/contract";
+import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
+import { AppError, limits } from "@dari/domain";
+import type { Actor, Control } from "../context.ts";
+import { found, invalidField, notFound } from "../refusals.ts";
+import { downloadBundle } from "./download-bundle.ts";
+import { getVersion } from "./get-version.ts";
+
+interface VersionName {
+  readonly agentId: string;
+  readonly versionId: string;
+}
+
+/** @throws AppError `not_found`; without room on the disk `limit_exceeded`, `unavailable`. */
+export async function getVersionBundle(control: Control, actor: Actor, name: VersionName): Promise<VersionBundle> {
+  return withBundle(control, actor, name, async (file, row) => {
+    const inspected = await inspectBundle({ file });
+    if (!inspected.ok) throw new AppError("internal", `a bundle that was accepted is refused: ${inspected.reason}`);
+    const files = inspected.members.map(({ path, sizeBytes, mode }) => ({
+      path,
+      size_bytes: sizeBytes,
+      is_executable: mode === 0o755,
+    }));
+    return {
+      agent_id: name.agentId,
+      version_id: name.versionId,
+      source_snapshot_id: row.id,
+      archive_sha256: row.sha256,
+      size_bytes: row.sizeBytes,
+      files: files.sort((one, other) => (one.path < other.path ? -1 : 1)),
+    };
+  });
+}
+
+/**
+ * Returns one file as text.
+ * @throws AppError `not_found`; `invalid` for a file that is too large or no text; and as `getVersionBundle`.
+ */
+export async function getVersionBundleFile(
+  control: Control,
+  actor: Actor,
+  { path, ...name }: VersionName & { readonly path: string },
+): Promise<VersionBundleFile> {
+  return withBundle(control, actor, name, async (file) => {
+    const maxBytes = limits.bundleFileTextBytes;
+    const member = await readBundleFile({ file, path, maxBytes });
+    if (member === undefined) throw notFound(`file ${path}`);
+    if (member.content === undefined) {
+      const [size, most] = [member.sizeBytes, maxBytes].map((bytes) => bytes.toLocaleString("en"));
+      throw invalidField("path", `${member.path} has ${size} bytes; this call returns files of at most ${most} bytes`);
+    }
+    const content = decode(member.content);
+    if (content === undefined) {
+      throw invalidField("path", `${member.path} is not UTF-8 text; this call returns only text files`);
+    }
+    return { version_id: name.versionId, path: member.path, size_bytes: member.sizeBytes, content };
+  });
+}
+
+/** Runs `read` on a copy of the bundle that is removed afterwards. */
+async function withBundle<Result>(
+  control: Control,
+  actor: Actor,
+  name: VersionName,
+  read: (file: string, row: SourceSnapshotRow) => Promise<Result>,
+): Promise<Result> {
+  const { organizationId } = actor;
+  const { source_snapshot_id: snapshotId } = await getVersion(control, actor, name);
+  const row = found(await sourceSnapshots.findSourceSnapshot(control.db, organizationId, snapshotId), "bundle");
+  await using scratch = await control.scratch.open("bundle", organizationId);
+  scratch.take(row.sizeBytes);
+  const file = join(scratch.dir, "bundle.tar.gz");
+  await downloadBundle(control, row.objectKey, file);
+  return await read(file, row);
+}
+
+/** Undefined for bytes that are not UTF-8, or that no JSON client shows: NUL. */
+function decode(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
