@@ -1,9 +1,13 @@
-// Preloaded into a program we run: file descriptor 3 is a pipe that closes when its parent is gone, however it went.
-// The program is then asked to stop as by Ctrl-C, so that a killed `npm start` leaves no platform behind.
+// Preloaded into a program we run: file descriptor 3 is a pipe over which its parent forwards signals by name, and which
+// closes when the parent is gone, however it went. A program that listens for `forwardedSignal` (see run-main.ts) takes
+// it as a request to stop that may come any number of times; another one gets the signal.
 
 import { Socket } from "node:net";
 
 const pipe = new Socket({ fd: 3, readable: true, writable: false });
+const forward = (name) => process.emit("forwardedSignal", name) || process.kill(process.pid, name);
+pipe.setEncoding("utf8");
+pipe.on("data", (names) => names.trim().split("\n").forEach(forward));
 pipe.on("error", () => {});
-pipe.on("close", () => process.kill(process.pid, "SIGTERM"));
-pipe.resume().unref();
+pipe.on("close", () => forward("SIGTERM"));
+pipe.unref();

@@ -11,6 +11,7 @@ const signOfLifeMs = 5_000;
 
 /** Progress goes to standard error: standard output belongs to the program that is run. */
 export const say = (text) => void process.stderr.write(`${text}\n`);
+process.stderr.on("error", () => {});
 
 export const secondsSince = (start) => ((Date.now() - start) / 1000).toFixed(1);
 
@@ -43,8 +44,8 @@ export async function runStep(title, command, args, { env, silence = "" } = {}) 
 }
 
 /**
- * Runs a Node program with our terminal and returns its exit code. When we are killed it is told to stop, through a
- * pipe that closes (see end-with-parent.mjs).
+ * Runs a Node program with our terminal and returns its exit code. It learns of our first signal and of our end through
+ * a pipe (see end-with-parent.mjs).
  */
 export function runNode(node, args, { cwd } = {}) {
   const preload = ["--import", new URL("end-with-parent.mjs", import.meta.url).href];
@@ -65,24 +66,38 @@ export function runForeground(command, args, { cwd = root, env, stdio = "inherit
   });
 }
 
+/** Signals this soon after the last one are its echoes: a terminal and npm both deliver one Ctrl-C. */
+const echoMs = 1_000;
+
 /** Passes signals on, and the death of whoever started us (npm killed with -9) as a SIGTERM. */
 function passOnEnd(child) {
+  const pipe = child.stdio[3];
+  pipe?.on("error", () => {});
+  let lastAt;
+  const passOn = (name) => {
+    const isFirst = lastAt === undefined;
+    if (!isFirst && Date.now() - lastAt < echoMs) return;
+    lastAt = Date.now();
+    if (isFirst && pipe) pipe.write(`${name}\n`);
+    else child.kill(name);
+  };
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
-  const handlers = signals.map((name) => [name, () => child.kill(name)]);
-  for (const [name, handler] of handlers) process.on(name, handler);
+  for (const name of signals) process.on(name, passOn);
   const started = ancestry();
   const watch = setInterval(() => {
-    if (ancestry() !== started) child.kill("SIGTERM");
+    if (ancestry() === started) return;
+    clearInterval(watch);
+    if (lastAt === undefined) passOn("SIGTERM");
   }, 1_000);
   // Under nohup or a service manager the parent may go on purpose; under npm it does not.
   if (!process.env.npm_lifecycle_event) clearInterval(watch);
   return () => {
     clearInterval(watch);
-    for (const [name, handler] of handlers) process.off(name, handler);
+    for (const name of signals) process.off(name, passOn);
   };
 }
 
-/** Our parent and its parent: npm puts a shell between itself and us, and the shell survives npm. */
+/** Our parent and its parent: some shells stay between npm and us, and survive npm. */
 function ancestry() {
   try {
     const stat = readFileSync(`/proc/${process.ppid}/stat`, "utf8");

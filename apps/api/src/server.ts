@@ -14,6 +14,8 @@ export interface StartApiOptions {
   readonly port: number;
   /** Starts the drain when it aborts; `close` does the same. */
   readonly signal?: AbortSignal;
+  /** When it aborts, a drain closes what is still open. */
+  readonly stopNow?: AbortSignal;
   /** Milliseconds that requests may take to end once the server drains. */
   readonly graceMs?: number;
   readonly app?: Omit<AppOptions, "draining">;
@@ -60,7 +62,7 @@ export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   const closed = new Promise<void>((resolve) => server.once("close", resolve));
   const graceMs = options.graceMs ?? limits.shutdownGraceMs;
   const close = (): Promise<void> => {
-    if (!draining.signal.aborted) drain({ server, open, silent, draining, closed, graceMs });
+    if (!draining.signal.aborted) drain({ server, open, silent, draining, closed, graceMs, stopNow: options.stopNow });
     return closed;
   };
   if (options.signal?.aborted === true) void close();
@@ -93,16 +95,20 @@ interface Drain {
   readonly draining: AbortController;
   readonly closed: Promise<void>;
   readonly graceMs: number;
+  readonly stopNow: AbortSignal | undefined;
 }
 
-function drain({ server, open, silent, draining, closed, graceMs }: Drain): void {
+function drain({ server, open, silent, draining, closed, graceMs, stopNow }: Drain): void {
   server.close();
   // A connection that stays open after its last answer would keep the server from closing.
   for (const response of open) if (!response.headersSent) response.setHeader("connection", "close");
   draining.abort();
+  const closeAll = (): void => server.closeAllConnections();
+  if (stopNow?.aborted === true) closeAll();
+  else stopNow?.addEventListener("abort", closeAll, { once: true });
   const timers = [
     setTimeout(() => silent.forEach((socket) => socket.destroy()), Math.min(firstRequestMs, graceMs)),
-    setTimeout(() => server.closeAllConnections(), graceMs),
+    setTimeout(closeAll, graceMs),
   ];
   void closed.then(() => timers.forEach(clearTimeout));
 }

@@ -11,11 +11,11 @@ const afterGraceMs = 20_000;
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(
-  async (signal, stack) => {
+  async (signal, stack, stopNow) => {
     const config = readStandaloneConfig(callerDirectory());
     graceMs = config.shutdownGraceMs;
     const startedAt = performance.now();
-    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack);
+    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack, { signal, stopNow });
     say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
     say(`  API         ${platform.connection.api_url}`);
     say(`  console     ${platform.connection.console_url}`);
@@ -32,5 +32,6 @@ await runMain(
     get graceMs() {
       return graceMs + afterGraceMs;
     },
+    stopNowMs: afterGraceMs,
   },
 );

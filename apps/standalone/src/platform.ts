@@ -31,26 +31,34 @@ export interface Platform {
 
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
 
-/** Starts everything in order on the stack, which stops it in reverse. `say` is told about slow steps. */
+/**
+ * Starts everything in order on the stack, which stops it in reverse. `say` is told about slow steps. Throws the reason
+ * of `signal` when it aborts before the end; `stopNow` ends what the stack's close waits for.
+ */
 export async function startPlatform(
   config: StandaloneConfig,
   say: (text: string) => void,
   stack: AsyncDisposableStack,
+  { signal, stopNow }: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
 ): Promise<Platform> {
+  const step = (text: string): void => {
+    signal.throwIfAborted();
+    say(text);
+  };
   stack.defer(await takeDataDir(config.dataDir));
   const logDir = path.join(config.dataDir, "logs");
   await mkdir(logDir, { recursive: true });
   const logFile = path.join(logDir, "dari.log");
   const destination = createWriteStream(logFile, { flags: "a", mode: 0o600 });
   stack.defer(() => new Promise<void>((resolve) => destination.end(resolve)));
-  const settings = await startServices(config, say, stack);
+  const settings = await startServices(config, step, stack);
   const parts = ["api", "worker", "reconciler"] as const;
   const metrics = createPlatformMetrics({ parts, byOrganization: settings.metricsByOrganization });
   const traces = stack.adopt(await createPlatformTraces("standalone", settings.traces), (opened) => opened.close());
   const observe = observing(metrics, traces);
   const log = createLogger({ name: "dari", level: settings.logLevel, destination, observe });
 
-  say("opening the database and the object store");
+  step("opening the database and the object store");
   const services = await openServices(settings, { program: "standalone", log, answersCalls: true }, stack);
   metrics.watchServices(services);
   metrics.watchSchedule(services);
@@ -59,7 +67,7 @@ export async function startPlatform(
   const control = controlOf(services, settings, apiUrl);
   const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: 1_000 }, log);
   stack.defer(() => reconciler.stop());
-  say("starting the worker");
+  step("starting the worker");
   const worker = await assembleWorker(
     services,
     settings,
@@ -69,13 +77,16 @@ export async function startPlatform(
       minimumIsolation: isLocalOnly(config) ? "none" : "isolated",
       allowNearestPython: true,
       environment: config.environment,
+      stopNow,
     },
     log,
     stack,
   );
   metrics.watchWorker(worker);
+  signal.throwIfAborted();
   const api = await startApi({
     control,
+    stopNow,
     host: config.host,
     port,
     app: { metrics, queue: services.queue, ...appOptionsOf(config) },

@@ -13,14 +13,15 @@ import { isPortFree } from "@dari/embedded";
 const checkout = path.resolve(import.meta.dirname, "../../..");
 const startedAt = performance.now();
 
-await runMain(async (_signal, stack) => {
+await runMain(async (signal, stack, stopNow) => {
   const config = readStandaloneConfig(callerDirectory());
   heading("Starting Dari");
-  const connection = await connect(config, stack);
+  const connection = await connect(config, stack, { signal, stopNow });
   const common = {
     apiUrl: connection.api_url,
     apiKey: connection.api_key,
     checkout,
+    signal,
     environment: config.environment,
   };
   await addCredentials(common);
@@ -37,10 +38,15 @@ await runMain(async (_signal, stack) => {
 });
 
 /** The platform that runs on this data directory already, else one of our own. */
-async function connect(config: StandaloneConfig, stack: AsyncDisposableStack): Promise<Connection> {
+async function connect(
+  config: StandaloneConfig,
+  stack: AsyncDisposableStack,
+  stops: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
+): Promise<Connection> {
   const free = config.port !== 0 && (await isPortFree(config.port));
   try {
-    const platform = await startPlatform(free ? config : { ...config, port: 0 }, (text) => say(`· ${text}`), stack);
+    const chosen = free ? config : { ...config, port: 0 };
+    const platform = await startPlatform(chosen, (text) => say(`· ${text}`), stack, stops);
     say(`· ready at ${platform.connection.api_url}, turns by ${platform.delivery}, agents run ${platform.isolation}`);
     return platform.connection;
   } catch (error) {

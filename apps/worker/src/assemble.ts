@@ -62,6 +62,8 @@ export interface WorkerAssembly {
   readonly turnReservedMb: number | undefined;
   readonly backoffFirstMs: number;
   readonly shutdownGraceMs: number;
+  /** When it aborts, the grace is over. */
+  readonly stopNow?: AbortSignal;
   /** A missing Python minor runs on the nearest newer one: the standalone platform only. */
   readonly allowNearestPython: boolean;
   /** Runs agents in place of this machine's sandbox: for measurements of everything else. */
@@ -132,6 +134,7 @@ export async function assembleWorker(
         leaseMs: settings.leaseMs,
         renewMs: Math.floor(settings.leaseMs / 3),
         graceMs: assembly.shutdownGraceMs,
+        stopNow: assembly.stopNow,
         backoffFirstMs: assembly.backoffFirstMs,
         sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
         usesTemplates: assembly.templates === "auto",

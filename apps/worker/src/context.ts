@@ -33,6 +33,8 @@ export interface WorkerSettings {
   readonly renewMs: number;
   /** Milliseconds a worker that shuts down lets its turns go on before it gives them back. */
   readonly graceMs: number;
+  /** When it aborts, a worker that shuts down gives its turns back at once. */
+  readonly stopNow?: AbortSignal | undefined;
   /** First backoff between attempts, milliseconds. */
   readonly backoffFirstMs: number;
   /** Memory of each process of a turn, bytes. */

@@ -11,7 +11,7 @@ const afterGraceMs = 15_000;
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(
-  async (signal, stack) => {
+  async (signal, stack, stopNow) => {
     const config = readWorkerConfig();
     graceMs = config.shutdownGraceMs;
     const metrics = createPlatformMetrics({ parts: ["worker"], byOrganization: config.metricsByOrganization });
@@ -28,7 +28,7 @@ await runMain(
     const worker = await assembleWorker(
       services,
       config,
-      { ...config, allowNearestPython: false, environment: process.env, giveUp },
+      { ...config, allowNearestPython: false, environment: process.env, giveUp, stopNow },
       log,
       stack,
     );
@@ -43,5 +43,6 @@ await runMain(
     get graceMs() {
       return graceMs + afterGraceMs;
     },
+    stopNowMs: afterGraceMs,
   },
 );

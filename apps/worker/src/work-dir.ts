@@ -1,10 +1,10 @@
 // The worker's directory on this machine: one process at a time, what a dead one left is cleared.
 
-import { mkdir, stat } from "node:fs/promises";
+import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
 import { removeTree } from "@dari/sandbox";
-import { sweepMounts } from "@dari/workspace";
+import { sweepMounts, sweepMountsAtExit } from "@dari/workspace";
 
 export interface WorkDir {
   /** For running turns and builds; empty at start. */
@@ -37,6 +37,12 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
   for (const each of [turns, warm, guest]) await removeTree(each);
+  // Node and esbuild look for `"type"` in the directories above a bundle: an agent that is not isolated must not get that
+  // of whatever the data directory is in.
+  await writeFile(join(dir, "package.json"), "{}\n");
+  const whole = await realpath(dir);
+  const sweepAtExit = (): void => sweepMountsAtExit(whole);
+  process.on("exit", sweepAtExit);
   await mkdir(turns, { recursive: true, mode: 0o755 });
   return {
     turns,
@@ -49,6 +55,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     async leave() {
       await sweepMounts(dir);
       for (const each of [turns, warm, guest]) await removeTree(each);
+      process.off("exit", sweepAtExit);
       leaveOwnerFile(file);
     },
   };

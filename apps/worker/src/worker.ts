@@ -82,7 +82,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     async drain() {
       gate.close();
       presence.nudge();
-      await Promise.all([context.warm?.close(), feed.stop(), builds.stop(), endTurns(gate, leases, settings.graceMs)]);
+      await Promise.all([context.warm?.close(), feed.stop(), builds.stop(), endTurns(gate, leases, settings)]);
       await feed.close();
       stopListening();
       await room.stop();
@@ -92,9 +92,14 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
   };
 }
 
-async function endTurns(gate: Gate, leases: LeaseKeeper, graceMs: number): Promise<void> {
+async function endTurns(
+  gate: Gate,
+  leases: LeaseKeeper,
+  { graceMs, stopNow }: Pick<WorkerContext["settings"], "graceMs" | "stopNow">,
+): Promise<void> {
   const emptied = gate.emptied();
-  await Promise.race([emptied, sleep(graceMs, undefined, { ref: false })]);
+  const grace = sleep(graceMs, undefined, { ref: false, ...(stopNow && { signal: stopNow }) });
+  await Promise.race([emptied, grace.catch(() => undefined)]);
   leases.stopAll("released");
   await Promise.race([emptied, sleep(stopWithinMs, undefined, { ref: false })]);
 }

@@ -12,6 +12,8 @@ export interface Holder {
   readonly attached: boolean;
   /** kill -9, waited for. */
   kill(): Promise<void>;
+  /** Makes it exit without stopping anything. */
+  exit(): Promise<void>;
   /** Lets it stop what it may and end. */
   end(): Promise<void>;
 }
@@ -27,6 +29,10 @@ export async function startHolder(kind: "postgres" | "redis", dir: string): Prom
     ...said,
     async kill() {
       child.kill("SIGKILL");
+      await exited;
+    },
+    async exit() {
+      child.stdin.write("exit");
       await exited;
     },
     async end() {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { endProcess, identifyProcess, startPostgres, type EmbeddedPostgres } from "../src/index.ts";
+import { waitUntil } from "@dari/testkit";
 import { startHolder } from "./holder.ts";
 import { greet } from "./wire.ts";
 
@@ -81,6 +82,13 @@ describe("startPostgres", () => {
     expect(await greet(guest.port, "dari")).toEqual(asksForScram);
     await owner.end();
     expect(identifyProcess(owner.pid)).toBeUndefined();
+  });
+
+  test("ends with an owner that exits without stopping it", async () => {
+    const owner = await startHolder("postgres", dataDir);
+    await owner.exit();
+    const isGone = (): boolean => identifyProcess(owner.pid) === undefined;
+    await waitUntil(isGone, { what: "PostgreSQL to end", timeoutMs: 20_000 });
   });
 
   test("after kill -9 of the parent the next start attaches and takes over", async () => {

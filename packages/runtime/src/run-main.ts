@@ -1,59 +1,94 @@
 // How a program lives and ends: signals abort, resources close in reverse, a watchdog names what is still open.
 // Knows nothing of what the program does.
 
+import type { EventEmitter } from "node:events";
 import { redactText } from "./redact.ts";
 import { StartError } from "./start-error.ts";
 
 export interface RunMainOptions {
   /** How long a program may take to end after the first signal. Default 30 s. */
   readonly graceMs?: number;
+  /** How long a program that honors `stopNow` may take to end after the second signal. Default 0: it exits at once. */
+  readonly stopNowMs?: number;
   /** How long the process may linger after everything is closed. Default 2 s. */
   readonly lingerMs?: number;
-  /** Signals this soon after the first are its echoes: a terminal and npm both deliver one Ctrl-C. Default 1 s. */
+  /** A signal this soon after one that counted is its echo: a terminal and npm both deliver one Ctrl-C. Default 1 s. */
   readonly echoMs?: number;
 }
 
-/** Opens its resources on `stack`, works until `signal` aborts or the work is done, and returns. */
-export type Main = (signal: AbortSignal, stack: AsyncDisposableStack) => Promise<void>;
+/**
+ * Opens its resources on `stack`, works until `signal` aborts or the work is done, and returns. `stopNow` aborts at the
+ * second signal: what is closed from then on no longer waits for running work.
+ */
+export type Main = (signal: AbortSignal, stack: AsyncDisposableStack, stopNow: AbortSignal) => Promise<void>;
 
 const defaultGraceMs = 30_000;
 const defaultLingerMs = 2_000;
 const defaultEchoMs = 1_000;
-const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type StopSignal = keyof typeof exitCodes;
 
 /**
- * Runs `main` to its end. SIGTERM or SIGINT aborts the signal (a drain, exit code 0); a second one, sent on purpose,
- * exits at once. What `main` put on the stack is closed in reverse when it returns or throws. The process ends because
- * nothing is left; where something is, the watchdog says what on standard error and exits: with code 1, unless all is
- * closed and only timers are left. ioredis keeps those of commands that it meant to repeat; nothing waits for them.
+ * Runs `main` to its end. SIGTERM, SIGINT or SIGHUP aborts the signal (a drain, exit code 0), and so does an output that
+ * nobody reads any more. A second signal, sent on purpose, aborts `stopNow`; a third exits at once. What `main` put on
+ * the stack is closed in reverse when it returns or throws. The process ends because nothing is left; where something
+ * is, the watchdog says what on standard error and exits: with code 1, unless all is closed and only timers are left.
+ * ioredis keeps those of commands that it meant to repeat; nothing waits for them.
  */
 export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {
-  const stopping = new AbortController();
-  let isClosed = false;
+  const life: Life = { options, draining: new AbortController(), stopNow: new AbortController(), isClosed: false };
   const before = openResources();
   const startWatchdog = (afterMs: number): void => {
-    setTimeout(() => giveUp(afterMs, before, isClosed), afterMs).unref();
+    setTimeout(() => giveUp(afterMs, before, life.isClosed), afterMs).unref();
   };
-  let stoppingSince: number | undefined;
-  const onSignal = (name: "SIGINT" | "SIGTERM"): void => {
-    if (stoppingSince !== undefined) {
-      if (performance.now() - stoppingSince >= (options.echoMs ?? defaultEchoMs)) process.exit(exitCodes[name]);
-      return;
-    }
-    stoppingSince = performance.now();
-    startWatchdog(options.graceMs ?? defaultGraceMs);
-    stopping.abort(new Error(`received ${name}`));
-  };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  listenForStops(life, startWatchdog);
   try {
     await using stack = new AsyncDisposableStack();
-    await main(stopping.signal, stack);
+    await main(life.draining.signal, stack, life.stopNow.signal);
   } catch (error) {
-    if (!isTheStop(error, stopping.signal)) reportFailure(error);
+    if (!isTheStop(error, life.draining.signal)) reportFailure(error);
   }
-  isClosed = true;
+  life.isClosed = true;
   // The handlers stay: removing them would let a second Ctrl-C kill the process with the signal's own code.
   startWatchdog(options.lingerMs ?? defaultLingerMs);
+}
+
+interface Life {
+  readonly options: RunMainOptions;
+  readonly draining: AbortController;
+  readonly stopNow: AbortController;
+  isClosed: boolean;
+}
+
+function listenForStops({ options, draining, stopNow }: Life, startWatchdog: (afterMs: number) => void): void {
+  const drain = (reason: string): void => {
+    if (draining.signal.aborted) return;
+    startWatchdog(options.graceMs ?? defaultGraceMs);
+    draining.abort(new Error(reason));
+  };
+  let countedAt: number | undefined;
+  const onSignal = (name: StopSignal): void => {
+    const now = performance.now();
+    const isEcho = countedAt !== undefined && now - countedAt < (options.echoMs ?? defaultEchoMs);
+    if (isEcho) return;
+    countedAt = now;
+    if (!draining.signal.aborted) return drain(`received ${name}`);
+    const { stopNowMs = 0 } = options;
+    if (stopNow.signal.aborted || stopNowMs === 0) process.exit(exitCodes[name]);
+    process.exitCode = exitCodes[name];
+    startWatchdog(stopNowMs);
+    stopNow.abort(new Error(`received ${name} again`));
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onSignal);
+  // From scripts/end-with-parent.mjs: a signal that the program that started us passes on, or its end. However many
+  // programs pass on one signal, they never count as a second.
+  const events: EventEmitter = process;
+  events.on("forwardedSignal", (name: string) => {
+    countedAt ??= performance.now();
+    drain(`received ${name}, forwarded`);
+  });
+  process.stdout.on("error", () => drain("nobody reads the output any more"));
+  process.stderr.on("error", () => {});
 }
 
 /** Resolves when the signal aborts; at once when it already has. */

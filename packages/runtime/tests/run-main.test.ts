@@ -53,7 +53,7 @@ describe("runMain", () => {
     expect(await start("returns").ended).toEqual({ code: 0, out, err: "" });
   });
 
-  test.each(["SIGTERM", "SIGINT"] as const)("drains on %s and ends with 0", async (signal) => {
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("drains on %s and ends with 0", async (signal) => {
     expect(await runAndStop("drains", signal)).toEqual({ code: 0, out: drained, err: "" });
   });
 

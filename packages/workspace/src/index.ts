@@ -30,7 +30,7 @@ export {
 } from "./errors.ts";
 export { editTree, folderOf, type Folder, type TreeEdit } from "./folder.ts";
 export { loadTree, readReferences, type SnapshotRef } from "./load-tree.ts";
-export { sweepMounts } from "./mounts.ts";
+export { sweepMounts, sweepMountsAtExit } from "./mounts.ts";
 export { readFile } from "./read-file.ts";
 export { pathProblem, treeProblem } from "./path-rules.ts";
 export { restore, type Restored, type RestoreOptions } from "./restore.ts";

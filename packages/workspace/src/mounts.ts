@@ -1,6 +1,7 @@
 // Mounts and unmounts overlays and images: by our own program where it can be compiled, else by the system's. Knows
 // nothing of what is mounted.
 
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
 import { openMounter, type Mounter } from "@dari/sandbox";
@@ -129,6 +130,12 @@ export async function sweepMounts(dir: string): Promise<number> {
     await mounts.close();
   }
   return targets.length;
+}
+
+/** The same while this process exits, when nothing can be awaited any more. Mounts in use end with their last user. */
+export function sweepMountsAtExit(dir: string): void {
+  const targets = mountsBelow(dir);
+  if (targets.length > 0) spawnSync("umount", ["-l", ...targets], { stdio: "ignore" });
 }
 
 // Innermost first.

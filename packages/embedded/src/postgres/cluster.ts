@@ -30,9 +30,9 @@ const isState = (value: Partial<ClusterState>): boolean => typeof value.password
  * The cluster of this launcher, made by initdb when there is none (0.7 s; longer when `sync` waits for the disk).
  * Works in a directory that is renamed at the end: a crash leaves no half cluster, and of two racing starts one wins.
  */
-export function openCluster(launcher: Launcher, options: { readonly sync: boolean }): Cluster {
+export async function openCluster(launcher: Launcher, options: { readonly sync: boolean }): Promise<Cluster> {
   const dir = path.join(launcher.home, "cluster");
-  if (!existsSync(path.join(dir, "PG_VERSION"))) initialize(launcher, dir, options.sync);
+  if (!existsSync(path.join(dir, "PG_VERSION"))) await initialize(launcher, dir, options.sync);
   const stateFile = path.join(dir, stateName);
   const readState = (): ClusterState => {
     const state = readStateFile<ClusterState>(stateFile, isState);
@@ -52,7 +52,7 @@ export function openCluster(launcher: Launcher, options: { readonly sync: boolea
   };
 }
 
-function initialize(launcher: Launcher, dir: string, sync: boolean): void {
+async function initialize(launcher: Launcher, dir: string, sync: boolean): Promise<void> {
   removeAbandoned(launcher.home);
   const workDir = path.join(launcher.home, `initdb-${process.pid}`);
   const passwordFile = `${workDir}.password`;
@@ -63,7 +63,7 @@ function initialize(launcher: Launcher, dir: string, sync: boolean): void {
     const auth = [`--username=${superuser}`, `--pwfile=${passwordFile}`, "--auth=scram-sha-256"];
     const locale = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"];
     const quiet = ["--no-instructions", ...(sync ? [] : ["--no-sync"])];
-    launcher.run("initdb", ["-D", workDir, ...auth, ...locale, ...quiet]);
+    await launcher.run("initdb", ["-D", workDir, ...auth, ...locale, ...quiet]);
     const stateFile = path.join(workDir, stateName);
     writeStateFile(stateFile, { password });
     launcher.own(stateFile);

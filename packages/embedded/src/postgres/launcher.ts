@@ -3,8 +3,10 @@
 
 import { spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { chownSync, lstatSync, mkdirSync, statSync } from "node:fs";
 import path from "node:path";
+import { text } from "node:stream/consumers";
 import { copyBinaries, findBinaries, hydrate, type Binaries } from "./binaries.ts";
 
 /** How the programs are started; chosen by what the machine allows. */
@@ -17,7 +19,8 @@ export interface Launcher {
   readonly home: string;
   /** Gives a file or directory to the user PostgreSQL runs as. */
   own(file: string): void;
-  run(program: "initdb", args: readonly string[]): void;
+  /** Resolves at its end; throws with what it said when it fails. */
+  run(program: "initdb", args: readonly string[]): Promise<void>;
   spawn(program: "postgres", args: readonly string[], stdio: StdioOptions): ChildProcess;
 }
 
@@ -113,10 +116,15 @@ function makeLauncher({ mode, home, binaries, root, wrap, ids }: LauncherParts):
     version: binaries.version.replace(/-.*/, ""),
     home,
     own: (file) => ids && chownSync(file, ids.uid, ids.gid),
-    run(program, args) {
-      const result = spawnSync(...commandOf(program, args), { ...ids, env, cwd: "/", encoding: "utf8" });
-      if (result.error) throw new Error(`Could not run ${program}`, { cause: result.error });
-      if (result.status !== 0) throw new Error(`${program} failed: ${(result.stderr || result.stdout).trim()}`);
+    async run(program, args) {
+      // In a session of its own: Ctrl-C in a terminal reaches us alone.
+      const child = spawn(...commandOf(program, args), { ...ids, env, cwd: "/", stdio: "pipe", detached: true });
+      child.stdin.end();
+      const closed = once(child, "close").catch((cause: unknown) => {
+        throw new Error(`Could not run ${program}`, { cause });
+      });
+      const [said, complaint, [code]] = await Promise.all([text(child.stdout), text(child.stderr), closed]);
+      if (code !== 0) throw new Error(`${program} failed: ${(complaint || said).trim()}`);
     },
     spawn: (program, args, stdio) =>
       spawn(...commandOf(program, args), { ...ids, env, cwd: "/", stdio, detached: true }),

@@ -3,9 +3,11 @@
 import { closeSync, existsSync, openSync, readFileSync, renameSync, statSync } from "node:fs";
 import path from "node:path";
 import { endProcess } from "../end-process.ts";
+import { endAtExit, forgetAtExit } from "../end-at-exit.ts";
 import { freePort, isPortFree } from "../free-port.ts";
 import { ownershipOf, type Ownership } from "../ownership.ts";
 import { poll } from "../poll.ts";
+import { identifyProcess } from "../process-identity.ts";
 import { initialDatabase, openCluster, superuser, type Cluster } from "./cluster.ts";
 import { createLauncher, type Launcher, type LaunchMode } from "./launcher.ts";
 import { findPostmaster, type Postmaster } from "./postmaster.ts";
@@ -38,6 +40,9 @@ export interface EmbeddedPostgres extends AsyncDisposable {
 }
 
 const startTimeoutMs = 120_000;
+/** What these mean to PostgreSQL. After an immediate one the next start recovers. */
+const fastShutdown = "SIGINT";
+const immediateShutdown = "SIGQUIT";
 const logBytesMax = 16 * 1024 * 1024;
 /** Ends of a start that another try can cure: a racing start, a port just taken, children of a killed server. */
 const passing = /lock file "postmaster\.pid"|could not bind|could not create any TCP|pre-existing shared memory/;
@@ -50,7 +55,7 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Embe
   const dataDir = path.resolve(options.dataDir);
   const launcher = createLauncher(dataDir, options.launchMode);
   if (!existsSync(path.join(launcher.home, "cluster"))) options.log?.("creating the PostgreSQL cluster");
-  const cluster = openCluster(launcher, { sync: !options.fast });
+  const cluster = await openCluster(launcher, { sync: !options.fast });
   const deadline = performance.now() + startTimeoutMs;
   let attached = true;
   for (;;) {
@@ -97,6 +102,8 @@ async function launch(
   closeSync(log);
   // Its own session, no pipe to us: it outlives a killed parent, and Ctrl-C in a terminal reaches us alone.
   child.unref();
+  const identity = child.pid === undefined ? undefined : identifyProcess(child.pid);
+  if (identity !== undefined) endAtExit(cluster.dir, { identity, signal: fastShutdown });
   let failure: Error | undefined;
   child.once("error", (error) => (failure = error));
   const outcome = await poll<"ready" | "ended">(
@@ -140,7 +147,8 @@ interface HandleParts {
 
 function handle({ running, attached, cluster, launcher }: HandleParts): EmbeddedPostgres {
   const ownership = ownershipOf(launcher.home);
-  ownership.claim();
+  if (ownership.claim()) endAtExit(cluster.dir, { identity: running.identity, signal: fastShutdown });
+  else forgetAtExit(cluster.dir);
   openHandles.set(cluster.dir, (openHandles.get(cluster.dir) ?? 0) + 1);
   const { password } = cluster.readState();
   let stopped = false;
@@ -165,12 +173,12 @@ async function release(cluster: Cluster, ownership: Ownership): Promise<void> {
   const others = (openHandles.get(cluster.dir) ?? 1) - 1;
   openHandles.set(cluster.dir, others);
   if (others > 0 || !ownership.isOurs()) return;
+  forgetAtExit(cluster.dir);
   const postmaster = findPostmaster(cluster.dir);
   if (!postmaster) return;
-  // SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one (the next start recovers).
   await endProcess(postmaster.identity, [
-    { signal: "SIGINT", waitMs: 20_000 },
-    { signal: "SIGQUIT", waitMs: 5_000 },
+    { signal: fastShutdown, waitMs: 20_000 },
+    { signal: immediateShutdown, waitMs: 5_000 },
     { signal: "SIGKILL", waitMs: 5_000 },
   ]);
 }

@@ -5,6 +5,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
+import { endAtExit, forgetAtExit } from "../end-at-exit.ts";
 import { endProcess } from "../end-process.ts";
 import { freePort } from "../free-port.ts";
 import { ownershipOf, type Ownership } from "../ownership.ts";
@@ -80,6 +81,8 @@ async function launch(dir: string, server: RedisServer): Promise<RedisState | un
   const child = spawn(server.command, ["-"], { cwd: dir, stdio: ["pipe", log, log], detached: true });
   closeSync(log);
   child.unref();
+  const spawned = child.pid === undefined ? undefined : identifyProcess(child.pid);
+  if (spawned !== undefined) endAtExit(dir, { identity: spawned, signal: "SIGTERM" });
   let failed = false;
   child.once("error", () => (failed = true));
   child.stdin?.on("error", () => {});
@@ -115,7 +118,8 @@ function settings(dir: string, port: number, password: string): string {
 
 function handle(dir: string, state: RedisState, attached: boolean): EmbeddedRedis {
   const ownership = ownershipOf(dir);
-  ownership.claim();
+  if (ownership.claim()) endAtExit(dir, { identity: state.server, signal: "SIGTERM" });
+  else forgetAtExit(dir);
   openHandles.set(dir, (openHandles.get(dir) ?? 0) + 1);
   let stopped = false;
   const stop = async (): Promise<void> => {
@@ -137,6 +141,7 @@ async function release(dir: string, state: RedisState, ownership: Ownership): Pr
   const others = (openHandles.get(dir) ?? 1) - 1;
   openHandles.set(dir, others);
   if (others > 0 || !ownership.isOurs()) return;
+  forgetAtExit(dir);
   await endProcess(state.server, [
     { signal: "SIGTERM", waitMs: 5_000 },
     { signal: "SIGKILL", waitMs: 5_000 },

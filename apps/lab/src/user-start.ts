@@ -1,0 +1,123 @@
+// `npm start` and `npm run quickstart` as a user's shell starts them, in a process group of their own, and what is left
+// of them once they have ended.
+
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+import { waitUntil } from "@dari/testkit";
+import { machineEnvironment } from "./config.ts";
+import { isAlive, processesMarked } from "./processes.ts";
+import { checkout } from "./program.ts";
+
+export interface UserStart extends AsyncDisposable {
+  readonly dataDir: string;
+  readonly output: string;
+  /** Resolves when the output matches. Throws with the output when the start ends before. */
+  says(pattern: RegExp): Promise<void>;
+  /** `group`: to every process of the group, as a terminal and `timeout` do; else to one process. */
+  signal(to: "npm" | "group" | "platform", name: NodeJS.Signals): void;
+  /** Closes the reading end of the output, as `| head` does. */
+  closeOutput(): void;
+  /** Resolves when nothing of the start is alive, neither npm nor the platform. */
+  ended(withinMs?: number): Promise<void>;
+  /** Processes, mounts and control groups of this start, a line each. */
+  left(): string[];
+}
+
+/** As the first start does, once for all. */
+export async function buildConsole(): Promise<void> {
+  await promisify(execFile)(process.execPath, [path.join(checkout, "scripts/run.mjs"), "console"]);
+}
+
+const sayWithinMs = 90_000;
+const endWithinMs = 60_000;
+
+/** `command`: what npm runs. On a free port and a fresh data directory, which is removed at the end. */
+export function startAsUser(command: readonly string[], environment: Record<string, string> = {}): UserStart {
+  const dataDir = mkdtempSync(path.join(tmpdir(), "dari-start-"));
+  const child = spawn("npm", command, {
+    cwd: checkout,
+    env: { ...machineEnvironment(), DARI_DATA_DIR: dataDir, DARI_PORT: "0", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
+  let output = "";
+  let exited = false;
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (output += String(chunk)));
+  child.once("error", (error) => (output += error.message));
+  child.once("exit", () => (exited = true));
+  const npm = child.pid ?? -1;
+  let platform: number | undefined;
+  const findPlatform = (): number | undefined => (platform ??= ownerOf(dataDir));
+  const left = (): string[] => [
+    ...processesMarked(dataDir).map((line) => `process ${line}`),
+    ...mountsIn(dataDir).map((line) => `mount ${line}`),
+    ...(platform === undefined ? [] : groupsOf(platform).map((dir) => `control group ${dir}`)),
+  ];
+  return {
+    dataDir,
+    get output() {
+      return output;
+    },
+    async says(pattern) {
+      const what = `the start to say ${pattern.source}`;
+      await waitUntil(() => pattern.test(output) || exited, { what, timeoutMs: sayWithinMs });
+      findPlatform();
+      if (!pattern.test(output)) throw new Error(`it ended first:\n${output}`);
+    },
+    signal(to, name) {
+      if (to === "group") process.kill(-npm, name);
+      else process.kill(to === "npm" ? npm : (findPlatform() ?? npm), name);
+    },
+    closeOutput() {
+      child.stdout.destroy();
+      child.stderr.destroy();
+    },
+    async ended(withinMs = endWithinMs) {
+      const isOver = (): boolean => exited && (platform === undefined || !isAlive(platform));
+      await waitUntil(isOver, { what: "the start to end", timeoutMs: withinMs });
+    },
+    left,
+    async [Symbol.asyncDispose]() {
+      const pids = processesMarked(dataDir).map((line) => Number.parseInt(line, 10));
+      for (const pid of pids) kill(pid);
+      for (const target of mountsIn(dataDir).toReversed()) spawnSync("umount", ["-l", target]);
+      const what = "what the test left to end";
+      await waitUntil(() => processesMarked(dataDir).length === 0, { what, timeoutMs: endWithinMs });
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+function ownerOf(dataDir: string): number | undefined {
+  try {
+    return (JSON.parse(readFileSync(path.join(dataDir, "platform.json"), "utf8")) as { pid: number }).pid;
+  } catch {
+    return undefined;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended already.
+  }
+}
+
+function mountsIn(dir: string): string[] {
+  const table = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return table.map((line) => line.split(" ")[4] ?? "").filter((target) => target.startsWith(dir));
+}
+
+/** The sandboxes' groups carry the number of the process that made them. */
+function groupsOf(pid: number): string[] {
+  try {
+    const entries = readdirSync("/sys/fs/cgroup", { recursive: true, encoding: "utf8" });
+    return entries.filter((name) => path.basename(name).startsWith(`dari-${pid}-t`) && !name.endsWith("tasks"));
+  } catch {
+    return [];
+  }
+}

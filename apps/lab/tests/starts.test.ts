@@ -1,0 +1,163 @@
+// Starts that are ended at any moment, by every means that a user and a supervisor have: they leave nothing behind.
+
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { beforeAll, expect, test } from "@jest/globals";
+import { createClient } from "@dari/client";
+import { manifestFile } from "../src/conversation.ts";
+import { deployFiles } from "../src/deploy-files.ts";
+import { openRendezvous, rendezvousEndpoint, type Rendezvous } from "../src/rendezvous.ts";
+import { startStandalone } from "../src/standalone-process.ts";
+import { buildConsole, startAsUser, type UserStart } from "../src/user-start.ts";
+import { waitUntil } from "@dari/testkit";
+
+// Else each start builds it in the background.
+beforeAll(buildConsole, 120_000);
+
+const ready = /Press Ctrl-C to stop/;
+
+type End = (start: UserStart) => void;
+const kill: End = (start) => start.signal("npm", "SIGTERM");
+const timeOut: End = (start) => start.signal("group", "SIGTERM");
+const pressCtrlC: End = (start) => start.signal("group", "SIGINT");
+const closeTerminal: End = (start) => start.signal("group", "SIGHUP");
+const closePipe: End = (start) => start.closeOutput();
+
+/** Services end a moment after a platform that could not wait for them. */
+async function leavesNothing(start: UserStart): Promise<void> {
+  await start.ended();
+  await waitUntil(() => start.left().length === 0, { what: "nothing to be left", timeoutMs: 5_000 }).catch(() => {});
+  expect(start.left()).toEqual([]);
+}
+
+test.each([
+  ["Ctrl-C while PostgreSQL starts", /starting PostgreSQL/, pressCtrlC],
+  ["`timeout` while the database is opened", /opening the database/, timeOut],
+  ["a closed pipe while the database is opened", /opening the database/, closePipe],
+  ["a closed terminal while the worker starts", /starting the worker/, closeTerminal],
+  ["kill of npm once nobody reads its output", ready, (start) => [closePipe, kill].forEach((each) => each(start))],
+] satisfies [string, RegExp, End][])("npm start leaves nothing behind: %s", async (_name, moment, end) => {
+  await using start = startAsUser(["start"]);
+  await start.says(moment);
+  end(start);
+  await leavesNothing(start);
+  expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+}, 120_000);
+
+test.each([
+  ["a closed pipe", closePipe],
+  ["Ctrl-C", pressCtrlC],
+])("npm run quickstart leaves nothing behind: %s while it deploys", async (_name, end) => {
+  await using start = startAsUser(["run", "quickstart"]);
+  await start.says(/1\/6 {2}Deploy the agent/);
+  end(start);
+  await leavesNothing(start);
+  expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+}, 120_000);
+
+test("npm run quickstart replaces no credential", async () => {
+  await using platform = startAsUser(["start"]);
+  await platform.says(ready);
+  const client = createClient(await connectionOf(platform));
+  await client.putCredential("QUICKSTART_API_TOKEN", "mine");
+  const before = (await client.listCredentials()).data;
+  await using quickstart = startAsUser(["run", "quickstart"], { DARI_DATA_DIR: platform.dataDir });
+  await quickstart.says(/1\/6 {2}Deploy the agent/);
+  quickstart.signal("npm", "SIGTERM");
+  await quickstart.ended();
+  const after = (await client.listCredentials()).data;
+  expect(after.find(({ name }) => name === "QUICKSTART_API_TOKEN")).toEqual(before[0]);
+  expect(after.map(({ name }) => name).sort()).toEqual(["QUICKSTART_API_TOKEN", "QUICKSTART_MODEL_KEY"]);
+}, 120_000);
+
+const turns = 4;
+const beats = 50;
+
+/** A platform with that many turns in the middle, each of which calls "beat" ten times a second, for five seconds. */
+async function startBusy(meeting: Rendezvous): Promise<UserStart> {
+  await using starting = new AsyncDisposableStack();
+  const start = starting.use(startAsUser(["start"], { DARI_EGRESS_ALLOW: rendezvousEndpoint }));
+  await start.says(ready);
+  const api = await connectionOf(start);
+  const { agentId } = await deployFiles(api, {
+    ...manifestFile({ entrypoint: "agent.mjs:agent" }),
+    "agent.mjs": `
+      import { setTimeout as sleep } from "node:timers/promises";
+      export async function agent() {
+        for (let beat = 0; beat < ${beats}; beat++) {
+          await fetch("${meeting.urlOf("beat")}");
+          await sleep(100);
+        }
+        return "whole";
+      }`,
+  });
+  const client = createClient(api);
+  for (let sent = 0; sent < turns; sent++) {
+    const { id } = await client.createSession(agentId);
+    await client.sendMessageAsync(id, { parts: [{ type: "text", text: "go" }] });
+  }
+  meeting.open("beat");
+  await meeting.arrived("beat", 2 * turns);
+  starting.move();
+  return start;
+}
+
+async function connectionOf({ dataDir }: UserStart): Promise<{ apiUrl: string; apiKey: string }> {
+  const text = await readFile(path.join(dataDir, "connection.json"), "utf8");
+  const { api_url: apiUrl, api_key: apiKey } = JSON.parse(text) as { api_url: string; api_key: string };
+  return { apiUrl, apiKey };
+}
+
+/** How the attempts of turns ended, by the platform's log. */
+async function outcomesOf(start: UserStart): Promise<string[]> {
+  const log = await readFile(path.join(start.dataDir, "logs", "dari.log"), "utf8");
+  const lines = log.split("\n").filter((line) => line.includes(`"turn.finished"`));
+  return lines.map((line) => (JSON.parse(line) as { ending: string }).ending);
+}
+
+test.each([
+  ["kill of npm", kill],
+  ["Ctrl-C", pressCtrlC],
+  ["kill of npm, forwarded twice", (start: UserStart) => [timeOut, kill].forEach((end) => end(start))],
+])("%s lets running turns end", async (_name, end) => {
+  await using meeting = await openRendezvous();
+  await using start = await startBusy(meeting);
+  end(start);
+  await leavesNothing(start);
+  expect(await outcomesOf(start)).toEqual(Array(turns).fill("completed"));
+}, 120_000);
+
+test.each([
+  ["kill of the platform", (start: UserStart) => start.signal("platform", "SIGTERM")],
+  ["Ctrl-C", pressCtrlC],
+])("a second %s stops at once, gives the turns back and leaves nothing behind", async (_name, end) => {
+  await using meeting = await openRendezvous();
+  await using start = await startBusy(meeting);
+  end(start);
+  // Later than any echo of the first signal.
+  await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
+  end(start);
+  await leavesNothing(start);
+  expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
+}, 120_000);
+
+test("an agent that is not isolated is read without the package.json of directories above the data directory", async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), "dari-above-"));
+  try {
+    await writeFile(path.join(dir, "package.json"), `{"type": "module"}`);
+    const dataDir = path.join(dir, "data");
+    await mkdir(dataDir);
+    await using platform = await startStandalone({ DARI_SANDBOX: "process" }, dataDir);
+    const { agentId } = await deployFiles(platform, {
+      ...manifestFile({ entrypoint: "agent.js:agent" }),
+      "agent.js": `exports.agent = () => "as CommonJS";`,
+    });
+    const client = createClient(platform);
+    const { id } = await client.createSession(agentId);
+    const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
+    expect(output?.parts).toEqual([{ type: "text", text: "as CommonJS" }]);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}, 120_000);
