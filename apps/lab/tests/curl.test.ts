@@ -90,10 +90,10 @@ describe.each(["support-agent-ts", "support-agent-python"])("the quickstart with
   let message: MessageRecord;
 
   test("dari credentials add, then dari deploy", async () => {
-    for (const name of ["OPENAI_API_KEY", "INTERNAL_API_TOKEN"]) {
+    for (const name of ["QUICKSTART_MODEL_KEY", "QUICKSTART_API_TOKEN"]) {
       await cli(["credentials", "add", name, "--value-stdin"], `value of ${name}`);
     }
-    expect(await cli(["credentials", "list"])).toMatch(/INTERNAL_API_TOKEN[\s\S]*OPENAI_API_KEY/);
+    expect(await cli(["credentials", "list"])).toMatch(/QUICKSTART_API_TOKEN[\s\S]*QUICKSTART_MODEL_KEY/);
     cpSync(join(checkout, "examples", example), join(dir, example), {
       recursive: true,
       filter: (path) => !path.endsWith(".dari"),

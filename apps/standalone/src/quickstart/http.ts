@@ -2,6 +2,13 @@
 
 import { command, reply } from "./show.ts";
 
+export interface HttpOptions {
+  readonly apiUrl: string;
+  readonly apiKey: string;
+  /** Ends the calls. */
+  readonly signal: AbortSignal;
+}
+
 export interface Http {
   /** With a JSON content type; `body` undefined sends none. */
   post(path: string, body?: unknown): Promise<Json>;
@@ -12,13 +19,13 @@ export interface Http {
 // The replies are shown and single fields of them read; their shapes are the contract's business.
 export type Json = Record<string, unknown>;
 
-export function createHttp(apiUrl: string, apiKey: string): Http {
+export function createHttp({ apiUrl, apiKey, signal }: HttpOptions): Http {
   const authorization = { authorization: `Bearer ${apiKey}` };
   const show = (rest: string, path: string): void => {
     command(`curl -s ${rest}-H "Authorization: Bearer $DARI_API_KEY" ${quote(`${apiUrl}${path}`)}`);
   };
   const call = async (path: string, init: RequestInit): Promise<Json> => {
-    const response = await fetch(`${apiUrl}${path}`, init);
+    const response = await fetch(`${apiUrl}${path}`, { ...init, signal });
     const json = (await response.json()) as Json;
     reply(json);
     if (!response.ok) throw new Error(`${init.method ?? "GET"} ${path} answered ${response.status}`);

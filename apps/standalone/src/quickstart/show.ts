@@ -32,15 +32,21 @@ export interface CliOptions {
   /** Of the command, besides where the API is. */
   readonly environment: Environment;
   readonly input?: string;
+  /** Ends the command. */
+  readonly signal: AbortSignal;
 }
 
-/** Runs the real `dari` command in front of the user and returns what it printed. @throws when it fails. */
+/**
+ * Runs the real `dari` command in front of the user and returns what it printed.
+ * @throws when it fails, or the reason of the signal
+ */
 export async function dari(args: readonly string[], options: CliOptions): Promise<string> {
   command(`dari ${args.join(" ")}`);
   const child = spawn(process.execPath, [cli, ...args], {
     cwd: options.cwd,
     env: { ...options.environment, DARI_API_URL: options.apiUrl, DARI_API_KEY: options.apiKey },
     stdio: ["pipe", "pipe", "inherit"],
+    signal: options.signal,
   });
   child.stdin.end(options.input ?? "");
   let output = "";
@@ -51,7 +57,12 @@ export async function dari(args: readonly string[], options: CliOptions): Promis
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   child.on("error", reject);
   child.on("close", (code) => resolve(code ?? 1));
-  const code = await promise;
+  const code = await promise.catch((error: unknown) => {
+    options.signal.throwIfAborted();
+    throw error;
+  });
+  // Ctrl-C in a terminal ends the command before this process.
+  options.signal.throwIfAborted();
   if (code !== 0) throw new Error(`dari ${args[0]} ended with exit code ${code}`);
   return output;
 }

@@ -1,6 +1,7 @@
 // The six steps of the quickstart with one example agent.
 
 import path from "node:path";
+import { createClient, eachRow } from "@dari/client";
 import type { Environment } from "@dari/runtime";
 import { forgetLostAgent } from "./forget-lost-agent.ts";
 import { createHttp } from "./http.ts";
@@ -14,6 +15,7 @@ export interface SixSteps {
   readonly language: string;
   readonly checkout: string;
   readonly environment: Environment;
+  readonly signal: AbortSignal;
 }
 
 const ticket = `Subject: Charged twice
@@ -26,7 +28,7 @@ Ada
 /** @throws when any step fails. */
 export async function sixSteps(options: SixSteps): Promise<void> {
   const { apiUrl, apiKey } = options;
-  const http = createHttp(apiUrl, apiKey);
+  const http = createHttp(options);
 
   heading(`${options.language} 1/6  Deploy the agent in ${options.example}`);
   await forgetLostAgent(path.join(options.checkout, options.example), apiUrl, apiKey);
@@ -35,6 +37,7 @@ export async function sixSteps(options: SixSteps): Promise<void> {
     apiKey,
     cwd: options.checkout,
     environment: options.environment,
+    signal: options.signal,
   });
   const deploymentId = text(JSON.parse(deployed) as Record<string, unknown>, "deployment_id");
 
@@ -71,11 +74,23 @@ function text(json: Record<string, unknown>, key: string): string {
   return value;
 }
 
-/** The credentials that both examples name; the values are made up, the examples need no model. */
+/**
+ * Adds the credentials that both examples name, where the organization has none of that name. The values are made up:
+ * the examples need no model.
+ */
 export async function addCredentials(options: Omit<SixSteps, "example" | "language">): Promise<void> {
-  const { apiUrl, apiKey, checkout, environment } = options;
+  const { apiUrl, apiKey, checkout, environment, signal } = options;
   heading("Credentials that the agents' dari.yml names");
-  for (const name of ["OPENAI_API_KEY", "INTERNAL_API_TOKEN"]) {
+  const client = createClient({ apiUrl, apiKey });
+  const existing = new Set<string>();
+  for await (const { name } of eachRow((page) => client.listCredentials("current", page, { signal }))) {
+    existing.add(name);
+  }
+  for (const name of ["QUICKSTART_MODEL_KEY", "QUICKSTART_API_TOKEN"]) {
+    if (existing.has(name)) {
+      say(`kept ${name}`);
+      continue;
+    }
     const input = `quickstart-value-of-${name.toLowerCase()}`;
     await dari(["credentials", "add", name, "--value-stdin"], {
       apiUrl,
@@ -83,6 +98,7 @@ export async function addCredentials(options: Omit<SixSteps, "example" | "langua
       cwd: checkout,
       environment,
       input,
+      signal,
     });
   }
 }

@@ -45,7 +45,8 @@ export async function rehearse(stage: Stage): Promise<Rehearsal> {
     { what: `${workers} workers`, timeoutMs: workersSeenWithinMs },
   );
   say("an example agent");
-  for (const name of ["OPENAI_API_KEY", "INTERNAL_API_TOKEN"]) await client.putCredential(name, `value of ${name}`);
+  const secrets = ["QUICKSTART_MODEL_KEY", "QUICKSTART_API_TOKEN"];
+  for (const name of secrets) await client.putCredential(name, `value of ${name}`);
   const begunAt = performance.now();
   const agent = await deployFiles({ apiUrl, apiKey }, filesOf(path.join(checkout, "examples/support-agent-ts")));
   const deploySeconds = secondsSince(begunAt);
