@@ -1,48 +1,7 @@
-// The worker as a program of its own.
+// The worker as a program of its own. As an ordinary user it starts again in a namespace of its own first, so nothing
+// else is loaded before that.
 
-import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
-import { limits } from "@dari/domain";
-import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
-import { assembleWorker } from "./assemble.ts";
-import { readWorkerConfig } from "./config.ts";
+import { enterOwnNamespace } from "@dari/sandbox/namespace";
 
-/** After the grace for turns: to kill, record and remove those that are given back. Milliseconds. */
-const afterGraceMs = 15_000;
-let graceMs: number = limits.shutdownGraceMs;
-
-await runMain(
-  async (signal, stack, stopNow) => {
-    const config = readWorkerConfig();
-    graceMs = config.shutdownGraceMs;
-    const metrics = createPlatformMetrics({ parts: ["worker"], byOrganization: config.metricsByOrganization });
-    const traces = stack.adopt(await createPlatformTraces("worker", config.traces), (opened) => opened.close());
-    const log = createLogger({ name: "worker", level: config.logLevel, observe: observing(metrics, traces) });
-    const services = await openServices(config, { program: "worker", log }, stack);
-    metrics.watchServices(services);
-    const giveUp = (reason: string): void => {
-      log.error({ reason }, "worker.gives_up");
-      // Whoever supervises starts another; the turns that run end as at any stop.
-      process.exitCode = 1;
-      process.kill(process.pid, "SIGTERM");
-    };
-    const worker = await assembleWorker(
-      services,
-      config,
-      { ...config, allowNearestPython: false, environment: process.env, giveUp, stopNow },
-      log,
-      stack,
-    );
-    metrics.watchWorker(worker);
-    if (config.healthPort !== undefined) {
-      stack.use(await serveHealth({ port: config.healthPort, host: "0.0.0.0", checks: worker.checks, metrics }));
-    }
-    await aborted(signal);
-  },
-  {
-    // Read when the signal comes: the settings are known by then.
-    get graceMs() {
-      return graceMs + afterGraceMs;
-    },
-    stopNowMs: afterGraceMs,
-  },
-);
+await enterOwnNamespace();
+await import("./run-worker.ts");

@@ -9,7 +9,8 @@
  *
  * The environment is empty. HOW is made of letters. `s`: the program has a channel at COUNT + 1, as Node's children
  * have: listening sockets that it hands over there go on to the parent, with NUMBER. `k`: it is killed when this one
- * ends, as this one does with its parent. The program is a session of its own and comes after its parent when
+ * ends, as this one does with its parent. `c`: it keeps this one's capabilities, which only a program of ours may; no
+ * other program of a user who is not root has any. The program is a session of its own and comes after its parent when
  * processors are scarce.
  */
 #define _GNU_SOURCE
@@ -42,6 +43,7 @@ static int become(struct start *one, char **words, int channel) {
     if (getppid() != self) _exit(127);
   }
   if (getpriority(PRIO_PROCESS, 0) < BELOW_NORMAL) setpriority(PRIO_PROCESS, 0, BELOW_NORMAL);
+  if (strchr(words[1], 'c') == NULL && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0) return errno;
   if (chdir(words[2]) != 0) return errno;
   char variable[32], *with[] = {variable, NULL}, *without[] = {NULL};
   snprintf(variable, sizeof variable, "NODE_CHANNEL_FD=%d", count + 1);

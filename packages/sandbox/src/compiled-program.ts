@@ -11,7 +11,21 @@ export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
 /** A file of `nativeDir`, without its ending. */
 export type OwnProgram = (typeof ownPrograms)[number];
-const ownPrograms = ["enter", "mount", "confine", "own", "group", "start", "container", "relay", "template"] as const;
+const ownPrograms = [
+  "enter",
+  "mount",
+  "confine",
+  "own",
+  "group",
+  "start",
+  "container",
+  "relay",
+  "template",
+  "namespace",
+  "capabilities",
+] as const;
+/** Those that Node loads into its process. */
+const modules: readonly string[] = ["capabilities"];
 /** Where an image has them; trusted like the sources beside it. */
 const shippedDir = join(nativeDir, "compiled");
 
@@ -28,7 +42,7 @@ export async function compiledProgram(name: OwnProgram, shipped = shippedDir): P
   if (dir === undefined) return undefined;
   const binary = join(dir, name);
   if (await isExecutable(binary)) return binary;
-  return (await compile(source, binary)) && (await isExecutable(binary)) ? binary : undefined;
+  return (await compile(name, source, binary)) && (await isExecutable(binary)) ? binary : undefined;
 }
 
 /** Compiles all of them, for an image without a compiler. @throws where one cannot be compiled. */
@@ -36,7 +50,7 @@ export async function shipPrograms(dir = shippedDir): Promise<void> {
   await mkdir(dir, { recursive: true });
   for (const name of ownPrograms) {
     const source = join(nativeDir, `${name}.c`);
-    const isMade = await compile(source, join(dir, `${name}-${await digestOf(source)}`));
+    const isMade = await compile(name, source, join(dir, `${name}-${await digestOf(source)}`));
     if (!isMade) throw new Error(`${source} cannot be compiled; that needs a C compiler and its library's headers`);
   }
 }
@@ -58,14 +72,15 @@ async function privateDirectory(name: string): Promise<string | undefined> {
   return isOurs ? dir : undefined;
 }
 
-async function compile(source: string, binary: string): Promise<boolean> {
+async function compile(name: OwnProgram, source: string, binary: string): Promise<boolean> {
   // Several processes may do so at once; each puts a whole file in place.
   const fresh = `${binary}.${randomUUID()}`;
-  for (const name of compilers) {
-    const compiler = await findProgram(name);
+  // Linked statically it starts faster; the C library for that is not everywhere.
+  const ways = modules.includes(name) ? [["-shared", "-fPIC"]] : [["-static"], []];
+  for (const each of compilers) {
+    const compiler = await findProgram(each);
     if (compiler === undefined) continue;
-    // Linked statically it starts faster; the C library for that is not everywhere.
-    for (const flags of [["-static"], []]) {
+    for (const flags of ways) {
       const argv = [compiler, "-O2", "-Wall", ...flags, "-o", fresh, source];
       if (!(await succeeds(argv, { PATH: "/usr/bin:/bin" }))) continue;
       await rename(fresh, binary);

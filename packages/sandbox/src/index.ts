@@ -20,6 +20,8 @@ export {
   type EgressPolicy,
   type EgressRule,
 } from "./egress/policy.ts";
+export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
+export { mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 export { openMounter, type Mounter } from "./mounter.ts";
 export { removeTree } from "./remove-tree.ts";
 export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";

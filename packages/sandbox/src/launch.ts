@@ -6,6 +6,7 @@ import { Server } from "node:net";
 import { type Duplex, type Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
+import { withholdCapabilities } from "./namespace/capabilities.ts";
 import type { Starter } from "./starter.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
@@ -48,6 +49,7 @@ export interface LaunchOptions {
 /** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */
 export async function launch(o: LaunchOptions): Promise<Launched> {
   if (o.starter !== undefined) return o.starter.launch(o);
+  await withholdCapabilities();
   const pipes = o.launcherPipes ?? 0;
   const ipc = o.onServer === undefined ? [] : ["ipc" as const];
   const child = spawn(o.command, o.args, {

@@ -1,9 +1,10 @@
 // One small program of ours that mounts, and stays: to start a program from a large Node process is slow.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
 import { compiledProgram } from "./compiled-program.ts";
+import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 
 /** What `native/mount.c` reads of a word, with the NUL that ends it: by a longer one it would end, and fail others. */
 const wordBytesMax = 8192;
@@ -25,6 +26,7 @@ export interface Mounter {
 /** Undefined where there is no C compiler. */
 export async function openMounter(): Promise<Mounter | undefined> {
   const binary = await compiledProgram("mount");
+  await withholdCapabilities();
   return binary === undefined ? undefined : lastingMounter(binary);
 }
 
@@ -42,7 +44,8 @@ function lastingMounter(binary: string): Mounter {
 
 function start(binary: string): Mounter & { isGone(): boolean } {
   // Its input ends with this process, and so does it.
-  const child: ChildProcess = spawn(binary, [], { env: {}, stdio: ["pipe", "pipe", "ignore"] });
+  const options: SpawnOptions = { env: {}, stdio: ["pipe", "pipe", "ignore"] };
+  const child: ChildProcess = startWithCapabilities(() => spawn(binary, [], options));
   const waiting: PromiseWithResolvers<string>[] = [];
   const closed = Promise.withResolvers<void>();
   let isGone = false;

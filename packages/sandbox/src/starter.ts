@@ -1,16 +1,19 @@
 // One small program of ours that starts others: while a large Node process forks, all of it stands still.
 
-import { spawn, type ChildProcess } from "node:child_process";
+import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { once } from "node:events";
 import { Server } from "node:net";
 import { createInterface } from "node:readline";
 import { compiledProgram } from "./compiled-program.ts";
+import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 import { masksFrom, type Launched, type LaunchOptions } from "./launch.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { passOn, receiverOf, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
 
 export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
+  /** For a program of ours that enters namespaces: it keeps this process's capabilities. Default: it has none. */
+  readonly keepsCapabilities?: boolean;
   /** Until when it must run; where it does not, everything that this starter has started ends. Default: a minute. */
   readonly withinMs?: number;
 }
@@ -82,7 +85,9 @@ interface Running {
 async function run(binary: string, kind: StarterKind): Promise<Running | undefined> {
   const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...masksFrom(4)];
   // A signal to this process and all of its group is not meant for what it has started, which may come to its end.
-  const child: ChildProcess = spawn(binary, [String(kind.pipes)], { env: {}, stdio, detached: true });
+  await withholdCapabilities();
+  const options: SpawnOptions = { env: {}, stdio, detached: true };
+  const child: ChildProcess = startWithCapabilities(() => spawn(binary, [String(kind.pipes)], options));
   child.on("error", () => {});
   const said = createInterface({ input: child.stdout! });
   const [name] = (await Promise.race([once(said, "line"), once(said, "close")])) as [string?];
@@ -98,8 +103,9 @@ async function run(binary: string, kind: StarterKind): Promise<Running | undefin
   child.unref();
   child.channel?.unref();
   return {
-    launch({ command, args, cwd, onServer, withinMs }) {
-      const how = `-${onServer === undefined ? "" : "s"}${kind.isFollowed ? "k" : ""}`;
+    launch({ command, args, cwd, onServer, withinMs, keepsCapabilities }) {
+      const keeps = keepsCapabilities === true ? "c" : "";
+      const how = `-${onServer === undefined ? "" : "s"}${kind.isFollowed ? "k" : ""}${keeps}`;
       return requestStart(receiver, { words: [how, cwd, command, ...args], name: command, onServer, withinMs });
     },
   };

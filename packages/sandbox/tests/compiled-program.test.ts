@@ -19,11 +19,13 @@ afterEach(() => rm(dir, { recursive: true }));
 testCompiled("what was shipped is used, and is whole", async () => {
   await shipPrograms(dir);
   expect((await readdir(dir)).map((name) => name.replace(/-[0-9a-f]{16}$/, "")).sort()).toEqual([
+    "capabilities",
     "confine",
     "container",
     "enter",
     "group",
     "mount",
+    "namespace",
     "own",
     "relay",
     "start",

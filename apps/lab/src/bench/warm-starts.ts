@@ -31,7 +31,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createBwrapDriver, openSlotMounts } from "@dari/sandbox";
+import { createBwrapDriver, enterOwnNamespace, openSlotMounts } from "@dari/sandbox";
 import { spreadOf, timed } from "./statistics.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
 import { agentNames, buildAgents, type Agent, type AgentName } from "./warm-starts/agents.ts";
@@ -39,6 +39,8 @@ import { measureBlocked, type Blocked } from "./warm-starts/blocked.ts";
 import { openConversation, openStage, startBare, type Conversation, type Stage } from "./warm-starts/starts.ts";
 import { readFlags } from "../flags.ts";
 
+// As the worker does.
+await enterOwnNamespace();
 const flags = readFlags({
   smoke: { type: "boolean", default: false },
   rounds: { type: "string", default: "31" },

@@ -72,6 +72,7 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
   let receiver: Receiver | undefined;
   const holder = await o.starter.launch({
     command: o.holder,
+    keepsCapabilities: true,
     args: [String(program.pid), program.startTime, String(process.pid)],
     cwd: "/",
     onServer(both, server) {

@@ -109,7 +109,7 @@ export const lineCharsMax = 120;
 
 /** Where the environment may be met: once per program, and by what prepares a machine, a test run or other programs. */
 export const readsEnvironment =
-  /^(apps\/[^/]+\/src\/(config|main)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
+  /^(apps\/[^/]+\/src\/(config|main|run-worker)\.ts|scripts\/|infra\/|packages\/(testkit|tooling)\/)/;
 
 /** Hosts that a clone must not depend on by name: which registry is used is the user's setting. */
 export const registryHosts: readonly string[] = [

@@ -1,0 +1,70 @@
+// `npm run quickstart`: starts the platform, performs the six steps in front of the user, stops, says what is next.
+
+import path from "node:path";
+import { createRuntimes } from "@dari/builder";
+import { runMain } from "@dari/runtime";
+import { callerDirectory, readStandaloneConfig, type StandaloneConfig } from "../config.ts";
+import { DataDirInUseError, readConnection, type Connection } from "../data-dir.ts";
+import { startPlatform } from "../platform.ts";
+import { heading, say } from "./show.ts";
+import { addCredentials, sixSteps } from "./six-steps.ts";
+import { isPortFree } from "@dari/embedded";
+
+const checkout = path.resolve(import.meta.dirname, "../../../..");
+const startedAt = performance.now();
+
+await runMain(async (signal, stack, stopNow) => {
+  const config = readStandaloneConfig(callerDirectory());
+  heading("Starting Dari");
+  const connection = await connect(config, stack, { signal, stopNow });
+  const common = {
+    apiUrl: connection.api_url,
+    apiKey: connection.api_key,
+    checkout,
+    signal,
+    environment: config.environment,
+  };
+  await addCredentials(common);
+  const examples = [{ language: "TypeScript", example: "examples/support-agent-ts" }];
+  if (await hasPython(config)) examples.push({ language: "Python", example: "examples/support-agent-python" });
+  else say("\nNo Python 3.10 or newer was found, so the Python example is left out.");
+  for (const example of examples) {
+    await sixSteps({ ...common, ...example });
+  }
+  heading(`Done in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s. Next:`);
+  say("  npm start                            keep the platform up");
+  say("  npm run dari -- init my-agent        write an agent of your own");
+  say("  npm run dari -- deploy my-agent      and deploy it");
+});
+
+/** The platform that runs on this data directory already, else one of our own. */
+async function connect(
+  config: StandaloneConfig,
+  stack: AsyncDisposableStack,
+  stops: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
+): Promise<Connection> {
+  const free = config.port !== 0 && (await isPortFree(config.port));
+  try {
+    const chosen = free ? config : { ...config, port: 0 };
+    const platform = await startPlatform(chosen, (text) => say(`· ${text}`), stack, stops);
+    say(`· ready at ${platform.connection.api_url}, turns by ${platform.delivery}, agents run ${platform.isolation}`);
+    return platform.connection;
+  } catch (error) {
+    const running = error instanceof DataDirInUseError ? await readConnection(config.dataDir) : undefined;
+    if (running === undefined) throw error;
+    say(`· using the platform that runs at ${running.api_url}`);
+    return running;
+  }
+}
+
+async function hasPython(config: StandaloneConfig): Promise<boolean> {
+  const runtimes = createRuntimes({
+    cacheDir: path.join(config.dataDir, "work", "runtimes"),
+    allowNearest: true,
+    env: config.environment,
+  });
+  return runtimes.resolve("python", undefined).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,37 @@
+// `npm start`: the platform in the foreground until Ctrl-C.
+
+import { limits } from "@dari/domain";
+import { aborted, runMain } from "@dari/runtime";
+import { callerDirectory, readStandaloneConfig } from "./config.ts";
+import { startPlatform } from "./platform.ts";
+
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+/** After the grace for turns: to end the services. Milliseconds. */
+const afterGraceMs = 20_000;
+let graceMs: number = limits.shutdownGraceMs;
+
+await runMain(
+  async (signal, stack, stopNow) => {
+    const config = readStandaloneConfig(callerDirectory());
+    graceMs = config.shutdownGraceMs;
+    const startedAt = performance.now();
+    const platform = await startPlatform(config, (text) => say(`· ${text}`), stack, { signal, stopNow });
+    say(`Dari is ready after ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+    say(`  API         ${platform.connection.api_url}`);
+    say(`  console     ${platform.connection.console_url}`);
+    say(`  key         in ${platform.connectionFile}`);
+    say(`  log         ${platform.logFile}`);
+    say(`  turns by    ${platform.delivery}`);
+    say(`  agents run  ${platform.isolation}`);
+    say("Press Ctrl-C to stop.");
+    await aborted(signal);
+    say("Stopping: running turns may end first; press Ctrl-C again to stop at once.");
+  },
+  {
+    // Read when the signal comes: the settings are known by then.
+    get graceMs() {
+      return graceMs + afterGraceMs;
+    },
+    stopNowMs: afterGraceMs,
+  },
+);

@@ -1,0 +1,157 @@
+// An ordinary user's worker enters a user and mount namespace of its own, in which it may mount as root may: with it
+// come waiting and forked sandboxes and workspaces as overlays.
+
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { compiledProgram } from "../compiled-program.ts";
+import { hasMountCapability, loadNativeModule, withholdCapabilities } from "./capabilities.ts";
+import { firstSubordinateId, subordinateIdsMax } from "./mapped-ids.ts";
+
+/** What this machine gives an ordinary user, and what would give more. */
+export interface OwnNamespace {
+  /** `unneeded`: as root, or not on Linux. `refused`: this process runs outside, as it was started. */
+  readonly state: "unneeded" | "entered" | "refused";
+  /** Why it was refused, or why no subordinate ids are mapped in it; else "". */
+  readonly reason: string;
+  /** A command or setting that changes this; "" where there is none to name. */
+  readonly advice: string;
+}
+
+/** How long one try of the namespace may take. Milliseconds. */
+const tryWithinMs = 10_000;
+/** The descriptor of scripts/end-with-parent.mjs, which Node would close when it executes another program. */
+const parentPipe = 3;
+
+let state: OwnNamespace = { state: "unneeded", reason: "", advice: "" };
+
+/** As `enterOwnNamespace` found it. */
+export function ownNamespace(): OwnNamespace {
+  return state;
+}
+
+/**
+ * Replaces this process by the same program in a namespace of its own and does not return, where it is an ordinary
+ * user's on Linux and the machine allows it. Else, and inside, it returns; `ownNamespace` then says which. To be called
+ * before anything is opened or started.
+ */
+export async function enterOwnNamespace(): Promise<void> {
+  if (process.platform !== "linux" || process.geteuid!() === 0) return;
+  if (hasMountCapability()) {
+    await withholdCapabilities();
+    state = { state: "entered", ...missingIds() };
+    return;
+  }
+  try {
+    await enter();
+  } catch (error) {
+    const reason = (error as Error).message;
+    state = { state: "refused", reason, advice: adviceFor(reason) };
+  }
+}
+
+/** Undefined for a user that is in no file or directory of users, as in a container that was given a number. */
+function userName(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
+}
+
+async function enter(): Promise<never> {
+  const uid = process.geteuid!();
+  // Inside already, but the capabilities did not survive: another try would end here as well.
+  if (new RegExp(`^\\s*${uid}\\s+${uid}\\s+1\\s*$`, "m").test(readFileSync("/proc/self/uid_map", "latin1"))) {
+    throw new Error("the capabilities of a namespace do not survive the start of Node");
+  }
+  const program = await compiledProgram("namespace");
+  if (program === undefined) throw new Error("there is no C compiler");
+  const module = await loadNativeModule();
+  const ranges = subordinateRanges();
+  const own: readonly string[] = ["-", "-"];
+  const ids = ranges !== undefined && tried(program, ranges) === undefined ? ranges : own;
+  const reason = ids === own ? tried(program, own) : undefined;
+  if (reason !== undefined) throw new Error(reason);
+  if (process.execArgv.some((argument) => argument.endsWith("/end-with-parent.mjs"))) module.keepOpen(parentPipe);
+  const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
+  return process.execve!(program, [program, "run", ...ids, ...again]);
+}
+
+/** Undefined if it works, else why not. */
+function tried(program: string, ids: readonly string[]): string | undefined {
+  const { status, stderr, error } = spawnSync(program, ["try", ...ids, process.execPath], {
+    env: {},
+    encoding: "utf8",
+    stdio: ["ignore", "ignore", "pipe"],
+    timeout: tryWithinMs,
+  });
+  if (status === 0) return undefined;
+  return stderr?.trim().split("\n").at(-1) || error?.message || `the try ended with ${status}`;
+}
+
+/** START:COUNT of /etc/subuid and /etc/subgid; undefined where one has none for this user. */
+function subordinateRanges(): [uids: string, gids: string] | undefined {
+  const uid = process.geteuid!();
+  const owners = [userName(), String(uid)];
+  const [uids, gids] = ["/etc/subuid", "/etc/subgid"].map((file) => rangeOf(file, owners));
+  if (uids === undefined || gids === undefined) return undefined;
+  const count = Math.min(uids.count, gids.count, subordinateIdsMax);
+  // The own id is mapped to itself and cannot be mapped twice.
+  const isFree = (id: number): boolean => id < firstSubordinateId || id >= firstSubordinateId + count;
+  if (!isFree(uid) || !isFree(process.getegid!())) return undefined;
+  return [`${uids.start}:${count}`, `${gids.start}:${count}`];
+}
+
+function rangeOf(file: string, owners: readonly (string | undefined)[]): { start: number; count: number } | undefined {
+  let lines: string[];
+  try {
+    lines = readFileSync(file, "utf8").split("\n");
+  } catch {
+    return undefined;
+  }
+  const ranges = lines
+    .map((line) => line.split(":"))
+    .filter(([owner = ""]) => owners.includes(owner))
+    .map(([, start, count]) => ({ start: Number(start), count: Number(count) }))
+    .filter(({ start, count }) => start > 0 && count > 0);
+  return ranges.sort((a, b) => b.count - a.count)[0];
+}
+
+/** Why no ids but the own one are mapped in the namespace that this process is in. */
+function missingIds(): { reason: string; advice: string } {
+  if (readFileSync("/proc/self/uid_map", "latin1").trim().includes("\n")) return { reason: "", advice: "" };
+  if (subordinateRanges() === undefined) {
+    const name = userName();
+    return {
+      reason: "/etc/subuid and /etc/subgid have no range for this user",
+      advice:
+        name === undefined ? "" : `sudo usermod --add-subuids 300000-304095 --add-subgids 300000-304095 ${name}`,
+    };
+  }
+  return { reason: "newuidmap and newgidmap do not work here", advice: "sudo apt-get install uidmap" };
+}
+
+/** Settings of the kernel that forbid the namespace, each with the value that allows it. */
+const settings = [
+  { name: "kernel.apparmor_restrict_unprivileged_userns", forbids: "1", allows: "0" },
+  { name: "kernel.unprivileged_userns_clone", forbids: "0", allows: "1" },
+  { name: "user.max_user_namespaces", forbids: "0", allows: "15000" },
+  { name: "user.max_mnt_namespaces", forbids: "0", allows: "15000" },
+];
+
+function adviceFor(reason: string): string {
+  if (reason.includes("compiler")) return "sudo apt-get install gcc libc6-dev";
+  for (const { name, forbids, allows } of settings) {
+    if (readSetting(name) === forbids) return `sudo sysctl -w ${name}=${allows}`;
+  }
+  return "";
+}
+
+function readSetting(name: string): string | undefined {
+  try {
+    return readFileSync(`/proc/sys/${name.replaceAll(".", "/")}`, "latin1").trim();
+  } catch {
+    return undefined;
+  }
+}
