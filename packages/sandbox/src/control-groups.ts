@@ -30,6 +30,8 @@ export interface ControlGroup {
   readonly steps: readonly GroupStep[];
   /** Which bound was hit so far. */
   exceeded(): Promise<"memory" | "processes" | undefined>;
+  /** How many processes and threads it was refused so far. */
+  refusedProcesses(): Promise<number>;
   /** Highest use so far, bytes. */
   peakMemoryBytes(): Promise<number | undefined>;
   /** Processor time of everything that is or was in it. */
@@ -97,6 +99,8 @@ export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGr
     place === undefined ? undefined : below(place),
   );
   const dirs = dirsOf(places, below);
+  const refusedProcesses = async (): Promise<number> =>
+    processes === undefined ? 0 : countIn(await readOrEmpty(join(processes, "pids.events")), "max");
   return {
     steps: [
       ...dirs.map((dir) => ["make", dir] as const),
@@ -109,11 +113,9 @@ export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGr
       if (memory !== undefined && countIn(await readOrEmpty(join(memory, names.memoryEvents)), "oom_kill") > 0) {
         return "memory";
       }
-      if (processes !== undefined && countIn(await readOrEmpty(join(processes, "pids.events")), "max") > 0) {
-        return "processes";
-      }
-      return undefined;
+      return (await refusedProcesses()) > 0 ? "processes" : undefined;
     },
+    refusedProcesses,
     async peakMemoryBytes() {
       const text = memory === undefined ? "" : await readOrEmpty(join(memory, names.peak));
       return text === "" ? undefined : Number(text);

@@ -124,6 +124,7 @@ function watchHeld(
     diskTmp: diskTmpOf(spec),
     hiddenDirs: () => mounts?.hiddenBy(slotDir) ?? [],
     cpuSeconds: held.program.group?.cpuSeconds,
+    refusedProcesses: held.program.group?.refusedProcesses,
     onExceeded,
   });
   held.unwatched?.addEventListener("abort", () => watch.stop());

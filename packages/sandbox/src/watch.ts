@@ -17,6 +17,8 @@ export interface Watch {
 }
 
 const lookEveryMs = 200;
+/** A program that is refused processes in so many looks in a row is a fork bomb; one that copes with a refusal is not. */
+const refusedLooksMax = 5;
 
 export interface WatchOptions {
   slotDir: () => string;
@@ -37,6 +39,8 @@ export interface WatchOptions {
   readonly isBounded: boolean;
   /** Processor time so far, where a control group counts it. */
   readonly cpuSeconds?: (() => Promise<number | undefined>) | undefined;
+  /** How many processes it was refused so far, where a control group bounds them. */
+  readonly refusedProcesses?: (() => Promise<number>) | undefined;
   /** Called at most once. */
   onExceeded(): void;
 }
@@ -47,6 +51,7 @@ export function watchSandbox(o: WatchOptions): Watch {
   const isDiskBound = o.limits.diskBytes !== undefined || o.limits.diskFiles !== undefined;
   const isTreeBound = !o.isBounded && (o.limits.memoryBytes !== undefined || o.limits.processes !== undefined);
   const isCpuBound = o.limits.cpuSeconds !== undefined;
+  const isForkBound = o.isBounded && o.limits.processes !== undefined && o.refusedProcesses !== undefined;
 
   async function run(): Promise<void> {
     const init = await o.init;
@@ -59,6 +64,7 @@ export function watchSandbox(o: WatchOptions): Watch {
       keepLooking(isCpuBound ? () => cpuExceeded(o, init) : undefined),
       keepLooking(isDiskBound ? isDiskOver : undefined),
       keepLooking(o.diskTmp === undefined ? undefined : tmpWatchOf(o.diskTmp)),
+      keepLooking(isForkBound ? forkWatchOf(o.refusedProcesses!) : undefined),
     ]);
   }
 
@@ -76,7 +82,8 @@ export function watchSandbox(o: WatchOptions): Watch {
     found = seen;
     if (!stopped.signal.aborted) o.onExceeded();
   }
-  if (isDiskBound || isTreeBound || isCpuBound || o.diskTmp !== undefined) void run();
+  const isBound = isDiskBound || isTreeBound || isCpuBound || isForkBound || o.diskTmp !== undefined;
+  if (isBound) void run();
   return { exceeded: () => found, stop: () => stopped.abort() };
 }
 
@@ -122,6 +129,18 @@ function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofShar
       sharedBytes = await shared.bytes(pids, Math.max(0, memoryBytes - ownBytes));
       return isOver() ? "memory" : undefined;
     },
+  };
+}
+
+/** At its bound a fork bomb keeps a processor busy with refusals. */
+function forkWatchOf(refusedProcesses: () => Promise<number>): Look {
+  let before = 0;
+  let looks = 0;
+  return async () => {
+    const now = await refusedProcesses();
+    looks = now > before ? looks + 1 : 0;
+    before = now;
+    return looks >= refusedLooksMax ? "processes" : undefined;
   };
 }
 

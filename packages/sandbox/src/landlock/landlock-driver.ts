@@ -125,6 +125,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
     init: Promise.resolve(launched.pid),
     isBounded: boundsTree(means),
     cpuSeconds: group?.cpuSeconds,
+    refusedProcesses: group?.refusedProcesses,
     onExceeded: () => void tree.kill().catch(() => {}),
   });
   let usage: SandboxUsage = {};
