@@ -277,6 +277,7 @@ static void limit_itself(void) {
   static const struct { const char *name; int which; } limits[] = {
       {"data", RLIMIT_DATA},   {"openFiles", RLIMIT_NOFILE}, {"fileBytes", RLIMIT_FSIZE},
       {"cpu", RLIMIT_CPU},     {"processes", RLIMIT_NPROC},  {"core", RLIMIT_CORE},
+      {"sigpending", RLIMIT_SIGPENDING}, {"memlock", RLIMIT_MEMLOCK},
   };
   size_t i;
   for (i = 0; i < sizeof limits / sizeof *limits; i++) {

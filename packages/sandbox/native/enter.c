@@ -86,6 +86,7 @@ static void set_limits(char *list) {
   static const struct { const char *name; int resource; } known[] = {
       {"core", RLIMIT_CORE}, {"data", RLIMIT_DATA}, {"nofile", RLIMIT_NOFILE},
       {"fsize", RLIMIT_FSIZE}, {"cpu", RLIMIT_CPU}, {"nproc", RLIMIT_NPROC},
+      {"sigpending", RLIMIT_SIGPENDING}, {"memlock", RLIMIT_MEMLOCK},
   };
   char *rest, *item;
   for (item = strtok_r(list, ",", &rest); item != NULL; item = strtok_r(NULL, ",", &rest)) {

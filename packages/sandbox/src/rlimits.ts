@@ -1,5 +1,6 @@
 // Resource limits of each process: set by our own first program, or by util-linux's prlimit, which becomes the program.
 
+import { readFileSync } from "node:fs";
 import type { SandboxLimits } from "./types.ts";
 
 /** Beyond the bound, so that what counts the sandbox as a whole is the first to see it and says so. */
@@ -11,10 +12,36 @@ export function processCpuSeconds({ cpuSeconds }: SandboxLimits): number | undef
 }
 
 /**
- * What each process of a sandbox may have, as `limit=number`. RLIMIT_DATA bounds memory: RLIMIT_AS counts reserved
- * address space, of which V8 takes gigabytes. RLIMIT_NPROC only where it counts this sandbox alone.
+ * Bounds on what the kernel counts by host user, so that one sandbox does not use up the worker's. `sigpending`: queued
+ * signals and POSIX timers. `memlock`: locked shared memory, bytes. `inProc`: the bound's name in /proc/self/limits.
  */
-export function processLimits(limits: SandboxLimits, o: { countsProcesses: boolean }): string[] {
+const sharesOfUser = {
+  sigpending: { share: 1_024, inProc: "Max pending signals" },
+  memlock: { share: 1024 * 1024, inProc: "Max locked memory" },
+} as const;
+
+let shares: Readonly<Record<keyof typeof sharesOfUser, number>> | undefined;
+
+/** The share of each bound that the kernel counts by user; at most what this process has. */
+export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>> {
+  if (shares !== undefined) return shares;
+  const text = process.platform === "linux" ? readFileSync("/proc/self/limits", "latin1") : "";
+  const shareOf = ({ share, inProc }: { share: number; inProc: string }): number => {
+    const hard = new RegExp(`^${inProc} +\\S+ +(\\d+)`, "m").exec(text)?.[1];
+    return Math.min(share, hard === undefined ? share : Number(hard));
+  };
+  return (shares = { sigpending: shareOf(sharesOfUser.sigpending), memlock: shareOf(sharesOfUser.memlock) });
+}
+
+/**
+ * What each process of a sandbox may have, as `limit=number`. RLIMIT_DATA bounds memory: RLIMIT_AS counts reserved
+ * address space, of which V8 takes gigabytes. RLIMIT_NPROC only where it counts this sandbox alone. With a kernel of
+ * its own a sandbox has nothing in common with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
+ */
+export function processLimits(
+  limits: SandboxLimits,
+  o: { countsProcesses: boolean; hasOwnKernel?: boolean },
+): string[] {
   const { memoryBytes, openFiles, fileBytes } = limits;
   const processes = o.countsProcesses ? limits.processes : undefined;
   const all = {
@@ -23,6 +50,7 @@ export function processLimits(limits: SandboxLimits, o: { countsProcesses: boole
     fsize: fileBytes,
     cpu: processCpuSeconds(limits),
     nproc: processes,
+    ...(o.hasOwnKernel === true ? {} : userShares()),
   };
   const set = Object.entries(all).filter(([, value]) => value !== undefined);
   return ["core=0", ...set.map(([name, value]) => `${name}=${value}`)];

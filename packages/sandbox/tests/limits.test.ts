@@ -82,6 +82,18 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     if (hasGroups) expect(ending.code).toBe(9);
   }, 30_000);
 
+  test("a fork bomb that goes on at the bound is ended", async () => {
+    const ending = await run(driver, inPython("forksForever"), { processes: 60 });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
+  }, 15_000);
+
+  (isOwnKernel ? test.skip : test)("timers and queued signals, which the kernel counts by user, are bounded", async () => {
+    const ending = await run(driver, inPython("timers"), {});
+    expect(ending.code).toBe(0);
+    expect(Number(ending.output)).toBeGreaterThan(100);
+    expect(Number(ending.output)).toBeLessThanOrEqual(1_024);
+  });
+
   test.each([
     ["large files", "largeFiles", { diskBytes: 32 * MiB }],
     ["many files", "manyFiles", { diskFiles: 1_000 }],

@@ -3,7 +3,7 @@
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { etcPaths } from "../bwrap-arguments.ts";
-import { processCpuSeconds } from "../rlimits.ts";
+import { processCpuSeconds, userShares } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 import type { Place } from "./places.ts";
 
@@ -74,6 +74,7 @@ function limitPairs({ limits }: SandboxSpec): (readonly [string, number])[] {
     fileBytes,
     cpu: processCpuSeconds(limits),
     processes: processes === undefined ? undefined : processes * processesFactor,
+    ...userShares(),
   };
   return Object.entries(bounds).flatMap(([name, bound]) => (bound === undefined ? [] : [[name, bound] as const]));
 }

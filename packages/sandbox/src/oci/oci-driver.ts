@@ -89,7 +89,10 @@ async function start(
       },
       enterWords({
         ports: sharesKernel ? (egress?.ports ?? []) : [],
-        limits: processLimits(limits, { countsProcesses: !sharesKernel || !isHostRoot() }),
+        limits: processLimits(limits, {
+          countsProcesses: !sharesKernel || !isHostRoot(),
+          hasOwnKernel: !sharesKernel,
+        }),
         argv: spec.argv.map((word) => insidePathOf(spec, word)),
       }),
     );

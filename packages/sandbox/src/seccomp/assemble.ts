@@ -1,6 +1,6 @@
 // Writes the filter of system calls as the kernel's classic BPF. A list in, bytes out.
 
-import { absent, forbidden, inspected, newestKnown, shared } from "./system-calls.ts";
+import { absent, attributes, forbidden, inspected, newestKnown, shared } from "./system-calls.ts";
 
 export type Architecture = "x64" | "arm64";
 
@@ -24,12 +24,20 @@ const EPERM = 1;
 const EACCES = 13;
 const ENOSYS = 38;
 const EPROTONOSUPPORT = 93;
+const EOPNOTSUPP = 95;
 const EAFNOSUPPORT = 97;
 
 /** CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID and NEWNET. */
 const namespaceFlags = 0x7e020000;
 /** Putting characters into a terminal's input: TIOCSTI and TIOCLINUX. */
 const terminalInput = [0x5412, 0x541c];
+/** FS_IOC_SETFLAGS, FS_IOC_SETVERSION and FS_IOC_FSSETXATTR: what `chattr` sets on a file. */
+const fileFlags = [0x40086602, 0x40087602, 0x401c5820];
+/**
+ * F_SETLEASE, F_NOTIFY and F_SETDELEG. While a process holds a lease on a file that sandboxes share, every other
+ * process that opens the file waits, up to 45 s each time.
+ */
+const leases = [1024, 1026, 1040];
 /** AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK, by which interfaces are listed. */
 const socketFamilies = [1, 2, 10, 16];
 const [unixFamily, netlinkFamily] = [1, 16];
@@ -85,11 +93,18 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
     end(refuse(ENOSYS)),
     ...each(absent, refuse(ENOSYS)),
     ...each(forbidden, refuse(EPERM)),
+    ...each(attributes, refuse(EOPNOTSUPP)),
     ...(hasNamespaces ? [] : each(shared, refuse(ENOSYS))),
     ...when(inspected.clone, [argument(0), skipUnlessAnyBit(namespaceFlags, 1), end(ofNamespaces), end(allow)]),
     ...when(inspected.ioctl, [
       argument(1),
       ...terminalInput.flatMap((request) => [skipUnlessEqual(request, 1), end(refuse(EPERM))]),
+      ...fileFlags.flatMap((request) => [skipUnlessEqual(request, 1), end(refuse(EOPNOTSUPP))]),
+      end(allow),
+    ]),
+    ...when(inspected.fcntl, [
+      argument(1),
+      ...leases.flatMap((command) => [skipUnlessEqual(command, 1), end(refuse(EPERM))]),
       end(allow),
     ]),
     ...(hasNamespaces

@@ -79,6 +79,23 @@ export const absent: Readonly<Record<string, Numbers>> = {
   io_uring_setup: [425, 425],
   io_uring_enter: [426, 426],
   io_uring_register: [427, 427],
+  // The kernel counts asynchronous I/O of the whole machine (fs.aio-max-nr).
+  io_setup: [206, 0],
+  // The kernel counts message queues' bytes by host user (RLIMIT_MSGQUEUE).
+  mq_open: [240, 180],
+  // Flags of files outlive the turn in a kept workspace; see `attributes`.
+  file_setattr: [469, 469],
+};
+
+/**
+ * Extended attributes are answered with ENOTSUP, as by a file system without them. Snapshots do not keep attributes,
+ * and a workspace that a worker keeps would show them to another session.
+ */
+export const attributes: Readonly<Record<string, Numbers>> = {
+  setxattr: [188, 5],
+  lsetxattr: [189, 6],
+  fsetxattr: [190, 7],
+  setxattrat: [463, 463],
 };
 
 /**
@@ -97,12 +114,12 @@ export const shared: Readonly<Record<string, Numbers>> = {
   msgsnd: [69, 189],
   msgrcv: [70, 188],
   msgctl: [71, 187],
-  mq_open: [240, 180],
 };
 
 /** Allowed with some arguments only. */
 export const inspected = {
   clone: [56, 220],
+  fcntl: [72, 25],
   ioctl: [16, 29],
   socket: [41, 198],
   socketpair: [53, 199],

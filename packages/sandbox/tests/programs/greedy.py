@@ -109,5 +109,23 @@ def busy():
         pass
 
 
+def timers():
+    libc = ctypes.CDLL(None)
+    timer, made = ctypes.c_void_p(), 0
+    while made < 20_000 and libc.timer_create(1, None, ctypes.byref(timer)) == 0:
+        made += 1
+    print(made, flush=True)
+    sys.exit(0)
+
+
+def forksForever():
+    while True:
+        try:
+            if os.fork() == 0:
+                time.sleep(600)
+        except OSError:
+            pass
+
+
 globals()[sys.argv[1]]()
 time.sleep(600)
