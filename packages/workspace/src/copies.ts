@@ -2,16 +2,20 @@
 // turn of its session, which checks it and has nothing to restore.
 
 import { randomUUID } from "node:crypto";
+import { lstatSync } from "node:fs";
 import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { removeTree } from "@dari/sandbox";
 import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
 import { folderOf } from "./folder.ts";
+import { setTimesToNow } from "./kept-times.ts";
 import { assertOrganizationId } from "./path-rules.ts";
 import { restore } from "./restore.ts";
-import { scan, type Scan } from "./scan.ts";
-import { isTreeRoot, type Tree } from "./tree.ts";
+import { scan, tickMs, type Scan } from "./scan.ts";
+import { isTreeRoot, treeRoots, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
+import { statOf } from "./walk.ts";
 
 interface KeptDirectory {
   readonly key: string;
@@ -61,6 +65,25 @@ async function open(copies: Copies, options: OpenDisk): Promise<PlainDisk> {
   return diskOf(copies, options, base, false);
 }
 
+/**
+ * The scan of a directory of which everything that was changed since `base` has the time of now. Times of directories
+ * and links are not in a scan, so all of those are set.
+ */
+async function withTimesOfNow(dir: string, base: Scan, last: Scan): Promise<Scan> {
+  const seen = new Map(last.seen);
+  const changed = [...seen].filter(([path, one]) => one.entry.type !== "file" || one !== base.seen.get(path));
+  const roots = treeRoots.filter((root) => lstatSync(join(dir, root), { throwIfNoEntry: false }) !== undefined);
+  const paths = [
+    ...roots.map((path) => ({ path, type: "directory" })),
+    ...changed.map(([path, { entry }]) => ({ path, type: entry.type })),
+  ];
+  await setTimesToNow(dir, paths, (path, place) => {
+    const old = seen.get(path);
+    if (old?.entry.type === "file") seen.set(path, { ...old, stat: statOf(lstatSync(place)) });
+  });
+  return { ...last, seen, takenAtMs: Date.now() + tickMs };
+}
+
 /** Moves a kept directory into its place and checks it; undefined when there is none that is the tree. */
 async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string): Promise<Scan | undefined> {
   const found = [...copies.kept].findLast((one) => one.key === key);
@@ -68,6 +91,9 @@ async function takeKept(copies: Copies, { dir, limits }: OpenDisk, key: string):
   // Before anything is awaited: one directory goes to one turn.
   copies.kept.delete(found);
   copies.sizeBytes -= found.bytes;
+  // A write has a later ctime then than keeping the directory gave its files.
+  const restMs = found.scan.takenAtMs - Date.now();
+  if (restMs > 0) await delay(restMs);
   try {
     await mkdir(dirname(dir), { recursive: true });
     await rmdir(dir).catch(() => undefined);
@@ -93,12 +119,15 @@ function diskOf(copies: Copies, options: OpenDisk, base: Scan, isWarm: boolean):
       last = await scan(dir, { base: last, limits });
       return { tree: last.tree, ignored: last.ignored, filesHashed: last.filesHashed };
     },
-    keep: (tree) => (ended ??= keep(copies, dir, `${organizationId}/${treeHash(tree)}`, tree, last)),
+    keep: (tree) => (ended ??= keep(copies, { dir, key: `${organizationId}/${treeHash(tree)}`, tree, base, last })),
     close: () => (ended ??= removeTree(dir)),
   };
 }
 
-async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: Scan): Promise<void> {
+async function keep(
+  copies: Copies,
+  { dir, key, tree, base, last }: { dir: string; key: string; tree: Tree; base: Scan; last: Scan },
+): Promise<void> {
   const { bytes } = folderOf(tree);
   if (last.ignored.length > 0 || bytes > copies.maxBytes) return await removeTree(dir);
   // A driver may have used the top of the directory for itself.
@@ -107,7 +136,7 @@ async function keep(copies: Copies, dir: string, key: string, tree: Tree, last: 
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
   // Of what was saved, so that the next save shares its folders.
-  copies.kept.add({ key, dir: place, bytes, scan: { ...last, tree } });
+  copies.kept.add({ key, dir: place, bytes, scan: { ...(await withTimesOfNow(place, base, last)), tree } });
   copies.sizeBytes += bytes;
   for (const oldest of copies.kept) {
     if (copies.sizeBytes <= copies.maxBytes) return;

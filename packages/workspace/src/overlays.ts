@@ -11,10 +11,11 @@ import { editTree, folderOf } from "./folder.ts";
 import { foldLayers } from "./fold-layers.ts";
 import { imageBaseOf } from "./image.ts";
 import { baseFromImage } from "./image-layers.ts";
+import { setTimesToNow } from "./kept-times.ts";
 import { LayerStore, type Base } from "./layer-store.ts";
 import { sweepMounts, type Mounts } from "./mounts.ts";
 import { restore } from "./restore.ts";
-import { isTreeRoot, type Tree } from "./tree.ts";
+import { isTreeRoot, treeRoots, type Tree } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 import { readUpper, type UpperChanges } from "./upper.ts";
 import { assertTotalBytes, tooMany } from "./walk.ts";
@@ -206,6 +207,7 @@ async function keep(
     return await store.release(base);
   }
   await tidyUpper(join(cwd, upper));
+  await setTimesToNow(join(cwd, upper), changedIn(join(cwd, upper), last));
   const next = await store.add({ organizationId: options.organizationId, treeHash: hash, layers });
   await store.release(base);
   await store.release(next.layers.length > layersMax ? await fold(store, next, saved) : next);
@@ -224,6 +226,13 @@ async function isClean(dir: string, { ignored, special }: UpperChanges): Promise
   } catch {
     return false;
   }
+}
+
+/** The roots and entries of an upper directory, each directory before what is in it. */
+function changedIn(upper: string, { edits }: UpperChanges): { path: string; type: string }[] {
+  const roots = treeRoots.filter((root) => lstatSync(join(upper, root), { throwIfNoEntry: false }) !== undefined);
+  const entries = edits.flatMap(({ path, entry }) => (entry === undefined ? [] : { path, type: entry.type }));
+  return [...roots.map((path) => ({ path, type: "directory" })), ...entries];
 }
 
 /** A driver may have used the top of the directory for itself. */

@@ -39,7 +39,7 @@ export interface ScanOptions {
 }
 
 /** File times step once per kernel tick, at most 10 ms; a file touched that shortly before is read again. */
-const tickMs = 20;
+export const tickMs = 20;
 const hashesAtOnce = 4;
 const hashesPerTick = 32;
 

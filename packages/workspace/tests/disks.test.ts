@@ -7,6 +7,7 @@ import {
   existsSync,
   linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -170,6 +171,27 @@ describe.each(kinds)("%s", (kind) => {
     expect([cold.isWarm, picture(cold.dir)]).toEqual([false, left]);
     await cold.close();
     await cold.close();
+  });
+
+  test("times that one turn sets are not seen in the next, in whichever session that is", async () => {
+    const disks = await open(kind);
+    const changed = ["workspace/a.txt", "workspace/new", "workspace/sub/f", "workspace/link", "workspace/sub", "state"];
+    const oldest = Date.now() - 1_000;
+    const disk = await openTree(disks, tree);
+    mkdirSync(at(disk.dir, "sub"));
+    for (const name of ["a.txt", "new", "sub/f"]) writeFileSync(at(disk.dir, name), "same bytes");
+    rmSync(at(disk.dir, "link"));
+    symlinkSync("new", at(disk.dir, "link"));
+    for (const path of [...changed, "workspace"]) lutimesSync(join(disk.dir, path), 1111, 1111);
+    const head = await keep(disk, tree);
+    const next = await openTree(disks, head);
+    expect(next.isWarm).toBe(true);
+    for (const path of [...changed, "workspace"]) {
+      const { mtimeMs, atimeMs } = lstatSync(join(next.dir, path));
+      expect([path, mtimeMs > oldest, atimeMs > oldest]).toEqual([path, true, true]);
+    }
+    expect((await next.scan()).filesHashed).toBe(0);
+    await next.close();
   });
 
   test("a chain of turns stays right and of one size on the disk", async () => {
