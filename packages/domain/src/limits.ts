@@ -173,6 +173,11 @@ export const limits = {
   workspaceBytes: 10 * GiB,
   workspaceFiles: 200_000,
   workspaceFileBytes: 5 * GiB,
+  /**
+   * Parts of sparse files that a turn leaves unwritten, all files together. They use no disk, but the worker hashes and
+   * packs them like all other bytes.
+   */
+  workspaceHoleBytes: 1 * GiB,
   workspacePathBytes: 4096,
   /** Paths that one archive of a workspace may be asked for. */
   archivePathsMax: 1_000,

@@ -3,7 +3,7 @@
 
 import { hash } from "node:crypto";
 import { promisify } from "node:util";
-import { constants, zstdCompress, zstdDecompress, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib";
 import { SnapshotDamagedError } from "./errors.ts";
 import type { Frame } from "./tree.ts";
 
@@ -24,7 +24,15 @@ export const pieceBytesMin = 64;
 
 /** `raw` as it is stored: compressed, or as it is when compression gains nothing. */
 export async function encodeFrame(raw: Uint8Array): Promise<{ codec: Frame["codec"]; bytes: Uint8Array }> {
-  const compressed = await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin });
+  return smallerOf(raw, await compressZstd(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
+}
+
+/** The same at once, for a thread that has nothing else to do. */
+export function encodeFrameSync(raw: Uint8Array): { codec: Frame["codec"]; bytes: Uint8Array } {
+  return smallerOf(raw, zstdCompressSync(raw, { ...compression, chunkSize: raw.byteLength + pieceBytesMin }));
+}
+
+function smallerOf(raw: Uint8Array, compressed: Uint8Array): { codec: Frame["codec"]; bytes: Uint8Array } {
   return compressed.length < raw.byteLength ? { codec: "zstd", bytes: compressed } : { codec: "stored", bytes: raw };
 }
 

@@ -1,12 +1,13 @@
 // Packs the contents that a snapshot adds: small files gathered into frames, large ones cut into chunks.
 
-import { createHash, hash, randomUUID } from "node:crypto";
+import { hash, randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { WorkspaceChangedError } from "./errors.ts";
-import { chunkBytes, encodeFrame, frameBytesMax, frameTargetBytes } from "./frame.ts";
+import { encodeFrame, frameBytesMax, frameTargetBytes } from "./frame.ts";
 import type { KnownContent } from "./known-content.ts";
+import { readChunks } from "./large-files.ts";
 import type { PermissionLoan } from "./permission-loan.ts";
-import { readPieces, readSmallFile } from "./read-disk.ts";
+import { readSmallFile } from "./read-disk.ts";
 import type { Spool } from "./spool.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
 
@@ -38,9 +39,13 @@ export class PackWriter {
   }
 
   async add(raw: Uint8Array): Promise<DraftFrame> {
-    const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes: raw.byteLength };
+    return await this.addEncoded(raw.byteLength, encodeFrame(raw));
+  }
+
+  /** As `add`, of `sizeBytes` that somebody else encodes. */
+  async addEncoded(sizeBytes: number, encoded: ReturnType<typeof encodeFrame>): Promise<DraftFrame> {
+    const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes };
     const frame: DraftFrame = { ...draft, codec: "stored", sha256: "" };
-    const encoded = encodeFrame(raw);
     // A failure is thrown where the frame is awaited; until then it is nobody's unhandled rejection.
     encoded.catch(() => undefined);
     this.frames.push(frame);
@@ -114,19 +119,19 @@ async function readWhole(entry: TreeEntry, { dir, loan }: PackSource): Promise<B
 }
 
 async function packLargeFile(entry: TreeEntry, source: PackSource, writer: PackWriter): Promise<ChunkLocation[]> {
+  const { path, sizeBytes } = entry;
   const { dir, loan, known } = source;
   const location: ChunkLocation[] = [];
-  const whole = createHash("sha256");
-  for await (const bytes of readPieces(entry.path, join(dir, entry.path), entry.sizeBytes, chunkBytes, loan)) {
-    whole.update(bytes);
-    const sha256 = hash("sha256", bytes);
-    let chunk = known.chunk(sha256, bytes.length);
+  const file = { path, place: join(dir, path), sizeBytes, loan };
+  const whole = await readChunks(file, async ({ sha256, sizeBytes, encode }) => {
+    let chunk = known.chunk(sha256, sizeBytes);
     if (chunk === undefined) {
-      chunk = { frame: await writer.add(bytes), offset: 0, sizeBytes: bytes.length, sha256 };
+      const frame = await writer.addEncoded(sizeBytes, Promise.resolve(await encode()));
+      chunk = { frame, offset: 0, sizeBytes, sha256 };
       known.addChunk(chunk);
     }
     location.push(chunk);
-  }
-  if (whole.digest("hex") !== entry.sha256) throw new WorkspaceChangedError(entry.path);
+  });
+  if (whole !== entry.sha256) throw new WorkspaceChangedError(path);
   return location;
 }

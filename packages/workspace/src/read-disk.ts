@@ -4,6 +4,8 @@ import { createHash, hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { WorkspaceChangedError, WorkspaceUnreadableError } from "./errors.ts";
+import { frameBytesMax } from "./frame.ts";
+import { hashLargeFile } from "./large-files.ts";
 import type { PermissionLoan } from "./permission-loan.ts";
 
 const MiB = 1024 * 1024;
@@ -62,6 +64,7 @@ export async function* readPieces(
 /** sha256 of a file, lower-case hex. @throws WorkspaceChangedError unless it is a file of this size. */
 export async function hashFile(path: string, place: string, sizeBytes: number, loan: PermissionLoan): Promise<string> {
   if (sizeBytes <= smallFileBytes) return hash("sha256", readSmallFile(path, place, sizeBytes, loan));
+  if (sizeBytes > frameBytesMax) return await hashLargeFile({ path, place, sizeBytes, loan });
   const digest = createHash("sha256");
   for await (const piece of readPieces(path, place, sizeBytes, MiB, loan)) digest.update(piece);
   return digest.digest("hex");

@@ -9,7 +9,7 @@ import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
 import { hashFile } from "./read-disk.ts";
 import { emptySha256, sameEntry, treeOf, type Tree, type TreeEntry } from "./tree.ts";
-import { statOf, walk, type Found, type Ignored, type Stat } from "./walk.ts";
+import { assertHoleBytes, statOf, walk, type Found, type Ignored, type Stat } from "./walk.ts";
 import { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface Scan {
@@ -58,6 +58,7 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
   const fresh: string[] = [];
   const unknown: string[] = [];
   let totalBytes = 0;
+  let holeBytes = 0;
   const ignored = await walk(dir, { limits, loan }, (path, found) => {
     if (found.type === "file") totalBytes += found.stat.size;
     const old = base === undefined ? undefined : seenBefore(base, path, found);
@@ -65,8 +66,11 @@ export async function scan(dir: string, options: ScanOptions = {}): Promise<Scan
     const entry = entryOf(path, found, hashOfRestored(restored, path, found.stat));
     seen.set(path, { stat: statOf(found.stat), entry });
     fresh.push(path);
-    if (entry.type === "file" && entry.sha256 === undefined) unknown.push(path);
+    if (entry.type !== "file" || entry.sha256 !== undefined) return;
+    unknown.push(path);
+    holeBytes += found.holeBytes ?? 0;
   });
+  assertHoleBytes(holeBytes, dir);
 
   await forEachLimited(unknown, hashesAtOnce, async (path, index) => {
     if (index % hashesPerTick === 0) await nextTick();

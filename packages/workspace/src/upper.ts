@@ -8,7 +8,7 @@ import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
 import { hashFile } from "./read-disk.ts";
 import { treeRoots, type Tree } from "./tree.ts";
-import { assertFileBytes, assertPathBytes, namesIn, tooMany, type Ignored } from "./walk.ts";
+import { assertFileBytes, assertHoleBytes, assertPathBytes, holeBytesOf, namesIn, tooMany, type Ignored } from "./walk.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface UpperChanges {
@@ -56,6 +56,10 @@ export async function readUpper(o: {
   for (const root of treeRoots) await readRoot(reading, root, childAt(top, root) as Folder);
 
   const { edits, ignored, special, files } = reading;
+  assertHoleBytes(
+    files.reduce((sum, { stat }) => sum + holeBytesOf(stat), 0),
+    o.upper,
+  );
   let bytes = 0;
   await forEachLimited(files, hashesAtOnce, async ({ path, stat }, index) => {
     if (index % hashesPerTick === 0) await nextTick();

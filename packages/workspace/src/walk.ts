@@ -1,6 +1,7 @@
 // Lists what is on disk below a session directory, by lstat. Reads no content, follows no symlink, keeps the limits.
 
-import { lstatSync, opendirSync, readdirSync, readlinkSync } from "node:fs";
+import { limits as domainLimits } from "@dari/domain";
+import { lstatSync, opendirSync, readdirSync, readlinkSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { errorCode, WorkspaceLimitError, WorkspaceUnreadableError } from "./errors.ts";
@@ -33,8 +34,11 @@ export interface Found {
   /** As the system gave it; whoever keeps it keeps `statOf` it. */
   readonly stat: Stat;
   readonly target?: string;
+  readonly holeBytes?: number;
 }
 
+/** Magic numbers of btrfs, ZFS, bcachefs and F2FS. */
+const compressing: ReadonlySet<number> = new Set([0x9123683e, 0x2fc12fc1, 0xca451a4e, 0xf2f52010]);
 /** Names that are read in one go, twice as fast as one by one. */
 const namesAtOnceMax = 256 * 1024;
 /** lstat calls are synchronous, three times as fast as the others; other work gets its turn after this many. */
@@ -123,7 +127,7 @@ function look(dir: string, path: string, ignored: Ignored[]): Found | undefined 
   const place = `${dir}/${path}`;
   try {
     const stat = lstatSync(place);
-    if (stat.isFile()) return { type: "file", stat };
+    if (stat.isFile()) return { type: "file", stat, holeBytes: holeBytesOf(stat) };
     if (stat.isDirectory()) return { type: "directory", stat };
     if (!stat.isSymbolicLink()) {
       ignored.push({ path, reason: "special_file" });
@@ -160,6 +164,19 @@ export function assertFileBytes(path: string, { size }: { size: number | bigint 
 export function assertTotalBytes(bytes: number, limits: WorkspaceLimits): void {
   if (bytes <= limits.bytes) return;
   throw new WorkspaceLimitError("bytes", `the workspace has more than ${limits.bytes} bytes`);
+}
+
+/** The bytes of a file that were never written. Where the file system compresses, blocks say nothing of that. */
+export function holeBytesOf({ size, blocks }: { size: number | bigint; blocks: number | bigint }): number {
+  return Math.max(0, Number(size) - Number(blocks) * 512);
+}
+
+export function assertHoleBytes(bytes: number, dir: string): void {
+  if (bytes <= domainLimits.workspaceHoleBytes || compressing.has(statfsSync(dir).type)) return;
+  const message =
+    `the turn left sparse files with ${bytes} bytes that were never written; ` +
+    `at most ${domainLimits.workspaceHoleBytes} are kept: delete or shorten sparse files`;
+  throw new WorkspaceLimitError("bytes", message);
 }
 
 export function assertPathBytes(path: string, limits: WorkspaceLimits): void {

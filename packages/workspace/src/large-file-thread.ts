@@ -1,0 +1,110 @@
+// The other side of large-files.ts: reads, hashes and compresses large files, at the priority that agents have.
+
+import { createHash, hash, type Hash } from "node:crypto";
+import { closeSync, constants as flags, fstatSync, openSync, readSync } from "node:fs";
+import { constants, setPriority } from "node:os";
+import { parentPort } from "node:worker_threads";
+import { errorCode } from "./errors.ts";
+import { chunkBytes, encodeFrameSync } from "./frame.ts";
+
+export type LargeFileJob = { readonly id: number } & (
+  | { readonly kind: "open"; readonly place: string; readonly sizeBytes: number }
+  /** Reads the next chunk, which counts for the hash of the whole file; `next` also hashes it by itself. */
+  | { readonly kind: "pass" | "next" }
+  /** Compresses the chunk that was read last. */
+  | { readonly kind: "encode" }
+  | { readonly kind: "close" }
+);
+
+export interface LargeFileAnswer {
+  readonly id: number;
+  /** Of the chunk; of the whole file after its last one. */
+  readonly sha256?: string;
+  readonly sizeBytes?: number;
+  readonly encoded?: ReturnType<typeof encodeFrameSync>;
+  /** `changed`: it is not a file of the size that was said. */
+  readonly error?: { readonly message: string; readonly code: string | undefined };
+}
+
+interface OpenFile {
+  readonly fd: number;
+  readonly sizeBytes: number;
+  readonly whole: Hash;
+  at: number;
+  chunk: Buffer;
+}
+
+const files = new Map<number, OpenFile>();
+const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+const zeros = Buffer.alloc(chunkBytes);
+let zerosHash: string | undefined;
+
+function changed(): Error {
+  return Object.assign(new Error("the file has changed"), { code: "changed" });
+}
+
+function openFile(place: string, sizeBytes: number): OpenFile {
+  const fd = openSync(place, flags.O_RDONLY | flags.O_NOFOLLOW | flags.O_NONBLOCK);
+  const stat = fstatSync(fd);
+  if (stat.isFile() && stat.size === sizeBytes) {
+    return { fd, sizeBytes, whole: createHash("sha256"), at: 0, chunk: buffer.subarray(0, 0) };
+  }
+  closeSync(fd);
+  throw changed();
+}
+
+function readChunk(file: OpenFile): Buffer {
+  const length = Math.min(chunkBytes, file.sizeBytes - file.at);
+  const chunk = buffer.subarray(0, length);
+  for (let done = 0; done < length;) {
+    const got = readSync(file.fd, chunk, done, length - done, file.at + done);
+    if (got === 0) throw changed();
+    done += got;
+  }
+  file.at += length;
+  file.whole.update(chunk);
+  return (file.chunk = chunk);
+}
+
+function hashOf(chunk: Buffer): string {
+  // Holes read as zeros, and a sparse file may have thousands of such chunks.
+  if (!chunk.equals(zeros)) return hash("sha256", chunk);
+  return (zerosHash ??= hash("sha256", zeros));
+}
+
+function answerTo(job: LargeFileJob): Omit<LargeFileAnswer, "id"> {
+  if (job.kind === "open") {
+    files.set(job.id, openFile(job.place, job.sizeBytes));
+    return {};
+  }
+  const file = files.get(job.id);
+  if (file === undefined) throw changed();
+  if (job.kind === "close") {
+    files.delete(job.id);
+    closeSync(file.fd);
+    return {};
+  }
+  if (job.kind === "encode") return { encoded: encodeFrameSync(file.chunk) };
+  if (file.at === file.sizeBytes) return { sha256: file.whole.digest("hex") };
+  const chunk = readChunk(file);
+  return { sizeBytes: chunk.length, ...(job.kind === "next" && { sha256: hashOf(chunk) }) };
+}
+
+/** An encoded chunk is of its own memory, but one that is stored as it is shares the buffer. */
+function ownBytes(answer: Omit<LargeFileAnswer, "id">): Omit<LargeFileAnswer, "id"> {
+  const { encoded } = answer;
+  return encoded === undefined ? answer : { encoded: { ...encoded, bytes: Uint8Array.from(encoded.bytes) } };
+}
+
+// On Linux a thread has a priority of its own, and 0 is the thread that asks.
+setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
+parentPort?.on("message", (job: LargeFileJob) => {
+  try {
+    const answer = ownBytes(answerTo(job));
+    const transfer = answer.encoded === undefined ? [] : [answer.encoded.bytes.buffer as ArrayBuffer];
+    parentPort?.postMessage({ id: job.id, ...answer } satisfies LargeFileAnswer, transfer);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    parentPort?.postMessage({ id: job.id, error: { message, code: errorCode(error) } } satisfies LargeFileAnswer);
+  }
+});
