@@ -38,7 +38,7 @@ whole("uses its tools, shows text as it comes, remembers on another worker, and 
   server.play((request) => {
     // OpenCode asks for a title as well.
     if (!hasTools(request)) return { text: "A title" };
-    const usage = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4 };
+    const usage = { inputTokens: 20, outputTokens: 5, cachedInputTokens: 4, reasoningTokens: 2 };
     return request.text.includes("function_call_output") ? { text: pieces(), usage } : { toolCalls: [writes], usage };
   });
   const first = await watchTurn(fleet, session, { parts: [textPart("Take notes")] }, (shown) => {
@@ -47,7 +47,13 @@ whole("uses its tools, shows text as it comes, remembers on another worker, and 
   expect(textOf(first.record)).toBe("Noted it. 😀");
   expect(first.shownText).toBe("Noted it. 😀");
   expect(first.record.files_changed).toEqual([{ path: "/notes.md", change: "created", size_bytes: 7 }]);
-  expect(first.record.output?.usage).toMatchObject({ requests: 2, input_tokens: 40, output_tokens: 10 });
+  expect(first.record.output?.usage).toMatchObject({
+    requests: 2,
+    input_tokens: 40,
+    output_tokens: 10,
+    total_tokens: 50,
+    reasoning_tokens: 4,
+  });
 
   await moveToAnotherWorker(fleet);
   server.play(() => ({ text: "Seen" }));
@@ -66,6 +72,20 @@ whole("uses its tools, shows text as it comes, remembers on another worker, and 
   server.play(() => ({ text: "Back" }));
   expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
   expect(server.requests.findLast(hasTools)?.text).not.toContain("Do not remember this");
+
+  const task = { description: "Counts", prompt: "Count the files", subagent_type: "general" };
+  server.play((request) => {
+    const usage = { inputTokens: 100, outputTokens: 10, reasoningTokens: 3 };
+    if (!hasTools(request)) return { text: "A title", usage };
+    const isMain = request.text.includes("Delegate it");
+    if (!isMain || request.text.includes("There is one file")) return { text: "There is one file", usage };
+    return { toolCalls: [{ name: "task", arguments: task }], usage };
+  });
+  const delegated = await send(fleet, session, "Delegate it");
+  expect(textOf(delegated)).toBe("There is one file");
+  // The subagent's request is one of them.
+  const used = { requests: 3, input_tokens: 300, output_tokens: 30, reasoning_tokens: 9 };
+  expect(delegated.output?.usage).toMatchObject(used);
 }, 400_000);
 
 whole("an object alone, without a package.json, is given OpenCode", async () => {

@@ -7,13 +7,13 @@ import { joined, piecesOf, toolCallsOf, usageOf, type ModelRequest, type Said } 
 const id = (prefix: string): string => `${prefix}${randomBytes(8).toString("hex")}`;
 
 function usage(said: Said) {
-  const { inputTokens, outputTokens, cachedInputTokens = 0 } = usageOf(said);
+  const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 } = usageOf(said);
   return {
     prompt_tokens: inputTokens,
     completion_tokens: outputTokens,
     total_tokens: inputTokens + outputTokens,
     prompt_tokens_details: { cached_tokens: cachedInputTokens },
-    completion_tokens_details: { reasoning_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: reasoningTokens },
   };
 }
 

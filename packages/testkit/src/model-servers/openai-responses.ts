@@ -25,12 +25,12 @@ function callItems(said: Said): Item[] {
 }
 
 function responseOf(request: ModelRequest, said: Said, o: { id: string; output: readonly Item[]; isDone: boolean }) {
-  const { inputTokens, outputTokens, cachedInputTokens = 0 } = usageOf(said);
+  const { inputTokens, outputTokens, cachedInputTokens = 0, reasoningTokens = 0 } = usageOf(said);
   const usage = {
     input_tokens: inputTokens,
     input_tokens_details: { cached_tokens: cachedInputTokens },
     output_tokens: outputTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: inputTokens + outputTokens,
   };
   return {

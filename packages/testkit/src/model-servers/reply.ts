@@ -14,6 +14,8 @@ export interface ModelUsage {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly cachedInputTokens?: number;
+  /** Part of `outputTokens`. */
+  readonly reasoningTokens?: number;
 }
 
 /** Text comes in pieces; a piece that is awaited holds the stream until the test has seen what came before it. */

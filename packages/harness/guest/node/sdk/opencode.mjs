@@ -7,7 +7,9 @@ import { delimiter, join } from "node:path";
 import { TurnError } from "../errors.mjs";
 import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
+import { fetchLoopback } from "./loopback-fetch.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { usageSince } from "./opencode-usage.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
 
 /** The server reads its settings, its database and its model list before it listens. Milliseconds. */
@@ -44,13 +46,14 @@ async function runAgent(sdk, binDir, agent, turn) {
   process.env.XDG_CACHE_HOME ??= join(tmpdir(), "opencode-cache");
   process.env.npm_config_cache ??= join(tmpdir(), "npm-cache");
   process.env.OPENCODE_DISABLE_AUTOUPDATE ??= "1";
-  const { client, server } = await sdk.createOpencode({
+  const server = await sdk.createOpencodeServer({
     hostname: "127.0.0.1",
     port: 0,
     timeout: serverStartMs,
     signal: context.signal,
     config: configOf(agent),
   });
+  const client = sdk.createOpencodeClient({ baseUrl: server.url, fetch: fetchLoopback });
   try {
     const query = { directory: context.workspace };
     const session = known?.session ?? (await must(client.session.create({ query, body: {} }))).id;
@@ -67,7 +70,8 @@ async function runAgent(sdk, binDir, agent, turn) {
     if (answer.info.error !== undefined) throw new TurnError("agent_error", wordsOf(answer.info.error));
     const messages = await must(client.session.messages({ path: { id: session }, query }));
     memory.save({ session, last: fingerprint(context.parts) });
-    return { parts: output.toParts(textOf(answer.parts)), usage: usageOf(messages, answer.info.parentID) };
+    const usage = await usageSince(answer.info.parentID, messages, { client, query, session });
+    return { parts: output.toParts(textOf(answer.parts)), usage };
   } finally {
     server.close();
   }
@@ -145,22 +149,3 @@ const wordsOf = (error) =>
 
 const textOf = (parts) =>
   parts.flatMap((part) => (part.type === "text" && part.synthetic !== true ? [part.text] : [])).join("\n");
-
-/** Of all steps of this turn. */
-function usageOf(messages, parentId) {
-  const isStep = (info) => info.role === "assistant" && info.parentID === parentId;
-  const steps = messages.map(({ info }) => info).filter(isStep);
-  const sum = (pick) => steps.reduce((total, info) => total + (pick(info) ?? 0), 0);
-  const cached = sum((info) => info.tokens?.cache?.read);
-  const input = sum((info) => info.tokens?.input) + cached + sum((info) => info.tokens?.cache?.write);
-  const output = sum((info) => info.tokens?.output);
-  return {
-    requests: steps.length,
-    input_tokens: input,
-    output_tokens: output,
-    total_tokens: input + output,
-    cached_input_tokens: cached,
-    reasoning_tokens: sum((info) => info.tokens?.reasoning),
-    cost_usd: sum((info) => info.cost),
-  };
-}
