@@ -112,6 +112,67 @@ describe.each([
   );
 });
 
+const delegatingOptions = { model: "claude-sonnet-4-5", max_turns: 20, setting_sources: [], allowed_tools: ["Write", "Agent"] };
+const { max_turns: maxTurns, setting_sources: settingSources, allowed_tools: allowedTools, model } = delegatingOptions;
+const lead = "You are the lead.";
+
+/** Agents whose subagents run in the background, as those of newer versions do unless they are told not to. */
+const delegating = [
+  {
+    title: "claude-agent-sdk-js",
+    files: {
+      "src/agent.js": `export const agent = ${JSON.stringify({ model, maxTurns, settingSources, allowedTools, systemPrompt: lead })};`,
+    },
+  },
+  {
+    title: "claude-agent-sdk-python",
+    files: { "agent.py": `agent = ${JSON.stringify({ ...delegatingOptions, system_prompt: lead })}\n` },
+  },
+];
+
+whole.each(delegating)(
+  "$title waits for its subagents, keeps what they wrote, and answers the next message",
+  async ({ title, files }) => {
+    const { agentId } = await deploy(fleet, exampleAgent(title, env, files));
+    const { id: session } = await fleet.client.createSession(agentId);
+    const leadHasAnswered = Promise.withResolvers<void>();
+    const usage = { inputTokens: 100, outputTokens: 10 };
+    server.play(async (request) => {
+      if (request.text.includes(lead)) return { ...leadReply(request), usage };
+      if (hasToolResult(request)) return { text: "Written", usage };
+      await leadHasAnswered.promise;
+      const path = `${workspaceOf(request) ?? "."}/late.txt`;
+      return { toolCalls: [{ name: "Write", arguments: { file_path: path, content: "late" } }], usage };
+    });
+    const first = await watchTurn(fleet, session, { parts: [textPart("Delegate it")] }, (shown) => {
+      if (shown === "Started") leadHasAnswered.resolve();
+    });
+    expect(textOf(first.record)).toBe("All is done");
+    expect(first.record.files_changed).toEqual([{ path: "/late.txt", change: "created", size_bytes: 4 }]);
+    // Three of the lead, two of its subagent.
+    expect(first.record.output?.usage).toMatchObject({ requests: 5, input_tokens: 500, output_tokens: 50 });
+
+    server.play(() => ({ text: "The second answer", usage }));
+    const second = await send(fleet, session, "And now?");
+    expect(textOf(second)).toBe("The second answer");
+    expect(second.output?.usage).toMatchObject({ requests: 1, input_tokens: 100, output_tokens: 10 });
+  },
+  400_000,
+);
+
+/** Delegates, says so, and says that all is done when it hears of its subagent's end. */
+function leadReply(request: ModelRequest): ModelReply {
+  const said = JSON.stringify((request.body["messages"] as unknown[]).filter((one) => isOfModel(one)));
+  if (said.includes('"Started"')) return { text: "All is done" };
+  if (said.includes('"tool_use"')) return { text: "Started" };
+  const names = (request.body["tools"] as { name: string }[]).map(({ name }) => name);
+  const name = names.includes("Agent") ? "Agent" : "Task";
+  const given = { description: "Writes", prompt: "Write late.txt", subagent_type: "general-purpose" };
+  return { toolCalls: [{ name, arguments: given }] };
+}
+
+const isOfModel = (message: unknown): boolean => (message as { role: string }).role === "assistant";
+
 /** Functions that speak to their SDK themselves, as repositories have them, at versions from before today's. */
 const functions = [
   {

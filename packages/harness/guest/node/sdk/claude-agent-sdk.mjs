@@ -10,6 +10,8 @@ import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
 import { loadPackage } from "./resolve-package.mjs";
 
 const documentTypes = ["application/pdf"];
+/** The model of messages that the SDK makes itself. */
+const synthetic = "<synthetic>";
 
 export async function prepareClaudeOptions(found, file) {
   const sdk = await loadPackage("@anthropic-ai/claude-agent-sdk", file, found);
@@ -35,16 +37,25 @@ async function runOptions(sdk, options, turn) {
   const output = createOutput(turn);
   // More than one where subagents end after the main conversation has.
   const results = [];
+  const answers = new Set();
   for await (const message of query) {
     const text = textDelta(message);
     if (text !== undefined) await output.add(text);
     if (message.type === "result") results.push(message);
+    if (message.type === "assistant" && message.message.model !== synthetic) answers.add(message.message.id);
   }
   context.signal.throwIfAborted();
-  const result = results.at(-1);
-  refuseFailure(result);
-  memory.save({ session: result.session_id, last: fingerprint(context.parts), totals: totalsOf(results) });
-  return { parts: output.toParts(result.structured_output ?? result.result), usage: usageOf(results, known?.totals) };
+  refuseFailure(results.at(-1));
+  const { session_id: session } = results.at(-1);
+  memory.save({ session, last: fingerprint(context.parts), totals: totalsOf(results) });
+  const usage = { requests: answers.size, ...usageOf(results, known?.totals) };
+  return { parts: output.toParts(answerOf(results)), usage };
+}
+
+/** What the last result with an answer says: one that reports a subagent may have none. */
+function answerOf(results) {
+  const said = ({ structured_output: structured, result }) => structured ?? (result === "" ? undefined : result);
+  return results.map(said).findLast((answer) => answer !== undefined);
 }
 
 /** Text of the main conversation, as it is written; what a subagent says is its tool's business. */
@@ -125,7 +136,6 @@ function usageOf(results, before) {
   const goesOn = before !== undefined && totals.output >= before.output + ofMainLoop(results).output;
   const used = (name) => totals[name] - (goesOn ? before[name] : 0);
   return {
-    requests: results.reduce((total, { num_turns: turns }) => total + (turns ?? 0), 0),
     input_tokens: used("input"),
     output_tokens: used("output"),
     total_tokens: used("input") + used("output"),

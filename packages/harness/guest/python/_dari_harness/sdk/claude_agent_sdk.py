@@ -11,6 +11,8 @@ from .attachments import base64_of, read_parts
 from .memory import Memory, fingerprint, unknown_entries
 
 _DOCUMENT_TYPES = ("application/pdf",)
+# The model of messages that the SDK makes itself.
+_SYNTHETIC = "<synthetic>"
 
 
 def prepare(found: str):
@@ -40,34 +42,61 @@ async def _run(sdk, given, turn) -> dict:
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(running.cancel))
     try:
-        result = await running
+        results, requests = await running
     except asyncio.CancelledError:
         raise TurnError("agent_error", "the turn was cancelled") from None
-    _refuse_failure(result)
-    totals = _totals_of(result)
-    memory.save({"session": result.session_id, "last": fingerprint(context.parts), "totals": totals})
-    structured = getattr(result, "structured_output", None)
-    parts = output.to_parts(result.result if structured is None else structured)
-    return {"parts": parts, "usage": _usage_of(result, totals, known and known.get("totals"))}
+    _refuse_failure(results)
+    totals = _totals_of(results)
+    memory.save({"session": results[-1].session_id, "last": fingerprint(context.parts), "totals": totals})
+    parts = output.to_parts(_answer_of(results))
+    return {"parts": parts, "usage": {"requests": requests, **_usage_of(results, totals, known and known.get("totals"))}}
 
 
-async def _ask(sdk, options, content: list, output: Output):
-    result = None
-    async with sdk.ClaudeSDKClient(options=options) as client:
-        await client.query(_as_messages(content))
-        async for message in client.receive_response():
-            # Text of the main conversation, as it is written; what a subagent says is its tool's business.
-            if isinstance(message, sdk.types.StreamEvent) and message.parent_tool_use_id is None:
-                delta = message.event.get("delta") or {}
-                if delta.get("type") == "text_delta":
-                    output.add(delta["text"])
-            if isinstance(message, sdk.ResultMessage):
-                result = message
-    return result
+async def _ask(sdk, options, content: list, output: Output) -> tuple:
+    """
+    All results of the turn, and how many requests the models were sent. There is more than one result where subagents
+    end after the main conversation has, and where the session reports a subagent of an earlier turn first.
+    """
+    results, answers, answered = [], set(), asyncio.Event()
+    # Older versions close the way that permissions are asked on once the prompt has been read.
+    prompt = _as_messages(content, answered if options.can_use_tool else None)
+    try:
+        async for message in sdk.query(prompt=prompt, options=options):
+            if isinstance(message, sdk.types.StreamEvent):
+                _take_event(message, output, answers)
+            elif isinstance(message, sdk.AssistantMessage) and message.model != _SYNTHETIC:
+                answers.add(getattr(message, "message_id", None))
+            elif isinstance(message, sdk.ResultMessage):
+                results.append(message)
+                answered.set()
+    finally:
+        answered.set()
+    return results, len(answers - {None})
 
 
-async def _as_messages(content: list):
+def _take_event(message, output: Output, answers: set) -> None:
+    event = message.event
+    if event.get("type") == "message_start":
+        answers.add(event["message"].get("id"))
+    # Text of the main conversation, as it is written; what a subagent says is its tool's business.
+    delta = event.get("delta") or {}
+    if message.parent_tool_use_id is None and delta.get("type") == "text_delta":
+        output.add(delta["text"])
+
+
+async def _as_messages(content: list, until: asyncio.Event | None):
     yield {"type": "user", "message": {"role": "user", "content": content}, "parent_tool_use_id": None}
+    if until is not None:
+        await until.wait()
+
+
+def _answer_of(results: list):
+    """What the last result with an answer says: one that reports a subagent may have none."""
+    for result in reversed(results):
+        structured = getattr(result, "structured_output", None)
+        if structured is not None or result.result:
+            return result.result if structured is None else structured
+    return None
 
 
 def _content_of(context, missed: list) -> list:
@@ -108,19 +137,21 @@ def _follow_workspace(session: str) -> None:
             return
 
 
-def _refuse_failure(result) -> None:
-    if result is None:
+def _refuse_failure(results: list) -> None:
+    if not results:
         raise TurnError("agent_error", "the session ended without a result")
+    result = results[-1]
     if result.is_error:
         raise TurnError("agent_error", result.result or f"the session ended with {result.subtype}")
 
 
-def _totals_of(result) -> dict:
-    """What the result says that all models have used, subagents' included."""
-    cost = result.total_cost_usd or 0
-    models = list((getattr(result, "model_usage", None) or {}).values())
+def _totals_of(results: list) -> dict:
+    """What the last result says that all models have used, subagents' included."""
+    last = results[-1]
+    cost = last.total_cost_usd or 0
+    models = list((getattr(last, "model_usage", None) or {}).values())
     if not models:
-        return {**_of_main_loop(result), "cost": cost}
+        return {**_of_main_loop(results), "cost": cost}
 
     def total(name: str) -> int:
         return sum(one.get(name) or 0 for one in models)
@@ -130,19 +161,20 @@ def _totals_of(result) -> dict:
     return {"input": given, "output": total("outputTokens"), "cached": cached, "cost": cost}
 
 
-def _of_main_loop(result) -> dict:
-    usage = result.usage or {}
-    cached = usage.get("cache_read_input_tokens") or 0
-    given = (usage.get("input_tokens") or 0) + cached + (usage.get("cache_creation_input_tokens") or 0)
-    return {"input": given, "output": usage.get("output_tokens") or 0, "cached": cached}
+def _of_main_loop(results: list) -> dict:
+    def total(name: str) -> int:
+        return sum((result.usage or {}).get(name) or 0 for result in results)
+
+    cached = total("cache_read_input_tokens")
+    given = total("input_tokens") + cached + total("cache_creation_input_tokens")
+    return {"input": given, "output": total("output_tokens"), "cached": cached}
 
 
-def _usage_of(result, totals: dict, before: dict | None) -> dict:
+def _usage_of(results: list, totals: dict, before: dict | None) -> dict:
     """Of this turn. In newer versions a session that is resumed goes on from its totals; older ones begin anew."""
-    goes_on = before is not None and totals["output"] >= before["output"] + _of_main_loop(result)["output"]
+    goes_on = before is not None and totals["output"] >= before["output"] + _of_main_loop(results)["output"]
     used = {name: total - (before[name] if goes_on else 0) for name, total in totals.items()}
     return {
-        "requests": result.num_turns,
         "input_tokens": used["input"],
         "output_tokens": used["output"],
         "total_tokens": used["input"] + used["output"],
