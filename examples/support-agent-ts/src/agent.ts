@@ -1,5 +1,5 @@
-// A support agent without a model: reads the ticket, sorts it by its words, writes a reply. A plain function, so it
-// runs the same on every SDK setting; replace `classify` by a model call to make it clever.
+// A support agent without a model: reads the ticket, sorts it by its words, writes a reply. A plain function, hence
+// `sdk: function`; replace `classify` by a model call to make it clever.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -90,6 +90,12 @@ export interface EventFrame {
   readonly data: unknown;
 }
 
+/** What the agent's code has reported of its usage so far, in all. */
+export interface UsageFrame {
+  readonly t: "usage";
+  readonly usage?: Usage;
+}
+
 /** The agent asks for something that the message has no answer to: the attempt is over, and the turn waits. */
 export interface AskFrame {
   readonly t: "ask";
@@ -112,6 +118,7 @@ export type GuestFrame =
   | { readonly t: "started" }
   | DeltaFrame
   | EventFrame
+  | UsageFrame
   | AskFrame
   | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage }
   | {
@@ -158,6 +165,8 @@ export function parseGuestFrame(line: string): GuestFrame {
       return { t: "delta", text: string(frame, "text") };
     case "event":
       return { t: "event", name: string(frame, "name", nameChars), data: frame["data"] ?? null };
+    case "usage":
+      return { t: "usage", ...usageOf(frame["usage"]) };
     case "ask":
       return askFrame(frame);
     case "result":

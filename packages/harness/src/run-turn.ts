@@ -79,7 +79,8 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   void called.promise.then(() => (isCalled = true));
   const over = new AbortController();
   ignoreErrors(o.channel);
-  const answer = converse(o, called.resolve, over.signal);
+  const counts: Counts = { events: 0, deltaBytes: 0, steps: new Set(), reported: undefined };
+  const answer = converse(o, { onCalled: called.resolve, counts, over: over.signal });
   const stopped = Promise.race([
     aborted(o.signal, over.signal).then(() => "cancelled" as const),
     elapsed(o, called.promise, over.signal),
@@ -90,28 +91,28 @@ export async function runTurn(o: RunTurnOptions): Promise<TurnEnding> {
   try {
     sendFrame(o.channel, { t: "run", timeoutMs: o.timeoutMs, limits: guestLimits, ...o.request });
     const first = await Promise.race([answer, stopped]);
-    if (typeof first !== "string") return first;
+    if (typeof first !== "string") return { ...first, ...used(first.usage ?? counts.reported) };
     if (first === "load_timeout") return { kind: "failed", failure: failure("agent_error", loadTimeoutMessage(o)) };
     if (!isCalled) return { kind: first };
     sendFrame(o.channel, { t: "cancel", reason: first });
     const graceMs = first === "timeout" ? timeoutGraceMs : cancelGraceMs;
     const late = await Promise.race([answer, after(graceMs, over.signal)]);
-    return { kind: first, ...used(late?.usage) };
+    return { kind: first, ...used(late?.usage ?? counts.reported) };
   } finally {
     over.abort(ended);
   }
 }
 
 /** Reads frames to the answer, or to the end of the process. */
-async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSignal): Promise<TurnEnding> {
-  const counts = { events: 0, deltaBytes: 0, steps: new Set<string>() };
+async function converse(o: RunTurnOptions, call: Call): Promise<TurnEnding> {
+  const { over } = call;
   const frames = guestFrames(o.channel);
   const untilGone = untilEnd(o.exited.then(() => after(lastWordsMs, over)));
   try {
     for (;;) {
       const next = await untilGone(frames.next());
       if (next === undefined || next.done === true || over.aborted) return await endOfProcess(o, over);
-      const ending = await takeFrame(o, next.value, { onCalled, counts, over });
+      const ending = await takeFrame(o, next.value, call);
       if (ending !== undefined) return ending;
     }
   } catch (error) {
@@ -124,7 +125,7 @@ async function converse(o: RunTurnOptions, onCalled: () => void, over: AbortSign
 async function takeFrame(
   o: RunTurnOptions,
   frame: GuestFrame,
-  { onCalled, counts, over }: { onCalled: () => void; counts: Counts; over: AbortSignal },
+  { onCalled, counts, over }: Call,
 ): Promise<TurnEnding | undefined> {
   switch (frame.t) {
     case "ready":
@@ -156,6 +157,10 @@ async function takeFrame(
       if (counts.deltaBytes > limits.outputBytes) return { kind: "failed", failure: failure("output_too_large") };
       await o.onFrame(frame);
       return undefined;
+    case "usage":
+      onceStarted(counts);
+      counts.reported = frame.usage ?? counts.reported;
+      return undefined;
     case "ask": {
       onceStarted(counts);
       const { t: _ask, usage, ...asked } = frame;
@@ -185,6 +190,14 @@ interface Counts {
   events: number;
   deltaBytes: number;
   readonly steps: Set<string>;
+  /** What the agent's code has reported of its usage, for a process that ends without an answer. */
+  reported: Usage | undefined;
+}
+
+interface Call {
+  onCalled(): void;
+  readonly counts: Counts;
+  readonly over: AbortSignal;
 }
 
 /** A guest says each of its steps once; more of them would only keep the worker busy. */

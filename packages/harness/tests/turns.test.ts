@@ -70,6 +70,39 @@ describe.each(findRuntimes())("$title", (runtime) => {
     ]);
   });
 
+  test.each([
+    ["countsUsage", { input_tokens: 111, output_tokens: 3, cost_usd: 0.5 }],
+    ["yieldsAndCountsUsage", { output_tokens: 4 }],
+  ])("%s: what is reported and what is returned is the turn's usage", async (name, usage) => {
+    const { ending } = await play(runtime, name);
+    expect(ending).toEqual({ kind: "completed", parts: [{ type: "text", text: "counted" }], usage });
+  });
+
+  test("usage that is no numbers by name fails the turn, or the call", async () => {
+    const { ending } = await play(runtime, "returnsBadUsage");
+    const message = expect.stringMatching(/usage: input_tokens: expected a snake_case name .* and a number/);
+    expect(ending).toMatchObject({ kind: "failed", failure: { code: "invalid_output", message } });
+    const errors = (await textOf("reportsBadly")).split("\n");
+    expect(errors).toHaveLength(6);
+    for (const error of errors) expect(error).toMatch(/^TypeError: report_?[uU]sage: .*expected/);
+  });
+
+  test.each([
+    ["reportsAndThrows", "agent_error", { input_tokens: 5 }],
+    ["reportsAndExits", "agent_exit", { input_tokens: 6 }],
+  ])("%s: what was reported by then is used", async (name, code, usage) => {
+    expect((await play(runtime, name)).ending).toMatchObject({ kind: "failed", failure: { code }, usage });
+  });
+
+  test("what was reported by a turn that does not stop is used", async () => {
+    const controller = new AbortController();
+    const { ending } = await play(runtime, "reportsAndHangs", {
+      signal: controller.signal,
+      onFrame: () => controller.abort(),
+    });
+    expect(ending).toEqual({ kind: "cancelled", usage: { input_tokens: 7 } });
+  });
+
   test("emit refuses what is over its limits, and the agent goes on", async () => {
     const { ending, frames } = await play(runtime, "emitsTooMuch");
     const part = ending.kind === "completed" ? ending.parts[0] : undefined;

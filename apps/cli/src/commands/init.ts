@@ -81,7 +81,7 @@ async def agent(prompt: str) -> str:
 /** JSON strings are YAML strings. */
 function manifestText(name: string, entrypoint: string): string {
   return `name: ${JSON.stringify(name)}
-sdk: openai-agents
+sdk: function
 entrypoint: ${entrypoint}
 runtime:
   timeout_seconds: 600

@@ -14,7 +14,7 @@ export const manifestJsonSchema = {
   required: ["name", "sdk", "entrypoint"],
   properties: {
     name: { type: "string", minLength: 1, maxLength: limits.nameChars, description: "The agent's name." },
-    sdk: { enum: sdks, description: "The SDK the agent is written with." },
+    sdk: { enum: sdks, description: "What runs the export. Functions of every framework run as `function`." },
     entrypoint: {
       type: "string",
       pattern: "^[^:]*[^:\\s][^:]*:[^:]*[^:\\s][^:]*$",

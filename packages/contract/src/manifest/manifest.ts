@@ -1,6 +1,7 @@
 // What a dari.yml says once it is understood: the values, with every default filled in. Knows neither YAML nor files.
 
-export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi"] as const;
+/** `function`: no SDK that the platform knows. A function runs under each of them. */
+export const sdks = ["openai-agents", "claude-agent-sdk", "opencode", "pi", "function"] as const;
 export type Sdk = (typeof sdks)[number];
 
 export const languages = ["python", "typescript"] as const;

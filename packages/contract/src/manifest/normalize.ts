@@ -33,7 +33,7 @@ export function normalizeManifest(value: unknown): ManifestResult {
   refuseUnknown(value, ["name", "sdk", "entrypoint", "runtime", "retries", "secrets", "env", "egress"], "", report);
   const name = requiredText(value, "name", report);
   if (name.length > limits.nameChars) report("name", `expected at most ${limits.nameChars} characters`);
-  const sdk = oneOf("sdk", requiredText(value, "sdk", report), sdks, report);
+  const sdk = readSdk(value, report);
   const entrypoint = readEntrypoint(value, report);
   const runtime = readRuntime(value["runtime"], entrypoint, report);
   const retries = readRetries(value["retries"], report);
@@ -75,6 +75,11 @@ function nonEmptyText(path: string, value: unknown, report: Report): string | un
 /** YAML's escapes can spell NUL and half a surrogate pair; neither can be stored nor be a path or a variable. */
 function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes("\0");
+}
+
+function readSdk(fields: Fields, report: Report): Manifest["sdk"] | undefined {
+  const advice = "; agents of every other framework run as a function: export one that calls it, and set 'function'";
+  return oneOf("sdk", requiredText(fields, "sdk", report), sdks, (path, message) => report(path, message + advice));
 }
 
 function oneOf<const Words extends readonly string[]>(

@@ -8,7 +8,9 @@ import { normalizeManifest } from "./normalize.ts";
 import { formatManifestIssues, parseManifest } from "./parse.ts";
 
 const base = "name: demo\nsdk: openai-agents\nentrypoint: src/agent.ts:agent\n";
-const sdkWords = "expected one of 'openai-agents', 'claude-agent-sdk', 'opencode', 'pi'";
+const sdkWords =
+  "expected one of 'openai-agents', 'claude-agent-sdk', 'opencode', 'pi', 'function'; " +
+  "agents of every other framework run as a function: export one that calls it, and set 'function'";
 const reference = "expected a '<module-or-path>:<export>' reference";
 const inside = "expected a path inside the repository: not absolute, without '..'";
 const askLanguage =

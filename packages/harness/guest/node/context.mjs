@@ -6,8 +6,11 @@ import { createRequestInput } from "./request-input.mjs";
 const { stringify } = JSON;
 const eventNameChars = 200;
 
-/** The context, and the function that aborts its signal. `suspend` sends what the agent asks for. */
-export function createContext(frame, channel, suspend) {
+/**
+ * The context, and the function that aborts its signal. `suspend` sends what the agent asks for, `report` takes what
+ * it has used.
+ */
+export function createContext(frame, channel, suspend, report) {
   const controller = new AbortController();
   const { limits } = frame;
   const { answers, ...context } = frame.context;
@@ -36,6 +39,7 @@ export function createContext(frame, channel, suspend) {
       ...context,
       workspace: frame.workspace,
       emit,
+      reportUsage: (usage) => report.add(usage),
       requestInput: createRequestInput(answers, limits, suspend),
       signal: controller.signal,
     },

@@ -8,6 +8,7 @@ import { TurnError, describeError } from "./errors.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
 import { noteSurroundings } from "./surroundings.mjs";
+import { createUsageReport } from "./usage.mjs";
 
 const neverSettles =
   "the agent waits for something that can never happen: nothing is left that could settle its promise";
@@ -17,7 +18,7 @@ export class Guest {
   #loaded;
   #allow;
   #canceller;
-  /** What the turn has used at its model by now, as far as its runner can say. */
+  /** What the turn has used at its models by now, as far as that is known. */
   #usedByNow = () => undefined;
   #reported = false;
 
@@ -95,17 +96,18 @@ export class Guest {
     channel.ref();
     process.off("beforeExit", noteEnd);
     if (frame.again) leave(turn);
-    await this.report({ t: "result", ...result });
+    await this.report({ t: "result", ...result, usage: given.reported.with(result.usage) });
   }
 
   /** What the runner is given for this turn, whose limits and cancellation are in force from here on. */
   #give(frame, turn) {
     const suspend = (asked) => (turn.isOver ? undefined : this.#suspend(asked));
-    const { context, cancel } = createContext(frame, turn, suspend);
+    const reported = createUsageReport(turn);
+    const { context, cancel } = createContext(frame, turn, suspend, reported);
     this.#canceller = cancel;
-    this.#usedByNow = () => undefined;
-    const meter = (usage) => (this.#usedByNow = () => ignoringErrors(usage));
-    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter };
+    this.#usedByNow = () => reported.with(undefined);
+    const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
+    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter, reported };
   }
 }
 

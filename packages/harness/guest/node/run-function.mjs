@@ -2,9 +2,10 @@
 
 import { TurnError } from "./errors.mjs";
 import { createOutput, isPartsObject, textOf } from "./output.mjs";
+import { usageOfResult } from "./usage.mjs";
 
 /**
- * The rules: text is one part; `{parts}` is taken as it is; nothing is no part; other values are their JSON. What is
+ * The rules: text is one part; `{parts, usage?}` is taken as it is; nothing is no part; other values are their JSON. What is
  * yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
  * What `runMade` answers for the returned value, if anything, goes before all of them.
  */
@@ -14,15 +15,19 @@ export async function runFunction(agent, turn, runMade = () => undefined) {
   const result = await runMade(returned);
   if (result) return result;
   const iterator = iteratorOf(returned);
-  if (iterator === undefined) return { parts: output.toParts(returned) };
+  if (iterator === undefined) return resultOf(returned, output);
   for (;;) {
     const step = await iterator.next();
     if (step.done) {
       const final = await step.value;
-      return { parts: output.toParts(final === undefined || final === null ? output.joined() : final) };
+      return resultOf(final === undefined || final === null ? output.joined() : final, output);
     }
     await output.add(textOfYield(await step.value));
   }
+}
+
+function resultOf(value, output) {
+  return { parts: output.toParts(value), ...(isPartsObject(value) ? usageOfResult(value) : {}) };
 }
 
 /** The iterator of a generator or a stream; text, lists and other iterables are values. */

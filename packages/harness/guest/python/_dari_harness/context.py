@@ -6,6 +6,7 @@ from contextlib import suppress
 
 from .channel import to_json
 from .request_input import ask_frame, check_key
+from .usage import UsageReport
 
 _EVENT_NAME_CHARS = 200
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{\]}]')
@@ -32,8 +33,9 @@ class Context:
         self._counting = threading.Lock()
         self._on_cancel = []
         self._answers = given["answers"]
-        # What the turn has used at its model by now, as far as its runner can say.
-        self._used_by_now = dict
+        self._usage = UsageReport(channel)
+        # What the turn's runner has used by now, as far as it can say.
+        self._used_by_runner = dict
 
     def _cancel(self) -> None:
         self.cancelled.set()
@@ -63,6 +65,12 @@ class Context:
             self._events += 1
         self._channel.send_line(line)
 
+    def report_usage(self, usage: dict) -> None:
+        """Adds to what the turn has used at its models. Raises TypeError for what cannot be counted."""
+        self._usage.add(usage)
+
+    def _used_by_now(self) -> dict | None:
+        return self._usage.with_used(self._used_by_runner())
 
     def request_input(self, key: str, schema: dict, prompt: str = None, expires_in_seconds: int = None):
         """

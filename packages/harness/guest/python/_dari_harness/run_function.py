@@ -4,6 +4,7 @@ from types import FunctionType
 
 from .errors import TurnError
 from .output import Output, is_parts, text_of
+from .usage import usage_of_result
 
 _VARIADIC = 0x04
 _CONTEXT_NAMES = ("context", "ctx")
@@ -11,7 +12,7 @@ _CONTEXT_NAMES = ("context", "ctx")
 
 def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     """
-    The rules: text is one part; {"parts": [...]} is taken as it is; None is no part; other values are their JSON. What
+    The rules: text is one part; {"parts": [...], "usage"?: {...}} is taken as it is; None is no part; other values are their JSON. What
     is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
     What `runner_of(returned)` answers, if anything, is awaited in place of all that: it runs what the function made.
     """
@@ -23,11 +24,15 @@ def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     runner = runner_of(returned)
     if runner is not None:
         return turn.run_async(runner(returned, turn))
-    return {"parts": _take(returned, output)}
+    return _take(returned, output)
 
 
-def _take(returned, output: Output) -> object:
-    return _run_generator(returned, output) if _is_iterator(returned) else output.to_parts(returned)
+def _take(returned, output: Output) -> dict:
+    return _run_generator(returned, output) if _is_iterator(returned) else _result_of(returned, output)
+
+
+def _result_of(value, output: Output) -> dict:
+    return {"parts": output.to_parts(value), **(usage_of_result(value) if is_parts(value) else {})}
 
 
 async def _run_async(returned, turn, output: Output, runner_of) -> dict:
@@ -40,15 +45,15 @@ async def _run_async(returned, turn, output: Output, runner_of) -> dict:
     runner = runner_of(returned)
     if runner is not None:
         return await runner(returned, turn)
-    return {"parts": _take(returned, output)}
+    return _take(returned, output)
 
 
-def _run_generator(generator, output: Output) -> object:
+def _run_generator(generator, output: Output) -> dict:
     while True:
         try:
             output.add(_text_of_yield(next(generator)))
         except StopIteration as stop:
-            return output.to_parts(output.joined() if stop.value is None else stop.value)
+            return _result_of(output.joined() if stop.value is None else stop.value, output)
 
 
 def _text_of_yield(value) -> str:

@@ -164,7 +164,7 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
         # Another turn may follow: nothing of this one is heard any more, and its directory is let go.
         own.end()
         os.chdir("/")
-    return {"t": "result", **result}
+    return {"t": "result", **result, "usage": context._usage.with_used(result.get("usage"))}
 
 
 def _real(frame: dict) -> str:

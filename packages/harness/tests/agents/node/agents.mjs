@@ -38,6 +38,40 @@ export const emits = (_prompt, { emit }) => {
   emit("bare");
   return "done";
 };
+export const countsUsage = async (_prompt, { reportUsage }) => {
+  reportUsage({ input_tokens: 1, cost_usd: 0.5 });
+  await reportUsage({ input_tokens: 10 });
+  return { parts: [{ type: "text", text: "counted" }], usage: { input_tokens: 100, output_tokens: 3 } };
+};
+export function* yieldsAndCountsUsage() {
+  yield "counted";
+  return { parts: [{ type: "text", text: "counted" }], usage: { output_tokens: 4 } };
+}
+export const returnsBadUsage = () => ({ parts: [], usage: { input_tokens: "many" } });
+export const reportsAndThrows = (_prompt, { reportUsage }) => {
+  reportUsage({ input_tokens: 5 });
+  throw new Error("after it reported");
+};
+export const reportsAndExits = async (_prompt, { reportUsage }) => {
+  await reportUsage({ input_tokens: 6 });
+  process.kill(process.pid, "SIGKILL");
+};
+export const reportsAndHangs = async (_prompt, { reportUsage, emit }) => {
+  await reportUsage({ input_tokens: 7 });
+  await emit("reported");
+  for (;;);
+};
+export const reportsBadly = (_prompt, { reportUsage }) => {
+  const many = Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`name_${n}`, 1]));
+  const errors = [[1], null, { inputTokens: 1 }, { input_tokens: -1 }, { input_tokens: "1" }, many].map((usage) => {
+    try {
+      return String(reportUsage(usage));
+    } catch (error) {
+      return `${error.name}: ${error.message}`;
+    }
+  });
+  return errors.join("\n");
+};
 export const asks = async (_prompt, { requestInput, emit }) => {
   emit("known", await requestInput("known", { type: "object" }));
   const approved = requestInput("approve", { type: "boolean" }, { prompt: "may I?", expiresInSeconds: 60 });

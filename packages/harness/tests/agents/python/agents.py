@@ -76,6 +76,50 @@ def emits(prompt, context):
     return "done"
 
 
+async def countsUsage(_prompt, context):
+    context.report_usage({"input_tokens": 1, "cost_usd": 0.5})
+    context.report_usage({"input_tokens": 10})
+    return {"parts": [{"type": "text", "text": "counted"}], "usage": {"input_tokens": 100, "output_tokens": 3}}
+
+
+def yieldsAndCountsUsage(_prompt):
+    yield "counted"
+    return {"parts": [{"type": "text", "text": "counted"}], "usage": {"output_tokens": 4}}
+
+
+def returnsBadUsage(_prompt):
+    return {"parts": [], "usage": {"input_tokens": "many"}}
+
+
+def reportsAndThrows(_prompt, context):
+    context.report_usage({"input_tokens": 5})
+    raise ValueError("after it reported")
+
+
+def reportsAndExits(_prompt, context):
+    context.report_usage({"input_tokens": 6})
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def reportsAndHangs(_prompt, context):
+    context.report_usage({"input_tokens": 7})
+    context.emit("reported")
+    while True:
+        pass
+
+
+def reportsBadly(_prompt, context):
+    def report(usage):
+        try:
+            return str(context.report_usage(usage))
+        except TypeError as error:
+            return f"TypeError: {error}"
+
+    many = {f"name_{n}": 1 for n in range(33)}
+    bad = [[1], None, {"inputTokens": 1}, {"input_tokens": -1}, {"input_tokens": "1"}, many]
+    return "\n".join(report(usage) for usage in bad)
+
+
 def asks(_prompt, context):
     context.emit("known", context.request_input("known", {"type": "object"}))
     context.request_input("approve", {"type": "boolean"}, prompt="may I?", expires_in_seconds=60)

@@ -60,7 +60,7 @@ async def _run(runner, agent, turn) -> dict:
             decide(waiting, context)
         given = waiting or _input(known, context)
         result = runner.run_streamed(agent, given, context=None if waiting else context)
-        context._used_by_now = lambda result=result: _usage_of(result.context_wrapper, before)
+        context._used_by_runner = lambda result=result: _usage_of(result.context_wrapper, before)
         await _read(result, output, context)
         if not getattr(result, "interruptions", None):
             break
