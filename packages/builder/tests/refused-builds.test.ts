@@ -40,6 +40,46 @@ describe("what ends a build early", () => {
       /^src\/agent\.ts could not be loaded:\nthe agent's process exited with code 3/,
     ],
     [
+      "a module that runs itself and exports nothing",
+      { "src/agent.ts": "async function main(): Promise<void> {}\nawait main();\n" },
+      "entrypoint_not_found",
+      /no export "agent"; it exports nothing by name; export a function that takes the prompt and returns the answer/,
+    ],
+    [
+      "a function in TypeScript that asks at a terminal",
+      {
+        "src/agent.ts": `import { createInterface } from "node:readline/promises";
+          export async function agent(): Promise<void> {
+            const terminal = createInterface({ input: process.stdin });
+            for (;;) console.log(await terminal.question("You: "));
+          }`,
+      },
+      "unsupported_export",
+      /^src\/agent\.ts:agent takes no prompt and reads standard input.*; export a function that takes the prompt/,
+    ],
+    [
+      "a function in Python that calls one that asks at a terminal",
+      {
+        "dari.yml": manifest("agent.py:main"),
+        "agent.py": [
+          "import asyncio",
+          "async def chat():",
+          "    while True:",
+          "        print(input('You: '))",
+          "def main():",
+          "    asyncio.run(chat())",
+        ].join("\n"),
+      },
+      "unsupported_export",
+      /^agent\.py:main takes no prompt and reads standard input.*; export a function that takes the prompt/,
+    ],
+    [
+      "a Python module that asks at a terminal while it is imported",
+      { "dari.yml": manifest("agent.py:agent"), "agent.py": "name = input('You: ')\ndef agent(prompt): return name\n" },
+      "unsupported_export",
+      /agent\.py reads standard input while it is imported.*; export a function that takes the prompt/,
+    ],
+    [
       "a syntax error in JavaScript",
       { "dari.yml": manifest("agent.js:agent"), "agent.js": "export const agent = () => 1;\nconst const = 2;\n" },
       "build_failed",

@@ -4,6 +4,7 @@ import { existsSync, statSync } from "node:fs";
 import { isAbsolute, relative, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { TurnError } from "./errors.mjs";
+import { exportInstead, refuseInteractive } from "./interactive.mjs";
 import { runFunction } from "./run-function.mjs";
 
 const endings = ["", ".mjs", ".js", ".cjs", ".mts", ".ts", "/index.mjs", "/index.js", "/index.cjs"];
@@ -70,8 +71,8 @@ function describeKind(kind, value) {
 }
 
 /**
- * Imports the module and takes the export, as `{value, kind, file}`. Throws `entrypoint_not_found`, or whatever the
- * module throws.
+ * Imports the module and takes the export, as `{value, kind, file}`. Throws `entrypoint_not_found`,
+ * `unsupported_export` for a program that reads standard input, or whatever the module throws.
  */
 export async function findExport(entry, imageDir) {
   // Errors name the lines that the author wrote, not those of the compiled file.
@@ -85,11 +86,14 @@ export async function findExport(entry, imageDir) {
     if (!(entry.export in holder)) continue;
     // A promise is what it resolves with: an agent that is made while the module is loaded.
     const value = await holder[entry.export];
+    refuseInteractive(value, entry);
     return { value, kind: kindOf(value), file };
   }
   const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])]
     .filter((name) => name !== "default" && name !== "module.exports");
-  const has = names.length > 0 ? `it exports ${names.slice(0, 20).join(", ")}` : "it exports nothing by name";
+  // A module without exports is a program that runs itself, such as one that ends with `main()`.
+  const nothing = `it exports nothing by name; ${exportInstead}`;
+  const has = names.length > 0 ? `it exports ${names.slice(0, 20).join(", ")}` : nothing;
   throw new TurnError("entrypoint_not_found", `${entry.file} has no export "${entry.export}"; ${has}`);
 }
 

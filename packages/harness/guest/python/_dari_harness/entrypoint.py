@@ -5,6 +5,7 @@ import os
 import sys
 
 from .errors import TurnError
+from .interactive import EXPORT_INSTEAD, refuse_interactive
 from .run_function import run_function
 
 _GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
@@ -88,18 +89,30 @@ def prepare_runner(value, frame: dict):
 
 
 def find_export(entry: dict, image_dir: str):
-    """Imports the module and takes the export. Raises entrypoint_not_found, or whatever the module raises."""
+    """
+    Imports the module and takes the export. Raises entrypoint_not_found, unsupported_export for a program that reads standard input, or whatever the module
+    raises.
+    """
     path = _find_module(entry["file"], image_dir)
     base = _base_of(path, image_dir)
     set_search_path(image_dir, base, os.path.dirname(path))
-    module = _import_module(path, base)
     try:
-        return getattr(module, entry["export"])
+        module = _import_module(path, base)
+    except EOFError as error:
+        # What input() says where there is nothing to read.
+        if str(error) != "EOF when reading a line":
+            raise
+        message = f"{entry['file']} reads standard input while it is imported, which ends it; {EXPORT_INSTEAD}"
+        raise TurnError("unsupported_export", message) from error
+    try:
+        value = getattr(module, entry["export"])
     except AttributeError:
         names = [name for name in vars(module) if not name.startswith("_")][:20]
         has = f"it defines {', '.join(names)}" if names else "it defines nothing"
         message = f"{entry['file']} has no attribute \"{entry['export']}\"; {has}"
         raise TurnError("entrypoint_not_found", message) from None
+    refuse_interactive(value, entry)
+    return value
 
 
 def own_folders(entry: dict, image_dir: str) -> set:
