@@ -68,12 +68,16 @@ export interface Guest {
   end(): Promise<void>;
 }
 
-export async function startGuest(runtime: Runtime, extraArguments: readonly string[] = []): Promise<Guest> {
+export async function startGuest(
+  runtime: Runtime,
+  extraArguments: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Guest> {
   const workspace = await mkdtemp(join(tmpdir(), "harness-test-"));
   const [command, ...args] = guestCommand(runtime.language, runtime.interpreter).argv;
   const child: ChildProcess = spawn(command!, [...extraArguments, ...args], {
     cwd: workspace,
-    env: { PATH: "/usr/bin:/bin" },
+    env: { PATH: "/usr/bin:/bin", ...env },
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
   const exited = new Promise<ProcessExit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));

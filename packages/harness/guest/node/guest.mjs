@@ -85,6 +85,7 @@ export class Guest {
     await go;
     // They may have taken the place of the directory that the process was started in.
     process.chdir(frame.workspace);
+    if (frame.sdk === "pi") (await import("./sdk/pi-models.mjs")).writeModels();
     // From here on the channel alone keeps nothing alive: an agent that waits for nothing ends, instead of timing out.
     channel.unref();
     const noteEnd = () => {
