@@ -37,6 +37,21 @@ async function answerOf(entrypoint: string, source: string, others: BundleFiles 
 
 const es = (source: string): string => `export ${source}`;
 
+test("an answer without text and changed files says so, and one with either does not", async () => {
+  const source = `import { writeFileSync } from "node:fs";
+    export const agent = (prompt) => (prompt === "write" ? writeFileSync("a.txt", "a") : undefined);`;
+  const { agentId } = await deploy(fleet, {
+    ...manifestFile({ entrypoint: "agent.mjs:agent", sdk: "function" }),
+    "agent.mjs": source,
+  });
+  const session = await newSession(agentId);
+  expect((await send(fleet, session, "nothing")).output).toEqual({
+    parts: [],
+    notes: ["the agent answered without text and changed no file"],
+  });
+  expect((await send(fleet, session, "write")).output).toEqual({ parts: [] });
+});
+
 describe("TypeScript and JavaScript", () => {
   test.each([
     { name: "a sync function", source: es("function agent(prompt) { return `sync ${prompt}`; }"), answer: "sync hi" },

@@ -181,6 +181,15 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await proxied()).toBe(502);
   });
 
+  test("an answer without text names the connections that were refused", async () => {
+    const code = `export const agent = async () => void (await fetch("http://127.0.0.1:9/").catch(() => {}));`;
+    const { agentId } = await deploy(fleet, { ...manifestFile({ entrypoint: "agent.mjs:agent" }), "agent.mjs": code });
+    const { id } = await fleet.client.createSession(agentId);
+    const { output } = await send(fleet, id, { parts: [textPart("hi")] });
+    const refused = expect.stringMatching(/^127\.0\.0\.1:9 refused: /);
+    expect(output?.notes).toEqual(["the agent answered without text and changed no file", refused]);
+  });
+
   test("a credential that is kept for a host is nowhere in the sandbox", async () => {
     const value = `kept-${"value".repeat(4)}`;
     await fleet.client.putCredential("KEPT", value, "current", { hosts: ["api.example.com"] });

@@ -187,10 +187,20 @@ async function settle(
   keep();
   return {
     ending: "completed",
-    output: { parts: ending.parts, usage: ending.usage },
+    output: { parts: ending.parts, usage: ending.usage, ...notesOf(ending, saved) },
     filesChanged: saved.filesChanged,
     snapshot: saved.snapshot,
   };
+}
+
+/** What may explain an answer that has nothing in it. */
+function notesOf(
+  { parts, lostConnections }: Extract<AgentEnding, { kind: "completed" }>,
+  { filesChanged }: SavedWorkspace,
+): { notes?: readonly string[] } {
+  const saysSomething = parts.some((part) => part.type === "file" || part.text.trim() !== "");
+  if (saysSomething || filesChanged.length > 0) return {};
+  return { notes: ["the agent answered without text and changed no file", ...lostConnections] };
 }
 
 /** An attempt without an answer is charged as well. */

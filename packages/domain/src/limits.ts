@@ -208,6 +208,8 @@ export const limits = {
   /** What an interrupted turn had said so far, as far as the conversation keeps it. */
   partialTextBytes: 1 * MiB,
   outputPartsMax: 256,
+  /** Refused and failed connections that the notes of an answer without text and files name. */
+  outputNotesConnections: 10,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
   /** Of one line of JSON that a sandbox sends, before it is parsed. */

@@ -62,5 +62,6 @@ function errorText({ code, message }: { readonly code: string; readonly message:
 export function renderOutput(record: MessageRecord): string {
   const parts = (record.output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`));
   const files = record.files_changed.map((file) => `${file.change} ${file.path}`);
-  return [...parts, ...(files.length > 0 ? ["", ...files] : [])].join("\n");
+  const notes = (record.output?.notes ?? []).map((note) => `note: ${note}`);
+  return [...parts, ...notes, ...(files.length > 0 ? ["", ...files] : [])].join("\n");
 }

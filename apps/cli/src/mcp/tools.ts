@@ -215,6 +215,7 @@ function describeMessage(record: MessageRecord): object {
     asked: parts.map((part) => (part.type === "text" ? part.text : `[${part.path ?? part.file_id}]`)).join("\n"),
     answer: (output?.parts ?? []).map((part) => (part.type === "text" ? part.text : `[${part.path}]`)).join("\n"),
     ...(output?.error === undefined ? {} : { error: output.error }),
+    ...(output?.notes === undefined ? {} : { notes: output.notes }),
     files_changed: files_changed.map(({ change, path }) => `${change} ${path}`),
   };
 }

@@ -19,14 +19,17 @@ export function logEgress(context: WorkerContext, turn: Turn, logs: LogRecorder)
     // Names of hosts are the agent's to choose.
     const shown = turn.scrubber.json(record) as EgressRecord;
     context.log[level]({ org, agent, session, message, attempt, ...shown }, "turn.egress");
-    if (lines <= linesMax) return logs.add("platform", lineOf(shown));
+    if (lines <= linesMax) return record.verdict === "connected" ? addConnected(logs, shown) : addLost(logs, shown);
     if (lines > linesMax + 1) return;
     context.log.warn({ org, agent, session, message, attempt }, "turn.egress_not_logged");
     logs.add("platform", `egress: more than ${linesMax} connections; further ones are not written here\n`);
   };
 }
 
-function lineOf({ host, port, verdict, reason, bytesSent, bytesReceived }: EgressRecord): string {
-  const came = verdict === "connected" ? `${bytesSent} bytes sent, ${bytesReceived} received` : reason;
-  return `egress: ${host}:${port} ${verdict}: ${came}\n`;
+function addConnected(logs: LogRecorder, { host, port, bytesSent, bytesReceived }: EgressRecord): void {
+  logs.add("platform", `egress: ${host}:${port} connected: ${bytesSent} bytes sent, ${bytesReceived} received\n`);
+}
+
+function addLost(logs: LogRecorder, { host, port, verdict, reason }: EgressRecord): void {
+  logs.addLostConnection(`${host}:${port} ${verdict}: ${reason}`);
 }

@@ -1,10 +1,15 @@
 // Writes what a turn prints to its attempt's log, in batches, fenced by its claim.
 
+import { limits } from "@dari/domain";
 import { recordLogs, type Claim, type Database, type LogLine } from "@dari/control";
 import type { Logger } from "@dari/runtime";
 
 export interface LogRecorder {
   add(stream: LogLine["stream"], text: string): void;
+  /** Adds a line of the platform about a connection that was refused or failed. */
+  addLostConnection(line: string): void;
+  /** The first different ones of these lines, at most `limits.outputNotesConnections`. */
+  lostConnections(): readonly string[];
   /** Resolves when everything so far is written, or cannot be. */
   flush(): Promise<void>;
   stop(): void;
@@ -13,6 +18,7 @@ export interface LogRecorder {
 const flushEveryMs = 500;
 
 export function recordLogsOf(context: { db: Database; log: Logger }, claim: Claim): LogRecorder {
+  const lost = new Set<string>();
   let pending: LogLine[] = [];
   let next = 1;
   let tail = Promise.resolve();
@@ -28,10 +34,16 @@ export function recordLogsOf(context: { db: Database; log: Logger }, claim: Clai
   };
   const timer = setInterval(() => void flush(), flushEveryMs);
   timer.unref();
+  const add = (stream: LogLine["stream"], text: string): void => {
+    pending.push({ sequenceNumber: next++, stream, text });
+  };
   return {
-    add(stream, text) {
-      pending.push({ sequenceNumber: next++, stream, text });
+    add,
+    addLostConnection(line) {
+      if (lost.size < limits.outputNotesConnections) lost.add(line);
+      add("platform", `egress: ${line}\n`);
     },
+    lostConnections: () => [...lost],
     flush,
     stop: () => clearInterval(timer),
   };

@@ -33,7 +33,13 @@ import { sendPreviewsOf, type PreviewSender } from "./send-previews.ts";
 import { startGuest, warmRecipe, type WarmGuest } from "./start-guest.ts";
 
 export type AgentEnding =
-  | { readonly kind: "completed"; readonly parts: readonly OutputPart[]; readonly usage: Usage | undefined }
+  | {
+      readonly kind: "completed";
+      readonly parts: readonly OutputPart[];
+      readonly usage: Usage | undefined;
+      /** Connections that were refused or failed. */
+      readonly lostConnections: readonly string[];
+    }
   | { readonly kind: "failed"; readonly failure: Failure; readonly usage?: Usage }
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
   /** Cancelled, superseded or given back: the lease's signal says which. `said`: what it had said by then. */
@@ -286,7 +292,12 @@ function endingOf(
   const used = ending.usage === undefined ? {} : { usage: ending.usage };
   switch (ending.kind) {
     case "completed":
-      return { kind: "completed", parts: ending.parts, usage: ending.usage };
+      return {
+        kind: "completed",
+        parts: ending.parts,
+        usage: ending.usage,
+        lostConnections: logs.lostConnections(),
+      };
     case "suspended":
       return ending;
     case "timeout":

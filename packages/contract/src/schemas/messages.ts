@@ -70,6 +70,13 @@ export const AnswerInputRequest = Type.Object(
 );
 export type AnswerInputRequest = Static<typeof AnswerInputRequest>;
 
+const MessageNotes = Type.Array(Type.String(), {
+  description:
+    "What may explain an answer without text and changed files: that there is none, and which connections of the " +
+    `attempt were refused or failed (at most ${limits.outputNotesConnections}). Absent for every other answer.`,
+  examples: [["the agent answered without text and changed no file", "api.example.com:443 failed: no address found"]],
+});
+
 const TextPart = Type.Object({ type: oneOf(["text"]), text: Type.String() });
 
 /** The echo of a file part: where the file stands in the workspace. */
@@ -95,10 +102,11 @@ export const MessageOutput = Type.Object(
     error: Type.Optional(FailureRecord),
     usage: Type.Optional(
       Type.Record(Type.String(), Type.Number(), {
-        description: "What the answer cost at its model, where the agent's SDK says so.",
+        description: "What the answer cost at its model, as the agent's SDK or the agent's own code reports it.",
         examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
       }),
     ),
+    notes: Type.Optional(MessageNotes),
   },
   { title: "MessageOutput" },
 );

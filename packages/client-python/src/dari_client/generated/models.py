@@ -525,6 +525,7 @@ class MessageOutput(TypedDict):
     parts: list[OutputPart]
     error: NotRequired[Failure]
     usage: NotRequired[dict[str, float]]
+    notes: NotRequired[list[str]]
 
 
 class MessagePartFile(TypedDict):
