@@ -45,6 +45,8 @@ test("each item becomes a session with its message, in the order of the call, as
     agent_id: agentId,
     name: "both",
     metadata: { run: 7 },
+    lane: "background",
+    max_concurrency: null,
     total: 2,
     created_at: expect.any(String),
     cancel_requested_at: null,

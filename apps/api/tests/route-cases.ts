@@ -16,6 +16,7 @@ const badMessages = [
   [{}, "parts"],
   [{ parts: [] }, "parts"],
   [{ parts: [{ type: "file", file_id: "msg_x" }] }, "parts[0].file_id"],
+  [{ ...text, lane: "fast" }, "lane"],
   [{ ...text, surprise: 1 }, "surprise"],
 ] as const;
 
@@ -84,6 +85,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [{ version_id: "ver_01jx5m0k8c3f7q2v9t4w6y8z1a" }, "version_id"],
       [{ fork: "yes" }, "fork"],
       [{ on_busy: "push" }, "on_busy"],
+      [{ lane: "fast" }, "lane"],
     ],
   },
   answerInput: inputCase,
@@ -239,6 +241,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [{}, "filter"],
       [{ filter: {}, limit: 0 }, "limit"],
       [{ filter: {}, limit: 1_001 }, "limit"],
+      [{ filter: {}, lane: "fast" }, "lane"],
       [{ filter: { agent_id: "sess_1" } }, "filter.agent_id"],
       [{ filter: { organization_id: "any" } }, "filter.organization_id"],
       [{ filter: { failed_after: "yesterday" } }, "filter.failed_after"],

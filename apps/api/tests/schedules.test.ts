@@ -71,6 +71,7 @@ test("made once however often it is asked for, with its first due time", async (
       parts,
       metadata: {},
       overlap: "skip",
+      lane: "background",
       status: "active",
       paused_reason: null,
       next_due_at: expect.stringMatching(/T0[78]:30:00\.000Z$/),

@@ -1,11 +1,13 @@
 -- Accept a message in one statement and one commit. The row lock on the session orders sequence numbers.
 -- p_on_busy: what it does to those before it; null: as its session says. p_retry_of: whose inputs it takes over.
+-- p_background: its lane. p_batch: the batch whose max_concurrency counts its turn.
 -- schedule: what this call moved the session to; null where that is where it stood.
 -- ended, stopping: what this call has ended, and whose worker is to be told to stop.
 -- outcome: accepted | not_found | closed | version_failed | busy | unknown_file | input_clash
 create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
-  p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int
+  p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int,
+  p_background boolean default false, p_batch text default null
 ) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int, detail text,
   ended text[], stopping text)
 language plpgsql as $$
@@ -50,8 +52,10 @@ begin
   end if;
 
   sequence_number := s.next_sequence_number;
-  insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of)
-    values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of);
+  insert into messages (id, organization_id, session_id, sequence_number, parts, metadata, max_attempts, retry_of,
+      is_background)
+    values (p_message, p_organization, p_session, sequence_number, p_parts, p_metadata, max_attempts, p_retry_of,
+      p_background);
   if p_inputs <> '[]' then
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)
       select p_session, p_organization, i ->> 'path', p_message, i ->> 'file_id' from jsonb_array_elements(p_inputs) i
@@ -86,6 +90,10 @@ begin
     schedule = accept_message.schedule,
     dispatch_number = accept_message.dispatch_number,
     blocked_reason = coalesce(v_blocked, blocked_reason),
+    -- An interactive message takes the session with it, also past background messages of the same session.
+    is_background = p_background and (v_was_idle or s.is_background),
+    batch_id = case when v_was_idle then p_batch else s.batch_id end,
+    limit_group = case when v_was_idle then coalesce(group_of(p_batch), 0) else s.limit_group end,
     ready_at = case when v_was_idle then case accept_message.schedule when 'ready' then clock_timestamp() end else ready_at end,
     lease_until = case when v_was_idle and accept_message.schedule = 'dispatched'
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end

@@ -30,12 +30,15 @@ begin
   return null;
 end $$;
 
--- Whether a session's turns are counted before they begin. Two that count without seeing one another would both take
--- what is left: then only the dispatcher lets turns begin, by one transaction at a time (see may_count_turns).
+-- Whether a session's turns are counted before they begin: for a budget, or for a max_concurrency. Two that count
+-- without seeing one another would both take what is left: then only the dispatcher lets turns begin, by one transaction
+-- at a time (see may_count_turns).
 create or replace function counts_turns(p_organization text, p_agent text, p_session text) returns boolean
 language sql as $$
   select exists (select 1 from budgets b where b.organization_id = p_organization
-    and b.target_id in (p_organization, p_agent, p_session) and b.max_turns is not null)
+      and b.target_id in (p_organization, p_agent, p_session) and b.max_turns is not null)
+    or exists (select 1 from agents a where a.id = p_agent and a.max_concurrency is not null)
+    or exists (select 1 from sessions s where s.id = p_session and s.batch_id is not null)
 $$;
 
 -- Whether this transaction is, until it ends, the only one that lets turns of the organization begin. Waits for nobody.
@@ -43,9 +46,15 @@ create or replace function may_count_turns(p_organization text) returns boolean 
   select pg_try_advisory_xact_lock(hashtext('dari turn budgets'), hashtext(p_organization))
 $$;
 
--- Whether anything may hold this organization's sessions.
+-- Whether a budget, a stop or a max_concurrency may keep ready sessions of this organization from being dispatched.
+-- (indexes agents_limited and sessions_ready)
 create or replace function is_watched(p_organization text) returns boolean language sql as $$
   select exists (select 1 from budgets where organization_id = p_organization) or exists (select 1 from platform_stops)
+    or exists (select 1 from agents where organization_id = p_organization and max_concurrency is not null)
+    or exists (select 1 from sessions where schedule = 'ready' and organization_id = p_organization
+      and not is_background and limit_group > 0)
+    or exists (select 1 from sessions where schedule = 'ready' and organization_id = p_organization
+      and is_background and limit_group > 0)
 $$;
 
 -- Notes at the budgets that an attempt is part of that it has ended, and charges it to them if its entrypoint was

@@ -13,9 +13,9 @@ language sql stable as $$
 $$;
 
 -- The fleet's slots and what holds them, one row per organization with something in flight; one row without when none
--- has. Costs what is in flight. is_shared: there is more than one organization.
+-- has. Costs what is in flight. is_shared: there is more than one organization. background: how many of in_flight.
 create or replace function fleet_load(p_seen_within_ms int) returns table (slots int, workers int, is_shared boolean,
-  organization_id text, in_flight int, weight int, max_concurrency int)
+  organization_id text, in_flight int, weight int, max_concurrency int, background int)
 language sql stable as $$
   with fleet as (
     select coalesce(sum(w.slots), 0)::int as slots, count(*)::int as workers,
@@ -23,9 +23,9 @@ language sql stable as $$
     from workers w where not w.draining
       and w.seen_at > statement_timestamp() - p_seen_within_ms * interval '1 millisecond'),
   held as (
-    select s.organization_id, count(*)::int as in_flight
+    select s.organization_id, count(*)::int as in_flight, count(*) filter (where s.is_background)::int as background
     from sessions s where s.schedule in ('dispatched', 'leased') group by s.organization_id)
-  select f.slots, f.workers, f.is_shared, o.id, h.in_flight, o.weight, o.max_concurrency
+  select f.slots, f.workers, f.is_shared, o.id, h.in_flight, o.weight, o.max_concurrency, h.background
   from fleet f left join (
     held h cross join lateral (select * from organizations where id = h.organization_id offset 0) o) on true
 $$;
@@ -63,53 +63,6 @@ language sql stable as $$
     coalesce(o.max_backlog, p_default_max)
   from organizations o where o.id = p_organization
 $$;
-
--- Moves up to p_counts[i] of organization i's longest-ready sessions from ready to dispatched, past those that others
--- hold. Those that a budget or a stop holds back become blocked. Row by row: statements that compare one column with
--- one value are planned once, joins of arrays every time.
-create or replace function dispatch_sessions(p_organizations text[], p_counts int[], p_ttl_ms int)
-returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int)
-language plpgsql as $$
-#variable_conflict use_column
-declare
-  v_is_watched boolean;
-  v_given int;
-  v_agent text;
-  v_blocked text;
-begin
-  -- What a crash of the database undoes is ready again, and dispatched again.
-  perform set_config('synchronous_commit', 'off', true);
-  for i in 1..cardinality(p_organizations) loop
-    organization_id := p_organizations[i];
-    v_is_watched := is_watched(p_organizations[i]);
-    -- Who dispatches for it in this moment has its sessions; the next tick looks again.
-    continue when v_is_watched and not may_count_turns(p_organizations[i]);
-    v_given := 0;
-    for session_id, v_agent in select s.id, s.agent_id from sessions s
-      where s.organization_id = p_organizations[i] and s.schedule = 'ready'
-      -- Those that are held back take no other session's place.
-      order by s.ready_at limit p_counts[i] + case when v_is_watched then 200 else 0 end for no key update skip locked
-    loop
-      exit when v_given >= p_counts[i];
-      if v_is_watched then
-        v_blocked := hold_reason(p_organizations[i], v_agent, session_id);
-        if v_blocked is not null then
-          update sessions s set schedule = 'blocked', blocked_reason = v_blocked, ready_at = null
-            where s.id = dispatch_sessions.session_id;
-          continue;
-        end if;
-      end if;
-      v_given := v_given + 1;
-      update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
-        lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
-        where s.id = dispatch_sessions.session_id returning s.dispatch_number into dispatch_number;
-      select x.id, x.max_attempts - x.attempts into message_id, attempts_left from messages x
-        where x.session_id = dispatch_sessions.session_id and x.completed_at is null
-        order by x.sequence_number limit 1;
-      if found then return next; end if;
-    end loop;
-  end loop;
-end $$;
 
 -- When the session's next message was accepted: the place that it keeps when its dispatch did not work out.
 create or replace function accepted_at(p_session text) returns timestamptz language sql stable as $$

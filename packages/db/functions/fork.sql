@@ -88,9 +88,10 @@ create or replace function copy_conversation(s sessions, p_last int, p_session t
   copies as (
     insert into messages (id, organization_id, session_id, sequence_number, state, parts, metadata, output,
         files_changed, attempts, max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at,
-        completed_at, copied_from, head_snapshot_id, lacks_workspace)
+        completed_at, copied_from, head_snapshot_id, lacks_workspace, is_background)
       select copy_id, organization_id, p_session, n, state, parts, metadata, output, files_changed, attempts,
-        max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at, completed_at, id, head, lacks_workspace
+        max_attempts, snapshot_id, retry_of, interrupted_by, timings, created_at, started_at, completed_at, id, head,
+        lacks_workspace, is_background
       from kept),
   inputs as (
     insert into session_inputs (session_id, organization_id, path, message_id, file_id)

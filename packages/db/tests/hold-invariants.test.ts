@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
+import { createTestAgent, createTestBatch } from "@dari/testkit";
 import { sql } from "kysely";
 import { budgets, createInvariantRounds, dispatch, findViolations, turns } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -99,6 +100,19 @@ test("more turns at once than a budget has room for are found; one that was lowe
   expect(await violated()).toEqual([]);
   await settle();
   expect(await violated()).toEqual(["turns_begin_within_budgets"]);
+});
+
+test("more turns of a batch at once than it allows are found", async () => {
+  const { agentId } = await createTestAgent(scene.db, scene.organizationId);
+  const batch = await createTestBatch(scene.db, scene.organizationId, agentId);
+  await run(sql`update session_batches set max_concurrency = 1 where id = ${batch}`);
+  for (const expected of [[], ["batch_within_max_concurrency"]]) {
+    const session = await scene.session();
+    await scene.send(session);
+    await scene.claim(session);
+    await run(sql`update sessions set batch_id = ${batch} where id = ${session}`);
+    expect(await violated()).toEqual(expected);
+  }
 });
 
 test("what is charged, held, released and ended in the usual way breaks neither", async () => {

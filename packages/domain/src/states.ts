@@ -116,6 +116,10 @@ export type SchedulePauseReason = (typeof schedulePauseReasons)[number];
 export const onBusyChoices = ["enqueue", "reject", "interrupt", "rollback", "merge"] as const;
 export type OnBusy = (typeof onBusyChoices)[number];
 
+/** Which of an organization's messages get a free slot first: `interactive` before `background`. */
+export const lanes = ["interactive", "background"] as const;
+export type Lane = (typeof lanes)[number];
+
 /** How an attempt ended. `suspended`, `released`, and `lost` before the entrypoint's call are not counted. */
 export const attemptOutcomes = ["completed", "failed", "retry", "released", "lost", "cancelled", "suspended"] as const;
 export type AttemptOutcome = (typeof attemptOutcomes)[number];

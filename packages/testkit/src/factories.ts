@@ -210,6 +210,7 @@ export async function createTestSchedule(db: Database, organizationId: string, a
     parts: [{ type: "text", text: "hello" }],
     metadata: {},
     overlap: "skip",
+    isBackground: true,
     status: "paused",
     changedByKeyId: null,
   } as const;
@@ -237,6 +238,8 @@ export async function createTestBatch(db: Database, organizationId: string, agen
     name: null,
     metadata: {},
     onBusy: "enqueue",
+    isBackground: true,
+    maxConcurrency: null,
     items: [item],
   });
   if (inserted.outcome !== "created") throw new Error(`no batch: ${inserted.outcome}`);

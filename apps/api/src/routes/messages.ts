@@ -89,6 +89,7 @@ function sending(choose: (call: SendCall) => Delivery) {
         parts: body.parts,
         metadata: body.metadata ?? {},
         onBusy: body.on_busy,
+        lane: body.lane,
       });
       return { resourceId: messageId };
     },

@@ -13,6 +13,7 @@ const functions = "packages/db/functions";
 const claimSql = `${functions}/claim.sql`;
 const finishSql = `${functions}/finish.sql`;
 const dispatchSql = `${functions}/dispatch.sql`;
+const lanesSql = `${functions}/lanes.sql`;
 
 const fences: readonly Plant[] = [
   {
@@ -140,14 +141,30 @@ const locks: readonly Plant[] = [
     says: "two dispatchers move one session, and the first job is stale",
     edits: [
       {
-        file: dispatchSql,
-        sqlFunction: "dispatch_sessions",
+        file: lanesSql,
+        sqlFunction: "dispatch_lane",
         find: "for no key update skip locked",
         replace: "",
       },
     ],
     caughtBy: races("two dispatchers never both move a session: commit"),
     isSmoke: true,
+  },
+  {
+    name: "max_concurrency counted beside another dispatcher",
+    says: "two dispatchers both take the last turn that a batch may have at once",
+    edits: [
+      {
+        file: lanesSql,
+        sqlFunction: "dispatch_sessions",
+        find: "continue when v_is_watched and not may_count_turns(p_organizations[i]);",
+        replace: "",
+      },
+    ],
+    caughtBy: {
+      file: "packages/db/tests/lanes.test.ts",
+      test: "a batch's max_concurrency is reached and never exceeded by programs that dispatch at once",
+    },
   },
   {
     name: "a failed delivery given back unseen",

@@ -29,7 +29,7 @@ class Client(Operations):
     def send(self, session_id: str, text: str, *, files: Sequence[NamedFile] = (), **more: Any) -> Message:
         """Sends a text, with files, and returns the message once its turn has ended, well or not.
 
-        `more` are other fields of the message: `metadata`, `on_busy`.
+        `more` are other fields of the message: `metadata`, `on_busy`, `lane`.
         """
         ids = [self.upload_file(content, name)["id"] for name, content in files]
         return self.wait_for_message(self.send_message_async(session_id, message_body(text, ids, more))["id"])

@@ -18,6 +18,7 @@ function flatten(manifest: Manifest): Map<string, string | number | undefined> {
     ["runtime.language", manifest.runtime.language],
     ["runtime.version", manifest.runtime.version],
     ["runtime.timeout_seconds", manifest.runtime.timeout_seconds],
+    ["runtime.max_concurrency", manifest.runtime.max_concurrency],
     ["runtime.reuse", manifest.runtime.reuse],
     ["runtime.load", manifest.runtime.load],
     ["retries.max_attempts", manifest.retries.max_attempts],

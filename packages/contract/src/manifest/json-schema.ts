@@ -34,6 +34,12 @@ export const manifestJsonSchema = {
           default: limits.turnTimeoutSecondsDefault,
           description: "How long one execution of a message may take.",
         },
+        max_concurrency: {
+          type: "integer",
+          minimum: 1,
+          maximum: limits.maxConcurrencyMax,
+          description: "How many turns of the agent run at once at most. The active version's counts for all sessions.",
+        },
         reuse: { enum: ["session"], description: "One process may serve several turns of a session, one by one." },
         load: {
           enum: ["every_turn"],

@@ -17,6 +17,8 @@ export interface Manifest {
     /** Absent: the newest that the workers have. */
     readonly version?: string;
     readonly timeout_seconds: number;
+    /** Turns of the agent at once at most, over all of its sessions. Absent: no bound of its own. */
+    readonly max_concurrency?: number;
     /** `session`: the process that served a session's turn may serve its next one. Absent: each turn has its own. */
     readonly reuse?: "session";
     /** Absent: the agent may be loaded once, and what has loaded it be copied for each turn. */

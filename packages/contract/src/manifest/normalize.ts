@@ -115,12 +115,17 @@ function readEntrypoint(fields: Fields, report: Report): string {
 
 function readRuntime(value: unknown, entrypoint: string, report: Report): Manifest["runtime"] | undefined {
   const fields = optionalMapping("runtime", value, report);
-  refuseUnknown(fields, ["language", "version", "timeout_seconds", "reuse", "load"], "runtime.", report);
+  const known = ["language", "version", "timeout_seconds", "max_concurrency", "reuse", "load"];
+  refuseUnknown(fields, known, "runtime.", report);
   const language = readLanguage(fields["language"], entrypoint, report);
   const version = readVersion(fields["version"], report);
   const timeout = optionalPositiveInteger("runtime.timeout_seconds", fields["timeout_seconds"], report);
   if (timeout !== undefined && timeout > limits.turnTimeoutSecondsMax) {
     report("runtime.timeout_seconds", `expected at most ${limits.turnTimeoutSecondsMax}`);
+  }
+  const concurrency = optionalPositiveInteger("runtime.max_concurrency", fields["max_concurrency"], report);
+  if (concurrency !== undefined && concurrency > limits.maxConcurrencyMax) {
+    report("runtime.max_concurrency", `expected at most ${limits.maxConcurrencyMax}`);
   }
   const reuse = readChoice("runtime.reuse", fields["reuse"], ["session"] as const, report);
   const load = readChoice("runtime.load", fields["load"], ["every_turn"] as const, report);
@@ -129,6 +134,7 @@ function readRuntime(value: unknown, entrypoint: string, report: Report): Manife
     language,
     ...(version === undefined ? {} : { version }),
     timeout_seconds: timeout ?? limits.turnTimeoutSecondsDefault,
+    ...(concurrency === undefined ? {} : { max_concurrency: concurrency }),
     ...(reuse === undefined ? {} : { reuse }),
     ...(load === undefined ? {} : { load }),
   };

@@ -127,6 +127,16 @@ const refused: [title: string, text: string, issues: string[]][] = [
     `${base}runtime: {timeout_seconds: 86401}`,
     ["runtime.timeout_seconds: expected at most 86400"],
   ],
+  [
+    "too many turns at once",
+    `${base}runtime: {max_concurrency: 10001}`,
+    ["runtime.max_concurrency: expected at most 10000"],
+  ],
+  [
+    "no turns at once",
+    `${base}runtime: {max_concurrency: 0}`,
+    ["runtime.max_concurrency: expected a positive integer"],
+  ],
   ["an unknown reuse", `${base}runtime: {reuse: always}`, ["runtime.reuse: expected one of 'session'"]],
   ["an unknown load", `${base}runtime: {load: once}`, ["runtime.load: expected one of 'every_turn'"]],
   ["a reuse that is no text", `${base}runtime: {reuse: true}`, ["runtime.reuse: expected a non-empty string"]],
@@ -220,7 +230,7 @@ describe("a manifest that is accepted", () => {
 name: "  demo "
 sdk: claude-agent-sdk
 entrypoint: " agent.py : agent "
-runtime: {language: python, version: "3.11", timeout_seconds: 60, reuse: session, load: every_turn}
+runtime: {language: python, version: "3.11", timeout_seconds: 60, max_concurrency: 4, reuse: session, load: every_turn}
 retries: {max_attempts: 3}
 secrets: [OPENAI_API_KEY, _X1]
 env: {MODE: " kept ", FLAG: yes}
@@ -229,7 +239,14 @@ env: {MODE: " kept ", FLAG: yes}
       name: "demo",
       sdk: "claude-agent-sdk",
       entrypoint: "agent.py:agent",
-      runtime: { language: "python", version: "3.11", timeout_seconds: 60, reuse: "session", load: "every_turn" },
+      runtime: {
+        language: "python",
+        version: "3.11",
+        timeout_seconds: 60,
+        max_concurrency: 4,
+        reuse: "session",
+        load: "every_turn",
+      },
       retries: { max_attempts: 3 },
       secrets: ["OPENAI_API_KEY", "_X1"],
       env: { MODE: " kept ", FLAG: "yes" },

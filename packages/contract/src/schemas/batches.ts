@@ -1,10 +1,10 @@
 // Batches: many sessions with a first message each, started by one call.
 
-import { limits, messageMachine, onBusyChoices } from "@dari/domain";
+import { lanes, limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
-import { messageParts } from "./messages.ts";
+import { laneInput, messageParts } from "./messages.ts";
 
 export const batchStatuses = ["in_progress", "cancelling", "ended"] as const;
 export type BatchStatus = (typeof batchStatuses)[number];
@@ -25,6 +25,15 @@ export const CreateSessionBatchRequest = Type.Object(
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
+    // `background` when absent.
+    lane: Type.Optional(laneInput),
+    max_concurrency: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.maxConcurrencyMax,
+        description: "Turns of the batch at once at most.",
+      }),
+    ),
     sessions: Type.Array(BatchItem, {
       minItems: 1,
       maxItems: limits.batchSessionsMax,
@@ -40,6 +49,8 @@ const summaryFields = {
   agent_id: idOutput("agent"),
   name: nullable(Type.String()),
   metadata,
+  lane: oneOf(lanes),
+  max_concurrency: nullable(Type.Integer({ description: "Turns of the batch at once at most." })),
   total: Type.Integer({ description: "Sessions that were started." }),
   created_at: timestamp,
   cancel_requested_at: nullable(timestamp),

@@ -1,6 +1,6 @@
 // Messages: what a caller sends, and the record of the turn that answers it.
 
-import { inputKeyPattern, inputMachine, limits, messageMachine, onBusyChoices } from "@dari/domain";
+import { inputKeyPattern, inputMachine, lanes, limits, messageMachine, onBusyChoices, type Lane } from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
@@ -25,12 +25,20 @@ export type Delivery = (typeof deliveries)[number];
 
 export const messageParts = Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax });
 
+/** Which of an organization's messages get a free slot first. */
+export const laneInput = Type.Unsafe<Lane>({
+  ...oneOf(lanes),
+  description: "`interactive` messages of an organization are run before `background` ones.",
+});
+
 export const SendMessageRequest = Type.Object(
   {
     parts: messageParts,
     metadata: Type.Optional(metadata),
     delivery: Type.Optional(oneOf(deliveries)),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
+    // `interactive` when absent.
+    lane: Type.Optional(laneInput),
   },
   { ...strict, title: "SendMessageRequest" },
 );
@@ -43,6 +51,8 @@ export const RetryMessageRequest = Type.Object(
     version_id: Type.Optional(idInput("version")),
     // `enqueue` when absent, whatever the session says: a retry disturbs nobody who does not ask for it.
     on_busy: Type.Optional(oneOf(onBusyChoices)),
+    // That of the failed message when absent.
+    lane: Type.Optional(laneInput),
   },
   { ...strict, title: "RetryMessageRequest" },
 );
@@ -149,6 +159,7 @@ export const MessageRecord = Type.Object(
     sequence_number: Type.Integer(),
     status: messageStatus,
     waiting_reason: nullable(oneOf(waitingReasons)),
+    lane: oneOf(lanes),
     parts: Type.Array(MessagePart),
     metadata,
     output: nullable(MessageOutput),

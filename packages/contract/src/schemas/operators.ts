@@ -3,6 +3,7 @@
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { bound, idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
+import { laneInput } from "./messages.ts";
 
 export const UpdateOrganizationRequest = Type.Object(
   {
@@ -245,6 +246,8 @@ export const RetryMessagesRequest = Type.Object(
     ),
     after: Type.Optional(Type.String({ ...idInput("message"), description: "The `next` of the reply before." })),
     force: Type.Optional(Type.Boolean({ description: "Also those that have been retried." })),
+    // `background` when absent.
+    lane: Type.Optional(laneInput),
     dry_run: Type.Optional(Type.Boolean({ description: "Only says what would be retried." })),
   },
   { ...strict, title: "RetryMessagesRequest" },

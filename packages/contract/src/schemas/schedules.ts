@@ -1,9 +1,9 @@
 // Schedules: messages that the platform sends by the clock, and what came of each due time.
 
-import { firingOutcomes, limits, messageMachine, overlapPolicies, schedulePauseReasons } from "@dari/domain";
+import { firingOutcomes, lanes, limits, messageMachine, overlapPolicies, schedulePauseReasons } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
-import { MessagePart, messageParts } from "./messages.ts";
+import { laneInput, MessagePart, messageParts } from "./messages.ts";
 
 export const scheduleStatuses = ["active", "paused"] as const;
 export type ScheduleStatus = (typeof scheduleStatuses)[number];
@@ -59,6 +59,8 @@ export const CreateScheduleRequest = Type.Object(
     parts: messageParts,
     metadata: Type.Optional(scheduleMetadata),
     overlap: Type.Optional(overlap),
+    // `background` when absent.
+    lane: Type.Optional(laneInput),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
   { ...strict, title: "CreateScheduleRequest" },
@@ -73,6 +75,7 @@ export const UpdateScheduleRequest = Type.Object(
     parts: Type.Optional(messageParts),
     metadata: Type.Optional(scheduleMetadata),
     overlap: Type.Optional(overlap),
+    lane: Type.Optional(laneInput),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
   { ...strict, minProperties: 1, title: "UpdateScheduleRequest" },
@@ -90,6 +93,7 @@ export const ScheduleRecord = Type.Object(
     parts: Type.Array(MessagePart),
     metadata,
     overlap,
+    lane: oneOf(lanes),
     status: oneOf(scheduleStatuses),
     paused_reason: nullable(oneOf(schedulePauseReasons)),
     next_due_at: nullable(timestamp),

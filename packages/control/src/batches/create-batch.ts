@@ -30,6 +30,8 @@ export async function createBatch(
     name: request.name?.trim() ?? null,
     metadata: request.metadata ?? {},
     onBusy: request.on_busy ?? "enqueue",
+    isBackground: request.lane !== "interactive",
+    maxConcurrency: request.max_concurrency ?? null,
     items: await itemsOf(control, organizationId, request.sessions),
   });
   if (inserted.outcome !== "created") throw refusal(inserted, request);

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createPgNotifier, findViolations, turns, workers, type Database } from "@dari/db";
-import { newId, type DispatchedTurn, type Notifier } from "@dari/domain";
+import { limits, newId, type DispatchedTurn, type Lane, type Notifier } from "@dari/domain";
 import {
   createTestAgent,
   createTestDatabase,
@@ -49,7 +49,7 @@ function offer(slots: number): Promise<void> {
 /** An organization with so many sessions that each have one message waiting. */
 async function organization(
   sessions: number,
-  settings: { weight?: number; maxConcurrency?: number } = {},
+  settings: { weight?: number; maxConcurrency?: number; lane?: Lane } = {},
 ): Promise<string> {
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
@@ -60,14 +60,14 @@ async function organization(
   ]);
   for (let i = 0; i < sessions; i += 10) {
     const batch = Array.from({ length: Math.min(10, sessions - i) }, () =>
-      createTestSession(db, organizationId, agentId).then((session) => send(organizationId, session)),
+      createTestSession(db, organizationId, agentId).then((session) => send(organizationId, session, settings.lane)),
     );
     await Promise.all(batch);
   }
   return organizationId;
 }
 
-async function send(organizationId: string, sessionId: string): Promise<void> {
+async function send(organizationId: string, sessionId: string, lane?: Lane): Promise<void> {
   const accepted = await turns.acceptMessage(db, {
     organizationId,
     sessionId,
@@ -76,6 +76,7 @@ async function send(organizationId: string, sessionId: string): Promise<void> {
     metadata: {},
     inputs: [],
     dispatchTtlMs: undefined,
+    lane,
   });
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
 }
@@ -177,4 +178,35 @@ test("one organization alone has every slot", async () => {
   const only = await organization(20);
   await dispatcher.tick();
   expect(held(only)).toBe(10);
+});
+
+/** The lanes of sessions of an organization that is given one slot at a time, `turns` times. */
+async function lanesOf(turns: number): Promise<Lane[]> {
+  const lanes: Lane[] = [];
+  for (let i = 0; i < turns; i++) {
+    await offer(1);
+    await dispatcher.tick();
+    const [turn] = inFlight;
+    const text = "select is_background from sessions where id = $1";
+    const { rows } = await db.pool.query<{ is_background: boolean }>(text, [turn?.sessionId]);
+    lanes.push(rows[0]?.is_background === true ? "background" : "interactive");
+    await endOne();
+  }
+  return lanes;
+}
+
+test("an interactive message comes next, and background work has its share in a flood of them", async () => {
+  const id = await organization(40, { lane: "background" });
+  const { rows } = await db.pool.query<{ id: string }>("select id from agents where organization_id = $1", [id]);
+  const message = async (): Promise<void> => send(id, await createTestSession(db, id, rows[0]!.id), "interactive");
+  expect(await lanesOf(3)).toEqual(["background", "background", "background"]);
+  await message();
+  expect(await lanesOf(2)).toEqual(["interactive", "background"]);
+
+  for (let i = 0; i < 30; i++) await message();
+  const lanes = await lanesOf(4 * limits.backgroundOneIn);
+  for (let i = 0; i < lanes.length; i += limits.backgroundOneIn) {
+    const some = lanes.slice(i, i + limits.backgroundOneIn);
+    expect(some.filter((lane) => lane === "background")).toHaveLength(1);
+  }
 });

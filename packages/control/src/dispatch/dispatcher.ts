@@ -1,10 +1,11 @@
 // The leading dispatcher's tick: ready sessions to free slots, fairly. Safe with any number of leaders; one is fairer.
 
-import { dispatch, workers, type Database } from "@dari/db";
+import { dispatch, workers, type Database, type FleetLoad, type GivenShare } from "@dari/db";
 import { deliverTurns, redispatchAll, type DeliveryContext } from "./deliver.ts";
+import { createLaneShares, type LaneShares } from "./lanes.ts";
 import { createReadyList } from "./ready-list.ts";
 import { fleetOf } from "./room.ts";
-import { shareSlots } from "./shares.ts";
+import { shareSlots, type Share } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 
 export interface DispatcherSettings {
@@ -46,6 +47,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
   const ready = createReadyList(context.db);
   const stopListening = context.notifier.subscribe("ready", undefined, (id) => ready.look(id));
   const lead = createLead(context.db, settings);
+  const lanes = createLaneShares();
   let isAwaited = false;
 
   return {
@@ -68,10 +70,12 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
       if (load.slots <= load.inFlight) return { leading: true, dispatched: 0, redispatched };
       const shares = shareSlots(usage.times, fleetOf(load, waiting), perTickMax, performance.now());
-      const turns = await dispatch.dispatchIfReady(context.db, shares, settings.dispatchTtlMs);
+      const turns = await dispatch.dispatchIfReady(context.db, withLanes(lanes, shares, load), settings.dispatchTtlMs);
       for (const { organizationId, count } of shares) {
-        const given = turns.filter((turn) => turn.organizationId === organizationId).length;
-        usage.times.takeBack(organizationId, count - given);
+        const given = turns.filter((turn) => turn.organizationId === organizationId);
+        const background = given.filter((turn) => turn.isBackground).length;
+        lanes.record(organizationId, { interactive: given.length - background, background });
+        usage.times.takeBack(organizationId, count - given.length);
         ready.look(organizationId);
       }
       await deliverTurns(context, turns);
@@ -83,6 +87,17 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
     },
   };
 }
+
+/** What each organization is given, with the part of it that is due to its background lane. */
+function withLanes(lanes: LaneShares, shares: readonly Share[], load: FleetLoad): GivenShare[] {
+  const held = new Map(load.holders.map((holder) => [holder.organizationId, holder]));
+  return shares.map(({ organizationId, count }) => {
+    const background = lanes.backgroundFirst(organizationId, count, held.get(organizationId) ?? nothingHeld);
+    return { organizationId, count, background };
+  });
+}
+
+const nothingHeld = { inFlight: 0, background: 0 };
 
 /** Takes or keeps the lead, and asks no oftener than it must: two that believe they lead for a moment do no harm. */
 function createLead(db: Database, settings: DispatcherSettings): { keep(): Promise<boolean> } {

@@ -1,7 +1,7 @@
 // Sends a failed message again in a session of its own, which stands where the failed one stood.
 
 import type { MessageRecord } from "@dari/contract";
-import { AppError } from "@dari/domain";
+import { AppError, type Lane } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { forkSession } from "../sessions/fork-session.ts";
 import { sendAgain } from "./send-again.ts";
@@ -15,13 +15,13 @@ export async function retryInFork(
   inside: Control,
   actor: Actor,
   failed: MessageRecord,
-  versionId: string | undefined,
+  { versionId, lane }: { readonly versionId: string | undefined; readonly lane: Lane | undefined },
 ): Promise<{ messageId: string; sessionId: string }> {
   if (failed.status !== "failed") {
     throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
   }
   const place = { sessionId: failed.session_id, messageId: failed.id, without: true, versionId };
   const fork = await forkSession(inside, actor, place);
-  const { messageId } = await sendAgain(inside, actor, { ...failed, session_id: fork.id });
+  const { messageId } = await sendAgain(inside, actor, { ...failed, session_id: fork.id }, { lane });
   return { messageId, sessionId: fork.id };
 }

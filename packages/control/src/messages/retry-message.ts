@@ -20,7 +20,7 @@ export async function retryMessage(
   messageId: string,
   request: RetryMessageRequest,
 ): Promise<{ messageId: string }> {
-  const { version_id: versionId, fork = false, on_busy: onBusy } = request;
+  const { version_id: versionId, fork = false, on_busy: onBusy, lane } = request;
   if (versionId !== undefined && !fork) {
     throw invalidField("version_id", "a session keeps its version; another one needs `fork: true`");
   }
@@ -28,7 +28,10 @@ export async function retryMessage(
   return onRecord(
     control,
     actor,
-    (inside) => (fork ? retryInFork(inside, actor, failed, versionId) : sendAgain(inside, actor, failed, onBusy)),
+    (inside) =>
+      fork
+        ? retryInFork(inside, actor, failed, { versionId, lane })
+        : sendAgain(inside, actor, failed, { onBusy, lane }),
     (sent) => ({
       action: "message.retry",
       target: messageId,

@@ -2,7 +2,7 @@
 
 import type { MessageRecord, MessagesRetried, RetryMessagesRequest, SkipReason } from "@dari/contract";
 import { auditEntries, failedMessages, messages, type FailedFilter, type FailedMessageRow } from "@dari/db";
-import { agentIdFromWire, AppError, limits, type AppErrorCode } from "@dari/domain";
+import { agentIdFromWire, AppError, limits, type AppErrorCode, type Lane } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { inOneTransaction } from "../one-transaction.ts";
@@ -33,7 +33,8 @@ export async function retryMessages(control: Control, actor: Actor, request: Ret
       return { entryId: undefined, reply: render(rows, wouldBe, skipped, next, true) };
     }
     const { retried, skipped } = sort(await holdSessions(inside, rows), force);
-    const done = await sendAll({ ...inside, admission: neverAtOnce }, actor, retried);
+    const lane = request.lane ?? "background";
+    const done = await sendAll({ ...inside, admission: neverAtOnce }, actor, retried, lane);
     const reply = render(rows, done.retried, [...skipped, ...done.skipped], next, false);
     return { entryId: await record(inside, actor, request, done.sentOf, reply), reply };
   });
@@ -120,7 +121,12 @@ interface Sent {
 /** Contents read together: one message with its output may have megabytes. */
 const readTogether = 8;
 
-async function sendAll(control: Control, actor: Actor, rows: readonly FailedMessageRow[]): Promise<Sent> {
+async function sendAll(
+  control: Control,
+  actor: Actor,
+  rows: readonly FailedMessageRow[],
+  lane: Lane,
+): Promise<Sent> {
   const sent: Sent = { retried: [], skipped: [], sentOf: new Map() };
   const full = new Set<string>();
   for (let at = 0; at < rows.length; at += readTogether) {
@@ -129,7 +135,7 @@ async function sendAll(control: Control, actor: Actor, rows: readonly FailedMess
     for (const { id, organizationId } of together) {
       const outcome = full.has(organizationId)
         ? { reason: "backlog_full" as const }
-        : await sendOne(control, { ...actor, organizationId }, contents.get(id));
+        : await sendOne(control, { ...actor, organizationId }, contents.get(id), lane);
       if ("reason" in outcome) {
         if (outcome.reason === "backlog_full") full.add(organizationId);
         sent.skipped.push({ message_id: id, reason: outcome.reason });
@@ -162,10 +168,11 @@ async function sendOne(
   control: Control,
   actor: Actor,
   content: MessageRecord | undefined,
+  lane: Lane,
 ): Promise<{ readonly messageId: string } | { readonly reason: SkipReason }> {
   if (content === undefined) return { reason: "not_possible" };
   try {
-    return await sendAgain(control, actor, content);
+    return await sendAgain(control, actor, content, { lane });
   } catch (error) {
     return { reason: reasonOf(error) };
   }

@@ -1,12 +1,18 @@
 // A failed message's content as a new message at its session's tail.
 
 import type { MessageRecord } from "@dari/contract";
-import { AppError, type OnBusy } from "@dari/domain";
+import { AppError, type Lane, type OnBusy } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { sendMessage, type InputPart } from "./send-message.ts";
 
+export interface SendAgainOptions {
+  readonly onBusy?: OnBusy | undefined;
+  readonly lane?: Lane | undefined;
+}
+
 /**
- * `onBusy`: whatever the session says of busy ones. Failed is final, so the copy cannot miss a change of the original.
+ * `onBusy`: whatever the session says of busy ones. `lane`: that of the failed message when absent. Failed is final, so
+ * the copy cannot miss a change of the original.
  * @throws AppError `conflict` when it has not failed, or its session takes no more messages; `session_busy` where that
  * is `reject`; `invalid` when a file of it is deleted; `limit_exceeded`.
  */
@@ -14,7 +20,7 @@ export async function sendAgain(
   control: Control,
   actor: Actor,
   failed: MessageRecord,
-  onBusy: OnBusy = "enqueue",
+  { onBusy = "enqueue", lane = failed.lane }: SendAgainOptions = {},
 ): Promise<{ messageId: string }> {
   if (failed.status !== "failed") {
     throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
@@ -26,6 +32,7 @@ export async function sendAgain(
     ),
     metadata: failed.metadata,
     onBusy,
+    lane,
     retryOf: { messageId: failed.id, parts: failed.parts.map((part) => (part.type === "text" ? {} : part)) },
   });
 }

@@ -1,7 +1,7 @@
 // Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
 
 import { turnDetails, turns, type AcceptedMessage, type MessageInput } from "@dari/db";
-import { AppError, leafFilename, limits, newId, numberedFilename, type OnBusy } from "@dari/domain";
+import { AppError, leafFilename, limits, newId, numberedFilename, type Lane, type OnBusy } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { deliverTurns } from "../dispatch/deliver.ts";
 
@@ -16,6 +16,8 @@ export interface SendMessageInput {
   readonly metadata: Record<string, unknown>;
   /** Undefined: as the session says. */
   readonly onBusy?: OnBusy | undefined;
+  /** Undefined: interactive. */
+  readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
 }
 
@@ -43,7 +45,8 @@ export async function sendMessage(
   const messageId = newId("message");
   const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
-  const dispatchAtOnce = control.admission.mayDispatch(actor.organizationId);
+  // A background message waits for the dispatcher, which knows what else waits.
+  const dispatchAtOnce = input.lane !== "background" && control.admission.mayDispatch(actor.organizationId);
   for (let i = 0; i < clashRetriesMax; i++) {
     const { parts, inputs } = await placeParts(control, input, filenames);
     const accepted = await turns.acceptMessage(control.db, {
@@ -56,6 +59,7 @@ export async function sendMessage(
       dispatchTtlMs: dispatchAtOnce ? limits.dispatchTtlMs : undefined,
       onBusy: input.onBusy,
       retryOf: input.retryOf?.messageId,
+      lane: input.lane,
     });
     if (accepted.outcome === "input_clash") continue;
     if (accepted.outcome !== "accepted") throw refusal(accepted, input);

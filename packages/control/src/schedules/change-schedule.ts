@@ -40,6 +40,7 @@ export async function createSchedule(
     parts: request.parts,
     metadata: request.metadata ?? {},
     overlap: request.overlap ?? "skip",
+    isBackground: request.lane !== "interactive",
     status: request.status ?? "active",
     changedByKeyId: keyOf(actor),
   };
@@ -105,11 +106,13 @@ export async function updateSchedule(
   request: UpdateScheduleRequest,
 ): Promise<ScheduleRecord> {
   const place = { organizationId: actor.organizationId, scheduleId };
-  const { name, cron, time_zone: timeZone, parts, metadata, overlap, status } = request;
+  const { name, cron, time_zone: timeZone, parts, metadata, overlap, lane, status } = request;
   if (timeZone !== undefined) checkTimeZone(timeZone);
   if (parts !== undefined) await checkParts(control, actor, parts);
   const times = { cron: cron === undefined ? undefined : normalizeCron(cron), timeZone };
-  const change = { name: name?.trim(), ...times, parts, metadata, overlap, status, changedByKeyId: keyOf(actor) };
+  const isBackground = lane === undefined ? undefined : lane === "background";
+  const kept = { name: name?.trim(), ...times, parts, metadata, overlap, isBackground, status };
+  const change = { ...kept, changedByKeyId: keyOf(actor) };
   await onRecord(
     control,
     actor,

@@ -11,6 +11,7 @@ import type { Control } from "../context.ts";
 import { quotaRefusal } from "../limits/quota-refusal.ts";
 import { sendMessage, type InputPart } from "../messages/send-message.ts";
 import { inOneTransaction } from "../one-transaction.ts";
+import { laneOf } from "../views/message.ts";
 import { dueTimes, type DueTimes } from "./cron.ts";
 
 export type FiringContext = Pick<Control, "db" | "notifier" | "delivery" | "log" | "backlog" | "rates">;
@@ -162,6 +163,7 @@ async function send(
     sessionId,
     parts,
     metadata,
+    lane: laneOf(schedule),
   });
   return { outcome: "fired", sessionId, messageId };
 }

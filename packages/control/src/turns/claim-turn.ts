@@ -13,6 +13,7 @@ import {
 } from "@dari/db";
 import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
+import { isBackgroundFirst } from "../dispatch/lanes.ts";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/room.ts";
 import { withPatience } from "../patience.ts";
 import { claimRetry } from "./claim-retry.ts";
@@ -116,7 +117,9 @@ export async function pullTurn(db: Database, claimant: Claimant, waiting?: Waiti
   const fleet = fleetOf(load, await nextChoices(db));
   const chosen = chooseAnyOf(fleet, fleet.slots - load.inFlight);
   if (chosen === undefined) return undefined;
-  const share = { organizationId: chosen.organizationId, count: 1 };
+  const held = load.holders.find((holder) => holder.organizationId === chosen.organizationId);
+  const background = isBackgroundFirst(held ?? { inFlight: 0, background: 0 }, Math.random()) ? 1 : 0;
+  const share = { organizationId: chosen.organizationId, count: 1, background };
   await dispatch.dispatchIfReady(db, [share], limits.dispatchTtlMs);
   return claimNext(db, claimant, waiting);
 }

@@ -2,6 +2,7 @@
 
 import type { BatchSessionRecord, Metadata, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
 import type { BatchItemRow, BatchProgress, BatchRow } from "@dari/db";
+import { laneOf } from "./message.ts";
 
 export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
   return {
@@ -9,6 +10,8 @@ export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
     agent_id: row.agentId,
     name: row.name,
     metadata: row.metadata as Metadata,
+    lane: laneOf(row),
+    max_concurrency: row.maxConcurrency,
     total: row.total,
     created_at: row.createdAt.toISOString(),
     cancel_requested_at: row.cancelRequestedAt?.toISOString() ?? null,

@@ -2,6 +2,12 @@
 
 import { waitingReasons, type MessageInput, type MessageRecord, type WaitingReason } from "@dari/contract";
 import type { AskedInput, MessageRow } from "@dari/db";
+import type { Lane } from "@dari/domain";
+
+/** The lane of a row of the database. */
+export function laneOf({ isBackground }: { readonly isBackground: boolean }): Lane {
+  return isBackground ? "background" : "interactive";
+}
 
 export function renderMessage(row: MessageRow): MessageRecord {
   return {
@@ -10,6 +16,7 @@ export function renderMessage(row: MessageRow): MessageRecord {
     sequence_number: row.sequenceNumber,
     status: row.state,
     waiting_reason: waitingReasonOf(row),
+    lane: laneOf(row),
     // Written by the verbs and functions that make a message true, in the contract's own form.
     parts: row.parts as MessageRecord["parts"],
     metadata: row.metadata as MessageRecord["metadata"],

@@ -2,6 +2,7 @@
 
 import type { FiringReason, FiringRecord, Metadata, ScheduleRecord } from "@dari/contract";
 import type { FiringRow, ScheduleRow } from "@dari/db";
+import { laneOf } from "./message.ts";
 
 export function renderSchedule(row: ScheduleRow): ScheduleRecord {
   return {
@@ -15,6 +16,7 @@ export function renderSchedule(row: ScheduleRow): ScheduleRecord {
     parts: row.parts as ScheduleRecord["parts"],
     metadata: row.metadata as Metadata,
     overlap: row.overlap,
+    lane: laneOf(row),
     status: row.status,
     paused_reason: row.pausedReason,
     next_due_at: row.nextDueAt?.toISOString() ?? null,

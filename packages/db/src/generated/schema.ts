@@ -30,6 +30,7 @@ export interface Agents {
   created_at: Generated<Timestamp>;
   deleted_at: Timestamp | null;
   id: string;
+  max_concurrency: number | null;
   name: string;
   next_version_number: Generated<number>;
   organization_id: string;
@@ -263,6 +264,7 @@ export interface Messages {
   head_snapshot_id: string | null;
   id: string;
   interrupted_by: string | null;
+  is_background: Generated<boolean>;
   lacks_workspace: Generated<boolean>;
   max_attempts: number;
   merged_into: string | null;
@@ -356,6 +358,7 @@ export interface Schedules {
   created_at: Generated<Timestamp>;
   cron: string;
   id: string;
+  is_background: Generated<boolean>;
   last_fired_at: Timestamp | null;
   last_message_id: string | null;
   metadata: Generated<Json>;
@@ -377,6 +380,8 @@ export interface SessionBatches {
   cancelled_at: Timestamp | null;
   created_at: Generated<Timestamp>;
   id: string;
+  is_background: Generated<boolean>;
+  max_concurrency: number | null;
   metadata: Generated<Json>;
   name: string | null;
   organization_id: string;
@@ -402,6 +407,7 @@ export interface SessionInputs {
 export interface Sessions {
   agent_id: string;
   base_snapshot_id: string | null;
+  batch_id: string | null;
   blocked_reason: string | null;
   claim_token: string | null;
   created_at: Generated<Timestamp>;
@@ -413,9 +419,11 @@ export interface Sessions {
   forked_from_session_id: string | null;
   head_snapshot_id: string | null;
   id: string;
+  is_background: Generated<boolean>;
   last_message_id: string | null;
   lease_limit: Timestamp | null;
   lease_until: Timestamp | null;
+  limit_group: Generated<number>;
   metadata: Generated<Json>;
   name: string | null;
   next_event_number: Generated<number>;

@@ -58,18 +58,30 @@ export async function readyDueRetries(db: Database, limit: number): Promise<numb
   return result.rows.length;
 }
 
-/** Moves each organization's longest-ready sessions to `dispatched`, past those that others move (SKIP LOCKED). */
+/** Turns that one organization is given now. */
+export interface GivenShare {
+  readonly organizationId: string;
+  readonly count: number;
+  /** How many of `count` the background lane gets before the interactive lane; 0 when absent. */
+  readonly background?: number;
+}
+
+/**
+ * Moves each organization's sessions to `dispatched`, past those that others move (SKIP LOCKED): interactive before
+ * background, within a lane the longest-ready first, and none past the `max_concurrency` of its agent or batch.
+ */
 export async function dispatchIfReady(
   db: Database,
-  shares: readonly { organizationId: string; count: number }[],
+  shares: readonly GivenShare[],
   ttlMs: number,
-): Promise<DispatchedTurn[]> {
+): Promise<(DispatchedTurn & { readonly isBackground: boolean })[]> {
   if (shares.length === 0) return [];
-  const result = await sql<DispatchedTurn>`
+  const result = await sql<DispatchedTurn & { isBackground: boolean }>`
     select session_id as "sessionId", organization_id as "organizationId", dispatch_number as "dispatchNumber",
-      message_id as "messageId", attempts_left as "attemptsLeft"
+      message_id as "messageId", attempts_left as "attemptsLeft", is_background as "isBackground"
     from dispatch_sessions(${shares.map((share) => share.organizationId)}::text[],
-      ${shares.map((share) => share.count)}::int[], ${ttlMs})`.execute(db.kysely);
+      ${shares.map((share) => share.count)}::int[], ${ttlMs},
+      ${shares.map((share) => share.background ?? 0)}::int[])`.execute(db.kysely);
   return result.rows;
 }
 
@@ -106,19 +118,19 @@ export interface FleetLoad {
   readonly inFlight: number;
   /** Whether the installation has more than one organization. */
   readonly isShared: boolean;
-  /** Those with something in flight. */
-  readonly holders: readonly (OrganizationShare & { readonly inFlight: number })[];
+  /** Those with something in flight. `background`: how many of `inFlight` are of the background lane. */
+  readonly holders: readonly (OrganizationShare & { readonly inFlight: number; readonly background: number })[];
 }
 
 /** Counted from the partial index sessions_in_flight and the workers' own rows. */
 export async function getFleetLoad(db: Database, workerSeenWithinMs: number): Promise<FleetLoad> {
   const result = await sql<FleetLoadRow>`
     select slots, workers, is_shared as "isShared", organization_id as "organizationId", in_flight as "inFlight",
-      weight, max_concurrency as "maxConcurrency"
+      background, weight, max_concurrency as "maxConcurrency"
     from fleet_load(${workerSeenWithinMs})`.execute(db.kysely);
   const { slots = 0, workers = 0, isShared = false } = result.rows[0] ?? {};
-  const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight }) =>
-    organizationId === null ? [] : [{ organizationId, weight, maxConcurrency, inFlight }],
+  const holders = result.rows.flatMap(({ organizationId, weight, maxConcurrency, inFlight, background }) =>
+    organizationId === null ? [] : [{ organizationId, weight, maxConcurrency, inFlight, background }],
   );
   const inFlight = holders.reduce((sum, holder) => sum + holder.inFlight, 0);
   return { slots, workers, isShared, inFlight, holders };
@@ -130,6 +142,7 @@ interface FleetLoadRow {
   readonly isShared: boolean;
   readonly organizationId: string | null;
   readonly inFlight: number;
+  readonly background: number;
   readonly weight: number;
   readonly maxConcurrency: number | null;
 }

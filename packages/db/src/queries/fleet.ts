@@ -24,9 +24,7 @@ export async function listBusyOrganizations(
 ): Promise<WaitingOrganization[]> {
   const result = await sql<WaitingOrganization>`
     with waiting as (
-      select r.id, first.ready_at from ready_organizations() as r (id) cross join lateral (
-        select ready_at from sessions where schedule = 'ready' and organization_id = r.id
-        order by ready_at limit 1) first),
+      select r.id, oldest_ready_at(r.id) as ready_at from ready_organizations() as r (id)),
     held as (
       select organization_id as id, count(*)::int as in_flight from sessions
       where schedule in ('dispatched', 'leased') group by organization_id),

@@ -58,15 +58,16 @@ export interface Waiting {
   readonly oldestWithoutSlotMs: number | null;
 }
 
-/** How long sessions have been ready (partial indexes sessions_ready and sessions_in_flight, by organization). */
+/**
+ * How long sessions have been ready, without those that wait for the `max_concurrency` of their agent or batch. By
+ * organization, from the partial indexes sessions_ready and sessions_in_flight.
+ */
 export async function getWaiting(db: Database): Promise<Waiting> {
   const result = await sql<Waiting>`
     select max(ms) as "oldestMs", max(ms) filter (where not holds) as "oldestWithoutSlotMs" from (
-      select extract(epoch from clock_timestamp() - s.ready_at)::float8 * 1000 as ms, r.id in (
+      select extract(epoch from clock_timestamp() - oldest_ready_at(r.id))::float8 * 1000 as ms, r.id in (
           select organization_id from sessions where schedule in ('dispatched', 'leased')) as holds
-      from ready_organizations() as r (id) cross join lateral (
-        select ready_at from sessions where schedule = 'ready' and organization_id = r.id
-        order by ready_at limit 1) s) x`.execute(db.kysely);
+      from ready_organizations() as r (id)) x`.execute(db.kysely);
   return result.rows[0] ?? { oldestMs: null, oldestWithoutSlotMs: null };
 }
 

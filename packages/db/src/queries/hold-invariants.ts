@@ -1,4 +1,4 @@
-// What budgets and the operators' stop hold back, and what they let begin, as invariants. See `invariants.ts`.
+// What budgets, batches and the operators' stop hold back, and what they let begin, as invariants. See `invariants.ts`.
 
 import type { Invariant } from "./invariants.ts";
 
@@ -51,5 +51,12 @@ export const holdInvariants: readonly Invariant[] = [
       where s.schedule = 'leased' and b.max_turns is not null
       group by b.id
       having min(a.claimed_at) > b.changed_at + interval '1 minute' and ${used("turns")} + count(*) > b.max_turns`,
+  },
+  {
+    name: "batch_within_max_concurrency",
+    says: "a batch has no more turns at once than its max_concurrency",
+    reads: "sessions in flight, by index, with their batches",
+    query: `select b.id from sessions s join dari.session_batches b on b.id = s.batch_id
+      where s.schedule in ('dispatched', 'leased') group by b.id having count(*) > b.max_concurrency`,
   },
 ];

@@ -19,6 +19,7 @@ export interface MessageRow {
   /** The number of the newest counted or running attempt; 1 before the first. */
   readonly attempt: number;
   readonly maxAttempts: number;
+  readonly isBackground: boolean;
   readonly timings: unknown;
   readonly createdAt: Date;
   readonly startedAt: Date | null;
@@ -80,6 +81,7 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.output",
         "m.files_changed as filesChanged",
         "m.max_attempts as maxAttempts",
+        "m.is_background as isBackground",
         "m.timings",
         "m.created_at as createdAt",
         "m.started_at as startedAt",

@@ -37,6 +37,7 @@ export interface DueSchedule {
   readonly parts: unknown;
   readonly metadata: unknown;
   readonly overlap: OverlapPolicy;
+  readonly isBackground: boolean;
   readonly lastMessageId: string | null;
   readonly nextDueAt: Date;
   /** The database's clock when the row had been locked. */
@@ -47,7 +48,8 @@ export interface DueSchedule {
 export async function lockScheduleIfDue(db: Database, scheduleId: string): Promise<DueSchedule | undefined> {
   const result = await sql<DueSchedule>`
     select id, organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId", name, cron,
-      time_zone as "timeZone", parts, metadata, overlap, last_message_id as "lastMessageId",
+      time_zone as "timeZone", parts, metadata, overlap, is_background as "isBackground",
+      last_message_id as "lastMessageId",
       next_due_at as "nextDueAt", clock_timestamp() as now
     from schedules where id = ${scheduleId} and status = 'active' and next_due_at <= clock_timestamp()
     for no key update skip locked`.execute(db.kysely);

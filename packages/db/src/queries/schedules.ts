@@ -17,6 +17,7 @@ export interface ScheduleRow {
   readonly parts: unknown;
   readonly metadata: unknown;
   readonly overlap: OverlapPolicy;
+  readonly isBackground: boolean;
   readonly status: "active" | "paused";
   readonly pausedReason: SchedulePauseReason | null;
   /** Null while it is paused. */
@@ -53,6 +54,7 @@ export const scheduleColumns = [
   "parts",
   "metadata",
   sql<OverlapPolicy>`overlap`.as("overlap"),
+  "is_background as isBackground",
   sql<"active" | "paused">`status`.as("status"),
   sql<SchedulePauseReason | null>`paused_reason`.as("pausedReason"),
   "next_due_at as nextDueAt",
@@ -99,6 +101,7 @@ export async function insertScheduleIfBelow(
         parts: JSON.stringify(schedule.parts),
         metadata: JSON.stringify(schedule.metadata),
         overlap: schedule.overlap,
+        is_background: schedule.isBackground,
         status: schedule.status,
         paused_reason: schedule.status === "paused" ? "manual" : null,
         next_due_at: schedule.status === "active" ? next : null,
@@ -174,6 +177,7 @@ export interface ScheduleChange {
   readonly parts?: unknown;
   readonly metadata?: unknown;
   readonly overlap?: OverlapPolicy | undefined;
+  readonly isBackground?: boolean | undefined;
   readonly status?: "active" | "paused" | undefined;
   readonly changedByKeyId: string | null;
 }
@@ -219,6 +223,7 @@ export async function updateScheduleIfFound(
         ...(change.parts === undefined ? {} : { parts: JSON.stringify(change.parts) }),
         ...(change.metadata === undefined ? {} : { metadata: JSON.stringify(change.metadata) }),
         ...(change.overlap === undefined ? {} : { overlap: change.overlap }),
+        ...(change.isBackground === undefined ? {} : { is_background: change.isBackground }),
         cron: times.cron,
         time_zone: times.timeZone,
         status,

@@ -29,6 +29,9 @@ export interface NewBatch {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: OnBusy;
+  readonly isBackground: boolean;
+  /** Turns of its sessions at once at most; null: no bound of its own. */
+  readonly maxConcurrency: number | null;
   readonly items: readonly NewBatchItem[];
 }
 
@@ -97,9 +100,10 @@ async function insertRows(tx: Transaction<DB>, batch: NewBatch, versionId: strin
   const { id, organizationId, agentId, items } = batch;
   const rows = itemsJson(batch);
   await sql`
-    insert into session_batches (id, organization_id, agent_id, name, metadata, total)
+    insert into session_batches (id, organization_id, agent_id, name, metadata, total, is_background, max_concurrency)
       values (${id}, ${countedIn(organizationId, "sessions", items.length)}, ${agentId}, ${batch.name},
-        ${JSON.stringify(batch.metadata)}::jsonb, ${items.length})`.execute(tx);
+        ${JSON.stringify(batch.metadata)}::jsonb, ${items.length}, ${batch.isBackground},
+        ${batch.maxConcurrency})`.execute(tx);
   await sql`
     with item as materialized (select * from jsonb_to_recordset(${rows}::jsonb) as x ${itemColumns}),
     listed as (
@@ -120,7 +124,8 @@ async function acceptMessages(tx: Transaction<DB>, batch: NewBatch): Promise<voi
     select i.number, a.outcome, a.detail
     from (select * from jsonb_to_recordset(${itemsJson(batch)}::jsonb) as x ${itemColumns} order by number) i
       cross join lateral accept_message(${batch.organizationId}, i.session_id, i.message_id, i.parts, i.metadata,
-        i.inputs, null, null, null, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes}) a`.execute(tx);
+        i.inputs, null, null, null, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes}, ${batch.isBackground},
+        ${batch.maxConcurrency === null ? null : batch.id}::text) a`.execute(tx);
   const refused = result.rows.find(({ outcome }) => outcome !== "accepted");
   if (refused === undefined) return;
   const { number, outcome, detail } = refused;
@@ -135,6 +140,8 @@ export interface BatchRow {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly total: number;
+  readonly isBackground: boolean;
+  readonly maxConcurrency: number | null;
   readonly createdAt: Date;
   readonly cancelRequestedAt: Date | null;
 }
@@ -149,6 +156,7 @@ function selectBatches(db: Database, organizationId: string) {
     .selectFrom("session_batches")
     .where("organization_id", "=", organizationId)
     .select(["id", "agent_id as agentId", "name", "metadata", "total", "created_at as createdAt"])
+    .select(["is_background as isBackground", "max_concurrency as maxConcurrency"])
     .select("cancel_requested_at as cancelRequestedAt");
 }
 

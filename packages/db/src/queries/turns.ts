@@ -1,9 +1,10 @@
 // Turns under a claim: accept, claim, prove, finish. Each call is one SQL function, one round trip, one commit.
 // The functions' own text says which row is locked first and why.
 
-import { limits, type Failure, type OnBusy } from "@dari/domain";
+import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
+import { json } from "../storable-json.ts";
 import { detailsOf, type PlacedUpload, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
 /** One worker's hold on a session. Whoever writes for a running turn shows all three. */
@@ -50,6 +51,8 @@ export async function acceptMessage(
     onBusy?: OnBusy | undefined;
     /** The failed message of the same session whose inputs this one takes over. */
     retryOf?: string | undefined;
+    /** Undefined: interactive. */
+    lane?: Lane | undefined;
   },
 ): Promise<AcceptedMessage> {
   const inputs = input.inputs.map((one) => ({ path: one.path, file_id: one.fileId }));
@@ -59,7 +62,8 @@ export async function acceptMessage(
       max_attempts as "maxAttempts", ended, stopping, detail
       from accept_message(${input.organizationId}, ${input.sessionId}, ${input.messageId}, ${json(input.parts)},
         ${json(input.metadata)}, ${json(inputs)}, ${input.dispatchTtlMs ?? null}::int,
-        ${input.onBusy ?? null}, ${input.retryOf ?? null}, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes})`,
+        ${input.onBusy ?? null}, ${input.retryOf ?? null}, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes},
+        ${input.lane === "background"})`,
   );
 }
 
@@ -372,23 +376,6 @@ export function cancelMessageOf(db: Database, organizationId: string, messageId:
     db.kysely,
     sql`select outcome, session_id as "sessionId" from cancel_message(${organizationId}, ${messageId})`,
   );
-}
-
-/**
- * A value as jsonb; nothing as SQL's null. NUL and lone surrogates are valid in JSON and not storable in jsonb: they
- * become the visible symbols for them.
- */
-function json(value: unknown): RawBuilder<unknown> {
-  if (value === undefined || value === null) return sql`null::jsonb`;
-  return sql`${storableJson(value)}::jsonb`;
-}
-
-/** Takes escapes one by one, so that a backslash that is itself escaped is never taken for the start of one. */
-function storableJson(value: unknown): string {
-  return JSON.stringify(value).replace(/\\(?:u0000|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)/g, (escape) => {
-    if (escape === "\\u0000") return "\u2400";
-    return escape.length === 6 && /^\\ud[89a-f]/i.test(escape) ? "\ufffd" : escape;
-  });
 }
 
 async function callOne<T>(db: Queryable, query: RawBuilder<unknown>): Promise<T> {

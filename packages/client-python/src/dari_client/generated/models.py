@@ -180,6 +180,7 @@ class CreateScheduleRequest(TypedDict):
     parts: list[CreateScheduleRequestPartText | CreateScheduleRequestPartFile]
     metadata: NotRequired[dict[str, str | float | bool]]
     overlap: NotRequired[Literal["skip", "allow", "replace"]]
+    lane: NotRequired[Literal["interactive", "background"]]
     status: NotRequired[Literal["active", "paused"]]
 
 
@@ -199,6 +200,8 @@ class CreateSessionBatchRequest(TypedDict):
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    lane: NotRequired[Literal["interactive", "background"]]
+    max_concurrency: NotRequired[int]
     sessions: list[CreateSessionBatchRequestSession]
 
 
@@ -488,6 +491,7 @@ class Message(TypedDict):
     sequence_number: int
     status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"]
     waiting_reason: Literal["build", "budget", "paused", "input", "retry"] | None
+    lane: Literal["interactive", "background"]
     parts: list[MessagePart]
     metadata: dict[str, str | float | bool]
     output: MessageOutput | None
@@ -702,6 +706,7 @@ class RetryMessageRequest(TypedDict):
     fork: NotRequired[bool]
     version_id: NotRequired[str]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    lane: NotRequired[Literal["interactive", "background"]]
 
 
 class RetryMessagesRequest(TypedDict):
@@ -709,6 +714,7 @@ class RetryMessagesRequest(TypedDict):
     limit: NotRequired[int]
     after: NotRequired[str]
     force: NotRequired[bool]
+    lane: NotRequired[Literal["interactive", "background"]]
     dry_run: NotRequired[bool]
 
 
@@ -735,6 +741,7 @@ class Schedule(TypedDict):
     parts: list[MessagePart]
     metadata: dict[str, str | float | bool]
     overlap: Literal["skip", "allow", "replace"]
+    lane: Literal["interactive", "background"]
     status: Literal["active", "paused"]
     paused_reason: Literal["manual", "agent_deleted", "session_ended", "unknown_times"] | None
     next_due_at: str | None
@@ -767,6 +774,7 @@ class SendMessageRequest(TypedDict):
     metadata: NotRequired[dict[str, str | float | bool]]
     delivery: NotRequired[Literal["sync", "async", "stream"]]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
+    lane: NotRequired[Literal["interactive", "background"]]
 
 
 class SendMessageRequestPartFile(TypedDict):
@@ -800,6 +808,8 @@ class SessionBatch(TypedDict):
     agent_id: str
     name: str | None
     metadata: dict[str, str | float | bool]
+    lane: Literal["interactive", "background"]
+    max_concurrency: int | None
     total: int
     created_at: str
     cancel_requested_at: str | None
@@ -823,6 +833,8 @@ class SessionBatchSummary(TypedDict):
     agent_id: str
     name: str | None
     metadata: dict[str, str | float | bool]
+    lane: Literal["interactive", "background"]
+    max_concurrency: int | None
     total: int
     created_at: str
     cancel_requested_at: str | None
@@ -966,6 +978,7 @@ class UpdateScheduleRequest(TypedDict):
     parts: NotRequired[list[UpdateScheduleRequestPartText | UpdateScheduleRequestPartFile]]
     metadata: NotRequired[dict[str, str | float | bool]]
     overlap: NotRequired[Literal["skip", "allow", "replace"]]
+    lane: NotRequired[Literal["interactive", "background"]]
     status: NotRequired[Literal["active", "paused"]]
 
 

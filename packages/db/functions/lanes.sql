@@ -1,0 +1,169 @@
+-- The order in which one organization's ready sessions are dispatched: lanes, and bounds on turns at once.
+--
+-- sessions_ready is one queue for each organization, lane and limit_group. A session that a max_concurrency keeps waiting
+-- moves to the group of that bound. So one probe passes all sessions that wait for a full bound, however many they are.
+
+-- The limit_group of a bound: of an agent's id, or of a batch's id. Null for null. Two bounds may share a group: then
+-- sessions of one may wait for a slot of the other.
+create or replace function group_of(p_id text) returns int language sql immutable strict as $$
+  select greatest(1, hashtext(p_id) & 2147483647)
+$$;
+
+-- How many more turns the bounds of an agent and a batch allow now; null where neither has one. Counts what is in flight,
+-- also what this transaction has just dispatched. (primary keys; index sessions_in_flight)
+create or replace function limit_room(p_organization text, p_agent text, p_batch text) returns int
+language sql as $$
+  select least(
+    (select a.max_concurrency - (select count(*) from sessions s where s.schedule in ('dispatched', 'leased')
+        and s.organization_id = p_organization and s.agent_id = p_agent)
+      from agents a where a.id = p_agent and a.max_concurrency is not null),
+    (select b.max_concurrency - (select count(*) from sessions s where s.schedule in ('dispatched', 'leased')
+        and s.organization_id = p_organization and s.batch_id = p_batch)
+      from session_batches b where b.id = p_batch and b.max_concurrency is not null))::int
+$$;
+
+-- Groups of a lane from p_from on that have a ready session, at most p_limit, and how many of each may be dispatched:
+-- null for any number. (loose scan of sessions_ready)
+create or replace function ready_groups(p_organization text, p_background boolean, p_from int, p_limit int)
+returns table (limit_group int, room int) language sql as $$
+  with recursive g as (
+    (select s.limit_group, s.agent_id, s.batch_id from sessions s where s.schedule = 'ready'
+      and s.organization_id = p_organization and s.is_background = p_background and s.limit_group >= p_from
+      order by s.limit_group limit 1)
+    union all
+    select n.* from g cross join lateral (
+      select s.limit_group, s.agent_id, s.batch_id from sessions s where s.schedule = 'ready'
+        and s.organization_id = p_organization and s.is_background = p_background and s.limit_group > g.limit_group
+        order by s.limit_group limit 1) n),
+  few as materialized (select * from g limit p_limit),
+  flight as materialized (select s.agent_id, s.batch_id from sessions s
+    where s.schedule in ('dispatched', 'leased') and s.organization_id = p_organization)
+  -- Group 0 has sessions of many agents: each is judged by itself.
+  select x.limit_group, case when x.limit_group > 0 then least(
+      a.max_concurrency - (select count(*) from flight f where f.agent_id = x.agent_id),
+      b.max_concurrency - (select count(*) from flight f where f.batch_id = x.batch_id))::int end
+  from few x left join agents a on a.id = x.agent_id left join session_batches b on b.id = x.batch_id
+$$;
+
+-- Since when an organization's longest-ready session has been ready, of those that no max_concurrency keeps waiting.
+create or replace function oldest_ready_at(p_organization text) returns timestamptz language sql stable as $$
+  select least(
+    (select s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
+      and not s.is_background and s.limit_group = 0 order by s.ready_at limit 1),
+    (select s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
+      and s.is_background and s.limit_group = 0 order by s.ready_at limit 1))
+$$;
+
+-- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first
+-- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that has been
+-- ready longest. Those that a budget or a stop holds back become blocked.
+create or replace function dispatch_sessions(
+  p_organizations text[], p_counts int[], p_ttl_ms int, p_background int[] default null
+) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
+  is_background boolean)
+language plpgsql as $$
+declare
+  v_is_watched boolean;
+  v_left int;
+  v_most int;
+  v_moved int;
+begin
+  -- What a crash of the database undoes is ready again, and dispatched again.
+  perform set_config('synchronous_commit', 'off', true);
+  for i in 1..cardinality(p_organizations) loop
+    v_is_watched := is_watched(p_organizations[i]);
+    -- Another transaction dispatches for this organization; the next tick looks again.
+    continue when v_is_watched and not may_count_turns(p_organizations[i]);
+    v_left := p_counts[i];
+    for step in 1..3 loop
+      v_most := case step when 1 then least(p_background[i], v_left) else v_left end;
+      continue when coalesce(v_most, 0) <= 0;
+      return query select * from dispatch_lane(p_organizations[i], step <> 2, v_most, p_ttl_ms, v_is_watched);
+      get diagnostics v_moved = row_count;
+      v_left := v_left - v_moved;
+    end loop;
+  end loop;
+end $$;
+
+-- See dispatch_sessions; for one lane. Where p_is_watched, the caller holds the lock of may_count_turns. Row by row:
+-- statements that compare one column with one value are planned once, joins of arrays every time.
+create or replace function dispatch_lane(
+  p_organization text, p_background boolean, p_most int, p_ttl_ms int, p_is_watched boolean
+) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
+  is_background boolean)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+  v_found refcursor;
+  v_moved int := 0;
+begin
+  if p_is_watched then
+    open v_found for select w.id from watched_sessions(p_organization, p_background, p_most) w (id);
+  else
+    open v_found for select s.id from sessions s
+      where s.schedule = 'ready' and s.organization_id = p_organization and s.is_background = p_background
+        and s.limit_group = 0
+      order by s.ready_at limit p_most for no key update skip locked;
+  end if;
+  organization_id := p_organization;
+  loop
+    exit when v_moved >= p_most;
+    fetch v_found into session_id;
+    exit when not found;
+    continue when p_is_watched and not may_begin(session_id);
+    v_moved := v_moved + 1;
+    update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
+      lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
+      where s.id = dispatch_lane.session_id
+      returning s.dispatch_number, s.is_background into dispatch_number, is_background;
+    select x.id, x.max_attempts - x.attempts into message_id, attempts_left from messages x
+      where x.session_id = dispatch_lane.session_id and x.completed_at is null
+      order by x.sequence_number limit 1;
+    if found then return next; end if;
+  end loop;
+  close v_found;
+end $$;
+
+-- Ready sessions of one lane from the groups that have room, the longest-ready first. At most 100 groups, and where there
+-- are more, 100 others from a random place on: each of them is reached in time. Of group 0 some more than p_most: those
+-- that are held back take no other session's place.
+create or replace function watched_sessions(p_organization text, p_background boolean, p_most int) returns setof text
+language plpgsql as $$
+declare
+  v_groups int[];
+  v_rooms int[];
+begin
+  select array_agg(g.limit_group), array_agg(coalesce(g.room, p_most)) into v_groups, v_rooms
+    from ready_groups(p_organization, p_background, 0, 100) g;
+  if cardinality(v_groups) = 100 then
+    select v_groups || array_agg(g.limit_group), v_rooms || array_agg(coalesce(g.room, p_most)) into v_groups, v_rooms
+      from ready_groups(p_organization, p_background, (random() * 2147483646)::int, 100) g
+      where g.limit_group <> all (v_groups);
+  end if;
+  return query select x.id from unnest(v_groups, v_rooms) g (id, room) cross join lateral (
+      select s.id, s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
+        and s.is_background = p_background and s.limit_group = g.id
+      order by s.ready_at limit case g.id when 0 then p_most + 200 else least(p_most, greatest(g.room, 0)) end) x
+    order by x.ready_at;
+end $$;
+
+-- Whether a ready session may be dispatched now; it is locked if so. If not: one that a budget or a stop holds back is
+-- blocked, and one that a max_concurrency keeps waiting moves to the group of that bound.
+create or replace function may_begin(p_session text) returns boolean language plpgsql as $$
+declare
+  s sessions%rowtype;
+  v_blocked text;
+begin
+  select * into s from sessions x where x.id = p_session and x.schedule = 'ready' for no key update skip locked;
+  if not found then return false; end if;
+  v_blocked := hold_reason(s.organization_id, s.agent_id, s.id);
+  if v_blocked is not null then
+    update sessions set schedule = 'blocked', blocked_reason = v_blocked, ready_at = null where id = s.id;
+    return false;
+  end if;
+  if limit_room(s.organization_id, s.agent_id, s.batch_id) <= 0 then
+    update sessions set limit_group = group_of(coalesce(s.batch_id, s.agent_id)) where id = s.id and limit_group = 0;
+    return false;
+  end if;
+  return true;
+end $$;
