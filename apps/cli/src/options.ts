@@ -1,5 +1,6 @@
 // Small pieces that several commands' options share.
 
+import { lanes } from "@dari/domain";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { invalid } from "./exit.ts";
 
@@ -10,10 +11,19 @@ export function collectOption(value: string, earlier: readonly string[]): string
 
 /** `--limit`: how many rows a list shows. */
 export function limitOption(): Option {
-  return new Option("--limit <rows>", "show at most so many").default(100).argParser((text) => {
-    if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
-    return Number(text);
-  });
+  return new Option("--limit <rows>", "show at most so many").default(100).argParser(parseCount);
+}
+
+/** Parses the value of an option that is a positive whole number. */
+export function parseCount(text: string): number {
+  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
+  return Number(text);
+}
+
+/** `--lane`; `fallback` is what the platform takes when it is absent. */
+export function laneOption(fallback: string): Option {
+  const description = `run before (interactive) or after (background) others; default: ${fallback}`;
+  return new Option("--lane <lane>", description).choices(lanes);
 }
 
 export interface OrganizationOption {

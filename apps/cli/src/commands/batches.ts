@@ -2,13 +2,13 @@
 
 import { eachRow } from "@dari/client";
 import { CreateSessionBatchRequest, validate, type BatchSessionRecord, type SessionBatchRecord } from "@dari/contract";
-import { messageMachine } from "@dari/domain";
+import { messageMachine, type Lane } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { readFile } from "node:fs/promises";
 import { text as readText } from "node:stream/consumers";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { collectOption, laneOption, limitOption, parseCount, parsePairs, take } from "../options.ts";
 import { table } from "../output.ts";
 import { systemErrorCode } from "../system-error.ts";
 
@@ -16,6 +16,8 @@ interface CreateOptions {
   readonly agentId: string;
   readonly versionId?: string;
   readonly name?: string;
+  readonly lane?: Lane;
+  readonly maxConcurrency?: number;
   readonly metadata: readonly string[];
 }
 
@@ -45,6 +47,8 @@ function addCreateCommand(batches: Command, io: Io): void {
     .requiredOption("--agent-id <id>", "of this agent")
     .option("--version-id <id>", "a ready version other than the active one")
     .option("--name <name>", "a name for the batch")
+    .addOption(laneOption("background"))
+    .option("--max-concurrency <turns>", "run at most this many of its turns at once", parseCount)
     .option("--metadata <key=value>", "attach a pair to the batch; repeatable", collectOption, [])
     .action(async (file: string, options: CreateOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -53,6 +57,8 @@ function addCreateCommand(batches: Command, io: Io): void {
         agent_id: options.agentId,
         ...(options.versionId === undefined ? {} : { version_id: options.versionId }),
         ...(options.name === undefined ? {} : { name: options.name }),
+        ...(options.lane === undefined ? {} : { lane: options.lane }),
+        ...(options.maxConcurrency === undefined ? {} : { max_concurrency: options.maxConcurrency }),
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         sessions: sessionsOf(await readLines(file, io)),
       };
@@ -148,6 +154,8 @@ function renderBatch(record: SessionBatchRecord): string {
     `name      ${record.name ?? ""}`,
     `status    ${record.status}`,
     `sessions  ${record.total}: ${counts.map(([status, count]) => `${count} ${status}`).join(", ")}`,
+    `lane      ${record.lane}`,
+    ...(record.max_concurrency === null ? [] : [`at once   ${record.max_concurrency} at most`]),
     `agent     ${record.agent_id}`,
     `created   ${record.created_at}`,
     `finished  ${record.finished_at ?? ""}`,

@@ -43,6 +43,7 @@ function renderMessage(record: MessageRecord): string {
     `message   ${record.id}`,
     `session   ${record.session_id}`,
     `status    ${record.status}${record.waiting_reason === null ? "" : ` (waits for: ${record.waiting_reason})`}`,
+    `lane      ${record.lane}`,
     `attempt   ${record.attempt} of ${record.max_attempts}`,
     `created   ${record.created_at}`,
     ...renderWaiting(record),

@@ -2,11 +2,12 @@
 
 import type { Client } from "@dari/client";
 import type { MessagesRetried, RetryMessagesRequest } from "@dari/contract";
-import { onBusyChoices, type OnBusy } from "@dari/domain";
+import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { randomUUID } from "node:crypto";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
+import { laneOption } from "../options.ts";
 import { table } from "../output.ts";
 
 interface RetryOptions {
@@ -21,6 +22,7 @@ interface RetryOptions {
   readonly dryRun?: boolean;
   readonly fork?: boolean;
   readonly onBusy?: OnBusy;
+  readonly lane?: Lane;
   readonly versionId?: string;
 }
 
@@ -40,6 +42,7 @@ export function addRetryCommand(message: Command, io: Io): void {
         onBusyChoices,
       ),
     )
+    .addOption(laneOption("the failed message's; with --all: background"))
     .option("--all", "every failed message that these options leave, once each")
     .option("--agent-id <id>", "with --all: of this agent")
     .option("--session-id <id>", "with --all: of this session")
@@ -51,7 +54,7 @@ export function addRetryCommand(message: Command, io: Io): void {
     .option("--dry-run", "with --all: only show which")
     .action(async (id: string | undefined, options: RetryOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
-      const { all, fork, versionId, onBusy, ...filters } = options;
+      const { all, fork, versionId, onBusy, lane, ...filters } = options;
       if (fork === undefined && versionId !== undefined) throw invalid("--version-id goes with --fork");
       if (all === true && (fork === true || onBusy !== undefined)) {
         throw invalid("--fork and --on-busy go with one message, not with --all");
@@ -68,6 +71,7 @@ export function addRetryCommand(message: Command, io: Io): void {
         ...(fork === true ? { fork } : {}),
         ...(versionId === undefined ? {} : { version_id: versionId }),
         ...(onBusy === undefined ? {} : { on_busy: onBusy }),
+        ...(lane === undefined ? {} : { lane }),
       };
       const record = await (await client()).retryMessage(id, body, { signal });
       output.result(record, () => (fork === true ? `${record.id} in ${record.session_id}` : record.id));
@@ -118,6 +122,7 @@ function requestOf(options: RetryOptions, failedBefore: string): RetryMessagesRe
   const given = Object.entries(filter).filter(([, value]) => value !== undefined);
   return {
     filter: Object.fromEntries(given),
+    ...(options.lane === undefined ? {} : { lane: options.lane }),
     ...(options.force === true ? { force: true } : {}),
     ...(options.dryRun === true ? { dry_run: true } : {}),
   };

@@ -2,11 +2,11 @@
 
 import { eachRow, type Client } from "@dari/client";
 import { scheduleStatuses, type MessagePartInput, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
-import { firingOutcomes, overlapPolicies, type FiringOutcome, type OverlapPolicy } from "@dari/domain";
+import { firingOutcomes, overlapPolicies, type FiringOutcome, type Lane, type OverlapPolicy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { invalid } from "../exit.ts";
-import { collectOption, limitOption, parsePairs, take } from "../options.ts";
+import { collectOption, laneOption, limitOption, parsePairs, take } from "../options.ts";
 import { table } from "../output.ts";
 import { uploadPath } from "../upload.ts";
 
@@ -14,6 +14,7 @@ interface ChangeOptions {
   readonly name?: string;
   readonly timeZone?: string;
   readonly overlap?: OverlapPolicy;
+  readonly lane?: Lane;
   readonly metadata: readonly string[];
   readonly file: readonly string[];
   readonly image: readonly string[];
@@ -100,6 +101,7 @@ function changeOptions(command: Command): Command {
         "while the message before has not ended: skip, send beside, or cancel it",
       ).choices(overlapPolicies),
     )
+    .addOption(laneOption("background"))
     .option("--metadata <key=value>", "attach a pair to each message; repeatable", collectOption, [])
     .option("--file <path>", "send a file along; repeatable", collectOption, [])
     .option("--image <path>", "send an image along; repeatable", collectOption, []);
@@ -159,6 +161,7 @@ function sharedFields(options: ChangeOptions) {
     ...(options.name === undefined ? {} : { name: options.name }),
     ...(options.timeZone === undefined ? {} : { time_zone: options.timeZone }),
     ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(options.lane === undefined ? {} : { lane: options.lane }),
     ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
   };
 }
@@ -238,6 +241,7 @@ function renderSchedule(record: ScheduleRecord): string {
     `next        ${record.next_due_at ?? ""}`,
     `last fired  ${record.last_fired_at ?? "never"}`,
     `overlap     ${record.overlap}`,
+    `lane        ${record.lane}`,
     `agent       ${record.agent_id}`,
     `session     ${record.session_id ?? "a new one each time"}`,
   ].join("\n");

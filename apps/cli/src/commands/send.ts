@@ -2,11 +2,11 @@
 
 import type { Client } from "@dari/client";
 import type { MessagePartInput, MessageRecord } from "@dari/contract";
-import { onBusyChoices, type OnBusy } from "@dari/domain";
+import { onBusyChoices, type Lane, type OnBusy } from "@dari/domain";
 import { type Command, Option } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError } from "../exit.ts";
-import { collectOption, parsePairs } from "../options.ts";
+import { collectOption, laneOption, parsePairs } from "../options.ts";
 import { uploadPath } from "../upload.ts";
 import { watchMessage } from "../watch-message.ts";
 import { renderWaiting } from "./answer.ts";
@@ -17,6 +17,7 @@ interface SendOptions {
   readonly image: readonly string[];
   readonly metadata: readonly string[];
   readonly onBusy?: OnBusy;
+  readonly lane?: Lane;
   readonly async?: boolean;
   readonly stream?: boolean;
 }
@@ -29,6 +30,7 @@ export function addSendCommand(session: Command, io: Io): void {
     .option("--image <path>", "send an image along; repeatable", collectOption, [])
     .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
     .addOption(new Option("--on-busy <choice>", "what to do while another message runs").choices(onBusyChoices))
+    .addOption(laneOption("interactive"))
     .option("--async", "do not wait for the answer; show the message's id")
     .option("--stream", "show the answer as it comes, and what the agent prints; the default on a terminal")
     .option("--no-stream", "show the answer when it is whole")
@@ -40,6 +42,7 @@ export function addSendCommand(session: Command, io: Io): void {
         parts: [{ type: "text", text } as const, ...(await uploadParts(api, options, signal))],
         ...(Object.keys(metadata).length === 0 ? {} : { metadata }),
         ...(options.onBusy === undefined ? {} : { on_busy: options.onBusy }),
+        ...(options.lane === undefined ? {} : { lane: options.lane }),
       };
       const queued = await api.sendMessageAsync(id, content, { signal });
       if (options.async === true) {
