@@ -1,7 +1,9 @@
 // What a flood of one organization costs the others: how long their messages wait for a worker alone and in the flood,
 // beside a first-in-first-out queue of BullMQ; and whether two floods share the slots by their weights. Turns hold
-// their slot and use no processor, so that slots are what is short.
+// their slot and use no processor, so that slots are what is short. And what a batch costs the people of its own
+// organization.
 // Expected: a ratio near one while slots kept for others are free; first in, first out, everybody waits for the flood.
+// Under its own organization's batch a message waits for the next slot that comes free: at most one turn.
 //
 //   npm run lab -- bench/fairness [--smoke] [--flood 10000]
 
@@ -17,6 +19,7 @@ import {
   waitUntil,
   type TestAgent,
 } from "@dari/testkit";
+import { measureBehindABatch } from "./behind-a-batch.ts";
 import { createSessions, slots, type Contestant } from "./contestant.ts";
 import { startPeer } from "./peer-programs.ts";
 import { startPlatform } from "./platform.ts";
@@ -35,6 +38,7 @@ const parameters = {
   each_per_second: 1,
   seconds: values.smoke ? 4 : 30,
   weighted_turns: values.smoke ? 200 : 1_000,
+  behind_a_batch: { slots: 4, turnMs: 500, batch: values.smoke ? 100 : 1_000, messages: values.smoke ? 5 : 60 },
 };
 const drainMs = 600_000;
 
@@ -143,11 +147,20 @@ async function measureFifo() {
 
 const dari = await measureDari();
 const fifo = await measureFifo();
+const behindABatch = await measureBehindABatch(parameters.behind_a_batch);
 const gates: Gate[] = [
   gate("p50 wait in the flood / idle", dari.wait_in_flood_ms.p50 / dari.wait_idle_ms.p50, 1.2),
   gate("p99 wait in the flood / first in, first out", dari.wait_in_flood_ms.p99 / fifo.wait_in_flood_ms.p99, 0.04),
   gate("served at weights 1:2, away from 2", Math.abs(dari.served_at_double_weight / 2 - 1), 0.1),
   // None left: the flood was over before the last message, and the figures say nothing.
   gate("the flood was over", dari.flood_left > 0 ? 0 : 1, 0),
+  gate(
+    "p95 answer under the own batch / (2 x idle + one turn)",
+    behindABatch.answer_under_batch_ms.p95 /
+      (2 * behindABatch.answer_idle_ms.p95 + parameters.behind_a_batch.turnMs),
+    1,
+  ),
+  gate("the batch was over", behindABatch.batch_left > 0 ? 0 : 1, 0),
 ];
-report({ name: "fairness", parameters, result: { dari, bullmq_fifo: fifo }, gates, smoke: values.smoke });
+const result = { dari, bullmq_fifo: fifo, behind_a_batch: behindABatch };
+report({ name: "fairness", parameters, result, gates, smoke: values.smoke });
