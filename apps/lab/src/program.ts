@@ -37,6 +37,8 @@ export interface ProgramOptions {
   readonly checkout?: string;
   /** For Node itself, before the source file. */
   readonly nodeArguments?: readonly string[];
+  /** A command that becomes Node, such as setpriv with its arguments. */
+  readonly through?: readonly string[] | undefined;
   readonly env: Readonly<Record<string, string>>;
   readonly dir: string;
   /** What its log says once it is ready. */
@@ -51,7 +53,9 @@ export async function startProgram(options: ProgramOptions): Promise<Program> {
   const logFile = join(options.dir, `${options.name}.log`);
   const log = openSync(logFile, "a");
   const flags = ["--disable-warning=ExperimentalWarning", ...(options.nodeArguments ?? [])];
-  const child = spawn(process.execPath, [...flags, join(options.checkout ?? checkout, options.entry)], {
+  const node = [process.execPath, ...flags, join(options.checkout ?? checkout, options.entry)];
+  const [command = "", ...args] = [...(options.through ?? []), ...node];
+  const child = spawn(command, args, {
     cwd: options.dir,
     env: options.env,
     stdio: ["ignore", log, log],

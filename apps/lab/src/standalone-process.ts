@@ -16,11 +16,12 @@ export interface StandaloneProcess extends AsyncDisposable {
 
 /**
  * Starts on a free port; `environment` is added to this machine's own. Without `existing`, a data directory that is
- * kept, on a fresh one that ends with it.
+ * kept, on a fresh one that ends with it. `through`: see `ProgramOptions`.
  */
 export async function startStandalone(
   environment: Record<string, string> = {},
   existing?: string,
+  through?: readonly string[],
 ): Promise<StandaloneProcess> {
   await using starting = new AsyncDisposableStack();
   const dataDir = existing ?? (await mkdtemp(path.join(tmpdir(), "dari-lab-")));
@@ -30,6 +31,7 @@ export async function startStandalone(
       name: "standalone",
       entry: "apps/standalone/src/main.ts",
       dir: dataDir,
+      through,
       env: {
         ...machineEnvironment(),
         DARI_PORT: "0",

@@ -346,18 +346,27 @@ static void seize(const char *time) {
   if (!is_alone(template)) refuse("its code has started a process");
 }
 
+/* Enters a network of its own. From a child's network this program has to return, and the kernel lets an ordinary user
+ * return only to a network of that user's namespace, which the parent's network is not. */
+static void enter_own_network(void) {
+  if (unshare(CLONE_NEWNET) != 0) fail("network");
+  own_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  if ((own_network = fcntl(own_network, F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("descriptors");
+}
+
 static void prepare(const char *time) {
   const char *channel = getenv("NODE_CHANNEL_FD"), *why;
   if (channel == NULL) errno = EINVAL, fail("there is no channel");
   parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2);
-  own_network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-  if (parent_channel < 0 || (own_network = fcntl(own_network, F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("descriptors");
+  if (parent_channel < 0) fail("descriptors");
   seize(time);
   /* Who asks for a child waits for it: this program is none of those that come after their parent. */
   setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, (id_t)parent));
   say("held");
   if ((why = run_to_fork(0)) != NULL || (why = what_is_shared(template, STREAMS + 1)) != NULL) refuse(why);
+  /* The parent finds the listener by a name that is known in its network only. */
   open_listener();
+  enter_own_network();
 }
 
 int main(int argc, char **argv) {

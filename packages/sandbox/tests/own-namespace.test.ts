@@ -51,6 +51,7 @@ interface Said {
   readonly child: unknown;
   readonly agents: Readonly<Record<string, unknown>>;
   readonly mounts: string;
+  readonly templates: string;
 }
 
 interface How {
@@ -82,7 +83,8 @@ describeHere("an ordinary user's program", () => {
   }, 120_000);
 
   test("mounts in a namespace of its own, as the same user and with the same arguments", () => {
-    expect(said).toMatchObject({ state: "entered", user, arguments: ["one", "two words"], mounts: "arrive" });
+    expect(said).toMatchObject({ state: "entered", user, arguments: ["one", "two words"] });
+    expect(said).toMatchObject({ mounts: "arrive", templates: "fork" });
     expect(said.own["Eff"]).not.toBe("0");
   });
 

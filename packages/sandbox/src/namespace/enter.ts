@@ -65,6 +65,9 @@ async function enter(): Promise<never> {
   if (new RegExp(`^\\s*${uid}\\s+${uid}\\s+1\\s*$`, "m").test(readFileSync("/proc/self/uid_map", "latin1"))) {
     throw new Error("the capabilities of a namespace do not survive the start of Node");
   }
+  if (Number(readSetting("kernel.overflowuid")) === uid) {
+    throw new Error(`as user ${uid}, files of all users that are not in the namespace would look like its own`);
+  }
   const program = await compiledProgram("namespace");
   if (program === undefined) throw new Error("there is no C compiler");
   const module = await loadNativeModule();

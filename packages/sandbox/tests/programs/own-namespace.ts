@@ -17,6 +17,7 @@ if (process.argv[2] === "wait") {
 }
 const { createBwrapDriver, createOciDriver, createProcessDriver, mappedIds, openSlotMounts } =
   await import("../../src/index.ts");
+const { noTemplates } = await import("../template-fixture.ts");
 
 /** Of a process, by what it says of itself: the sets that let it do something, or let what it starts. */
 function capabilitiesIn(status: string): Record<string, string> {
@@ -82,5 +83,6 @@ const said = {
   child: capabilitiesIn(child),
   agents,
   mounts,
+  templates: noTemplates ?? "fork",
 };
 process.stdout.write(`${JSON.stringify(said)}\n`);
