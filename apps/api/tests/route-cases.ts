@@ -152,6 +152,8 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     invalid: [
       [{ label: " " }, "label"],
       [{ label: "x", scopes: ["root"] }, "scopes[0]"],
+      [{ label: "x", key_type: "routing" }, "key_type"],
+      [{ label: "x", key_type: "any" }, "key_type"],
       [{ label: "x", expires_at: "tomorrow" }, "expires_at"],
       [{ label: "x", expires_at: "2001-01-01T00:00:00Z" }, "expires_at"],
     ],

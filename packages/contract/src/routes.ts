@@ -28,6 +28,8 @@ export interface Route {
   readonly scope: ApiKeyScope | "operator" | null;
   /** Operators may name any organization in the path; others only their own. */
   readonly operatorsToo?: boolean;
+  /** The key that has created the organization in the path may name it, too. */
+  readonly creatorToo?: boolean;
   readonly summary: string;
   /**
    * Query parameters, each a string or, where it may repeat, a list of them. `metadata.<key>` is outside the schema.

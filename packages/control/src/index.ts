@@ -174,7 +174,7 @@ export { createOrganization, setUpOrganization } from "./organizations/create-or
 export { deleteOrganization } from "./organizations/delete-organization.ts";
 export { findFirstOrganizationId } from "./organizations/find-first-organization.ts";
 export { getOrganization } from "./organizations/get-organization.ts";
-export { listOrganizations } from "./organizations/list-organizations.ts";
+export { hasCreatedOrganization, listOrganizations } from "./organizations/list-organizations.ts";
 export { isOperator, requireOperator } from "./organizations/operators.ts";
 export { updateOrganization } from "./organizations/update-organization.ts";
 export { listAuditLog } from "./audit/list-audit-log.ts";

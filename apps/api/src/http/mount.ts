@@ -1,7 +1,7 @@
 // Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
 
 import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
-import { isOperator, requireOperator, type Actor, type Control } from "@dari/control";
+import { hasCreatedOrganization, isOperator, requireOperator, type Actor, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { behindFence, bodyReachesAll } from "./behind-fence.ts";
@@ -144,6 +144,8 @@ async function reachesAll(
   actor: Actor | undefined,
 ): Promise<boolean> {
   const named = request.params["organization_id"];
-  if (route.operatorsToo !== true || actor === undefined) return false;
-  return named !== "current" && named !== actor.organizationId && isOperator(control, actor);
+  if (typeof named !== "string" || actor === undefined) return false;
+  if (named === "current" || named === actor.organizationId) return false;
+  if (route.creatorToo === true) return hasCreatedOrganization(control, actor, named);
+  return route.operatorsToo === true && isOperator(control, actor);
 }

@@ -23,7 +23,7 @@ export const apiKeyHandlers: Handlers<"listApiKeys" | "createApiKey" | "revokeAp
     return revokeApiKey(control, actor, params.api_key_id);
   },
 
-  async ensureManagedKey({ control, actor, body }) {
-    return ensureManagedKey(control, actor, body);
+  async ensureManagedKey({ control, actor, params, body }) {
+    return ensureManagedKey(control, actor, { ...body, organizationId: params.organization_id });
   },
 };

@@ -1,7 +1,8 @@
 // Organizations, and what a command line asks before it knows who it is.
 
 import { release, renderList } from "@dari/contract";
-import { createOrganization, getOrganization, invalidField, listOrganizations } from "@dari/control";
+import { createOrganization, getOrganization, listOrganizations } from "@dari/control";
+import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 
@@ -15,16 +16,13 @@ export const organizationHandlers: Handlers<
   },
 
   async bootstrap({ control, actor }) {
-    return { organizations: await listOrganizations(control, actor) };
+    const { rows } = await listOrganizations(control, actor, { limit: limits.listLimitMax });
+    return { organizations: rows };
   },
 
   async listOrganizations({ control, actor, query }) {
-    const { after } = readPage(query);
-    const rows = await listOrganizations(control, actor);
-    // A key has one organization: the first page is the last.
-    if (after === undefined) return renderList("organizations", rows, null);
-    if (rows.some((row) => row.id === after)) return renderList("organizations", [], null);
-    throw invalidField("after", "expected the `next` of a page of this list");
+    const { rows, next } = await listOrganizations(control, actor, readPage(query));
+    return renderList("organizations", rows, next);
   },
 
   createOrganization: {

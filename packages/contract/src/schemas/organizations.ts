@@ -91,6 +91,12 @@ export const CreateApiKeyRequest = Type.Object(
   {
     label: name,
     scopes: Type.Optional(Type.Array(oneOf(apiKeyScopes), { minItems: 1, uniqueItems: true })),
+    key_type: Type.Optional(
+      Type.Unsafe<"management" | "routing">({
+        ...oneOf(["management", "routing"]),
+        description: "For the hosted service's clients. `management` is every key of this API; `routing` is refused.",
+      }),
+    ),
     expires_at: Type.Optional(Type.String({ format: "date-time" })),
     max_requests_per_minute: Type.Optional(
       bound(limits.organizationRateMax, "By this key; null: no bound of its own."),

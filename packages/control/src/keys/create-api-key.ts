@@ -12,7 +12,11 @@ import { createKeySecret } from "./key-secret.ts";
 /** What a key may do when nobody says: all of the daily work, nothing that gives away rights. */
 const defaultScopes: readonly ApiKeyScope[] = ["deploy", "run", "read"];
 
-/** @throws AppError `invalid` when it would expire before it is used. */
+const noRouting =
+  "there are no routing keys, because this platform has no model router: agents call the model's provider, so use a " +
+  "key of the model's provider (`dari credentials add OPENAI_API_KEY`); for this API create a key of type 'management'";
+
+/** @throws AppError `invalid` when it would expire before it is used, and for a key of the hosted service's router. */
 export async function createApiKey(
   control: Control,
   actor: Actor,
@@ -22,6 +26,7 @@ export async function createApiKey(
   if (expiresAt !== undefined && !(expiresAt.getTime() > Date.now())) {
     throw invalidField("expires_at", "expected a time in the future");
   }
+  if (request.key_type === "routing") throw invalidField("key_type", noRouting);
   const secret = createKeySecret();
   const key = {
     id: newId("apiKey"),

@@ -10,23 +10,26 @@ import { letInBy } from "../sign-in/let-in-by.ts";
 import { createKeySecret } from "./key-secret.ts";
 
 /**
- * A fresh key with the caller's scopes, for 90 days where the caller is a person. It takes the place of the device's
- * former one, whose plaintext nobody has but the device, and ends with those whose links have let the caller in.
+ * Returns a new key with the caller's scopes, for 90 days where the caller is a person. It replaces the device's former
+ * one, whose plaintext nobody has but the device, and ends with those whose links have let the caller in.
+ * `organizationId`: the caller's own, or one that its key has created; a person who creates one is no member of it, so
+ * that the key is the organization's own, and still ends with the person.
  * @throws AppError `forbidden` when the person's role or sign-in has just changed.
  */
 export async function ensureManagedKey(
   control: Control,
   actor: Actor,
-  request: EnsureManagedKeyRequest,
+  { organizationId, device_name: deviceName }: EnsureManagedKeyRequest & { readonly organizationId: string },
 ): Promise<ManagedKey> {
   const secret = createKeySecret();
+  const memberId = organizationId === actor.organizationId ? actor.person?.memberId : undefined;
   const key = {
     id: newId("apiKey"),
-    organizationId: actor.organizationId,
-    label: `cli: ${request.device_name.trim()}`,
+    organizationId,
+    label: `cli: ${deviceName.trim()}`,
     secretHash: secret.hash,
     scopes: actor.scopes,
-    memberId: actor.person?.memberId,
+    memberId,
     expiresAt: actor.person && new Date(Date.now() + limits.deviceKeyMs),
     managesOwners: actor.managesOwners ?? true,
     // What bounds the caller bounds what it makes.
@@ -37,12 +40,13 @@ export async function ensureManagedKey(
     actor,
     async (inside) => {
       // Its person's own it is in any case: with the membership it ends, and with the role it shrinks.
-      const others = (await letInBy(inside, actor)).filter((memberId) => memberId !== actor.person?.memberId);
+      const others = (await letInBy(inside, actor)).filter((id) => id !== memberId);
       return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, letInBy: others });
     },
     ({ id, label, scopes }) => ({
       action: "api_key.create",
       target: id,
+      organizationId,
       details: { label, scopes, replaces_same_label: true },
     }),
   );

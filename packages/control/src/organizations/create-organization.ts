@@ -12,7 +12,8 @@ import { requireOperator } from "./operators.ts";
 type CreatedOrganization = OrganizationRecord & { readonly api_key: string };
 
 /**
- * The record, and the plaintext of the new organization's admin key, shown once.
+ * Returns the record, and the plaintext of the new organization's first key, an admin's, shown once. While that key may
+ * be used, the calling key may list the organization and get a key for it: it has been shown one already.
  * @throws AppError `forbidden` where only operators create them; `conflict` when the slug that was asked for is taken.
  */
 export async function createOrganization(
@@ -56,6 +57,7 @@ async function create(
         label: "first admin key",
         secretHash: secret.hash,
         scopes: byItself.scopes,
+        creatorKeyId: actor?.keyId,
       });
       return { ...renderOrganization(row, byItself), api_key: secret.plaintext };
     },

@@ -38,6 +38,7 @@ export interface Agents {
 
 export interface ApiKeys {
   created_at: Generated<Timestamp>;
+  creator_key_id: string | null;
   expires_at: Timestamp | null;
   id: string;
   label: string;
@@ -420,6 +421,7 @@ export interface Sessions {
   head_snapshot_id: string | null;
   id: string;
   is_background: Generated<boolean>;
+  internet_access: boolean | null;
   last_message_id: string | null;
   lease_limit: Timestamp | null;
   lease_until: Timestamp | null;

@@ -37,6 +37,8 @@ export interface NewApiKey {
   readonly managesOwners?: boolean | undefined;
   /** Members whose links have led to it, with whom it ends; absent: none. */
   readonly letInBy?: readonly string[] | undefined;
+  /** Of an organization's first key: what its creator has called by. Absent: set-up. */
+  readonly creatorKeyId?: string | undefined;
 }
 
 const rateColumns = [
@@ -76,6 +78,7 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
       member_id: key.memberId ?? null,
       manages_owners: key.managesOwners ?? true,
       let_in_by: [...(key.letInBy ?? [])],
+      creator_key_id: key.creatorKeyId ?? null,
     })
     .returning(columns)
     .executeTakeFirstOrThrow();

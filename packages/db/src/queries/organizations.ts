@@ -2,6 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
+import { toPage, type Listed, type Page } from "./page.ts";
 import { countIfBounded } from "./quotas.ts";
 
 export interface OrganizationRow {
@@ -100,6 +101,56 @@ export async function findOrganization(db: Database, organizationId: string): Pr
     .where("deleted_at", "is", null)
     .select(columns)
     .executeTakeFirst();
+}
+
+/** The organization of a caller, and what it calls by. */
+export interface Caller {
+  readonly organizationId: string;
+  readonly keyId: string;
+}
+
+/** Organizations that this key has created and whose first key may still be used (index api_keys_by_creator). */
+const createdBy = (keyId: string) => sql<string>`(select k.organization_id from api_keys k
+  where k.creator_key_id = ${keyId} and k.revoked_at is null
+    and (k.expires_at is null or k.expires_at > clock_timestamp()))`;
+
+/** Whether this key has created the organization, which still lets its creator in. */
+export async function isCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
+  const row = await db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .where("id", "in", createdBy(keyId))
+    .select("id")
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+/** The caller's own organization, then those that its key has created, newest first. Undefined: an unknown cursor. */
+export async function listOrganizationsOf(
+  db: Database,
+  { organizationId, keyId }: Caller,
+  page: Page,
+): Promise<Listed<OrganizationRow> | undefined> {
+  const isOwn = sql<boolean>`(id = ${organizationId})`;
+  const reachable = db.kysely
+    .selectFrom("organizations")
+    .where("deleted_at", "is", null)
+    .where((eb) => eb.or([isOwn, eb("id", "in", createdBy(keyId))]));
+  let query = reachable;
+  if (page.after !== undefined) {
+    const known = await reachable.where("id", "=", page.after).select("id").executeTakeFirst();
+    if (known === undefined) return undefined;
+    query = query.where("id", "<>", organizationId);
+    if (known.id !== organizationId) query = query.where("id", "<", known.id);
+  }
+  const rows = await query
+    .select(columns)
+    .orderBy(isOwn, "desc")
+    .orderBy("id", "desc")
+    .limit(page.limit + 1)
+    .execute();
+  return toPage(rows, page);
 }
 
 /** The row as it was and as it is; undefined when there is none (primary key). In a transaction. */

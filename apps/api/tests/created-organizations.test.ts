@@ -1,0 +1,117 @@
+// Who made an organization can go on in it: its key lists the organization and gets a key for it, until the
+// organization revokes its first key.
+
+import { routes, validate } from "@dari/contract";
+import { createTestKey } from "@dari/testkit";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { startTestApi, type TestApi } from "./api-fixture.ts";
+import { createPeople } from "./people.ts";
+
+let api: TestApi;
+beforeAll(async () => {
+  api = await startTestApi();
+  Object.assign(api.control, { organizationCreation: "anyone" });
+});
+afterAll(async () => api[Symbol.asyncDispose]());
+
+const body = { device_name: "laptop" };
+
+async function create(key: string) {
+  const { json, status } = await api.call("POST", "/v1/organizations", { key, body: { name: "Made" } });
+  expect(status).toBe(201);
+  return { id: String(json["id"]), firstKey: String(json["api_key"]) };
+}
+
+const ensure = (id: string, key: string) =>
+  api.call("POST", `/v1/organizations/${id}/managed-cli-key/ensure`, { key, body });
+
+async function list(key: string, query = ""): Promise<unknown[]> {
+  const reply = await api.call("GET", `/v1/organizations${query}`, { key });
+  expect([reply.status, validate(routes.listOrganizations.reply, reply.json)]).toEqual([200, []]);
+  return (reply.json["organizations"] as { id: string }[]).map(({ id }) => id);
+}
+
+async function newKey(): Promise<string> {
+  return (await createTestKey(api.db, api.org.organizationId, ["admin"])).apiKey;
+}
+
+test("the key that has created an organization lists it and gets a key for it", async () => {
+  const key = await newKey();
+  const own = api.org.organizationId;
+  const [first, second] = [await create(key), await create(key)];
+  expect(await list(key)).toEqual([own, second.id, first.id]);
+  const me = await api.call("POST", "/v1/me/bootstrap", { key, body: {} });
+  expect(me.json).toMatchObject({ organizations: [{ id: own }, { id: second.id, role: "admin" }, { id: first.id }] });
+
+  const ensured = await ensure(first.id, key);
+  expect([ensured.status, validate(routes.ensureManagedKey.reply, ensured.json)]).toEqual([200, []]);
+  const managed = String(ensured.json["api_key"]);
+  expect(await list(managed)).toEqual([first.id]);
+  const log = await api.call("GET", "/v1/organizations/current/audit-log", { key: managed });
+  expect(log.text).toContain("cli: laptop");
+  // One key for each device, there as well.
+  expect((await ensure(first.id, key)).status).toBe(200);
+  expect((await api.call("GET", "/v1/me", { key: managed })).status).toBe(401);
+});
+
+test("a list of organizations has pages, of which the first begins with the key's own", async () => {
+  const key = await newKey();
+  const [first, second] = [await create(key), await create(key)];
+  expect(await list(key, "?limit=1")).toEqual([api.org.organizationId]);
+  expect(await list(key, `?limit=1&after=${api.org.organizationId}`)).toEqual([second.id]);
+  expect(await list(key, `?after=${second.id}`)).toEqual([first.id]);
+  expect(await list(key, `?after=${first.id}`)).toEqual([]);
+  const foreign = await api.call("GET", `/v1/organizations?after=${api.stranger.organizationId}`, { key });
+  expect([foreign.status, foreign.json.code]).toEqual([422, "invalid"]);
+});
+
+test("no other key is let in, and that key only to these two calls", async () => {
+  const key = await newKey();
+  const { id, firstKey } = await create(key);
+  for (const other of [await newKey(), api.org.apiKey, api.stranger.apiKey, api.operator.apiKey]) {
+    const refused = await ensure(id, other);
+    expect([refused.status, refused.json.detail]).toEqual([404, "organization not found"]);
+    expect(await list(other)).not.toContain(id);
+  }
+  expect((await api.call("GET", `/v1/organizations/${id}/api-keys`, { key })).status).toBe(404);
+  // The new organization is not let into its creator's either.
+  expect((await ensure(api.org.organizationId, firstKey)).status).toBe(404);
+});
+
+test("the creator is out once the organization has revoked its first key", async () => {
+  const key = await newKey();
+  const { id, firstKey } = await create(key);
+  const keys = await api.call("GET", "/v1/organizations/current/api-keys", { key: firstKey });
+  const [{ id: firstKeyId }] = keys.json["api_keys"] as [{ id: string }];
+  await api.call("DELETE", `/v1/organizations/current/api-keys/${firstKeyId}`, { key: firstKey });
+  expect([(await ensure(id, key)).status, await list(key)]).toEqual([404, [api.org.organizationId]]);
+});
+
+test("a key that a person has got for a new organization ends with the person's membership", async () => {
+  const people = await createPeople(api);
+  await people.join("owner", "other@people.example");
+  const { cookie, memberId } = await people.join("owner");
+  const made = await people.by(cookie, "POST", "/v1/organizations", { name: "A person's" });
+  const id = String(made.json["id"]);
+  const ensured = await people.by(cookie, "POST", `/v1/organizations/${id}/managed-cli-key/ensure`, body);
+  expect(ensured.status).toBe(200);
+  const key = String(ensured.json["api_key"]);
+  expect(await list(key)).toEqual([id]);
+  expect((await people.call("DELETE", `${people.own}/members/${memberId}`)).status).toBe(200);
+  expect((await api.call("GET", "/v1/me", { key })).status).toBe(401);
+});
+
+test("a management key is an ordinary key, and a routing key is refused with what to do", async () => {
+  const make = (key_type: string, more = {}) =>
+    api.call("POST", "/v1/organizations/current/api-keys", { body: { label: "ci", key_type, ...more } });
+  const made = await make("management");
+  expect([made.status, validate(routes.createApiKey.reply, made.json)]).toEqual([201, []]);
+  expect(made.json).toMatchObject({ label: "ci", scopes: ["deploy", "run", "read"] });
+  expect((await make("management", { scopes: ["admin"] })).json).toMatchObject({ scopes: ["admin"] });
+  const routing = await make("routing");
+  expect([routing.status, routing.json["errors"]]).toEqual([
+    422,
+    [{ path: "key_type", message: expect.stringContaining("use a key of the model's provider") }],
+  ]);
+  expect((await make("other")).status).toBe(422);
+});
