@@ -111,6 +111,8 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
     sendMessageSync: withFile,
     sendMessageAsync: withFile,
     sendMessageStream: withFile,
+    sendSessionEvent: (ids) => ({ body: eventWithFile(ids) }),
+    sendAgentMessage: (ids) => ({ body: { ...eventWithFile(ids), session: { version_id: ids["version_id"] } } }),
     retryMessage: (ids) => ({ body: { fork: true, version_id: ids["version_id"] } }),
     putBudget: (ids) => ({ body: { period: "day", max_turns: 1, agent_id: ids["agent_id"] } }),
     forkSession: (ids) => ({ body: { message_id: ids["message_id"] } }),
@@ -143,6 +145,10 @@ export const elsewhere: Partial<Record<RouteName, (ids: Ids) => { readonly body?
 
 function withFile(ids: Ids) {
   return { body: { delivery: "async", parts: [{ type: "file", file_id: ids["file_id"] }] } };
+}
+
+function eventWithFile(ids: Ids) {
+  return { type: "user.message", content: [{ type: "file", file_id: ids["file_id"] }] };
 }
 
 /** The answer without what differs from call to call. */

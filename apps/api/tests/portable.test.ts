@@ -49,7 +49,7 @@ async function conversation(): Promise<string> {
   const { id } = await bring(source, agentBundle());
   const agent = await source.call("POST", "/v1/agents", { body: { source_snapshot_id: id } });
   await finishTestBuild(source.db, String(agent.json["version_id"]), "ready");
-  const body = { name: "Support", metadata: { team: "a" }, secrets: { TOKEN: "very-secret" }, on_busy: "enqueue" };
+  const body = { name: "Help", metadata: { t: "a" }, secrets: { TOKEN: "very-secret" }, internet_access: false };
   const made = await source.call("POST", `/v1/agents/${String(agent.json["id"])}/sessions`, { body });
   const session = String(made.json["id"]);
   const form = new FormData();
@@ -89,7 +89,7 @@ async function objects(): Promise<number> {
 test("a session goes on in another installation, with its history, its files and its version", async () => {
   const imported = await bringIn(whole);
   expect([imported.status, validate(routes.importSession.reply, imported.json)]).toEqual([201, []]);
-  expect(imported.json).toMatchObject({ status: "idle", name: "Support", metadata: { team: "a" } });
+  expect(imported.json).toMatchObject({ status: "idle", name: "Help", metadata: { t: "a" }, internet_access: false });
   const id = String(imported.json["id"]);
   const listed = await target.call("GET", `/v1/sessions/${id}/messages`);
   const messages = listed.json.data as Record<string, unknown>[];

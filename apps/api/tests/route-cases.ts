@@ -20,6 +20,17 @@ const badMessages = [
   [{ ...text, surprise: 1 }, "surprise"],
 ] as const;
 
+const event = { type: "user.message", content: text.parts };
+const badEvents = [
+  [{}, "type"],
+  [{ type: "tool.result_submitted", content: text.parts }, "type"],
+  [{ type: "user.message" }, "content"],
+  [{ ...event, content: [] }, "content"],
+  [{ ...event, content: [{ type: "file", file_id: "msg_x" }] }, "content[0].file_id"],
+  [{ ...event, metadata: { nested: {} } }, "metadata.nested"],
+  [{ ...event, delivery: "sync" }, "delivery"],
+] as const;
+
 export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   createSourceSnapshot: {
     valid: { format: "tar.gz", sha256: "0".repeat(64), size_bytes: 1 },
@@ -60,6 +71,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
       [{ metadata: { nested: {} } }, "metadata.nested"],
       [{ secrets: { "not a name": "x" } }, "secrets.not a name"],
       [{ unknown: true }, "unknown"],
+      [{ internet_access: "no" }, "internet_access"],
       [[], "body"],
     ],
   },
@@ -72,6 +84,15 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   sendMessageSync: { valid: text, invalid: badMessages },
   sendMessageAsync: { valid: text, invalid: badMessages },
   sendMessageStream: { valid: text, invalid: badMessages },
+  sendSessionEvent: { valid: event, invalid: badEvents },
+  sendAgentMessage: {
+    valid: event,
+    invalid: [
+      ...badEvents,
+      [{ ...event, session: { metadata: { nested: {} } } }, "session.metadata.nested"],
+      [{ ...event, session: { internet_access: "yes" } }, "session.internet_access"],
+    ],
+  },
   streamMessage: {},
   streamSession: {},
   getTranscript: {},

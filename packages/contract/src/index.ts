@@ -168,6 +168,7 @@ export {
   type FiringReason,
   type ScheduleStatus,
 } from "./schemas/schedules.ts";
+export { SendAgentMessageRequest, SendSessionEventRequest, SentEvent } from "./schemas/sent-events.ts";
 export { CreateSessionRequest, SessionRecord, sessionStatuses, type SessionStatus } from "./schemas/sessions.ts";
 export {
   BundleUploaded,

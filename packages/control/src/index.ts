@@ -157,6 +157,7 @@ export { revokeApiKey } from "./keys/revoke-api-key.ts";
 export { getApiKey } from "./keys/get-api-key.ts";
 export { getAttemptFile, listAttemptFiles, promoteAttempt } from "./messages/attempt-files.ts";
 export { diffMessage } from "./messages/message-diff.ts";
+export { getSentEvent, sendAgentMessage } from "./messages/sent-event.ts";
 export { getMessage } from "./messages/get-message.ts";
 export { listMessages } from "./messages/list-messages.ts";
 export { readMessageLogs } from "./messages/read-message-logs.ts";

@@ -4,7 +4,7 @@
 -- part of another) and interrupted ones; the newest within both bounds.
 -- inputs: files to place before the turn: its message's, and those of messages since the last committed turn, whose
 -- placing was lost with their failed turns.
--- egress: what the organization and the operators have set, by who has; null: nothing.
+-- egress: what the organization, the operators and the session have set, by who has; null: nothing.
 -- answers: to what the message has asked for, when an attempt of it was suspended; resume_…: where it goes on.
 create or replace function turn_details(p_message text, p_history_messages int, p_history_bytes int)
 returns table (organization_id text, agent_id text, version_id text, manifest jsonb, image jsonb, parts jsonb,
@@ -25,7 +25,8 @@ begin
     case when m.resume_snapshot_id is not null then (select json_object_agg(a.key, a.value)
       from message_inputs a where a.message_id = m.id) end,
     (select json_object_agg(e.set_by, json_build_object('mode', e.mode, 'hosts', e.hosts) order by e.set_by)
-      from egress_settings e where e.organization_id = m.organization_id)
+      from (select set_by, mode, hosts from egress_settings where organization_id = m.organization_id
+        union all select 'session', 'off', '{}' where s.internet_access is false) e)
   from messages m join sessions s on s.id = m.session_id join versions v on v.id = s.version_id
     join organizations o on o.id = m.organization_id
   where m.id = p_message;

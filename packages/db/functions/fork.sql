@@ -64,10 +64,10 @@ begin
   perform counted_in(p_organization, 'storage_bytes',
     coalesce((select total_bytes from snapshots where id = v_head), 0));
   perform counted_in(p_organization, 'sessions', 1);
-  insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
-      base_snapshot_id, forked_from_session_id, forked_from_message_id)
+  insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, internet_access,
+      head_snapshot_id, base_snapshot_id, forked_from_session_id, forked_from_message_id)
     values (p_session, p_organization, s.agent_id, coalesce(p_version, s.version_id), s.name, s.metadata, s.on_busy,
-      v_head, v_head, p_source, m.id);
+      s.internet_access, v_head, v_head, p_source, m.id);
   insert into session_secrets (session_id, organization_id, name, sealed)
     select p_session, organization_id, name, sealed from session_secrets where session_id = p_source;
   insert into events (session_id, sequence_number, organization_id, type, data)

@@ -255,7 +255,8 @@ test("an import, an upload and a deletion never wait for each other in a circle"
   await bound({ maxStorageBytes: 10_000, maxSessions: 10 });
   const file = { organizationId, filename: "a", contentType: "text/plain", sizeBytes: 1, sha256: "x" };
   const bundle = { id: "src_2", organizationId, sha256: "y", sizeBytes: 1, objectKey: "k1", manifestText: "" };
-  const session = { id: newId("session"), organizationId, versionId, name: null, metadata: {}, onBusy: "enqueue" };
+  const settings = { name: null, metadata: {}, onBusy: "enqueue", internetAccess: null };
+  const session = { id: newId("session"), organizationId, versionId, ...settings };
   let others: Promise<unknown> | undefined;
   await withTransaction(db, async (tx) => {
     const inside = boundTo(db, tx);

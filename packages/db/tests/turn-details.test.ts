@@ -1,8 +1,9 @@
 // What a worker reads of a conversation: bounded, newest kept.
 
 import { expect, test } from "@jest/globals";
-import { createTestFile } from "@dari/testkit";
-import { turnDetails, turns } from "../src/index.ts";
+import { newId } from "@dari/domain";
+import { createTestAgent, createTestFile } from "@dari/testkit";
+import { egressSettings, sessions, turnDetails, turns } from "../src/index.ts";
 import { emptySnapshot, openScene } from "./scene.ts";
 
 test("history is the newest messages within a number and a size, oldest first", async () => {
@@ -31,5 +32,36 @@ test("history is the newest messages within a number and a size, oldest first", 
   expect(whole).toMatchObject({ headSnapshotId: head, inputs: [{ path, messageId }] });
   expect(whole.history).toEqual(await turnDetails.listHistoryBefore(scene.db, session, 7, 3, 1_000_000));
   expect(whole.inputs).toEqual(await turnDetails.listInputsToPlace(scene.db, session, 7));
+  await scene.close();
+});
+
+test("a session without internet access says so to its turns, and so do its forks", async () => {
+  const scene = await openScene();
+  const egressOf = async (internetAccess: boolean | undefined) => {
+    const id = newId("session");
+    const agentId = (await createTestAgent(scene.db, scene.organizationId)).agentId;
+    const row = { id, organizationId: scene.organizationId, agentId, versionId: undefined, name: null, metadata: {} };
+    expect(await sessions.insertSessionIfAgentLive(scene.db, { ...row, internetAccess, secrets: [] })).toBe("created");
+    const { messageId } = await scene.accept(id);
+    const details = await turnDetails.getTurnDetails(scene.db, messageId, { messages: 1, bytes: 1 });
+    return { id, egress: details.egress };
+  };
+  expect([(await egressOf(undefined)).egress, (await egressOf(true)).egress]).toEqual([{}, {}]);
+  const closed = await egressOf(false);
+  expect(closed.egress).toEqual({ session: { mode: "off", hosts: [] } });
+  const { organizationId } = scene;
+  const open = { mode: "open", hosts: [] } as const;
+  await egressSettings.putEgressSettingIfThere(scene.db, organizationId, "organization", open);
+  expect((await egressOf(false)).egress).toEqual({ organization: open, session: { mode: "off", hosts: [] } });
+  expect((await egressOf(undefined)).egress).toEqual({ organization: open });
+
+  const fork = newId("session");
+  const { rows } = await scene.db.pool.query("select fork_session($1, $2, null, false, $3, null) as outcome", [
+    organizationId,
+    closed.id,
+    fork,
+  ]);
+  expect(rows).toEqual([{ outcome: "forked" }]);
+  expect(await sessions.findSession(scene.db, organizationId, fork)).toMatchObject({ internetAccess: false });
   await scene.close();
 });

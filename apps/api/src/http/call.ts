@@ -29,7 +29,9 @@ import type {
   RetryMessagesRequest,
   RouteName,
   routes,
+  SendAgentMessageRequest,
   SendMessageRequest,
+  SendSessionEventRequest,
   StartDeviceRequest,
   StopPlatformRequest,
   UpdateMemberRequest,
@@ -52,6 +54,8 @@ interface Bodies {
   sendMessageSync: SendMessageRequest;
   sendMessageAsync: SendMessageRequest;
   sendMessageStream: SendMessageRequest;
+  sendSessionEvent: SendSessionEventRequest;
+  sendAgentMessage: SendAgentMessageRequest;
   retryMessage: RetryMessageRequest;
   answerInput: AnswerInputRequest;
   forkSession: ForkSessionRequest;

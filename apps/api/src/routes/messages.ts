@@ -5,9 +5,11 @@ import {
   answerInput,
   cancelMessage,
   getMessage,
+  getSentEvent,
   listMessages,
   readMessageLogs,
   retryMessage,
+  sendAgentMessage,
   sendMessage,
   waitForMessage,
 } from "@dari/control";
@@ -22,6 +24,8 @@ export const messageHandlers: Handlers<
   | "sendMessageSync"
   | "sendMessageAsync"
   | "sendMessageStream"
+  | "sendSessionEvent"
+  | "sendAgentMessage"
   | "listMessages"
   | "getMessage"
   | "cancelMessage"
@@ -34,6 +38,24 @@ export const messageHandlers: Handlers<
   sendMessageSync: sending(() => "sync"),
   sendMessageAsync: sending(() => "async"),
   sendMessageStream: sending(() => "stream"),
+
+  sendSessionEvent: {
+    async create({ control, actor, params, body }) {
+      const { content: parts, metadata = {} } = body;
+      const input = { sessionId: params.session_id, parts, metadata, partsField: "content" };
+      const { messageId } = await sendMessage(control, actor, input);
+      return { resourceId: messageId };
+    },
+    read: ({ control, actor }, messageId) => getSentEvent(control, actor, messageId),
+  },
+
+  sendAgentMessage: {
+    async create({ control, actor, params, body }) {
+      const { messageId } = await sendAgentMessage(control, actor, params.agent_id, body);
+      return { resourceId: messageId };
+    },
+    read: ({ control, actor }, messageId) => getSentEvent(control, actor, messageId),
+  },
 
   async listMessages({ control, actor, params, query }) {
     const { rows, next } = await listMessages(control, actor, params.session_id, readPage(query));

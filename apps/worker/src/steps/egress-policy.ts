@@ -1,5 +1,5 @@
 // What a turn's agent may connect to: what this worker lets through, within what the platform's operators have set for
-// the organization, what the organization has set, and what the agent's dari.yml names.
+// the organization, what the organization has set, what the agent's dari.yml names, and what the session says.
 
 import type { Turn } from "@dari/control";
 import type { EgressSetting } from "@dari/domain";
@@ -9,16 +9,18 @@ const advice = {
   platform: "ask the platform's operators for it (DARI_EGRESS_ALLOW)",
   operator: "the platform's operators do not let this organization reach it; ask them for it",
   organization: "the organization does not allow it; an admin changes that with `dari egress set`",
+  session: "the session was created with internet_access: false; create a session without it",
   manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
 } as const;
 
 export function egressPolicyOf(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
-  const { operator, organization } = turn.egress;
+  const { operator, organization, session } = turn.egress;
   const { egress: hosts } = turn.manifest;
   const bounds = [
     ...boundOf(operator, advice.operator),
     ...boundOf(organization, advice.organization),
     ...boundOf(hosts && { mode: "allow", hosts }, advice.manifest),
+    ...boundOf(session, advice.session),
   ];
   return { ...platform, advice: advice.platform, bounds };
 }

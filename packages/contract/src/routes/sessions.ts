@@ -6,6 +6,7 @@ import type { Route } from "../routes.ts";
 import { Deleted, flag, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";
+import * as sent from "../schemas/sent-events.ts";
 import * as sessions from "../schemas/sessions.ts";
 
 const cancelQuery = Type.Object({ cancel: flag });
@@ -28,6 +29,15 @@ const sendMessage = {
   scope: "run",
   request: messages.SendMessageRequest,
   reply: messages.MessageRecord,
+  spends: "messages",
+  idempotent: true,
+} as const;
+
+const sendEvent = {
+  method: "POST",
+  scope: "run",
+  reply: sent.SentEvent,
+  status: 202,
   spends: "messages",
   idempotent: true,
 } as const;
@@ -110,6 +120,18 @@ export const sessionRoutes = {
     path: "/v1/sessions/{session_id}/messages/async",
     summary: "Send a message and return at once.",
     status: 202,
+  },
+  sendSessionEvent: {
+    ...sendEvent,
+    path: "/v1/sessions/{session_id}/events",
+    summary: "Send a message as an event, as the hosted service's clients do, and return at once.",
+    request: sent.SendSessionEventRequest,
+  },
+  sendAgentMessage: {
+    ...sendEvent,
+    path: "/v1/agents/{agent_id}/messages",
+    summary: "Start a session with its first message, both or neither, and return at once.",
+    request: sent.SendAgentMessageRequest,
   },
   listMessages: {
     method: "GET",

@@ -19,6 +19,7 @@ export const PortableSession = Type.Object(
         name: nullable(name),
         metadata,
         on_busy: oneOf(onBusyChoices),
+        internet_access: Type.Optional(Type.Boolean({ description: "Absent: the session does not say." })),
         created_at: timestamp,
       },
       strict,

@@ -11,22 +11,30 @@ export const environmentName = "^[A-Z_][A-Z0-9_]*$";
 export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
 
+/** Values of a session's own, by the name of the secret. */
+export const sessionSecrets = Type.Unsafe<Record<string, string>>({
+  type: "object",
+  maxProperties: limits.credentialsPerOrganization,
+  propertyNames: {
+    pattern: environmentName,
+    maxLength: limits.nameChars,
+    "x-expected": `a name matching ${environmentName}`,
+  },
+  additionalProperties: { type: "string", "x-max-bytes": limits.secretValueBytes },
+});
+
 export const CreateSessionRequest = Type.Object(
   {
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     version_id: Type.Optional(idInput("version")),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
-    secrets: Type.Optional(
-      Type.Unsafe<Record<string, string>>({
-        type: "object",
-        maxProperties: limits.credentialsPerOrganization,
-        propertyNames: {
-          pattern: environmentName,
-          maxLength: limits.nameChars,
-          "x-expected": `a name matching ${environmentName}`,
-        },
-        additionalProperties: { type: "string", "x-max-bytes": limits.secretValueBytes },
+    secrets: Type.Optional(sessionSecrets),
+    internet_access: Type.Optional(
+      Type.Boolean({
+        description:
+          "False: the session's agent connects to nothing. True or absent: to what the platform, the organization " +
+          "and dari.yml allow; it never allows more.",
       }),
     ),
   },
@@ -44,6 +52,9 @@ export const SessionRecord = Type.Object(
     name: nullable(Type.String()),
     metadata,
     on_busy: oneOf(onBusyChoices),
+    internet_access: nullable(
+      Type.Boolean({ description: "As the session was created; null: it did not say. Only false narrows." }),
+    ),
     last_message_id: nullable(idOutput("message")),
     last_message_status: nullable(messageStatus),
     created_at: timestamp,

@@ -19,6 +19,8 @@ export interface SendMessageInput {
   /** Undefined: interactive. */
   readonly lane?: Lane | undefined;
   readonly retryOf?: FailedMessage | undefined;
+  /** What the request calls the parts, for its errors; absent: `parts`. */
+  readonly partsField?: string;
 }
 
 /** A message that is sent again: its files keep their paths where these are still its own. */
@@ -139,7 +141,7 @@ function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
       return new AppError("session_busy", "the session has messages that are queued or running");
     case "unknown_file": {
       const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
-      const issue = { path: `parts[${index}].file_id`, message: "there is no such file" };
+      const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "there is no such file" };
       return new AppError("invalid", `${issue.path}: there is no file ${accepted.detail}`, { issues: [issue] });
     }
     case "accepted":

@@ -74,6 +74,7 @@ function sessionOf({ row, workspace }: Export): PortableSession {
       // Written by the verbs that make a session, in the contract's own form.
       metadata: row.metadata as PortableSession["session"]["metadata"],
       on_busy: row.onBusy as PortableSession["session"]["on_busy"],
+      ...(row.internetAccess === null ? {} : { internet_access: row.internetAccess }),
       created_at: row.createdAt.toISOString(),
     },
     version: {

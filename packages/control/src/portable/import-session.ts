@@ -54,8 +54,9 @@ async function insertSession(
   { session: exported, snapshot }: ReceivedExport,
   { id, versionId }: { readonly id: string; readonly versionId: string },
 ): Promise<void> {
-  const { name, metadata, on_busy: onBusy, id: importedFrom } = exported.session;
-  const row = { id, organizationId, versionId, name, metadata, onBusy, importedFrom, snapshot };
+  const { name, metadata, on_busy: onBusy, internet_access: internetAccess = null } = exported.session;
+  const settings = { name, metadata, onBusy, internetAccess };
+  const row = { id, organizationId, versionId, ...settings, importedFrom: exported.session.id, snapshot };
   if (!(await sessionImports.insertSessionIfAgentLive(inside.db, row))) throw notFound("agent");
 }
 

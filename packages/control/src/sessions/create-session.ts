@@ -27,6 +27,7 @@ export async function createSession(
     name: request.name?.trim() ?? null,
     metadata: request.metadata ?? {},
     onBusy: request.on_busy,
+    internetAccess: request.internet_access,
     secrets: Object.entries(request.secrets ?? {}).map(([name, value]) => ({
       name,
       sealed: control.sealer.seal(value, { organizationId, name }),

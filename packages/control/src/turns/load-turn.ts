@@ -40,7 +40,7 @@ export interface Turn extends ClaimedTurn {
   readonly headSnapshotId: string | null;
   /** Since an attempt of the message was suspended. */
   readonly resume: TurnResume | undefined;
-  /** What its agent may connect to, as the organization and the operators have set it. */
+  /** What its agent may connect to, as the organization, the operators and the session have set it. */
   readonly egress: TurnEgress;
   readonly maxAttempts: number;
   readonly cancelRequested: boolean;

@@ -14,6 +14,7 @@ export function renderSession(row: SessionRow): SessionRecord {
     name: row.name,
     metadata: row.metadata as Metadata,
     on_busy: row.onBusy,
+    internet_access: row.internetAccess,
     last_message_id: row.lastMessageId,
     last_message_status: row.lastMessageState,
     created_at: row.createdAt.toISOString(),

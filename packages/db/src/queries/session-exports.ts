@@ -13,6 +13,7 @@ export interface ExportRow {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: string;
+  readonly internetAccess: boolean | null;
   readonly createdAt: Date;
   readonly versionId: string;
   readonly versionNumber: number;
@@ -33,7 +34,8 @@ export async function findExport(
   sessionId: string,
 ): Promise<ExportRow | undefined> {
   const result = await sql<ExportRow>`
-    select s.id, s.name, s.metadata, s.on_busy as "onBusy", s.created_at as "createdAt", v.id as "versionId",
+    select s.id, s.name, s.metadata, s.on_busy as "onBusy",
+      s.internet_access as "internetAccess", s.created_at as "createdAt", v.id as "versionId",
       v.number as "versionNumber", b.object_key as "bundleKey", b.sha256 as "bundleSha256",
       b.size_bytes as "bundleSizeBytes", s.head_snapshot_id as "headSnapshotId",
       coalesce((select min(sequence_number) from messages where session_id = s.id and completed_at is null),

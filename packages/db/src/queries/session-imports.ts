@@ -54,6 +54,7 @@ export interface ImportedSession {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: string;
+  readonly internetAccess: boolean | null;
   /** Its id in the other installation. */
   readonly importedFrom: string;
   /** The workspace that came along; it has no parent. */
@@ -65,11 +66,12 @@ export async function insertSessionIfAgentLive(db: Database, session: ImportedSe
   const { snapshot } = session;
   const result = await sql`
     with made as (
-      insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, head_snapshot_id,
-          base_snapshot_id, next_event_number)
+      insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, internet_access,
+          head_snapshot_id, base_snapshot_id, next_event_number)
         select ${session.id}, counted_in(counted_in(v.organization_id, 'storage_bytes',
           ${snapshot.totalBytes}::bigint), 'sessions', 1), a.id, v.id, ${session.name},
-          ${JSON.stringify(session.metadata)}::jsonb, ${session.onBusy}, ${snapshot.id}, ${snapshot.id}, 2
+          ${JSON.stringify(session.metadata)}::jsonb, ${session.onBusy}, ${session.internetAccess}::boolean,
+          ${snapshot.id}, ${snapshot.id}, 2
         from versions v join agents a on a.id = v.agent_id
         where v.id = ${session.versionId} and v.organization_id = ${session.organizationId} and a.deleted_at is null
         returning *),

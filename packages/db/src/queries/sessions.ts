@@ -14,6 +14,8 @@ export interface SessionRow {
   readonly name: string | null;
   readonly metadata: unknown;
   readonly onBusy: OnBusy;
+  /** False: its agent reaches nothing; null: not said. */
+  readonly internetAccess: boolean | null;
   readonly state: SessionState;
   /** Messages that are queued or running. */
   readonly pending: number;
@@ -37,6 +39,8 @@ export interface NewSession {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** What its messages do while another one is open, unless they say otherwise; `enqueue` when undefined. */
   readonly onBusy?: OnBusy | undefined;
+  /** Absent: not said. */
+  readonly internetAccess?: boolean | undefined;
   readonly secrets: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
@@ -59,6 +63,7 @@ export async function insertSessionIfAgentLive(
         name: session.name,
         metadata: JSON.stringify(session.metadata),
         on_busy: session.onBusy ?? "enqueue",
+        internet_access: session.internetAccess ?? null,
         next_event_number: 2,
       })
       .execute();
@@ -130,6 +135,7 @@ function selectSessions(db: Database, organizationId: string) {
       "s.name",
       "s.metadata",
       sql<OnBusy>`s.on_busy`.as("onBusy"),
+      "s.internet_access as internetAccess",
       "s.state",
       "s.pending",
       "s.last_message_id as lastMessageId",

@@ -22,13 +22,13 @@ export interface TurnDetails {
   readonly inputs: readonly InputFile[];
   /** The organization's own; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
-  /** What the organization's agents may connect to, by who has set it. Undefined: not read. */
+  /** What the turn's agent may connect to, by who has set it. Undefined: not read. */
   readonly egress: TurnEgress | undefined;
   /** Since an attempt of the message was suspended: where the next ones begin, and the answers by key. */
   readonly resume: TurnResume | undefined;
 }
 
-export type TurnEgress = Readonly<Partial<Record<"organization" | "operator", EgressSetting>>>;
+export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "session", EgressSetting>>>;
 
 export interface TurnResume {
   readonly snapshotId: string;

@@ -469,6 +469,63 @@ class AsyncOperations(AsyncTransport):
         reply: Message = await self._json(call)
         return reply
 
+    async def send_session_event(
+        self,
+        session_id: str,
+        body: SendSessionEventRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> SentEvent:
+        """Send a message as an event, as the hosted service's clients do, and return at once."""
+        call = Call(
+            "POST",
+            f"/v1/sessions/{segment(session_id)}/events",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: SentEvent = await self._json(call)
+        return reply
+
+    async def list_events(
+        self,
+        session_id: str,
+        *,
+        limit: int | None = None,
+        after: str | None = None,
+        after_seq: int | None = None,
+        timeout: float | None = None,
+    ) -> Page[Event]:
+        """List a session's ledger, oldest first."""
+        call = Call(
+            "GET",
+            f"/v1/sessions/{segment(session_id)}/events",
+            query={"limit": limit, "after": after, "after_seq": after_seq},
+            timeout=timeout,
+        )
+        reply: Page[Event] = await self._json(call)
+        return reply
+
+    async def send_agent_message(
+        self,
+        agent_id: str,
+        body: SendAgentMessageRequest,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> SentEvent:
+        """Start a session with its first message, both or neither, and return at once."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/messages",
+            json=body,
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: SentEvent = await self._json(call)
+        return reply
+
     async def get_message(
         self,
         message_id: str,
@@ -567,25 +624,6 @@ class AsyncOperations(AsyncTransport):
             timeout=timeout,
         )
         return await self._text(call)
-
-    async def list_events(
-        self,
-        session_id: str,
-        *,
-        limit: int | None = None,
-        after: str | None = None,
-        after_seq: int | None = None,
-        timeout: float | None = None,
-    ) -> Page[Event]:
-        """List a session's ledger, oldest first."""
-        call = Call(
-            "GET",
-            f"/v1/sessions/{segment(session_id)}/events",
-            query={"limit": limit, "after": after, "after_seq": after_seq},
-            timeout=timeout,
-        )
-        reply: Page[Event] = await self._json(call)
-        return reply
 
     def send_message_stream(
         self,
@@ -1059,7 +1097,7 @@ class AsyncOperations(AsyncTransport):
         *,
         timeout: float | None = None,
     ) -> Bootstrap:
-        """The organizations of the caller."""
+        """The caller's organization, then those that its key has created."""
         call = Call(
             "POST",
             "/v1/me/bootstrap",
@@ -1076,7 +1114,7 @@ class AsyncOperations(AsyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[Organization]:
-        """List the caller's organizations."""
+        """List the caller's organization, then those that its key has created, newest first."""
         call = Call(
             "GET",
             "/v1/organizations",
@@ -1164,7 +1202,7 @@ class AsyncOperations(AsyncTransport):
         *,
         timeout: float | None = None,
     ) -> ManagedKey:
-        """The API key of a person's device, made anew when there is none."""
+        """Get a new API key for a device. It replaces the device's former key."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/managed-cli-key/ensure",

@@ -155,6 +155,7 @@ class CreateAgentRequestSource(TypedDict):
 class CreateApiKeyRequest(TypedDict):
     label: str
     scopes: NotRequired[list[Literal["admin", "deploy", "run", "read"]]]
+    key_type: NotRequired[Literal["management", "routing"]]
     expires_at: NotRequired[str]
     max_requests_per_minute: NotRequired[int | None]
     max_messages_per_minute: NotRequired[int | None]
@@ -227,6 +228,7 @@ class CreateSessionRequest(TypedDict):
     version_id: NotRequired[str]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
     secrets: NotRequired[dict[str, str]]
+    internet_access: NotRequired[bool]
 
 
 class CreateSourceSnapshotRequest(TypedDict):
@@ -769,6 +771,23 @@ class ScheduleFiringReason1(TypedDict):
     message: str
 
 
+class SendAgentMessageRequest(TypedDict):
+    type: Literal["user.message"]
+    content: list[SendAgentMessageRequestContentText | SendAgentMessageRequestContentFile]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    session: NotRequired[CreateSessionRequest]
+
+
+class SendAgentMessageRequestContentFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class SendAgentMessageRequestContentText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
 class SendMessageRequest(TypedDict):
     parts: list[SendMessageRequestPartText | SendMessageRequestPartFile]
     metadata: NotRequired[dict[str, str | float | bool]]
@@ -787,6 +806,28 @@ class SendMessageRequestPartText(TypedDict):
     text: str
 
 
+class SendSessionEventRequest(TypedDict):
+    type: Literal["user.message"]
+    content: list[SendSessionEventRequestContentText | SendSessionEventRequestContentFile]
+    metadata: NotRequired[dict[str, str | float | bool]]
+
+
+class SendSessionEventRequestContentFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class SendSessionEventRequestContentText(TypedDict):
+    type: Literal["text"]
+    text: str
+
+
+class SentEvent(TypedDict):
+    event: Event
+    message: Message
+    session: Session
+
+
 class Session(TypedDict):
     id: str
     agent_id: str
@@ -796,6 +837,7 @@ class Session(TypedDict):
     name: str | None
     metadata: dict[str, str | float | bool]
     on_busy: Literal["enqueue", "reject", "interrupt", "rollback", "merge"]
+    internet_access: bool | None
     last_message_id: str | None
     last_message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
     created_at: str
