@@ -2,19 +2,24 @@
 # Build from the root of the repository: docker build -f infra/api.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
+# "@sha256:…" pins the base image; see infra/README.md.
+ARG NODE_DIGEST=
 
-FROM node:${NODE_VERSION}-slim AS installed
+FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
 WORKDIR /app
+# npm ci checks the hash of pnpm.
+COPY infra/pnpm /opt/pnpm
+RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.base.json ./
 COPY apps ./apps
 COPY packages ./packages
 # The console first: what builds it is not installed with what runs.
-RUN npx -y pnpm@12.21.0 install --frozen-lockfile --filter "@dari/console..." \
+RUN pnpm install --frozen-lockfile --filter "@dari/console..." \
   && NODE_ENV=production node apps/console/node_modules/vite/bin/vite.js build apps/console \
   && rm -rf node_modules apps/*/node_modules packages/*/node_modules
-RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/api..."
+RUN pnpm install --frozen-lockfile --prod --filter "@dari/api..."
 
-FROM node:${NODE_VERSION}-slim
+FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
 WORKDIR /app
 ENV NODE_ENV=production DARI_HOST=0.0.0.0 DARI_PORT=4870 DARI_HEALTH_PORT=4871
 COPY --from=installed --chown=root:root /app ./

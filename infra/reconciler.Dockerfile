@@ -3,15 +3,20 @@
 # Build from the root of the repository: docker build -f infra/reconciler.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
+# "@sha256:…" pins the base image; see infra/README.md.
+ARG NODE_DIGEST=
 
-FROM node:${NODE_VERSION}-slim AS installed
+FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
 WORKDIR /app
+# npm ci checks the hash of pnpm.
+COPY infra/pnpm /opt/pnpm
+RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY apps ./apps
 COPY packages ./packages
-RUN npx -y pnpm@12.21.0 install --frozen-lockfile --prod --filter "@dari/reconciler..."
+RUN pnpm install --frozen-lockfile --prod --filter "@dari/reconciler..."
 
-FROM node:${NODE_VERSION}-slim
+FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
 RUN apt-get update \
   && apt-get install -y --no-install-recommends squashfs-tools \
   && rm -rf /var/lib/apt/lists/*

@@ -8,16 +8,31 @@ import { root, textFiles } from "./files.ts";
 
 const programs = ["api", "reconciler", "worker"];
 const textOf = (name: string): string => textFiles.find((file) => file.path === name)?.text ?? "";
+interface Locked {
+  readonly version: string;
+  readonly integrity?: string;
+}
+
+const pnpmVersion = /"pnpm@(\d+\.\d+\.\d+)"/.exec(textOf("scripts/install.mjs"))?.[1];
 
 describe.each(programs)("the image of %s", (program) => {
   const dockerfile = textOf(`infra/${program}.Dockerfile`);
   const instruction = (name: string): string[] =>
     [...dockerfile.matchAll(new RegExp(`^${name} (.*)$`, "gm"))].map((match) => match[1] ?? "");
 
-  test("starts from one pinned Node", () => {
-    expect(instruction("ARG")).toEqual([expect.stringMatching(/^NODE_VERSION=24\.\d+\.\d+$/)]);
-    const image = "node:${NODE_VERSION}-slim";
+  test("starts from one pinned Node, by a digest where one is given", () => {
+    expect(instruction("ARG")).toEqual([expect.stringMatching(/^NODE_VERSION=24\.\d+\.\d+$/), "NODE_DIGEST="]);
+    const image = "node:${NODE_VERSION}-slim${NODE_DIGEST}";
     expect(instruction("FROM")).toEqual([`${image} AS installed`, image]);
+  });
+
+  test("installs with the pnpm of the lockfile, whose hash npm checks", () => {
+    expect(dockerfile).not.toContain("npx");
+    expect(dockerfile).toContain("RUN npm ci --prefix /opt/pnpm --ignore-scripts");
+    const { packages } = JSON.parse(textOf("infra/pnpm/package-lock.json")) as { packages: Record<string, Locked> };
+    const { "": _root, ...locked } = packages;
+    const pinned = { version: pnpmVersion, integrity: expect.stringMatching(/^sha512-/) };
+    expect(Object.values(locked)).toEqual([expect.objectContaining(pinned), expect.objectContaining(pinned)]);
   });
 
   test("runs as an ordinary user and says how it is", () => {
