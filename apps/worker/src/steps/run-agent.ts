@@ -27,6 +27,7 @@ import type { Stopwatch } from "../stopwatch.ts";
 import type { Rested } from "../warm-sessions.ts";
 import type { Taken } from "../warm-waiting.ts";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
+import { noteUnreachable } from "./note-unreachable.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";
 import { scrubbedStack } from "./scrub-turn.ts";
 import { sendPreviewsOf, type PreviewSender } from "./send-previews.ts";
@@ -189,6 +190,7 @@ async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Pro
     parts.watch.lap("kill_ms");
   }
   await (isResting ? captured.leave() : captured.done);
+  if (ending.kind === "failed") noteUnreachable(context, parts.turn, parts.logs, captured.tail("stderr"));
   const isLoaded = isCalled || ending.kind !== "failed";
   return { ending, isLoaded, isResting, exceeded: (await sandbox.collect()).exceeded };
 }

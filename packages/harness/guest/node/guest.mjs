@@ -5,6 +5,7 @@ import { openTurn } from "./channel.mjs";
 import { createContext } from "./context.mjs";
 import { findExport, prepareRunner } from "./entrypoint.mjs";
 import { TurnError, describeError } from "./errors.mjs";
+import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
 import { noteSurroundings } from "./surroundings.mjs";
@@ -40,6 +41,7 @@ export class Guest {
   async report(frame) {
     if (this.#reported) return;
     this.#reported = true;
+    tellRefusedConnections();
     await this.#channel.send(frame);
   }
 

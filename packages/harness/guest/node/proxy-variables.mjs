@@ -2,6 +2,7 @@
 // first use only: Node's own NODE_USE_ENV_PROXY loads all of fetch at each start, which takes as long as the start.
 
 import { createRequire } from "node:module";
+import { noteRefusedConnections } from "./own-network.mjs";
 
 // An import of http reads all that it exports, and with that loads fetch.
 const require = createRequire(import.meta.url);
@@ -11,6 +12,7 @@ const dispatcher = Symbol.for("undici.globalDispatcher.1");
 export async function useProxyVariables() {
   const { HTTPS_PROXY } = process.env;
   if (!HTTPS_PROXY) return;
+  noteRefusedConnections();
   // For what the agent starts: a program that is Node obeys the variables from its start.
   process.env.NODE_USE_ENV_PROXY = "1";
   const http = require("node:http");

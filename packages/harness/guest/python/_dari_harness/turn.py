@@ -12,6 +12,7 @@ from .context import Context
 from .entrypoint import find_export, kind_of, prepare_runner
 from .errors import error_frame
 from .event_loop import run_in_one_loop, run_in_own_loop
+from .own_network import note_connections, tell_refused_connections
 
 
 def main(is_template: bool = False) -> None:
@@ -159,7 +160,11 @@ def _run(frame: dict, loaded: tuple, context: Context, allowed: threading.Event,
     allowed.wait()
     # It may have taken the place of the directory that the process was started in.
     os.chdir(frame["workspace"])
-    result = run(value, turn)
+    note_connections()
+    try:
+        result = run(value, turn)
+    finally:
+        tell_refused_connections()
     if again:
         # Another turn may follow: nothing of this one is heard any more, and its directory is let go.
         own.end()

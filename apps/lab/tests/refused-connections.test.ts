@@ -1,0 +1,100 @@
+// A connection that ends in the sandbox itself has its line in the message's logs, in both languages and of programs
+// that an agent starts, and says how operators open the address. An agent's own servers have none.
+
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { createBwrapDriver } from "@dari/sandbox";
+import { deploy, manifestFile, send } from "../src/conversation.ts";
+import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
+
+const isIsolated = (await createBwrapDriver().probe()).ok;
+const isolated = isIsolated ? test : test.skip;
+
+let fleet: Fleet;
+beforeAll(async () => {
+  fleet = await startFleet({ env: { DARI_EGRESS_ALLOW: "", ...(isIsolated ? { DARI_SANDBOX: "bwrap" } : {}) } });
+}, 120_000);
+afterAll(async () => {
+  expect(await fleet.close()).toEqual(nothing);
+}, 120_000);
+
+const own = (port: number): string =>
+  `egress: 127.0.0.1:${port} refused: nothing listens there in the sandbox, whose loopback is its own; ` +
+  `operators open a port of their machine with DARI_EGRESS_ALLOW=127.0.0.1:${port}`;
+const direct = (where: string): string =>
+  `egress: ${where} refused: the client did not use the sandbox's proxy (HTTPS_PROXY), ` +
+  `which reaches a private address only where operators set DARI_EGRESS_ALLOW=${where}`;
+
+async function linesOf(files: Record<string, string>): Promise<string[]> {
+  const { agentId } = await deploy(fleet, files);
+  const { id: session } = await fleet.client.createSession(agentId);
+  const { id } = await send(fleet, session, "go");
+  const logs = await fleet.client.messageLogs(id);
+  return [...logs.matchAll(/egress: .*/g)].map(([line]) => line);
+}
+
+isolated("of an agent in JavaScript", async () => {
+  const lines = await linesOf({
+    ...manifestFile({ entrypoint: "agent.mjs:agent", runtime: { language: "typescript" } }),
+    "agent.mjs": `
+import { once } from "node:events";
+import { createServer, connect } from "node:net";
+const knock = (port, host) => once(connect(port, host), "connect").catch(() => {});
+export async function agent() {
+  const server = createServer((socket) => socket.destroy());
+  await knock(7001, "127.0.0.1");
+  server.listen(7001, "127.0.0.1");
+  await once(server, "listening");
+  await knock(7001, "127.0.0.1");
+  server.close();
+  await knock(5432, "10.1.2.3");
+  await fetch("http://localhost:11434/v1").catch(() => {});
+  return "done";
+}`,
+  });
+  expect(lines.sort()).toEqual([direct("10.1.2.3:5432"), own(11434)]);
+});
+
+isolated("of an agent in Python, whether it waits for its connections or not", async () => {
+  const lines = await linesOf({
+    ...manifestFile({ entrypoint: "agent.py:agent", runtime: { language: "python" } }),
+    "agent.py": `
+import asyncio, socket
+async def knock(host, port):
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+    except OSError:
+        pass
+async def agent(prompt):
+    await knock("127.0.0.1", 7001)
+    server = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 7001)
+    await knock("127.0.0.1", 7001)
+    server.close()
+    await knock("localhost", 11434)
+    for destination in [("127.0.0.1", 6379), ("10.1.2.3", 5432)]:
+        try:
+            socket.create_connection(destination)
+        except OSError:
+            pass
+    return "done"
+`,
+  });
+  expect(lines.sort()).toEqual([direct("10.1.2.3:5432"), own(11434), own(6379)]);
+});
+
+isolated("of a variable that a program of a failed turn may have used", async () => {
+  const lines = await linesOf({
+    ...manifestFile({
+      entrypoint: "agent.mjs:agent",
+      runtime: { language: "typescript" },
+      env: { OLLAMA: "http://localhost:11434/v1", NEAR: "http://192.168.1.2:8080", FAR: "https://example.com", TEXT: "x" },
+    }),
+    "agent.mjs": `export const agent = () => { throw new Error("Unable to connect"); };`,
+  });
+  expect(lines.sort()).toEqual([
+    "egress: NEAR names 192.168.1.2:8080: it is a private address; " +
+      "operators open it to agents with DARI_EGRESS_ALLOW=192.168.1.2:8080",
+    "egress: OLLAMA names 127.0.0.1:11434: in a sandbox that is the sandbox itself; " +
+      "operators open it to agents with DARI_EGRESS_ALLOW=127.0.0.1:11434",
+  ]);
+});
