@@ -18,11 +18,12 @@ import {
 } from "@dari/control";
 import { failure, limits } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
-import { resolvePath, type Tree } from "@dari/workspace";
+import { resolvePath, takeBackFiles, type LentFiles, type Tree } from "@dari/workspace";
 import { classifyFailure } from "./classify-failure.ts";
 import type { WorkerContext } from "./context.ts";
 import { endingOfFailure, stopInput } from "./endings.ts";
 import type { HeldLease } from "./lease-keeper.ts";
+import { lendBundleFiles } from "./steps/lend-bundle-files.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
 import { ignoredLine, scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
@@ -82,6 +83,8 @@ export async function executeTurn(
 interface HeldDisk {
   slotDir?: string;
   opened?: OpenedWorkspace;
+  /** Files of the bundle that it shows, and that are not the session's. */
+  lent?: LentFiles;
   saved?: SavedWorkspace;
   isCommitted?: boolean;
   /** Its sandbox, where that may serve the session's next turn: kept if this one completes. */
@@ -129,6 +132,7 @@ async function carryOut(
       const { sessionId: session, headSnapshotId: head } = turn;
       context.log.error({ session, head, restored: opened.restoredFrom }, "workspace.restored_from_older");
     }
+    held.lent = await lendBundleFiles(context, image.dir, slotDir);
     watch.lap("restore_ms");
     const onRested = (rested: Rested): void => void (held.rested = rested);
     const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch, onRested };
@@ -152,7 +156,7 @@ async function settle(
   if (ending.kind === "stopped") {
     return { ...stoppedInput(context, turn, lease), ...usedBy(ending, ending.said) };
   }
-  const saving = saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
+  const saving = save(context, turn, held, opened, lease);
   const cause = ending.kind === "suspended" ? refuseAsked(turn, ending.asked) : undefined;
   if (ending.kind === "failed" || cause !== undefined) {
     // Why the attempt failed is what counts; what it left behind is kept where that works out.
@@ -201,6 +205,17 @@ function notesOf(
   const saysSomething = parts.some((part) => part.type === "file" || part.text.trim() !== "");
   if (saysSomething || filesChanged.length > 0) return {};
   return { notes: ["the agent answered without text and changed no file", ...lostConnections] };
+}
+
+async function save(
+  context: WorkerContext,
+  turn: Turn,
+  { lent }: HeldDisk,
+  opened: OpenedWorkspace,
+  lease: HeldLease,
+): Promise<SavedWorkspace> {
+  if (lent !== undefined) await takeBackFiles(opened.dir, lent);
+  return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
 }
 
 /** An attempt without an answer is charged as well. */

@@ -268,6 +268,9 @@ export const limits = {
   /** Images: a bundle with its installed dependencies. */
   imageUnpackedBytes: 4 * GiB,
   imageMembers: 400_000,
+  /** Files of a bundle that a turn sees in its working directory (CLAUDE.md, .claude and the like). */
+  sdkFilesMax: 2_000,
+  sdkFilesBytes: 16 * MiB,
 } as const;
 
 function assert(holds: boolean, relation: string): void {

@@ -29,6 +29,7 @@ export {
   type WorkspaceLimit,
 } from "./errors.ts";
 export { editTree, folderOf, type Folder, type TreeEdit } from "./folder.ts";
+export { lendFiles, takeBackFiles, type LentFile, type LentFiles } from "./lent-files.ts";
 export { loadTree, readReferences, type SnapshotRef } from "./load-tree.ts";
 export { sweepMounts, sweepMountsAtExit } from "./mounts.ts";
 export { readFile } from "./read-file.ts";

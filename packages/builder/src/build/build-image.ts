@@ -7,6 +7,7 @@ import type { Manifest } from "@dari/contract";
 import { failure, limits, type Failure } from "@dari/domain";
 import type { SandboxDriver, SandboxLimits } from "@dari/sandbox";
 import { BundleRefused } from "../bundle/read-bundle.ts";
+import { listSdkFiles } from "../bundle/sdk-files.ts";
 import { unpackBundle } from "../bundle/unpack-bundle.ts";
 import type { ImageRef } from "../image/image-ref.ts";
 import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
@@ -132,6 +133,8 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
     log.line("the agent is an object without a package.json: OpenCode is installed for it");
     return prepare();
   });
+  const { problem } = await listSdkFiles(tree);
+  if (problem !== undefined) log.warn(problem);
   const file = join(dir, "image.tar.zst");
   const packed = await log.step("pack", () => packImage({ dir: tree, file, except: provided?.roots ?? [], signal }));
   for (const omitted of packed.omitted) log.warn(`left out of the image: ${omitted}`);

@@ -67,6 +67,7 @@ export class Guest {
   }
 
   async #check(frame) {
+    nameBundle(frame);
     const areSame = noteSurroundings();
     const found = await findExport(frame.entry, frame.imageDir);
     // What ran such an export before found no agent there that had changed anything.
@@ -115,9 +116,15 @@ export class Guest {
 }
 
 async function load(frame) {
+  nameBundle(frame);
   await useProxyVariables();
   const found = await findExport(frame.entry, frame.imageDir);
   return { found, runner: await prepareRunner(found, frame) };
+}
+
+/** For the agent, and for what it starts. */
+function nameBundle({ imageDir }) {
+  process.env.DARI_BUNDLE_DIR = imageDir;
 }
 
 /** Another turn may follow: nothing of this one is heard any more, and its directory is let go. */

@@ -129,6 +129,8 @@ def _check(frame: dict, ahead) -> dict:
 
 
 def _load(frame: dict) -> tuple:
+    # For the agent, and for what it starts.
+    os.environ["DARI_BUNDLE_DIR"] = frame["imageDir"]
     with _no_collection():
         value = find_export(frame["entry"], _real(frame))
         return value, prepare_runner(value, frame)

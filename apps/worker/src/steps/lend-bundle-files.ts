@@ -1,0 +1,31 @@
+// Shows a turn the files of its agent's bundle that SDKs look for in the working directory.
+
+import { listSdkFiles, type ImageCache, type SdkFile } from "@dari/builder";
+import { lendFiles, type LentFiles } from "@dari/workspace";
+import type { WorkerContext } from "../context.ts";
+
+const imagesMax = 1_000;
+/** Files of unpacked images, by their directories: an image never changes. */
+const listed = new WeakMap<ImageCache, Map<string, Promise<readonly SdkFile[]>>>();
+
+/** Copies them into the turn's directory; `takeBackFiles` undoes it. */
+export async function lendBundleFiles(
+  { images }: Pick<WorkerContext, "images">,
+  imageDir: string,
+  slotDir: string,
+): Promise<LentFiles> {
+  return lendFiles(slotDir, await filesOf(images, imageDir));
+}
+
+function filesOf(images: ImageCache, imageDir: string): Promise<readonly SdkFile[]> {
+  let known = listed.get(images);
+  if (known === undefined) listed.set(images, (known = new Map()));
+  const before = known.get(imageDir);
+  if (before !== undefined) return before;
+  const files = listSdkFiles(imageDir).then((found) => found.files);
+  known.set(imageDir, files);
+  files.catch(() => known.delete(imageDir));
+  const oldest = known.keys().next();
+  if (known.size > imagesMax && oldest.done !== true) known.delete(oldest.value);
+  return files;
+}

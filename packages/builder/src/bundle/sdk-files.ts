@@ -1,0 +1,62 @@
+// The files of a bundle that SDKs look for in the working directory: instructions, skills, settings.
+
+import { lstat, readdir, realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { limits } from "@dari/domain";
+
+/** Names at the root of a bundle, files or folders. */
+export const sdkNames = ["CLAUDE.md", ".claude", "AGENTS.md", ".opencode", ".pi", "skills"] as const;
+
+export interface SdkFile {
+  /** Relative to the bundle's root, POSIX. */
+  readonly path: string;
+  /** Absolute. */
+  readonly source: string;
+  readonly isExecutable: boolean;
+  readonly sizeBytes: number;
+}
+
+export interface SdkFiles {
+  /** Sorted, so that a folder's files are neighbours. Empty where there are too many. */
+  readonly files: readonly SdkFile[];
+  /** Why they are not shown in the working directory. */
+  readonly problem?: string;
+}
+
+/** What installers and interpreters leave beside sources. */
+const skipped = new Set(["node_modules", "__pycache__", ".deps"]);
+const depthMax = 16;
+
+/** Links are followed where they stay in the bundle. Whatever else is no file or folder is left out. */
+export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
+  const root = await realpath(bundleDir);
+  const files: SdkFile[] = [];
+  let bytes = 0;
+
+  async function add(path: string, depth: number): Promise<void> {
+    if (files.length > limits.sdkFilesMax || bytes > limits.sdkFilesBytes) return;
+    const source = await realpath(join(root, path)).catch(() => undefined);
+    if (source === undefined || !source.startsWith(root + sep)) return;
+    const found = await stat(source);
+    if (found.isFile()) {
+      bytes += found.size;
+      files.push({ path, source, isExecutable: (found.mode & 0o100) !== 0, sizeBytes: found.size });
+    } else if (found.isDirectory() && depth < depthMax) {
+      for (const name of (await readdir(source)).sort()) if (!skipped.has(name)) await add(`${path}/${name}`, depth + 1);
+    }
+  }
+
+  for (const name of sdkNames) {
+    const found = await lstat(join(root, name)).catch(() => undefined);
+    if (found !== undefined) await add(name, 0);
+  }
+  const problem = describeExcess(files.length, bytes);
+  return problem === undefined ? { files } : { files: [], problem };
+}
+
+function describeExcess(files: number, bytes: number): string | undefined {
+  const { sdkFilesMax, sdkFilesBytes } = limits;
+  if (files <= sdkFilesMax && bytes <= sdkFilesBytes) return undefined;
+  const bound = `${sdkFilesMax.toLocaleString("en")} files or ${sdkFilesBytes / 1024 ** 2} MiB`;
+  return `${sdkNames.join(", ")} have more than ${bound} together, so none of them is shown in the working directory`;
+}
