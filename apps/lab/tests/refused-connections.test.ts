@@ -87,7 +87,7 @@ isolated("of a variable that a program of a failed turn may have used", async ()
     ...manifestFile({
       entrypoint: "agent.mjs:agent",
       runtime: { language: "typescript" },
-      env: { OLLAMA: "http://localhost:11434/v1", NEAR: "http://192.168.1.2:8080", FAR: "https://example.com", TEXT: "x" },
+      env: { OLLAMA: "http://localhost:11434/v1", NEAR: "http://192.168.1.2:8080", FAR: "https://example.com" },
     }),
     "agent.mjs": `export const agent = () => { throw new Error("Unable to connect"); };`,
   });

@@ -1,8 +1,14 @@
+// Which build a worker starts next, by what it runs and who waits.
+
 import { expect, test } from "@jest/globals";
 import { claimNext } from "./build-feed.ts";
 
 /** Claims from `waiting`, in its order, for a worker that runs `running`. */
-async function next(running: readonly string[], slots: number, waiting: readonly string[]): Promise<string | undefined> {
+async function next(
+  running: readonly string[],
+  slots: number,
+  waiting: readonly string[],
+): Promise<string | undefined> {
   return claimNext(running, slots, (except) => Promise.resolve(waiting.find((id) => !except.includes(id))));
 }
 

@@ -1,5 +1,5 @@
-// Builds published versions, a few at a time per worker, under a lease of their own. An organization may use every place
-// while no other waits; one more place is for organizations that have no build here, so that nobody waits for another's.
+// Builds published versions, a few at a time per worker, under a lease of their own. An organization may use every
+// place while no other waits. One more place is for organizations without a build here, so that none waits for another.
 
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";

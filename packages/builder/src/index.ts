@@ -3,7 +3,7 @@
 export { inspectBundle, type BundleInspection } from "./bundle/inspect-bundle.ts";
 export { readBundleFile, type BundleFile } from "./bundle/read-bundle-file.ts";
 export { BundleRefused, defaultBundleLimits, type BundleLimits, type BundleMember } from "./bundle/read-bundle.ts";
-export { listSdkFiles, sdkNames, type SdkFile } from "./bundle/sdk-files.ts";
+export { listSdkFiles, sdkLeftovers, type SdkFile } from "./bundle/sdk-files.ts";
 export { unpackBundle } from "./bundle/unpack-bundle.ts";
 export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";
 export { createRuntimes, type Runtimes, type RuntimesOptions } from "./runtimes/runtimes.ts";

@@ -100,7 +100,9 @@ def build_wheel(*_):
     },
     { sandboxLimits: { diskBytes: 16 * 1024 ** 2 } },
   );
-  const message = expect.stringMatching(/^pip install .* SIGKILL: it exceeded the limit of a build for disk space \(16 MiB\)\n/);
+  const message = expect.stringMatching(
+    /^pip install .* SIGKILL: it exceeded the limit of a build for disk space \(16 MiB\)\n/,
+  );
   expect(result).toEqual({ ok: false, failure: { code: "build_failed", message } });
 });
 

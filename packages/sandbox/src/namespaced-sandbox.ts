@@ -8,8 +8,7 @@ import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
 import { bringToRest, type Resting } from "./rest.ts";
 import type { SlotMounts } from "./slot-mounts.ts";
-import { removeTree } from "./remove-tree.ts";
-import { diskTmpOf, workingFolders } from "./slot.ts";
+import { diskTmpOf, removeDiskTmp, workingFolders } from "./slot.ts";
 import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage } from "./types.ts";
 import { watchSandbox, type Watch } from "./watch.ts";
 
@@ -59,9 +58,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     await tree.kill();
     watch.stop();
     egress?.close();
-    const tmp = diskTmpOf(spec);
-    const removing = tmp && removeTree(tmp.dir);
-    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused(), removing]);
+    await Promise.all([readUsage(), spec.mounts?.detach(spec.slotDir), folders.removeUnused(), removeDiskTmp(spec)]);
     held.onEnd?.();
   }
   async function claim(turnDir = spec.slotDir): Promise<void> {

@@ -3,9 +3,13 @@
 import { mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { isExecutable } from "./programs.ts";
+import { removeTree } from "./remove-tree.ts";
 import { SandboxStartError, type SandboxSpec } from "./types.ts";
 
-/** Also makes a /tmp on the disk. Throws SandboxStartError with what is wrong, where a launcher would only say that something was not found. */
+/**
+ * Also makes a /tmp on the disk.
+ * @throws SandboxStartError with what is wrong, where a launcher would only say that something was not found.
+ */
 export async function checkSpec(spec: SandboxSpec): Promise<void> {
   const interpreter = spec.argv[0];
   if (interpreter === undefined || !isAbsolute(interpreter)) {
@@ -53,6 +57,11 @@ export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: st
 /** Where /tmp is, if it is on the disk. */
 export function diskTmpOf({ slotDir, diskTmpBytes }: SandboxSpec): { dir: string; bytes: number } | undefined {
   return diskTmpBytes === undefined ? undefined : { dir: join(slotDir, "tmp"), bytes: diskTmpBytes };
+}
+
+export async function removeDiskTmp(spec: SandboxSpec): Promise<void> {
+  const tmp = diskTmpOf(spec);
+  if (tmp !== undefined) await removeTree(tmp.dir);
 }
 
 /** `input/` and `output/` of a workspace: there while the program runs, gone afterwards unless something is in them. */

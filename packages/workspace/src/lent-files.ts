@@ -14,6 +14,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
+import { removeTree } from "@dari/sandbox";
 
 export interface LentFile {
   /** Relative to `workspace/`. */
@@ -29,13 +30,22 @@ export interface LentFiles {
   readonly files: readonly LentFile[];
   /** Folders that were made for them, relative to `workspace/`; outer ones first. */
   readonly folders: readonly string[];
+  /** What programs leave in these folders and nobody keeps, relative to `workspace/`. */
+  readonly leftovers: readonly string[];
 }
 
 const filesPerTick = 32;
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Copies `files` into the restored directory `dir`. A file, link or folder of the session's own stays as it is. */
-export async function lendFiles(dir: string, files: readonly LentFile[]): Promise<LentFiles> {
+/**
+ * Copies `files` into the restored directory `dir`. A file, link or folder of the session's own stays as it is.
+ * `leftovers`: paths that are removed with the files where their folder was made for these.
+ */
+export async function lendFiles(
+  dir: string,
+  files: readonly LentFile[],
+  leftovers: readonly string[] = [],
+): Promise<LentFiles> {
   const root = join(dir, "workspace");
   const lent: LentFile[] = [];
   const made: string[] = [];
@@ -61,14 +71,16 @@ export async function lendFiles(dir: string, files: readonly LentFile[]): Promis
     const mode = file.isExecutable ? 0o755 : 0o644;
     if (succeeds(() => writeFileSync(place, readFileSync(file.source), { flag: "wx", mode }))) lent.push(file);
   }
-  return { files: lent, folders: made };
+  const lentPaths = new Set(lent.map(({ path }) => path));
+  const left = leftovers.filter((path) => made.includes(dirname(path)) && !lentPaths.has(path));
+  return { files: lent, folders: made, leftovers: left };
 }
 
 /**
  * Removes what `lendFiles` has copied, where its content is still the same. What was changed stays, with the folders
  * above it, and is the session's from here on. Nothing may write to `dir`: the sandbox is dead or holds no way to it.
  */
-export async function takeBackFiles(dir: string, { files, folders }: LentFiles): Promise<void> {
+export async function takeBackFiles(dir: string, { files, folders, leftovers }: LentFiles): Promise<void> {
   const root = join(dir, "workspace");
   // An agent may have put a link in place of a folder: nothing is followed out of the directory.
   const known = new Map<string, boolean>();
@@ -85,6 +97,7 @@ export async function takeBackFiles(dir: string, { files, folders }: LentFiles):
     const place = join(root, file.path);
     if (isWithin(dirname(file.path)) && isUnchanged(place, file)) succeeds(() => unlinkSync(place));
   }
+  for (const path of leftovers) if (isWithin(dirname(path))) await removeTree(join(root, path));
   for (const folder of folders.toReversed()) if (isWithin(folder)) succeeds(() => rmdirSync(join(root, folder)));
 }
 

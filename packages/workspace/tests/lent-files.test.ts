@@ -45,7 +45,11 @@ async function open(kind: "auto" | "copy"): Promise<Disks> {
 const all = [await open("auto"), await open("copy")];
 
 const bundle = fixture.fresh();
-const texts = { "CLAUDE.md": "Be brief.\n", ".claude/skills/sum/SKILL.md": "# Sum\n", ".claude/skills/sum/add.sh": "true\n" };
+const texts = {
+  "CLAUDE.md": "Be brief.\n",
+  ".claude/skills/sum/SKILL.md": "# Sum\n",
+  ".claude/skills/sum/add.sh": "true\n",
+};
 writeFiles(bundle, texts);
 const files: LentFile[] = Object.entries(texts).map(([path, text]) => ({
   path,
@@ -53,6 +57,8 @@ const files: LentFile[] = Object.entries(texts).map(([path, text]) => ({
   isExecutable: path.endsWith(".sh"),
   sizeBytes: text.length,
 }));
+
+const leftovers = [".claude/node_modules", ".claude/skills/sum/add.sh", "elsewhere/node_modules"];
 
 const session = fixture.fresh();
 writeFiles(session, { "workspace/own.txt": "own", "workspace/.claude/settings.json": "{}" });
@@ -70,7 +76,7 @@ async function lend(disks: Disks, before: Tree = emptyTree): Promise<Case> {
   const dir = fixture.fresh();
   const options = { store: fixture.store, organizationId: "org_a", tree: before, dir, limits: defaultWorkspaceLimits };
   const disk = await disks.open(options);
-  const lent = await lendFiles(dir, files);
+  const lent = await lendFiles(dir, files, leftovers);
   return {
     disk,
     before,
@@ -132,6 +138,19 @@ describe.each(all)("$kind", (disks) => {
     rmSync(at(".claude/skills"), { recursive: true });
     writeFileSync(at(".claude/note"), "note");
     expect(await changes()).toEqual(["workspace/.claude", "workspace/.claude/note"]);
+  });
+
+  test("leftovers of programs go with the folder that was made, and stay in the session's own", async () => {
+    for (const before of [emptyTree, tree]) {
+      const { at, changes } = await lend(disks, before);
+      const outside = fixture.fresh();
+      mkdirSync(outside);
+      mkdirSync(at(".claude/node_modules/deep"), { recursive: true });
+      symlinkSync(outside, at(".claude/node_modules/link"));
+      const kept = ["", "/deep", "/link"].map((name) => `workspace/.claude/node_modules${name}`);
+      expect(await changes()).toEqual(before === emptyTree ? [] : kept);
+      expect(existsSync(outside)).toBe(true);
+    }
   });
 
   test("a copy elsewhere is the session's", async () => {

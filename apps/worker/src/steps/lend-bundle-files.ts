@@ -1,6 +1,6 @@
 // Shows a turn the files of its agent's bundle that SDKs look for in the working directory.
 
-import { listSdkFiles, type ImageCache, type SdkFile } from "@dari/builder";
+import { listSdkFiles, sdkLeftovers, type ImageCache, type SdkFile } from "@dari/builder";
 import { lendFiles, type LentFiles } from "@dari/workspace";
 import type { WorkerContext } from "../context.ts";
 
@@ -14,7 +14,7 @@ export async function lendBundleFiles(
   imageDir: string,
   slotDir: string,
 ): Promise<LentFiles> {
-  return lendFiles(slotDir, await filesOf(images, imageDir));
+  return lendFiles(slotDir, await filesOf(images, imageDir), sdkLeftovers);
 }
 
 function filesOf(images: ImageCache, imageDir: string): Promise<readonly SdkFile[]> {

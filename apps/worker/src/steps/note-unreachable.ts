@@ -1,5 +1,5 @@
-// Names variables of dari.yml, in the log of a failed turn, whose address no agent reaches. Programs that an agent starts rarely say which
-// address refused them.
+// In the log of a failed turn: variables of dari.yml whose address no agent reaches. Programs that an agent starts
+// rarely say which address refused them.
 
 import { isIP } from "node:net";
 import type { Turn } from "@dari/control";

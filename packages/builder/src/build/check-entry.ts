@@ -83,7 +83,8 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
   const answer = await ask(running, options, { onLine: sandbox.onLine, known: runners?.kinds });
   if (!answer.ok) {
     const { exceeded } = await running.collect();
-    const suspicions = exceeded === undefined ? options.suspicions : [describeBound(exceeded, sandbox), ...options.suspicions];
+    const bound = exceeded === undefined ? [] : [describeBound(exceeded, sandbox)];
+    const suspicions = [...bound, ...options.suspicions];
     throw await explain(answer.failure, answer.stack, { ...options, suspicions, imageDir: running.paths.image });
   }
   runners?.add(answer.kind);

@@ -112,7 +112,8 @@ async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: 
     network: "none",
   });
   if (!succeeded(ending)) {
-    throw new BuildFailed([`the compiler ended with ${describeEnding(ending, sandbox)}`, ...ending.lastLines].join("\n"));
+    const ended = `the compiler ended with ${describeEnding(ending, sandbox)}`;
+    throw new BuildFailed([ended, ...ending.lastLines].join("\n"));
   }
   return JSON.parse(ending.stdout) as T;
 }

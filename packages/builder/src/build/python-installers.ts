@@ -19,9 +19,9 @@ const dependencyFiles = ["uv.lock", "requirements.txt", "poetry.lock", "pyprojec
 const shownMax = 5;
 
 /**
- * `uv.lock`, else `requirements.txt`, else `poetry.lock`, else the dependencies of pyproject.toml: of the bundle's root,
- * else of the entrypoint's folder, else of the folders above that. The project itself is not installed, only what it
- * depends on: agents are run from their sources.
+ * `uv.lock`, else `requirements.txt`, else `poetry.lock`, else the dependencies of pyproject.toml: of the bundle's
+ * root, else of the entrypoint's folder, else of the folders above that. The project itself is not installed, only what
+ * it depends on: agents are run from their sources.
  */
 export async function choosePythonInstaller(
   root: string,

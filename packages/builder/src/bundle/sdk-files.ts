@@ -7,6 +7,11 @@ import { limits } from "@dari/domain";
 /** Names at the root of a bundle, files or folders. */
 export const sdkNames = ["CLAUDE.md", ".claude", "AGENTS.md", ".opencode", ".pi", "skills"] as const;
 
+/** OpenCode installs its plugins' packages beside its settings. */
+export const sdkLeftovers = [".gitignore", "package.json", "package-lock.json", "bun.lock", "node_modules"].map(
+  (name) => `.opencode/${name}`,
+);
+
 export interface SdkFile {
   /** Relative to the bundle's root, POSIX. */
   readonly path: string;
@@ -42,7 +47,8 @@ export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
       bytes += found.size;
       files.push({ path, source, isExecutable: (found.mode & 0o100) !== 0, sizeBytes: found.size });
     } else if (found.isDirectory() && depth < depthMax) {
-      for (const name of (await readdir(source)).sort()) if (!skipped.has(name)) await add(`${path}/${name}`, depth + 1);
+      const names = (await readdir(source)).filter((name) => !skipped.has(name));
+      for (const name of names.sort()) await add(`${path}/${name}`, depth + 1);
     }
   }
 

@@ -48,7 +48,8 @@ function destinationOf(address = "", port) {
 function reasonOf(address, port) {
   const opened = `DARI_EGRESS_ALLOW=${destinationOf(address, port)}`;
   if (isLoopback.test(address)) {
-    return `nothing listens there in the sandbox, whose loopback is its own; operators open a port of their machine with ${opened}`;
+    const own = "nothing listens there in the sandbox, whose loopback is its own";
+    return `${own}; operators open a port of their machine with ${opened}`;
   }
   const direct = "the client did not use the sandbox's proxy (HTTPS_PROXY)";
   if (isPrivate.test(address)) return `${direct}, which reaches a private address only where operators set ${opened}`;

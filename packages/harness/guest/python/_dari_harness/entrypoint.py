@@ -157,8 +157,8 @@ def _is_package(folder: str) -> bool:
 
 def set_search_path(image_dir: str, base: str, entry_dir: str) -> None:
     """
-    The source first, the standard library, the installed dependencies, then what the interpreter has of its own. Modules
-    of `src/` and of the entrypoint's package are found by their bare names only where nothing else has that name.
+    The source first, the standard library, the installed dependencies, then what the interpreter has of its own.
+    Modules of `src/` and of the entrypoint's package are found by their bare names only where nothing else has them.
     """
     import site
 
