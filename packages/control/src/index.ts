@@ -31,6 +31,7 @@ export { putBudget } from "./budgets/put-budget.ts";
 export { createHeldRelease, releaseHeld } from "./budgets/release-held.ts";
 export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
 export { getFleet } from "./health/get-fleet.ts";
+export { countTurns, findWaitingTurn, listWaitingTurns, type WaitingPage } from "./health/waiting-turns.ts";
 export { getUsage } from "./usage/get-usage.ts";
 export { quotaRefusal } from "./limits/quota-refusal.ts";
 export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";

@@ -131,6 +131,7 @@ export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
 export type { LayerClaim, LayerPlace } from "./queries/dependency-layers.ts";
 export type { EndedSeconds, FleetLoad, GivenShare, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
+export type { WaitingTurn } from "./queries/fleet.ts";
 export type { NamedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
 export type { PlacedInput } from "./queries/side-snapshots.ts";

@@ -142,6 +142,8 @@ export const limits = {
   usageKeptMax: 100_000,
   /** Of each list that operators are shown of the fleet. */
   fleetRowsMax: 100,
+  /** How far into what waits the queue board turns its pages, in turns. */
+  boardOffsetMax: 100_000,
   /** What an organization may send in a while, by default: far above what an API process can take. */
   requestsPerMinute: 300_000,
   messagesPerMinute: 120_000,

@@ -3,7 +3,7 @@
 export { createRedisNotifier, type RedisNotifier } from "./notifier.ts";
 export { createRedisPreviews, type RedisPreviews } from "./previews.ts";
 export type { FailedJobs, FailedTurn } from "./failed-jobs.ts";
-export { turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
+export { describeTrace, turnJobId, type QueueLocation, type TurnJobData } from "./turn-job.ts";
 export type { ScannedJob } from "./scan-jobs.ts";
 export { openTurnQueue, type JobState, type TurnBoard, type TurnQueue } from "./turn-queue.ts";
 export type { TurnSettlement } from "./turn-settlement.ts";

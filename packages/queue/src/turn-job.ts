@@ -105,6 +105,17 @@ export function failedTrace(reason: string): string {
   return `${failedMark}${reason}`;
 }
 
+/** Returns what a trace of a job says, as text for a person; a trace that is not ours as it is. */
+export function describeTrace(trace: string): string {
+  const retry = /^TurnRetry: (.*)\ndue (\d{1,13})$/.exec(trace);
+  if (retry !== null) {
+    const due = new Date(Number(retry[2])).toISOString();
+    return `The attempt ended with ${retry[1]}. The next attempt was due at ${due}.`;
+  }
+  if (!trace.startsWith(failedMark)) return trace;
+  return `The message failed with ${trace.slice(failedMark.length)}. Its page has the error and the logs.`;
+}
+
 /**
  * Whether a job that is taken has been `failed`: then somebody has asked for it again. A job that only comes again
  * because its worker died has not, whatever the rows say: its last trace is that of a retry, or none.

@@ -1,15 +1,14 @@
-// The queue board: shows the jobs, and passes on two wishes, retry and promote. What comes of them is for the worker
-// that takes the job: it asks PostgreSQL. Everything else that a board can do to a queue is off.
+// The queue board: shows what waits in PostgreSQL and the jobs of the queue, and accepts two changes, retry and promote.
+// The worker that takes the job carries them out, after asking PostgreSQL. Everything else a board can do is off.
 
 import { createBullBoard } from "@bull-board/api";
-import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
-import { ExpressAdapter } from "@bull-board/express";
-import { errorKinds } from "@dari/contract";
 import type { Control } from "@dari/control";
-import { AppError } from "@dari/domain";
+import { AppError, isId } from "@dari/domain";
 import type { TurnBoard, TurnQueue } from "@dari/queue";
 import type { Express, Request } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";
+import { lookingOrganization, TurnBoardAdapter, waitsForSlot } from "./board-adapter.ts";
+import { BoardServer, inTime, silent } from "./board-server.ts";
 import { operatorOf, protectPage } from "./door.ts";
 
 const basePath = "/ops/queues";
@@ -22,7 +21,7 @@ const wishes: readonly RegExp[] = [
 ];
 const retryOne = /^\/api\/queues\/[^/]+\/([^/]+)\/retry$/;
 
-export type BoardQueue = Pick<TurnQueue, "available" | "board">;
+export type BoardQueue = Pick<TurnQueue, "available" | "board" | "counts">;
 
 export function mountBoard(app: Express, control: Control, queue: BoardQueue | undefined): void {
   app.use(basePath, async (request, response, next) => {
@@ -36,17 +35,22 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
     if (queue === undefined) throw new AppError("not_found", "no queue is configured: workers pull from the database");
     // BullMQ waits for a Redis that it has never reached; whoever looks does not.
     if (request.path.startsWith("/api/") && !queue.available) throw new AppError("unavailable", silent);
-    if (request.method === "GET" || request.method === "HEAD") return next();
+    const show = (): void => lookingOrganization.run(actor.organizationId, next);
+    if (request.method === "GET" || request.method === "HEAD") return show();
     const isAllowed = request.method === "PUT" && (await isWish(queue.board, request.path));
     if (!isAllowed) return answerUnknownMethod(["GET", "HEAD"])(request, response);
     control.log.info({ org: actor.organizationId, key_id: actor.keyId, wish: request.path }, "ops.board_wish");
-    next();
+    show();
   });
-  if (queue !== undefined) app.use(basePath, serveBoard(queue.board));
+  if (queue !== undefined) app.use(basePath, serveBoard(control, queue));
 }
 
-/** @throws AppError `conflict` for a job that has not failed: a turn that is over or runs is not started again. */
+/**
+ * @throws AppError `conflict` for a turn that waits for a slot, and for the retry of a job that has not failed: a turn
+ * that is over or runs is not started again.
+ */
 async function isWish(board: TurnBoard, path: string): Promise<boolean> {
+  if (isId("message", decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? ""))) throw new AppError("conflict", waitsForSlot);
   if (wishes.some((pattern) => pattern.test(path))) return true;
   const jobId = retryOne.exec(path)?.[1];
   if (jobId === undefined) return false;
@@ -63,73 +67,39 @@ function isVisit(request: Request): boolean {
   );
 }
 
-function serveBoard(board: TurnBoard): Express {
-  const server = new BoardServer().setBasePath(basePath);
+function serveBoard(control: Control, queue: BoardQueue): Express {
+  const server = new BoardServer().setBasePath(basePath) as BoardServer;
   createBullBoard({
-    queues: [new TurnBoardAdapter(board, { description: "One job is one turn" })],
+    queues: [new TurnBoardAdapter(control, queue)],
     serverAdapter: server,
     options: {
       uiConfig: {
         boardTitle: "Dari",
         hideRedisDetails: true,
         hideDocsLink: true,
-        miscLinks: [{ text: "Sign out", url: "/ops/sign-in" }],
+        miscLinks: [
+          { text: "Fleet", url: "/console/fleet" },
+          { text: "Sign out", url: "/ops/sign-in" },
+        ],
       },
+      handlerHooks: { after: ({ route, request }, reply) => (route === listRoute ? asShown(request, reply) : reply) },
     },
   });
-  const app = server.getRouter() as Express;
-  return app.disable("x-powered-by").disable("etag");
+  return server.getRouter().disable("x-powered-by").disable("etag");
 }
 
-/**
- * No turn repeats. To find that out BullMQ would open a connection of its own, and would never again open one that
- * failed because Redis was silent just then.
- */
-class TurnBoardAdapter extends BullMQAdapter {
-  override getJobSchedulers(): Promise<[]> {
-    return Promise.resolve([]);
-  }
+const listRoute = "/api/queues";
 
-  override getJobSchedulersCount(): Promise<number> {
-    return Promise.resolve(0);
-  }
+/** Only failed and delayed jobs have something that may be asked of them; elsewhere the board shows no button. */
+function asShown(request: { readonly query: Record<string, unknown> }, reply: BoardReply): BoardReply {
+  const status = request.query["status"];
+  if (status === "failed" || status === "delayed" || typeof reply.body === "string") return reply;
+  const { queues = [] } = reply.body as { readonly queues?: readonly object[] };
+  return { ...reply, body: { queues: queues.map((queue) => ({ ...queue, readOnlyMode: true })) } };
 }
 
-type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
-
-/** The board's own handler tells what went wrong inside; ours says what there is to say. */
-class BoardServer extends ExpressAdapter {
-  override setApiRoutes(given: ApiRoute[]): this {
-    const bounded = (route: ApiRoute): ApiRoute => ({
-      ...route,
-      handler: (request) => inTime(async () => route.handler(request)),
-    });
-    super.setApiRoutes(given.map(bounded));
-    return this;
-  }
-
-  override setErrorHandler(): this {
-    // The board's types know its own statuses only.
-    const status = errorKinds.unavailable.status as number as 500;
-    return super.setErrorHandler(() => ({ status, body: { error: silent, message: silent, details: "" } }));
-  }
-}
-
-const silent = "the queue does not answer";
-
-/** For all that one call of the board asks Redis, each of which has a bound of its own. Milliseconds. */
-const boardMs = 5_000;
-
-/** Rejects when `ask` has not ended by then; what it asked for may still come to pass. */
-async function inTime<T>(ask: () => Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(silent)), boardMs);
-  try {
-    return await Promise.race([ask(), late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+type BoardHooks = NonNullable<NonNullable<Parameters<typeof createBullBoard>[0]["options"]>["handlerHooks"]>;
+type BoardReply = Parameters<NonNullable<BoardHooks["after"]>>[1];
 
 /** Redis may be away at any time. */
 function blameQueue(error: unknown): never {

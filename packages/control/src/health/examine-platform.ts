@@ -8,6 +8,7 @@ import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
 import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
 import { fault, fine, type Verdict } from "./verdict.ts";
+import { countTurns } from "./waiting-turns.ts";
 
 /** A leader that says nothing for longer is none. */
 const leadSeenWithinMs = 5_000;
@@ -102,8 +103,10 @@ async function checkWorkers(db: Database): Promise<Verdict> {
 
 async function checkWaiting(db: Database): Promise<Verdict> {
   const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getWaiting(db)];
-  if (waiting.oldestMs === null) return fine("no turn waits for a slot");
-  const found = `the longest has waited ${seconds(waiting.oldestMs)}`;
+  const { ready } = await health.countSchedule(db);
+  if (ready === 0) return fine("no turn waits for a slot");
+  if (waiting.oldestMs === null) return fine(`${ready} wait, all for the max_concurrency of their agent or batch`);
+  const found = `${ready} wait for a slot, the longest has waited ${seconds(waiting.oldestMs)}`;
   const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
   return isStuck
     ? fault(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
@@ -119,9 +122,9 @@ async function checkDispatcher(db: Database): Promise<Verdict> {
 }
 
 /** @throws what Redis says when it cannot be reached. */
-async function checkQueue({ queue }: Control): Promise<Verdict> {
+async function checkQueue({ db, queue }: Control): Promise<Verdict> {
   if (queue === undefined) return fine("none is configured: workers pull from the database");
-  const counts = Object.entries(await queue.counts()).map(([state, count]) => `${count} ${state}`);
+  const counts = Object.entries(await countTurns(db, queue)).map(([state, count]) => `${count} ${state}`);
   return fine(counts.join(", "));
 }
 

@@ -4,6 +4,7 @@ import { release } from "@dari/contract";
 import { health, webhookOutbox, type Database } from "@dari/db";
 import type { TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
+import { countTurns } from "../health/waiting-turns.ts";
 import { createMetrics, otherLabel, type Metrics, type MetricsPage, type MetricSpec } from "@dari/runtime";
 import { metricsByPart, type PlatformMetric } from "./catalogue.ts";
 import { eventMetrics, type Counting } from "./event-metrics.ts";
@@ -66,7 +67,7 @@ export function createPlatformMetrics({ parts, byOrganization }: PlatformMetrics
       metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readSchedule(metrics, db)));
       metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readWebhooks(metrics, db)));
       if (queue !== undefined) {
-        metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readJobs(metrics, queue)));
+        metrics.beforeRead(atMostEvery(scheduleReadEveryMs, () => readJobs(metrics, db, queue)));
       }
     },
   };
@@ -142,11 +143,11 @@ async function readWebhooks(metrics: Metrics<PlatformMetric>, db: Database): Pro
   metrics.set("dari_webhook_notes", notes);
 }
 
-async function readJobs(metrics: Metrics<PlatformMetric>, queue: ScheduleQueue): Promise<void> {
+async function readJobs(metrics: Metrics<PlatformMetric>, db: Database, queue: ScheduleQueue): Promise<void> {
   metrics.remove("dari_queue_jobs");
   // BullMQ waits for a Redis that it has never reached.
   if (!queue.available) return;
-  const counts = await queue.counts();
+  const counts = await countTurns(db, queue);
   for (const [state, count] of Object.entries(counts)) metrics.set("dari_queue_jobs", count, { state });
 }
 

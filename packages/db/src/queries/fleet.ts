@@ -89,3 +89,49 @@ export async function listBusyWorkers(db: Database, most: number): Promise<BusyW
     from workers w left join held h on h.worker_id = w.id order by w.seen_at desc limit ${most}`.execute(db.kysely);
   return result.rows;
 }
+
+export interface WaitingTurn {
+  readonly organizationId: string;
+  readonly organization: string;
+  readonly sessionId: string;
+  readonly messageId: string;
+  readonly isBackground: boolean;
+  /** Counted attempts so far. */
+  readonly attempts: number;
+  readonly acceptedAt: Date;
+  readonly readyAt: Date;
+}
+
+const waitingColumns = sql`s.organization_id as "organizationId", o.name as organization, s.id as "sessionId",
+  s.is_background as "isBackground", s.ready_at as "readyAt", m.id as "messageId", m.attempts,
+  m.created_at as "acceptedAt"`;
+
+/**
+ * Returns the turns that wait for a slot, by organization and lane, the longest wait first (sessions_ready in its
+ * order, messages_open).
+ */
+export async function listWaitingTurns(
+  db: Database,
+  { offset, limit }: { readonly offset: number; readonly limit: number },
+): Promise<WaitingTurn[]> {
+  const result = await sql<WaitingTurn>`
+    select ${waitingColumns}
+    from (select * from sessions where schedule = 'ready'
+      order by organization_id, is_background, limit_group, ready_at, id offset ${offset} limit ${limit}) s
+    join organizations o on o.id = s.organization_id
+    cross join lateral (select id, attempts, created_at from messages
+      where session_id = s.id and completed_at is null order by sequence_number limit 1) m
+    order by s.organization_id, s.is_background, s.limit_group, s.ready_at, s.id`.execute(db.kysely);
+  return result.rows;
+}
+
+/** Returns the turn of a message that waits for a slot (primary keys, messages_open). */
+export async function findWaitingTurn(db: Database, messageId: string): Promise<WaitingTurn | undefined> {
+  const result = await sql<WaitingTurn>`
+    select ${waitingColumns}
+    from messages m join sessions s on s.id = m.session_id join organizations o on o.id = s.organization_id
+    where m.id = ${messageId} and m.completed_at is null and s.schedule = 'ready'
+      and not exists (select 1 from messages e where e.session_id = s.id and e.completed_at is null
+        and e.sequence_number < m.sequence_number)`.execute(db.kysely);
+  return result.rows[0];
+}

@@ -1,0 +1,71 @@
+// Serves the board's page and its API. The page loads nothing from other hosts and offers only what is allowed.
+
+import { ExpressAdapter } from "@bull-board/express";
+import { errorKinds } from "@dari/contract";
+import type { Express, NextFunction, Request, Response } from "express";
+
+type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
+type EntryRoute = Parameters<ExpressAdapter["setEntryRoute"]>[0];
+
+export const silent = "the queue does not answer";
+
+/** For everything that one call of the board asks Redis and PostgreSQL. Milliseconds. */
+const boardMs = 5_000;
+
+export class BoardServer extends ExpressAdapter {
+  override setApiRoutes(given: ApiRoute[]): this {
+    const bounded = (route: ApiRoute): ApiRoute => ({
+      ...route,
+      handler: (request) => inTime(async () => route.handler(request)),
+    });
+    super.setApiRoutes(given.map(bounded));
+    return this;
+  }
+
+  /** The board's own handler shows the inside of an error. */
+  override setErrorHandler(): this {
+    // The board's types know only its own statuses.
+    const status = errorKinds.unavailable.status as number as 500;
+    return super.setErrorHandler(() => ({ status, body: { error: silent, message: silent, details: "" } }));
+  }
+
+  override setEntryRoute({ route, handler }: EntryRoute): this {
+    this.app.get(route, (_request: Request, response: Response, next: NextFunction) => {
+      const { name, params } = handler({ basePath: this.basePath, uiConfig: this.uiConfig });
+      this.app.render(name, params, (error: Error | null, html: string) => {
+        if (error !== null) return next(error);
+        response.type("html").send(adaptPage(html));
+      });
+    });
+    return this;
+  }
+
+  override getRouter(): Express {
+    return this.app;
+  }
+}
+
+/**
+ * Of a failed and a delayed job, the board's first button is Retry and Promote, which are allowed; the others answer
+ * 405. On every other tab the queue is shown as read-only, without buttons.
+ */
+const style = `<style>
+ul[class*="jobActions-"] > li ~ li, ul[class*="queueActions-"] > li ~ li,
+section button[aria-haspopup="menu"] { display: none !important; }
+</style>`;
+
+/** Removes the fonts of another host and hides the buttons that answer 405. */
+function adaptPage(html: string): string {
+  return html.replace(/<link href="https:[^>]*>/g, "").replace("</head>", () => `${style}</head>`);
+}
+
+/** Rejects when `ask` has not ended within the bound; what it asked for may still happen. */
+export async function inTime<T>(ask: () => Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(silent)), boardMs);
+  try {
+    return await Promise.race([ask(), late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
