@@ -154,11 +154,12 @@ describe("private addresses", () => {
     ["IPv6 loopback", ["::1"]],
     ["IPv4 within IPv6", ["::ffff:127.0.0.1"]],
     ["one among public ones", ["93.184.216.34", "127.0.0.1"]],
+    ["nothing, which is told in the same words", []],
   ])("a name that leads to %s is refused", async (_name, addresses) => {
     await using trap = await startTrap();
     const resolve = () => Promise.resolve(addresses);
     const delivery = await attempt({ resolve }, `https://receiver.example:${trap.port}/`);
-    expect(delivery).toMatchObject({ status: "pending", error: "its address is not a public one" });
+    expect(delivery).toMatchObject({ status: "pending", error: "its name has no public address" });
     expect(trap.connections()).toBe(0);
   });
 
@@ -178,7 +179,7 @@ describe("private addresses", () => {
     await sender.idle();
     const place = { organizationId, endpointId: id };
     const [delivery] = (await listWebhookDeliveries(scene.control, place, { limit: 1 })).rows;
-    expect(delivery!.error).toBe("its address is not a public one");
+    expect(delivery!.error).toBe("its name has no public address");
     expect([looks, trap.connections()]).toEqual([1, 0]);
   });
 

@@ -14,6 +14,14 @@ export class EgressRefusedError extends Error {
   override readonly name = "EgressRefusedError";
 }
 
+/**
+ * A name has no address, or none that may be connected to. The words and the status are the same for both: otherwise a
+ * tenant could find out which names the operator's private DNS has.
+ */
+export class NoPublicAddressError extends Error {
+  override readonly name = "NoPublicAddressError";
+}
+
 /** The message says what is wrong with the host's certificate. */
 export class UntrustedHostError extends Error {
   override readonly name = "UntrustedHostError";
@@ -21,8 +29,8 @@ export class UntrustedHostError extends Error {
 
 /** What the tenant is told of an attempt that failed: the system's own words have addresses in them. */
 export function toldOf(error: unknown): string {
-  const isTold = error instanceof EgressRefusedError || error instanceof UntrustedHostError;
-  return isTold ? error.message : "it could not be reached";
+  const isTold = [EgressRefusedError, NoPublicAddressError, UntrustedHostError].some((kind) => error instanceof kind);
+  return error instanceof Error && isTold ? error.message : "it could not be reached";
 }
 
 const connectWithinMs = 15_000;
@@ -31,7 +39,7 @@ const addressesMax = 8;
 
 /**
  * Resolves with a connected socket.
- * @throws EgressRefusedError, or the connection's own error.
+ * @throws EgressRefusedError, NoPublicAddressError, or the connection's own error.
  */
 export async function dial(policy: EgressPolicy, host: string, port: number, resolve: Resolve): Promise<Socket> {
   const addresses = await permittedAddresses(policy, host, port, resolve);
@@ -62,12 +70,14 @@ async function permittedAddresses(
   if (!decision.allowed) throw new EgressRefusedError(decision.reason);
   const name = normalHost(host);
   if (decision.exact) return isIP(name) === 0 ? await findService(name) : [name];
-  const addresses = isIP(name) === 0 ? (await resolve(name)).slice(0, addressesMax) : [name];
-  if (addresses.length === 0) throw new Error("the name has no address");
-  // One private address among public ones is a trick, or a name that is meant for another network.
-  if (!addresses.every(isPublicAddress))
+  if (isIP(name) !== 0) {
+    if (isPublicAddress(name)) return [name];
     throw new EgressRefusedError(advised(policy, "its address is not a public one"));
-  return addresses;
+  }
+  const addresses = (await resolve(name).catch(() => [])).slice(0, addressesMax);
+  // One private address among public ones is a trick, or a name that is meant for another network.
+  if (addresses.length > 0 && addresses.every(isPublicAddress)) return addresses;
+  throw new NoPublicAddressError(advised(policy, "its name has no public address"));
 }
 
 /** As every program of this machine finds it, by its hosts file and search domains. */
