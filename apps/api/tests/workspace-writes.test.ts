@@ -2,7 +2,9 @@
 
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { routes, validate } from "@dari/contract";
@@ -175,6 +177,23 @@ test("what cannot be a file is refused before its bytes are kept", async () => {
   expect((await put("/empty", "")).status).toBe(201);
   expect((await content("GET", "/empty")).text).toBe("");
   expect(await paths()).toEqual(["/dir", "/dir/x", "/empty", "/file"]);
+});
+
+test("a path that is not percent-encoded UTF-8 is refused, and not written under another name", async () => {
+  // As it is, which `fetch` would not send.
+  const putRaw = async (path: string): Promise<number | undefined> => {
+    const { hostname, port } = new URL(api.url);
+    const headers = { authorization: `Bearer ${api.org.apiKey}`, "content-length": "1" };
+    const query = `/v1/sessions/${sessionId}/files/content?path=${path}`;
+    const sent = request({ hostname, port, path: query, method: "PUT", headers }).end("x");
+    const [reply] = (await once(sent, "response")) as [IncomingMessage];
+    reply.resume();
+    return reply.statusCode;
+  };
+  const refused = ["/%ED%A0%80", "/%FF", "/a%C3", "/%C0%AF"];
+  for (const path of refused) expect([path, await putRaw(path)]).toEqual([path, 422]);
+  expect(await putRaw("/%C3%BC+%25%EF%BF%BD")).toBe(201);
+  expect(await paths()).toEqual(["/\u00fc %\ufffd"]);
 });
 
 test("an organization's own bounds hold for what clients write, and each says what it is", async () => {

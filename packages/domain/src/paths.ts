@@ -5,10 +5,11 @@ import { limits } from "./limits.ts";
 
 /**
  * A client's path in its normal form: absolute, without a trailing slash, `/workspace` read as `/`.
- * @throws AppError `invalid` for `..`, NUL, or a path that is too long.
+ * @throws AppError `invalid` for `..`, NUL, what is no UTF-8, or a path that is too long.
  */
 export function normalizeWorkspacePath(input: string): string {
   if (input.includes("\0")) throw invalidPath("must not contain NUL");
+  if (!input.isWellFormed()) throw invalidPath("must be UTF-8");
   if (utf8Bytes(input) > limits.workspacePathBytes) {
     throw invalidPath(`must be at most ${limits.workspacePathBytes} bytes long`);
   }

@@ -12,7 +12,7 @@ import { answerCreation, readIdempotencyKey } from "./idempotency.ts";
 import { readParams } from "./params.ts";
 import { spend, spendBody, spendUpload } from "./rates.ts";
 import { requestIdOf } from "./request-id.ts";
-import { readQuery } from "./query.ts";
+import { checkEncoding, readQuery } from "./query.ts";
 import { whoCalls } from "./who-calls.ts";
 
 export interface MountOptions {
@@ -77,6 +77,7 @@ async function answer(
   const fenced = behindFence(control, route, actor, isAcross);
   const receiving = { control: fenced, actor: actor ?? nobody, fileBytes, exportBytes };
   const params = readParams(request.params, actor, isAcross);
+  if (request.originalUrl.includes("?")) checkEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
   if (route.spends === "upload") {
     await spendUpload(control, receiving.actor, mostBytes(route, receiving), request, response);

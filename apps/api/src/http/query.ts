@@ -1,5 +1,6 @@
 // Reads a query string by the route's schema, and the page that lists are asked for.
 
+import { isUtf8 } from "node:buffer";
 import { validate, type Route } from "@dari/contract";
 import { invalidField, type Page } from "@dari/control";
 import { AppError, limits } from "@dari/domain";
@@ -36,6 +37,22 @@ export function readRepeated(request: Request, name: string): string[] {
   const value: unknown = request.query[name];
   if (value === undefined) return [];
   return (Array.isArray(value) ? value : [value]) as string[];
+}
+
+/**
+ * Refuses a query that is not percent-encoded UTF-8: the parser would put another character in the place of each byte
+ * that it cannot read, and a file would be written under another name.
+ *
+ * @throws AppError `invalid`
+ */
+export function checkEncoding(url: string): void {
+  const query = url.slice(url.indexOf("?") + 1);
+  const isText = [...query.matchAll(/(?:%[0-9a-f]{2})+/gi)].every(([bytes]) => isUtf8(decodeBytes(bytes)));
+  if (!isText) throw invalidField("query", "expected UTF-8, percent-encoded");
+}
+
+function decodeBytes(encoded: string): Buffer {
+  return Buffer.from(encoded.replaceAll("%", ""), "hex");
 }
 
 export function readPage(query: Query): Page {
