@@ -1,8 +1,8 @@
 // Answers to what messages wait for, as clients see them. The turns are ended by hand.
 
 import { routes, validate } from "@dari/contract";
-import { findViolations, snapshots } from "@dari/db";
-import { newId } from "@dari/domain";
+import { dispatch, findViolations, snapshots } from "@dari/db";
+import { failure, newId } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type CallOptions, type TestApi, type TestReply } from "./api-fixture.ts";
@@ -22,7 +22,7 @@ afterAll(async () => {
 const schema = { type: "object", properties: { ok: { type: "boolean" } }, required: ["ok"] };
 const approved = { key: "approve", value: { ok: true } };
 
-async function suspend(): Promise<{ sessionId: string; messageId: string }> {
+async function suspend(output?: { readonly usage: object }): Promise<{ sessionId: string; messageId: string }> {
   const sessionId = await createTestSession(api.db, api.org.organizationId, agentId);
   const messageId = await createTestMessage(api.db, api.org.organizationId, sessionId);
   const turn = await claim(api);
@@ -30,6 +30,7 @@ async function suspend(): Promise<{ sessionId: string; messageId: string }> {
   const empty = { objectKey: null, isFull: true, deltaDepth: 0, treeHash: "x", sizeBytes: 0, files: 0, totalBytes: 0 };
   await finish(api, turn, {
     ending: "suspended",
+    output,
     asked: { key: "approve", schema, prompt: "may I?", waitSeconds: 600, placed: [] },
     snapshot: { id: newId("snapshot"), parentId, ...empty },
   });
@@ -39,6 +40,25 @@ async function suspend(): Promise<{ sessionId: string; messageId: string }> {
 function answer(messageId: string, body: unknown, options: CallOptions = {}): Promise<TestReply> {
   return api.call("POST", `/v1/messages/${messageId}/inputs`, { body, ...options });
 }
+
+test("runs of one attempt share its number in the logs and the events, and each says what it has used", async () => {
+  const used = (tokens: number) => ({ usage: { requests: 1, input_tokens: tokens, output_tokens: 1 } });
+  const { sessionId, messageId } = await suspend(used(7));
+  expect((await answer(messageId, approved)).status).toBe(202);
+  await dispatch.dispatchIfReady(api.db, [{ organizationId: api.org.organizationId, count: 1 }], 60_000);
+  const last = { failure: failure("timeout", "too long"), output: used(5) };
+  await finish(api, await claim(api), { ending: "failed", ...last });
+  const { text } = await api.call("GET", `/v1/messages/${messageId}/logs`);
+  expect(text).toBe("== attempt 1\n== attempt 1, continued\n");
+  const events = await api.call("GET", `/v1/sessions/${sessionId}/events`);
+  const data = (events.json.data as { type: string; data: object }[]).filter(({ type }) => type.startsWith("attempt."));
+  expect(data.map((event) => event.data)).toEqual([
+    { number: 1 },
+    { outcome: "suspended", ...used(7) },
+    { number: 1 },
+    { outcome: "failed", error: expect.objectContaining({ code: "timeout" }), ...used(5) },
+  ]);
+});
 
 test("the record says what is asked; an answer is accepted once, and is on record", async () => {
   const { sessionId, messageId } = await suspend();

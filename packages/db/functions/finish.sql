@@ -28,7 +28,8 @@ begin
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
     from (values
-      (true, 'attempt.ended', m.id, a.id, jsonb_strip_nulls(jsonb_build_object('outcome', p_outcome, 'error', p_failure))),
+      (true, 'attempt.ended', m.id, a.id,
+        jsonb_strip_nulls(jsonb_build_object('outcome', p_outcome, 'error', p_failure, 'usage', p_usage))),
       (p_ending = 'completed', 'assistant.message_completed', m.id, a.id, jsonb_build_object('output', p_output)),
       (p_ending = 'completed', 'workspace.committed', m.id, a.id,
         jsonb_build_object('snapshot_id', p_snapshot, 'files_changed', p_files_changed)),

@@ -38,12 +38,12 @@ export interface Timeline {
 
 /** Where the time from a message's acceptance went. What no phase accounts for is a phase of its own. */
 export function timelineOf(record: MessageRecord): Timeline {
-  const measured = phasesOf(record.timings);
+  const measured = withAnswers(phasesOf(record.timings), record.inputs ?? []);
   const sumMs = measured.reduce((sum, { ms }) => sum + ms, 0);
   const endedAt = record.completed_at === null ? undefined : Date.parse(record.completed_at);
   const totalMs = Math.max(sumMs, endedAt === undefined ? 0 : endedAt - Date.parse(record.created_at));
   const restMs = totalMs - sumMs;
-  const phases = measured.length === 0 || restMs < 1 ? measured : withRest(measured, restMs, record.attempt);
+  const phases = measured.length === 0 || restMs < 1 ? measured : withRest(measured, restMs, record);
   let startMs = 0;
   const placed = phases.map((phase) => {
     const at = { ...phase, startMs };
@@ -53,12 +53,31 @@ export function timelineOf(record: MessageRecord): Timeline {
   return { phases: placed, totalMs };
 }
 
-/** Phases are the last attempt's: before it, others took the rest; of a single one it is the commit and its kin. */
-function withRest(measured: readonly Phase[], ms: number, attempt: number): Phase[] {
-  if (attempt <= 1) return [...measured, { name: "commit", label: "committed the turn", ms }];
-  const earlier = { name: "earlier", label: "earlier attempts, and their retries’ wait", ms };
-  const queued = measured.filter(({ name }) => name === "queue_ms");
-  return [...queued, earlier, ...measured.filter(({ name }) => name !== "queue_ms")];
+/** Adds how long the message waited for people, as far as they have answered. */
+function withAnswers(measured: readonly Phase[], inputs: NonNullable<MessageRecord["inputs"]>): readonly Phase[] {
+  let ms = 0;
+  for (const { requested_at: from, ended_at: to } of inputs) if (to !== null) ms += Date.parse(to) - Date.parse(from);
+  if (measured.length === 0 || ms <= 0) return measured;
+  return afterQueue(measured, { name: "answer", label: "waited for an answer", ms });
+}
+
+/**
+ * Adds the time that no phase accounts for. The measured phases are those of the last run: where there were others, the
+ * rest is theirs; of a single run it is the commit.
+ */
+function withRest(
+  measured: readonly Phase[],
+  ms: number,
+  { attempt, inputs = [] }: Pick<MessageRecord, "attempt" | "inputs">,
+): readonly Phase[] {
+  const isOnlyRun = attempt <= 1 && inputs.length === 0;
+  if (isOnlyRun) return [...measured, { name: "commit", label: "committed the turn", ms }];
+  return afterQueue(measured, { name: "earlier", label: "earlier runs, and the wait for retries", ms });
+}
+
+function afterQueue(measured: readonly Phase[], phase: Phase): readonly Phase[] {
+  const isQueue = ({ name }: Phase): boolean => name === "queue_ms";
+  return [...measured.filter(isQueue), phase, ...measured.filter((one) => !isQueue(one))];
 }
 
 const waits: Readonly<Record<NonNullable<MessageRecord["waiting_reason"]>, string>> = {

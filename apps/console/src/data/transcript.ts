@@ -12,10 +12,13 @@ export interface Step {
 
 export interface Attempt {
   readonly id: string;
+  /** As the API counts attempts. Runs that do not count share their number with the next one. */
+  readonly number: number;
   readonly startedAt: string;
   readonly endedAt?: string;
   readonly outcome?: string;
   readonly error?: FailureRecord;
+  readonly usage?: Readonly<Record<string, number>>;
 }
 
 export interface Turn {
@@ -79,7 +82,7 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
     case "message.status_changed":
       return { status: data["status"] as Turn["status"] };
     case "attempt.started":
-      return { ...noPreview, attempts: [...turn.attempts, { id: attemptId, startedAt: event.created_at }] };
+      return { ...noPreview, attempts: [...turn.attempts, started(turn, event)] };
     case "attempt.ended":
       return { ...noPreview, attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
     case "assistant.message_completed":
@@ -101,9 +104,20 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
   }
 }
 
+function started({ attempts }: Turn, { attempt_id: id = "", created_at: startedAt, data }: EventRecord): Attempt {
+  return { id, number: Number(data["number"] ?? attempts.length + 1), startedAt };
+}
+
 function ended(attempt: Attempt, { created_at: endedAt, data }: EventRecord): Attempt {
   const error = data["error"] as FailureRecord | undefined;
-  return { ...attempt, endedAt, outcome: String(data["outcome"]), ...(error === undefined ? {} : { error }) };
+  const usage = data["usage"] as Attempt["usage"];
+  return {
+    ...attempt,
+    endedAt,
+    outcome: String(data["outcome"]),
+    ...(error === undefined ? {} : { error }),
+    ...(usage === undefined ? {} : { usage }),
+  };
 }
 
 function endedBy(record: MessageRecord): Partial<Turn> {

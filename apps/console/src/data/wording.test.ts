@@ -113,6 +113,27 @@ describe("a timeline", () => {
     expect(shown(record({ attempt: 2 }))[1]).toEqual(["earlier", 100, 100]);
   });
 
+  test("of a message that waited for a person has that wait, and not in the commit", () => {
+    const inputs = [
+      { requested_at: "2026-11-25T12:00:00.200Z", ended_at: "2026-11-27T12:00:00.200Z" },
+      { requested_at: "2026-11-27T12:00:00.300Z", ended_at: "2026-11-27T12:00:00.350Z" },
+    ] as NonNullable<MessageRecord["inputs"]>;
+    const twoDays = 2 * 86_400_000;
+    const waited = record({ inputs, completed_at: "2026-11-27T12:00:01.050Z" });
+    expect(shown(waited)).toEqual([
+      ["queue_ms", 0, 100],
+      ["earlier", 100, 100],
+      ["answer", 200, twoDays + 50],
+      ["agent_ms", twoDays + 250, 600],
+      ["save_ms", twoDays + 850, 200],
+    ]);
+    expect(timelineOf(waited).phases.find(({ name }) => name === "answer")?.label).toBe("waited for an answer");
+    // One that still waits is not measured yet.
+    const open = [inputs[0]!].map((input) => ({ ...input, ended_at: null }));
+    const names = shown(record({ inputs: open, completed_at: null })).map(([name]) => name);
+    expect(names).toEqual(["queue_ms", "agent_ms", "save_ms"]);
+  });
+
   test("without a measured phase is empty", () => {
     expect(shown(record({ timings: {}, completed_at: null }))).toEqual([]);
   });

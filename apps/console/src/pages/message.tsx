@@ -6,6 +6,7 @@ import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { durationText } from "../data/format.ts";
 import { useLoaded, useReloadOn } from "../data/load.ts";
+import { namesOfRuns, usageOfRuns } from "../data/runs.ts";
 import { timelineOf, waitText } from "../data/timeline.ts";
 import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
 import { CopyButton, Id } from "../parts/copyable.tsx";
@@ -42,7 +43,7 @@ export function MessagePage({ messageId }: { readonly messageId: string }) {
       actions={<TurnActions turn={shortOf(record)} sessionId={record.session_id} isAlone />}
     >
       <ErrorNote error={message.error} retry={message.reload} />
-      <Facts record={record} />
+      <Facts record={record} attempts={turn?.attempts ?? []} />
       {turn ? <Said turn={turn} /> : <Loading />}
       {record.status === "waiting_for_input" && <Asked messageId={messageId} onAnswered={message.reload} />}
       <h2>Timeline</h2>
@@ -86,8 +87,15 @@ function useTurn(messageId: string): Turn | undefined {
   return turn;
 }
 
-function Facts({ record }: { readonly record: MessageRecord }) {
+interface FactsProps {
+  readonly record: MessageRecord;
+  readonly attempts: readonly Attempt[];
+}
+
+function Facts({ record, attempts }: FactsProps) {
   const { id, retry_of: retryOf, merged_into: mergedInto, output } = record;
+  // Runs of a release before have told no usage.
+  const used = usageOfRuns(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
     <>
       <p className="facts">
@@ -98,11 +106,12 @@ function Facts({ record }: { readonly record: MessageRecord }) {
         {retryOf !== undefined && <Link to={`/messages/${retryOf}`}>another try of this message</Link>}
         {mergedInto !== undefined && <Link to={`/messages/${mergedInto}`}>became part of this message</Link>}
         {record.rolled_back === true && <span className="status off">rolled back</span>}
-        {Object.entries(output?.usage ?? {}).map(([name, count]) => (
+        {Object.entries(used.usage).map(([name, count]) => (
           <span key={name} className="tag">
             {name.replaceAll("_", " ")} {count}
           </span>
         ))}
+        {used.runs > 1 && <span className="faint">in {used.runs} runs</span>}
       </p>
     </>
   );
@@ -142,6 +151,7 @@ function TimelineView({ record }: { readonly record: MessageRecord }) {
 
 function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
   if (attempts.length === 0) return <p className="faint">None has started.</p>;
+  const names = namesOfRuns(attempts);
   return (
     <table aria-label="Attempts">
       <thead>
@@ -161,7 +171,7 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
         {attempts.map(({ id, startedAt, endedAt, outcome, error }, index) => (
           <tr key={id}>
             <th scope="row">
-              {index + 1} <CopyButton text={id} of="the attempt’s id" />
+              {names[index]} <CopyButton text={id} of="the attempt’s id" />
             </th>
             <td>
               <Status of={outcome ?? "running"} />

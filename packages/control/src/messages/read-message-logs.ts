@@ -25,8 +25,8 @@ async function* readAttempts(
   actor: Actor,
   attempts: readonly attemptLogs.LoggedAttempt[],
 ): AsyncGenerator<string> {
-  for (const attempt of attempts) {
-    yield `== attempt ${attempt.number}\n`;
+  for (const [index, attempt] of attempts.entries()) {
+    yield `== attempt ${nameOf(attempt, attempts[index - 1])}\n`;
     let after = -1;
     let openStream: string | undefined;
     for (;;) {
@@ -40,6 +40,12 @@ async function* readAttempts(
     }
     if (openStream !== undefined) yield "\n";
   }
+}
+
+/** A run that does not count shares its number with the next one, which says why it is there. */
+function nameOf({ number }: attemptLogs.LoggedAttempt, before: attemptLogs.LoggedAttempt | undefined): string {
+  if (before?.number !== number) return String(number);
+  return `${number}, ${before.outcome === "suspended" ? "continued" : "again"}`;
 }
 
 /** `openStream` is the stream whose last line has not ended yet; a row of it continues that line. */

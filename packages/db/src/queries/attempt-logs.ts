@@ -6,6 +6,8 @@ export interface LoggedAttempt {
   readonly id: string;
   /** As a client counts attempts; two have one number where the first did not count. */
   readonly number: number;
+  /** Null: it has not ended. */
+  readonly outcome: string | null;
 }
 
 /** The attempts of a message in the order in which they began (index attempts_by_message). */
@@ -14,7 +16,7 @@ export async function listAttempts(db: Database, organizationId: string, message
     .selectFrom("attempts")
     .where("message_id", "=", messageId)
     .where("organization_id", "=", organizationId)
-    .select(["id", "number"])
+    .select(["id", "number", "outcome"])
     .orderBy("fence")
     .execute();
 }
