@@ -72,6 +72,13 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     title: "Temporarily unavailable",
     whatToDo: "Wait for `Retry-After` seconds, then send the same request again, with the same `Idempotency-Key`.",
   },
+  snapshot_damaged: {
+    status: 500,
+    title: "Stored files are damaged",
+    whatToDo:
+      "Read another file, or roll the session back. The session's next turn continues at its last whole snapshot; " +
+      "an operator finds what is damaged with `dari doctor --store --deep`.",
+  },
   internal: {
     status: 500,
     title: "Internal error",

@@ -143,10 +143,17 @@ function headerParameters(route: Route): Json[] {
   return [...parameters, { name: "Idempotency-Key", in: "header", required: false, schema }];
 }
 
+const restoredFrom = {
+  description:
+    "Present where the newest snapshot's list of files is damaged: the id of the older snapshot that was read instead.",
+  schema: { type: "string" },
+};
+
 function replyHeaders(route: Route): JsonObject {
   const description = "The key was used before: this is the resource that it made, as it is now, without secrets.";
   const headers: JsonObject = {
     ...(route.scope === null ? {} : rateHeaders),
+    ...(route.mayBeOlder === true ? { "Dari-Restored-From": restoredFrom } : {}),
     ...(route.idempotent === true ? { "Idempotent-Replayed": { description, schema: { const: "true" } } } : {}),
   };
   return Object.keys(headers).length === 0 ? {} : { headers };

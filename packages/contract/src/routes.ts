@@ -52,6 +52,8 @@ export interface Route {
   readonly alsoStatus?: readonly number[];
   /** A GET that the present state may stand against. */
   readonly mayConflict?: boolean;
+  /** Reads the session's workspace; where its head is damaged, an older snapshot. */
+  readonly mayBeOlder?: boolean;
   /** Accepts `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
   /**

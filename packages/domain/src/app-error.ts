@@ -13,6 +13,7 @@ export const appErrorCodes = [
   "limit_exceeded",
   "quota_exceeded",
   "unavailable",
+  "snapshot_damaged",
   "internal",
 ] as const;
 

@@ -17,29 +17,60 @@ interface ByteRange {
  */
 export async function sendContent(content: OpenedContent, request: Request, response: Response): Promise<void> {
   const etag = `"${content.sha256}"`;
+  const isKnown = listsEtag(request.get("if-none-match"), etag);
+  const range = isKnown ? undefined : readRange(request, etag, content.sizeBytes, response);
+  const length = range === undefined ? content.sizeBytes : range.end - range.start + 1;
+  const isEmpty = isKnown || request.method === "HEAD" || length === 0;
+  // Before any header: where the first bytes cannot be read, the reply is a refusal.
+  const body = isEmpty ? undefined : await readAhead(await content.open(range), 1);
+  noteRestored(response, content.restoredFrom);
   response.set({
     etag,
     "accept-ranges": "bytes",
     "cache-control": "private, no-cache",
     "content-disposition": attachment(content.filename),
   });
-  if (listsEtag(request.get("if-none-match"), etag)) {
+  if (isKnown) {
     response.status(304).end();
     return;
   }
-  const range = readRange(request, etag, content.sizeBytes, response);
-  const length = range === undefined ? content.sizeBytes : range.end - range.start + 1;
   // Set by hand: Express would add a charset to a text type, and nobody knows the text's.
   response.setHeader("content-type", content.contentType);
   response.setHeader("content-length", length);
   if (range !== undefined) {
     response.status(206).set("content-range", `bytes ${range.start}-${range.end}/${content.sizeBytes}`);
   }
-  if (request.method === "HEAD" || length === 0) {
-    response.end();
-    return;
+  if (body === undefined) response.end();
+  else await pipeline(body, response);
+}
+
+/** Tells a client that what it reads is older than the session's head, which is damaged. */
+export function noteRestored(response: Response, snapshotId: string | undefined): void {
+  if (snapshotId !== undefined) response.set("dari-restored-from", snapshotId);
+}
+
+/** Returns the same bytes once the first `bytes` of them have been read. Rejects if they cannot be. */
+export async function readAhead(source: AsyncIterable<Uint8Array>, bytes: number): Promise<AsyncIterable<Uint8Array>> {
+  const pieces = source[Symbol.asyncIterator]();
+  const ahead: Uint8Array[] = [];
+  for (let had = 0; had < bytes;) {
+    const next = await pieces.next();
+    if (next.done === true) break;
+    ahead.push(next.value);
+    had += next.value.byteLength;
   }
-  await pipeline(await content.open(range), response);
+  // Not a generator: one that is closed before its first step would leave the source open.
+  const rest: AsyncIterator<Uint8Array> = {
+    next: () => {
+      const value = ahead.shift();
+      return value === undefined ? pieces.next() : Promise.resolve({ value });
+    },
+    return: async () => {
+      await pieces.return?.();
+      return { done: true, value: undefined };
+    },
+  };
+  return { [Symbol.asyncIterator]: () => rest };
 }
 
 function listsEtag(header: string | undefined, etag: string): boolean {

@@ -3,6 +3,7 @@
 import { errorKinds, renderError } from "@dari/contract";
 import { isDatabaseAway, isDatabasePassing, quotaRefusal, type Control } from "@dari/control";
 import { AppError } from "@dari/domain";
+import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
 import multer from "multer";
 import { requestIdOf } from "./request-id.ts";
@@ -39,6 +40,10 @@ export function answerErrors(control: Control) {
     if (known.code === "internal") {
       const { method, path } = request;
       control.log.error({ err: error, request_id: requestId, method, path }, "request failed");
+    } else if (known.cause instanceof SnapshotDamagedError) {
+      const { objectKey, problem } = known.cause;
+      const org = response.locals["organizationId"] as string | undefined;
+      control.log.error({ org, object_key: objectKey, problem, request_id: requestId }, "snapshot.damaged");
     } else if (known.code === "unavailable") {
       control.log.warn({ err: error, request_id: requestId, path: request.path }, "request refused: unavailable");
     }
@@ -74,6 +79,10 @@ function toAppError(error: unknown): AppError {
   if (isDatabasePassing(error)) {
     const state = isDatabaseAway(error) ? "cannot be reached" : "is too busy";
     return new AppError("unavailable", `the database ${state} at the moment`, { cause: error });
+  }
+  if (error instanceof SnapshotDamagedError) {
+    const detail = "what is stored of these files is damaged or missing; nothing of them was sent";
+    return new AppError("snapshot_damaged", detail, { cause: error });
   }
   const quota = quotaRefusal(error);
   if (quota !== undefined) return quota;

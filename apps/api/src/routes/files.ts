@@ -15,7 +15,7 @@ import {
   reserveUpload,
 } from "@dari/control";
 import type { Handlers } from "../http/call.ts";
-import { attachment, sendContent } from "../http/content.ts";
+import { attachment, noteRestored, sendContent } from "../http/content.ts";
 import { isOn, readPage } from "../http/query.ts";
 
 export const fileHandlers: Handlers<
@@ -71,12 +71,14 @@ export const fileHandlers: Handlers<
     return deleteFile(control, actor, params.file_id);
   },
 
-  async listSessionFiles({ control, actor, params, query }) {
-    return listSessionFiles(control, actor, {
+  async listSessionFiles({ control, actor, params, query, response }) {
+    const { listing, restoredFrom } = await listSessionFiles(control, actor, {
       sessionId: params.session_id,
       path: query["path"] ?? "/",
       recursive: isOn(query["recursive"]),
     });
+    noteRestored(response, restoredFrom);
+    return listing;
   },
 
   async getSessionFileContent({ control, actor, params, query, request, response }) {

@@ -6,6 +6,7 @@ import { archiveSession, deleteSessionFile, putSessionFile } from "@dari/control
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
+import { noteRestored, readAhead } from "../http/content.ts";
 import { leaveOpen } from "../http/leave-open.ts";
 import { isOn, readRepeated } from "../http/query.ts";
 
@@ -40,17 +41,11 @@ export const workspaceHandlers: Handlers<
   },
 
   async getWorkspaceTarGz(call) {
-    const archive = await openArchive(call, "tar");
-    announce(call, "application/gzip", "tar.gz");
-    if (call.request.method === "HEAD") call.response.end();
-    else await pipeline(archive, createGzip(), call.response);
+    await sendArchive(call, "tar", { type: "application/gzip", suffix: "tar.gz" });
   },
 
   async getWorkspaceZip(call) {
-    const archive = await openArchive(call, "zip");
-    announce(call, "application/zip", "zip");
-    if (call.request.method === "HEAD") call.response.end();
-    else await pipeline(archive, call.response);
+    await sendArchive(call, "zip", { type: "application/zip", suffix: "zip" });
   },
 };
 
@@ -60,18 +55,38 @@ interface ArchiveCall extends Pick<Call, "control" | "actor"> {
   readonly response: Response;
 }
 
-function openArchive({ control, actor, params, request }: ArchiveCall, format: "tar" | "zip") {
+/** Sends nothing before the first part of the archive is there: until then a damaged file has a status of its own. */
+async function sendArchive(
+  { control, actor, params, request, response }: ArchiveCall,
+  format: "tar" | "zip",
+  { type, suffix }: { readonly type: string; readonly suffix: string },
+): Promise<void> {
   const paths = readRepeated(request, "path");
-  return archiveSession(control, actor, { sessionId: params.session_id, format, paths });
-}
-
-function announce({ params, response }: ArchiveCall, type: string, suffix: string): void {
+  const archive = await archiveSession(control, actor, { sessionId: params.session_id, format, paths });
+  const isHead = request.method === "HEAD";
+  const packed = format === "tar" ? gzip(archive.bytes) : archive.bytes;
+  const body = isHead ? undefined : await readAhead(packed, archiveAheadBytes);
+  noteRestored(response, archive.restoredFrom);
   response.setHeader("content-type", type);
   response.set({
     "content-disposition": `attachment; filename="${params.session_id}.${suffix}"`,
     "cache-control": "private, no-cache",
   });
+  if (body === undefined) response.end();
+  else await pipeline(body, response);
 }
+
+async function* gzip(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const packer = createGzip();
+  const feeding = pipeline(bytes, packer);
+  // Its failure ends the reading below, which throws it.
+  feeding.catch(() => undefined);
+  yield* packer as AsyncIterable<Uint8Array>;
+  await feeding;
+}
+
+/** Smaller archives are read whole before anything is sent. */
+const archiveAheadBytes = 1024 * 1024;
 
 function conditionsOf(request: Request) {
   return { ifMatch: request.get("if-match"), ifNoneMatch: request.get("if-none-match") };

@@ -99,6 +99,7 @@ export const fileRoutes = {
     query: Type.Object({ path: Type.Optional(workspacePath), recursive: flag }),
     reply: files.DirectoryListing,
     status: 200,
+    mayBeOlder: true,
   },
   getSessionFileContent: {
     method: "GET",
@@ -108,6 +109,7 @@ export const fileRoutes = {
     query: Type.Object({ path: workspacePath }),
     replyContent: "application/octet-stream",
     status: 200,
+    mayBeOlder: true,
     alsoStatus: [206],
   },
   putSessionFile: {
@@ -144,6 +146,7 @@ export const fileRoutes = {
     query: archiveQuery,
     replyContent: "application/gzip",
     status: 200,
+    mayBeOlder: true,
   },
   getWorkspaceZip: {
     method: "GET",
@@ -153,5 +156,6 @@ export const fileRoutes = {
     query: archiveQuery,
     replyContent: "application/zip",
     status: 200,
+    mayBeOlder: true,
   },
 } as const satisfies Record<string, Route>;

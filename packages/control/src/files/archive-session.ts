@@ -20,14 +20,14 @@ export async function archiveSession(
   control: Control,
   actor: Actor,
   input: { sessionId: string; format: "tar" | "zip"; paths: readonly string[] },
-): Promise<AsyncIterable<Uint8Array>> {
-  const { tree } = await loadSessionTree(control, actor, input.sessionId);
+): Promise<{ readonly bytes: AsyncIterable<Uint8Array>; readonly restoredFrom: string | undefined }> {
+  const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
   const chosen = choose(tree, input.paths.map(normalizeWorkspacePath));
   const store = rememberReads(control.blobs);
   const entries = function* (): Generator<ArchiveEntry> {
     for (const entry of chosen) yield toArchiveEntry(entry, () => readFile(store, entry));
   };
-  return input.format === "tar" ? writeTar(entries()) : writeZip(entries());
+  return { bytes: input.format === "tar" ? writeTar(entries()) : writeZip(entries()), restoredFrom };
 }
 
 /** In the tree's order, each once. */

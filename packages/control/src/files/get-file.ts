@@ -19,6 +19,8 @@ export interface OpenedContent {
   readonly sizeBytes: number;
   /** Of the whole content, lower-case hex. */
   readonly sha256: string;
+  /** The older snapshot that it is read from, because the session's head is damaged. */
+  readonly restoredFrom?: string | undefined;
   open(range?: BlobRange): Promise<Readable>;
 }
 

@@ -14,8 +14,8 @@ export async function getSessionFile(
   input: { sessionId: string; path: string },
 ): Promise<OpenedContent> {
   const path = normalizeWorkspacePath(input.path);
-  const { tree } = await loadSessionTree(control, actor, input.sessionId);
-  return openTreeFile(control, tree, path);
+  const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
+  return { ...openTreeFile(control, tree, path), restoredFrom };
 }
 
 /** Of any saved tree; `path` is in normal form. @throws AppError `not_found`, `invalid` (not a file; leaves). */

@@ -13,9 +13,9 @@ export async function listSessionFiles(
   control: Control,
   actor: Actor,
   input: { sessionId: string; path: string; recursive: boolean },
-): Promise<DirectoryListing> {
+): Promise<{ readonly listing: DirectoryListing; readonly restoredFrom: string | undefined }> {
   const path = normalizeWorkspacePath(input.path);
-  const { tree } = await loadSessionTree(control, actor, input.sessionId);
+  const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
   const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
-  return { path, entries: found(entries, `directory ${path}`) };
+  return { listing: { path, entries: found(entries, `directory ${path}`) }, restoredFrom };
 }

@@ -105,13 +105,14 @@ async function openOlder(
   return { ...found, restoredFrom: id };
 }
 
-/** The newest of the head's ancestors with which `use` does not find damage, and what it found there. */
+/** Returns the newest of the head's ancestors with which `use` does not find damage, and what it found there. */
 export async function findIntactAncestor<T>(
-  { db }: WorkspaceContext,
-  { organizationId, headSnapshotId }: Turn,
+  { db }: Pick<WorkspaceContext, "db">,
+  { organizationId, headSnapshotId }: Pick<Turn, "organizationId" | "headSnapshotId">,
   use: (snapshotId: string) => Promise<T>,
+  most = ancestorsMax,
 ): Promise<{ readonly id: string; readonly found: T } | undefined> {
-  for (const id of await snapshots.listAncestors(db, organizationId, headSnapshotId ?? "", ancestorsMax)) {
+  for (const id of await snapshots.listAncestors(db, organizationId, headSnapshotId ?? "", most)) {
     try {
       return { id, found: await use(id) };
     } catch (error) {

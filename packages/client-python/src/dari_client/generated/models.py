@@ -339,7 +339,7 @@ class EnsureManagedKeyRequest(TypedDict):
 
 class Error(TypedDict):
     detail: str
-    code: Literal["unauthenticated", "forbidden", "not_found", "invalid", "conflict", "precondition_failed", "session_busy", "idempotency_key_reused", "too_large", "limit_exceeded", "quota_exceeded", "unavailable", "internal"]
+    code: Literal["unauthenticated", "forbidden", "not_found", "invalid", "conflict", "precondition_failed", "session_busy", "idempotency_key_reused", "too_large", "limit_exceeded", "quota_exceeded", "unavailable", "snapshot_damaged", "internal"]
     request_id: str
     errors: NotRequired[list[ErrorError]]
 
