@@ -304,6 +304,13 @@ describeWith("chromium", "the console", ({ command }) => {
     await form.getByRole("button", { name: "Answer" }).click();
     await page.getByText("You decided: true, but slowly").waitFor();
     await form.waitFor({ state: "detached" });
+    await page.getByRole("link", { name: "Details of this message" }).click();
+    await page.getByRole("row", { name: "waited for an answer" }).waitFor();
+    expect(await page.getByRole("row", { name: "committed the turn" }).count()).toBe(0);
+    const runs = page.getByRole("table", { name: "Attempts" });
+    await runs.getByRole("rowheader", { name: "1, continued" }).waitFor();
+    await page.getByRole("region", { name: "Logs" }).getByText("== attempt 1, continued").waitFor();
+    expect(await inspect(page, "message-answered")).toEqual([]);
   });
 
   test("what an agent wrote is never more than text, a picture or a download", async () => {

@@ -25,6 +25,8 @@ export function isLedgerEvent(event: StreamedEvent): event is EventRecord {
 export interface StreamOptions extends CallOptions {
   /** Only events after this number. */
   readonly afterSequenceNumber?: number;
+  /** Called with true when the stream is connected, and with false when its connection is lost. */
+  readonly onConnection?: (isConnected: boolean) => void;
 }
 
 /** The stream is taken up again this often in a row without an event in between. */
@@ -69,6 +71,7 @@ async function* follow(
       if (response.status === over) return;
       wasOpen = true;
       openedAt = performance.now();
+      options.onConnection?.(true);
       for await (const event of eventsOf(response)) {
         failures = 0;
         if (isLedgerEvent(event)) {
@@ -90,6 +93,7 @@ async function* follow(
       failures = failuresAfter(openedAt, failures);
       if (failures > resumeAttempts) throw new ConnectionError("the stream broke off", { cause: error });
     }
+    options.onConnection?.(false);
     if (failures > resumeAttempts) throw new ConnectionError("the stream ends again and again");
     const backoffMs = Math.max(askedMs, firstPauseMs * 2 ** (failures - 1));
     await pause(Math.min(longestPauseMs, backoffMs), options.signal);

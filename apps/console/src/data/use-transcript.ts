@@ -2,40 +2,45 @@
 
 import { useEffect, useState } from "react";
 import { useAccount } from "./account.ts";
+import { followThroughOutages } from "./follow.ts";
 import { addEvent, emptyTranscript, type Transcript } from "./transcript.ts";
 
 export interface LiveTranscript {
   readonly transcript: Transcript;
+  /** The platform cannot be reached: what is shown is as it was before. The stream goes on by itself. */
+  readonly isAway: boolean;
   readonly error: unknown;
-  readonly reconnect: () => void;
 }
 
 /** Follows a session's stream from its beginning. Draws at most once per frame, however fast events come. */
 export function useTranscript(sessionId: string): LiveTranscript {
   const { client } = useAccount();
   const [transcript, setTranscript] = useState<Transcript>(emptyTranscript);
+  const [isAway, setIsAway] = useState(false);
   const [error, setError] = useState<unknown>();
-  const [round, setRound] = useState(0);
   useEffect(() => {
     const leaving = new AbortController();
     const { signal } = leaving;
-    const follow = async (): Promise<void> => {
-      let current = emptyTranscript;
-      let frame = 0;
-      const show = (): void => {
-        frame = 0;
-        if (!signal.aborted) setTranscript(current);
-      };
-      for await (const event of client.streamSession(sessionId, { signal, afterSequenceNumber: 0 })) {
-        current = addEvent(current, event);
-        if (frame === 0) frame = requestAnimationFrame(show);
-      }
+    let current = emptyTranscript;
+    let frame = 0;
+    const show = (): void => {
+      frame = 0;
+      if (!signal.aborted) setTranscript(current);
     };
     setError(undefined);
-    follow().catch((caught: unknown) => {
+    setIsAway(false);
+    followThroughOutages((options) => client.streamSession(sessionId, options), {
+      signal,
+      position: () => current.lastSequenceNumber,
+      onEvent(event) {
+        current = addEvent(current, event);
+        if (frame === 0) frame = requestAnimationFrame(show);
+      },
+      onAway: setIsAway,
+    }).catch((caught: unknown) => {
       if (!signal.aborted) setError(caught);
     });
     return () => leaving.abort();
-  }, [client, sessionId, round]);
-  return { transcript, error, reconnect: () => setRound((count) => count + 1) };
+  }, [client, sessionId]);
+  return { transcript, isAway, error };
 }

@@ -5,6 +5,7 @@ import type { MessageRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { durationText } from "../data/format.ts";
+import { followThroughOutages } from "../data/follow.ts";
 import { useLoaded, useReloadOn } from "../data/load.ts";
 import { namesOfRuns, usageOfRuns } from "../data/runs.ts";
 import { timelineOf, waitText } from "../data/timeline.ts";
@@ -72,16 +73,17 @@ function useTurn(messageId: string): Turn | undefined {
   const [turn, setTurn] = useState<Turn>();
   useEffect(() => {
     const leaving = new AbortController();
-    const follow = async (): Promise<void> => {
-      let transcript = emptyTranscript;
-      const options = { signal: leaving.signal, afterSequenceNumber: 0 };
-      for await (const event of client.streamMessage(messageId, options)) {
+    let transcript = emptyTranscript;
+    // The record, which is loaded apart, says what is wrong.
+    followThroughOutages((options) => client.streamMessage(messageId, options), {
+      signal: leaving.signal,
+      position: () => transcript.lastSequenceNumber,
+      onEvent(event) {
         transcript = addEvent(transcript, event);
         setTurn(transcript.turns.find((one) => one.messageId === messageId));
-      }
-    };
-    // The record, which is loaded apart, says what is wrong.
-    follow().catch(() => undefined);
+      },
+      onAway: () => undefined,
+    }).catch(() => undefined);
     return () => leaving.abort();
   }, [client, messageId]);
   return turn;

@@ -21,6 +21,15 @@ export function ErrorNote({ error, retry }: { readonly error: unknown; readonly 
   );
 }
 
+/** The stream that a page follows is cut off, and is being taken up again. */
+export function AwayNote() {
+  return (
+    <div className="note wait" role="status">
+      Reconnecting: the platform cannot be reached. This page shows how things were before, and goes on by itself.
+    </div>
+  );
+}
+
 /** The page stays until somebody goes on: what was typed may still be copied. */
 function SignedOutNote() {
   return (

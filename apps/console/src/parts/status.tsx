@@ -7,6 +7,7 @@ const tones: Readonly<Record<string, string>> = {
   running: "busy",
   building: "busy",
   queued: "wait",
+  reconnecting: "wait",
   waiting_for_input: "wait",
   delivered: "good",
   enabled: "good",

@@ -7,10 +7,10 @@ import { useAgentNames } from "../../data/agents.ts";
 import { useLoaded } from "../../data/load.ts";
 import { useStickToEnd } from "../../data/stick-to-end.ts";
 import type { Transcript } from "../../data/transcript.ts";
-import { useTranscript } from "../../data/use-transcript.ts";
+import { useTranscript, type LiveTranscript } from "../../data/use-transcript.ts";
 import { Id } from "../../parts/copyable.tsx";
 import { Link } from "../../parts/link.tsx";
-import { Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
+import { AwayNote, Empty, ErrorNote, Loading } from "../../parts/notes.tsx";
 import { Page, Pending } from "../../parts/page.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Composer } from "./composer.tsx";
@@ -38,15 +38,15 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   return (
     <Page
       title={value.name ?? "Session"}
-      beside={<Status of={value.status} />}
+      beside={<Status of={live.isAway ? "reconnecting" : value.status} />}
       above={above}
       actions={<SessionActions session={value} onChanged={reload} />}
     >
       <Facts session={value} />
-      <ErrorNote error={live.error ?? session.error} retry={live.error === undefined ? reload : live.reconnect} />
+      {live.isAway ? <AwayNote /> : <ErrorNote error={live.error ?? session.error} retry={reload} />}
       <div className="session">
         <section aria-label="Conversation">
-          <Conversation transcript={live.transcript} session={value} />
+          <Conversation live={live} session={value} />
           {isOpen ? (
             <Composer sessionId={sessionId} isBusy={value.status === "active"} />
           ) : (
@@ -82,9 +82,14 @@ function Facts({ session }: { readonly session: SessionRecord }) {
   );
 }
 
-function Conversation({ transcript, session }: { readonly transcript: Transcript; readonly session: SessionRecord }) {
+interface ConversationProps {
+  readonly live: LiveTranscript;
+  readonly session: SessionRecord;
+}
+
+function Conversation({ live, session }: ConversationProps) {
   const [shown, setShown] = useState(turnsAtOnce);
-  const { turns } = transcript;
+  const { turns } = live.transcript;
   const hidden = Math.max(0, turns.length - shown);
   if (turns.length === 0) {
     // What was said is on its way.
@@ -96,7 +101,7 @@ function Conversation({ transcript, session }: { readonly transcript: Transcript
     );
   }
   return (
-    <ol className="turns" aria-live="polite" aria-relevant="additions">
+    <ol className={live.isAway ? "turns away" : "turns"} aria-live="polite" aria-relevant="additions">
       {hidden > 0 && (
         <li>
           <button type="button" className="more" onClick={() => setShown(shown + turnsAtOnce)}>
@@ -105,7 +110,7 @@ function Conversation({ transcript, session }: { readonly transcript: Transcript
         </li>
       )}
       {turns.slice(hidden).map((turn) => (
-        <TurnView key={turn.messageId} turn={turn} sessionId={session.id} />
+        <TurnView key={turn.messageId} turn={turn} sessionId={session.id} isAway={live.isAway} />
       ))}
     </ol>
   );

@@ -1,5 +1,6 @@
 // One turn of the conversation: what was said, what it changed, and what can be done with it.
 
+import { namesOfRuns } from "../../data/runs.ts";
 import type { Turn } from "../../data/transcript.ts";
 import { Link } from "../../parts/link.tsx";
 import { Status } from "../../parts/status.tsx";
@@ -12,9 +13,14 @@ import { TurnActions } from "./turn-actions.tsx";
 interface TurnProps {
   readonly turn: Turn;
   readonly sessionId: string;
+  /** The platform cannot be reached, so how the turn is now is unknown. */
+  readonly isAway: boolean;
 }
 
-export function TurnView({ turn, sessionId }: TurnProps) {
+const openStatuses: readonly string[] = ["queued", "running", "waiting_for_input"];
+
+export function TurnView({ turn, sessionId, isAway }: TurnProps) {
+  const isUnknown = isAway && openStatuses.includes(turn.status);
   return (
     <li className={turn.isRolledBack ? "turn rolled-back" : "turn"} data-status={turn.status}>
       <Said turn={turn} />
@@ -24,9 +30,9 @@ export function TurnView({ turn, sessionId }: TurnProps) {
         <Link data-row to={`/messages/${turn.messageId}`} aria-label="Details of this message">
           Details
         </Link>
-        {turn.status !== "completed" && <Status of={turn.status} />}
+        {turn.status !== "completed" && <Status of={isUnknown ? "reconnecting" : turn.status} />}
         {turn.isRolledBack && <span className="status off">rolled back</span>}
-        {turn.attempts.length > 1 && <span className="faint">attempt {turn.attempts.length}</span>}
+        {turn.attempts.length > 1 && <span className="faint">attempt {namesOfRuns(turn.attempts).at(-1)}</span>}
         <span className="faint">
           <Ago time={turn.createdAt} />
         </span>
