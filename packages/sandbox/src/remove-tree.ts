@@ -6,8 +6,12 @@ import type { Dirent } from "node:fs";
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { startWithCapabilities } from "./namespace/capabilities.ts";
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
+/** What this process may remove or change, the program may as well. */
+const run = (command: string, args: readonly string[]): Promise<unknown> =>
+  startWithCapabilities(() => execute(command, args));
 
 /**
  * Never follows a link; what does not exist is fine. Goes through mounts: nothing may be mounted below `path`.
