@@ -1,6 +1,6 @@
-// Preloaded into a program we run: file descriptor 3 is a pipe over which its parent forwards signals by name, and which
-// closes when the parent is gone, however it went. A program that listens for `forwardedSignal` (see run-main.ts) takes
-// it as a request to stop that may come any number of times; another one gets the signal.
+// Preloaded into a program we run: file descriptor 3 is a pipe over which its parent forwards signals by name, and
+// which closes when the parent is gone, however it went. A program that listens for `forwardedSignal` (run-main.ts)
+// takes it as a request to stop that may come any number of times; another one gets the signal.
 
 import { Socket } from "node:net";
 

@@ -47,10 +47,11 @@ export async function runStep(title, command, args, { env, silence = "" } = {}) 
  * Runs a Node program with our terminal and returns its exit code. It learns of our first signal and of our end through
  * a pipe (see end-with-parent.mjs).
  */
-export function runNode(node, args, { cwd } = {}) {
+export function runNode(node, args, { cwd, env } = {}) {
   const preload = ["--import", new URL("end-with-parent.mjs", import.meta.url).href];
-  const env = { PATH: [path.dirname(node), process.env.PATH].join(path.delimiter) };
-  return runForeground(node, [...preload, ...args], { cwd, env, stdio: ["inherit", "inherit", "inherit", "pipe"] });
+  const PATH = [path.dirname(node), process.env.PATH].join(path.delimiter);
+  const stdio = ["inherit", "inherit", "inherit", "pipe"];
+  return runForeground(node, [...preload, ...args], { cwd, env: { ...env, PATH }, stdio });
 }
 
 /** Runs a program with our terminal and returns its exit code. Our signals are passed on. */

@@ -198,6 +198,38 @@ describe("health", () => {
     await workers.deleteWorker(api.db, worker.id);
   });
 
+  test("says which workers differ, and what would give control groups", async () => {
+    const limits = { memory: "per_sandbox", processes: "per_sandbox", cpu: "per_sandbox" };
+    const missing = [{ what: "control groups", fix: "run `systemd-run`" }];
+    const watched = { ...limits, memory: "watched" };
+    const kinds = [
+      { sandbox: "bwrap", guarantees: { isolated: true, limits }, missing: [] },
+      { sandbox: "landlock", guarantees: { isolated: true, limits }, missing: [] },
+      { sandbox: "bwrap", guarantees: { isolated: true, limits: watched }, missing },
+    ];
+    const ids = kinds.map(() => newId("worker"));
+    const worker = { pool: "default", slots: 4, draining: false };
+    const see = (at: number) =>
+      workers.upsertWorkerSeen(api.db, { ...worker, id: ids[at]!, details: kinds[at] });
+    await see(0);
+    expect((await examine()).checks["isolation"]).toMatchObject({ ok: true });
+    await see(1);
+    const { ok, found } = (await examine()).checks["isolation"]!;
+    expect(ok).toBe(false);
+    expect(found).toMatch(/^workers differ: /);
+    expect(found).toContain(`${ids[0]}: bwrap (memory per_sandbox, processes per_sandbox, processors per_sandbox)`);
+    expect(found).toContain(`${ids[1]}: landlock (`);
+    await workers.deleteWorker(api.db, ids[1]!);
+    await see(2);
+    // The fixture has several organizations.
+    expect((await examine()).checks["isolation"]).toMatchObject({
+      ok: false,
+      found: `several organizations share ${ids[2]}, where no control group bounds a turn`,
+      what_to_do: "run `systemd-run`",
+    });
+    for (const id of [ids[0]!, ids[2]!]) await workers.deleteWorker(api.db, id);
+  });
+
   test("says that a turn waits beside free slots", async () => {
     const worker = { id: newId("worker"), pool: "default", slots: 4, draining: false, details: {} };
     await workers.upsertWorkerSeen(api.db, worker);

@@ -34,10 +34,22 @@ export async function buildConsole(): Promise<void> {
 const sayWithinMs = 90_000;
 const endWithinMs = 60_000;
 
+/** What a start may be kept from seeing, by a mount in a namespace of its own. Needs root. */
+const hiding = {
+  bubblewrap: "mount --bind /dev/null /usr/bin/bwrap",
+  "control groups": "mount -t tmpfs none /sys/fs/cgroup",
+} as const;
+
 /** `command`: what npm runs. On a free port and a fresh data directory, which is removed at the end. */
-export function startAsUser(command: readonly string[], environment: Record<string, string> = {}): UserStart {
+export function startAsUser(
+  command: readonly string[],
+  environment: Record<string, string> = {},
+  hidden?: keyof typeof hiding,
+): UserStart {
   const dataDir = mkdtempSync(path.join(tmpdir(), "dari-start-"));
-  const child = spawn("npm", command, {
+  const [program, ...args] =
+    hidden === undefined ? ["npm"] : ["unshare", "--mount", "sh", "-c", `${hiding[hidden]} && exec npm "$@"`, "sh"];
+  const child = spawn(program!, [...args, ...command], {
     cwd: checkout,
     env: { ...machineEnvironment(), DARI_DATA_DIR: dataDir, DARI_PORT: "0", ...environment },
     stdio: ["ignore", "pipe", "pipe"],

@@ -80,8 +80,8 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
       redisUrl: findService("redis")?.url,
       env: {
         DARI_SANDBOX: name,
-        DARI_OCI_RUNTIME: runtime,
-        DARI_MINIMUM_ISOLATION: "isolated",
+        DARI_OCI_RUNTIME: name === "oci" ? runtime : "",
+        DARI_MINIMUM_ISOLATION: "watched",
         DARI_EGRESS_ALLOW: "",
         DARI_TURN_PROCESSES: "64",
         DARI_TURN_MEMORY_BYTES: String(1536 * MiB),

@@ -8,6 +8,7 @@ import { createClient } from "@dari/client";
 import { manifestFile } from "../src/conversation.ts";
 import { deployFiles } from "../src/deploy-files.ts";
 import { openRendezvous, rendezvousEndpoint, type Rendezvous } from "../src/rendezvous.ts";
+import { checkout } from "../src/program.ts";
 import { startStandalone } from "../src/standalone-process.ts";
 import { buildConsole, startAsUser, type UserStart } from "../src/user-start.ts";
 import { waitUntil } from "@dari/testkit";
@@ -72,9 +73,8 @@ test("npm run quickstart replaces no credential", async () => {
 }, 120_000);
 
 const turns = 4;
-const beats = 50;
 
-/** A platform with that many turns in the middle, each of which calls "beat" ten times a second, for five seconds. */
+/** A platform with that many turns in the middle, each of which calls "beat" ten times a second for five seconds. */
 async function startBusy(meeting: Rendezvous): Promise<UserStart> {
   await using starting = new AsyncDisposableStack();
   const start = starting.use(startAsUser(["start"], { DARI_EGRESS_ALLOW: rendezvousEndpoint }));
@@ -82,20 +82,12 @@ async function startBusy(meeting: Rendezvous): Promise<UserStart> {
   const api = await connectionOf(start);
   const { agentId } = await deployFiles(api, {
     ...manifestFile({ entrypoint: "agent.mjs:agent" }),
-    "agent.mjs": `
-      import { setTimeout as sleep } from "node:timers/promises";
-      export async function agent() {
-        for (let beat = 0; beat < ${beats}; beat++) {
-          await fetch("${meeting.urlOf("beat")}");
-          await sleep(100);
-        }
-        return "whole";
-      }`,
+    "agent.mjs": await readFile(path.join(import.meta.dirname, "agents/beats/agent.mjs"), "utf8"),
   });
   const client = createClient(api);
   for (let sent = 0; sent < turns; sent++) {
     const { id } = await client.createSession(agentId);
-    await client.sendMessageAsync(id, { parts: [{ type: "text", text: "go" }] });
+    await client.sendMessageAsync(id, { parts: [{ type: "text", text: meeting.urlOf("beat") }] });
   }
   meeting.open("beat");
   await meeting.arrived("beat", 2 * turns);
@@ -142,7 +134,7 @@ test.each([
   expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
 }, 120_000);
 
-test("an agent that is not isolated is read without the package.json of directories above the data directory", async () => {
+test("an agent that is not isolated is read without the package.json above the data directory", async () => {
   const dir = await mkdtemp(path.join(tmpdir(), "dari-above-"));
   try {
     await writeFile(path.join(dir, "package.json"), `{"type": "module"}`);
@@ -161,3 +153,63 @@ test("an agent that is not isolated is read without the package.json of director
     await rm(dir, { recursive: true, force: true });
   }
 }, 120_000);
+
+test("a runtime that was named is required: without it nothing starts", async () => {
+  await using start = startAsUser(["start"], { DARI_SANDBOX: "oci", DARI_OCI_RUNTIME: "no-such-runtime" });
+  await start.ended();
+  expect(start.output).toContain("DARI_SANDBOX=oci: the sandbox driver that was asked for cannot be used (oci: ");
+  expect(start.output).toContain("set DARI_SANDBOX=auto to take what works here");
+  await leavesNothing(start);
+}, 120_000);
+
+const asRoot = process.getuid?.() === 0 ? test : test.skip;
+
+asRoot("without bubblewrap on the machine, set-up brings one, and agents are isolated", async () => {
+  await rm(path.join(checkout, ".cache", "bubblewrap"), { recursive: true, force: true });
+  await using start = startAsUser(["start"], {}, "bubblewrap");
+  await start.says(ready);
+  expect(start.output).toContain("✓ Fetching bubblewrap");
+  expect(start.output).toContain("agents run  bwrap, isolated");
+  const api = await connectionOf(start);
+  const { agentId } = await deployFiles(api, {
+    ...manifestFile({ entrypoint: "agent.mjs:agent" }),
+    "agent.mjs": `export const agent = () => process.cwd();`,
+  });
+  const client = createClient(api);
+  const { id } = await client.createSession(agentId);
+  const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
+  expect(output?.parts).toEqual([{ type: "text", text: "/workspace" }]);
+  await using again = startAsUser(["start"], {}, "bubblewrap");
+  await again.says(ready);
+  expect(again.output).not.toContain("Fetching bubblewrap");
+}, 240_000);
+
+asRoot("where no bubblewrap can be fetched, set-up says so and goes on", async () => {
+  const cached = path.join(checkout, ".cache", "bubblewrap");
+  await rm(cached, { recursive: true, force: true });
+  await using start = startAsUser(["start"], { npm_config_registry: "http://127.0.0.1:9/" }, "bubblewrap");
+  await start.says(/starting PostgreSQL/);
+  expect(start.output).toContain("Going on without it: install the package bubblewrap");
+  expect(start.output).toContain("The package registry could not be reached");
+  kill(start);
+  await leavesNothing(start);
+}, 240_000);
+
+asRoot("several organizations need control groups, or DARI_MINIMUM_ISOLATION=watched", async () => {
+  await using first = startAsUser(["start"]);
+  await first.says(ready);
+  await createClient(await connectionOf(first)).createOrganization({ name: "Another" });
+  kill(first);
+  await first.ended();
+  const strict = { DARI_DATA_DIR: first.dataDir, DARI_MINIMUM_ISOLATION: "isolated" };
+  await using refused = startAsUser(["start"], strict, "control groups");
+  await refused.ended();
+  expect(refused.output).toContain("there is more than one organization, and no control group can be made here");
+  expect(refused.output).toContain("set DARI_MINIMUM_ISOLATION=watched");
+  const told = { ...strict, DARI_MINIMUM_ISOLATION: "watched" };
+  await using accepted = startAsUser(["start"], told, "control groups");
+  await accepted.says(ready);
+  expect(accepted.output).toContain("without control groups: memory and processes of a turn are only checked");
+  kill(accepted);
+  await accepted.ended();
+}, 240_000);

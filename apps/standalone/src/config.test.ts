@@ -22,6 +22,7 @@ test("what a worker refuses is refused before anything is started", () => {
   expect(read({ DARI_WORKER_MEMORY_MB: "512" })).toThrow("DARI_WORKER_MEMORY_MB: expected at least what one turn has");
   expect(read({ DARI_WORKER_MEMORY_MB: "512", DARI_TURN_RESERVED_MB: "256" })()).toMatchObject({ memoryMb: 512 });
   expect(read({ DARI_EGRESS_ALLOW: "10.0.0.0/8" })).toThrow("DARI_EGRESS_ALLOW");
+  expect(read({ DARI_OCI_RUNTIME: "runsc" })).toThrow("DARI_OCI_RUNTIME: needs DARI_SANDBOX=oci; it is auto");
 });
 
 test("no setting of a part is written down twice", () => {

@@ -6,7 +6,16 @@ import path from "node:path";
 import type { Redacted } from "@dari/domain";
 import { apiSettings, oidcProblems } from "@dari/api";
 import { serviceSettings, type ServiceSettings } from "@dari/control";
-import { oneOf, readConfig, secretUrl, string, withDefault, type ConfigOf, type Environment } from "@dari/runtime";
+import {
+  oneOf,
+  readConfig,
+  secretUrl,
+  string,
+  withDefault,
+  withoutDefault,
+  type ConfigOf,
+  type Environment,
+} from "@dari/runtime";
 import { checkWorkerSettings, workerSettings } from "@dari/worker";
 
 export const standaloneSettings = {
@@ -43,6 +52,9 @@ export const standaloneSettings = {
   sessionIdleSeconds: workerSettings.sessionIdleSeconds,
   sandbox: workerSettings.sandbox,
   ociRuntime: workerSettings.ociRuntime,
+  bwrap: workerSettings.bwrap,
+  // Unset: none where only this machine reaches the platform.
+  minimumIsolation: withoutDefault(workerSettings.minimumIsolation),
   turnProcesses: workerSettings.turnProcesses,
   turnDiskBytes: workerSettings.turnDiskBytes,
   turnCpus: workerSettings.turnCpus,

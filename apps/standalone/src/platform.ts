@@ -10,6 +10,7 @@ import {
   createPlatformTraces,
   observing,
   openServices,
+  type Control,
   type ServiceSettings,
 } from "@dari/control";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
@@ -27,6 +28,8 @@ export interface Platform {
   /** How turns reach the worker. */
   readonly delivery: string;
   readonly isolation: string;
+  /** What this machine does not give its agents, a sentence each, with what gives it. */
+  readonly missing: readonly string[];
 }
 
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
@@ -41,10 +44,7 @@ export async function startPlatform(
   stack: AsyncDisposableStack,
   { signal, stopNow }: { readonly signal: AbortSignal; readonly stopNow: AbortSignal },
 ): Promise<Platform> {
-  const step = (text: string): void => {
-    signal.throwIfAborted();
-    say(text);
-  };
+  const step = stepper(signal, say);
   stack.defer(await takeDataDir(config.dataDir));
   const logDir = path.join(config.dataDir, "logs");
   await mkdir(logDir, { recursive: true });
@@ -74,7 +74,8 @@ export async function startPlatform(
     {
       ...config,
       workDir: path.join(config.dataDir, "work"),
-      minimumIsolation: isLocalOnly(config) ? "none" : "isolated",
+      minimumIsolation: config.minimumIsolation ?? (isLocalOnly(config) ? "none" : "isolated"),
+      program: "npm start",
       allowNearestPython: true,
       environment: config.environment,
       stopNow,
@@ -93,24 +94,36 @@ export async function startPlatform(
   });
   stack.defer(() => api.close());
   if (config.healthPort !== undefined) {
-    const checks = { ...worker.checks, ...reconciler.checks };
-    stack.use(await serveHealth({ port: config.healthPort, host: config.host, checks, metrics }));
+    const { healthPort: port, host } = config;
+    stack.use(await serveHealth({ port, host, checks: { ...worker.checks, ...reconciler.checks }, metrics }));
   }
 
-  const known = await readConnection(config.dataDir);
-  const connection: Connection = {
-    api_url: apiUrl,
-    api_key: await ensureAdminKey(control, known?.api_key),
-    console_url: `${apiUrl}/console`,
-  };
-  const connectionFile = await writeConnection(config.dataDir, connection);
+  const { connection, connectionFile } = await keepConnection(config, control, apiUrl);
   return {
     connection,
     connectionFile,
     logFile,
     delivery: services.queue === undefined ? "direct pull from PostgreSQL" : "BullMQ on Redis",
     isolation: worker.isolation,
+    missing: worker.missing.map(({ what, fix }) => `without ${what}; ${fix}`),
   };
+}
+
+function stepper(signal: AbortSignal, say: (text: string) => void) {
+  return (text: string): void => {
+    signal.throwIfAborted();
+    say(text);
+  };
+}
+
+async function keepConnection(config: StandaloneConfig, control: Control, apiUrl: string) {
+  const known = await readConnection(config.dataDir);
+  const connection: Connection = {
+    api_url: apiUrl,
+    api_key: await ensureAdminKey(control, known?.api_key),
+    console_url: `${apiUrl}/console`,
+  };
+  return { connection, connectionFile: await writeConnection(config.dataDir, connection) };
 }
 
 function appOptionsOf(config: StandaloneConfig) {

@@ -23,6 +23,7 @@ await runMain(
     say(`  log         ${platform.logFile}`);
     say(`  turns by    ${platform.delivery}`);
     say(`  agents run  ${platform.isolation}`);
+    for (const missing of platform.missing) say(`              ${missing}`);
     say("Press Ctrl-C to stop.");
     await aborted(signal);
     say("Stopping: running turns may end first; press Ctrl-C again to stop at once.");

@@ -11,22 +11,36 @@ import {
   type BuildEgress,
   type CheckTemplates,
 } from "@dari/builder";
-import { controlOf, openSource, promoteJob, retryJob, type Services, type ServiceSettings } from "@dari/control";
+import {
+  controlOf,
+  hasSeveralOrganizations,
+  openSource,
+  promoteJob,
+  retryJob,
+  type Services,
+  type ServiceSettings,
+} from "@dari/control";
 import { newId } from "@dari/domain";
 import {
+  adviseOnGroups,
   chooseDriver,
+  NoSandboxDriverError,
   openSlotMounts,
+  ownNamespace,
   parseEgressRules,
+  readMachine,
   type ChosenDriver,
   type EgressMode,
+  type Machine,
   type SlotMounts,
 } from "@dari/sandbox";
-import type { Logger } from "@dari/runtime";
+import { StartError, type Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { noGuestScript, openGuestScript } from "./guest-script.ts";
 import { createMemoryReader } from "./memory.ts";
+import { boundsSandboxes, findMissing } from "./missing.ts";
 import { planMemory, type MemoryPlan } from "./memory-plan.ts";
 import { createSlotDirectories } from "./slot-directories.ts";
 import { createWarmPool, type WarmPool } from "./warm-pool.ts";
@@ -44,7 +58,11 @@ export interface WorkerAssembly {
   readonly cacheBytes: number;
   readonly sandbox: "auto" | "bwrap" | "oci" | "landlock" | "process";
   readonly ociRuntime?: string | undefined;
-  readonly minimumIsolation: "isolated" | "none";
+  /** See DARI_BWRAP. */
+  readonly bwrap?: string | undefined;
+  readonly minimumIsolation: "isolated" | "watched" | "none";
+  /** The command line that starts this program, for advice. */
+  readonly program: string;
   readonly turnProcesses: number;
   readonly turnDiskBytes: number;
   readonly turnCpus: number | undefined;
@@ -88,7 +106,8 @@ export async function assembleWorker(
 ): Promise<Worker> {
   const workDir = await takeWorkDir(assembly.workDir);
   stack.defer(() => workDir.leave());
-  const chosen = assembly.driver ?? (await findDriver(assembly, log));
+  const machine = readMachine();
+  const chosen = assembly.driver ?? (await findDriver(services.db, assembly, machine, log));
   stack.defer(() => chosen.driver.close?.());
   const { images, contents, disks } = await openCaches(services, assembly, chosen, workDir, log, stack);
   // Agents that are not isolated could write to what the worker writes, and so to one another's guest.
@@ -99,6 +118,9 @@ export async function assembleWorker(
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
   const checks = openChecks(assembly, chosen, memory, workDir, log, stack);
+  const { program } = assembly;
+  const missing = findMissing({ chosen, disks, lacksWarm: warm.isMissing, own: ownNamespace(), program }, machine);
+  for (const each of missing) log.warn(each, "machine.missing");
   const control = controlOf(services, settings, "");
   const worker = await startWorker(
     {
@@ -110,7 +132,8 @@ export async function assembleWorker(
       workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents },
       driver: chosen.driver,
       guarantees: chosen.guarantees,
-      warm,
+      missing,
+      warm: warm.pool,
       guestScript,
       images,
       bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
@@ -124,26 +147,7 @@ export async function assembleWorker(
       slots: createSlotDirectories(workDir.turns),
       retryJob: (job) => retryJob(control, job),
       promoteJob: (job) => promoteJob(control, job),
-      settings: {
-        workerId: newId("worker"),
-        pool: settings.pool,
-        slots: memory.slots,
-        hasRoom: () => memory.hasRoom(),
-        room: () => memory.room(),
-        giveUp: assembly.giveUp ?? (() => undefined),
-        leaseMs: settings.leaseMs,
-        renewMs: Math.floor(settings.leaseMs / 3),
-        graceMs: assembly.shutdownGraceMs,
-        stopNow: assembly.stopNow,
-        backoffFirstMs: assembly.backoffFirstMs,
-        sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
-        usesTemplates: assembly.templates === "auto",
-        ...boundsOf(assembly),
-        egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
-        buildSlots: assembly.buildSlots,
-        buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
-        workDir: workDir.turns,
-      },
+      settings: workerSettingsOf(assembly, settings, memory, workDir),
     },
     source,
   );
@@ -151,20 +155,83 @@ export async function assembleWorker(
   return worker;
 }
 
+function workerSettingsOf(
+  assembly: WorkerAssembly,
+  settings: ServiceSettings,
+  memory: MemoryPlan,
+  workDir: WorkDir,
+): WorkerSettings {
+  return {
+    workerId: newId("worker"),
+    pool: settings.pool,
+    slots: memory.slots,
+    hasRoom: () => memory.hasRoom(),
+    room: () => memory.room(),
+    giveUp: assembly.giveUp ?? (() => undefined),
+    leaseMs: settings.leaseMs,
+    renewMs: Math.floor(settings.leaseMs / 3),
+    graceMs: assembly.shutdownGraceMs,
+    stopNow: assembly.stopNow,
+    backoffFirstMs: assembly.backoffFirstMs,
+    sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
+    usesTemplates: assembly.templates === "auto",
+    ...boundsOf(assembly),
+    egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
+    buildSlots: assembly.buildSlots,
+    buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
+    workDir: workDir.turns,
+  };
+}
+
 /** Tries the drivers of this machine, and says what was found out. */
-async function findDriver(assembly: WorkerAssembly, log: Logger): Promise<ChosenDriver> {
-  const { sandbox, minimumIsolation: minimum, workDir: ownDir, ociRuntime } = assembly;
-  const preferred = sandbox === "auto" ? {} : { preferred: sandbox };
-  const named = ociRuntime === undefined ? {} : { ociRuntime };
-  const chosen = await chooseDriver({ minimum, ahead: true, ownDir, ...preferred, ...named });
+async function findDriver(
+  db: Services["db"],
+  assembly: WorkerAssembly,
+  machine: Machine,
+  log: Logger,
+): Promise<ChosenDriver> {
+  const { sandbox, minimumIsolation, workDir: ownDir, ociRuntime, bwrap: bwrapPath } = assembly;
+  const chosen = await chooseDriver({
+    minimum: minimumIsolation === "none" ? "none" : "isolated",
+    ahead: true,
+    ownDir,
+    ...(sandbox === "auto" ? {} : { required: sandbox }),
+    ...(ociRuntime === undefined ? {} : { ociRuntime }),
+    ...(bwrapPath === undefined ? {} : { bwrapPath }),
+  }).catch((error: unknown) => {
+    if (!(error instanceof NoSandboxDriverError)) throw error;
+    const advice = sandbox === "auto" ? "" : `; set DARI_SANDBOX=auto to take what works here`;
+    throw new StartError(`DARI_SANDBOX=${sandbox}: ${error.message}${advice}`, { cause: error });
+  });
   for (const { name, reason } of chosen.rejected) log.warn({ sandbox: name, reason }, "sandbox.not_possible");
   const { name } = chosen.driver;
   log.info({ sandbox: name, guarantees: chosen.guarantees }, "sandbox.chosen");
   if (!chosen.guarantees.isolated) log.warn({ sandbox: name }, "agents run NOT ISOLATED from this machine");
+  await assertBounded(db, assembly, chosen, machine);
   return chosen;
 }
 
-/** Undefined where none is wanted, or no directory can be mounted into a running sandbox. */
+/** @throws StartError where several organizations would share a machine on which memory is not bounded by the kernel */
+async function assertBounded(
+  db: Services["db"],
+  { minimumIsolation, program }: WorkerAssembly,
+  { guarantees }: Pick<ChosenDriver, "guarantees">,
+  machine: Machine,
+): Promise<void> {
+  if (minimumIsolation !== "isolated" || boundsSandboxes(guarantees) || !(await hasSeveralOrganizations(db))) return;
+  throw new StartError(
+    "there is more than one organization, and no control group can be made here that bounds the memory and processes " +
+      `of a turn: ${adviseOnGroups(program, machine)}. To run without them, set DARI_MINIMUM_ISOLATION=watched`,
+  );
+}
+
+interface Warm {
+  readonly pool: WarmPool | undefined;
+  /** Whether one is wanted, and this machine cannot have it. */
+  readonly isMissing: boolean;
+}
+
+/** Without a pool where none is wanted, or no directory can be mounted into a running sandbox. */
 async function openWarmPool(
   assembly: WorkerAssembly,
   chosen: Pick<ChosenDriver, "driver">,
@@ -172,17 +239,18 @@ async function openWarmPool(
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
-): Promise<WarmPool | undefined> {
+): Promise<Warm> {
   const max = assembly.warmSandboxes ?? memory.slots;
   const sessionIdleMs = assembly.sessionIdleSeconds * 1_000;
   const isWanted = max > 0 || sessionIdleMs > 0;
-  if (!isWanted || !/^(bwrap|oci)$/.test(chosen.driver.name) || assembly.driver !== undefined) return undefined;
+  const isPossible = /^(bwrap|oci)$/.test(chosen.driver.name) && assembly.driver === undefined;
+  if (!isWanted || !isPossible) return { pool: undefined, isMissing: false };
   let mounts: SlotMounts;
   try {
     mounts = await openSlotMounts(workDir.warm, chosen.driver);
   } catch (error) {
     log.info({ reason: (error as Error).message }, "warm.not_possible");
-    return undefined;
+    return { pool: undefined, isMissing: true };
   }
   stack.defer(() => mounts.close());
   const pool = createWarmPool({
@@ -194,7 +262,7 @@ async function openWarmPool(
     log,
   });
   stack.defer(() => pool.close());
-  return pool;
+  return { pool, isMissing: false };
 }
 
 /** Builds go by the setting of turns: it is for machines that should keep nothing loaded. */

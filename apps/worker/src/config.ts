@@ -54,17 +54,24 @@ export const workerSettings = {
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
-    about: "How agents are isolated.",
+    about: "How agents are isolated; auto: the strongest that works here. Another one is required, never replaced.",
   }),
   ociRuntime: string({
     env: "DARI_OCI_RUNTIME",
     optional: true,
-    about: "For `oci`: name or path of the runtime; default: crun, else runc.",
+    about: "Name or path of the runtime, with DARI_SANDBOX oci; default: crun, else runc.",
   }),
-  minimumIsolation: oneOf(["isolated", "none"], {
+  bwrap: string({
+    env: "DARI_BWRAP",
+    optional: true,
+    about: "Absolute path of the bubblewrap to use; default: the system's, else one that set-up fetches.",
+  }),
+  minimumIsolation: oneOf(["isolated", "watched", "none"], {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
-    about: "The worker refuses to start below this.",
+    about:
+      "The worker refuses to start below this. isolated: beyond one organization also with control groups; " +
+      "watched: without them too; none: agents need not be isolated.",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
@@ -154,12 +161,12 @@ export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
 
 type CheckedSettings = Pick<
   WorkerConfig,
-  "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow"
+  "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
 >;
 
 /** What single fields cannot see. */
 export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] {
-  return [...checkMemory(settings), ...checkEgress(settings)];
+  return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }
 
 /** Bytes set aside for each turn. */
@@ -171,6 +178,12 @@ function checkMemory(settings: CheckedSettings): ConfigProblem[] {
   if (settings.memoryMb === undefined || settings.memoryMb * 1024 ** 2 >= reservedBytesOf(settings)) return [];
   const message = "expected at least what one turn has set aside, DARI_TURN_RESERVED_MB or DARI_TURN_MEMORY_BYTES";
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
+}
+
+/** A runtime that was named must not be passed over for another driver. */
+function checkRuntime({ sandbox, ociRuntime }: CheckedSettings): ConfigProblem[] {
+  if (ociRuntime === undefined || sandbox === "oci") return [];
+  return [{ env: "DARI_OCI_RUNTIME", message: `needs DARI_SANDBOX=oci; it is ${sandbox}` }];
 }
 
 function checkEgress({ egressAllow, buildEgressAllow }: CheckedSettings): ConfigProblem[] {

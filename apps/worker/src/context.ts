@@ -15,6 +15,7 @@ import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { GuestScript } from "./guest-script.ts";
 import type { Room } from "./memory-plan.ts";
+import type { Missing } from "./missing.ts";
 import type { WarmPool } from "./warm-pool.ts";
 import type { SlotDirectories } from "./slot-directories.ts";
 
@@ -65,6 +66,8 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly sealer: Sealer;
   readonly workspaces: WorkspaceContext;
   readonly driver: SandboxDriver;
+  /** See `findMissing`. */
+  readonly missing?: readonly Missing[];
   readonly guarantees: Guarantees;
   /** Absent: each turn starts its own sandbox. */
   readonly warm?: WarmPool | undefined;

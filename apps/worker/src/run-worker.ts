@@ -8,6 +8,7 @@ import { readWorkerConfig } from "./config.ts";
 
 /** After the grace for turns: to kill, record and remove those that are given back. Milliseconds. */
 const afterGraceMs = 15_000;
+const program = "node apps/worker/src/main.ts";
 let graceMs: number = limits.shutdownGraceMs;
 
 await runMain(
@@ -28,7 +29,7 @@ await runMain(
     const worker = await assembleWorker(
       services,
       config,
-      { ...config, allowNearestPython: false, environment: process.env, giveUp, stopNow },
+      { ...config, allowNearestPython: false, program, environment: process.env, giveUp, stopNow },
       log,
       stack,
     );

@@ -37,8 +37,8 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
   for (const each of [turns, warm, guest]) await removeTree(each);
-  // Node and esbuild look for `"type"` in the directories above a bundle: an agent that is not isolated must not get that
-  // of whatever the data directory is in.
+  // Node and esbuild look for `"type"` in the directories above a bundle. An agent that is not isolated must not get
+  // that of a project that the data directory is in.
   await writeFile(join(dir, "package.json"), "{}\n");
   const whole = await realpath(dir);
   const sweepAtExit = (): void => sweepMountsAtExit(whole);

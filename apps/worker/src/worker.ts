@@ -12,6 +12,7 @@ import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { settleRetry } from "./settle-retry.ts";
 import { watchRoom } from "./room-watch.ts";
+import type { Missing } from "./missing.ts";
 import { startTurnFeed, type TurnRun } from "./turn-feed.ts";
 
 export interface Worker {
@@ -20,6 +21,7 @@ export interface Worker {
   readonly offered: number;
   /** In words for a person: the sandbox and whether it isolates. */
   readonly isolation: string;
+  readonly missing: readonly Missing[];
   /** Whether turns would come and be kept, each part by its name: for whoever decides on sending work here. */
   readonly checks: HealthChecks;
   /** Takes nothing more, lets turns end within the grace, gives the rest back without using an attempt. */
@@ -72,6 +74,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       return gate.offered;
     },
     isolation: `${context.driver.name}, ${context.guarantees.isolated ? "isolated" : "NOT ISOLATED from this machine"}`,
+    missing: context.missing ?? [],
     checks: {
       leases: () => leases.check(),
       feed: () => feed.check(),
@@ -178,6 +181,7 @@ function announce(context: WorkerContext, gate: Gate): Presence {
         pid: process.pid,
         sandbox: context.driver.name,
         guarantees: context.guarantees,
+        missing: context.missing ?? [],
         memory: settings.room(),
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },

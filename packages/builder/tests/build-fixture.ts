@@ -75,7 +75,7 @@ export async function openBuilds(preferred?: DriverName, more: Record<string, st
   let counter = 0;
   const fresh = (): string => join(temporary.path, `w${(counter += 1)}`);
   const store = createFilesystemBlobStore({ root: fresh() });
-  const { driver, guarantees } = await chooseDriver({ minimum: "none", ...(preferred && { preferred }) });
+  const { driver, guarantees } = await chooseDriver({ minimum: "none", ...(preferred && { required: preferred }) });
   const env = { ...hostEnvironment(), ...more };
   const installPaths = env.PIP_FIND_LINKS === undefined ? [] : [env.PIP_FIND_LINKS];
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });

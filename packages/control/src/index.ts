@@ -175,6 +175,7 @@ export { signInProvenPerson, type NoSignIn } from "./sign-in/sign-in-proven-pers
 export { createOrganization, setUpOrganization } from "./organizations/create-organization.ts";
 export { deleteOrganization } from "./organizations/delete-organization.ts";
 export { findFirstOrganizationId } from "./organizations/find-first-organization.ts";
+export { hasSeveralOrganizations } from "./organizations/has-several-organizations.ts";
 export { getOrganization } from "./organizations/get-organization.ts";
 export { hasCreatedOrganization, listOrganizations } from "./organizations/list-organizations.ts";
 export { isOperator, requireOperator } from "./organizations/operators.ts";

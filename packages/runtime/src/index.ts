@@ -9,6 +9,7 @@ export {
   string,
   url,
   withDefault,
+  withoutDefault,
   type Field,
   type FieldOptions,
   type IntegerOptions,

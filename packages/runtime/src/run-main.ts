@@ -29,10 +29,10 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 type StopSignal = keyof typeof exitCodes;
 
 /**
- * Runs `main` to its end. SIGTERM, SIGINT or SIGHUP aborts the signal (a drain, exit code 0), and so does an output that
- * nobody reads any more. A second signal, sent on purpose, aborts `stopNow`; a third exits at once. What `main` put on
- * the stack is closed in reverse when it returns or throws. The process ends because nothing is left; where something
- * is, the watchdog says what on standard error and exits: with code 1, unless all is closed and only timers are left.
+ * Runs `main` to its end. SIGTERM, SIGINT or SIGHUP aborts the signal (a drain, exit code 0), and so does an output
+ * that nobody reads any more. A second signal, sent on purpose, aborts `stopNow`; a third exits at once. What `main`
+ * put on the stack is closed in reverse when it returns or throws. The process ends because nothing is left. Otherwise
+ * the watchdog says on standard error what is open, and exits: with code 1, unless only timers are left.
  * ioredis keeps those of commands that it meant to repeat; nothing waits for them.
  */
 export async function runMain(main: Main, options: RunMainOptions = {}): Promise<void> {

@@ -6,8 +6,15 @@ import { createOciDriver } from "./oci/oci-driver.ts";
 import { createProcessDriver } from "./process-driver.ts";
 import type { DriverName, Guarantees, SandboxDriver } from "./types.ts";
 
+interface DriverOptions {
+  readonly ahead: boolean;
+  readonly ownDir?: string;
+  readonly runtime?: string;
+  readonly bwrapPath?: string;
+}
+
 /** Strongest first. */
-const drivers: Record<DriverName, (o: { ahead: boolean; ownDir?: string; runtime?: string }) => SandboxDriver> = {
+const drivers: Record<DriverName, (o: DriverOptions) => SandboxDriver> = {
   bwrap: createBwrapDriver,
   oci: createOciDriver,
   landlock: createLandlockDriver,
@@ -27,27 +34,34 @@ export class NoSandboxDriverError extends Error {
 }
 
 /**
- * Probes drivers, `preferred` first, then strongest first, and takes the first that gives `minimum`. `ahead`: the
- * driver may keep something started for the next sandbox, until it is closed. `ownDir`: where this process makes
- * the directories of sandboxes. `ociRuntime`: by name or absolute path, the one that `oci` uses.
- * @throws NoSandboxDriverError when there is none or `preferred` names no driver.
+ * Probes drivers, strongest first, and takes the first that gives `minimum`. `required`: this driver and no other.
+ * `ahead`: the driver may keep something started for the next sandbox, until it is closed. `ownDir`: where this process
+ * makes the directories of sandboxes. `ociRuntime`: by name or absolute path, the one that `oci` uses. `bwrapPath`: the
+ * bubblewrap that `bwrap` uses.
+ * @throws NoSandboxDriverError when there is none or `required` cannot be used
  */
 export async function chooseDriver(o: {
   minimum: "none" | "isolated";
-  preferred?: string;
+  required?: string;
   ahead?: boolean;
   ownDir?: string;
   ociRuntime?: string;
+  bwrapPath?: string;
 }): Promise<ChosenDriver> {
+  const { ahead = false, required, ownDir, ociRuntime: runtime, bwrapPath } = o;
   const names = Object.keys(drivers) as DriverName[];
-  if (o.preferred !== undefined && !names.some((name) => name === o.preferred)) {
-    throw new NoSandboxDriverError(`there is no sandbox driver "${o.preferred}"; there are ${names.join(", ")}`);
+  const order = required === undefined ? names : names.filter((name) => name === required);
+  if (order.length === 0) {
+    throw new NoSandboxDriverError(`there is no sandbox driver "${required}"; there are ${names.join(", ")}`);
   }
-  const order = [...names.filter((name) => name === o.preferred), ...names.filter((name) => name !== o.preferred)];
   const rejected: { name: string; reason: string }[] = [];
   for (const name of order) {
-    const { ahead = false, ownDir, ociRuntime: runtime } = o;
-    const driver = drivers[name]({ ahead, ...(ownDir && { ownDir }), ...(runtime && { runtime }) });
+    const driver = drivers[name]({
+      ahead,
+      ...(ownDir && { ownDir }),
+      ...(runtime && { runtime }),
+      ...(bwrapPath && { bwrapPath }),
+    });
     const result = await driver.probe();
     if (!result.ok) {
       rejected.push({ name, reason: result.reason });
@@ -58,5 +72,9 @@ export async function chooseDriver(o: {
     }
   }
   const reasons = rejected.map(({ name, reason }) => `${name}: ${reason}`).join("; ");
-  throw new NoSandboxDriverError(`no sandbox driver gives the minimum "${o.minimum}" (${reasons})`);
+  throw new NoSandboxDriverError(
+    required === undefined
+      ? `no sandbox driver gives the minimum "${o.minimum}" (${reasons})`
+      : `the sandbox driver that was asked for cannot be used (${reasons})`,
+  );
 }

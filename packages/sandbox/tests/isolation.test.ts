@@ -147,15 +147,22 @@ describe("chooseDriver", () => {
     expect(chosen.rejected.every(({ reason }) => reason !== "")).toBe(true);
   });
 
-  test("takes the preferred one when it gives the minimum", async () => {
-    expect((await chooseDriver({ minimum: "none", preferred: "process" })).driver.name).toBe("process");
+  test("takes the required one when it gives the minimum", async () => {
+    expect((await chooseDriver({ minimum: "none", required: "process" })).driver.name).toBe("process");
     if (!hasLandlock) return;
-    expect((await chooseDriver({ minimum: "isolated", preferred: "landlock" })).driver.name).toBe("landlock");
-    expect((await chooseDriver({ minimum: "isolated", preferred: "process" })).driver.name).not.toBe("process");
+    expect((await chooseDriver({ minimum: "isolated", required: "landlock" })).driver.name).toBe("landlock");
+  });
+
+  test("takes no other in place of the required one", async () => {
+    await expect(chooseDriver({ minimum: "isolated", required: "process" })).rejects.toThrow("it does not isolate");
+    const missing = chooseDriver({ minimum: "none", required: "oci", ociRuntime: "no-such-runtime" });
+    await expect(missing).rejects.toThrow(/asked for cannot be used \(oci: .*no-such-runtime/);
+    const broken = chooseDriver({ minimum: "none", required: "bwrap", bwrapPath: "/usr/bin/false" });
+    await expect(broken).rejects.toThrow("asked for cannot be used (bwrap: ");
   });
 
   test("refuses a driver that does not exist", async () => {
-    await expect(chooseDriver({ minimum: "none", preferred: "docker" })).rejects.toThrow(NoSandboxDriverError);
+    await expect(chooseDriver({ minimum: "none", required: "docker" })).rejects.toThrow(NoSandboxDriverError);
   });
 
   test("a bubblewrap that cannot be used says why", async () => {

@@ -48,6 +48,7 @@ async function connect(
     const chosen = free ? config : { ...config, port: 0 };
     const platform = await startPlatform(chosen, (text) => say(`· ${text}`), stack, stops);
     say(`· ready at ${platform.connection.api_url}, turns by ${platform.delivery}, agents run ${platform.isolation}`);
+    for (const missing of platform.missing) say(`  ${missing}`);
     return platform.connection;
   } catch (error) {
     const running = error instanceof DataDirInUseError ? await readConnection(config.dataDir) : undefined;

@@ -14,20 +14,62 @@ const oldestRedis = [6, 2] as const;
 /** What a worker says of itself; one of the release before says less. */
 interface WorkerDetails {
   readonly sandbox?: string;
-  readonly guarantees?: { readonly isolated: boolean };
+  readonly guarantees?: {
+    readonly isolated: boolean;
+    readonly limits?: Readonly<Record<string, string>>;
+    readonly notes?: readonly string[];
+  };
+  readonly missing?: readonly { readonly what: string; readonly fix: string }[];
   readonly clockMs?: number;
   readonly disk?: { readonly freeBytes: number };
 }
 
-/** Each tries its sandbox for real when it starts, and says here what that showed. */
-export function checkIsolation(workers: readonly health.SeenWorker[]): Verdict {
+/**
+ * Each worker tries its sandbox for real when it starts, and says what that showed. A machine that could give more is
+ * no fault; agents that are not isolated, several organizations without control groups, and workers that differ are.
+ */
+export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): Verdict {
   const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
-  const drivers = [...new Set(workers.flatMap((worker) => detailsOf(worker).sandbox ?? []))];
-  if (open.length === 0) return fine(drivers.length === 0 ? "no worker to ask" : `agents run in ${drivers.join(", ")}`);
-  return fault(
-    `agents are not isolated on ${idsOf(open)}`,
-    "set DARI_SANDBOX=auto there and start it again: it says what the machine lacks; `process` is for development",
-  );
+  if (open.length > 0) {
+    const advice =
+      "set DARI_SANDBOX=auto there and start it again: it says what the machine lacks; `process` is for development";
+    return fault(`agents are not isolated on ${idsOf(open)}`, fixesOf(open) || advice);
+  }
+  const unbounded = workers.filter((worker) => {
+    const limits = detailsOf(worker).guarantees?.limits;
+    return limits !== undefined && !(limits["memory"] === "per_sandbox" && limits["processes"] === "per_sandbox");
+  });
+  if (hasSeveralOrganizations && unbounded.length > 0) {
+    const found = `several organizations share ${idsOf(unbounded)}, where no control group bounds a turn`;
+    return fault(found, fixesOf(unbounded) || "give the workers a control group in which they can make others");
+  }
+  const kinds = Map.groupBy(workers, kindOf);
+  if (kinds.size > 1) {
+    const found = [...kinds.values()].map((alike) => `${idsOf(alike)}: ${summaryOf(alike[0]!)}`);
+    const advice = "set DARI_SANDBOX to the driver that all should have: a worker that cannot use it does not start";
+    return fault(`workers differ: ${found.join("; ")}`, fixesOf(workers) || advice);
+  }
+  if (workers.length === 0) return fine("no worker to ask");
+  const lacks = [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(sentenceOf))];
+  return fine([`agents run in ${summaryOf(workers[0]!)}`, ...lacks].join("; "));
+}
+
+/** The driver and what it guarantees, the same text for workers that are alike. */
+function kindOf(worker: health.SeenWorker): string {
+  const { sandbox, guarantees } = detailsOf(worker);
+  return JSON.stringify([sandbox, guarantees === undefined ? null : { ...guarantees, notes: undefined }]);
+}
+
+function summaryOf(worker: health.SeenWorker): string {
+  const { sandbox = "an unknown sandbox", guarantees } = detailsOf(worker);
+  const { memory, processes, cpu } = guarantees?.limits ?? {};
+  return memory === undefined ? sandbox : `${sandbox} (memory ${memory}, processes ${processes}, processors ${cpu})`;
+}
+
+const sentenceOf = ({ what, fix }: { what: string; fix: string }): string => `without ${what}: ${fix}`;
+
+function fixesOf(workers: readonly health.SeenWorker[]): string {
+  return [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(({ fix }) => fix))].join("; ");
 }
 
 export function checkDisks(workers: readonly health.SeenWorker[]): Verdict {

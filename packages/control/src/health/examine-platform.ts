@@ -6,6 +6,7 @@ import { dispatch, findViolations, getFenceState, health, newestMigration, type 
 import type { Control } from "../context.ts";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { workerSeenWithinMs } from "../dispatch/room.ts";
+import { hasSeveralOrganizations } from "../organizations/has-several-organizations.ts";
 import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
 import { fault, fine, type Verdict } from "./verdict.ts";
 import { countTurns } from "./waiting-turns.ts";
@@ -26,7 +27,9 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
     await attempt("schema", "look at the API's log", () => checkSchema(db)),
     await attempt("fence", "look at the API's log", () => checkFence(db)),
     await attempt("workers", "look at the API's log", () => checkWorkers(db)),
-    await attempt("isolation", "look at the API's log", () => Promise.resolve(checkIsolation(alive))),
+    await attempt("isolation", "look at the API's log", () => 
+      hasSeveralOrganizations(db).then((several) => checkIsolation(alive, several)),
+    ),
     await attempt("disks", "look at the API's log", () => Promise.resolve(checkDisks(alive))),
     await attempt("clocks", "look at the API's log", () => checkClocks(db, alive)),
     await attempt("services", "check REDIS_URL and the Redis server", () => checkServices(db, queue)),

@@ -207,6 +207,17 @@ export async function findFirstOrganization(db: Database): Promise<OrganizationR
     .executeTakeFirst();
 }
 
+/** How many there are, up to `most`. */
+export async function countOrganizations(db: Database, most: number): Promise<number> {
+  const rows = await db.kysely
+    .selectFrom("organizations")
+    .where("deleted_at", "is", null)
+    .select("id")
+    .limit(most)
+    .execute();
+  return rows.length;
+}
+
 /**
  * Deletes the organization and revokes its keys, in a transaction; what it owns is removed later. `operator`: it looks
  * after the installation, and stays.

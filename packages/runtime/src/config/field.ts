@@ -109,6 +109,11 @@ export function withDefault<T>(field: Field<T>, value: NonNullable<T>): Field<No
   return Object.freeze({ ...field, unset: { as: "default", value } }) as Field<NonNullable<T>>;
 }
 
+/** The same setting for a program that decides by itself what an unset one means. */
+export function withoutDefault<T>(field: Field<T>): Field<T | undefined> {
+  return Object.freeze({ ...field, unset: { as: "absent" as const } });
+}
+
 /** One of a fixed set of words. */
 export function oneOf<const W extends string, const O extends FieldOptions<W>>(
   words: readonly W[],

@@ -15,7 +15,7 @@ await runMain(async (signal, stack) => {
   const services = await openServices(config, { program: "worker", log }, stack);
   const driver = { driver: createNullDriver(), guarantees: nullGuarantees };
   const disks = createNullDisks();
-  const assembly = { ...config, allowNearestPython: false, environment, driver, disks };
+  const assembly = { ...config, program: "null-worker", allowNearestPython: false, environment, driver, disks };
   await assembleWorker(services, config, assembly, log, stack);
   await aborted(signal);
 });

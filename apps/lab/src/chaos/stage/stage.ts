@@ -131,5 +131,5 @@ function commonEnvironment(dir: string): Record<string, string> {
 
 function sandboxOf(effects: EffectsServer | undefined): Record<string, string> {
   if (effects === undefined) return { DARI_SANDBOX: "process", DARI_MINIMUM_ISOLATION: "none" };
-  return { DARI_MINIMUM_ISOLATION: "isolated", DARI_EGRESS_ALLOW: effects.endpoint };
+  return { DARI_MINIMUM_ISOLATION: "watched", DARI_EGRESS_ALLOW: effects.endpoint };
 }

@@ -1,0 +1,70 @@
+// What a machine lacks, and the command that gives it.
+
+import { expect, test } from "@jest/globals";
+import type { Guarantees, Machine } from "@dari/sandbox";
+import { findMissing, type Given } from "./missing.ts";
+
+const limits = { memory: "watched", processes: "watched" } as Guarantees["limits"];
+const bounded = { memory: "per_sandbox", processes: "per_sandbox" } as Guarantees["limits"];
+const machine: Machine = {
+  isRoot: false,
+  isContainer: false,
+  hasSystemd: true,
+  hasGroupsOfVersion2: true,
+  settings: {},
+};
+const own = { state: "unneeded", reason: "", advice: "" } as const;
+const overlay = { kind: "overlay" } as const;
+
+interface Case extends Partial<Given> {
+  readonly isolated: boolean;
+  readonly limits?: Guarantees["limits"];
+}
+
+function fixes(given: Case, found: Partial<Machine> = {}) {
+  const guarantees = { isolated: given.isolated, limits: given.limits ?? bounded } as Guarantees;
+  const chosen = { guarantees, rejected: [{ name: "bwrap", reason: "bwrap: No permissions to create a namespace" }] };
+  const rest = { disks: overlay, lacksWarm: false, own, program: "npm start", ...given };
+  return findMissing({ ...rest, chosen }, { ...machine, ...found }).map(({ fix }) => fix);
+}
+
+test("nothing is missing where everything is given", () => {
+  expect(fixes({ isolated: true })).toEqual([]);
+});
+
+test.each([
+  [{ "user.max_user_namespaces": "0" }, "sysctl -w user.max_user_namespaces=15000"],
+  [{ "kernel.unprivileged_userns_clone": "0" }, "sysctl -w kernel.unprivileged_userns_clone=1"],
+  [
+    { "kernel.apparmor_restrict_unprivileged_userns": "1" },
+    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
+  ],
+])("agents that are not isolated: the setting of the kernel %j is named with its command", (settings, command) => {
+  expect(fixes({ isolated: false }, { settings })).toEqual([expect.stringContaining(command)]);
+});
+
+test("agents that are not isolated in a container: the options of the container", () => {
+  const [fix] = fixes({ isolated: false }, { isContainer: true });
+  expect(fix).toContain("--security-opt seccomp=unconfined --security-opt apparmor=unconfined");
+});
+
+test("no control groups: what delegates one, to a user, to root and to a container", () => {
+  const watched = { isolated: true, limits };
+  expect(fixes(watched)).toEqual(["run `systemd-run --user --scope -p Delegate=yes npm start`"]);
+  expect(fixes(watched, { isRoot: true })).toEqual(["run `systemd-run --scope -p Delegate=yes npm start`"]);
+  expect(fixes(watched, { isContainer: true })).toEqual([expect.stringContaining("writable-cgroups=true")]);
+  expect(fixes(watched, { hasGroupsOfVersion2: false })).toEqual(["run `npm start` as root"]);
+});
+
+test("slow starts: workspaces that are copied, and agents that are not loaded ahead", () => {
+  const disks = { kind: "copy" } as const;
+  expect(fixes({ isolated: true, disks, lacksWarm: true })).toEqual(Array(2).fill("run `npm start` as root"));
+});
+
+test("an ordinary user's namespace: what allows it, or gives it ids", () => {
+  const disks = { kind: "copy" } as const;
+  const refused = { state: "refused", reason: "there is no C compiler", advice: "sudo apt-get install gcc" } as const;
+  expect(fixes({ isolated: true, disks, own: refused })).toEqual(["run `sudo apt-get install gcc`"]);
+  const withoutIds = { state: "entered", reason: "no range", advice: "sudo usermod …" } as const;
+  expect(fixes({ isolated: true, own: withoutIds })).toEqual(["run `sudo usermod …`"]);
+});

@@ -1,0 +1,72 @@
+// What this machine does not give its agents, in isolation and in speed, each with what gives it: for the output of the
+// start, the log and `dari doctor`.
+
+import {
+  adviseOnGroups,
+  adviseOnNamespaces,
+  type ChosenDriver,
+  type Guarantees,
+  type Machine,
+  type OwnNamespace,
+} from "@dari/sandbox";
+import type { Disks } from "@dari/workspace";
+
+export interface Missing {
+  readonly what: string;
+  /** What to do about it. */
+  readonly fix: string;
+}
+
+export interface Given {
+  readonly chosen: Pick<ChosenDriver, "guarantees"> & Partial<Pick<ChosenDriver, "rejected">>;
+  readonly disks: Pick<Disks, "kind">;
+  /** Whether sandboxes are to be started ahead of their turns, and cannot be. */
+  readonly lacksWarm: boolean;
+  readonly own: OwnNamespace;
+  /** The command line that starts the worker. */
+  readonly program: string;
+}
+
+export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, machine: Machine): Missing[] {
+  const { guarantees, rejected = [] } = chosen;
+  // What an ordinary user's worker mounts, it mounts in a namespace of its own.
+  const mounts =
+    own.advice !== "" ? `run \`${own.advice}\`` : machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
+  const bwrap = rejected.find(({ name }) => name === "bwrap")?.reason;
+  const why = bwrap === undefined ? "" : ` (${bwrap})`;
+  return [
+    ...(guarantees.isolated
+      ? []
+      : [
+          {
+            what: `isolation: agents can read and change whatever this user can${why}`,
+            fix: bwrap === undefined ? "set DARI_SANDBOX=auto" : adviseOnNamespaces(bwrap, machine),
+          },
+        ]),
+    ...(!guarantees.isolated || boundsSandboxes(guarantees)
+      ? []
+      : [
+          {
+            what: "control groups: memory and processes of a turn are only checked five times a second",
+            fix: adviseOnGroups(program, machine),
+          },
+        ]),
+    ...(disks.kind === "overlay" ? [] : [{ what: "overlay mounts: each turn copies its workspace", fix: mounts }]),
+    ...(!lacksWarm
+      ? []
+      : [
+          {
+            what: "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK",
+            fix: mounts,
+          },
+        ]),
+    ...(own.state !== "entered" || own.advice === ""
+      ? []
+      : [{ what: `host users of their own for sandboxes (${own.reason})`, fix: `run \`${own.advice}\`` }]),
+  ];
+}
+
+/** Whether memory and processes of a whole sandbox are bounded by the kernel. */
+export function boundsSandboxes({ limits }: Guarantees): boolean {
+  return limits.memory === "per_sandbox" && limits.processes === "per_sandbox";
+}
