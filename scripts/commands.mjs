@@ -1,6 +1,7 @@
 // What each command runs once everything is installed.
 
 import { buildConsoleInBackground, ensureConsole } from "./console.mjs";
+import { bubblewrapEnv } from "./bubblewrap.mjs";
 import { at } from "./paths.mjs";
 import { pnpmCommand } from "./install.mjs";
 import { homeEnv, runForeground, runNode } from "./spawn.mjs";
@@ -8,10 +9,11 @@ import { homeEnv, runForeground, runNode } from "./spawn.mjs";
 const { execPath } = process;
 
 const commands = {
-  quickstart: (args) => runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args]),
-  start: (args) => {
+  quickstart: async (args) =>
+    runNode(execPath, [at("apps/standalone/src/quickstart.ts"), ...args], { env: await bubblewrapEnv() }),
+  start: async (args) => {
     buildConsoleInBackground();
-    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args]);
+    return runNode(execPath, [at("apps/standalone/src/main.ts"), ...args], { env: await bubblewrapEnv() });
   },
   backup: (args) => runNode(execPath, [at("apps/standalone/src/backup/main.ts"), ...args]),
   console: async () => {
