@@ -99,6 +99,8 @@ export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readon
     emptied: existing(["acpi", "scsi"]),
     hidden: existing([
       "kcore",
+      // The host's boot parameters.
+      "cmdline",
       "keys",
       "key-users",
       "timer_list",

@@ -59,6 +59,11 @@ if (isolating.length > 0) {
       expect(await readdir(join(slot.slotDir, "state"))).toEqual(["c"]);
     });
 
+    test("cannot read the host's boot parameters", async () => {
+      const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", "cat /proc/cmdline"] });
+      await withSandbox(driver, spec, async (sandbox) => expect(await text(sandbox.stdout)).toBe(""));
+    });
+
     test("has devices, of which it cannot change the host's", async () => {
       const changes = `for node in ${devices.join(" ")} /proc/self/fd/*; do chmod g+x $node; done 2> /dev/null`;
       const uses = "echo > /dev/null && head -c 2 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c";
