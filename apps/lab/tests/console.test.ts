@@ -256,35 +256,6 @@ describeWith("chromium", "the console", ({ command }) => {
     await remote.context().close();
   });
 
-  test("a session says that it reconnects while the platform is away, and goes on by itself", async () => {
-    const slow = await deploy({ ...platform, client }, echoAgent("away", meeting.urlOf("away")));
-    const { id } = await client.createSession(slow.agentId);
-    await using proxy = await startFaultProxy({ port: Number(new URL(platform.apiUrl).port) });
-    const { page: remote } = await openConsole(browser, `http://127.0.0.1:${proxy.port}`);
-    await signIn(remote, platform.apiKey);
-    await remote.getByRole("link", { name: "away" }).first().waitFor();
-    await remote.goto(`http://127.0.0.1:${proxy.port}/console/sessions/${id}`);
-    await client.sendMessageAsync(id, { parts: [{ type: "text", text: "Hello" }] });
-    const running = remote.getByRole("main").getByText("running", { exact: true });
-    await remote.locator(".typing", { hasText: "You said:" }).waitFor();
-    await running.waitFor();
-    const cursor = (): Promise<unknown> =>
-      remote.evaluate("getComputedStyle(document.querySelector('.typing'), '::after').content");
-    expect(await cursor()).not.toBe('""');
-    proxy.refuse();
-    await remote.getByRole("status").getByText("Reconnecting").waitFor();
-    await remote.locator("li.turn").getByText("reconnecting", { exact: true }).waitFor();
-    expect([await running.count(), await cursor()]).toEqual([0, '""']);
-    expect(await inspect(remote, "session-away")).toEqual([]);
-    await remote.setViewportSize({ width: 390, height: 844 });
-    expect(await inspect(remote, "session-away-narrow")).toEqual([]);
-    meeting.open("away");
-    proxy.forward();
-    await remote.getByText("You said: Hello", { exact: true }).waitFor();
-    await remote.getByText("Reconnecting").waitFor({ state: "detached" });
-    await remote.context().close();
-  });
-
   test("sessions are filtered by status and metadata", async () => {
     await page.getByRole("navigation").getByRole("link", { name: "Sessions" }).click();
     await page.getByRole("link", { name: "waits" }).waitFor();

@@ -1,5 +1,5 @@
-// The queue board: shows what waits in PostgreSQL and the jobs of the queue, and accepts two changes, retry and promote.
-// The worker that takes the job carries them out, after asking PostgreSQL. Everything else a board can do is off.
+// The queue board: shows what waits in PostgreSQL and the jobs of the queue, and accepts retry and promote. The worker
+// that takes the job carries these out, after asking PostgreSQL. Everything else that a board can do is off.
 
 import { createBullBoard } from "@bull-board/api";
 import type { Control } from "@dari/control";
@@ -50,7 +50,8 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
  * that is over or runs is not started again.
  */
 async function isWish(board: TurnBoard, path: string): Promise<boolean> {
-  if (isId("message", decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? ""))) throw new AppError("conflict", waitsForSlot);
+  const promoted = decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? "");
+  if (isId("message", promoted)) throw new AppError("conflict", waitsForSlot);
   if (wishes.some((pattern) => pattern.test(path))) return true;
   const jobId = retryOne.exec(path)?.[1];
   if (jobId === undefined) return false;

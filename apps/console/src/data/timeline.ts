@@ -58,7 +58,7 @@ function withAnswers(measured: readonly Phase[], inputs: NonNullable<MessageReco
   let ms = 0;
   for (const { requested_at: from, ended_at: to } of inputs) if (to !== null) ms += Date.parse(to) - Date.parse(from);
   if (measured.length === 0 || ms <= 0) return measured;
-  return afterQueue(measured, { name: "answer", label: "waited for an answer", ms });
+  return afterQueue(measured, { name: "input_wait", label: "waited for an answer", ms });
 }
 
 /**

@@ -123,11 +123,11 @@ describe("a timeline", () => {
     expect(shown(waited)).toEqual([
       ["queue_ms", 0, 100],
       ["earlier", 100, 100],
-      ["answer", 200, twoDays + 50],
+      ["input_wait", 200, twoDays + 50],
       ["agent_ms", twoDays + 250, 600],
       ["save_ms", twoDays + 850, 200],
     ]);
-    expect(timelineOf(waited).phases.find(({ name }) => name === "answer")?.label).toBe("waited for an answer");
+    expect(timelineOf(waited).phases.find(({ name }) => name === "input_wait")?.label).toBe("waited for an answer");
     // One that still waits is not measured yet.
     const open = [inputs[0]!].map((input) => ({ ...input, ended_at: null }));
     const names = shown(record({ inputs: open, completed_at: null })).map(([name]) => name);

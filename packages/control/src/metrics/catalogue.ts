@@ -137,8 +137,8 @@ export const reconcilerMetrics = {
   dari_queue_jobs: {
     kind: "gauge",
     about:
-      "Turns by state, as the queue board counts them: `waiting` are the turns that wait for a slot, from PostgreSQL; " +
-      "the others are jobs in Redis. Absent without Redis and while it is away.",
+      "Turns by state, as the queue board counts them: `waiting` are the turns that wait for a slot, from " +
+      "PostgreSQL; the others are jobs in Redis. Absent without Redis and while it is away.",
     labels: { state: ["waiting", "active", "delayed", "paused", "completed", "failed"] },
   },
   dari_reaped_total: {
