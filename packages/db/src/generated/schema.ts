@@ -420,8 +420,8 @@ export interface Sessions {
   forked_from_session_id: string | null;
   head_snapshot_id: string | null;
   id: string;
-  is_background: Generated<boolean>;
   internet_access: boolean | null;
+  is_background: Generated<boolean>;
   last_message_id: string | null;
   lease_limit: Timestamp | null;
   lease_until: Timestamp | null;
