@@ -249,6 +249,7 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
   getOperatorHealth: {},
   getFleet: {},
   getUsage: {},
+  getSessionCost: {},
   checkStore: {},
   resealSecrets: {
     valid: {},
@@ -274,6 +275,20 @@ export const routeCases: Readonly<Record<RouteName, RouteCase>> = {
     ],
   },
   ...scheduleCases,
+  getAgentWebhook: {},
+  putAgentWebhook: {
+    valid: { webhook_url: "https://receiver.example/hooks" },
+    invalid: [
+      [{}, "webhook_url"],
+      [{ webhook_url: "http://receiver.example/hooks" }, "webhook_url"],
+      [{ webhook_url: "https://169.254.169.254/latest" }, "webhook_url"],
+      [{ webhook_url: `https://receiver.example/${"x".repeat(2_048)}` }, "webhook_url"],
+      [{ webhook_url: "https://receiver.example", event_types: ["batch.completed"] }, "event_types[0]"],
+      [{ webhook_url: "https://receiver.example", url: "https://receiver.example" }, "url"],
+    ],
+  },
+  deleteAgentWebhook: {},
+  rotateAgentWebhookSecret: {},
   listWebhookEndpoints: {},
   createWebhookEndpoint: {
     valid: { url: "https://receiver.example/hooks" },

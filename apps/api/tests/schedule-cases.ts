@@ -2,6 +2,7 @@
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const batch = { agent_id: "agt_01jx5m0k8c3f7q2v9t4w6y8z1a", sessions: [text] };
+const item = { agent_id: batch.agent_id, message: { content: text.parts } };
 const schedule = { agent_id: "agt_01jx5m0k8c3f7q2v9t4w6y8z1a", cron: "0 9 * * *", ...text };
 
 export const scheduleCases = {
@@ -22,6 +23,13 @@ export const scheduleCases = {
       [{ ...batch, max_concurrency: 0 }, "max_concurrency"],
       [{ ...batch, max_concurrency: 10_001 }, "max_concurrency"],
       [{ ...batch, name: " " }, "name"],
+      [{ ...batch, sessions: [{ ...text, secrets: { "not a name": "x" } }] }, "sessions[0].secrets.not a name"],
+      [{ ...batch, idempotency_key: "" }, "idempotency_key"],
+      [{ items: [] }, "items"],
+      [{ items: [{ agent_id: batch.agent_id }] }, "items[0].message"],
+      [{ ...batch, items: [item] }, "sessions"],
+      [{ items: [{ ...item, message: { ...item.message, metadata: {} } }] }, "items[0].message.metadata"],
+      [{ items: [{ ...item, llm_id: "medium" }] }, "items[0].llm_id"],
     ],
   },
   listSessionBatches: {},

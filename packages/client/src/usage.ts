@@ -8,6 +8,10 @@ export function usageCalls({ call }: Transport) {
     getUsage: (days: number, organizationId = "current", options?: CallOptions) =>
       call("getUsage", { path: { organization_id: organizationId }, query: { days }, options }),
 
+    /** What a session's turns have used; money is not known. */
+    getSessionCost: (sessionId: string, options?: CallOptions) =>
+      call("getSessionCost", { path: { session_id: sessionId }, options }),
+
     /** Who waits, what runs, who works. For operators. */
     getFleet: (options?: CallOptions) => call("getFleet", { path: {}, options }),
   };

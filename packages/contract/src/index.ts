@@ -140,6 +140,8 @@ export {
   portableTales,
 } from "./schemas/portable.ts";
 export {
+  AgentWebhook,
+  PutAgentWebhookRequest,
   CreateWebhookEndpointRequest,
   defaultWebhookEventTypes,
   UpdateWebhookEndpointRequest,
@@ -151,6 +153,7 @@ export {
   type WebhookDisabledReason,
 } from "./schemas/webhooks.ts";
 export {
+  SessionBatchCreated,
   BatchSessionRecord,
   batchStatuses,
   CreateSessionBatchRequest,
@@ -179,7 +182,7 @@ export {
 } from "./schemas/source-snapshots.ts";
 export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
-export { UsageRecord } from "./schemas/usage.ts";
+export { SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
 export {

@@ -57,8 +57,8 @@ export interface Route {
   /** Accepts `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
   /**
-   * Counted beside the request: a message, those of its body's `sessions`, the body's bytes, or the `size_bytes` that
-   * its body reserves room for.
+   * Counted beside the request: a message, those of its body's `sessions` or `items`, the body's bytes, or the
+   * `size_bytes` that its body reserves room for.
    */
   readonly spends?: "messages" | "batch" | "upload" | "reservation";
   /** Accepts `Idempotency-Key`. */

@@ -87,7 +87,7 @@ function isAlternative(error: ErrorObject): boolean {
 
 /** What another error already says: inside an alternative that explains itself, about a name, about a missing tag. */
 function isNoise(error: ErrorObject, explained: readonly ErrorObject[]): boolean {
-  if (error.keyword === "propertyNames") return true;
+  if (error.keyword === "propertyNames" || error.keyword === "if") return true;
   if (error.keyword === "discriminator" && error.params["tagValue"] === undefined) return true;
   return explained.some(
     (whole) => whole.instancePath === error.instancePath && error.schemaPath.startsWith(`${whole.schemaPath}/`),
@@ -138,6 +138,8 @@ function messageOf(error: ErrorObject): string {
       return "field is required";
     case "additionalProperties":
       return "unsupported field";
+    case "false schema":
+      return "unsupported together with the other fields";
     case "type":
       return `expected ${typeNames(params["type"])}`;
     case "enum":

@@ -32,6 +32,7 @@ export { createHeldRelease, releaseHeld } from "./budgets/release-held.ts";
 export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
 export { getFleet } from "./health/get-fleet.ts";
 export { countTurns, findWaitingTurn, listWaitingTurns, type WaitingPage } from "./health/waiting-turns.ts";
+export { getSessionCost } from "./usage/get-session-cost.ts";
 export { getUsage } from "./usage/get-usage.ts";
 export { quotaRefusal } from "./limits/quota-refusal.ts";
 export { hasWaitingDispatch } from "./jobs/has-waiting-dispatch.ts";
@@ -123,6 +124,7 @@ export {
 } from "./assemble/service-settings.ts";
 export { cancelBatch, finishBatchCancels, sweepBatches } from "./batches/cancel-batch.ts";
 export { createBatch } from "./batches/create-batch.ts";
+export { getHostedBatch, isHosted } from "./batches/hosted-items.ts";
 export { getBatch, listBatches, listBatchSessions } from "./batches/get-batch.ts";
 export { createSchedule, deleteSchedule, updateSchedule } from "./schedules/change-schedule.ts";
 export { fireSchedules, type FiringContext, type FiringCounts } from "./schedules/fire-schedules.ts";
@@ -219,6 +221,12 @@ export { invalidField, notFound, type PageOf } from "./refusals.ts";
 export { renderMessage } from "./views/message.ts";
 export type { Page, RateKind } from "@dari/db";
 export { withPatience } from "./patience.ts";
+export {
+  deleteAgentWebhook,
+  getAgentWebhook,
+  putAgentWebhook,
+  rotateAgentWebhookSecret,
+} from "./webhooks/agent-webhook.ts";
 export {
   deleteEndpoint as deleteWebhookEndpoint,
   updateEndpoint as updateWebhookEndpoint,

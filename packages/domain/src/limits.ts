@@ -140,6 +140,8 @@ export const limits = {
   usageAgentsMax: 100,
   usageHeldMax: 100,
   usageKeptMax: 100_000,
+  /** Names of an agent's usage that one sum tells of. */
+  usageNamesMax: 64,
   /** Of each list that operators are shown of the fleet. */
   fleetRowsMax: 100,
   /** How far into what waits the queue board turns its pages, in turns. */

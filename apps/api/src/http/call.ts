@@ -20,6 +20,7 @@ import type {
   OpenLinkRequest,
   PathParameters,
   PollDeviceRequest,
+  PutAgentWebhookRequest,
   PutBudgetRequest,
   PutEgressRequest,
   PutCredentialRequest,
@@ -82,6 +83,7 @@ interface Bodies {
   createSessionBatch: CreateSessionBatchRequest;
   createSchedule: CreateScheduleRequest;
   updateSchedule: UpdateScheduleRequest;
+  putAgentWebhook: PutAgentWebhookRequest;
   createWebhookEndpoint: CreateWebhookEndpointRequest;
   updateWebhookEndpoint: UpdateWebhookEndpointRequest;
 }
@@ -153,6 +155,8 @@ export interface Creator<Name extends RouteName> {
    * Nothing when it has written the response itself.
    */
   read(call: Call<Name>, resourceId: string, how: { readonly isNew: boolean }): Promise<object | Reply | void>;
+  /** The key that the body itself has, for routes whose body may; it counts as the header does. */
+  keyIn?(body: Call<Name>["body"]): string | undefined;
   /** What makes two bodies the same; absent: all of them. */
   identify?(body: Call<Name>["body"]): unknown;
   /** Takes back what was received with a body of which nothing was made. */

@@ -44,11 +44,19 @@ async function readAgain(creator: Creator<never>, call: Call<never>, resourceId:
 }
 
 async function create(route: Route, creator: Creator<never>, call: Call<never>) {
-  const { control, actor, idempotencyKey: key, request } = call;
+  const { control, actor, request } = call;
+  const key = keyOf(creator, call);
   if (key === undefined) return { replayed: false, made: await creator.create(call) } as const;
   const fingerprint = fingerprintOf(control, creator.identify === undefined ? call.body : creator.identify(call.body));
   const keyed = { method: route.method, path: request.path, key, fingerprint, status: route.status };
   return idempotently(control, actor, keyed, (inside) => creator.create({ ...call, control: inside }));
+}
+
+/** @throws AppError `invalid` when header and body name different keys. */
+function keyOf(creator: Creator<never>, { idempotencyKey: sent, body }: Call<never>): string | undefined {
+  const own = creator.keyIn?.(body);
+  if (own === undefined || sent === undefined || own === sent) return own ?? sent;
+  throw invalidField("idempotency_key", `expected the same key as in the ${header} header, or only one of them`);
 }
 
 /** What cannot be taken back now is no reason to refuse the call. */

@@ -102,8 +102,8 @@ export async function spendBody(
 ): Promise<void> {
   if (route.spends === "messages") await spend(control, actor, { kind: "messages", amount: 1 }, response);
   if (route.spends === "batch") {
-    const { sessions } = body as { readonly sessions: readonly unknown[] };
-    await spend(control, actor, { kind: "messages", amount: sessions.length }, response);
+    const { sessions, items = sessions } = body as Partial<Record<"sessions" | "items", readonly unknown[]>>;
+    await spend(control, actor, { kind: "messages", amount: items?.length ?? 0 }, response);
   }
   if (route.spends !== "reservation") return;
   const { size_bytes: amount } = body as { readonly size_bytes: number };

@@ -1,7 +1,15 @@
 // Many sessions with a first message each, started by one call.
 
 import { renderList } from "@dari/contract";
-import { cancelBatch, createBatch, getBatch, listBatches, listBatchSessions } from "@dari/control";
+import {
+  cancelBatch,
+  createBatch,
+  getBatch,
+  getHostedBatch,
+  isHosted,
+  listBatches,
+  listBatchSessions,
+} from "@dari/control";
 import { messageMachine } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
@@ -18,7 +26,11 @@ export const batchHandlers: Handlers<
       const created = await createBatch(control, actor, body);
       return { resourceId: created.id, reply: created };
     },
-    read: ({ control, actor }, batchId) => getBatch(control, { organizationId: actor.organizationId, batchId }),
+    async read({ control, actor, body }, batchId) {
+      const place = { organizationId: actor.organizationId, batchId };
+      return isHosted(body) ? getHostedBatch(control, place, body) : getBatch(control, place);
+    },
+    keyIn: (body) => body.idempotency_key,
   },
 
   async listSessionBatches({ control, actor, query }) {

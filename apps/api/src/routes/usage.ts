@@ -1,12 +1,16 @@
 // What is used and what is going on.
 
-import { getFleet, getUsage } from "@dari/control";
+import { getFleet, getSessionCost, getUsage } from "@dari/control";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 
-export const usageHandlers: Handlers<"getUsage" | "getFleet"> = {
+export const usageHandlers: Handlers<"getUsage" | "getSessionCost" | "getFleet"> = {
   async getUsage({ control, params, query }) {
     return getUsage(control, params.organization_id, Number(query["days"] ?? limits.usageDaysDefault));
+  },
+
+  async getSessionCost({ control, actor, params }) {
+    return getSessionCost(control, actor, params.session_id);
   },
 
   async getFleet({ control }) {

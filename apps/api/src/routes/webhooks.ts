@@ -3,12 +3,16 @@
 import { renderList } from "@dari/contract";
 import {
   createWebhookEndpoint,
+  deleteAgentWebhook,
   deleteWebhookEndpoint,
+  getAgentWebhook,
   getWebhookDelivery,
   getWebhookEndpoint,
   listWebhookDeliveries,
   listWebhookEndpoints,
+  putAgentWebhook,
   resendWebhookDelivery,
+  rotateAgentWebhookSecret,
   rotateWebhookSecret,
   sendWebhookTest,
   updateWebhookEndpoint,
@@ -22,6 +26,10 @@ function placeOf({ actor, params }: Pick<Call<"getWebhookEndpoint">, "actor" | "
 }
 
 export const webhookHandlers: Handlers<
+  | "getAgentWebhook"
+  | "putAgentWebhook"
+  | "deleteAgentWebhook"
+  | "rotateAgentWebhookSecret"
   | "listWebhookEndpoints"
   | "createWebhookEndpoint"
   | "getWebhookEndpoint"
@@ -32,6 +40,26 @@ export const webhookHandlers: Handlers<
   | "listWebhookDeliveries"
   | "resendWebhookDelivery"
 > = {
+  async getAgentWebhook({ control, actor, params }) {
+    return getAgentWebhook(control, actor, params.agent_id);
+  },
+
+  async putAgentWebhook({ control, actor, params, body }) {
+    return putAgentWebhook(control, actor, params.agent_id, body);
+  },
+
+  async deleteAgentWebhook({ control, actor, params }) {
+    return deleteAgentWebhook(control, actor, params.agent_id);
+  },
+
+  rotateAgentWebhookSecret: {
+    async create({ control, actor, params }) {
+      const rotated = await rotateAgentWebhookSecret(control, actor, params.agent_id);
+      return { resourceId: params.agent_id, reply: rotated };
+    },
+    read: ({ control, actor }, agentId) => getAgentWebhook(control, actor, agentId),
+  },
+
   async listWebhookEndpoints({ control, actor, query }) {
     const { rows, next } = await listWebhookEndpoints(control, actor, readPage(query));
     return renderList("webhook_endpoints", rows, next);

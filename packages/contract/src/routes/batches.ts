@@ -13,7 +13,7 @@ export const batchRoutes = {
     scope: "run",
     summary: "Start many sessions of an agent, each with a first message: all of them or, when one is refused, none.",
     request: batches.CreateSessionBatchRequest,
-    reply: batches.SessionBatchRecord,
+    reply: batches.SessionBatchCreated,
     status: 201,
     spends: "batch",
     idempotent: true,

@@ -2,7 +2,7 @@
 
 import type { Route } from "../routes.ts";
 import { FleetRecord } from "../schemas/fleet.ts";
-import { UsageRecord, usageQuery } from "../schemas/usage.ts";
+import { SessionCost, UsageRecord, usageQuery } from "../schemas/usage.ts";
 
 export const usageRoutes = {
   getUsage: {
@@ -13,6 +13,14 @@ export const usageRoutes = {
     summary: "What the organization's turns used on the last days, what it keeps, and what holds its sessions back.",
     query: usageQuery,
     reply: UsageRecord,
+    status: 200,
+  },
+  getSessionCost: {
+    method: "GET",
+    path: "/v1/costs/sessions/{session_id}",
+    scope: "read",
+    summary: "What a session's turns have used, without its deleted and copied messages. Money is not known.",
+    reply: SessionCost,
     status: 200,
   },
   getFleet: {

@@ -9,7 +9,44 @@ import * as webhooks from "../schemas/webhooks.ts";
 const endpoints = "/v1/organizations/{organization_id}/webhook-endpoints";
 const endpoint = `${endpoints}/{webhook_endpoint_id}` as const;
 
+const agentWebhook = "/v1/agents/{agent_id}/webhook";
+
 export const webhookRoutes = {
+  getAgentWebhook: {
+    method: "GET",
+    path: agentWebhook,
+    scope: "admin",
+    summary: "Get an agent's webhook, in the hosted service's form: the organization's endpoint for this agent.",
+    reply: webhooks.AgentWebhook,
+    status: 200,
+    mayConflict: true,
+  },
+  putAgentWebhook: {
+    method: "PUT",
+    path: agentWebhook,
+    scope: "admin",
+    summary: "Set an agent's webhook: creates its endpoint, or changes and enables the one that it has.",
+    request: webhooks.PutAgentWebhookRequest,
+    reply: webhooks.AgentWebhook,
+    status: 200,
+  },
+  deleteAgentWebhook: {
+    method: "DELETE",
+    path: agentWebhook,
+    scope: "admin",
+    summary: "Clear an agent's webhook: deletes its endpoint, if it has one.",
+    reply: webhooks.AgentWebhook,
+    status: 200,
+  },
+  rotateAgentWebhookSecret: {
+    method: "POST",
+    path: `${agentWebhook}/rotate-secret`,
+    scope: "admin",
+    summary: "Replace the secret of an agent's webhook. The old one signs beside the new one for 24 hours.",
+    reply: webhooks.AgentWebhook,
+    status: 200,
+    idempotent: true,
+  },
   listWebhookEndpoints: {
     method: "GET",
     path: endpoints,

@@ -5,6 +5,7 @@ import Type, { type Static } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { laneInput, messageParts } from "./messages.ts";
+import { sessionSecrets } from "./sessions.ts";
 
 export const batchStatuses = ["in_progress", "cancelling", "ended"] as const;
 export type BatchStatus = (typeof batchStatuses)[number];
@@ -14,11 +15,12 @@ const BatchItem = Type.Object(
     parts: messageParts,
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
+    secrets: Type.Optional(sessionSecrets),
   },
   strict,
 );
 
-export const CreateSessionBatchRequest = Type.Object(
+const OwnBatch = Type.Object(
   {
     agent_id: idInput("agent", ["dep"]),
     version_id: Type.Optional(idInput("version")),
@@ -40,8 +42,53 @@ export const CreateSessionBatchRequest = Type.Object(
       description: "A session each: its first message's parts, and the metadata of both.",
     }),
   },
-  { ...strict, title: "CreateSessionBatchRequest" },
+  strict,
 );
+
+/** As the hosted service's later clients send it. */
+const HostedItem = Type.Object(
+  {
+    agent_id: idInput("agent", ["dep"]),
+    version_id: Type.Optional(idInput("version")),
+    llm_id: Type.Optional(Type.String({ maxLength: limits.nameChars, description: "Refused: agents choose." })),
+    metadata: Type.Optional(metadata),
+    secrets: Type.Optional(sessionSecrets),
+    message: Type.Object({ content: messageParts }, strict),
+  },
+  strict,
+);
+
+const hostedFields = {
+  idempotency_key: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: limits.idempotencyKeyChars,
+      description: "The same as the `Idempotency-Key` header.",
+    }),
+  ),
+  items: Type.Array(HostedItem, {
+    minItems: 1,
+    maxItems: limits.batchSessionsMax,
+    description: "In place of agent_id and sessions; all items name the same agent and version.",
+  }),
+};
+
+type OwnBatch = Static<typeof OwnBatch> & { readonly idempotency_key?: string };
+const { agent_id: _agent, version_id: _version, sessions: _sessions, ...common } = OwnBatch.properties;
+const HostedBatch = Type.Object({ ...common, ...hostedFields }, strict);
+
+const { items, idempotency_key } = hostedFields;
+
+/** One object, so that errors speak of the form that was meant: with `items` it is the hosted service's. */
+export const CreateSessionBatchRequest = Type.Unsafe<OwnBatch | Static<typeof HostedBatch>>({
+  title: "CreateSessionBatchRequest",
+  type: "object",
+  ...strict,
+  properties: { ...OwnBatch.properties, idempotency_key, items },
+  if: { required: ["items"] },
+  then: { properties: { agent_id: false, version_id: false, sessions: false } },
+  else: { required: ["agent_id", "sessions"] },
+});
 export type CreateSessionBatchRequest = Static<typeof CreateSessionBatchRequest>;
 
 const summaryFields = {
@@ -83,6 +130,33 @@ export const SessionBatchRecord = Type.Object(
   { title: "SessionBatch" },
 );
 export type SessionBatchRecord = Static<typeof SessionBatchRecord>;
+
+const HostedSession = Type.Object(
+  {
+    index: Type.Integer(),
+    session_id: idOutput("session"),
+    message_id: idOutput("message"),
+    status: nullable(Type.String({ description: "The same as `last_message_status`." })),
+    last_message_status: nullable(oneOf(messageMachine.states)),
+    agent_id: idOutput("agent"),
+    version_id: nullable(idOutput("version")),
+    llm_id: Type.Null(),
+    metadata,
+    transcript_url: Type.String(),
+    error: nullable(Type.String()),
+  },
+  { title: "HostedBatchSession" },
+);
+
+export const SessionBatchCreated = Type.Object(
+  {
+    ...SessionBatchRecord.properties,
+    batch_id: Type.Optional(Type.String({ description: "The same as `id`, in the reply to a batch of `items`." })),
+    sessions: Type.Optional(Type.Array(HostedSession, { description: "Of a batch of `items`, in their order." })),
+  },
+  { title: "SessionBatchCreated" },
+);
+export type SessionBatchCreated = Static<typeof SessionBatchCreated>;
 
 export const BatchSessionRecord = Type.Object(
   {

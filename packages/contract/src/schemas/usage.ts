@@ -65,3 +65,24 @@ export const UsageRecord = Type.Object(
   { title: "Usage" },
 );
 export type UsageRecord = Static<typeof UsageRecord>;
+
+export const SessionCost = Type.Object(
+  {
+    scope_kind: oneOf(["session"]),
+    scope_id: idOutput("session"),
+    event_count: Type.Integer({ description: "Turns that are counted: the same as `turns`." }),
+    total_cost_usd: nullable(
+      Type.String({ description: "Null: the platform does not know what models cost. Multiply `usage` yourself." }),
+    ),
+    ...used,
+    usage: Type.Record(Type.String(), Type.Number(), {
+      description: `Sums of what the answers' \`usage\` says, by name; at most ${limits.usageNamesMax} names.`,
+      examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
+    }),
+    is_cut: Type.Boolean({
+      description: `The session has more than ${limits.usageMessagesMax} messages: only the newest are counted.`,
+    }),
+  },
+  { title: "SessionCost" },
+);
+export type SessionCost = Static<typeof SessionCost>;

@@ -52,6 +52,26 @@ export const UpdateWebhookEndpointRequest = Type.Object(
 );
 export type UpdateWebhookEndpointRequest = Static<typeof UpdateWebhookEndpointRequest>;
 
+export const PutAgentWebhookRequest = Type.Object(
+  { webhook_url: url, event_types: Type.Optional(chosenTypes) },
+  { ...strict, title: "PutAgentWebhookRequest" },
+);
+export type PutAgentWebhookRequest = Static<typeof PutAgentWebhookRequest>;
+
+export const AgentWebhook = Type.Object(
+  {
+    webhook_url: nullable(Type.String({ description: "Null: the agent has no webhook endpoint of its own." })),
+    signing_enabled: Type.Boolean({ description: "Every delivery is signed." }),
+    event_types: Type.Array(oneOf(eventTypes)),
+    signing_secret: nullable(
+      Type.String({ description: "`whsec_…`: shown once, when it is made or replaced; else null." }),
+    ),
+    webhook_endpoint_id: nullable(idOutput("webhookEndpoint")),
+  },
+  { title: "AgentWebhook", description: "The organization's webhook endpoint for this agent." },
+);
+export type AgentWebhook = Static<typeof AgentWebhook>;
+
 const endpointFields = {
   id: idOutput("webhookEndpoint"),
   url: Type.String(),

@@ -1,12 +1,13 @@
 // Starts many sessions, each with a first message: all of them, or none.
 
-import type { CreateSessionBatchRequest, SessionBatchRecord } from "@dari/contract";
+import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
 import { agentIdFromWire, AppError, newId } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { placeFirstParts } from "../messages/send-message.ts";
 import { invalidField, notFound } from "../refusals.ts";
 import { getBatch } from "./get-batch.ts";
+import { getHostedBatch, isHosted, ownBatchOf, type OwnBatchRequest } from "./hosted-items.ts";
 
 /**
  * One transaction, so that a process that dies in it leaves nothing. The messages wait for the dispatcher, which shares
@@ -17,9 +18,10 @@ import { getBatch } from "./get-batch.ts";
 export async function createBatch(
   control: Control,
   actor: Actor,
-  request: CreateSessionBatchRequest,
-): Promise<SessionBatchRecord> {
+  sent: CreateSessionBatchRequest,
+): Promise<SessionBatchCreated> {
   const { organizationId } = actor;
+  const request = isHosted(sent) ? ownBatchOf(sent) : sent;
   const id = newId("sessionBatch");
   await control.backlog.admit(control.db, organizationId, request.sessions.length);
   const inserted = await sessionBatches.insertBatch(control.db, {
@@ -34,26 +36,31 @@ export async function createBatch(
     maxConcurrency: request.max_concurrency ?? null,
     items: await itemsOf(control, organizationId, request.sessions),
   });
-  if (inserted.outcome !== "created") throw refusal(inserted, request);
+  if (inserted.outcome !== "created") throw refusal(inserted, request, isHosted(sent));
   control.notifier.notify("ready", organizationId);
   control.log.info({ org: organizationId, batch: id, sessions: request.sessions.length }, "batch.created");
-  return getBatch(control, { organizationId, batchId: id });
+  const place = { organizationId, batchId: id };
+  return isHosted(sent) ? getHostedBatch(control, place, sent) : getBatch(control, place);
 }
 
 async function itemsOf(
   control: Control,
   organizationId: string,
-  sessions: CreateSessionBatchRequest["sessions"],
+  sessions: OwnBatchRequest["sessions"],
 ): Promise<NewBatchItem[]> {
   const fileIds = sessions.flatMap(({ parts }) =>
     parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id])),
   );
   const filenames = await turnDetails.listFilenames(control.db, organizationId, [...new Set(fileIds)]);
-  return sessions.map(({ parts, name, metadata = {} }) => ({
+  return sessions.map(({ parts, name, metadata = {}, secrets = {} }) => ({
     sessionId: newId("session"),
     messageId: newId("message"),
     name: name?.trim() ?? null,
     metadata,
+    secrets: Object.entries(secrets).map(([secret, value]) => ({
+      name: secret,
+      sealed: control.sealer.seal(value, { organizationId, name: secret }),
+    })),
     ...placeFirstParts(parts, filenames),
   }));
 }
@@ -63,7 +70,8 @@ const retryAfterSeconds = 5;
 
 function refusal(
   inserted: Exclude<InsertedBatch, { readonly outcome: "created" }>,
-  { version_id: versionId, sessions }: CreateSessionBatchRequest,
+  { version_id: versionId, sessions }: OwnBatchRequest,
+  isOfItems: boolean,
 ): AppError {
   switch (inserted.outcome) {
     case "agent_gone":
@@ -85,7 +93,8 @@ function refusal(
       const { number, fileId } = inserted;
       const parts = sessions[number]?.parts ?? [];
       const index = parts.findIndex((part) => part.type !== "text" && part.file_id === fileId);
-      return invalidField(`sessions[${number}].parts[${index}].file_id`, "there is no such file");
+      const path = isOfItems ? `items[${number}].message.content` : `sessions[${number}].parts`;
+      return invalidField(`${path}[${index}].file_id`, "there is no such file");
     }
   }
 }

@@ -43,9 +43,9 @@ export interface Receiver {
 
 const wantsTls = "expected https:// (for development, the operator names the receiver in DARI_WEBHOOK_ALLOW)";
 
-/** @throws AppError `invalid` that says what is wrong with `url`. */
-export function checkReceiver(text: string, policy: ReceiverPolicy): Receiver {
-  const refuse = (message: string): Error => invalidField("url", message);
+/** `field`: what the request calls the URL. @throws AppError `invalid` that says what is wrong with it. */
+export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url"): Receiver {
+  const refuse = (message: string): Error => invalidField(field, message);
   if (!URL.canParse(text)) throw refuse("expected a URL, as in https://example.com/hooks");
   const receiver = receiverOf(text);
   const { url, host, port } = receiver;

@@ -18,6 +18,8 @@ export interface NewBatchItem {
   readonly metadata: unknown;
   readonly parts: unknown;
   readonly inputs: readonly MessageInput[];
+  /** The session's own; absent: none. */
+  readonly secrets?: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
 
 export interface NewBatch {
@@ -53,9 +55,9 @@ class Refusal extends Error {
 }
 
 /**
- * All sessions with their messages, or nothing, in four statements however many they are; each message goes through
- * `accept_message`. Batches of one organization come one after the other, so that none looks past what another adds to
- * the backlog.
+ * All sessions with their messages, or nothing, in four statements however many they are, and a fifth for their
+ * secrets; each message goes through `accept_message`. Batches of one organization come one after the other, so that
+ * none looks past what another adds to the backlog.
  */
 export async function insertBatch(db: Database, batch: NewBatch): Promise<InsertedBatch> {
   try {
@@ -70,6 +72,7 @@ export async function insertBatch(db: Database, batch: NewBatch): Promise<Insert
         return { outcome: batch.versionId === undefined ? "no_version" : "version_not_ready" };
       }
       await insertRows(tx, batch, pin.versionId);
+      await insertSecrets(tx, batch);
       await acceptMessages(tx, batch);
       return { outcome: "created" };
     });
@@ -116,6 +119,16 @@ async function insertRows(tx: Transaction<DB>, batch: NewBatch, versionId: strin
       select session_id, 1, ${organizationId}, 'session.created', jsonb_build_object('agent_id', ${agentId}::text,
         'version_id', ${versionId}::text, 'name', name, 'metadata', metadata)
       from item`.execute(tx);
+}
+
+async function insertSecrets(tx: Transaction<DB>, { organizationId, items }: NewBatch): Promise<void> {
+  const all = items.flatMap(({ sessionId, secrets = [] }) => secrets.map((secret) => ({ sessionId, ...secret })));
+  if (all.length === 0) return;
+  await sql`
+    insert into session_secrets (session_id, organization_id, name, sealed)
+      select session_id, ${organizationId}, name, sealed
+      from unnest(${all.map(({ sessionId }) => sessionId)}::text[], ${all.map(({ name }) => name)}::text[],
+        ${all.map(({ sealed }) => sealed)}::bytea[]) as x (session_id, name, sealed)`.execute(tx);
 }
 
 /** @throws Refusal with the first item that is not accepted */

@@ -1,5 +1,6 @@
 // What an organization's turns have used lately, what it keeps, and what holds its sessions back.
 
+import { limits } from "@dari/domain";
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
@@ -76,6 +77,49 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
     firstAt: rows.find(({ date }) => date !== null)?.firstAt,
     isCut: (rows[0]?.looked ?? 0) > window.messages,
   };
+}
+
+export interface SessionUsage extends Used {
+  /** Sums of the numbers in the answers' usage. */
+  readonly byName: Readonly<Record<string, number>>;
+  readonly isCut: boolean;
+}
+
+/**
+ * Sums over the newest messages of a session, `most` at most, and their attempts (unique index on session_id and
+ * sequence_number; attempts_by_message). A fork's copies count in the session in which their turns ran.
+ */
+export async function sumSessionUsage(
+  db: Database,
+  { organizationId, sessionId }: { readonly organizationId: string; readonly sessionId: string },
+  most: number,
+): Promise<SessionUsage> {
+  const result = await sql<Used & { byName: Record<string, number> | null; looked: number }>`
+    with looked as materialized (
+      select m.id, m.state, m.output -> 'usage' as usage, row_number() over (order by m.sequence_number desc) as n
+      from messages m
+      where m.session_id = ${sessionId} and m.organization_id = ${organizationId} and m.copied_from is null
+      order by m.sequence_number desc limit ${most + 1}),
+    counted as (
+      select l.state = 'failed' as failed, a.turns, a.seconds,
+        coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.usage) else 0 end) as tokens
+      from looked l
+      cross join lateral (
+        select count(*) as turns, sum(tokens) as tokens,
+          sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
+        from attempts where message_id = l.id and called_at is not null) a
+      where l.n <= ${most}),
+    named as (
+      select u.key, sum(u.value::text::float8) as total
+      from (select usage from looked where n <= ${most} and jsonb_typeof(usage) = 'object') l, jsonb_each(l.usage) u
+      where jsonb_typeof(u.value) = 'number' group by u.key order by u.key limit ${limits.usageNamesMax})
+    select count(*)::int as messages, (count(*) filter (where failed))::int as failed,
+      coalesce(sum(turns), 0)::int as turns, coalesce(sum(seconds), 0)::float8 as "turnSeconds",
+      coalesce(sum(tokens), 0)::float8 as tokens, (select json_object_agg(key, total) from named) as "byName",
+      (select count(*)::int from looked) as looked
+    from counted`.execute(db.kysely);
+  const { byName, looked, ...sums } = result.rows[0]!;
+  return { ...sums, byName: byName ?? {}, isCut: looked > most };
 }
 
 export interface Kept {

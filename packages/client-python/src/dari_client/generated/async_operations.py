@@ -1786,6 +1786,21 @@ class AsyncOperations(AsyncTransport):
         reply: Usage = await self._json(call)
         return reply
 
+    async def get_session_cost(
+        self,
+        session_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> SessionCost:
+        """What a session's turns have used, without its deleted and copied messages. Money is not known."""
+        call = Call(
+            "GET",
+            f"/v1/costs/sessions/{segment(session_id)}",
+            timeout=timeout,
+        )
+        reply: SessionCost = await self._json(call)
+        return reply
+
     async def get_fleet(
         self,
         *,
@@ -1798,6 +1813,70 @@ class AsyncOperations(AsyncTransport):
             timeout=timeout,
         )
         reply: Fleet = await self._json(call)
+        return reply
+
+    async def get_agent_webhook(
+        self,
+        agent_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> AgentWebhook:
+        """Get an agent's webhook, in the hosted service's form: the organization's endpoint for this agent."""
+        call = Call(
+            "GET",
+            f"/v1/agents/{segment(agent_id)}/webhook",
+            timeout=timeout,
+        )
+        reply: AgentWebhook = await self._json(call)
+        return reply
+
+    async def put_agent_webhook(
+        self,
+        agent_id: str,
+        body: PutAgentWebhookRequest,
+        *,
+        timeout: float | None = None,
+    ) -> AgentWebhook:
+        """Set an agent's webhook: creates its endpoint, or changes and enables the one that it has."""
+        call = Call(
+            "PUT",
+            f"/v1/agents/{segment(agent_id)}/webhook",
+            json=body,
+            timeout=timeout,
+        )
+        reply: AgentWebhook = await self._json(call)
+        return reply
+
+    async def delete_agent_webhook(
+        self,
+        agent_id: str,
+        *,
+        timeout: float | None = None,
+    ) -> AgentWebhook:
+        """Clear an agent's webhook: deletes its endpoint, if it has one."""
+        call = Call(
+            "DELETE",
+            f"/v1/agents/{segment(agent_id)}/webhook",
+            timeout=timeout,
+        )
+        reply: AgentWebhook = await self._json(call)
+        return reply
+
+    async def rotate_agent_webhook_secret(
+        self,
+        agent_id: str,
+        *,
+        idempotency_key: str | None = None,
+        timeout: float | None = None,
+    ) -> AgentWebhook:
+        """Replace the secret of an agent's webhook. The old one signs beside the new one for 24 hours."""
+        call = Call(
+            "POST",
+            f"/v1/agents/{segment(agent_id)}/webhook/rotate-secret",
+            idempotency_key=idempotency_key or new_key(),
+            timeout=timeout,
+        )
+        reply: AgentWebhook = await self._json(call)
         return reply
 
     async def list_webhook_endpoints(
@@ -2071,7 +2150,7 @@ class AsyncOperations(AsyncTransport):
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> SessionBatch:
+    ) -> SessionBatchCreated:
         """Start many sessions of an agent, each with a first message: all of them or, when one is refused, none."""
         call = Call(
             "POST",
@@ -2080,7 +2159,7 @@ class AsyncOperations(AsyncTransport):
             idempotency_key=idempotency_key or new_key(),
             timeout=timeout,
         )
-        reply: SessionBatch = await self._json(call)
+        reply: SessionBatchCreated = await self._json(call)
         return reply
 
     async def list_session_batches(

@@ -44,6 +44,14 @@ class AgentCreated(TypedDict):
     warnings: list[str]
 
 
+class AgentWebhook(TypedDict):
+    webhook_url: str | None
+    signing_enabled: bool
+    event_types: list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]
+    signing_secret: str | None
+    webhook_endpoint_id: str | None
+
+
 class AnswerInputRequest(TypedDict):
     key: str
     value: Any
@@ -196,20 +204,46 @@ class CreateScheduleRequestPartText(TypedDict):
 
 
 class CreateSessionBatchRequest(TypedDict):
-    agent_id: str
+    agent_id: NotRequired[str]
     version_id: NotRequired[str]
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
     on_busy: NotRequired[Literal["enqueue", "reject", "interrupt", "rollback", "merge"]]
     lane: NotRequired[Literal["interactive", "background"]]
     max_concurrency: NotRequired[int]
-    sessions: list[CreateSessionBatchRequestSession]
+    sessions: NotRequired[list[CreateSessionBatchRequestSession]]
+    idempotency_key: NotRequired[str]
+    items: NotRequired[list[CreateSessionBatchRequestItem]]
+
+
+class CreateSessionBatchRequestItem(TypedDict):
+    agent_id: str
+    version_id: NotRequired[str]
+    llm_id: NotRequired[str]
+    metadata: NotRequired[dict[str, str | float | bool]]
+    secrets: NotRequired[dict[str, str]]
+    message: CreateSessionBatchRequestItemMessage
+
+
+class CreateSessionBatchRequestItemMessage(TypedDict):
+    content: list[CreateSessionBatchRequestItemMessageContentText | CreateSessionBatchRequestItemMessageContentFile]
+
+
+class CreateSessionBatchRequestItemMessageContentFile(TypedDict):
+    type: Literal["file", "image"]
+    file_id: str
+
+
+class CreateSessionBatchRequestItemMessageContentText(TypedDict):
+    type: Literal["text"]
+    text: str
 
 
 class CreateSessionBatchRequestSession(TypedDict):
     parts: list[CreateSessionBatchRequestSessionPartText | CreateSessionBatchRequestSessionPartFile]
     name: NotRequired[str]
     metadata: NotRequired[dict[str, str | float | bool]]
+    secrets: NotRequired[dict[str, str]]
 
 
 class CreateSessionBatchRequestSessionPartFile(TypedDict):
@@ -451,6 +485,20 @@ class HealthCheck(TypedDict):
     what_to_do: str | None
 
 
+class HostedBatchSession(TypedDict):
+    index: int
+    session_id: str
+    message_id: str
+    status: str | None
+    last_message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None
+    agent_id: str
+    version_id: str | None
+    llm_id: None
+    metadata: dict[str, str | float | bool]
+    transcript_url: str
+    error: str | None
+
+
 class Invitation(TypedDict):
     id: str
     email: str
@@ -658,6 +706,11 @@ class PlatformStop(TypedDict):
 
 class PollDeviceRequest(TypedDict):
     device_code: str
+
+
+class PutAgentWebhookRequest(TypedDict):
+    webhook_url: str
+    event_types: NotRequired[list[Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]]]
 
 
 class PutBudgetRequest(TypedDict):
@@ -870,6 +923,33 @@ class SessionBatchCounts(TypedDict):
     deleted: int
 
 
+class SessionBatchCreated(TypedDict):
+    id: str
+    agent_id: str
+    name: str | None
+    metadata: dict[str, str | float | bool]
+    lane: Literal["interactive", "background"]
+    max_concurrency: int | None
+    total: int
+    created_at: str
+    cancel_requested_at: str | None
+    status: Literal["in_progress", "cancelling", "ended"]
+    counts: SessionBatchCreatedCounts
+    finished_at: str | None
+    batch_id: NotRequired[str]
+    sessions: NotRequired[list[HostedBatchSession]]
+
+
+class SessionBatchCreatedCounts(TypedDict):
+    queued: int
+    running: int
+    waiting_for_input: int
+    completed: int
+    failed: int
+    cancelled: int
+    deleted: int
+
+
 class SessionBatchSummary(TypedDict):
     id: str
     agent_id: str
@@ -880,6 +960,20 @@ class SessionBatchSummary(TypedDict):
     total: int
     created_at: str
     cancel_requested_at: str | None
+
+
+class SessionCost(TypedDict):
+    scope_kind: Literal["session"]
+    scope_id: str
+    event_count: int
+    total_cost_usd: str | None
+    messages: int
+    failed: int
+    turns: int
+    turn_seconds: float
+    tokens: int
+    usage: dict[str, float]
+    is_cut: bool
 
 
 class SessionForkedFrom(TypedDict):
