@@ -114,7 +114,7 @@ describe.each(names)("%s", (name) => {
 
   test("finds nothing of another organization, and refuses ids of another kind", async () => {
     if (!/\{\w+_id\}/.test(route.path) || route.scope === null) return;
-    const query = "query" in route && /content$/.test(route.path) ? "?path=/a" : "";
+    const query = "query" in route && /(content|bundle\/file)$/.test(route.path) ? "?path=/a" : "";
     for (const path of pathsOf(route)) {
       if (route.scope === "operator") continue;
       const reply = await api.call(route.method, path + query, { key: api.stranger.apiKey, body: bodyOf(name) });
