@@ -66,6 +66,10 @@ test("what waits under another rule of egress, or with a credential for other ho
     const changed = [...other.shared].filter(([each, digest]) => first.shared.get(each) !== digest);
     expect(changed.map(([each]) => each)).toEqual([name]);
   }
+  // Sessions with and without internet access take turns: neither ends what waits for the other.
+  const closed = recipe({ session: { mode: "off", hosts: [] } }, "of a.example");
+  expect(closed.key).not.toBe(first.key);
+  expect(closed.shared).toEqual(first.shared);
 });
 
 test("a burst is remembered for half a minute, and then as many as run", () => {

@@ -104,8 +104,9 @@ function keyOf(turn: Turn): readonly unknown[] {
 /** What is not the session's own is the same for all turns of its version, until it is changed. */
 function sharedBy(turn: Turn): ReadonlyMap<string, string> {
   const shared = Object.entries(turn.environment.reveal()).filter(([name]) => !turn.sessionSecrets.has(name));
+  const { session: _session, ...egress } = turn.egress;
   // No variable is called so.
-  return new Map([["egress", turn.egress], ...shared].map(([name, value]) => [String(name), digestOf(value)]));
+  return new Map([["egress", egress], ...shared].map(([name, value]) => [String(name), digestOf(value)]));
 }
 
 /** `isTemplate`: its guest is to be forked. */
