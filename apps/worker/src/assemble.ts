@@ -19,12 +19,15 @@ import {
   retryJob,
   type Services,
   type ServiceSettings,
+  type WorkspaceContext,
 } from "@dari/control";
 import { newId } from "@dari/domain";
 import {
   adviseOnGroups,
   chooseDriver,
+  hostUserRange,
   NoSandboxDriverError,
+  openHostUsers,
   openSlotMounts,
   ownNamespace,
   parseEgressRules,
@@ -114,10 +117,11 @@ export async function assembleWorker(
   const guestScript = chosen.guarantees.isolated
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
     : noGuestScript;
+  const hostUserOf = openUsers(chosen, workDir);
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
-  const checks = openChecks(assembly, chosen, memory, workDir, log, stack);
+  const checks = openChecks(assembly, memory, workDir, log, stack);
   const { program } = assembly;
   const missing = findMissing({ chosen, disks, lacksWarm: warm.isMissing, own: ownNamespace(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
@@ -129,7 +133,7 @@ export async function assembleWorker(
       previews: services.previews,
       log,
       sealer: services.sealer,
-      workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents },
+      workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents, hostUserOf },
       driver: chosen.driver,
       guarantees: chosen.guarantees,
       missing,
@@ -225,6 +229,17 @@ async function assertBounded(
   );
 }
 
+/** Undefined where sandboxes run as this process's user, or take one by themselves (landlock). */
+function openUsers(
+  { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
+  workDir: WorkDir,
+): WorkspaceContext["hostUserOf"] {
+  const range = guarantees.users === "own" && driver.name !== "landlock" ? hostUserRange() : undefined;
+  if (range === undefined) return undefined;
+  const users = openHostUsers(workDir.users, range);
+  return (organizationId) => users.idOf(organizationId);
+}
+
 interface Warm {
   readonly pool: WarmPool | undefined;
   /** Whether one is wanted, and this machine cannot have it. */
@@ -268,7 +283,6 @@ async function openWarmPool(
 /** Builds go by the setting of turns: it is for machines that should keep nothing loaded. */
 function openChecks(
   { templates, driver }: WorkerAssembly,
-  chosen: Pick<ChosenDriver, "driver">,
   memory: MemoryPlan,
   workDir: WorkDir,
   log: Logger,
@@ -276,7 +290,6 @@ function openChecks(
 ): CheckTemplates | undefined {
   if (templates === "off" || driver !== undefined) return undefined;
   const checks = openCheckTemplates({
-    driver: chosen.driver,
     dir: workDir.turns,
     hasRoom: () => memory.hasRoom(),
     onRefused: (why) => log.info({ why }, "build.not_forked"),

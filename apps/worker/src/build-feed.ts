@@ -22,7 +22,7 @@ import {
 } from "@dari/control";
 import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
-import { removeTree } from "@dari/sandbox";
+import { asHostUser, removeTree } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;
@@ -136,7 +136,7 @@ async function attemptBuild(
     runtimes: context.runtimes,
     sandboxLimits: programLimits,
     egress: context.settings.buildEgress,
-    driver: context.driver,
+    driver: asHostUser(context.driver, context.workspaces.hostUserOf?.(build.organizationId)),
     workDir,
     log: (text) => void log(text),
     signal,

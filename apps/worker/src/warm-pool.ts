@@ -31,6 +31,8 @@ export interface WarmRecipe {
    * under one of these names is ended: it holds what has been replaced.
    */
   readonly shared: ReadonlyMap<string, string>;
+  /** The user of the host whose sandbox it is, and the owner of its slot; absent: this process's. */
+  readonly hostUser?: number | undefined;
   /** Given where the turn may be served by the sandbox of the session's last one, and its own be kept for the next. */
   readonly session?: SessionTurn | undefined;
   /** Starts a sandbox in this slot. Ahead of a turn it has it load its agent. */

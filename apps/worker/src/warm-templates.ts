@@ -150,7 +150,7 @@ function startEntry(
   const use = createUse();
   const stopping = new AbortController();
   let [isReady, forks] = [false, 0];
-  const slot = o.slots.take();
+  const slot = o.slots.take(recipe.hostUser);
   const ready = load(o, recipe, slot, stopping.signal, refuse);
 
   function refuse(why: string): void {

@@ -100,7 +100,7 @@ export function startWaiting(
   recipe: WarmRecipe,
   when: { readonly isAhead: boolean },
 ): Waiting {
-  const slot = slots.take();
+  const slot = slots.take(recipe.hostUser);
   let ended: Promise<void> | undefined;
   const prepare = async (slotDir: string): Promise<Prepared | undefined> => {
     const forked = when.isAhead ? await templates.fork(recipe, slotDir) : undefined;

@@ -18,6 +18,8 @@ export interface WorkDir {
   readonly contents: string;
   readonly images: string;
   readonly runtimes: string;
+  /** Which host user is which organization's. */
+  readonly users: string;
   leave(): Promise<void>;
 }
 
@@ -52,6 +54,7 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
     contents: join(dir, "contents"),
     images: join(dir, "images"),
     runtimes: join(dir, "runtimes"),
+    users: join(dir, "users"),
     async leave() {
       await sweepMounts(dir);
       for (const each of [turns, warm, guest]) await removeTree(each);

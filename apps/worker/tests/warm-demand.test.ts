@@ -47,7 +47,7 @@ test("losses at the same time count as one, and an agent that is forgotten is no
 });
 
 test("what waits under another rule of egress, or with a credential for other hosts, is replaced", () => {
-  const context = { settings: {}, driver: {} } as WorkerContext;
+  const context = { settings: {}, driver: {}, workspaces: {} } as WorkerContext;
   const recipe = (
     egress: Turn["egress"],
     placeholder: string,

@@ -64,7 +64,7 @@ function open(o: Options = {}): Opened {
   mkdirSync(dir);
   const refusals: string[] = [];
   const onRefused = (why: string): void => void refusals.push(why);
-  const checks = openCheckTemplates({ driver: builds.driver, dir, hasRoom: () => true, worthMs: 0, onRefused, ...o });
+  const checks = openCheckTemplates({ dir, hasRoom: () => true, worthMs: 0, onRefused, ...o });
   return { checks, refusals, dir, [Symbol.asyncDispose]: () => checks.close() };
 }
 

@@ -167,7 +167,7 @@ static int cover(const char *what, const char *path) {
 
 static int mount_memory(const char *path, const char *bytes) {
   char options[64];
-  snprintf(options, sizeof options, "mode=0755,size=%s", bytes);
+  snprintf(options, sizeof options, "mode=1777,size=%s", bytes);
   return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
 }
 
@@ -205,6 +205,7 @@ static int put_all(const struct kept *list, int length, int isPlaceMade) {
 /* The child's file system of processes, for its place; -1 with errno. */
 static int enter_child(pid_t template, pid_t child, const char *user, int number) {
   char map[64], last[32];
+  gid_t id = (gid_t)strtoul(user, NULL, 10);
   int above = open_namespace(template, "user"), users = open_namespace(child, "user");
   int mounts = open_namespace(child, "mnt"), processes = open_namespace(child, "pid");
   if (above < 0 || users < 0 || mounts < 0 || processes < 0) return -1;
@@ -213,7 +214,9 @@ static int enter_child(pid_t template, pid_t child, const char *user, int number
   if (proc < 0 || setns(above, CLONE_NEWUSER) != 0) return -1;
   snprintf(map, sizeof map, "%s %s 1", user, user);
   if (write_map(child, "uid_map", map) != 0 || write_map(child, "gid_map", map) != 0) return -1;
-  return setns(users, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0 ? -1 : proc;
+  if (setns(users, CLONE_NEWUSER) != 0 || setns(mounts, CLONE_NEWNS) != 0) return -1;
+  /* What it makes there is the child's. It is not root of that namespace, so it keeps its capabilities. */
+  return setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0 ? -1 : proc;
 }
 
 static int take_steps(pid_t template, pid_t child, int number, char **words) {

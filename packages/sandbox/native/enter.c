@@ -5,14 +5,20 @@
  *
  *   enter DESCRIPTOR
  *
- * reads words, each ended by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], the program
- * and its arguments.
+ * reads words, each ended by NUL, to the end: PORT[,PORT...] or nothing, LIMIT=NUMBER[,LIMIT=NUMBER...], USER or
+ * nothing, the program and its arguments. USER: whom it becomes, as user and group, without any capability. It needs
+ * CAP_SETUID, CAP_SETGID and CAP_SETPCAP for that.
  */
+#define _GNU_SOURCE
 #include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "sockets.h"
 
@@ -41,7 +47,7 @@ static int read_words(int fd) {
     words[count++] = bytes + at;
   }
   /* A worker that dies ends the list early. */
-  if (count < 3 || bytes[length - 1] != 0) errno = EPIPE, fail("the worker hung up");
+  if (count < 4 || bytes[length - 1] != 0) errno = EPIPE, fail("the worker hung up");
   return count;
 }
 
@@ -101,6 +107,17 @@ static void set_limits(char *list) {
   }
 }
 
+/* The groups that the worker is in are the host's, and what it may do in the sandbox is not for the program. */
+static void become(const char *user) {
+  struct __user_cap_header_struct self = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct none[2] = {{0}, {0}};
+  gid_t id = (gid_t)strtoul(user, NULL, 10);
+  for (unsigned long one = 0; one <= CAP_LAST_CAP; one++)
+    if (prctl(PR_CAPBSET_DROP, one, 0, 0, 0) != 0 && errno != EINVAL) fail("drop a capability");
+  if (setgroups(0, NULL) != 0 || setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0) fail("become the user");
+  if (syscall(SYS_capset, &self, none) != 0) fail("drop all capabilities");
+}
+
 int main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "sandbox: enter DESCRIPTOR\n");
@@ -109,6 +126,7 @@ int main(int argc, char **argv) {
   read_words(atoi(argv[1]));
   open_ports(words[0]);
   set_limits(words[1]);
-  execv(words[2], words + 2);
-  fail(words[2]);
+  if (*words[2] != 0) become(words[2]);
+  execv(words[3], words + 3);
+  fail(words[3]);
 }

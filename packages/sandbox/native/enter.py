@@ -7,8 +7,8 @@ import socket
 import sys
 
 with open(int(sys.argv[1]), "rb") as pipe:
-    ports, limits, *program, end = pipe.read().split(b"\0")
-if end or not program:
+    ports, limits, user, *program, end = pipe.read().split(b"\0")
+if end or user or not program:
     sys.exit("sandbox: the worker hung up")
 number = os.environ.pop("NODE_CHANNEL_FD", None)
 os.environ.pop("NODE_CHANNEL_SERIALIZATION_MODE", None)

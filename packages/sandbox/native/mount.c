@@ -4,30 +4,37 @@
  *   share DIR                  DIR becomes a mount of its own, whose sandboxes see what is mounted below it later
  *   attach FROM TO             FROM appears at TO, without devices and without set-user-id
  *   detach TO                  undoes it, also where it is in use
- *   overlay CWD UPPER WORK OPTIONS TO   an overlay whose options name directories of CWD; makes the two that take
- *                              its changes, which are not there, and TO where it is not
- *   image FILE TO              a squashfs, read-only, by a loop device that goes with the mount
+ *   overlay CWD UPPER WORK OPTIONS TO OWNER   an overlay whose options name directories of CWD; makes the two that
+ *                              take its changes, which are not there, and TO where it is not. UPPER, and so the
+ *                              overlay's own directory, belongs to OWNER
+ *   image FILE TO OWNER        a squashfs, read-only, by a loop device that goes with the mount; what belongs to root
+ *                              in it belongs to OWNER
  *   unmount TO                 refused where it is in use
  *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
  *
- * and answers each with a line: the number of the error, 0 for none. Ends with its input.
+ * where OWNER is a user and a group, or nothing for this process's own, and answers each with a line: the number of the error, 0 for none. Ends with its input.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include "write-to.h"
 
 /* The numbers are the same on every architecture; older headers lack them. */
 enum { OPEN_TREE = 428, MOVE_MOUNT = 429, MOUNT_SETATTR = 442 };
-enum { CLONE_TREE = 1, MOVE_EMPTY_PATH = 4, NO_SET_ID = 2, NO_DEVICES = 4 };
+enum { CLONE_TREE = 1, MOVE_EMPTY_PATH = 4, NO_SET_ID = 2, NO_DEVICES = 4, MAP_IDS = 0x100000 };
 enum { LOOP_CONFIGURE_IT = 0x4C0A, LOOP_GET_FREE = 0x4C82, LOOP_READ_ONLY = 1, LOOP_AUTOCLEAR = 4 };
 enum { LOOP_TRIES = 64 };
 
@@ -41,7 +48,7 @@ struct loop_settings {
   uint64_t init[2], reserved[8];
 };
 
-static char words[6][8192];
+static char words[7][8192];
 
 static int read_word(char *word) {
   size_t length = 0;
@@ -75,10 +82,15 @@ static int attach(char (*names)[8192]) {
 
 static int detach(char (*to)[8192]) { return result(umount2(to[0], MNT_DETACH | UMOUNT_NOFOLLOW)); }
 
+static int give(const char *path, const char *owner) {
+  uid_t id = (uid_t)strtoul(owner, NULL, 10);
+  return *owner == 0 ? 0 : chown(path, id, id);
+}
+
 static int overlay(char (*asked)[8192]) {
   if (chdir(asked[0]) != 0) return errno;
   int error = 0;
-  if (mkdir(asked[1], S_IRWXU) != 0 || mkdir(asked[2], S_IRWXU) != 0 ||
+  if (mkdir(asked[1], S_IRWXU) != 0 || mkdir(asked[2], S_IRWXU) != 0 || give(asked[1], asked[5]) != 0 ||
       (mkdir(asked[4], S_IRWXU) != 0 && errno != EEXIST) || mount("overlay", asked[4], "overlay", 0, asked[3]) != 0)
     error = errno;
   /* A directory that somebody stands in cannot be unmounted. */
@@ -104,12 +116,58 @@ static int loop_over(int control, int file, char *path, size_t size) {
   return -1;
 }
 
+/* A user namespace whose root is OWNER: a descriptor, or -1 with errno. */
+static int map_root_to(const char *owner) {
+  char path[64], map[64];
+  int fd = -1, error, ready[2];
+  char c;
+  if (pipe2(ready, O_CLOEXEC) != 0) return -1;
+  pid_t child = fork();
+  if (child == 0) {
+    if (unshare(CLONE_NEWUSER) == 0 && write(ready[1], "", 1) == 1) pause();
+    _exit(1);
+  }
+  close(ready[1]);
+  if (child > 0 && read(ready[0], &c, 1) == 1) {
+    snprintf(map, sizeof map, "0 %s 1", owner);
+    snprintf(path, sizeof path, "/proc/%d/uid_map", child);
+    int is_mapped = write_to(path, map) == 0;
+    snprintf(path, sizeof path, "/proc/%d/gid_map", child);
+    is_mapped = is_mapped && write_to(path, map) == 0;
+    snprintf(path, sizeof path, "/proc/%d/ns/user", child);
+    if (is_mapped) fd = open(path, O_RDONLY | O_CLOEXEC);
+  } else errno = EPERM;
+  error = errno;
+  close(ready[0]);
+  if (child > 0) kill(child, SIGKILL), waitpid(child, NULL, 0);
+  errno = error;
+  return fd;
+}
+
+/* What is mounted at `place` is mounted there again, with root's files as OWNER's. */
+static int map_owner(const char *place, const char *owner) {
+  struct attributes mapped = {.set = MAP_IDS};
+  int error = 0, tree = -1, namespace = *owner == 0 ? -1 : map_root_to(owner);
+  if (*owner == 0) return 0;
+  mapped.userns = (uint64_t)namespace;
+  if (namespace < 0 || (tree = (int)syscall(OPEN_TREE, AT_FDCWD, place, CLONE_TREE | O_CLOEXEC)) < 0 ||
+      syscall(MOUNT_SETATTR, tree, "", AT_EMPTY_PATH, &mapped, sizeof mapped) != 0)
+    error = errno;
+  if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && error == 0) error = errno;
+  if (error == 0 && syscall(MOVE_MOUNT, tree, "", AT_FDCWD, place, MOVE_EMPTY_PATH) != 0) error = errno;
+  if (tree >= 0) close(tree);
+  if (namespace >= 0) close(namespace);
+  errno = error;
+  return error == 0 ? 0 : -1;
+}
+
 static int image(char (*names)[8192]) {
   char path[32];
   int error = 0, control = -1, loop = -1, file = open(names[0], O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   if (file < 0 || (control = open("/dev/loop-control", O_RDWR | O_CLOEXEC)) < 0 ||
       (loop = loop_over(control, file, path, sizeof path)) < 0 ||
-      mount(path, names[1], "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0)
+      mount(path, names[1], "squashfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL) != 0 ||
+      map_owner(names[1], names[2]) != 0)
     error = errno;
   /* Without a mount the device is free again as soon as it is closed. */
   if (loop >= 0) close(loop);
@@ -128,8 +186,8 @@ static int whiteout(char (*asked)[8192]) {
 }
 
 static const struct { const char *name; int words; int (*run)(char (*)[8192]); } commands[] = {
-    {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 5, overlay},
-    {"image", 2, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
+    {"share", 1, share}, {"attach", 2, attach}, {"detach", 1, detach}, {"overlay", 6, overlay},
+    {"image", 3, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
 };
 
 int main(void) {

@@ -5,23 +5,8 @@
  *   try FILE TEXT      writes where the kernel has such a file and allows it
  *   enter FILE         a process becomes one of those that the file lists
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
-
-static int write_to(const char *file, const char *text) {
-  int fd = open(file, O_WRONLY | O_CLOEXEC);
-  ssize_t wrote, length = (ssize_t)strlen(text);
-  int error;
-  if (fd < 0) return -1;
-  wrote = write(fd, text, (size_t)length);
-  error = wrote == length ? 0 : wrote < 0 ? errno : EIO;
-  close(fd);
-  errno = error;
-  return error == 0 ? 0 : -1;
-}
+#include "write-to.h"
 
 /* Carries out one step and returns how many words it has; 0: there is no such step; -1 with errno. `who` enters, "0"
  * for this process. */

@@ -2,7 +2,7 @@
 // at the shape of the host's system directories.
 
 import { existsSync, lstatSync, readlinkSync } from "node:fs";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { devicePaths } from "./device-nodes.ts";
 import { egressEnvironment } from "./egress/egress.ts";
@@ -131,6 +131,21 @@ export function insidePathOf(spec: Pick<SandboxSpec, "script">, path: string): s
 export const trustInside = "/.sandbox/trust";
 
 /**
+ * The machine's options for a sandbox that runs as a host user of its own: the first program in it needs to become that
+ * user, which bubblewrap does not combine with its own bound on user namespaces (the filter of system calls has one).
+ */
+export function hostUserArguments(machineArgs: readonly string[]): string[] {
+  const names = ["SETUID", "SETGID", "SETPCAP", "DAC_READ_SEARCH"];
+  const capabilities = names.flatMap((name) => ["--cap-add", `CAP_${name}`]);
+  return [...machineArgs.filter((word) => word !== "--disable-userns"), ...capabilities];
+}
+
+/** Maps this process's id to root of the sandbox, which owns what the sandbox may only read, and `id` to its user. */
+export function hostUserMap(id: number): string {
+  return `0 ${process.getuid!()} 1\n${innerId} ${id} 1\n`;
+}
+
+/**
  * Options of one sandbox; they follow the machine's. Later options lie over earlier ones. `trustDir`: of its egress.
  */
 export function sandboxArguments(
@@ -146,20 +161,17 @@ export function sandboxArguments(
   const trust = trustDir === undefined ? undefined : trustInside;
   const proxied = isProxied ? egressEnvironment(undefined, trust) : {};
   const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
+  const readable = spec.readOnlyPaths.filter((path) => !isSystemPath(path));
+  const binds = [...(enter?.binds ?? []), ...readable.map((path) => [path, insidePathOf(spec, path)] as const)];
   return [
     ...(spec.network === "open" ? [] : ["--unshare-net"]),
     "--ro-bind",
     etcDir,
     "/etc",
-    ...(enter?.binds ?? []).flatMap(([host, inner]) => ["--ro-bind", host, inner]),
-    "--size",
-    tmpBytes,
-    "--tmpfs",
-    "/dev/shm",
-    ...(diskTmp === undefined ? ["--size", tmpBytes, "--tmpfs", "/tmp"] : ["--bind", diskTmp.dir, "/tmp"]),
-    ...spec.readOnlyPaths
-      .filter((path) => !isSystemPath(path))
-      .flatMap((path) => ["--ro-bind", path, insidePathOf(spec, path)]),
+    ...memoryDirectory("/dev/shm", tmpBytes),
+    ...(diskTmp === undefined ? memoryDirectory("/tmp", tmpBytes) : ["--bind", diskTmp.dir, "/tmp"]),
+    ...openParents(binds.map(([, inner]) => inner)),
+    ...binds.flatMap(([path, inner]) => ["--ro-bind", path, inner]),
     ...(trustDir === undefined ? [] : ["--ro-bind", trustDir, trustInside]),
     "--ro-bind",
     spec.imageDir,
@@ -185,6 +197,17 @@ export function sandboxArguments(
     inside.workspace,
     ...Object.entries(env).flatMap(([name, value]) => ["--setenv", name, value]),
   ];
+}
+
+/** A file system in memory that everybody may write to. */
+function memoryDirectory(path: string, bytes: string): string[] {
+  return ["--perms", "1777", "--size", bytes, "--tmpfs", path];
+}
+
+/** Directories above what is bound, which bubblewrap would make for its own user alone. */
+function openParents(paths: readonly string[]): string[] {
+  const dirs = new Set(paths.map(dirname).filter((dir) => dir !== "/"));
+  return [...dirs].flatMap((dir) => ["--perms", "0755", "--dir", dir]);
 }
 
 /** The host's, each with where it points if it is a link. */

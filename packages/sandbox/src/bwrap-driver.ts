@@ -5,8 +5,17 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { createBackground, type Background } from "./background.ts";
-import { etcAdded, etcPaths, insidePathOf, machineArguments, sandboxArguments } from "./bwrap-arguments.ts";
-import { launcherPipes, startLauncher, type Launcher } from "./bwrap-launcher.ts";
+import {
+  etcAdded,
+  etcPaths,
+  hostUserArguments,
+  hostUserMap,
+  innerId,
+  insidePathOf,
+  machineArguments,
+  sandboxArguments,
+} from "./bwrap-arguments.ts";
+import { launcherPipes, mappedArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
 import { compiledProgram } from "./compiled-program.ts";
 import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
@@ -15,9 +24,11 @@ import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program
 import { namespacedSandbox } from "./namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
-import { isHostRoot, processLimits, prlimitArguments } from "./rlimits.ts";
+import { isHostRoot, processesOfUser, processLimits, prlimitArguments } from "./rlimits.ts";
 import { supervisedFilter, systemCallFilter } from "./seccomp/filter.ts";
+import { hostUserRange } from "./host-users.ts";
 import { checkSpec } from "./slot.ts";
+import { findSlotGiver, type SlotGiver } from "./slot-giver.ts";
 import { findStarter, noStarterNote, type Starter } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import { templateSandbox } from "./template/template.ts";
@@ -43,6 +54,8 @@ interface Means {
   readonly groups: GroupPlaces | undefined;
   /** Of device nodes that are not the host's. */
   readonly devicesDir: string | undefined;
+  /** Gives slots to host users; undefined where sandboxes run as this process's user. */
+  readonly giveSlot: SlotGiver | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -57,7 +70,8 @@ interface RunOptions {
   readonly background: Background;
   /** Default: one is opened where the spec has a policy. */
   readonly egress?: Egress | undefined;
-  readonly countsProcesses: boolean;
+  /** How many its user may have. */
+  readonly processes: number | undefined;
   readonly unwatched?: AbortSignal;
   readonly onEnd?: () => void;
 }
@@ -69,6 +83,8 @@ export interface BwrapOptions {
   readonly enter?: EnterProgram;
   /** Default true: control groups are used where some can be made. */
   readonly controlGroups?: boolean;
+  /** Default true: sandboxes run as the spec's host user where this machine can do that. */
+  readonly hostUsers?: boolean;
   /** How long the first trial of each way of this machine may take. Milliseconds; default 10 s. */
   readonly tryWithinMs?: number;
   /** Whether a launcher waits for the next sandbox, from the first one on; `close` ends it. Default false. */
@@ -139,41 +155,52 @@ async function startTemplate(
   }
   const held = new AbortController();
   const unwatched = held.signal;
-  const base = await runIn(launcher, spec, open, { background, egress, countsProcesses: false, unwatched });
+  const base = await runIn(launcher, spec, open, { background, egress, processes: undefined, unwatched });
   const { init } = launcher;
   const onHeld = (): void => held.abort();
-  return templateSandbox({ base, init, spec, holder, starter, groups, egress, background, onHeld });
+  const hostUser = hostUserOf(spec, means);
+  const giveSlot = async (slotDir: string): Promise<void> => {
+    if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
+  };
+  return templateSandbox({ base, init, spec, hostUser, giveSlot, holder, starter, groups, egress, background, onHeld });
 }
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
   const launcher = await launchers.take(spec.limits, programOf(spec, means));
-  const countsProcesses = !isHostRoot();
+  const processes = processesOfUser(spec.limits, hostUserOf(spec, means));
   const onEnd = (): void => launchers.rest?.();
-  return runIn(launcher, spec, means, { background, countsProcesses, onEnd });
+  return runIn(launcher, spec, means, { background, processes, onEnd });
 }
 
 async function runIn(
   launcher: Launcher,
   spec: SandboxSpec,
   means: Means,
-  { background, countsProcesses, ...o }: RunOptions,
+  { background, processes, ...o }: RunOptions,
 ): Promise<Sandbox> {
   let { egress } = o;
+  const hostUser = hostUserOf(spec, means);
   try {
+    if (hostUser !== undefined) await means.giveSlot?.(spec, hostUser);
+    const machineArgs =
+      hostUser === undefined ? means.machineArgs : [...hostUserArguments(means.machineArgs), ...mappedArguments];
     egress ??= typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
     launcher.run({
-      options: [...means.machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
+      options: [...machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
       words: enterWords({
         ports: means.enter === undefined ? [] : (egress?.ports ?? []),
-        limits: processLimits(spec.limits, { countsProcesses }),
+        limits: processLimits(spec.limits, { processes }),
+        user: hostUser === undefined ? undefined : innerId,
         argv: insideArgv(spec),
       }),
+      idMap: hostUser === undefined ? undefined : hostUserMap(hostUser),
       onServer: (port, server) => egress?.serve(port, server),
     });
     return namespacedSandbox(spec, {
       program: launcher,
       egress,
       background,
+      hostUser,
       isBounded: boundsTree(means.groups),
       name: "bubblewrap",
       unwatched: o.unwatched,
@@ -186,12 +213,17 @@ async function runIn(
   }
 }
 
+/** Undefined where the sandbox runs as this process's user. */
+function hostUserOf({ hostUser }: SandboxSpec, { giveSlot }: Means): number | undefined {
+  return giveSlot === undefined ? undefined : hostUser;
+}
+
 const insideArgv = (spec: SandboxSpec): string[] => spec.argv.map((word) => insidePathOf(spec, word));
 
 /** What bubblewrap executes where there is no `enter`. */
 function programOf(spec: SandboxSpec, { prlimit }: Means): readonly string[] {
-  const bounds =
-    prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { countsProcesses: !isHostRoot() });
+  const processes = processesOfUser(spec.limits, undefined);
+  const bounds = prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { processes });
   return [...bounds, ...insideArgv(spec)];
 }
 
@@ -212,21 +244,34 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   } catch (error) {
     return { reason: `the files of /etc cannot be copied: ${(error as Error).message}` };
   }
+  const withinMs = o.tryWithinMs ?? tryTimeoutMs;
   const reasons: string[] = [];
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces, devicesDir });
-      const means = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, devicesDir, machineArgs };
-      const reason = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
-      if (reason === undefined) return { means, guarantees: describe(means, disableUserNamespaces) };
+      const base = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, devicesDir, machineArgs };
+      const reason = await tryOut({ ...base, giveSlot: undefined }, withinMs);
+      if (reason === undefined) {
+        const means = { ...base, giveSlot: o.hostUsers === false ? undefined : await findHostUsers(base, withinMs) };
+        return { means, guarantees: describe(means, disableUserNamespaces) };
+      }
       reasons.push(reason);
     }
   }
   return { reason: `${reasons.at(-1)}; unprivileged user namespaces and mounts of /proc must be allowed here` };
 }
 
+/** What gives slots to host users, where a sandbox of one runs; undefined where none does. */
+async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): Promise<SlotGiver | undefined> {
+  const range = hostUserRange();
+  const giveSlot = await findSlotGiver();
+  if (range === undefined || giveSlot === undefined || means.enter?.canSwitchUser !== true) return undefined;
+  const reason = await tryOut({ ...means, giveSlot }, withinMs, range.first);
+  return reason === undefined ? giveSlot : undefined;
+}
+
 /** Starts `true` in a whole sandbox; undefined when it works, else what bubblewrap said. */
-async function tryOut(means: Means, withinMs: number): Promise<string | undefined> {
+async function tryOut(means: Means, withinMs: number, hostUser?: number): Promise<string | undefined> {
   const nothing = (await findProgram("true")) ?? "/bin/true";
   const slotDir = await mkdtemp(join(tmpdir(), "sandbox-probe-"));
   const background = createBackground();
@@ -239,6 +284,7 @@ async function tryOut(means: Means, withinMs: number): Promise<string | undefine
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [],
         slotDir,
+        hostUser,
         network: "none",
         limits: {},
       },
@@ -265,6 +311,7 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
   return {
     isolated: true,
     filesystem: "private",
+    users: means.giveSlot === undefined ? "shared" : "own",
     processes: "namespace",
     network: "enforced",
     limits: {
@@ -289,7 +336,12 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       ...(means.enter === undefined
         ? ["no proxy can be opened here: that needs a C compiler or Python 3.9, so agents have no network at all"]
         : []),
-      ...(isHostRoot() ? ["the worker runs as root: a program that escaped would be root"] : []),
+      ...(means.giveSlot === undefined
+        ? ["sandboxes share the worker's user, and with it what the kernel counts per user"]
+        : []),
+      ...(isHostRoot() && means.giveSlot === undefined
+        ? ["the worker runs as root: a program that escaped would be root"]
+        : []),
       ...(isHostRoot() && means.devicesDir === undefined
         ? ["no device nodes can be made here: an agent may change the mode of the host's /dev/null and its like"]
         : []),

@@ -1,6 +1,7 @@
 // One bubblewrap that has been started and waits to be told what to set up: in its control group by then, limits and
 // all.
 
+import { writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
 import type { EnterProgram } from "./enter-program.ts";
@@ -19,16 +20,30 @@ export interface Launcher {
   /** False where bubblewrap ended without executing the program. */
   readonly programRan: Promise<boolean>;
   readonly isGone: boolean;
-  /** Bubblewrap's options, what `enter` is told, and who is given the sockets that it hands over. Called once. */
-  run(o: { options: readonly string[]; words: string; onServer?: OnServer | undefined }): void;
+  /**
+   * Bubblewrap's options, what `enter` is told, and who is given the sockets that it hands over. `idMap`: written for
+   * the sandbox's user namespace, for which the options hold bubblewrap up (`mappedArguments`). Called once.
+   */
+  run(o: {
+    options: readonly string[];
+    words: string;
+    idMap?: string | undefined;
+    onServer?: OnServer | undefined;
+  }): void;
   /** Ends one that was told nothing, with its group. Never rejects. */
   discard(): Promise<void>;
 }
 
 /** How many pipes it has, from descriptor 1 on. */
 export function launcherPipes(): number {
-  return systemCallFilter() === undefined ? 6 : 7;
+  return systemCallFilter() === undefined ? 7 : 8;
 }
+
+/**
+ * Bubblewrap's options for a sandbox whose ids are mapped from outside: it waits for one byte before `enter`'s words.
+ * It demands `--info-fd` for that, which reports what the status pipe does.
+ */
+export const mappedArguments = ["--userns-block-fd", "6"] as const;
 
 /**
  * `program`: what bubblewrap executes where `enter`, which is told it later, is not there.
@@ -53,7 +68,7 @@ export async function startLauncher(o: {
     args: [
       // A host name needs a namespace, of which it is told with its options: where this process dies before that,
       // bubblewrap complains and ends, instead of starting something that nobody has described.
-      ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4"],
+      ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes())],
       ...(filter === undefined ? [] : ["--seccomp", "7"]),
       "--",
       ...(enter === undefined ? o.program : [...enter.argv, "6"]),
@@ -72,18 +87,22 @@ export async function startLauncher(o: {
   // Before anything is waited for: it may have ended by then.
   const status = readStatus(launched.launcherPipes[0]!);
   await entered;
-  const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex?];
-  filterPipe?.end(filter);
+  const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex];
+  filterPipe.end(filter);
+  launched.launcherPipes.at(-1)!.resume();
   return {
     launched,
     group,
-    ...status,
+    init: status.init,
+    programRan: status.programRan,
     get isGone() {
       return isGone;
     },
     run(told) {
       onServer = told.onServer;
-      wordsPipe.end(told.words);
+      const { idMap, words } = told;
+      if (idMap === undefined) wordsPipe.end(words);
+      else status.onPid((pid) => wordsPipe.end(writeIdMaps(pid, idMap) ? `\n${words}` : ""));
       optionsPipe.end(told.options.map((option) => `${option}\0`).join(""));
     },
     async discard() {
@@ -94,8 +113,24 @@ export async function startLauncher(o: {
   };
 }
 
+/** False where the maps cannot be written: bubblewrap then ends, and says that an id is not mapped. */
+function writeIdMaps(pid: number, idMap: string): boolean {
+  try {
+    for (const name of ["uid_map", "gid_map"]) writeFileSync(`/proc/${pid}/${name}`, idMap);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+interface Status extends Pick<Launcher, "init" | "programRan"> {
+  /** Called as soon as the sandbox's first process has a number. */
+  onPid(told: (pid: number) => void): void;
+}
+
 /** Bubblewrap reports an exit code on its status pipe only for a program that it could execute. */
-function readStatus(pipe: Readable): Pick<Launcher, "init" | "programRan"> {
+function readStatus(pipe: Readable): Status {
+  let onPid: ((pid: number) => void) | undefined;
   const init = Promise.withResolvers<ProcessIdentity | undefined>();
   const programRan = Promise.withResolvers<boolean>();
   let seen = "";
@@ -103,11 +138,14 @@ function readStatus(pipe: Readable): Pick<Launcher, "init" | "programRan"> {
   pipe.on("data", (chunk: string) => {
     seen += chunk;
     const pid = /"child-pid": (\d+)\D/.exec(seen)?.[1];
-    if (pid !== undefined) readProcess(Number(pid)).then(init.resolve, init.reject);
+    if (pid === undefined) return;
+    onPid?.(Number(pid));
+    onPid = undefined;
+    readProcess(Number(pid)).then(init.resolve, init.reject);
   });
   pipe.once("close", () => {
     if (!seen.includes('"child-pid"')) init.resolve(undefined);
     programRan.resolve(seen.includes('"exit-code"'));
   });
-  return { init: init.promise, programRan: programRan.promise };
+  return { init: init.promise, programRan: programRan.promise, onPid: (told) => void (onPid = told) };
 }

@@ -6,6 +6,8 @@ import { compiledProgram, nativeDir } from "./compiled-program.ts";
 import { findProgram, succeeds } from "./programs.ts";
 
 export interface EnterProgram {
+  /** Whether it can become another user. */
+  readonly canSwitchUser: boolean;
   /** Comes before the number of the descriptor on which it is told what to become. */
   readonly argv: readonly string[];
   /** Host path → path inside, read-only. */
@@ -21,7 +23,8 @@ export function findEnterProgram(): Promise<EnterProgram | undefined> {
 
 export async function compiledEnter(): Promise<EnterProgram | undefined> {
   const binary = await compiledProgram("enter");
-  return binary === undefined ? undefined : { argv: ["/.sandbox/enter"], binds: [[binary, "/.sandbox/enter"]] };
+  if (binary === undefined) return undefined;
+  return { canSwitchUser: true, argv: ["/.sandbox/enter"], binds: [[binary, "/.sandbox/enter"]] };
 }
 
 export async function pythonEnter(): Promise<EnterProgram | undefined> {
@@ -30,16 +33,21 @@ export async function pythonEnter(): Promise<EnterProgram | undefined> {
   const knowsHow = [python, "-I", "-S", "-c", "import resource, socket; socket.send_fds"];
   if (!(await succeeds(knowsHow))) return undefined;
   return {
+    canSwitchUser: false,
     argv: [python, "-I", "-S", "/.sandbox/enter.py"],
     binds: [[join(nativeDir, "enter.py"), "/.sandbox/enter.py"]],
   };
 }
 
-/** What it is told: loopback ports to listen on, limits as `limit=number`, and the program. */
+/**
+ * What it is told: loopback ports to listen on, limits as `limit=number`, which user it becomes (default: it stays who
+ * it is), and the program.
+ */
 export function enterWords(o: {
   ports: readonly number[];
   limits: readonly string[];
+  user?: string | undefined;
   argv: readonly string[];
 }): string {
-  return [o.ports.join(","), o.limits.join(","), ...o.argv].map((word) => `${word}\0`).join("");
+  return [o.ports.join(","), o.limits.join(","), o.user ?? "", ...o.argv].map((word) => `${word}\0`).join("");
 }

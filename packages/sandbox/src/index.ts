@@ -4,6 +4,7 @@ export { type EgressMode } from "@dari/domain";
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { adviseOnGroups, adviseOnNamespaces, readMachine, type Machine } from "./machine-advice.ts";
+export { asHostUser, hostUserRange, openHostUsers, type HostUsers } from "./host-users.ts";
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";

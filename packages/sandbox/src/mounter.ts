@@ -12,8 +12,9 @@ const wordBytesMax = 8192;
 /** Words as `native/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
 export type MountCommand =
   | readonly ["share" | "detach" | "unmount", to: string]
-  | readonly ["attach" | "image", from: string, to: string]
-  | readonly ["overlay", cwd: string, upper: string, work: string, options: string, to: string]
+  | readonly ["attach", from: string, to: string]
+  | readonly ["image", file: string, to: string, owner: string]
+  | readonly ["overlay", cwd: string, upper: string, work: string, options: string, to: string, owner: string]
   | readonly ["whiteout", cwd: string, path: string];
 
 export interface Mounter {

@@ -20,6 +20,8 @@ export interface Held {
   readonly isBounded: boolean;
   /** Below which its processes are to this kernel, and their bounds; default: its first one, and the spec's. */
   readonly watched?: { readonly pid: number; readonly limits: SandboxLimits };
+  /** The user of the host that it runs as; default: this process's. */
+  readonly hostUser?: number | undefined;
   /** Mounts at the two places of a turn before any of a slot's; default 0. */
   readonly mountsBelow?: number;
   /** Aborted once nobody need look at what it uses. */
@@ -34,11 +36,11 @@ export interface Held {
 }
 
 export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
-  const { egress, background } = held;
+  const { egress, background, hostUser } = held;
   const { launched, group, init, programRan } = held.program;
   const tree = namespaceTree({ launcherPid: launched.pid, launcherExited: launched.exited, init });
   let dir = spec.slotDir;
-  let folders = workingFolders(dir);
+  let folders = workingFolders(dir, hostUser);
   const watch = watchHeld(
     spec,
     held,
@@ -66,7 +68,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     if (turnDir !== spec.slotDir) {
       if (spec.mounts === undefined) throw new TypeError("only a sandbox with mounts can be claimed for a directory");
       dir = turnDir;
-      folders = workingFolders(turnDir);
+      folders = workingFolders(turnDir, hostUser);
       attaching = spec.mounts.attach(turnDir, spec.slotDir);
     }
     const [attached, made] = await Promise.allSettled([attaching, folders.create()]);

@@ -51,10 +51,10 @@ async function start(spec: SandboxSpec, { hold, prlimit }: Means): Promise<Sandb
   const tmp = join(spec.slotDir, "tmp");
   await mkdir(tmp, { recursive: true });
   const mark = randomUUID();
-  const countsProcesses = countsOwnProcesses(hold);
+  const processes = countsOwnProcesses(hold) ? spec.limits.processes : undefined;
   const [command, ...args] = [
     ...(hold.kind === "namespace" ? hold.enter : []),
-    ...(prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { countsProcesses })),
+    ...(prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { processes })),
     ...spec.argv,
   ];
   const env = programEnvironment(spec, { home: state, tmp });
@@ -145,6 +145,7 @@ function describe({ hold, prlimit }: Means): Guarantees {
   return {
     isolated: false,
     filesystem: "host",
+    users: "shared",
     processes: hold.kind,
     network: "not_enforced",
     limits: {

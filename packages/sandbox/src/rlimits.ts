@@ -35,21 +35,20 @@ export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>
 
 /**
  * What each process of a sandbox may have, as `limit=number`. RLIMIT_DATA bounds memory: RLIMIT_AS counts reserved
- * address space, of which V8 takes gigabytes. RLIMIT_NPROC only where it counts this sandbox alone. With a kernel of
+ * address space, of which V8 takes gigabytes. `processes`: of RLIMIT_NPROC. With a kernel of
  * its own a sandbox has nothing in common with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
  */
 export function processLimits(
   limits: SandboxLimits,
-  o: { countsProcesses: boolean; hasOwnKernel?: boolean },
+  o: { processes: number | undefined; hasOwnKernel?: boolean },
 ): string[] {
   const { memoryBytes, openFiles, fileBytes } = limits;
-  const processes = o.countsProcesses ? limits.processes : undefined;
   const all = {
     data: memoryBytes,
     nofile: openFiles,
     fsize: fileBytes,
     cpu: processCpuSeconds(limits),
-    nproc: processes,
+    nproc: o.processes,
     ...(o.hasOwnKernel === true ? {} : userShares()),
   };
   const set = Object.entries(all).filter(([, value]) => value !== undefined);
@@ -57,8 +56,25 @@ export function processLimits(
 }
 
 /** Arguments that start `prlimit` in front of a program. */
-export function prlimitArguments(prlimit: string, limits: SandboxLimits, o: { countsProcesses: boolean }): string[] {
+export function prlimitArguments(
+  prlimit: string,
+  limits: SandboxLimits,
+  o: { processes: number | undefined },
+): string[] {
   return [prlimit, ...processLimits(limits, o).map((limit) => `--${limit}`), "--"];
+}
+
+/** For a host user the kernel refuses only here: the watch must see first that the bound was passed. */
+const hostUserFactor = 4;
+
+/**
+ * How many processes the kernel lets a sandbox have by RLIMIT_NPROC, which it counts by user and namespace; undefined:
+ * it does not count them.
+ */
+export function processesOfUser({ processes }: SandboxLimits, hostUser: number | undefined): number | undefined {
+  if (processes === undefined) return undefined;
+  if (hostUser !== undefined) return processes * hostUserFactor;
+  return isHostRoot() ? undefined : processes;
 }
 
 /** The kernel exempts host root from RLIMIT_NPROC, in a user namespace too. */

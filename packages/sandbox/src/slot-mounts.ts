@@ -2,7 +2,7 @@
 
 import { once } from "node:events";
 import { constants, fstatSync } from "node:fs";
-import { mkdir, open, opendir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
+import { chown, mkdir, open, opendir, readFile, realpath, writeFile, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { openMounter, type Mounter } from "./mounter.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
@@ -12,8 +12,11 @@ import { within } from "./within.ts";
 
 /** What a driver needs to give a running sandbox its turn's directories. */
 export interface SlotMounts {
-  /** Makes a slot: an absolute path to a directory with an empty `workspace/` and `state/` in it. */
-  make(name: string): Promise<string>;
+  /**
+   * Makes a slot: an absolute path to a directory with an empty `workspace/` and `state/` in it. `owner`: user and
+   * group of both; default: this process's.
+   */
+  make(name: string, owner?: number): Promise<string>;
   /** Where a slot of this name is or will be. */
   pathOf(name: string): string;
   /** False when something was written to the slot; `attach` would hide it. */
@@ -112,11 +115,12 @@ async function openMounts(given: string): Promise<SlotMounts> {
     await Promise.all(placesOf(slotDir).map((place) => attachments.undo(place)));
   };
   return {
-    async make(name) {
+    async make(name, owner) {
       const slotDir = join(dir, name);
       await mkdir(slotDir, { mode: 0o700 });
       for (const place of placesOf(slotDir)) {
         await mkdir(place, { mode: 0o700 });
+        if (owner !== undefined) await chown(place, owner, owner);
         const handle = await open(place, constants.O_RDONLY | constants.O_DIRECTORY);
         hidden.set(place, { handle, changedAt: changedAt(handle) });
       }

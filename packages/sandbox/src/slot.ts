@@ -1,6 +1,6 @@
 // The directories of one sandbox, checked before a start and tidied after it.
 
-import { mkdir, rmdir, stat } from "node:fs/promises";
+import { chown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { isExecutable } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -55,7 +55,10 @@ export function programEnvironment(spec: SandboxSpec, o: { home: string; tmp: st
 }
 
 /** Where /tmp is, if it is on the disk. */
-export function diskTmpOf({ slotDir, diskTmpBytes }: SandboxSpec): { dir: string; bytes: number } | undefined {
+export function diskTmpOf({
+  slotDir,
+  diskTmpBytes,
+}: Pick<SandboxSpec, "slotDir" | "diskTmpBytes">): { dir: string; bytes: number } | undefined {
   return diskTmpBytes === undefined ? undefined : { dir: join(slotDir, "tmp"), bytes: diskTmpBytes };
 }
 
@@ -70,19 +73,22 @@ export interface WorkingFolders {
   removeUnused(): Promise<void>;
 }
 
-export function workingFolders(slotDir: string): WorkingFolders {
+/** `owner`: user and group of what is made; default: this process's. */
+export function workingFolders(slotDir: string, owner?: number): WorkingFolders {
   const created: string[] = [];
   return {
     async create() {
       const making = ["input", "output"].map(async (name) => {
         const path = join(slotDir, "workspace", name);
         // A file or a link of that name is the agent's own affair.
-        await mkdir(path).then(
-          () => created.push(path),
+        const isMade = await mkdir(path).then(
+          () => created.push(path) > 0,
           (error: NodeJS.ErrnoException) => {
             if (error.code !== "EEXIST") throw error;
+            return false;
           },
         );
+        if (isMade && owner !== undefined) await chown(path, owner, owner);
       });
       await Promise.all(making);
     },

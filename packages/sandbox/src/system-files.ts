@@ -3,6 +3,7 @@
 
 import { createHash, type Hash } from "node:crypto";
 import {
+  chmod,
   cp,
   lstat,
   mkdir,
@@ -51,7 +52,7 @@ export async function openSystemFiles(
   };
 }
 
-/** Equal files are one directory of this user, which nobody else may enter. Resolves with its path. */
+/** Equal files are one directory of this user, which everybody may read. Resolves with its path. */
 export async function copySystemFiles(
   paths: readonly string[],
   added: Readonly<Record<string, string>>,
@@ -60,8 +61,9 @@ export async function copySystemFiles(
   try {
     for (const path of paths) await copyPath(path, join(fresh, path.slice("/etc/".length))).catch(() => {});
     for (const [name, path] of Object.entries(added)) await cp(path, join(fresh, name));
+    await openToAll(fresh);
     const digest = await digestOf(fresh);
-    const dir = join(tmpdir(), `sandbox-etc-${process.getuid?.()}-${digest}`);
+    const dir = join(tmpdir(), `sandbox-system-${process.getuid?.()}-${digest}`);
     if ((await isOurs(dir)) && (await digestOf(dir)) !== digest) await rm(dir, { recursive: true, force: true });
     // Where it has been made already, by whomever, this does nothing.
     await rename(fresh, dir).catch(() => {});
@@ -83,9 +85,18 @@ async function copyPath(from: string, to: string): Promise<void> {
   await cp(real, to, { recursive: true, verbatimSymlinks: true, filter });
 }
 
+/** Whatever the umask is. */
+async function openToAll(path: string): Promise<void> {
+  const found = await lstat(path);
+  if (found.isSymbolicLink()) return;
+  await chmod(path, found.isDirectory() ? 0o755 : found.mode | 0o444);
+  if (!found.isDirectory()) return;
+  for (const name of await readdir(path)) await openToAll(join(path, name));
+}
+
 async function isOurs(dir: string): Promise<boolean> {
   const found = await lstat(dir).catch(() => undefined);
-  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o077) === 0;
+  return found?.isDirectory() === true && found.uid === process.getuid?.() && (found.mode & 0o777) === 0o755;
 }
 
 async function digestOf(dir: string): Promise<string> {

@@ -41,6 +41,12 @@ export interface SandboxSpec {
   readonly script?: string | undefined;
   /** A fresh directory with `workspace/` and `state/` in it. */
   readonly slotDir: string;
+  /**
+   * The user and group of the host that the program runs as, where the driver's guarantees say `users: "own"`; default:
+   * this process's. Both directories of the slot become the user's, unless they are already. What the program reads
+   * must be readable for everybody.
+   */
+  readonly hostUser?: number | undefined;
   /** Given where `slotDir` is a slot of these: the sandbox may be started before its turn, and claimed for a turn's. */
   readonly mounts?: SlotMounts;
   /** `open`: the host's network. An egress: nothing but what its policy allows, by way of a proxy in this process. */
@@ -59,6 +65,11 @@ export interface Guarantees {
   readonly isolated: boolean;
   /** `rules`: the host's, of which only its own directories and what it needs to run can be opened. */
   readonly filesystem: "private" | "rules" | "host";
+  /**
+   * Whose user of the host the program is: `own` takes the spec's `hostUser`, `shared` is this process's user, whom the
+   * kernel's counts per user and leases on files are shared with.
+   */
+  readonly users: "own" | "shared";
   /** How the process tree is held: a pid namespace, a user of its own, a mark searched for in /proc, or a group. */
   readonly processes: "namespace" | "user" | "tracked" | "group";
   /** Whether `network: "none"` and an egress policy are enforced. */

@@ -29,6 +29,7 @@ const drivers = [
   { title: "process", driver: createProcessDriver() },
   { title: "process, tracked", driver: createProcessDriver({ hold: "tracked" }) },
   { title: "bwrap", driver: createBwrapDriver() },
+  { title: "bwrap, as the worker's user", driver: createBwrapDriver({ hostUsers: false }) },
   { title: "bwrap, started ahead", driver: createBwrapDriver({ ahead: true }) },
   { title: "a template's child", driver: createChildDriver() },
   { title: "oci", driver: createOciDriver(ociOptions) },

@@ -316,6 +316,7 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
   expect(probe.ok && probe.guarantees).toMatchObject({
     isolated: true,
     filesystem: "rules",
+    users: "own",
     processes: "user",
     network: "enforced",
   });

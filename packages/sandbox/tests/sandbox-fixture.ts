@@ -10,7 +10,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import type { OciOptions } from "../src/oci/oci-driver.ts";
-import type { Sandbox, SandboxDriver, SandboxSpec } from "../src/index.ts";
+import { hostUserRange, type Sandbox, type SandboxDriver, type SandboxSpec } from "../src/index.ts";
 
 const programs = fileURLToPath(new URL("./programs", import.meta.url));
 
@@ -18,6 +18,9 @@ const programs = fileURLToPath(new URL("./programs", import.meta.url));
 export const ociOptions: OciOptions = process.env["DARI_OCI_RUNTIME"]
   ? { runtime: process.env["DARI_OCI_RUNTIME"] }
   : {};
+
+/** Whom sandboxes run as, where the driver gives each its own. */
+export const hostUser = hostUserRange()?.first;
 
 /** A slot and an image in a directory of their own. */
 export async function makeSlot(): Promise<{ slotDir: string; imageDir: string; remove(): Promise<void> }> {
@@ -43,6 +46,7 @@ export function specFor(
     imageDir: slot.imageDir,
     readOnlyPaths: [process.execPath, programs],
     slotDir: slot.slotDir,
+    hostUser,
     network: "none",
     limits: {},
     ...overrides,

@@ -16,13 +16,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true }));
 
-test("holds what was named and is there, our own users, and nothing else; only its owner may enter", async () => {
+test("holds what was named and is there, our own users, and nothing else; everybody may read them", async () => {
   const dir = await copySystemFiles(etcPaths, added);
   expect(readFileSync(join(dir, "hosts"), "utf8")).toBe(readFileSync("/etc/hosts", "utf8"));
   expect(readFileSync(join(dir, "passwd"), "utf8")).toBe(readFileSync(etcAdded.passwd, "utf8"));
   expect(existsSync(join(dir, "shadow"))).toBe(false);
   expect(existsSync(join(dir, "hostname"))).toBe(false);
-  expect(statSync(dir).mode & 0o777).toBe(0o700);
+  expect(statSync(dir).mode & 0o777).toBe(0o755);
 });
 
 test("what a link leads to is copied where it was named, and not where it lies below", async () => {

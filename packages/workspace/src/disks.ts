@@ -36,6 +36,11 @@ export interface OpenDisk {
   /** A saved tree, with locations. */
   readonly tree: Tree;
   readonly dir: string;
+  /**
+   * User and group that everything in the directory belongs to, the same for each disk of the organization; default:
+   * this process's.
+   */
+  readonly owner?: number | undefined;
   readonly limits: WorkspaceLimits;
   readonly cache?: ContentCache;
 }

@@ -1,6 +1,6 @@
 // Makes one layer of several, by renames, so that it costs what the upper ones hold. Nobody may have them mounted.
 
-import { chmodSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
 import { treeRoots, type Tree } from "./tree.ts";
@@ -22,7 +22,7 @@ export async function foldLayers(o: { bottom: string; uppers: readonly string[];
         if (++moved % entriesPerTick === 0) await nextTick();
         // A higher layer may have put something else there, or nothing.
         if (entry.isDirectory() && is === "directory") {
-          makeDirectory(join(o.bottom, path), lstatSync(join(upper, path)).mode);
+          makeDirectory(join(o.bottom, path), lstatSync(join(upper, path)));
           pending.push(path);
         } else if ((entry.isFile() && is === "file") || (entry.isSymbolicLink() && is === "symlink")) {
           moveOver(join(upper, path), join(o.bottom, path));
@@ -33,10 +33,12 @@ export async function foldLayers(o: { bottom: string; uppers: readonly string[];
   }
 }
 
-function makeDirectory(place: string, mode: number): void {
+function makeDirectory(place: string, { mode, uid, gid }: Stats): void {
   const there = lstatSync(place, { throwIfNoEntry: false });
   if (there !== undefined && !there.isDirectory()) rmSync(place);
   if (!there?.isDirectory()) mkdirSync(place);
+  const { uid: ownUid, gid: ownGid } = lstatSync(place);
+  if (ownUid !== uid || ownGid !== gid) chownSync(place, uid, gid);
   chmodSync(place, mode & 0o777);
 }
 

@@ -26,14 +26,14 @@ const checksAtOnce = 8;
  * too much has changed since. Throws what mounting says; the caller then lays the whole tree out.
  */
 export async function baseFromImage(store: LayerStore, mounts: Mounts, options: OpenDisk): Promise<Base | undefined> {
-  const { organizationId, tree } = options;
+  const { organizationId, tree, owner } = options;
   const found = imageBaseOf(tree);
   if (found === undefined) return undefined;
   const changes = found.tree === tree ? [] : diff(found.tree, tree);
   const hidden = hiddenPaths(tree, changes);
   if (!isFew(changes, found.tree) || hidden.length > deletionsMax) return undefined;
   const hash = treeHash(tree);
-  const below = store.hold(organizationId, treeHash(found.tree)) ?? (await mountImage(store, mounts, options, found));
+  const below = store.hold({ organizationId, treeHash: treeHash(found.tree), owner }) ?? (await mountImage(store, mounts, options, found));
   if (below.treeHash === hash) return below;
   const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
@@ -42,7 +42,7 @@ export async function baseFromImage(store: LayerStore, mounts: Mounts, options: 
     await restore({ ...options, tree: part, dir });
     await mounts.whiteouts(dir, hidden);
     const layers = [{ id, bytes: folderOf(part).bytes }, ...below.layers];
-    return await store.add({ organizationId, treeHash: hash, layers });
+    return await store.add({ organizationId, treeHash: hash, owner, layers });
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
     throw error;
@@ -59,7 +59,7 @@ function isFew(changes: readonly Change[], tree: Tree): boolean {
 async function mountImage(
   store: LayerStore,
   mounts: Mounts,
-  { organizationId, store: blobs }: OpenDisk,
+  { organizationId, store: blobs, owner }: OpenDisk,
   { image, tree }: ImageBase,
 ): Promise<Base> {
   const id = store.newLayerId(organizationId);
@@ -71,7 +71,7 @@ async function mountImage(
     const isKept = spare !== undefined && (await takeOver(spare, image, join(parent, file)));
     isFetched = isKept || (await bring(blobs, image, parent, file));
     mkdirSync(join(parent, id), { mode: 0o700 });
-    await mounts.image({ file: join(parent, file), target: join(parent, id) });
+    await mounts.image({ file: join(parent, file), target: join(parent, id), owner });
     // Mounted, it needs no name, and vanishes with the mount.
     if (!isFetched) await rm(join(parent, file));
   } catch (error) {
@@ -79,7 +79,7 @@ async function mountImage(
     throw error;
   }
   const layer = { id, bytes: image.sizeBytes, isImage: true, ...(isFetched ? { imageFile: file } : {}) };
-  return await store.add({ organizationId, treeHash: treeHash(tree), layers: [layer] });
+  return await store.add({ organizationId, treeHash: treeHash(tree), owner, layers: [layer] });
 }
 
 /**

@@ -24,6 +24,8 @@ export interface Base {
   readonly organizationId: string;
   readonly treeHash: string;
   readonly layers: readonly Layer[];
+  /** User and group of everything in them; default: this process's. */
+  readonly owner?: number | undefined;
 }
 
 interface Kept extends Base {
@@ -113,11 +115,16 @@ export class LayerStore {
     return spare.place;
   }
 
-  /** The layers of a tree, held until they are released; undefined when there are none. */
-  hold(organizationId: string, treeHash: string): Base | undefined {
+  /** The layers of a tree that belong to `owner`, held until they are released; undefined when there are none. */
+  hold({ organizationId, treeHash, owner }: Omit<Base, "layers">): Base | undefined {
     const key = `${organizationId}/${treeHash}`;
     const kept = this.#bases.get(key);
     if (kept === undefined) return undefined;
+    if (kept.owner !== owner) {
+      // An earlier process left it, which gave the organization another user.
+      void this.#forget(kept).catch(() => undefined);
+      return undefined;
+    }
     kept.held++;
     this.#bases.delete(key);
     this.#bases.set(key, kept);
@@ -133,7 +140,7 @@ export class LayerStore {
 
   /** Takes finished layers as a base, held. When the tree has one already, that one is held and answered. */
   async add(base: Base): Promise<Base> {
-    const known = this.hold(base.organizationId, base.treeHash);
+    const known = this.hold(base);
     if (known !== undefined) {
       await this.#removeUnused(base);
       return known;
@@ -226,7 +233,7 @@ export class LayerStore {
   /** For the next process; on a full disk that one does without the base. */
   async #writeRecord(base: Base): Promise<void> {
     const file = join(this.directory(base.organizationId), base.treeHash + record);
-    const text = JSON.stringify({ boot: this.#bootId, layers: base.layers });
+    const text = JSON.stringify({ boot: this.#bootId, owner: base.owner, layers: base.layers });
     await writeFile(file, text, { mode: 0o600 }).catch(() => removeTree(file));
   }
 
@@ -264,10 +271,11 @@ export class LayerStore {
     const file = join(this.#dir, organizationId, name);
     try {
       const { mtimeMs } = await lstat(file);
-      const { boot, layers } = JSON.parse(await readFile(file, "utf8")) as { boot: string; layers: Layer[] };
+      const { boot, ...rest } = JSON.parse(await readFile(file, "utf8")) as { boot: string } & Omit<Base, "treeHash">;
+      const { layers, owner } = rest;
       const isHere = boot === this.#bootId && boot !== "" && !layers.some(({ isImage }) => isImage === true);
       const treeHash = name.slice(0, -record.length);
-      return { usedMs: mtimeMs, base: isHere ? { organizationId, treeHash, layers } : undefined };
+      return { usedMs: mtimeMs, base: isHere ? { organizationId, treeHash, layers, owner } : undefined };
     } catch {
       return { usedMs: 0, base: undefined };
     }

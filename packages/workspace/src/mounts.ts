@@ -17,6 +17,8 @@ export interface OverlayMount {
   readonly work: string;
   /** Absolute; an empty directory, made where it is not there. */
   readonly target: string;
+  /** User and group of the target itself; default: this process's. */
+  readonly owner?: number | undefined;
 }
 
 /** Where overlays note what they hide: `user` is for a process that is root in a user namespace only. */
@@ -29,8 +31,8 @@ export interface Mounts {
    * made is left.
    */
   overlay(mount: OverlayMount): Promise<void>;
-  /** Mounts a squashfs that we made, read-only. */
-  image(mount: { file: string; target: string }): Promise<void>;
+  /** Mounts a squashfs that we made, read-only. `owner`: user and group of everything in it, as of an overlay. */
+  image(mount: { file: string; target: string; owner?: number | undefined }): Promise<void>;
   /** Makes the marks that hide these paths, relative to `cwd`, in the layers below it. */
   whiteouts(cwd: string, paths: readonly string[]): Promise<void>;
   /** False when something still has it open: then it is gone from the tree of mounts and may still be written. */
@@ -56,9 +58,11 @@ function byMounter(mounter: Mounter, marks: Marks): Mounts {
   };
   return {
     marks,
-    overlay: ({ cwd, upper, work, target, ...asked }) =>
-      mount("an overlay", ["overlay", cwd, upper, work, overlayOptions({ ...asked, upper, work }, marks), target]),
-    image: ({ file, target }) => mount("an image", ["image", file, target]),
+    overlay: ({ cwd, upper, work, target, owner, ...asked }) => {
+      const list = overlayOptions({ ...asked, upper, work }, marks);
+      return mount("an overlay", ["overlay", cwd, upper, work, list, target, String(owner ?? "")]);
+    },
+    image: ({ file, target, owner }) => mount("an image", ["image", file, target, String(owner ?? "")]),
     async whiteouts(cwd, paths) {
       // All have ended before it throws: the caller then removes the layer.
       const ends = await Promise.allSettled(paths.map((path) => mounter.run(["whiteout", cwd, path])));
@@ -89,11 +93,14 @@ function byShell(shell: Shell, marks: Marks): Mounts {
       const list = quote(overlayOptions(asked, marks));
       const [upper, work, target] = [asked.upper, asked.work, asked.target].map(quote);
       const make = `mkdir -m 700 ${upper} ${work} && { test -d ${target} || mkdir -m 700 ${target}; }`;
-      const command = `cd ${quote(asked.cwd)} && ${make} && mount -t overlay overlay -o ${list} ${target}`;
+      const give = asked.owner === undefined ? "" : ` && chown ${asked.owner}:${asked.owner} ${upper}`;
+      const command = `cd ${quote(asked.cwd)} && ${make}${give} && mount -t overlay overlay -o ${list} ${target}`;
       return mount("an overlay", command);
     },
-    image: ({ file, target }) =>
-      mount("an image", `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`),
+    image: async ({ file, target, owner }) => {
+      if (owner !== undefined) throw new Error("an image cannot be mounted for another user without a C compiler");
+      await mount("an image", `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`);
+    },
     async whiteouts(cwd, paths) {
       for (let i = 0; i < paths.length; i += marksPerCommand) {
         const nodes = paths.slice(i, i + marksPerCommand).map((path) => `mknod ${quote(path)} c 0 0`);
@@ -112,7 +119,7 @@ function byShell(shell: Shell, marks: Marks): Mounts {
   };
 }
 
-function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "target">, marks: Marks): string {
+function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "target" | "owner">, marks: Marks): string {
   const all = marks === "user" ? `${options},userxattr` : options;
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
 }

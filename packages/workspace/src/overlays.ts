@@ -92,15 +92,16 @@ export async function openOverlays(o: {
 
 async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
   const { store, mounts } = overlays;
-  const { organizationId, dir } = options;
+  const { organizationId, dir, owner } = options;
   const hash = treeHash(options.tree);
-  const kept = store.hold(organizationId, hash);
+  const kept = store.hold({ organizationId, treeHash: hash, owner });
   const base = kept ?? (await fill(overlays, options, hash));
   const cwd = store.directory(organizationId);
   const upper = store.newLayerId(organizationId);
   const work = `${upper}.w`;
   try {
-    await mounts.overlay({ cwd, lower: base.layers.map(({ id }) => id), upper, work, target: dir });
+    const lower = base.layers.map(({ id }) => id);
+    await mounts.overlay({ cwd, lower, upper, work, target: dir, owner: options.owner });
   } catch (error) {
     await removeAll(cwd, [upper, work]);
     await store.release(base);
@@ -112,11 +113,11 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
 /** The base from the store, held; once for all who ask at the same time. */
 async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
   const { store, filling } = overlays;
-  const { organizationId } = options;
+  const { organizationId, owner } = options;
   const key = `${organizationId}/${hash}`;
   for (let other = filling.get(key); other !== undefined; other = filling.get(key)) {
     await other.catch(() => undefined);
-    const base = store.hold(organizationId, hash);
+    const base = store.hold({ organizationId, treeHash: hash, owner });
     if (base !== undefined) return base;
   }
   const mine = restoreBase(overlays, options, hash);
@@ -130,7 +131,7 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
 
 async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
   const { store, mounts } = overlays;
-  const { organizationId, tree } = options;
+  const { organizationId, tree, owner } = options;
   const imaged = await baseFromImage(store, mounts, options).catch((error: unknown) => {
     // The packs have the same.
     overlays.imagesUnused++;
@@ -149,7 +150,7 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
     await removeTree(dir);
     throw error;
   }
-  return await store.add({ organizationId, treeHash: hash, layers: [{ id, bytes: folderOf(tree).bytes }] });
+  return await store.add({ organizationId, treeHash: hash, owner, layers: [{ id, bytes: folderOf(tree).bytes }] });
 }
 
 interface Opened {
@@ -208,7 +209,8 @@ async function keep(
   }
   await tidyUpper(join(cwd, upper));
   await setTimesToNow(join(cwd, upper), changedIn(join(cwd, upper), last));
-  const next = await store.add({ organizationId: options.organizationId, treeHash: hash, layers });
+  const { organizationId, owner } = options;
+  const next = await store.add({ organizationId, treeHash: hash, owner, layers });
   await store.release(base);
   await store.release(next.layers.length > layersMax ? await fold(store, next, saved) : next);
 }

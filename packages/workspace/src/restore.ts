@@ -1,7 +1,17 @@
 // From a saved tree to a directory on disk. Trusts neither the tree's paths nor the stored bytes.
 
 import type { BlobStore } from "@dari/blobs";
-import { chmodSync, closeSync, fchmodSync, lstatSync, mkdirSync, openSync, readdirSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  fchmodSync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+} from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
@@ -24,6 +34,8 @@ export interface RestoreOptions {
   readonly tree: Tree;
   /** Made when missing. Its two roots are missing or empty. */
   readonly dir: string;
+  /** User and group of everything that is made; default: this process's. Needs CAP_CHOWN. */
+  readonly owner?: number | undefined;
   /** Of the tree's organization. Asked for files that are a frame of their own; the rest come many to a request. */
   readonly cache?: ContentCache;
   /** Requests at once; each holds up to 4 MiB of stored bytes. Default 8. */
@@ -62,6 +74,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   await checkChunkedFiles(missing, dir);
   if (cache !== undefined) await offerToCache(missing, dir, cache, concurrency);
   await finish(dir, entries);
+  if (options.owner !== undefined) await giveAway(dir, entries, options.owner);
   return { files: files.length, bytesFetched };
 }
 
@@ -161,6 +174,16 @@ async function offerToCache(
 
 function isCacheable(entry: TreeEntry): boolean {
   return entry.sizeBytes >= frameTargetBytes;
+}
+
+/** Nothing but this process writes to the directory yet, and no link is followed. */
+async function giveAway(dir: string, entries: readonly TreeEntry[], owner: number): Promise<void> {
+  for (const root of treeRoots) lchownSync(join(dir, root), owner, owner);
+  let given = 0;
+  for (const { path } of entries) {
+    lchownSync(`${dir}/${path}`, owner, owner);
+    if (++given % entriesPerTick === 0) await nextTick();
+  }
 }
 
 // Last of all, so that no write goes through a symlink or into a directory that is closed to us. Deepest first.

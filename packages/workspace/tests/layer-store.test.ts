@@ -19,8 +19,8 @@ test("a base whose record cannot be written is held like another, and the next p
   mkdirSync(join(dir, "org_a", "hash.base"));
   const base = await store.add({ organizationId: "org_a", treeHash: "hash", layers: [{ id, bytes: 4 }] });
   await store.release(base);
-  expect(store.hold("org_a", "hash")).toMatchObject({ treeHash: "hash" });
+  expect(store.hold({ organizationId: "org_a", treeHash: "hash" })).toMatchObject({ treeHash: "hash" });
   const next = new LayerStore(dir, 10, () => Promise.resolve());
   await next.load();
-  expect({ base: next.hold("org_a", "hash"), bytes: next.sizeBytes }).toEqual({ base: undefined, bytes: 0 });
+  expect({ base: next.hold({ organizationId: "org_a", treeHash: "hash" }), bytes: next.sizeBytes }).toEqual({ base: undefined, bytes: 0 });
 });

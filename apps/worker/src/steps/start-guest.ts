@@ -48,6 +48,7 @@ export function warmRecipe(context: WorkerContext, turn: Turn): WarmRecipe {
     key: digestOf(keyOf(turn)),
     group: `${turn.organizationId}/${turn.versionId}`,
     shared: sharedBy(turn),
+    hostUser: context.workspaces.hostUserOf?.(turn.organizationId),
     session: mayServeSession(context, turn) ? turn : undefined,
     ...templateOf(context, turn),
     async prepare(slotDir, mounts, { isAhead }): Promise<WarmGuest> {
@@ -129,6 +130,7 @@ export async function specOf(
     readOnlyPaths: [...guest.readOnlyPaths, ...runtime.readOnlyPaths],
     script,
     slotDir: o.slotDir,
+    hostUser: context.workspaces.hostUserOf?.(turn.organizationId),
     network: {
       policy: egressPolicyOf(settings.egress, turn),
       secrets: turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) })),

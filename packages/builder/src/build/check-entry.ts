@@ -102,8 +102,8 @@ async function passesForked(options: EntryCheck): Promise<boolean> {
   const guest = guestSpec(options, true);
   const key = JSON.stringify([ahead.scope, runtime.version, guest]);
   const { imports, openLayer, checks } = ahead;
-  const { signal } = sandbox;
-  const forked = await checks.fork({ key, imports, guest, openLayer, slotDir, imageDir: tree, signal });
+  const { signal, driver } = sandbox;
+  const forked = await checks.fork({ key, imports, guest, openLayer, slotDir, imageDir: tree, signal, driver });
   if (forked === undefined) return false;
   const { lines, keep } = boundedLines(limits.buildLogBytes);
   const { ok } = await ask(forked.sandbox, options, { onLine: keep, timeoutMs: forkedWithinMs });

@@ -24,6 +24,8 @@ export interface CheckRequest {
   readonly slotDir: string;
   readonly imageDir: string;
   readonly signal: AbortSignal;
+  /** Of the build. */
+  readonly driver: SandboxDriver;
 }
 
 export interface ForkedCheck {
@@ -43,7 +45,6 @@ export interface CheckTemplates {
 }
 
 export interface CheckTemplatesOptions {
-  readonly driver: SandboxDriver;
   /** Where they have directories of their own; emptied by whoever owns it. */
   readonly dir: string;
   /** Whether there is memory for them; while there is not, none is kept. */
@@ -124,7 +125,7 @@ export function openCheckTemplates(o: CheckTemplatesOptions): CheckTemplates {
   const looking = setInterval(look, lookEveryMs).unref();
   return {
     async fork(request) {
-      if (isClosed || o.driver.prepareTemplate === undefined || isRefused(request)) return undefined;
+      if (isClosed || request.driver.prepareTemplate === undefined || isRefused(request)) return undefined;
       const entry = [...entries].find((one) => isFit(one, request)) ?? start(request);
       return await entry?.fork(request);
     },
@@ -232,7 +233,7 @@ async function load(o: CheckTemplatesOptions, request: CheckRequest, signal: Abo
   const folders = ["workspace", "state"].map((name) => join(slotDir, name));
   for (const folder of folders) await mkdir(folder);
   const spec: SandboxSpec = { ...request.guest, imageDir: layer.dir, slotDir, network: "none" };
-  const template = await o.driver.prepareTemplate?.(spec);
+  const template = await request.driver.prepareTemplate?.(spec);
   if (template === undefined) return "this machine has no way to";
   failed.defer(() => template.kill());
   const said = [template.stdout, template.stderr].map(collectLines);

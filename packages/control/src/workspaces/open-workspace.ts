@@ -22,6 +22,8 @@ export interface WorkspaceContext {
   readonly trees: Trees;
   readonly disks: Disks;
   readonly contents: DirectoryContentCache | undefined;
+  /** The host user of an organization's sandboxes, to whom its workspaces belong; absent: this process's user. */
+  readonly hostUserOf?: ((organizationId: string) => number) | undefined;
 }
 
 export interface OpenedWorkspace {
@@ -61,7 +63,7 @@ export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: 
     }
     const placed: PlacedUpload[] = [];
     for (const input of turn.inputs) {
-      const path = await placeInput(context.blobs, dir, input);
+      const path = await placeInput(context.blobs, dir, input, context.hostUserOf?.(turn.organizationId));
       const isMoved = path !== input.path && input.messageId === turn.messageId;
       const { sizeBytes, sha256 } = input;
       placed.push({ path: `workspace${path}`, sizeBytes, sha256, ...(isMoved ? { sentAs: input.path } : {}) });
@@ -124,7 +126,7 @@ export async function findIntactAncestor<T>(
 
 /** @throws SnapshotDamagedError */
 export async function openSnapshot(
-  { blobs, trees, disks, contents }: WorkspaceContext,
+  { blobs, trees, disks, contents, hostUserOf }: WorkspaceContext,
   { organizationId }: Turn,
   snapshotId: string | null,
   dir: string,
@@ -133,6 +135,7 @@ export async function openSnapshot(
   const head = await trees.load(organizationId, snapshotId);
   // Overlays keep contents themselves.
   const cache = disks.kind === "copy" ? contents?.forOrganization(organizationId) : undefined;
-  const options = { store: blobs, organizationId, tree: head.tree, dir, limits };
+  const owner = hostUserOf?.(organizationId);
+  const options = { store: blobs, organizationId, tree: head.tree, dir, owner, limits };
   return { disk: await disks.open(cache === undefined ? options : { ...options, cache }), head };
 }

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { createWriteStream, type Stats } from "node:fs";
-import { chmod, lstat, mkdir } from "node:fs/promises";
+import { chmod, lchown, lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -17,11 +17,14 @@ export const uploadFolderMode = 0o755;
 /** Of a workspace; the only place where uploads stand. */
 export const uploadFolder = "/input";
 
-/** Answers where it stands now: another path when the agent has something of that name. */
-export async function placeInput(store: BlobStore, dir: string, input: InputFile): Promise<string> {
+/**
+ * Answers where it stands now: another path when the agent has something of that name. `owner`: user and group of what
+ * is made; default: this process's.
+ */
+export async function placeInput(store: BlobStore, dir: string, input: InputFile, owner?: number): Promise<string> {
   const path = await freePath(dir, input.path);
   const target = join(dir, "workspace", path);
-  await mkdir(dirname(target), { recursive: true });
+  const made = await mkdir(dirname(target), { recursive: true });
   // The agent may have taken its own right to write there; the folder is for uploads all the same.
   await chmod(dirname(target), uploadFolderMode);
   const hash = createHash("sha256");
@@ -33,6 +36,7 @@ export async function placeInput(store: BlobStore, dir: string, input: InputFile
   });
   await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx" }));
   await chmod(target, uploadMode);
+  if (owner !== undefined) await Promise.all([made ?? target, target].map((place) => lchown(place, owner, owner)));
   if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
   return path;
 }

@@ -283,6 +283,7 @@ function describe(means: Means, kernels: number): Guarantees {
   return {
     isolated: true,
     filesystem: "rules",
+    users: "own",
     processes: "user",
     network: "enforced",
     limits: {

@@ -12,7 +12,7 @@ import { egressEnvironment, openEgress } from "../egress/egress.ts";
 import { enterWords } from "../enter-program.ts";
 import { namespacedSandbox } from "../namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
-import { isHostRoot, processLimits } from "../rlimits.ts";
+import { isHostRoot, processesOfUser, processLimits } from "../rlimits.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
 import { checkSpec, programEnvironment } from "../slot.ts";
 import { openSystemFiles, type SystemFiles } from "../system-files.ts";
@@ -90,7 +90,7 @@ async function start(
       enterWords({
         ports: sharesKernel ? (egress?.ports ?? []) : [],
         limits: processLimits(limits, {
-          countsProcesses: !sharesKernel || !isHostRoot(),
+          processes: sharesKernel ? processesOfUser(limits, undefined) : limits.processes,
           hasOwnKernel: !sharesKernel,
         }),
         argv: spec.argv.map((word) => insidePathOf(spec, word)),
@@ -277,6 +277,7 @@ function describe(means: Means): Guarantees {
   return {
     isolated: true,
     filesystem: "private",
+    users: "shared",
     processes: "namespace",
     network: "enforced",
     limits: {

@@ -7,6 +7,7 @@ import { openEgress, type Egress } from "../egress/egress.ts";
 import { namespacedSandbox } from "../namespaced-sandbox.ts";
 import type { Launched } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
+import { processesOfUser } from "../rlimits.ts";
 import { passOn, receiverOf, requestStart, type Receiver } from "../start-requests.ts";
 import type { Starter } from "../starter.ts";
 import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
@@ -29,6 +30,10 @@ export interface TemplateMeans {
   readonly base: Sandbox;
   readonly init: Promise<ProcessIdentity | undefined>;
   readonly spec: SandboxSpec;
+  /** The user of the host that it and its children run as; default: this process's. */
+  readonly hostUser: number | undefined;
+  /** Makes a child's slot the user's. */
+  giveSlot(slotDir: string): Promise<void>;
   /** native/template.c, compiled. */
   readonly holder: string;
   readonly starter: Starter;
@@ -120,10 +125,17 @@ async function forkOnce(
   const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
   const spec: SandboxSpec = { ...o.spec, network: policy, slotDir, ...(mounts && { mounts }) };
   const group = o.groups === undefined ? undefined : planGroup(o.groups, limits);
+  await o.giveSlot(slotDir);
   const egress = typeof policy === "object" ? openEgress(policy, slotDir, o.egress?.trust) : undefined;
   try {
     const launched = await requestStart(receiver, {
-      words: childWords(spec, { slotDir, imageDir, ports: egress?.ports ?? [], group }),
+      words: childWords(spec, {
+        slotDir,
+        imageDir,
+        ports: egress?.ports ?? [],
+        group,
+        processes: processesOfUser(limits, o.hostUser),
+      }),
       name: "a child of the template",
       onServer: (port, server) => egress?.serve(port, server),
       withinMs: forkedWithinMs,
@@ -132,6 +144,7 @@ async function forkOnce(
     return namespacedSandbox(spec, {
       program: { launched, group, init: readProcess(launched.pid), programRan: Promise.resolve(true) },
       egress,
+      hostUser: o.hostUser,
       background: o.background,
       isBounded: boundsTree(o.groups),
       mountsBelow,

@@ -2,21 +2,28 @@
 
 import { defaultTmpBytes, guardedPaths, innerId, insidePathOf, insidePaths, memoryDirs } from "../bwrap-arguments.ts";
 import type { ControlGroup } from "../control-groups.ts";
-import { isHostRoot } from "../rlimits.ts";
 import type { SandboxSpec } from "../types.ts";
 
-/** Behind the number. `slotDir`, `imageDir`: of the child; default: it sees the template's image. */
+/**
+ * Behind the number. `slotDir`, `imageDir`: of the child; default: it sees the template's image. `processes`:
+ * how many its user may have.
+ */
 export function childWords(
   spec: SandboxSpec,
-  o: { slotDir: string; imageDir: string | undefined; ports: readonly number[]; group: ControlGroup | undefined },
+  o: {
+    slotDir: string;
+    imageDir: string | undefined;
+    ports: readonly number[];
+    group: ControlGroup | undefined;
+    processes: number | undefined;
+  },
 ): string[] {
-  const processes = isHostRoot() ? 0 : (spec.limits.processes ?? 0);
   const { readOnly, emptied, hidden } = guardedPaths();
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   return [
     o.ports.join(","),
     innerId,
-    String(processes),
+    String(o.processes ?? 0),
     ...(o.group?.steps.flat() ?? []),
     ...keptPaths(spec).flatMap((path) => ["keep", path]),
     ...(["workspace", "state"] as const).flatMap((name) => ["slot", `${o.slotDir}/${name}`, insidePaths[name]]),

@@ -10,6 +10,7 @@ import type { Guarantees, Sandbox, SandboxDriver, SandboxExit, SandboxSpec } fro
 export const nullGuarantees: Guarantees = {
   isolated: false,
   filesystem: "host",
+  users: "shared",
   processes: "group",
   network: "not_enforced",
   limits: {

@@ -1,0 +1,28 @@
+// Gives the directories of a slot to a host user, unless they are the user's already.
+
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import { compiledProgram } from "./compiled-program.ts";
+import { giveTo } from "./landlock/confine.ts";
+import { diskTmpOf } from "./slot.ts";
+import type { SandboxSpec } from "./types.ts";
+
+/**
+ * Gives `workspace/`, `state/` and a /tmp on the disk, with all that is in them, to the user. What is in a directory
+ * that is the user's already is not looked at. @throws the system's error when something cannot be given
+ */
+export type SlotGiver = (slot: Pick<SandboxSpec, "slotDir" | "diskTmpBytes">, user: number) => Promise<void>;
+
+/** Undefined where there is no C compiler. */
+export async function findSlotGiver(): Promise<SlotGiver | undefined> {
+  const own = await compiledProgram("own");
+  if (own === undefined) return undefined;
+  return async (slot, user) => {
+    const tmp = diskTmpOf(slot);
+    const places = ["workspace", "state"].map((name) => join(slot.slotDir, name));
+    if (tmp !== undefined) places.push(tmp.dir);
+    const owners = await Promise.all(places.map(async (place) => (await lstat(place)).uid));
+    const others = places.filter((_, i) => owners[i] !== user);
+    if (others.length > 0) await giveTo(user, own, others);
+  };
+}
