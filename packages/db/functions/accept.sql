@@ -69,7 +69,7 @@ begin
     v_blocked := case when v_version_state = 'building' then 'build'
       else hold_reason(p_organization, s.agent_id, p_session) end;
     if v_blocked is not null then schedule := 'blocked';
-    elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, p_session) then
+    elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, p_session, p_batch) then
       schedule := 'dispatched';
       dispatch_number := dispatch_number + 1;
     else schedule := 'ready';

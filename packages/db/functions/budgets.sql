@@ -30,15 +30,15 @@ begin
   return null;
 end $$;
 
--- Whether a session's turns are counted before they begin: for a budget, or for a max_concurrency. Two that count
--- without seeing one another would both take what is left: then only the dispatcher lets turns begin, by one transaction
--- at a time (see may_count_turns).
-create or replace function counts_turns(p_organization text, p_agent text, p_session text) returns boolean
+-- Whether a session's turns are counted before they begin: for a budget, or for the max_concurrency of its agent or of
+-- its batch (p_batch: sessions.batch_id). Two that count without seeing one another would both take what is left: then
+-- only the dispatcher lets turns begin, by one transaction at a time (see may_count_turns).
+create or replace function counts_turns(p_organization text, p_agent text, p_session text, p_batch text) returns boolean
 language sql as $$
-  select exists (select 1 from budgets b where b.organization_id = p_organization
+  select p_batch is not null
+    or exists (select 1 from budgets b where b.organization_id = p_organization
       and b.target_id in (p_organization, p_agent, p_session) and b.max_turns is not null)
     or exists (select 1 from agents a where a.id = p_agent and a.max_concurrency is not null)
-    or exists (select 1 from sessions s where s.id = p_session and s.batch_id is not null)
 $$;
 
 -- Whether this transaction is, until it ends, the only one that lets turns of the organization begin. Waits for nobody.

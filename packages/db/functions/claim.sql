@@ -95,7 +95,7 @@ begin
     if p_retry is null then outcome := 'due'; return next; return; end if;
     -- Who may begin no turn may begin no other try: the dispatcher holds it.
     if p_retry = 'yield' or turns_are_stopped() or hold_reason(s.organization_id, s.agent_id, s.id) is not null
-      or counts_turns(s.organization_id, s.agent_id, s.id) then
+      or counts_turns(s.organization_id, s.agent_id, s.id, s.batch_id) then
       update sessions set schedule = 'ready', ready_at = accepted_at(p_session) where id = p_session;
       outcome := 'yielded';
       return next; return;

@@ -56,7 +56,7 @@ begin
   dispatch_number := s.dispatch_number;
   v_blocked := hold_reason(p_organization, s.agent_id, s.id);
   if v_blocked is not null then schedule := 'blocked';
-  elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, s.id) then
+  elsif p_dispatch_ttl_ms is not null and not counts_turns(p_organization, s.agent_id, s.id, s.batch_id) then
     schedule := 'dispatched';
     dispatch_number := dispatch_number + 1;
   else schedule := 'ready';

@@ -56,21 +56,24 @@ $$;
 
 -- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first
 -- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that has been
--- ready longest. Those that a budget or a stop holds back become blocked.
+-- ready longest. Those that a budget or a stop holds back become blocked. Row by row: statements that compare one column
+-- with one value are planned once, joins of arrays every time.
 create or replace function dispatch_sessions(
   p_organizations text[], p_counts int[], p_ttl_ms int, p_background int[] default null
 ) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
   is_background boolean)
 language plpgsql as $$
+#variable_conflict use_column
 declare
   v_is_watched boolean;
   v_left int;
   v_most int;
-  v_moved int;
+  v_found refcursor;
 begin
   -- What a crash of the database undoes is ready again, and dispatched again.
   perform set_config('synchronous_commit', 'off', true);
   for i in 1..cardinality(p_organizations) loop
+    organization_id := p_organizations[i];
     v_is_watched := is_watched(p_organizations[i]);
     -- Another transaction dispatches for this organization; the next tick looks again.
     continue when v_is_watched and not may_count_turns(p_organizations[i]);
@@ -78,50 +81,32 @@ begin
     for step in 1..3 loop
       v_most := case step when 1 then least(p_background[i], v_left) else v_left end;
       continue when coalesce(v_most, 0) <= 0;
-      return query select * from dispatch_lane(p_organizations[i], step <> 2, v_most, p_ttl_ms, v_is_watched);
-      get diagnostics v_moved = row_count;
-      v_left := v_left - v_moved;
+      is_background := step <> 2;
+      if v_is_watched then
+        open v_found for select w.id from watched_sessions(p_organizations[i], step <> 2, v_most) w (id);
+      else
+        open v_found for select s.id from sessions s
+          where s.schedule = 'ready' and s.organization_id = p_organizations[i] and s.is_background = (step <> 2)
+            and s.limit_group = 0
+          order by s.ready_at limit v_most for no key update skip locked;
+      end if;
+      while v_most > 0 loop
+        fetch v_found into session_id;
+        exit when not found;
+        continue when v_is_watched and not may_begin(session_id);
+        v_most := v_most - 1;
+        v_left := v_left - 1;
+        update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
+          lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
+          where s.id = dispatch_sessions.session_id returning s.dispatch_number into dispatch_number;
+        select x.id, x.max_attempts - x.attempts into message_id, attempts_left from messages x
+          where x.session_id = dispatch_sessions.session_id and x.completed_at is null
+          order by x.sequence_number limit 1;
+        if found then return next; end if;
+      end loop;
+      close v_found;
     end loop;
   end loop;
-end $$;
-
--- See dispatch_sessions; for one lane. Where p_is_watched, the caller holds the lock of may_count_turns. Row by row:
--- statements that compare one column with one value are planned once, joins of arrays every time.
-create or replace function dispatch_lane(
-  p_organization text, p_background boolean, p_most int, p_ttl_ms int, p_is_watched boolean
-) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
-  is_background boolean)
-language plpgsql as $$
-#variable_conflict use_column
-declare
-  v_found refcursor;
-  v_moved int := 0;
-begin
-  if p_is_watched then
-    open v_found for select w.id from watched_sessions(p_organization, p_background, p_most) w (id);
-  else
-    open v_found for select s.id from sessions s
-      where s.schedule = 'ready' and s.organization_id = p_organization and s.is_background = p_background
-        and s.limit_group = 0
-      order by s.ready_at limit p_most for no key update skip locked;
-  end if;
-  organization_id := p_organization;
-  loop
-    exit when v_moved >= p_most;
-    fetch v_found into session_id;
-    exit when not found;
-    continue when p_is_watched and not may_begin(session_id);
-    v_moved := v_moved + 1;
-    update sessions s set schedule = 'dispatched', dispatch_number = s.dispatch_number + 1, ready_at = null,
-      lease_until = clock_timestamp() + p_ttl_ms * interval '1 millisecond'
-      where s.id = dispatch_lane.session_id
-      returning s.dispatch_number, s.is_background into dispatch_number, is_background;
-    select x.id, x.max_attempts - x.attempts into message_id, attempts_left from messages x
-      where x.session_id = dispatch_lane.session_id and x.completed_at is null
-      order by x.sequence_number limit 1;
-    if found then return next; end if;
-  end loop;
-  close v_found;
 end $$;
 
 -- Ready sessions of one lane from the groups that have room, the longest-ready first. At most 100 groups, and where there

@@ -11,7 +11,16 @@ import {
   testManifest,
   type TestDatabase,
 } from "@dari/testkit";
-import { agents, dispatch, findViolations, sessionBatches, turns, type Database } from "../src/index.ts";
+import {
+  agents,
+  boundTo,
+  dispatch,
+  findViolations,
+  sessionBatches,
+  turns,
+  withTransaction,
+  type Database,
+} from "../src/index.ts";
 
 let database: TestDatabase;
 let db: Database;
@@ -145,6 +154,17 @@ test("what waits for a full bound keeps nothing else waiting, and is passed at o
     "select count(*)::int as n from sessions where schedule = 'ready' and limit_group = 0",
   );
   expect(rows).toEqual([{ n: 0 }]);
+});
+
+test("two that dispatch at the same time begin no more turns than a max_concurrency allows", async () => {
+  const capped = await batch(5, 2);
+  const share = { organizationId, count: 1 };
+  await withTransaction(db, async (tx) => {
+    expect(await dispatch.dispatchIfReady(boundTo(db, tx), [share], 60_000)).toHaveLength(1);
+    expect(await give(2)).toEqual([]);
+  });
+  expect(await give(2)).toHaveLength(1);
+  expect(await inFlightOf("batch_id", capped)).toBe(2);
 });
 
 /** Turns that end at once, by programs that dispatch, pull and claim beside each other. Returns the most at once. */

@@ -142,7 +142,7 @@ const locks: readonly Plant[] = [
     edits: [
       {
         file: lanesSql,
-        sqlFunction: "dispatch_lane",
+        sqlFunction: "dispatch_sessions",
         find: "for no key update skip locked",
         replace: "",
       },
@@ -163,7 +163,7 @@ const locks: readonly Plant[] = [
     ],
     caughtBy: {
       file: "packages/db/tests/lanes.test.ts",
-      test: "a batch's max_concurrency is reached and never exceeded by programs that dispatch at once",
+      test: "two that dispatch at the same time begin no more turns than a max_concurrency allows",
     },
   },
   {
