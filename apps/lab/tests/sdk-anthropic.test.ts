@@ -112,21 +112,20 @@ describe.each([
   );
 });
 
-const delegatingOptions = { model: "claude-sonnet-4-5", max_turns: 20, setting_sources: [], allowed_tools: ["Write", "Agent"] };
-const { max_turns: maxTurns, setting_sources: settingSources, allowed_tools: allowedTools, model } = delegatingOptions;
 const lead = "You are the lead.";
+const [model, allowedTools] = ["claude-sonnet-4-5", ["Write", "Agent", "Task"]];
+const inJavaScript = JSON.stringify({ model, systemPrompt: lead, settingSources: [], allowedTools });
+const inPython = JSON.stringify({ model, system_prompt: lead, setting_sources: [], allowed_tools: allowedTools });
 
 /** Agents whose subagents run in the background, as those of newer versions do unless they are told not to. */
 const delegating = [
   {
     title: "claude-agent-sdk-js",
-    files: {
-      "src/agent.js": `export const agent = ${JSON.stringify({ model, maxTurns, settingSources, allowedTools, systemPrompt: lead })};`,
-    },
+    files: { "src/agent.js": `export const agent = ${inJavaScript};` },
   },
   {
     title: "claude-agent-sdk-python",
-    files: { "agent.py": `agent = ${JSON.stringify({ ...delegatingOptions, system_prompt: lead })}\n` },
+    files: { "agent.py": `agent = ${inPython}\n` },
   },
 ];
 
