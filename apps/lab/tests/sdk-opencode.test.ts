@@ -88,6 +88,31 @@ whole("uses its tools, shows text as it comes, remembers on another worker, and 
   expect(delegated.output?.usage).toMatchObject(used);
 }, 400_000);
 
+whole("one server serves the turns of a session that reuses its process", async () => {
+  const example = exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` }) as Record<string, string>;
+  const manifest = example["dari.yml"]!.replace("runtime:\n", "runtime:\n  reuse: session\n");
+  const { agentId } = await deploy(fleet, { ...example, "dari.yml": manifest });
+  const { id: session } = await fleet.client.createSession(agentId);
+  // The server is the parent of what its tools run.
+  const asks = { name: "bash", arguments: { command: "echo parent=$PPID", description: "Says who runs it" } };
+  server.play((request) => {
+    if (!hasTools(request)) return { text: "A title" };
+    const parents = [...request.text.matchAll(/parent=(\d+)/g)].map(([, pid]) => pid);
+    const turns = request.text.match(/Who runs you, [AB]/g)?.length ?? 0;
+    return parents.length >= turns ? { text: parents.join() } : { toolCalls: [asks] };
+  });
+  const first = await send(fleet, session, "Who runs you, A");
+  const second = await send(fleet, session, "Who runs you, B");
+  const parent = textOf(first);
+  expect(textOf(second)).toBe(`${parent},${parent}`);
+  expect(await fleet.client.messageLogs(second.id)).not.toContain("does not serve the session's next turn");
+
+  // What it remembers is in HOME as well.
+  await moveToAnotherWorker(fleet);
+  server.play((request) => ({ text: request.text.includes("runs you, B") ? "Remembered" : "Forgotten" }));
+  expect(textOf(await send(fleet, session, "And now?"))).toBe("Remembered");
+}, 400_000);
+
 whole("an object alone, without a package.json, is given OpenCode", async () => {
   const example = exampleAgent("opencode", { OPENAI_BASE_URL: `${server.url}/v1` });
   const { "package.json": _, ...files } = example as Record<string, string>;

@@ -34,8 +34,11 @@ const javascript = `
 import { spawn } from "node:child_process";
 import { openSync, readdirSync, writeFileSync } from "node:fs";
 let turns = 0;
+let kept;
 const does = {
   tell() {},
+  keeps: () => void (kept = spawn("/bin/sleep", ["1000"], { cwd: "/", stdio: "ignore" })),
+  usesKept: () => void process.kill(kept.pid, 0),
   daemon: () => void spawn("/bin/sleep", ["1000"], { cwd: "/", detached: true, stdio: "ignore" }).unref(),
   open: () => void openSync("open", "w"),
   home: () => void openSync(process.env.HOME + "/open", "w"),
@@ -145,6 +148,8 @@ interface Asked {
   readonly head?: string | null;
   readonly group?: string;
   readonly secret?: string;
+  /** How many processes its guest says that it keeps. */
+  readonly kept?: number;
 }
 
 function recipe(o: Asked = {}): WarmRecipe & { session: NonNullable<WarmRecipe["session"]> } {
@@ -207,7 +212,7 @@ async function serve(o: Asked = {}): Promise<Served> {
     onFrame: () => undefined,
   });
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
-  const why = await sandbox.rest!();
+  const why = await sandbox.rest!(o.kept);
   const rested = why === undefined ? pool.hold(wanted, wanted.session, taken) : undefined;
   if (why !== undefined) await taken.end();
   pool.left(wanted, { isFit: true });
@@ -250,6 +255,18 @@ test.each<[File, string, RegExp]>([
   openPool();
   expect((await serve({ file, prompt })).why).toMatch(why);
   expect(pool.counts.resting).toBe(0);
+});
+
+test("a process that the guest keeps rests with it, and is there in the next turn", async () => {
+  openPool({ lookEveryMs: 10 });
+  const first = await complete("a", { prompt: "keeps", kept: 1 });
+  expect(await first.taken.isSpoilt()).toBe(false);
+  const second = await complete("b", { prompt: "usesKept", kept: 1, fence: 2, head: "a" });
+  expect(second.answer).toMatchObject({ pid: first.answer.pid, turns: 2 });
+  // One more than is kept, and one less.
+  const third = await serve({ prompt: "daemon", kept: 1, fence: 3, head: "b" });
+  expect(third.why).toMatch(/a process that the agent has started still runs/);
+  expect((await serve({ prompt: "tell", kept: 1, sessionId: "hers" })).why).toMatch(/still runs/);
 });
 
 test("what an agent leaves running writes nothing between turns", async () => {

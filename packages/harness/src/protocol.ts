@@ -120,7 +120,8 @@ export type GuestFrame =
   | EventFrame
   | UsageFrame
   | AskFrame
-  | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage }
+  /** `kept`: how many processes the guest keeps for the session's next turn. */
+  | { readonly t: "result"; readonly parts: unknown; readonly usage?: Usage; readonly kept?: number }
   | {
       readonly t: "error";
       readonly code: FailureCode;
@@ -149,6 +150,7 @@ const messageChars = 8_000;
 const stackChars = 32_000;
 const nameChars = 200;
 const usageNamesMax = 32;
+const keptMax = 8;
 const usageName = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** Reads one line. Throws ProtocolError. Text comes out without lone surrogates, which UTF-8 cannot hold. */
@@ -170,7 +172,7 @@ export function parseGuestFrame(line: string): GuestFrame {
     case "ask":
       return askFrame(frame);
     case "result":
-      return { t: "result", parts: frame["parts"], ...usageOf(frame["usage"]) };
+      return { t: "result", parts: frame["parts"], ...usageOf(frame["usage"]), ...keptOf(frame["kept"]) };
     case "error":
       return {
         t: "error",
@@ -226,6 +228,11 @@ function usageOf(value: unknown): { usage?: Usage } {
     usageName.test(name) && typeof one === "number" && one >= 0 && one <= Number.MAX_SAFE_INTEGER;
   const entries = Object.entries(value).filter(fits).slice(0, usageNamesMax) as [string, number][];
   return entries.length === 0 ? {} : { usage: Object.fromEntries(entries) };
+}
+
+/** A guest that says anything else keeps none: what it leaves running ends it. */
+function keptOf(value: unknown): { kept?: number } {
+  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= keptMax ? { kept: value as number } : {};
 }
 
 function failureCode(value: unknown): FailureCode {

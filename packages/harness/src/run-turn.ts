@@ -27,7 +27,13 @@ const lastWordsMs = 500;
 const exitFollowsMs = 5_000;
 
 export type TurnEnding =
-  | { readonly kind: "completed"; readonly parts: OutputPart[]; readonly usage?: Usage }
+  | {
+      readonly kind: "completed";
+      readonly parts: OutputPart[];
+      readonly usage?: Usage;
+      /** How many processes the guest keeps for the session's next turn. */
+      readonly kept?: number;
+    }
   | { readonly kind: "failed"; readonly failure: Failure; readonly stack?: string; readonly usage?: Usage }
   /** It waits for an answer; whatever the agent does after it asked is not heard. */
   | { readonly kind: "suspended"; readonly asked: Asked; readonly usage?: Usage }
@@ -170,7 +176,8 @@ async function takeFrame(
       onceStarted(counts);
       const read = readParts(frame.parts, o.request.workspace);
       if (!read.ok) return { kind: "failed", failure: read.failure, ...used(frame.usage) };
-      return { kind: "completed", parts: read.parts, ...used(frame.usage) };
+      const kept = frame.kept === undefined ? {} : { kept: frame.kept };
+      return { kind: "completed", parts: read.parts, ...used(frame.usage), ...kept };
     }
     case "error":
       return {

@@ -77,13 +77,9 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
     await resting?.wake();
     resting = undefined;
   }
-  async function rest(mounts: SlotMounts): Promise<string | undefined> {
-    const came = await bringToRest({
-      init: await init,
-      mounts,
-      slotDir: spec.slotDir,
-      mountsBelow: held.mountsBelow ?? 0,
-    });
+  async function rest(mounts: SlotMounts, kept: number | undefined): Promise<string | undefined> {
+    const { mountsBelow = 0 } = held;
+    const came = await bringToRest({ init: await init, mounts, slotDir: spec.slotDir, mountsBelow, kept });
     if (typeof came === "string") return came;
     resting = came;
     egress?.settle();
@@ -134,11 +130,11 @@ function watchHeld(
 function restOf(
   { watched }: Held,
   mounts: SlotMounts | undefined,
-  rest: (mounts: SlotMounts) => Promise<string | undefined>,
+  rest: (mounts: SlotMounts, kept?: number) => Promise<string | undefined>,
   resting: () => Resting | undefined,
 ): Pick<Sandbox, "rest" | "isStill"> {
   if (mounts === undefined || watched !== undefined) return {};
-  return { rest: () => rest(mounts), isStill: () => resting()?.isStill() ?? Promise.resolve(true) };
+  return { rest: (kept) => rest(mounts, kept), isStill: () => resting()?.isStill() ?? Promise.resolve(true) };
 }
 
 function describeExit(exit: SandboxExit, programRan: boolean, name: string): SandboxExit {

@@ -1,10 +1,10 @@
-// Brings a sandbox to rest between two turns: one process is left of it, which stands still and has no way to the
-// directory of the turn that is over.
+// Brings a sandbox to rest between two turns: what is left of it are its program and the processes that the program
+// keeps. They stand still and have no way to the directory of the turn that is over.
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { insidePaths } from "./bwrap-arguments.ts";
-import { isAlive, readProcess, type ProcessIdentity } from "./proc.ts";
+import { childrenOf, isAlive, readProcess, type ProcessIdentity, type ProcessRow } from "./proc.ts";
 import type { SlotMounts } from "./slot-mounts.ts";
 import { measureTree } from "./tree-use.ts";
 
@@ -35,35 +35,48 @@ export async function bringToRest(o: {
   slotDir: string;
   /** At the two places of a turn, before the slot's. */
   mountsBelow: number;
+  /** How many processes the program keeps for the next turn. Default 0. */
+  kept?: number | undefined;
 }): Promise<Resting | string> {
-  const program = o.init && (await onlyChild(o.init.pid));
-  if (o.init === undefined || program === undefined) return stillRuns;
-  if (!(await stop(program))) return "the agent's process does not stand still";
-  // It may have started another one before it stood still.
+  const processes = o.init && (await processesOf(o.init.pid, 1 + (o.kept ?? 0)));
+  if (o.init === undefined || processes === undefined) return stillRuns;
+  for (const one of processes) if (!(await stop(one))) return "the agent's process does not stand still";
+  // One may have started another before it stood still.
   const { pids } = await measureTree(o.init.pid);
-  if (pids.length !== 1 || pids[0] !== program.pid) return stillRuns;
+  const known = new Set(processes.map(({ pid }) => pid));
+  if (pids.length !== known.size || !pids.every((pid) => known.has(pid))) return stillRuns;
   if ((await mountsAt(o.init.pid)) - o.mountsBelow !== attached) return "its directory was there before its program";
   if (!(await o.mounts.leave(o.slotDir))) return stillOpen;
   if ((await mountsAt(o.init.pid)) - o.mountsBelow !== left) return "its directory cannot be taken away";
-  const [atRest, init] = [await readProcess(program.pid), o.init.pid];
+  const [atRest, init] = [await readAll(processes), o.init.pid];
   return {
     async wake() {
-      if (await isAlive(program)) process.kill(program.pid, "SIGCONT");
+      // Those that the program keeps before the program, which speaks to them.
+      for (const one of processes.toReversed()) if (await isAlive(one)) process.kill(one.pid, "SIGCONT");
     },
     async isStill() {
-      const [now, { pids: all }] = await Promise.all([readProcess(program.pid), measureTree(init)]);
-      const isSame = now?.startTime === program.startTime && now.cpuTicks === atRest?.cpuTicks;
-      return isSame && now.state === "T" && all.length === 1;
+      const [now, { pids: all }] = await Promise.all([readAll(processes), measureTree(init)]);
+      const isSame = (row: ProcessRow | undefined, index: number): boolean =>
+        row?.startTime === processes[index]?.startTime && row?.cpuTicks === atRest[index]?.cpuTicks;
+      return now.every((row, index) => isSame(row, index) && row?.state === "T") && all.length === processes.length;
     },
   };
 }
 
-/** Undefined while there are others, or none. */
-async function onlyChild(init: number): Promise<ProcessIdentity | undefined> {
+const readAll = (processes: readonly ProcessIdentity[]): Promise<(ProcessRow | undefined)[]> =>
+  Promise.all(processes.map(({ pid }) => readProcess(pid)));
+
+/** So many processes below `init`, its one child first. Undefined where there are others, or it has more children. */
+async function processesOf(init: number, count: number): Promise<ProcessIdentity[] | undefined> {
   const deadline = performance.now() + endsWithinMs;
   for (;;) {
     const { pids } = await measureTree(init);
-    if (pids.length === 1) return await readProcess(pids[0]!);
+    const children = await childrenOf(init);
+    if (pids.length === count && children.length === 1) {
+      const [program] = children;
+      const rows = await Promise.all([program!, ...pids.filter((pid) => pid !== program)].map(readProcess));
+      return rows.every((row) => row !== undefined) ? rows : undefined;
+    }
     if (pids.length === 0 || performance.now() > deadline) return undefined;
     await delay(lookEveryMs);
   }

@@ -127,8 +127,9 @@ export interface Sandbox {
    * With `mounts` only, after a claim for a turn's directory that was made once the program ran: takes the directory
    * away again and stops the program, which the next claim lets go on. From here on nothing of the sandbox can reach
    * the directory, whatever it does. Answers why that cannot be done, and the sandbox must be killed then.
+   * `kept`: how many processes the program keeps for the next turn; they are stopped with it. Default 0.
    */
-  rest?(): Promise<string | undefined>;
+  rest?(kept?: number): Promise<string | undefined>;
   /** False from when something of it runs that has come to rest, until the next claim. Otherwise true. */
   isStill?(): Promise<boolean>;
   /** Resolves when the whole process tree is dead, daemons included. Idempotent. Throws when it cannot be killed. */

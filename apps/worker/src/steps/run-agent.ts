@@ -185,7 +185,7 @@ async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Pro
   } finally {
     await claimed.catch(() => {});
     parts.watch.lap("agent_ms");
-    isResting = guest.servesAgain && ending?.kind === "completed" && (await bringToRest(parts, sandbox));
+    isResting = guest.servesAgain && ending?.kind === "completed" && (await bringToRest(parts, sandbox, ending.kept));
     if (!isResting) await guest.end();
     parts.watch.lap("kill_ms");
   }
@@ -196,8 +196,8 @@ async function runIn(context: WorkerContext, parts: RunParts, guest: Guest): Pro
 }
 
 /** The agent's author is told why its sandbox is ended after all. */
-async function bringToRest({ logs }: RunParts, sandbox: Sandbox): Promise<boolean> {
-  const why = await sandbox.rest!().catch((error: unknown) => String(error));
+async function bringToRest({ logs }: RunParts, sandbox: Sandbox, kept?: number): Promise<boolean> {
+  const why = await sandbox.rest!(kept).catch((error: unknown) => String(error));
   if (why !== undefined) logs.add("platform", `this process does not serve the session's next turn: ${why}\n`);
   return why === undefined;
 }

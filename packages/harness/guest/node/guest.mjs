@@ -111,7 +111,7 @@ export class Guest {
     this.#canceller = cancel;
     this.#usedByNow = () => reported.with(undefined);
     const meter = (usage) => (this.#usedByNow = () => reported.with(ignoringErrors(usage)));
-    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter, reported };
+    return { prompt: frame.prompt, context, limits: frame.limits, channel: turn, meter, reported, again: frame.again };
   }
 }
 

@@ -4,7 +4,8 @@
 import { Agent, request as send } from "node:http";
 import { Readable } from "node:stream";
 
-const agent = new Agent({ keepAlive: true });
+/** A server that stood still between two turns would close what was kept open when it goes on. */
+const agent = new Agent({ keepAlive: false });
 const bodyless = [204, 205, 304];
 
 /** Like `fetch`, without a time limit, over plain HTTP. `given.signal` ends it. */

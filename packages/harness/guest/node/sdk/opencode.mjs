@@ -9,11 +9,10 @@ import { createOutput } from "../output.mjs";
 import { dataUrl, readParts } from "./attachments.mjs";
 import { fetchLoopback } from "./loopback-fetch.mjs";
 import { fingerprint, openMemory, unknownEntries } from "./memory.mjs";
+import { takeServer } from "./opencode-server.mjs";
 import { usageSince } from "./opencode-usage.mjs";
 import { findPackageDir, loadPackage } from "./resolve-package.mjs";
 
-/** The server reads its settings, its database and its model list before it listens. Milliseconds. */
-const serverStartMs = 60_000;
 /** Keys of the object that belong to the server; all others are the agent's. */
 const serverKeys = ["provider", "mcp", "plugin", "small_model", "enabled_providers", "disabled_providers"];
 /** Nobody is there to be asked: what is not allowed is refused. */
@@ -46,13 +45,9 @@ async function runAgent(sdk, binDir, agent, turn) {
   process.env.XDG_CACHE_HOME ??= join(tmpdir(), "opencode-cache");
   process.env.npm_config_cache ??= join(tmpdir(), "npm-cache");
   process.env.OPENCODE_DISABLE_AUTOUPDATE ??= "1";
-  const server = await sdk.createOpencodeServer({
-    hostname: "127.0.0.1",
-    port: 0,
-    timeout: serverStartMs,
-    signal: context.signal,
-    config: configOf(agent),
-  });
+  const server = await takeServer(binDir, configOf(agent), { signal: context.signal, mayKeep: turn.again });
+  let isDone = false;
+  let result;
   const client = sdk.createOpencodeClient({ baseUrl: server.url, fetch: fetchLoopback });
   try {
     const query = { directory: context.workspace };
@@ -71,10 +66,12 @@ async function runAgent(sdk, binDir, agent, turn) {
     const messages = await must(client.session.messages({ path: { id: session }, query }));
     memory.save({ session, last: fingerprint(context.parts) });
     const usage = await usageSince(answer.info.parentID, messages, { client, query, session });
-    return { parts: output.toParts(textOf(answer.parts)), usage };
+    result = { parts: output.toParts(textOf(answer.parts)), usage };
+    isDone = true;
   } finally {
-    server.close();
+    result = { ...result, kept: await server.leave(isDone) };
   }
+  return result;
 }
 
 function checkAgent({ name, instructions }) {
