@@ -182,11 +182,11 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
   });
 
   test("an answer without text names the connections that were refused", async () => {
-    const code = `export const agent = async () => void (await fetch("http://127.0.0.1:9/").catch(() => {}));`;
+    const code = `export const agent = async () => void (await fetch("https://closed.invalid/").catch(() => {}));`;
     const { agentId } = await deploy(fleet, { ...manifestFile({ entrypoint: "agent.mjs:agent" }), "agent.mjs": code });
     const { id } = await fleet.client.createSession(agentId);
     const { output } = await send(fleet, id, { parts: [textPart("hi")] });
-    const refused = expect.stringMatching(/^127\.0\.0\.1:9 refused: /);
+    const refused = expect.stringMatching(/^closed\.invalid:443 (failed|refused): /);
     expect(output?.notes).toEqual(["the agent answered without text and changed no file", refused]);
   });
 
