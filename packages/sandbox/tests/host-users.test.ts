@@ -99,7 +99,7 @@ for (const { title, driver } of drivers) {
 
   testThere(`${title}: to the kernel all of it is its host user's, in no group of the worker's`, async () => {
     const user = range!.first + 5;
-    const sandbox = await start(driver, user, "import time; print(flush=True); time.sleep(60)");
+    const sandbox = await start(driver, user, "print(flush=True); open(3, 'rb', closefd=False).read()");
     await new Promise((resolve) => sandbox.stdout.once("data", resolve));
     const agents = descendantsOf(sandbox.pid).filter((pid) => /^Name:\tpython3$/m.test(statusOf(pid)));
     const ids = agents.map((pid) => statusOf(pid).match(/^(Uid|Gid|Groups):.*$/gm));

@@ -33,7 +33,8 @@ export async function baseFromImage(store: LayerStore, mounts: Mounts, options: 
   const hidden = hiddenPaths(tree, changes);
   if (!isFew(changes, found.tree) || hidden.length > deletionsMax) return undefined;
   const hash = treeHash(tree);
-  const below = store.hold({ organizationId, treeHash: treeHash(found.tree), owner }) ?? (await mountImage(store, mounts, options, found));
+  const kept = store.hold({ organizationId, treeHash: treeHash(found.tree), owner });
+  const below = kept ?? (await mountImage(store, mounts, options, found));
   if (below.treeHash === hash) return below;
   const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
