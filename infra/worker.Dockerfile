@@ -21,12 +21,14 @@ RUN node --disable-warning=ExperimentalWarning packages/sandbox/src/ship-program
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends bubblewrap ca-certificates python3 python3-venv \
+  && apt-get install -y --no-install-recommends bubblewrap ca-certificates python3 python3-venv uidmap \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 ENV NODE_ENV=production DARI_HEALTH_PORT=4871 DARI_WORK_DIR=/var/lib/dari-worker
 COPY --from=installed --chown=root:root /app ./
 COPY infra/healthcheck.mjs ./infra/healthcheck.mjs
+# Below 65,536, what a pod's user namespace maps.
+RUN echo node:20000:4096 | tee /etc/subuid > /etc/subgid
 RUN mkdir -p /var/lib/dari-worker && chown node:node /var/lib/dari-worker
 VOLUME /var/lib/dari-worker
 USER node

@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { compiledProgram } from "./compiled-program.ts";
+import { leaveRootGroup } from "./leave-root-group.ts";
 import { isLeftBehind, ownName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
 
@@ -212,6 +213,7 @@ async function placesOfVersion2(own: string, mounts: string): Promise<Places | u
   const path = /^0::(.*)$/m.exec(own)?.[1];
   const root = mountOfVersion2(mounts);
   if (path === undefined || root === undefined) return undefined;
+  if (path === "/") await leaveRootGroup(root);
   for (const dir of new Set([join(root, path), dirname(join(root, path))])) {
     if (!dir.startsWith(root)) continue;
     const control = join(dir, "cgroup.subtree_control");

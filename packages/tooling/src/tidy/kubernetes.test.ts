@@ -16,7 +16,7 @@ interface Container {
   readonly env?: readonly { readonly name: string; readonly value: string }[];
   readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
   readonly resources: { readonly limits: { readonly memory: string }; readonly requests: object };
-  readonly securityContext: object;
+  readonly securityContext: { readonly capabilities?: object };
   readonly [probe: `${string}Probe`]: { readonly httpGet: { readonly path: string; readonly port: string } };
 }
 
@@ -26,6 +26,7 @@ interface Deployment extends Named {
       readonly spec: {
         readonly containers: readonly Container[];
         readonly automountServiceAccountToken: boolean;
+        readonly hostUsers?: boolean;
         readonly securityContext: object;
         readonly terminationGracePeriodSeconds: number;
       };
@@ -65,10 +66,12 @@ describe.each(deployments)("the deployment $metadata.name", ({ metadata, spec })
 
   test("runs as nobody in particular, within bounds", () => {
     expect(pod).toMatchObject({ automountServiceAccountToken: false, securityContext: { runAsNonRoot: true } });
-    expect(container?.securityContext).toMatchObject({
-      allowPrivilegeEscalation: false,
-      capabilities: { drop: ["ALL"] },
-    });
+    // newuidmap of the worker's image gets two capabilities, within the pod's own user namespace.
+    const isWorker = metadata.name === "worker";
+    const added = isWorker ? { add: ["SETUID", "SETGID"] } : {};
+    expect(container?.securityContext).toMatchObject({ allowPrivilegeEscalation: isWorker });
+    expect(container?.securityContext?.capabilities).toEqual({ drop: ["ALL"], ...added });
+    expect(pod?.hostUsers ?? true).toBe(!isWorker);
     expect(container?.resources).toMatchObject({ limits: { memory: expect.any(String) }, requests: expect.anything() });
   });
 
