@@ -21,11 +21,15 @@ interface Case extends Partial<Given> {
   readonly limits?: Guarantees["limits"];
 }
 
-function fixes(given: Case, found: Partial<Machine> = {}) {
+function missingOf(given: Case, found: Partial<Machine> = {}) {
   const guarantees = { isolated: given.isolated, limits: given.limits ?? bounded } as Guarantees;
   const chosen = { guarantees, rejected: [{ name: "bwrap", reason: "bwrap: No permissions to create a namespace" }] };
   const rest = { disks: overlay, lacksWarm: false, own, program: "npm start", ...given };
-  return findMissing({ ...rest, chosen }, { ...machine, ...found }).map(({ fix }) => fix);
+  return findMissing({ ...rest, chosen }, { ...machine, ...found });
+}
+
+function fixes(...given: Parameters<typeof missingOf>): string[] {
+  return missingOf(...given).map(({ fix }) => fix);
 }
 
 test("nothing is missing where everything is given", () => {
@@ -65,6 +69,11 @@ test("an ordinary user's namespace: what allows it, or gives it ids", () => {
   const disks = { kind: "copy" } as const;
   const refused = { state: "refused", reason: "there is no C compiler", advice: "sudo apt-get install gcc" } as const;
   expect(fixes({ isolated: true, disks, own: refused })).toEqual(["run `sudo apt-get install gcc`"]);
+  const [missing] = missingOf({ isolated: true, disks, own: refused });
+  expect(missing?.what).toContain("(no namespace of its own: there is no C compiler)");
   const withoutIds = { state: "entered", reason: "no range", advice: "sudo usermod …" } as const;
   expect(fixes({ isolated: true, own: withoutIds })).toEqual(["run `sudo usermod …`"]);
+  // Ids would not help there.
+  const [overlays] = fixes({ isolated: true, disks, own: withoutIds });
+  expect(overlays).toBe("run `npm start` as root");
 });

@@ -27,11 +27,16 @@ export interface Given {
   readonly program: string;
 }
 
+const notAhead =
+  "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK";
+
 export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, machine: Machine): Missing[] {
   const { guarantees, rejected = [] } = chosen;
   // What an ordinary user's worker mounts, it mounts in a namespace of its own.
-  const mounts =
-    own.advice !== "" ? `run \`${own.advice}\`` : machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
+  const refused = own.state === "refused" ? own : { reason: "", advice: "" };
+  const cause = refused.reason === "" ? "" : ` (no namespace of its own: ${refused.reason})`;
+  const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
+  const mounts = refused.advice === "" ? byRoot : `run \`${refused.advice}\``;
   const bwrap = rejected.find(({ name }) => name === "bwrap")?.reason;
   const why = bwrap === undefined ? "" : ` (${bwrap})`;
   return [
@@ -51,12 +56,14 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
             fix: adviseOnGroups(program, machine),
           },
         ]),
-    ...(disks.kind === "overlay" ? [] : [{ what: "overlay mounts: each turn copies its workspace", fix: mounts }]),
+    ...(disks.kind === "overlay"
+      ? []
+      : [{ what: `overlay mounts: each turn copies its workspace${cause}`, fix: mounts }]),
     ...(!lacksWarm
       ? []
       : [
           {
-            what: "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK",
+            what: `${notAhead}${cause}`,
             fix: mounts,
           },
         ]),

@@ -130,17 +130,9 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
 }
 
 async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
-  const { store, mounts } = overlays;
+  const { store } = overlays;
   const { organizationId, tree, owner } = options;
-  const imaged = await baseFromImage(store, mounts, options).catch((error: unknown) => {
-    // The packs have the same.
-    overlays.imagesUnused++;
-    const damaged = error instanceof SnapshotDamagedError ? error.objectKey : undefined;
-    const objectKey = damaged ?? imageBaseOf(tree)?.image.objectKey ?? "";
-    const reason = error instanceof Error ? error.message : String(error);
-    overlays.onImageUnused?.({ organizationId, objectKey, reason });
-    return undefined;
-  });
+  const imaged = await imagedBase(overlays, options);
   if (imaged !== undefined) return imaged;
   const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
@@ -151,6 +143,22 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
     throw error;
   }
   return await store.add({ organizationId, treeHash: hash, owner, layers: [{ id, bytes: folderOf(tree).bytes }] });
+}
+
+/** Undefined where the packs are to be used, which have the same. */
+async function imagedBase(overlays: Overlays, options: OpenDisk): Promise<Base | undefined> {
+  const { store, mounts } = overlays;
+  const { organizationId, tree } = options;
+  // The kernel mounts no image in a user namespace, so none is fetched there.
+  if (mounts.marks === "user") return undefined;
+  return await baseFromImage(store, mounts, options).catch((error: unknown) => {
+    overlays.imagesUnused++;
+    const damaged = error instanceof SnapshotDamagedError ? error.objectKey : undefined;
+    const objectKey = damaged ?? imageBaseOf(tree)?.image.objectKey ?? "";
+    const reason = error instanceof Error ? error.message : String(error);
+    overlays.onImageUnused?.({ organizationId, objectKey, reason });
+    return undefined;
+  });
 }
 
 interface Opened {

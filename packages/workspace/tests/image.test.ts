@@ -35,6 +35,8 @@ import {
 } from "../src/index.ts";
 import { imageBaseOf, noteImageBase } from "../src/image.ts";
 import { parseManifest } from "../src/manifest-parse.ts";
+import { openMounts } from "../src/mounts.ts";
+import { openOverlays, probeOverlays } from "../src/overlays.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();
@@ -57,7 +59,10 @@ const { fileOf, ...stored } = fixture.store;
 const store = counting(stored);
 /** Images are tested where this process may mount them and has the tools. */
 const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).error === undefined;
-const testImage = hasTools && (await open("auto")).kind === "overlay" ? test : test.skip;
+const mountsOfRoot = await openMounts("trusted");
+const hasImages = hasTools && (await probeOverlays(fixture.top, mountsOfRoot)) === undefined;
+await mountsOfRoot.close();
+const testImage = hasImages ? test : test.skip;
 
 const source = fixture.fresh();
 writeFiles(source, Object.fromEntries(Array.from({ length: 2_100 }, (_, i) => [nameOf(i), `content ${i}`])));
@@ -100,6 +105,19 @@ testImage(
     await disks.close();
   },
 );
+
+testImage("in a user namespace, where none can be mounted, no image is fetched", async () => {
+  const dir = fixture.fresh();
+  mkdirSync(dir, { recursive: true });
+  const disks = await openOverlays({ dir, maxBytes: 1024 ** 3, mounts: await openMounts("user") });
+  const tree = await loadTree(store, [cut]);
+  const disk = await disks.open({ store, organizationId: "org_a", tree, dir: fixture.fresh(), limits });
+  expect(picture(disk.dir)).toEqual(picture(source));
+  await disk.close();
+  // An image would still be mounted here.
+  expect({ mounts: mountsBelow(dir), unused: disks.imagesUnused }).toEqual({ mounts: 0, unused: 0 });
+  await disks.close();
+});
 
 testImage(
   "a fetched image is checked and used again by the next process, and is fetched when it is not whole",
