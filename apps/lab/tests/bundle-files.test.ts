@@ -1,7 +1,7 @@
 // Files of the bundle in the working directory: every turn sees them, and they are no files of the session.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { deploy } from "../src/conversation.ts";
+import { deploy, manifestFile } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { play, resultsOf, scriptAgent, type Step } from "../src/script.ts";
 
@@ -51,6 +51,19 @@ test("one that the agent changes is the session's own, also in a fork; one that 
   for (const session of [id, fork.id]) {
     const { results } = await did(session, ["read", "CLAUDE.md"], ["read", "AGENTS.md"], ["read", skill]);
     expect(results).toEqual(["Be brief.\nAnd clear.\n", shown["AGENTS.md"], shown[skill]]);
+  }
+});
+
+test("a process that serves several turns of a session sees them in each", async () => {
+  const runtime = { language: "typescript", reuse: "session" } as const;
+  const manifest = manifestFile({ entrypoint: "src/agent.mjs:agent", runtime });
+  const agent = await deploy(fleet, { ...scriptAgent(), ...manifest, ...shown });
+  const { id } = await fleet.client.createSession(agent.agentId);
+  for (const turn of ["1", "2", "3"]) {
+    expect(await did(id, ["read", skill], ["write", "own.txt", turn])).toEqual({
+      results: [shown[skill], null],
+      changed: ["/own.txt"],
+    });
   }
 });
 
