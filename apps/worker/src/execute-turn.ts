@@ -132,7 +132,7 @@ async function carryOut(
       const { sessionId: session, headSnapshotId: head } = turn;
       context.log.error({ session, head, restored: opened.restoredFrom }, "workspace.restored_from_older");
     }
-    held.lent = await lendBundleFiles(context, image.dir, slotDir);
+    held.lent = await lendBundleFiles(context, turn.organizationId, image.dir, slotDir);
     watch.lap("restore_ms");
     const onRested = (rested: Rested): void => void (held.rested = rested);
     const run = { turn, opened, imageDir: image.dir, slotDir, signal: lease.signal, watch, onRested };

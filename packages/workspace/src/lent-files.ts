@@ -4,6 +4,7 @@
 import {
   closeSync,
   constants,
+  lchownSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -39,12 +40,14 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOC
 
 /**
  * Copies `files` into the restored directory `dir`. A file, link or folder of the session's own stays as it is.
- * `leftovers`: paths that are removed with the files where their folder was made for these.
+ * `leftovers`: paths that are removed with the files where their folder was made for these. `owner`: user and group of
+ * what is made; default: this process's.
  */
 export async function lendFiles(
   dir: string,
   files: readonly LentFile[],
   leftovers: readonly string[] = [],
+  owner?: number,
 ): Promise<LentFiles> {
   const root = join(dir, "workspace");
   const lent: LentFile[] = [];
@@ -71,6 +74,8 @@ export async function lendFiles(
     const mode = file.isExecutable ? 0o755 : 0o644;
     if (succeeds(() => writeFileSync(place, readFileSync(file.source), { flag: "wx", mode }))) lent.push(file);
   }
+  const places = owner === undefined ? [] : [...made, ...lent.map(({ path }) => path)];
+  for (const path of places) lchownSync(join(root, path), owner!, owner!);
   const lentPaths = new Set(lent.map(({ path }) => path));
   const left = leftovers.filter((path) => made.includes(dirname(path)) && !lentPaths.has(path));
   return { files: lent, folders: made, leftovers: left };

@@ -10,11 +10,12 @@ const listed = new WeakMap<ImageCache, Map<string, Promise<readonly SdkFile[]>>>
 
 /** Copies them into the turn's directory; `takeBackFiles` undoes it. */
 export async function lendBundleFiles(
-  { images }: Pick<WorkerContext, "images">,
+  { images, workspaces }: Pick<WorkerContext, "images" | "workspaces">,
+  organizationId: string,
   imageDir: string,
   slotDir: string,
 ): Promise<LentFiles> {
-  return lendFiles(slotDir, await filesOf(images, imageDir), sdkLeftovers);
+  return lendFiles(slotDir, await filesOf(images, imageDir), sdkLeftovers, workspaces.hostUserOf?.(organizationId));
 }
 
 function filesOf(images: ImageCache, imageDir: string): Promise<readonly SdkFile[]> {
