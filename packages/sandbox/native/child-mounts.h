@@ -100,6 +100,7 @@ static int is(char **words, const char *step) { return strcmp(words[0], step) ==
 struct kept { int tree; const char *to; };
 static struct kept slots[STEPS_MAX], kept[STEPS_MAX];
 static int slot_count, kept_count;
+static long inotify_watches;
 
 static int hold(struct kept *list, int *length, int tree, const char *to) {
   if (tree < 0) return -1;
@@ -171,11 +172,21 @@ static int mount_memory(const char *path, const char *bytes) {
   return mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options);
 }
 
+/* At most one part in eight of what a user of the host may have. */
+static void bound_watches(void) {
+  char text[32];
+  snprintf(text, sizeof text, "%ld", inotify_watches / 8);
+  if (inotify_watches > 0) write_to("/proc/sys/user/max_inotify_watches", text);
+}
+
 static int mount_own(int proc) {
   if (put(proc, "/proc") != 0) return -1;
   /* No further namespaces below the child's. */
   write_to("/proc/sys/user/max_user_namespaces", "0");
-  return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620");
+  /* As native/share.c does for other sandboxes: without such bounds one child takes what all others may have. */
+  write_to("/proc/sys/user/max_inotify_instances", "16");
+  bound_watches();
+  return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,max=64");
 }
 
 /* Before anything is laid over what the child has of the template. */
@@ -219,12 +230,23 @@ static int enter_child(pid_t template, pid_t child, const char *user, int number
   return setresgid(id, id, id) != 0 || setresuid(id, id, id) != 0 ? -1 : proc;
 }
 
+/* Of a user of the host; 0 where it cannot be read. To be called before the child's files are entered. */
+static long host_inotify_watches(void) {
+  char text[32] = {0};
+  int fd = open("/proc/sys/fs/inotify/max_user_watches", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  if (read(fd, text, sizeof text - 1) < 0) text[0] = 0;
+  close(fd);
+  return strtol(text, NULL, 10);
+}
+
 static int take_steps(pid_t template, pid_t child, int number, char **words) {
   char who[32], *user = words[0], **steps = words + 2;
   rlim_t processes = (rlim_t)atoi(words[1]);
   struct rlimit bound = {processes, processes};
   int proc;
   snprintf(who, sizeof who, "%d", child);
+  inotify_watches = host_inotify_watches();
   if (for_each_step(steps, take_host_step, who) != 0) return -1;
   if (processes > 0 && prlimit(child, RLIMIT_NPROC, &bound, NULL) != 0) return -1;
   if ((proc = enter_child(template, child, user, number)) < 0) return -1;

@@ -22,6 +22,7 @@ import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
 import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
 import { namespacedSandbox } from "./namespaced-sandbox.ts";
+import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
 import { isHostRoot, processesOfUser, processLimits, prlimitArguments } from "./rlimits.ts";
@@ -52,6 +53,7 @@ interface Means {
   readonly enter: EnterProgram | undefined;
   readonly starter: Starter | undefined;
   readonly groups: GroupPlaces | undefined;
+  readonly shares: NamespaceShares | undefined;
   /** Of device nodes that are not the host's. */
   readonly devicesDir: string | undefined;
   /** Gives slots to host users; undefined where sandboxes run as this process's user. */
@@ -169,6 +171,8 @@ async function start(spec: SandboxSpec, means: Means, launchers: Launchers, back
   const launcher = await launchers.take(spec.limits, programOf(spec, means));
   const processes = processesOfUser(spec.limits, hostUserOf(spec, means));
   const onEnd = (): void => launchers.rest?.();
+  // Children of a template have bounds of their own, and their use is counted for the template's namespace as well.
+  void launcher.init.then((init) => init !== undefined && means.shares?.apply(init.pid));
   return runIn(launcher, spec, means, { background, processes, onEnd });
 }
 
@@ -231,12 +235,13 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   if (process.platform !== "linux") return { reason: "it exists on Linux only" };
   const bwrap = o.bwrapPath ?? (await findProgram("bwrap"));
   if (bwrap === undefined) return { reason: "the program bwrap was not found; install the package bubblewrap" };
-  const [prlimit, enter, starter, groups, devicesDir] = await Promise.all([
+  const [prlimit, enter, starter, groups, devicesDir, shares] = await Promise.all([
     findProgram("prlimit"),
     o.enter ?? findEnterProgram(),
     findStarter({ pipes: launcherPipes(), isFollowed: true }),
     o.controlGroups === false ? undefined : findGroupPlaces(),
     isHostRoot() ? openDeviceNodes() : undefined,
+    openNamespaceShares(),
   ]);
   let systemFiles: SystemFiles;
   try {
@@ -249,7 +254,8 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces, devicesDir });
-      const base = { bwrap, prlimit, systemFiles, enter, starter, groups: candidate, devicesDir, machineArgs };
+      const found = { bwrap, prlimit, systemFiles, enter, starter, devicesDir, shares, machineArgs };
+      const base = { ...found, groups: candidate };
       const reason = await tryOut({ ...base, giveSlot: undefined }, withinMs);
       if (reason === undefined) {
         const means = { ...base, giveSlot: o.hostUsers === false ? undefined : await findHostUsers(base, withinMs) };

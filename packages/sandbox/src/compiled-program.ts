@@ -20,6 +20,7 @@ const ownPrograms = [
   "start",
   "container",
   "relay",
+  "share",
   "template",
   "namespace",
   "capabilities",

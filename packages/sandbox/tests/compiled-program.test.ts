@@ -28,6 +28,7 @@ testCompiled("what was shipped is used, and is whole", async () => {
     "namespace",
     "own",
     "relay",
+    "share",
     "start",
     "template",
   ]);

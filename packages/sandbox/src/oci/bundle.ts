@@ -19,6 +19,7 @@ import {
 import { compiledProgram } from "../compiled-program.ts";
 import { devicePaths } from "../device-nodes.ts";
 import { ownName } from "../proc.ts";
+import { terminals } from "../namespace-shares.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { diskTmpOf } from "../slot.ts";
 import { systemCallFilter } from "../seccomp/filter.ts";
@@ -207,7 +208,7 @@ function devices(): object[] {
       destination: "/dev/pts",
       type: "devpts",
       source: "devpts",
-      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"],
+      options: ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", `max=${terminals}`],
     },
   ];
 }

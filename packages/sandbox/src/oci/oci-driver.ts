@@ -25,6 +25,7 @@ import {
   type SandboxSpec,
 } from "../types.ts";
 import { within } from "../within.ts";
+import { openNamespaceShares, type NamespaceShares } from "../namespace-shares.ts";
 import { innerUser, openTools } from "./bundle.ts";
 import { startContainer, type Container, type ContainerMeans } from "./container.ts";
 import { limitsInKernel, limitsOfKernel } from "./own-kernel.ts";
@@ -32,6 +33,7 @@ import { findRuntimes, sweepContainers, type Runtime } from "./runtimes.ts";
 
 interface Means extends Omit<ContainerMeans, "etcDir" | "egress"> {
   readonly systemFiles: SystemFiles;
+  readonly shares: NamespaceShares | undefined;
 }
 
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
@@ -96,6 +98,7 @@ async function start(
         argv: spec.argv.map((word) => insidePathOf(spec, word)),
       }),
     );
+    void container.init.then((init) => init !== undefined && means.shares?.apply(init.pid));
     const sandbox = namespacedSandbox(spec, {
       program: container,
       egress,
@@ -138,10 +141,12 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
   const places = o.controlGroups === false ? undefined : await findGroupPlaces();
   // The container's first process enters them, whom nobody else could move in time.
   const groups = places?.program === undefined ? undefined : places;
+  // A kernel of its own counts by itself.
+  const shares = runtime.kind.sharesKernel ? await openNamespaceShares() : undefined;
   let reason: string | undefined;
   for (const hasUserNamespace of waysOf(runtime, o)) {
     for (const candidate of groupCandidates(groups)) {
-      const means = { runtime, tools, systemFiles, groups: candidate, hasUserNamespace };
+      const means = { runtime, tools, systemFiles, groups: candidate, shares, hasUserNamespace };
       const failed = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (failed === undefined) {
         await sweepContainers(runtime);

@@ -92,6 +92,33 @@ def sharedMapping():
         shared[at * MiB:(at + 1) * MiB] = megabyte
 
 
+def inSockets():
+    kept, left = [], 300 * MiB
+    while left > 0:
+        pair = socket.socketpair()
+        kept.append(pair)
+        pair[0].setblocking(False)
+        try:
+            while left > 0:
+                left -= pair[0].send(megabyte[:65536])
+        except BlockingIOError:
+            pass
+    time.sleep(3)
+    sys.exit(0)
+
+
+def inPipes():
+    kept = []
+    for _ in range(6):
+        if os.fork() == 0:
+            break
+    for _ in range(1900):
+        kept.append(os.pipe())
+        os.write(kept[-1][1], megabyte[:4096])
+    time.sleep(3)
+    sys.exit(0)
+
+
 def unnamedTmp():
     fill(unnamed("/tmp/gone"), 400)
 
@@ -109,6 +136,13 @@ def busy():
         pass
 
 
+def busySessions():
+    for _ in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            busyAlone()
+
+
 def timers():
     libc = ctypes.CDLL(None)
     timer, made = ctypes.c_void_p(), 0
@@ -116,6 +150,39 @@ def timers():
         made += 1
     print(made, flush=True)
     sys.exit(0)
+
+
+def untilBounded(bound, take):
+    """Says how many it gets. Its namespaces are bounded soon after it was started."""
+    made = []
+    for _ in range(1000):
+        try:
+            while len(made) < 400:
+                made.append(take())
+        except OSError:
+            pass
+        if len(made) <= bound:
+            break
+        while made:
+            os.close(made.pop())
+        time.sleep(0.01)
+    print(len(made), flush=True)
+    sys.exit(0)
+
+
+def watchers():
+    libc = ctypes.CDLL(None)
+
+    def one():
+        if (descriptor := libc.inotify_init1(0)) < 0:
+            raise OSError("no more")
+        return descriptor
+
+    untilBounded(16, one)
+
+
+def terminals():
+    untilBounded(64, lambda: os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY))
 
 
 def forksForever():

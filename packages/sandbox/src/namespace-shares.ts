@@ -1,0 +1,48 @@
+// Bounds on what the kernel counts by host user or by machine, where a namespace of the sandbox can be given a share.
+
+import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { compiledProgram } from "./compiled-program.ts";
+
+/** Inotify instances of one sandbox; the kernel gives a host user 128. */
+export const inotifyInstances = 16;
+/** Pseudoterminals of one sandbox; the kernel gives all containers of a machine 3,072. */
+export const terminals = 64;
+/** One sandbox gets at most one part in so many of a host user's inotify watches. */
+const watchesPart = 8;
+
+export interface NamespaceShares {
+  /** Sets the bounds of the namespaces of a process, soon. */
+  apply(pid: number): void;
+}
+
+/** Undefined where there is no C compiler. */
+export async function openNamespaceShares(): Promise<NamespaceShares | undefined> {
+  const binary = await compiledProgram("share");
+  if (binary === undefined) return undefined;
+  let program: ReturnType<typeof start> | undefined;
+  return {
+    apply(pid) {
+      if (program === undefined || program.isGone()) program = start(binary);
+      program.write(`${pid} ${inotifyInstances} ${inotifyWatches()} ${terminals}\n`);
+    },
+  };
+}
+
+/** Watches of one sandbox. */
+export function inotifyWatches(): number {
+  return Math.floor(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "latin1")) / watchesPart);
+}
+
+function start(binary: string): { write(line: string): void; isGone(): boolean } {
+  // Its input ends with this process, and so does it.
+  const child = spawn(binary, [], { env: {}, stdio: ["pipe", "ignore", "ignore"], detached: true });
+  let isGone = false;
+  const end = (): void => void (isGone = true);
+  child.once("error", end);
+  child.once("exit", end);
+  child.stdin.on("error", () => {});
+  child.unref();
+  (child.stdin as unknown as { unref(): void }).unref();
+  return { write: (line) => void child.stdin.write(line), isGone: () => isGone };
+}
