@@ -5,7 +5,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { measureCpu } from "./cpu-use.ts";
 import { watchDisk } from "./disk-use.ts";
 import { measureOpenFiles, type OpenFiles } from "./open-files.ts";
+import { kernelMemoryOf } from "./kernel-memory.ts";
 import { childrenOf } from "./proc.ts";
+import { sessionWeights } from "./session-weights.ts";
 import { watchSharedMemory } from "./shared-memory.ts";
 import { measureTree } from "./tree-use.ts";
 import type { Exceeded, SandboxLimits } from "./types.ts";
@@ -114,15 +116,21 @@ function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: numb
 function treeWatchOf(o: WatchOptions, init: number): { ofProcesses: Look; ofSharedMemory: Look } {
   const { memoryBytes = Infinity, processes = Infinity } = o.limits;
   const shared = watchSharedMemory(init, o.memoryDirs ?? [], memoryBytes);
+  const weights = sessionWeights();
+  let lowering: Promise<void> | undefined;
   let ownBytes = 0;
   let sharedBytes = 0;
   let pids: readonly number[] = [];
-  const isOver = (): boolean => ownBytes + sharedBytes > memoryBytes;
+  let kernelBytes = 0;
+  const kernel = kernelMemoryOf(init);
+  const isOver = (): boolean => ownBytes + sharedBytes + kernelBytes > memoryBytes;
   return {
     async ofProcesses() {
       const use = await measureTree(init, processes);
       if (use.processes > processes) return "processes";
       ({ memoryBytes: ownBytes, pids } = use);
+      kernelBytes = o.limits.memoryBytes === undefined ? 0 : await kernel.bytes(pids);
+      lowering ??= weights.lower([init, ...pids]).finally(() => (lowering = undefined));
       return isOver() ? "memory" : undefined;
     },
     async ofSharedMemory() {

@@ -2,6 +2,7 @@
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +19,15 @@ import {
   type SandboxUsage,
 } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
-import { hasOwnKernel, makeSlot, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
+import {
+  commandOf,
+  descendantsOf,
+  hasOwnKernel,
+  makeSlot,
+  ociOptions,
+  specFor,
+  withSandbox,
+} from "./sandbox-fixture.ts";
 
 const MiB = 1024 ** 2;
 const places = await findGroupPlaces();
@@ -94,6 +103,31 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(Number(ending.output)).toBeLessThanOrEqual(1_024);
   });
 
+  const hasSessions = !hasGroups && !isOwnKernel && existsSync("/proc/self/autogroup");
+  (hasSessions ? test : test.skip)("no session of a sandbox has the weight of one of the platform's", async () => {
+    const spec = specFor(slot, [], { argv: inPython("busySessions"), limits: { processes: 100 } });
+    await withSandbox(driver, spec, async (sandbox) => {
+      const isLowered = (): boolean => {
+        const pids = descendantsOf(sandbox.pid).filter((pid) => commandOf(pid).startsWith("python3"));
+        const nice = pids.map((pid) => / nice (\d+)/.exec(readFileSync(`/proc/${pid}/autogroup`, "latin1"))?.[1]);
+        return nice.length >= 4 && nice.every((value) => value === "10");
+      };
+      await waitUntil(isLowered, { what: "sessions of a lower weight" });
+    });
+  });
+
+  // Under landlock a sandbox has a host user of its own.
+  const isUserShared = driver.name !== "landlock" && !isOwnKernel;
+  if (isUserShared) {
+    test.each([
+      ["inotify instances, which the kernel counts by user,", "watchers", 16],
+      ["terminals, which the kernel counts by machine,", "terminals", 64],
+    ])("%s are bounded", async (_title, mode, bound) => {
+      const ending = await run(driver, inPython(mode), {});
+      expect(ending).toMatchObject({ code: 0, output: `${bound}\n` });
+    });
+  }
+
   test.each([
     ["large files", "largeFiles", { diskBytes: 32 * MiB }],
     ["many files", "manyFiles", { diskFiles: 1_000 }],
@@ -120,11 +154,21 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
   });
 
   test.each([
-    ["files that are in memory", "memoryFiles"],
     ["memory that processes share", "sharedMapping"],
     ...(driver.name !== "landlock" ? [["an unnamed file in /tmp", "unnamedTmp"] as const] : []),
   ])("%s count as memory", async (_title, mode) => {
     const ending = await run(driver, inPython(mode), { memoryBytes: 256 * MiB });
+    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
+  });
+
+  // A control group counts it as it is; landlock has no network of its own, and a kernel of its own counts otherwise.
+  const countsKernelMemory = !hasGroups && !isOwnKernel;
+  test.each([
+    ...(countsKernelMemory && driver.name !== "landlock" ? [["sockets", "inSockets", 128 * MiB] as const] : []),
+    ...(countsKernelMemory ? [["pipes", "inPipes", 70 * MiB] as const] : []),
+    ["a file in memory", "memoryFiles", 256 * MiB] as const,
+  ])("memory that is in %s counts", async (_title, mode, memoryBytes) => {
+    const ending = await run(driver, inPython(mode), { memoryBytes, processes: 100 });
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
   });
 

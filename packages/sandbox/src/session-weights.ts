@@ -1,0 +1,54 @@
+// Shares of the processors where no control group bounds them. The kernel schedules each session (setsid) as a group
+// of its own there, in which the priority of its processes counts for nothing; the group's priority does.
+
+import { open, readFile } from "node:fs/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { readProcess } from "./proc.ts";
+
+/** As the sandbox's processes have it: a ninth of the weight of the platform's own. */
+const sessionNice = "10";
+/** The kernel takes such a change at most ten times a second of everybody who is not root. */
+const againAfterMs = 150;
+
+export interface SessionWeights {
+  /** Lowers the new sessions whose first process is among these. Never rejects. */
+  lower(pids: readonly number[]): Promise<void>;
+}
+
+export function sessionWeights(): SessionWeights {
+  const known = new Set<number>();
+  return {
+    async lower(pids) {
+      const present = new Set(pids);
+      for (const pid of known) if (!present.has(pid)) known.delete(pid);
+      for (const pid of pids) {
+        if (known.has(pid)) continue;
+        // A process may begin a session at any time.
+        if ((await readProcess(pid))?.session !== pid) continue;
+        if (!(await lowerSession(pid))) return;
+        known.add(pid);
+      }
+    },
+  };
+}
+
+/** False where the kernel wants to be asked later. */
+async function lowerSession(pid: number): Promise<boolean> {
+  const file = `/proc/${pid}/autogroup`;
+  if (/ nice 10$/m.test(await readFile(file, "latin1").catch(() => " nice 10"))) return true;
+  const code = await writeTo(file, sessionNice);
+  if (code !== "EAGAIN") return true;
+  await delay(againAfterMs, undefined, { ref: false });
+  return (await writeTo(file, sessionNice)) !== "EAGAIN";
+}
+
+/** The system's code where it refuses. A file that is not there is not made. */
+async function writeTo(file: string, text: string): Promise<string | undefined> {
+  try {
+    await using handle = await open(file, "r+");
+    await handle.write(text);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  }
+}
