@@ -61,7 +61,8 @@ export const attacks: readonly Attack[] = [
   { verb: "busy", bound: 8, full: 200 },
   { verb: "busy_sessions", bound: 8, full: 200 },
   { verb: "fork_bomb", bound: 0, endsWith: "too_many_processes", isShort: true },
-  { verb: "thread_bomb", bound: 0, endsWith: "too_many_processes" },
+  // Ends with too_many_processes or out_of_memory: the stacks of its threads count as memory.
+  { verb: "thread_bomb", bound: 0 },
   { verb: "short_processes", bound: 0 },
   { verb: "flushes", bound: 0 },
   { verb: "much_output", bound: 0 },
