@@ -232,7 +232,8 @@ function usageOf(value: unknown): { usage?: Usage } {
 
 /** A guest that says anything else keeps none: what it leaves running ends it. */
 function keptOf(value: unknown): { kept?: number } {
-  return Number.isInteger(value) && (value as number) > 0 && (value as number) <= keptMax ? { kept: value as number } : {};
+  const isCount = typeof value === "number" && Number.isInteger(value) && value > 0 && value <= keptMax;
+  return isCount ? { kept: value } : {};
 }
 
 function failureCode(value: unknown): FailureCode {

@@ -19,7 +19,7 @@ export interface Watch {
 }
 
 const lookEveryMs = 200;
-/** A program that is refused processes in so many looks in a row is a fork bomb; one that copes with a refusal is not. */
+/** A program that is refused processes in so many looks in a row is a fork bomb; one that copes with it is not. */
 const refusedLooksMax = 5;
 
 export interface WatchOptions {

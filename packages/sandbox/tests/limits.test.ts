@@ -96,7 +96,7 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
   }, 15_000);
 
-  (isOwnKernel ? test.skip : test)("timers and queued signals, which the kernel counts by user, are bounded", async () => {
+  (isOwnKernel ? test.skip : test)("timers and queued signals, counted by user, are bounded", async () => {
     const ending = await run(driver, inPython("timers"), {});
     expect(ending.code).toBe(0);
     expect(Number(ending.output)).toBeGreaterThan(100);

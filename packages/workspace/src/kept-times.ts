@@ -1,4 +1,4 @@
-// Times of what is kept on this machine. Snapshots keep none, so a kept directory must not show those that an agent set.
+// Times of what is kept on this machine. Snapshots keep none, so a kept directory must not show what an agent set.
 
 import { lutimesSync } from "node:fs";
 import { join } from "node:path";

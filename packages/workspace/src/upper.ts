@@ -8,7 +8,15 @@ import { PermissionLoan } from "./permission-loan.ts";
 import { forEachLimited } from "./pool.ts";
 import { hashFile } from "./read-disk.ts";
 import { treeRoots, type Tree } from "./tree.ts";
-import { assertFileBytes, assertHoleBytes, assertPathBytes, holeBytesOf, namesIn, tooMany, type Ignored } from "./walk.ts";
+import {
+  assertFileBytes,
+  assertHoleBytes,
+  assertPathBytes,
+  holeBytesOf,
+  namesIn,
+  tooMany,
+  type Ignored,
+} from "./walk.ts";
 import type { WorkspaceLimits } from "./workspace-limits.ts";
 
 export interface UpperChanges {

@@ -2,7 +2,6 @@
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import {
   chmodSync,
   existsSync,
@@ -15,7 +14,6 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  truncateSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -70,13 +68,6 @@ async function keep(disk: Disk, before: Tree): Promise<Tree> {
   const saved = await saveOf(disk, before, after);
   await disk.keep(saved.tree);
   return saved.tree;
-}
-
-function sha256OfZeros(mebibytes: number): string {
-  const hash = createHash("sha256");
-  const zeros = Buffer.alloc(1024 ** 2);
-  for (let i = 0; i < mebibytes; i++) hash.update(zeros);
-  return hash.digest("hex");
 }
 
 type Edit = (dir: string) => void;
@@ -202,24 +193,6 @@ describe.each(kinds)("%s", (kind) => {
     expect((await next.scan()).filesHashed).toBe(0);
     await next.close();
   });
-
-  test("sparse files beyond the bound are refused before they are read", async () => {
-    const disk = await openTree(await open(kind), tree);
-    const MiB = 1024 ** 2;
-    for (const name of ["one", "two"]) {
-      writeFileSync(at(disk.dir, name), "");
-      truncateSync(at(disk.dir, name), 40 * MiB);
-    }
-    writeFileSync(at(disk.dir, "one"), Buffer.alloc(9 * MiB, 1), { flag: "r+" });
-    const { tree: after } = await disk.scan();
-    const saved = await saveOf(disk, tree, after);
-    // All holes are one frame.
-    expect(saved.sizeBytes).toBeLessThan(100_000);
-    expect(after.get("workspace/two")?.sha256).toBe(sha256OfZeros(40));
-    truncateSync(at(disk.dir, "two"), 1_100 * MiB);
-    await expect(disk.scan()).rejects.toThrow(/bytes that were never written; at most 1073741824 are kept/);
-    await disk.close();
-  }, 120_000);
 
   test("a chain of turns stays right and of one size on the disk", async () => {
     const dir = fixture.fresh();

@@ -58,9 +58,9 @@ interface Seen {
 
 async function party(apiUrl: string, apiKey: string, file: string): Promise<Party> {
   const client = createClient({ apiUrl, apiKey });
-  const source = filesOf(`${checkout}/apps/lab/src/bench/neighbours/agent`)[file]!;
+  const sources = filesOf(`${checkout}/apps/lab/src/bench/neighbours/agent`);
   const manifest = { sdk: "openai-agents", entrypoint: "agent.py:agent", retries: { max_attempts: 1 } };
-  const files = { ...manifestFile(manifest), "agent.py": source };
+  const files = { ...manifestFile(manifest), ...sources, "agent.py": sources[file]! };
   const { agentId } = await deploy({ apiUrl, apiKey, client }, files);
   return { apiUrl, apiKey, client, agentId };
 }

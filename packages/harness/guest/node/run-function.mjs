@@ -5,9 +5,9 @@ import { createOutput, isPartsObject, textOf } from "./output.mjs";
 import { usageOfResult } from "./usage.mjs";
 
 /**
- * The rules: text is one part; `{parts, usage?}` is taken as it is; nothing is no part; other values are their JSON. What is
- * yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
- * What `runMade` answers for the returned value, if anything, goes before all of them.
+ * The rules: text is one part; `{parts, usage?}` is taken as it is; nothing is no part; other values are their JSON.
+ * What is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is
+ * it. What `runMade` answers for the returned value, if anything, goes before all of them.
  */
 export async function runFunction(agent, turn, runMade = () => undefined) {
   const output = createOutput(turn);

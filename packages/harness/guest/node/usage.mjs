@@ -45,6 +45,6 @@ export function usageOfResult(value) {
   const { usage } = value;
   if (usage === undefined || usage === null) return {};
   const problem = usageProblem(usage);
-  if (problem !== undefined) throw new TurnError("invalid_output", `the agent's result is not valid: usage: ${problem}`);
-  return { usage };
+  if (problem === undefined) return { usage };
+  throw new TurnError("invalid_output", `the agent's result is not valid: usage: ${problem}`);
 }

@@ -90,8 +90,8 @@ def prepare_runner(value, frame: dict):
 
 def find_export(entry: dict, image_dir: str):
     """
-    Imports the module and takes the export. Raises entrypoint_not_found, unsupported_export for a program that reads standard input, or whatever the module
-    raises.
+    Imports the module and takes the export. Raises entrypoint_not_found, unsupported_export for a program that reads
+    standard input, or whatever the module raises.
     """
     path = _find_module(entry["file"], image_dir)
     base = _base_of(path, image_dir)

@@ -15,8 +15,8 @@ def refuse_interactive(value, entry: dict) -> None:
     code = value.__code__
     takes_nothing = code.co_argcount + code.co_kwonlyargcount == 0 and not code.co_flags & _VARIADIC
     if takes_nothing and _reads_input(value, set()):
-        found = f"{entry['file']}:{entry['export']} takes no prompt and reads standard input, which a turn does not have"
-        raise TurnError("unsupported_export", f"{found}; {EXPORT_INSTEAD}")
+        reads = "takes no prompt and reads standard input, which a turn does not have"
+        raise TurnError("unsupported_export", f"{entry['file']}:{entry['export']} {reads}; {EXPORT_INSTEAD}")
 
 
 def _reads_input(function: FunctionType, seen: set) -> bool:

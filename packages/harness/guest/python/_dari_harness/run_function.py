@@ -12,8 +12,9 @@ _CONTEXT_NAMES = ("context", "ctx")
 
 def run_function(agent, turn, runner_of=lambda made: None) -> dict:
     """
-    The rules: text is one part; {"parts": [...], "usage"?: {...}} is taken as it is; None is no part; other values are their JSON. What
-    is yielded is a preview, and joined it is the result, unless a generator also returns something: then that is it.
+    The rules: text is one part; {"parts": [...], "usage"?: {...}} is taken as it is; None is no part; other values are
+    their JSON. What is yielded is a preview, and joined it is the result, unless a generator also returns something:
+    then that is it.
     What `runner_of(returned)` answers, if anything, is awaited in place of all that: it runs what the function made.
     """
     args, kwargs = _arguments(agent, turn.prompt, turn.context)

@@ -49,7 +49,8 @@ async def _run(sdk, given, turn) -> dict:
     totals = _totals_of(results)
     memory.save({"session": results[-1].session_id, "last": fingerprint(context.parts), "totals": totals})
     parts = output.to_parts(_answer_of(results))
-    return {"parts": parts, "usage": {"requests": requests, **_usage_of(results, totals, known and known.get("totals"))}}
+    usage = _usage_of(results, totals, known and known.get("totals"))
+    return {"parts": parts, "usage": {"requests": requests, **usage}}
 
 
 async def _ask(sdk, options, content: list, output: Output) -> tuple:
