@@ -117,7 +117,7 @@ export async function assembleWorker(
   const guestScript = chosen.guarantees.isolated
     ? await openGuestScript({ dir: workDir.guest, bundle: bundleNodeGuest, log })
     : noGuestScript;
-  const hostUserOf = openUsers(chosen, workDir);
+  const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
@@ -135,7 +135,7 @@ export async function assembleWorker(
       sealer: services.sealer,
       workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents, hostUserOf },
       driver: chosen.driver,
-      guarantees: chosen.guarantees,
+      guarantees,
       missing,
       warm: warm.pool,
       guestScript,
@@ -229,15 +229,21 @@ async function assertBounded(
   );
 }
 
-/** Undefined where sandboxes run as this process's user, or take one by themselves (landlock). */
+/** Without `hostUserOf` where sandboxes run as this process's user, or take one by themselves (landlock). */
 function openUsers(
   { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
   workDir: WorkDir,
-): WorkspaceContext["hostUserOf"] {
+  log: Logger,
+): Pick<WorkspaceContext, "hostUserOf"> & Pick<ChosenDriver, "guarantees"> {
   const range = guarantees.users === "own" && driver.name !== "landlock" ? hostUserRange() : undefined;
-  if (range === undefined) return undefined;
-  const users = openHostUsers(workDir.users, range);
-  return (organizationId) => users.idOf(organizationId);
+  if (range === undefined) return { guarantees };
+  try {
+    const users = openHostUsers(workDir.users, range);
+    return { hostUserOf: (organizationId) => users.idOf(organizationId), guarantees };
+  } catch (error) {
+    log.warn({ reason: (error as Error).message }, "sandboxes share the worker's user");
+    return { guarantees: { ...guarantees, users: "shared" } };
+  }
 }
 
 interface Warm {

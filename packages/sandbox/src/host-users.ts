@@ -2,7 +2,7 @@
 // descriptors in flight, pages of pipes) and lets the owner of a file hold a lease on it: strangers must not share one.
 
 import { randomInt } from "node:crypto";
-import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync } from "node:fs";
+import { chownSync, closeSync, lstatSync, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { firstSubordinateId, mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 import type { SandboxDriver } from "./types.ts";
@@ -31,11 +31,12 @@ export function hostUserRange(mapped: readonly IdRange[] = mappedIds()): IdRange
 
 /**
  * Opens the record of host users in `dir`, which is made when missing: an empty file for each organization, which
- * belongs to its user. This process must be able to give files away (CAP_CHOWN).
- * @throws the system's error when the directory cannot be made or read
+ * belongs to its user. This process must be able to give files away (CAP_CHOWN), and the file system must keep owners.
+ * @throws when it cannot, or the system's error when the directory cannot be made or read
  */
 export function openHostUsers(dir: string, range: IdRange): HostUsers {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
+  assertKeepsOwners(dir, range.first);
   const known = new Map<string, number>();
   for (const name of readdirSync(dir)) {
     const { uid } = lstatSync(join(dir, name));
@@ -75,6 +76,19 @@ export function asHostUser(driver: SandboxDriver, hostUser: number | undefined):
     prepare: (spec) => driver.prepare({ ...spec, hostUser }),
     ...(prepareTemplate && { prepareTemplate: (spec) => prepareTemplate({ ...spec, hostUser }) }),
   };
+}
+
+/** Some network file systems refuse other owners, or forget them. */
+function assertKeepsOwners(dir: string, id: number): void {
+  const file = join(dir, `.probe-${process.pid}`);
+  try {
+    closeSync(openSync(file, "a", 0o600));
+    chownSync(file, id, id);
+    const { uid } = lstatSync(file);
+    if (uid !== id) throw new Error(`a file that was given to user ${id} belongs to user ${uid}`);
+  } finally {
+    rmSync(file, { force: true });
+  }
 }
 
 function isIn({ first, count }: IdRange, id: number): boolean {
