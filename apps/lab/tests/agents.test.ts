@@ -285,8 +285,8 @@ describe("environment and secrets", () => {
     expect(values).toEqual(["production", "[redacted:LAB_TOKEN]"]);
     expect(digests).toEqual([digestOf("s3cr3t-value")]);
     const own = names.filter((name) => !/proxy/i.test(name));
-    expect(own.filter((name) => /^(DARI|DATABASE|REDIS|S3|AWS|NODE_)/.test(name))).toEqual([]);
-    expect(own).toEqual(["APP_ENV", "HOME", "LAB_TOKEN", "LANG", "PATH", "PWD", "TMPDIR"]);
+    expect(own.filter((name) => /^(DATABASE|REDIS|S3|AWS|NODE_)/.test(name))).toEqual([]);
+    expect(own).toEqual(["APP_ENV", "DARI_BUNDLE_DIR", "HOME", "LAB_TOKEN", "LANG", "PATH", "PWD", "TMPDIR"]);
   });
 
   test("a new value counts from the next turn on; a session's own comes first", async () => {
