@@ -32,7 +32,7 @@ export async function bubblewrapEnv(directories = systemDirectories) {
   if (!isExecutable(file) || sha256(readFileSync(file)) !== found.sha256) {
     const args = [at("scripts", "fetch-bubblewrap.mjs"), found.spec, found.sha256, file];
     try {
-      // Node's fetch goes by HTTPS_PROXY only if told to.
+      // Node's fetch uses HTTPS_PROXY only with this variable.
       await runStep("Fetching bubblewrap", process.execPath, args, { env: { ...homeEnv(), NODE_USE_ENV_PROXY: "1" } });
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;

@@ -26,7 +26,7 @@ export interface UserStart extends AsyncDisposable {
   left(): string[];
 }
 
-/** As the first start does, once for all. */
+/** Builds the console, as the first start does, so that the starts under test need not. */
 export async function buildConsole(): Promise<void> {
   await promisify(execFile)(process.execPath, [path.join(checkout, "scripts/run.mjs"), "console"]);
 }

@@ -28,15 +28,15 @@ export interface Platform {
   /** How turns reach the worker. */
   readonly delivery: string;
   readonly isolation: string;
-  /** What this machine does not give its agents, a sentence each, with what gives it. */
+  /** What agents lack on this machine: a sentence each, with the command that gives it. */
   readonly missing: readonly string[];
 }
 
 const loopbackHosts = new Set(["127.0.0.1", "::1", "localhost"]);
 
 /**
- * Starts everything in order on the stack, which stops it in reverse. `say` is told about slow steps. Throws the reason
- * of `signal` when it aborts before the end; `stopNow` ends what the stack's close waits for.
+ * Starts everything in order on the stack, which stops it in reverse. `say` gets a line for each slow step. Throws the
+ * reason of `signal` when it aborts before the end; `stopNow` ends what the stack's close waits for.
  */
 export async function startPlatform(
   config: StandaloneConfig,

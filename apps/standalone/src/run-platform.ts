@@ -6,7 +6,7 @@ import { callerDirectory, readStandaloneConfig } from "./config.ts";
 import { startPlatform } from "./platform.ts";
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
-/** After the grace for turns: to end the services. Milliseconds. */
+/** Time to end the services, after the grace for turns. Milliseconds. */
 const afterGraceMs = 20_000;
 let graceMs: number = limits.shutdownGraceMs;
 

@@ -1,5 +1,5 @@
-// What this machine does not give its agents, in isolation and in speed, each with what gives it: for the output of the
-// start, the log and `dari doctor`.
+// Lists what agents lack on this machine, in isolation and in speed, each with what gives it. The output of the start,
+// the log and `dari doctor` show the list.
 
 import {
   adviseOnGroups,

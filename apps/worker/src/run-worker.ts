@@ -1,4 +1,4 @@
-// Runs the worker until it is told to stop.
+// Runs the worker until a signal stops it.
 
 import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
 import { limits } from "@dari/domain";
@@ -6,7 +6,7 @@ import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";
 import { readWorkerConfig } from "./config.ts";
 
-/** After the grace for turns: to kill, record and remove those that are given back. Milliseconds. */
+/** Time to kill, record and remove the turns that are given back, after their grace. Milliseconds. */
 const afterGraceMs = 15_000;
 const program = "node apps/worker/src/main.ts";
 let graceMs: number = limits.shutdownGraceMs;
@@ -22,7 +22,7 @@ await runMain(
     metrics.watchServices(services);
     const giveUp = (reason: string): void => {
       log.error({ reason }, "worker.gives_up");
-      // Whoever supervises starts another; the turns that run end as at any stop.
+      // The supervisor starts another worker. Running turns end as at any stop.
       process.exitCode = 1;
       process.kill(process.pid, "SIGTERM");
     };

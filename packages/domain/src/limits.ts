@@ -109,11 +109,11 @@ export const limits = {
   /** How long it can be looked up which sessions a call started: milliseconds. */
   batchKeepMs: 30 * 24 * 3_600_000,
   /**
-   * While both lanes of an organization wait, the background lane gets one in so many of its turns, and holds at most
-   * as large a part of its slots (one at least).
+   * While both lanes of an organization wait, one in this many of its turns is a background turn, and background turns
+   * hold at most the same part of its slots (one slot at least).
    */
   backgroundOneIn: 5,
-  /** What `max_concurrency` of an agent or a batch may be. */
+  /** The highest `max_concurrency` of an agent or a batch. */
   maxConcurrencyMax: 10_000,
   /** Messages that wait or run; more are refused. An organization's own bound stands in its row. */
   backlogPerOrganization: 10_000,

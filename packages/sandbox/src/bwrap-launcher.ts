@@ -21,8 +21,9 @@ export interface Launcher {
   readonly programRan: Promise<boolean>;
   readonly isGone: boolean;
   /**
-   * Bubblewrap's options, what `enter` is told, and who is given the sockets that it hands over. `idMap`: written for
-   * the sandbox's user namespace, for which the options hold bubblewrap up (`mappedArguments`). Called once.
+   * Starts the program. `options`: bubblewrap's. `words`: the input of `enter`. `onServer`: gets the sockets that
+   * `enter` hands over. `idMap`: written for the sandbox's user namespace; with `mappedArguments` among the options
+   * bubblewrap waits for it. Called once.
    */
   run(o: {
     options: readonly string[];

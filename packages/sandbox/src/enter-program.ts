@@ -40,8 +40,8 @@ export async function pythonEnter(): Promise<EnterProgram | undefined> {
 }
 
 /**
- * What it is told: loopback ports to listen on, limits as `limit=number`, which user it becomes (default: it stays who
- * it is), and the program.
+ * Returns the input of `enter`: loopback ports to listen on, limits as `limit=number`, the user that it becomes
+ * (default: it keeps its user), and the program.
  */
 export function enterWords(o: {
   ports: readonly number[];

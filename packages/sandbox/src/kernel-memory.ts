@@ -1,8 +1,9 @@
-// Memory that sockets and pipes hold, where no control group counts it: as much as their number may hold at most.
+// Estimates the memory that sockets and pipes hold, where no control group counts it: the most that their number can
+// hold.
 
 import { readFile, readlink, stat } from "node:fs/promises";
 
-/** So many sockets and descriptors are not counted: what programs have without meaning to fill them. */
+/** Sockets and descriptors that are not counted: ordinary programs have that many and do not fill them. */
 const socketsFree = 256;
 const descriptorsFree = 4_096;
 /** A pipe holds two pages once its user has many, and has two descriptors. */
@@ -11,7 +12,7 @@ const bytesPerDescriptor = 4_096;
 const defaultBufferBytes = 212_992;
 
 export interface KernelMemory {
-  /** Bytes at most of the processes `pids`. */
+  /** Resolves with the most bytes that the processes `pids` can hold. */
   bytes(pids: readonly number[]): Promise<number>;
 }
 

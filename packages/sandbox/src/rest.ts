@@ -1,5 +1,5 @@
 // Brings a sandbox to rest between two turns: what is left of it are its program and the processes that the program
-// keeps. They stand still and have no way to the directory of the turn that is over.
+// keeps. They are stopped and cannot reach the directory of the turn that is over.
 
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";

@@ -35,8 +35,8 @@ export function userShares(): Readonly<Record<keyof typeof sharesOfUser, number>
 
 /**
  * What each process of a sandbox may have, as `limit=number`. RLIMIT_DATA bounds memory: RLIMIT_AS counts reserved
- * address space, of which V8 takes gigabytes. `processes`: of RLIMIT_NPROC. With a kernel of
- * its own a sandbox has nothing in common with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
+ * address space, of which V8 takes gigabytes. `processes`: the value of RLIMIT_NPROC. A sandbox with a kernel of its
+ * own shares no count with the host's users, and gVisor refuses RLIMIT_SIGPENDING.
  */
 export function processLimits(
   limits: SandboxLimits,

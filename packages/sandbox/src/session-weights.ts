@@ -5,9 +5,9 @@ import { open, readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { readProcess } from "./proc.ts";
 
-/** As the sandbox's processes have it: a ninth of the weight of the platform's own. */
+/** The nice value of sandbox processes: a ninth of the weight of the platform's own. */
 const sessionNice = "10";
-/** The kernel takes such a change at most ten times a second of everybody who is not root. */
+/** The kernel allows such a change at most ten times a second, in all, to users other than root. */
 const againAfterMs = 150;
 
 export interface SessionWeights {

@@ -52,7 +52,7 @@ export async function openSystemFiles(
   };
 }
 
-/** Equal files are one directory of this user, which everybody may read. Resolves with its path. */
+/** Keeps equal files in one directory of this user that every user can read. Resolves with its path. */
 export async function copySystemFiles(
   paths: readonly string[],
   added: Readonly<Record<string, string>>,

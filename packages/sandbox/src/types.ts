@@ -44,7 +44,7 @@ export interface SandboxSpec {
   /**
    * The user and group of the host that the program runs as, where the driver's guarantees say `users: "own"`; default:
    * this process's. Both directories of the slot become the user's, unless they are already. What the program reads
-   * must be readable for everybody.
+   * must be readable for every user.
    */
   readonly hostUser?: number | undefined;
   /** Given where `slotDir` is a slot of these: the sandbox may be started before its turn, and claimed for a turn's. */

@@ -18,7 +18,7 @@ export type LargeFileJob = { readonly id: number } & (
 
 export interface LargeFileAnswer {
   readonly id: number;
-  /** Of the chunk; of the whole file after its last one. */
+  /** The hash of the chunk; after the last chunk, the hash of the whole file. */
   readonly sha256?: string;
   readonly sizeBytes?: number;
   readonly encoded?: ReturnType<typeof encodeFrameSync>;

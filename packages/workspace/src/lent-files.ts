@@ -31,7 +31,7 @@ export interface LentFiles {
   readonly files: readonly LentFile[];
   /** Folders that were made for them, relative to `workspace/`; outer ones first. */
   readonly folders: readonly string[];
-  /** What programs leave in these folders and nobody keeps, relative to `workspace/`. */
+  /** What programs leave in these folders and no snapshot keeps, relative to `workspace/`. */
   readonly leftovers: readonly string[];
 }
 

@@ -42,7 +42,7 @@ export class PackWriter {
     return await this.addEncoded(raw.byteLength, encodeFrame(raw));
   }
 
-  /** As `add`, of `sizeBytes` that somebody else encodes. */
+  /** Adds `sizeBytes` that the caller encodes. */
   async addEncoded(sizeBytes: number, encoded: ReturnType<typeof encodeFrame>): Promise<DraftFrame> {
     const draft = { objectKey: this.#objectKey, offset: 0, storedBytes: 0, sizeBytes };
     const frame: DraftFrame = { ...draft, codec: "stored", sha256: "" };

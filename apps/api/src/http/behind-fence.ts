@@ -4,7 +4,7 @@
 import { routes, type Route, type RouteName } from "@dari/contract";
 import { isOperator, type Actor, type Control } from "@dari/control";
 
-/** What these look at is nobody's yet, or belongs to each organization that the caller's key has created. */
+/** These read rows that have no organization yet, or rows of each organization that the caller's key has created. */
 export const acrossOrganizations: readonly RouteName[] = [
   "bootstrap",
   "listOrganizations",

@@ -46,8 +46,8 @@ export class BoardServer extends ExpressAdapter {
 }
 
 /**
- * Of a failed and a delayed job, the board's first button is Retry and Promote, which are allowed; the others answer
- * 405. On every other tab the queue is shown as read-only, without buttons.
+ * A failed job's first button is Retry, a delayed job's is Promote. Both are allowed; the other buttons answer 405 and
+ * are hidden. On every other tab the queue is shown as read-only, without buttons.
  */
 const style = `<style>
 ul[class*="jobActions-"] > li ~ li, ul[class*="queueActions-"] > li ~ li,

@@ -12,7 +12,7 @@ export interface Step {
 
 export interface Attempt {
   readonly id: string;
-  /** As the API counts attempts. Runs that do not count share their number with the next one. */
+  /** The API's number of the attempt. Runs that do not count share their number with the next one. */
   readonly number: number;
   readonly startedAt: string;
   readonly endedAt?: string;

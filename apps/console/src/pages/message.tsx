@@ -96,7 +96,7 @@ interface FactsProps {
 
 function Facts({ record, attempts }: FactsProps) {
   const { id, retry_of: retryOf, merged_into: mergedInto, output } = record;
-  // Runs of a release before have told no usage.
+  // Runs of older releases have no usage in their events.
   const used = usageOfRuns(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
     <>

@@ -56,7 +56,7 @@ export interface BuildOptions {
   readonly workDir: string;
   /** Limits of each program of the build; absent: the driver's. */
   readonly sandboxLimits?: SandboxLimits;
-  /** Of the /tmp of installers and compilers; default `limits.buildTmpBytes`. */
+  /** Size limit of /tmp for installers and compilers; default `limits.buildTmpBytes`. */
   readonly tmpBytes?: number;
   /** What installers reach, where the driver holds their network; absent: the package registries alone. */
   readonly egress?: BuildEgress;

@@ -24,7 +24,7 @@ export interface CheckRequest {
   readonly slotDir: string;
   readonly imageDir: string;
   readonly signal: AbortSignal;
-  /** Of the build. */
+  /** The driver that the build uses. */
   readonly driver: SandboxDriver;
 }
 

@@ -99,7 +99,7 @@ async function installerOf(
 
 interface Command {
   readonly name: string;
-  /** Of `guest/install`; undefined: pip itself. */
+  /** The file in `guest/install`; undefined: pip itself. */
   readonly script?: string;
   readonly flags: readonly string[];
   readonly reads: readonly string[];

@@ -31,7 +31,7 @@ export interface BuildSandbox {
   /** A sandbox wants an image; a build has none yet. */
   readonly emptyDir: string;
   readonly limits: SandboxLimits;
-  /** Of the /tmp of installers and compilers, which is on the disk. */
+  /** Size limit of /tmp for installers and compilers; it is on the disk. */
   readonly tmpBytes: number;
   readonly signal: AbortSignal;
   onLine(line: string): void;

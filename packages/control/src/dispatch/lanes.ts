@@ -52,8 +52,8 @@ function roomOf(count: number, { inFlight, background }: HeldSlots): number {
 }
 
 /**
- * As `backgroundFirst` for one slot, where nobody remembers the turns before: by chance, which is the same share over
- * time. `chance`: from 0 to 1.
+ * Decides for one slot, like `backgroundFirst`, without a memory of earlier turns: at random, which gives the same
+ * share over time. `chance`: a random number from 0 to 1.
  */
 export function isBackgroundFirst(held: HeldSlots, chance: number): boolean {
   return chance < share && roomOf(1, held) > 0;

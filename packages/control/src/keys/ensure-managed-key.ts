@@ -10,10 +10,10 @@ import { letInBy } from "../sign-in/let-in-by.ts";
 import { createKeySecret } from "./key-secret.ts";
 
 /**
- * Returns a new key with the caller's scopes, for 90 days where the caller is a person. It replaces the device's former
- * one, whose plaintext nobody has but the device, and ends with those whose links have let the caller in.
- * `organizationId`: the caller's own, or one that its key has created; a person who creates one is no member of it, so
- * that the key is the organization's own, and still ends with the person.
+ * Returns a new key with the caller's scopes, for 90 days if the caller is a person. It replaces the device's former
+ * key, whose plaintext only the device has. It ends when a member whose link let the caller in loses access.
+ * `organizationId`: the caller's own, or one that its key has created. A person who creates an organization is no
+ * member of it: the key is then the organization's own, and still ends with the person.
  * @throws AppError `forbidden` when the person's role or sign-in has just changed.
  */
 export async function ensureManagedKey(

@@ -18,8 +18,8 @@ export const uploadFolderMode = 0o755;
 export const uploadFolder = "/input";
 
 /**
- * Answers where it stands now: another path when the agent has something of that name. `owner`: user and group of what
- * is made; default: this process's.
+ * Returns the path of the file: another path if the agent has something of that name. `owner`: user and group of the
+ * new files and folders; default: this process's.
  */
 export async function placeInput(store: BlobStore, dir: string, input: InputFile, owner?: number): Promise<string> {
   const path = await freePath(dir, input.path);

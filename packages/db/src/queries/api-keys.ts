@@ -37,7 +37,7 @@ export interface NewApiKey {
   readonly managesOwners?: boolean | undefined;
   /** Members whose links have led to it, with whom it ends; absent: none. */
   readonly letInBy?: readonly string[] | undefined;
-  /** Of an organization's first key: what its creator has called by. Absent: set-up. */
+  /** Only in an organization's first key: the key that created the organization. Absent: set-up created it. */
   readonly creatorKeyId?: string | undefined;
 }
 

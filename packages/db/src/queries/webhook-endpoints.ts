@@ -130,12 +130,12 @@ export async function listEndpoints(
   return toPage(rows, page);
 }
 
-/** Holds an organization's endpoints: whoever creates one waits until the transaction ends. */
+/** Locks an organization's endpoints: calls that create one wait until the transaction ends. */
 export async function holdEndpoints(db: Database, organizationId: string): Promise<void> {
   await sql`select 1 from organizations where id = ${organizationId} for no key update`.execute(db.kysely);
 }
 
-/** Endpoints that are told of this agent alone, oldest first (index webhook_endpoints_by_organization). */
+/** Returns endpoints that get events of this agent only, oldest first (index webhook_endpoints_by_organization). */
 export async function listAgentEndpoints(
   db: Database,
   { organizationId, agentId }: { readonly organizationId: string; readonly agentId: string },

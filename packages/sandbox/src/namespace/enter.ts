@@ -25,15 +25,15 @@ const parentPipe = 3;
 
 let state: OwnNamespace = { state: "unneeded", reason: "", advice: "" };
 
-/** As `enterOwnNamespace` found it. */
+/** Returns what `enterOwnNamespace` found. */
 export function ownNamespace(): OwnNamespace {
   return state;
 }
 
 /**
- * Replaces this process by the same program in a namespace of its own and does not return, where it is an ordinary
- * user's on Linux and the machine allows it. Else, and inside, it returns; `ownNamespace` then says which. To be called
- * before anything is opened or started.
+ * Replaces this process by the same program in a namespace of its own and does not return, if an ordinary user runs it
+ * on Linux and the machine allows it. Otherwise, and inside the namespace, it returns; `ownNamespace` then says which.
+ * Call it before anything is opened or started.
  */
 export async function enterOwnNamespace(): Promise<void> {
   if (process.platform !== "linux" || process.geteuid!() === 0) return;

@@ -7,7 +7,7 @@ export interface IdRange {
   readonly count: number;
 }
 
-/** As many subordinate ids are mapped at most, from `firstSubordinateId` on. */
+/** The most subordinate ids that are mapped, from `firstSubordinateId` on. */
 export const subordinateIdsMax = 4096;
 /** The first id inside the namespace for a range of /etc/subuid; native/namespace.c has the same number. */
 export const firstSubordinateId = 58_000;

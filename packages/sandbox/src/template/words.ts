@@ -1,12 +1,12 @@
-// What is told for each child of a template, as native/template.c and native/child-mounts.h read it.
+// The words that a template gets for each child, as native/template.c and native/child-mounts.h read it.
 
 import { defaultTmpBytes, guardedPaths, innerId, insidePathOf, insidePaths, memoryDirs } from "../bwrap-arguments.ts";
 import type { ControlGroup } from "../control-groups.ts";
 import type { SandboxSpec } from "../types.ts";
 
 /**
- * Behind the number. `slotDir`, `imageDir`: of the child; default: it sees the template's image. `processes`:
- * how many its user may have.
+ * Returns the words that follow the child's number. `slotDir`, `imageDir`: the child's; without `imageDir` it sees the
+ * template's image. `processes`: how many processes its user can have.
  */
 export function childWords(
   spec: SandboxSpec,
