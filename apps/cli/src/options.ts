@@ -16,13 +16,15 @@ export function limitOption(): Option {
 
 /** Parses the value of an option that is a positive whole number. */
 export function parseCount(text: string): number {
-  if (!/^[1-9][0-9]{0,5}$/.test(text)) throw new InvalidArgumentError("expected a positive number");
+  if (!/^[1-9][0-9]{0,5}$/.test(text)) {
+    throw new InvalidArgumentError("expected a positive number, at most 999,999");
+  }
   return Number(text);
 }
 
-/** `--lane`; `fallback` is what the platform takes when it is absent. */
+/** Returns `--lane`. `fallback`: which lane the platform takes when the option is absent. */
 export function laneOption(fallback: string): Option {
-  const description = `run before (interactive) or after (background) others; default: ${fallback}`;
+  const description = `interactive messages of the organization run before background ones; default: ${fallback}`;
   return new Option("--lane <lane>", description).choices(lanes);
 }
 

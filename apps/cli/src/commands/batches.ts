@@ -48,7 +48,7 @@ function addCreateCommand(batches: Command, io: Io): void {
     .option("--version-id <id>", "a ready version other than the active one")
     .option("--name <name>", "a name for the batch")
     .addOption(laneOption("background"))
-    .option("--max-concurrency <turns>", "run at most this many of its turns at once", parseCount)
+    .option("--max-concurrency <turns>", "the most turns of the batch that run at once (default: no limit)", parseCount)
     .option("--metadata <key=value>", "attach a pair to the batch; repeatable", collectOption, [])
     .action(async (file: string, options: CreateOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);

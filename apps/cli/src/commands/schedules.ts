@@ -94,14 +94,14 @@ function addLookCommands(schedules: Command, io: Io): void {
 function changeOptions(command: Command): Command {
   return command
     .option("--name <name>", "a name for people")
-    .option("--time-zone <zone>", "whose clock counts, such as Europe/Berlin; UTC when it was never said")
+    .option("--time-zone <zone>", "IANA time zone, for example Europe/Berlin (default: UTC; with set: unchanged)")
     .addOption(
       new Option(
         "--overlap <policy>",
         "while the message before has not ended: skip, send beside, or cancel it",
       ).choices(overlapPolicies),
     )
-    .addOption(laneOption("background"))
+    .addOption(laneOption("background; with set: unchanged"))
     .option("--metadata <key=value>", "attach a pair to each message; repeatable", collectOption, [])
     .option("--file <path>", "send a file along; repeatable", collectOption, [])
     .option("--image <path>", "send an image along; repeatable", collectOption, []);
@@ -113,7 +113,7 @@ function addCreateCommand(schedules: Command, io: Io): void {
     .description("have a text sent by the clock, for example: '30 9 * * MON-FRI' 'What is new?'")
     .option("--agent-id <id>", "to a new session of this agent each time")
     .option("--session-id <id>", "to this session each time")
-    .option("--paused", "not before it is resumed");
+    .option("--paused", "create it paused");
   changeOptions(create).action(async (cron: string, text: string, options: CreateOptions, command: Command) => {
     const { agentId, sessionId } = options;
     if ((agentId === undefined) === (sessionId === undefined)) throw invalid("say one of --agent-id and --session-id");
