@@ -54,7 +54,7 @@ export const workerSettings = {
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
-    about: "How agents are isolated; auto: the strongest that works here. Another one is required, never replaced.",
+    about: "How agents are isolated. auto: the strongest that works here. Any other value is required.",
   }),
   ociRuntime: string({
     env: "DARI_OCI_RUNTIME",
@@ -70,8 +70,8 @@ export const workerSettings = {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
     about:
-      "The worker refuses to start below this. isolated: beyond one organization also with control groups; " +
-      "watched: without them too; none: agents need not be isolated.",
+      "The worker does not start below this. isolated: in a sandbox, beyond one organization with control groups; " +
+      "watched: in a sandbox; none: no sandbox needed (default of npm start while only this machine reaches it).",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
@@ -116,7 +116,7 @@ export const workerSettings = {
     min: 1,
     max: 64,
     default: 2,
-    about: "Versions this worker builds at once; one more where a single organization has all of several slots.",
+    about: "Versions this worker builds at once; one more if another organization has all of several slots.",
   }),
   buildEgress: oneOf(["registries", "open", "off"], {
     env: "DARI_BUILD_EGRESS",

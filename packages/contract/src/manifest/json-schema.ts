@@ -38,7 +38,7 @@ export const manifestJsonSchema = {
           type: "integer",
           minimum: 1,
           maximum: limits.maxConcurrencyMax,
-          description: "How many turns of the agent run at once at most. The active version's counts for all sessions.",
+          description: "The most turns of the agent at once. The active version's value counts for all sessions.",
         },
         reuse: { enum: ["session"], description: "One process may serve several turns of a session, one by one." },
         load: {

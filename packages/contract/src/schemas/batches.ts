@@ -27,13 +27,12 @@ const OwnBatch = Type.Object(
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
-    // `background` when absent.
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("background")),
     max_concurrency: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: limits.maxConcurrencyMax,
-        description: "Turns of the batch at once at most.",
+        description: "The most turns of the batch that run at once. Default: no limit.",
       }),
     ),
     sessions: Type.Array(BatchItem, {
@@ -45,12 +44,12 @@ const OwnBatch = Type.Object(
   strict,
 );
 
-/** As the hosted service's later clients send it. */
+/** The item that the hosted service's later clients send. */
 const HostedItem = Type.Object(
   {
     agent_id: idInput("agent", ["dep"]),
     version_id: Type.Optional(idInput("version")),
-    llm_id: Type.Optional(Type.String({ maxLength: limits.nameChars, description: "Refused: agents choose." })),
+    llm_id: Type.Optional(Type.String({ maxLength: limits.nameChars, description: "Refused: agents choose models." })),
     metadata: Type.Optional(metadata),
     secrets: Type.Optional(sessionSecrets),
     message: Type.Object({ content: messageParts }, strict),
@@ -97,7 +96,7 @@ const summaryFields = {
   name: nullable(Type.String()),
   metadata,
   lane: oneOf(lanes),
-  max_concurrency: nullable(Type.Integer({ description: "Turns of the batch at once at most." })),
+  max_concurrency: nullable(Type.Integer({ description: "The most turns of the batch at once; null: no limit." })),
   total: Type.Integer({ description: "Sessions that were started." }),
   created_at: timestamp,
   cancel_requested_at: nullable(timestamp),
@@ -152,7 +151,7 @@ export const SessionBatchCreated = Type.Object(
   {
     ...SessionBatchRecord.properties,
     batch_id: Type.Optional(Type.String({ description: "The same as `id`, in the reply to a batch of `items`." })),
-    sessions: Type.Optional(Type.Array(HostedSession, { description: "Of a batch of `items`, in their order." })),
+    sessions: Type.Optional(Type.Array(HostedSession, { description: "The sessions of `items`, in their order." })),
   },
   { title: "SessionBatchCreated" },
 );

@@ -25,11 +25,13 @@ export type Delivery = (typeof deliveries)[number];
 
 export const messageParts = Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax });
 
-/** Which of an organization's messages get a free slot first. */
-export const laneInput = Type.Unsafe<Lane>({
-  ...oneOf(lanes),
-  description: "`interactive` messages of an organization are run before `background` ones.",
-});
+/** Returns the field that says which of an organization's messages get a free slot first. `fallback`: its default. */
+export function laneInput(fallback: string): TUnsafe<Lane> {
+  return Type.Unsafe<Lane>({
+    ...oneOf(lanes),
+    description: `Interactive messages of an organization run before background ones. Default: ${fallback}.`,
+  });
+}
 
 export const SendMessageRequest = Type.Object(
   {
@@ -37,8 +39,7 @@ export const SendMessageRequest = Type.Object(
     metadata: Type.Optional(metadata),
     delivery: Type.Optional(oneOf(deliveries)),
     on_busy: Type.Optional(oneOf(onBusyChoices)),
-    // `interactive` when absent.
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("interactive")),
   },
   { ...strict, title: "SendMessageRequest" },
 );
@@ -51,8 +52,7 @@ export const RetryMessageRequest = Type.Object(
     version_id: Type.Optional(idInput("version")),
     // `enqueue` when absent, whatever the session says: a retry disturbs nobody who does not ask for it.
     on_busy: Type.Optional(oneOf(onBusyChoices)),
-    // That of the failed message when absent.
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("the failed message's")),
   },
   { ...strict, title: "RetryMessageRequest" },
 );
@@ -82,8 +82,8 @@ export type AnswerInputRequest = Static<typeof AnswerInputRequest>;
 
 const MessageNotes = Type.Array(Type.String(), {
   description:
-    "What may explain an answer without text and changed files: that there is none, and which connections of the " +
-    `attempt were refused or failed (at most ${limits.outputNotesConnections}). Absent for every other answer.`,
+    "Explains an answer without text and without changed files: the first note says so, the others name connections " +
+    `that were refused or failed (at most ${limits.outputNotesConnections}). Absent for every other answer.`,
   examples: [["the agent answered without text and changed no file", "api.example.com:443 failed: no address found"]],
 });
 

@@ -246,8 +246,7 @@ export const RetryMessagesRequest = Type.Object(
     ),
     after: Type.Optional(Type.String({ ...idInput("message"), description: "The `next` of the reply before." })),
     force: Type.Optional(Type.Boolean({ description: "Also those that have been retried." })),
-    // `background` when absent.
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("background")),
     dry_run: Type.Optional(Type.Boolean({ description: "Only says what would be retried." })),
   },
   { ...strict, title: "RetryMessagesRequest" },

@@ -94,7 +94,7 @@ export const CreateApiKeyRequest = Type.Object(
     key_type: Type.Optional(
       Type.Unsafe<"management" | "routing">({
         ...oneOf(["management", "routing"]),
-        description: "For the hosted service's clients. `management` is every key of this API; `routing` is refused.",
+        description: "For the hosted service's clients. Every key here is a `management` key; `routing` is refused.",
       }),
     ),
     expires_at: Type.Optional(Type.String({ format: "date-time" })),

@@ -19,7 +19,7 @@ export const PortableSession = Type.Object(
         name: nullable(name),
         metadata,
         on_busy: oneOf(onBusyChoices),
-        internet_access: Type.Optional(Type.Boolean({ description: "Absent: the session does not say." })),
+        internet_access: Type.Optional(Type.Boolean({ description: "Absent: the session was created without it." })),
         created_at: timestamp,
       },
       strict,

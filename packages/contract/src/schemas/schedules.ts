@@ -59,8 +59,7 @@ export const CreateScheduleRequest = Type.Object(
     parts: messageParts,
     metadata: Type.Optional(scheduleMetadata),
     overlap: Type.Optional(overlap),
-    // `background` when absent.
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("background")),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
   { ...strict, title: "CreateScheduleRequest" },
@@ -75,7 +74,7 @@ export const UpdateScheduleRequest = Type.Object(
     parts: Type.Optional(messageParts),
     metadata: Type.Optional(scheduleMetadata),
     overlap: Type.Optional(overlap),
-    lane: Type.Optional(laneInput),
+    lane: Type.Optional(laneInput("unchanged")),
     status: Type.Optional(oneOf(scheduleStatuses)),
   },
   { ...strict, minProperties: 1, title: "UpdateScheduleRequest" },

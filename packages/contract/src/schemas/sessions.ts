@@ -53,7 +53,7 @@ export const SessionRecord = Type.Object(
     metadata,
     on_busy: oneOf(onBusyChoices),
     internet_access: nullable(
-      Type.Boolean({ description: "As the session was created; null: it did not say. Only false narrows." }),
+      Type.Boolean({ description: "The value at the session's creation; null: none. Only false has an effect." }),
     ),
     last_message_id: nullable(idOutput("message")),
     last_message_status: nullable(messageStatus),
