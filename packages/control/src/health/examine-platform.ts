@@ -108,7 +108,7 @@ async function checkWaiting(db: Database): Promise<Verdict> {
   const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getWaiting(db)];
   const { ready } = await health.countSchedule(db);
   if (ready === 0) return fine("no turn waits for a slot");
-  if (waiting.oldestMs === null) return fine(`${ready} turns wait, all for the max_concurrency of their agent or batch`);
+  if (waiting.oldestMs === null) return fine(`${ready} turns wait for the max_concurrency of their agent or batch`);
   const found = `${ready} wait for a slot, the longest has waited ${seconds(waiting.oldestMs)}`;
   const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
   return isStuck
