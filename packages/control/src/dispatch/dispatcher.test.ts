@@ -8,6 +8,7 @@ import {
   createTestDatabase,
   createTestOrganization,
   createTestSession,
+  testManifest,
   waitUntil,
 } from "@dari/testkit";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
@@ -49,10 +50,11 @@ function offer(slots: number): Promise<void> {
 /** An organization with so many sessions that each have one message waiting. */
 async function organization(
   sessions: number,
-  settings: { weight?: number; maxConcurrency?: number; lane?: Lane } = {},
+  settings: { weight?: number; maxConcurrency?: number; lane?: Lane; ofAgent?: number } = {},
 ): Promise<string> {
   const { organizationId } = await createTestOrganization(db);
-  const { agentId } = await createTestAgent(db, organizationId);
+  const runtime = { ...testManifest.runtime, ...(settings.ofAgent && { max_concurrency: settings.ofAgent }) };
+  const { agentId } = await createTestAgent(db, organizationId, { manifest: { ...testManifest, runtime } });
   await db.pool.query("update organizations set weight = $2, max_concurrency = $3 where id = $1", [
     organizationId,
     settings.weight ?? 1,
@@ -154,6 +156,16 @@ test("bounds of an organization hold, its own and the default one", async () => 
   await offer(20);
   await dispatcher.tick();
   expect([held(bound), held(other)]).toEqual([2, 16]);
+});
+
+test("slots of an organization that waits for a max_concurrency of its agent go to the others", async () => {
+  const bound = await organization(20, { ofAgent: 1 });
+  const other = await organization(40);
+  for (let i = 0; i < 5; i++) {
+    await dispatcher.tick();
+    expect([held(bound), held(other)]).toEqual([1, 8]);
+    await endOne();
+  }
 });
 
 test("many organizations that wait are all known by and by, and a newcomer that is told of at once", async () => {

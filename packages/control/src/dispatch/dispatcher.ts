@@ -1,6 +1,13 @@
 // The leading dispatcher's tick: ready sessions to free slots, fairly. Safe with any number of leaders; one is fairer.
 
-import { dispatch, workers, type Database, type FleetLoad, type GivenShare } from "@dari/db";
+import {
+  dispatch,
+  workers,
+  type Database,
+  type FleetLoad,
+  type GivenShare,
+  type OrganizationShare,
+} from "@dari/db";
 import { deliverTurns, redispatchAll, type DeliveryContext } from "./deliver.ts";
 import { createLaneShares, type LaneShares } from "./lanes.ts";
 import { createReadyList } from "./ready-list.ts";
@@ -35,6 +42,8 @@ export const dispatcherLead = "dispatcher";
 const renewLeadEveryMs = 250;
 const renewalsPerTtl = 4;
 const perTickMax = 500;
+/** Passes of one tick over free slots, while organizations cannot use those they are given. */
+const passesMax = 4;
 /** Ticks follow each other faster than this when messages come in; what ended is read no oftener. */
 const chargeEveryMs = 250;
 /** Ended attempts that one tick reads; what it leaves, the next one reads. */
@@ -50,6 +59,25 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
   const lanes = createLaneShares();
   let isAwaited = false;
 
+  /** Returns how many turns were dispatched, and the organizations that got fewer of them than slots. */
+  const giveSlots = async (waiting: readonly OrganizationShare[]): Promise<{ count: number; short: Set<string> }> => {
+    const short = new Set<string>();
+    const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
+    if (load.slots <= load.inFlight) return { count: 0, short };
+    const shares = shareSlots(usage.times, fleetOf(load, waiting), perTickMax, performance.now());
+    const turns = await dispatch.dispatchIfReady(context.db, withLanes(lanes, shares, load), settings.dispatchTtlMs);
+    for (const { organizationId, count } of shares) {
+      const begun = turns.filter((turn) => turn.organizationId === organizationId);
+      const background = begun.filter((turn) => turn.isBackground).length;
+      lanes.record(organizationId, { interactive: begun.length - background, background });
+      usage.times.takeBack(organizationId, count - begun.length);
+      if (begun.length < count) short.add(organizationId);
+      ready.look(organizationId);
+    }
+    await deliverTurns(context, turns);
+    return { count: turns.length, short };
+  };
+
   return {
     get isAwaited() {
       return isAwaited;
@@ -64,22 +92,19 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
       if (redispatched > 0) context.log.warn({ redispatched }, "queue.flush_noticed");
 
       const isCharged = await usage.chargeEnded();
-      const waiting = await ready.read(performance.now());
+      let waiting = await ready.read(performance.now());
       isAwaited = waiting.length > 0;
       if (waiting.length === 0 && !isCharged) return { leading: true, dispatched: 0, redispatched };
-      const load = await dispatch.getFleetLoad(context.db, settings.workerSeenWithinMs);
-      if (load.slots <= load.inFlight) return { leading: true, dispatched: 0, redispatched };
-      const shares = shareSlots(usage.times, fleetOf(load, waiting), perTickMax, performance.now());
-      const turns = await dispatch.dispatchIfReady(context.db, withLanes(lanes, shares, load), settings.dispatchTtlMs);
-      for (const { organizationId, count } of shares) {
-        const given = turns.filter((turn) => turn.organizationId === organizationId);
-        const background = given.filter((turn) => turn.isBackground).length;
-        lanes.record(organizationId, { interactive: given.length - background, background });
-        usage.times.takeBack(organizationId, count - given.length);
-        ready.look(organizationId);
+      let dispatched = 0;
+      // Slots that an organization cannot use, because its sessions wait for a max_concurrency, go to the others at
+      // once. Without being ready in the last pass, it saves up no credit by which it would be given them again.
+      for (let pass = 0; pass < passesMax && (pass === 0 || waiting.length > 0); pass++) {
+        const { count, short } = await giveSlots(waiting);
+        dispatched += count;
+        if (short.size === 0) break;
+        waiting = waiting.filter(({ organizationId }) => !short.has(organizationId));
       }
-      await deliverTurns(context, turns);
-      return { leading: true, dispatched: turns.length, redispatched };
+      return { leading: true, dispatched, redispatched };
     },
     async resign() {
       stopListening();
