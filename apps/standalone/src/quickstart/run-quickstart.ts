@@ -2,6 +2,7 @@
 
 import path from "node:path";
 import { createRuntimes } from "@dari/builder";
+import { limits } from "@dari/domain";
 import { runMain } from "@dari/runtime";
 import { callerDirectory, readStandaloneConfig, type StandaloneConfig } from "../config.ts";
 import { DataDirInUseError, readConnection, type Connection } from "../data-dir.ts";
@@ -13,8 +14,21 @@ import { isPortFree } from "@dari/embedded";
 const checkout = path.resolve(import.meta.dirname, "../../../..");
 const startedAt = performance.now();
 
-await runMain(async (signal, stack, stopNow) => {
+/** After the grace for turns: to end the services. Milliseconds. */
+const afterGraceMs = 20_000;
+let graceMs: number = limits.shutdownGraceMs;
+
+await runMain(run, {
+  // Read when the signal comes: the settings are known by then.
+  get graceMs() {
+    return graceMs + afterGraceMs;
+  },
+  stopNowMs: afterGraceMs,
+});
+
+async function run(signal: AbortSignal, stack: AsyncDisposableStack, stopNow: AbortSignal): Promise<void> {
   const config = readStandaloneConfig(callerDirectory());
+  graceMs = config.shutdownGraceMs;
   heading("Starting Dari");
   const connection = await connect(config, stack, { signal, stopNow });
   const common = {
@@ -35,7 +49,7 @@ await runMain(async (signal, stack, stopNow) => {
   say("  npm start                            keep the platform up");
   say("  npm run dari -- init my-agent        write an agent of your own");
   say("  npm run dari -- deploy my-agent      and deploy it");
-});
+}
 
 /** The platform that runs on this data directory already, else one of our own. */
 async function connect(
