@@ -57,6 +57,7 @@ describe("a batch of items", () => {
     const other = await createTestAgent(api.db, api.org.organizationId);
     const foreign = await createTestFile(api.db, api.stranger.organizationId);
     const withFile = item("x", { message: { content: [{ type: "file", file_id: foreign }] } });
+    const secrets = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`S${index}`, "v"]));
     const refusals: [unknown[], Record<string, unknown>, string, RegExp][] = [
       [[item("a"), item("b", { agent_id: other.agentId })], {}, "items[1].agent_id", /same agent/],
       [[item("a"), item("b", { version_id: versionId })], {}, "items[1].version_id", /same version/],
@@ -67,6 +68,7 @@ describe("a batch of items", () => {
       [[{ agent_id: agentId }], {}, "items[0].message", /required/],
       [[], {}, "items", /at least 1/],
       [Array.from({ length: 1_001 }, () => item("a")), {}, "items", /at most 1000/],
+      [Array.from({ length: 21 }, () => item("a", { secrets })), {}, "items", /^10,500 secrets .* at most 10,000/],
     ];
     for (const [items, more, field, message] of refusals) {
       const refused = await send(items, more);

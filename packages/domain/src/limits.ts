@@ -106,6 +106,8 @@ export const limits = {
   scheduleFiringKeepMs: 14 * 24 * 3_600_000,
   /** Sessions that one call starts. */
   batchSessionsMax: 1_000,
+  /** Secrets of all sessions of a batch together: each is sealed before the call is answered. */
+  batchSecretsMax: 10_000,
   /** How long it can be looked up which sessions a call started: milliseconds. */
   batchKeepMs: 30 * 24 * 3_600_000,
   /**

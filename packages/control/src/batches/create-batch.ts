@@ -2,7 +2,7 @@
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
-import { agentIdFromWire, AppError, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { placeFirstParts } from "../messages/send-message.ts";
 import { invalidField, notFound } from "../refusals.ts";
@@ -22,6 +22,7 @@ export async function createBatch(
 ): Promise<SessionBatchCreated> {
   const { organizationId } = actor;
   const request = isHosted(sent) ? ownBatchOf(sent) : sent;
+  checkSecrets(request.sessions, isHosted(sent) ? "items" : "sessions");
   const id = newId("sessionBatch");
   await control.backlog.admit(control.db, organizationId, request.sessions.length);
   const inserted = await sessionBatches.insertBatch(control.db, {
@@ -41,6 +42,14 @@ export async function createBatch(
   control.log.info({ org: organizationId, batch: id, sessions: request.sessions.length }, "batch.created");
   const place = { organizationId, batchId: id };
   return isHosted(sent) ? getHostedBatch(control, place, sent) : getBatch(control, place);
+}
+
+function checkSecrets(sessions: OwnBatchRequest["sessions"], field: string): void {
+  const count = sessions.reduce((sum, { secrets = {} }) => sum + Object.keys(secrets).length, 0);
+  const most = limits.batchSecretsMax;
+  if (count <= most) return;
+  const [has, allowed] = [count, most].map((number) => number.toLocaleString("en"));
+  throw invalidField(field, `${has} secrets in all sessions together; a batch has at most ${allowed}: send several`);
 }
 
 async function itemsOf(
