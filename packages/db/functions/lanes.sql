@@ -45,13 +45,20 @@ returns table (limit_group int, room int) language sql as $$
   from few x left join agents a on a.id = x.agent_id left join session_batches b on b.id = x.batch_id
 $$;
 
--- Since when an organization's longest-ready session has been ready, of those that no max_concurrency keeps waiting.
+-- Since when an organization's longest-ready session has been ready, of those that no max_concurrency keeps waiting. Of
+-- at most 100 groups of a lane.
 create or replace function oldest_ready_at(p_organization text) returns timestamptz language sql stable as $$
   select least(
     (select s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
       and not s.is_background and s.limit_group = 0 order by s.ready_at limit 1),
     (select s.ready_at from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
-      and s.is_background and s.limit_group = 0 order by s.ready_at limit 1))
+      and s.is_background and s.limit_group = 0 order by s.ready_at limit 1),
+    (select min(x.ready_at) from (values (false), (true)) l (is_background)
+      cross join lateral ready_groups(p_organization, l.is_background, 1, 100) g
+      cross join lateral (select s.ready_at from sessions s where s.schedule = 'ready'
+        and s.organization_id = p_organization and s.is_background = l.is_background and s.limit_group = g.limit_group
+        order by s.ready_at limit 1) x
+      where coalesce(g.room, 1) > 0))
 $$;
 
 -- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first

@@ -16,6 +16,7 @@ import {
   boundTo,
   dispatch,
   findViolations,
+  health,
   sessionBatches,
   turns,
   withTransaction,
@@ -154,6 +155,14 @@ test("what waits for a full bound keeps nothing else waiting, and is passed at o
     "select count(*)::int as n from sessions where schedule = 'ready' and limit_group = 0",
   );
   expect(rows).toEqual([{ n: 0 }]);
+});
+
+test("a batch waits for a slot until its max_concurrency is reached", async () => {
+  await batch(3, 2);
+  for (const waits of [true, true, false]) {
+    expect((await health.getWaiting(db)).oldestMs !== null).toBe(waits);
+    await give(1);
+  }
 });
 
 test("two that dispatch at the same time begin no more turns than a max_concurrency allows", async () => {
