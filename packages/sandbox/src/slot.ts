@@ -1,6 +1,6 @@
 // The directories of one sandbox, checked before a start and tidied after it.
 
-import { chown, mkdir, rmdir, stat } from "node:fs/promises";
+import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
 import { isExecutable } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -88,7 +88,8 @@ export function workingFolders(slotDir: string, owner?: number): WorkingFolders 
             return false;
           },
         );
-        if (isMade && owner !== undefined) await chown(path, owner, owner);
+        // The agent may run already, and may have put a link in its place.
+        if (isMade && owner !== undefined) await lchown(path, owner, owner);
       });
       await Promise.all(making);
     },
