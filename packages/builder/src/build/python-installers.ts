@@ -9,11 +9,12 @@ import { pythonDependencyDir, readOptional, type Installer, type InstallTools } 
 import { pinsOf } from "./python-pins.ts";
 
 const scriptsDir = fileURLToPath(new URL("../../guest/install", import.meta.url));
+// In these, `\s` after `^` would match line breaks too: on a file of empty lines the time is then quadratic.
 /** Requirements that lie in the bundle itself, or in files that others name. */
 const localRequirement =
-  /(^|["'\s=@])(\.{0,2}\/|file:)|^\s*-{1,2}(?!-?hash)[a-z]|\.(whl|tar\.gz|zip)\b|\bpath\s*=|\bworkspace\s*=/m;
-const projectDependencies = /^\s*dependencies\s*=/m;
-const poetryDependencies = /^\s*\[tool\.poetry\.dependencies\]/m;
+  /(^|["'\s=@])(\.{0,2}\/|file:)|^[ \t]*-{1,2}(?!-?hash)[a-z]|\.(whl|tar\.gz|zip)\b|\bpath\s*=|\bworkspace\s*=/m;
+const projectDependencies = /^[ \t]*dependencies[ \t]*=/m;
+const poetryDependencies = /^[ \t]*\[tool\.poetry\.dependencies\]/m;
 /** The files that name dependencies. */
 const dependencyFiles = ["uv.lock", "requirements.txt", "poetry.lock", "pyproject.toml"] as const;
 const shownMax = 5;
@@ -116,7 +117,7 @@ function chooseCommand(files: ReadonlyMap<string, string>, target: string): Comm
     return { name: "uv (uv.lock)", script: "uv_lock.py", flags: [target], reads, locked: true, warnings: [] };
   }
   const requirements = files.get("requirements.txt");
-  if (requirements !== undefined && /^\s*[^#\s]/m.test(requirements)) {
+  if (requirements !== undefined && /^[ \t]*[^#\s]/m.test(requirements)) {
     const name = "pip install -r requirements.txt";
     const flags = [...pipFlags, "-r", "requirements.txt"];
     return { name, flags, reads: ["requirements.txt"], locked: hasHashes(requirements), warnings: [] };

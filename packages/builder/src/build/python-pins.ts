@@ -9,18 +9,26 @@ const includesMax = 5;
 const namesShown = 5;
 
 /** The packages that a requirements file pins, and those of the files that it includes, by their normalized names. */
-export async function pinsOf(root: string, file: string, depth = 0): Promise<ReadonlySet<string>> {
+export async function pinsOf(root: string, file: string): Promise<ReadonlySet<string>> {
   const pins = new Set<string>();
-  const text = await readOptional(root, file);
-  for (const line of (text ?? "").replaceAll("\\\n", " ").split("\n")) {
-    const included = /^\s*(?:-r|-c|--requirement|--constraint)[\s=]+([^\s#]+)/.exec(line)?.[1];
-    const pinned = /^\s*([\w.-]+)\s*(?:\[[^\]]*\])?\s*={2,3}\s*[^\s,*;]+\s*(?:$|[;#]|--)/.exec(line)?.[1];
-    if (pinned !== undefined) pins.add(normalized(pinned));
-    if (included === undefined || depth === includesMax) continue;
-    const path = posix.join(posix.dirname(file), included);
-    if (path.startsWith("../") || posix.isAbsolute(path)) continue;
-    for (const name of await pinsOf(root, path, depth + 1)) pins.add(name);
+  // Each file is read once: files that include one another many times would be read without end.
+  const read = new Set<string>();
+
+  async function add(name: string, depth: number): Promise<void> {
+    if (read.has(name)) return;
+    read.add(name);
+    const text = await readOptional(root, name);
+    for (const line of (text ?? "").replaceAll("\\\n", " ").split("\n")) {
+      const included = /^\s*(?:-r|-c|--requirement|--constraint)[\s=]+([^\s#]+)/.exec(line)?.[1];
+      const pinned = /^\s*([\w.-]+)\s*(?:\[[^\]]*\]\s*)?={2,3}\s*[^\s,*;]+\s*(?:$|[;#]|--)/.exec(line)?.[1];
+      if (pinned !== undefined) pins.add(normalized(pinned));
+      if (included === undefined || depth === includesMax) continue;
+      const path = posix.join(posix.dirname(name), included);
+      if (!path.startsWith("../") && !posix.isAbsolute(path)) await add(path, depth + 1);
+    }
   }
+
+  await add(file, 0);
   return pins;
 }
 

@@ -37,9 +37,12 @@ export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
   const root = await realpath(bundleDir);
   const files: SdkFile[] = [];
   let bytes = 0;
+  let entries = 0;
 
   async function add(path: string, depth: number): Promise<void> {
-    if (files.length > limits.sdkFilesMax || bytes > limits.sdkFilesBytes) return;
+    if (entries > limits.sdkFilesMax || bytes > limits.sdkFilesBytes) return;
+    // Folders count as well: a few links to the folder that they are in make millions of paths without a file.
+    entries += 1;
     const source = await realpath(join(root, path)).catch(() => undefined);
     if (source === undefined || !source.startsWith(root + sep)) return;
     const found = await stat(source);
@@ -56,13 +59,13 @@ export async function listSdkFiles(bundleDir: string): Promise<SdkFiles> {
     const found = await lstat(join(root, name)).catch(() => undefined);
     if (found !== undefined) await add(name, 0);
   }
-  const problem = describeExcess(files.length, bytes);
+  const problem = describeExcess(entries, bytes);
   return problem === undefined ? { files } : { files: [], problem };
 }
 
-function describeExcess(files: number, bytes: number): string | undefined {
+function describeExcess(entries: number, bytes: number): string | undefined {
   const { sdkFilesMax, sdkFilesBytes } = limits;
-  if (files <= sdkFilesMax && bytes <= sdkFilesBytes) return undefined;
-  const bound = `${sdkFilesMax.toLocaleString("en")} files or ${sdkFilesBytes / 1024 ** 2} MiB`;
+  if (entries <= sdkFilesMax && bytes <= sdkFilesBytes) return undefined;
+  const bound = `${sdkFilesMax.toLocaleString("en")} files and folders or ${sdkFilesBytes / 1024 ** 2} MiB`;
   return `${sdkNames.join(", ")} have more than ${bound} together, so none of them is shown in the working directory`;
 }
