@@ -207,6 +207,13 @@ static int for_each_step(char **words, int (*take)(char **, int, const char *), 
   return 0;
 }
 
+/* Read-only like the /proc of bubblewrap: a program could raise the weight of its own sessions there again
+ * (/proc/self/autogroup). */
+static int close_proc(void) {
+  const unsigned long flags = MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
+  return mount(NULL, "/proc", NULL, flags, NULL);
+}
+
 static int put_all(const struct kept *list, int length, int isPlaceMade) {
   for (int i = 0; i < length; i++)
     if ((isPlaceMade && make_place(list + i) != 0) || put(list[i].tree, list[i].to) != 0) return -1;
@@ -251,7 +258,7 @@ static int take_steps(pid_t template, pid_t child, int number, char **words) {
   if (processes > 0 && prlimit(child, RLIMIT_NPROC, &bound, NULL) != 0) return -1;
   if ((proc = enter_child(template, child, user, number)) < 0) return -1;
   if (for_each_step(steps, take_keep_step, who) != 0 || mount_own(proc) != 0) return -1;
-  if (for_each_step(steps, take_child_step, who) != 0) return -1;
+  if (for_each_step(steps, take_child_step, who) != 0 || close_proc() != 0) return -1;
   return put_all(slots, slot_count, 0) != 0 || put_all(kept, kept_count, 1) != 0 ? -1 : 0;
 }
 

@@ -118,6 +118,9 @@ function guardedProc(): string[] {
     ...readOnly.flatMap((path) => ["--ro-bind", path, path]),
     ...emptied.flatMap((path) => ["--tmpfs", path, "--remount-ro", path]),
     ...hidden.flatMap((path) => ["--ro-bind", "/dev/null", path]),
+    // A program could raise the weight of its own sessions again (/proc/self/autogroup).
+    "--remount-ro",
+    "/proc",
   ];
 }
 

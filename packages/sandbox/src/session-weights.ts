@@ -11,22 +11,21 @@ const sessionNice = "10";
 const againAfterMs = 150;
 
 export interface SessionWeights {
-  /** Lowers the new sessions whose first process is among these. Never rejects. */
+  /** Lowers the sessions of these processes. To be called again and again. Never rejects. */
   lower(pids: readonly number[]): Promise<void>;
 }
 
 export function sessionWeights(): SessionWeights {
-  const known = new Set<number>();
   return {
     async lower(pids) {
-      const present = new Set(pids);
-      for (const pid of known) if (!present.has(pid)) known.delete(pid);
+      // A program that this process has started is in a session of its own; this one's is never lowered.
+      const lowered = new Set([0, (await readProcess(process.pid))?.session ?? 0]);
       for (const pid of pids) {
-        if (known.has(pid)) continue;
-        // A process may begin a session at any time.
-        if ((await readProcess(pid))?.session !== pid) continue;
+        // Any process of a session leads to its group: the first one may have ended.
+        const session = (await readProcess(pid))?.session;
+        if (session === undefined || lowered.has(session)) continue;
         if (!(await lowerSession(pid))) return;
-        known.add(pid);
+        lowered.add(session);
       }
     },
   };

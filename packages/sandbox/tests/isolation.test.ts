@@ -47,7 +47,7 @@ if (isolating.length > 0) {
   describe.each(isolating)("$title", ({ driver, isShared }) => {
     test("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
-      const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
+      const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern", "/proc/self/comm"];
       const closed = ["/agent/x", process.execPath, ...system];
       await withSandbox(driver, specFor(slot, ["write", ...writable, ...closed]), async (sandbox) => {
         await sandbox.claim();
