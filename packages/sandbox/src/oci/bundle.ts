@@ -168,6 +168,8 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   const diskTmp = diskTmpOf(spec);
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
   const closed = ["nosuid", "nodev"];
+  // Read-only for the reason that bubblewrap's is; in a kernel of its own a program has no weight of the host's.
+  const procOptions = [...closed, "noexec", ...(runtime.kind.sharesKernel ? ["ro"] : [])];
   // crun takes no `rro` for a file, under which nothing is mounted, and gVisor has nothing below that is mounted.
   const isDeep = (source: string): boolean => runtime.kind.sharesKernel && statSync(source).isDirectory();
   const readOnly = (source: string, destination: string): object => ({
@@ -185,7 +187,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
   });
   return [
     ...systemDirectories().flatMap(({ path, target }) => (target === undefined ? [readOnly(path, path)] : [])),
-    { destination: "/proc", type: "proc", source: "proc", options: [...closed, "noexec"] },
+    { destination: "/proc", type: "proc", source: "proc", options: procOptions },
     ...(runtime.kind.sharesKernel ? devices() : []),
     inMemory("/dev/shm", [...closed, "mode=1777", size]),
     diskTmp === undefined ? inMemory("/tmp", [...closed, "mode=1777", size]) : writable(diskTmp.dir, "/tmp"),
