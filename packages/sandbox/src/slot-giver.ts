@@ -4,6 +4,7 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { compiledProgram } from "./compiled-program.ts";
 import { giveTo } from "./landlock/confine.ts";
+import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 import { diskTmpOf } from "./slot.ts";
 import type { SandboxSpec } from "./types.ts";
 
@@ -17,12 +18,13 @@ export type SlotGiver = (slot: Pick<SandboxSpec, "slotDir" | "diskTmpBytes">, us
 export async function findSlotGiver(): Promise<SlotGiver | undefined> {
   const own = await compiledProgram("own");
   if (own === undefined) return undefined;
+  await withholdCapabilities();
   return async (slot, user) => {
     const tmp = diskTmpOf(slot);
     const places = ["workspace", "state"].map((name) => join(slot.slotDir, name));
     if (tmp !== undefined) places.push(tmp.dir);
     const owners = await Promise.all(places.map(async (place) => (await lstat(place)).uid));
     const others = places.filter((_, i) => owners[i] !== user);
-    if (others.length > 0) await giveTo(user, own, others);
+    if (others.length > 0) await startWithCapabilities(() => giveTo(user, own, others));
   };
 }
