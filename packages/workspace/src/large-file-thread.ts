@@ -31,11 +31,15 @@ interface OpenFile {
   readonly sizeBytes: number;
   readonly whole: Hash;
   at: number;
+  /** Holds the chunk that `encode` compresses. This file's alone: other files are read before that is asked for. */
+  buffer: Buffer | undefined;
   chunk: Buffer;
 }
 
 const files = new Map<number, OpenFile>();
-const buffer = Buffer.allocUnsafeSlow(chunkBytes);
+/** For chunks that are hashed at once and not needed afterwards. */
+const passing = Buffer.allocUnsafeSlow(chunkBytes);
+const nothing = Buffer.alloc(0);
 const zeros = Buffer.alloc(chunkBytes);
 let zerosHash: string | undefined;
 
@@ -47,13 +51,13 @@ function openFile(place: string, sizeBytes: number): OpenFile {
   const fd = openSync(place, flags.O_RDONLY | flags.O_NOFOLLOW | flags.O_NONBLOCK);
   const stat = fstatSync(fd);
   if (stat.isFile() && stat.size === sizeBytes) {
-    return { fd, sizeBytes, whole: createHash("sha256"), at: 0, chunk: buffer.subarray(0, 0) };
+    return { fd, sizeBytes, whole: createHash("sha256"), at: 0, buffer: undefined, chunk: nothing };
   }
   closeSync(fd);
   throw changed();
 }
 
-function readChunk(file: OpenFile): Buffer {
+function readChunk(file: OpenFile, buffer: Buffer): Buffer {
   const length = Math.min(chunkBytes, file.sizeBytes - file.at);
   const chunk = buffer.subarray(0, length);
   for (let done = 0; done < length;) {
@@ -63,7 +67,7 @@ function readChunk(file: OpenFile): Buffer {
   }
   file.at += length;
   file.whole.update(chunk);
-  return (file.chunk = chunk);
+  return chunk;
 }
 
 function hashOf(chunk: Buffer): string {
@@ -86,8 +90,9 @@ function answerTo(job: LargeFileJob): Omit<LargeFileAnswer, "id"> {
   }
   if (job.kind === "encode") return { encoded: encodeFrameSync(file.chunk) };
   if (file.at === file.sizeBytes) return { sha256: file.whole.digest("hex") };
-  const chunk = readChunk(file);
-  return { sizeBytes: chunk.length, ...(job.kind === "next" && { sha256: hashOf(chunk) }) };
+  if (job.kind === "pass") return { sizeBytes: readChunk(file, passing).length };
+  file.chunk = readChunk(file, (file.buffer ??= Buffer.allocUnsafeSlow(Math.min(chunkBytes, file.sizeBytes))));
+  return { sizeBytes: file.chunk.length, sha256: hashOf(file.chunk) };
 }
 
 /** An encoded chunk is of its own memory, but one that is stored as it is shares the buffer. */
