@@ -272,6 +272,8 @@ async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): 
   const range = hostUserRange();
   const giveSlot = await findSlotGiver();
   if (range === undefined || giveSlot === undefined || means.enter?.canSwitchUser !== true) return undefined;
+  // Nothing else would keep such a sandbox from making user namespaces; see `hostUserArguments`.
+  if (systemCallFilter() === undefined) return undefined;
   const reason = await tryOut({ ...means, giveSlot }, withinMs, range.first);
   return reason === undefined ? giveSlot : undefined;
 }
