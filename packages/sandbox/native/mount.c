@@ -25,6 +25,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -124,6 +125,7 @@ static int map_root_to(const char *owner) {
   if (pipe2(ready, O_CLOEXEC) != 0) return -1;
   pid_t child = fork();
   if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (unshare(CLONE_NEWUSER) == 0 && write(ready[1], "", 1) == 1) pause();
     _exit(1);
   }
