@@ -1,7 +1,7 @@
 // One bubblewrap that has been started and waits to be told what to set up: in its control group by then, limits and
 // all.
 
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
 import type { EnterProgram } from "./enter-program.ts";
@@ -103,7 +103,13 @@ export async function startLauncher(o: {
       onServer = told.onServer;
       const { idMap, words } = told;
       if (idMap === undefined) wordsPipe.end(words);
-      else status.onPid((pid) => wordsPipe.end(writeIdMaps(pid, idMap) ? `\n${words}` : ""));
+      else {
+        awaitMaps(launched);
+        status.onPid((pid) => {
+          wordsPipe.end(writeIdMaps(pid, idMap) ? `\n${words}` : "");
+          unmapped.delete(launched.pid);
+        });
+      }
       optionsPipe.end(told.options.map((option) => `${option}\0`).join(""));
     },
     async discard() {
@@ -112,6 +118,31 @@ export async function startLauncher(o: {
       await group?.remove();
     },
   };
+}
+
+/** Launchers that wait for the maps of the sandbox's first process, by their pids. */
+const unmapped = new Set<number>();
+
+function awaitMaps({ pid, exited }: Launched): void {
+  if (unmapped.size === 0) process.once("exit", endUnmapped);
+  unmapped.add(pid);
+  void exited.then(() => unmapped.delete(pid));
+}
+
+/**
+ * That first process does not die with its launcher before it has its maps: it would wait for ever once this process is
+ * gone. One that this process has no time to end, because it is killed, is ended by the next start (`sweep` of groups).
+ */
+function endUnmapped(): void {
+  for (const pid of unmapped) {
+    try {
+      process.kill(pid, "SIGSTOP");
+      const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
+      for (const child of [...children.map(Number), pid]) process.kill(child, "SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 /** False where the maps cannot be written: bubblewrap then ends, and says that an id is not mapped. */

@@ -177,10 +177,21 @@ async function removeGroup(dir: string): Promise<void> {
   }
 }
 
-/** Groups that a process left which is no more. */
+/** Ends what runs in groups that a process left which is no more, and removes them. */
 async function sweep(place: string): Promise<void> {
   for (const name of await readdir(place).catch(() => [])) {
-    if (await isLeftBehind(name)) await rmdir(join(place, name)).catch(ignore);
+    if (!(await isLeftBehind(name))) continue;
+    const members = (await readOrEmpty(join(place, name, "cgroup.procs"))).split("\n").filter(Boolean);
+    for (const pid of members) killQuietly(Number(pid));
+    await (members.length > 0 ? removeGroup(join(place, name)) : rmdir(join(place, name)).catch(ignore));
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has ended.
   }
 }
 
