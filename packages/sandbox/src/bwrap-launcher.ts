@@ -123,8 +123,11 @@ export async function startLauncher(o: {
 /** Launchers that wait for the maps of the sandbox's first process, by their pids. */
 const unmapped = new Set<number>();
 
+let endsUnmapped = false;
+
 function awaitMaps({ pid, exited }: Launched): void {
-  if (unmapped.size === 0) process.once("exit", endUnmapped);
+  if (!endsUnmapped) process.once("exit", endUnmapped);
+  endsUnmapped = true;
   unmapped.add(pid);
   void exited.then(() => unmapped.delete(pid));
 }

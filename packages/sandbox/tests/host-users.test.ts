@@ -109,6 +109,16 @@ for (const { title, driver } of drivers) {
     }
   });
 
+  testThere(`${title}: starts one after another leave one listener for the end of the process`, async () => {
+    const counts: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const sandbox = await start(driver, range!.first + 8, "pass");
+      await sandbox.exited;
+      counts.push(process.listenerCount("exit"));
+    }
+    expect(counts).toEqual(counts.map(() => counts[0]));
+  });
+
   testThere(`${title}: descriptors that one has under way are not counted against another`, async () => {
     const [one, other] = [range!.first + 6, range!.first + 7];
     const hog = await start(driver, one, inFlight(1_000_000));
