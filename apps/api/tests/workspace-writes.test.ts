@@ -180,7 +180,7 @@ test("what cannot be a file is refused before its bytes are kept", async () => {
 });
 
 test("a path that is not percent-encoded UTF-8 is refused, and not written under another name", async () => {
-  // As it is, which `fetch` would not send.
+  // Sends the path unchanged; `fetch` would encode it again.
   const putRaw = async (path: string): Promise<number | undefined> => {
     const { hostname, port } = new URL(api.url);
     const headers = { authorization: `Bearer ${api.org.apiKey}`, "content-length": "1" };

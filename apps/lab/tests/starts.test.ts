@@ -37,7 +37,7 @@ test.each([
   ["`timeout` while the database is opened", /opening the database/, timeOut],
   ["a closed pipe while the database is opened", /opening the database/, closePipe],
   ["a closed terminal while the worker starts", /starting the worker/, closeTerminal],
-  ["kill of npm once nobody reads its output", ready, (start) => [closePipe, kill].forEach((each) => each(start))],
+  ["kill of npm after its output is closed", ready, (start) => [closePipe, kill].forEach((each) => each(start))],
 ] satisfies [string, RegExp, End][])("npm start leaves nothing behind: %s", async (_name, moment, end) => {
   await using start = startAsUser(["start"]);
   await start.says(moment);

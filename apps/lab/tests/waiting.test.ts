@@ -122,7 +122,7 @@ describeWith("redis", "turns that wait", ({ url: redisUrl }) => {
     expect((await board("status=waiting&page=1000000000")).jobs).toEqual([]);
   });
 
-  test("are single jobs of the board, which nobody retries, promotes or removes", async () => {
+  test("are single jobs of the board that cannot be retried, promoted or removed", async () => {
     const [job] = (await board("status=waiting")).jobs;
     const ask = (method: string, action: string): Promise<Response> =>
       fetch(`${fleet.apiUrl}/ops/queues/api/queues/turns-default/${job!.id}${action}`, {

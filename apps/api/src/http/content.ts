@@ -59,7 +59,7 @@ export async function readAhead(source: AsyncIterable<Uint8Array>, bytes: number
     ahead.push(next.value);
     had += next.value.byteLength;
   }
-  // Not a generator: one that is closed before its first step would leave the source open.
+  // A generator that is closed before its first step would leave the source open.
   const rest: AsyncIterator<Uint8Array> = {
     next: () => {
       const value = ahead.shift();

@@ -39,7 +39,7 @@ import { measureBlocked, type Blocked } from "./warm-starts/blocked.ts";
 import { openConversation, openStage, startBare, type Conversation, type Stage } from "./warm-starts/starts.ts";
 import { readFlags } from "../flags.ts";
 
-// As the worker does.
+// Enters the namespace that the worker enters.
 await enterOwnNamespace();
 const flags = readFlags({
   smoke: { type: "boolean", default: false },

@@ -1,4 +1,4 @@
-// What the hostile agent tries, with bounds that one machine bears. `full` is for a machine that nobody else uses.
+// What the hostile agent tries, with bounds that a shared machine survives. `full` needs a machine of its own.
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
