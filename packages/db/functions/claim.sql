@@ -185,13 +185,6 @@ create or replace function pause_session(p_session text) returns void language s
     where id = p_session
 $$;
 
--- Whether a retry that is due may go on past the dispatcher: nobody waits, and no other transaction asks in this
--- moment, so that what its caller reads next holds until it commits. (index sessions_ready)
-create or replace function may_pass_dispatcher() returns boolean language sql as $$
-  select pg_try_advisory_xact_lock(hashtext('dari due retries'))
-    and not exists (select 1 from sessions where schedule = 'ready')
-$$;
-
 -- Whether this claim holds a session, whose row the caller has locked.
 create or replace function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean language sql immutable as $$
   select s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token

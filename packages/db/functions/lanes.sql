@@ -61,6 +61,19 @@ create or replace function oldest_ready_at(p_organization text) returns timestam
       where coalesce(g.room, 1) > 0))
 $$;
 
+-- Whether a retry that is due may go on past the dispatcher: no organization waits for a slot that it may have, and no
+-- other transaction asks in this moment, so that what its caller reads next holds until it commits. Sessions that only
+-- wait for a full max_concurrency do not count. False where 200 organizations have ready sessions, because no more than
+-- these are read. (indexes sessions_ready and sessions_in_flight)
+create or replace function may_pass_dispatcher() returns boolean language sql as $$
+  select pg_try_advisory_xact_lock(hashtext('dari due retries'))
+    and not exists (
+      select 1 from ready_organizations('', 200) r (id) join organizations o on o.id = r.id
+      where oldest_ready_at(o.id) is not null and (o.max_concurrency is null or o.max_concurrency >
+        (select count(*) from sessions s where s.schedule in ('dispatched', 'leased') and s.organization_id = o.id)))
+    and (select count(*) from ready_organizations('', 200)) < 200
+$$;
+
 -- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first
 -- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that has been
 -- ready longest. Those that a budget or a stop holds back become blocked. Row by row: statements that compare one column

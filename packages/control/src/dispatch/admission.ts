@@ -31,9 +31,10 @@ export function createAdmission(
     try {
       const [load, ready] = await Promise.all([
         dispatch.getFleetLoad(db, options.workerSeenWithinMs),
-        dispatch.listReadyOrganizations(db, { limit: waitingMax }),
+        dispatch.listReadyWithRoom(db, waitingMax),
       ]);
-      const fleet = fleetOf(load, ready);
+      const waiting = ready.filter(({ canBegin }) => canBegin);
+      const fleet = fleetOf(load, waiting);
       remember(bounds, fleet);
       view = ready.length < waitingMax ? createView(fleet, bounds) : closedView;
       readAt = performance.now();

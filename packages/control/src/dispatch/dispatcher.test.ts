@@ -11,6 +11,7 @@ import {
   testManifest,
   waitUntil,
 } from "@dari/testkit";
+import { createAdmission } from "./admission.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
 import { workerSeenWithinMs } from "./room.ts";
 
@@ -166,6 +167,20 @@ test("slots of an organization that waits for a max_concurrency of its agent go 
     expect([held(bound), held(other)]).toEqual([1, 8]);
     await endOne();
   }
+});
+
+test("sessions that wait for a max_concurrency of their agent do not close the direct path", async () => {
+  const bound = await organization(20, { ofAgent: 1 });
+  const other = await organization(0);
+  await dispatcher.tick();
+  expect(held(bound)).toBe(1);
+  const admission = createAdmission(db, { workerSeenWithinMs, notifier });
+  for (const id of [other, bound]) {
+    await waitUntil(() => offer(10).then(() => admission.mayDispatch(id)), { what: "a slot past the dispatcher" });
+  }
+  // The session that may begin now waits for the dispatcher, so nothing passes it.
+  await endOne();
+  await waitUntil(() => offer(10).then(() => !admission.mayDispatch(other)), { what: "the direct path to close" });
 });
 
 test("many organizations that wait are all known by and by, and a newcomer that is told of at once", async () => {

@@ -3,7 +3,13 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { dispatch, findViolations, turns, workers, type Claimant, type Database } from "@dari/db";
 import { newId } from "@dari/domain";
-import { createTestAgent, createTestDatabase, createTestOrganization, createTestSession } from "@dari/testkit";
+import {
+  createTestAgent,
+  createTestDatabase,
+  createTestOrganization,
+  createTestSession,
+  testManifest,
+} from "@dari/testkit";
 import { claimTurn, pullTurn } from "./claim-turn.ts";
 
 let stack: AsyncDisposableStack;
@@ -28,9 +34,10 @@ interface Place {
   readonly agentId: string;
 }
 
-async function organization(maxConcurrency: number | null = null): Promise<Place> {
+async function organization(maxConcurrency: number | null = null, ofAgent?: number): Promise<Place> {
   const { organizationId } = await createTestOrganization(db);
-  const { agentId } = await createTestAgent(db, organizationId);
+  const runtime = { ...testManifest.runtime, ...(ofAgent !== undefined && { max_concurrency: ofAgent }) };
+  const { agentId } = await createTestAgent(db, organizationId, { manifest: { ...testManifest, runtime } });
   await db.pool.query("update organizations set max_concurrency = $2 where id = $1", [organizationId, maxConcurrency]);
   return { organizationId, agentId };
 }
@@ -102,6 +109,24 @@ test("does not pass others that wait", async () => {
   await waiting(await organization());
   expect(await claimTurn(db, job, claimant)).toEqual({ outcome: "stale" });
   expect(await scheduleOf(job.sessionId)).toBe("ready");
+});
+
+test("goes on while another organization only waits for its own max_concurrency", async () => {
+  const other = await organization(1);
+  await running(other);
+  await waiting(other);
+  const job = await due(await organization());
+  expect(await claimTurn(db, job, claimant)).toMatchObject({ outcome: "claimed" });
+});
+
+test("goes on while another organization only waits for the max_concurrency of its agent", async () => {
+  const other = await organization(null, 1);
+  await running(other);
+  const sessionId = await waiting(other);
+  expect(await dispatch.dispatchIfReady(db, [{ organizationId: other.organizationId, count: 1 }], 60_000)).toEqual([]);
+  const job = await due(await organization());
+  expect(await claimTurn(db, job, claimant)).toMatchObject({ outcome: "claimed" });
+  expect(await scheduleOf(sessionId)).toBe("ready");
 });
 
 test("forty that are due at once stay within the cap together", async () => {

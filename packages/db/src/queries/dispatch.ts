@@ -28,6 +28,22 @@ export async function listReadyOrganizations(
   return result.rows;
 }
 
+/**
+ * Returns the first `limit` organizations with a ready session. `canBegin`: not all of their ready sessions wait for a
+ * `max_concurrency` of an agent or a batch (reads at most 200 groups of sessions_ready for each).
+ */
+export async function listReadyWithRoom(
+  db: Database,
+  limit: number,
+): Promise<(OrganizationShare & { readonly canBegin: boolean })[]> {
+  const result = await sql<OrganizationShare & { canBegin: boolean }>`
+    select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency",
+      oldest_ready_at(o.id) is not null as "canBegin"
+    from ready_organizations('', ${limit}::int) as r (id)
+    cross join lateral (select * from organizations where id = r.id offset 0) o order by o.id`.execute(db.kysely);
+  return result.rows;
+}
+
 /** Those of these organizations that exist, and whether they have a ready session (index sessions_ready). */
 export async function listShares(
   db: Database,
