@@ -2,7 +2,7 @@
 // organization revokes its first key.
 
 import { routes, validate } from "@dari/contract";
-import { createTestKey } from "@dari/testkit";
+import { createTestKey, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { createPeople } from "./people.ts";
@@ -85,6 +85,29 @@ test("the creator is out once the organization has revoked its first key", async
   const [{ id: firstKeyId }] = keys.json["api_keys"] as [{ id: string }];
   await api.call("DELETE", `/v1/organizations/current/api-keys/${firstKeyId}`, { key: firstKey });
   expect([(await ensure(id, key)).status, await list(key)]).toEqual([404, [api.org.organizationId]]);
+});
+
+test("a first key that is revoked during the call lets its creator in no more", async () => {
+  const key = await newKey();
+  const { id } = await create(key);
+  const revoking = await api.db.pool.connect();
+  try {
+    await revoking.query("begin");
+    await revoking.query("update api_keys set revoked_at = clock_timestamp() where organization_id = $1", [id]);
+    const ensuring = ensure(id, key);
+    let isAnswered = false;
+    const answered = ensuring.finally(() => (isAnswered = true));
+    const locks = `select 1 from pg_locks l join pg_stat_activity a on a.pid = l.pid
+      where not l.granted and a.datname = current_database()`;
+    const isWaiting = async () => isAnswered || (await api.db.pool.query(locks)).rows.length > 0;
+    await waitUntil(isWaiting, { what: "the call to meet the transaction that revokes the key" });
+    await revoking.query("commit");
+    expect([(await answered).status, (await ensuring).json.detail]).toEqual([404, "organization not found"]);
+  } finally {
+    revoking.release();
+  }
+  const keys = "select 1 from api_keys where organization_id = $1 and revoked_at is null";
+  expect((await api.db.pool.query(keys, [id])).rows).toEqual([]);
 });
 
 test("a key that a person has got for a new organization ends with the person's membership", async () => {

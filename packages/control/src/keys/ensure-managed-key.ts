@@ -2,10 +2,11 @@
 // person gets one of the organization.
 
 import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
-import { apiKeys } from "@dari/db";
+import { apiKeys, organizations } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
+import { notFound } from "../refusals.ts";
 import { letInBy } from "../sign-in/let-in-by.ts";
 import { createKeySecret } from "./key-secret.ts";
 
@@ -14,7 +15,8 @@ import { createKeySecret } from "./key-secret.ts";
  * key, whose plaintext only the device has. It ends when a member whose link let the caller in loses access.
  * `organizationId`: the caller's own, or one that its key has created. A person who creates an organization is no
  * member of it: the key is then the organization's own, and still ends with the person.
- * @throws AppError `forbidden` when the person's role or sign-in has just changed.
+ * @throws AppError `not_found` when the organization has just shut its creator out; `forbidden` when the person's role
+ * or sign-in has just changed.
  */
 export async function ensureManagedKey(
   control: Control,
@@ -39,6 +41,11 @@ export async function ensureManagedKey(
     control,
     actor,
     async (inside) => {
+      // The route has checked this before the transaction; the first key may have been revoked since.
+      if (organizationId !== actor.organizationId) {
+        const isCreator = await organizations.holdIfCreator(inside.db, actor.keyId, organizationId);
+        if (!isCreator) throw notFound("organization");
+      }
       // Its person's own it is in any case: with the membership it ends, and with the role it shrinks.
       const others = (await letInBy(inside, actor)).filter((id) => id !== memberId);
       return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, letInBy: others });

@@ -126,6 +126,25 @@ export async function isCreator(db: Database, keyId: string, organizationId: str
   return row !== undefined;
 }
 
+/**
+ * As `isCreator`, within a transaction: until it ends, the organization's first key cannot be revoked and the
+ * organization cannot be deleted. False also when one of them has just been.
+ */
+export async function holdIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
+  const organization = await db.kysely
+    .selectFrom("organizations")
+    .where("id", "=", organizationId)
+    .where("deleted_at", "is", null)
+    .select("id")
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (organization === undefined) return false;
+  const key = await sql`select 1 from api_keys k where k.creator_key_id = ${keyId}
+    and k.organization_id = ${organizationId} and k.revoked_at is null
+    and (k.expires_at is null or k.expires_at > clock_timestamp()) for share`.execute(db.kysely);
+  return key.rows.length > 0;
+}
+
 /** The caller's own organization, then those that its key has created, newest first. Undefined: an unknown cursor. */
 export async function listOrganizationsOf(
   db: Database,
