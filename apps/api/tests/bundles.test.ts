@@ -1,7 +1,7 @@
 // Looking into what was uploaded: a bundle's manifest before it is published, and the files of a version.
 
 import { routes, validate } from "@dari/contract";
-import { finishTestBuild } from "@dari/testkit";
+import { finishTestBuild, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
 import { agentBundle, bundleOf, manifestText } from "./bundle.ts";
@@ -86,6 +86,53 @@ describe("the bundle of a version", () => {
     const large = await read("notes.txt");
     expect([large.status, large.json.detail]).toEqual([422, expect.stringContaining("1,048,577 bytes")]);
     expect((await api.call("GET", `${versions}/${version}/bundle/file`)).status).toBe(422);
+  });
+
+  test("is read by two calls of an organization at once, and another call is told to retry", async () => {
+    const { get } = api.control.blobs;
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    let reading = 0;
+    Object.assign(api.control.blobs, {
+      get: async (...asked: Parameters<typeof get>) => {
+        reading += 1;
+        await released;
+        return get.apply(api.control.blobs, asked);
+      },
+    });
+    try {
+      const held = [api.call("GET", `${versions}/${version}/bundle`), read("src/agent.js")];
+      await waitUntil(() => reading === held.length, { what: "both calls to read the bundle" });
+      const refused = read("dari.yml");
+      void refused.then(() => release());
+      const { status, json, headers } = await refused;
+      expect([status, json.code, headers.get("retry-after")]).toEqual([429, "limit_exceeded", "2"]);
+      expect((await Promise.all(held)).map((reply) => reply.status)).toEqual([200, 200]);
+    } finally {
+      release();
+      Object.assign(api.control.blobs, { get });
+    }
+    expect((await read("dari.yml")).status).toBe(200);
+  });
+
+  test.each([
+    ["missing", undefined],
+    ["another archive", bundleOf([{ name: "dari.yml", body: "name: other\n" }]).bytes],
+  ])("whose stored archive is %s is reported as damaged, and the log names the object", async (_what, bytes) => {
+    const { rows } = await api.db.pool.query<{ key: string }>(
+      "select object_key as key from source_snapshots where sha256 = $1",
+      [sha256],
+    );
+    const key = rows[0]!.key;
+    const stored = await api.control.blobs.read(key);
+    await api.control.blobs.delete([key]);
+    if (bytes !== undefined) await api.control.blobs.put(key, bytes);
+    for (const reply of [await api.call("GET", `${versions}/${version}/bundle`), await read("dari.yml")]) {
+      expect([reply.status, reply.json.code]).toEqual([500, "snapshot_damaged"]);
+      const logged = api.log.filter(({ event }) => event === "snapshot.damaged");
+      expect(logged.at(-1)?.fields).toMatchObject({ object_key: key, org: api.org.organizationId });
+    }
+    await api.control.blobs.delete([key]);
+    await api.control.blobs.put(key, stored);
   });
 
   test("says in the list of versions which one is active and which archive each has", async () => {

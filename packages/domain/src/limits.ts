@@ -173,6 +173,9 @@ export const limits = {
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
   manifestBytes: 256 * KiB,
+  /** Calls that list or read a published bundle at once, each inflating it: of one process, and of an organization. */
+  bundleReadsPerProcess: 4,
+  bundleReadsPerOrganization: 2,
   /** A file of a published bundle that one call returns as text. */
   bundleFileTextBytes: 1 * MiB,
   /** How many names a manifest's `env` may list. */

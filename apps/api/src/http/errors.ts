@@ -81,7 +81,7 @@ function toAppError(error: unknown): AppError {
     return new AppError("unavailable", `the database ${state} at the moment`, { cause: error });
   }
   if (error instanceof SnapshotDamagedError) {
-    const detail = "what is stored of these files is damaged or missing; nothing of them was sent";
+    const detail = "the stored data of these files is damaged or missing; nothing was sent";
     return new AppError("snapshot_damaged", detail, { cause: error });
   }
   const quota = quotaRefusal(error);

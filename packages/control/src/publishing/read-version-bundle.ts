@@ -1,11 +1,14 @@
 // Shows the files of a version's bundle: the source as it was uploaded, without what its build installed.
 
 import { join } from "node:path";
+import { BlobNotFoundError } from "@dari/blobs";
 import { inspectBundle, readBundleFile } from "@dari/builder";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
 import { AppError, limits } from "@dari/domain";
+import { SnapshotDamagedError } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
+import { createSharedCount } from "../limits/shared-count.ts";
 import { found, invalidField, notFound } from "../refusals.ts";
 import { downloadBundle } from "./download-bundle.ts";
 import { getVersion } from "./get-version.ts";
@@ -15,11 +18,20 @@ interface VersionName {
   readonly versionId: string;
 }
 
-/** @throws AppError `not_found`; without room on the disk `limit_exceeded`, `unavailable`. */
+/** Counts the reads that inflate a bundle in this process. A list inflates all of it: `limits.bundleUnpackedBytes`. */
+const reads = createSharedCount({
+  perProcess: limits.bundleReadsPerProcess,
+  perOrganization: limits.bundleReadsPerOrganization,
+});
+
+/**
+ * @throws AppError `not_found`; `limit_exceeded` or `unavailable` while other calls read bundles or hold the room on
+ * the disk. SnapshotDamagedError when the bundle is no longer stored as it was accepted.
+ */
 export async function getVersionBundle(control: Control, actor: Actor, name: VersionName): Promise<VersionBundle> {
   return withBundle(control, actor, name, async (file, row) => {
     const inspected = await inspectBundle({ file });
-    if (!inspected.ok) throw new AppError("internal", `a bundle that was accepted is refused: ${inspected.reason}`);
+    if (!inspected.ok) throw new SnapshotDamagedError(row.objectKey, inspected.reason);
     const files = inspected.members.map(({ path, sizeBytes, mode }) => ({
       path,
       size_bytes: sizeBytes,
@@ -61,7 +73,7 @@ export async function getVersionBundleFile(
   });
 }
 
-/** Runs `read` on a copy of the bundle that is removed afterwards. */
+/** Runs `read` on a copy of the bundle that is removed afterwards. Holds one of the places for such reads. */
 async function withBundle<Result>(
   control: Control,
   actor: Actor,
@@ -71,11 +83,37 @@ async function withBundle<Result>(
   const { organizationId } = actor;
   const { source_snapshot_id: snapshotId } = await getVersion(control, actor, name);
   const row = found(await sourceSnapshots.findSourceSnapshot(control.db, organizationId, snapshotId), "bundle");
+  using _place = takePlace(organizationId);
   await using scratch = await control.scratch.open("bundle", organizationId);
   scratch.take(row.sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
-  await downloadBundle(control, row.objectKey, file);
-  return await read(file, row);
+  try {
+    const sha256 = await downloadBundle(control, row.objectKey, file);
+    if (sha256 !== row.sha256) throw new SnapshotDamagedError(row.objectKey, "it is not the bundle that was accepted");
+    return await read(file, row);
+  } catch (cause) {
+    if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(row.objectKey, "it is missing", { cause });
+    throw cause;
+  }
+}
+
+const retryAfterSeconds = 2;
+
+/** @throws AppError `limit_exceeded`, `unavailable` */
+function takePlace(organizationId: string): Disposable {
+  const over = reads.over(organizationId, 1);
+  if (over === "perOrganization") {
+    const most = limits.bundleReadsPerOrganization;
+    const detail = `the organization already reads ${most} bundles, its limit; retry when one of these calls has ended`;
+    throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
+  }
+  if (over === "perProcess") {
+    const most = limits.bundleReadsPerProcess;
+    const detail = `this API process already reads ${most} bundles, its limit; retry the call`;
+    throw new AppError("unavailable", detail, { retryAfterSeconds });
+  }
+  const leave = reads.add(organizationId, 1);
+  return { [Symbol.dispose]: leave };
 }
 
 /** Undefined for bytes that are not UTF-8, or that no JSON client shows: NUL. */
