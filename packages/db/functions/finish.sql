@@ -24,7 +24,8 @@ begin
   end if;
   update attempts set ended_at = clock_timestamp(), outcome = p_outcome, failure = p_failure,
     called_at = a.called_at, counts_at_end = a.counts_at_end,
-    tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end where id = a.id;
+    tokens = case when v_called and p_usage is not null then tokens_of(p_usage) end,
+    usage = case when v_called then coalesce(p_usage, '{}') end where id = a.id;
   insert into events (session_id, sequence_number, organization_id, type, message_id, attempt_id, data)
     select s.id, s.next_event_number - 1 + row_number() over (), s.organization_id, type, message, attempt, data
     from (values

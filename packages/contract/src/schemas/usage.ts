@@ -76,7 +76,7 @@ export const SessionCost = Type.Object(
     ),
     ...used,
     usage: Type.Record(Type.String(), Type.Number(), {
-      description: `Sums of what the answers' \`usage\` says, by name; at most ${limits.usageNamesMax} names.`,
+      description: `Sums of the turns' \`usage\`, by name; at most ${limits.usageNamesMax} names.`,
       examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
     }),
     is_cut: Type.Boolean({

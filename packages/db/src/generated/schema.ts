@@ -82,6 +82,7 @@ export interface Attempts {
   session_id: string;
   side_snapshot_id: string | null;
   tokens: number | null;
+  usage: Json | null;
   worker_id: string;
 }
 

@@ -166,8 +166,8 @@ export interface SessionFilter {
 }
 
 /**
- * Newest first (partial index sessions_by_organization; with an agent, sessions_by_agent). A large page ends early
- * where its rows would have more than `limits.pageBytes`.
+ * Newest first (partial index sessions_by_organization; with a name, sessions_by_name; with an agent,
+ * sessions_by_agent). A large page ends early where its rows would have more than `limits.pageBytes`.
  */
 export async function listSessions(
   db: Database,

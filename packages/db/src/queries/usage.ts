@@ -80,14 +80,15 @@ export async function sumUsage(db: Database, organizationId: string, window: Usa
 }
 
 export interface SessionUsage extends Used {
-  /** Sums of the numbers in the answers' usage. */
+  /** Sums of the numbers in the attempts' usage. */
   readonly byName: Readonly<Record<string, number>>;
   readonly isCut: boolean;
 }
 
 /**
  * Sums over the newest messages of a session, `most` at most, and their attempts (unique index on session_id and
- * sequence_number; attempts_by_message). A fork's copies count in the session in which their turns ran.
+ * sequence_number; attempts_by_message). Reads an answer only where the attempts ended before they kept their usage.
+ * A fork's copies count in the session in which their turns ran.
  */
 export async function sumSessionUsage(
   db: Database,
@@ -96,27 +97,29 @@ export async function sumSessionUsage(
 ): Promise<SessionUsage> {
   const result = await sql<Used & { byName: Record<string, number> | null; looked: number }>`
     with looked as materialized (
-      select m.id, m.state, m.output -> 'usage' as usage, row_number() over (order by m.sequence_number desc) as n
+      select m.id, m.state, row_number() over (order by m.sequence_number desc) as n
       from messages m
       where m.session_id = ${sessionId} and m.organization_id = ${organizationId} and m.copied_from is null
       order by m.sequence_number desc limit ${most + 1}),
-    counted as (
-      select l.state = 'failed' as failed, a.turns, a.seconds,
-        coalesce(a.tokens, case when a.turns > 0 then tokens_of(l.usage) else 0 end) as tokens
+    counted as materialized (
+      select l.state = 'failed' as failed, a.turns, a.seconds, a.tokens, a.usages,
+        case when not a.keeps_usage then (select m.output -> 'usage' from messages m where m.id = l.id) end as old_usage
       from looked l
       cross join lateral (
-        select count(*) as turns, sum(tokens) as tokens,
+        select count(*) as turns, sum(tokens) as tokens, bool_or(usage is not null) as keeps_usage,
+          array_agg(usage) filter (where usage <> '{}') as usages,
           sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
         from attempts where message_id = l.id and called_at is not null) a
       where l.n <= ${most}),
     named as (
       select u.key, sum(u.value::text::float8) as total
-      from (select usage from looked where n <= ${most} and jsonb_typeof(usage) = 'object') l, jsonb_each(l.usage) u
+      from (select x.usage from counted c, unnest(array_append(c.usages, c.old_usage)) x (usage)
+        where jsonb_typeof(x.usage) = 'object') l, jsonb_each(l.usage) u
       where jsonb_typeof(u.value) = 'number' group by u.key order by u.key limit ${limits.usageNamesMax})
     select count(*)::int as messages, (count(*) filter (where failed))::int as failed,
       coalesce(sum(turns), 0)::int as turns, coalesce(sum(seconds), 0)::float8 as "turnSeconds",
-      coalesce(sum(tokens), 0)::float8 as tokens, (select json_object_agg(key, total) from named) as "byName",
-      (select count(*)::int from looked) as looked
+      coalesce(sum(coalesce(tokens, tokens_of(old_usage))), 0)::float8 as tokens,
+      (select json_object_agg(key, total) from named) as "byName", (select count(*)::int from looked) as looked
     from counted`.execute(db.kysely);
   const { byName, looked, ...sums } = result.rows[0]!;
   return { ...sums, byName: byName ?? {}, isCut: looked > most };

@@ -1,0 +1,53 @@
+// What a session has used is summed from its attempts; the answers, which can be large, are read only for old attempts.
+
+import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { turns, usage } from "../src/index.ts";
+import { emptySnapshot, openScene, type Scene } from "./scene.ts";
+
+let scene: Scene;
+let sessionId: string;
+beforeEach(async () => {
+  scene = await openScene();
+  sessionId = await scene.session();
+});
+afterEach(() => scene.close());
+
+async function run(ending: "completed" | "retry", used?: Record<string, number>): Promise<void> {
+  const turn = await scene.claim(sessionId);
+  await turns.markCalledIfHeld(scene.db, turn);
+  const failure = ending === "retry" ? ({ code: "agent_error", message: "again" } as const) : undefined;
+  const snapshot = ending === "completed" ? emptySnapshot(null) : undefined;
+  const output = { parts: [], ...(used && { usage: used }) };
+  await turns.finishIfHeld(scene.db, turn, { ending, failure, output, snapshot, waitMs: 0 });
+}
+
+const sum = () => usage.sumSessionUsage(scene.db, { organizationId: scene.organizationId, sessionId }, 100);
+
+const forgeAnswers = () =>
+  scene.db.pool.query(
+    `update messages set output = '{"usage": {"output_tokens": 999}}' where session_id = $1 and output is not null`,
+    [sessionId],
+  );
+
+test("the usage of every attempt counts, and no answer is read", async () => {
+  await scene.send(sessionId);
+  await run("retry", { output_tokens: 5, requests: 1 });
+  await scene.db.pool.query("select ready_due_retries(10, 0)");
+  await run("completed", { output_tokens: 20, requests: 2 });
+  await forgeAnswers();
+  expect(await sum()).toMatchObject({ turns: 2, tokens: 25, byName: { output_tokens: 25, requests: 3 } });
+});
+
+test("a turn that said nothing of its usage counts none, and its answer is not read", async () => {
+  await scene.send(sessionId);
+  await run("completed");
+  await forgeAnswers();
+  expect(await sum()).toMatchObject({ turns: 1, tokens: 0, byName: {} });
+});
+
+test("turns of a release that kept no usage in attempts count by their answer", async () => {
+  await scene.send(sessionId);
+  await run("completed", { output_tokens: 20, requests: 2 });
+  await scene.db.pool.query("update attempts set usage = null, tokens = null where session_id = $1", [sessionId]);
+  expect(await sum()).toMatchObject({ turns: 1, tokens: 20, byName: { output_tokens: 20, requests: 2 } });
+});
