@@ -227,7 +227,17 @@ describe("health", () => {
       found: `several organizations share ${ids[2]}, where no control group bounds a turn`,
       what_to_do: "run `systemd-run`",
     });
-    for (const id of [ids[0]!, ids[2]!]) await workers.deleteWorker(api.db, id);
+    // An operator who chose it is told the fact.
+    await workers.deleteWorker(api.db, ids[0]!);
+    const details = { ...kinds[2], minimumIsolation: "watched" };
+    await workers.upsertWorkerSeen(api.db, { ...worker, id: ids[2]!, details });
+    const said = (await examine()).checks["isolation"]!;
+    expect([said.ok, said.found]).toEqual([
+      true,
+      "agents run in bwrap (memory watched, processes per_sandbox, processors per_sandbox); no control group bounds " +
+        `a turn on ${ids[2]}, as DARI_MINIMUM_ISOLATION=watched allows; without control groups: run \`systemd-run\``,
+    ]);
+    await workers.deleteWorker(api.db, ids[2]!);
   });
 
   test("says that a turn waits beside free slots", async () => {

@@ -137,6 +137,7 @@ export async function assembleWorker(
       driver: chosen.driver,
       guarantees,
       missing,
+      minimumIsolation: assembly.minimumIsolation,
       warm: warm.pool,
       guestScript,
       images,

@@ -68,6 +68,8 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly driver: SandboxDriver;
   /** See `findMissing`. */
   readonly missing?: readonly Missing[];
+  /** DARI_MINIMUM_ISOLATION, for `dari doctor`. */
+  readonly minimumIsolation?: string;
   readonly guarantees: Guarantees;
   /** Absent: each turn starts its own sandbox. */
   readonly warm?: WarmPool | undefined;

@@ -182,6 +182,7 @@ function announce(context: WorkerContext, gate: Gate): Presence {
         sandbox: context.driver.name,
         guarantees: context.guarantees,
         missing: context.missing ?? [],
+        minimumIsolation: context.minimumIsolation,
         memory: settings.room(),
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },

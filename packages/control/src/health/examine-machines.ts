@@ -19,6 +19,8 @@ interface WorkerDetails {
     readonly limits?: Readonly<Record<string, string>>;
     readonly notes?: readonly string[];
   };
+  /** DARI_MINIMUM_ISOLATION of the worker. */
+  readonly minimumIsolation?: string;
   readonly missing?: readonly { readonly what: string; readonly fix: string }[];
   readonly clockMs?: number;
   readonly disk?: { readonly freeBytes: number };
@@ -26,7 +28,8 @@ interface WorkerDetails {
 
 /**
  * Each worker tries its sandbox for real when it starts, and says what that showed. A machine that could give more is
- * no fault; agents that are not isolated, several organizations without control groups, and workers that differ are.
+ * no fault, nor are workers without control groups whose operator chose `watched`. Agents that are not isolated, other
+ * workers without control groups beside several organizations, and workers that differ are faults.
  */
 export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveralOrganizations: boolean): Verdict {
   const open = workers.filter((worker) => detailsOf(worker).guarantees?.isolated === false);
@@ -35,10 +38,7 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
       "set DARI_SANDBOX=auto there and start it again: it says what the machine lacks; `process` is for development";
     return fault(`agents are not isolated on ${idsOf(open)}`, fixesOf(open) || advice);
   }
-  const unbounded = workers.filter((worker) => {
-    const limits = detailsOf(worker).guarantees?.limits;
-    return limits !== undefined && !(limits["memory"] === "per_sandbox" && limits["processes"] === "per_sandbox");
-  });
+  const [watched, unbounded] = withoutGroups(workers);
   if (hasSeveralOrganizations && unbounded.length > 0) {
     const found = `several organizations share ${idsOf(unbounded)}, where no control group bounds a turn`;
     return fault(found, fixesOf(unbounded) || "give the workers a control group in which they can make others");
@@ -51,7 +51,19 @@ export function checkIsolation(workers: readonly health.SeenWorker[], hasSeveral
   }
   if (workers.length === 0) return fine("no worker to ask");
   const lacks = [...new Set(workers.flatMap((worker) => detailsOf(worker).missing ?? []).map(sentenceOf))];
-  return fine([`agents run in ${summaryOf(workers[0]!)}`, ...lacks].join("; "));
+  const chosen = `no control group bounds a turn on ${idsOf(watched)}, as DARI_MINIMUM_ISOLATION=watched allows`;
+  const facts = hasSeveralOrganizations && watched.length > 0 ? [chosen] : [];
+  return fine([`agents run in ${summaryOf(workers[0]!)}`, ...facts, ...lacks].join("; "));
+}
+
+/** Returns the workers without control groups: those whose operator chose `watched`, and the others. */
+function withoutGroups(workers: readonly health.SeenWorker[]): [health.SeenWorker[], health.SeenWorker[]] {
+  const unbounded = workers.filter((worker) => {
+    const limits = detailsOf(worker).guarantees?.limits;
+    return limits !== undefined && !(limits["memory"] === "per_sandbox" && limits["processes"] === "per_sandbox");
+  });
+  const isChosen = (worker: health.SeenWorker): boolean => detailsOf(worker).minimumIsolation === "watched";
+  return [unbounded.filter(isChosen), unbounded.filter((worker) => !isChosen(worker))];
 }
 
 /** The driver and what it guarantees, the same text for workers that are alike. */
