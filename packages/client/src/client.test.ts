@@ -55,6 +55,34 @@ describe("a call", () => {
     ]);
   });
 
+  test("reaches the routes that clients of the hosted service use", async () => {
+    const seen: unknown[] = [];
+    const { client } = await serve((request, response) => {
+      void text(request).then((body) => {
+        seen.push([request.method, request.url, body]);
+        reply(response, 200, {});
+      });
+    });
+    const message = { type: "user.message" as const, content: [{ type: "text" as const, text: "hi" }] };
+    await client.listAgentSessions("agt_1", { name: "n", limit: 2 });
+    await client.sendSessionEvent("sess_1", message);
+    await client.sendAgentMessage("agt_1", message);
+    await client.getAgentWebhook("agt_1");
+    await client.putAgentWebhook("agt_1", { webhook_url: "https://example.com/" });
+    await client.deleteAgentWebhook("agt_1");
+    await client.rotateAgentWebhookSecret("agt_1");
+    const event = JSON.stringify(message);
+    expect(seen).toEqual([
+      ["GET", "/v1/agents/agt_1/sessions?name=n&limit=2", ""],
+      ["POST", "/v1/sessions/sess_1/events", event],
+      ["POST", "/v1/agents/agt_1/messages", event],
+      ["GET", "/v1/agents/agt_1/webhook", ""],
+      ["PUT", "/v1/agents/agt_1/webhook", '{"webhook_url":"https://example.com/"}'],
+      ["DELETE", "/v1/agents/agt_1/webhook", ""],
+      ["POST", "/v1/agents/agt_1/webhook/rotate-secret", ""],
+    ]);
+  });
+
   test("throws what the platform refused", async () => {
     const { client } = await serve((_request, response) => {
       const errors = [{ path: "parts", message: "field is required" }];

@@ -4,7 +4,9 @@ import type {
   CreateSessionRequest,
   MessageRecord,
   RetryMessageRequest,
+  SendAgentMessageRequest,
   SendMessageRequest,
+  SendSessionEventRequest,
   SessionStatus,
 } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
@@ -45,6 +47,10 @@ export function sessionCalls(transport: Transport) {
     listSessions: (filter: SessionFilter = {}, options?: CallOptions) =>
       call("listSessions", { path: {}, query: queryOf(filter), options }),
 
+    /** As `listSessions` with this agent; fails for an agent that does not exist. */
+    listAgentSessions: (agentId: string, filter: Omit<SessionFilter, "agentId"> = {}, options?: CallOptions) =>
+      call("listAgentSessions", { path: { agent_id: agentId }, query: queryOf(filter), options }),
+
     getSession: (id: string, options?: CallOptions) => call("getSession", { path: { session_id: id }, options }),
 
     completeSession: (id: string, query: { cancel?: boolean } = {}, options?: CallOptions) =>
@@ -55,6 +61,14 @@ export function sessionCalls(transport: Transport) {
 
     /** Sends a message and returns its queued record. */
     sendMessageAsync,
+
+    /** Sends a message as an event, as clients of the hosted service do. */
+    sendSessionEvent: (sessionId: string, body: SendSessionEventRequest, options?: CallOptions) =>
+      call("sendSessionEvent", { path: { session_id: sessionId }, body, options }),
+
+    /** Starts a session with its first message, both or neither. */
+    sendAgentMessage: (agentId: string, body: SendAgentMessageRequest, options?: CallOptions) =>
+      call("sendAgentMessage", { path: { agent_id: agentId }, body, options }),
 
     /**
      * Sends a message and returns its terminal record. It sends asynchronously and then looks at the record:

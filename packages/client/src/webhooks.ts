@@ -1,6 +1,11 @@
 // Calls about webhook endpoints and their deliveries. `current` is the key's own organization.
 
-import type { CreateWebhookEndpointRequest, UpdateWebhookEndpointRequest, WebhookDeliveryRecord } from "@dari/contract";
+import type {
+  CreateWebhookEndpointRequest,
+  PutAgentWebhookRequest,
+  UpdateWebhookEndpointRequest,
+  WebhookDeliveryRecord,
+} from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -13,6 +18,20 @@ export function webhookCalls({ call }: Transport) {
   const at = (organizationId: string, id: string) => ({ ...of(organizationId), webhook_endpoint_id: id });
 
   return {
+    getAgentWebhook: (agentId: string, options?: CallOptions) =>
+      call("getAgentWebhook", { path: { agent_id: agentId }, options }),
+
+    /** Creates the agent's webhook, or changes and enables the one that it has. */
+    putAgentWebhook: (agentId: string, body: PutAgentWebhookRequest, options?: CallOptions) =>
+      call("putAgentWebhook", { path: { agent_id: agentId }, body, options }),
+
+    deleteAgentWebhook: (agentId: string, options?: CallOptions) =>
+      call("deleteAgentWebhook", { path: { agent_id: agentId }, options }),
+
+    /** The old secret signs beside the new one for 24 hours. */
+    rotateAgentWebhookSecret: (agentId: string, options?: CallOptions) =>
+      call("rotateAgentWebhookSecret", { path: { agent_id: agentId }, options }),
+
     listWebhookEndpoints: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
       call("listWebhookEndpoints", { path: of(organizationId), query: { ...page }, options }),
 
