@@ -118,6 +118,16 @@ test("a conversation: agents, a session, a message and its files", async () => {
   });
 });
 
+test("a message goes to the lane that is named", async () => {
+  const session = await newSession();
+  const sent = await json<{ id: string }>("send_message", { session_id: session, text: "hello", lane: "background" });
+  const headers = { authorization: `Bearer ${platform.apiKey}` };
+  const record = await (await fetch(`${platform.apiUrl}/v1/messages/${sent.id}`, { headers })).json();
+  expect(record).toMatchObject({ lane: "background" });
+  const refused = await call("send_message", { session_id: session, text: "hello", lane: "urgent" });
+  expect(refused).toMatchObject({ isError: true, text: expect.stringContaining("lane") });
+});
+
 test("a message that takes longer than its caller waits is waited for again", async () => {
   await using meeting = await openRendezvous();
   const session = await newSession();

@@ -3,7 +3,7 @@
 
 import { eachRow, isTerminal, type Client } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
-import { limits, onBusyChoices } from "@dari/domain";
+import { lanes, limits, onBusyChoices } from "@dari/domain";
 import { setTimeout as pause } from "node:timers/promises";
 import { take } from "../options.ts";
 import { readText } from "./read-text.ts";
@@ -104,13 +104,19 @@ export const tools: readonly Tool[] = [
         session_id: sessionId,
         text: text("What the agent is asked.", 1_000_000),
         on_busy: { type: "string", enum: onBusyChoices, description: "What to do while another message runs." },
+        lane: {
+          type: "string",
+          enum: lanes,
+          description: "`background` for work that nobody waits for: interactive messages go first (the default).",
+        },
         wait_seconds: wait,
       },
       ["session_id", "text"],
     ),
     readOnly: false,
     async run(call) {
-      const body = { parts: [{ type: "text", text: given(call, "text") } as const], ...optional(call, "on_busy") };
+      const choices = { ...optional(call, "on_busy"), ...optional(call, "lane") };
+      const body = { parts: [{ type: "text", text: given(call, "text") } as const], ...choices };
       const sent = await call.client.sendMessageAsync(given(call, "session_id"), body, { signal: call.signal });
       return describeMessage(await awaitEnd(call, sent));
     },

@@ -1,5 +1,6 @@
 // Choices above a list that narrow it, and the choice of an agent, there and in forms.
 
+import { lanes, type Lane } from "@dari/domain";
 import { useEffect, useState } from "react";
 import { useAgents } from "../data/agents.ts";
 import { shortId } from "../data/format.ts";
@@ -54,6 +55,36 @@ export function TextFilter({ label, placeholder, value, onChange }: TextFilterPr
         onChange={(event) => change(event.target.value)}
         onKeyDown={(event) => event.key === "Enter" && onChange(draft.trim())}
       />
+    </label>
+  );
+}
+
+/** What each lane means for a message. */
+const laneTexts: Readonly<Record<Lane, string>> = {
+  interactive: "interactive: somebody waits for the answer",
+  background: "background: after interactive messages",
+};
+
+interface LaneFieldProps {
+  readonly value: Lane;
+  readonly onChange: (lane: Lane) => void;
+  readonly className?: string;
+}
+
+export function LaneField({ value, onChange, className }: LaneFieldProps) {
+  return (
+    <label className={className}>
+      Lane
+      <select
+        value={value}
+        onChange={(event) => onChange(lanes.find((one) => one === event.target.value) ?? "interactive")}
+      >
+        {lanes.map((one) => (
+          <option key={one} value={one}>
+            {laneTexts[one]}
+          </option>
+        ))}
+      </select>
     </label>
   );
 }

@@ -1,12 +1,12 @@
 // A new batch: a session for each line of a text.
 
-import { limits } from "@dari/domain";
+import { limits, type Lane } from "@dari/domain";
 import { useState, type FormEvent } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { countText, sessionsText } from "../../data/format.ts";
 import { goTo } from "../../data/route.ts";
-import { AgentField } from "../../parts/choice.tsx";
+import { AgentField, LaneField } from "../../parts/choice.tsx";
 import { FormEnd } from "../../parts/form.tsx";
 
 export function BatchForm({ onClose }: { readonly onClose: () => void }) {
@@ -14,12 +14,13 @@ export function BatchForm({ onClose }: { readonly onClose: () => void }) {
   const [agentId, setAgentId] = useState("");
   const [name, setName] = useState("");
   const [text, setText] = useState("");
+  const [lane, setLane] = useState<Lane>("background");
   const lines = text.split("\n").filter((line) => line.trim() !== "");
   const isTooMuch = lines.length > limits.batchSessionsMax;
   const create = useAction(async () => {
     const sessions = lines.map((line) => ({ parts: [{ type: "text" as const, text: line }] }));
     const named = name.trim() === "" ? {} : { name };
-    goTo(`/batches/${(await client.createSessionBatch({ agent_id: agentId, ...named, sessions })).id}`);
+    goTo(`/batches/${(await client.createSessionBatch({ agent_id: agentId, ...named, lane, sessions })).id}`);
   });
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -39,6 +40,7 @@ export function BatchForm({ onClose }: { readonly onClose: () => void }) {
         Name
         <input maxLength={200} placeholder="optional" value={name} onChange={(event) => setName(event.target.value)} />
       </label>
+      <LaneField value={lane} onChange={setLane} />
       {isTooMuch && (
         <p className="note bad">
           {countText(lines.length)} lines: one call starts at most {sessionsText(limits.batchSessionsMax)}.

@@ -1,10 +1,10 @@
 // What is sent when and to whom: for a new schedule, and for one that is changed.
 
-import { overlapPolicies, type OverlapPolicy } from "@dari/domain";
+import { overlapPolicies, type Lane, type OverlapPolicy } from "@dari/domain";
 import type { ScheduleRecord } from "@dari/contract";
 import { useState, type FormEvent } from "react";
 import { useAction } from "../../data/action.ts";
-import { AgentField } from "../../parts/choice.tsx";
+import { AgentField, LaneField } from "../../parts/choice.tsx";
 import { FormEnd } from "../../parts/form.tsx";
 
 export interface ScheduleDraft {
@@ -16,23 +16,25 @@ export interface ScheduleDraft {
   readonly timeZone: string;
   readonly text: string;
   readonly overlap: OverlapPolicy;
+  readonly lane: Lane;
 }
 
 /** The clock is the reader's own, until it is said otherwise. */
 export function firstDraft(): ScheduleDraft {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  return { name: "", agentId: "", sessionId: "", cron: "", timeZone, text: "", overlap: "skip" };
+  const sending = { overlap: "skip", lane: "background" } as const;
+  return { name: "", agentId: "", sessionId: "", cron: "", timeZone, text: "", ...sending };
 }
 
 export function draftOf({ name, agent_id: agentId, session_id: sessionId, ...record }: ScheduleRecord): ScheduleDraft {
-  const { cron, time_zone: timeZone, overlap, parts } = record;
+  const { cron, time_zone: timeZone, overlap, lane, parts } = record;
   const text = parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
-  return { name: name ?? "", agentId, sessionId: sessionId ?? "", cron, timeZone, text, overlap };
+  return { name: name ?? "", agentId, sessionId: sessionId ?? "", cron, timeZone, text, overlap, lane };
 }
 
 /** What a call says of it besides whom and what: a name that was never given is left out. */
-export function timesOf({ name, cron, timeZone, overlap }: ScheduleDraft) {
-  return { cron, time_zone: timeZone, overlap, ...(name.trim() === "" ? {} : { name }) };
+export function timesOf({ name, cron, timeZone, overlap, lane }: ScheduleDraft) {
+  return { cron, time_zone: timeZone, overlap, lane, ...(name.trim() === "" ? {} : { name }) };
 }
 
 /** What happens while the message before is open. */
@@ -85,6 +87,7 @@ export function ScheduleForm({ draft: given, verb, save, onClose, isNew = false 
           ))}
         </select>
       </label>
+      <LaneField value={draft.lane} onChange={(lane) => change({ lane })} />
       <label>
         Name
         <input

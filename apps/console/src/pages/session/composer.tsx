@@ -1,9 +1,11 @@
 // The field for the next message: text, and files that are uploaded when it is sent.
 
+import type { Lane } from "@dari/domain";
 import { useRef, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { sizeText } from "../../data/format.ts";
+import { LaneField } from "../../parts/choice.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 interface ComposerProps {
@@ -16,6 +18,7 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
   const { client } = useAccount();
   const [text, setText] = useState("");
   const [files, setFiles] = useState<readonly File[]>([]);
+  const [lane, setLane] = useState<Lane>("interactive");
   const send = useAction(async () => {
     // What is written meanwhile is the next message; what was not sent comes back before it.
     setText("");
@@ -34,7 +37,7 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
     );
     const said = text.trim() === "" ? [] : [{ type: "text" as const, text }];
     const attached = uploaded.map(({ id, content_type: type }) => ({ type: partType(type), file_id: id }));
-    await client.sendMessageAsync(sessionId, { parts: [...said, ...attached] });
+    await client.sendMessageAsync(sessionId, { parts: [...said, ...attached], lane });
   };
   const add = (more: Iterable<File> | null): void => setFiles((old) => [...old, ...(more ?? [])]);
   const isEmpty = text.trim() === "" && files.length === 0;
@@ -59,6 +62,7 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
       <ErrorNote error={send.error} />
       <div className="actions">
         <FileButton add={add} />
+        <LaneField className="inline-choice" value={lane} onChange={setLane} />
         <span className="faint">{isBusy && "It will wait for the turn that runs."}</span>
         <button type="submit" className="primary" disabled={send.isRunning || isEmpty}>
           {send.isRunning ? "Sending …" : "Send"}
