@@ -10,6 +10,7 @@ export const echoAgent = (name: string, meetingUrl: string) => ({
     export async function* agent(prompt, context) {
       console.log("asked: " + prompt);
       if (prompt.includes("fail")) throw new Error("as you wish");
+      if (prompt.includes("say nothing")) return;
       yield "You said: ";
       await context.emit("thinking", { about: prompt });
       await (await fetch(process.env.MEETING)).text();

@@ -149,6 +149,16 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.getByText("You said: Draft a reply", { exact: true }).waitFor();
   });
 
+  test("an answer without text says why, in the conversation and on the message's page", async () => {
+    await say("say nothing");
+    const note = page.getByText("the agent answered without text and changed no file");
+    await note.waitFor();
+    expect(await inspect(page, "session-notes")).toEqual([]);
+    await page.getByRole("link", { name: "Details of this message" }).last().click();
+    await page.getByRole("heading", { name: "Timeline" }).waitFor();
+    await note.waitFor();
+  });
+
   test("a running turn is cancelled", async () => {
     const slow = await deploy({ ...platform, client }, echoAgent("slow", meeting.urlOf("never")));
     const waiting = await client.createSession(slow.agentId, { name: "waits", metadata: { team: "blue" } });
@@ -175,7 +185,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await form.getByRole("button", { name: "Create it" }).click();
     await page.getByRole("heading", { name: "It was not due yet" }).waitFor();
     const [made] = (await client.listSchedules()).data;
-    expect(made).toMatchObject({ agent_id: agentId, overlap: "skip", status: "active" });
+    expect(made).toMatchObject({ agent_id: agentId, overlap: "skip", lane: "background", status: "active" });
     await page.getByRole("button", { name: "Edit" }).click();
     const edit = page.getByRole("dialog", { name: "Edit the schedule" });
     await edit.getByRole("textbox", { name: "Message" }).fill("What was new?");
@@ -213,11 +223,13 @@ describeWith("chromium", "the console", ({ command }) => {
       const form = page.getByRole("dialog", { name: "New batch" });
       await form.getByRole("combobox", { name: "Agent", exact: true }).selectOption({ label: name });
       await form.getByLabel("First messages").fill(lines);
+      await form.getByLabel("Lane").selectOption("interactive");
       expect(await inspect(page, "batch-new")).toEqual([]);
       await form.getByRole("button", { name: /^Start \d/ }).click();
     };
     await start("echo", "hello\n\nplease fail\nhello again\n");
     await page.getByRole("heading", { name: "3 sessions" }).getByText("ended").waitFor();
+    expect((await client.listSessionBatches()).data).toMatchObject([{ lane: "interactive" }]);
     const sessions = page.getByRole("table", { name: "Sessions of the batch" });
     await sessions.getByText("as you wish").waitFor();
     expect(await inspect(page, "batch")).toEqual([]);

@@ -39,6 +39,15 @@ test("text grows as it comes, and is replaced by the answer", () => {
   expect(done.turns).toMatchObject([{ status: "completed", preview: "", output: output.parts, record }]);
 });
 
+test("an answer without text shows its notes, also before the message's last event", () => {
+  const notes = ["the agent answered without text and changed no file", "api.example.com:443 failed: no address found"];
+  const output = { parts: [], notes };
+  const answered = after([asked(), started(), event("assistant.message_completed", { output })]);
+  expect(answered.turns).toMatchObject([{ output: [], notes }]);
+  const done = after([event("message.completed", { status: "completed", output, files_changed: [] })], answered);
+  expect(done.turns).toMatchObject([{ status: "completed", notes }]);
+});
+
 test("text that was missed, as by whoever comes in the middle, leaves a mark", () => {
   const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
   expect(after([delta("world", 7), delta("!", 12)], running).turns[0]?.preview).toBe("… world!");

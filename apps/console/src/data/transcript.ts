@@ -31,6 +31,8 @@ export interface Turn {
   /** Where that ends in the attempt's text, in UTF-16 units: more than its length where pieces were lost. */
   readonly previewEnd: number;
   readonly output: readonly OutputPart[];
+  /** Why the answer has neither text nor changed files. */
+  readonly notes: readonly string[];
   readonly error?: FailureRecord;
   readonly steps: readonly Step[];
   readonly attempts: readonly Attempt[];
@@ -67,7 +69,8 @@ function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[]
 
 function newTurn(messageId: string, { created_at: createdAt, data }: EventRecord): Turn {
   const parts = (data["parts"] ?? []) as MessagePart[];
-  const nothing = { ...noPreview, output: [], steps: [], attempts: [], filesChanged: [], isRolledBack: false };
+  const noAnswer = { ...noPreview, output: [], notes: [] };
+  const nothing = { ...noAnswer, steps: [], attempts: [], filesChanged: [], isRolledBack: false };
   return { messageId, createdAt, status: "queued", parts, ...nothing };
 }
 
@@ -86,7 +89,7 @@ function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
     case "attempt.ended":
       return { ...noPreview, attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
     case "assistant.message_completed":
-      return { ...noPreview, output: outputOf(data["output"]) };
+      return { ...noPreview, ...outputOf(data["output"]) };
     case "workspace.committed":
       return { filesChanged: (data["files_changed"] ?? []) as FileChange[] };
     case "message.completed":
@@ -128,15 +131,16 @@ function endedBy(record: MessageRecord): Partial<Turn> {
     // Now with the names of files, and where they were placed.
     ...(parts === undefined ? {} : { parts }),
     ...noPreview,
-    output: outputOf(output),
+    ...outputOf(output),
     filesChanged,
     record,
     ...(error === undefined ? {} : { error }),
   };
 }
 
-function outputOf(output: unknown): readonly OutputPart[] {
-  return (output as MessageRecord["output"])?.parts ?? [];
+function outputOf(given: unknown): Pick<Turn, "output" | "notes"> {
+  const { parts: output = [], notes = [] } = (given ?? {}) as Partial<NonNullable<MessageRecord["output"]>>;
+  return { output, notes };
 }
 
 /** A piece of text goes where it begins: one that was lost leaves a mark, which the answer takes away. */

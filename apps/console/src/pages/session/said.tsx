@@ -39,7 +39,7 @@ function FileName({ fileId }: { readonly fileId: string }) {
   return value?.filename ?? "a file";
 }
 
-function Answer({ turn: { output, preview, error, status } }: { readonly turn: Turn }) {
+function Answer({ turn: { output, notes, preview, error, status } }: { readonly turn: Turn }) {
   const isWorking = output.length === 0 && status === "running";
   return (
     <>
@@ -54,6 +54,11 @@ function Answer({ turn: { output, preview, error, status } }: { readonly turn: T
           </span>
         ),
       )}
+      {notes.map((note) => (
+        <p key={note} className="note wait">
+          {note}
+        </p>
+      ))}
       {isWorking && <p className={preview === "" ? "faint typing" : "said typing"}>{preview || "Working"}</p>}
       {error && (
         <p className="note bad">
