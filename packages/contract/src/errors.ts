@@ -13,59 +13,59 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
   unauthenticated: {
     status: 401,
     title: "Missing or invalid API key",
-    whatToDo: "Send `Authorization: Bearer dari_…` with a key that exists, has not expired and was not revoked.",
+    whatToDo: "Send `Authorization: Bearer dari_…` with a key that exists and is neither expired nor revoked.",
   },
   forbidden: {
     status: 403,
-    title: "The key may not do this",
+    title: "Permission denied",
     whatToDo:
-      "Use a key with the scope that the detail names, or let an admin key create one; some calls are for operators.",
+      "Use a key with the scope that `detail` names; an admin key can create one. Some calls are for operators only.",
   },
   not_found: {
     status: 404,
     title: "Not found",
-    whatToDo: "Check the id. An id of another organization is not found either.",
+    whatToDo: "Check the id. Resources of other organizations are not found either.",
   },
   invalid: {
     status: 422,
-    title: "The request is invalid",
-    whatToDo: "Correct what `errors` lists; it names every problem at once.",
+    title: "Invalid request",
+    whatToDo: "Fix what `errors` lists: it has every problem of the request.",
   },
   conflict: {
     status: 409,
-    title: "Conflict with the present state",
-    whatToDo: "Read the resource again and decide anew; the detail says what is in the way.",
+    title: "Conflict with the current state",
+    whatToDo: "Read the resource again; `detail` says what the conflict is.",
   },
   precondition_failed: {
     status: 412,
-    title: "The file is not what the request expects",
+    title: "The file does not match the request's condition",
     whatToDo:
-      "Read the file again; its `ETag` is not the one of `If-Match`, or it exists and `If-None-Match` says `*`.",
+      "Read the file again: its `ETag` differs from `If-Match`, or it exists and the request has `If-None-Match: *`.",
   },
   session_busy: {
     status: 409,
     title: "The session is busy",
-    whatToDo: "Wait for the running message, or send with another `on_busy` than `reject`.",
+    whatToDo: "Wait until the running message ends, or send with an `on_busy` other than `reject`.",
   },
   idempotency_key_reused: {
     status: 409,
-    title: "The idempotency key was used for another request",
-    whatToDo: "Use a new `Idempotency-Key` for a new request; repeat the old one only with the same body.",
+    title: "The idempotency key belongs to another request",
+    whatToDo: "Use a new `Idempotency-Key` for each new request; reuse one only to repeat the same request.",
   },
   too_large: {
     status: 413,
-    title: "Too large",
-    whatToDo: "Send less: the detail names the limit.",
+    title: "The request is too large",
+    whatToDo: "Send less: `detail` names the limit.",
   },
   limit_exceeded: {
     status: 429,
-    title: "A limit is reached",
+    title: "Limit reached",
     whatToDo: "Wait for `Retry-After` seconds, then send the same request again.",
   },
   quota_exceeded: {
     status: 429,
-    title: "The organization keeps as much as it may",
-    whatToDo: "Delete some of what the detail names, or let an operator raise the organization's bound.",
+    title: "Storage quota reached",
+    whatToDo: "Delete some of what `detail` names, or ask an operator to raise the organization's limit.",
   },
   unavailable: {
     status: 503,
@@ -76,13 +76,13 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
     status: 500,
     title: "Stored files are damaged",
     whatToDo:
-      "Read another file, or roll the session back. The session's next turn continues at its last whole snapshot; " +
-      "an operator finds what is damaged with `dari doctor --store --deep`.",
+      "Read another file, or roll the session back: its next turn starts from the last intact snapshot. If a " +
+      "version's bundle is damaged, publish it again. Operators find damage with `dari doctor --store --deep`.",
   },
   internal: {
     status: 500,
     title: "Internal error",
-    whatToDo: "Try again; if it stays, report the `request_id`.",
+    whatToDo: "Retry; if it fails again, report the `request_id`.",
   },
 };
 

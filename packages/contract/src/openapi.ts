@@ -60,7 +60,7 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
       responses: {
         Error: { description: "A refusal.", content: { "application/json": { schema: error } } },
         LimitExceeded: {
-          description: "A limit is reached.",
+          description: "Limit reached.",
           headers: { "Retry-After": headerOf("Retry-After"), ...rateHeaders },
           content: { "application/json": { schema: error } },
         },
