@@ -34,7 +34,7 @@ const firstLookMs = 50;
 const lastLookMs = 1_000;
 
 export function sessionCalls(transport: Transport) {
-  const { call, open } = transport;
+  const { call } = transport;
   const getMessage = (id: string, options?: CallOptions) => call("getMessage", { path: { message_id: id }, options });
   const sendMessageAsync = (sessionId: string, body: MessageContent, options?: CallOptions) =>
     call("sendMessageAsync", { path: { session_id: sessionId }, body, options });
@@ -83,6 +83,12 @@ export function sessionCalls(transport: Transport) {
 
     getMessage,
 
+    ...messageCalls(transport),
+  };
+}
+
+function messageCalls({ call, open }: Transport) {
+  return {
     listMessages: (sessionId: string, page: PageQuery = {}, options?: CallOptions) =>
       call("listMessages", { path: { session_id: sessionId }, query: { ...page }, options }),
 
