@@ -4,6 +4,8 @@ import { execFile } from "node:child_process";
 import { readFile, rm } from "node:fs/promises";
 import { promisify } from "node:util";
 
+const run = promisify(execFile);
+
 /** What is mounted below `dir`, the innermost last. */
 export async function mountsBelow(dir: string): Promise<string[]> {
   const lines = (await readFile("/proc/mounts", "utf8").catch(() => "")).split("\n");
@@ -13,6 +15,10 @@ export async function mountsBelow(dir: string): Promise<string[]> {
 /** Unmounts what is mounted below `dir`, and removes it. */
 export async function removeDirectory(dir: string): Promise<void> {
   const mounts = await mountsBelow(dir);
-  for (const mount of mounts.reverse()) await promisify(execFile)("umount", ["-l", mount]).catch(() => undefined);
-  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+  for (const mount of mounts.reverse()) await run("umount", ["-l", mount]).catch(() => undefined);
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 }).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EACCES") throw error;
+    // Sandboxes of an ordinary user's worker leave files of its /etc/subuid ids.
+    await run("unshare", ["--map-auto", "--map-root-user", "rm", "-rf", dir]);
+  });
 }

@@ -1,10 +1,11 @@
 // `npm start` on a directory of its own, as a user runs it. Everything it started ends with it.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { machineEnvironment } from "./config.ts";
 import { startProgram, type Program } from "./program.ts";
+import { removeDirectory } from "./remove-directory.ts";
 import { rendezvousEndpoint } from "./rendezvous.ts";
 
 export interface StandaloneProcess extends AsyncDisposable {
@@ -25,7 +26,7 @@ export async function startStandalone(
 ): Promise<StandaloneProcess> {
   await using starting = new AsyncDisposableStack();
   const dataDir = existing ?? (await mkdtemp(path.join(tmpdir(), "dari-lab-")));
-  if (existing === undefined) starting.defer(() => rm(dataDir, { recursive: true, force: true }));
+  if (existing === undefined) starting.defer(() => removeDirectory(dataDir));
   const program = starting.use(
     await startProgram({
       name: "standalone",
