@@ -1,7 +1,7 @@
 // How much the directories of a sandbox hold, while the program works in them.
 
-import { lstat, readdir, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { constants } from "node:fs";
+import { lstat, open, readdir, readlink, statfs, type FileHandle } from "node:fs/promises";
 import type { OpenFiles } from "./open-files.ts";
 
 export interface DiskUse {
@@ -15,33 +15,74 @@ export interface DiskBounds {
   readonly files: number;
 }
 
+const asDirectory = constants.O_RDONLY | constants.O_DIRECTORY;
+
 /**
- * Blocks on the disk and directory entries below `dirs`. Follows no link. What lies too deep for a path to name counts
- * as too much: nothing could be said of it.
+ * Adds up blocks on the disk and directory entries below `dirs`. The program may replace any directory by a link while
+ * the walk is under way, so each is opened first, and then read only if it is still inside the directory that the walk
+ * began with. A directory that is too deep for a path counts as too much, because nothing in it can be measured.
  */
 export async function measureUse(dirs: readonly string[], bounds: DiskBounds): Promise<DiskUse> {
-  let bytes = 0;
-  let files = 0;
-  const linked = new Set<number>();
-  const left = [...dirs];
-  for (let dir = left.pop(); dir !== undefined; dir = left.pop()) {
-    const entries = await readdir(dir, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENAMETOOLONG") files = bounds.files + 1;
-      return [];
-    });
-    files += entries.length;
-    if (files > bounds.files) return { bytes, files };
-    for (const entry of entries) {
-      const path = join(dir, entry.name);
-      if (entry.isDirectory()) left.push(path);
-      const found = await lstat(path).catch(() => undefined);
-      if (found === undefined || (found.nlink > 1 && !entry.isDirectory() && linked.has(found.ino))) continue;
-      if (found.nlink > 1) linked.add(found.ino);
-      bytes += found.blocks * 512;
-      if (bytes > bounds.bytes) return { bytes, files };
+  const use = { bytes: 0, files: 0, linked: new Set<number>() };
+  for (const dir of dirs) {
+    const root = await openDirectory(Buffer.from(dir), asDirectory);
+    if (typeof root === "string") continue;
+    try {
+      if (!(await measureBelow(root, use, bounds))) break;
+    } finally {
+      await root.close();
     }
   }
-  return { bytes, files };
+  return { bytes: use.bytes, files: use.files };
+}
+
+/** Returns false once a bound is passed. */
+async function measureBelow(
+  root: FileHandle,
+  use: { bytes: number; files: number; linked: Set<number> },
+  bounds: DiskBounds,
+): Promise<boolean> {
+  const rootPath = await pathOf(root);
+  // Names below the root, as bytes: a name need not be UTF-8.
+  const left = [Buffer.from(".")];
+  for (let name = left.pop(); name !== undefined; name = left.pop()) {
+    const dir = await openDirectory(within(root, name), asDirectory | constants.O_NOFOLLOW);
+    if (dir === "ENAMETOOLONG") use.files = bounds.files + 1;
+    if (typeof dir === "string") continue;
+    try {
+      if (!isInside(await pathOf(dir), rootPath)) continue;
+      const entries = await readdir(descriptorPath(dir), { withFileTypes: true, encoding: "buffer" }).catch(() => []);
+      use.files += entries.length;
+      if (use.files > bounds.files) return false;
+      for (const entry of entries) {
+        if (entry.isDirectory()) left.push(Buffer.concat([name, slash, entry.name]));
+        const found = await lstat(within(dir, entry.name)).catch(() => undefined);
+        if (found === undefined || (found.nlink > 1 && !entry.isDirectory() && use.linked.has(found.ino))) continue;
+        if (found.nlink > 1) use.linked.add(found.ino);
+        use.bytes += found.blocks * 512;
+        if (use.bytes > bounds.bytes) return false;
+      }
+    } finally {
+      await dir.close();
+    }
+  }
+  return use.files <= bounds.files;
+}
+
+const slash = Buffer.from("/");
+const descriptorPath = (dir: FileHandle): string => `/proc/self/fd/${dir.fd}`;
+const within = (dir: FileHandle, name: Buffer): Buffer => Buffer.concat([Buffer.from(`${descriptorPath(dir)}/`), name]);
+/** Where the kernel has what is open, with every link resolved. */
+const pathOf = (dir: FileHandle): Promise<Buffer> => readlink(descriptorPath(dir), { encoding: "buffer" });
+
+/** Returns the error's code if the directory cannot be opened. */
+async function openDirectory(path: Buffer, flags: number): Promise<FileHandle | string> {
+  return open(path, flags).catch((error: NodeJS.ErrnoException) => error.code ?? "EIO");
+}
+
+function isInside(path: Buffer, root: Buffer): boolean {
+  const begins = path.subarray(0, root.length).equals(root);
+  return begins && (path.length === root.length || path[root.length] === slash[0]);
 }
 
 export interface DiskWatch {
