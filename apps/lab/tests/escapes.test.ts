@@ -9,7 +9,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import type { MessageRecord } from "@dari/contract";
 import { createBwrapDriver, createLandlockDriver, createOciDriver } from "@dari/sandbox";
-import { findService } from "@dari/testkit";
+import { candidateOf, findService, showing, testShowsAll } from "@dari/testkit";
 import { deploy, filesOf, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { processesMarked } from "../src/processes.ts";
@@ -33,7 +33,8 @@ const ways = [
 /** The runtime that an operator names is the one that is tried. */
 const { DARI_OCI_RUNTIME: runtime = "" } = process.env;
 const usable: typeof ways = [];
-for (const driver of [createBwrapDriver(), createOciDriver({ ...(runtime && { runtime }) }), createLandlockDriver()]) {
+const drivers = [createBwrapDriver(), createOciDriver({ ...(runtime && { runtime }) }), createLandlockDriver()];
+for (const driver of drivers) {
   if ((await driver.probe()).ok) usable.push(...ways.filter(({ name }) => name === driver.name));
 }
 
@@ -109,7 +110,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(mine, "read", "private-notes.txt")).toEqual([secret]);
   });
 
-  test("the host's files and the worker's directory are nowhere", async () => {
+  showing("files", name)("the host's files and the worker's directory are nowhere", async () => {
     const ours = [fleet.dir, join(fleet.dir, "worker-1", "worker.json"), join(checkout, "package.json")];
     const paths = ["/etc/shadow", "/root/.profile", "/home", ...ours];
     expect(existsSync(paths[0]!)).toBe(true);
@@ -118,7 +119,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(await newSession(), "find", "dari-fleet-")).toEqual([]);
   });
 
-  test("no process and no environment but its own is seen", async () => {
+  showing("processes", name)("no process and no environment but its own is seen", async () => {
     const worker = readFileSync(`/proc/${fleet.workers[0]!.pid}/environ`, "utf8");
     expect(worker).toMatch(/DARI_MASTER_KEY/);
     const { processes, text } = (await did(await newSession(), "spy")) as { processes: number; text: string };
@@ -126,7 +127,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(text.replaceAll("DARI_BUNDLE_DIR", "")).not.toMatch(/DARI_|DATABASE_URL|REDIS_URL|S3_|main\.ts/);
   });
 
-  test("no service of the platform, of the host or of the cloud is reached", async () => {
+  showing("services", name)("no service of the platform, of the host or of the cloud is reached", async () => {
     const services = [
       findService("postgres")?.url,
       findService("redis")?.url,
@@ -207,7 +208,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     }
   });
 
-  test.each([
+  showing("tmp", name).each([
     ["a fork bomb", "forkBomb", "too_many_processes"],
     ["a memory bomb of several processes", "memoryBomb", "out_of_memory"],
     ["a program that fills the workspace", "fillDisk", "disk_full"],
@@ -236,7 +237,7 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(await newSession(), "ptrace")).toBe("EPERM");
   });
 
-  test("links lead nowhere but into the sandbox, for it and for the platform", async () => {
+  showing("links", name)("links lead nowhere but into the sandbox, for it and for the platform", async () => {
     const session = await newSession();
     const host = join(fleet.dir, "host-secret.txt");
     const said = (await did(session, "links", host)) as string[];
@@ -262,13 +263,13 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     }
   });
 
-  test("the image is as it was", async () => {
+  showing("image", name)("the image is as it was", async () => {
     const said = (await did(await newSession(), "writeImage")) as string[];
     expect(said.filter((word) => !sealed.test(word))).toEqual([]);
     expect(await did(await newSession(), "write", "a", "b")).toBe("done");
   });
 
-  test("a flood of output is read to its end and kept in part", async () => {
+  showing("output", name)("a flood of output is read to its end and kept in part", async () => {
     const session = await newSession();
     const record = await play(session, "flood", 10 * GiB);
     expect(JSON.parse(textOf(record))).toBe("0");
@@ -289,3 +290,5 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(record).toMatchObject({ status: "failed", attempt: 2, output: { error: { code: "agent_error" } } });
   }, 120_000);
 });
+
+testShowsAll("escapes", await Promise.all(drivers.map((driver) => candidateOf(driver))));

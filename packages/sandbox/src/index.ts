@@ -26,6 +26,15 @@ export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/
 export { mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 export { openMounter, type Mounter } from "./mounter.ts";
 export { removeTree } from "./remove-tree.ts";
+export {
+  cellOf,
+  claimsOf,
+  evidence,
+  securityTable,
+  tableDrivers,
+  type Evidence,
+  type Guarantee,
+} from "./security-table.ts";
 export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";
 export {
   SandboxStartError,

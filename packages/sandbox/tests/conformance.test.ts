@@ -1,7 +1,7 @@
 // What every driver promises, run against each driver of this machine.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -99,7 +99,7 @@ describe.each(usable)("$title", ({ driver }) => {
     });
   });
 
-  test("hands the program descriptors 0 to 3 and nothing of ours", async () => {
+  showing("descriptors", driver.name)("hands the program descriptors 0 to 3 and nothing of ours", async () => {
     // What the shell reads the list by is closed when it looks at each.
     const isOurs = 'test -e "$fd" && ! test "$fd" -gt 3 -a "$fd" -ef /dev/null';
     const argv = ["/bin/sh", "-c", `cd /proc/self/fd; for fd in *; do ${isOurs} && echo "$fd"; done`];
@@ -137,7 +137,7 @@ describe.each(usable)("$title", ({ driver }) => {
     });
   });
 
-  test("leaves no daemon behind when the program ends by itself", async () => {
+  showing("daemons", driver.name)("leaves no daemon behind when the program ends by itself", async () => {
     const seconds = `5000.${process.hrtime.bigint()}`;
     await withSandbox(driver, specFor(slot, ["leaveDaemons", seconds]), async (sandbox) => {
       expect(await sandbox.exited).toEqual({ code: 0, signal: null });
@@ -167,13 +167,22 @@ describe.each(usable)("$title", ({ driver }) => {
     await expect(start).rejects.toThrow(message);
   });
 
-  test("bounds the size of a file when it says so", async () => {
+  showing("huge-file", driver.name)("bounds the size of a file when it says so", async () => {
     const probe = await driver.probe();
     const bounded = probe.ok && probe.guarantees.limits.fileSize === "per_process";
     const argv = ["/usr/bin/dd", "if=/dev/zero", "of=big", "bs=4096", "count=16"];
     await withSandbox(driver, specFor(slot, [], { argv, limits: { fileBytes: 8192 } }), async (sandbox) => {
       sandbox.stderr.resume();
       expect(await sandbox.exited).toEqual(bounded ? { code: null, signal: "SIGXFSZ" } : { code: 0, signal: null });
+    });
+  });
+
+  showing("open-files", driver.name)("bounds the descriptors of each process when it says so", async () => {
+    const probe = await driver.probe();
+    const bounded = probe.ok && probe.guarantees.limits.openFiles === "per_process";
+    const argv = ["/bin/sh", "-c", "ulimit -n 200 2> /dev/null; ulimit -n"];
+    await withSandbox(driver, specFor(slot, [], { argv, limits: { openFiles: 100 } }), async (sandbox) => {
+      expect(await text(sandbox.stdout)).toBe(bounded ? "100\n" : "200\n");
     });
   });
 
@@ -198,3 +207,5 @@ test("keeps a file that took an input folder's name", async () => {
   await withSandbox(createProcessDriver(), specFor(slot, ["echo"]), (sandbox) => sandbox.claim());
   expect((await readdir(join(slot.slotDir, "workspace"))).sort()).toEqual(["input"]);
 });
+
+testShowsAll("conformance", await Promise.all(drivers.map(({ driver }) => candidateOf(driver))));

@@ -12,6 +12,7 @@ import {
   type Sandbox,
   type SandboxDriver,
 } from "../src/index.ts";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit";
 import { createChildDriver } from "./child-driver.ts";
 import { descendantsOf, makeSlot, nextSaid, specFor } from "./sandbox-fixture.ts";
 
@@ -119,7 +120,8 @@ for (const { title, driver } of drivers) {
     expect(counts).toEqual(counts.map(() => counts[0]));
   });
 
-  testThere(`${title}: descriptors that one has under way are not counted against another`, async () => {
+  const testCounts = isOwn ? showing("kernel-counts", driver.name) : test.skip;
+  testCounts(`${title}: descriptors that one has under way are not counted against another`, async () => {
     const [one, other] = [range!.first + 6, range!.first + 7];
     const hog = await start(driver, one, inFlight(1_000_000));
     const taken = (await nextSaid(hog)) as number;
@@ -137,3 +139,6 @@ function statusOf(pid: number): string {
     return "";
   }
 }
+
+const isOff = (): boolean => range === undefined;
+testShowsAll("host-users", await Promise.all(drivers.map(({ driver }) => candidateOf(driver, isOff))));

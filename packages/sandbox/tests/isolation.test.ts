@@ -1,12 +1,14 @@
 // What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit";
 import { once } from "node:events";
-import { chmodSync, chownSync, statSync } from "node:fs";
+import { chmodSync, chownSync, readlinkSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
 import {
   chooseDriver,
   createBwrapDriver,
@@ -18,6 +20,9 @@ import {
 } from "../src/index.ts";
 import { createChildDriver } from "./child-driver.ts";
 import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } from "./sandbox-fixture.ts";
+
+/** Not every test here applies to a driver with a kernel of its own. */
+const hasKernel = ({ notes }: { notes: readonly string[] }): boolean => notes.includes("the kernel is the runtime's");
 
 /** The host's, before any container. */
 const devices = ["null", "zero", "full", "random", "urandom", "tty"].map((name) => `/dev/${name}`);
@@ -35,6 +40,7 @@ for (const driver of [createBwrapDriver(), createOciDriver(ociOptions), createPr
   isolating.push({ title: driver === children ? "a template's child" : driver.name, driver, isShared, isOwnKernel });
 }
 
+const escapes = fileURLToPath(new URL("./programs/escapes.mjs", import.meta.url));
 const hasLandlock = (await createLandlockDriver().probe()).ok;
 
 let slot: Awaited<ReturnType<typeof makeSlot>>;
@@ -46,7 +52,7 @@ afterAll(() => children.close?.());
 
 if (isolating.length > 0) {
   describe.each(isolating)("$title", ({ driver, isShared, isOwnKernel }) => {
-    test("writes to its workspace, its state and /tmp only", async () => {
+    showing("sysctl", driver.name)("writes to its workspace, its state and /tmp only", async () => {
       const writable = ["/workspace/a", "/output/b", "/state/c", "/tmp/d", "/dev/shm/e"];
       const system = ["/x", "/etc/x", "/usr/x", "/dev/x", "/proc/sys/kernel/core_pattern"];
       // What is in a /proc of a kernel of its own is that kernel's.
@@ -68,7 +74,7 @@ if (isolating.length > 0) {
       else expect(said).toBe("");
     });
 
-    test("has devices, of which it cannot change the host's", async () => {
+    showing("modes", driver.name)("has devices, of which it cannot change the host's", async () => {
       const changes = `for node in ${devices.join(" ")} /proc/self/fd/*; do chmod g+x $node; done 2> /dev/null`;
       const uses = "echo > /dev/null && head -c 2 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c";
       const spec = specFor(slot, [], { argv: ["/bin/sh", "-c", `${changes}; ${uses}`] });
@@ -122,6 +128,32 @@ if (isolating.length > 0) {
       } finally {
         server.close();
       }
+    });
+
+    showing("unix-sockets", driver.name)("reaches no UNIX socket of the host, named or abstract", async () => {
+      const places = [join(slot.slotDir, "service.sock"), `\0isolation-test-${process.pid}`];
+      const servers = places.map((path) => createServer().listen(path));
+      try {
+        await Promise.all(servers.map((server) => once(server, "listening")));
+        const argv = [process.execPath, escapes, JSON.stringify(places.map((path) => ["connectPath", path]))];
+        const said = await withSandbox(driver, specFor(slot, [], { argv }), nextSaid);
+        expect(said).toEqual(["ENOENT", "ECONNREFUSED"]);
+      } finally {
+        for (const server of servers) server.close();
+      }
+    });
+
+    showing("signals", driver.name)("sends no signal to a process of the host", async () => {
+      const argv = [process.execPath, escapes, JSON.stringify([["signal", process.pid]])];
+      expect(await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)).toEqual(["ESRCH"]);
+    });
+
+    // A kernel of its own numbers its namespaces as it likes.
+    (isOwnKernel ? test.skip : showing("ipc", driver.name))("has an ipc namespace of its own", async () => {
+      const spec = specFor(slot, [], { argv: ["/usr/bin/readlink", "/proc/self/ns/ipc"] });
+      const said = await withSandbox(driver, spec, async (sandbox) => await text(sandbox.stdout));
+      expect(said).toMatch(/^ipc:\[\d+\]\n$/);
+      expect(said.trim()).not.toBe(readlinkSync("/proc/self/ns/ipc"));
     });
 
     test("holds no capability and gains none", async () => {
@@ -179,3 +211,8 @@ describe("chooseDriver", () => {
     expect(probe.ok ? "" : probe.reason).toMatch(/bwrap ended with|user namespaces/);
   });
 });
+
+testShowsAll(
+  "isolation",
+  await Promise.all([createBwrapDriver(), createOciDriver(ociOptions)].map((driver) => candidateOf(driver, hasKernel))),
+);

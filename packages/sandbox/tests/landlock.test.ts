@@ -1,7 +1,7 @@
 // What a program under landlock tries and does not get; and that nothing of it is left, whoever dies first.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -86,7 +86,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
 }
 
 (probe.ok ? describe : describe.skip)("files", () => {
-  test("another session's are not to be read, changed or looked at", async () => {
+  showing("modes", "landlock")("another session's are not to be read, changed or looked at", async () => {
     const other = await makeSlot();
     try {
       await withSandbox(driver, specFor(other, ["echo"]), async (sandbox) => {
@@ -113,7 +113,8 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     expect(await answers(list)).toEqual(all(list, "EACCES"));
   });
 
-  test("the image is read and run, and nothing is changed but the program's own directories", async () => {
+  const showsSysctl = showing("sysctl", "landlock");
+  showsSysctl("the image is read and run, and nothing is changed but the program's own directories", async () => {
     const image = join(slot.imageDir, "agent.txt");
     const places = ["/tmp/x", "/dev/shm/x", "/var/tmp/x", "/usr/x", "/etc/x", "/dev/x", join(slot.slotDir, "x")];
     const closed = [...places, image, join(slot.imageDir, "x"), process.execPath, "/proc/sys/kernel/core_pattern"];
@@ -165,7 +166,8 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
 });
 
 (probe.ok ? describe : describe.skip)("processes", () => {
-  test("a program has a user of its own, no capability, and no way to signal another", async () => {
+  const showsUser = showing(["signals", "kernel-counts"], "landlock");
+  showsUser("a program has a user of its own, no capability, and no way to signal another", async () => {
     const other = await makeSlot();
     try {
       const argv = [process.execPath, program, JSON.stringify([["user"]])];
@@ -257,7 +259,8 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
 }
 
 (probe.ok ? describe : describe.skip)("the network", () => {
-  test("nothing that listens on the host is reached, by TCP, by datagrams or by a path", async () => {
+  const showsSockets = showing("unix-sockets", "landlock");
+  showsSockets("nothing that listens on the host is reached, by TCP, by datagrams or by a path", async () => {
     const servers = [createServer(), createServer(), createServer()] as const;
     const path = join(slot.imageDir, "service.sock");
     const { port } = await listening(servers[0], { port: 0, host: "0.0.0.0" });
@@ -322,3 +325,5 @@ async function probeBy(launcher: readonly string[]): Promise<unknown> {
   });
   expect(probe.ok && probe.guarantees.notes.join("; ")).toMatch(/Landlock \d+.*no namespaces/);
 });
+
+testShowsAll("landlock", [await candidateOf(driver)]);

@@ -1,7 +1,7 @@
 // What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -75,7 +75,7 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
 }
 
 describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
-  test("processes that together take too much memory are ended", async () => {
+  showing("memory", driver.name)("processes that together take too much memory are ended", async () => {
     const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
     // A control group ends the process that asks for more; the watch ends them all.
     expect(usage.exceeded).toBe("memory");
@@ -90,7 +90,7 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     if (hasGroups) expect(ending.code).toBe(9);
   }, 30_000);
 
-  test("a fork bomb that goes on at the bound is ended", async () => {
+  showing("forks", driver.name)("a fork bomb that goes on at the bound is ended", async () => {
     const ending = await run(driver, inPython("forksForever"), { processes: 60 });
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
   }, 15_000);
@@ -127,7 +127,7 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     });
   }
 
-  test.each([
+  showing("disk", driver.name).each([
     ["large files", "largeFiles", { diskBytes: 32 * MiB }],
     ["many files", "manyFiles", { diskFiles: 1_000 }],
     ["files where no path leads", "deepFile", { diskBytes: 32 * MiB, diskFiles: 1_000 }],
@@ -171,7 +171,7 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
   });
 
-  test("processes that together take too much processor time are ended", async () => {
+  showing("cpu", driver.name)("processes that together take too much processor time are ended", async () => {
     const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
   }, 60_000);
@@ -238,3 +238,6 @@ test("what was held in the directories of one turn does not count in those of th
   disk = { bytes: 0, files: 0 };
   expect(await watch.isOver()).toBe(false);
 });
+
+const candidates = [createBwrapDriver(), createOciDriver(ociOptions), createLandlockDriver()];
+testShowsAll("limits", await Promise.all(candidates.map((driver) => candidateOf(driver))));

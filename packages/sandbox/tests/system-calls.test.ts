@@ -1,6 +1,7 @@
 // The filter of system calls: that the committed bytes are the list's, and what it refuses in a sandbox.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";
@@ -40,6 +41,7 @@ const calls: readonly Call[] = [
   ["clone3", 435, [0, 0], "ENOSYS"],
   ["ptrace of its parent", 101, [16, 1, 0, 0], "EPERM"],
   ["process_vm_readv", 310, [1, 0, 0, 0, 0, 0], "EPERM"],
+  ["init_module", 175, [0, 0, 0], "EPERM"],
   ["bpf", 321, [0, 0, 0], "EPERM"],
   ["keyctl", 250, [0, 0, 0, 0, 0], "EPERM"],
   ["userfaultfd", 323, [0], "EPERM"],
@@ -125,7 +127,9 @@ for (const [title, driver, list] of [
   ["oci", oci, calls],
   ["landlock", landlock, [...calls, ...sharedCalls]],
 ] as const) {
-  ((await sees(driver)) ? test : test.skip)(`${title} refuses what a sandbox has no need of`, async () => {
+  const shown = ["calls", "leases", "attributes", ...(driver === landlock ? (["ipc"] as const) : [])] as const;
+  const testShown = (await sees(driver)) ? showing(shown, driver.name) : test.skip;
+  testShown(`${title} refuses what a sandbox has no need of`, async () => {
     const asked = JSON.stringify(list.map(([, number, args]) => [number, args]));
     const argv = [python!, "-I", "-c", program, asked];
     const said = (await withSandbox(driver, specFor(slot, [], { argv }), nextSaid)) as (string | null)[];
@@ -133,3 +137,6 @@ for (const [title, driver, list] of [
     expect(found).toEqual(list.map(([name, , , error]) => [name, error]));
   });
 }
+
+const isOff = (): boolean => python === undefined || process.arch !== "x64";
+testShowsAll("system-calls", await Promise.all([bwrap, oci, landlock].map((driver) => candidateOf(driver, isOff))));

@@ -1,6 +1,7 @@
 // Session directories of both kinds: the same promises, and every sharp edge of an overlay under its own name.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
+import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,
@@ -173,7 +174,8 @@ describe.each(kinds)("%s", (kind) => {
     await cold.close();
   });
 
-  test("times that one turn sets are not seen in the next, in whichever session that is", async () => {
+  const showsTimes = showingForAll("times");
+  showsTimes("times that one turn sets are not seen in the next, in whichever session that is", async () => {
     const disks = await open(kind);
     const changed = ["workspace/a.txt", "workspace/new", "workspace/sub/f", "workspace/link", "workspace/sub", "state"];
     const oldest = Date.now() - 1_000;
@@ -382,3 +384,5 @@ test("what a killed process left mounted is found and undone, and what it kept i
   expect(later.isWarm).toBe(false);
   await later.close();
 });
+
+testShowsAll("disks", everyDriver);

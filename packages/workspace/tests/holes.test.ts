@@ -1,6 +1,7 @@
 // Files with holes: what was never written is kept as one frame, up to a bound.
 
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, expect } from "@jest/globals";
+import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit";
 import { createHash } from "node:crypto";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -49,7 +50,8 @@ function sha256OfZeros(mebibytes: number): string {
   return hash.digest("hex");
 }
 
-test.each(kinds)("%s: sparse files beyond the bound are refused before they are read", async (kind) => {
+const showsHoles = showingForAll("holes");
+showsHoles.each(kinds)("%s: sparse files beyond the bound are refused before they are read", async (kind) => {
   const disk = await open(kind);
   const MiB = 1024 ** 2;
   for (const name of ["one", "two"]) {
@@ -66,3 +68,5 @@ test.each(kinds)("%s: sparse files beyond the bound are refused before they are 
   await expect(disk.scan()).rejects.toThrow(/bytes that were never written; at most 1073741824 are kept/);
   await disk.close();
 }, 120_000);
+
+testShowsAll("holes", everyDriver);

@@ -3,8 +3,10 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
+import { claimsOf, evidence, type Evidence } from "@dari/sandbox";
 import { renderPages } from "./pages.ts";
 import { renderPythonClient } from "./python-client/render.ts";
+import { withSecurityTable } from "./security-table.ts";
 
 const root = path.resolve(import.meta.dirname, "../../../..");
 
@@ -21,3 +23,18 @@ test.each(Object.entries(renderPythonClient()))(
     expect(await readFile(path.join(root, name), "utf8")).toBe(text);
   },
 );
+
+test("docs/security-isolation.md has the table of today: node packages/tooling/src/pages/write.ts", async () => {
+  const page = await readFile(path.join(root, "docs/security-isolation.md"), "utf8");
+  expect(withSecurityTable(page)).toBe(page);
+});
+
+test("each file that the security table names shows what the table says of it, and checks that itself", async () => {
+  for (const [file, place] of Object.entries(evidence)) {
+    const text = await readFile(path.join(root, place), "utf8");
+    expect([file, new RegExp(`^testShowsAll\\(\\s*"${file}"`, "m").test(text)]).toEqual([file, true]);
+    const guarantees = new Set(claimsOf(file as Evidence).map(({ guarantee }) => guarantee));
+    const missing = [...guarantees].filter((guarantee) => !text.includes(`"${guarantee}"`));
+    expect([file, guarantees.size > 0, missing]).toEqual([file, true, []]);
+  }
+});

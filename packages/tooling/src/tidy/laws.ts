@@ -34,7 +34,7 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   testkit: [...everyLibrary.filter((name) => name !== "harness"), "embedded"],
   workspace: ["blobs", "domain", "sandbox"],
   // Derives the generated pages from everything; not shipped.
-  tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "standalone", "worker"],
+  tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
   api: everyLibrary,
   worker: [...everyLibrary, "embedded"],

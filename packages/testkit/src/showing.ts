@@ -1,0 +1,60 @@
+// Ties tests to the security table: a test declares what it shows, and each file checks that it shows all that the
+// table says of it.
+
+import { expect, test } from "@jest/globals";
+import {
+  claimsOf,
+  tableDrivers,
+  type Evidence,
+  type Guarantee,
+  type Guarantees,
+  type SandboxDriver,
+} from "@dari/sandbox";
+
+/** What the tests of this file show. A test file has this module to itself. */
+const shown = new Set<string>();
+
+/** Returns jest's `test`, for a test that shows `guarantees` for this driver. */
+export function showing(guarantees: Guarantee | readonly Guarantee[], driver: string): typeof test {
+  for (const guarantee of [guarantees].flat()) shown.add(`${guarantee} ${driver}`);
+  return test;
+}
+
+interface Candidate {
+  readonly name: string;
+  /** `undefined` if this machine cannot run the driver's tests. */
+  readonly guarantees: { readonly users: string } | undefined;
+}
+
+/** For tests of the worker's own code, which is the same whatever the driver. */
+export function showingForAll(guarantee: Guarantee): typeof test {
+  for (const name of tableDrivers) showing(guarantee, name);
+  return test;
+}
+
+const usable = { users: "shared" } as const;
+export const everyDriver: readonly Candidate[] = tableDrivers.map((name) => ({ name, guarantees: usable }));
+
+/** Returns the driver as `testShowsAll` takes it. `isOff`: the file's tests cannot run on this machine. */
+export async function candidateOf(
+  driver: Pick<SandboxDriver, "name" | "probe">,
+  isOff: (guarantees: Guarantees) => boolean = () => false,
+): Promise<Candidate> {
+  const found = await driver.probe();
+  return { name: driver.name, guarantees: found.ok && !isOff(found.guarantees) ? found.guarantees : undefined };
+}
+
+/** Belongs at the end of `file`. `candidates`: the drivers of its tests, also those that cannot be used here. */
+export function testShowsAll(file: Evidence, candidates: readonly Candidate[]): void {
+  test("shows all that the security table says of it, for each driver that can be used here", () => {
+    const claims = claimsOf(file);
+    const names = candidates.map(({ name }) => name);
+    expect(claims.filter(({ driver }) => !names.includes(driver))).toEqual([]);
+    const due = claims.filter(({ driver, needsHostUsers }) => {
+      const usable = candidates.find((one) => one.name === driver && one.guarantees !== undefined)?.guarantees;
+      return usable !== undefined && (!needsHostUsers || usable.users === "own");
+    });
+    const missing = due.map(({ guarantee, driver }) => `${guarantee} ${driver}`).filter((one) => !shown.has(one));
+    expect(missing).toEqual([]);
+  });
+}
