@@ -70,8 +70,9 @@ export const workerSettings = {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
     about:
-      "The worker does not start below this. isolated: in a sandbox, beyond one organization with control groups; " +
-      "watched: in a sandbox; none: no sandbox needed (default of npm start while only this machine reaches it).",
+      "The worker does not start below this. isolated: agents are isolated, with control groups if there is more " +
+      "than one organization; watched: agents are isolated; none: anything (default of npm start while only this " +
+      "machine reaches it).",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
