@@ -37,19 +37,44 @@ async function runOptions(sdk, options, turn) {
   const output = createOutput(turn);
   // More than one where subagents end after the main conversation has.
   const results = [];
-  const answers = new Set();
+  const answers = countAnswers();
+  turn.meter(() => usageOf(results, answers, known?.totals));
   for await (const message of query) {
     const text = textDelta(message);
     if (text !== undefined) await output.add(text);
     if (message.type === "result") results.push(message);
-    if (message.type === "assistant" && message.message.model !== synthetic) answers.add(message.message.id);
+    answers.note(message);
   }
   context.signal.throwIfAborted();
   refuseFailure(results.at(-1));
   const { session_id: session } = results.at(-1);
   memory.save({ session, last: fingerprint(context.parts), totals: totalsOf(results) });
-  const usage = { requests: answers.size, ...usageOf(results, known?.totals) };
-  return { parts: output.toParts(answerOf(results)), usage };
+  return { parts: output.toParts(answerOf(results)), usage: usageOf(results, answers, known?.totals) };
+}
+
+/** Collects what each answer of a model has used so far, for a turn that ends without a result. */
+function countAnswers() {
+  const usages = new Map();
+  /** The answer that is written now: one of the main conversation, and one of each subagent. */
+  const current = new Map();
+  const add = (id, usage) => {
+    const counts = Object.entries(usages.get(id) ?? {});
+    const all = { ...usage };
+    // A message may repeat what was known when its answer began.
+    for (const [name, count] of counts) if (typeof count === "number") all[name] = Math.max(count, usage?.[name] ?? 0);
+    usages.set(id, all);
+  };
+  return {
+    note({ type, message, event, parent_tool_use_id: parent }) {
+      if (type === "assistant" && message.model !== synthetic) add(message.id, message.usage);
+      if (type !== "stream_event") return;
+      if (event.type === "message_start") current.set(parent, event.message.id);
+      if (event.type === "message_start") add(event.message.id, event.message.usage);
+      if (event.type === "message_delta" && current.has(parent)) add(current.get(parent), event.usage);
+    },
+    count: () => usages.size,
+    usages: () => [...usages.values()].map((usage) => ({ usage })),
+  };
 }
 
 /** What the last result with an answer says: one that reports a subagent may have none. */
@@ -130,12 +155,22 @@ function ofMainLoop(results) {
   return { input, output: sum("output_tokens"), cached };
 }
 
-/** Of this turn. In newer versions a session that is resumed goes on from its totals; older ones begin anew. */
-function usageOf(results, before) {
+/**
+ * Returns what this turn has used. In newer versions a session that is resumed continues from its totals; older
+ * versions start from zero. A turn that has no result yet has used what its answers say, at a cost that is not known.
+ */
+function usageOf(results, answers, before) {
+  const requests = answers.count();
+  if (results.length === 0) {
+    const { input, output, cached } = ofMainLoop(answers.usages());
+    const counts = { requests, input_tokens: input, output_tokens: output, total_tokens: input + output };
+    return { ...counts, cached_input_tokens: cached };
+  }
   const totals = totalsOf(results);
   const goesOn = before !== undefined && totals.output >= before.output + ofMainLoop(results).output;
   const used = (name) => totals[name] - (goesOn ? before[name] : 0);
   return {
+    requests,
     input_tokens: used("input"),
     output_tokens: used("output"),
     total_tokens: used("input") + used("output"),

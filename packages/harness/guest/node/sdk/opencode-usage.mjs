@@ -1,24 +1,22 @@
 // What a turn of OpenCode has used at its models, its subagents' sessions included.
 
 /**
- * Sums the model's answers that were begun since the message `parentId` of `session`: those of the session itself, and
- * those of the sessions that its subagents have below it. Titles of sessions are counted nowhere by OpenCode.
+ * Sums the model's answers that were begun since then, in milliseconds: those of the session itself, and those of the
+ * sessions that its subagents have below it. OpenCode does not count the requests for titles of sessions.
  */
-export async function usageSince(parentId, messages, { client, query, session }) {
-  const since = messages.find(({ info }) => info.id === parentId)?.info.time?.created ?? 0;
-  const infos = [messages, ...(await messagesBelow(session, since, { client, query }))].flat().map(({ info }) => info);
+export async function usageSince(since, { client, query, session }) {
+  const infos = (await messagesOf(session, since, { client, query })).map(({ info }) => info);
   return sumOf(infos.filter(({ role, time }) => role === "assistant" && (time?.created ?? 0) >= since));
 }
 
-/** Lists of messages of all sessions below this one that were used since then. */
-async function messagesBelow(session, since, { client, query }) {
-  const children = (await client.session.children?.({ path: { id: session }, query }))?.data ?? [];
+/** Returns the messages of this session, and of all sessions below it that were used since then. */
+async function messagesOf(session, since, { client, query }) {
+  const path = { id: session };
+  const { data: messages = [] } = await client.session.messages({ path, query });
+  const children = (await client.session.children?.({ path, query }))?.data ?? [];
   const used = children.filter(({ time }) => (time?.updated ?? since) >= since);
-  const read = async ({ id }) => {
-    const { data = [] } = await client.session.messages({ path: { id }, query });
-    return [data, ...(await messagesBelow(id, since, { client, query }))];
-  };
-  return (await Promise.all(used.map(read))).flat();
+  const below = await Promise.all(used.map(({ id }) => messagesOf(id, since, { client, query })));
+  return [...messages, ...below.flat()];
 }
 
 function sumOf(steps) {

@@ -48,10 +48,13 @@ async function runAgent(sdk, binDir, agent, turn) {
   const server = await takeServer(binDir, configOf(agent), { signal: context.signal, mayKeep: turn.again });
   let isDone = false;
   let result;
+  let session = known?.session;
   const client = sdk.createOpencodeClient({ baseUrl: server.url, fetch: fetchLoopback });
+  const query = { directory: context.workspace };
+  const start = Date.now();
+  const usage = () => usageSince(start, { client, query, session });
   try {
-    const query = { directory: context.workspace };
-    const session = known?.session ?? (await must(client.session.create({ query, body: {} }))).id;
+    session ??= (await must(client.session.create({ query, body: {} }))).id;
     const output = createOutput(turn);
     const previews = await previewText(client, query, session, output);
     const parts = await partsOf(context, unknownEntries(context.history, known?.last));
@@ -63,11 +66,14 @@ async function runAgent(sdk, binDir, agent, turn) {
     context.signal.throwIfAborted();
     await previews.end();
     if (answer.info.error !== undefined) throw new TurnError("agent_error", wordsOf(answer.info.error));
-    const messages = await must(client.session.messages({ path: { id: session }, query }));
     memory.save({ session, last: fingerprint(context.parts) });
-    const usage = await usageSince(answer.info.parentID, messages, { client, query, session });
-    result = { parts: output.toParts(textOf(answer.parts)), usage };
+    result = { parts: output.toParts(textOf(answer.parts)), usage: await usage() };
     isDone = true;
+  } catch (error) {
+    // The server ends below, and knows alone what the turn has used so far.
+    const used = session === undefined ? undefined : await Promise.race([usage().catch(() => {}), silence()]);
+    turn.meter(() => used);
+    throw error;
   } finally {
     result = { ...result, kept: await server.leave(isDone) };
   }
@@ -115,12 +121,14 @@ async function previewText(client, query, session, output) {
   return {
     /** Resolves when all that was said has been shown, or the server has gone silent. */
     async end() {
-      const silent = new Promise((resolve) => setTimeout(resolve, 1_000).unref());
-      await Promise.race([done.catch(() => {}), silent]);
+      await Promise.race([done.catch(() => {}), silence()]);
       controller.abort();
     },
   };
 }
+
+/** Resolves after a second, in which a server that works would have answered. */
+const silence = () => new Promise((resolve) => setTimeout(resolve, 1_000).unref());
 
 async function partsOf(context, missed) {
   const told = missed.map(({ role, parts }) => `${role}: ${parts.map((part) => part.text ?? part.path).join("\n")}`);

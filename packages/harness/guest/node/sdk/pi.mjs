@@ -35,11 +35,13 @@ async function runOptions(sdk, options, turn) {
   const stop = () => void session.abort().catch(() => {});
   context.signal.addEventListener("abort", stop, { once: true });
   const before = session.messages.length;
+  const answers = () => session.messages.slice(before).filter((message) => message.role === "assistant");
+  turn.meter(() => usageOf(answers()));
   const { text, images } = await promptOf(context, unknownEntries(context.history, known?.last));
   await session.prompt(text, { images });
   await shown;
   context.signal.throwIfAborted();
-  const said = session.messages.slice(before).filter((message) => message.role === "assistant");
+  const said = answers();
   const last = said.at(-1);
   if (last === undefined || last.stopReason === "error" || last.stopReason === "aborted") {
     throw new TurnError("agent_error", `pi: ${last?.errorMessage ?? "the model gave no answer"}`);

@@ -38,50 +38,63 @@ async def _run(sdk, given, turn) -> dict:
         _follow_workspace(known["session"])
         options.resume = known["session"]
     output = Output(turn.limits, turn.channel)
-    running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), output))
+    before = known and known.get("totals")
+    results, answers = [], {}
+    context._used_by_runner = lambda: _usage_of(results, answers, before)
+    running = asyncio.ensure_future(_ask(sdk, options, _content_of(context, missed), output, results, answers))
     loop = asyncio.get_running_loop()
     context._when_cancelled(lambda: loop.call_soon_threadsafe(running.cancel))
     try:
-        results, requests = await running
+        await running
     except asyncio.CancelledError:
         raise TurnError("agent_error", "the turn was cancelled") from None
     _refuse_failure(results)
-    totals = _totals_of(results)
-    memory.save({"session": results[-1].session_id, "last": fingerprint(context.parts), "totals": totals})
-    parts = output.to_parts(_answer_of(results))
-    usage = _usage_of(results, totals, known and known.get("totals"))
-    return {"parts": parts, "usage": {"requests": requests, **usage}}
+    last = fingerprint(context.parts)
+    memory.save({"session": results[-1].session_id, "last": last, "totals": _totals_of(results)})
+    return {"parts": output.to_parts(_answer_of(results)), "usage": _usage_of(results, answers, before)}
 
 
-async def _ask(sdk, options, content: list, output: Output) -> tuple:
+async def _ask(sdk, options, content: list, output: Output, results: list, answers: dict) -> None:
     """
-    All results of the turn, and how many requests the models were sent. There is more than one result where subagents
-    end after the main conversation has, and where the session reports a subagent of an earlier turn first.
+    Collects all results of the turn, and by its id what each answer of a model has used so far. There is more than one
+    result if subagents end after the main conversation, or if the session reports a subagent of an earlier turn first.
     """
-    results, answers, answered = [], set(), asyncio.Event()
+    answered, current = asyncio.Event(), {}
     # Older versions close the way that permissions are asked on once the prompt has been read.
     prompt = _as_messages(content, answered if options.can_use_tool else None)
     try:
         async for message in sdk.query(prompt=prompt, options=options):
             if isinstance(message, sdk.types.StreamEvent):
-                _take_event(message, output, answers)
+                _take_event(message, output, answers, current)
             elif isinstance(message, sdk.AssistantMessage) and message.model != _SYNTHETIC:
-                answers.add(getattr(message, "message_id", None))
+                _count(answers, getattr(message, "message_id", None), getattr(message, "usage", None))
             elif isinstance(message, sdk.ResultMessage):
                 results.append(message)
                 answered.set()
     finally:
         answered.set()
-    return results, len(answers - {None})
 
 
-def _take_event(message, output: Output, answers: set) -> None:
-    event = message.event
+def _count(answers: dict, name: str | None, usage: dict | None) -> None:
+    """Adds to what an answer has used. A message may repeat what was known when its answer began."""
+    if name is None:
+        return
+    counts = answers.setdefault(name, {})
+    for key, count in (usage or {}).items():
+        if isinstance(count, int):
+            counts[key] = max(count, counts.get(key, 0))
+
+
+def _take_event(message, output: Output, answers: dict, current: dict) -> None:
+    event, parent = message.event, message.parent_tool_use_id
     if event.get("type") == "message_start":
-        answers.add(event["message"].get("id"))
+        current[parent] = event["message"].get("id")
+        _count(answers, current[parent], event["message"].get("usage"))
+    elif event.get("type") == "message_delta":
+        _count(answers, current.get(parent), event.get("usage"))
     # Text of the main conversation, as it is written; what a subagent says is its tool's business.
     delta = event.get("delta") or {}
-    if message.parent_tool_use_id is None and delta.get("type") == "text_delta":
+    if parent is None and delta.get("type") == "text_delta":
         output.add(delta["text"])
 
 
@@ -152,7 +165,7 @@ def _totals_of(results: list) -> dict:
     cost = last.total_cost_usd or 0
     models = list((getattr(last, "model_usage", None) or {}).values())
     if not models:
-        return {**_of_main_loop(results), "cost": cost}
+        return {**_sum([result.usage for result in results]), "cost": cost}
 
     def total(name: str) -> int:
         return sum(one.get(name) or 0 for one in models)
@@ -162,23 +175,29 @@ def _totals_of(results: list) -> dict:
     return {"input": given, "output": total("outputTokens"), "cached": cached, "cost": cost}
 
 
-def _of_main_loop(results: list) -> dict:
+def _sum(usages: list) -> dict:
     def total(name: str) -> int:
-        return sum((result.usage or {}).get(name) or 0 for result in results)
+        return sum((usage or {}).get(name) or 0 for usage in usages)
 
     cached = total("cache_read_input_tokens")
     given = total("input_tokens") + cached + total("cache_creation_input_tokens")
     return {"input": given, "output": total("output_tokens"), "cached": cached}
 
 
-def _usage_of(results: list, totals: dict, before: dict | None) -> dict:
-    """Of this turn. In newer versions a session that is resumed goes on from its totals; older ones begin anew."""
-    goes_on = before is not None and totals["output"] >= before["output"] + _of_main_loop(results)["output"]
-    used = {name: total - (before[name] if goes_on else 0) for name, total in totals.items()}
-    return {
+def _usage_of(results: list, answers: dict, before: dict | None) -> dict:
+    """
+    Returns what this turn has used. In newer versions a session that is resumed continues from its totals; older
+    versions start from zero. A turn that has no result yet has used what its answers say, at a cost that is not known.
+    """
+    used = _totals_of(results) if results else _sum(list(answers.values()))
+    main = _sum([result.usage for result in results])
+    if results and before is not None and used["output"] >= before["output"] + main["output"]:
+        used = {name: total - before[name] for name, total in used.items()}
+    counts = {
+        "requests": len(answers),
         "input_tokens": used["input"],
         "output_tokens": used["output"],
         "total_tokens": used["input"] + used["output"],
         "cached_input_tokens": used["cached"],
-        "cost_usd": used["cost"],
     }
+    return {**counts, "cost_usd": used["cost"]} if "cost" in used else counts
