@@ -1,7 +1,7 @@
 // Captured output: never blocks the program, keeps whole characters, stops at its cap.
 
 import { expect, test } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit";
+import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
 import { PassThrough, Readable } from "node:stream";
 import { captureLogs, type LogStream } from "./capture-logs.ts";
 

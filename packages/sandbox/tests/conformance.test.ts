@@ -1,7 +1,8 @@
 // What every driver promises, run against each driver of this machine.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
+import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";

@@ -12,7 +12,7 @@ import {
   type Sandbox,
   type SandboxDriver,
 } from "../src/index.ts";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { createChildDriver } from "./child-driver.ts";
 import { descendantsOf, makeSlot, nextSaid, specFor } from "./sandbox-fixture.ts";
 

@@ -1,7 +1,7 @@
 // What isolation means, run against each driver of this machine that claims it; and how a driver is chosen.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { once } from "node:events";
 import { chmodSync, chownSync, readlinkSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";

@@ -1,7 +1,8 @@
 // What a program under landlock tries and does not get; and that nothing of it is left, whoever dies first.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
+import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";

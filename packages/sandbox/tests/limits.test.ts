@@ -1,7 +1,8 @@
 // What a program that takes too much comes to, in each driver of this machine that bounds a sandbox as a whole.
 
 import { afterAll, afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll, waitUntil } from "@dari/testkit";
+import { waitUntil } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { existsSync, readFileSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

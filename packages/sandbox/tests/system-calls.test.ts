@@ -1,7 +1,7 @@
 // The filter of system calls: that the committed bytes are the list's, and what it refuses in a sandbox.
 
 import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
-import { candidateOf, showing, testShowsAll } from "@dari/testkit";
+import { candidateOf, showing, testShowsAll } from "@dari/testkit/showing";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../src/programs.ts";

@@ -43,7 +43,6 @@ export {
   type ServiceName,
   type Services,
 } from "./services.ts";
-export { candidateOf, everyDriver, showing, showingForAll, testShowsAll } from "./showing.ts";
 export { openTestS3Store, openTestStore } from "./store.ts";
 export { dearestStatements, resetStatements, statementCost, type StatementCost } from "./statements.ts";
 export {

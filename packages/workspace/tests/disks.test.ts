@@ -1,7 +1,7 @@
 // Session directories of both kinds: the same promises, and every sharp edge of an overlay under its own name.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit";
+import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
 import { execFileSync } from "node:child_process";
 import {
   chmodSync,

@@ -1,7 +1,7 @@
 // Files with holes: what was never written is kept as one frame, up to a bound.
 
 import { afterAll, expect } from "@jest/globals";
-import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit";
+import { everyDriver, showingForAll, testShowsAll } from "@dari/testkit/showing";
 import { createHash } from "node:crypto";
 import { truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
