@@ -10,13 +10,13 @@ import {
   createRateLimiter,
   createSealer,
   createSessionFeeds,
-  createScratchRoom,
   createStreamGate,
   createTrees,
   type Control,
   type PlatformMetrics,
   type RateDefaults,
 } from "@dari/control";
+import { createScratchRoom } from "@dari/runtime";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
 import {

@@ -3,7 +3,7 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { routes, validate } from "@dari/contract";
-import { createScratchRoom } from "@dari/control";
+import { createScratchRoom } from "@dari/runtime";
 import { findViolations, turnDetails } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestSession, finishTestBuild } from "@dari/testkit";

@@ -8,7 +8,7 @@ import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { routes, validate } from "@dari/contract";
-import { createScratchRoom } from "@dari/control";
+import { createScratchRoom } from "@dari/runtime";
 import { findViolations } from "@dari/db";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";

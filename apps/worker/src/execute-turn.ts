@@ -8,7 +8,7 @@ import {
   recordLogs,
   refuseAsked,
   saveWorkspace,
-  withPatience,
+  retryThroughOutage,
   type ClaimedTurn,
   type FinishInput,
   type FinishResult,
@@ -236,7 +236,7 @@ async function noteIgnored(context: WorkerContext, turn: Turn, saved: SavedWorks
     stream: "platform" as const,
     text: ignoredLine(turn.scrubber, one),
   }));
-  await withPatience(context, () => recordLogs(context.db, turn, lines), lease.signal);
+  await retryThroughOutage(context, () => recordLogs(context.db, turn, lines), lease.signal);
 }
 
 function stopped(lease: HeldLease): Promise<undefined> {

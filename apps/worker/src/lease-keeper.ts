@@ -52,7 +52,7 @@ export function createLeaseKeeper(options: KeeperOptions): LeaseKeeper {
   const keeping: Keeping = {
     entries: new Map(),
     renewedAt: performance.now(),
-    patienceMs: 0,
+    sharedPatienceMs: 0,
     hasPassedOver: false,
     log: options.log,
   };
@@ -102,7 +102,7 @@ interface Keeping {
   /** When nothing was left to renew. Local, monotonic, milliseconds. */
   renewedAt: number;
   /** How long turns go on past their deadline as things are. */
-  patienceMs: number;
+  sharedPatienceMs: number;
   /** Whether a lease was not renewed because somebody held its session's row: asked again at the next look. */
   hasPassedOver: boolean;
   readonly log: Logger;
@@ -113,9 +113,9 @@ function keyOf({ sessionId, fence }: Pick<Claim, "sessionId" | "fence">): string
   return `${sessionId} ${fence}`;
 }
 
-function stopOverdue({ entries, patienceMs, log }: Keeping): void {
+function stopOverdue({ entries, sharedPatienceMs, log }: Keeping): void {
   const now = performance.now();
-  for (const entry of entries.values()) if (now > entry.deadline + patienceMs) lose(entry, log);
+  for (const entry of entries.values()) if (now > entry.deadline + sharedPatienceMs) lose(entry, log);
 }
 
 function lose({ claim, controller }: Entry, log: Logger): void {
@@ -135,12 +135,12 @@ async function renewAll(options: KeeperOptions, keeping: Keeping): Promise<void>
     const renewed = await within(options.renewMs, renewClaims(options.db, claims, options.leaseMs));
     settle(held, new Map(renewed.map((one) => [keyOf(one), one])), before + options.leaseMs, options.log);
     keeping.hasPassedOver = renewed.some(({ isRenewed }) => !isRenewed);
-    keeping.patienceMs = 0;
+    keeping.sharedPatienceMs = 0;
     keeping.renewedAt = performance.now();
   } catch (error) {
     // While the database is down nobody can claim, so the turns go on, for a while. Anything else may mean that only
     // this worker is cut off: then the local deadline counts.
-    keeping.patienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
+    keeping.sharedPatienceMs = isDatabaseDown(error) ? downPatienceMs : 0;
     options.log.warn({ err: error, claims: held.length }, "leases.not_renewed");
     stopOverdue(keeping);
   }

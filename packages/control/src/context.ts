@@ -7,7 +7,7 @@ import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
 import type { Backlog } from "./dispatch/backlog.ts";
 import type { RateLimiter } from "./limits/rate-limiter.ts";
-import type { ScratchRoom } from "./scratch.ts";
+import type { ScratchRoom } from "@dari/runtime";
 import type { SessionFeeds } from "./streams/session-feeds.ts";
 import type { StreamGate } from "./streams/stream-gate.ts";
 import type { Sealer } from "./sealer.ts";

@@ -43,7 +43,6 @@ export { retryJob, type JobRetry, type RetriedJob } from "./jobs/retry-job.ts";
 export { joinNotifiers } from "./joined-notifier.ts";
 export { followMessage } from "./streams/follow-message.ts";
 export { followSession, type FollowOptions, type StreamItem } from "./streams/follow-session.ts";
-export { createScratchRoom } from "./scratch.ts";
 export { createStreamGate } from "./streams/stream-gate.ts";
 export { createSessionFeeds, type SessionFeeds } from "./streams/session-feeds.ts";
 export { metricsByPart, platformMetrics, type PlatformMetric } from "./metrics/catalogue.ts";
@@ -101,6 +100,7 @@ export {
   isDatabaseAway,
   isDatabaseDown,
   isDatabasePassing,
+  retryThroughOutage,
   type BuildClaim,
   type BuildJob,
   type Claim,
@@ -217,10 +217,11 @@ export { completeUpload } from "./direct/complete-upload.ts";
 export { getDownloadUrl } from "./direct/get-download-url.ts";
 export { reserveUpload } from "./direct/reserve-upload.ts";
 export { discardExport, receiveExport, type ReceivedExport } from "./portable/receive-export.ts";
-export { invalidField, notFound, type PageOf } from "./refusals.ts";
+
+export type { PageOf } from "./page.ts";
 export { renderMessage } from "./views/message.ts";
 export type { Page, RateKind } from "@dari/db";
-export { withPatience } from "./patience.ts";
+
 export {
   deleteAgentWebhook,
   getAgentWebhook,

@@ -3,13 +3,10 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { boundTo, organizations, sessionBatches, withTransaction } from "@dari/db";
 import { createTestBatch } from "@dari/testkit";
-import {
-  createBatch,
-  emptyDeletedOrganizations,
-  finishBatchCancels,
-  sweepBatches,
-  type Control,
-} from "../src/index.ts";
+import { createBatch } from "../src/batches/create-batch.ts";
+import { emptyDeletedOrganizations } from "../src/storage/empty-organizations.ts";
+import { finishBatchCancels, sweepBatches } from "../src/batches/cancel-batch.ts";
+import type { Control } from "../src/context.ts";
 import { openScheduleScene, type ScheduleScene } from "./schedules/scene.ts";
 
 let scene: ScheduleScene;

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { openDatabase, type Database } from "@dari/db";
 import { createTestDatabase, createTestOrganizations, type TestDatabase } from "@dari/testkit";
-import { correctKeptCounts } from "../src/index.ts";
+import { correctKeptCounts } from "../src/limits/correct-counts.ts";
 
 let database: TestDatabase;
 let owner: Database;

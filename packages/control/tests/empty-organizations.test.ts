@@ -3,7 +3,7 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { openDatabase, organizations, type Database } from "@dari/db";
 import { createTestOrganization } from "@dari/testkit";
-import { emptyDeletedOrganizations } from "../src/index.ts";
+import { emptyDeletedOrganizations } from "../src/storage/empty-organizations.ts";
 import { openScheduleScene, type ScheduleScene } from "./schedules/scene.ts";
 
 let scene: ScheduleScene;

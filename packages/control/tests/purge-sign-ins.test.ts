@@ -11,7 +11,8 @@ import {
   type TestDatabase,
 } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { purgeDeleted, purgeDefaults, type StorageContext } from "../src/index.ts";
+import { purgeDefaults, purgeDeleted } from "../src/storage/purge-deleted.ts";
+import type { StorageContext } from "../src/storage/storage-context.ts";
 
 let database: TestDatabase;
 beforeAll(async () => {

@@ -2,7 +2,8 @@
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { createTestDatabase, createTestOrganization, waitUntil, type TestDatabase } from "@dari/testkit";
-import type { Actor, Database } from "../src/index.ts";
+import type { Actor } from "../src/context.ts";
+import type { Database } from "@dari/db";
 import { createRateLimiter, type RateLimiter } from "../src/limits/rate-limiter.ts";
 
 let database: TestDatabase;

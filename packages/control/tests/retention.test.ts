@@ -11,7 +11,10 @@ import {
 } from "@dari/testkit";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { deleteExpired, purgeDeleted, sweepStore, type ExpiryCounts, type StorageContext } from "../src/index.ts";
+import { deleteExpired, type ExpiryCounts } from "../src/storage/delete-expired.ts";
+import { purgeDeleted } from "../src/storage/purge-deleted.ts";
+import { sweepStore } from "../src/storage/sweep-store.ts";
+import type { StorageContext } from "../src/storage/storage-context.ts";
 import { openWorkspaceFixture, type WorkspaceFixture } from "./workspace-fixture.ts";
 
 let fixture: WorkspaceFixture;

@@ -10,16 +10,13 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  checkStore,
-  createSquasher,
-  createTrees,
-  purgeDeleted,
-  recordReferences,
-  squashSnapshot,
-  sweepStore,
-  type StorageContext,
-} from "../src/index.ts";
+import { checkStore } from "../src/storage/check-store.ts";
+import { createSquasher, squashSnapshot } from "../src/storage/squash-snapshots.ts";
+import { createTrees } from "../src/workspaces/trees.ts";
+import { purgeDeleted } from "../src/storage/purge-deleted.ts";
+import { recordReferences } from "../src/storage/record-references.ts";
+import { sweepStore } from "../src/storage/sweep-store.ts";
+import type { StorageContext } from "../src/storage/storage-context.ts";
 import { recordObject } from "../src/workspaces/store-snapshot.ts";
 import { openWorkspaceFixture, type WorkspaceFixture } from "./workspace-fixture.ts";
 

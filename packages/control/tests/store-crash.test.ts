@@ -11,7 +11,8 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { checkStore, createTrees } from "../src/index.ts";
+import { checkStore } from "../src/storage/check-store.ts";
+import { createTrees } from "../src/workspaces/trees.ts";
 import { openWorkspaceFixture } from "./workspace-fixture.ts";
 
 const command = findS3Server();

@@ -16,16 +16,11 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  createSealer,
-  createTrees,
-  loadTurn,
-  openWorkspace,
-  saveWorkspace,
-  type OpenedWorkspace,
-  type SavedWorkspace,
-  type WorkspaceContext,
-} from "../src/index.ts";
+import { createSealer } from "../src/sealer.ts";
+import { createTrees } from "../src/workspaces/trees.ts";
+import { loadTurn } from "../src/turns/load-turn.ts";
+import { openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "../src/workspaces/open-workspace.ts";
+import { saveWorkspace, type SavedWorkspace } from "../src/workspaces/save-workspace.ts";
 
 export interface WorkspaceFixture extends AsyncDisposable {
   readonly db: Database;

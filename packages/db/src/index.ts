@@ -109,6 +109,7 @@ export {
   usage,
   versions,
 };
+export { coalesceReads, type ReadMany } from "./coalesce-reads.ts";
 export {
   boundTo,
   openDatabase,
@@ -209,3 +210,4 @@ export type { WebhookDeliveryRow } from "./queries/webhook-deliveries.ts";
 export type { WebhookEndpointPlace, WebhookEndpointRow } from "./queries/webhook-endpoints.ts";
 export type { AttemptResult, ClaimedDelivery, WebhookBacklog } from "./queries/webhook-outbox.ts";
 export { isDatabaseAway, isDatabaseDown, isDatabasePassing } from "./errors.ts";
+export { retryThroughOutage } from "./retry-through-outage.ts";

@@ -1,6 +1,7 @@
 // The words and the laws of the platform. Imports nothing of this repository.
 
 export { AppError, appErrorCodes, type AppErrorCode, type FieldIssue } from "./app-error.ts";
+export { createBell, type Bell } from "./bell.ts";
 export {
   egressHostChars,
   egressHostExpected,
@@ -19,6 +20,7 @@ export { limits } from "./limits.ts";
 export { defineMachine, terminalStates, type Edge, type Machine } from "./machine.ts";
 export { leafFilename, normalizeWorkspacePath, numberedFilename } from "./paths.ts";
 export { Redacted } from "./redacted.ts";
+export { found, invalidField, notFound } from "./refusals.ts";
 export { createScrubber, type Scrubber, type ScrubStream } from "./scrub/scrubber.ts";
 export { backoffMs, defaultBackoff, type BackoffPolicy } from "./retry.ts";
 export {
@@ -52,6 +54,8 @@ export {
 export { createListeners, type Listeners } from "./listeners.ts";
 export type { Admission, DispatchedTurn, Log, Notifier, Preview, Previews, TurnDelivery, WakeTopic } from "./ports.ts";
 export { decodePreview, encodePreview } from "./preview.ts";
+export { settledWithin, sharedPatienceMs } from "./settled-within.ts";
+export { createSharedCount, type SharedBounds, type SharedCount } from "./shared-count.ts";
 export { untilEnd } from "./until-end.ts";
 export { createWakeRegistry, type WakeRegistry } from "./wake-registry.ts";
 export { renderStatesMarkdown } from "./states-page.ts";

@@ -1,6 +1,7 @@
 // Runs one task again and again until told to stop: never two at once, on a fixed grid, errors logged and counted.
 // Knows nothing of the task.
 
+import { createBell, type Bell } from "@dari/domain";
 import type { Logger } from "./log.ts";
 
 export interface LoopOptions {
@@ -38,7 +39,8 @@ const failureLogEveryMs = 10_000;
 export function loop(options: LoopOptions): Loop {
   const stop = new AbortController();
   const signal = AbortSignal.any([options.signal, stop.signal]);
-  const bell = createBell(signal);
+  const bell = createBell();
+  signal.addEventListener("abort", bell.ring, { once: true });
   const counts = { runs: 0, failures: 0, failuresInARow: 0, succeededAt: performance.now() };
   const done = run(options, signal, bell, counts);
   return {
@@ -76,35 +78,6 @@ async function run(options: LoopOptions, signal: AbortSignal, bell: Bell, counts
       counts.runs += 1;
     }
     const sinceStart = performance.now() - startedAt;
-    await bell.heardWithin(options.everyMs - (sinceStart % options.everyMs));
+    await bell.wait(options.everyMs - (sinceStart % options.everyMs));
   }
-}
-
-interface Bell {
-  ring(): void;
-  /** Resolves after `ms`, when rung (also before the call), or when the signal aborts. */
-  heardWithin(ms: number): Promise<void>;
-}
-
-function createBell(signal: AbortSignal): Bell {
-  let rung = false;
-  let wake: (() => void) | undefined;
-  signal.addEventListener("abort", () => wake?.(), { once: true });
-  return {
-    ring() {
-      rung = true;
-      wake?.();
-    },
-    async heardWithin(ms) {
-      if (!rung && !signal.aborted) {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        wake = resolve;
-        const timer = setTimeout(resolve, ms);
-        await promise;
-        clearTimeout(timer);
-        wake = undefined;
-      }
-      rung = false;
-    },
-  };
 }

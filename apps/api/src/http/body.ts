@@ -2,8 +2,8 @@
 // other bytes to the handler.
 
 import { validate, type Route } from "@dari/contract";
-import { invalidField, receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
-import { agentIdFromWire, AppError, limits } from "@dari/domain";
+import { receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
+import { agentIdFromWire, AppError, invalidField, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { leaveOpen } from "./leave-open.ts";
 import { envelopeBytes, receiveFile } from "./upload.ts";

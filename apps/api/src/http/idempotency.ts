@@ -1,8 +1,8 @@
 // Answers creating calls: once per `Idempotency-Key`, and with the same resource every time after. Knows no resource.
 
 import type { Route } from "@dari/contract";
-import { fingerprintOf, idempotently, invalidField, isDatabaseAway } from "@dari/control";
-import { limits } from "@dari/domain";
+import { fingerprintOf, idempotently, isDatabaseAway } from "@dari/control";
+import { invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 import { Reply, type Call, type Creator } from "./call.ts";
 

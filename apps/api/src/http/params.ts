@@ -1,8 +1,8 @@
 // Reads the parameters of a path: ids by their noun's prefix, names by the contract's rule.
 
 import { credentialName, validate } from "@dari/contract";
-import { invalidField, notFound, type Actor } from "@dari/control";
-import { agentIdFromWire, idPrefixes, isId, type IdKind } from "@dari/domain";
+import type { Actor } from "@dari/control";
+import { agentIdFromWire, idPrefixes, invalidField, isId, notFound, type IdKind } from "@dari/domain";
 
 const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {
   organization_id: { kind: "organization", noun: "organization" },

@@ -2,8 +2,8 @@
 
 import { isUtf8 } from "node:buffer";
 import { validate, type Route } from "@dari/contract";
-import { invalidField, type Page } from "@dari/control";
-import { AppError, limits } from "@dari/domain";
+import type { Page } from "@dari/control";
+import { AppError, invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 
 type Query = Readonly<Partial<Record<string, string>>>;

@@ -1,6 +1,6 @@
 // Reads a place in a ledger.
 
-import { invalidField } from "@dari/control";
+import { invalidField } from "@dari/domain";
 
 /** @throws AppError `invalid` that names `field`. */
 export function readSequenceNumber(text: string, field: string): number {

@@ -28,7 +28,7 @@ export interface Plan extends StrikePlan, StageOptions {
 /** Before the first fault, by which later starts are measured. Milliseconds. */
 const calmMs = 3_000;
 /** Open work after this counts as stuck. Milliseconds. */
-const patienceMs = 180_000;
+const sharedPatienceMs = 180_000;
 
 /** `stage`: one on which all is quiet; it is so again afterwards when the report is good. */
 export async function play(plan: Plan, stage: Stage, say: (line: string) => void): Promise<Report> {
@@ -57,7 +57,7 @@ export async function play(plan: Plan, stage: Stage, say: (line: string) => void
   await strikeAll(plan, scene, figures, say);
   await sending.enough();
   say(`${plan.name}: ${sending.begun} sent and acknowledged`);
-  const isQuiet = await isQuietWithin(stage, patienceMs);
+  const isQuiet = await isQuietWithin(stage, sharedPatienceMs);
   done.abort();
   await Promise.all([trespassing, counting]);
   const idsOf = (list: readonly Tenant[]): string[] => list.map(({ organizationId }) => organizationId);

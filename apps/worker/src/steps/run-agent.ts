@@ -5,7 +5,7 @@ import {
   countAttempt,
   recordAgentEvent,
   traceparentOf,
-  withPatience,
+  retryThroughOutage,
   type OpenedWorkspace,
   type Turn,
   type TurnPart,
@@ -221,7 +221,7 @@ function callAgent(
       await claimed;
       run.watch.lap("start_ms");
       const moved = opened.parts === turn.parts ? undefined : opened.parts;
-      const counted = await withPatience(context, () => countAttempt(context.db, turn, moved), run.signal);
+      const counted = await retryThroughOutage(context, () => countAttempt(context.db, turn, moved), run.signal);
       if (!counted) throw new Error("the claim was superseded before the call");
       onCall();
     },
@@ -233,7 +233,7 @@ function callAgent(
       const record = () => recordAgentEvent(context.db, turn, event);
       // What was said before it is shown before it.
       run.previews.flush();
-      if (!(await withPatience(context, record, run.signal)))
+      if (!(await retryThroughOutage(context, record, run.signal)))
         throw new Error("the claim was superseded during the call");
       context.notifier.notify("session", turn.sessionId);
     },
@@ -245,7 +245,7 @@ function callAgent(
 async function countFailedLoad(context: WorkerContext, run: AgentRun, ending: TurnEnding): Promise<void> {
   if (ending.kind !== "failed" || ending.failure.code === "internal_error") return;
   // Counted once, whether or not it was counted at the call.
-  await withPatience(context, () => countAttempt(context.db, run.turn), run.signal);
+  await retryThroughOutage(context, () => countAttempt(context.db, run.turn), run.signal);
 }
 
 function requestOf(run: AgentRun, sandbox: Sandbox): RunRequest {

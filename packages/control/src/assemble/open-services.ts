@@ -19,7 +19,7 @@ import type { Control } from "../context.ts";
 import { createRateLimiter, type RateDefaults, type RateLimiter } from "../limits/rate-limiter.ts";
 import { joinNotifiers } from "../joined-notifier.ts";
 import { joinPreviews } from "../joined-previews.ts";
-import { clearScratch, createScratchRoom } from "../scratch.ts";
+import { clearScratch, createScratchRoom } from "@dari/runtime";
 import { createSealer, deriveKey, type Sealer } from "../sealer.ts";
 import { createStreamGate } from "../streams/stream-gate.ts";
 import { createSessionFeeds } from "../streams/session-feeds.ts";

@@ -3,7 +3,7 @@
 import type { AuditAction, AuditEntry } from "@dari/contract";
 import { auditEntries, type AuditEntryRow, type Page } from "@dari/db";
 import type { Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 
 /** `organizationId`: one that the caller may look at. @throws AppError `invalid` for a cursor of another list. */
 export async function listAuditLog(control: Control, organizationId: string, page: Page): Promise<PageOf<AuditEntry>> {

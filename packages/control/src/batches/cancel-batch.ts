@@ -2,10 +2,9 @@
 
 import type { SessionBatchRecord } from "@dari/contract";
 import { sessionBatches, type BatchPlace, type Database } from "@dari/db";
-import { limits, type Notifier } from "@dari/domain";
+import { limits, notFound, type Notifier } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { getBatch } from "./get-batch.ts";
 
 interface CancelContext {

@@ -2,10 +2,9 @@
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
-import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, invalidField, limits, newId, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { placeFirstParts } from "../messages/send-message.ts";
-import { invalidField, notFound } from "../refusals.ts";
 import { getBatch } from "./get-batch.ts";
 import { getHostedBatch, isHosted, ownBatchOf, type OwnBatchRequest } from "./hosted-items.ts";
 

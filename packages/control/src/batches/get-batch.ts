@@ -2,9 +2,9 @@
 
 import type { BatchSessionRecord, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
 import { sessionBatches, type BatchPlace, type Page } from "@dari/db";
-import type { MessageState } from "@dari/domain";
+import { found, type MessageState } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { found, renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderBatch, renderBatchItem, renderBatchSummary } from "../views/batch.ts";
 
 /** @throws AppError `not_found` */

@@ -2,9 +2,8 @@
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import { sessions, type BatchPlace } from "@dari/db";
-import { agentIdFromWire, limits } from "@dari/domain";
+import { agentIdFromWire, invalidField, limits } from "@dari/domain";
 import type { Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
 import { getBatch, listBatchSessions } from "./get-batch.ts";
 
 export type OwnBatchRequest = Extract<CreateSessionBatchRequest, { readonly sessions: unknown }>;

@@ -2,11 +2,10 @@
 
 import type { Deleted } from "@dari/contract";
 import { budgets } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, found } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { isOperator } from "../organizations/operators.ts";
-import { found } from "../refusals.ts";
 import { releaseHeld } from "./release-held.ts";
 
 /** @throws AppError `not_found`; `forbidden` when an operator has set it and the caller is none. */

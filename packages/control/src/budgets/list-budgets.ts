@@ -3,7 +3,7 @@
 import type { BudgetRecord } from "@dari/contract";
 import { budgets, type Page } from "@dari/db";
 import type { Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderBudget } from "../views/budget.ts";
 
 /** @throws AppError `invalid` for a cursor that names none. */

@@ -2,11 +2,10 @@
 
 import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import { budgets } from "@dari/db";
-import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, found, invalidField, limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { isOperator } from "../organizations/operators.ts";
-import { found, invalidField, notFound } from "../refusals.ts";
 import { renderBudget } from "../views/budget.ts";
 import { releaseHeld } from "./release-held.ts";
 

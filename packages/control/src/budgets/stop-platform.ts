@@ -4,7 +4,7 @@ import type { Deleted, PlatformStop } from "@dari/contract";
 import { budgets } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 import { releaseHeld } from "./release-held.ts";
 
 const target = "platform";

@@ -1,9 +1,8 @@
 // How a worker takes, keeps and ends the build of a version.
 
 import type { ImageRef } from "@dari/builder";
-import { builds, type BuildClaim, type BuildJob, type Database } from "@dari/db";
+import { builds, retryThroughOutage, type BuildClaim, type BuildJob, type Database } from "@dari/db";
 import { limits, type Failure, type Log, type Notifier } from "@dari/domain";
-import { withPatience } from "../patience.ts";
 import { settleBuildWaiters } from "./settle-build-waiters.ts";
 
 export interface BuildContext {
@@ -36,13 +35,13 @@ export function renewBuild(context: BuildContext, claim: BuildClaim): Promise<bo
 
 /** Gives the build back at shutdown. */
 export async function releaseBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
-  await withPatience(context, () => builds.releaseBuildIfHeld(context.db, claim));
+  await retryThroughOutage(context, () => builds.releaseBuildIfHeld(context.db, claim));
   context.notifier.notify("build", claim.versionId);
 }
 
 /** Gives a build back that the platform could not carry out: another try follows, up to a bound. */
 export async function postponeBuild(context: BuildContext, claim: BuildClaim): Promise<void> {
-  await withPatience(context, () => builds.releaseBuildIfHeld(context.db, claim, { waitMs: retryAfterMs }));
+  await retryThroughOutage(context, () => builds.releaseBuildIfHeld(context.db, claim, { waitMs: retryAfterMs }));
 }
 
 /** Adds to the log that `dari deploy` shows; past the limit the rest is dropped, and the log says so. */
@@ -67,7 +66,7 @@ export async function finishBuild(
   claim: BuildClaim,
   result: { image?: ImageRef; failure?: Failure; warnings: readonly string[] },
 ): Promise<boolean> {
-  const held = await withPatience(context, () => builds.finishBuildIfHeld(context.db, claim, result));
+  const held = await retryThroughOutage(context, () => builds.finishBuildIfHeld(context.db, claim, result));
   if (held) await settleBuildWaiters(context);
   context.notifier.notify("build", claim.versionId);
   return held;

@@ -2,8 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { LayerRef, LayerRegistry } from "@dari/builder";
-import { dependencyLayers, type LayerPlace } from "@dari/db";
-import { withPatience } from "../patience.ts";
+import { dependencyLayers, retryThroughOutage, type LayerPlace } from "@dari/db";
 import { waitForWake } from "../wait-for-wake.ts";
 import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 
@@ -44,7 +43,7 @@ async function makeLayer(
   const renewal = setInterval(() => void renew(), buildLeaseMs / 3);
   try {
     const layer = await make(AbortSignal.any([signal, lost.signal]));
-    await withPatience(context, () => dependencyLayers.finishLayerIfHeld(context.db, place, layer));
+    await retryThroughOutage(context, () => dependencyLayers.finishLayerIfHeld(context.db, place, layer));
     return layer;
   } catch (error) {
     await dependencyLayers.releaseLayerIfHeld(context.db, place).catch(() => undefined);

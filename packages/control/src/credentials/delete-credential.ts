@@ -4,7 +4,7 @@ import type { Deleted } from "@dari/contract";
 import { credentials } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 
 /** @throws AppError `not_found` */
 export async function deleteCredential(control: Control, actor: Actor, name: string): Promise<Deleted> {

@@ -2,8 +2,7 @@
 
 import type { CredentialPut } from "@dari/contract";
 import { credentials } from "@dari/db";
-import { AppError, limits, newId } from "@dari/domain";
-import { invalidField } from "../refusals.ts";
+import { AppError, invalidField, limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 

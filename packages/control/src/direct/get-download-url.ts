@@ -2,9 +2,8 @@
 
 import type { FileDownloadUrl } from "@dari/contract";
 import { files } from "@dari/db";
-import { limits } from "@dari/domain";
+import { found, limits } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
 import { requireSignedUrls } from "./staging.ts";
 
 /**

@@ -5,7 +5,7 @@ import { egressSettings, type EgressSetter } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { isOperator } from "../organizations/operators.ts";
-import { invalidField, notFound } from "../refusals.ts";
+import { invalidField, notFound } from "@dari/domain";
 import { getEgress } from "./get-egress.ts";
 
 /**

@@ -1,12 +1,11 @@
 // A session's newest saved workspace as one archive: all of it, or some files and directories.
 
-import { normalizeWorkspacePath } from "@dari/domain";
+import { normalizeWorkspacePath, notFound } from "@dari/domain";
 import { findClientPath, readFile, type Tree, type TreeEntry } from "@dari/workspace";
 import type { ArchiveEntry } from "../archives/entry.ts";
 import { writeTar } from "../archives/tar.ts";
 import { writeZip } from "../archives/zip.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { loadSessionTree } from "../sessions/workspace-tree.ts";
 import { rememberReads } from "../workspaces/remembered-reads.ts";
 import { findEntry } from "./workspace-path.ts";

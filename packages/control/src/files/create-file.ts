@@ -2,9 +2,8 @@
 
 import type { FileRecord } from "@dari/contract";
 import { files } from "@dari/db";
-import { leafFilename, limits } from "@dari/domain";
+import { invalidField, leafFilename, limits } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
 import { renderFile } from "../views/organization.ts";
 import type { StoredUpload } from "./store-upload.ts";
 

@@ -3,7 +3,7 @@
 import type { Deleted } from "@dari/contract";
 import { files } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 
 /** @throws AppError `not_found` */
 export async function deleteFile(control: Control, actor: Actor, fileId: string): Promise<Deleted> {

@@ -5,7 +5,7 @@ import type { BlobRange } from "@dari/blobs";
 import type { FileRecord } from "@dari/contract";
 import { files } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderFile } from "../views/organization.ts";
 
 /** @throws AppError `not_found` */

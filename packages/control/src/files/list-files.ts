@@ -3,7 +3,7 @@
 import type { FileRecord } from "@dari/contract";
 import { files, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderFile } from "../views/organization.ts";
 
 export async function listFiles(control: Control, actor: Actor, page: Page): Promise<PageOf<FileRecord>> {

@@ -1,10 +1,9 @@
 // Lists a directory of a session's newest saved workspace.
 
 import type { DirectoryListing } from "@dari/contract";
-import { normalizeWorkspacePath } from "@dari/domain";
+import { found, normalizeWorkspacePath } from "@dari/domain";
 import { listDirectory } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
 import { loadSessionTree } from "../sessions/workspace-tree.ts";
 import { directoryOf } from "./workspace-path.ts";
 

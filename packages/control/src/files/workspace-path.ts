@@ -1,8 +1,7 @@
 // Turns what a client's path leads to in a saved workspace into an entry, or into the refusal a client gets.
 
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import { findClientPath, resolvePath, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
-import { notFound } from "../refusals.ts";
 
 /** The directory's own path, links followed. @throws AppError `not_found`, `invalid` when a link leaves. */
 export function directoryOf(tree: Tree, path: string): string {

@@ -1,7 +1,7 @@
 // Tells whether two bodies are the same, whatever the order of their fields. Keeps nothing that could be read back.
 
 import type { Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
+import { invalidField } from "@dari/domain";
 
 /**
  * SHA-256 over the body's canonical JSON, keyed, because bodies carry secrets.

@@ -1,15 +1,14 @@
 // Turns the secret that a caller shows into who is calling.
 
 import type { Role } from "@dari/contract";
-import { apiKeys } from "@dari/db";
+import { apiKeys, coalesceReads } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { scopesWithin } from "../members/scopes-within.ts";
-import { shareLooks } from "../share-looks.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
 /** Clients that call much do so with one key: their calls of a moment share its look-up. */
-const findKey = shareLooks(
+const findKey = coalesceReads(
   async (db, hash) => {
     const key = await apiKeys.findApiKeyIfUsable(db, Buffer.from(hash, "hex"));
     return new Map(key === undefined ? [] : [["", key]]);

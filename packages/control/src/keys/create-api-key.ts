@@ -2,10 +2,9 @@
 
 import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/contract";
 import { apiKeys } from "@dari/db";
-import { newId } from "@dari/domain";
+import { invalidField, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
 import { renderApiKey } from "../views/organization.ts";
 import { createKeySecret } from "./key-secret.ts";
 

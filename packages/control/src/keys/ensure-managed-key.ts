@@ -3,10 +3,9 @@
 
 import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
 import { apiKeys, organizations } from "@dari/db";
-import { limits, newId } from "@dari/domain";
+import { limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { letInBy } from "../sign-in/let-in-by.ts";
 import { createKeySecret } from "./key-secret.ts";
 

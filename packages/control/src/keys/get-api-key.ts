@@ -3,7 +3,7 @@
 import type { ApiKeyRecord } from "@dari/contract";
 import { apiKeys } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderApiKey } from "../views/organization.ts";
 
 /** @throws AppError `not_found`, also when it was revoked. */

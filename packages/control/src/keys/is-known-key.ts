@@ -1,14 +1,13 @@
 // Whether a secret is some organization's key, asked for many at once.
 
-import { apiKeys } from "@dari/db";
+import { apiKeys, coalesceReads } from "@dari/db";
 import type { Control } from "../context.ts";
-import { shareLooks } from "../share-looks.ts";
 import { hashKeySecret, isKeySecret } from "./key-secret.ts";
 
 /** Hashes of one statement. */
 const keysMax = 5_000;
 
-const lookUp = shareLooks(
+const lookUp = coalesceReads(
   async (db, _group, hashes) => {
     const known = await apiKeys.listKnownHashes(
       db,

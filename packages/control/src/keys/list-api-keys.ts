@@ -3,7 +3,7 @@
 import type { ApiKeyRecord } from "@dari/contract";
 import { apiKeys, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderApiKey } from "../views/organization.ts";
 
 export async function listApiKeys(control: Control, actor: Actor, page: Page): Promise<PageOf<ApiKeyRecord>> {

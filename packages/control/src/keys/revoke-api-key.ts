@@ -4,7 +4,7 @@ import type { ApiKeyRevoked } from "@dari/contract";
 import { apiKeys, schedules } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 
 /**
  * Answers which schedules it leaves running: they are the organization's, and a key that is replaced takes none along.

@@ -2,7 +2,7 @@
 
 import { rateWindows, type Database, type KeyRates, type RateKind, type RateTake, type RateTaken } from "@dari/db";
 import type { Actor } from "../context.ts";
-import { endedOrAfter, patienceMs } from "../ended-or-after.ts";
+import { settledWithin, sharedPatienceMs } from "@dari/domain";
 import { createTakenAhead, nameOf, standingsOf, type RateDecision, type RateStanding } from "./taken-ahead.ts";
 
 export type { RateDecision, RateStanding };
@@ -46,7 +46,7 @@ export function createRateLimiter(db: Database, defaults: RateDefaults): RateLim
     isAsking = true;
     while (waiting.length > 0 && underWay < statementsMax) {
       const groups = [...group(waiting.splice(0, batchMax).filter((one) => !isAnswered(one))).values()];
-      if (groups.length > 0) await endedOrAfter(patienceMs, askFor(groups));
+      if (groups.length > 0) await settledWithin(sharedPatienceMs, askFor(groups));
     }
     isAsking = false;
   };

@@ -2,10 +2,10 @@
 
 import type { CreateInvitationRequest, Deleted, InvitationCreated, InvitationRecord } from "@dari/contract";
 import { invitations, type Page } from "@dari/db";
-import { AppError, limits, newId } from "@dari/domain";
+import { AppError, found, limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found, notFound, renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
 import { letInBy } from "../sign-in/let-in-by.ts";
 import { linkOf } from "../sign-in/link-of.ts";

@@ -3,7 +3,7 @@
 import type { MemberRecord } from "@dari/contract";
 import { members, type Page } from "@dari/db";
 import type { Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderMember } from "../views/organization.ts";
 
 /** `organizationId`: one that the caller may look at. @throws AppError `invalid` for a cursor of another list. */

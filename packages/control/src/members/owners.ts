@@ -1,9 +1,8 @@
 // Who may make, change and remove owners: owners, and the organization's own admin keys that no mere admin has made.
 
 import type { MemberRefusal } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import type { Actor } from "../context.ts";
-import { notFound } from "../refusals.ts";
 
 /** Of an actor that has the scope `admin`. */
 export function managesOwners(actor: Actor): boolean {

@@ -2,13 +2,12 @@
 
 import type { DirectoryListing, WorkspaceCommit } from "@dari/contract";
 import { sideSnapshots } from "@dari/db";
-import { AppError, newId, normalizeWorkspacePath } from "@dari/domain";
+import { AppError, found, newId, normalizeWorkspacePath, notFound } from "@dari/domain";
 import { diff, listDirectory } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import type { OpenedContent } from "../files/get-file.ts";
 import { openTreeFile } from "../files/get-session-file.ts";
 import { directoryOf } from "../files/workspace-path.ts";
-import { found, notFound } from "../refusals.ts";
 import { clientChangesOf } from "../workspaces/client-changes.ts";
 import { writeHead } from "../workspaces/write-head.ts";
 import { getMessage } from "./get-message.ts";

@@ -1,16 +1,15 @@
 // Reads a message, together with others of the organization that are read in the same moment.
 
 import type { MessageRecord } from "@dari/contract";
-import { messages } from "@dari/db";
+import { messages, coalesceReads } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
-import { shareLooks } from "../share-looks.ts";
+import { found } from "@dari/domain";
 import { renderMessage } from "../views/message.ts";
 
 /** Each may have megabytes. */
 const togetherMax = 20;
 
-const findMessage = shareLooks(
+const findMessage = coalesceReads(
   async (db, organizationId, ids) => {
     const rows =
       ids.length === 1

@@ -3,7 +3,7 @@
 import type { MessageRecord } from "@dari/contract";
 import { messages, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { getSession } from "../sessions/get-session.ts";
 import { renderMessage } from "../views/message.ts";
 

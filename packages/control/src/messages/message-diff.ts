@@ -3,11 +3,10 @@
 import { buffer } from "node:stream/consumers";
 import type { BlobStore } from "@dari/blobs";
 import { sideSnapshots, type PlacedInput } from "@dari/db";
-import { AppError, limits, type Scrubber } from "@dari/domain";
+import { AppError, found, limits, type Scrubber } from "@dari/domain";
 import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
 import { renderNote, renderPatch, type PatchSide } from "../diffs/git-patch.ts";
-import { found } from "../refusals.ts";
 import { scrubberOf } from "../secrets/open-secrets.ts";
 import { clientChangesOf, type FileChange } from "../workspaces/client-changes.ts";
 import { rememberReads } from "../workspaces/remembered-reads.ts";

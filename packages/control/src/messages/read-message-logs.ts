@@ -2,7 +2,7 @@
 
 import { attemptLogs } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 
 const rowsPerRead = 200;

@@ -3,7 +3,7 @@
 import type { RetryMessageRequest } from "@dari/contract";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
+import { invalidField } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 import { retryInFork } from "./retry-in-fork.ts";
 import { sendAgain } from "./send-again.ts";

@@ -2,12 +2,11 @@
 
 import type { MessageRecord, MessagesRetried, RetryMessagesRequest, SkipReason } from "@dari/contract";
 import { auditEntries, failedMessages, messages, type FailedFilter, type FailedMessageRow } from "@dari/db";
-import { agentIdFromWire, AppError, limits, type AppErrorCode, type Lane } from "@dari/domain";
+import { agentIdFromWire, AppError, invalidField, limits, notFound, type AppErrorCode, type Lane } from "@dari/domain";
 import { recordChange } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { inOneTransaction } from "../one-transaction.ts";
 import { requireOperator } from "../organizations/operators.ts";
-import { invalidField, notFound } from "../refusals.ts";
 import { renderMessage } from "../views/message.ts";
 import { sendAgain } from "./send-again.ts";
 

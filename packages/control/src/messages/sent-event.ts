@@ -4,7 +4,7 @@ import type { SendAgentMessageRequest, SentEvent } from "@dari/contract";
 import { events } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
 import { inOneTransaction } from "../one-transaction.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 import { createSession } from "../sessions/create-session.ts";
 import { getSession } from "../sessions/get-session.ts";
 import { readEvents } from "../sessions/list-events.ts";

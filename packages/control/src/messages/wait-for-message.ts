@@ -1,7 +1,7 @@
 // Waits until a message has ended. The row decides; the notifier only says when to look.
 
 import type { MessageRecord } from "@dari/contract";
-import { createBell } from "../bell.ts";
+import { createBell } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { getMessage } from "./get-message.ts";
 

@@ -2,10 +2,9 @@
 
 import type { Deleted } from "@dari/contract";
 import { organizations } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 
 /** For operators. The record of changes stays. @throws AppError `not_found`, `conflict` */
 export async function deleteOrganization(control: Control, actor: Actor, organizationId: string): Promise<Deleted> {

@@ -3,7 +3,7 @@
 import type { OrganizationRecord } from "@dari/contract";
 import { organizations } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderOrganization } from "../views/organization.ts";
 
 /**

@@ -4,7 +4,7 @@ import type { OrganizationRecord } from "@dari/contract";
 import { organizations, type Page } from "@dari/db";
 import { isId } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderOrganization } from "../views/organization.ts";
 
 /** Returns the caller's own organization first. @throws AppError `invalid` for an unknown cursor. */

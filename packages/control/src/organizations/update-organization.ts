@@ -4,7 +4,7 @@ import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contra
 import { organizations, type OrganizationRow } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderOrganization } from "../views/organization.ts";
 
 /**

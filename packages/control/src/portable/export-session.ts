@@ -11,12 +11,11 @@ import {
   type PortableSession,
 } from "@dari/contract";
 import { events, sessionExports, type ExportedInput, type ExportedMessage, type ExportRow } from "@dari/db";
-import { AppError, limits } from "@dari/domain";
+import { AppError, found, limits } from "@dari/domain";
 import { readFile, treeHash, type TreeEntry } from "@dari/workspace";
 import type { ArchiveEntry } from "../archives/entry.ts";
 import { writeTar } from "../archives/tar.ts";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
 import { rememberReads } from "../workspaces/remembered-reads.ts";
 import type { LoadedTree } from "../workspaces/trees.ts";
 import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";

@@ -2,12 +2,11 @@
 
 import type { PortableMessage, SessionRecord } from "@dari/contract";
 import { agents, sessionImports, type ImportedMessage } from "@dari/db";
-import { AppError, newId } from "@dari/domain";
+import { AppError, newId, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { createFile } from "../files/create-file.ts";
 import { inOneTransaction } from "../one-transaction.ts";
 import { createAgent } from "../publishing/create-agent.ts";
-import { notFound } from "../refusals.ts";
 import { getSession } from "../sessions/get-session.ts";
 import type { ReceivedExport } from "./receive-export.ts";
 

@@ -16,7 +16,7 @@ import { ArchiveRefused, readTar, type TarMember } from "../archives/read-tar.ts
 import type { Actor, Control } from "../context.ts";
 import { discardUpload, storeUpload, type StoredUpload } from "../files/store-upload.ts";
 import { bundleKey } from "../publishing/bundle-key.ts";
-import type { Scratch } from "../scratch.ts";
+import type { Scratch } from "@dari/runtime";
 import { uploadFolder } from "../workspaces/place-input.ts";
 import { storeSnapshot } from "../workspaces/store-snapshot.ts";
 import { overLimitAsRefusal, workspaceLimitsOf } from "../workspaces/workspace-limits.ts";

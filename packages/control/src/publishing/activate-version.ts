@@ -2,10 +2,9 @@
 
 import type { AgentRecord } from "@dari/contract";
 import { agents, versions } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, found, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found, notFound } from "../refusals.ts";
 import { renderAgent } from "../views/agent.ts";
 
 /**

@@ -2,10 +2,9 @@
 
 import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } from "@dari/contract";
 import { agents, versions } from "@dari/db";
-import { newId } from "@dari/domain";
+import { found, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found, notFound } from "../refusals.ts";
 import { agentAddresses } from "../views/agent.ts";
 import { notReady, readBundleManifest } from "./read-bundle-manifest.ts";
 

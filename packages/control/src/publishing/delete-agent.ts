@@ -4,7 +4,7 @@ import type { Deleted } from "@dari/contract";
 import { agents } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 
 /** @throws AppError `not_found` */
 export async function deleteAgent(control: Control, actor: Actor, agentId: string): Promise<Deleted> {

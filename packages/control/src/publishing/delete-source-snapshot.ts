@@ -2,9 +2,8 @@
 
 import type { Deleted } from "@dari/contract";
 import { sourceSnapshots } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 
 /** @throws AppError `not_found`, `conflict` when a version uses it. */
 export async function deleteSourceSnapshot(control: Control, actor: Actor, sourceSnapshotId: string): Promise<Deleted> {

@@ -5,10 +5,9 @@ import { BlobNotFoundError } from "@dari/blobs";
 import { inspectBundle } from "@dari/builder";
 import type { SourceSnapshotFinalized } from "@dari/contract";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, found } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { stagingKey } from "../direct/staging.ts";
-import { found } from "../refusals.ts";
 import { downloadBundle } from "./download-bundle.ts";
 import { takeBundle } from "./upload-bundle.ts";
 

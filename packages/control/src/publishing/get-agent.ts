@@ -3,7 +3,7 @@
 import type { AgentRecord } from "@dari/contract";
 import { agents } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
 
 /** @throws AppError `not_found` */

@@ -3,7 +3,7 @@
 import type { AgentCreated, VersionCreated } from "@dari/contract";
 import { versions } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
 import { getAgent } from "./get-agent.ts";
 

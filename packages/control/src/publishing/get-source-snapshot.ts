@@ -3,7 +3,7 @@
 import type { SourceSnapshotCreated } from "@dari/contract";
 import { sourceSnapshots } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderReservation } from "./create-source-snapshot.ts";
 
 /** The upload URL is the one it was created with. @throws AppError `not_found` */

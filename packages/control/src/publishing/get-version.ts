@@ -3,7 +3,7 @@
 import type { VersionRecord } from "@dari/contract";
 import { agents, versions } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found, notFound } from "../refusals.ts";
+import { found, notFound } from "@dari/domain";
 import { renderVersion } from "../views/agent.ts";
 
 /** @throws AppError `not_found`, also when the version is another agent's. */

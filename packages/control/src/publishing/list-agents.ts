@@ -3,7 +3,7 @@
 import type { AgentRecord } from "@dari/contract";
 import { agents, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderAgent } from "../views/agent.ts";
 
 export async function listAgents(control: Control, actor: Actor, page: Page): Promise<PageOf<AgentRecord>> {

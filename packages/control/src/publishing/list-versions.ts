@@ -3,7 +3,7 @@
 import type { AgentRecord, VersionRecord } from "@dari/contract";
 import { versions, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderVersion } from "../views/agent.ts";
 import { getAgent } from "./get-agent.ts";
 

@@ -2,7 +2,7 @@
 
 import { buildLogs, versions } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { waitForWake } from "../wait-for-wake.ts";
 
 const rowsPerRead = 200;

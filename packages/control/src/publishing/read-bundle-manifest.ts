@@ -8,9 +8,8 @@ import {
   type Manifest,
 } from "@dari/contract";
 import { credentials, sourceSnapshots } from "@dari/db";
-import { AppError, type FieldIssue } from "@dari/domain";
+import { AppError, found, type FieldIssue } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
 
 export interface BundleManifest {
   readonly manifest: Manifest;

@@ -5,11 +5,9 @@ import { BlobNotFoundError } from "@dari/blobs";
 import { inspectBundle, readBundleFile } from "@dari/builder";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
-import { AppError, limits } from "@dari/domain";
+import { AppError, createSharedCount, found, invalidField, limits, notFound } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { Actor, Control } from "../context.ts";
-import { createSharedCount } from "../limits/shared-count.ts";
-import { found, invalidField, notFound } from "../refusals.ts";
 import { downloadBundle } from "./download-bundle.ts";
 import { getVersion } from "./get-version.ts";
 

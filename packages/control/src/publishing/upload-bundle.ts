@@ -4,9 +4,8 @@ import { randomUUID } from "node:crypto";
 import { BlobTooLargeError } from "@dari/blobs";
 import type { BundleUploaded } from "@dari/contract";
 import { sourceSnapshots } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, found } from "@dari/domain";
 import type { Control } from "../context.ts";
-import { found } from "../refusals.ts";
 import { bundleKey } from "./bundle-key.ts";
 import { checkUploadUrl } from "./upload-url.ts";
 

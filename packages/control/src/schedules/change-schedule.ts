@@ -2,10 +2,9 @@
 
 import type { CreateScheduleRequest, Deleted, ScheduleRecord, UpdateScheduleRequest } from "@dari/contract";
 import { schedules, turnDetails } from "@dari/db";
-import { agentIdFromWire, AppError, isId, limits, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, invalidField, isId, limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { invalidField, notFound } from "../refusals.ts";
 import { checkTimeZone, nextDueAt, normalizeCron } from "./cron.ts";
 import { getSchedule } from "./get-schedule.ts";
 

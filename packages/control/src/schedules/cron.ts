@@ -4,9 +4,8 @@
 // one that exists twice comes once, at the first. Times by `*` or a step follow the clock through both. So does the
 // cron of Unix systems.
 
-import { limits } from "@dari/domain";
+import { invalidField, limits } from "@dari/domain";
 import { Cron } from "croner";
-import { invalidField } from "../refusals.ts";
 
 export interface CronTimes {
   readonly cron: string;

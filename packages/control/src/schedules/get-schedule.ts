@@ -2,9 +2,9 @@
 
 import type { FiringRecord, ScheduleRecord } from "@dari/contract";
 import { scheduleFirings, schedules, type Page, type ScheduleFilter, type SchedulePlace } from "@dari/db";
-import type { FiringOutcome } from "@dari/domain";
+import { found, type FiringOutcome } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { found, renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderFiring, renderSchedule } from "../views/schedule.ts";
 
 /** @throws AppError `not_found` */

@@ -2,9 +2,8 @@
 
 import type { CreateSessionRequest, SessionRecord } from "@dari/contract";
 import { sessions } from "@dari/db";
-import { AppError, newId } from "@dari/domain";
+import { AppError, newId, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { getSession } from "./get-session.ts";
 
 /**

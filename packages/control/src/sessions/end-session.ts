@@ -1,9 +1,8 @@
 // What completing and deleting a session have in common: the refusals, and waking whoever waits for its messages.
 
 import type { SessionEnding } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import type { Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 
 /** @throws AppError `not_found`, `conflict` */
 export function settleEnding(control: Pick<Control, "notifier">, sessionId: string, ending: SessionEnding): void {

@@ -2,9 +2,8 @@
 
 import type { SessionRecord } from "@dari/contract";
 import { heads, type ForkOutcome } from "@dari/db";
-import { AppError, newId } from "@dari/domain";
+import { AppError, invalidField, newId, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { invalidField, notFound } from "../refusals.ts";
 import { getSession } from "./get-session.ts";
 
 export interface Fork {

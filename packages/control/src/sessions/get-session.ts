@@ -3,7 +3,7 @@
 import type { SessionRecord } from "@dari/contract";
 import { sessions } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found } from "../refusals.ts";
+import { found } from "@dari/domain";
 import { renderSession } from "../views/session.ts";
 
 /** @throws AppError `not_found` */

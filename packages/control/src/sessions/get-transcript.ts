@@ -3,7 +3,7 @@
 import type { EventRecord, TranscriptEntry } from "@dari/contract";
 import { failure, type Failure } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import type { PageOf } from "../refusals.ts";
+import type { PageOf } from "../page.ts";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 

@@ -1,10 +1,9 @@
 // Reads a session's ledger.
 
 import type { EventRecord, MessageRecord } from "@dari/contract";
-import { events, messages, type Database, type EventRow, type EventsAfter } from "@dari/db";
+import { events, messages, coalesceReads, type Database, type EventRow, type EventsAfter } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import type { PageOf } from "../refusals.ts";
-import { shareLooks } from "../share-looks.ts";
+import type { PageOf } from "../page.ts";
 import { messageShownBy, renderEvent } from "../views/event.ts";
 import { renderMessage } from "../views/message.ts";
 import { getSession } from "./get-session.ts";
@@ -40,7 +39,7 @@ const together = { limit: 20, maxBytes: 32 * 1024 };
 /** With `together.maxBytes` each they stay below `limits.pageBytes`. */
 const sessionsTogetherMax = 200;
 
-const findTogether = shareLooks<EventsFound>(
+const findTogether = coalesceReads<EventsFound>(
   async (db, organizationId, keys) => {
     const positions = keys.map(positionOf);
     const pages = await events.listEventsOfSessions(db, organizationId, positions, together);

@@ -3,7 +3,8 @@
 import type { SessionRecord, SessionStatus } from "@dari/contract";
 import { agents, sessions, type Page } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found, renderPage, type PageOf } from "../refusals.ts";
+import { found } from "@dari/domain";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderSession } from "../views/session.ts";
 
 export interface SessionQuery {

@@ -2,9 +2,8 @@
 
 import type { SessionRecord } from "@dari/contract";
 import { heads, type RollbackOutcome } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { messageRefusal } from "./fork-session.ts";
 import { getSession } from "./get-session.ts";
 

@@ -2,11 +2,10 @@
 
 import type { ApiKeyScope, Me, SignedOut } from "@dari/contract";
 import { apiKeys, members, organizations, signIns } from "@dari/db";
-import { AppError } from "@dari/domain";
+import { AppError, found } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
-import { found } from "../refusals.ts";
 import { renderMember, renderOrganization } from "../views/organization.ts";
 
 /** @throws AppError `unauthenticated` for a person who was removed in this moment. */

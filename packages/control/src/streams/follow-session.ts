@@ -1,11 +1,9 @@
 // A session's ledger as an endless sequence, with previews between its events.
 
 import type { EventRecord } from "@dari/contract";
-import { limits, type Preview } from "@dari/domain";
+import { createBell, limits, notFound, type Preview } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { readEvents } from "../sessions/list-events.ts";
-import { createBell } from "../bell.ts";
 import type { PlacedPreview, SessionFeed } from "./session-feed.ts";
 
 export type StreamItem =

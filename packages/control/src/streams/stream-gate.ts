@@ -1,7 +1,6 @@
 // Counts the open streams of this process, and what those of slow readers keep in memory.
 
-import { AppError, limits } from "@dari/domain";
-import { createSharedCount, type SharedBounds } from "../limits/shared-count.ts";
+import { AppError, createSharedCount, limits, type SharedBounds } from "@dari/domain";
 
 export interface StreamGate {
   /** @throws AppError `limit_exceeded` when one more stream of the organization is too many. */

@@ -4,6 +4,7 @@ import {
   dispatch,
   isDatabaseAway,
   turns,
+  retryThroughOutage,
   workers,
   type Claimant,
   type ClaimedTurn,
@@ -15,7 +16,6 @@ import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { isBackgroundFirst } from "../dispatch/lanes.ts";
 import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/room.ts";
-import { withPatience } from "../patience.ts";
 import { claimRetry } from "./claim-retry.ts";
 
 /** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */
@@ -70,7 +70,7 @@ async function evenIfUnanswered<T>(
     if (waiting === undefined || !isDatabaseAway(error)) throw error;
     const again = (): Promise<ClaimedTurn | undefined> =>
       evenIfUnreadable(claimant, (by) => turns.claimAgainIfHeld(db, attemptId, by, waiting.sessionId));
-    const turn = await withPatience(waiting, again, waiting.signal);
+    const turn = await retryThroughOutage(waiting, again, waiting.signal);
     if (turn === undefined) throw error;
     return heldAs(turn);
   }

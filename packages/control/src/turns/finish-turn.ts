@@ -1,8 +1,7 @@
 // Records how a turn ended, through a database that may be away for a while.
 
-import { turns, type Claim, type Database, type FinishInput, type FinishResult } from "@dari/db";
+import { turns, retryThroughOutage, type Claim, type Database, type FinishInput, type FinishResult } from "@dari/db";
 import type { Log, Notifier } from "@dari/domain";
-import { withPatience } from "../patience.ts";
 
 export interface FinishContext {
   readonly db: Database;
@@ -20,7 +19,7 @@ export async function finishTurn(
   organizationId: string,
   input: FinishInput,
 ): Promise<FinishResult | undefined> {
-  const result = await withPatience(context, () => turns.finishIfHeld(context.db, claim, input));
+  const result = await retryThroughOutage(context, () => turns.finishIfHeld(context.db, claim, input));
   context.notifier.notify("session", claim.sessionId);
   context.notifier.notify("message", claim.messageId);
   // A slot is free in any case.

@@ -2,9 +2,8 @@
 
 import type { UsageRecord } from "@dari/contract";
 import { organizations, usage } from "@dari/db";
-import { limits, newId } from "@dari/domain";
+import { found, limits, newId } from "@dari/domain";
 import type { Control } from "../context.ts";
-import { found } from "../refusals.ts";
 
 const dayMs = 86_400_000;
 /** Ids carry the clock of the process that made them. */

@@ -3,10 +3,9 @@
 
 import type { AgentWebhook, PutAgentWebhookRequest, WebhookEndpointCreated } from "@dari/contract";
 import { agents, webhookEndpoints } from "@dari/db";
-import { AppError, limits } from "@dari/domain";
+import { AppError, found, limits, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { inOneTransaction } from "../one-transaction.ts";
-import { found, notFound } from "../refusals.ts";
 import { renderEndpoint } from "../views/webhook.ts";
 import { deleteEndpoint, updateEndpoint } from "./change-endpoint.ts";
 import { createEndpoint } from "./create-endpoint.ts";

@@ -4,7 +4,7 @@ import type { Deleted, UpdateWebhookEndpointRequest, WebhookEndpointRecord } fro
 import { webhookEndpoints } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
+import { notFound } from "@dari/domain";
 import { getEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 

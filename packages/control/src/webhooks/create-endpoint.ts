@@ -6,10 +6,9 @@ import {
   type WebhookEndpointCreated,
 } from "@dari/contract";
 import { webhookEndpoints } from "@dari/db";
-import { agentIdFromWire, AppError, limits, newId } from "@dari/domain";
+import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { invalidField } from "../refusals.ts";
 import { getEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";

@@ -2,10 +2,10 @@
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
 import { webhookDeliveries, type Page, type WebhookEndpointPlace } from "@dari/db";
-import { AppError, newId, type WebhookDeliveryState } from "@dari/domain";
+import { AppError, found, newId, notFound, type WebhookDeliveryState } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { found, notFound, renderPage, type PageOf } from "../refusals.ts";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderDelivery } from "../views/webhook.ts";
 import { getEndpoint } from "./get-endpoint.ts";
 

@@ -3,7 +3,8 @@
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { webhookEndpoints, type Page, type WebhookEndpointPlace } from "@dari/db";
 import type { Actor, Control } from "../context.ts";
-import { found, renderPage, type PageOf } from "../refusals.ts";
+import { found } from "@dari/domain";
+import { renderPage, type PageOf } from "../page.ts";
 import { renderEndpoint } from "../views/webhook.ts";
 
 /** @throws AppError `not_found` */

@@ -11,7 +11,7 @@ import {
   type EgressRule,
 } from "@dari/sandbox";
 import { isIP } from "node:net";
-import { invalidField } from "../refusals.ts";
+import { invalidField } from "@dari/domain";
 
 /** Every public address; `rules` name private ones, and those that may be reached without TLS. */
 export type ReceiverPolicy = EgressPolicy;

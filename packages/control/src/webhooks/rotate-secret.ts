@@ -2,10 +2,9 @@
 
 import type { WebhookEndpointCreated } from "@dari/contract";
 import { webhookEndpoints } from "@dari/db";
-import { AppError, limits } from "@dari/domain";
+import { AppError, limits, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { getEndpoint } from "./get-endpoint.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";
 

@@ -1,10 +1,9 @@
 // Stores a tree as one object and records what it leans on, before anything names it.
 
 import type { BlobStore } from "@dari/blobs";
-import { objects, type Database, type StoredObject } from "@dari/db";
+import { objects, retryThroughOutage, type Database, type StoredObject } from "@dari/db";
 import type { Log } from "@dari/domain";
 import { save, type Saved, type SaveOptions } from "@dari/workspace";
-import { withPatience } from "../patience.ts";
 
 export interface StoreContext {
   readonly db: Database;
@@ -29,7 +28,7 @@ export async function storeSnapshot(
 ): Promise<Saved> {
   const saved = await save({ ...change, store: context.blobs, keyPrefix: snapshotPrefix(organizationId) });
   const record = (): Promise<void> => recordObject(context, organizationId, saved);
-  await (patience === undefined ? record() : withPatience(patience, record, patience.signal));
+  await (patience === undefined ? record() : retryThroughOutage(patience, record, patience.signal));
   return saved;
 }
 

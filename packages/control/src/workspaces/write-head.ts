@@ -1,10 +1,9 @@
 // Changes a session's workspace without a turn: one new snapshot on the head, or a refusal.
 
 import { heads, type HeadWrite, type TurnSnapshot, type WriteOutcome } from "@dari/db";
-import { AppError, newId } from "@dari/domain";
+import { AppError, newId, notFound } from "@dari/domain";
 import { diff, type Tree, type WorkspaceLimits } from "@dari/workspace";
 import type { Control } from "../context.ts";
-import { notFound } from "../refusals.ts";
 import { clientChangesOf, type FileChange } from "./client-changes.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 import { storeSnapshot } from "./store-snapshot.ts";

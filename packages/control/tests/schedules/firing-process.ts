@@ -1,7 +1,9 @@
 // A firing as a process of its own, for tests that kill it.
 
 import { openDatabase } from "@dari/db";
-import { createBacklog, createRateLimiter, fireSchedules } from "../../src/index.ts";
+import { createBacklog } from "../../src/dispatch/backlog.ts";
+import { createRateLimiter } from "../../src/limits/rate-limiter.ts";
+import { fireSchedules } from "../../src/schedules/fire-schedules.ts";
 
 const { URL: url = "" } = process.env;
 const db = openDatabase({ url, poolMax: 4, role: "dari_app", applicationName: "dari-test-firing" });

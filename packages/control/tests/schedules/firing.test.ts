@@ -4,15 +4,13 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { agents, budgets, organizations, sessions, type Database } from "@dari/db";
 import { limits, newId } from "@dari/domain";
 import { createTestFile, createTestSession } from "@dari/testkit";
-import {
-  createBacklog,
-  emptyDeletedOrganizations,
-  fireSchedules,
-  listMessages,
-  putBudget,
-  sweepFirings,
-  updateSchedule,
-} from "../../src/index.ts";
+import { createBacklog } from "../../src/dispatch/backlog.ts";
+import { emptyDeletedOrganizations } from "../../src/storage/empty-organizations.ts";
+import { fireSchedules } from "../../src/schedules/fire-schedules.ts";
+import { listMessages } from "../../src/messages/list-messages.ts";
+import { putBudget } from "../../src/budgets/put-budget.ts";
+import { sweepFirings } from "../../src/schedules/sweep-firings.ts";
+import { updateSchedule } from "../../src/schedules/change-schedule.ts";
 import { openScheduleScene, type ScheduleScene } from "./scene.ts";
 
 let scene: ScheduleScene;

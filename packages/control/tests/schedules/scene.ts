@@ -3,17 +3,12 @@
 import { scheduleFirings, type FiringRow } from "@dari/db";
 import { createTestAgent, createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 import type { CreateScheduleRequest, ScheduleRecord } from "@dari/contract";
-import {
-  createBacklog,
-  createRateLimiter,
-  createSchedule,
-  fireSchedules,
-  getSchedule,
-  type Actor,
-  type Control,
-  type FiringCounts,
-  type RateDefaults,
-} from "../../src/index.ts";
+import { createBacklog } from "../../src/dispatch/backlog.ts";
+import { createRateLimiter, type RateDefaults } from "../../src/limits/rate-limiter.ts";
+import { createSchedule } from "../../src/schedules/change-schedule.ts";
+import { fireSchedules, type FiringCounts } from "../../src/schedules/fire-schedules.ts";
+import { getSchedule } from "../../src/schedules/get-schedule.ts";
+import type { Actor, Control } from "../../src/context.ts";
 
 export interface ScheduleScene extends AsyncDisposable {
   readonly database: TestDatabase;

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createTestAgent, createTestOrganization, waitUntil } from "@dari/testkit";
-import { createWebhookEndpoint, listWebhookDeliveries, receiverPolicyOf, sendWebhookTest } from "../../src/index.ts";
+import { createEndpoint as createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
+import { listDeliveries as listWebhookDeliveries, sendTest as sendWebhookTest } from "../../src/webhooks/deliveries.ts";
+import { receiverPolicyOf } from "../../src/webhooks/receivers.ts";
 import { isSignedBy, ok, openWebhookScene, startReceiver, type Receiver, type WebhookScene } from "./receiver.ts";
 
 let receiver: Receiver;

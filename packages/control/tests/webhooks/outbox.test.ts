@@ -5,7 +5,10 @@ import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { boundTo, events, heads, turns, webhookOutbox, withTransaction } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestOrganization, createTestSession } from "@dari/testkit";
-import { deleteWebhookEndpoint, updateWebhookEndpoint } from "../../src/index.ts";
+import {
+  deleteEndpoint as deleteWebhookEndpoint,
+  updateEndpoint as updateWebhookEndpoint,
+} from "../../src/webhooks/change-endpoint.ts";
 import { renderEvent } from "../../src/views/event.ts";
 import { openWebhookScene, type WebhookScene } from "./receiver.ts";
 

@@ -12,18 +12,17 @@ import {
   createTestSession,
   type TestDatabase,
 } from "@dari/testkit";
+import { createBacklog } from "../../src/dispatch/backlog.ts";
+import { createSealer } from "../../src/sealer.ts";
+import { createEndpoint as createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
 import {
-  createBacklog,
-  createSealer,
-  createWebhookEndpoint,
   createWebhookSender,
-  receiverPolicyOf,
-  type Actor,
-  type Control,
   type SenderSettings,
   type WebhookContext,
   type WebhookSender,
-} from "../../src/index.ts";
+} from "../../src/webhooks/sender.ts";
+import { receiverPolicyOf } from "../../src/webhooks/receivers.ts";
+import type { Actor, Control } from "../../src/context.ts";
 
 export interface Received {
   readonly id: string;

@@ -1,7 +1,9 @@
 // A sender as a process of its own, for tests that kill it. It opens what it signs with as it finds it.
 
 import { openDatabase } from "@dari/db";
-import { createWebhookSender, receiverPolicyOf, type Sealer } from "../../src/index.ts";
+import { createWebhookSender } from "../../src/webhooks/sender.ts";
+import { receiverPolicyOf } from "../../src/webhooks/receivers.ts";
+import type { Sealer } from "../../src/sealer.ts";
 
 const { URL: url = "", RECEIVER: receiver = "" } = process.env;
 const db = openDatabase({ url, poolMax: 2, role: "dari_app", applicationName: "dari-test-sender" });

@@ -1,18 +1,18 @@
-// Repeats an idempotent write through a database that is away for a while.
+// Repeats an idempotent write until the database is back.
 
-import { isDatabasePassing } from "@dari/db";
 import type { Log } from "@dari/domain";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDatabasePassing } from "./errors.ts";
 
 const retryEveryMs = 250;
-/** Past this a lease is gone whatever happens, and somebody else has the work. Milliseconds. */
+/** After this time the lease has expired and another worker has the work. Milliseconds. */
 const giveUpAfterMs = 120_000;
 
 /**
- * Tries again while the failure says nothing against the statement itself. The statement must be safe to repeat: its
- * reply may be lost after its commit. Gives up when `signal` aborts.
+ * Retries `work` while it fails only because the database is away. `work` must be safe to repeat: its reply may be lost
+ * after its commit. Gives up when `signal` aborts.
  */
-export async function withPatience<T>(
+export async function retryThroughOutage<T>(
   context: { readonly log: Log },
   work: () => Promise<T>,
   signal?: AbortSignal,

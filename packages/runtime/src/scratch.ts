@@ -1,12 +1,11 @@
-// Directories for what a call holds on this machine's disk while it is judged, and how much all of them hold. They name
-// the process that has them, so that what a killed one left is known for that, and cleared by the next.
+// Directories for the uploads of calls while they are checked, and a bound on their bytes. A directory's name has its
+// process in it, so that the next start can clear what a killed process left behind.
 
 import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
-import { AppError, limits } from "@dari/domain";
-import { createSharedCount, type SharedBounds } from "./limits/shared-count.ts";
+import { AppError, createSharedCount, limits, type SharedBounds } from "@dari/domain";
 
 // Process ids mean something only on the machine, or in the container, that they come from.
 const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);

@@ -1,16 +1,16 @@
 // Looks of several callers as one: who shares, who waits for whom, and who fails.
 
 import { expect, test } from "@jest/globals";
-import type { Database } from "@dari/db";
 import { waitUntil } from "@dari/testkit";
-import { shareLooks } from "./share-looks.ts";
+import { coalesceReads } from "./coalesce-reads.ts";
+import type { Database } from "./database.ts";
 
 const db = {} as Database;
 
 /** A look that is under way until it is answered, one of whose keys cannot be read. */
 function stage(keysMax = 10) {
   const looks: { keys: readonly string[]; answer: () => void }[] = [];
-  const ask = shareLooks<string>(
+  const ask = coalesceReads<string>(
     async (_db, group, keys) => {
       const { promise, resolve } = Promise.withResolvers<void>();
       looks.push({ keys, answer: resolve });

@@ -1,8 +1,8 @@
-// Sleeps until rung. Remembers a ring that came before the sleep.
+// A bell to wait for. It remembers a ring that came before the wait.
 
 export interface Bell {
   ring(): void;
-  /** Returns at once when it was rung before; after `ms` at the latest, for ever without. */
+  /** Resolves when rung, at once if it was rung before; after `ms` at the latest, if given. */
   wait(ms?: number): Promise<void>;
 }
 

@@ -1,13 +1,13 @@
-// Reads for several callers at once: while one look is under way, who asks meanwhile is gathered and answered by the
-// next. Where nobody else asks, nothing waits. For reads only: each caller's answer is its own.
+// Coalesces reads: callers that ask while a read is under way share the next one. A caller alone waits for nothing.
 
-import { isDatabaseAway, type Database } from "@dari/db";
-import { endedOrAfter, patienceMs } from "./ended-or-after.ts";
+import { settledWithin, sharedPatienceMs } from "@dari/domain";
+import type { Database } from "./database.ts";
+import { isDatabaseAway } from "./errors.ts";
 
 /** Reads what is found of the keys; what is not found is left out. */
-export type Look<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
+export type ReadMany<T> = (db: Database, group: string, keys: readonly string[]) => Promise<ReadonlyMap<string, T>>;
 
-/** The newest look of a group. */
+/** The newest read of a group. */
 interface UnderWay<T> {
   readonly ended: Promise<void>;
   next: Gathered<T> | undefined;
@@ -19,17 +19,18 @@ interface Gathered<T> {
 }
 
 /**
- * Only those of one group are read together, at most `keysMax` different ones. An answer is never older than its
- * question: its look begins after it. A key that fails a look for several is looked at alone, and fails alone.
+ * Returns a function that reads one key. Only keys of one group are read together, at most `keysMax` different ones. An
+ * answer is never older than its question: its read begins after it. A key that fails a shared read is read again
+ * alone, and fails alone. For reads only: each caller's answer is its own.
  */
-export function shareLooks<T>(
-  look: Look<T>,
+export function coalesceReads<T>(
+  read: ReadMany<T>,
   { keysMax }: { readonly keysMax: number },
 ): (db: Database, group: string, key: string) => Promise<T | undefined> {
   const groupsOf = new WeakMap<Database, Map<string, UnderWay<T>>>();
 
   const begin = (db: Database, group: string, keys: readonly string[]): Promise<ReadonlyMap<string, T>> => {
-    const found = look(db, group, keys);
+    const found = read(db, group, keys);
     const groups = groupsOf.get(db) ?? new Map<string, UnderWay<T>>();
     groupsOf.set(db, groups);
     const one: UnderWay<T> = { ended: ended(found), next: undefined };
@@ -41,20 +42,20 @@ export function shareLooks<T>(
   };
   const gather = (db: Database, group: string, after: UnderWay<T>): Gathered<T> => {
     const keys = new Set<string>();
-    return { keys, found: endedOrAfter(patienceMs, after.ended).then(() => begin(db, group, [...keys])) };
+    return { keys, found: settledWithin(sharedPatienceMs, after.ended).then(() => begin(db, group, [...keys])) };
   };
 
   return async (db, group, key) => {
     const underWay = groupsOf.get(db)?.get(group);
     if (underWay === undefined) return (await begin(db, group, [key])).get(key);
     const next = (underWay.next ??= gather(db, group, underWay));
-    if (next.keys.size >= keysMax && !next.keys.has(key)) return (await look(db, group, [key])).get(key);
+    if (next.keys.size >= keysMax && !next.keys.has(key)) return (await read(db, group, [key])).get(key);
     next.keys.add(key);
     try {
       return (await next.found).get(key);
     } catch (error) {
       if (next.keys.size === 1 || isDatabaseAway(error)) throw error;
-      return (await look(db, group, [key])).get(key);
+      return (await read(db, group, [key])).get(key);
     }
   };
 }

@@ -1,0 +1,16 @@
+// Waits for work, but not for ever.
+
+/** How long callers that share a statement wait for the one before theirs: its connection may be lost. Milliseconds. */
+export const sharedPatienceMs = 100;
+
+/** Resolves when `work` settles or after `ms`, whichever is first. Never rejects. */
+export function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const timer = setTimeout(resolve, ms);
+    work.then(end, end);
+  });
+}
