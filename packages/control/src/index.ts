@@ -229,19 +229,19 @@ export {
   rotateAgentWebhookSecret,
 } from "./webhooks/agent-webhook.ts";
 export {
-  deleteEndpoint as deleteWebhookEndpoint,
-  updateEndpoint as updateWebhookEndpoint,
+  deleteWebhookEndpoint,
+  updateWebhookEndpoint,
 } from "./webhooks/change-endpoint.ts";
-export { createEndpoint as createWebhookEndpoint } from "./webhooks/create-endpoint.ts";
+export { createWebhookEndpoint } from "./webhooks/create-endpoint.ts";
 export {
-  getDelivery as getWebhookDelivery,
-  listDeliveries as listWebhookDeliveries,
-  resendDelivery as resendWebhookDelivery,
-  sendTest as sendWebhookTest,
+  getWebhookDelivery,
+  listWebhookDeliveries,
+  resendWebhookDelivery,
+  sendWebhookTest,
 } from "./webhooks/deliveries.ts";
-export { getEndpoint as getWebhookEndpoint, listEndpoints as listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
+export { getWebhookEndpoint, listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
 export { receiverPolicyOf, type ReceiverPolicy } from "./webhooks/receivers.ts";
-export { rotateSecret as rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
+export { rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
 export {
   createWebhookSender,
   senderDefaults,

@@ -7,10 +7,10 @@ import { AppError, found, limits, notFound } from "@dari/domain";
 import type { Actor, Control } from "../context.ts";
 import { inOneTransaction } from "../one-transaction.ts";
 import { renderEndpoint } from "../views/webhook.ts";
-import { deleteEndpoint, updateEndpoint } from "./change-endpoint.ts";
-import { createEndpoint } from "./create-endpoint.ts";
+import { deleteWebhookEndpoint, updateWebhookEndpoint } from "./change-endpoint.ts";
+import { createWebhookEndpoint } from "./create-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
-import { rotateSecret } from "./rotate-secret.ts";
+import { rotateWebhookSecret } from "./rotate-secret.ts";
 
 /** @throws AppError `not_found`; `conflict` when the agent has several endpoints. */
 export async function getAgentWebhook(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
@@ -36,8 +36,8 @@ export async function putAgentWebhook(
     const endpoint = await findEndpoint(inside, actor, agentId);
     const changed =
       endpoint === undefined
-        ? await createEndpoint(inside, actor, { url, agent_id: agentId, ...chosen })
-        : await updateEndpoint(inside, actor, endpoint.id, { url, status: "enabled", ...chosen });
+        ? await createWebhookEndpoint(inside, actor, { url, agent_id: agentId, ...chosen })
+        : await updateWebhookEndpoint(inside, actor, endpoint.id, { url, status: "enabled", ...chosen });
     return render(changed);
   });
 }
@@ -45,15 +45,15 @@ export async function putAgentWebhook(
 /** Also of an agent without one. @throws AppError as `getAgentWebhook`. */
 export async function deleteAgentWebhook(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
   const endpoint = await findEndpoint(control, actor, agentId);
-  if (endpoint !== undefined) await deleteEndpoint(control, actor, endpoint.id);
+  if (endpoint !== undefined) await deleteWebhookEndpoint(control, actor, endpoint.id);
   return render(undefined);
 }
 
-/** @throws AppError as `rotateSecret` and `getAgentWebhook`; `not_found` when no webhook is set. */
+/** @throws AppError as `rotateWebhookSecret` and `getAgentWebhook`; `not_found` when no webhook is set. */
 export async function rotateAgentWebhookSecret(control: Control, actor: Actor, agentId: string): Promise<AgentWebhook> {
   const endpoint = await findEndpoint(control, actor, agentId);
   if (endpoint === undefined) throw notFound("webhook");
-  return render(await rotateSecret(control, actor, endpoint.id));
+  return render(await rotateWebhookSecret(control, actor, endpoint.id));
 }
 
 async function findEndpoint(control: Control, actor: Actor, agentId: string) {

@@ -5,14 +5,14 @@ import { webhookEndpoints } from "@dari/db";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { notFound } from "@dari/domain";
-import { getEndpoint } from "./get-endpoint.ts";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 
 /**
  * What waits to be sent goes to the new URL. A disabled endpoint is told of nothing that happens until it is enabled.
  * @throws AppError `not_found`; `invalid` for a URL that it may not have.
  */
-export async function updateEndpoint(
+export async function updateWebhookEndpoint(
   control: Control,
   actor: Actor,
   endpointId: string,
@@ -38,11 +38,11 @@ export async function updateEndpoint(
       },
     }),
   );
-  return getEndpoint(control, place);
+  return getWebhookEndpoint(control, place);
 }
 
 /** @throws AppError `not_found` */
-export async function deleteEndpoint(control: Control, actor: Actor, endpointId: string): Promise<Deleted> {
+export async function deleteWebhookEndpoint(control: Control, actor: Actor, endpointId: string): Promise<Deleted> {
   const place = { organizationId: actor.organizationId, endpointId };
   const deleted = await onRecord(
     control,

@@ -9,7 +9,7 @@ import { webhookEndpoints } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { getEndpoint } from "./get-endpoint.ts";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { checkReceiver, publicReceivers } from "./receivers.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";
 
@@ -17,7 +17,7 @@ import { createWebhookSecret, webhookSealName } from "./signature.ts";
  * It is told of what is committed after this has answered.
  * @throws AppError `invalid` for a URL or an agent that it may not have; `conflict` when there are enough.
  */
-export async function createEndpoint(
+export async function createWebhookEndpoint(
   control: Control,
   actor: Actor,
   request: CreateWebhookEndpointRequest,
@@ -51,5 +51,5 @@ export async function createEndpoint(
     // The whole URL may be a secret of its own.
     () => ({ action: "webhook.create", target: id, details: { host, agent_id: agentId, event_types: eventTypes } }),
   );
-  return { ...(await getEndpoint(control, { organizationId, endpointId: id })), secret };
+  return { ...(await getWebhookEndpoint(control, { organizationId, endpointId: id })), secret };
 }

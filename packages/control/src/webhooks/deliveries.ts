@@ -7,37 +7,37 @@ import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
 import { renderPage, type PageOf } from "../page.ts";
 import { renderDelivery } from "../views/webhook.ts";
-import { getEndpoint } from "./get-endpoint.ts";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
 
 /** @throws AppError `not_found` for the endpoint; `invalid` for a cursor of another list. */
-export async function listDeliveries(
+export async function listWebhookDeliveries(
   control: Control,
   place: WebhookEndpointPlace,
   page: Page & { readonly state?: WebhookDeliveryState | undefined },
 ): Promise<PageOf<WebhookDeliveryRecord>> {
-  await getEndpoint(control, place);
+  await getWebhookEndpoint(control, place);
   return renderPage(await webhookDeliveries.listDeliveries(control.db, place, page), renderDelivery);
 }
 
 /** @throws AppError `not_found` */
-export async function getDelivery(
+export async function getWebhookDelivery(
   control: Control,
   place: WebhookEndpointPlace,
   deliveryId: string,
 ): Promise<WebhookDeliveryRecord> {
-  await getEndpoint(control, place);
+  await getWebhookEndpoint(control, place);
   return renderDelivery(found(await webhookDeliveries.findDelivery(control.db, place, deliveryId), "delivery"));
 }
 
 /** Answers the delivery's id. @throws AppError `not_found`, `conflict` when the endpoint is disabled. */
-export async function sendTest(control: Control, actor: Actor, endpointId: string): Promise<string> {
+export async function sendWebhookTest(control: Control, actor: Actor, endpointId: string): Promise<string> {
   const place = { organizationId: actor.organizationId, endpointId };
   const id = newId("webhookDelivery");
   await onRecord(
     control,
     actor,
     async (inside) => {
-      await getEndpoint(inside, place);
+      await getWebhookEndpoint(inside, place);
       const test = { id, eventId: newId("event") };
       if (!(await webhookDeliveries.insertTestIfEnabled(inside.db, place, test))) throw disabled();
     },
@@ -50,12 +50,17 @@ export async function sendTest(control: Control, actor: Actor, endpointId: strin
  * Makes it due at once, whatever became of it before.
  * @throws AppError `not_found`; `conflict` while it is being sent, and when the endpoint is disabled.
  */
-export async function resendDelivery(control: Control, place: WebhookEndpointPlace, actor: Actor, deliveryId: string) {
+export async function resendWebhookDelivery(
+  control: Control,
+  place: WebhookEndpointPlace,
+  actor: Actor,
+  deliveryId: string,
+) {
   await onRecord(
     control,
     actor,
     async (inside) => {
-      await getEndpoint(inside, place);
+      await getWebhookEndpoint(inside, place);
       const outcome = await webhookDeliveries.resendIfIdle(inside.db, place, deliveryId);
       if (outcome === "missing") throw notFound("delivery");
       if (outcome === "disabled") throw disabled();

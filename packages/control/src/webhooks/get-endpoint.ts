@@ -8,14 +8,14 @@ import { renderPage, type PageOf } from "../page.ts";
 import { renderEndpoint } from "../views/webhook.ts";
 
 /** @throws AppError `not_found` */
-export async function getEndpoint(
+export async function getWebhookEndpoint(
   control: Pick<Control, "db">,
   place: WebhookEndpointPlace,
 ): Promise<WebhookEndpointRecord> {
   return renderEndpoint(found(await webhookEndpoints.findEndpoint(control.db, place), "webhook endpoint"));
 }
 
-export async function listEndpoints(
+export async function listWebhookEndpoints(
   control: Control,
   actor: Actor,
   page: Page,

@@ -5,11 +5,11 @@ import { webhookEndpoints } from "@dari/db";
 import { AppError, limits, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import type { Actor, Control } from "../context.ts";
-import { getEndpoint } from "./get-endpoint.ts";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
 import { createWebhookSecret, webhookSealName } from "./signature.ts";
 
 /** The old one signs beside it for a day. @throws AppError `not_found`; `conflict` when too many sign already. */
-export async function rotateSecret(
+export async function rotateWebhookSecret(
   control: Control,
   actor: Actor,
   endpointId: string,
@@ -31,5 +31,5 @@ export async function rotateSecret(
     },
     () => ({ action: "webhook.rotate_secret", target: endpointId }),
   );
-  return { ...(await getEndpoint(control, place)), secret };
+  return { ...(await getWebhookEndpoint(control, place)), secret };
 }

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { boundTo, openDatabase, webhookOutbox, withTransaction } from "@dari/db";
-import { sendTest as sendWebhookTest } from "../../src/webhooks/deliveries.ts";
+import { sendWebhookTest } from "../../src/webhooks/deliveries.ts";
 import { ok, openWebhookScene, startReceiver, type Receiver, type WebhookScene } from "./receiver.ts";
 
 let receiver: Receiver;

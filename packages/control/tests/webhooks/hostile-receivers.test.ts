@@ -9,8 +9,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { createTestAgent, createTestOrganization, waitUntil } from "@dari/testkit";
-import { createEndpoint as createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
-import { listDeliveries as listWebhookDeliveries, sendTest as sendWebhookTest } from "../../src/webhooks/deliveries.ts";
+import { createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
+import { listWebhookDeliveries, sendWebhookTest } from "../../src/webhooks/deliveries.ts";
 import { receiverPolicyOf } from "../../src/webhooks/receivers.ts";
 import { isSignedBy, ok, openWebhookScene, startReceiver, type Receiver, type WebhookScene } from "./receiver.ts";
 

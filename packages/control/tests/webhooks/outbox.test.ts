@@ -6,8 +6,8 @@ import { boundTo, events, heads, turns, webhookOutbox, withTransaction } from "@
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestOrganization, createTestSession } from "@dari/testkit";
 import {
-  deleteEndpoint as deleteWebhookEndpoint,
-  updateEndpoint as updateWebhookEndpoint,
+  deleteWebhookEndpoint,
+  updateWebhookEndpoint,
 } from "../../src/webhooks/change-endpoint.ts";
 import { renderEvent } from "../../src/views/event.ts";
 import { openWebhookScene, type WebhookScene } from "./receiver.ts";

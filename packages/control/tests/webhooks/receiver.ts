@@ -14,7 +14,7 @@ import {
 } from "@dari/testkit";
 import { createBacklog } from "../../src/dispatch/backlog.ts";
 import { createSealer } from "../../src/sealer.ts";
-import { createEndpoint as createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
+import { createWebhookEndpoint } from "../../src/webhooks/create-endpoint.ts";
 import {
   createWebhookSender,
   type SenderSettings,

@@ -7,18 +7,18 @@ import { turns, webhookOutbox } from "@dari/db";
 import { limits, webhookAttemptsMax, webhookRetrySeconds } from "@dari/domain";
 import { createTestMessage, waitUntil } from "@dari/testkit";
 import {
-  deleteEndpoint as deleteWebhookEndpoint,
-  updateEndpoint as updateWebhookEndpoint,
+  deleteWebhookEndpoint,
+  updateWebhookEndpoint,
 } from "../../src/webhooks/change-endpoint.ts";
 import {
-  getDelivery as getWebhookDelivery,
-  listDeliveries as listWebhookDeliveries,
-  resendDelivery as resendWebhookDelivery,
-  sendTest as sendWebhookTest,
+  getWebhookDelivery,
+  listWebhookDeliveries,
+  resendWebhookDelivery,
+  sendWebhookTest,
 } from "../../src/webhooks/deliveries.ts";
-import { getEndpoint as getWebhookEndpoint } from "../../src/webhooks/get-endpoint.ts";
+import { getWebhookEndpoint } from "../../src/webhooks/get-endpoint.ts";
 import { listAuditLog } from "../../src/audit/list-audit-log.ts";
-import { rotateSecret as rotateWebhookSecret } from "../../src/webhooks/rotate-secret.ts";
+import { rotateWebhookSecret } from "../../src/webhooks/rotate-secret.ts";
 import { sweepWebhooks } from "../../src/webhooks/sweep-webhooks.ts";
 import { isSignedBy, ok, openWebhookScene, startReceiver, type Receiver, type WebhookScene } from "./receiver.ts";
 
