@@ -1,6 +1,6 @@
 // The API as an Express application: what surrounds every route, and the table of their handlers.
 
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import { limits } from "@dari/domain";
 import type { MetricsPage } from "@dari/runtime";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";

@@ -1,6 +1,6 @@
 // The API's settings. The only place of this program that reads the environment.
 
-import { checkServiceSettings, serviceSettings } from "@dari/control";
+import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { limits } from "@dari/domain";
 import {
   integer,

@@ -5,7 +5,8 @@
 // What is wrong with its words is said with the usage and exit code 2.
 
 import { parseArgs } from "node:util";
-import { controlOf, openServices, setUpOrganization } from "@dari/control";
+import { controlOf, openServices } from "@dari/control/assembly";
+import { setUpOrganization } from "@dari/control/tenants";
 import { createLogger, runMain } from "@dari/runtime";
 import { readApiConfig } from "./config.ts";
 

@@ -1,6 +1,7 @@
 // The API as a program of its own.
 
-import { controlOf, createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
+import { controlOf, openServices } from "@dari/control/assembly";
+import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
 import { createLogger, runMain, serveHealth } from "@dari/runtime";
 import { oidcSettingsOf, readApiConfig } from "./config.ts";
 import { readinessOf } from "./routes/health.ts";

@@ -2,7 +2,7 @@
 
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import { limits } from "@dari/domain";
 import { StartError } from "@dari/runtime";
 import { createApp, type AppOptions } from "./app.ts";

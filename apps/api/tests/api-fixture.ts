@@ -5,17 +5,12 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
-import {
-  createBacklog,
-  createRateLimiter,
-  createSealer,
-  createSessionFeeds,
-  createStreamGate,
-  createTrees,
-  type Control,
-  type PlatformMetrics,
-  type RateDefaults,
-} from "@dari/control";
+import type { Control } from "@dari/control/context";
+import type { PlatformMetrics } from "@dari/control/operations";
+import { createSessionFeeds, createStreamGate } from "@dari/control/outbound";
+import { createTrees } from "@dari/control/storage";
+import { createRateLimiter, createSealer, type RateDefaults } from "@dari/control/tenants";
+import { createBacklog } from "@dari/control/turns";
 import { createScratchRoom } from "@dari/runtime";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";

@@ -1,7 +1,7 @@
 // Caps that hold turns back in place of ending them, and the stop of all turns.
 
 import { dispatch, turns } from "@dari/db";
-import { releaseHeld } from "@dari/control";
+import { releaseHeld } from "@dari/control/tenants";
 import { failure, newId, type DispatchedTurn } from "@dari/domain";
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
-import { masterKeyOf } from "@dari/control";
+import { masterKeyOf } from "@dari/control/assembly";
 import { oidcSettingsOf, readApiConfig } from "../src/config.ts";
 
 const key = randomBytes(32);

@@ -2,7 +2,7 @@
 // files stay readable, and where the list of files itself is damaged the last whole snapshot is read.
 
 import { randomBytes } from "node:crypto";
-import { createTrees } from "@dari/control";
+import { createTrees } from "@dari/control/storage";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";

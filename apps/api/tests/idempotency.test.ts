@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { routes, validate } from "@dari/contract";
-import { sweepIdempotencyKeys } from "@dari/control";
+import { sweepIdempotencyKeys } from "@dari/control/context";
 import { limits } from "@dari/domain";
 import { createTestAgent, createTestSession, createTestSourceSnapshot, waitUntil } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";

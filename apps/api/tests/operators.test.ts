@@ -1,7 +1,7 @@
 // Operators: limits of every organization, who creates organizations, the health of the installation.
 
 import { release, routes, validate, type HealthCheck } from "@dari/contract";
-import { setUpOrganization } from "@dari/control";
+import { setUpOrganization } from "@dari/control/tenants";
 import { turns, workers } from "@dari/db";
 import { newId } from "@dari/domain";
 import {

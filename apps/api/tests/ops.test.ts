@@ -1,7 +1,7 @@
 // What is for whoever runs the platform: metrics, the sign-in of a browser, the queue board. Everybody else is refused.
 
 import { randomBytes } from "node:crypto";
-import { createPlatformMetrics } from "@dari/control";
+import { createPlatformMetrics } from "@dari/control/operations";
 import { newId } from "@dari/domain";
 import { openTurnQueue, turnJobId, type TurnQueue } from "@dari/queue";
 import {

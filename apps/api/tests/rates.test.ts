@@ -1,6 +1,6 @@
 // What an organization and its keys may send in a while: exact, told in headers, and nobody else's business.
 
-import { createRateLimiter } from "@dari/control";
+import { createRateLimiter } from "@dari/control/tenants";
 import { createTestAgent, createTestFile, createTestKey, createTestSession } from "@dari/testkit";
 import { expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";

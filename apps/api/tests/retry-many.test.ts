@@ -1,7 +1,7 @@
 // Failed messages by a filter, sent again together: once each, within the caps, on record.
 
 import { routes, validate, type MessagesRetried } from "@dari/contract";
-import { findViolations } from "@dari/control";
+import { findViolations } from "@dari/control/operations";
 import { createTestAgent, createTestSession, type TestOrganization } from "@dari/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { limits } from "@dari/domain";

@@ -1,7 +1,7 @@
 // Schedules over the wire: made, changed, paused, listed, deleted, all on record.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { fireSchedules } from "@dari/control";
+import { fireSchedules } from "@dari/control/automation";
 import { limits } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestSession } from "@dari/testkit";
 import { startTestApi, type TestApi } from "./api-fixture.ts";

@@ -2,7 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { expect, test } from "@jest/globals";
-import { createSealer } from "@dari/control";
+import { createSealer } from "@dari/control/tenants";
 import { Redacted } from "@dari/domain";
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { startTestApi } from "./api-fixture.ts";

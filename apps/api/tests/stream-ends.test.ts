@@ -3,7 +3,7 @@
 import { createClient } from "@dari/client";
 import { turns, type ClaimedTurn } from "@dari/db";
 import { createTestAgent, createTestKey, createTestMessage, createTestSession, waitUntil } from "@dari/testkit";
-import { createStreamGate } from "@dari/control";
+import { createStreamGate } from "@dari/control/outbound";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { connect } from "node:net";
 import { startTestApi, type TestApi } from "./api-fixture.ts";

@@ -2,7 +2,8 @@
 
 import { randomBytes } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createSealer, createWebhookEndpoint, resealSecrets, rotateWebhookSecret } from "@dari/control";
+import { createWebhookEndpoint, rotateWebhookSecret } from "@dari/control/outbound";
+import { createSealer, resealSecrets } from "@dari/control/tenants";
 import { limits, Redacted } from "@dari/domain";
 import { createTestAgent, createTestWebhook } from "@dari/testkit";
 import { startTestApi, type TestApi } from "./api-fixture.ts";

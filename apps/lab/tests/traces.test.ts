@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { json } from "node:stream/consumers";
-import { traceOf } from "@dari/control";
+import { traceOf } from "@dari/control/operations";
 import { waitUntil } from "@dari/testkit";
 import { deploy } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";

@@ -1,6 +1,6 @@
 // The reconciler's settings. The only place of this program that reads the environment.
 
-import { checkServiceSettings, serviceSettings } from "@dari/control";
+import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { integer, readConfig, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 
 export const reconcilerSettings = {

@@ -1,6 +1,6 @@
 // Holds rows against what must always be so. Repairs nothing: it reports each contradiction by name and rows.
 
-import type { InvariantRounds } from "@dari/control";
+import type { InvariantRounds } from "@dari/db";
 import type { Log } from "@dari/domain";
 
 /** Since the start. */

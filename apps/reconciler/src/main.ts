@@ -1,6 +1,7 @@
 // The reconciler as a program of its own.
 
-import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
+import { openServices } from "@dari/control/assembly";
+import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { readReconcilerConfig } from "./config.ts";
 import { startReconciler } from "./reconciler.ts";

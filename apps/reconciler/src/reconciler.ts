@@ -1,20 +1,12 @@
 // Answers the clock: small loops of one shape that take no input, bounded and idempotent, safe beside their twins.
 
 import { randomUUID } from "node:crypto";
-import {
-  createDispatcher,
-  createHeldRelease,
-  createInvariantRounds,
-  createJobRepair,
-  createReaper,
-  expireInputs,
-  forgetWorkers,
-  rebuildFailedJobs,
-  settleBuildWaiters,
-  sweepIdempotencyKeys,
-  workerSeenWithinMs,
-  type Services,
-} from "@dari/control";
+import type { Services } from "@dari/control/assembly";
+import { sweepIdempotencyKeys } from "@dari/control/context";
+import { createInvariantRounds, createJobRepair, rebuildFailedJobs } from "@dari/control/operations";
+import { settleBuildWaiters } from "@dari/control/publishing";
+import { createHeldRelease } from "@dari/control/tenants";
+import { createDispatcher, createReaper, expireInputs, forgetWorkers, workerSeenWithinMs } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
 import { createInvariantJudge, type InvariantCounters } from "./judge-invariants.ts";

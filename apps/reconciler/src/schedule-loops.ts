@@ -1,6 +1,7 @@
 // Fires schedules, and finishes what was begun of batches. Every process does: rows keep them from doing it twice.
 
-import { finishBatchCancels, fireSchedules, sweepBatches, sweepFirings, type Services } from "@dari/control";
+import type { Services } from "@dari/control/assembly";
+import { finishBatchCancels, fireSchedules, sweepBatches, sweepFirings } from "@dari/control/automation";
 import type { Loop } from "@dari/runtime";
 
 /** A due time waits so long at most until it is noticed: milliseconds. */

@@ -1,15 +1,9 @@
 // Keeps the object store: chains cut, what was deleted removed, what nothing names swept. One process at a time is
 // enough, and any number is safe.
 
-import {
-  correctKeptCounts,
-  createSquasher,
-  deleteExpired,
-  purgeDeleted,
-  recordReferences,
-  sweepStore,
-  type Services,
-} from "@dari/control";
+import type { Services } from "@dari/control/assembly";
+import { createSquasher, deleteExpired, purgeDeleted, recordReferences, sweepStore } from "@dari/control/storage";
+import { correctKeptCounts } from "@dari/control/tenants";
 import type { Loop } from "@dari/runtime";
 
 const squashEveryMs = 5_000;

@@ -1,6 +1,7 @@
 // Tells receivers outside of events. Every process does: claims keep them from doing the same thing twice.
 
-import { createWebhookSender, sweepWebhooks, type Services, type WebhookSender } from "@dari/control";
+import type { Services } from "@dari/control/assembly";
+import { createWebhookSender, sweepWebhooks, type WebhookSender } from "@dari/control/outbound";
 import type { Loop } from "@dari/runtime";
 
 /** An event waits so long at most until it is noticed: milliseconds. */

@@ -6,15 +6,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import {
-  claimTurn,
-  findViolations,
-  openServices,
-  renewClaims,
-  serviceSettings,
-  type ClaimedTurn,
-  type Services,
-} from "@dari/control";
+import { openServices, serviceSettings, type Services } from "@dari/control/assembly";
+import { findViolations } from "@dari/control/operations";
+import { claimTurn, renewClaims } from "@dari/control/turns";
+import type { ClaimedTurn } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createLogger, loop, readConfig } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";

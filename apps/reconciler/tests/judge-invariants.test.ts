@@ -1,7 +1,7 @@
 // A violated invariant is logged by its name and rows, and counted.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createInvariantRounds } from "@dari/control";
+import { createInvariantRounds } from "@dari/control/operations";
 import { serveHealth } from "@dari/runtime";
 import {
   createTestAgent,

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { mock } from "node:test";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { openServices, serviceSettings, type Services } from "@dari/control";
+import { openServices, serviceSettings, type Services } from "@dari/control/assembly";
 import { checkHealth, createLogger, readConfig } from "@dari/runtime";
 import { createTestDatabase, findService, waitUntil } from "@dari/testkit";
 import { startReconciler } from "../src/index.ts";

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { createPlatformMetrics, openServices, serviceSettings, type Services } from "@dari/control";
+import { openServices, serviceSettings, type Services } from "@dari/control/assembly";
+import { createPlatformMetrics } from "@dari/control/operations";
 import { createLogger, readConfig } from "@dari/runtime";
 import {
   createTestAgent,

@@ -7,15 +7,10 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import {
-  createPlatformMetrics,
-  controlOf,
-  createWebhookEndpoint,
-  openServices,
-  serviceSettings,
-  type Control,
-  type Services,
-} from "@dari/control";
+import { controlOf, openServices, serviceSettings, type Services } from "@dari/control/assembly";
+import type { Control } from "@dari/control/context";
+import { createPlatformMetrics } from "@dari/control/operations";
+import { createWebhookEndpoint } from "@dari/control/outbound";
 import { createLogger, readConfig } from "@dari/runtime";
 import { turns } from "@dari/db";
 import {

@@ -5,7 +5,7 @@
 import path from "node:path";
 import type { Redacted } from "@dari/domain";
 import { apiSettings, oidcProblems } from "@dari/api";
-import { serviceSettings, type ServiceSettings } from "@dari/control";
+import { serviceSettings, type ServiceSettings } from "@dari/control/assembly";
 import {
   oneOf,
   readConfig,

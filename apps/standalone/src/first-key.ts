@@ -1,6 +1,7 @@
 // The first organization and the admin key that connection.json carries.
 
-import { authenticateKey, createApiKey, findFirstOrganizationId, setUpOrganization, type Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
+import { authenticateKey, createApiKey, findFirstOrganizationId, setUpOrganization } from "@dari/control/tenants";
 
 /** Keeps a key that still works; makes the organization at the very first start, a new key when the old one is gone. */
 export async function ensureAdminKey(control: Control, known: string | undefined): Promise<string> {

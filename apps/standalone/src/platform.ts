@@ -4,15 +4,9 @@ import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { oidcSettingsOf, startApi } from "@dari/api";
-import {
-  controlOf,
-  createPlatformMetrics,
-  createPlatformTraces,
-  observing,
-  openServices,
-  type Control,
-  type ServiceSettings,
-} from "@dari/control";
+import { controlOf, openServices, type ServiceSettings } from "@dari/control/assembly";
+import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
+import type { Control } from "@dari/control/context";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, serveHealth } from "@dari/runtime";

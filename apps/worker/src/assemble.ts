@@ -11,16 +11,10 @@ import {
   type BuildEgress,
   type CheckTemplates,
 } from "@dari/builder";
-import {
-  controlOf,
-  hasSeveralOrganizations,
-  openSource,
-  promoteJob,
-  retryJob,
-  type Services,
-  type ServiceSettings,
-  type WorkspaceContext,
-} from "@dari/control";
+import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
+import { promoteJob, retryJob } from "@dari/control/operations";
+import type { WorkspaceContext } from "@dari/control/storage";
+import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { newId } from "@dari/domain";
 import {
   adviseOnGroups,

@@ -17,9 +17,8 @@ import {
   postponeBuild,
   releaseBuild,
   renewBuild,
-  type BuildClaim,
-  type BuildJob,
-} from "@dari/control";
+} from "@dari/control/publishing";
+import type { BuildClaim, BuildJob } from "@dari/db";
 import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
 import { asHostUser, removeTree } from "@dari/sandbox";

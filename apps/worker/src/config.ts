@@ -1,6 +1,6 @@
 // The worker's settings. The only place of this program that reads the environment.
 
-import { checkServiceSettings, serviceSettings } from "@dari/control";
+import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/sandbox";
 

@@ -1,7 +1,7 @@
 // Notices that jobs no longer come though turns wait: consumers have been seen to stop without an error. Progress is
 // read from the rows, not from the queue.
 
-import { hasWaitingDispatch } from "@dari/control";
+import { hasWaitingDispatch } from "@dari/control/operations";
 import { loop } from "@dari/runtime";
 import type { TurnSource } from "@dari/queue";
 import type { Gate } from "./gate.ts";

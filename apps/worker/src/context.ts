@@ -1,15 +1,11 @@
 // What a worker's parts are given. Assembled once in main.
 
 import type { BuildEgress, BundleCache, CheckTemplates, ImageCache, KnownRunners, Runtimes } from "@dari/builder";
-import type {
-  FinishContext,
-  Sealer,
-  WorkspaceContext,
-  BuildContext,
-  JobRetry,
-  PromotedJob,
-  RetriedJob,
-} from "@dari/control";
+import type { Sealer } from "@dari/control/context";
+import type { JobRetry, PromotedJob, RetriedJob } from "@dari/control/operations";
+import type { BuildContext } from "@dari/control/publishing";
+import type { WorkspaceContext } from "@dari/control/storage";
+import type { FinishContext } from "@dari/control/turns";
 import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";

@@ -1,6 +1,6 @@
 // How a turn ends that did not complete: what is recorded of a failure, and of a turn that was told to stop.
 
-import type { ClaimedTurn, FinishInput } from "@dari/control";
+import type { ClaimedTurn, FinishInput } from "@dari/db";
 import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
 import type { HeldLease, StopReason } from "./lease-keeper.ts";
 

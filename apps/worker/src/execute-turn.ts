@@ -1,21 +1,10 @@
 // One turn from its claim to its end: the journey of docs/ARCHITECTURE.md, one step per line. Every step that can be
 // lost leaves either nothing or an unreferenced object; the lease's expiry tells the reaper.
 
-import {
-  finishTurn,
-  loadTurn,
-  openWorkspace,
-  recordLogs,
-  refuseAsked,
-  saveWorkspace,
-  retryThroughOutage,
-  type ClaimedTurn,
-  type FinishInput,
-  type FinishResult,
-  type OpenedWorkspace,
-  type SavedWorkspace,
-  type Turn,
-} from "@dari/control";
+import { retryThroughOutage } from "@dari/control/context";
+import { openWorkspace, saveWorkspace, type OpenedWorkspace, type SavedWorkspace } from "@dari/control/storage";
+import { finishTurn, loadTurn, recordLogs, refuseAsked, type Turn } from "@dari/control/turns";
+import type { ClaimedTurn, FinishInput, FinishResult } from "@dari/db";
 import { failure, limits } from "@dari/domain";
 import type { OutputPart } from "@dari/harness";
 import { resolvePath, takeBackFiles, type LentFiles, type Tree } from "@dari/workspace";

@@ -1,6 +1,6 @@
 // Turns from the queue: takes a job when a slot is free, claims what it names, and settles it as the turn ended.
 
-import { claimTurn, type TurnClaim } from "@dari/control";
+import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed.ts";

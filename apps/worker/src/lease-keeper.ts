@@ -1,6 +1,8 @@
 // Keeps the claims of all running turns alive, and tells each turn when it must stop. Decides nothing about turns.
 
-import { isDatabaseDown, renewClaims, type Claim, type Database, type RenewedLease } from "@dari/control";
+import { isDatabaseDown } from "@dari/control/context";
+import { renewClaims } from "@dari/control/turns";
+import type { Claim, Database, RenewedLease } from "@dari/db";
 import { setTimeout as sleep } from "node:timers/promises";
 import { loop, type Loop, type Logger } from "@dari/runtime";
 

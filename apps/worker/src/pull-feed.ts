@@ -1,6 +1,6 @@
 // Turns straight from the database: while the queue is away, while nobody leads the dispatch, and when told to look.
 
-import { isDispatchLed, pullTurn } from "@dari/control";
+import { isDispatchLed, pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
 import type { FeedContext, TurnFeedParts } from "./turn-feed.ts";
 

@@ -1,6 +1,7 @@
 // Runs the worker until a signal stops it.
 
-import { createPlatformMetrics, createPlatformTraces, observing, openServices } from "@dari/control";
+import { openServices } from "@dari/control/assembly";
+import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
 import { limits } from "@dari/domain";
 import { aborted, createLogger, runMain, serveHealth } from "@dari/runtime";
 import { assembleWorker } from "./assemble.ts";

@@ -1,6 +1,6 @@
 // What a board shows of a job that an operator has retried.
 
-import type { JobRetry } from "@dari/control";
+import type { JobRetry } from "@dari/control/operations";
 import type { TurnSettlement } from "@dari/queue";
 
 export function settleRetry(retry: JobRetry): TurnSettlement {

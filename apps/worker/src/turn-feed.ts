@@ -1,6 +1,6 @@
 // Brings turns to free slots: from the queue while it answers, by direct pull otherwise. Both feed one gate.
 
-import type { Claimant, ClaimedTurn } from "@dari/control";
+import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
 import { watchConsumer } from "./consumer-watchdog.ts";

@@ -1,6 +1,7 @@
 // A worker: offers slots, fills them with turns, builds versions, and leaves without losing any.
 
-import { announceWorker, removeWorker, type ClaimedTurn } from "@dari/control";
+import { announceWorker, removeWorker } from "@dari/control/turns";
+import type { ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { loop, type HealthChecks, type Loop } from "@dari/runtime";
 import { statfs } from "node:fs/promises";

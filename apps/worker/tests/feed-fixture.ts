@@ -4,20 +4,11 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  controlOf,
-  finishTurn,
-  openServices,
-  openSource,
-  promoteJob,
-  retryJob,
-  serviceSettings,
-  type ClaimedTurn,
-  type Control,
-  type Database,
-  type Services,
-} from "@dari/control";
-import { workers } from "@dari/db";
+import { controlOf, openServices, openSource, serviceSettings, type Services } from "@dari/control/assembly";
+import type { Control } from "@dari/control/context";
+import { promoteJob, retryJob } from "@dari/control/operations";
+import { finishTurn } from "@dari/control/turns";
+import { workers, type ClaimedTurn, type Database } from "@dari/db";
 import { failure, limits, newId } from "@dari/domain";
 import type { TurnQueue, TurnSource } from "@dari/queue";
 import { createLogger, loop, readConfig } from "@dari/runtime";

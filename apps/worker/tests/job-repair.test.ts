@@ -1,7 +1,8 @@
 // The queue is made to agree with the rows: what is missing is added, what no row matches is removed.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { claimTurn, createJobRepair, finishTurn, rebuildFailedJobs, type JobContext } from "@dari/control";
+import { createJobRepair, rebuildFailedJobs, type JobContext } from "@dari/control/operations";
+import { claimTurn, finishTurn } from "@dari/control/turns";
 import { dispatch } from "@dari/db";
 import { failure, limits, newId } from "@dari/domain";
 import { describeWith, fillBacklog, requireService, waitUntil } from "@dari/testkit";

@@ -1,17 +1,8 @@
 // What an operator does to jobs on a board of BullMQ's own calls: retry and promote.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import {
-  announceWorker,
-  claimTurn,
-  countAttempt,
-  createJobRepair,
-  findViolations,
-  finishTurn,
-  getMessage,
-  promoteJob,
-  retryJob,
-} from "@dari/control";
+import { createJobRepair, findViolations, promoteJob, retryJob } from "@dari/control/operations";
+import { announceWorker, claimTurn, countAttempt, finishTurn, getMessage } from "@dari/control/turns";
 import { failure, newId } from "@dari/domain";
 import { describeWith, requireService, waitUntil } from "@dari/testkit";
 import { openBoard, type Board } from "../../../packages/queue/tests/board.ts";

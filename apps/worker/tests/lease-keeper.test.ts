@@ -1,8 +1,8 @@
 // Leases of a worker that was frozen, or whose database is away.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { claimTurn, type ClaimedTurn, type Database } from "@dari/control";
-import { openDatabase } from "@dari/db";
+import { claimTurn } from "@dari/control/turns";
+import { openDatabase, type ClaimedTurn, type Database } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import {

@@ -2,8 +2,9 @@
 // that was never told of its lease.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import { claimTurn, countAttempt, findViolations, finishTurn, pullTurn, type ClaimedTurn } from "@dari/control";
-import { openDatabase, turns, type Database } from "@dari/db";
+import { findViolations } from "@dari/control/operations";
+import { claimTurn, countAttempt, finishTurn, pullTurn } from "@dari/control/turns";
+import { openDatabase, turns, type ClaimedTurn, type Database } from "@dari/db";
 import { newId, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";

@@ -1,7 +1,8 @@
 // Two thousand retries that come due in the same moment, after Redis has lost every job of theirs.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { announceWorker, createDispatcher, createJobRepair, createReaper, findViolations } from "@dari/control";
+import { createJobRepair, findViolations } from "@dari/control/operations";
+import { announceWorker, createDispatcher, createReaper } from "@dari/control/turns";
 import { dispatch } from "@dari/db";
 import { limits } from "@dari/domain";
 import { createLogger, loop, type Loop } from "@dari/runtime";

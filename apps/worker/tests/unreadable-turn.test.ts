@@ -1,12 +1,13 @@
 // A turn whose details the database cannot read: it fails with a reason, a bounded number of times, however it came.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import { claimTurn, findViolations, pullTurn, type ClaimedTurn } from "@dari/control";
+import { findViolations } from "@dari/control/operations";
+import { claimTurn, pullTurn } from "@dari/control/turns";
 import { limits, newId, type Notifier } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestFile, createTestMessage } from "@dari/testkit";
 import { createTestOrganization, createTestSession, type TestDatabase } from "@dari/testkit";
-import { openDatabase } from "@dari/db";
+import { openDatabase, type ClaimedTurn } from "@dari/db";
 import type { WorkerContext } from "../src/context.ts";
 import { executeTurn } from "../src/execute-turn.ts";
 

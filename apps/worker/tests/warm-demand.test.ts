@@ -1,7 +1,7 @@
 // For whom sandboxes wait, as the clock goes on; no sandbox is real.
 
 import { expect, test } from "@jest/globals";
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import { Redacted } from "@dari/domain";
 import { createLogger } from "@dari/runtime";
 import type { Sandbox, SlotMounts } from "@dari/sandbox";

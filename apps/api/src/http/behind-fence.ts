@@ -2,7 +2,8 @@
 // organization by their nature.
 
 import { routes, type Route, type RouteName } from "@dari/contract";
-import { isOperator, type Actor, type Control } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { isOperator } from "@dari/control/tenants";
 
 /** These read rows that have no organization yet, or rows of each organization that the caller's key has created. */
 export const acrossOrganizations: readonly RouteName[] = [

@@ -2,7 +2,8 @@
 // other bytes to the handler.
 
 import { validate, type Route } from "@dari/contract";
-import { receiveExport, type Actor, type Control, type ReceivedExport } from "@dari/control";
+import { receiveExport, type ReceivedExport } from "@dari/control/outbound";
+import type { Actor, Control } from "@dari/control/context";
 import { agentIdFromWire, AppError, invalidField, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { leaveOpen } from "./leave-open.ts";

@@ -40,7 +40,8 @@ import type {
   UpdateScheduleRequest,
   UpdateWebhookEndpointRequest,
 } from "@dari/contract";
-import type { Actor, Control, ReceivedExport } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import type { ReceivedExport } from "@dari/control/outbound";
 import type { Request, Response } from "express";
 import type { ReceivedFile } from "./upload.ts";
 

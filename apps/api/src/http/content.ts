@@ -1,7 +1,7 @@
 // Sends stored bytes: whole or one range of them, with a strong ETag. Knows no noun.
 
 import { pipeline } from "node:stream/promises";
-import type { OpenedContent } from "@dari/control";
+import type { OpenedContent } from "@dari/control/storage";
 import type { Request, Response } from "express";
 import { RangeRefused } from "./errors.ts";
 

@@ -1,6 +1,6 @@
 // The cookies of people's browsers: whom one is signed in as, and on the way to the identity provider where it began.
 
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import type { Request } from "express";
 
 /** Enough for any of ours; others may set longer ones on our host. */

@@ -1,7 +1,8 @@
 // The one place where what went wrong becomes a reply. Verbs and routes throw; nothing else writes an error.
 
 import { errorKinds, renderError } from "@dari/contract";
-import { isDatabaseAway, isDatabasePassing, quotaRefusal, type Control } from "@dari/control";
+import { isDatabaseAway, isDatabasePassing, type Control } from "@dari/control/context";
+import { quotaRefusal } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";

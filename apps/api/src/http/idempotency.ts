@@ -1,7 +1,7 @@
 // Answers creating calls: once per `Idempotency-Key`, and with the same resource every time after. Knows no resource.
 
 import type { Route } from "@dari/contract";
-import { fingerprintOf, idempotently, isDatabaseAway } from "@dari/control";
+import { fingerprintOf, idempotently, isDatabaseAway } from "@dari/control/context";
 import { invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 import { Reply, type Call, type Creator } from "./call.ts";

@@ -1,7 +1,8 @@
 // Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
 
 import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
-import { hasCreatedOrganization, isOperator, requireOperator, type Actor, type Control } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { hasCreatedOrganization, isOperator, requireOperator } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { behindFence, bodyReachesAll } from "./behind-fence.ts";

@@ -1,7 +1,7 @@
 // Reads the parameters of a path: ids by their noun's prefix, names by the contract's rule.
 
 import { credentialName, validate } from "@dari/contract";
-import type { Actor } from "@dari/control";
+import type { Actor } from "@dari/control/context";
 import { agentIdFromWire, idPrefixes, invalidField, isId, notFound, type IdKind } from "@dari/domain";
 
 const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?: string }>> = {

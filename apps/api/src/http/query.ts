@@ -2,7 +2,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { validate, type Route } from "@dari/contract";
-import type { Page } from "@dari/control";
+import type { Page } from "@dari/db";
 import { AppError, invalidField, limits } from "@dari/domain";
 import type { Request } from "express";
 

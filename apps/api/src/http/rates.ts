@@ -1,7 +1,8 @@
 // What a call takes from its organization's and its key's share of the API, and the headers that say what is left.
 
 import type { Route } from "@dari/contract";
-import type { Actor, Control, RateKind, RateStanding } from "@dari/control";
+import type { Actor, Control, RateStanding } from "@dari/control/context";
+import type { RateKind } from "@dari/db";
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 

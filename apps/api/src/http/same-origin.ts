@@ -1,7 +1,7 @@
 // Where a request of a browser comes from. A cookie comes along by itself, so what changes something must come from our
 // own pages.
 
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import type { Request } from "express";
 

@@ -1,6 +1,6 @@
 // Writes a stream of server-sent events. Knows the wire, no noun.
 
-import type { StreamItem } from "@dari/control";
+import type { StreamItem } from "@dari/control/outbound";
 import { limits } from "@dari/domain";
 import type { Response } from "express";
 import { once } from "node:events";

@@ -1,7 +1,8 @@
 // Calls without a valid key, counted by the address that they come from. Many of them cost their sender a 429 and this
 // process next to nothing; who calls with a valid key from the same address is never refused for them.
 
-import { isKnownKey, unauthenticated, type Control } from "@dari/control";
+import { isKnownKey, unauthenticated } from "@dari/control/tenants";
+import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import { isIPv6 } from "node:net";
 import type { NextFunction, Request, Response } from "express";

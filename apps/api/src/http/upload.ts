@@ -1,6 +1,7 @@
 // Reads multipart uploads straight into storage: no piece waits in memory or on this disk. The only home of multer.
 
-import { discardUpload, storeUpload, type Actor, type Control, type StoredUpload } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { discardUpload, storeUpload, type StoredUpload } from "@dari/control/storage";
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import multer from "multer";

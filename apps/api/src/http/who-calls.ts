@@ -1,6 +1,7 @@
 // Who makes a call: by the key in its header or, where it has none, by the cookie of a browser that is signed in.
 
-import { authenticateBrowser, authenticateKey, type Actor, type BrowserSignIn, type Control } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { authenticateBrowser, authenticateKey, type BrowserSignIn } from "@dari/control/tenants";
 import type { Request } from "express";
 import { bearerOf } from "./bearer.ts";
 import { cookieOf, noCookie, readCookie } from "./cookies.ts";

@@ -2,7 +2,8 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
-import { countTurns, findWaitingTurn, listWaitingTurns, type Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
+import { countTurns, findWaitingTurn, listWaitingTurns } from "@dari/control/operations";
 import { AppError, isId, limits } from "@dari/domain";
 import { describeTrace, type TurnQueue } from "@dari/queue";
 

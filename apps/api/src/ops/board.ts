@@ -2,7 +2,7 @@
 // that takes the job carries these out, after asking PostgreSQL. Everything else that a board can do is off.
 
 import { createBullBoard } from "@bull-board/api";
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import { AppError, isId } from "@dari/domain";
 import type { TurnBoard, TurnQueue } from "@dari/queue";
 import type { Express, Request } from "express";

@@ -1,7 +1,8 @@
 // Who may enter what is for operators: a key in the header, or the cookie of a sign-in, here or to the console. A
 // cookie comes along by itself, so what changes something must come from our own pages.
 
-import { authenticateKey, requireOperator, type Actor, type Control } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { authenticateKey, requireOperator } from "@dari/control/tenants";
 import type { Request, Response } from "express";
 import { bearerOf } from "../http/bearer.ts";
 import { requireSameOrigin } from "../http/same-origin.ts";

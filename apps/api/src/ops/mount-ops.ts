@@ -1,6 +1,6 @@
 // What is for whoever runs the platform, beside /v1: metrics, the queue board, the sign-in of a browser.
 
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";
 import type { Express } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";

@@ -1,7 +1,8 @@
 // An operator's sign-in, kept by its browser: signed, short-lived, worth nothing without a key that may still be used.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import { resumeOperator, type Actor, type Control } from "@dari/control";
+import type { Actor, Control } from "@dari/control/context";
+import { resumeOperator } from "@dari/control/tenants";
 
 /** Seconds. */
 export const sessionSeconds = 8 * 3_600;

@@ -1,6 +1,6 @@
 // Where an operator shows its key to a browser, once: the key itself is not kept there.
 
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import express, { type Express, type Request, type Response } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";

@@ -2,7 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { buildOpenApi } from "@dari/contract";
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import type { Express } from "express";
 import { answerUnknownMethod } from "../http/errors.ts";
 import { readDocument } from "./document.ts";

@@ -15,7 +15,7 @@ import {
   listAgents,
   listVersions,
   readBuildLogs,
-} from "@dari/control";
+} from "@dari/control/publishing";
 import { deploymentIdOf } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readPage } from "../http/query.ts";

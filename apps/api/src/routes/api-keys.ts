@@ -1,7 +1,7 @@
 // API keys.
 
 import { renderList } from "@dari/contract";
-import { createApiKey, ensureManagedKey, getApiKey, listApiKeys, revokeApiKey } from "@dari/control";
+import { createApiKey, ensureManagedKey, getApiKey, listApiKeys, revokeApiKey } from "@dari/control/tenants";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 

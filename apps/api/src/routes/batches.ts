@@ -9,7 +9,7 @@ import {
   isHosted,
   listBatches,
   listBatchSessions,
-} from "@dari/control";
+} from "@dari/control/automation";
 import { messageMachine } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";

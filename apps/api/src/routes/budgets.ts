@@ -1,7 +1,14 @@
 // Caps on what turns may use, and the stop of all turns.
 
 import { renderList } from "@dari/contract";
-import { deleteBudget, getPlatformStop, listBudgets, putBudget, resumePlatform, stopPlatform } from "@dari/control";
+import {
+  deleteBudget,
+  getPlatformStop,
+  listBudgets,
+  putBudget,
+  resumePlatform,
+  stopPlatform,
+} from "@dari/control/tenants";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 

@@ -1,7 +1,7 @@
 // Credentials: values go in and never come out.
 
 import { renderList } from "@dari/contract";
-import { deleteCredential, listCredentials, putCredential } from "@dari/control";
+import { deleteCredential, listCredentials, putCredential } from "@dari/control/tenants";
 import { Reply, type Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 

@@ -1,6 +1,6 @@
 // What an organization's agents may connect to.
 
-import { deleteEgress, getEgress, putEgress } from "@dari/control";
+import { deleteEgress, getEgress, putEgress } from "@dari/control/tenants";
 import type { Handlers } from "../http/call.ts";
 
 export const egressHandlers: Handlers<"getEgress" | "putEgress" | "deleteEgress"> = {

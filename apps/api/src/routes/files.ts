@@ -13,7 +13,7 @@ import {
   listFiles,
   listSessionFiles,
   reserveUpload,
-} from "@dari/control";
+} from "@dari/control/storage";
 import type { Handlers } from "../http/call.ts";
 import { attachment, noteRestored, sendContent } from "../http/content.ts";
 import { isOn, readPage } from "../http/query.ts";

@@ -1,6 +1,7 @@
 // Whether the process lives and can do its work. Not part of /v1: for whoever runs it.
 
-import { checkAccepting, type Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
+import { checkAccepting } from "@dari/control/turns";
 import { checkHealth, type HealthChecks } from "@dari/runtime";
 import type { Express } from "express";
 

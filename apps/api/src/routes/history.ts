@@ -3,18 +3,9 @@
 
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import {
-  diffMessage,
-  discardExport,
-  exportSession,
-  forkSession,
-  getAttemptFile,
-  getSession,
-  importSession,
-  listAttemptFiles,
-  promoteAttempt,
-  rollBackSession,
-} from "@dari/control";
+import { discardExport, exportSession, importSession } from "@dari/control/outbound";
+import { diffMessage, getAttemptFile, listAttemptFiles, promoteAttempt } from "@dari/control/storage";
+import { forkSession, getSession, rollBackSession } from "@dari/control/turns";
 import type { Handlers } from "../http/call.ts";
 import { sendContent } from "../http/content.ts";
 import { isOn } from "../http/query.ts";

@@ -18,7 +18,7 @@ import {
   signOut,
   startDevice,
   updateMember,
-} from "@dari/control";
+} from "@dari/control/tenants";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";
 import { requestIdOf } from "../http/request-id.ts";

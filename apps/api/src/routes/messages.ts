@@ -12,7 +12,7 @@ import {
   sendAgentMessage,
   sendMessage,
   waitForMessage,
-} from "@dari/control";
+} from "@dari/control/turns";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";

@@ -1,17 +1,16 @@
 // What concerns an organization as a whole or the installation: limits, the record of changes, health, bulk retries.
 
 import { renderList } from "@dari/contract";
+import { examinePlatform } from "@dari/control/operations";
+import { checkStore } from "@dari/control/storage";
 import {
-  checkStore,
   deleteOrganization,
-  examinePlatform,
   getOrganization,
-  getRetried,
   listAuditLog,
   resealSecrets,
-  retryMessages,
   updateOrganization,
-} from "@dari/control";
+} from "@dari/control/tenants";
+import { getRetried, retryMessages } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readPage } from "../http/query.ts";

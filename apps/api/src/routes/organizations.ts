@@ -1,7 +1,7 @@
 // Organizations, and what a command line asks before it knows who it is.
 
 import { release, renderList } from "@dari/contract";
-import { createOrganization, getOrganization, listOrganizations } from "@dari/control";
+import { createOrganization, getOrganization, listOrganizations } from "@dari/control/tenants";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";

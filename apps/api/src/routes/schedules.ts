@@ -8,7 +8,7 @@ import {
   listScheduleFirings,
   listSchedules,
   updateSchedule,
-} from "@dari/control";
+} from "@dari/control/automation";
 import { agentIdFromWire, firingOutcomes } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";

@@ -9,7 +9,7 @@ import {
   listAgentSessions,
   listEvents,
   listSessions,
-} from "@dari/control";
+} from "@dari/control/turns";
 import { agentIdFromWire, limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readLimit, readPage } from "../http/query.ts";

@@ -7,7 +7,7 @@ import {
   getSourceSnapshot,
   getSourceSnapshotManifest,
   uploadBundle,
-} from "@dari/control";
+} from "@dari/control/publishing";
 import type { Handlers } from "../http/call.ts";
 import { leaveOpen } from "../http/leave-open.ts";
 

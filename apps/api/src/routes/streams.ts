@@ -1,7 +1,8 @@
 // The ledger as it grows: of a session, of one message, and its rendering as a timeline.
 
 import { renderList } from "@dari/contract";
-import { followMessage, followSession, getTranscript, type StreamItem } from "@dari/control";
+import { followMessage, followSession, type StreamItem } from "@dari/control/outbound";
+import { getTranscript } from "@dari/control/turns";
 import type { Call, Handlers } from "../http/call.ts";
 import { readLimit } from "../http/query.ts";
 import { sendEvents } from "../http/sse.ts";

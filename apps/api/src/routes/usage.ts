@@ -1,6 +1,8 @@
 // What is used and what is going on.
 
-import { getFleet, getSessionCost, getUsage } from "@dari/control";
+import { getFleet } from "@dari/control/operations";
+import { getUsage } from "@dari/control/tenants";
+import { getSessionCost } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 

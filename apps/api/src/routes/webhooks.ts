@@ -16,7 +16,7 @@ import {
   rotateWebhookSecret,
   sendWebhookTest,
   updateWebhookEndpoint,
-} from "@dari/control";
+} from "@dari/control/outbound";
 import { webhookDeliveryMachine } from "@dari/domain";
 import type { Call, Handlers } from "../http/call.ts";
 import { readPage } from "../http/query.ts";

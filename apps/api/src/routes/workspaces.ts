@@ -2,7 +2,7 @@
 
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
-import { archiveSession, deleteSessionFile, putSessionFile } from "@dari/control";
+import { archiveSession, deleteSessionFile, putSessionFile } from "@dari/control/storage";
 import { AppError } from "@dari/domain";
 import type { Request, Response } from "express";
 import { Reply, type Call, type Handlers } from "../http/call.ts";

@@ -1,7 +1,8 @@
 // The way of a browser to the identity provider and back, and the short address that command lines show. These
 // redirect; the contract's routes never do.
 
-import { limitTries, signInProvenPerson, type Control, type NoSignIn } from "@dari/control";
+import { limitTries, signInProvenPerson, type NoSignIn } from "@dari/control/tenants";
+import type { Control } from "@dari/control/context";
 import { AppError, isId } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";

@@ -1,7 +1,7 @@
 // What a browser carries on its way to the identity provider and back: signed, short-lived, and of use to nobody else.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
-import type { Control } from "@dari/control";
+import type { Control } from "@dari/control/context";
 import type { OidcRound } from "./oidc-provider.ts";
 
 /** Seconds that a person may take at the provider. */

@@ -222,13 +222,13 @@ const locks: readonly Plant[] = [
     says: "a death between the two leaves a key without its message, and the repeated call never makes it",
     edits: [
       {
-        file: "packages/control/src/idempotency/idempotently.ts",
+        file: "packages/control/src/context/idempotency/idempotently.ts",
         find: "return inOneTransaction(control, async (inside)",
         replace: "return ((work: (inside: Control) => Promise<Creation<Made>>) => work(control))(async (inside)",
       },
       {
-        file: "packages/control/src/idempotency/idempotently.ts",
-        find: 'import { inOneTransaction } from "../one-transaction.ts";',
+        file: "packages/control/src/context/idempotency/idempotently.ts",
+        find: 'import { inOneTransaction } from "../in-one-transaction.ts";',
         replace: "",
       },
     ],
@@ -242,13 +242,13 @@ const locks: readonly Plant[] = [
     says: "whoever hears of a message does not find it",
     edits: [
       {
-        file: "packages/control/src/one-transaction.ts",
+        file: "packages/control/src/context/in-one-transaction.ts",
         find: "notify: (topic, id) => void wakes.push([topic, id]),",
         replace: "notify: (topic, id) => notifier.notify(topic, id),",
       },
     ],
     caughtBy: {
-      file: "packages/control/tests/idempotently.test.ts",
+      file: "packages/control/tests/context/idempotently.test.ts",
       test: "word goes out after the commit, turns last",
     },
   },

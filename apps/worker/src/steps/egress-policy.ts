@@ -1,7 +1,7 @@
 // What a turn's agent may connect to: what this worker lets through, within what the platform's operators have set for
 // the organization, what the organization has set, what the agent's dari.yml names, and what the session says.
 
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import type { EgressSetting } from "@dari/domain";
 import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/sandbox";
 

@@ -1,6 +1,6 @@
 // Writes down what an agent connected to, or tried to.
 
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import type { EgressRecord } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { LogRecorder } from "./record-logs.ts";

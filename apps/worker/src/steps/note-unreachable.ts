@@ -2,7 +2,7 @@
 // rarely say which address refused them.
 
 import { isIP } from "node:net";
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import { decide, isPublicAddress } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import { egressPolicyOf } from "./egress-policy.ts";

@@ -1,7 +1,8 @@
 // Writes what a turn prints to its attempt's log, in batches, fenced by its claim.
 
 import { limits } from "@dari/domain";
-import { recordLogs, type Claim, type Database, type LogLine } from "@dari/control";
+import { recordLogs } from "@dari/control/turns";
+import type { Claim, Database, LogLine } from "@dari/db";
 import type { Logger } from "@dari/runtime";
 
 export interface LogRecorder {

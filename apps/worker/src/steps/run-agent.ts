@@ -1,15 +1,10 @@
 // Runs the agent's entrypoint in a sandbox over the opened workspace. When this returns, nothing of it is alive.
 
 import { join } from "node:path";
-import {
-  countAttempt,
-  recordAgentEvent,
-  traceparentOf,
-  retryThroughOutage,
-  type OpenedWorkspace,
-  type Turn,
-  type TurnPart,
-} from "@dari/control";
+import { retryThroughOutage } from "@dari/control/context";
+import { traceparentOf } from "@dari/control/operations";
+import type { OpenedWorkspace } from "@dari/control/storage";
+import { countAttempt, recordAgentEvent, type Turn, type TurnPart } from "@dari/control/turns";
 import { failure, limits, type Failure } from "@dari/domain";
 import {
   captureLogs,

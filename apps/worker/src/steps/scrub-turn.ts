@@ -1,6 +1,7 @@
 // Takes a turn's secrets out of what is said about it: what is recorded of its end, and what this worker logs.
 
-import type { FinishInput, InputAsked, SavedWorkspace } from "@dari/control";
+import type { FinishInput, InputAsked } from "@dari/db";
+import type { SavedWorkspace } from "@dari/control/storage";
 import { failure, limits, type Scrubber } from "@dari/domain";
 import type { OutputPart, TurnEnding } from "@dari/harness";
 import { redactFields, type LogMethod, type Logger } from "@dari/runtime";

@@ -2,7 +2,7 @@
 
 import { createHash, randomBytes } from "node:crypto";
 import { limits } from "@dari/domain";
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import { guestCommand, loadAhead } from "@dari/harness";
 import { egressHosts, type EgressRecord, type Sandbox, type SandboxSpec } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";

@@ -1,6 +1,6 @@
 // Loads an agent once, to be forked for each of its turns.
 
-import type { Turn } from "@dari/control";
+import type { Turn } from "@dari/control/turns";
 import { loadTemplate } from "@dari/harness";
 import type { SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";

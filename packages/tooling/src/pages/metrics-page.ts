@@ -1,6 +1,6 @@
 // docs/metrics.md: every metric with its labels, by the program that has it.
 
-import { metricsByPart } from "@dari/control";
+import { metricsByPart } from "@dari/control/operations";
 import type { MetricCatalogue, MetricSpec } from "@dari/runtime";
 
 const titles: Readonly<Record<keyof typeof metricsByPart, string>> = {

@@ -1,7 +1,7 @@
 // Boards and alerts name metrics that exist; metrics are counted from lines that are written.
 
 import { describe, expect, test } from "@jest/globals";
-import { createPlatformMetrics, eventMetrics, platformMetrics } from "@dari/control";
+import { createPlatformMetrics, eventMetrics, platformMetrics } from "@dari/control/operations";
 import type { MetricSpec } from "@dari/runtime";
 import { isTest, sourceFiles, textFiles } from "./files.ts";
 

@@ -1,7 +1,7 @@
 // The worker as its own program is, but that no agent is run and no directory is mounted: apps/worker's assembly over
 // the null driver and null disks.
 
-import { checkServiceSettings, openServices } from "@dari/control";
+import { checkServiceSettings, openServices } from "@dari/control/assembly";
 import { aborted, createLogger, readConfig, runMain } from "@dari/runtime";
 import { assembleWorker, workerSettings } from "@dari/worker";
 import { programEnvironment } from "../../config.ts";

@@ -1,0 +1,165 @@
+// Opens what a program of the platform stands on, in order, on the stack that closes it in reverse.
+
+import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@dari/blobs";
+import type { Backlog, Control, RateLimiter, ReceiverPolicy, Sealer, Trees } from "@dari/control/context";
+import { createSessionFeeds, createStreamGate, receiverPolicyOf } from "@dari/control/outbound";
+import { createTrees } from "@dari/control/storage";
+import { createRateLimiter, createSealer, deriveKey, type RateDefaults } from "@dari/control/tenants";
+import { createAdmission, createBacklog, workerSeenWithinMs } from "@dari/control/turns";
+import { createPgNotifier, createPgPreviews, migrate, openDatabase, type Database } from "@dari/db";
+import type { Notifier, Previews, TurnDelivery } from "@dari/domain";
+import {
+  createRedisNotifier,
+  createRedisPreviews,
+  openTurnQueue,
+  openTurnSource,
+  type QueueLocation,
+  type TurnQueue,
+  type TurnSource,
+} from "@dari/queue";
+import { clearScratch, createScratchRoom } from "@dari/runtime";
+import type { Log } from "@dari/domain";
+import { joinNotifiers, joinPreviews } from "./join-fallback.ts";
+import { masterKeyOf, oldMasterKeysOf, type ServiceSettings } from "./service-settings.ts";
+
+export interface Services {
+  readonly db: Database;
+  readonly blobs: BlobStore;
+  readonly notifier: Notifier;
+  readonly previews: Previews;
+  readonly delivery: TurnDelivery;
+  /** Undefined without Redis. */
+  readonly queue: TurnQueue | undefined;
+  readonly backlog: Backlog;
+  readonly rates: RateLimiter;
+  readonly sealer: Sealer;
+  readonly trees: Trees;
+  readonly webhookReceivers: ReceiverPolicy;
+  readonly log: Log;
+}
+
+/**
+ * Prepares the database (safe from many programs at once) and opens everything. `answersCalls`: this program serves the
+ * API, whose calls have connections of their own. Throws with what to do.
+ */
+export async function openServices(
+  settings: ServiceSettings,
+  options: { program: string; log: Log; answersCalls?: boolean },
+  stack: AsyncDisposableStack,
+): Promise<Services> {
+  const url = settings.databaseUrl.reveal();
+  const { applied, fenced } = await migrate(url);
+  if (applied.length > 0) options.log.info({ applied }, "database.migrated");
+  if (!fenced) options.log.warn({ role: "dari_tenant" }, "database.unfenced");
+  const connections = shareConnections(settings.databasePoolMax, {
+    fenced,
+    answersCalls: options.answersCalls === true,
+  });
+  const applicationName = `dari-${options.program}`;
+  const db = stack.adopt(openDatabase({ url, ...connections, role: "dari_app", applicationName }), (opened) =>
+    opened.close(),
+  );
+  const blobs = stack.adopt(openBlobs(settings), (opened) => opened.close());
+  await blobs.check();
+  await clearScratch();
+  const fallback = createPgNotifier(db, `dari-${options.program}-listen`);
+  const location = queueLocation(settings);
+  const queue = location === undefined ? undefined : stack.adopt(openTurnQueue(location), (opened) => opened.close());
+  const joined =
+    location === undefined
+      ? fallback
+      : joinNotifiers(createRedisNotifier(location.redisUrl, location.prefix), fallback);
+  const notifier = stack.adopt(joined, (opened) => opened.close());
+  const previews = stack.adopt(openPreviews(db, location, options.program), (opened) => opened.close());
+  return {
+    db,
+    blobs,
+    notifier,
+    previews,
+    delivery: queue ?? pullOnly,
+    queue,
+    backlog: createBacklog(),
+    rates: createRateLimiter(db, rateDefaultsOf(settings)),
+    sealer: createSealer(masterKeyOf(settings), oldMasterKeysOf(settings)),
+    trees: createTrees({ db, blobs }),
+    webhookReceivers: receiverPolicyOf(settings.webhookAllow),
+    log: options.log,
+  };
+}
+
+/** Whoever holds a transaction may need a second connection beside it. */
+const connectionsMin = 2;
+
+/** Half of the connections are for calls of organizations, which run under a role of their own. */
+function shareConnections(
+  poolMax: number,
+  { fenced, answersCalls }: { readonly fenced: boolean; readonly answersCalls: boolean },
+): { readonly poolMax: number; readonly tenants?: number | "unfenced" } {
+  if (!answersCalls) return { poolMax };
+  if (!fenced) return { poolMax, tenants: "unfenced" };
+  const tenants = Math.max(connectionsMin, Math.floor(poolMax / 2));
+  return { poolMax: Math.max(connectionsMin, poolMax - tenants), tenants };
+}
+
+/** The API's view of the services. */
+export function controlOf(services: Services, settings: ServiceSettings, publicUrl: string): Control {
+  return {
+    ...services,
+    admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
+    feeds: createSessionFeeds(services),
+    streams: createStreamGate(),
+    scratch: createScratchRoom(settings.scratchBytes),
+    organizationCreation: settings.organizationCreation,
+    publicUrl,
+    urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),
+  };
+}
+
+/** 0 in the environment: no bound. */
+function rateDefaultsOf({ rates }: ServiceSettings): RateDefaults {
+  const bound = (given: number): number | undefined => (given === 0 ? undefined : given);
+  return {
+    requests: bound(rates.requestsPerMinute),
+    messages: bound(rates.messagesPerMinute),
+    upload_bytes: bound(rates.uploadBytesPerHour),
+  };
+}
+
+function openPreviews(db: Database, location: QueueLocation | undefined, program: string): Previews {
+  const fallback = createPgPreviews(db, `dari-${program}-previews`);
+  if (location === undefined) return fallback;
+  return joinPreviews(createRedisPreviews(location.redisUrl, location.prefix), fallback);
+}
+
+/** A worker's consuming side; undefined without Redis. */
+export function openSource(settings: ServiceSettings): TurnSource | undefined {
+  const location = queueLocation(settings);
+  return location === undefined ? undefined : openTurnSource(location, { lockMs: settings.leaseMs });
+}
+
+/** Without a queue, workers pull what is dispatched. */
+const pullOnly: TurnDelivery = {
+  available: false,
+  deliver: () => Promise.reject(new Error("no queue is configured")),
+};
+
+function queueLocation(settings: ServiceSettings): QueueLocation | undefined {
+  if (settings.redisUrl === undefined) return undefined;
+  return { redisUrl: settings.redisUrl.reveal(), prefix: settings.queuePrefix, pool: settings.pool };
+}
+
+function openBlobs(settings: ServiceSettings): BlobStore {
+  const { dir, bucket, endpoint, publicUrl, accessKeyId, secretAccessKey, region, forcePathStyle, requestChecksums } =
+    settings.blobs;
+  if (dir !== undefined) return createFilesystemBlobStore({ root: dir });
+  return createS3BlobStore({
+    region,
+    bucket: bucket ?? "",
+    requestChecksums,
+    ...(forcePathStyle === undefined ? {} : { forcePathStyle }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(publicUrl === undefined ? {} : { publicUrl }),
+    ...(accessKeyId === undefined ? {} : { accessKeyId }),
+    ...(secretAccessKey === undefined ? {} : { secretAccessKey }),
+  });
+}

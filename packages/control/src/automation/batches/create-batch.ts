@@ -1,0 +1,108 @@
+// Starts many sessions, each with a first message: all of them, or none.
+
+import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { placeFirstParts } from "@dari/control/turns";
+import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
+import { agentIdFromWire, AppError, invalidField, limits, newId, notFound } from "@dari/domain";
+import { getBatch } from "./get-batch.ts";
+import { getHostedBatch, isHosted, ownBatchOf, type OwnBatchRequest } from "./hosted-items.ts";
+
+/**
+ * One transaction, so that a process that dies in it leaves nothing. The messages wait for the dispatcher, which shares
+ * slots out.
+ * @throws AppError `not_found` for the agent; `conflict` when there is no such version; `invalid` (unknown file);
+ * `limit_exceeded` where they would not all fit into the backlog.
+ */
+export async function createBatch(
+  control: Control,
+  actor: Actor,
+  sent: CreateSessionBatchRequest,
+): Promise<SessionBatchCreated> {
+  const { organizationId } = actor;
+  const request = isHosted(sent) ? ownBatchOf(sent) : sent;
+  checkSecrets(request.sessions, isHosted(sent) ? "items" : "sessions");
+  const id = newId("sessionBatch");
+  await control.backlog.admit(control.db, organizationId, request.sessions.length);
+  const inserted = await sessionBatches.insertBatch(control.db, {
+    id,
+    organizationId,
+    agentId: agentIdFromWire(request.agent_id),
+    versionId: request.version_id,
+    name: request.name?.trim() ?? null,
+    metadata: request.metadata ?? {},
+    onBusy: request.on_busy ?? "enqueue",
+    isBackground: request.lane !== "interactive",
+    maxConcurrency: request.max_concurrency ?? null,
+    items: await itemsOf(control, organizationId, request.sessions),
+  });
+  if (inserted.outcome !== "created") throw refusal(inserted, request, isHosted(sent));
+  control.notifier.notify("ready", organizationId);
+  control.log.info({ org: organizationId, batch: id, sessions: request.sessions.length }, "batch.created");
+  const place = { organizationId, batchId: id };
+  return isHosted(sent) ? getHostedBatch(control, place, sent) : getBatch(control, place);
+}
+
+function checkSecrets(sessions: OwnBatchRequest["sessions"], field: string): void {
+  const count = sessions.reduce((sum, { secrets = {} }) => sum + Object.keys(secrets).length, 0);
+  const most = limits.batchSecretsMax;
+  if (count <= most) return;
+  const [has, allowed] = [count, most].map((number) => number.toLocaleString("en"));
+  throw invalidField(field, `${has} secrets in all sessions together; a batch has at most ${allowed}: send several`);
+}
+
+async function itemsOf(
+  control: Control,
+  organizationId: string,
+  sessions: OwnBatchRequest["sessions"],
+): Promise<NewBatchItem[]> {
+  const fileIds = sessions.flatMap(({ parts }) =>
+    parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id])),
+  );
+  const filenames = await turnDetails.listFilenames(control.db, organizationId, [...new Set(fileIds)]);
+  return sessions.map(({ parts, name, metadata = {}, secrets = {} }) => ({
+    sessionId: newId("session"),
+    messageId: newId("message"),
+    name: name?.trim() ?? null,
+    metadata,
+    secrets: Object.entries(secrets).map(([secret, value]) => ({
+      name: secret,
+      sealed: control.sealer.seal(value, { organizationId, name: secret }),
+    })),
+    ...placeFirstParts(parts, filenames),
+  }));
+}
+
+/** When messages that wait may have ended: seconds. */
+const retryAfterSeconds = 5;
+
+function refusal(
+  inserted: Exclude<InsertedBatch, { readonly outcome: "created" }>,
+  { version_id: versionId, sessions }: OwnBatchRequest,
+  isOfItems: boolean,
+): AppError {
+  switch (inserted.outcome) {
+    case "agent_gone":
+      return notFound("agent");
+    case "version_not_ready":
+      return new AppError("conflict", `${versionId ?? "that"} is not a ready version of this agent`);
+    case "no_version":
+      return new AppError("conflict", "the agent has no version that is ready or being built; deploy one first");
+    case "version_failed":
+      return new AppError("conflict", "the version that the sessions would run has failed to build");
+    case "backlog_full":
+      return new AppError(
+        "limit_exceeded",
+        `the organization has ${inserted.open} messages that wait or run and may have ${inserted.max}; ` +
+          `these ${sessions.length} do not fit: wait for some to end, or send fewer`,
+        { retryAfterSeconds },
+      );
+    case "unknown_file": {
+      const { number, fileId } = inserted;
+      const parts = sessions[number]?.parts ?? [];
+      const index = parts.findIndex((part) => part.type !== "text" && part.file_id === fileId);
+      const path = isOfItems ? `items[${number}].message.content` : `sessions[${number}].parts`;
+      return invalidField(`${path}[${index}].file_id`, "there is no such file");
+    }
+  }
+}

@@ -1,0 +1,28 @@
+// Reads batches, what has come of them, and their sessions.
+
+import type { BatchSessionRecord, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
+import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
+import { sessionBatches, type BatchPlace, type Page } from "@dari/db";
+import { found, type MessageState } from "@dari/domain";
+import { renderBatch, renderBatchItem, renderBatchSummary } from "../views/batch.ts";
+
+/** @throws AppError `not_found` */
+export async function getBatch(control: Pick<Control, "db">, place: BatchPlace): Promise<SessionBatchRecord> {
+  const row = found(await sessionBatches.findBatch(control.db, place), "session batch");
+  return renderBatch(row, await sessionBatches.findBatchProgress(control.db, place));
+}
+
+/** @throws AppError `invalid` for a cursor that names none. */
+export async function listBatches(control: Control, actor: Actor, page: Page): Promise<PageOf<SessionBatchSummary>> {
+  return renderPage(await sessionBatches.listBatches(control.db, actor.organizationId, page), renderBatchSummary);
+}
+
+/** @throws AppError `not_found`; `invalid` for a cursor that names none. */
+export async function listBatchSessions(
+  control: Control,
+  place: BatchPlace,
+  page: Page & { readonly state?: MessageState | undefined },
+): Promise<PageOf<BatchSessionRecord>> {
+  found(await sessionBatches.findBatch(control.db, place), "session batch");
+  return renderPage(await sessionBatches.listBatchItems(control.db, place, page), renderBatchItem);
+}

@@ -1,0 +1,10 @@
+// Messages that no client sends one by one: schedules and batches.
+
+export { cancelBatch, finishBatchCancels, sweepBatches } from "./batches/cancel-batch.ts";
+export { createBatch } from "./batches/create-batch.ts";
+export { getBatch, listBatches, listBatchSessions } from "./batches/get-batch.ts";
+export { getHostedBatch, isHosted } from "./batches/hosted-items.ts";
+export { createSchedule, deleteSchedule, updateSchedule } from "./schedules/change-schedule.ts";
+export { fireSchedules, type FiringCounts } from "./schedules/fire-schedules.ts";
+export { getSchedule, listScheduleFirings, listSchedules } from "./schedules/get-schedule.ts";
+export { sweepFirings } from "./schedules/sweep-firings.ts";

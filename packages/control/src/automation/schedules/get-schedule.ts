@@ -1,0 +1,32 @@
+// Reads schedules, and what came of their due times.
+
+import type { FiringRecord, ScheduleRecord } from "@dari/contract";
+import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
+import { scheduleFirings, schedules, type Page, type ScheduleFilter, type SchedulePlace } from "@dari/db";
+import { found, type FiringOutcome } from "@dari/domain";
+import { renderFiring, renderSchedule } from "../views/schedule.ts";
+
+/** @throws AppError `not_found` */
+export async function getSchedule(control: Pick<Control, "db">, place: SchedulePlace): Promise<ScheduleRecord> {
+  return renderSchedule(found(await schedules.findSchedule(control.db, place), "schedule"));
+}
+
+/** @throws AppError `invalid` for a cursor that names none. */
+export async function listSchedules(
+  control: Control,
+  actor: Actor,
+  filter: ScheduleFilter,
+  page: Page,
+): Promise<PageOf<ScheduleRecord>> {
+  return renderPage(await schedules.listSchedules(control.db, actor.organizationId, filter, page), renderSchedule);
+}
+
+/** @throws AppError `not_found`; `invalid` for a cursor that names none. */
+export async function listScheduleFirings(
+  control: Control,
+  place: SchedulePlace,
+  page: Page & { readonly outcome?: FiringOutcome | undefined },
+): Promise<PageOf<FiringRecord>> {
+  found(await schedules.findSchedule(control.db, place), "schedule");
+  return renderPage(await scheduleFirings.listFirings(control.db, place, page), renderFiring);
+}

@@ -1,0 +1,49 @@
+// Batches as clients see them.
+
+import type { BatchSessionRecord, Metadata, SessionBatchRecord, SessionBatchSummary } from "@dari/contract";
+import { laneOf } from "@dari/control/turns";
+import type { BatchItemRow, BatchProgress, BatchRow } from "@dari/db";
+
+export function renderBatchSummary(row: BatchRow): SessionBatchSummary {
+  return {
+    id: row.id,
+    agent_id: row.agentId,
+    name: row.name,
+    metadata: row.metadata as Metadata,
+    lane: laneOf(row),
+    max_concurrency: row.maxConcurrency,
+    total: row.total,
+    created_at: row.createdAt.toISOString(),
+    cancel_requested_at: row.cancelRequestedAt?.toISOString() ?? null,
+  };
+}
+
+export function renderBatch(row: BatchRow, { counts: found, endedAt }: BatchProgress): SessionBatchRecord {
+  const counts = {
+    queued: found.queued ?? 0,
+    running: found.running ?? 0,
+    waiting_for_input: found.waiting_for_input ?? 0,
+    completed: found.completed ?? 0,
+    failed: found.failed ?? 0,
+    cancelled: found.cancelled ?? 0,
+    deleted: found.deleted ?? 0,
+  };
+  const isOpen = counts.queued + counts.running + counts.waiting_for_input > 0;
+  return {
+    ...renderBatchSummary(row),
+    status: !isOpen ? "ended" : row.cancelRequestedAt === null ? "in_progress" : "cancelling",
+    counts,
+    finished_at: endedAt?.toISOString() ?? null,
+  };
+}
+
+export function renderBatchItem(row: BatchItemRow): BatchSessionRecord {
+  return {
+    index: row.number,
+    session_id: row.sessionId,
+    message_id: row.messageId,
+    name: row.name,
+    message_status: row.messageState,
+    error: (row.error ?? null) as BatchSessionRecord["error"],
+  };
+}

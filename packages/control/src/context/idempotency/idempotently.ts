@@ -1,0 +1,52 @@
+// Lets a creation happen once however often it is asked for. Knows no resource and no transport.
+
+import { idempotencyKeys } from "@dari/db";
+import { AppError } from "@dari/domain";
+import type { Actor } from "../actor.ts";
+import type { Control } from "../control.ts";
+import { inOneTransaction } from "../in-one-transaction.ts";
+
+/** One call under a key. The key counts within the organization, the method and the path. */
+export interface KeyedCall {
+  readonly method: string;
+  /** As it was called, with its parameters filled in. */
+  readonly path: string;
+  readonly key: string;
+  /** Tells bodies apart; see `fingerprintOf`. */
+  readonly fingerprint: string;
+  /** The status of the reply when the call makes its resource. */
+  readonly status: number;
+}
+
+export type Creation<Made> =
+  | { readonly replayed: false; readonly made: Made }
+  | { readonly replayed: true; readonly resourceId: string; readonly status: number };
+
+/**
+ * The key and what `work` writes are one commit, so neither exists without the other, whoever crashes. Equal calls at
+ * the same time wait for the first one's end. A refusal takes the key back: it may be used again.
+ * @throws AppError `idempotency_key_reused` for another body; `unavailable` when the key is forgotten in this moment;
+ * and what `work` throws.
+ */
+export async function idempotently<Made extends { readonly resourceId: string }>(
+  control: Control,
+  actor: Actor,
+  call: KeyedCall,
+  work: (control: Control) => Promise<Made>,
+): Promise<Creation<Made>> {
+  const { method, path, key, fingerprint, status } = call;
+  const scope = { organizationId: actor.organizationId, method, path, key };
+  return inOneTransaction(control, async (inside): Promise<Creation<Made>> => {
+    if (await idempotencyKeys.insertIdempotencyKeyIfNew(inside.db, scope, fingerprint)) {
+      const made = await work(inside);
+      await idempotencyKeys.setIdempotencyKeyResource(inside.db, scope, { resourceId: made.resourceId, status });
+      return { replayed: false, made };
+    }
+    const stored = await idempotencyKeys.findIdempotencyKey(inside.db, scope);
+    if (stored === undefined) throw new AppError("unavailable", "the idempotency key has just expired");
+    if (stored.fingerprint !== fingerprint) {
+      throw new AppError("idempotency_key_reused", "the idempotency key was used before with another body");
+    }
+    return { replayed: true, resourceId: stored.resourceId, status: stored.status };
+  });
+}

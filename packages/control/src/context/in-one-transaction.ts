@@ -1,0 +1,36 @@
+// A control plane whose writes are one transaction, and whose word goes out only when they are committed.
+
+import { boundTo, withTransaction } from "@dari/db";
+import type { DispatchedTurn, WakeTopic } from "@dari/domain";
+import type { Control } from "./control.ts";
+import { deliverTurns } from "./deliver-turns.ts";
+
+type Transacting = Pick<Control, "db" | "notifier" | "delivery" | "log">;
+
+/**
+ * Runs `work` with a control of which all or nothing takes effect. Wakes and turns wait for the commit: whoever heard
+ * of a row before would not find it. No waiting and no storing of bytes belongs inside.
+ */
+export async function inOneTransaction<T, Part extends Transacting = Control>(
+  control: Part,
+  work: (control: Part) => Promise<T>,
+): Promise<T> {
+  const wakes: [topic: WakeTopic, id: string][] = [];
+  const turns: DispatchedTurn[] = [];
+  const { notifier } = control;
+  const result = await withTransaction(control.db, (tx) =>
+    work({
+      ...control,
+      db: boundTo(control.db, tx),
+      notifier: {
+        notify: (topic, id) => void wakes.push([topic, id]),
+        subscribe: (topic, id, listener) => notifier.subscribe(topic, id, listener),
+        close: () => notifier.close(),
+      },
+      delivery: { available: true, deliver: async (more) => void turns.push(...more) },
+    }),
+  );
+  for (const [topic, id] of wakes) notifier.notify(topic, id);
+  await deliverTurns(control, turns);
+  return result;
+}

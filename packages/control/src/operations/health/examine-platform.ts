@@ -1,0 +1,160 @@
+// Examines the whole installation for its operators: what is wrong, and what to do about it.
+
+import { randomUUID } from "node:crypto";
+import { release, type HealthCheck, type OperatorHealth } from "@dari/contract";
+import type { Control } from "@dari/control/context";
+import { hasSeveralOrganizations } from "@dari/control/tenants";
+import { dispatcherLead, workerSeenWithinMs } from "@dari/control/turns";
+import { dispatch, findViolations, getFenceState, health, newestMigration, type Database } from "@dari/db";
+import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
+import { fault, fine, type Verdict } from "./verdict.ts";
+import { countTurns } from "./waiting-turns.ts";
+
+/** A leader that says nothing for longer is none. */
+const leadSeenWithinMs = 5_000;
+/** A ready turn that no cap holds back waits longer than this beside a free slot only where something is wrong. */
+const waitMsMax = 10_000;
+
+/** Reads every table once for the invariants; a check that cannot be carried out is a fault of its own. */
+export async function examinePlatform(control: Control): Promise<OperatorHealth> {
+  const { db, queue } = control;
+  const workers = await health.listWorkers(db);
+  // One that died is kept for a while; what it said of itself counts no more.
+  const alive = workers.filter(({ seenMsAgo }) => seenMsAgo <= workerSeenWithinMs);
+  const violations: OperatorHealth["violations"] = [];
+  const checks = [
+    await attempt("schema", "look at the API's log", () => checkSchema(db)),
+    await attempt("fence", "look at the API's log", () => checkFence(db)),
+    await attempt("workers", "look at the API's log", () => checkWorkers(db)),
+    await attempt("isolation", "look at the API's log", () => 
+      hasSeveralOrganizations(db).then((several) => checkIsolation(alive, several)),
+    ),
+    await attempt("disks", "look at the API's log", () => Promise.resolve(checkDisks(alive))),
+    await attempt("clocks", "look at the API's log", () => checkClocks(db, alive)),
+    await attempt("services", "check REDIS_URL and the Redis server", () => checkServices(db, queue)),
+    await attempt("waiting", "look at the API's log", () => checkWaiting(db)),
+    await attempt("dispatcher", "look at the API's log", () => checkDispatcher(db)),
+    await attempt("queue", "check REDIS_URL and the Redis server; turns go by direct pull meanwhile", () =>
+      checkQueue(control),
+    ),
+    await attempt("objects", "check the object store, its credentials' rights and its free space", () =>
+      checkObjects(control),
+    ),
+    await attempt("invariants", "run this again when the database is less busy", async () => {
+      violations.push(...(await findViolations(db)));
+      return judge(violations);
+    }),
+  ];
+  return {
+    ok: checks.every((check) => check.ok),
+    release,
+    checks,
+    workers: workers.map(({ id, pool, slots, draining, seenMsAgo }) => {
+      return { id, pool, slots, draining, seen_ms_ago: Math.round(seenMsAgo) };
+    }),
+    violations,
+  };
+}
+
+async function attempt(name: string, whatToDo: string, check: () => Promise<Verdict>): Promise<HealthCheck> {
+  try {
+    return { name, ...(await check()) };
+  } catch (error) {
+    return { name, ...fault(`could not be checked: ${error instanceof Error ? error.message : "?"}`, whatToDo) };
+  }
+}
+
+async function checkSchema(db: Database): Promise<Verdict> {
+  const [known, found] = [await newestMigration(), await health.findNewestMigration(db)];
+  if (found === known) return fine(found);
+  if (found !== undefined && found > known) {
+    return fault(`${found}; this API knows ${known}`, "a newer release has prepared the database: update the API");
+  }
+  return fault(`${found ?? "none"}; this API needs ${known}`, "restart any program of this release: it migrates first");
+}
+
+async function checkFence(db: Database): Promise<Verdict> {
+  const { isUp, runsAs, isPassedOver, unfenced, user } = await getFenceState(db);
+  const role = "the role dari_tenant";
+  if (!isUp && runsAs !== null) {
+    return fault(
+      `connections for calls of organizations run as ${runsAs} and not as dari_tenant; such calls are refused`,
+      'let the pooler in front of PostgreSQL pass the startup parameter "options" on, or connect without one',
+    );
+  }
+  if (!isUp) {
+    const make = `create role dari_tenant nologin; grant dari_tenant to "${user}"`;
+    return fault(
+      "calls of organizations run without row-level security",
+      `run \`${make}\` as an administrator of the database, once, and restart every program`,
+    );
+  }
+  if (isPassedOver) {
+    return fault(`${role} passes over row-level security`, "take SUPERUSER, BYPASSRLS and the role dari_app from it");
+  }
+  if (unfenced.length > 0)
+    return fault(`in the open: ${unfenced.join(", ")}`, "restart any program: it migrates first");
+  return fine("calls of organizations run behind row-level security");
+}
+
+async function checkWorkers(db: Database): Promise<Verdict> {
+  const { workers, slots, inFlight } = await dispatch.getFleetLoad(db, workerSeenWithinMs);
+  const found = `${workers} seen lately, ${slots} slots, ${inFlight} turns on them`;
+  return slots > 0 ? fine(found) : fault(found, "start a worker, or read why it says nothing in its log");
+}
+
+async function checkWaiting(db: Database): Promise<Verdict> {
+  const [load, waiting] = [await dispatch.getFleetLoad(db, workerSeenWithinMs), await health.getWaiting(db)];
+  const { ready } = await health.countSchedule(db);
+  if (ready === 0) return fine("no turn waits for a slot");
+  if (waiting.oldestMs === null) return fine(`${ready} turns wait for the max_concurrency of their agent or batch`);
+  const found = `${ready} wait for a slot, the longest has waited ${seconds(waiting.oldestMs)}`;
+  const isStuck = load.inFlight < load.slots && (waiting.oldestWithoutSlotMs ?? 0) > waitMsMax;
+  return isStuck
+    ? fault(`${found}, although slots are free`, "read the logs of the reconciler and of the workers")
+    : fine(found);
+}
+
+async function checkDispatcher(db: Database): Promise<Verdict> {
+  const leader = await health.findLeader(db, dispatcherLead);
+  const whatToDo = "start a reconciler; workers dispatch for themselves meanwhile, and nothing repairs lost turns";
+  if (leader === undefined) return fault("nobody leads", whatToDo);
+  const found = `${leader.holder} leads, seen ${seconds(leader.seenMsAgo)} ago`;
+  return leader.seenMsAgo <= leadSeenWithinMs ? fine(found) : fault(found, whatToDo);
+}
+
+/** @throws what Redis says when it cannot be reached. */
+async function checkQueue({ db, queue }: Control): Promise<Verdict> {
+  if (queue === undefined) return fine("none is configured: workers pull from the database");
+  const counts = Object.entries(await countTurns(db, queue)).map(([state, count]) => `${count} ${state}`);
+  return fine(counts.join(", "));
+}
+
+/** @throws what the store says when it refuses one of the four. */
+async function checkObjects({ blobs }: Control): Promise<Verdict> {
+  await blobs.check();
+  const [key, content] = [`doctor/${randomUUID()}`, Buffer.from("written by dari doctor")];
+  try {
+    await blobs.put(key, content);
+    if (!(await blobs.read(key)).equals(content)) throw new Error("what was read is not what was written");
+    const listed: string[] = [];
+    for await (const { key: found } of blobs.list("doctor/")) listed.push(found);
+    if (!listed.includes(key)) throw new Error("what was written is not listed");
+  } finally {
+    await blobs.delete([key]);
+  }
+  return fine("objects can be written, read, listed and deleted");
+}
+
+function judge(violations: OperatorHealth["violations"]): Verdict {
+  if (violations.length === 0) return fine("all hold");
+  const names = violations.map(({ invariant, rows }) => `${invariant} (${rows.join(", ")})`);
+  return fault(
+    `violated: ${names.join("; ")}`,
+    "keep the rows as they are and report them with the logs of the workers that held them",
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

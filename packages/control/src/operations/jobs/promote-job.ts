@@ -1,0 +1,26 @@
+// An operator's promotion of a delayed job, from whatever board it came: its retry does not wait any longer.
+
+import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { recordChange } from "@dari/control/tenants";
+import { turnJobs } from "@dari/db";
+
+export interface PromotedJob {
+  readonly jobId: string;
+  readonly organizationId: string;
+  readonly sessionId: string;
+  readonly dispatchNumber: number;
+}
+
+/**
+ * Makes the retry due now, on record, if it still waits for its time. Answers whether it did; whoever dies after that
+ * leaves a retry that is overdue, which the reaper gives back to the dispatcher.
+ */
+export async function promoteJob(control: Control, job: PromotedJob): Promise<boolean> {
+  const actor: Actor = { organizationId: job.organizationId, keyId: "queue", scopes: ["admin"] };
+  return inOneTransaction(control, async (inside) => {
+    const messageId = await turnJobs.endWaitIfWaiting(inside.db, job);
+    if (messageId === undefined) return false;
+    await recordChange(inside, actor, { action: "message.promote", target: messageId, details: { job_id: job.jobId } });
+    return true;
+  });
+}

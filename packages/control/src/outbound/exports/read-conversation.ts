@@ -1,0 +1,128 @@
+// The conversation of an export: checked line by line, and kept on this machine's disk until it is recorded.
+
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { PortableEvent, PortableMessage } from "@dari/contract";
+import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { limits } from "@dari/domain";
+import { readLines } from "./read-lines.ts";
+
+/** How far the ledger has told of a message. */
+type Told = "nothing" | "begun" | "ended";
+
+interface Known {
+  readonly id: string;
+  readonly status: PortableMessage["status"];
+  told: Told;
+}
+
+export class Conversation {
+  readonly #dir: string;
+  readonly #messages: Known[] = [];
+  readonly #ids = new Set<string>();
+  #messagePages = 0;
+  #ledgerPages = 0;
+  #bytes = 0;
+  #lastEnd = 0;
+
+  /** `dir` is its caller's to remove. */
+  constructor(dir: string) {
+    this.#dir = dir;
+  }
+
+  /** The messages' ids in the other installation, in order. */
+  get messageIds(): readonly string[] {
+    return this.#messages.map(({ id }) => id);
+  }
+
+  /** The next page of messages. @throws ArchiveRefused */
+  async takeMessages(member: TarMember): Promise<void> {
+    this.#count(member);
+    const page: PortableMessage[] = [];
+    for await (const { value, at } of readLines<PortableMessage>(member, PortableMessage)) {
+      const problem = this.#problemOf(value);
+      if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
+      this.#ids.add(value.id);
+      this.#messages.push({ id: value.id, status: value.status, told: "nothing" });
+      page.push(value);
+    }
+    await writeFile(this.#file("messages", ++this.#messagePages), JSON.stringify(page));
+  }
+
+  /** The next page of the ledger, when all messages are known. @throws ArchiveRefused */
+  async takeLedger(member: TarMember): Promise<void> {
+    this.#count(member);
+    const page: PortableEvent[] = [];
+    for await (const { value, at } of readLines<PortableEvent>(member, PortableEvent)) {
+      const problem = timeProblem(value.created_at) ?? this.#tell(value);
+      if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
+      page.push(value);
+    }
+    await writeFile(this.#file("ledger", ++this.#ledgerPages), JSON.stringify(page));
+  }
+
+  /** @throws ArchiveRefused where the ledger does not tell of each message from its beginning to its end. */
+  end(): void {
+    const open = this.#messages.findIndex(({ told }) => told !== "ended");
+    if (open !== -1) throw new ArchiveRefused(`the ledger does not tell the end of message ${open + 1}`);
+  }
+
+  async *readMessages(): AsyncGenerator<PortableMessage[]> {
+    for (let page = 1; page <= this.#messagePages; page++) yield await readPage(this.#file("messages", page));
+  }
+
+  async *readLedger(): AsyncGenerator<PortableEvent[]> {
+    for (let page = 1; page <= this.#ledgerPages; page++) yield await readPage(this.#file("ledger", page));
+  }
+
+  #file(kind: string, page: number): string {
+    return join(this.#dir, `${kind}-${page}.json`);
+  }
+
+  #count(member: TarMember): void {
+    this.#bytes += member.sizeBytes;
+    if (this.#bytes > limits.exportConversationBytes) {
+      throw new ArchiveRefused(`the conversation has more than ${limits.exportConversationBytes} bytes`);
+    }
+  }
+
+  /** What a schema does not say. */
+  #problemOf(message: PortableMessage): string | undefined {
+    if (this.#messages.length >= limits.exportMessages) return `more than ${limits.exportMessages} messages`;
+    if (this.#ids.has(message.id)) return "id: expected another one for each message";
+    if (message.attempts > message.max_attempts) return "attempts: expected at most max_attempts";
+    if (message.status === "completed" && message.output === null) return "output: expected one of a completed message";
+    const times = [message.created_at, message.started_at ?? message.created_at, message.completed_at];
+    const problem = times.map(timeProblem).find((found) => found !== undefined);
+    if (problem !== undefined) return problem;
+    if (message.status === "cancelled") return undefined;
+    const end = Date.parse(message.completed_at);
+    if (end < this.#lastEnd) return "completed_at: expected a time that is not before the messages before";
+    this.#lastEnd = end;
+    return undefined;
+  }
+
+  #tell({ message, type }: PortableEvent): string | undefined {
+    const known = this.#messages[message - 1];
+    if (known === undefined) return `message: there is no message ${message}`;
+    const expected: Told = type === "user.message" ? "nothing" : "begun";
+    if (known.told !== expected) return `type: '${type}' is out of its order`;
+    if (type === "user.message") known.told = "begun";
+    if (type === "assistant.message_completed" || type === "workspace.committed") {
+      return known.status === "completed" ? undefined : `type: message ${message} is not completed`;
+    }
+    if (!type.startsWith("message.")) return undefined;
+    known.told = "ended";
+    return type === `message.${known.status}` ? undefined : `type: message ${message} is ${known.status}`;
+  }
+}
+
+async function readPage<Line>(file: string): Promise<Line[]> {
+  return JSON.parse(await readFile(file, "utf8")) as Line[];
+}
+
+/** Databases and JavaScript agree on years of four digits; there was no platform before 1970. */
+function timeProblem(time: string): string | undefined {
+  const parsed = Date.parse(time);
+  return Number.isNaN(parsed) || parsed < 0 ? `${JSON.stringify(time)}: expected a time since 1970` : undefined;
+}

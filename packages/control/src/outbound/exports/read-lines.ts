@@ -1,0 +1,102 @@
+// Lines of JSON out of a member of an export that anybody may have written.
+
+import { setImmediate } from "node:timers/promises";
+import { validate } from "@dari/contract";
+import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { limits } from "@dari/domain";
+
+type Schema = Parameters<typeof validate>[0];
+
+/** Deeper values than any agent reports could exhaust a stack, here or in the database. */
+const depthMax = 500;
+/** Of a member: a few bytes unfold to as many values as memory has no room for. A message names all that it changed. */
+const valuesMax = 2_000_000;
+
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The member's text. @throws ArchiveRefused for what is too large, no file, or not UTF-8. */
+export async function readText(member: TarMember): Promise<string> {
+  const { path, type, sizeBytes } = member;
+  if (type !== "file") throw new ArchiveRefused(`${path} is not a file`);
+  if (sizeBytes > limits.exportMemberBytes) {
+    throw new ArchiveRefused(`${path} has more than ${limits.exportMemberBytes} bytes`);
+  }
+  const pieces: Uint8Array[] = [];
+  for await (const piece of member.content) pieces.push(piece);
+  try {
+    return utf8.decode(Buffer.concat(pieces));
+  } catch {
+    throw new ArchiveRefused(`${path} is not UTF-8`);
+  }
+}
+
+/** The value of each line, in order, with where it stands. @throws ArchiveRefused */
+export async function* readLines<Value>(
+  member: TarMember,
+  schema: Schema,
+): AsyncGenerator<{ value: Value; at: string }> {
+  const text = await readText(member);
+  let number = 0;
+  let values = 0;
+  for (let start = 0; start < text.length;) {
+    const end = text.indexOf("\n", start);
+    const line = text.slice(start, end === -1 ? text.length : end);
+    start += line.length + 1;
+    const at = `${member.path}, line ${++number}`;
+    const shape = shapeOf(line);
+    values += shape.values;
+    if (values > valuesMax) throw new ArchiveRefused(`${member.path} has more than ${valuesMax} values`);
+    yield { value: parseValue<Value>(line, schema, at, shape), at };
+    // Others' calls come in between.
+    await setImmediate();
+  }
+}
+
+/** @throws ArchiveRefused with the first problems. */
+export function parseValue<Value>(text: string, schema: Schema, at: string, shape = shapeOf(text)): Value {
+  if (shape.depth > depthMax) throw new ArchiveRefused(`${at}: expected less nesting`);
+  if (shape.values > valuesMax) throw new ArchiveRefused(`${at}: expected at most ${valuesMax} values`);
+  const value = parseJson(text, at);
+  const issues = validate(schema, value);
+  if (issues.length > 0) {
+    const words = issues.slice(0, 3).map(({ path, message }) => `${path}: ${message}`);
+    throw new ArchiveRefused(`${at}: ${words.join("; ")}`);
+  }
+  return value as Value;
+}
+
+function parseJson(text: string, at: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ArchiveRefused(`${at}: expected JSON`);
+  }
+}
+
+const [quote, comma, backslash] = [0x22, 0x2c, 0x5c];
+
+/** Of JSON before it is parsed: how deep its brackets nest, and as many values as it has at least. */
+function shapeOf(text: string): { depth: number; values: number } {
+  let [depth, deepest, values] = [0, 0, 0];
+  for (let at = 0; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === quote) at = endOfString(text, at);
+    else if (unit === comma) values++;
+    // `[` and `{`; `]` and `}`.
+    else if (unit === 0x5b || unit === 0x7b) {
+      values++;
+      deepest = Math.max(deepest, ++depth);
+    } else if (unit === 0x5d || unit === 0x7d) depth--;
+  }
+  return { depth: deepest, values };
+}
+
+/** Where the string that begins at `start` ends; the text's end where it does not. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const unit = text.charCodeAt(at);
+    if (unit === quote) return at;
+    if (unit === backslash) at++;
+  }
+  return text.length;
+}

@@ -1,0 +1,81 @@
+// The workspace of an export: its files on this machine's disk and its tree, within the organization's bounds.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { AppError } from "@dari/domain";
+import { pathProblem, treeOf, treeProblem, type Tree, type TreeEntry, type WorkspaceLimits } from "@dari/workspace";
+
+export class ReceivedTree {
+  readonly #entries = new Map<string, TreeEntry>();
+  readonly #dir: string;
+  readonly #limits: WorkspaceLimits;
+  #bytes = 0;
+
+  /** Files lie below `dir` at their paths, as `save` wants them; links are in the tree only. */
+  constructor(dir: string, limits: WorkspaceLimits) {
+    this.#dir = dir;
+    this.#limits = limits;
+  }
+
+  /** @throws ArchiveRefused; AppError `too_large` */
+  async take(member: TarMember): Promise<void> {
+    const { path, type, mode, target } = member;
+    // Before anything is written: the one guard against a path that leads elsewhere.
+    const problem = pathProblem(path) ?? this.#parentProblem(path);
+    if (problem !== undefined) throw new ArchiveRefused(problem);
+    this.#keepLimits(member);
+    if (type === "directory") this.#entries.set(path, { path, type, mode, sizeBytes: 0 });
+    else if (type === "symlink") {
+      this.#entries.set(path, { path, type, mode: 0o777, sizeBytes: Buffer.byteLength(target), target });
+    } else this.#entries.set(path, { path, type, mode, ...(await this.#write(member)) });
+  }
+
+  /** @throws ArchiveRefused */
+  end(): Tree {
+    const tree = treeOf(this.#entries.values());
+    const problem = treeProblem(tree);
+    if (problem !== undefined) throw new ArchiveRefused(problem);
+    return tree;
+  }
+
+  #parentProblem(path: string): string | undefined {
+    if (this.#entries.has(path)) return `${JSON.stringify(path)} is there twice`;
+    const parent = dirname(path);
+    if (parent === "workspace" || parent === "state") return undefined;
+    return this.#entries.get(parent)?.type === "directory"
+      ? undefined
+      : `no directory is listed before ${JSON.stringify(path)}`;
+  }
+
+  #keepLimits({ path, sizeBytes }: TarMember): void {
+    const { bytes, files, fileBytes, pathBytes } = this.#limits;
+    this.#bytes += sizeBytes;
+    if (sizeBytes > fileBytes) throw tooLarge(`a file of the workspace has at most ${fileBytes} bytes`);
+    if (this.#bytes > bytes) throw tooLarge(`a workspace has at most ${bytes} bytes`);
+    if (this.#entries.size >= files) throw tooLarge(`a workspace has at most ${files} files and directories`);
+    if (Buffer.byteLength(path) > pathBytes) throw tooLarge(`a path of the workspace has at most ${pathBytes} bytes`);
+  }
+
+  async #write({ path, sizeBytes, content }: TarMember): Promise<{ sizeBytes: number; sha256: string }> {
+    const target = join(this.#dir, path);
+    await mkdir(dirname(target), { recursive: true });
+    const hash = createHash("sha256");
+    const hashed = async function* (): AsyncGenerator<Uint8Array> {
+      for await (const piece of content) {
+        hash.update(piece);
+        yield piece;
+      }
+    };
+    await pipeline(Readable.from(hashed()), createWriteStream(target, { flags: "wx", mode: 0o600 }));
+    return { sizeBytes, sha256: hash.digest("hex") };
+  }
+}
+
+function tooLarge(message: string): AppError {
+  return new AppError("too_large", message);
+}

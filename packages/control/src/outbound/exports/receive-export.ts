@@ -1,0 +1,283 @@
+// Takes in an exported session: checked from the first byte to the last, its bytes stored, nothing of it recorded yet.
+
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
+import { inspectBundle } from "@dari/builder";
+import { PortableInput, PortableSession } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { bundleKey } from "@dari/control/publishing";
+import {
+  ArchiveRefused,
+  discardUpload,
+  overLimitAsRefusal,
+  readTar,
+  storeSnapshot,
+  storeUpload,
+  uploadFolder,
+  workspaceLimitsOf,
+  type StoredUpload,
+  type TarMember,
+} from "@dari/control/storage";
+import { sessionImports, type TurnSnapshot } from "@dari/db";
+import { AppError, leafFilename, limits, newId } from "@dari/domain";
+import { emptyTree, treeHash } from "@dari/workspace";
+import type { Scratch } from "@dari/runtime";
+import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
+import { Conversation } from "./read-conversation.ts";
+import { parseValue, readLines, readText } from "./read-lines.ts";
+import { ReceivedTree } from "./read-workspace.ts";
+
+export interface ReceivedBundle {
+  readonly id: string;
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  readonly manifestText: string;
+  /** Undefined where it was not stored, because there is a version of it. */
+  readonly objectKey: string | undefined;
+}
+
+export interface ReceivedExport {
+  /** Of the file as it was sent. */
+  readonly sha256: string;
+  /** Whose version the session is to run on; undefined: whichever has it. */
+  readonly agentId: string | undefined;
+  readonly session: PortableSession;
+  readonly bundle: ReceivedBundle;
+  readonly conversation: Conversation;
+  readonly inputs: readonly PortableInput[];
+  /** By their number, from 1. */
+  readonly uploads: readonly StoredUpload[];
+  readonly snapshot: TurnSnapshot;
+  /** Holds the conversation until it is recorded. */
+  readonly scratch: Scratch;
+}
+
+export interface ExportUpload {
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly agentId: string | undefined;
+  readonly maxBytes: number;
+}
+
+/**
+ * Until `importSession` it is as if nothing had come; `discardExport` takes the stored bytes back.
+ * @throws AppError `invalid` for whatever is not an export, is damaged or is hostile; `too_large`; without room on the
+ * disk `limit_exceeded`, `unavailable`.
+ */
+export async function receiveExport(control: Control, actor: Actor, upload: ExportUpload): Promise<ReceivedExport> {
+  const scratch = await control.scratch.open("import", actor.organizationId);
+  const stored: Stored = { uploads: [], bundleKey: undefined };
+  const hash = createHash("sha256");
+  try {
+    const source = Readable.from(measured(upload, hash));
+    const received = await pipeline(source, createGunzip(), (bytes: AsyncIterable<Uint8Array>) =>
+      read({ control, actor, scratch, stored, agentId: upload.agentId }, new Members(bytes)),
+    );
+    return { ...received, sha256: hash.digest("hex") };
+  } catch (error) {
+    await removeStored(control, scratch, stored);
+    throw asRefusal(error);
+  }
+}
+
+/** Takes back what was received and not imported. The snapshot's object is left to the sweep, which knows of it. */
+export async function discardExport(control: Control, received: ReceivedExport): Promise<void> {
+  const { scratch, uploads, bundle } = received;
+  await removeStored(control, scratch, { uploads: [...uploads], bundleKey: bundle.objectKey });
+}
+
+interface Stored {
+  readonly uploads: StoredUpload[];
+  bundleKey: string | undefined;
+}
+
+async function removeStored(control: Control, scratch: Scratch, stored: Stored): Promise<void> {
+  await scratch[Symbol.asyncDispose]();
+  for (const upload of stored.uploads) await discardUpload(control, upload);
+  if (stored.bundleKey !== undefined) await control.blobs.delete([stored.bundleKey]);
+}
+
+interface Receiving {
+  readonly control: Control;
+  readonly actor: Actor;
+  readonly scratch: Scratch;
+  readonly stored: Stored;
+  readonly agentId: string | undefined;
+}
+
+async function read(receiving: Receiving, members: Members): Promise<Omit<ReceivedExport, "sha256">> {
+  const { control, actor, scratch, stored, agentId } = receiving;
+  const { dir } = scratch;
+  const first = await members.expect(sessionMember);
+  const session = parseValue<PortableSession>(await readText(first), PortableSession, sessionMember);
+  const bundle = await takeBundle(receiving, session, await members.expect(bundleMember));
+  const conversation = new Conversation(dir);
+  for (let page = 1, next; (next = await members.takeIf(messagesMember(page))) !== undefined; page++) {
+    scratch.take(next.sizeBytes);
+    await conversation.takeMessages(next);
+  }
+  const inputs = await takeInputs(await members.expect(inputsMember), conversation.messageIds.length);
+  await takeUploads(receiving, inputs, members);
+  for (let page = 1, next; (next = await members.takeIf(ledgerMember(page))) !== undefined; page++) {
+    scratch.take(next.sizeBytes);
+    await conversation.takeLedger(next);
+  }
+  conversation.end();
+  const root = join(dir, "tree");
+  const received = new ReceivedTree(root, await workspaceLimitsOf(control.db, actor.organizationId));
+  for (let next; (next = await members.takeIfAny()) !== undefined;) {
+    scratch.take(next.sizeBytes);
+    await received.take(next);
+  }
+  const after = received.end();
+  if (treeHash(after) !== session.workspace.tree_hash) {
+    throw new ArchiveRefused("the workspace is not the one that session.json tells of");
+  }
+  await mkdir(root, { recursive: true });
+  const change = { dir: root, before: emptyTree, after, full: true };
+  const { objectKey, sizeBytes, files, totalBytes, ...saved } = await storeSnapshot(
+    control,
+    actor.organizationId,
+    change,
+  );
+  await rm(root, { recursive: true, force: true });
+  const kept = { objectKey, sizeBytes, files, totalBytes, treeHash: saved.treeHash };
+  const snapshot = { id: newId("snapshot"), parentId: null, isFull: true, deltaDepth: 0, ...kept };
+  return { agentId, session, bundle, conversation, inputs, uploads: stored.uploads, snapshot, scratch };
+}
+
+/** Stored only where no version was made from it yet. @throws ArchiveRefused as publishing would refuse it. */
+async function takeBundle(
+  { control, actor, scratch, stored, agentId }: Receiving,
+  { version }: PortableSession,
+  member: TarMember,
+): Promise<ReceivedBundle> {
+  const { bundle_sha256: sha256, bundle_size_bytes: sizeBytes } = version;
+  if (member.sizeBytes !== sizeBytes) throw new ArchiveRefused(`${member.path} is not of the size that is told`);
+  if (sizeBytes > limits.bundleBytes)
+    throw new AppError("too_large", `a bundle has at most ${limits.bundleBytes} bytes`);
+  scratch.take(sizeBytes);
+  const file = join(scratch.dir, "bundle.tar.gz");
+  const hash = createHash("sha256");
+  const hashed = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const piece of member.content) {
+      hash.update(piece);
+      yield piece;
+    }
+  };
+  await pipeline(Readable.from(hashed()), createWriteStream(file, { flags: "wx", mode: 0o600 }));
+  if (hash.digest("hex") !== sha256) throw new ArchiveRefused(`${member.path} has another checksum than is told`);
+  const inspection = await inspectBundle({ file });
+  if (!inspection.ok) throw new ArchiveRefused(`${member.path}: ${inspection.reason}`);
+  const { organizationId } = actor;
+  const id = newId("sourceSnapshot");
+  if ((await sessionImports.findVersionOfBundle(control.db, organizationId, { sha256, agentId })) === undefined) {
+    stored.bundleKey = bundleKey(organizationId, id, "imported");
+    await control.blobs.put(stored.bundleKey, createReadStream(file));
+  }
+  await rm(file);
+  return { id, sha256, sizeBytes, manifestText: inspection.manifest, objectKey: stored.bundleKey };
+}
+
+async function takeInputs(member: TarMember, messages: number): Promise<PortableInput[]> {
+  const inputs: PortableInput[] = [];
+  const paths = new Set<string>();
+  const files: string[] = [];
+  for await (const { value, at } of readLines<PortableInput>(member, PortableInput)) {
+    const refuse = (why: string): ArchiveRefused => new ArchiveRefused(`${at}: ${why}`);
+    if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
+    if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
+    if (value.path !== `${uploadFolder}/${leafFilename(value.path)}`) {
+      throw refuse(`path: expected that of a file in ${uploadFolder}`);
+    }
+    if (paths.has(value.path)) throw refuse("path: expected another one for each line");
+    if (value.upload > files.length + 1) throw refuse(`upload: expected at most ${files.length + 1}`);
+    if ((files[value.upload - 1] ??= value.file_id) !== value.file_id) throw refuse("file_id: expected one per upload");
+    paths.add(value.path);
+    inputs.push(value);
+  }
+  return inputs;
+}
+
+async function takeUploads(
+  { control, actor, stored }: Receiving,
+  inputs: readonly PortableInput[],
+  members: Members,
+): Promise<void> {
+  let bytes = 0;
+  for (const input of inputs) {
+    if (input.upload <= stored.uploads.length) continue;
+    const member = await members.expect(uploadMember(input.upload));
+    bytes += member.sizeBytes;
+    if (bytes > limits.exportUploadBytes) {
+      throw new AppError("too_large", `an export has at most ${limits.exportUploadBytes} bytes of uploaded files`);
+    }
+    const upload = await storeUpload(control, actor, member.content);
+    stored.uploads.push(upload);
+    if (upload.sha256 !== input.sha256 || upload.sizeBytes !== input.size_bytes) {
+      throw new ArchiveRefused(`${member.path} is not the file that ${inputsMember} tells of`);
+    }
+  }
+}
+
+/** Members one by one, each asked for by the name that it must have. */
+class Members {
+  readonly #source: AsyncGenerator<TarMember>;
+  #next: TarMember | undefined;
+
+  constructor(bytes: AsyncIterable<Uint8Array>) {
+    this.#source = readTar(bytes);
+  }
+
+  async expect(path: string): Promise<TarMember> {
+    const member = await this.takeIf(path);
+    if (member !== undefined) return member;
+    throw new ArchiveRefused(`expected ${path}${this.#next === undefined ? "" : `, not ${quoted(this.#next.path)}`}`);
+  }
+
+  async takeIf(path: string): Promise<TarMember | undefined> {
+    this.#next ??= await this.takeIfAny();
+    return this.#next?.path === path ? this.takeIfAny() : undefined;
+  }
+
+  async takeIfAny(): Promise<TarMember | undefined> {
+    const next = this.#next;
+    this.#next = undefined;
+    if (next !== undefined) return next;
+    const result = await this.#source.next();
+    return result.done === true ? undefined : result.value;
+  }
+}
+
+function quoted(path: string): string {
+  return JSON.stringify(path.slice(0, 100));
+}
+
+async function* measured(
+  { body, maxBytes }: ExportUpload,
+  hash: { update(piece: Uint8Array): unknown },
+): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const piece of body) {
+    bytes += piece.byteLength;
+    if (bytes > maxBytes) throw new AppError("too_large", `an exported session has at most ${maxBytes} bytes`);
+    hash.update(piece);
+    yield piece;
+  }
+}
+
+/** Damage of the compression is the sender's, too. */
+function asRefusal(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  const isDamaged = typeof code === "string" && code.startsWith("Z_");
+  if (!isDamaged && !(error instanceof ArchiveRefused)) return overLimitAsRefusal(error);
+  const reason = isDamaged ? "it is not a gzip archive, or it is damaged" : (error as Error).message;
+  const message = `the file is not a session that was exported whole: ${reason}`
+    .toWellFormed()
+    .replaceAll("\0", "\u2400");
+  return new AppError("invalid", message, { issues: [{ path: "body", message }], cause: error });
+}

@@ -1,0 +1,61 @@
+// One message's part of its session's stream, from its acceptance to its last event.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { getMessage } from "@dari/control/turns";
+import { events } from "@dari/db";
+import { followSession, type FollowOptions, type StreamItem } from "./follow-session.ts";
+
+const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
+
+/**
+ * Ends after the message's last event; of a merged message, after that of the one it became part of. Undefined when
+ * that event is not after the given number: the stream is over.
+ * `afterSequenceNumber` undefined: from its acceptance.
+ * @throws AppError `not_found`, and as `followSession` does.
+ */
+export async function followMessage(
+  control: Control,
+  actor: Actor,
+  messageId: string,
+  options: Omit<FollowOptions, "afterSequenceNumber"> & { readonly afterSequenceNumber: number | undefined },
+): Promise<AsyncGenerator<StreamItem, void, void> | undefined> {
+  const record = await getMessage(control, actor, messageId);
+  const { session_id: sessionId } = record;
+  const accepted = await events.findAcceptance(control.db, actor.organizationId, sessionId, messageId);
+  const afterSequenceNumber = Math.max((accepted ?? 1) - 1, options.afterSequenceNumber ?? 0);
+  const followed = await findUnended(control, actor, record, afterSequenceNumber);
+  if (followed === undefined) return undefined;
+  return only(await followSession(control, actor, sessionId, { ...options, afterSequenceNumber }), followed);
+}
+
+/** The message whose events are shown after a number: a merged one whose last is past is followed by what it became. */
+async function findUnended(
+  control: Control,
+  actor: Actor,
+  record: MessageRecord,
+  afterSequenceNumber: number,
+): Promise<string | undefined> {
+  if (record.completed_at === null) return record.id;
+  const end = await events.findEnd(control.db, actor.organizationId, record.session_id, record.id);
+  if (end === undefined || end > afterSequenceNumber) return record.id;
+  if (record.merged_into === undefined) return undefined;
+  const target = await getMessage(control, actor, record.merged_into);
+  return findUnended(control, actor, target, afterSequenceNumber);
+}
+
+async function* only(
+  items: AsyncGenerator<StreamItem, void, void>,
+  messageId: string,
+): AsyncGenerator<StreamItem, void, void> {
+  let followed = messageId;
+  for await (const item of items) {
+    if (item.kind === "preview" && item.preview.messageId !== followed) continue;
+    if (item.kind === "event" && item.event.message_id !== followed) continue;
+    yield item;
+    if (item.kind !== "event" || !lastTypes.includes(item.event.type)) continue;
+    const mergedInto = item.event.data["merged_into"];
+    if (typeof mergedInto !== "string") return;
+    followed = mergedInto;
+  }
+}

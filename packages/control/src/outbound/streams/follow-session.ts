@@ -1,0 +1,116 @@
+// A session's ledger as an endless sequence, with previews between its events.
+
+import type { EventRecord } from "@dari/contract";
+import type { Actor, Control, PlacedPreview, SessionFeed } from "@dari/control/context";
+import { readEvents } from "@dari/control/turns";
+import { createBell, limits, notFound, type Preview } from "@dari/domain";
+
+export type StreamItem =
+  | { readonly kind: "event"; readonly event: EventRecord }
+  | { readonly kind: "preview"; readonly sessionId: string; readonly preview: Preview };
+
+export interface FollowOptions {
+  readonly afterSequenceNumber: number;
+  readonly signal: AbortSignal;
+  /** The stream was promised: it is opened even where there are too many. */
+  readonly promised?: boolean;
+}
+
+/** Previews that a slow listener may be behind; the oldest are dropped. */
+const previewsMax = 256;
+const pageLimit = 200;
+
+/**
+ * Opens the stream: every event after a number once and in order, each preview at most once, until `signal` aborts, the
+ * session is deleted or the caller's key is no longer good. What is there already is begun with also when `signal` has
+ * aborted.
+ * @throws AppError `not_found`; `limit_exceeded` when the process or the organization has too many streams open.
+ */
+export async function followSession(
+  control: Control,
+  actor: Actor,
+  sessionId: string,
+  options: FollowOptions,
+): Promise<AsyncGenerator<StreamItem, void, void>> {
+  const { organizationId } = actor;
+  if (options.promised !== true) control.streams.check(organizationId);
+  const leave = control.streams.take(organizationId);
+  const revoked = new AbortController();
+  try {
+    const watched = await control.feeds.watch(control.db, actor, sessionId, () => revoked.abort());
+    if (watched === undefined) throw notFound("session");
+    const { feed } = watched;
+    const readAfter = async (afterSequenceNumber: number): Promise<readonly EventRecord[]> => {
+      const from = { organizationId, sessionId, afterSequenceNumber };
+      return (await readEvents(control.db, { ...from, limit: pageLimit, maxBytes: limits.streamPageBytes })).rows;
+    };
+    const release = (): void => {
+      watched.release();
+      leave();
+    };
+    const signal = AbortSignal.any([options.signal, revoked.signal]);
+    return items({ feed, sessionId, readAfter, release }, { ...options, signal });
+  } catch (error) {
+    leave();
+    throw error;
+  }
+}
+
+interface Watched {
+  readonly feed: SessionFeed;
+  readonly sessionId: string;
+  readonly readAfter: (sequenceNumber: number) => Promise<readonly EventRecord[]>;
+  readonly release: () => void;
+}
+
+async function* items(watched: Watched, options: FollowOptions): AsyncGenerator<StreamItem, void, void> {
+  const { feed, sessionId, readAfter } = watched;
+  const { signal } = options;
+  const bell = createBell();
+  const waiting: PlacedPreview[] = [];
+  const stops = [
+    feed.changes.add("", bell.ring),
+    feed.previews.add("", (preview) => {
+      waiting.push(preview);
+      if (waiting.length > previewsMax) waiting.shift();
+      bell.ring();
+    }),
+  ];
+  // The signal is of several others, and looks at all of them whenever it is asked.
+  let isOver = signal.aborted;
+  const end = (): void => {
+    isOver = true;
+    bell.ring();
+  };
+  signal.addEventListener("abort", end);
+  let position = options.afterSequenceNumber;
+  let shown = 0;
+  const duePreviews = function* (): Generator<StreamItem> {
+    while (waiting[0] !== undefined && waiting[0].afterSequenceNumber <= position) {
+      const { preview } = waiting.shift() as PlacedPreview;
+      shown += 1;
+      yield { kind: "preview", sessionId, preview };
+    }
+  };
+  try {
+    do {
+      shown = 0;
+      for (const event of feed.recentAfter(position) ?? (await readAfter(position))) {
+        // Previews are placed by what the feed knows; a listener that is ahead of it would show them too late.
+        if (event.sequence_number > feed.lastNumber) break;
+        yield* duePreviews();
+        position = event.sequence_number;
+        shown += 1;
+        yield { kind: "event", event };
+      }
+      yield* duePreviews();
+      if (shown > 0) continue;
+      if (!feed.exists) return;
+      if (!isOver) await bell.wait();
+    } while (!isOver);
+  } finally {
+    signal.removeEventListener("abort", end);
+    for (const stop of stops) stop();
+    watched.release();
+  }
+}

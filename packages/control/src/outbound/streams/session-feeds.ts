@@ -1,0 +1,162 @@
+// The sessions that this process's listeners watch, and the keys they watch with. Two queries a second look after all
+// of them; between two of those the notifier says where to look.
+
+import type { SessionFeed, SessionFeeds } from "@dari/control/context";
+import { readEventsTogether } from "@dari/control/turns";
+import { apiKeys, events, sessions, signIns, type Database } from "@dari/db";
+import { createListeners, isId, type Log, type Notifier, type Previews } from "@dari/domain";
+import { createSessionFeed } from "./session-feed.ts";
+
+/** How long a lost notification may cost, in milliseconds. */
+const pollMs = 1_000;
+const pollChunk = 1_000;
+const readLimit = 200;
+/** How long a listener finds an event without a query, in milliseconds. */
+const recentMs = 10_000;
+
+interface Entry {
+  readonly organizationId: string;
+  readonly feed: SessionFeed;
+  readonly stop: () => void;
+  watchers: number;
+}
+
+export interface FeedsContext {
+  readonly db: Database;
+  readonly notifier: Notifier;
+  readonly previews: Previews;
+  readonly log: Log;
+}
+
+export function createSessionFeeds(context: FeedsContext): SessionFeeds {
+  const entries = new Map<string, Entry>();
+  const keyIds = new Set<string>();
+  const revocations = createListeners<void>({
+    onFirst: (keyId) => keyIds.add(keyId),
+    onLast: (keyId) => keyIds.delete(keyId),
+  });
+  const poll = createPoll(async () => {
+    await pollKeys(context, keyIds, (keyId) => revocations.call(keyId, undefined));
+    await pollSessions(context, entries);
+  });
+
+  return {
+    async watch(db, { organizationId, keyId }, sessionId, onRevoked) {
+      let entry = entries.get(sessionId);
+      // What others watch says nothing about who may.
+      if (entry !== undefined && !(entry.organizationId === organizationId && entry.feed.exists)) return undefined;
+      if (entry === undefined) {
+        const start = await sessions.findLastEventNumber(db, organizationId, sessionId);
+        if (start === undefined) return undefined;
+        // Another listener may have come first meanwhile.
+        entry = entries.get(sessionId) ?? openEntry({ ...context, db }, { organizationId, sessionId, start });
+        entries.set(sessionId, entry);
+        poll.start();
+      }
+      const watched = entry;
+      watched.watchers += 1;
+      const stopKey = revocations.add(keyId, onRevoked);
+      let released = false;
+      return {
+        feed: watched.feed,
+        release() {
+          if (released) return;
+          released = true;
+          stopKey();
+          watched.watchers -= 1;
+          if (watched.watchers > 0) return;
+          watched.stop();
+          if (entries.get(sessionId) === watched) entries.delete(sessionId);
+          if (entries.size === 0) poll.stop();
+        },
+      };
+    },
+  };
+}
+
+/** Calls `work` once a second while it is started, never twice at a time. */
+function createPoll(work: () => Promise<void>) {
+  let timer: NodeJS.Timeout | undefined;
+  let working = false;
+  return {
+    start(): void {
+      timer ??= setInterval(() => {
+        if (working) return;
+        working = true;
+        void work().finally(() => (working = false));
+      }, pollMs).unref();
+    },
+    stop(): void {
+      clearInterval(timer);
+      timer = undefined;
+    },
+  };
+}
+
+function openEntry(
+  context: FeedsContext,
+  of: { readonly organizationId: string; readonly sessionId: string; readonly start: number },
+): Entry {
+  // Each reading is for many who watch, and there is one at a time: it does not wait behind what the sessions are sent.
+  const db = context.db.forOrganization(of.organizationId, { ahead: true });
+  const feed = createSessionFeed(of.start, (after) =>
+    readEventsTogether(db, { ...of, afterSequenceNumber: after, limit: readLimit }),
+  );
+  const look = (): void => void feed.look().catch((error: unknown) => noteFailure(context, error));
+  const stops = [
+    context.notifier.subscribe("session", of.sessionId, look),
+    context.previews.follow(of.sessionId, feed.takePreview),
+  ];
+  // What was committed between the reading of `start` and here rang no bell.
+  look();
+  return { organizationId: of.organizationId, feed, watchers: 0, stop: () => stops.forEach((stop) => stop()) };
+}
+
+async function pollSessions(context: FeedsContext, entries: ReadonlyMap<string, Entry>): Promise<void> {
+  const before = performance.now() - recentMs;
+  for (const { feed } of entries.values()) feed.forget(before);
+  for (const ids of chunksOf([...entries.keys()])) {
+    try {
+      const numbers = await events.listLastNumbers(context.db, ids);
+      for (const id of ids) {
+        const feed = entries.get(id)?.feed;
+        const last = numbers.get(id);
+        if (feed === undefined) continue;
+        if (last === undefined) feed.markDeleted();
+        // One session that cannot be read does not hide the others.
+        else if (last > feed.lastNumber) await feed.look().catch((error: unknown) => noteFailure(context, error));
+      }
+    } catch (error) {
+      noteFailure(context, error);
+    }
+  }
+}
+
+async function pollKeys(
+  context: FeedsContext,
+  keyIds: ReadonlySet<string>,
+  revoke: (keyId: string) => void,
+): Promise<void> {
+  for (const ids of chunksOf([...keyIds])) {
+    try {
+      const [keys, people] = [ids.filter((id) => !isId("signIn", id)), ids.filter((id) => isId("signIn", id))];
+      if (keys.length > 0) revokeOthers(keys, await apiKeys.listUsableKeyIds(context.db, keys), revoke);
+      if (people.length > 0) revokeOthers(people, await signIns.listUsableSignInIds(context.db, people), revoke);
+    } catch (error) {
+      noteFailure(context, error);
+    }
+  }
+}
+
+function revokeOthers(ids: readonly string[], usable: ReadonlySet<string>, revoke: (keyId: string) => void): void {
+  for (const id of ids) if (!usable.has(id)) revoke(id);
+}
+
+function* chunksOf(ids: readonly string[]): Generator<readonly string[]> {
+  for (let from = 0; from < ids.length; from += pollChunk) yield ids.slice(from, from + pollChunk);
+}
+
+/** A database that is away is looked at again a second later. */
+function noteFailure(context: FeedsContext, error: unknown): void {
+  context.log.warn({ err: error }, "stream.read_failed");
+}

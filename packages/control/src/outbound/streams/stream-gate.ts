@@ -1,0 +1,27 @@
+// Counts the open streams of this process, and what those of slow readers keep in memory.
+
+import type { StreamGate } from "@dari/control/context";
+import { AppError, createSharedCount, limits, type SharedBounds } from "@dari/domain";
+
+export function createStreamGate(
+  streams: SharedBounds = { perProcess: limits.streamsPerProcess, perOrganization: limits.streamsPerOrganization },
+  waiting: SharedBounds = {
+    perProcess: limits.streamWaitingBytesPerProcess,
+    perOrganization: limits.streamWaitingBytesPerOrganization,
+  },
+): StreamGate {
+  const places = createSharedCount(streams);
+  const bytes = createSharedCount(waiting);
+  return {
+    check(organizationId) {
+      if (places.over(organizationId, 1) === undefined) return;
+      throw new AppError("limit_exceeded", "too many event streams are open here; close some, or try again later", {
+        retryAfterSeconds: 5,
+      });
+    },
+    take: (organizationId) => places.add(organizationId, 1),
+    hold(organizationId, n) {
+      return bytes.over(organizationId, n) === undefined ? bytes.add(organizationId, n) : undefined;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+// Changes, disables, enables and deletes webhook endpoints.
+
+import type { Deleted, UpdateWebhookEndpointRequest, WebhookEndpointRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { webhookEndpoints } from "@dari/db";
+import { notFound } from "@dari/domain";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
+import { checkReceiver, publicReceivers } from "./receivers.ts";
+
+/**
+ * What waits to be sent goes to the new URL. A disabled endpoint is told of nothing that happens until it is enabled.
+ * @throws AppError `not_found`; `invalid` for a URL that it may not have.
+ */
+export async function updateWebhookEndpoint(
+  control: Control,
+  actor: Actor,
+  endpointId: string,
+  request: UpdateWebhookEndpointRequest,
+): Promise<WebhookEndpointRecord> {
+  const place = { organizationId: actor.organizationId, endpointId };
+  const { url, status, event_types: eventTypes } = request;
+  const receiver = url === undefined ? undefined : checkReceiver(url, control.webhookReceivers ?? publicReceivers);
+  const change = { url, eventTypes, description: request.description, status };
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      if (!(await webhookEndpoints.updateEndpointIfLive(inside.db, place, change))) throw notFound("webhook endpoint");
+    },
+    () => ({
+      action: "webhook.update",
+      target: endpointId,
+      details: {
+        changed: Object.keys(request),
+        ...(receiver === undefined ? {} : { host: receiver.host }),
+        ...(status === undefined ? {} : { status }),
+      },
+    }),
+  );
+  return getWebhookEndpoint(control, place);
+}
+
+/** @throws AppError `not_found` */
+export async function deleteWebhookEndpoint(control: Control, actor: Actor, endpointId: string): Promise<Deleted> {
+  const place = { organizationId: actor.organizationId, endpointId };
+  const deleted = await onRecord(
+    control,
+    actor,
+    (inside) => webhookEndpoints.deleteEndpointIfLive(inside.db, place),
+    (done) => (done ? { action: "webhook.delete", target: endpointId } : undefined),
+  );
+  if (!deleted) throw notFound("webhook endpoint");
+  return { deleted: true, id: endpointId };
+}

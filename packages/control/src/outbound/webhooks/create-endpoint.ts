@@ -1,0 +1,55 @@
+// Creates a webhook endpoint. Its secret's plaintext is in the reply and nowhere else.
+
+import {
+  defaultWebhookEventTypes,
+  type CreateWebhookEndpointRequest,
+  type WebhookEndpointCreated,
+} from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { webhookEndpoints } from "@dari/db";
+import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
+import { checkReceiver, publicReceivers } from "./receivers.ts";
+import { createWebhookSecret, webhookSealName } from "./signature.ts";
+
+/**
+ * It is told of what is committed after this has answered.
+ * @throws AppError `invalid` for a URL or an agent that it may not have; `conflict` when there are enough.
+ */
+export async function createWebhookEndpoint(
+  control: Control,
+  actor: Actor,
+  request: CreateWebhookEndpointRequest,
+): Promise<WebhookEndpointCreated> {
+  const { organizationId } = actor;
+  const { host } = checkReceiver(request.url, control.webhookReceivers ?? publicReceivers);
+  const id = newId("webhookEndpoint");
+  const secret = createWebhookSecret();
+  const eventTypes = request.event_types ?? defaultWebhookEventTypes;
+  const agentId = request.agent_id === undefined ? null : agentIdFromWire(request.agent_id);
+  const endpoint = {
+    id,
+    organizationId,
+    url: request.url,
+    agentId,
+    eventTypes,
+    description: request.description ?? null,
+    sealed: control.sealer.seal(secret, { organizationId, name: webhookSealName(id) }),
+  };
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const most = limits.webhookEndpointsPerOrganization;
+      const outcome = await webhookEndpoints.insertEndpointIfBelow(inside.db, endpoint, most);
+      if (outcome === "no_agent") throw invalidField("agent_id", "there is no such agent");
+      if (outcome === "too_many") {
+        throw new AppError("conflict", `an organization has at most ${most} webhook endpoints; delete one first`);
+      }
+    },
+    // The whole URL may be a secret of its own.
+    () => ({ action: "webhook.create", target: id, details: { host, agent_id: agentId, event_types: eventTypes } }),
+  );
+  return { ...(await getWebhookEndpoint(control, { organizationId, endpointId: id })), secret };
+}

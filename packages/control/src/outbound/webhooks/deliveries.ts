@@ -1,0 +1,74 @@
+// The log of an endpoint's deliveries; and those that people ask for: a test, or one again.
+
+import type { WebhookDeliveryRecord } from "@dari/contract";
+import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { webhookDeliveries, type Page, type WebhookEndpointPlace } from "@dari/db";
+import { AppError, found, newId, notFound, type WebhookDeliveryState } from "@dari/domain";
+import { renderDelivery } from "../views/webhook.ts";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
+
+/** @throws AppError `not_found` for the endpoint; `invalid` for a cursor of another list. */
+export async function listWebhookDeliveries(
+  control: Control,
+  place: WebhookEndpointPlace,
+  page: Page & { readonly state?: WebhookDeliveryState | undefined },
+): Promise<PageOf<WebhookDeliveryRecord>> {
+  await getWebhookEndpoint(control, place);
+  return renderPage(await webhookDeliveries.listDeliveries(control.db, place, page), renderDelivery);
+}
+
+/** @throws AppError `not_found` */
+export async function getWebhookDelivery(
+  control: Control,
+  place: WebhookEndpointPlace,
+  deliveryId: string,
+): Promise<WebhookDeliveryRecord> {
+  await getWebhookEndpoint(control, place);
+  return renderDelivery(found(await webhookDeliveries.findDelivery(control.db, place, deliveryId), "delivery"));
+}
+
+/** Answers the delivery's id. @throws AppError `not_found`, `conflict` when the endpoint is disabled. */
+export async function sendWebhookTest(control: Control, actor: Actor, endpointId: string): Promise<string> {
+  const place = { organizationId: actor.organizationId, endpointId };
+  const id = newId("webhookDelivery");
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      await getWebhookEndpoint(inside, place);
+      const test = { id, eventId: newId("event") };
+      if (!(await webhookDeliveries.insertTestIfEnabled(inside.db, place, test))) throw disabled();
+    },
+    () => ({ action: "webhook.test", target: endpointId, details: { delivery_id: id } }),
+  );
+  return id;
+}
+
+/**
+ * Makes it due at once, whatever became of it before.
+ * @throws AppError `not_found`; `conflict` while it is being sent, and when the endpoint is disabled.
+ */
+export async function resendWebhookDelivery(
+  control: Control,
+  place: WebhookEndpointPlace,
+  actor: Actor,
+  deliveryId: string,
+) {
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      await getWebhookEndpoint(inside, place);
+      const outcome = await webhookDeliveries.resendIfIdle(inside.db, place, deliveryId);
+      if (outcome === "missing") throw notFound("delivery");
+      if (outcome === "disabled") throw disabled();
+      if (outcome === "busy") throw new AppError("conflict", "the delivery is being sent right now; look again later");
+    },
+    () => ({ action: "webhook.resend", target: place.endpointId, details: { delivery_id: deliveryId } }),
+  );
+}
+
+function disabled(): AppError {
+  return new AppError("conflict", "the webhook endpoint is disabled; enable it first");
+}

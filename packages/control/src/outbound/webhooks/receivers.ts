@@ -1,0 +1,68 @@
+// Which receivers an organization may name: what its URL shows before its name is looked up. What the name leads to is
+// looked at with every attempt, by the rules that agents' connections have, too.
+
+import type { ReceiverPolicy } from "@dari/control/context";
+import {
+  decide,
+  EgressRuleError,
+  isPublicAddress,
+  normalHost,
+  parseEgressRules,
+  type EgressRule,
+} from "@dari/sandbox";
+import { isIP } from "node:net";
+import { invalidField } from "@dari/domain";
+
+export const publicReceivers: ReceiverPolicy = { mode: "open", rules: [] };
+
+/**
+ * Reads `127.0.0.1:8080, hooks.internal:443`: receivers that may be private, each with its port.
+ * @throws EgressRuleError that names the entry.
+ */
+export function receiverPolicyOf(text: string): ReceiverPolicy {
+  return { mode: "open", rules: parseEgressRules(text).map(toExact) };
+}
+
+function toExact(rule: EgressRule): EgressRule {
+  if (rule.kind !== "name") return rule;
+  const { name, port, subdomains } = rule;
+  if (subdomains || port === undefined) {
+    throw new EgressRuleError(`${name}: expected address:port or name:port, as in 127.0.0.1:8080`);
+  }
+  return { kind: "service", name, port };
+}
+
+export interface Receiver {
+  readonly url: URL;
+  readonly host: string;
+  readonly port: number;
+}
+
+const wantsTls = "expected https:// (for development, the operator names the receiver in DARI_WEBHOOK_ALLOW)";
+
+/** `field`: what the request calls the URL. @throws AppError `invalid` that says what is wrong with it. */
+export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url"): Receiver {
+  const refuse = (message: string): Error => invalidField(field, message);
+  if (!URL.canParse(text)) throw refuse("expected a URL, as in https://example.com/hooks");
+  const receiver = receiverOf(text);
+  const { url, host, port } = receiver;
+  if (url.username !== "" || url.password !== "") throw refuse("expected no user name and no password in it");
+  if (url.hash !== "") throw refuse("expected no fragment");
+  const decision = decide(policy, host, port);
+  const isExact = decision.allowed && decision.exact;
+  if (url.protocol !== "https:" && !(isExact && url.protocol === "http:")) throw refuse(wantsTls);
+  if (!decision.allowed) throw refuse(decision.reason);
+  if (!isExact && !mayBePublic(host)) throw refuse("expected a public address");
+  return receiver;
+}
+
+/** `text`: the URL of an endpoint, or of one to be. */
+export function receiverOf(text: string): Receiver {
+  const url = new URL(text);
+  return { url, host: normalHost(url.hostname), port: Number(url.port || (url.protocol === "https:" ? 443 : 80)) };
+}
+
+function mayBePublic(host: string): boolean {
+  if (isIP(host) !== 0) return isPublicAddress(host);
+  return host.includes(".") && !host.endsWith(".localhost");
+}

@@ -1,0 +1,35 @@
+// Replaces an endpoint's secret. The new one's plaintext is in the reply and nowhere else.
+
+import type { WebhookEndpointCreated } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { webhookEndpoints } from "@dari/db";
+import { AppError, limits, notFound } from "@dari/domain";
+import { getWebhookEndpoint } from "./get-endpoint.ts";
+import { createWebhookSecret, webhookSealName } from "./signature.ts";
+
+/** The old one signs beside it for a day. @throws AppError `not_found`; `conflict` when too many sign already. */
+export async function rotateWebhookSecret(
+  control: Control,
+  actor: Actor,
+  endpointId: string,
+): Promise<WebhookEndpointCreated> {
+  const place = { organizationId: actor.organizationId, endpointId };
+  const secret = createWebhookSecret();
+  const name = webhookSealName(endpointId);
+  const sealed = control.sealer.seal(secret, { organizationId: actor.organizationId, name });
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const { webhookOldSecretMs: oldMs, webhookSecretsMax: max } = limits;
+      const outcome = await webhookEndpoints.addSecretIfBelow(inside.db, place, { sealed, oldMs, max });
+      if (outcome === "missing") throw notFound("webhook endpoint");
+      if (outcome === "too_many") {
+        throw new AppError("conflict", `${max} secrets of this endpoint sign already; wait until an old one has ended`);
+      }
+    },
+    () => ({ action: "webhook.rotate_secret", target: endpointId }),
+  );
+  return { ...(await getWebhookEndpoint(control, place)), secret };
+}

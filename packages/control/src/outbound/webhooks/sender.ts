@@ -1,0 +1,282 @@
+// Sends what is due. Any number of processes may: what is sent is claimed before and settled after, and whoever dies in
+// between leaves a claim that ends by itself, so that a receiver is told at least once, always under the same id.
+
+import { release } from "@dari/contract";
+import type { ReceiverPolicy, Sealer } from "@dari/control/context";
+import {
+  boundTo,
+  webhookEndpoints,
+  webhookOutbox,
+  withTransaction,
+  type AttemptResult,
+  type ClaimedDelivery,
+  type Database,
+} from "@dari/db";
+import { limits, webhookAttemptsMax, webhookRetryMs, type Log } from "@dari/domain";
+import type { Resolve } from "@dari/sandbox";
+import { renderPayload } from "./payload.ts";
+import { post } from "./post.ts";
+import { publicReceivers } from "./receivers.ts";
+import { recordDisabling } from "./record-disabling.ts";
+import { signaturesOf, webhookSealName } from "./signature.ts";
+
+export interface WebhookContext {
+  readonly db: Database;
+  readonly sealer: Sealer;
+  readonly log: Log;
+  /** Absent: public receivers only. */
+  readonly webhookReceivers?: ReceiverPolicy | undefined;
+}
+
+export interface SenderSettings {
+  /** Attempts at once in this process; of one endpoint; of one organization. */
+  readonly slots: number;
+  readonly perEndpoint: number;
+  readonly perOrganization: number;
+  /** After which a claim that nobody settled is made again; well above `timeoutMs`. Milliseconds. */
+  readonly leaseMs: number;
+  readonly timeoutMs: number;
+  readonly disableAfterMs: number;
+  /** Attempts under way get so long at the end. Milliseconds. */
+  readonly graceMs: number;
+  readonly random: () => number;
+  readonly resolve?: Resolve;
+  readonly ca?: string;
+}
+
+export const senderDefaults: SenderSettings = {
+  slots: 64,
+  perEndpoint: 4,
+  perOrganization: 16,
+  leaseMs: 60_000,
+  timeoutMs: limits.webhookTimeoutMs,
+  disableAfterMs: limits.webhookDisableAfterMs,
+  graceMs: 5_000,
+  random: Math.random,
+};
+
+export interface SendRound {
+  /** Deliveries that were made of the ledger. */
+  readonly made: number;
+  /** Attempts that were begun; they go on after the round. */
+  readonly begun: number;
+}
+
+export interface WebhookSender {
+  runOnce(): Promise<SendRound>;
+  /** Resolves when no attempt is under way. Begins none. */
+  idle(): Promise<void>;
+  /** Waits for attempts under way, no longer than the grace; the others are given back, to be made anew. */
+  close(): Promise<void>;
+}
+
+const notesPerBatch = 200;
+/** Of one round; more wait for the next. */
+const batchesMax = 20;
+/** Until a delivery is looked at again that this process cannot sign. Milliseconds. */
+const unsignedRetryMs = 300_000;
+
+/** `onFree`: a slot is free again, so that a round may find work. */
+export function createWebhookSender(
+  context: WebhookContext,
+  given: Partial<SenderSettings> = {},
+  onFree: () => void = () => undefined,
+): WebhookSender {
+  const settings = { ...senderDefaults, ...given };
+  const stopping = new AbortController();
+  const underWay = new Map<ClaimedDelivery, Promise<void>>();
+
+  async function begin(): Promise<number> {
+    const bounds = boundsOf([...underWay.keys()], settings);
+    if (bounds.limit <= 0 || stopping.signal.aborted) return 0;
+    const claimed = await webhookOutbox.claimDue(context.db, bounds);
+    if (claimed.length === 0) return 0;
+    const endpoints = [...new Set(claimed.map((one) => one.endpointId))];
+    const secrets = await webhookEndpoints.listLiveSecrets(context.db, endpoints).catch(async (error: unknown) => {
+      await giveBack(context, claimed);
+      throw error;
+    });
+    for (const delivery of claimed) {
+      const sealed = secrets.filter((one) => one.endpointId === delivery.endpointId).map((one) => one.sealed);
+      const sending = send(context, settings, delivery, sealed, stopping.signal).finally(() => {
+        underWay.delete(delivery);
+        onFree();
+      });
+      underWay.set(delivery, sending);
+    }
+    return claimed.length;
+  }
+
+  return {
+    async runOnce() {
+      const made = await expand(context.db);
+      return { made, begun: await begin() };
+    },
+    async idle() {
+      await Promise.all(underWay.values());
+    },
+    async close() {
+      const timer = setTimeout(() => stopping.abort(new Error("this process ends")), settings.graceMs);
+      await Promise.all(underWay.values());
+      clearTimeout(timer);
+      stopping.abort();
+    },
+  };
+}
+
+/** What of it cannot be given back is claimed again when its lease has run out, at the price of an attempt. */
+async function giveBack({ db, log }: WebhookContext, claimed: readonly ClaimedDelivery[]): Promise<void> {
+  const given = await Promise.allSettled(claimed.map((one) => webhookOutbox.releaseIfHeld(db, one, 0)));
+  const kept = given.filter(({ status }) => status === "rejected").length;
+  if (kept > 0) log.warn({ kept, claimed: claimed.length }, "webhook.claims_not_given_back");
+}
+
+async function expand(db: Database): Promise<number> {
+  let made = 0;
+  for (let batch = 0; batch < batchesMax; batch += 1) {
+    const { notes, deliveries } = await webhookOutbox.expandNotes(db, notesPerBatch);
+    made += deliveries;
+    if (notes < notesPerBatch) break;
+  }
+  return made;
+}
+
+/** An endpoint with attempts under way gets none besides, so that one that is slow holds no more slots with time. */
+function boundsOf(underWay: readonly ClaimedDelivery[], settings: SenderSettings): webhookOutbox.ClaimBounds {
+  const { perEndpoint, perOrganization, leaseMs } = settings;
+  const counts = new Map<string, number>();
+  for (const { organizationId } of underWay) counts.set(organizationId, (counts.get(organizationId) ?? 0) + 1);
+  return {
+    limit: settings.slots - underWay.length,
+    perEndpoint,
+    perOrganization,
+    leaseMs,
+    busyEndpoints: [...new Set(underWay.map((one) => one.endpointId))],
+    busyOrganizations: [...counts].filter(([, count]) => count >= perOrganization).map(([id]) => id),
+  };
+}
+
+/** One attempt, to its record. Never rejects: what cannot be recorded is claimed again when its lease has run out. */
+async function send(
+  context: WebhookContext,
+  settings: SenderSettings,
+  delivery: ClaimedDelivery,
+  sealed: readonly Buffer[],
+  signal: AbortSignal,
+): Promise<void> {
+  const fields = { org: delivery.organizationId, endpoint: delivery.endpointId, delivery: delivery.id };
+  try {
+    let secrets: string[];
+    try {
+      secrets = openSecrets(context.sealer, delivery, sealed);
+    } catch (err) {
+      context.log.error({ ...fields, err }, "webhook.not_signed");
+      await webhookOutbox.releaseIfHeld(context.db, delivery, unsignedRetryMs);
+      return;
+    }
+    const attempt = await attemptOnce(context, settings, delivery, secrets, signal);
+    if (attempt === undefined) await webhookOutbox.releaseIfHeld(context.db, delivery, 0);
+    else await record(context, settings, delivery, attempt);
+  } catch (err) {
+    context.log.warn({ ...fields, err }, "webhook.not_recorded");
+  }
+}
+
+/** @throws Error where there is none, or one does not open. */
+function openSecrets(sealer: Sealer, delivery: ClaimedDelivery, sealed: readonly Buffer[]): string[] {
+  const { organizationId, endpointId } = delivery;
+  if (sealed.length === 0) throw new Error("the endpoint has no secret");
+  return sealed.map((one) => sealer.open(one, { organizationId, name: webhookSealName(endpointId) }));
+}
+
+interface Attempt extends AttemptResult {
+  readonly retryAfterSeconds: number;
+}
+
+/** Undefined when this process was told to end meanwhile. */
+async function attemptOnce(
+  context: WebhookContext,
+  settings: SenderSettings,
+  delivery: ClaimedDelivery,
+  secrets: readonly string[],
+  signal: AbortSignal,
+): Promise<Attempt | undefined> {
+  const body = renderPayload(delivery);
+  const id = delivery.eventId;
+  const timestamp = Math.floor(Date.now() / 1_000);
+  const headers = {
+    "content-type": "application/json",
+    "user-agent": `Dari-Webhooks/${release}`,
+    "webhook-id": id,
+    "webhook-timestamp": String(timestamp),
+    "webhook-signature": signaturesOf({ id, timestamp, body }, secrets),
+  };
+  const { timeoutMs, resolve, ca } = settings;
+  const policy = context.webhookReceivers ?? publicReceivers;
+  const startedAt = performance.now();
+  const took = (): number => Math.round(performance.now() - startedAt);
+  try {
+    const options = { policy, timeoutMs, replyBytes: limits.webhookReplyBytes, signal, resolve, ca };
+    const { status, text, retryAfterSeconds } = await post({ url: delivery.url, headers, body }, options);
+    const ok = status >= 200 && status < 300;
+    return {
+      ok,
+      durationMs: took(),
+      responseStatus: status,
+      responseExcerpt: storable(text, limits.webhookExcerptChars),
+      error: ok ? null : describeStatus(status),
+      retryAfterSeconds,
+    };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    const described = storable(describe(error), limits.webhookExcerptChars);
+    const nothing = { responseStatus: null, responseExcerpt: null, retryAfterSeconds: 0 };
+    return { ok: false, durationMs: took(), error: described, ...nothing };
+  }
+}
+
+function describeStatus(status: number): string {
+  if (status >= 300 && status < 400) return `the receiver answered ${status}; redirects are not followed`;
+  return `the receiver answered ${status}`;
+}
+
+/** Of several addresses that were tried, the first one's error says enough. */
+function describe(error: unknown): string {
+  const { message = "", errors = [] } = error as Partial<AggregateError>;
+  if (errors.length > 0) return describe(errors[0]);
+  return message === "" ? "the receiver was not reached" : message;
+}
+
+/** As PostgreSQL keeps it: without NUL, and no character cut in half. */
+function storable(text: string, charsMax: number): string {
+  return text.replaceAll("\0", "\uFFFD").slice(0, charsMax).toWellFormed();
+}
+
+/** The attempt, and an endpoint that it disables with its entry in the record of changes, in one transaction. */
+async function record(
+  context: WebhookContext,
+  settings: SenderSettings,
+  delivery: ClaimedDelivery,
+  attempt: Attempt,
+): Promise<void> {
+  const retryMs = webhookRetryMs(delivery.attempts, settings.random(), attempt.retryAfterSeconds);
+  const { held, disabled } = await withTransaction(context.db, async (tx) => {
+    const inside = boundTo(context.db, tx);
+    const settled = await webhookOutbox.settleIfHeld(inside, {
+      delivery,
+      result: attempt,
+      retryMs,
+      isGone: attempt.responseStatus === 410,
+      disableAfter: { ms: settings.disableAfterMs, failures: webhookAttemptsMax },
+    });
+    if (settled.disabled !== null) {
+      await recordDisabling(inside, delivery, { reason: settled.disabled, last_delivery_id: delivery.id });
+    }
+    return settled;
+  });
+  const fields = { org: delivery.organizationId, endpoint: delivery.endpointId, delivery: delivery.id };
+  const outcome = !held ? "superseded" : attempt.ok ? "delivered" : retryMs === undefined ? "failed" : "retry";
+  const { responseStatus: status, durationMs: ms } = attempt;
+  context.log.info({ ...fields, outcome, status, attempt: delivery.attempts, ms }, "webhook.attempted");
+  if (disabled !== null) context.log.warn({ ...fields, reason: disabled }, "webhook.disabled");
+}

@@ -1,0 +1,55 @@
+// Sees to it that of all builds of an organization that need the same dependencies one installs them.
+
+import { randomUUID } from "node:crypto";
+import type { LayerRef, LayerRegistry } from "@dari/builder";
+import { dependencyLayers, retryThroughOutage, type LayerPlace } from "@dari/db";
+import { waitForWake } from "./wait-for-wake.ts";
+import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
+
+/** Who waits for another's layer looks this often: a notification may be lost, and a holder may have died. */
+const lookEveryMs = 500;
+
+/**
+ * A holder that dies is noticed by whoever waits, once its lease has passed (`buildLeaseMs`); a holder whose
+ * installation failed gives the layer to the next one, who may get another result.
+ */
+export function layerRegistryOf(context: BuildContext, organizationId: string): LayerRegistry {
+  return {
+    async obtain(key, make, signal) {
+      const place = { organizationId, key, holder: randomUUID() };
+      for (;;) {
+        signal.throwIfAborted();
+        const claim = await dependencyLayers.claimLayerIfMissing(context.db, place, buildLeaseMs);
+        if (typeof claim === "object") return claim.layer as LayerRef;
+        if (claim === "claimed") return makeLayer(context, place, make, signal);
+        await waitForWake(context.notifier, "build", key, { timeoutMs: lookEveryMs, signal });
+      }
+    },
+  };
+}
+
+async function makeLayer(
+  context: BuildContext,
+  place: LayerPlace,
+  make: (signal: AbortSignal) => Promise<LayerRef>,
+  signal: AbortSignal,
+): Promise<LayerRef> {
+  const lost = new AbortController();
+  const renew = async (): Promise<void> => {
+    // A database that is away decides nothing; the lease does when it is back.
+    const held = await dependencyLayers.renewLayerIfHeld(context.db, place, buildLeaseMs).catch(() => true);
+    if (!held) lost.abort(new Error("another build makes these dependencies"));
+  };
+  const renewal = setInterval(() => void renew(), buildLeaseMs / 3);
+  try {
+    const layer = await make(AbortSignal.any([signal, lost.signal]));
+    await retryThroughOutage(context, () => dependencyLayers.finishLayerIfHeld(context.db, place, layer));
+    return layer;
+  } catch (error) {
+    await dependencyLayers.releaseLayerIfHeld(context.db, place).catch(() => undefined);
+    throw error;
+  } finally {
+    clearInterval(renewal);
+    context.notifier.notify("build", place.key);
+  }
+}

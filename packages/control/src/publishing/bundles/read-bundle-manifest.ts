@@ -1,0 +1,76 @@
+// Reads the manifest of a ready bundle. The bundle is the truth; a manifest sent beside it may only agree.
+
+import {
+  compareManifests,
+  formatManifestIssues,
+  normalizeManifest,
+  parseManifest,
+  type Manifest,
+} from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { credentials, sourceSnapshots } from "@dari/db";
+import { AppError, found, type FieldIssue } from "@dari/domain";
+
+export interface BundleManifest {
+  readonly manifest: Manifest;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @throws AppError `not_found`; `conflict` when the bundle is not ready; `invalid` with every issue of dari.yml, or
+ * with the fields in which `sent` differs.
+ */
+export async function readBundleManifest(
+  control: Control,
+  actor: Actor,
+  sourceSnapshotId: string,
+  sent: Readonly<Record<string, unknown>> | undefined,
+): Promise<BundleManifest> {
+  const row = found(
+    await sourceSnapshots.findSourceSnapshot(control.db, actor.organizationId, sourceSnapshotId),
+    "source snapshot",
+  );
+  if (row.state === "failed") {
+    throw new AppError("conflict", `the source snapshot failed its check: ${row.failureReason}`);
+  }
+  if (row.manifestText === null) throw notReady();
+  const parsed = parseManifest(row.manifestText);
+  if (!parsed.ok) throw invalidManifest("dari.yml", parsed.issues);
+  if (sent !== undefined) refuseDifference(sent, parsed.manifest);
+  const { manifest } = parsed;
+  const known = await credentials.listKnownNames(control.db, actor.organizationId, manifest.secrets);
+  return {
+    manifest,
+    warnings: [...parsed.warnings, ...warningsOfUnset(manifest.secrets.filter((n) => !known.has(n)))],
+  };
+}
+
+/** A session may still bring a value of its own, so that it is no error. */
+function warningsOfUnset(names: readonly string[]): string[] {
+  return names.map((name) => {
+    const advice = `add it with \`dari credentials add ${name}\`, or give it to each session`;
+    return `secret ${name} has no value: turns fail with missing_secret until it has; ${advice}`;
+  });
+}
+
+export function notReady(): AppError {
+  return new AppError("conflict", "the source snapshot is not ready: upload the bundle and finalize it first");
+}
+
+function refuseDifference(sent: Readonly<Record<string, unknown>>, bundled: Manifest): void {
+  const normalized = normalizeManifest(sent);
+  if (!normalized.ok) throw invalidManifest("manifest", normalized.issues.map(below));
+  const fields = compareManifests(normalized.manifest, bundled);
+  if (fields.length === 0) return;
+  throw new AppError("invalid", `the manifest sent along differs from the bundle's dari.yml in: ${fields.join(", ")}`, {
+    issues: fields.map((field) => ({ path: `manifest.${field}`, message: "differs from the bundle's dari.yml" })),
+  });
+}
+
+function below(issue: FieldIssue): FieldIssue {
+  return { path: issue.path === "manifest" ? issue.path : `manifest.${issue.path}`, message: issue.message };
+}
+
+function invalidManifest(path: string, issues: readonly FieldIssue[]): AppError {
+  return new AppError("invalid", formatManifestIssues(path, issues), { issues });
+}

@@ -1,0 +1,125 @@
+// Shows the files of a version's bundle: the source as it was uploaded, without what its build installed.
+
+import { join } from "node:path";
+import { BlobNotFoundError } from "@dari/blobs";
+import { inspectBundle, readBundleFile } from "@dari/builder";
+import type { VersionBundle, VersionBundleFile } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
+import { AppError, createSharedCount, found, invalidField, limits, notFound } from "@dari/domain";
+import { SnapshotDamagedError } from "@dari/workspace";
+import { getVersion } from "../versions/get-version.ts";
+import { downloadBundle } from "./download-bundle.ts";
+
+interface VersionName {
+  readonly agentId: string;
+  readonly versionId: string;
+}
+
+/** Counts the reads that inflate a bundle in this process. A list inflates all of it: `limits.bundleUnpackedBytes`. */
+const reads = createSharedCount({
+  perProcess: limits.bundleReadsPerProcess,
+  perOrganization: limits.bundleReadsPerOrganization,
+});
+
+/**
+ * @throws AppError `not_found`; `limit_exceeded` or `unavailable` while other calls read bundles or hold the room on
+ * the disk. SnapshotDamagedError when the bundle is no longer stored as it was accepted.
+ */
+export async function getVersionBundle(control: Control, actor: Actor, name: VersionName): Promise<VersionBundle> {
+  return withBundle(control, actor, name, async (file, row) => {
+    const inspected = await inspectBundle({ file });
+    if (!inspected.ok) throw new SnapshotDamagedError(row.objectKey, inspected.reason);
+    const files = inspected.members.map(({ path, sizeBytes, mode }) => ({
+      path,
+      size_bytes: sizeBytes,
+      is_executable: mode === 0o755,
+    }));
+    return {
+      agent_id: name.agentId,
+      version_id: name.versionId,
+      source_snapshot_id: row.id,
+      archive_sha256: row.sha256,
+      size_bytes: row.sizeBytes,
+      files: files.sort((one, other) => (one.path < other.path ? -1 : 1)),
+    };
+  });
+}
+
+/**
+ * Returns one file as text.
+ * @throws AppError `not_found`; `invalid` for a file that is too large or no text; and as `getVersionBundle`.
+ */
+export async function getVersionBundleFile(
+  control: Control,
+  actor: Actor,
+  { path, ...name }: VersionName & { readonly path: string },
+): Promise<VersionBundleFile> {
+  return withBundle(control, actor, name, async (file) => {
+    const maxBytes = limits.bundleFileTextBytes;
+    const member = await readBundleFile({ file, path, maxBytes });
+    if (member === undefined) throw notFound(`file ${path}`);
+    if (member.content === undefined) {
+      const [size, most] = [member.sizeBytes, maxBytes].map((bytes) => bytes.toLocaleString("en"));
+      throw invalidField("path", `${member.path} has ${size} bytes; this call returns files of at most ${most} bytes`);
+    }
+    const content = decode(member.content);
+    if (content === undefined) {
+      throw invalidField("path", `${member.path} is not UTF-8 text; this call returns only text files`);
+    }
+    return { version_id: name.versionId, path: member.path, size_bytes: member.sizeBytes, content };
+  });
+}
+
+/** Runs `read` on a copy of the bundle that is removed afterwards. Holds one of the places for such reads. */
+async function withBundle<Result>(
+  control: Control,
+  actor: Actor,
+  name: VersionName,
+  read: (file: string, row: SourceSnapshotRow) => Promise<Result>,
+): Promise<Result> {
+  const { organizationId } = actor;
+  const { source_snapshot_id: snapshotId } = await getVersion(control, actor, name);
+  const row = found(await sourceSnapshots.findSourceSnapshot(control.db, organizationId, snapshotId), "bundle");
+  using _place = takePlace(organizationId);
+  await using scratch = await control.scratch.open("bundle", organizationId);
+  scratch.take(row.sizeBytes);
+  const file = join(scratch.dir, "bundle.tar.gz");
+  try {
+    const sha256 = await downloadBundle(control, row.objectKey, file);
+    if (sha256 !== row.sha256) throw new SnapshotDamagedError(row.objectKey, "it is not the bundle that was accepted");
+    return await read(file, row);
+  } catch (cause) {
+    if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(row.objectKey, "it is missing", { cause });
+    throw cause;
+  }
+}
+
+const retryAfterSeconds = 2;
+
+/** @throws AppError `limit_exceeded`, `unavailable` */
+function takePlace(organizationId: string): Disposable {
+  const over = reads.over(organizationId, 1);
+  if (over === "perOrganization") {
+    const most = limits.bundleReadsPerOrganization;
+    const detail = `the organization already reads ${most} bundles, its limit; retry when one of these calls has ended`;
+    throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
+  }
+  if (over === "perProcess") {
+    const most = limits.bundleReadsPerProcess;
+    const detail = `this API process already reads ${most} bundles, its limit; retry the call`;
+    throw new AppError("unavailable", detail, { retryAfterSeconds });
+  }
+  const leave = reads.add(organizationId, 1);
+  return { [Symbol.dispose]: leave };
+}
+
+/** Undefined for bytes that are not UTF-8, or that no JSON client shows: NUL. */
+function decode(bytes: Buffer): string | undefined {
+  if (bytes.includes(0)) return undefined;
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,16 @@
+// Reads the manifest of a bundle that is not published yet.
+
+import type { SourceSnapshotManifest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { readBundleManifest } from "../bundles/read-bundle-manifest.ts";
+
+/** @throws AppError as `readBundleManifest`. */
+export async function getSourceSnapshotManifest(
+  control: Control,
+  actor: Actor,
+  sourceSnapshotId: string,
+): Promise<SourceSnapshotManifest> {
+  const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, undefined);
+  // A value, not a class: the manifest is shown as a version shows it.
+  return { source_snapshot_id: sourceSnapshotId, manifest: { ...manifest }, warnings: [...warnings] };
+}

@@ -1,0 +1,17 @@
+// Reads a reserved bundle and where it is uploaded to.
+
+import type { SourceSnapshotCreated } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { sourceSnapshots } from "@dari/db";
+import { found } from "@dari/domain";
+import { renderReservation } from "./create-source-snapshot.ts";
+
+/** The upload URL is the one it was created with. @throws AppError `not_found` */
+export async function getSourceSnapshot(
+  control: Control,
+  actor: Actor,
+  snapshotId: string,
+): Promise<SourceSnapshotCreated> {
+  const row = await sourceSnapshots.findSourceSnapshot(control.db, actor.organizationId, snapshotId);
+  return renderReservation(control, actor, found(row, "source snapshot"));
+}

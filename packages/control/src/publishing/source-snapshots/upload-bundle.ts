@@ -1,0 +1,66 @@
+// Takes a bundle's bytes under a signed URL. Looks at nothing but their number; `finalize` judges them.
+
+import { randomUUID } from "node:crypto";
+import { BlobTooLargeError } from "@dari/blobs";
+import type { BundleUploaded } from "@dari/contract";
+import type { Control } from "@dari/control/context";
+import { sourceSnapshots } from "@dari/db";
+import { AppError, found } from "@dari/domain";
+import { bundleKey } from "../bundles/bundle-key.ts";
+import { checkUploadUrl } from "./upload-url.ts";
+
+export interface BundleUpload {
+  readonly sourceSnapshotId: string;
+  readonly expires: string;
+  readonly signature: string;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Streams to storage. May be repeated until the snapshot is finalized; the last complete upload counts.
+ * @throws AppError `forbidden`, `not_found`, `conflict` (finalized already), `too_large` (more than was announced).
+ */
+export async function uploadBundle(control: Control, upload: BundleUpload): Promise<BundleUploaded> {
+  checkUploadUrl(control, upload);
+  const row = found(
+    await sourceSnapshots.findSourceSnapshotForUpload(control.db, upload.sourceSnapshotId),
+    "source snapshot",
+  );
+  if (row.state !== "pending_upload") throw finalizedAlready(row.state);
+  if (!(await takeBundle(control, row, upload.body))) throw finalizedAlready("finalized");
+  return { source_snapshot_id: row.id, status: "pending_upload" };
+}
+
+/** False when the snapshot was finalized meanwhile; then nothing is kept. @throws AppError `too_large` */
+export async function takeBundle(
+  control: Control,
+  row: { readonly id: string; readonly organizationId: string; readonly sizeBytes: number },
+  body: AsyncIterable<Uint8Array>,
+): Promise<boolean> {
+  const objectKey = bundleKey(row.organizationId, row.id, randomUUID());
+  await store(control, objectKey, body, row.sizeBytes);
+  const replaced = await sourceSnapshots.replaceUploadIfPending(control.db, row.id, objectKey);
+  // The object that no row names any more. Should the process die at this moment, it stays, unreferenced.
+  await control.blobs.delete([replaced === undefined ? objectKey : replaced.formerObjectKey]);
+  return replaced !== undefined;
+}
+
+async function store(
+  control: Control,
+  objectKey: string,
+  body: AsyncIterable<Uint8Array>,
+  announcedBytes: number,
+): Promise<void> {
+  try {
+    await control.blobs.put(objectKey, body, { maxBytes: announcedBytes });
+  } catch (cause) {
+    if (!(cause instanceof BlobTooLargeError)) throw cause;
+    throw new AppError("too_large", `the upload has more than the ${announcedBytes} bytes that were announced`, {
+      cause,
+    });
+  }
+}
+
+function finalizedAlready(state: string): AppError {
+  return new AppError("conflict", `the source snapshot is ${state} and takes no more uploads`);
+}

@@ -1,0 +1,35 @@
+// Makes a ready version the active one: new sessions get it. The way back to an older version.
+
+import type { AgentRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { agents, versions } from "@dari/db";
+import { AppError, found, notFound } from "@dari/domain";
+import { renderAgent } from "../views/agent.ts";
+
+/**
+ * From now on only versions published later activate themselves.
+ * @throws AppError `not_found` for the agent or the version; `conflict` when the version is not ready.
+ */
+export async function activateVersion(
+  control: Control,
+  actor: Actor,
+  input: { agentId: string; versionId: string },
+): Promise<AgentRecord> {
+  const { organizationId } = actor;
+  const { agentId, versionId } = input;
+  const agent = await onRecord(
+    control,
+    actor,
+    (inside) => agents.activateVersionIfReady(inside.db, organizationId, agentId, versionId),
+    (activated) =>
+      activated === undefined
+        ? undefined
+        : { action: "version.activate", target: versionId, details: { agent_id: agentId } },
+  );
+  if (agent !== undefined) return renderAgent(control.publicUrl, agent);
+  found(await agents.findAgent(control.db, organizationId, input.agentId), "agent");
+  const version = found(await versions.findVersion(control.db, organizationId, input.versionId), "version");
+  if (version.agentId !== input.agentId) throw notFound("version");
+  throw new AppError("conflict", `version ${version.id} is ${version.state}; only a ready version can be active`);
+}

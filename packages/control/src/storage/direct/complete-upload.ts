@@ -1,0 +1,49 @@
+// Makes a file of what a client put into the object store by itself, once it is seen to be what was agreed on.
+
+import { randomUUID } from "node:crypto";
+import { BlobNotFoundError, BlobTooLargeError, type PutResult } from "@dari/blobs";
+import type { FileRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { files } from "@dari/db";
+import { AppError, invalidField } from "@dari/domain";
+import { renderFile } from "../views/file.ts";
+import { stagingKey } from "./staging.ts";
+import { readTicket, type UploadTicket } from "./upload-ticket.ts";
+
+/**
+ * Reads every byte. May be repeated: the file is the same.
+ * @throws AppError `not_found`; `conflict` when nothing was put, or the file was deleted since; `invalid` for other
+ * bytes.
+ */
+export async function completeUpload(control: Control, actor: Actor, uploadId: string): Promise<FileRecord> {
+  const ticket = readTicket(control, actor, uploadId);
+  const { organizationId, fileId, filename, contentType } = ticket;
+  const known = await files.findFile(control.db, organizationId, fileId);
+  if (known !== undefined) return renderFile(known);
+  // A key of its own for each call, so that the bytes of the one that comes first cannot be touched by another.
+  const objectKey = `${organizationId}/files/${fileId}-${randomUUID()}`;
+  const staged = stagingKey(organizationId, fileId);
+  const { sizeBytes, sha256 } = await takeOver(control, ticket, staged, objectKey);
+  const described = { id: fileId, organizationId, filename, contentType, sizeBytes, sha256, objectKey };
+  const row = await files.insertFileIfNew(control.db, described);
+  await control.blobs.delete(row === undefined ? [objectKey] : [staged]);
+  const first = row ?? (await files.findFile(control.db, organizationId, fileId));
+  if (first === undefined) throw new AppError("conflict", "the file was uploaded before and is deleted");
+  return renderFile(first);
+}
+
+async function takeOver(control: Control, ticket: UploadTicket, staged: string, objectKey: string): Promise<PutResult> {
+  try {
+    const body = await control.blobs.get(staged);
+    const stored = await control.blobs.put(objectKey, body, { maxBytes: ticket.sizeBytes });
+    if (stored.sizeBytes === ticket.sizeBytes && stored.sha256 === ticket.sha256) return stored;
+    await control.blobs.delete([objectKey, staged]);
+  } catch (error) {
+    if (error instanceof BlobNotFoundError) {
+      throw new AppError("conflict", "nothing was uploaded yet, or the upload was completed before", { cause: error });
+    }
+    if (!(error instanceof BlobTooLargeError)) throw error;
+    await control.blobs.delete([staged]);
+  }
+  throw invalidField("upload_id", "the uploaded bytes are not those that were announced; reserve another upload");
+}

@@ -1,0 +1,28 @@
+// Where a client gets an uploaded file's bytes from the object store by itself, for a while.
+
+import type { FileDownloadUrl } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { files } from "@dari/db";
+import { found, limits } from "@dari/domain";
+import { requireSignedUrls } from "./staging.ts";
+
+/**
+ * Who has the URL gets the bytes until it expires, even when the file is deleted meanwhile.
+ * @throws AppError `not_found`; `conflict` where clients cannot reach the object store.
+ */
+export async function getDownloadUrl(
+  control: Control,
+  actor: Actor,
+  input: { readonly fileId: string; readonly seconds: number | undefined; disposition(filename: string): string },
+): Promise<FileDownloadUrl> {
+  const row = found(await files.findFile(control.db, actor.organizationId, input.fileId), "file");
+  const seconds = input.seconds ?? limits.downloadUrlSecondsDefault;
+  const expiresAt = new Date(Math.floor(Date.now() / 1000 + seconds) * 1000);
+  const url = await requireSignedUrls(control).forDownload(row.objectKey, {
+    seconds,
+    expiresAt,
+    contentType: row.contentType,
+    contentDisposition: input.disposition(row.filename),
+  });
+  return { url, expires_at: expiresAt.toISOString() };
+}

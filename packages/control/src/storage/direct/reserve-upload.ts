@@ -1,0 +1,37 @@
+// Agrees with a client on a file that it will put into the object store by itself.
+
+import type { FileUploadReserved, ReserveFileUploadRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { AppError, limits, newId } from "@dari/domain";
+import { describeFile } from "../files/create-file.ts";
+import { requireSignedUrls, stagingKey } from "./staging.ts";
+import { writeTicket } from "./upload-ticket.ts";
+
+/** @throws AppError `conflict` where the store is not within clients' reach, `too_large`, `invalid`. */
+export async function reserveUpload(
+  control: Control,
+  actor: Actor,
+  request: ReserveFileUploadRequest,
+  maxBytes: number = limits.fileBytes,
+): Promise<FileUploadReserved> {
+  const signedUrls = requireSignedUrls(control);
+  const { size_bytes: sizeBytes, sha256, content_type: contentType = "" } = request;
+  if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+  const described = describeFile({ filename: request.filename, contentType });
+  const { organizationId } = actor;
+  const fileId = newId("file");
+  const seconds = limits.uploadUrlSeconds;
+  const expiresAt = new Date(Math.ceil(Date.now() / 1000 + seconds) * 1000);
+  const { url, headers } = await signedUrls.forUpload(stagingKey(organizationId, fileId), {
+    seconds,
+    expiresAt,
+    sizeBytes,
+    sha256,
+  });
+  return {
+    upload_id: writeTicket(control, { organizationId, fileId, ...described, sizeBytes, sha256 }),
+    upload_url: url,
+    upload_headers: { ...headers },
+    expires_at: expiresAt.toISOString(),
+  };
+}

@@ -1,0 +1,32 @@
+// Reads an uploaded file: its record, or its bytes.
+
+import type { Readable } from "node:stream";
+import type { BlobRange } from "@dari/blobs";
+import type { FileRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { files } from "@dari/db";
+import { found } from "@dari/domain";
+import { renderFile } from "../views/file.ts";
+
+/** @throws AppError `not_found` */
+export async function getFile(control: Control, actor: Actor, fileId: string): Promise<FileRecord> {
+  return renderFile(found(await files.findFile(control.db, actor.organizationId, fileId), "file"));
+}
+
+export interface OpenedContent {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly sizeBytes: number;
+  /** Of the whole content, lower-case hex. */
+  readonly sha256: string;
+  /** The older snapshot that it is read from, because the session's head is damaged. */
+  readonly restoredFrom?: string | undefined;
+  open(range?: BlobRange): Promise<Readable>;
+}
+
+/** Opens nothing until it is asked to. @throws AppError `not_found` */
+export async function getFileContent(control: Control, actor: Actor, fileId: string): Promise<OpenedContent> {
+  const row = found(await files.findFile(control.db, actor.organizationId, fileId), "file");
+  const { filename, contentType, sizeBytes, sha256 } = row;
+  return { filename, contentType, sizeBytes, sha256, open: (range) => control.blobs.get(row.objectKey, range) };
+}

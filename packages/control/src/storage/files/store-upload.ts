@@ -1,0 +1,38 @@
+// Streams an upload to storage before anybody knows whether it will become a file. Keeps no row.
+
+import { BlobTooLargeError } from "@dari/blobs";
+import type { Actor, Control } from "@dari/control/context";
+import { AppError, limits, newId } from "@dari/domain";
+
+/** Bytes that are stored, but not yet a file. */
+export interface StoredUpload {
+  readonly fileId: string;
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+}
+
+/**
+ * Never holds more than a piece in memory; a body that throws leaves nothing. `maxBytes` defaults to the platform's.
+ * @throws AppError `too_large`
+ */
+export async function storeUpload(
+  control: Control,
+  actor: Actor,
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number = limits.fileBytes,
+): Promise<StoredUpload> {
+  const fileId = newId("file");
+  const objectKey = `${actor.organizationId}/files/${fileId}`;
+  try {
+    return { fileId, objectKey, ...(await control.blobs.put(objectKey, body, { maxBytes })) };
+  } catch (cause) {
+    if (!(cause instanceof BlobTooLargeError)) throw cause;
+    throw new AppError("too_large", `a file has at most ${maxBytes} bytes`, { cause });
+  }
+}
+
+/** Takes back what did not become a file. */
+export async function discardUpload(control: Control, upload: StoredUpload): Promise<void> {
+  await control.blobs.delete([upload.objectKey]);
+}

@@ -1,0 +1,35 @@
+// What is stored as objects: workspaces and their snapshots, uploaded files, and the maintenance of the store.
+
+export type { ArchiveEntry } from "./archives/entry.ts";
+export { ArchiveRefused, readTar, type TarMember } from "./archives/read-tar.ts";
+export { writeTar } from "./archives/tar.ts";
+export { completeUpload } from "./signed-urls/complete-upload.ts";
+export { getDownloadUrl } from "./signed-urls/get-download-url.ts";
+export { reserveUpload } from "./signed-urls/reserve-upload.ts";
+export { stagingKey } from "./signed-urls/staging.ts";
+export { createFile } from "./files/create-file.ts";
+export { deleteFile } from "./files/delete-file.ts";
+export { getFile, getFileContent, type OpenedContent } from "./files/get-file.ts";
+export { listFiles } from "./files/list-files.ts";
+export { discardUpload, storeUpload, type StoredUpload } from "./files/store-upload.ts";
+export { archiveSession } from "./session-files/archive-session.ts";
+export { getAttemptFile, listAttemptFiles, promoteAttempt } from "./session-files/attempt-files.ts";
+export { deleteSessionFile, putSessionFile } from "./session-files/edit-session-file.ts";
+export { getSessionFile } from "./session-files/get-session-file.ts";
+export { listSessionFiles } from "./session-files/list-session-files.ts";
+export { diffMessage } from "./session-files/message-diff.ts";
+export { checkStore } from "./maintenance/check-store.ts";
+export { deleteExpired, type ExpiryCounts } from "./maintenance/delete-expired.ts";
+export { emptyDeletedOrganizations } from "./maintenance/empty-organizations.ts";
+export { purgeDefaults, purgeDeleted } from "./maintenance/purge-deleted.ts";
+export { recordReferences } from "./maintenance/record-references.ts";
+export { createSquasher, squashSnapshot } from "./maintenance/squash-snapshots.ts";
+export type { StorageContext } from "./maintenance/storage-context.ts";
+export { sweepStore } from "./maintenance/sweep-store.ts";
+export { openWorkspace, type OpenedWorkspace, type WorkspaceContext } from "./workspaces/open-workspace.ts";
+export { uploadFolder } from "./workspaces/place-input.ts";
+export { rememberReads } from "./workspaces/remembered-reads.ts";
+export { saveWorkspace, type SavedWorkspace } from "./workspaces/save-workspace.ts";
+export { storeSnapshot } from "./workspaces/store-snapshot.ts";
+export { createTrees } from "./workspaces/trees.ts";
+export { overLimitAsRefusal, workspaceLimitsOf } from "./workspaces/workspace-limits.ts";

@@ -1,0 +1,80 @@
+// What an unsuccessful attempt left behind: listed, read, and made the workspace by an explicit call.
+
+import type { DirectoryListing, WorkspaceCommit } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { getMessage } from "@dari/control/turns";
+import { sideSnapshots } from "@dari/db";
+import { AppError, found, newId, normalizeWorkspacePath, notFound } from "@dari/domain";
+import { diff, listDirectory } from "@dari/workspace";
+import type { OpenedContent } from "../files/get-file.ts";
+import { openTreeFile } from "./get-session-file.ts";
+import { directoryOf } from "./workspace-path.ts";
+import { clientChangesOf } from "../workspaces/client-changes.ts";
+import { writeHead } from "../workspaces/write-head.ts";
+
+/** An attempt as clients name it. */
+export interface AttemptName {
+  readonly messageId: string;
+  readonly number: number;
+}
+
+/** As `listSessionFiles`. @throws AppError `not_found`, also when the attempt left nothing; `invalid` */
+export async function listAttemptFiles(
+  control: Control,
+  actor: Actor,
+  input: AttemptName & { path: string; recursive: boolean },
+): Promise<DirectoryListing> {
+  const path = normalizeWorkspacePath(input.path);
+  const { snapshotId } = await findLeft(control, actor, input);
+  const { tree } = await control.trees.load(actor.organizationId, snapshotId);
+  const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
+  return { path, entries: found(entries, `directory ${path}`) };
+}
+
+/** As `getSessionFile`. @throws AppError `not_found`, also when the attempt left nothing; `invalid` */
+export async function getAttemptFile(
+  control: Control,
+  actor: Actor,
+  input: AttemptName & { path: string },
+): Promise<OpenedContent> {
+  const path = normalizeWorkspacePath(input.path);
+  const { snapshotId } = await findLeft(control, actor, input);
+  const { tree } = await control.trees.load(actor.organizationId, snapshotId);
+  return openTreeFile(control, tree, path);
+}
+
+/**
+ * Makes what the attempt left behind the session's workspace, as a new snapshot; the attempt's own stays. The message
+ * stays failed.
+ * @throws AppError `not_found`; `session_busy` unless the session is idle; `conflict` when its workspace is no longer
+ * the one that the attempt started from, or the session has ended.
+ */
+export async function promoteAttempt(control: Control, actor: Actor, name: AttemptName): Promise<WorkspaceCommit> {
+  const { organizationId } = actor;
+  const { sessionId, snapshotId } = await findLeft(control, actor, name);
+  const side = found(await sideSnapshots.findSnapshot(control.db, organizationId, snapshotId), "snapshot");
+  const before = await control.trees.load(organizationId, side.parentId);
+  const left = await control.trees.load(organizationId, side.id);
+  const filesChanged = clientChangesOf(diff(before.tree, left.tree));
+  const snapshot = { ...side, id: newId("snapshot") };
+  const { messageId } = name;
+  const write = { organizationId, sessionId, snapshot, filesChanged, messageId, whileIdle: true };
+  if ((await writeHead(control, write)) === "moved") {
+    throw new AppError("conflict", "the session's workspace is no longer the one that the attempt started from");
+  }
+  control.trees.remember(snapshot.id, left);
+  return { session_id: sessionId, snapshot_id: snapshot.id, files_changed: filesChanged };
+}
+
+async function findLeft(
+  control: Control,
+  actor: Actor,
+  { messageId, number }: AttemptName,
+): Promise<{ sessionId: string; snapshotId: string }> {
+  await getMessage(control, actor, messageId);
+  const attempt = await sideSnapshots.findAttemptSnapshot(control.db, actor.organizationId, messageId, number);
+  if (attempt === undefined) throw notFound("attempt");
+  const { sessionId, sideSnapshotId } = attempt;
+  if (sideSnapshotId === null) throw new AppError("not_found", "the attempt left no files behind");
+  return { sessionId, snapshotId: sideSnapshotId };
+}

@@ -1,0 +1,155 @@
+// Writes and deletes files of a session's workspace while no turn runs: each makes a new snapshot.
+
+import { createHash } from "node:crypto";
+import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import type { WorkspaceCommit } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { AppError, invalidField, normalizeWorkspacePath, notFound } from "@dari/domain";
+import { defaultWorkspaceLimits, withFile, withoutPath, type Tree, type TreeEntry } from "@dari/workspace";
+import type { Scratch } from "@dari/runtime";
+import { loadSessionHead } from "./session-tree.ts";
+import { writeEditedTree } from "../workspaces/write-head.ts";
+import { findEntry, placeOf } from "./workspace-path.ts";
+
+/** What the client knows of the file; each as in the header of that name. */
+export interface Conditions {
+  readonly ifMatch: string | undefined;
+  readonly ifNoneMatch: string | undefined;
+}
+
+interface FileWrite {
+  readonly sessionId: string;
+  readonly path: string;
+  readonly conditions: Conditions;
+}
+
+export interface WrittenFile extends WorkspaceCommit {
+  readonly created: boolean;
+  readonly sha256: string;
+}
+
+/** Clients that write at the same moment move the head under one another; each looks again this often. */
+const movedMax = 8;
+const fileMode = 0o644;
+
+/**
+ * Writes a file, its directories made where they are missing. A file that is there keeps its mode; a link to a file is
+ * followed. The body goes through this machine's disk.
+ * @throws AppError `invalid` (path), `conflict` (a directory is there), `precondition_failed`, `too_large`,
+ * `not_found`, `session_busy`; without room on the disk `limit_exceeded`, `unavailable`.
+ */
+export async function putSessionFile(
+  control: Control,
+  actor: Actor,
+  write: FileWrite & { readonly body: AsyncIterable<Uint8Array>; readonly maxBytes: number },
+): Promise<WrittenFile> {
+  const path = normalizeWorkspacePath(write.path);
+  if (path === "/") throw invalidField("path", "expected the path of a file");
+  // Before the bytes are taken: what is refused now need not be sent.
+  const before = await loadSessionHead(control, actor, write.sessionId);
+  const place = placeOf(before.tree, path);
+  const { pathBytes } = defaultWorkspaceLimits;
+  if (Buffer.byteLength(place) > pathBytes) throw new AppError("too_large", `a path has at most ${pathBytes} bytes`);
+  checkConditions(before.tree.get(place), write.conditions);
+  withFile(before.tree, { path: place, mode: fileMode, sizeBytes: 0, sha256: "" });
+  await using scratch = await control.scratch.open("write", actor.organizationId);
+  const { dir } = scratch;
+  const { sizeBytes, sha256 } = await receive(scratch, place, write.body, write.maxBytes);
+  // Awaited here, so that the body stays on the disk until it is saved.
+  return await editHead(control, actor, write, (tree) => {
+    const at = placeOf(tree, path);
+    const entry = tree.get(at);
+    checkConditions(entry, write.conditions);
+    // Where a link leads elsewhere by now, the content lies at another path than it would be saved from.
+    if (at !== place) throw new AppError("conflict", `${path} leads elsewhere than a moment ago`);
+    const created = entry === undefined;
+    if (entry?.type === "file" && entry.sha256 === sha256) return { after: tree, dir, created, sha256 };
+    const mode = entry?.type === "file" ? entry.mode : fileMode;
+    return { after: withFile(tree, { path: at, mode, sizeBytes, sha256 }), dir, created, sha256 };
+  });
+}
+
+/**
+ * Deletes a file or a link (never what it leads to), or with `recursive` a directory and what is in it.
+ * @throws AppError `invalid`, `not_found`, `conflict` (a directory), `precondition_failed`, `session_busy`.
+ */
+export async function deleteSessionFile(
+  control: Control,
+  actor: Actor,
+  write: FileWrite & { readonly recursive: boolean },
+): Promise<void> {
+  const path = normalizeWorkspacePath(write.path);
+  if (path === "/") throw invalidField("path", "the workspace itself cannot be deleted");
+  await editHead(control, actor, write, (tree) => {
+    const entry = findEntry(tree, path);
+    if (entry === undefined) throw notFound(`file ${path}`);
+    checkConditions(entry, write.conditions);
+    if (entry.type === "directory" && !write.recursive) {
+      throw new AppError("conflict", `${path} is a directory; \`?recursive=1\` deletes it and what is in it`);
+    }
+    return { after: withoutPath(tree, entry.path) ?? tree, dir: tmpdir() };
+  });
+}
+
+/** Makes an edit of the head the next head; anew on the next one when another client was faster. */
+async function editHead<Edit extends { readonly after: Tree; readonly dir: string }>(
+  control: Control,
+  actor: Actor,
+  { sessionId }: FileWrite,
+  edit: (tree: Tree) => Edit,
+): Promise<WorkspaceCommit & Omit<Edit, "after" | "dir">> {
+  for (let i = 0; i < movedMax; i++) {
+    const { snapshotId: headId, ...head } = await loadSessionHead(control, actor, sessionId);
+    const { after, dir, ...more } = edit(head.tree);
+    if (after === head.tree && headId !== null) {
+      return { session_id: sessionId, snapshot_id: headId, files_changed: [], ...more };
+    }
+    const { organizationId } = actor;
+    const edited = await writeEditedTree(control, { organizationId, sessionId, headId, head, after, dir });
+    if (edited.outcome === "moved") continue;
+    const { snapshotId, filesChanged } = edited;
+    return { session_id: sessionId, snapshot_id: snapshotId, files_changed: [...filesChanged], ...more };
+  }
+  throw new AppError("conflict", "other clients write to this workspace all the time; try again");
+}
+
+/** @throws AppError `precondition_failed` */
+function checkConditions(entry: TreeEntry | undefined, { ifMatch, ifNoneMatch }: Conditions): void {
+  const tag = entry?.type === "file" ? `"${entry.sha256 ?? ""}"` : undefined;
+  const lists = (header: string): boolean =>
+    header.trim() === "*" ? entry !== undefined : header.split(",").some((item) => item.trim() === tag);
+  if (ifMatch !== undefined && !lists(ifMatch)) {
+    throw new AppError("precondition_failed", "the file is not the one that `If-Match` names");
+  }
+  if (ifNoneMatch !== undefined && lists(ifNoneMatch)) {
+    throw new AppError("precondition_failed", "the file is there, as `If-None-Match` excludes");
+  }
+}
+
+/** Writes the body to this machine's disk, at `place` below the directory. @throws AppError `too_large` */
+async function receive(
+  scratch: Scratch,
+  place: string,
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
+  const target = join(scratch.dir, place);
+  await mkdir(dirname(target), { recursive: true });
+  const hash = createHash("sha256");
+  let sizeBytes = 0;
+  const measured = async function* (): AsyncGenerator<Uint8Array> {
+    for await (const piece of body) {
+      sizeBytes += piece.byteLength;
+      if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+      scratch.take(piece.byteLength);
+      hash.update(piece);
+      yield piece;
+    }
+  };
+  await pipeline(measured, createWriteStream(target, { flags: "wx", mode: 0o600 }));
+  return { sizeBytes, sha256: hash.digest("hex") };
+}

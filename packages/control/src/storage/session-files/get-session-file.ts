@@ -1,0 +1,31 @@
+// Opens a file of a session's newest saved workspace.
+
+import type { Actor, Control } from "@dari/control/context";
+import { normalizeWorkspacePath } from "@dari/domain";
+import { readFile, type Tree } from "@dari/workspace";
+import { loadSessionTree } from "./session-tree.ts";
+import type { OpenedContent } from "../files/get-file.ts";
+import { fileOf } from "./workspace-path.ts";
+
+/** Links inside the workspace are followed. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+export async function getSessionFile(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; path: string },
+): Promise<OpenedContent> {
+  const path = normalizeWorkspacePath(input.path);
+  const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
+  return { ...openTreeFile(control, tree, path), restoredFrom };
+}
+
+/** Of any saved tree; `path` is in normal form. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+export function openTreeFile(control: Control, tree: Tree, path: string): OpenedContent {
+  const entry = fileOf(tree, path);
+  return {
+    filename: path.slice(path.lastIndexOf("/") + 1),
+    contentType: "application/octet-stream",
+    sizeBytes: entry.sizeBytes,
+    sha256: entry.sha256 ?? "",
+    open: (range) => readFile(control.blobs, entry, range),
+  };
+}

@@ -1,0 +1,20 @@
+// Lists a directory of a session's newest saved workspace.
+
+import type { DirectoryListing } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { found, normalizeWorkspacePath } from "@dari/domain";
+import { listDirectory } from "@dari/workspace";
+import { loadSessionTree } from "./session-tree.ts";
+import { directoryOf } from "./workspace-path.ts";
+
+/** One level, or with `recursive` everything below. @throws AppError `not_found`, `invalid` for a path that leaves. */
+export async function listSessionFiles(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; path: string; recursive: boolean },
+): Promise<{ readonly listing: DirectoryListing; readonly restoredFrom: string | undefined }> {
+  const path = normalizeWorkspacePath(input.path);
+  const { tree, restoredFrom } = await loadSessionTree(control, actor, input.sessionId);
+  const entries = listDirectory(tree, directoryOf(tree, path), { recursive: input.recursive });
+  return { listing: { path, entries: found(entries, `directory ${path}`) }, restoredFrom };
+}

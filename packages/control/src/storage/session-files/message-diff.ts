@@ -1,0 +1,117 @@
+// What a turn changed, as text: one patch per file, as far as it is text and not too much of it.
+
+import { buffer } from "node:stream/consumers";
+import type { BlobStore } from "@dari/blobs";
+import type { Actor, Control } from "@dari/control/context";
+import { scrubberOf } from "@dari/control/tenants";
+import { sideSnapshots, type PlacedInput } from "@dari/db";
+import { AppError, found, limits, type Scrubber } from "@dari/domain";
+import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
+import { renderNote, renderPatch, type PatchSide } from "./git-patch.ts";
+import { clientChangesOf, type FileChange } from "../workspaces/client-changes.ts";
+import { rememberReads } from "../workspaces/remembered-reads.ts";
+
+/** What is compared, and from where its contents are read. */
+interface Comparison {
+  readonly store: BlobStore;
+  readonly before: Tree;
+  readonly after: Tree;
+  /** Uploads that were placed before the turn, by path: the turn found them too. */
+  readonly inputs: ReadonlyMap<string, PlacedInput>;
+  /** Before lines are told apart: a secret may have several. */
+  readonly scrubber: Scrubber;
+}
+
+type Side = { readonly side: PatchSide | undefined } | { readonly note: string };
+
+const inputMode = 0o644;
+
+/**
+ * The patch in pieces, in the order of the paths. Of a turn that did not complete: what its last attempt changed. Empty
+ * while the turn has not ended. Binary files and those above `limits.diffFileBytes` are only named, and so is how many
+ * more there are past `limits.diffBytes`.
+ * @throws AppError `not_found`, also for an imported message; before the first piece.
+ */
+export async function diffMessage(control: Control, actor: Actor, messageId: string): Promise<AsyncIterable<string>> {
+  const { organizationId } = actor;
+  const message = found(await sideSnapshots.findMessageSnapshot(control.db, organizationId, messageId), "message");
+  if (message.isImported) {
+    throw new AppError("not_found", "the message was imported; which files its turn changed is all that is known");
+  }
+  if (message.snapshotId === null) return noPieces();
+  const snapshot = found(
+    await sideSnapshots.findSnapshot(control.db, organizationId, message.snapshotId),
+    "snapshot of the message",
+  );
+  const before = (await control.trees.load(organizationId, snapshot.parentId)).tree;
+  const after = (await control.trees.load(organizationId, snapshot.id)).tree;
+  const changes = clientChangesOf(diff(before, after));
+  const created = changes.filter(({ change }) => change === "created").map(({ path }) => path);
+  const placed = await sideSnapshots.listPlacedInputs(control.db, organizationId, message.sessionId, created);
+  const inputs = new Map(placed.map((input) => [input.path, input]));
+  const scrubber = await scrubberOf(control, organizationId, message.sessionId);
+  const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
+  // An upload that had to take another name is in the tree and was not changed by the turn.
+  const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
+  const paths = shown.map(({ path }) => path);
+  return renderAll({ store: rememberReads(control.blobs), before, after, inputs, scrubber }, paths);
+}
+
+async function* noPieces(): AsyncGenerator<string> {}
+
+async function* renderAll(comparison: Comparison, paths: readonly string[]): AsyncGenerator<string> {
+  let bytes = 0;
+  for (const [index, path] of paths.entries()) {
+    const piece = await renderFile(comparison, path);
+    bytes += Buffer.byteLength(piece);
+    if (bytes > limits.diffBytes && index > 0) {
+      yield `${paths.length - index} more files differ; they would make this more than ${limits.diffBytes} bytes\n`;
+      return;
+    }
+    yield piece;
+  }
+}
+
+async function renderFile(comparison: Comparison, path: string): Promise<string> {
+  const { store, before, after, inputs, scrubber } = comparison;
+  const place = treePathOf(path);
+  const [was, is] = [before.get(place), after.get(place)];
+  const input = was === undefined ? inputs.get(path) : undefined;
+  if (input !== undefined && is?.sha256 === input.sha256 && is.mode === inputMode) return "";
+  const old = input === undefined ? await readSide(store, was) : await readInput(store, input);
+  const now = await readSide(store, is);
+  const name = scrubber.text(path.slice(1));
+  if ("note" in old) return renderNote(name, old.note);
+  return "note" in now
+    ? renderNote(name, now.note)
+    : renderPatch(name, scrubSide(scrubber, old.side), scrubSide(scrubber, now.side));
+}
+
+function scrubSide(scrubber: Scrubber, side: PatchSide | undefined): PatchSide | undefined {
+  return side === undefined ? undefined : { ...side, text: scrubber.text(side.text) };
+}
+
+async function readSide(store: BlobStore, entry: TreeEntry | undefined): Promise<Side> {
+  if (entry === undefined || entry.type === "directory") return { side: undefined };
+  const { type, mode, sizeBytes, target } = entry;
+  if (type === "symlink") return { side: { type, mode, text: target ?? "" } };
+  if (sizeBytes > limits.diffFileBytes) return tooLarge;
+  return asText(await buffer(await readFile(store, entry)), mode);
+}
+
+async function readInput(store: BlobStore, input: PlacedInput): Promise<Side> {
+  if (input.sizeBytes > limits.diffFileBytes) return tooLarge;
+  return asText(await store.read(input.objectKey), inputMode);
+}
+
+const tooLarge: Side = { note: "Large files" };
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function asText(bytes: Buffer, mode: number): Side {
+  if (bytes.includes(0)) return { note: "Binary files" };
+  try {
+    return { side: { type: "file", mode, text: utf8.decode(bytes) } };
+  } catch {
+    return { note: "Binary files" };
+  }
+}

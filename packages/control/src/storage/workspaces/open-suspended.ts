@@ -1,0 +1,102 @@
+// Where a message goes on after one of its attempts was suspended: at what that attempt left behind, while all that the
+// message changes still counts from the session's head.
+
+import type { LoadedTree } from "@dari/control/context";
+import type { Turn } from "@dari/control/turns";
+import { turns, type PlacedUpload } from "@dari/db";
+import {
+  editTree,
+  SnapshotDamagedError,
+  type Disk,
+  type Tree,
+  type TreeEntry,
+  type WorkspaceLimits,
+} from "@dari/workspace";
+import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-workspace.ts";
+import { partsAt, uploadFolderMode, uploadMode } from "./place-input.ts";
+import { chainLengthMax } from "./save-workspace.ts";
+
+export type OpenedSuspended =
+  | { readonly kind: "opened"; readonly workspace: OpenedWorkspace }
+  /** What it left is damaged or missing, or what that is built on: it begins anew at the session's head. */
+  | { readonly kind: "damaged"; readonly damage: SnapshotDamagedError }
+  | { readonly kind: "none" };
+
+/** `none`: it was not suspended. A damaged head does not take along what stands without it. */
+export async function openSuspended(
+  context: WorkspaceContext,
+  turn: Turn,
+  dir: string,
+  limits: WorkspaceLimits,
+): Promise<OpenedSuspended> {
+  const { resume } = turn;
+  if (resume === undefined) return { kind: "none" };
+  let disk: Disk | undefined;
+  try {
+    const left = await openSnapshot(context, turn, resume.snapshotId, dir, limits);
+    disk = left.disk;
+    const { head, isDamaged } = await loadHead(context, turn, left.head);
+    const { placed } = resume;
+    const baseline = withUploads(head.tree, placed);
+    // Stored whole: maybe because the attempt has found the head damaged. Then nothing can be built on it.
+    const isApart = isDamaged || (turn.headSnapshotId !== null && left.head.deltaDepth === 0);
+    const base = isApart ? { tree: left.head.tree, deltaDepth: chainLengthMax } : head;
+    const parts = partsAt(turn.parts, placed);
+    const workspace = { dir, disk, head: base, restoredFrom: undefined, baseline, placed, parts };
+    return { kind: "opened", workspace };
+  } catch (error) {
+    await disk?.close();
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    return { kind: "damaged", damage: error };
+  }
+}
+
+/**
+ * What the message's changes count from: the head, or where that is damaged the newest intact snapshot before it, at
+ * which its first attempt began. Without one, what it has left: then only what comes now counts.
+ */
+async function loadHead(
+  context: WorkspaceContext,
+  turn: Turn,
+  left: LoadedTree,
+): Promise<{ readonly head: LoadedTree; readonly isDamaged: boolean }> {
+  const load = (id: string | null): Promise<LoadedTree> => context.trees.load(turn.organizationId, id);
+  try {
+    return { head: await load(turn.headSnapshotId), isDamaged: false };
+  } catch (error) {
+    if (!(error instanceof SnapshotDamagedError)) throw error;
+    const older = await findIntactAncestor(context, turn, load);
+    return { head: older?.found ?? left, isDamaged: true };
+  }
+}
+
+/** The ledger's word that the message begins anew at the head. */
+export async function noteLostSuspension(
+  context: WorkspaceContext,
+  turn: Turn,
+  damage: SnapshotDamagedError,
+): Promise<void> {
+  const data = {
+    snapshot_id: turn.headSnapshotId,
+    damaged_snapshot_id: turn.resume?.snapshotId,
+    reason: damage.message,
+  };
+  await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
+}
+
+/** The head's tree as the message's first attempt found it. */
+function withUploads(tree: Tree, placed: readonly PlacedUpload[]): Tree {
+  if (placed.length === 0) return tree;
+  const added = new Map<string, TreeEntry>();
+  for (const { path, sizeBytes, sha256 } of placed) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    if (!tree.has(folder)) {
+      added.set(folder, { path: folder, type: "directory", mode: uploadFolderMode, sizeBytes: 0 });
+    }
+    added.set(path, { path, type: "file", mode: uploadMode, sizeBytes, sha256 });
+  }
+  return editTree(
+    tree,
+    [...added].map(([path, entry]) => ({ path, entry })),
+  );
+}

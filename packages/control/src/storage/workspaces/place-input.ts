@@ -1,0 +1,74 @@
+// Puts a message's uploaded files into the workspace before its turn.
+
+import { createHash } from "node:crypto";
+import { createWriteStream, type Stats } from "node:fs";
+import { chmod, lchown, lstat, mkdir } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { BlobStore } from "@dari/blobs";
+import type { TurnPart } from "@dari/control/turns";
+import type { InputFile, PlacedUpload } from "@dari/db";
+import { leafFilename, numberedFilename } from "@dari/domain";
+
+/** Whatever the worker's umask takes from what it makes. */
+export const uploadMode = 0o644;
+export const uploadFolderMode = 0o755;
+/** Of a workspace; the only place where uploads stand. */
+export const uploadFolder = "/input";
+
+/**
+ * Returns the path of the file: another path if the agent has something of that name. `owner`: user and group of the
+ * new files and folders; default: this process's.
+ */
+export async function placeInput(store: BlobStore, dir: string, input: InputFile, owner?: number): Promise<string> {
+  const path = await freePath(dir, input.path);
+  const target = join(dir, "workspace", path);
+  const made = await mkdir(dirname(target), { recursive: true });
+  // The agent may have taken its own right to write there; the folder is for uploads all the same.
+  await chmod(dirname(target), uploadFolderMode);
+  const hash = createHash("sha256");
+  const tap = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+  });
+  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx" }));
+  await chmod(target, uploadMode);
+  if (owner !== undefined) await Promise.all([made ?? target, target].map((place) => lchown(place, owner, owner)));
+  if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
+  return path;
+}
+
+/** A message's parts, with the paths at which its uploads stand. */
+export function partsAt(parts: readonly TurnPart[], placed: readonly PlacedUpload[]): readonly TurnPart[] {
+  const moved = new Map(placed.map(({ path, sentAs }) => [sentAs, path.slice("workspace".length)]));
+  return parts.map((part) => (part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path }));
+}
+
+/**
+ * Never over a file that the agent wrote itself, and never through a link or a file that it put in the folder's place:
+ * then the folder gets a number, so that one turn cannot make every later one fail. Of the row's path only the name
+ * counts: a folder below another could be reached through a link, by this process and outside of every sandbox.
+ */
+async function freePath(dir: string, path: string): Promise<string> {
+  const name = leafFilename(path);
+  const folder = await freeFolder(dir, uploadFolder);
+  for (let n = 1; ; n++) {
+    const candidate = `${folder}/${numberedFilename(name, n)}`;
+    if ((await find(dir, candidate)) === undefined) return candidate;
+  }
+}
+
+async function freeFolder(dir: string, folder: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const candidate = n === 1 ? folder : `${folder}-${n}`;
+    const found = await find(dir, candidate);
+    if (found === undefined || found.isDirectory()) return candidate;
+  }
+}
+
+function find(dir: string, path: string): Promise<Stats | undefined> {
+  return lstat(join(dir, "workspace", path)).catch(() => undefined);
+}

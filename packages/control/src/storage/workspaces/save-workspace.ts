@@ -1,0 +1,73 @@
+// What a turn changed, stored as one object. Nothing refers to it until the turn's finish commits.
+
+import type { Turn } from "@dari/control/turns";
+import type { TurnSnapshot } from "@dari/db";
+import { newId, type Log } from "@dari/domain";
+import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
+import { clientChangesOf, type FileChange } from "./client-changes.ts";
+import type { OpenedWorkspace, WorkspaceContext } from "./open-workspace.ts";
+import { storeSnapshot } from "./store-snapshot.ts";
+
+export interface SavedWorkspace {
+  readonly snapshot: TurnSnapshot;
+  readonly filesChanged: readonly FileChange[];
+  readonly tree: Tree;
+  /** Left out of the snapshot: sockets, devices, names that are not UTF-8. */
+  readonly ignored: readonly { readonly path: string; readonly reason: string }[];
+}
+
+/**
+ * Snapshots after which a chain begins anew with a full manifest, so that reading a head stays bounded. Far beyond what
+ * the background squash leaves: a turn pays for the whole tree's names only where that does not run.
+ */
+export const chainLengthMax = 64;
+
+/**
+ * The sandbox must be dead. A database that is away is waited for until `signal` aborts: the turn has done its work.
+ * @throws WorkspaceLimitError, WorkspaceChangedError.
+ */
+export async function saveWorkspace(
+  context: WorkspaceContext & { readonly log: Log },
+  turn: Turn,
+  opened: OpenedWorkspace,
+  signal?: AbortSignal,
+): Promise<SavedWorkspace> {
+  const { head, baseline, restoredFrom } = opened;
+  const after = await opened.disk.scan();
+  const changedSinceHead = diff(head.tree, after.tree).length > 0;
+  const depth = turn.headSnapshotId === null ? chainLengthMax : head.deltaDepth + 1;
+  // Nothing can be built on a damaged head.
+  const full = depth >= chainLengthMax || restoredFrom !== undefined;
+  const base = {
+    id: newId("snapshot"),
+    parentId: turn.headSnapshotId,
+    isFull: full,
+    deltaDepth: full ? 0 : depth,
+  };
+  const filesChanged = clientChangesOf(diff(baseline, after.tree));
+  if (!changedSinceHead && (!full || (head.tree.size === 0 && restoredFrom === undefined))) {
+    const { files, bytes } = folderOf(head.tree);
+    const counts = { files, totalBytes: bytes, treeHash: treeHash(head.tree) };
+    return {
+      snapshot: { ...base, objectKey: null, sizeBytes: 0, ...counts },
+      filesChanged,
+      tree: head.tree,
+      ignored: after.ignored,
+    };
+  }
+  const change = { dir: opened.dir, before: head.tree, after: after.tree, full };
+  const saved = await storeSnapshot(context, turn.organizationId, change, { log: context.log, signal });
+  return {
+    snapshot: {
+      ...base,
+      objectKey: saved.objectKey,
+      sizeBytes: saved.sizeBytes,
+      treeHash: saved.treeHash,
+      files: saved.files,
+      totalBytes: saved.totalBytes,
+    },
+    filesChanged,
+    tree: saved.tree,
+    ignored: after.ignored,
+  };
+}

@@ -1,0 +1,52 @@
+// Trees of snapshots, kept by id: a snapshot never changes, so a tree that was read once stays right.
+
+import type { BlobStore } from "@dari/blobs";
+import type { LoadedTree, Trees } from "@dari/control/context";
+import { snapshots, type Database } from "@dari/db";
+import { emptyTree, loadTree, SnapshotDamagedError, treeHash } from "@dari/workspace";
+
+/** Entries of all kept trees together; a tree of 20,000 files takes about 10 MB. */
+const keptEntriesMax = 200_000;
+
+export function createTrees(context: { db: Database; blobs: BlobStore }): Trees {
+  const kept = new Map<string, LoadedTree>();
+  let entries = 0;
+
+  const remember = (snapshotId: string, loaded: LoadedTree): void => {
+    const known = kept.get(snapshotId);
+    if (known !== undefined) entries -= known.tree.size + 1;
+    kept.delete(snapshotId);
+    kept.set(snapshotId, loaded);
+    entries += loaded.tree.size + 1;
+    for (const [id, oldest] of kept) {
+      if (entries <= keptEntriesMax || id === snapshotId) break;
+      kept.delete(id);
+      entries -= oldest.tree.size + 1;
+    }
+  };
+
+  const readingBy = (db: Database): Trees => ({
+    remember,
+    readBy: readingBy,
+    async load(organizationId, snapshotId) {
+      if (snapshotId === null) return { tree: emptyTree, deltaDepth: 0 };
+      const known = kept.get(snapshotId);
+      if (known !== undefined) {
+        remember(snapshotId, known);
+        return known;
+      }
+      const chain = await snapshots.listSnapshotChain(db, organizationId, snapshotId);
+      const refs = chain.flatMap((row) => (row.objectKey === null ? [] : [{ objectKey: row.objectKey }]));
+      const newest = chain.at(-1);
+      const tree = await loadTree(context.blobs, refs);
+      // Never an agent on a silently incomplete disk.
+      if (newest === undefined || treeHash(tree) !== newest.treeHash) {
+        throw new SnapshotDamagedError(newest?.objectKey ?? snapshotId, "its tree is not the one that was saved");
+      }
+      const loaded = { tree, deltaDepth: newest.deltaDepth };
+      remember(snapshotId, loaded);
+      return loaded;
+    },
+  });
+  return readingBy(context.db);
+}

@@ -1,0 +1,31 @@
+// Deletes a budget; what waited for it goes on.
+
+import type { Deleted } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { budgets } from "@dari/db";
+import { AppError, found } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { isOperator } from "../organizations/operators.ts";
+import { releaseHeld } from "./release-held.ts";
+
+/** @throws AppError `not_found`; `forbidden` when an operator has set it and the caller is none. */
+export async function deleteBudget(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  budgetId: string,
+): Promise<Deleted> {
+  const byOperator = await isOperator(control, actor);
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      if (await budgets.deleteBudgetIfAllowed(inside.db, organizationId, budgetId, byOperator)) return;
+      found(await budgets.findBudget(inside.db, organizationId, budgetId), "budget");
+      throw new AppError("forbidden", "operators have set this budget; only they change it");
+    },
+    () => ({ action: "budget.delete", target: budgetId, organizationId }),
+  );
+  await releaseHeld(control, organizationId);
+  return { deleted: true, id: budgetId };
+}

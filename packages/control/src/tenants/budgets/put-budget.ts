@@ -1,0 +1,66 @@
+// Sets a cap on what turns may use in each period. A raised cap lets what waits for it go on at once.
+
+import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { budgets } from "@dari/db";
+import { agentIdFromWire, AppError, found, invalidField, limits, newId, notFound } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { isOperator } from "../organizations/operators.ts";
+import { renderBudget } from "../views/budget.ts";
+import { releaseHeld } from "./release-held.ts";
+
+/**
+ * There is one per target, period, and who has set it.
+ * @throws AppError `not_found`, `invalid`; `conflict` when there are as many as may be
+ */
+export async function putBudget(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  request: PutBudgetRequest,
+): Promise<BudgetRecord> {
+  const { max_turns: maxTurns = null, max_turn_seconds: maxTurnSeconds = null, max_tokens: maxTokens = null } = request;
+  if (maxTurns === null && maxTurnSeconds === null && maxTokens === null) {
+    throw invalidField("max_turns", "expected a cap: max_turns, max_turn_seconds or max_tokens");
+  }
+  const target = targetOf(organizationId, request);
+  const setBy = (await isOperator(control, actor)) ? "operator" : "organization";
+  const caps = { maxTurns, maxTurnSeconds, maxTokens };
+  const record = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const budget = {
+        id: newId("budget"),
+        organizationId,
+        ...target,
+        period: request.period,
+        setBy,
+        ...caps,
+      } as const;
+      const put = await budgets.putBudgetIfBelow(inside.db, budget, limits.budgetsPerOrganization);
+      if (put.outcome !== "put") throw put.outcome === "full" ? tooMany(setBy) : notFound(target.scope);
+      return renderBudget(found(await budgets.findBudget(inside.db, organizationId, put.id), "budget"));
+    },
+    ({ id, scope, target_id }) => {
+      return { action: "budget.put", target: id, organizationId, details: { scope, target_id, ...request } };
+    },
+  );
+  await releaseHeld(control, organizationId);
+  return record;
+}
+
+function tooMany(setBy: "organization" | "operator"): AppError {
+  const most = limits.budgetsPerOrganization;
+  const whose = setBy === "operator" ? "operators set an organization" : "an organization sets";
+  return new AppError("conflict", `${whose} at most ${most} budgets; delete one first`);
+}
+
+function targetOf(organizationId: string, { agent_id: agentId, session_id: sessionId }: PutBudgetRequest) {
+  if (agentId !== undefined && sessionId !== undefined) {
+    throw invalidField("session_id", "expected an agent or a session, not both");
+  }
+  if (agentId !== undefined) return { scope: "agent", targetId: agentIdFromWire(agentId) } as const;
+  if (sessionId !== undefined) return { scope: "session", targetId: sessionId } as const;
+  return { scope: "organization", targetId: organizationId } as const;
+}

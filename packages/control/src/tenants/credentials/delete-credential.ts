@@ -1,0 +1,19 @@
+// Deletes a secret. Turns that start from now on and name it fail with `missing_secret`.
+
+import type { Deleted } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { credentials } from "@dari/db";
+import { found } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+
+/** @throws AppError `not_found` */
+export async function deleteCredential(control: Control, actor: Actor, name: string): Promise<Deleted> {
+  const id = await onRecord(
+    control,
+    actor,
+    (inside) => credentials.deleteCredential(inside.db, actor.organizationId, name),
+    (deleted) =>
+      deleted === undefined ? undefined : { action: "credential.delete", target: deleted, details: { name } },
+  );
+  return { deleted: true, id: found(id, "credential") };
+}

@@ -1,0 +1,58 @@
+// Sets what an organization's agents may connect to, and takes it back. Turns that begin from then on follow it.
+
+import type { EgressRecord, PutEgressRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { egressSettings, type EgressSetter } from "@dari/db";
+import { invalidField, notFound } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { isOperator } from "../organizations/operators.ts";
+import { getEgress } from "./get-egress.ts";
+
+/**
+ * Operators set the bound of the organization, its admins what it is itself.
+ * @throws AppError `invalid` for hosts without `allow`, or `allow` without hosts; `not_found`
+ */
+export async function putEgress(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  { mode, hosts: written = [] }: PutEgressRequest,
+): Promise<EgressRecord> {
+  if (mode === "allow" && written.length === 0) throw invalidField("hosts", "expected a host; for none use mode 'off'");
+  if (mode !== "allow" && written.length > 0) throw invalidField("hosts", "expected none: they are for mode 'allow'");
+  const hosts = [...new Set(written.map((host) => host.toLowerCase()))];
+  const setBy = await setterOf(control, actor);
+  return onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const setting = { mode, hosts };
+      const isThere = await egressSettings.putEgressSettingIfThere(inside.db, organizationId, setBy, setting);
+      if (!isThere) throw notFound("organization");
+      return getEgress(inside, organizationId);
+    },
+    () => {
+      const details = { set_by: setBy, mode, hosts };
+      return { action: "egress.put", target: organizationId, organizationId, details };
+    },
+  );
+}
+
+/** Nothing happens where nothing was set. */
+export async function deleteEgress(control: Control, actor: Actor, organizationId: string): Promise<EgressRecord> {
+  const setBy = await setterOf(control, actor);
+  await onRecord(
+    control,
+    actor,
+    (inside) => egressSettings.deleteEgressSetting(inside.db, organizationId, setBy),
+    (isDeleted) =>
+      isDeleted
+        ? { action: "egress.delete", target: organizationId, organizationId, details: { set_by: setBy } }
+        : undefined,
+  );
+  return getEgress(control, organizationId);
+}
+
+async function setterOf(control: Control, actor: Actor): Promise<EgressSetter> {
+  return (await isOperator(control, actor)) ? "operator" : "organization";
+}

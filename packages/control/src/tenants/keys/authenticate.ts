@@ -1,0 +1,41 @@
+// Turns the secret that a caller shows into who is calling.
+
+import type { Role } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys, coalesceReads } from "@dari/db";
+import { AppError } from "@dari/domain";
+import { scopesWithin } from "../members/scopes-within.ts";
+import { hashKeySecret, isKeySecret } from "./key-secret.ts";
+
+/** Clients that call much do so with one key: their calls of a moment share its look-up. */
+const findKey = coalesceReads(
+  async (db, hash) => {
+    const key = await apiKeys.findApiKeyIfUsable(db, Buffer.from(hash, "hex"));
+    return new Map(key === undefined ? [] : [["", key]]);
+  },
+  { keysMax: 1 },
+);
+
+export function unauthenticated(): AppError {
+  return new AppError("unauthenticated", "Missing or invalid API key");
+}
+
+/** @throws AppError `unauthenticated`, in the same words whatever is wrong with the key. */
+export async function authenticateKey(control: Control, secret: string | undefined): Promise<Actor> {
+  if (secret === undefined || !isKeySecret(secret)) throw unauthenticated();
+  const key = await findKey(control.db, hashKeySecret(secret).toString("hex"), "");
+  if (key === undefined) throw unauthenticated();
+  // Nobody waits for this note, and nothing is wrong when it is lost.
+  if (key.useIsStale) {
+    apiKeys.touchApiKeyIfStale(control.db, key.id).catch((err: unknown) => {
+      control.log.warn({ err, key_id: key.id }, "key use not recorded");
+    });
+  }
+  const { id, organizationId, scopes, maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour } = key;
+  const rates = { maxRequestsPerMinute, maxMessagesPerMinute, maxUploadBytesPerHour };
+  if (key.memberId === null) return { organizationId, keyId: id, scopes, rates, managesOwners: key.managesOwners };
+  const role = key.memberRole as Role;
+  const person = { memberId: key.memberId, role };
+  const managesOwners = key.managesOwners && role === "owner";
+  return { organizationId, keyId: id, scopes: scopesWithin(role, scopes), rates, person, managesOwners };
+}

@@ -1,0 +1,52 @@
+// Creates an API key. Its plaintext is in the reply and nowhere else.
+
+import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys } from "@dari/db";
+import { invalidField, newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { renderApiKey } from "../views/organization.ts";
+import { createKeySecret } from "./key-secret.ts";
+
+/** What a key may do when nobody says: all of the daily work, nothing that gives away rights. */
+const defaultScopes: readonly ApiKeyScope[] = ["deploy", "run", "read"];
+
+const noRouting =
+  "there are no routing keys, because this platform has no model router: agents call the model's provider, so use a " +
+  "key of the model's provider (`dari credentials add OPENAI_API_KEY`); for this API create a key of type 'management'";
+
+/** @throws AppError `invalid` when it would expire before it is used, and for a key of the hosted service's router. */
+export async function createApiKey(
+  control: Control,
+  actor: Actor,
+  request: CreateApiKeyRequest,
+): Promise<ApiKeyCreated> {
+  const expiresAt = request.expires_at === undefined ? undefined : new Date(request.expires_at);
+  if (expiresAt !== undefined && !(expiresAt.getTime() > Date.now())) {
+    throw invalidField("expires_at", "expected a time in the future");
+  }
+  if (request.key_type === "routing") throw invalidField("key_type", noRouting);
+  const secret = createKeySecret();
+  const key = {
+    id: newId("apiKey"),
+    organizationId: actor.organizationId,
+    label: request.label.trim(),
+    secretHash: secret.hash,
+    scopes: request.scopes ?? defaultScopes,
+    expiresAt,
+    // Else an admin would be an owner by way of a key.
+    managesOwners: actor.managesOwners ?? true,
+    rates: {
+      maxRequestsPerMinute: request.max_requests_per_minute ?? null,
+      maxMessagesPerMinute: request.max_messages_per_minute ?? null,
+      maxUploadBytesPerHour: request.max_upload_bytes_per_hour ?? null,
+    },
+  };
+  const row = await onRecord(
+    control,
+    actor,
+    (inside) => apiKeys.insertApiKey(inside.db, key),
+    ({ id, label, scopes }) => ({ action: "api_key.create", target: id, details: { label, scopes } }),
+  );
+  return { ...renderApiKey(row), api_key: secret.plaintext };
+}

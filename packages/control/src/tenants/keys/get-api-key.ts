@@ -1,0 +1,12 @@
+// Reads an API key's record. Its secret is nowhere.
+
+import type { ApiKeyRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys } from "@dari/db";
+import { found } from "@dari/domain";
+import { renderApiKey } from "../views/organization.ts";
+
+/** @throws AppError `not_found`, also when it was revoked. */
+export async function getApiKey(control: Control, actor: Actor, keyId: string): Promise<ApiKeyRecord> {
+  return renderApiKey(found(await apiKeys.findApiKey(control.db, actor.organizationId, keyId), "API key"));
+}

@@ -1,0 +1,37 @@
+// Who an operator is that has shown its key before, and whether it still is one.
+
+import type { Role } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys, members } from "@dari/db";
+import { scopesWithin } from "../members/scopes-within.ts";
+import { isOperator } from "../organizations/operators.ts";
+
+/**
+ * Undefined when the key was revoked or has expired, its person is no admin any more, or its organization no longer
+ * looks after the installation.
+ */
+export async function resumeOperator(
+  control: Control,
+  signedIn: { readonly organizationId: string; readonly keyId: string },
+): Promise<Actor | undefined> {
+  const { organizationId, keyId } = signedIn;
+  const [key, usable] = await Promise.all([
+    apiKeys.findApiKey(control.db, organizationId, keyId),
+    apiKeys.listUsableKeyIds(control.db, [keyId]),
+  ]);
+  if (key === undefined || !usable.has(keyId)) return undefined;
+  const scopes = await scopesOf(control, organizationId, key);
+  const actor = { organizationId, keyId, scopes };
+  return (await isOperator(control, actor)) ? actor : undefined;
+}
+
+/** What the key may do now: of a person's, what the role allows. */
+async function scopesOf(
+  control: Control,
+  organizationId: string,
+  { scopes, memberId }: { readonly scopes: readonly string[]; readonly memberId: string | null },
+): Promise<readonly string[]> {
+  if (memberId === null) return scopes;
+  const member = await members.findMember(control.db, organizationId, memberId);
+  return member === undefined ? [] : scopesWithin(member.role as Role, scopes);
+}

@@ -1,0 +1,30 @@
+// Revokes an API key: the next call with it is refused.
+
+import type { ApiKeyRevoked } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys, schedules } from "@dari/db";
+import { notFound } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+
+/**
+ * Answers which schedules it leaves running: they are the organization's, and a key that is replaced takes none along.
+ * @throws AppError `not_found`, also when it was revoked before.
+ */
+export async function revokeApiKey(control: Control, actor: Actor, keyId: string): Promise<ApiKeyRevoked> {
+  const { organizationId } = actor;
+  const left = await onRecord(
+    control,
+    actor,
+    async ({ db }) =>
+      (await apiKeys.revokeApiKeyIfLive(db, organizationId, keyId))
+        ? schedules.listActiveSchedulesOfKey(db, organizationId, keyId)
+        : undefined,
+    (ids) => (ids === undefined ? undefined : { action: "api_key.revoke", target: keyId, ...noted(ids) }),
+  );
+  if (left === undefined) throw notFound("API key");
+  return { deleted: true, id: keyId, active_schedules: left };
+}
+
+function noted(ids: readonly string[]): { details?: { active_schedules: readonly string[] } } {
+  return ids.length === 0 ? {} : { details: { active_schedules: ids } };
+}

@@ -1,0 +1,134 @@
+// How much an organization and its keys may send in a while. Postgres counts; this process asks for many calls at once.
+
+import type { Actor, RateLimiter, RateStanding } from "@dari/control/context";
+import { rateWindows, type Database, type KeyRates, type RateKind, type RateTake, type RateTaken } from "@dari/db";
+import { settledWithin, sharedPatienceMs } from "@dari/domain";
+import { createTakenAhead, nameOf, standingsOf } from "./taken-ahead.ts";
+
+/** An organization's by default; undefined: no bound. */
+export type RateDefaults = Readonly<Record<RateKind, number | undefined>>;
+
+export const rateSeconds: Readonly<Record<RateKind, number>> = { requests: 60, messages: 60, upload_bytes: 3_600 };
+
+/** Takes of one statement. */
+const batchMax = 500;
+/** Statements under way; past it, calls wait. */
+const statementsMax = 8;
+
+interface Waiting {
+  readonly take: RateTake;
+  readonly decide: (granted: boolean, standings: RateStanding[]) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/**
+ * Postgres counts before anything is granted, so the sum over all processes is never more than the bound. Far from it a
+ * statement also takes some for the calls that follow (see `createTakenAhead`). Calls that arrive while a statement is
+ * under way share the next one.
+ */
+export function createRateLimiter(db: Database, defaults: RateDefaults): RateLimiter {
+  const waiting: Waiting[] = [];
+  let isAsking = false;
+  let underWay = 0;
+  const ahead = createTakenAhead();
+
+  const ask = async (): Promise<void> => {
+    isAsking = true;
+    while (waiting.length > 0 && underWay < statementsMax) {
+      const groups = [...group(waiting.splice(0, batchMax).filter((one) => !isAnswered(one))).values()];
+      if (groups.length > 0) await settledWithin(sharedPatienceMs, askFor(groups));
+    }
+    isAsking = false;
+  };
+
+  const isAnswered = ({ take, decide }: Waiting): boolean => {
+    const answer = ahead.answer(take);
+    if (answer !== undefined) decide(answer.granted, answer.standings);
+    return answer !== undefined;
+  };
+
+  const askFor = async (groups: readonly Group[]): Promise<void> => {
+    underWay++;
+    const askedAtMs = performance.now();
+    try {
+      const takes = groups.map(({ take }) => ({ ...take, spare: ahead.spareOf(take) }));
+      const answers = await rateWindows.takeFromWindows(db, takes);
+      for (const [index, { take, members }] of groups.entries()) settle(take, members, answers[index]!, askedAtMs);
+    } catch (error) {
+      for (const { members } of groups) for (const { fail } of members) fail(error);
+    } finally {
+      underWay--;
+      if (waiting.length > 0 && !isAsking) void ask();
+    }
+  };
+
+  const settle = (take: RateTake, members: readonly Waiting[], taken: RateTaken, askedAtMs: number): void => {
+    let left = taken.granted + ahead.takeBack(take, taken, askedAtMs);
+    const granted = members.map(({ take: { want } }) => {
+      if (want > left) return false;
+      left -= want;
+      return true;
+    });
+    const standings = standingsOf(take, taken, left);
+    for (const [index, { decide }] of members.entries()) decide(granted[index]!, standings);
+    ahead.keep(take, taken, left, askedAtMs);
+  };
+
+  return {
+    take(actor, kind, amount) {
+      const take = takeOf(actor, kind, amount, defaults[kind]);
+      const known = ahead.answer(take);
+      if (known !== undefined) return Promise.resolve(known);
+      return new Promise((resolve, reject) => {
+        const decide: Waiting["decide"] = (granted, standings) => resolve({ granted, standings });
+        waiting.push({ take, decide, fail: reject });
+        if (!isAsking) void ask();
+      });
+    },
+  };
+}
+
+interface Group {
+  take: RateTake;
+  readonly members: Waiting[];
+}
+
+/** Takes of one for the same windows become one take of as many. */
+function group(batch: readonly Waiting[]): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const [index, one] of batch.entries()) {
+    const name = one.take.want === 1 ? nameOf(one.take) : `alone ${index}`;
+    const known = groups.get(name);
+    if (known === undefined) groups.set(name, { take: one.take, members: [one] });
+    else {
+      known.members.push(one);
+      known.take = { ...known.take, want: known.members.length, whole: false };
+    }
+  }
+  return groups;
+}
+
+function takeOf(actor: Actor, kind: RateKind, amount: number, quota: number | undefined): RateTake {
+  return {
+    organizationId: actor.organizationId,
+    keyId: actor.keyId,
+    kind,
+    seconds: rateSeconds[kind],
+    want: amount,
+    whole: true,
+    spare: 0,
+    quota,
+    keyQuota: actor.rates === undefined ? undefined : (keyQuotaOf(actor.rates, kind) ?? undefined),
+  };
+}
+
+function keyQuotaOf(rates: KeyRates, kind: RateKind): number | null {
+  switch (kind) {
+    case "requests":
+      return rates.maxRequestsPerMinute;
+    case "messages":
+      return rates.maxMessagesPerMinute;
+    case "upload_bytes":
+      return rates.maxUploadBytesPerHour;
+  }
+}

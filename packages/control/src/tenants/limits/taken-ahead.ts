@@ -1,0 +1,134 @@
+// What this process has taken from windows for calls that are still to come, and which windows had nothing left.
+
+import type { RateDecision, RateStanding } from "@dari/control/context";
+import type { RateTake, RateTaken } from "@dari/db";
+
+/** Calls that one statement takes ahead at most. */
+const aheadMax = 1_000;
+/** For so long calls are answered from what was taken ahead; then a changed bound is seen. Milliseconds. */
+const freshForMs = 1_000;
+/** A window that had nothing left is asked again after this. Milliseconds. */
+const exhaustedForMs = 200;
+/** Callers whose answer is remembered; past it the others are asked for one by one. */
+const rememberedMax = 10_000;
+
+interface Remembered {
+  readonly taken: RateTaken;
+  /** Calls that may still be granted. */
+  left: number;
+  readonly answeredAtMs: number;
+  /** Until then nothing is granted. */
+  readonly exhaustedUntilMs: number;
+  /** Not after the end of its window: what was taken from one is not used in the next. */
+  readonly endsAtMs: number;
+}
+
+export interface TakenAhead {
+  /** Undefined: has to be asked for. */
+  answer(take: RateTake): RateDecision | undefined;
+  /** How many to take ahead with a statement for `take`. */
+  spareOf(take: RateTake): number;
+  /** What earlier statements have left in the window, which is forgotten here. `askedAtMs`: when this one was sent. */
+  takeBack(take: RateTake, taken: RateTaken, askedAtMs: number): number;
+  /** Remembers what a statement answered, and what its callers have left. */
+  keep(take: RateTake, taken: RateTaken, left: number, askedAtMs: number): void;
+}
+
+/**
+ * At most 1/256 of what a window has left is taken ahead, and from 256 on nothing: near its bound each call is counted
+ * as it comes. What is not used passes with its window.
+ */
+export function createTakenAhead(): TakenAhead {
+  const remembered = new Map<string, Remembered>();
+  let sweptAtMs = 0;
+
+  const find = (take: RateTake): Remembered | undefined => {
+    const name = nameOf(take);
+    const known = remembered.get(name);
+    if (known === undefined || performance.now() < known.endsAtMs) return known;
+    remembered.delete(name);
+    return undefined;
+  };
+  const hasRoom = (): boolean => {
+    const nowMs = performance.now();
+    if (remembered.size >= rememberedMax && nowMs - sweptAtMs > freshForMs) {
+      sweptAtMs = nowMs;
+      for (const [name, { endsAtMs }] of remembered) if (endsAtMs <= nowMs) remembered.delete(name);
+    }
+    return remembered.size < rememberedMax;
+  };
+
+  return {
+    answer(take) {
+      if (!isCounted(take)) return undefined;
+      const known = find(take);
+      if (known === undefined) return undefined;
+      const ageMs = performance.now() - known.answeredAtMs;
+      if (known.left >= take.want && ageMs < freshForMs) {
+        known.left -= take.want;
+        return { granted: true, standings: standingsOf(take, known.taken, known.left, ageMs) };
+      }
+      if (performance.now() >= known.exhaustedUntilMs) return undefined;
+      return { granted: false, standings: standingsOf(take, known.taken, 0, ageMs) };
+    },
+    spareOf(take) {
+      if (!isCounted(take)) return 0;
+      const known = find(take);
+      return known === undefined ? (hasRoom() ? aheadMax : 0) : Math.max(0, aheadMax - known.left);
+    },
+    takeBack(take, taken, askedAtMs) {
+      const known = isCounted(take) && endOf(take, taken, askedAtMs) > performance.now() ? find(take) : undefined;
+      if (known === undefined) return 0;
+      remembered.delete(nameOf(take));
+      // A bound that was changed counts for what has not begun.
+      return known.taken.quota === taken.quota ? known.left : 0;
+    },
+    keep(take, taken, left, askedAtMs) {
+      if (!isCounted(take) || !hasRoom()) return;
+      const nowMs = performance.now();
+      const endsAtMs = endOf(take, taken, askedAtMs);
+      if (endsAtMs <= nowMs) return;
+      const isUnbounded = taken.quota === null && take.keyQuota === undefined;
+      const isExhausted = taken.granted < take.want;
+      remembered.set(nameOf(take), {
+        taken,
+        left: isUnbounded ? Infinity : left,
+        answeredAtMs: nowMs,
+        exhaustedUntilMs: isExhausted ? nowMs + exhaustedForMs : 0,
+        endsAtMs,
+      });
+    },
+  };
+}
+
+/** Not after the first of the windows ends: Postgres measures from a moment after the statement was sent. */
+function endOf({ seconds }: RateTake, { resetMs, keyResetMs }: RateTaken, askedAtMs: number): number {
+  return askedAtMs + Math.min(resetMs ?? Infinity, keyResetMs ?? Infinity, seconds * 1_000);
+}
+
+/**
+ * Bytes, or a batch's messages, that are too many for what is left say nothing about fewer, and are asked for as they
+ * come.
+ */
+function isCounted({ kind, want, whole }: RateTake): boolean {
+  return kind !== "upload_bytes" && want > 0 && !(whole && want > 1);
+}
+
+/** Keys without a quota of their own share their organization's window and nothing else. */
+export function nameOf({ organizationId, keyId, kind, keyQuota }: RateTake): string {
+  return `${organizationId} ${keyQuota === undefined ? "" : keyId} ${kind}`;
+}
+
+/** `ahead`: what this process has left besides; `ageMs`: how long ago the answer was. */
+export function standingsOf(take: RateTake, taken: RateTaken, ahead = 0, ageMs = 0): RateStanding[] {
+  const { kind, seconds, keyQuota } = take;
+  const standings: RateStanding[] = [];
+  const add = (of: RateStanding["of"], quota: number, remaining: number, resetMs: number): void =>
+    void standings.push({
+      ...{ of, kind, quota, windowSeconds: seconds, remaining: Math.min(quota, remaining + ahead) },
+      resetSeconds: Math.max(0, Math.ceil((resetMs - ageMs) / 1000)),
+    });
+  if (taken.quota !== null) add("organization", taken.quota, taken.remaining ?? 0, taken.resetMs ?? 0);
+  if (keyQuota !== undefined) add("key", keyQuota, taken.keyRemaining ?? 0, taken.keyResetMs ?? 0);
+  return standings;
+}

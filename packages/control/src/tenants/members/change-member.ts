@@ -1,0 +1,57 @@
+// Changes a member's role, or ends the membership. An organization that has owners keeps one.
+
+import type { Deleted, MemberRecord, UpdateMemberRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { members } from "@dari/db";
+import { onRecord } from "../audit/record-change.ts";
+import { renderMember } from "../views/organization.ts";
+import { managesOwners, refusedChange } from "./owners.ts";
+
+/**
+ * Takes effect with the person's next call, by every browser and key.
+ * @throws AppError `not_found`; `forbidden` where it is about an owner and the caller is none; `conflict` for the last.
+ */
+export async function updateMember(
+  control: Control,
+  actor: Actor,
+  memberId: string,
+  request: UpdateMemberRequest,
+): Promise<MemberRecord> {
+  const change = {
+    organizationId: actor.organizationId,
+    memberId,
+    role: request.role,
+    managesOwners: managesOwners(actor),
+  };
+  const { after } = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const changed = await members.setMemberRoleUnlessLastOwner(inside.db, change);
+      if (typeof changed === "string") throw refusedChange(changed);
+      return changed;
+    },
+    ({ before, after: { email, role } }) => ({
+      action: "member.update",
+      target: memberId,
+      details: { email, before, after: role },
+    }),
+  );
+  return renderMember(after);
+}
+
+/** Ends the membership with all that was signed in by it. @throws AppError as `updateMember` */
+export async function removeMember(control: Control, actor: Actor, memberId: string): Promise<Deleted> {
+  const change = { organizationId: actor.organizationId, memberId, managesOwners: managesOwners(actor) };
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const removed = await members.deleteMemberUnlessLastOwner(inside.db, change);
+      if (typeof removed === "string") throw refusedChange(removed);
+      return removed;
+    },
+    ({ email, role }) => ({ action: "member.remove", target: memberId, details: { email, role } }),
+  );
+  return { deleted: true, id: memberId };
+}

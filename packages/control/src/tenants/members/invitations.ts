@@ -1,0 +1,80 @@
+// Invitations: a link that makes who opens it a member. Sends nothing: an administrator passes the link on.
+
+import type { CreateInvitationRequest, Deleted, InvitationCreated, InvitationRecord } from "@dari/contract";
+import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
+import { invitations, type Page } from "@dari/db";
+import { AppError, found, limits, newId, notFound } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
+import { letInBy } from "../sign-in/let-in-by.ts";
+import { linkOf } from "../sign-in/link-of.ts";
+import { renderInvitation } from "../views/organization.ts";
+import { managesOwners, outranked } from "./owners.ts";
+
+/**
+ * Invites, or invites again: that changes the role and makes a new link, so that the one before opens nothing.
+ * `organizationId`: the caller's own, or any where the caller is an operator.
+ * @throws AppError `conflict` when the address is a member's; `forbidden` for an owner's role where the caller is none.
+ */
+export async function createInvitation(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  request: CreateInvitationRequest,
+): Promise<InvitationCreated> {
+  if (request.role === "owner" && !managesOwners(actor)) throw outranked();
+  const secret = createSignInSecret("invitation");
+  const invitation = {
+    id: newId("invitation"),
+    organizationId,
+    email: request.email.toLowerCase(),
+    role: request.role,
+    secretHash: secret.hash,
+    validMs: limits.invitationMs,
+  };
+  const row = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const made = { ...invitation, letInBy: await letInBy(inside, actor) };
+      const put = await invitations.putInvitationUnlessMember(inside.db, made, limits.invitationsPerOrganization);
+      if (put === "member") throw new AppError("conflict", `${request.email} is a member already`);
+      if (put === "missing") throw notFound("organization");
+      if (put === "full") throw new AppError("conflict", tooMany);
+      return put;
+    },
+    ({ id, email, role }) => ({ action: "invitation.create", target: id, organizationId, details: { email, role } }),
+  );
+  return { ...renderInvitation(row), url: linkOf(control, secret.plaintext) };
+}
+
+const tooMany = `an organization has at most ${limits.invitationsPerOrganization} open invitations: revoke some first`;
+
+/** @throws AppError `not_found`, also when it was accepted. */
+export async function getInvitation(
+  control: Control,
+  organizationId: string,
+  invitationId: string,
+): Promise<InvitationRecord> {
+  return renderInvitation(
+    found(await invitations.findInvitation(control.db, organizationId, invitationId), "invitation"),
+  );
+}
+
+export async function listInvitations(control: Control, actor: Actor, page: Page): Promise<PageOf<InvitationRecord>> {
+  return renderPage(await invitations.listInvitations(control.db, actor.organizationId, page), renderInvitation);
+}
+
+/** @throws AppError `not_found`, also when it was accepted. */
+export async function deleteInvitation(control: Control, actor: Actor, invitationId: string): Promise<Deleted> {
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const deleted = await invitations.deleteInvitation(inside.db, actor.organizationId, invitationId);
+      if (!deleted) throw notFound("invitation");
+    },
+    () => ({ action: "invitation.delete", target: invitationId }),
+  );
+  return { deleted: true, id: invitationId };
+}

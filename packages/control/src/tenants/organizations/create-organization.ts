@@ -1,0 +1,103 @@
+// Creates an organization together with its first admin key, without which nobody could ever act in it.
+
+import type { CreateOrganizationRequest, OrganizationRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys, organizations } from "@dari/db";
+import { AppError, newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { createKeySecret } from "../keys/key-secret.ts";
+import { renderOrganization } from "../views/organization.ts";
+import { requireOperator } from "./operators.ts";
+
+type CreatedOrganization = OrganizationRecord & { readonly api_key: string };
+
+/**
+ * Returns the record, and the plaintext of the new organization's first key, an admin's, shown once. While that key may
+ * be used, the calling key may list the organization and get a key for it: it has been shown one already.
+ * @throws AppError `forbidden` where only operators create them; `conflict` when the slug that was asked for is taken.
+ */
+export async function createOrganization(
+  control: Control,
+  actor: Actor,
+  request: CreateOrganizationRequest,
+): Promise<CreatedOrganization> {
+  if (control.organizationCreation === "operators") await requireOperator(control, actor);
+  return create(control, actor, request, undefined);
+}
+
+/**
+ * For the installation's set-up only: it has no actor. The first organization is an operator's, others on request.
+ * @throws AppError as `createOrganization`.
+ */
+export async function setUpOrganization(
+  control: Control,
+  request: CreateOrganizationRequest & { readonly operator?: boolean },
+): Promise<CreatedOrganization> {
+  const { operator, ...rest } = request;
+  return create(control, undefined, rest, operator === true ? "yes" : "first");
+}
+
+async function create(
+  control: Control,
+  actor: Actor | undefined,
+  request: CreateOrganizationRequest,
+  operator: "yes" | "first" | undefined,
+): Promise<CreatedOrganization> {
+  const id = newId("organization");
+  const byItself = { organizationId: id, keyId: "", scopes: ["admin"] };
+  return onRecord(
+    control,
+    actor ?? byItself,
+    async (inside) => {
+      const row = await insert(inside, id, request, operator);
+      const secret = createKeySecret();
+      await apiKeys.insertApiKey(inside.db, {
+        id: newId("apiKey"),
+        organizationId: id,
+        label: "first admin key",
+        secretHash: secret.hash,
+        scopes: byItself.scopes,
+        creatorKeyId: actor?.keyId,
+      });
+      return { ...renderOrganization(row, byItself), api_key: secret.plaintext };
+    },
+    ({ name, slug, is_operator }) => ({
+      action: "organization.create",
+      target: id,
+      details: { name, slug, is_operator },
+    }),
+  );
+}
+
+async function insert(
+  control: Control,
+  id: string,
+  request: CreateOrganizationRequest,
+  operator: "yes" | "first" | undefined,
+) {
+  const base = request.slug ?? slugOf(request.name);
+  // A slug made from the name gives way; one that was asked for does not.
+  const slugs = request.slug === undefined ? [base, `${base.slice(0, 50)}-${id.slice(-8)}`] : [base];
+  for (const slug of slugs) {
+    const row = await organizations.insertOrganizationIfSlugFree(control.db, {
+      id,
+      name: request.name.trim(),
+      slug,
+      ...(operator === undefined ? {} : { operator }),
+    });
+    if (row !== undefined) return row;
+  }
+  throw new AppError("conflict", `the slug '${base}' is taken`);
+}
+
+function slugOf(name: string): string {
+  const slug = name
+    .normalize("NFKD")
+    .replace(/\p{Mark}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 63)
+    .replace(/-+$/, "");
+  return slug === "" ? "organization" : slug;
+}

@@ -1,0 +1,17 @@
+// Operators: admin keys of an organization that looks after the whole installation.
+
+import type { Actor, Control } from "@dari/control/context";
+import { organizations } from "@dari/db";
+import { AppError } from "@dari/domain";
+
+/** Read anew for each call that asks: the right is taken back by changing one row. */
+export async function isOperator(control: Control, actor: Actor): Promise<boolean> {
+  if (!actor.scopes.includes("admin")) return false;
+  return (await organizations.findOrganization(control.db, actor.organizationId))?.isOperator ?? false;
+}
+
+/** @throws AppError `forbidden` */
+export async function requireOperator(control: Control, actor: Actor): Promise<void> {
+  if (await isOperator(control, actor)) return;
+  throw new AppError("forbidden", "this is for operators: use an admin key of the organization that runs the platform");
+}

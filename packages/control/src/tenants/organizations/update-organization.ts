@@ -1,0 +1,73 @@
+// Sets what an organization may have of the fleet and keep in its store. For operators: nobody raises its own share.
+
+import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { organizations, type OrganizationRow } from "@dari/db";
+import { found } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { renderOrganization } from "../views/organization.ts";
+
+/**
+ * What is absent stays as it is. Takes effect with the next dispatch, and within a second where messages are accepted.
+ * @throws AppError `not_found`
+ */
+export async function updateOrganization(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  request: UpdateOrganizationRequest,
+): Promise<OrganizationRecord> {
+  const { after } = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const updated = await organizations.updateOrganizationLimits(inside.db, organizationId, {
+        weight: request.weight,
+        maxConcurrency: request.max_concurrency,
+        maxBacklog: request.max_backlog,
+        maxWorkspaceBytes: request.max_workspace_bytes,
+        maxWorkspaceFiles: request.max_workspace_files,
+        maxWorkspaceFileBytes: request.max_workspace_file_bytes,
+        sessionRetentionDays: request.session_retention_days,
+        maxRequestsPerMinute: request.max_requests_per_minute,
+        maxMessagesPerMinute: request.max_messages_per_minute,
+        maxUploadBytesPerHour: request.max_upload_bytes_per_hour,
+        maxStorageBytes: request.max_storage_bytes,
+        maxFiles: request.max_files,
+        maxAgents: request.max_agents,
+        maxSessions: request.max_sessions,
+        maxApiKeys: request.max_api_keys,
+      });
+      return found(updated, "organization");
+    },
+    (updated) => ({
+      action: "organization.update",
+      target: organizationId,
+      organizationId,
+      details: { before: limitsOf(updated.before), after: limitsOf(updated.after) },
+    }),
+  );
+  // More may run now than before.
+  control.notifier.notify("ready", organizationId);
+  return renderOrganization(after, actor);
+}
+
+function limitsOf(row: OrganizationRow): Record<string, number | null> {
+  return {
+    weight: row.weight,
+    max_concurrency: row.maxConcurrency,
+    max_backlog: row.maxBacklog,
+    max_workspace_bytes: row.maxWorkspaceBytes,
+    max_workspace_files: row.maxWorkspaceFiles,
+    max_workspace_file_bytes: row.maxWorkspaceFileBytes,
+    session_retention_days: row.sessionRetentionDays,
+    max_requests_per_minute: row.maxRequestsPerMinute,
+    max_messages_per_minute: row.maxMessagesPerMinute,
+    max_upload_bytes_per_hour: row.maxUploadBytesPerHour,
+    max_storage_bytes: row.maxStorageBytes,
+    max_files: row.maxFiles,
+    max_agents: row.maxAgents,
+    max_sessions: row.maxSessions,
+    max_api_keys: row.maxApiKeys,
+  };
+}

@@ -1,0 +1,45 @@
+// Seals every stored secret under the current master key, in steps, so that the old keys can be taken away.
+
+import type { Resealed } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { sealedValues } from "@dari/db";
+import { limits } from "@dari/domain";
+import { recordChange } from "../audit/record-change.ts";
+
+/**
+ * One step of at most `limit` values past `after`. What was replaced meanwhile is left as it is; what does not open is
+ * named and left. Safe to repeat, and from several callers at once.
+ */
+export async function resealSecrets(
+  control: Control,
+  actor: Actor,
+  {
+    after = "",
+    limit = limits.resealDefault,
+  }: { readonly after?: string | undefined; readonly limit?: number | undefined },
+): Promise<Resealed> {
+  const { sealer } = control;
+  const [ownerId = "", name = ""] = after.split(" ");
+  const values = await sealedValues.listSealedOtherwise(control.db, sealer.currentPrefix, { ownerId, name }, limit);
+  let resealed = 0;
+  const unopened: { organization_id: string; name: string; reason: string }[] = [];
+  for (const value of values) {
+    const place = { organizationId: value.organizationId, name: value.name };
+    let sealed: Buffer;
+    try {
+      sealed = sealer.seal(sealer.open(value.sealed, place), place);
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      unopened.push({ organization_id: value.organizationId, name: value.name, reason });
+      continue;
+    }
+    if (await sealedValues.replaceSealedIfSame(control.db, value, sealed)) resealed += 1;
+  }
+  if (resealed > 0) {
+    const details = { key_id: sealer.keyId, resealed };
+    await recordChange(control, actor, { action: "secrets.reseal", target: actor.organizationId, details });
+  }
+  const last = values.at(-1);
+  const isMore = last !== undefined && values.length === limit;
+  return { key_id: sealer.keyId, resealed, unopened, next: isMore ? `${last.ownerId} ${last.name}` : null };
+}

@@ -1,0 +1,99 @@
+// Seals secrets with AES-256-GCM under the installation's master key. Knows nothing of where they are kept.
+
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from "node:crypto";
+import type { SealContext, Sealer } from "@dari/control/context";
+import type { Redacted } from "@dari/domain";
+
+const formatVersion = 2;
+/** Written by releases without key ids; which key it is shows when one opens it. */
+const formatWithoutKeyId = 1;
+const keyIdBytes = 8;
+const nonceBytes = 12;
+const tagBytes = 16;
+
+interface MasterKey {
+  readonly id: string;
+  readonly key: Buffer;
+}
+
+/**
+ * `masterKey` seals; `oldKeys` only open. 32 bytes each. The stored form is version (1 byte), key id (8), nonce (12),
+ * tag (16), ciphertext.
+ */
+export function createSealer(masterKey: Redacted<Buffer>, oldKeys: readonly Redacted<Buffer>[] = []): Sealer {
+  const current = keyWithId(masterKey);
+  const keys = [current, ...oldKeys.map(keyWithId)];
+  const fingerprintKey = deriveKey(masterKey, "fingerprints");
+  const prefix = Buffer.concat([Buffer.from([formatVersion]), Buffer.from(current.id, "hex")]);
+  return {
+    keyId: current.id,
+    currentPrefix: prefix,
+    seal(plaintext, context) {
+      const nonce = randomBytes(nonceBytes);
+      const cipher = createCipheriv("aes-256-gcm", current.key, nonce).setAAD(associatedData(context));
+      const sealed = Buffer.concat([cipher.update(plaintext, "utf8"), cipher.final()]);
+      return Buffer.concat([prefix, nonce, cipher.getAuthTag(), sealed]);
+    },
+    open(sealed, context) {
+      const version = sealed[0];
+      if (version === formatWithoutKeyId) return openWithAny(keys, sealed.subarray(1), context);
+      if (version !== formatVersion) throw new Error("a secret is sealed in a format this release does not know");
+      const id = sealed.subarray(1, 1 + keyIdBytes).toString("hex");
+      const key = keys.find((one) => one.id === id);
+      if (key === undefined) throw unknownKey(keys, context, `under master key ${id}`);
+      const opened = tryOpen(key, sealed.subarray(1 + keyIdBytes), context);
+      if (opened !== undefined) return opened;
+      throw new Error(`${placeOf(context)} does not open with master key ${id}: it is damaged, or not of this place`);
+    },
+    fingerprint: (text) => createHmac("sha256", fingerprintKey).update(text, "utf8").digest("hex"),
+  };
+}
+
+/** A key of its own for another purpose, so that one key is never used for two things. */
+export function deriveKey(masterKey: Redacted<Buffer>, purpose: string): Buffer {
+  return createHash("sha256").update("dari:").update(purpose).update("\0").update(masterKey.reveal()).digest();
+}
+
+function keyWithId(masterKey: Redacted<Buffer>): MasterKey {
+  const key = masterKey.reveal();
+  if (key.length !== 32) throw new Error("a master key must have 32 bytes");
+  return { key, id: deriveKey(masterKey, "key-id").subarray(0, keyIdBytes).toString("hex") };
+}
+
+function openWithAny(keys: readonly MasterKey[], body: Buffer, context: SealContext): string {
+  for (const key of keys) {
+    const opened = tryOpen(key, body, context);
+    if (opened !== undefined) return opened;
+  }
+  throw unknownKey(keys, context, "by an earlier release, which noted no key");
+}
+
+/** Undefined when the key, the place or the bytes are not the right ones. `body`: nonce, tag, ciphertext. */
+function tryOpen({ key }: MasterKey, body: Buffer, context: SealContext): string | undefined {
+  const nonce = body.subarray(0, nonceBytes);
+  const tag = body.subarray(nonceBytes, nonceBytes + tagBytes);
+  if (tag.length < tagBytes) return undefined;
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: tagBytes })
+    .setAAD(associatedData(context))
+    .setAuthTag(tag);
+  const plain = decipher.update(body.subarray(nonceBytes + tagBytes));
+  try {
+    return Buffer.concat([plain, decipher.final()]).toString("utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+function unknownKey(keys: readonly MasterKey[], context: SealContext, how: string): Error {
+  const ours = keys.map(({ id }) => id).join(", ");
+  const advice = "add its key to DARI_MASTER_KEYS_OLD, or store the secret again";
+  return new Error(`${placeOf(context)} is sealed ${how} and does not open here (keys: ${ours}); ${advice}`);
+}
+
+function placeOf({ organizationId, name }: SealContext): string {
+  return `the secret ${name} of ${organizationId}`;
+}
+
+function associatedData(context: SealContext): Buffer {
+  return Buffer.from(`${context.organizationId}\0${context.name}`, "utf8");
+}

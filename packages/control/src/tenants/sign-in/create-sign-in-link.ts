@@ -1,0 +1,42 @@
+// Makes a link that signs a member in. It is worth what the member is: whoever has it is that person for a while.
+
+import type { SignInLink } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { signIns } from "@dari/db";
+import { limits } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { managesOwners, refusedChange } from "../members/owners.ts";
+import { letInBy } from "./let-in-by.ts";
+import { linkOf } from "./link-of.ts";
+import { createSignInSecret } from "./sign-in-secret.ts";
+
+/**
+ * `organizationId`: the caller's own, or any where the caller is an operator.
+ * @throws AppError `not_found`; `forbidden` for an owner's where the caller is none.
+ */
+export async function createSignInLink(
+  control: Control,
+  actor: Actor,
+  organizationId: string,
+  memberId: string,
+): Promise<SignInLink> {
+  const secret = createSignInSecret("link");
+  const link = {
+    organizationId,
+    memberId,
+    secretHash: secret.hash,
+    validMs: limits.signInLinkMs,
+    managesOwners: managesOwners(actor),
+  };
+  const { expiresAt } = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const put = await signIns.putSignInLink(inside.db, { ...link, letInBy: await letInBy(inside, actor) });
+      if (typeof put === "string") throw refusedChange(put);
+      return put;
+    },
+    () => ({ action: "member.link", target: memberId, organizationId }),
+  );
+  return { member_id: memberId, url: linkOf(control, secret.plaintext), expires_at: expiresAt.toISOString() };
+}

@@ -1,0 +1,171 @@
+// Lets a command line in without a secret typed into it (RFC 8628): it shows a code, a person who is signed in approves
+// that, and the command line gets a key of the person. Nothing that opens anything is stored: the key is made for the
+// poll that asks first after the approval.
+
+import { createHmac, randomInt } from "node:crypto";
+import {
+  scopesOfRole,
+  type DecideDeviceRequest,
+  type DeviceDecided,
+  type DevicePolled,
+  type DeviceRequest,
+  type DeviceStarted,
+  type Role,
+} from "@dari/contract";
+import { inOneTransaction, type Actor, type Control, type Person } from "@dari/control/context";
+import { apiKeys, deviceRequests, type ApprovedDevice } from "@dari/db";
+import { AppError, limits, newId } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { createKeySecret } from "../keys/key-secret.ts";
+import { managesOwners } from "../members/owners.ts";
+import { limitTries } from "./limit-tries.ts";
+import { byPerson } from "./sign-in.ts";
+import { createSignInSecret, hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
+
+/** Without vowels, so that no word comes of it, and without what is read in two ways. */
+const codeLetters = "BCDFGHJKLMNPQRSTVWXZ";
+const codeLength = 8;
+
+/** Begins to wait. @throws AppError `limit_exceeded` when too many wait, from this address or in all. */
+export async function startDevice(control: Control, deviceName: string, address: string): Promise<DeviceStarted> {
+  const secret = createSignInSecret("device");
+  const code = createUserCode();
+  const inserted = await deviceRequests.insertDeviceRequestIfBelow(
+    control.db,
+    {
+      deviceHash: secret.hash,
+      userHash: hashUserCode(control, code),
+      deviceName: deviceName.trim(),
+      address,
+      intervalSeconds: limits.devicePollSeconds,
+      validMs: limits.deviceCodeMs,
+    },
+    { inAll: limits.devicesWaiting, ofAddress: limits.devicesWaitingPerAddress },
+  );
+  if (!inserted) throw new AppError("limit_exceeded", tooManyWait, { retryAfterSeconds: 60 });
+  const page = `${control.publicUrl}/device`;
+  return {
+    device_code: secret.plaintext,
+    user_code: code,
+    verification_uri: page,
+    verification_uri_complete: `${page}?code=${code}`,
+    expires_in: limits.deviceCodeMs / 1_000,
+    interval: limits.devicePollSeconds,
+  };
+}
+
+const tooManyWait = "too many command lines wait, from this address or in all: let them in, or wait until they end";
+
+function createUserCode(): string {
+  const letters = Array.from({ length: codeLength }, () => codeLetters[randomInt(codeLetters.length)]).join("");
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+}
+
+/** Keyed, because a computer tries all codes in a minute. */
+function hashUserCode(control: Control, code: string): Buffer {
+  const letters = code.toUpperCase().replace(/[^A-Z]/g, "");
+  return createHmac("sha256", control.urlSigningKey).update(`device-user-code\0${letters}`).digest();
+}
+
+/** @throws AppError `quota_exceeded` when the organization has as many keys as it may; the approval stands. */
+export async function pollDevice(control: Control, deviceCode: string): Promise<DevicePolled> {
+  const interval = limits.devicePollSeconds;
+  if (kindOfSignInSecret(deviceCode) !== "device") return { status: "expired_token", interval };
+  const hash = hashSignInSecret(deviceCode);
+  const polled = await deviceRequests.notePoll(control.db, hash, limits.devicePollSeconds);
+  if (polled === undefined) return { status: "expired_token", interval };
+  if (polled.isTooEarly) return { status: "slow_down", interval: polled.intervalSeconds };
+  if (polled.state === "denied") return { status: "access_denied", interval: polled.intervalSeconds };
+  if (polled.state === "pending") return { status: "authorization_pending", interval: polled.intervalSeconds };
+  const made = await inOneTransaction(control, async (inside) => {
+    const approved = await deviceRequests.takeDeviceRequestIfApproved(inside.db, hash);
+    return approved === undefined ? undefined : makeDeviceKey(inside, approved);
+  });
+  return made ?? { status: "expired_token", interval };
+}
+
+/** In the place of the person's former key of this device name. */
+async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise<DevicePolled> {
+  const { organizationId, memberId, managesOwners, deviceName, letInBy } = approved;
+  const role = approved.role as Role;
+  const secret = createKeySecret();
+  const expiresAt = new Date(Date.now() + limits.deviceKeyMs);
+  const key = {
+    id: newId("apiKey"),
+    organizationId,
+    memberId,
+    label: `cli: ${deviceName}`,
+    secretHash: secret.hash,
+    scopes: scopesOfRole[role],
+    managesOwners,
+    letInBy,
+    expiresAt,
+  };
+  await onRecord(
+    inside,
+    byPerson(organizationId, memberId),
+    (tx) => apiKeys.replaceApiKeyByLabel(tx.db, key),
+    ({ id, label, scopes }) => ({
+      action: "api_key.create",
+      target: id,
+      details: { label, scopes, replaces_same_label: true },
+    }),
+  );
+  return {
+    status: "approved",
+    interval: limits.devicePollSeconds,
+    api_key: secret.plaintext,
+    api_key_expires_at: expiresAt.toISOString(),
+    organization_id: organizationId,
+    member_id: memberId,
+  };
+}
+
+/** @throws AppError `forbidden` for keys, `limit_exceeded` after many tries, `not_found` when nothing waits with it. */
+export async function getDeviceRequest(control: Control, actor: Actor, userCode: string): Promise<DeviceRequest> {
+  await limitTries(control, "user_code", requireBrowser(actor).memberId);
+  const row = await deviceRequests.findDeviceRequestIfPending(control.db, hashUserCode(control, userCode));
+  if (row === undefined) throw nothingWaits();
+  return {
+    user_code: userCode,
+    device_name: row.deviceName,
+    expires_at: row.expiresAt.toISOString(),
+    created_at: row.createdAt.toISOString(),
+  };
+}
+
+/** Approves or denies, once. @throws AppError as `getDeviceRequest` */
+export async function decideDeviceRequest(
+  control: Control,
+  actor: Actor,
+  request: DecideDeviceRequest,
+): Promise<DeviceDecided> {
+  const { memberId } = requireBrowser(actor);
+  await limitTries(control, "user_code", memberId);
+  const { decision } = request;
+  const { organizationId, keyId: signInId } = actor;
+  const approval = { organizationId, memberId, signInId, managesOwners: managesOwners(actor) };
+  const approvedBy = decision === "approve" ? approval : undefined;
+  const decided = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const hash = hashUserCode(control, request.user_code);
+      const row = await deviceRequests.decideDeviceRequestIfPending(inside.db, hash, approvedBy);
+      if (row === undefined) throw nothingWaits();
+      return row;
+    },
+    ({ deviceName }) => ({ action: `device.${decision}`, target: memberId, details: { device_name: deviceName } }),
+  );
+  return { decision, device_name: decided.deviceName };
+}
+
+/** A key that lets further keys in would outlive its own end. */
+function requireBrowser(actor: Actor): Person {
+  if (actor.person !== undefined && actor.signInMethod !== undefined) return actor.person;
+  throw new AppError("forbidden", "this is for people who are signed in with a browser, not for keys");
+}
+
+function nothingWaits(): AppError {
+  return new AppError("not_found", "no command line waits with this code: it is mistyped, too old, or was decided");
+}

@@ -1,0 +1,46 @@
+// Who is calling, and the end of a sign-in.
+
+import type { ApiKeyScope, Me, SignedOut } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { apiKeys, members, organizations, signIns } from "@dari/db";
+import { AppError, found } from "@dari/domain";
+import { onRecord } from "../audit/record-change.ts";
+import { unauthenticated } from "../keys/authenticate.ts";
+import { renderMember, renderOrganization } from "../views/organization.ts";
+
+/** @throws AppError `unauthenticated` for a person who was removed in this moment. */
+export async function getMe(control: Control, actor: Actor): Promise<Me> {
+  const { organizationId, person } = actor;
+  const [organization, member] = await Promise.all([
+    organizations.findOrganization(control.db, organizationId),
+    person === undefined ? undefined : members.findMember(control.db, organizationId, person.memberId),
+  ]);
+  if (person !== undefined && member === undefined) throw unauthenticated();
+  return {
+    method: actor.signInMethod ?? "key",
+    scopes: [...actor.scopes] as ApiKeyScope[],
+    organization: renderOrganization(found(organization, "organization"), actor),
+    member: member === undefined ? null : renderMember(member),
+  };
+}
+
+/**
+ * Ends what the call is made with: a browser's sign-in, or the key of a person's device.
+ * @throws AppError `conflict` for the organization's own key, which others may use too.
+ */
+export async function signOut(control: Control, actor: Actor): Promise<SignedOut> {
+  const { organizationId, keyId, person, signInMethod } = actor;
+  if (person === undefined) {
+    throw new AppError("conflict", "this is the organization's own key: an admin revokes it");
+  }
+  await onRecord(
+    control,
+    actor,
+    (inside) =>
+      signInMethod === undefined
+        ? apiKeys.revokeApiKeyIfLive(inside.db, organizationId, keyId)
+        : signIns.deleteSignIn(inside.db, organizationId, keyId),
+    (ended) => (ended ? { action: "member.sign_out", target: person.memberId } : undefined),
+  );
+  return { signed_out: true };
+}

@@ -1,0 +1,50 @@
+// Opens an invitation or a sign-in link: once, whoever comes first.
+
+import { inOneTransaction, type Control } from "@dari/control/context";
+import { invitations, members, signIns } from "@dari/db";
+import { AppError, newId } from "@dari/domain";
+import { recordChange } from "../audit/record-change.ts";
+import { byPerson, signInMember, type BrowserSignIn } from "./sign-in.ts";
+import { hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
+
+/** The same whatever is wrong: who tries links learns nothing. */
+function notValid(): AppError {
+  return new AppError("not_found", "this link opens nothing: it was used, replaced or revoked, or is too old");
+}
+
+/** @throws AppError `not_found` */
+export async function openSignInLink(
+  control: Control,
+  secret: string,
+  requestId: string | undefined,
+): Promise<BrowserSignIn> {
+  const kind = kindOfSignInSecret(secret);
+  if (kind !== "invitation" && kind !== "link") throw notValid();
+  const hash = hashSignInSecret(secret);
+  return inOneTransaction(control, async (inside) => {
+    const who =
+      kind === "invitation"
+        ? await acceptInvitation(inside, hash, requestId)
+        : await signIns.takeSignInLinkIfValid(inside.db, hash);
+    const signedIn = who && (await signInMember(inside, { ...who, method: "link" }, requestId));
+    // Thrown inside: a link whose person cannot be signed in stays as it was.
+    if (signedIn === undefined) throw notValid();
+    return signedIn;
+  });
+}
+
+/** Undefined when it opens nothing, or the address has become a member's meanwhile, whose link this is not. */
+async function acceptInvitation(
+  inside: Control,
+  hash: Buffer,
+  requestId: string | undefined,
+): Promise<{ organizationId: string; memberId: string } | undefined> {
+  const invitation = await invitations.takeInvitationIfValid(inside.db, hash);
+  if (invitation === undefined) return undefined;
+  const { id, organizationId, email, role } = invitation;
+  const member = await members.insertMemberIfNew(inside.db, { id: newId("member"), organizationId, email, role });
+  if (member === undefined) return undefined;
+  const actor = { ...byPerson(organizationId, member.id), requestId };
+  await recordChange(inside, actor, { action: "invitation.accept", target: id, details: { email, role } });
+  return { organizationId, memberId: member.id };
+}

@@ -1,0 +1,53 @@
+// What an organization has used lately and keeps, beside its bounds.
+
+import type { UsageRecord } from "@dari/contract";
+import type { Control } from "@dari/control/context";
+import { organizations, usage } from "@dari/db";
+import { found, limits, newId } from "@dari/domain";
+
+const dayMs = 86_400_000;
+/** Ids carry the clock of the process that made them. */
+const clockMarginMs = 600_000;
+
+/**
+ * `days`: today and those before it, of UTC.
+ * @throws AppError `not_found`
+ */
+export async function getUsage(control: Control, organizationId: string, days: number): Promise<UsageRecord> {
+  const { db } = control;
+  const bounds = found(await organizations.findOrganization(db, organizationId), "organization");
+  const since = new Date((Math.floor(Date.now() / dayMs) - days + 1) * dayMs);
+  const afterId = newId("message", Math.max(0, since.getTime() - clockMarginMs));
+  const { usageMessagesMax: messages, usageAgentsMax: agents } = limits;
+  const sums = await usage.sumUsage(db, organizationId, { since, afterId, messages, agents });
+  const kept = await usage.getKept(db, organizationId, limits.usageKeptMax);
+  const now = await usage.getUseNow(db, organizationId, limits.organizationBacklogMax);
+  const held = await usage.listHeldSessions(db, organizationId, limits.usageHeldMax);
+  return {
+    since: (sums.isCut ? (sums.firstAt ?? since) : since).toISOString(),
+    is_cut: sums.isCut,
+    days: sums.days.map(({ date, ...row }) => ({ date, ...renderUsed(row) })),
+    agents: sums.agents.map(({ agentId, name, ...row }) => ({ agent_id: agentId, name, ...renderUsed(row) })),
+    now: { open_messages: now.openMessages, turns: now.turns },
+    kept: {
+      storage_bytes: { kept: kept.storageBytes, max: bounds.maxStorageBytes },
+      files: { kept: kept.files, max: bounds.maxFiles },
+      agents: { kept: kept.agents, max: bounds.maxAgents },
+      sessions: { kept: kept.sessions, max: bounds.maxSessions },
+      api_keys: { kept: kept.apiKeys, max: bounds.maxApiKeys },
+    },
+    held_sessions: held.map(({ sessionId, agentId, reason, since: heldSince }) => ({
+      session_id: sessionId,
+      agent_id: agentId,
+      // The query asks for these two.
+      reason: reason as "budget" | "paused",
+      since: heldSince.toISOString(),
+    })),
+  };
+}
+
+type Sums = Awaited<ReturnType<typeof usage.sumUsage>>["days"][number];
+
+function renderUsed({ messages, failed, turns, turnSeconds, tokens }: Omit<Sums, "date">) {
+  return { messages, failed, turns, turn_seconds: Math.round(turnSeconds * 1_000) / 1_000, tokens };
+}

@@ -1,0 +1,45 @@
+// The engine of turns: sessions and messages, dispatch, claims from start to end, inputs that agents ask for.
+
+export { claimTurn, isDispatchLed, pullTurn, type TurnClaim } from "./claims/claim-turn.ts";
+export { finishTurn, type FinishContext } from "./claims/finish-turn.ts";
+export {
+  announceWorker,
+  countAttempt,
+  forgetWorkers,
+  recordAgentEvent,
+  recordLogs,
+  removeWorker,
+  renewClaims,
+} from "./claims/hold-turn.ts";
+export { loadTurn, type Turn, type TurnPart } from "./claims/load-turn.ts";
+export { createReaper } from "./claims/reap.ts";
+export { createAdmission } from "./dispatch/admission.ts";
+export { createBacklog } from "./dispatch/backlog.ts";
+export { createDispatcher, dispatcherLead } from "./dispatch/dispatcher.ts";
+export { workerSeenWithinMs } from "./dispatch/room.ts";
+export { answerInput } from "./inputs/answer-input.ts";
+export { refuseAsked } from "./inputs/check-asked.ts";
+export { expireInputs } from "./inputs/expire-inputs.ts";
+export { cancelMessage } from "./messages/cancel-message.ts";
+export { checkAccepting } from "./messages/check-accepting.ts";
+export { getMessage } from "./messages/get-message.ts";
+export { listMessages } from "./messages/list-messages.ts";
+export { readMessageLogs } from "./messages/read-message-logs.ts";
+export { retryMessage } from "./messages/retry-message.ts";
+export { getRetried, retryMessages } from "./messages/retry-messages.ts";
+export { sendAgain } from "./messages/send-again.ts";
+export { placeFirstParts, sendMessage, type InputPart } from "./messages/send-message.ts";
+export { getSentEvent, sendAgentMessage } from "./messages/sent-event.ts";
+export { waitForMessage } from "./messages/wait-for-message.ts";
+export { completeSession } from "./sessions/complete-session.ts";
+export { createSession } from "./sessions/create-session.ts";
+export { deleteSession } from "./sessions/delete-session.ts";
+export { settleEnding } from "./sessions/end-session.ts";
+export { forkSession } from "./sessions/fork-session.ts";
+export { getSessionCost } from "./sessions/get-session-cost.ts";
+export { getSession } from "./sessions/get-session.ts";
+export { getTranscript } from "./sessions/get-transcript.ts";
+export { listEvents, readEvents, readEventsTogether } from "./sessions/list-events.ts";
+export { listAgentSessions, listSessions } from "./sessions/list-sessions.ts";
+export { rollBackSession } from "./sessions/roll-back-session.ts";
+export { laneOf } from "./views/message.ts";

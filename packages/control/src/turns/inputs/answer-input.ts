@@ -1,0 +1,82 @@
+// Answers what a message waits for: its session goes on at once, and its agent finds the answer.
+
+import { validateAnswer } from "@dari/contract";
+import { deliverTurns, type Actor, type Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { messageInputs, type AnsweredInput } from "@dari/db";
+import { AppError, limits } from "@dari/domain";
+import { getMessage } from "../messages/get-message.ts";
+
+export interface AnswerInput {
+  readonly messageId: string;
+  readonly key: string;
+  readonly value: unknown;
+}
+
+/**
+ * Who has answered is on record; the answer itself is in the session's ledger.
+ * @throws AppError `not_found`; `conflict` when the message does not wait for that key, or no longer; `invalid` with
+ * all that is wrong with the value.
+ */
+export async function answerInput(
+  control: Control,
+  actor: Actor,
+  { messageId, key, value }: AnswerInput,
+): Promise<void> {
+  const { organizationId } = actor;
+  await getMessage(control, actor, messageId);
+  const asked = await messageInputs.findInput(control.db, organizationId, messageId, key);
+  if (asked === undefined) throw refusal("not_asked", key);
+  if (asked.state === "waiting") checkAnswer(asked.schema, value);
+  const dispatchAtOnce = control.admission.mayDispatch(organizationId);
+  const answered = await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const dispatchTtlMs = dispatchAtOnce ? limits.dispatchTtlMs : undefined;
+      const result = await messageInputs.answerIfWaiting(inside.db, {
+        organizationId,
+        messageId,
+        key,
+        value,
+        dispatchTtlMs,
+      });
+      if (result.outcome !== "answered") throw refusal(result.outcome, key);
+      passOn(inside, actor, messageId, result);
+      return result;
+    },
+    () => ({ action: "message.answer", target: messageId, details: { key } }),
+  );
+  control.log.info({ org: organizationId, session: answered.sessionId, message: messageId, key }, "input.answered");
+}
+
+/** An input's schema never changes, so the answer may be checked before the row is locked. */
+function checkAnswer(schema: Readonly<Record<string, unknown>>, value: unknown): void {
+  const issues = validateAnswer(schema, value);
+  if (issues.length === 0) return;
+  const [first] = issues;
+  throw new AppError("invalid", `${first?.path}: ${first?.message}`, { issues });
+}
+
+/** Within the transaction, whose end sends it: a turn that was delivered before it could not be claimed. */
+function passOn(inside: Control, { organizationId }: Actor, messageId: string, answered: AnsweredInput): void {
+  const { sessionId, schedule, dispatchNumber, attemptsLeft } = answered;
+  inside.notifier.notify("session", sessionId);
+  inside.notifier.notify("message", messageId);
+  if (schedule === "ready") inside.notifier.notify("ready", organizationId);
+  if (schedule !== "dispatched") return;
+  void deliverTurns(inside, [{ organizationId, sessionId, messageId, dispatchNumber, attemptsLeft }]);
+}
+
+function refusal(outcome: Exclude<AnsweredInput["outcome"], "answered">, key: string): AppError {
+  switch (outcome) {
+    case "not_found":
+      return new AppError("not_found", "there is no such message");
+    case "not_asked":
+      return new AppError("conflict", `the message has not asked for ${key}; its record lists what it waits for`);
+    case "answered_before":
+      return new AppError("conflict", `${key} is answered already`);
+    case "over":
+      return new AppError("conflict", `nobody waits for ${key} any more: its message has ended`);
+  }
+}

@@ -1,0 +1,30 @@
+// Cancels a message: a queued one at once, a running one by asking its worker to stop.
+
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { turns } from "@dari/db";
+import { AppError } from "@dari/domain";
+
+/**
+ * Idempotent: cancelling what has ended changes nothing. A running message stays so until its worker has stopped it.
+ * @throws AppError `not_found`.
+ */
+export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
+  const result = await onRecord(
+    control,
+    actor,
+    (inside) => turns.cancelMessageOf(inside.db, actor.organizationId, messageId),
+    ({ outcome }) =>
+      outcome === "cancelled" || outcome === "requested"
+        ? { action: "message.cancel", target: messageId, details: { outcome } }
+        : undefined,
+  );
+  if (result.outcome === "not_found") throw new AppError("not_found", `there is no message ${messageId}`);
+  if (result.outcome === "requested") control.notifier.notify("cancel", messageId);
+  if (result.outcome === "cancelled") {
+    control.notifier.notify("message", messageId);
+    if (result.sessionId !== null) control.notifier.notify("session", result.sessionId);
+    // The session's next message may be ready now.
+    control.notifier.notify("ready", actor.organizationId);
+  }
+}

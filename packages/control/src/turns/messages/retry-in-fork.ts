@@ -1,0 +1,27 @@
+// Sends a failed message again in a session of its own, which stands where the failed one stood.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { AppError, type Lane } from "@dari/domain";
+import { forkSession } from "../sessions/fork-session.ts";
+import { sendAgain } from "./send-again.ts";
+
+/**
+ * The fork has the conversation before the message and the workspace that it found: a failed message changed nothing.
+ * `versionId` pins another ready version of the agent. Within a transaction, so that no fork stays without its message.
+ * @throws AppError as `forkSession` and `sendAgain`.
+ */
+export async function retryInFork(
+  inside: Control,
+  actor: Actor,
+  failed: MessageRecord,
+  { versionId, lane }: { readonly versionId: string | undefined; readonly lane: Lane | undefined },
+): Promise<{ messageId: string; sessionId: string }> {
+  if (failed.status !== "failed") {
+    throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
+  }
+  const place = { sessionId: failed.session_id, messageId: failed.id, without: true, versionId };
+  const fork = await forkSession(inside, actor, place);
+  const { messageId } = await sendAgain(inside, actor, { ...failed, session_id: fork.id }, { lane });
+  return { messageId, sessionId: fork.id };
+}

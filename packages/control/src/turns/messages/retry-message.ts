@@ -1,0 +1,46 @@
+// Sends a failed message again, on record.
+
+import type { RetryMessageRequest } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { invalidField } from "@dari/domain";
+import { getMessage } from "./get-message.ts";
+import { retryInFork } from "./retry-in-fork.ts";
+import { sendAgain } from "./send-again.ts";
+
+/**
+ * The same parts and metadata as a new message: at the session's tail, where it does to those before it what the call
+ * says; or in a fork from before the failed one, there also on another ready version.
+ * @throws AppError `not_found`; `conflict` when it has not failed, its session takes no more messages, or the version
+ * is not ready; `session_busy`; `invalid` when a file of it is deleted, and for a version without a fork.
+ */
+export async function retryMessage(
+  control: Control,
+  actor: Actor,
+  messageId: string,
+  request: RetryMessageRequest,
+): Promise<{ messageId: string }> {
+  const { version_id: versionId, fork = false, on_busy: onBusy, lane } = request;
+  if (versionId !== undefined && !fork) {
+    throw invalidField("version_id", "a session keeps its version; another one needs `fork: true`");
+  }
+  const failed = await getMessage(control, actor, messageId);
+  return onRecord(
+    control,
+    actor,
+    (inside) =>
+      fork
+        ? retryInFork(inside, actor, failed, { versionId, lane })
+        : sendAgain(inside, actor, failed, { onBusy, lane }),
+    (sent) => ({
+      action: "message.retry",
+      target: messageId,
+      details: {
+        retry_message_id: sent.messageId,
+        ...("sessionId" in sent ? { fork_session_id: sent.sessionId } : {}),
+        ...(versionId === undefined ? {} : { version_id: versionId }),
+        ...(onBusy === undefined ? {} : { on_busy: onBusy }),
+      },
+    }),
+  );
+}

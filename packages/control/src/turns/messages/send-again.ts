@@ -1,0 +1,38 @@
+// A failed message's content as a new message at its session's tail.
+
+import type { MessageRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { AppError, type Lane, type OnBusy } from "@dari/domain";
+import { sendMessage, type InputPart } from "./send-message.ts";
+
+export interface SendAgainOptions {
+  readonly onBusy?: OnBusy | undefined;
+  readonly lane?: Lane | undefined;
+}
+
+/**
+ * `onBusy`: whatever the session says of busy ones. `lane`: that of the failed message when absent. Failed is final, so
+ * the copy cannot miss a change of the original.
+ * @throws AppError `conflict` when it has not failed, or its session takes no more messages; `session_busy` where that
+ * is `reject`; `invalid` when a file of it is deleted; `limit_exceeded`.
+ */
+export async function sendAgain(
+  control: Control,
+  actor: Actor,
+  failed: MessageRecord,
+  { onBusy = "enqueue", lane = failed.lane }: SendAgainOptions = {},
+): Promise<{ messageId: string }> {
+  if (failed.status !== "failed") {
+    throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
+  }
+  return sendMessage(control, actor, {
+    sessionId: failed.session_id,
+    parts: failed.parts.map((part): InputPart =>
+      part.type === "text" ? part : { type: part.type, file_id: part.file_id },
+    ),
+    metadata: failed.metadata,
+    onBusy,
+    lane,
+    retryOf: { messageId: failed.id, parts: failed.parts.map((part) => (part.type === "text" ? {} : part)) },
+  });
+}

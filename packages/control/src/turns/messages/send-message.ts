@@ -1,0 +1,174 @@
+// Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
+
+import { deliverTurns, type Actor, type Control } from "@dari/control/context";
+import { turnDetails, turns, type AcceptedMessage, type MessageInput } from "@dari/db";
+import { AppError, leafFilename, limits, newId, numberedFilename, type Lane, type OnBusy } from "@dari/domain";
+
+export type InputPart =
+  { readonly type: "text"; readonly text: string } | { readonly type: "file" | "image"; readonly file_id: string };
+
+export type SendingControl = Pick<Control, "db" | "backlog" | "admission" | "notifier" | "delivery" | "log">;
+
+export interface SendMessageInput {
+  readonly sessionId: string;
+  readonly parts: readonly InputPart[];
+  readonly metadata: Record<string, unknown>;
+  /** Undefined: as the session says. */
+  readonly onBusy?: OnBusy | undefined;
+  /** Undefined: interactive. */
+  readonly lane?: Lane | undefined;
+  readonly retryOf?: FailedMessage | undefined;
+  /** What the request calls the parts, for its errors; absent: `parts`. */
+  readonly partsField?: string;
+}
+
+/** A message that is sent again: its files keep their paths where these are still its own. */
+export interface FailedMessage {
+  readonly messageId: string;
+  /** As stored, parallel to the parts that are sent. */
+  readonly parts: readonly { readonly path?: string }[];
+}
+
+/** Two messages may choose the same file name at once; the second looks again. */
+const clashRetriesMax = 8;
+
+/**
+ * @throws AppError `not_found`, `conflict` (session ended, version cannot start), `session_busy`, `invalid` (unknown
+ * file), `limit_exceeded` (backlog).
+ */
+export async function sendMessage(
+  control: SendingControl,
+  actor: Pick<Actor, "organizationId">,
+  input: SendMessageInput,
+): Promise<{ messageId: string }> {
+  const startedAt = performance.now();
+  await control.backlog.admit(control.db, actor.organizationId);
+  const messageId = newId("message");
+  const fileIds = input.parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
+  const filenames = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
+  // A background message waits for the dispatcher, which knows what else waits.
+  const dispatchAtOnce = input.lane !== "background" && control.admission.mayDispatch(actor.organizationId);
+  for (let i = 0; i < clashRetriesMax; i++) {
+    const { parts, inputs } = await placeParts(control, input, filenames);
+    const accepted = await turns.acceptMessage(control.db, {
+      organizationId: actor.organizationId,
+      sessionId: input.sessionId,
+      messageId,
+      parts,
+      metadata: input.metadata,
+      inputs,
+      dispatchTtlMs: dispatchAtOnce ? limits.dispatchTtlMs : undefined,
+      onBusy: input.onBusy,
+      retryOf: input.retryOf?.messageId,
+      lane: input.lane,
+    });
+    if (accepted.outcome === "input_clash") continue;
+    if (accepted.outcome !== "accepted") throw refusal(accepted, input);
+    passOn(control, actor, input.sessionId, messageId, accepted);
+    const ms = Math.round(performance.now() - startedAt);
+    control.log.debug(
+      { org: actor.organizationId, session: input.sessionId, message: messageId, ms },
+      "message.accepted",
+    );
+    return { messageId };
+  }
+  throw new AppError("conflict", "other messages took the names of these files; send the message again");
+}
+
+/** Gives each file part its path in the workspace: a free name under /input. */
+async function placeParts(
+  control: SendingControl,
+  input: SendMessageInput,
+  filenames: ReadonlyMap<string, string>,
+): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
+  if (input.parts.every((part) => part.type === "text")) return { parts: [...input.parts], inputs: [] };
+  const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
+  const { retryOf } = input;
+  const kept = retryOf === undefined ? undefined : await turnDetails.listInputPathsOf(control.db, retryOf.messageId);
+  const taken = await turnDetails.listTakenInputPaths(control.db, input.sessionId, stems);
+  const inputs: MessageInput[] = [];
+  const parts = input.parts.map((part, index) => {
+    if (part.type === "text") return part;
+    const before = retryOf?.parts[index]?.path ?? "";
+    const isKept = kept?.get(before) === part.file_id;
+    const path = isKept ? before : freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
+    taken.add(path);
+    inputs.push({ path, fileId: part.file_id });
+    return { ...part, path };
+  });
+  return { parts, inputs };
+}
+
+/** The parts of a new session's first message with their paths. */
+export function placeFirstParts(
+  given: readonly InputPart[],
+  filenames: ReadonlyMap<string, string>,
+): { parts: unknown[]; inputs: MessageInput[] } {
+  const taken = new Set<string>();
+  const inputs: MessageInput[] = [];
+  const parts = given.map((part) => {
+    if (part.type === "text") return part;
+    const path = freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
+    taken.add(path);
+    inputs.push({ path, fileId: part.file_id });
+    return { ...part, path };
+  });
+  return { parts, inputs };
+}
+
+function freePath(name: string, taken: ReadonlySet<string>): string {
+  // One more number than there are taken paths always leaves a free one.
+  for (let n = 1; n <= taken.size; n++) {
+    const path = `/input/${numberedFilename(name, n)}`;
+    if (!taken.has(path)) return path;
+  }
+  return `/input/${numberedFilename(name, taken.size + 1)}`;
+}
+
+function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
+  switch (accepted.outcome) {
+    case "not_found":
+      return new AppError("not_found", `there is no session ${input.sessionId}`);
+    case "closed":
+      return new AppError("conflict", `the session is ${accepted.detail} and takes no more messages`);
+    case "version_failed":
+      return new AppError(
+        "conflict",
+        "the session's version failed to build and can never start; create a new session",
+      );
+    case "busy":
+      return new AppError("session_busy", "the session has messages that are queued or running");
+    case "unknown_file": {
+      const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
+      const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "there is no such file" };
+      return new AppError("invalid", `${issue.path}: there is no file ${accepted.detail}`, { issues: [issue] });
+    }
+    case "accepted":
+    case "input_clash":
+      return new AppError("internal", "a message was refused without a reason");
+  }
+}
+
+/** After the commit: nothing here matters for the promise, only for how soon it is kept, so nobody waits for it. */
+function passOn(
+  control: SendingControl,
+  actor: Pick<Actor, "organizationId">,
+  sessionId: string,
+  messageId: string,
+  accepted: AcceptedMessage,
+): void {
+  control.notifier.notify("session", sessionId);
+  for (const ended of accepted.ended ?? []) control.notifier.notify("message", ended);
+  if (accepted.stopping !== null) control.notifier.notify("cancel", accepted.stopping);
+  if (accepted.schedule === "ready") control.notifier.notify("ready", actor.organizationId);
+  if (accepted.schedule !== "dispatched") return;
+  void deliverTurns(control, [
+    {
+      organizationId: actor.organizationId,
+      sessionId,
+      messageId,
+      dispatchNumber: accepted.dispatchNumber,
+      attemptsLeft: accepted.maxAttempts,
+    },
+  ]);
+}

@@ -1,0 +1,42 @@
+// Messages that are sent as events: sent as every message is, and answered with the event that the ledger has of it.
+
+import type { SendAgentMessageRequest, SentEvent } from "@dari/contract";
+import { inOneTransaction, type Actor, type Control } from "@dari/control/context";
+import { events } from "@dari/db";
+import { notFound } from "@dari/domain";
+import { createSession } from "../sessions/create-session.ts";
+import { getSession } from "../sessions/get-session.ts";
+import { readEvents } from "../sessions/list-events.ts";
+import { getMessage } from "./get-message.ts";
+import { sendMessage } from "./send-message.ts";
+
+/**
+ * Starts a session and sends its first message, in one commit: a message that is refused leaves no session.
+ * @throws AppError as `createSession` and `sendMessage`.
+ */
+export async function sendAgentMessage(
+  control: Control,
+  actor: Actor,
+  agentId: string,
+  request: SendAgentMessageRequest,
+): Promise<{ messageId: string }> {
+  return inOneTransaction(control, async (inside) => {
+    const { id: sessionId } = await createSession(inside, actor, agentId, request.session ?? {});
+    const { content: parts, metadata = {} } = request;
+    return sendMessage(inside, actor, { sessionId, parts, metadata, partsField: "content" });
+  });
+}
+
+/** Returns a message with the event that accepted it and its session, as they are now. @throws AppError `not_found` */
+export async function getSentEvent(control: Control, actor: Actor, messageId: string): Promise<SentEvent> {
+  const { organizationId } = actor;
+  const message = await getMessage(control, actor, messageId);
+  const sessionId = message.session_id;
+  const session = await getSession(control, actor, sessionId);
+  const number = await events.findAcceptance(control.db, organizationId, sessionId, messageId);
+  if (number === undefined) throw notFound("event");
+  const place = { organizationId, sessionId, afterSequenceNumber: number - 1, limit: 1 };
+  const [event] = (await readEvents(control.db, place)).rows;
+  if (event === undefined) throw notFound("event");
+  return { event, message, session };
+}

@@ -1,0 +1,18 @@
+// Ends a session: its record, files and ledger stay, no message is accepted any more.
+
+import type { SessionRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { sessions } from "@dari/db";
+import { settleEnding } from "./end-session.ts";
+import { getSession } from "./get-session.ts";
+
+/** `cancel`: cancels what is queued or running. @throws AppError `not_found`, `conflict` */
+export async function completeSession(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; cancel: boolean },
+): Promise<SessionRecord> {
+  const ending = await sessions.completeSessionIfOpen(control.db, { organizationId: actor.organizationId, ...input });
+  settleEnding(control, input.sessionId, ending);
+  return getSession(control, actor, input.sessionId);
+}

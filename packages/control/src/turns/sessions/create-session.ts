@@ -1,0 +1,45 @@
+// Starts a session, pinned to one version of its agent for its whole life.
+
+import type { CreateSessionRequest, SessionRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { sessions } from "@dari/db";
+import { AppError, newId, notFound } from "@dari/domain";
+import { getSession } from "./get-session.ts";
+
+/**
+ * The version asked for, else the agent's active one, else the newest that is being built.
+ * @throws AppError `not_found` for the agent; `conflict` when there is no such version.
+ */
+export async function createSession(
+  control: Control,
+  actor: Actor,
+  agentId: string,
+  request: CreateSessionRequest,
+): Promise<SessionRecord> {
+  const { organizationId } = actor;
+  const id = newId("session");
+  const outcome = await sessions.insertSessionIfAgentLive(control.db, {
+    id,
+    organizationId,
+    agentId,
+    versionId: request.version_id,
+    name: request.name?.trim() ?? null,
+    metadata: request.metadata ?? {},
+    onBusy: request.on_busy,
+    internetAccess: request.internet_access,
+    secrets: Object.entries(request.secrets ?? {}).map(([name, value]) => ({
+      name,
+      sealed: control.sealer.seal(value, { organizationId, name }),
+    })),
+  });
+  switch (outcome) {
+    case "created":
+      return getSession(control, actor, id);
+    case "agent_gone":
+      throw notFound("agent");
+    case "version_not_ready":
+      throw new AppError("conflict", `${request.version_id} is not a ready version of this agent`);
+    case "no_version":
+      throw new AppError("conflict", "the agent has no version that is ready or being built; deploy one first");
+  }
+}

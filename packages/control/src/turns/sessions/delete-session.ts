@@ -1,0 +1,27 @@
+// Deletes a session from its owner's sight; what it stored is swept later.
+
+import type { Deleted } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { onRecord } from "@dari/control/tenants";
+import { sessions } from "@dari/db";
+import { settleEnding } from "./end-session.ts";
+
+/** `cancel`: cancels what is queued or running. @throws AppError `not_found`, `conflict` */
+export async function deleteSession(
+  control: Control,
+  actor: Actor,
+  input: { sessionId: string; cancel: boolean },
+): Promise<Deleted> {
+  const { organizationId } = actor;
+  await onRecord(
+    control,
+    actor,
+    async (inside) => {
+      const ending = await sessions.softDeleteSessionIfIdle(inside.db, { organizationId, ...input });
+      settleEnding(inside, input.sessionId, ending);
+      return ending.cancelled.length;
+    },
+    (cancelled) => ({ action: "session.delete", target: input.sessionId, details: { cancelled } }),
+  );
+  return { deleted: true, id: input.sessionId };
+}

@@ -1,0 +1,23 @@
+// What completing and deleting a session have in common: the refusals, and waking whoever waits for its messages.
+
+import type { Control } from "@dari/control/context";
+import type { SessionEnding } from "@dari/db";
+import { AppError, notFound } from "@dari/domain";
+
+/** @throws AppError `not_found`, `conflict` */
+export function settleEnding(control: Pick<Control, "notifier">, sessionId: string, ending: SessionEnding): void {
+  for (const { messageId, running } of ending.cancelled) {
+    control.notifier.notify(running ? "cancel" : "message", messageId);
+  }
+  switch (ending.outcome) {
+    case "done":
+      control.notifier.notify("session", sessionId);
+      return;
+    case "missing":
+      throw notFound("session");
+    case "open_messages":
+      throw new AppError("conflict", "the session has messages that are queued or running; `?cancel=1` cancels them");
+    case "ended":
+      throw new AppError("conflict", "the session has ended already");
+  }
+}

@@ -1,0 +1,74 @@
+// Starts a session where another one stood after a message. No file is copied: both have the same snapshot.
+
+import type { SessionRecord } from "@dari/contract";
+import type { Actor, Control } from "@dari/control/context";
+import { heads, type ForkOutcome } from "@dari/db";
+import { AppError, invalidField, newId, notFound } from "@dari/domain";
+import { getSession } from "./get-session.ts";
+
+export interface Fork {
+  readonly sessionId: string;
+  /** Undefined: the session's last completed message. */
+  readonly messageId?: string | undefined;
+  /** Forks before the message, in the workspace that it found; it must have changed nothing. */
+  readonly without?: boolean;
+  /** A ready version of the agent; undefined: the session's own. */
+  readonly versionId?: string | undefined;
+}
+
+/**
+ * The fork has the version, name, metadata, secrets and policy of its session.
+ * @throws AppError `not_found`; `invalid` for a message of another session; `conflict` for a message that has not
+ * ended, was merged or rolled back, or was imported without its workspace, and when the agent is deleted.
+ */
+export async function forkSession(control: Control, actor: Actor, fork: Fork): Promise<SessionRecord> {
+  const sessionId = newId("session");
+  const outcome = await heads.forkSession(control.db, {
+    organizationId: actor.organizationId,
+    sourceId: fork.sessionId,
+    messageId: fork.messageId,
+    without: fork.without ?? false,
+    sessionId,
+    versionId: fork.versionId,
+  });
+  if (outcome !== "forked") throw refusal(outcome, fork);
+  return getSession(control, actor, sessionId);
+}
+
+function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: Fork): AppError {
+  switch (outcome) {
+    case "not_found":
+      return notFound("session");
+    case "agent_gone":
+      return new AppError("conflict", "the session's agent is deleted and starts no more sessions");
+    case "version_not_ready":
+      return new AppError("conflict", `${fork.versionId} is not a ready version of the session's agent`);
+    case "open_before":
+      return new AppError("conflict", "messages before this one are still queued or running");
+    case "no_message":
+    case "not_ended":
+    case "merged":
+    case "rolled_back":
+    case "no_workspace":
+      return messageRefusal(outcome, fork.messageId ?? "the last completed message");
+  }
+}
+
+/** Why a message is no place in a session's history to go back to. */
+export function messageRefusal(
+  outcome: "no_message" | "not_ended" | "merged" | "rolled_back" | "no_workspace",
+  messageId: string,
+): AppError {
+  switch (outcome) {
+    case "no_message":
+      return invalidField("message_id", `${messageId} is not a message of this session`);
+    case "not_ended":
+      return new AppError("conflict", `${messageId} has not ended yet`);
+    case "merged":
+      return new AppError("conflict", `${messageId} became part of a later message; name that one`);
+    case "rolled_back":
+      return new AppError("conflict", `${messageId} was rolled back and is no longer part of the conversation`);
+    case "no_workspace":
+      return new AppError("conflict", `${messageId} was imported without the workspace that it left; name a later one`);
+  }
+}

@@ -1,0 +1,17 @@
+// A sender as a process of its own, for tests that kill it. It opens what it signs with as it finds it.
+
+import type { Sealer } from "@dari/control/context";
+import { createWebhookSender, receiverPolicyOf } from "@dari/control/outbound";
+import { openDatabase } from "@dari/db";
+
+const { URL: url = "", RECEIVER: receiver = "" } = process.env;
+const db = openDatabase({ url, poolMax: 2, role: "dari_app", applicationName: "dari-test-sender" });
+const quiet = (): void => undefined;
+const sender = createWebhookSender({
+  db,
+  sealer: { open: () => "whsec_dGVzdA==" } as unknown as Sealer,
+  log: { debug: quiet, info: quiet, warn: quiet, error: quiet },
+  webhookReceivers: receiverPolicyOf(receiver),
+});
+await sender.runOnce();
+await sender.idle();
