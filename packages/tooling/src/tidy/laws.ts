@@ -46,6 +46,19 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   lab: [...everyLibrary, "client", "embedded", "testkit", "worker"],
 };
 
+/** The areas of packages/control, lowest first. An area imports the areas before it, through their index. */
+export const controlAreas = [
+  "context",
+  "tenants",
+  "turns",
+  "storage",
+  "publishing",
+  "outbound",
+  "automation",
+  "operations",
+  "assembly",
+] as const;
+
 /** What tests may import beyond their package's own row. */
 export const testsMayImport: readonly string[] = ["client", "embedded", "testkit"];
 
