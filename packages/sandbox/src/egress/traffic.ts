@@ -75,7 +75,7 @@ export function createTraffic(options: EgressOptions): Traffic {
   }
 
   async function openSecured<S>({ host, port }: Target, secure: (plain: Socket) => Promise<S>): Promise<S> {
-    const report = (record: Came): void =>
+    const report = (record: ConnectionResult): void =>
       options.onConnection?.({ host: host.slice(0, hostCharsMax), port, ...record });
     let plain: Socket | undefined;
     connections += 1;
@@ -127,16 +127,17 @@ export function createTraffic(options: EgressOptions): Traffic {
   return { connectionsMax, hold, open, openSecured, count, join, settle, close };
 }
 
-type Came = Omit<EgressRecord, "host" | "port">;
+/** The result of one attempt to connect. */
+type ConnectionResult = Omit<EgressRecord, "host" | "port">;
 
-function whatFailed(error: Error): Came {
+function whatFailed(error: Error): ConnectionResult {
   const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
   const [reason, cause] = [toldOf(error), error.message];
   return { verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 };
 }
 
 /** Each call tells what was carried since the last one; the first one does in any case. */
-function tellerOf(upstream: Socket, report: (came: Came) => void): () => void {
+function tellerOf(upstream: Socket, report: (result: ConnectionResult) => void): () => void {
   let told: { readonly sent: number; readonly received: number } | undefined;
   return () => {
     const { bytesWritten: sent, bytesRead: received } = upstream;

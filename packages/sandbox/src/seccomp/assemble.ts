@@ -5,11 +5,11 @@ import { absent, attributes, forbidden, inspected, newestKnown, shared } from ".
 export type Architecture = "x64" | "arm64";
 
 /**
- * What stands around the program. `namespaces`: a network of its own. `namespaces, template`: likewise, and whoever
- * holds it decides on namespaces of its children. `none`: the host's, of which it gets TCP sockets that its supervisor
+ * What the program runs in. `namespaces`: a network of its own. `namespaces, template`: the same, and its supervisor
+ * decides on namespaces of its children. `none`: the host's, of which it gets TCP sockets that its supervisor
  * opens. `none, open network`: the host's network as it is.
  */
-export type Around = "namespaces" | "namespaces, template" | "none" | "none, open network";
+export type FilterProfile = "namespaces" | "namespaces, template" | "none" | "none, open network";
 
 const audit = { x64: 0xc000003e, arm64: 0xc00000b7 };
 const column = { x64: 0, arm64: 1 } as const;
@@ -66,7 +66,7 @@ const skipUnlessAnyBit = (bits: number, skip: number): Instruction => [0x45, 0, 
 const skipUnlessOver = (value: number, skip: number): Instruction => [0x25, 0, skip, value];
 const end = (verdict: number): Instruction => [0x06, 0, 0, verdict];
 
-export function assembleFilter(target: Architecture, around: Around = "namespaces"): Buffer {
+export function assembleFilter(target: Architecture, profile: FilterProfile = "namespaces"): Buffer {
   const numberOf = (numbers: readonly [number, number | null]): number | null => numbers[column[target]];
   const each = (calls: Readonly<Record<string, readonly [number, number | null]>>, verdict: number): Instruction[] =>
     Object.values(calls)
@@ -82,8 +82,8 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
     ...values.flatMap((value) => [skipUnlessEqual(value, 1), end(allow)]),
     end(otherwise),
   ];
-  const hasNamespaces = around === "namespaces" || around === "namespaces, template";
-  const ofNamespaces = around === "namespaces, template" ? trace : refuse(EPERM);
+  const hasNamespaces = profile === "namespaces" || profile === "namespaces, template";
+  const ofNamespaces = profile === "namespaces, template" ? trace : refuse(EPERM);
   return encode([
     architecture,
     [0x15, 1, 0, audit[target]],
@@ -112,9 +112,9 @@ export function assembleFilter(target: Architecture, around: Around = "namespace
           when(call, onlyOneOf(0, socketFamilies, refuse(EAFNOSUPPORT))),
         )
       : [
-          ...when(inspected.socket, around === "none" ? supervisedSocket() : hostSocket()),
+          ...when(inspected.socket, profile === "none" ? supervisedSocket() : hostSocket()),
           ...when(inspected.socketpair, connectedPair()),
-          ...(around === "none" ? when(inspected.setsockopt, keptPorts()) : []),
+          ...(profile === "none" ? when(inspected.setsockopt, keptPorts()) : []),
           ...[inspected.sendto, inspected.sendmsg, inspected.sendmmsg].flatMap((call) =>
             when(call, [
               argument(call === inspected.sendmsg ? 2 : 3),

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { assembleFilter, type Around } from "./assemble.ts";
+import { assembleFilter, type FilterProfile } from "./assemble.ts";
 
 let filter: Buffer | undefined;
 
@@ -12,7 +12,7 @@ export function systemCallFilter(): Buffer | undefined {
   return (filter ??= readFileSync(fileURLToPath(new URL(`./${process.arch}.bpf`, import.meta.url))));
 }
 
-/** For a sandbox around which something else stands; undefined likewise. */
-export function supervisedFilter(around: Exclude<Around, "namespaces">): Buffer | undefined {
-  return process.arch === "x64" || process.arch === "arm64" ? assembleFilter(process.arch, around) : undefined;
+/** Returns the filter for a sandbox with another profile; undefined likewise. */
+export function supervisedFilter(profile: Exclude<FilterProfile, "namespaces">): Buffer | undefined {
+  return process.arch === "x64" || process.arch === "arm64" ? assembleFilter(process.arch, profile) : undefined;
 }
