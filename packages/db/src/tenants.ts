@@ -3,7 +3,7 @@
 
 import { Kysely, PostgresDialect, type PostgresQueryResult } from "kysely";
 import pg from "pg";
-import { createFairShare } from "./fair-share.ts";
+import { createConnectionLimit } from "./connection-limit.ts";
 import type { DB } from "./generated/schema.ts";
 import { createNames, preparing, type Send, type SentStatement } from "./prepared.ts";
 
@@ -15,11 +15,11 @@ export const organizationSetting = "dari.organization_id";
 /** Organizations whose statements are kept ready to be sent; making them anew costs some tens of microseconds. */
 const rememberedMax = 1_000;
 
-/** Of the connections, what one organization may have at once; and how long its next call waits: milliseconds. */
-const shareMost = 0.8;
-const shareWaitMs = 10_000;
-/** Whoever holds a transaction may need a second connection beside it. */
-const shareMin = 2;
+/** The part of the connections that one organization may hold, and how long its next call waits, in milliseconds. */
+const connectionsPart = 0.8;
+const waitMs = 10_000;
+/** A call that holds a transaction may need a second connection beside it. */
+const connectionsMin = 2;
 
 export interface Tenants {
   readonly pool: pg.Pool;
@@ -35,7 +35,7 @@ export function createTenants(pool: pg.Pool): Tenants {
   const known = new Map<string, Kysely<DB>>();
   // Of all organizations, because a connection serves them all.
   const names = createNames();
-  const share = createFairShare(Math.max(shareMin, Math.floor(pool.options.max * shareMost)), shareWaitMs);
+  const limit = createConnectionLimit(Math.max(connectionsMin, Math.floor(pool.options.max * connectionsPart)), waitMs);
   return {
     pool,
     of(organizationId, ahead = false) {
@@ -43,7 +43,7 @@ export function createTenants(pool: pg.Pool): Tenants {
       const kept = known.get(key);
       if (kept !== undefined) return kept;
       const sendOn = (client: pg.PoolClient): Send => sendFor(client, organizationId);
-      const shared = preparing(pool, names, sendOn, () => share.enter(organizationId, ahead));
+      const shared = preparing(pool, names, sendOn, () => limit.acquire(organizationId, ahead));
       // Closed with the pool.
       const dialect = new PostgresDialect({ pool: { ...shared, end: () => Promise.resolve() } });
       const made = new Kysely<DB>({ dialect });

@@ -1,17 +1,17 @@
-// Whose turn it is where an organization holds all that it may.
+// Which call gets the next connection when an organization holds as many as it may.
 
 import { expect, test } from "@jest/globals";
-import { createFairShare } from "./fair-share.ts";
+import { createConnectionLimit } from "./connection-limit.ts";
 
 test("however many go ahead, each of the others has its turn", async () => {
-  const share = createFairShare(1, 60_000);
+  const limit = createConnectionLimit(1, 60_000);
   const order: string[] = [];
   const enter = async (what: string, ahead: boolean): Promise<void> => {
-    const leave = await share.enter("org_1", ahead);
+    const leave = await limit.acquire("org_1", ahead);
     order.push(what);
     leave();
   };
-  const leave = await share.enter("org_1");
+  const leave = await limit.acquire("org_1");
   const all = [
     ...["one", "two"].map((what) => enter(what, false)),
     ...["ahead 1", "ahead 2", "ahead 3", "ahead 4"].map((what) => enter(what, true)),
