@@ -36,7 +36,7 @@ export interface NewApiKey {
   /** Absent: yes. */
   readonly managesOwners?: boolean | undefined;
   /** Members whose links have led to it, with whom it ends; absent: none. */
-  readonly letInBy?: readonly string[] | undefined;
+  readonly invitedBy?: readonly string[] | undefined;
   /** Only in an organization's first key: the key that created the organization. Absent: set-up created it. */
   readonly creatorKeyId?: string | undefined;
 }
@@ -77,7 +77,7 @@ async function insertWith(kysely: Database["kysely"], key: NewApiKey): Promise<A
       max_upload_bytes_per_hour: key.rates?.maxUploadBytesPerHour ?? null,
       member_id: key.memberId ?? null,
       manages_owners: key.managesOwners ?? true,
-      let_in_by: [...(key.letInBy ?? [])],
+      let_in_by: [...(key.invitedBy ?? [])],
       creator_key_id: key.creatorKeyId ?? null,
     })
     .returning(columns)

@@ -85,7 +85,7 @@ export async function decideDeviceRequestIfPending(
 
 export interface ApprovedDevice extends Omit<DeviceApproval, "signInId"> {
   /** Members whose links have let in the browser that approved. */
-  readonly letInBy: string[];
+  readonly invitedBy: string[];
   readonly role: string;
   readonly deviceName: string;
 }
@@ -100,7 +100,7 @@ export async function takeDeviceRequestIfApproved(
       and m.id = d.member_id and o.id = d.organization_id and o.deleted_at is null
     returning d.organization_id as "organizationId", d.member_id as "memberId", m.role,
       d.manages_owners as "managesOwners", d.device_name as "deviceName",
-      d.let_in_by as "letInBy"`.execute(db.kysely);
+      d.let_in_by as "invitedBy"`.execute(db.kysely);
   return result.rows[0];
 }
 

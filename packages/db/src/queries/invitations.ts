@@ -22,7 +22,7 @@ export interface NewInvitation {
   readonly secretHash: Buffer;
   readonly validMs: number;
   /** Members with whom it ends; absent: none. */
-  readonly letInBy?: readonly string[] | undefined;
+  readonly invitedBy?: readonly string[] | undefined;
 }
 
 /**
@@ -34,11 +34,11 @@ export async function putInvitationUnlessMember(
   invitation: NewInvitation,
   most: number,
 ): Promise<InvitationRow | "member" | "full" | "missing"> {
-  const { id, organizationId, email, role, secretHash, validMs, letInBy = [] } = invitation;
+  const { id, organizationId, email, role, secretHash, validMs, invitedBy = [] } = invitation;
   const expiresAt = sql`clock_timestamp() + ${validMs} * interval '1 millisecond'`;
   const result = await sql<InvitationRow>`
     insert into invitations (id, organization_id, email, role, secret_hash, expires_at, let_in_by)
-    select ${id}, o.id, ${email}, ${role}, ${secretHash}::bytea, ${expiresAt}, ${[...letInBy]}::text[]
+    select ${id}, o.id, ${email}, ${role}, ${secretHash}::bytea, ${expiresAt}, ${[...invitedBy]}::text[]
     from organizations o
     where o.id = ${organizationId} and o.deleted_at is null
       and not exists (select 1 from members m where m.organization_id = o.id and m.email = ${email})

@@ -41,12 +41,12 @@ export interface NewSignIn {
   readonly method: "link" | "oidc";
   readonly validMs: number;
   /** Members whose links have led here, with whom it ends; absent: none. */
-  readonly letInBy?: readonly string[] | undefined;
+  readonly invitedBy?: readonly string[] | undefined;
 }
 
 /** Signs a member in and notes when. Undefined when there is no such member any more. */
 export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ expiresAt: Date } | undefined> {
-  const { id, organizationId, memberId, secretHash, method, validMs, letInBy = [] } = signIn;
+  const { id, organizationId, memberId, secretHash, method, validMs, invitedBy = [] } = signIn;
   const result = await sql<{ expiresAt: Date }>`
     with person as (
       update members set last_signed_in_at = clock_timestamp()
@@ -54,7 +54,7 @@ export async function insertSignIn(db: Database, signIn: NewSignIn): Promise<{ e
     insert into sign_ins (id, organization_id, member_id, secret_hash, method, manages_owners, expires_at,
       let_in_by)
     select ${id}, p.organization_id, p.id, ${secretHash}::bytea, ${method}, p.role = 'owner',
-      clock_timestamp() + ${validMs} * interval '1 millisecond', ${[...letInBy]}::text[] from person p
+      clock_timestamp() + ${validMs} * interval '1 millisecond', ${[...invitedBy]}::text[] from person p
     returning expires_at as "expiresAt"`.execute(db.kysely);
   return result.rows[0];
 }
@@ -74,7 +74,7 @@ export interface NewSignInLink {
   /** Whether who asks may sign in as an owner. */
   readonly managesOwners: boolean;
   /** Members with whom it ends. */
-  readonly letInBy: readonly string[];
+  readonly invitedBy: readonly string[];
 }
 
 /** A person who makes an invitation or a link: by a browser, or by the key of a device. */
@@ -90,11 +90,11 @@ export interface Maker {
  * transaction's end neither this role nor what was let in changes; undefined where it has (primary keys).
  */
 export async function holdMaker(db: Database, maker: Maker): Promise<string[] | undefined> {
-  const result = await sql<{ letInBy: string[] }>`
-    select array_append(array_remove(b.let_in_by, m.id), m.id) as "letInBy"
+  const result = await sql<{ invitedBy: string[] }>`
+    select array_append(array_remove(b.let_in_by, m.id), m.id) as "invitedBy"
     from ${sql.table(maker.by)} b join members m on m.id = b.member_id
     where b.id = ${maker.id} and m.role = ${maker.role} for share`.execute(db.kysely);
-  return result.rows[0]?.letInBy;
+  return result.rows[0]?.invitedBy;
 }
 
 /** A member's link, in the place of the one before. */
@@ -102,11 +102,11 @@ export async function putSignInLink(
   db: Database,
   link: NewSignInLink,
 ): Promise<{ expiresAt: Date } | "missing" | "outranked"> {
-  const { organizationId, memberId, secretHash, validMs, managesOwners, letInBy } = link;
+  const { organizationId, memberId, secretHash, validMs, managesOwners, invitedBy } = link;
   const result = await sql<{ expiresAt: Date }>`
     insert into sign_in_links (member_id, organization_id, secret_hash, expires_at, let_in_by)
     select id, organization_id, ${secretHash}::bytea, clock_timestamp() + ${validMs} * interval '1 millisecond',
-      ${[...letInBy]}::text[]
+      ${[...invitedBy]}::text[]
     from members where id = ${memberId} and organization_id = ${organizationId}
       and (${managesOwners} or role <> 'owner') for share
     on conflict (member_id) do update set secret_hash = excluded.secret_hash, expires_at = excluded.expires_at,
@@ -122,7 +122,7 @@ export async function putSignInLink(
 export interface TakenSignInLink {
   readonly organizationId: string;
   readonly memberId: string;
-  readonly letInBy: string[];
+  readonly invitedBy: string[];
 }
 
 /** Takes the link that this secret opens: of many tries, one gets it (unique index on secret_hash). */
@@ -132,7 +132,7 @@ export async function takeSignInLinkIfValid(db: Database, secretHash: Buffer): P
     where l.secret_hash = ${secretHash} and l.expires_at > clock_timestamp()
       and o.id = l.organization_id and o.deleted_at is null
     returning l.organization_id as "organizationId", l.member_id as "memberId",
-      l.let_in_by as "letInBy"`.execute(db.kysely);
+      l.let_in_by as "invitedBy"`.execute(db.kysely);
   return result.rows[0];
 }
 

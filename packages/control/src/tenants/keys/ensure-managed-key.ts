@@ -6,7 +6,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, organizations } from "@dari/db";
 import { limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
-import { letInBy } from "../sign-in/let-in-by.ts";
+import { lockInviters } from "../sign-in/lock-inviters.ts";
 import { createKeySecret } from "./key-secret.ts";
 
 /**
@@ -46,8 +46,8 @@ export async function ensureManagedKey(
         if (!isCreator) throw notFound("organization");
       }
       // Its person's own it is in any case: with the membership it ends, and with the role it shrinks.
-      const others = (await letInBy(inside, actor)).filter((id) => id !== memberId);
-      return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, letInBy: others });
+      const others = (await lockInviters(inside, actor)).filter((id) => id !== memberId);
+      return apiKeys.replaceApiKeyByLabel(inside.db, { ...key, invitedBy: others });
     },
     ({ id, label, scopes }) => ({
       action: "api_key.create",

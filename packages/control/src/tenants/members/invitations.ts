@@ -6,7 +6,7 @@ import { invitations, type Page } from "@dari/db";
 import { AppError, found, limits, newId, notFound } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
-import { letInBy } from "../sign-in/let-in-by.ts";
+import { lockInviters } from "../sign-in/lock-inviters.ts";
 import { linkOf } from "../sign-in/link-of.ts";
 import { renderInvitation } from "../views/organization.ts";
 import { managesOwners, outranked } from "./owners.ts";
@@ -36,7 +36,7 @@ export async function createInvitation(
     control,
     actor,
     async (inside) => {
-      const made = { ...invitation, letInBy: await letInBy(inside, actor) };
+      const made = { ...invitation, invitedBy: await lockInviters(inside, actor) };
       const put = await invitations.putInvitationUnlessMember(inside.db, made, limits.invitationsPerOrganization);
       if (put === "member") throw new AppError("conflict", `${request.email} is a member already`);
       if (put === "missing") throw notFound("organization");

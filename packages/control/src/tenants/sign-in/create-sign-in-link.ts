@@ -6,7 +6,7 @@ import { signIns } from "@dari/db";
 import { limits } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
 import { managesOwners, refusedChange } from "../members/owners.ts";
-import { letInBy } from "./let-in-by.ts";
+import { lockInviters } from "./lock-inviters.ts";
 import { linkOf } from "./link-of.ts";
 import { createSignInSecret } from "./sign-in-secret.ts";
 
@@ -32,7 +32,7 @@ export async function createSignInLink(
     control,
     actor,
     async (inside) => {
-      const put = await signIns.putSignInLink(inside.db, { ...link, letInBy: await letInBy(inside, actor) });
+      const put = await signIns.putSignInLink(inside.db, { ...link, invitedBy: await lockInviters(inside, actor) });
       if (typeof put === "string") throw refusedChange(put);
       return put;
     },

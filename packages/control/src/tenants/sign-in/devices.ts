@@ -86,7 +86,7 @@ export async function pollDevice(control: Control, deviceCode: string): Promise<
 
 /** In the place of the person's former key of this device name. */
 async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise<DevicePolled> {
-  const { organizationId, memberId, managesOwners, deviceName, letInBy } = approved;
+  const { organizationId, memberId, managesOwners, deviceName, invitedBy } = approved;
   const role = approved.role as Role;
   const secret = createKeySecret();
   const expiresAt = new Date(Date.now() + limits.deviceKeyMs);
@@ -98,7 +98,7 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
     secretHash: secret.hash,
     scopes: scopesOfRole[role],
     managesOwners,
-    letInBy,
+    invitedBy,
     expiresAt,
   };
   await onRecord(

@@ -25,11 +25,11 @@ export async function signInMember(
     readonly memberId: string;
     readonly method: "link" | "oidc";
     /** Members behind the link; absent: none. */
-    readonly letInBy?: readonly string[] | undefined;
+    readonly invitedBy?: readonly string[] | undefined;
   },
   requestId: string | undefined,
 ): Promise<BrowserSignIn | undefined> {
-  const { organizationId, memberId, method, letInBy } = who;
+  const { organizationId, memberId, method, invitedBy } = who;
   const secret = createSignInSecret("browser");
   const id = newId("signIn");
   const validMs = method === "link" ? limits.signInByLinkMs : limits.signInByProviderMs;
@@ -40,7 +40,7 @@ export async function signInMember(
     method,
     secretHash: secret.hash,
     validMs,
-    letInBy,
+    invitedBy,
   });
   if (row === undefined) return undefined;
   const actor = { ...byPerson(organizationId, memberId), requestId };
