@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 
 export interface AgentRow {
   readonly id: string;
@@ -25,23 +25,17 @@ export async function findAgent(db: Database, organizationId: string, agentId: s
 }
 
 /** Newest first (index agents_by_organization). */
-export async function listAgents(
+export function listAgents(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<AgentRow> | undefined> {
-  if (!(await isKnownCursor(db, "agents", organizationId, page))) return undefined;
-  let query = db.kysely
+  const query = db.kysely
     .selectFrom("agents")
     .where("organization_id", "=", organizationId)
-    .where("deleted_at", "is", null);
-  if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query
-    .select(columns)
-    .orderBy("id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+    .where("deleted_at", "is", null)
+    .select(columns);
+  return listNewestFirst(db, { table: "agents", organizationId, page }, query);
 }
 
 /** False when there is no such agent, or it was deleted before. Its sessions go on. */

@@ -3,7 +3,7 @@
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import { statement } from "../statement.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
 /** What a key may send in a while; null: no bound of its own. */
@@ -163,23 +163,17 @@ export async function findApiKey(db: Database, organizationId: string, keyId: st
 }
 
 /** Keys that were not revoked, newest first (index api_keys_by_organization). */
-export async function listApiKeys(
+export function listApiKeys(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<ApiKeyRow> | undefined> {
-  if (!(await isKnownCursor(db, "api_keys", organizationId, page))) return undefined;
-  let query = db.kysely
+  const query = db.kysely
     .selectFrom("api_keys")
     .where("organization_id", "=", organizationId)
-    .where("revoked_at", "is", null);
-  if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query
-    .select(columns)
-    .orderBy("id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+    .where("revoked_at", "is", null)
+    .select(columns);
+  return listNewestFirst(db, { table: "api_keys", organizationId, page }, query);
 }
 
 /** False when there is no such key, or it was revoked before. */

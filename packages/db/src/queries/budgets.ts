@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 
 export interface BudgetRow {
   readonly id: string;
@@ -97,19 +97,13 @@ export async function findBudget(db: Database, organizationId: string, id: strin
 }
 
 /** Newest first. */
-export async function listBudgets(
+export function listBudgets(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<BudgetRow> | undefined> {
-  if (!(await isKnownCursor(db, "budgets", organizationId, page))) return undefined;
-  let query = selectBudgets(db, organizationId);
-  if (page.after !== undefined) query = query.where("b.id", "<", page.after);
-  const rows = await query
-    .orderBy("b.id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+  const query = selectBudgets(db, organizationId);
+  return listNewestFirst(db, { table: "budgets", organizationId, page, id: "b.id" }, query);
 }
 
 /** `operators`: also those that operators set. False when there is no such budget. */

@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 
 export interface CredentialRow {
   readonly id: string;
@@ -63,20 +63,16 @@ export async function putCredentialIfBelow(
 }
 
 /** Newest first (index credentials (organization_id, name); an organization has a few hundred at most). */
-export async function listCredentials(
+export function listCredentials(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<CredentialRow> | undefined> {
-  if (!(await isKnownCursor(db, "credentials", organizationId, page))) return undefined;
-  let query = db.kysely.selectFrom("credentials").where("organization_id", "=", organizationId);
-  if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query
-    .select(["id", "name", "hosts", "created_at as createdAt", "updated_at as updatedAt"])
-    .orderBy("id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+  const query = db.kysely
+    .selectFrom("credentials")
+    .where("organization_id", "=", organizationId)
+    .select(["id", "name", "hosts", "created_at as createdAt", "updated_at as updatedAt"]);
+  return listNewestFirst(db, { table: "credentials", organizationId, page }, query);
 }
 
 /** Those of the names that have a value (unique index on organization_id, name). */

@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
 export interface FileRow {
@@ -63,23 +63,17 @@ export async function findFile(db: Database, organizationId: string, fileId: str
 }
 
 /** Newest first (partial index files_by_organization). */
-export async function listFiles(
+export function listFiles(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<FileRow> | undefined> {
-  if (!(await isKnownCursor(db, "files", organizationId, page))) return undefined;
-  let query = db.kysely
+  const query = db.kysely
     .selectFrom("files")
     .where("organization_id", "=", organizationId)
-    .where("deleted_at", "is", null);
-  if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const rows = await query
-    .select(columns)
-    .orderBy("id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+    .where("deleted_at", "is", null)
+    .select(columns);
+  return listNewestFirst(db, { table: "files", organizationId, page }, query);
 }
 
 /**

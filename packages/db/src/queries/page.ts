@@ -1,6 +1,7 @@
 // Pages of a list by keyset: rows after a known row's id, never by offset. Knows no table's meaning.
 
 import { limits } from "@dari/domain";
+import { sql, type RawBuilder, type SelectQueryBuilder } from "kysely";
 import type { Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 
@@ -44,6 +45,31 @@ export async function isKnownCursor(
     .select("id")
     .executeTakeFirst();
   return row !== undefined;
+}
+
+interface ListOptions {
+  readonly table: ListedTable;
+  readonly organizationId: string;
+  readonly page: Page;
+  /** The column of the row's id (default: `id`). */
+  readonly id?: string;
+  /** The bytes of a row. If given, a large page ends before its rows exceed `limits.pageBytes`. */
+  readonly bytes?: RawBuilder<number>;
+}
+
+/** Returns a page of what `query` selects, newest first; undefined if the cursor names no row of the organization. */
+export async function listNewestFirst<Schema, Tables extends keyof Schema, Row extends { readonly id: string }>(
+  db: Database,
+  { table, organizationId, page, id = "id", bytes }: ListOptions,
+  query: SelectQueryBuilder<Schema, Tables, Row>,
+): Promise<Listed<Row> | undefined> {
+  if (!(await isKnownCursor(db, table, organizationId, page))) return undefined;
+  const after = page.after === undefined ? query : query.where(sql<boolean>`${sql.ref(id)} < ${page.after}`);
+  const ordered = after.orderBy(sql.ref(id), "desc");
+  const measure = (size: RawBuilder<number>, limit: number) =>
+    ordered.clearSelect().select(size.as("bytes")).$castTo<{ bytes: number }>().limit(limit).execute();
+  const fitting = bytes === undefined ? page : await pageWithin(page, (limit) => measure(bytes, limit));
+  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
 }
 
 /** Cuts `limit + 1` rows, as read, to a page. */

@@ -5,7 +5,7 @@ import { sql, type Transaction } from "kysely";
 import { boundTo, withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
 import { countOpenMessages } from "./dispatch.ts";
-import { isKnownCursor, pageWithin, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 import { findPin } from "./sessions.ts";
 import type { MessageInput } from "./turns.ts";
@@ -179,18 +179,14 @@ export async function findBatch(db: Database, { organizationId, batchId }: Batch
 }
 
 /** Newest first (index session_batches_by_organization). A large page has `limits.pageBytes` at most. */
-export async function listBatches(
+export function listBatches(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<BatchRow> | undefined> {
-  if (!(await isKnownCursor(db, "session_batches", organizationId, page))) return undefined;
-  let query = selectBatches(db, organizationId);
-  if (page.after !== undefined) query = query.where("id", "<", page.after);
-  const ordered = query.orderBy("id", "desc");
-  const size = sql<number>`octet_length(metadata::text)`.as("bytes");
-  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
-  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
+  const bytes = sql<number>`octet_length(metadata::text)`;
+  const query = selectBatches(db, organizationId);
+  return listNewestFirst(db, { table: "session_batches", organizationId, page, bytes }, query);
 }
 
 export interface BatchProgress {

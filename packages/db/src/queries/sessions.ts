@@ -4,7 +4,7 @@ import { sessionMachine, type MessageState, type OnBusy, type SessionState } fro
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { isKnownCursor, pageWithin, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 
 export interface SessionRow {
@@ -169,25 +169,21 @@ export interface SessionFilter {
  * Newest first (partial index sessions_by_organization; with a name, sessions_by_name; with an agent,
  * sessions_by_agent). A large page ends early where its rows would have more than `limits.pageBytes`.
  */
-export async function listSessions(
+export function listSessions(
   db: Database,
   organizationId: string,
   filter: SessionFilter,
   page: Page,
 ): Promise<Listed<SessionRow> | undefined> {
-  if (!(await isKnownCursor(db, "sessions", organizationId, page))) return undefined;
   let query = selectSessions(db, organizationId);
-  if (page.after !== undefined) query = query.where("s.id", "<", page.after);
   if (filter.agentId !== undefined) query = query.where("s.agent_id", "=", filter.agentId);
   if (filter.name !== undefined) query = query.where("s.name", "=", filter.name);
   if (filter.status === "idle") query = query.where("s.state", "=", "open").where("s.pending", "=", 0);
   else if (filter.status === "busy") query = query.where("s.state", "=", "open").where("s.pending", ">", 0);
   else if (filter.status !== undefined) query = query.where("s.state", "=", filter.status);
   for (const [key, value] of filter.metadata) query = query.where(sql<boolean>`s.metadata ->> ${key} = ${value}`);
-  const ordered = query.orderBy("s.id", "desc");
-  const size = sql<number>`octet_length(s.metadata::text)`.as("bytes");
-  const fitting = await pageWithin(page, (limit) => ordered.clearSelect().select(size).limit(limit).execute());
-  return toPage(await ordered.limit(fitting.limit + 1).execute(), fitting);
+  const bytes = sql<number>`octet_length(s.metadata::text)`;
+  return listNewestFirst(db, { table: "sessions", organizationId, page, id: "s.id", bytes }, query);
 }
 
 export interface SessionEnding {

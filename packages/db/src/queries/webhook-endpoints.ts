@@ -3,7 +3,7 @@
 import { sql, type Transaction } from "kysely";
 import { withTransaction, type Database } from "../database.ts";
 import type { DB } from "../generated/schema.ts";
-import { isKnownCursor, toPage, type Listed, type Page } from "./page.ts";
+import { listNewestFirst, type Listed, type Page } from "./page.ts";
 
 export interface WebhookEndpointRow {
   readonly id: string;
@@ -115,19 +115,13 @@ export async function findEndpoint(
 }
 
 /** Newest first (index webhook_endpoints_by_organization). */
-export async function listEndpoints(
+export function listEndpoints(
   db: Database,
   organizationId: string,
   page: Page,
 ): Promise<Listed<WebhookEndpointRow> | undefined> {
-  if (!(await isKnownCursor(db, "webhook_endpoints", organizationId, page))) return undefined;
-  let query = select(db.kysely, organizationId);
-  if (page.after !== undefined) query = query.where("w.id", "<", page.after);
-  const rows = await query
-    .orderBy("w.id", "desc")
-    .limit(page.limit + 1)
-    .execute();
-  return toPage(rows, page);
+  const query = select(db.kysely, organizationId);
+  return listNewestFirst(db, { table: "webhook_endpoints", organizationId, page, id: "w.id" }, query);
 }
 
 /** Locks an organization's endpoints: calls that create one wait until the transaction ends. */
