@@ -9,7 +9,7 @@ import type { CallSettings, Handlers } from "./http/call.ts";
 import { answerErrors, answerUnknownRoute } from "./http/errors.ts";
 import { mountRoutes } from "./http/mount.ts";
 import { assignRequestId, requestIdOf } from "./http/request-id.ts";
-import { limitStrangers } from "./http/strangers.ts";
+import { limitUnauthenticated } from "./http/limit-unauthenticated.ts";
 import type { BoardQueue } from "./ops/board.ts";
 import { mountOps } from "./ops/mount-ops.ts";
 import { mountReference } from "./reference/mount-reference.ts";
@@ -84,7 +84,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
     heartbeatMs: limits.streamHeartbeatMs,
     stalledMs: limits.streamStalledMs,
     oidcName: options.oidc?.name ?? null,
-    strangersPerMinute: limits.strangerCallsPerMinute,
+    unauthenticatedPerMinute: limits.unauthenticatedCallsPerMinute,
     trustedProxies: 0,
     ...options.settings,
   };
@@ -92,7 +92,8 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
   // How many proxies in front have each added whom they heard: none is believed that is not said to be there.
   app.set("trust proxy", settings.trustedProxies);
-  app.use(assignRequestId, logRequests(control), limitStrangers(control, { perMinute: settings.strangersPerMinute }));
+  const limit = limitUnauthenticated(control, { perMinute: settings.unauthenticatedPerMinute });
+  app.use(assignRequestId, logRequests(control), limit);
   mountHealth(app, control, draining);
   mountRoutes(app, { control, handlers, settings, draining });
   mountReference(app, control);

@@ -39,9 +39,9 @@ export const apiSettings = {
     max: 10,
     about: "Proxies in front of the API that add the client's address to X-Forwarded-For; 0: it is not believed.",
   }),
-  strangersPerMinute: integer({
+  unauthenticatedPerMinute: integer({
     env: "DARI_MAX_KEYLESS_CALLS_PER_MINUTE",
-    default: limits.strangerCallsPerMinute,
+    default: limits.unauthenticatedCallsPerMinute,
     max: 1_000_000,
     about: "Calls without a valid API key that an API process answers one address in a minute; 0: no bound.",
   }),

@@ -15,8 +15,8 @@ await runMain(async (signal, stack) => {
   const services = await openServices(config, { program: "api", log, answersCalls: true }, stack);
   const control = controlOf(services, config, config.publicUrl ?? `http://${config.host}:${config.port}`);
   metrics.watchServices(services);
-  const { trustedProxies, strangersPerMinute, consoleDir } = config;
-  const settings = { trustedProxies, strangersPerMinute };
+  const { trustedProxies, unauthenticatedPerMinute, consoleDir } = config;
+  const settings = { trustedProxies, unauthenticatedPerMinute };
   const app = { metrics, queue: services.queue, consoleDir, oidc: oidcSettingsOf(config), settings };
   const api = stack.use(await startApi({ control, host: config.host, port: config.port, signal, app }));
   if (config.healthPort !== undefined) {

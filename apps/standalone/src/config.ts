@@ -24,7 +24,7 @@ export const standaloneSettings = {
   publicUrl: apiSettings.publicUrl,
   oidc: apiSettings.oidc,
   trustedProxies: apiSettings.trustedProxies,
-  strangersPerMinute: apiSettings.strangersPerMinute,
+  unauthenticatedPerMinute: apiSettings.unauthenticatedPerMinute,
   consoleDir: apiSettings.consoleDir,
   healthPort: serviceSettings.healthPort,
   dataDir: string({ env: "DARI_DATA_DIR", default: ".dari-data", about: "Everything that the platform keeps." }),

@@ -5,8 +5,8 @@ import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { oidcSettingsOf, startApi } from "@dari/api";
 import { controlOf, openServices, type ServiceSettings } from "@dari/control/assembly";
-import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
 import type { Control } from "@dari/control/context";
+import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, serveHealth } from "@dari/runtime";
@@ -121,8 +121,8 @@ async function keepConnection(config: StandaloneConfig, control: Control, apiUrl
 }
 
 function appOptionsOf(config: StandaloneConfig) {
-  const { consoleDir, trustedProxies, strangersPerMinute } = config;
-  return { consoleDir, oidc: oidcSettingsOf(config), settings: { trustedProxies, strangersPerMinute } };
+  const { consoleDir, trustedProxies, unauthenticatedPerMinute } = config;
+  return { consoleDir, oidc: oidcSettingsOf(config), settings: { trustedProxies, unauthenticatedPerMinute } };
 }
 
 /** Strangers cannot reach it: neither its own address nor the one that it is published under is beyond loopback. */

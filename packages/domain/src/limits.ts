@@ -35,7 +35,7 @@ export const limits = {
   previewBytes: 7_500,
   listLimitMax: 500,
   /** Calls without a valid key that one API process answers one address in a minute. */
-  strangerCallsPerMinute: 1_200,
+  unauthenticatedCallsPerMinute: 1_200,
   /** Objects that one call looks at in the store. */
   storeCheckDefault: 100,
   storeCheckMax: 1_000,
@@ -92,7 +92,7 @@ export const limits = {
   userCodeTriesPerTenMinutes: 20,
   /** Devices that wait for a person, of the whole installation. */
   devicesWaiting: 10_000,
-  /** Of these, from one address: as strangers are told apart. */
+  /** Of these, from one address, as calls without a key are counted. */
   devicesWaitingPerAddress: 100,
   schedulesPerOrganization: 500,
   scheduleCronChars: 200,

@@ -2,8 +2,8 @@
 // other bytes to the handler.
 
 import { validate, type Route } from "@dari/contract";
-import { receiveExport, type ReceivedExport } from "@dari/control/outbound";
 import type { Actor, Control } from "@dari/control/context";
+import { receiveExport, type ReceivedExport } from "@dari/control/outbound";
 import { agentIdFromWire, AppError, invalidField, limits } from "@dari/domain";
 import express, { type Request, type Response } from "express";
 import { leaveOpen } from "./leave-open.ts";
@@ -12,7 +12,7 @@ import { envelopeBytes, receiveFile } from "./upload.ts";
 const parserOf = (bytes: number) => express.json({ limit: bytes, strict: false, type: () => true });
 const parseJson = parserOf(limits.jsonBodyBytes);
 /** A token, a code or a name: nobody knows yet who sends it. */
-const parseStrangersJson = parserOf(16 * 1024);
+const parseUnauthenticatedJson = parserOf(16 * 1024);
 /** Of one body: far above any that is valid, and far below what a few bytes of brackets and commas unfold to. */
 const jsonValuesMax = 300_000;
 
@@ -36,7 +36,7 @@ export async function readBody(
   if (route.requestContent === "multipart/form-data") return receiveFile(receiving, request, response);
   if (route.requestContent === "application/gzip") return readExport(receiving, request);
   if (route.request === undefined) return undefined;
-  const parse = route.scope === null ? parseStrangersJson : parseJson;
+  const parse = route.scope === null ? parseUnauthenticatedJson : parseJson;
   await new Promise<void>((resolve, reject) => {
     parse(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(error)));
   });

@@ -122,7 +122,7 @@ export interface CallSettings {
   /** Milliseconds after which a stream's reader that takes nothing is cut off. */
   readonly stalledMs: number;
   /** Calls without a valid key that one address is answered in a minute; 0: no bound. */
-  readonly strangersPerMinute: number;
+  readonly unauthenticatedPerMinute: number;
   /** Proxies in front, whose `X-Forwarded-For` says where a call comes from. */
   readonly trustedProxies: number;
   /** What the identity provider is called; null: there is none. */

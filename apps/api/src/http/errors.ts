@@ -8,7 +8,7 @@ import { SnapshotDamagedError } from "@dari/workspace";
 import type { NextFunction, Request, Response } from "express";
 import multer from "multer";
 import { requestIdOf } from "./request-id.ts";
-import { strangerRefusal } from "./strangers.ts";
+import { unauthenticatedRefusal } from "./limit-unauthenticated.ts";
 
 /** The status of a method that a known path does not have. HTTP asks for it; the code stays `not_found`. */
 const methodNotAllowed = 405;
@@ -32,7 +32,7 @@ export function answerUnknownMethod(allowed: readonly string[]) {
 export function answerErrors(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const found = toAppError(error);
-    const known = found.code === "unauthenticated" ? (strangerRefusal(response) ?? found) : found;
+    const known = found.code === "unauthenticated" ? (unauthenticatedRefusal(response) ?? found) : found;
     const requestId = requestIdOf(response);
     if (response.destroyed) {
       control.log.debug({ err: error, request_id: requestId }, "client went away");

@@ -1,14 +1,14 @@
 // The way of a browser to the identity provider and back, and the short address that command lines show. These
 // redirect; the contract's routes never do.
 
-import { limitTries, signInProvenPerson, type NoSignIn } from "@dari/control/tenants";
 import type { Control } from "@dari/control/context";
+import { limitTries, signInProvenPerson, type NoSignIn } from "@dari/control/tenants";
 import { AppError, isId } from "@dari/domain";
 import type { Express, Request, Response } from "express";
 import { cookieOf, noCookie, readCookie } from "../http/cookies.ts";
 import { answerUnknownMethod } from "../http/errors.ts";
 import { requestIdOf } from "../http/request-id.ts";
-import { spendStranger } from "../http/strangers.ts";
+import { countUnauthenticated } from "../http/limit-unauthenticated.ts";
 import { signInCookie } from "../http/who-calls.ts";
 import { addressOf } from "./address.ts";
 import { newRound, type OidcPerson, type OidcProvider } from "./oidc-provider.ts";
@@ -48,7 +48,7 @@ async function start(
 ): Promise<void> {
   response.locals["route"] = startPath;
   const provider = required(configured);
-  spendStranger(response);
+  countUnauthenticated(response);
   await limitTries(control, "sign_in", addressOf(request));
   const { return_to: wanted, organization } = request.query;
   const round = newRound();
@@ -77,7 +77,7 @@ async function finish(
 ): Promise<void> {
   response.locals["route"] = callbackPath;
   const provider = required(configured);
-  spendStranger(response);
+  countUnauthenticated(response);
   await limitTries(control, "sign_in", addressOf(request));
   const state = openState(control, readCookie(control, request, cookieName));
   response.set("set-cookie", noCookie(control, cookieName));

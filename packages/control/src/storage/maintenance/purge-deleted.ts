@@ -35,8 +35,8 @@ export interface PurgeCounts {
   readonly signIns: number;
 }
 
-/** Strangers make rows by the thousand in a minute. Nothing hangs on them, and a pass takes so many times more. */
-const strangersTimes = 100;
+/** Calls without a key can make thousands of these rows in a minute. No other row names them: a pass deletes more. */
+const unauthenticatedFactor = 100;
 
 /** One bounded pass. A session's snapshots stay while a fork builds on them or a message of one looks back at them. */
 export async function purgeDeleted(
@@ -55,7 +55,7 @@ export async function purgeDeleted(
     signIns:
       (await signIns.purgeSignIns(db, perPass)) +
       (await invitations.purgeInvitations(db, unusedMs, perPass)) +
-      (await deviceRequests.purgeDeviceRequests(db, perPass * strangersTimes)) +
-      (await signInTries.purgeTries(db, perPass * strangersTimes)),
+      (await deviceRequests.purgeDeviceRequests(db, perPass * unauthenticatedFactor)) +
+      (await signInTries.purgeTries(db, perPass * unauthenticatedFactor)),
   };
 }

@@ -1,4 +1,4 @@
-// Calls without a valid key: an address is answered so many of them, and nobody with a key is refused for others' sake.
+// Calls without a valid key: limited by address, and calls with a key from that address are not refused for them.
 
 import { createTestKey } from "@dari/testkit";
 import { afterEach, expect, test } from "@jest/globals";
@@ -19,7 +19,7 @@ async function spend(address: string, key: string | null = wrongKey): Promise<vo
 }
 
 async function start(trustedProxies = 1): Promise<void> {
-  api = await startTestApi({ settings: { strangersPerMinute: perMinute, trustedProxies } });
+  api = await startTestApi({ settings: { unauthenticatedPerMinute: perMinute, trustedProxies } });
 }
 
 test.each([
@@ -87,7 +87,7 @@ test.each([
     name: "P",
     email: "verified" as const,
   };
-  api = await startTestApi({ settings: { strangersPerMinute: perMinute, trustedProxies: 1 }, oidc });
+  api = await startTestApi({ settings: { unauthenticatedPerMinute: perMinute, trustedProxies: 1 }, oidc });
   const send = (): Promise<TestReply> => api.call(method, path, { key: null, body, headers: from("192.0.2.1") });
   for (let i = 0; i < perMinute; i++) expect((await send()).status).not.toBe(429);
   await api.db.pool.query("delete from sign_in_tries");
@@ -126,7 +126,7 @@ test("of what a client says of itself, only what the proxy in front has heard is
 });
 
 test("without a bound nothing is counted", async () => {
-  api = await startTestApi({ settings: { strangersPerMinute: 0 } });
+  api = await startTestApi({ settings: { unauthenticatedPerMinute: 0 } });
   const replies = Array.from({ length: 50 }, () => api.call("GET", "/v1/sessions", { key: wrongKey }));
   expect(new Set((await Promise.all(replies)).map(({ status }) => status))).toEqual(new Set([401]));
 });

@@ -1,34 +1,34 @@
-// Calls without a valid key, counted by the address that they come from. Many of them cost their sender a 429 and this
-// process next to nothing; who calls with a valid key from the same address is never refused for them.
+// Limits calls without a valid key by the address that they come from. A call over the limit gets a 429 and costs this
+// process next to nothing. Calls with a valid key from the same address are never refused for them.
 
-import { isKnownKey, unauthenticated } from "@dari/control/tenants";
 import type { Control } from "@dari/control/context";
+import { isKnownKey, unauthenticated } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import { isIPv6 } from "node:net";
 import type { NextFunction, Request, Response } from "express";
 import { bearerOf } from "./bearer.ts";
 
-/** Addresses that are remembered; past it those that were quiet for longest are forgotten. */
+/** Addresses remembered; above this number the one that was silent for longest is forgotten. */
 const addressesMax = 50_000;
 
-export interface StrangerBound {
-  /** Of one address; as many at once, then as many in each minute. 0: no bound. */
+export interface UnauthenticatedLimit {
+  /** Calls of one address: so many at once, then so many in each minute. 0: no limit. */
   readonly perMinute: number;
 }
 
-/** A stranger's standing, kept with its response: refusals are decided where a call turns out to have no key. */
+/** The limit of a call's address, kept with its response: it is needed once the call turns out to have no valid key. */
 interface Standing {
-  /** Counts one more, and answers the refusal where that is too many. */
+  /** Counts one call. Returns the refusal if that is one too many. */
   refusal(): AppError | undefined;
 }
 
 const standings = new WeakMap<Response, Standing>();
 
 /**
- * Before all routes. From an address that has used up its calls, a key that no organization has is refused here; such
- * keys are looked up together, whatever their number, and a valid one among them goes on.
+ * Runs before all routes. Refuses an unknown key here if its address has used up its calls; such keys are looked up
+ * together, however many there are, and a call with a valid one goes on.
  */
-export function limitStrangers(control: Control, { perMinute }: StrangerBound) {
+export function limitUnauthenticated(control: Control, { perMinute }: UnauthenticatedLimit) {
   const buckets = createBuckets(perMinute);
   return (request: Request, response: Response, next: NextFunction): Promise<void> | void => {
     if (perMinute === 0) return next();
@@ -58,22 +58,22 @@ function detailOf(perMinute: number): string {
   );
 }
 
-/** What a call that has no valid key is answered instead of that, where its address has sent too many of them. */
-export function strangerRefusal(response: Response): AppError | undefined {
+/** Returns the refusal of a call without a valid key if its address has sent too many of them. */
+export function unauthenticatedRefusal(response: Response): AppError | undefined {
   return standings.get(response)?.refusal();
 }
 
-/** Counts a call of somebody who may be anybody, before it writes anything. @throws AppError `limit_exceeded` */
-export function spendStranger(response: Response): void {
-  const refusal = strangerRefusal(response);
+/** Counts a call that needs no key, before it writes anything. @throws AppError `limit_exceeded` */
+export function countUnauthenticated(response: Response): void {
+  const refusal = unauthenticatedRefusal(response);
   if (refusal !== undefined) throw refusal;
 }
 
 interface Buckets {
-  /** Nobody has taken anything lately. */
+  /** No call was counted lately. */
   isEmpty(): boolean;
   isSpent(address: string): boolean;
-  /** Takes one; seconds until there is one again where there is none. */
+  /** Counts one call. Returns the seconds until the next one is allowed if this one is not. */
   take(address: string): number | undefined;
 }
 

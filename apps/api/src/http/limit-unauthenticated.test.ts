@@ -1,7 +1,7 @@
-// What of an address is one customer's.
+// Which part of an address counts as one customer.
 
 import { expect, test } from "@jest/globals";
-import { networkOf } from "./strangers.ts";
+import { networkOf } from "./limit-unauthenticated.ts";
 
 test.each([
   ["192.0.2.1", "192.0.2.1"],
