@@ -41,3 +41,4 @@ export { isSecretKey, redactFields, redactText } from "./redact.ts";
 export { clearScratch, createScratchRoom, makeScratch, type Scratch, type ScratchRoom } from "./scratch.ts";
 export { StartError } from "./start-error.ts";
 export { aborted, runMain, type Main, type RunMainOptions } from "./run-main.ts";
+export { writeHashed } from "./write-hashed.ts";

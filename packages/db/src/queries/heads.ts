@@ -2,7 +2,7 @@
 
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
-import type { TurnSnapshot } from "./turns.ts";
+import { snapshotJson, type TurnSnapshot } from "./turns.ts";
 
 export type ForkOutcome =
   | "forked"
@@ -69,20 +69,9 @@ export interface HeadWrite {
 
 /** Makes a snapshot the head, if the head is its parent. `moved`: it is not any more. */
 export async function writeHeadIfAtParent(db: Database, write: HeadWrite): Promise<WriteOutcome> {
-  const { snapshot } = write;
-  const row = {
-    id: snapshot.id,
-    parent_id: snapshot.parentId,
-    object_key: snapshot.objectKey,
-    is_full: snapshot.isFull,
-    delta_depth: snapshot.deltaDepth,
-    tree_hash: snapshot.treeHash,
-    size_bytes: snapshot.sizeBytes,
-    files: snapshot.files,
-    total_bytes: snapshot.totalBytes,
-  };
+  const snapshot = JSON.stringify(snapshotJson(write.snapshot));
   const result = await sql<{ outcome: WriteOutcome }>`
-    select write_head(${write.organizationId}, ${write.sessionId}, ${JSON.stringify(row)}::jsonb,
+    select write_head(${write.organizationId}, ${write.sessionId}, ${snapshot}::jsonb,
       ${JSON.stringify(write.filesChanged)}::jsonb, ${write.messageId ?? null}, ${write.whileIdle})
       as outcome`.execute(db.kysely);
   return outcomeOf(result.rows);

@@ -311,7 +311,8 @@ function askedJson({ key, schema, prompt, waitSeconds, placed }: InputAsked): Re
   return { key, schema, prompt: prompt ?? null, wait_seconds: waitSeconds, placed };
 }
 
-function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
+/** A snapshot as the SQL functions take it. */
+export function snapshotJson(snapshot: TurnSnapshot): Record<string, unknown> {
   return {
     id: snapshot.id,
     parent_id: snapshot.parentId,

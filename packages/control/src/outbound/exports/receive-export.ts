@@ -1,7 +1,7 @@
 // Takes in an exported session: checked from the first byte to the last, its bytes stored, nothing of it recorded yet.
 
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
@@ -26,7 +26,7 @@ import {
 import { sessionImports, type TurnSnapshot } from "@dari/db";
 import { AppError, leafFilename, limits, newId } from "@dari/domain";
 import { emptyTree, treeHash } from "@dari/workspace";
-import type { Scratch } from "@dari/runtime";
+import { writeHashed, type Scratch } from "@dari/runtime";
 import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
 import { Conversation } from "./read-conversation.ts";
 import { parseValue, readLines, readText } from "./read-lines.ts";
@@ -162,15 +162,8 @@ async function takeBundle(
     throw new AppError("too_large", `a bundle has at most ${limits.bundleBytes} bytes`);
   scratch.take(sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
-  const hash = createHash("sha256");
-  const hashed = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const piece of member.content) {
-      hash.update(piece);
-      yield piece;
-    }
-  };
-  await pipeline(Readable.from(hashed()), createWriteStream(file, { flags: "wx", mode: 0o600 }));
-  if (hash.digest("hex") !== sha256) throw new ArchiveRefused(`${member.path} has another checksum than is told`);
+  const written = await writeHashed(member.content, file);
+  if (written.sha256 !== sha256) throw new ArchiveRefused(`${member.path} has another checksum than is told`);
   const inspection = await inspectBundle({ file });
   if (!inspection.ok) throw new ArchiveRefused(`${member.path}: ${inspection.reason}`);
   const { organizationId } = actor;

@@ -7,9 +7,9 @@ import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
 import { AppError, createSharedCount, found, invalidField, limits, notFound } from "@dari/domain";
+import { writeHashed } from "@dari/runtime";
 import { SnapshotDamagedError } from "@dari/workspace";
 import { getVersion } from "../versions/get-version.ts";
-import { downloadBundle } from "./download-bundle.ts";
 
 interface VersionName {
   readonly agentId: string;
@@ -86,7 +86,7 @@ async function withBundle<Result>(
   scratch.take(row.sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
   try {
-    const sha256 = await downloadBundle(control, row.objectKey, file);
+    const { sha256 } = await writeHashed(await control.blobs.get(row.objectKey), file);
     if (sha256 !== row.sha256) throw new SnapshotDamagedError(row.objectKey, "it is not the bundle that was accepted");
     return await read(file, row);
   } catch (cause) {

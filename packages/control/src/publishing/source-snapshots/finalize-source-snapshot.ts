@@ -8,7 +8,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { stagingKey } from "@dari/control/storage";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
 import { AppError, found } from "@dari/domain";
-import { downloadBundle } from "../bundles/download-bundle.ts";
+import { writeHashed } from "@dari/runtime";
 import { takeBundle } from "./upload-bundle.ts";
 
 /** An upload that arrives while another is being judged makes us look again; more often than this is not a client. */
@@ -86,7 +86,7 @@ async function judge(control: Control, organizationId: string, row: SourceSnapsh
   scratch.take(row.sizeBytes);
   try {
     const file = join(scratch.dir, "bundle.tar.gz");
-    const sha256 = await downloadBundle(control, row.objectKey, file);
+    const { sha256 } = await writeHashed(await control.blobs.get(row.objectKey), file);
     if (sha256 !== row.sha256) return rejected(`the upload's SHA-256 is ${sha256}; ${row.sha256} was announced`);
     return await inspect(file);
   } catch (error) {

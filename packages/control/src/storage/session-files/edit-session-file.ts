@@ -1,16 +1,13 @@
 // Writes and deletes files of a session's workspace while no turn runs: each makes a new snapshot.
 
-import { createHash } from "node:crypto";
-import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { pipeline } from "node:stream/promises";
 import type { WorkspaceCommit } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { AppError, invalidField, normalizeWorkspacePath, notFound } from "@dari/domain";
 import { defaultWorkspaceLimits, withFile, withoutPath, type Tree, type TreeEntry } from "@dari/workspace";
-import type { Scratch } from "@dari/runtime";
+import { writeHashed, type Scratch } from "@dari/runtime";
 import { loadSessionHead } from "./session-tree.ts";
 import { writeEditedTree } from "../workspaces/write-head.ts";
 import { findEntry, placeOf } from "./workspace-path.ts";
@@ -139,17 +136,9 @@ async function receive(
 ): Promise<{ readonly sizeBytes: number; readonly sha256: string }> {
   const target = join(scratch.dir, place);
   await mkdir(dirname(target), { recursive: true });
-  const hash = createHash("sha256");
-  let sizeBytes = 0;
-  const measured = async function* (): AsyncGenerator<Uint8Array> {
-    for await (const piece of body) {
-      sizeBytes += piece.byteLength;
-      if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
-      scratch.take(piece.byteLength);
-      hash.update(piece);
-      yield piece;
-    }
+  const before = (bytes: number, total: number): void => {
+    if (total > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+    scratch.take(bytes);
   };
-  await pipeline(measured, createWriteStream(target, { flags: "wx", mode: 0o600 }));
-  return { sizeBytes, sha256: hash.digest("hex") };
+  return writeHashed(body, target, { before });
 }

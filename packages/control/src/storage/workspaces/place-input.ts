@@ -1,15 +1,13 @@
 // Puts a message's uploaded files into the workspace before its turn.
 
-import { createHash } from "node:crypto";
-import { createWriteStream, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { chmod, lchown, lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { Transform } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import type { BlobStore } from "@dari/blobs";
 import type { TurnPart } from "@dari/control/turns";
 import type { InputFile, PlacedUpload } from "@dari/db";
 import { leafFilename, numberedFilename } from "@dari/domain";
+import { writeHashed } from "@dari/runtime";
 
 /** Whatever the worker's umask takes from what it makes. */
 export const uploadMode = 0o644;
@@ -27,17 +25,10 @@ export async function placeInput(store: BlobStore, dir: string, input: InputFile
   const made = await mkdir(dirname(target), { recursive: true });
   // The agent may have taken its own right to write there; the folder is for uploads all the same.
   await chmod(dirname(target), uploadFolderMode);
-  const hash = createHash("sha256");
-  const tap = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      done(null, chunk);
-    },
-  });
-  await pipeline(await store.get(input.objectKey), tap, createWriteStream(target, { flags: "wx" }));
+  const { sha256 } = await writeHashed(await store.get(input.objectKey), target);
   await chmod(target, uploadMode);
   if (owner !== undefined) await Promise.all([made ?? target, target].map((place) => lchown(place, owner, owner)));
-  if (hash.digest("hex") !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
+  if (sha256 !== input.sha256) throw new Error(`the stored bytes of ${input.path} are damaged`);
   return path;
 }
 

@@ -2,10 +2,10 @@
 
 import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { organizations, type OrganizationRow } from "@dari/db";
+import { organizations } from "@dari/db";
 import { found } from "@dari/domain";
 import { onRecord } from "../audit/record-change.ts";
-import { renderOrganization } from "../views/organization.ts";
+import { renderLimits, renderOrganization } from "../views/organization.ts";
 
 /**
  * What is absent stays as it is. Takes effect with the next dispatch, and within a second where messages are accepted.
@@ -44,30 +44,10 @@ export async function updateOrganization(
       action: "organization.update",
       target: organizationId,
       organizationId,
-      details: { before: limitsOf(updated.before), after: limitsOf(updated.after) },
+      details: { before: renderLimits(updated.before), after: renderLimits(updated.after) },
     }),
   );
   // More may run now than before.
   control.notifier.notify("ready", organizationId);
   return renderOrganization(after, actor);
-}
-
-function limitsOf(row: OrganizationRow): Record<string, number | null> {
-  return {
-    weight: row.weight,
-    max_concurrency: row.maxConcurrency,
-    max_backlog: row.maxBacklog,
-    max_workspace_bytes: row.maxWorkspaceBytes,
-    max_workspace_files: row.maxWorkspaceFiles,
-    max_workspace_file_bytes: row.maxWorkspaceFileBytes,
-    session_retention_days: row.sessionRetentionDays,
-    max_requests_per_minute: row.maxRequestsPerMinute,
-    max_messages_per_minute: row.maxMessagesPerMinute,
-    max_upload_bytes_per_hour: row.maxUploadBytesPerHour,
-    max_storage_bytes: row.maxStorageBytes,
-    max_files: row.maxFiles,
-    max_agents: row.maxAgents,
-    max_sessions: row.maxSessions,
-    max_api_keys: row.maxApiKeys,
-  };
 }

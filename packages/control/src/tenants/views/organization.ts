@@ -20,6 +20,14 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
     slug: row.slug,
     role: actor.person?.role ?? (actor.scopes.includes("admin") ? "admin" : "member"),
     is_operator: row.isOperator,
+    ...renderLimits(row),
+    created_at: row.createdAt.toISOString(),
+  };
+}
+
+/** The limits that operators set, as clients see them and the audit log records them. */
+export function renderLimits(row: OrganizationRow) {
+  return {
     weight: row.weight,
     max_concurrency: row.maxConcurrency,
     max_backlog: row.maxBacklog,
@@ -33,7 +41,6 @@ export function renderOrganization(row: OrganizationRow, actor: Actor): Organiza
     max_agents: row.maxAgents,
     max_sessions: row.maxSessions,
     max_api_keys: row.maxApiKeys,
-    created_at: row.createdAt.toISOString(),
   };
 }
 
