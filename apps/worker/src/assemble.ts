@@ -16,6 +16,7 @@ import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { newId } from "@dari/domain";
+import { parseEgressRules } from "@dari/network";
 import {
   adviseOnGroups,
   chooseDriver,
@@ -24,10 +25,8 @@ import {
   openHostUsers,
   openSlotMounts,
   ownNamespace,
-  parseEgressRules,
   readMachine,
   type ChosenDriver,
-  type EgressMode,
   type Machine,
   type SlotMounts,
 } from "@dari/sandbox";

@@ -2,7 +2,7 @@
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
-import { EgressRuleError, parseEgressRules } from "@dari/sandbox";
+import { EgressRuleError, parseEgressRules } from "@dari/network";
 
 export const workerSettings = {
   ...serviceSettings,

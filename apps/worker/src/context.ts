@@ -6,7 +6,8 @@ import type { JobRetry, PromotedJob, RetriedJob } from "@dari/control/operations
 import type { BuildContext } from "@dari/control/publishing";
 import type { WorkspaceContext } from "@dari/control/storage";
 import type { FinishContext } from "@dari/control/turns";
-import type { EgressPolicy, Guarantees, SandboxDriver } from "@dari/sandbox";
+import type { EgressPolicy } from "@dari/network";
+import type { Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
 import type { GuestScript } from "./guest-script.ts";

@@ -1,10 +1,6 @@
 // A bundle to an installed, cached, read-only agent image.
 
-export { inspectBundle, type BundleInspection } from "./bundle/inspect-bundle.ts";
-export { readBundleFile, type BundleFile } from "./bundle/read-bundle-file.ts";
-export { BundleRefused, defaultBundleLimits, type BundleLimits, type BundleMember } from "./bundle/read-bundle.ts";
-export { listSdkFiles, sdkLeftovers, type SdkFile } from "./bundle/sdk-files.ts";
-export { unpackBundle } from "./bundle/unpack-bundle.ts";
+export { listSdkFiles, sdkLeftovers, type SdkFile } from "./image/sdk-files.ts";
 export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runtimes/runtime.ts";
 export { createRuntimes, type Runtimes, type RuntimesOptions } from "./runtimes/runtimes.ts";
 export { buildImage, type BuildOptions, type BuildResult } from "./build/build-image.ts";
@@ -15,6 +11,4 @@ export { openBundleCache, type BundleCache } from "./build/bundle-cache.ts";
 export type { BuildEgress } from "./build/install-network.ts";
 export { pythonDependencyDir, type InstallTools } from "./build/installer.ts";
 export { openImageCache, type CachedImage, type ImageCache, type ImageLease } from "./image/image-cache.ts";
-export type { LayerRef, LayerRegistry } from "./layer/layer.ts";
-export type { ImageRef } from "./image/image-ref.ts";
 export { ImageDamagedError } from "./image/unpack-image.ts";

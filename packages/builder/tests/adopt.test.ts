@@ -26,7 +26,7 @@ import { removeTree } from "@dari/sandbox";
 import { openImageCache } from "../src/index.ts";
 import { ImageTooLargeError, packImage } from "../src/image/pack-image.ts";
 import { unpackImage } from "../src/image/unpack-image.ts";
-import { temporaryDirectory, type TemporaryDirectory } from "./bundles.ts";
+import { temporaryDirectory, type TemporaryDirectory } from "./host.ts";
 
 let temporary: TemporaryDirectory;
 let store: BlobStore;

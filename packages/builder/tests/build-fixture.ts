@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
 import { parseManifest, type Manifest } from "@dari/contract";
 import {
   chooseDriver,
@@ -14,6 +15,7 @@ import {
   type SandboxDriver,
   type SandboxLimits,
 } from "@dari/sandbox";
+import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import {
   buildImage,
   createRuntimes,
@@ -23,11 +25,9 @@ import {
   type BuildResult,
   type CheckTemplates,
   type KnownRunners,
-  type LayerRef,
-  type LayerRegistry,
   type Runtimes,
 } from "../src/index.ts";
-import { filesOf, hostEnvironment, temporaryDirectory, writeBundle } from "./bundles.ts";
+import { hostEnvironment, temporaryDirectory } from "./host.ts";
 
 export type Files = Record<string, string | Buffer>;
 

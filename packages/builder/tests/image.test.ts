@@ -8,10 +8,12 @@ import { join } from "node:path";
 import { zstdCompressSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { openImageCache, type ImageCache, type ImageRef } from "../src/index.ts";
+import { rawHeader } from "@dari/testkit/bundles";
+import type { ImageRef } from "@dari/bundles";
+import { openImageCache, type ImageCache } from "../src/index.ts";
 import { packImage } from "../src/image/pack-image.ts";
 import { unpackImage } from "../src/image/unpack-image.ts";
-import { rawHeader, temporaryDirectory, type TemporaryDirectory } from "./bundles.ts";
+import { temporaryDirectory, type TemporaryDirectory } from "./host.ts";
 
 let temporary: TemporaryDirectory;
 let store: BlobStore;

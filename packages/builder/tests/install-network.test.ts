@@ -4,10 +4,10 @@ import { once } from "node:events";
 import { createServer as createHttpServer } from "node:http";
 import { createServer, type AddressInfo, type Server } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { parseEgressRules } from "@dari/sandbox";
+import { parseEgressRules } from "@dari/network";
 import { createRegistries, rulesOf } from "../src/registries/registry-rules.ts";
 import { manifest, openBuilds, type Files } from "./build-fixture.ts";
-import { hostEnvironment } from "./bundles.ts";
+import { hostEnvironment } from "./host.ts";
 
 const builds = await openBuilds();
 /** On machines whose driver does not hold the network there is nothing to see. */

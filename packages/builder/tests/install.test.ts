@@ -3,9 +3,9 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { LayerRef, LayerRegistry } from "../src/index.ts";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import { callNode, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
-import { filesOf, writeBundle } from "./bundles.ts";
 
 let builds: Builds;
 beforeAll(async () => {

@@ -1,10 +1,10 @@
 // What runs an export is loaded by the first check of a layer's packages, and by each where they may not be the same.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import { readFile } from "node:fs/promises";
 import { rememberRunners } from "../src/index.ts";
 import { manifest, openBuilds, type Builds, type Choices, type Files } from "./build-fixture.ts";
-import { filesOf, writeBundle } from "./bundles.ts";
 
 const name = "@earendil-works/pi-coding-agent";
 let builds: Builds;

@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Builds, Files } from "./build-fixture.ts";
-import { hostEnvironment } from "./bundles.ts";
+import { hostEnvironment } from "./host.ts";
 
 const run = promisify(execFile);
 const timeoutMs = 120_000;

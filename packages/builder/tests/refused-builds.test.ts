@@ -5,7 +5,7 @@ import { createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createRuntimes, type Runtimes } from "../src/index.ts";
 import { manifest, openBuilds, supportAgent, type Builds, type Files } from "./build-fixture.ts";
-import { hostEnvironment } from "./bundles.ts";
+import { hostEnvironment } from "./host.ts";
 
 let builds: Builds;
 beforeAll(async () => {

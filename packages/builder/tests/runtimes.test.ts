@@ -9,7 +9,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createRuntimes, RuntimeUnavailableError, type Runtimes } from "../src/index.ts";
-import { hostEnvironment, temporaryDirectory, type TemporaryDirectory } from "./bundles.ts";
+import { hostEnvironment, temporaryDirectory, type TemporaryDirectory } from "./host.ts";
 
 let temporary: TemporaryDirectory;
 beforeAll(async () => {

@@ -5,10 +5,10 @@ import { existsSync, realpathSync } from "node:fs";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import { callNode, manifest, openBuilds, type Builds, type Choices, type Files, type Image } from "./build-fixture.ts";
 import type { Runtimes } from "../src/index.ts";
 import { placeInTree } from "../src/build/place-in-tree.ts";
-import { filesOf, writeBundle } from "./bundles.ts";
 
 let builds: Builds;
 beforeAll(async () => {

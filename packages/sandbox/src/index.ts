@@ -1,6 +1,5 @@
 // Run one program in isolation with limits; one interface, several drivers.
 
-export { type EgressMode } from "@dari/domain";
 export { createBwrapDriver } from "./bwrap-driver.ts";
 export { chooseDriver, NoSandboxDriverError, type ChosenDriver } from "./choose-driver.ts";
 export { adviseOnGroups, adviseOnNamespaces, readMachine, type Machine } from "./machine-advice.ts";
@@ -8,20 +7,8 @@ export { asHostUser, hostUserRange, openHostUsers, type HostUsers } from "./host
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
-export { isPublicAddress } from "./egress/addresses.ts";
-export { dial, EgressRefusedError, resolveName, type Resolve } from "./egress/dial.ts";
 export { type EgressSecret } from "./egress/substitute.ts";
 export { type EgressOptions, type EgressRecord } from "./egress/traffic.ts";
-export {
-  decide,
-  egressHosts,
-  EgressRuleError,
-  normalHost,
-  parseEgressRules,
-  type EgressBound,
-  type EgressPolicy,
-  type EgressRule,
-} from "./egress/policy.ts";
 export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
 export { mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 export { openMounter, type Mounter } from "./mounter.ts";

@@ -1,6 +1,8 @@
 // What a program reaches whose way out is the proxy, in each driver of this machine that holds its network.
 
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import type { EgressMode } from "@dari/domain";
+import { parseEgressRules } from "@dari/network";
 import { waitUntil } from "@dari/testkit";
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
@@ -14,8 +16,6 @@ import {
   createBwrapDriver,
   createLandlockDriver,
   createOciDriver,
-  parseEgressRules,
-  type EgressMode,
   type EgressOptions,
   type EgressRecord,
   type SandboxDriver,

@@ -1,6 +1,6 @@
 // Whose word counts for what a turn's agent connects to.
 
-import { decide } from "@dari/sandbox";
+import { decide } from "@dari/network";
 import { expect, test } from "@jest/globals";
 import { egressPolicyOf } from "./egress-policy.ts";
 

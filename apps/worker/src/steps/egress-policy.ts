@@ -3,7 +3,7 @@
 
 import type { Turn } from "@dari/control/turns";
 import type { EgressSetting } from "@dari/domain";
-import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/sandbox";
+import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/network";
 
 const advice = {
   platform: "ask the platform's operators for it (DARI_EGRESS_ALLOW)",

@@ -3,7 +3,7 @@
 
 import { isIP } from "node:net";
 import type { Turn } from "@dari/control/turns";
-import { decide, isPublicAddress } from "@dari/sandbox";
+import { decide, isPublicAddress } from "@dari/network";
 import type { WorkerContext } from "../context.ts";
 import { egressPolicyOf } from "./egress-policy.ts";
 import type { LogRecorder } from "./record-logs.ts";

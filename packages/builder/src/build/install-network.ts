@@ -3,7 +3,8 @@
 
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
-import type { EgressOptions, EgressPolicy, EgressRecord, EgressRule, SandboxSpec } from "@dari/sandbox";
+import type { EgressPolicy, EgressRule } from "@dari/network";
+import type { EgressOptions, EgressRecord, SandboxSpec } from "@dari/sandbox";
 import { rulesOf, type Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import type { BuildLog } from "./build-log.ts";

@@ -2,8 +2,8 @@
 
 import { lstat, readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
+import { normalizeMemberName } from "@dari/bundles";
 import type { Language, Manifest } from "@dari/contract";
-import { normalizeMemberName } from "../bundle/member-names.ts";
 import { BuildFailed } from "./build-failed.ts";
 
 export interface Entry {

@@ -1,6 +1,6 @@
 // Which members an image may have: one rule for whoever makes an image and for whoever unpacks it.
 
-import { NameRegistry, normalizeMemberName } from "../bundle/member-names.ts";
+import { NameRegistry, normalizeMemberName } from "@dari/bundles";
 
 export type Accepted = { readonly name: string } | { readonly refused: string };
 

@@ -7,9 +7,10 @@ import { dirname, join } from "node:path";
 import { Transform, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createZstdDecompress } from "node:zlib";
+import { archiveFault } from "@dari/bundles";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
-import { archiveFault, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { ImageMembers } from "./image-members.ts";
 import { linkStaysInside } from "./link-target.ts";
 

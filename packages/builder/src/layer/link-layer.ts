@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { removeTree } from "@dari/sandbox";
 import { codeOf } from "../errors.ts";
-import { layerFolders } from "./layer.ts";
+
+/** Folders that installers fill. Every file of a layer is in one of these. */
+export const layerFolders: readonly string[] = ["node_modules", ".deps"];
 
 /** A link takes microseconds, and a third of what handing it to a thread takes; so many in a row hold up nobody. */
 const stepsInARow = 32;

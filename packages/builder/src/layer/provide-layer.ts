@@ -3,6 +3,7 @@
 import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
 import { BuildFailed } from "../build/build-failed.ts";
 import type { BuildLog } from "../build/build-log.ts";
 import { compileLayer } from "../build/compile.ts";
@@ -14,9 +15,8 @@ import { packImage, type PackedImage } from "../image/pack-image.ts";
 import { storeOnce } from "../image/store-once.ts";
 import type { Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { layerFolders, type LayerRef, type LayerRegistry } from "./layer.ts";
 import { filesBelow, layerKey } from "./layer-key.ts";
-import { linkLayer } from "./link-layer.ts";
+import { layerFolders, linkLayer } from "./link-layer.ts";
 
 export interface LayerRequest {
   readonly store: BlobStore;

@@ -2,7 +2,7 @@
 // the environment that builds have, so that the answer is where they would go.
 
 import { isIP } from "node:net";
-import type { EgressRule } from "@dari/sandbox";
+import type { EgressRule } from "@dari/network";
 import { runHostCommand } from "../runtimes/host-command.ts";
 import type { Npm } from "../runtimes/npm.ts";
 import { fileHostsOf } from "./file-hosts.ts";

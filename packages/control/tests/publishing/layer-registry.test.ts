@@ -1,8 +1,8 @@
 // Whoever builds at once, on whichever worker, installs one set of dependencies once.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { LayerRef, LayerRegistry } from "@dari/builder";
-import { layerRegistryOf, type BuildContext } from "@dari/control/publishing";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import { type BuildContext, layerRegistryOf } from "@dari/control/publishing";
 import { dependencyLayers, objects } from "@dari/db";
 import { createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 

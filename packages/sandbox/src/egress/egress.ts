@@ -2,7 +2,7 @@
 // were made inside the sandbox; it opens none of its own but to what the policy allows.
 
 import type { Server, Socket } from "node:net";
-import { decide, type EgressPolicy } from "./policy.ts";
+import { decide, type EgressPolicy } from "@dari/network";
 import { createAuthority, type Authority } from "./authority.ts";
 import { createProxy } from "./proxy.ts";
 import { createTerminator } from "./terminator.ts";

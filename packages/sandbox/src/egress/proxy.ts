@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { EgressRefusedError, toldOf } from "./dial.ts";
+import { EgressRefusedError, toldOf } from "@dari/network";
 import { answer, relay, requestHeaders, without } from "./relay.ts";
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";

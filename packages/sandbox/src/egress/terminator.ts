@@ -6,9 +6,8 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage, type
 import { isIP, type Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
 import { connect as connectTls, TLSSocket } from "node:tls";
+import { normalHost, UntrustedHostError } from "@dari/network";
 import type { Authority } from "./authority.ts";
-import { UntrustedHostError } from "./dial.ts";
-import { normalHost } from "./policy.ts";
 import { answer, relay, requestHeaders, without } from "./relay.ts";
 import { secretsFor, substitute, type EgressSecret } from "./substitute.ts";
 import type { Target, Traffic } from "./traffic.ts";

@@ -2,8 +2,7 @@
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
-import { dial, EgressRefusedError, resolveName, toldOf, type Resolve } from "./dial.ts";
-import type { EgressPolicy } from "./policy.ts";
+import { dial, EgressRefusedError, resolveName, toldOf, type EgressPolicy, type Resolve } from "@dari/network";
 import type { EgressSecret } from "./substitute.ts";
 
 /** What came of one attempt to connect, told when it is over, or its turn is. */

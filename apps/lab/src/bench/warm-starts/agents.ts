@@ -5,15 +5,8 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import {
-  buildImage,
-  bundleNodeGuest,
-  createRuntimes,
-  openBundleCache,
-  openImageCache,
-  type LayerRef,
-  type LayerRegistry,
-} from "@dari/builder";
+import { buildImage, bundleNodeGuest, createRuntimes, openBundleCache, openImageCache } from "@dari/builder";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
 import { parseManifest } from "@dari/contract";
 import { guestCommand, type Entry, type GuestCommand } from "@dari/harness";
 import type { SandboxDriver } from "@dari/sandbox";

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { inspectBundle } from "@dari/builder";
+import { inspectBundle } from "@dari/bundles";
 import { PortableInput, PortableSession } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { bundleKey } from "@dari/control/publishing";

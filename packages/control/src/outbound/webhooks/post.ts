@@ -2,7 +2,7 @@
 // without following anything, reading no more of the reply than is shown. Knows no delivery.
 
 import type { ReceiverPolicy } from "@dari/control/context";
-import { dial, resolveName, type Resolve } from "@dari/sandbox";
+import { dial, type Resolve, resolveName } from "@dari/network";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";

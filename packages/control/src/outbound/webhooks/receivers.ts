@@ -9,7 +9,7 @@ import {
   normalHost,
   parseEgressRules,
   type EgressRule,
-} from "@dari/sandbox";
+} from "@dari/network";
 import { isIP } from "node:net";
 import { invalidField } from "@dari/domain";
 

@@ -13,7 +13,7 @@ import {
   type Database,
 } from "@dari/db";
 import { limits, webhookAttemptsMax, webhookRetryMs, type Log } from "@dari/domain";
-import type { Resolve } from "@dari/sandbox";
+import type { Resolve } from "@dari/network";
 import { renderPayload } from "./payload.ts";
 import { post } from "./post.ts";
 import { publicReceivers } from "./receivers.ts";

@@ -1,7 +1,7 @@
 // How a worker takes, keeps and ends the build of a version.
 
-import type { ImageRef } from "@dari/builder";
-import { builds, retryThroughOutage, type BuildClaim, type BuildJob, type Database } from "@dari/db";
+import type { ImageRef } from "@dari/bundles";
+import { type BuildClaim, type BuildJob, builds, type Database, retryThroughOutage } from "@dari/db";
 import { limits, type Failure, type Log, type Notifier } from "@dari/domain";
 import { settleBuildWaiters } from "./settle-build-waiters.ts";
 

@@ -1,8 +1,8 @@
 // Sees to it that of all builds of an organization that need the same dependencies one installs them.
 
 import { randomUUID } from "node:crypto";
-import type { LayerRef, LayerRegistry } from "@dari/builder";
-import { dependencyLayers, retryThroughOutage, type LayerPlace } from "@dari/db";
+import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import { dependencyLayers, type LayerPlace, retryThroughOutage } from "@dari/db";
 import { waitForWake } from "./wait-for-wake.ts";
 import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
-import { inspectBundle, readBundleFile } from "@dari/builder";
+import { inspectBundle, readBundleFile } from "@dari/bundles";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";

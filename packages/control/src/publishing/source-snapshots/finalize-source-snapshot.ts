@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
-import { inspectBundle } from "@dari/builder";
+import { inspectBundle } from "@dari/bundles";
 import type { SourceSnapshotFinalized } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { stagingKey } from "@dari/control/storage";

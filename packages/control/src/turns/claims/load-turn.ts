@@ -2,9 +2,9 @@
 // its secrets, opened in the worker's memory only.
 
 import type { Manifest } from "@dari/contract";
-import type { ImageRef } from "@dari/builder";
+import type { ImageRef } from "@dari/bundles";
 import type { Sealer } from "@dari/control/context";
-import { openSecrets, type KeptSecret } from "@dari/control/tenants";
+import { type KeptSecret, openSecrets } from "@dari/control/tenants";
 import {
   egressSettings,
   turnDetails,

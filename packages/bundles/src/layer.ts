@@ -16,6 +16,3 @@ export interface LayerRegistry {
    */
   obtain(key: string, make: (signal: AbortSignal) => Promise<LayerRef>, signal: AbortSignal): Promise<LayerRef>;
 }
-
-/** Folders that installers fill. Everything of a layer lies in one of these. */
-export const layerFolders: readonly string[] = ["node_modules", ".deps"];

@@ -2,8 +2,14 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { networkInterfaces } from "node:os";
-import { decide } from "../src/egress/policy.ts";
-import { egressHosts, EgressRuleError, isPublicAddress, parseEgressRules, type EgressBound } from "../src/index.ts";
+import {
+  decide,
+  egressHosts,
+  EgressRuleError,
+  isPublicAddress,
+  parseEgressRules,
+  type EgressBound,
+} from "../src/index.ts";
 
 test.each(["93.184.216.34", "8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111"])("%s is public", (address) => {
   expect(isPublicAddress(address)).toBe(true);

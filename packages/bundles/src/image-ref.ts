@@ -1,7 +1,7 @@
 // What names an image: enough to fetch it, verify it and run it.
 
 import type { Language } from "@dari/contract";
-import type { LayerRef } from "../layer/layer.ts";
+import type { LayerRef } from "./layer.ts";
 
 export interface ImageRef {
   /** sha256 of the image's tar before compression, 64 hex digits. */

@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
-import { archiveFault } from "../errors.ts";
+import { archiveFault } from "./archive-fault.ts";
 import { NameRegistry, normalizeMemberName, showName } from "./member-names.ts";
 
 /** Bounds of one bundle; bytes and counts. */

@@ -1,29 +1,29 @@
 // Hostile bundles are refused with a reason, bombs early; honest ones are unpacked as they are.
 
-import { lstat, readFile, readdir, writeFile } from "node:fs/promises";
+import { lstat, mkdtemp, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createGzip, gzipSync } from "node:zlib";
 import { createWriteStream } from "node:fs";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { filesOf, rawHeader, writeBundle, writeRaw, type BundleEntry } from "@dari/testkit/bundles";
 import { defaultBundleLimits, inspectBundle, unpackBundle } from "../src/index.ts";
-import { filesOf, rawHeader, temporaryDirectory, writeBundle, writeRaw } from "./bundles.ts";
-import type { Member, TemporaryDirectory } from "./bundles.ts";
 
 const manifest = { name: "dari.yml", body: "name: a\n" };
-let temporary: TemporaryDirectory;
+let temporary: string;
 let counter = 0;
-const freshPath = (): string => join(temporary.path, `b${(counter += 1)}`);
+const freshPath = (): string => join(temporary, `b${(counter += 1)}`);
 
 beforeAll(async () => {
-  temporary = await temporaryDirectory();
+  temporary = await mkdtemp(join(tmpdir(), "dari-bundles-"));
 });
-afterAll(() => temporary[Symbol.asyncDispose]());
+afterAll(() => rm(temporary, { recursive: true }));
 
 const small = { ...defaultBundleLimits, members: 4, unpackedBytes: 4096, pathBytes: 64, manifestBytes: 64 };
 
-const refusedMembers: [string, Member[], RegExp][] = [
+const refusedMembers: [string, BundleEntry[], RegExp][] = [
   ["absolute path", [manifest, { name: "/etc/passwd", body: "x" }], /"\/etc\/passwd" is absolute/],
   ["drive path", [manifest, { name: "C:/x", body: "x" }], /is absolute/],
   ["parent path", [manifest, { name: "../x", body: "x" }], /"\.\.\/x" contains '\.\.'/],

@@ -1,28 +1,14 @@
-// Makes bundles for the tests, honest and hostile ones; knows tar headers, no rule of ours.
+// Makes bundles for tests, well-formed and hostile ones. Knows tar headers and none of our rules.
 
 import { createWriteStream } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { writeFile } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { createGzip, gzipSync } from "node:zlib";
-import { removeTree } from "@dari/sandbox";
 import { pack, type Header } from "tar-stream";
 
-export type Member = Partial<Header> & { name: string; body?: string | Buffer };
+export type BundleEntry = Partial<Header> & { name: string; body?: string | Buffer };
 
-export interface TemporaryDirectory extends AsyncDisposable {
-  readonly path: string;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** A directory below the system's temporary one, removed by `await using`. */
-export async function temporaryDirectory(): Promise<TemporaryDirectory> {
-  const path = await mkdtemp(join(tmpdir(), "dari-builder-"));
-  return { path, [Symbol.asyncDispose]: () => removeTree(path) };
-}
-
-export async function writeBundle(file: string, members: readonly Member[]): Promise<string> {
+export async function writeBundle(file: string, members: readonly BundleEntry[]): Promise<string> {
   const archive = pack();
   for (const { body, ...header } of members) {
     archive.entry({ mode: 0o644, mtime: new Date(0), ...header }, body ?? "");
@@ -33,7 +19,7 @@ export async function writeBundle(file: string, members: readonly Member[]): Pro
 }
 
 /** `{"src/agent.ts": "…"}` as members. */
-export function filesOf(files: Record<string, string | Buffer>): Member[] {
+export function filesOf(files: Record<string, string | Buffer>): BundleEntry[] {
   return Object.entries(files).map(([name, body]) => ({ name, body }));
 }
 
@@ -57,10 +43,4 @@ export function rawHeader(name: string | Buffer, sizeBytes: number, typeflag = "
 export async function writeRaw(file: string, blocks: readonly Buffer[]): Promise<string> {
   await writeFile(file, gzipSync(Buffer.concat([...blocks, Buffer.alloc(1024)])));
   return file;
-}
-
-/** What a worker's config hands on. */
-export function hostEnvironment(): Record<string, string> {
-  const isSet = (entry: [string, string | undefined]): entry is [string, string] => entry[1] !== undefined;
-  return Object.fromEntries(Object.entries(process.env).filter(isSet));
 }

@@ -1,0 +1,23 @@
+// Which addresses may be connected to, and connections to those that were checked. Knows no sandbox and no webhook.
+
+export { isPublicAddress } from "./addresses.ts";
+export {
+  dial,
+  EgressRefusedError,
+  NoPublicAddressError,
+  resolveName,
+  toldOf,
+  UntrustedHostError,
+  type Resolve,
+} from "./dial.ts";
+export {
+  decide,
+  egressHosts,
+  EgressRuleError,
+  normalHost,
+  parseEgressRules,
+  type EgressBound,
+  type EgressDecision,
+  type EgressPolicy,
+  type EgressRule,
+} from "./policy.ts";
