@@ -8,8 +8,8 @@ create or replace function accept_message(
   p_organization text, p_session text, p_message text, p_parts jsonb, p_metadata jsonb,
   p_inputs jsonb, p_dispatch_ttl_ms int, p_on_busy text, p_retry_of text, p_merge_parts int, p_merge_bytes int,
   p_background boolean default false, p_batch text default null
-) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int, detail text,
-  ended text[], stopping text)
+) returns table (outcome text, sequence_number int, schedule text, dispatch_number bigint, max_attempts int,
+  detail text, ended text[], stopping text)
 language plpgsql as $$
 #variable_conflict use_column
 declare
@@ -94,7 +94,8 @@ begin
     is_background = p_background and (v_was_idle or s.is_background),
     batch_id = case when v_was_idle then p_batch else s.batch_id end,
     limit_group = case when v_was_idle then coalesce(group_of(p_batch), 0) else s.limit_group end,
-    ready_at = case when v_was_idle then case accept_message.schedule when 'ready' then clock_timestamp() end else ready_at end,
+    ready_at = case when v_was_idle then case accept_message.schedule when 'ready' then clock_timestamp() end
+      else ready_at end,
     lease_until = case when v_was_idle and accept_message.schedule = 'dispatched'
       then clock_timestamp() + p_dispatch_ttl_ms * interval '1 millisecond' else lease_until end
   where id = p_session;

@@ -47,7 +47,8 @@ begin
 end $$;
 
 -- Moves sessions that wait for a build that has ended. Level-triggered: also repairs what a crash left behind.
-create or replace function settle_build_waiters(p_sessions int, p_messages int) returns table (session_id text, organization_id text, result text)
+create or replace function settle_build_waiters(p_sessions int, p_messages int)
+  returns table (session_id text, organization_id text, result text)
 language plpgsql as $$
 #variable_conflict use_column
 declare

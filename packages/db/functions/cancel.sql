@@ -38,7 +38,8 @@ begin
   select id into v_head from messages where session_id = s.id and completed_at is null
     order by sequence_number limit 1;
   update messages set state = p_status, output = p_output, merged_into = p_merged_into,
-    completed_at = clock_timestamp(), failed_at = case p_status when 'failed' then clock_timestamp() end where id = m.id;
+    completed_at = clock_timestamp(), failed_at = case p_status when 'failed' then clock_timestamp() end
+    where id = m.id;
   if m.state = 'waiting_for_input' then perform end_input(s.id, 'cancelled'); end if;
   -- A dispatch, a retry or an input was for this very message; the next one is dispatched anew.
   if v_pending = 0 then v_schedule := 'idle';

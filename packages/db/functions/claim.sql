@@ -25,7 +25,8 @@ begin
     lease_limit = clock_timestamp() + v_timeout + interval '15 minutes', next_event_number = s.next_event_number + 2
     where s.id = p_session
     returning s.fence, s.claim_token, s.next_event_number - 2 into fence, claim_token, v_event;
-  update messages x set state = 'running', fence = claim_locked_session.fence, uncounted_claims = x.uncounted_claims + 1,
+  update messages x set state = 'running', fence = claim_locked_session.fence,
+    uncounted_claims = x.uncounted_claims + 1,
     started_at = coalesce(x.started_at, clock_timestamp()) where x.id = m.id;
   insert into attempts (id, organization_id, session_id, message_id, number, fence, worker_id, guarantees)
     values (p_attempt, m.organization_id, p_session, m.id, attempt_number, fence, p_worker, p_guarantees);
@@ -186,7 +187,8 @@ create or replace function pause_session(p_session text) returns void language s
 $$;
 
 -- Whether this claim holds a session, whose row the caller has locked.
-create or replace function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean language sql immutable as $$
+create or replace function is_held(s sessions, p_fence bigint, p_token uuid) returns boolean
+language sql immutable as $$
   select s.schedule = 'leased' and s.fence = p_fence and s.claim_token = p_token
 $$;
 
@@ -200,17 +202,19 @@ begin
   return found and is_held(s, p_fence, p_token);
 end $$;
 
--- Records that the attempt's entrypoint is about to be called, which makes it count when it ends. False once superseded:
--- only the holder of the session ends its attempt, and takes the attempt's row lock to do so. Not waited for: where a
--- crash of the database may have undone it, the attempt counts all the same (see with_call).
--- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none had.
+-- Records that the attempt's entrypoint is about to be called, which makes it count when it ends. False once
+-- superseded: only the holder of the session ends its attempt, and takes the attempt's row lock to do so. Not
+-- waited for: where a crash of the database may have undone it, the attempt counts all the same (see with_call).
+-- p_parts: the message's parts where a file had to take another name than its acceptance chose; null when none
+-- had.
 create or replace function mark_called(p_session text, p_fence bigint, p_token uuid, p_parts jsonb) returns boolean
 language plpgsql as $$
 declare
   v_message text;
 begin
   if p_parts is null then perform set_config('synchronous_commit', 'off', true); end if;
-  update attempts set called_at = coalesce(called_at, clock_timestamp()), counts_at_end = counts_at_end or called_at is null
+  update attempts set called_at = coalesce(called_at, clock_timestamp()),
+    counts_at_end = counts_at_end or called_at is null
     where session_id = p_session and fence = p_fence and ended_at is null
       and p_token = (select claim_token from sessions where id = p_session)
     returning message_id into v_message;

@@ -65,7 +65,8 @@ begin
     blocked_reason = case v_schedule when 'blocked' then 'input' end,
     -- A turn that was begun and given back keeps the place of its acceptance; otherwise it would wait behind every
     -- session that became ready meanwhile.
-    ready_at = case when v_schedule = 'retry_wait' then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond'
+    ready_at = case
+      when v_schedule = 'retry_wait' then clock_timestamp() + coalesce(p_wait_ms, 0) * interval '1 millisecond'
       when v_schedule = 'ready' and not v_terminal then m.created_at
       when v_schedule = 'ready' then clock_timestamp() end,
     claim_token = null, worker_id = null, lease_until = null, lease_limit = null,
@@ -81,7 +82,8 @@ create or replace function append_status_events(
 ) returns void language plpgsql as $$
 begin
   insert into events (session_id, sequence_number, organization_id, type, message_id, data)
-    values (p_session, p_first, p_organization, 'message.status_changed', p_message, jsonb_build_object('status', p_status));
+    values (p_session, p_first, p_organization, 'message.status_changed', p_message,
+      jsonb_build_object('status', p_status));
   if p_terminal then
     -- The record itself is read from the message's row, which no longer changes.
     insert into events (session_id, sequence_number, organization_id, type, message_id)
@@ -204,7 +206,8 @@ begin
   insert into snapshots (id, organization_id, session_id, parent_id, message_id, fence, kind, object_key, is_full,
       delta_depth, tree_hash, size_bytes, files, total_bytes)
     values (p_snapshot ->> 'id', s.organization_id, s.id, s.head_snapshot_id, m.id, a.fence,
-      case when p_completed then 'turn' else 'side' end, p_snapshot ->> 'object_key', (p_snapshot ->> 'is_full')::boolean,
+      case when p_completed then 'turn' else 'side' end, p_snapshot ->> 'object_key',
+      (p_snapshot ->> 'is_full')::boolean,
       (p_snapshot ->> 'delta_depth')::int, p_snapshot ->> 'tree_hash', (p_snapshot ->> 'size_bytes')::bigint,
       (p_snapshot ->> 'files')::int, (p_snapshot ->> 'total_bytes')::bigint);
   if p_completed then return p_snapshot ->> 'id'; end if;

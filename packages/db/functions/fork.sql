@@ -37,7 +37,8 @@ declare
   v_from jsonb;
 begin
   -- Shared: forks of one session do not wait for one another; a rollback or a turn's end does.
-  select * into s from sessions where id = p_source and organization_id = p_organization and deleted_at is null for share;
+  select * into s from sessions
+    where id = p_source and organization_id = p_organization and deleted_at is null for share;
   if not found then return 'not_found'; end if;
   if p_message is null then
     select * into m from messages where session_id = p_source and state = 'completed' and merged_into is null

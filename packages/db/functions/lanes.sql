@@ -1,7 +1,8 @@
 -- The order in which one organization's ready sessions are dispatched: lanes, and bounds on turns at once.
 --
--- sessions_ready is one queue for each organization, lane and limit_group. A session that a max_concurrency keeps waiting
--- moves to the group of that bound. So one probe passes all sessions that wait for a full bound, however many they are.
+-- sessions_ready is one queue for each organization, lane and limit_group. A session that a max_concurrency keeps
+-- waiting moves to the group of that bound. So one probe passes all sessions that wait for a full bound, however
+-- many they are.
 
 -- The limit_group of a bound: of an agent's id, or of a batch's id. Null for null. Two bounds may share a group: then
 -- sessions of one may wait for a slot of the other.
@@ -9,8 +10,8 @@ create or replace function group_of(p_id text) returns int language sql immutabl
   select greatest(1, hashtext(p_id) & 2147483647)
 $$;
 
--- How many more turns the bounds of an agent and a batch allow now; null where neither has one. Counts what is in flight,
--- also what this transaction has just dispatched. (primary keys; index sessions_in_flight)
+-- How many more turns the bounds of an agent and a batch allow now; null where neither has one. Counts what is in
+-- flight, also what this transaction has just dispatched. (primary keys; index sessions_in_flight)
 create or replace function limit_room(p_organization text, p_agent text, p_batch text) returns int
 language sql as $$
   select least(
@@ -75,9 +76,9 @@ create or replace function may_pass_dispatcher() returns boolean language sql as
 $$;
 
 -- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first
--- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that has been
--- ready longest. Those that a budget or a stop holds back become blocked. Row by row: statements that compare one column
--- with one value are planned once, joins of arrays every time.
+-- p_background[i] are of the background lane; then the interactive lane goes first. Within a lane, the one that
+-- has been ready longest. Those that a budget or a stop holds back become blocked. Row by row: statements that
+-- compare one column with one value are planned once, joins of arrays every time.
 create or replace function dispatch_sessions(
   p_organizations text[], p_counts int[], p_ttl_ms int, p_background int[] default null
 ) returns table (session_id text, organization_id text, dispatch_number bigint, message_id text, attempts_left int,
@@ -129,9 +130,9 @@ begin
   end loop;
 end $$;
 
--- Ready sessions of one lane from the groups that have room, the longest-ready first. At most 100 groups, and where there
--- are more, 100 others from a random place on: each of them is reached in time. Of group 0 some more than p_most: those
--- that are held back take no other session's place.
+-- Ready sessions of one lane from the groups that have room, the longest-ready first. At most 100 groups, and
+-- where there are more, 100 others from a random place on: each of them is reached in time. Of group 0 some more
+-- than p_most: those that are held back take no other session's place.
 create or replace function watched_sessions(p_organization text, p_background boolean, p_most int) returns setof text
 language plpgsql as $$
 declare

@@ -36,7 +36,8 @@ begin
     end if;
     return next;
   end loop;
-  return query select r.session_id, r.organization_id, 'retry_wait', 'ready' from ready_due_retries(p_limit, p_overdue_ms) r;
+  return query select r.session_id, r.organization_id, 'retry_wait', 'ready'
+    from ready_due_retries(p_limit, p_overdue_ms) r;
 end $$;
 
 -- Gives retries that have been due for p_overdue_ms back to ready, in the place of their acceptance: the dispatcher

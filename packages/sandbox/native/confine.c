@@ -98,7 +98,8 @@ static void strike(uid_t id) {
     become(id);
     _exit(kill(-1, SIGKILL) == 0 ? 0 : 1);
   }
-  /* Where they have used up the processes of its group this one does it by itself, though it can be killed meanwhile. */
+  /* Where they have used up the processes of its group this one does it by itself, though it can be killed
+   * meanwhile. */
   if (killer < 0 && setresuid(id, id, 0) == 0) {
     kill(-1, SIGKILL);
     if (setresuid(0, 0, 0) != 0) abort();

@@ -2,9 +2,9 @@
  *
  *   group DESCRIPTOR STEP... -- PROGRAM ARGUMENT...
  *
- * Steps are those of steps.h. Says on the descriptor why the program was not started. A process of one thread that moves
- * itself into a group is moved at once. Who moves another one is made to wait until all processors have taken note,
- * 10 ms and more, and with it everybody who makes or removes a group meanwhile.
+ * Steps are those of steps.h. Says on the descriptor why the program was not started. A process of one thread that
+ * moves itself into a group is moved at once. Who moves another one is made to wait until all processors have
+ * taken note, 10 ms and more, and with it everybody who makes or removes a group meanwhile.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,8 @@
  *   unmount TO                 refused where it is in use
  *   whiteout CWD PATH          the mark that hides PATH in the layers below CWD
  *
- * where OWNER is a user and a group, or nothing for this process's own, and answers each with a line: the number of the error, 0 for none. Ends with its input.
+ * where OWNER is a user and a group, or nothing for this process's own, and answers each with a line: the number
+ * of the error, 0 for none. Ends with its input.
  */
 #define _GNU_SOURCE
 #include <errno.h>

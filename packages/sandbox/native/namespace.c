@@ -3,10 +3,10 @@
  *
  *   namespace try|run UIDS GIDS PROGRAM [ARGUMENT...]
  *
- * UIDS and GIDS are START:COUNT, a range of /etc/subuid and of /etc/subgid that is mapped from 58000 on by newuidmap and
- * newgidmap, or `-` for the own id alone. `run` becomes PROGRAM with these arguments; `try` does the same up to there,
- * with itself in place of PROGRAM, and exits with 0 if the capabilities are there afterwards. Both exit with 125 and one
- * line on standard error if a step fails.
+ * UIDS and GIDS are START:COUNT, a range of /etc/subuid and of /etc/subgid that is mapped from 58000 on by
+ * newuidmap and newgidmap, or `-` for the own id alone. `run` becomes PROGRAM with these arguments; `try` does the
+ * same up to there, with itself in place of PROGRAM, and exits with 0 if the capabilities are there afterwards.
+ * Both exit with 125 and one line on standard error if a step fails.
  *
  * The user keeps its id, because PostgreSQL refuses to run as 0. So the capabilities are ambient: only these survive
  * when a user other than 0 executes a program.

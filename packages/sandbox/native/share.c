@@ -43,7 +43,8 @@ static int open_users(void) {
   return users;
 }
 
-/* 0 once the terminals are bounded. Until the sandbox has its own /dev/pts there is none, or the host's, which refuses. */
+/* 0 once the terminals are bounded. Until the sandbox has its own /dev/pts there is none, or the host's, which
+ * refuses. */
 static int bound_terminals(const char *terminals) {
   char options[96];
   int mounts = open_namespace("mnt"), result;
