@@ -1,6 +1,6 @@
 // Answers to inputs that are valid, and some that are not.
 
-import type { RouteCase } from "./route-cases.ts";
+import type { RouteCase } from "./route-case.ts";
 
 function nested(levels: number): unknown {
   return levels === 0 ? true : [nested(levels - 1)];

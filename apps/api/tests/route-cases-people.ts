@@ -1,6 +1,6 @@
 // What the routes about people take and refuse: a part of route-cases.ts.
 
-import type { RouteCase } from "./route-cases.ts";
+import type { RouteCase } from "./route-case.ts";
 
 export const peopleCases = {
   listMembers: {},

@@ -1,15 +1,10 @@
 // What each route of the contract takes and refuses, for the tests that walk all of them.
 
 import type { RouteName } from "@dari/contract";
+import type { RouteCase } from "./route-case.ts";
 import { peopleCases } from "./route-cases-people.ts";
 import { scheduleCases } from "./schedule-cases.ts";
 import { inputCase } from "./input-case.ts";
-
-/** Bodies that pass, so that only the foreign id is wrong; and those that do not, with a field each must name. */
-export interface RouteCase {
-  readonly valid?: unknown;
-  readonly invalid?: readonly (readonly [body: unknown, path: string])[];
-}
 
 const text = { parts: [{ type: "text", text: "hello" }] };
 const badMessages = [

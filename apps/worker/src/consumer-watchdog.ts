@@ -5,7 +5,7 @@ import { hasWaitingDispatch } from "@dari/control/operations";
 import { loop } from "@dari/runtime";
 import type { TurnSource } from "@dari/queue";
 import type { Gate } from "./gate.ts";
-import type { FeedContext } from "./turn-feed.ts";
+import type { FeedContext } from "./turn-feed-parts.ts";
 
 export interface WatchedConsumer {
   readonly gate: Gate;

@@ -3,7 +3,7 @@
 import { claimTurn, type TurnClaim } from "@dari/control/turns";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed.ts";
+import type { FeedContext, TurnFeedParts, TurnRun } from "./turn-feed-parts.ts";
 
 const errorPauseMs = 500;
 /** Before a job is looked at again that cannot run yet. Milliseconds. */

@@ -2,7 +2,7 @@
 
 import { isDispatchLed, pullTurn } from "@dari/control/turns";
 import { loop } from "@dari/runtime";
-import type { FeedContext, TurnFeedParts } from "./turn-feed.ts";
+import type { FeedContext, TurnFeedParts } from "./turn-feed-parts.ts";
 
 const pullEveryMs = 250;
 const leadCheckEveryMs = 1_000;

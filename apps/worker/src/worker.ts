@@ -14,7 +14,8 @@ import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { settleRetry } from "./settle-retry.ts";
 import { watchRoom } from "./room-watch.ts";
 import type { Missing } from "./missing.ts";
-import { startTurnFeed, type TurnRun } from "./turn-feed.ts";
+import { startTurnFeed } from "./turn-feed.ts";
+import type { TurnRun } from "./turn-feed-parts.ts";
 
 export interface Worker {
   readonly running: number;

@@ -15,7 +15,8 @@ import { createLogger, loop, readConfig } from "@dari/runtime";
 import { createTestAgent, createTestDatabase, createTestMessage, createTestOrganization } from "@dari/testkit";
 import { createTestSession, requireService, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { createGate, type Gate } from "../src/gate.ts";
-import { startTurnFeed, type TurnFeedParts, type TurnRun } from "../src/turn-feed.ts";
+import { startTurnFeed } from "../src/turn-feed.ts";
+import type { TurnFeedParts, TurnRun } from "../src/turn-feed-parts.ts";
 import { settleRetry } from "../src/settle-retry.ts";
 
 export interface FeedScene extends AsyncDisposable {

@@ -13,14 +13,13 @@ export {
   pathSchema,
   routePaths,
   routes,
-  type Method,
   type ParametersOf,
   type PathParameters,
   type ReplyOf,
   type RequestOf,
-  type Route,
   type RouteName,
 } from "./routes.ts";
+export type { Method, Route } from "./routes/route.ts";
 export {
   ActivateVersionRequest,
   AgentCreated,

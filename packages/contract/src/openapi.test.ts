@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "@jest/globals";
 import { buildOpenApi } from "./openapi.ts";
-import { fillPath, pathSchema, type Route, routePaths, routes } from "./routes.ts";
+import { fillPath, pathSchema, routePaths, routes } from "./routes.ts";
+import type { Route } from "./routes/route.ts";
 import { validate } from "./validate.ts";
 
 const document = buildOpenApi({ version: "0.1.0", serverUrl: "http://127.0.0.1:4870" });

@@ -3,7 +3,8 @@
 import { limits } from "@dari/domain";
 import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
-import { pathSchema, type Route, routePaths, routes } from "./routes.ts";
+import { pathSchema, routePaths, routes } from "./routes.ts";
+import type { Route } from "./routes/route.ts";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";

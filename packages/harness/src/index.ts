@@ -6,14 +6,14 @@ export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";
 export { loadPackages, loadTemplate } from "./load-template.ts";
-export { type OutputPart } from "./output.ts";
-export {
-  type DeltaFrame,
-  type Entry,
-  type EventFrame,
-  type PackageImport,
-  type RunRequest,
-  type TurnContext,
-  type Usage,
+export type { OutputPart } from "./output.ts";
+export type {
+  DeltaFrame,
+  Entry,
+  EventFrame,
+  PackageImport,
+  RunRequest,
+  TurnContext,
+  Usage,
 } from "./protocol.ts";
 export { runTurn, type Asked, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -30,7 +30,8 @@ import { supervisedFilter, systemCallFilter } from "./seccomp/filter.ts";
 import { hostUserRange } from "./host-users.ts";
 import { checkSpec } from "./slot.ts";
 import { findSlotGiver, type SlotGiver } from "./slot-giver.ts";
-import { findStarter, noStarterNote, type Starter } from "./starter.ts";
+import type { Starter } from "./launch.ts";
+import { findStarter, noStarterNote } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import { templateSandbox } from "./template/template.ts";
 import {

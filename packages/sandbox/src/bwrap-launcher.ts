@@ -6,10 +6,9 @@ import type { Duplex, Readable } from "node:stream";
 import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
 import type { EnterProgram } from "./enter-program.ts";
 import { launchInGroup } from "./group-launch.ts";
-import type { Launched, OnServer } from "./launch.ts";
+import type { Launched, OnServer, Starter } from "./launch.ts";
 import { readProcess, type ProcessIdentity } from "./proc.ts";
 import { systemCallFilter } from "./seccomp/filter.ts";
-import type { Starter } from "./starter.ts";
 import type { SandboxLimits } from "./types.ts";
 
 export interface Launcher {

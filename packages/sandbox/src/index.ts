@@ -7,8 +7,8 @@ export { asHostUser, hostUserRange, openHostUsers, type HostUsers } from "./host
 export { createLandlockDriver } from "./landlock/landlock-driver.ts";
 export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
-export { type EgressSecret } from "./egress/substitute.ts";
-export { type EgressOptions, type EgressRecord } from "./egress/traffic.ts";
+export type { EgressSecret } from "./egress/substitute.ts";
+export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
 export { mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
 export { openMounter, type Mounter } from "./mounter.ts";
@@ -22,7 +22,7 @@ export {
   type Evidence,
   type Guarantee,
 } from "./security-table.ts";
-export { openSlotMounts, type SlotMounts } from "./slot-mounts.ts";
+export { openSlotMounts } from "./slot-mounts.ts";
 export {
   SandboxStartError,
   type DriverName,
@@ -37,4 +37,5 @@ export {
   type SandboxSpec,
   type SandboxTemplate,
   type SandboxUsage,
+  type SlotMounts,
 } from "./types.ts";

@@ -3,11 +3,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { constants as osConstants } from "node:os";
 import { Server } from "node:net";
-import { type Duplex, type Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
 import { withholdCapabilities } from "./namespace/capabilities.ts";
-import type { Starter } from "./starter.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
 export interface Launched {
@@ -44,6 +43,21 @@ export interface LaunchOptions {
   readonly onServer?: OnServer;
   /** What starts it, in place of this process; for as many pipes as that has, and an empty environment. */
   readonly starter?: Starter | undefined;
+}
+
+export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
+  /** For a program of ours that enters namespaces: it keeps this process's capabilities. Default: it has none. */
+  readonly keepsCapabilities?: boolean;
+  /** Until when it must run; where it does not, everything that this starter has started ends. Default: a minute. */
+  readonly withinMs?: number;
+}
+
+export interface Starter {
+  /**
+   * As `launch` does, with as many pipes as the starter was opened for and an empty environment.
+   * @throws SandboxStartError
+   */
+  launch(o: StartOptions): Promise<Launched>;
 }
 
 /** Executes `command` in a new session. Throws SandboxStartError when it cannot be executed. */

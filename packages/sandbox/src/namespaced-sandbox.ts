@@ -7,9 +7,16 @@ import type { Egress } from "./egress/egress.ts";
 import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
 import { bringToRest, type Resting } from "./rest.ts";
-import type { SlotMounts } from "./slot-mounts.ts";
 import { diskTmpOf, removeDiskTmp, workingFolders } from "./slot.ts";
-import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage } from "./types.ts";
+import type {
+  Exceeded,
+  Sandbox,
+  SandboxExit,
+  SandboxLimits,
+  SandboxSpec,
+  SandboxUsage,
+  SlotMounts,
+} from "./types.ts";
 import { watchSandbox, type Watch } from "./watch.ts";
 
 export interface Held {

@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { insidePaths } from "./bwrap-arguments.ts";
 import { childrenOf, isAlive, readProcess, type ProcessIdentity, type ProcessRow } from "./proc.ts";
-import type { SlotMounts } from "./slot-mounts.ts";
+import type { SlotMounts } from "./types.ts";
 import { measureTree } from "./tree-use.ts";
 
 export interface Resting {

@@ -7,42 +7,8 @@ import { join } from "node:path";
 import { openMounter, type Mounter } from "./mounter.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { removeTree } from "./remove-tree.ts";
-import type { Sandbox, SandboxDriver, SandboxExit } from "./types.ts";
+import type { Sandbox, SandboxDriver, SandboxExit, SlotMounts } from "./types.ts";
 import { within } from "./within.ts";
-
-/** What a driver needs to give a running sandbox its turn's directories. */
-export interface SlotMounts {
-  /**
-   * Makes a slot: an absolute path to a directory with an empty `workspace/` and `state/` in it. `owner`: user and
-   * group of both; default: this process's.
-   */
-  make(name: string, owner?: number): Promise<string>;
-  /** Where a slot of this name is or will be. */
-  pathOf(name: string): string;
-  /** False when something was written to the slot; `attach` would hide it. */
-  isUntouched(slotDir: string): Promise<boolean>;
-  /**
-   * True when nothing is in the slot and nothing was done to it since it was made, also to modes and attributes: what
-   * one program leaves there the next one would find.
-   */
-  isAsMade(slotDir: string): Promise<boolean>;
-  /** `workspace/` and `state/` of `turnDir` lie over those of the slot, also for its sandbox. */
-  attach(turnDir: string, slotDir: string): Promise<void>;
-  /** Paths to what `attach` hides: a program that kept its directory from before still writes there. */
-  hiddenBy(slotDir: string): readonly string[];
-  /**
-   * Undoes `attach` where nothing in the sandbox uses what was attached any more: no working directory, descriptor
-   * (also one on its way between processes) or mapping. The kernel says so, in the sandbox and here at once. False:
-   * something does, and one of the two may be undone; `detach` is for the rest.
-   */
-  leave(slotDir: string): Promise<boolean>;
-  /** Undoes `attach`, where there was one. Whatever could not be undone is tried again by the next call. */
-  detach(slotDir: string): Promise<void>;
-  /** Rejects, and removes nothing, where something is still mounted in the slot: it is somebody's workspace. */
-  remove(slotDir: string): Promise<void>;
-  /** No slot may be in use. */
-  close(): Promise<void>;
-}
 
 const folders = ["workspace", "state"] as const;
 

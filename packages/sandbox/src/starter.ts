@@ -6,25 +6,10 @@ import { Server } from "node:net";
 import { createInterface } from "node:readline";
 import { compiledProgram } from "./compiled-program.ts";
 import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
-import { masksFrom, type Launched, type LaunchOptions } from "./launch.ts";
+import { masksFrom, type Launched, type Starter, type StartOptions } from "./launch.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { passOn, receiverOf, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
-
-export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
-  /** For a program of ours that enters namespaces: it keeps this process's capabilities. Default: it has none. */
-  readonly keepsCapabilities?: boolean;
-  /** Until when it must run; where it does not, everything that this starter has started ends. Default: a minute. */
-  readonly withinMs?: number;
-}
-
-export interface Starter {
-  /**
-   * As `launch` does, with as many pipes as the starter was opened for and an empty environment.
-   * @throws SandboxStartError
-   */
-  launch(o: StartOptions): Promise<Launched>;
-}
 
 /** Of a driver without one. */
 export const noStarterNote =

@@ -8,7 +8,8 @@ import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
 import { SandboxStartError } from "../src/index.ts";
 import { compiledProgram } from "../src/compiled-program.ts";
-import { findStarter, openStarter, type StartOptions } from "../src/starter.ts";
+import type { StartOptions } from "../src/launch.ts";
+import { findStarter, openStarter } from "../src/starter.ts";
 import { childrenOf, commandOf, countSleepers } from "./sandbox-fixture.ts";
 
 const isThere = (await compiledProgram("start")) !== undefined;

@@ -7,7 +7,7 @@ import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { removeTree } from "@dari/sandbox";
-import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disks.ts";
+import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disk.ts";
 import { folderOf } from "./folder.ts";
 import { setTimesToNow } from "./kept-times.ts";
 import { assertOrganizationId } from "./path-rules.ts";

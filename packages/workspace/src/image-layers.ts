@@ -5,7 +5,7 @@ import { mkdirSync } from "node:fs";
 import { link, lstat, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { diff, type Change } from "./diff.ts";
-import type { OpenDisk } from "./disks.ts";
+import type { OpenDisk } from "./disk.ts";
 import { folderOf } from "./folder.ts";
 import { chunkBytes } from "./frame.ts";
 import { imageBaseOf, imageEntry, type ImageBase, type SnapshotImage } from "./image.ts";

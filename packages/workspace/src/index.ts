@@ -11,15 +11,8 @@ export {
 } from "./client-paths.ts";
 export { openContentCache, type ContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
-export {
-  openDisks,
-  type Disk,
-  type Disks,
-  type DiskScan,
-  type DisksOptions,
-  type OpenDisk,
-  type UnusedImage,
-} from "./disks.ts";
+export type { Disk, Disks, DiskScan, DisksOptions, OpenDisk, UnusedImage } from "./disk.ts";
+export { openDisks } from "./disks.ts";
 export { withFile, withoutPath } from "./edit-tree.ts";
 export {
   SnapshotDamagedError,
@@ -41,5 +34,5 @@ export { save, type Saved, type SaveOptions } from "./save.ts";
 export { scan, type Scan, type ScanOptions } from "./scan.ts";
 export { emptyTree, treeOf, type ChunkLocation, type Frame, type Tree, type TreeEntry } from "./tree.ts";
 export { treeHash } from "./tree-hash.ts";
-export { type Ignored } from "./walk.ts";
+export type { Ignored } from "./walk.ts";
 export { defaultWorkspaceLimits, type WorkspaceLimits } from "./workspace-limits.ts";

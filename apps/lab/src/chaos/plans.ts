@@ -2,7 +2,7 @@
 // together is more than 10,000 turns over five seeds, in half an hour.
 
 import { faultNamed, faults, pairs } from "./faults/index.ts";
-import type { Plan } from "./play.ts";
+import type { Plan } from "./plan.ts";
 
 export interface Choice {
   readonly faults: readonly string[];

@@ -8,22 +8,14 @@ import type { Excuse, Loss } from "./check/recovery.ts";
 import { isQuietWithin } from "./check/remains.ts";
 import { report, type Figures, type Report } from "./check/report.ts";
 import type { Scene } from "./faults/fault.ts";
-import { startSending, type Load, type Sending } from "./load/generator.ts";
+import { startSending, type Sending } from "./load/generator.ts";
 import { openJournal } from "./load/journal.ts";
 import { openTenant, openTenants, type Tenant } from "./load/tenants.ts";
 import { probeIsolation } from "./load/trespasser.ts";
+import type { Plan } from "./plan.ts";
 import { seededRandom } from "./seeded-random.ts";
-import type { Stage, StageOptions } from "./stage/stage.ts";
-import { strikeAll, type StrikePlan } from "./strikes.ts";
-
-export interface Plan extends StrikePlan, StageOptions {
-  readonly seed: number;
-  readonly load: Load;
-  readonly tenants: number;
-  readonly sessions: number;
-  /** How much more time than its bounds the machine is given. */
-  readonly stretch: number;
-}
+import type { Stage } from "./stage/stage.ts";
+import { strikeAll } from "./strikes.ts";
 
 /** Before the first fault, by which later starts are measured. Milliseconds. */
 const calmMs = 3_000;

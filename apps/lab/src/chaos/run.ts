@@ -16,7 +16,8 @@ import { reportOfNone, type Report } from "./check/report.ts";
 import { UnknownFaultError } from "./faults/index.ts";
 import { summarize, summarizeAll, totalOf } from "./check/summary.ts";
 import { plansOf, type Choice } from "./plans.ts";
-import { play, type Plan } from "./play.ts";
+import type { Plan } from "./plan.ts";
+import { play } from "./play.ts";
 import { startStage, type Stage } from "./stage/stage.ts";
 import { readFlags } from "../flags.ts";
 

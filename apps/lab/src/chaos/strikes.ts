@@ -5,14 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Figures } from "./check/report.ts";
 import type { Fault, Scene } from "./faults/fault.ts";
 import { pick } from "./load/generator.ts";
-
-export interface StrikePlan {
-  readonly name: string;
-  readonly faults: readonly Fault[];
-  /** alone, together: each strikes its rounds; mixed: whichever, until the load is sent. */
-  readonly mode: "alone" | "together" | "mixed";
-  readonly load: { readonly turns: number };
-}
+import type { StrikePlan } from "./plan.ts";
 
 const betweenMs = { least: 500, more: 1_500 };
 /** Of a pair, one comes while the other lasts. Milliseconds. */

@@ -1,7 +1,7 @@
 // Publishing: bundles, agents and versions.
 
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import * as agents from "../schemas/agents.ts";
 import { Deleted, flag, listBeside, listOf, listQuery } from "../schemas/common.ts";
 import * as snapshots from "../schemas/source-snapshots.ts";

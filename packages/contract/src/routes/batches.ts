@@ -2,7 +2,7 @@
 
 import { messageMachine } from "@dari/domain";
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import * as batches from "../schemas/batches.ts";
 import { listOf, listQuery, oneOf } from "../schemas/common.ts";
 

@@ -1,7 +1,7 @@
 // Caps on what turns may use, and the stop of all turns.
 
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import * as budgets from "../schemas/budgets.ts";
 import { Deleted, listOf, listQuery } from "../schemas/common.ts";
 

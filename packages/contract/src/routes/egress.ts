@@ -1,6 +1,6 @@
 // What an organization's agents may connect to.
 
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import * as egress from "../schemas/egress.ts";
 
 const path = "/v1/organizations/{organization_id}/egress";

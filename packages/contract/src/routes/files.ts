@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, flag, integerText, listOf, listQuery } from "../schemas/common.ts";
 import * as files from "../schemas/files.ts";
 import { WorkspaceCommit } from "../schemas/workspaces.ts";

@@ -1,7 +1,7 @@
 // People: members, invitations, sign-in and the command lines that people let in.
 
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, listOf, listQuery } from "../schemas/common.ts";
 import * as people from "../schemas/members.ts";
 

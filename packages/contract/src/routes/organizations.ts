@@ -1,7 +1,7 @@
 // Organizations, keys, credentials, and what the vendor's command line asks first.
 
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, listOf, listQuery } from "../schemas/common.ts";
 import * as orgs from "../schemas/organizations.ts";
 

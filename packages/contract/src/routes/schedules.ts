@@ -2,7 +2,7 @@
 
 import { firingOutcomes } from "@dari/domain";
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, idInput, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import * as schedules from "../schemas/schedules.ts";
 

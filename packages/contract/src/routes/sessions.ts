@@ -2,7 +2,7 @@
 
 import { limits } from "@dari/domain";
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, flag, idInput, integerText, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import { EventRecord } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";

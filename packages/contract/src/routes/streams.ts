@@ -1,7 +1,7 @@
 // Streams of the ledger, and its rendering as a timeline.
 
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { integerText, listOf, listQuery } from "../schemas/common.ts";
 import { TranscriptEntry } from "../schemas/events.ts";
 import * as messages from "../schemas/messages.ts";

@@ -1,6 +1,6 @@
 // What is used and what is going on: for people who watch.
 
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { FleetRecord } from "../schemas/fleet.ts";
 import { SessionCost, UsageRecord, usageQuery } from "../schemas/usage.ts";
 

@@ -2,7 +2,7 @@
 
 import { webhookDeliveryMachine } from "@dari/domain";
 import Type from "typebox";
-import type { Route } from "../routes.ts";
+import type { Route } from "./route.ts";
 import { Deleted, listOf, listQuery, oneOf } from "../schemas/common.ts";
 import * as webhooks from "../schemas/webhooks.ts";
 

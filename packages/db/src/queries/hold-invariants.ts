@@ -1,6 +1,6 @@
 // What budgets, batches and the operators' stop hold back, and what they let begin, as invariants. See `invariants.ts`.
 
-import type { Invariant } from "./invariants.ts";
+import type { Invariant } from "./invariant.ts";
 
 /** The budgets that a session `s` is part of. (unique index of budgets) */
 const budgetsOfSession = `b.organization_id = s.organization_id

@@ -3,14 +3,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
 import { holdInvariants } from "./hold-invariants.ts";
-
-export interface Invariant {
-  readonly name: string;
-  readonly says: string;
-  /** What it costs: the rows that it reads of each session in question. */
-  readonly reads: string;
-  readonly query: string;
-}
+import type { Invariant } from "./invariant.ts";
 
 export const invariants: readonly Invariant[] = [
   {

@@ -10,13 +10,13 @@ import { findGroupPlaces, groupCandidates, type ControlGroup, type GroupPlaces }
 import { compiledProgram } from "../compiled-program.ts";
 import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
-import { exitThroughLauncher, type Launched } from "../launch.ts";
+import { exitThroughLauncher, type Launched, type Starter } from "../launch.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
 import { checkSpec, diskTmpOf, programEnvironment, workingFolders } from "../slot.ts";
-import { findStarter, noStarterNote, type Starter } from "../starter.ts";
+import { findStarter, noStarterNote } from "../starter.ts";
 import {
   SandboxStartError,
   type Guarantees,

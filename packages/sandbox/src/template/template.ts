@@ -5,11 +5,10 @@ import type { Background } from "../background.ts";
 import { boundsTree, planGroup, type GroupPlaces } from "../control-groups.ts";
 import { openEgress, type Egress } from "../egress/egress.ts";
 import { namespacedSandbox } from "../namespaced-sandbox.ts";
-import type { Launched } from "../launch.ts";
+import type { Launched, Starter } from "../launch.ts";
 import { childrenOf, readProcess, type ProcessIdentity } from "../proc.ts";
 import { processesOfUser } from "../rlimits.ts";
 import { passOn, receiverOf, requestStart, type Receiver } from "../start-requests.ts";
-import type { Starter } from "../starter.ts";
 import { SandboxStartError, type Sandbox, type SandboxSpec, type SandboxTemplate } from "../types.ts";
 import { childWords } from "./words.ts";
 

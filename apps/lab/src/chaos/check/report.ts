@@ -4,7 +4,7 @@ import { findViolations } from "@dari/db";
 import { describeMachine } from "../../machine.ts";
 import type { Bounds } from "../faults/fault.ts";
 import type { Journal } from "../load/journal.ts";
-import type { Plan } from "../play.ts";
+import type { Plan } from "../plan.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import { readBooks, type Books, type Run } from "./books.ts";
 import {

@@ -4,7 +4,7 @@ import type { Actor, Control, LoadedTree } from "@dari/control/context";
 import { snapshots } from "@dari/db";
 import { AppError } from "@dari/domain";
 import { SnapshotDamagedError, type Tree } from "@dari/workspace";
-import { findIntactAncestor } from "../workspaces/open-workspace.ts";
+import { findIntactAncestor } from "../workspaces/open-snapshot.ts";
 
 export interface SessionTree {
   readonly tree: Tree;

@@ -12,7 +12,7 @@ import {
   type TreeEntry,
   type WorkspaceLimits,
 } from "@dari/workspace";
-import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-workspace.ts";
+import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-snapshot.ts";
 import { partsAt, uploadFolderMode, uploadMode } from "./place-input.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 

@@ -5,7 +5,7 @@ import type { TurnSnapshot } from "@dari/db";
 import { newId, type Log } from "@dari/domain";
 import { diff, folderOf, treeHash, type Tree } from "@dari/workspace";
 import { clientChangesOf, type FileChange } from "./client-changes.ts";
-import type { OpenedWorkspace, WorkspaceContext } from "./open-workspace.ts";
+import type { OpenedWorkspace, WorkspaceContext } from "./open-snapshot.ts";
 import { storeSnapshot } from "./store-snapshot.ts";
 
 export interface SavedWorkspace {
