@@ -31,7 +31,7 @@ function walk(directory: string): string[] {
   });
 }
 
-const textFile = /(\.(tsx?|mjs|cjs|js|py|c|sql|md|json|ya?ml|toml|txt|sh|html|css|svg)|\/run|Dockerfile[^/]*)$/;
+const textFile = /(\.(tsx?|mjs|cjs|js|py|[ch]|sql|md|json|ya?ml|toml|txt|sh|html|css|svg)|\/run|Dockerfile[^/]*)$/;
 
 /** Every text file, sorted by path. */
 export const textFiles: readonly RepositoryFile[] = walk("")
@@ -48,6 +48,11 @@ const fixture = /\/(tests\/agents|fixtures)\//;
 /** Every file of code that is written for this repository. */
 export const sourceFiles: readonly RepositoryFile[] = textFiles.filter(
   ({ path: name }) => sourceFile.test(name) && !generated.test(name) && !fixture.test(name),
+);
+
+/** SQL, C and documents: measured like code, but not parsed. */
+export const otherTexts: readonly RepositoryFile[] = textFiles.filter(
+  ({ path: name }) => /\.(sql|[ch]|md)$/.test(name) && !generated.test(name) && !fixture.test(name),
 );
 
 export const isTest = (name: string): boolean => /\.test(-d)?\.ts$|\/(tests|conformance)\//.test(name);

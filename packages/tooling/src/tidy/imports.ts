@@ -29,18 +29,32 @@ function readImport(node: ts.Node): Import | undefined {
   if (ts.isExportDeclaration(node) && node.moduleSpecifier && ts.isStringLiteral(node.moduleSpecifier)) {
     return { specifier: node.moduleSpecifier.text, typeOnly: node.isTypeOnly };
   }
-  if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+  if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) && ts.isStringLiteral(node.argument.literal)) {
+    return { specifier: node.argument.literal.text, typeOnly: true };
+  }
+  if (ts.isCallExpression(node) && loadsItsArgument(node.expression)) {
     const [argument] = node.arguments;
     if (argument && ts.isStringLiteral(argument)) return { specifier: argument.text, typeOnly: false };
   }
   return undefined;
 }
 
+/** `import(…)`, `require(…)`, `import.meta.resolve(…)` and `….resolve(…)` of a `require`. */
+function loadsItsArgument(called: ts.Expression): boolean {
+  if (called.kind === ts.SyntaxKind.ImportKeyword) return true;
+  if (ts.isIdentifier(called)) return called.text === "require";
+  return ts.isPropertyAccessExpression(called) && called.name.text === "resolve" && isLoader(called.expression);
+}
+
+function isLoader(expression: ts.Expression): boolean {
+  if (ts.isMetaProperty(expression)) return true;
+  if (ts.isCallExpression(expression)) return isLoader(expression.expression);
+  return ts.isIdentifier(expression) && /^(require|createRequire)$/.test(expression.text);
+}
+
+/** `import { type A } from` counts as a value: Node leaves `import {} from` of it, which loads the module. */
 function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
-  if (!clause) return false;
-  if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
-  if (clause.name || !clause.namedBindings || !ts.isNamedImports(clause.namedBindings)) return false;
-  return clause.namedBindings.elements.every((element) => element.isTypeOnly);
+  return clause?.phaseModifier === ts.SyntaxKind.TypeKeyword;
 }
 
 /** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own. */
