@@ -15,7 +15,7 @@ import { controlOf, openSource, type Services, type ServiceSettings } from "@dar
 import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
-import { newId } from "@dari/domain";
+import { newId, type EgressMode } from "@dari/domain";
 import { parseEgressRules } from "@dari/network";
 import {
   adviseOnGroups,

@@ -1,6 +1,6 @@
 // What the two feeds of turns, from the queue and by direct pull, need from their worker.
 
-import type { Claimant, ClaimedTurn } from "@dari/control";
+import type { Claimant, ClaimedTurn } from "@dari/db";
 import type { TurnSettlement, TurnSource, TurnTicket } from "@dari/queue";
 import type { WorkerContext } from "./context.ts";
 import type { Gate } from "./gate.ts";

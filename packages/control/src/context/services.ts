@@ -3,7 +3,7 @@
 import type { EventRecord } from "@dari/contract";
 import type { Database, RateKind } from "@dari/db";
 import type { Listeners, Preview } from "@dari/domain";
-import type { EgressPolicy } from "@dari/sandbox";
+import type { EgressPolicy } from "@dari/network";
 import type { Tree } from "@dari/workspace";
 import type { Actor } from "./actor.ts";
 

@@ -207,10 +207,5 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
     "apps/worker/src/warm-waiting.ts",
     "packages/builder/guest/compile/split-agent.mjs",
     "packages/builder/guest/compile/whole-agent.mjs",
-    "packages/control/src/context.ts",
-    "packages/control/src/limits/rate-limiter.ts",
-    "packages/control/src/sessions/get-session.ts",
-    "packages/control/src/sessions/list-events.ts",
-    "packages/control/src/streams/session-feeds.ts",
   ],
 };
