@@ -150,7 +150,7 @@ export const fileLinesMax = 400;
 export const functionLinesMax = 70;
 export const lineCharsMax = 120;
 /** Lines of documents that are longer, of all documents together. It may only become smaller. */
-export const documentLongLinesMax = 1_000;
+export const documentLongLinesMax = 60;
 
 /** Where the environment may be met: once per program, and by what prepares a machine, a test run or other programs. */
 export const readsEnvironment =
