@@ -71,6 +71,12 @@ export async function upload({ client }: Platform, filename: string, bytes: Buff
   return (await client.uploadFile({ filename, content: new Blob([new Uint8Array(bytes)]) })).id;
 }
 
+/** Returns what the last run of a message used, by the event of its end. Failed messages have no `output.usage`. */
+export async function usageOfLastRun({ client }: Platform, sessionId: string, messageId: string): Promise<unknown> {
+  const { data } = await client.listEvents(sessionId, { limit: 200 });
+  return data.findLast(({ type, message_id }) => type === "attempt.ended" && message_id === messageId)?.data["usage"];
+}
+
 /** Sessions go on where nothing of them is cached. */
 export async function moveToAnotherWorker(fleet: Fleet): Promise<void> {
   const running = fleet.workers.filter((worker) => worker.isRunning);

@@ -6,7 +6,15 @@ import { startAnthropicServer, type ModelReply, type ModelRequest, type ModelSer
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, manifestFile, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
-import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+import {
+  exampleAgent,
+  moveToAnotherWorker,
+  pixel,
+  startFleetWith,
+  upload,
+  usageOfLastRun,
+  watchTurn,
+} from "../src/sdk-agents.ts";
 
 /** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -100,9 +108,17 @@ describe.each([
       expect(text).toContain("tool_result");
       expect(text).toContain(`"media_type":"image/png","data":"${pixel}"`);
 
-      server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+      let requests = 0;
+      server.play((request) => {
+        requests += 1;
+        if (requests === 1) return writes(`${workspaceOf(request) ?? "."}/report.md`);
+        return { error: { status: 400, type: "invalid_request_error", message: "the model is away" } };
+      });
       const failed = await send(fleet, session, "Do not remember this");
       expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
+      // What was used before the failure counts.
+      const usedUntilThen = await usageOfLastRun(fleet, session, failed.id);
+      expect(usedUntilThen).toMatchObject({ input_tokens: 10, output_tokens: 5, total_tokens: 15 });
       expect(failed.output?.error?.message).toContain("the model is away");
       server.play(() => ({ text: "Back" }));
       expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");

@@ -6,7 +6,15 @@ import { startOpenaiServer, type ModelRequest, type ModelServer } from "@dari/te
 import { testsEverySdk } from "../src/config.ts";
 import { deploy, send, textOf, textPart } from "../src/conversation.ts";
 import { nothing, type Fleet } from "../src/fleet.ts";
-import { exampleAgent, moveToAnotherWorker, pixel, startFleetWith, upload, watchTurn } from "../src/sdk-agents.ts";
+import {
+  exampleAgent,
+  moveToAnotherWorker,
+  pixel,
+  startFleetWith,
+  upload,
+  usageOfLastRun,
+  watchTurn,
+} from "../src/sdk-agents.ts";
 
 /** By `npm run lab -- every-sdk`: their packages have hundreds of megabytes. */
 const whole = testsEverySdk() ? test : test.skip;
@@ -65,9 +73,18 @@ whole("uses its tools, shows text as it comes, remembers on another worker, and 
   expect(text).toContain("function_call_output");
   expect(text).toContain(`data:image/png;base64,${pixel}`);
 
-  server.play(() => ({ error: { status: 400, type: "invalid_request_error", message: "the model is away" } }));
+  let requests = 0;
+  server.play((request) => {
+    if (!hasTools(request)) return { text: "A title" };
+    requests += 1;
+    if (requests === 1) return { toolCalls: [writes], usage: { inputTokens: 20, outputTokens: 5 } };
+    return { error: { status: 400, type: "invalid_request_error", message: "the model is away" } };
+  });
   const failed = await send(fleet, session, "Do not remember this");
   expect(failed).toMatchObject({ status: "failed", output: { error: { code: "agent_error" } } });
+  // What was used before the failure counts.
+  const usedUntilThen = await usageOfLastRun(fleet, session, failed.id);
+  expect(usedUntilThen).toMatchObject({ input_tokens: 20, output_tokens: 5, total_tokens: 25 });
   expect(failed.output?.error?.message).toContain("the model is away");
   server.play(() => ({ text: "Back" }));
   expect(textOf(await send(fleet, session, "Still there?"))).toBe("Back");
