@@ -62,17 +62,49 @@ create or replace function oldest_ready_at(p_organization text) returns timestam
       where coalesce(g.room, 1) > 0))
 $$;
 
--- Whether a retry that is due may go on past the dispatcher: no organization waits for a slot that it may have, and no
--- other transaction asks in this moment, so that what its caller reads next holds until it commits. Sessions that only
--- wait for a full max_concurrency do not count. False where 200 organizations have ready sessions, because no more than
--- these are read. (indexes sessions_ready and sessions_in_flight)
+-- Whether an organization has a ready session that no max_concurrency of an agent or a batch keeps waiting. Group 0
+-- takes one probe per lane. Only if it has no session are other groups read: 100 of a lane, and true if there are more.
+create or replace function waits_for_slot(p_organization text) returns boolean language sql stable as $$
+  select case
+    when exists (select 1 from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
+      and not s.is_background and s.limit_group = 0) then true
+    when exists (select 1 from sessions s where s.schedule = 'ready' and s.organization_id = p_organization
+      and s.is_background and s.limit_group = 0) then true
+    else exists (
+      select 1 from (values (false), (true)) l (is_background)
+        cross join lateral (select bool_or(coalesce(g.room, 1) > 0) or count(*) >= 100 as is_open
+          from ready_groups(p_organization, l.is_background, 1, 100) g) x
+        where x.is_open)
+  end
+$$;
+
+-- The first p_limit organizations with a ready session, and whether each waits for a slot. Of those that have only
+-- sessions with a bound, the first 20 are checked and the others count as waiting: a reading costs little however many
+-- wait.
+create or replace function ready_with_room(p_limit int) returns table (id text, can_begin boolean)
+language sql stable as $$
+  with ready as materialized (
+    select r.id, exists (select 1 from sessions s where s.schedule = 'ready' and s.organization_id = r.id
+        and not s.is_background and s.limit_group = 0)
+      or exists (select 1 from sessions s where s.schedule = 'ready' and s.organization_id = r.id
+        and s.is_background and s.limit_group = 0) as is_open
+    from ready_organizations('', p_limit) r (id)),
+  numbered as materialized (select x.*, row_number() over (partition by x.is_open order by x.id) as n from ready x)
+  select x.id, case when x.is_open or x.n > 20 then true else waits_for_slot(x.id) end from numbered x
+$$;
+
+-- Whether a due retry may continue without the dispatcher: no organization waits for a slot that it may have, and no
+-- other transaction asks at this moment, so what its caller reads next holds until it commits. Sessions that only
+-- wait for a full max_concurrency do not count. False if 20 organizations have ready sessions, so that a check reads
+-- little. (indexes sessions_ready and sessions_in_flight)
 create or replace function may_pass_dispatcher() returns boolean language sql as $$
   select pg_try_advisory_xact_lock(hashtext('dari due retries'))
+    and (select count(*) from ready_organizations('', 20)) < 20
     and not exists (
-      select 1 from ready_organizations('', 200) r (id) join organizations o on o.id = r.id
-      where oldest_ready_at(o.id) is not null and (o.max_concurrency is null or o.max_concurrency >
-        (select count(*) from sessions s where s.schedule in ('dispatched', 'leased') and s.organization_id = o.id)))
-    and (select count(*) from ready_organizations('', 200)) < 200
+      select 1 from ready_organizations('', 20) r (id) join organizations o on o.id = r.id
+      where (o.max_concurrency is null or o.max_concurrency >
+          (select count(*) from sessions s where s.schedule in ('dispatched', 'leased') and s.organization_id = o.id))
+        and waits_for_slot(o.id))
 $$;
 
 -- Moves up to p_counts[i] of organization i's sessions from ready to dispatched, past those that others hold. The first

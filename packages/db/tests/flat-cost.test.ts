@@ -51,6 +51,8 @@ async function costsOf({ database, rows }: Place): Promise<Record<string, number
       await run("accept", accept(rows.idleSession, "new", "enqueue"));
       await run("accept behind many", accept(rows.longSession, "new2", "interrupt"));
       await run("organizations that wait", `ready_organizations('', 500)`);
+      await run("view of the direct path", `ready_with_room(200)`);
+      await run("due retry", `may_pass_dispatcher()`);
       await run("dispatch", `dispatch_sessions(array['${rows.organizationId}'], array[1], 5000)`);
       await client.query("rollback");
     }
@@ -86,7 +88,8 @@ interface PlanRoot {
 
 test("a turn costs the same in front of a long backlog, and beside many organizations", async () => {
   const costs = { small: await costsOf(small), large: await costsOf(large), wide: await costsOf(wide) };
-  const { "organizations that wait": waiting, ...steps } = costs.small;
+  const { small: few, wide: many } = costs;
+  const { "organizations that wait": waiting, "view of the direct path": view, "due retry": retry, ...steps } = few;
   expect(waiting).toBeLessThan(20);
   for (const [step, cost] of Object.entries(steps)) {
     expect({ step, large: (costs.large[step] ?? 0) / cost <= 1.5 }).toEqual({ step, large: true });
@@ -94,4 +97,7 @@ test("a turn costs the same in front of a long backlog, and beside many organiza
   }
   // One reading is bounded however many wait.
   expect(costs.wide["organizations that wait"]).toBeLessThan(4 * 500);
+  expect(many["view of the direct path"]).toBeLessThan(20 * 200);
+  expect(many["due retry"]).toBeLessThan(200);
+  expect([view, retry]).toEqual([expect.any(Number), expect.any(Number)]);
 });

@@ -30,16 +30,16 @@ export async function listReadyOrganizations(
 
 /**
  * Returns the first `limit` organizations with a ready session. `canBegin`: not all of their ready sessions wait for a
- * `max_concurrency` of an agent or a batch (reads at most 200 groups of sessions_ready for each).
+ * `max_concurrency` of an agent or a batch. Of organizations that have only sessions with such a bound, the first 20
+ * are checked and the others count as `canBegin`, so that a reading costs little however many wait.
  */
 export async function listReadyWithRoom(
   db: Database,
   limit: number,
 ): Promise<(OrganizationShare & { readonly canBegin: boolean })[]> {
   const result = await sql<OrganizationShare & { canBegin: boolean }>`
-    select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency",
-      oldest_ready_at(o.id) is not null as "canBegin"
-    from ready_organizations('', ${limit}::int) as r (id)
+    select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency", r.can_begin as "canBegin"
+    from ready_with_room(${limit}::int) as r
     cross join lateral (select * from organizations where id = r.id offset 0) o order by o.id`.execute(db.kysely);
   return result.rows;
 }
