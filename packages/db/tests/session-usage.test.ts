@@ -45,6 +45,18 @@ test("a turn that said nothing of its usage counts none, and its answer is not r
   expect(await sum()).toMatchObject({ turns: 1, tokens: 0, byName: {} });
 });
 
+test("a turn that began under such a release counts by its answer only if its last attempt did", async () => {
+  await scene.send(sessionId);
+  await run("retry", { output_tokens: 5 });
+  await scene.db.pool.query("update attempts set usage = null where session_id = $1", [sessionId]);
+  await scene.db.pool.query("select ready_due_retries(10, 0)");
+  await run("completed", { output_tokens: 20 });
+  await forgeAnswers();
+  expect(await sum()).toMatchObject({ byName: { output_tokens: 20 } });
+  await scene.db.pool.query("update attempts set usage = case number when 1 then '{}'::jsonb end");
+  expect(await sum()).toMatchObject({ byName: { output_tokens: 999 } });
+});
+
 test("turns of a release that kept no usage in attempts count by their answer", async () => {
   await scene.send(sessionId);
   await run("completed", { output_tokens: 20, requests: 2 });

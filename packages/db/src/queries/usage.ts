@@ -106,7 +106,8 @@ export async function sumSessionUsage(
         case when not a.keeps_usage then (select m.output -> 'usage' from messages m where m.id = l.id) end as old_usage
       from looked l
       cross join lateral (
-        select count(*) as turns, sum(tokens) as tokens, bool_or(usage is not null) as keeps_usage,
+        select count(*) as turns, sum(tokens) as tokens,
+          (array_agg(usage is not null order by number desc))[1] as keeps_usage,
           array_agg(usage) filter (where usage <> '{}') as usages,
           sum(greatest(0, extract(epoch from coalesce(ended_at, clock_timestamp()) - claimed_at))) as seconds
         from attempts where message_id = l.id and called_at is not null) a
