@@ -127,10 +127,14 @@ export async function isCreator(db: Database, keyId: string, organizationId: str
 }
 
 /**
- * As `isCreator`, within a transaction: until it ends, the organization's first key cannot be revoked and the
- * organization cannot be deleted. False also when one of them has just been.
+ * As `isCreator`, within a transaction: until it ends, neither the calling key nor the organization's first key can be
+ * revoked, and the organization cannot be deleted. False also if one of them has just been.
  */
 export async function holdIfCreator(db: Database, keyId: string, organizationId: string): Promise<boolean> {
+  // A person's sign-in is no row of api_keys; a membership that ends during the call is met by its inviters' lock.
+  const caller = await sql<{ ended: boolean }>`select revoked_at is not null or expires_at <= clock_timestamp() as ended
+    from api_keys where id = ${keyId} for share`.execute(db.kysely);
+  if (caller.rows[0]?.ended === true) return false;
   const organization = await db.kysely
     .selectFrom("organizations")
     .where("id", "=", organizationId)
