@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { BlobNotFoundError } from "@dari/blobs";
-import { inspectBundle, readBundleFile } from "@dari/bundles";
+import { BundleRefused, inspectBundle, readBundleFile } from "@dari/bundles";
 import type { VersionBundle, VersionBundleFile } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { sourceSnapshots, type SourceSnapshotRow } from "@dari/db";
@@ -90,6 +90,7 @@ async function withBundle<Result>(
     if (sha256 !== row.sha256) throw new SnapshotDamagedError(row.objectKey, "it is not the bundle that was accepted");
     return await read(file, row);
   } catch (cause) {
+    if (cause instanceof BundleRefused) throw new SnapshotDamagedError(row.objectKey, cause.message, { cause });
     if (cause instanceof BlobNotFoundError) throw new SnapshotDamagedError(row.objectKey, "it is missing", { cause });
     throw cause;
   }

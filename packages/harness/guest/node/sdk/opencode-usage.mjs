@@ -12,7 +12,8 @@ export async function usageSince(since, { client, query, session }) {
 /** Returns the messages of this session, and of all sessions below it that were used since then. */
 async function messagesOf(session, since, { client, query }) {
   const path = { id: session };
-  const { data: messages = [] } = await client.session.messages({ path, query });
+  const { data: messages, error } = await client.session.messages({ path, query });
+  if (messages === undefined) throw new Error(`OpenCode lists no messages of the session: ${JSON.stringify(error)}`);
   const children = (await client.session.children?.({ path, query }))?.data ?? [];
   const used = children.filter(({ time }) => (time?.updated ?? since) >= since);
   const below = await Promise.all(used.map(({ id }) => messagesOf(id, since, { client, query })));
