@@ -227,7 +227,7 @@ describe("health", () => {
       found: `several organizations share ${ids[2]}, where no control group bounds a turn`,
       what_to_do: "run `systemd-run`",
     });
-    // An operator who chose it is told the fact.
+    // The operator chose this, so doctor states a fact, not a fault.
     await workers.deleteWorker(api.db, ids[0]!);
     const details = { ...kinds[2], minimumIsolation: "watched" };
     await workers.upsertWorkerSeen(api.db, { ...worker, id: ids[2]!, details });
