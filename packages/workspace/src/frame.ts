@@ -67,18 +67,18 @@ function boundsOf({ sizeBytes }: Frame): { maxOutputLength: number; chunkSize: n
 }
 
 /** Before they reach the decoder. @throws SnapshotDamagedError unless they are what was stored, where that is known. */
-export function assertStored({ objectKey, offset, storedBytes, sha256 }: Frame, bytes: Buffer): void {
+function assertStored({ objectKey, offset, storedBytes, sha256 }: Frame, bytes: Buffer): void {
   if (bytes.length !== storedBytes) throw new SnapshotDamagedError(objectKey, `it ends inside the frame at ${offset}`);
   if (sha256 === undefined || hash("sha256", bytes) === sha256) return;
   throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is not what was stored`);
 }
 
 /** @throws SnapshotDamagedError unless `raw` has the frame's size. */
-export function wholeFrame({ objectKey, offset, sizeBytes }: Frame, raw: Buffer): Buffer {
+function wholeFrame({ objectKey, offset, sizeBytes }: Frame, raw: Buffer): Buffer {
   if (raw.length !== sizeBytes) throw new SnapshotDamagedError(objectKey, `the frame at ${offset} is too short`);
   return raw;
 }
 
-export function undecodable({ objectKey, offset }: Frame, cause: unknown): SnapshotDamagedError {
+function undecodable({ objectKey, offset }: Frame, cause: unknown): SnapshotDamagedError {
   return new SnapshotDamagedError(objectKey, `the frame at ${offset} cannot be decompressed`, { cause });
 }

@@ -2,9 +2,10 @@
 
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { errorCode, SnapshotDamagedError } from "./errors.ts";
-import { Scratch } from "./frame-decoder.ts";
 
-const input = new Scratch();
+/** Larger buffers are not kept. */
+const keptBytesMax = 1024 * 1024;
+let kept: Buffer | undefined;
 
 /** `read` gives bytes that are good until it is called again; fewer than asked where the file ends. */
 export function withObjectFile(
@@ -15,7 +16,7 @@ export function withObjectFile(
   const fd = openObject(file, objectKey);
   try {
     work((offset, sizeBytes) => {
-      const bytes = input.take(sizeBytes);
+      const bytes = bufferOf(sizeBytes);
       let done = 0;
       while (done < sizeBytes) {
         const got = readSync(fd, bytes, done, sizeBytes - done, offset + done);
@@ -41,4 +42,11 @@ function openObject(file: string, objectKey: string): number {
   if (fstatSync(fd).isFile()) return fd;
   closeSync(fd);
   throw new SnapshotDamagedError(objectKey, "it is missing");
+}
+
+/** Returns a buffer whose content the next call may overwrite. */
+function bufferOf(sizeBytes: number): Buffer {
+  if (sizeBytes > keptBytesMax) return Buffer.allocUnsafeSlow(sizeBytes);
+  kept ??= Buffer.allocUnsafeSlow(keptBytesMax);
+  return kept.subarray(0, sizeBytes);
 }

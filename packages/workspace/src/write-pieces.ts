@@ -4,7 +4,7 @@
 import { hash } from "node:crypto";
 import { closeSync, constants, fchmodSync, openSync, writeSync } from "node:fs";
 import { SnapshotDamagedError } from "./errors.ts";
-import { decodeFrameForNow } from "./frame-decoder.ts";
+import { decodeFrameSync } from "./frame.ts";
 import { withObjectFile } from "./object-file.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import type { Fetch, WantedFrame } from "./restore-plan.ts";
@@ -73,7 +73,7 @@ function writeFrames({ dir, objectKey, frames }: WriteJob, storedOf: (frame: Fra
   // What the mask takes from a new file's mode is put back; for nearly all files that is nothing.
   const mask = process.umask();
   for (const frame of frames) {
-    const raw = decodeFrameForNow({ ...frame, objectKey }, storedOf(frame));
+    const raw = decodeFrameSync({ ...frame, objectKey }, storedOf(frame));
     // Bytes that were what was stored hold what was saved; of others each piece has to show it.
     const isChecked = frame.sha256 !== undefined;
     for (const piece of frame.pieces) writePiece(piece, raw, { dir, objectKey, mask, isChecked });
