@@ -68,9 +68,9 @@ let platform: Platform;
     expect(new Set(answers)).toEqual(new Set(["0 0 0"]));
   }, 180_000);
 
-  test("workspaces are overlays, sandboxes wait and checks are forked", () => {
+  test("workspaces are overlays, sandboxes wait and agents are forked", () => {
     const said = logLines().map((line) => String(line["msg"]));
-    const slow = said.filter((text) => /not_possible|workspaces are copied|not_forked|no_template/.test(text));
+    const slow = said.filter((text) => /not_possible|workspaces are copied|no_template/.test(text));
     expect(slow).toEqual([]);
   });
 

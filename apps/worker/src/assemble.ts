@@ -5,11 +5,8 @@ import {
   bundleNodeGuest,
   createRuntimes,
   openBundleCache,
-  openCheckTemplates,
   openImageCache,
-  rememberRunners,
   type BuildEgress,
-  type CheckTemplates,
 } from "@dari/builder";
 import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
 import { promoteJob, retryJob } from "@dari/control/operations";
@@ -114,7 +111,6 @@ export async function assembleWorker(
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
   const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
-  const checks = openChecks(assembly, memory, workDir, log, stack);
   const { program } = assembly;
   const missing = findMissing({ chosen, disks, lacksWarm: warm.isMissing, own: ownNamespace(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
@@ -135,8 +131,6 @@ export async function assembleWorker(
       guestScript,
       images,
       bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
-      checks,
-      runners: rememberRunners(),
       runtimes: createRuntimes({
         cacheDir: workDir.runtimes,
         env: assembly.environment,
@@ -278,24 +272,6 @@ async function openWarmPool(
   });
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
-}
-
-/** Builds go by the setting of turns: it is for machines that should keep nothing loaded. */
-function openChecks(
-  { templates, driver }: WorkerAssembly,
-  memory: MemoryPlan,
-  workDir: WorkDir,
-  log: Logger,
-  stack: AsyncDisposableStack,
-): CheckTemplates | undefined {
-  if (templates === "off" || driver !== undefined) return undefined;
-  const checks = openCheckTemplates({
-    dir: workDir.turns,
-    hasRoom: () => memory.hasRoom(),
-    onRefused: (why) => log.info({ why }, "build.not_forked"),
-  });
-  stack.defer(() => checks.close());
-  return checks;
 }
 
 interface Caches extends Pick<WorkerContext, "images"> {

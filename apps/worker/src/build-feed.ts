@@ -130,8 +130,6 @@ async function attemptBuild(
     keyPrefix: build.organizationId,
     layers: { registry: layerRegistryOf(context, build.organizationId), cache: context.images },
     bundles: context.bundles,
-    checks: context.checks,
-    runners: context.runners,
     runtimes: context.runtimes,
     sandboxLimits: programLimits,
     egress: context.settings.buildEgress,

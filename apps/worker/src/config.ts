@@ -31,7 +31,7 @@ export const workerSettings = {
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",
     default: "auto",
-    about: "Whether Python agents are loaded once, and copied for turns and checks; with DARI_SANDBOX bwrap.",
+    about: "Whether Python agents are loaded once, and copied for turns; with DARI_SANDBOX bwrap.",
   }),
   sessionIdleSeconds: integer({
     env: "DARI_SESSION_IDLE_SECONDS",

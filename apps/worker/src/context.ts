@@ -1,6 +1,6 @@
 // What a worker's parts are given. Assembled once in main.
 
-import type { BuildEgress, BundleCache, CheckTemplates, ImageCache, KnownRunners, Runtimes } from "@dari/builder";
+import type { BuildEgress, BundleCache, ImageCache, Runtimes } from "@dari/builder";
 import type { Sealer } from "@dari/control/context";
 import type { JobRetry, PromotedJob, RetriedJob } from "@dari/control/operations";
 import type { BuildContext } from "@dari/control/publishing";
@@ -73,9 +73,6 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly guestScript: GuestScript;
   readonly images: ImageCache;
   readonly bundles: BundleCache;
-  readonly runners: KnownRunners;
-  /** Absent: each build loads all that it checks. */
-  readonly checks?: CheckTemplates | undefined;
   readonly slots: SlotDirectories;
   readonly runtimes: Runtimes;
   /** Carries out an operator's retry of a failed job. */

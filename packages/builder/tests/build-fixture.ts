@@ -23,8 +23,6 @@ import {
   openImageCache,
   type BuildEgress,
   type BuildResult,
-  type CheckTemplates,
-  type KnownRunners,
   type Runtimes,
 } from "../src/index.ts";
 import { hostEnvironment, temporaryDirectory } from "./host.ts";
@@ -40,8 +38,6 @@ export interface Choices {
   tmpBytes?: number;
   /** Default: one that remembers each layer. */
   registry?: LayerRegistry;
-  checks?: CheckTemplates;
-  runners?: KnownRunners;
   keyPrefix?: string;
 }
 

@@ -21,16 +21,14 @@ export async function checkEntrypoint(o: {
   imageDir: string;
   workspace: string;
   sdk: string;
-  /** Kinds of exports whose runner need not be loaded; default: none. Node guests only. */
-  known?: readonly string[];
   timeoutMs: number;
 }): Promise<EntrypointCheck> {
   const over = new AbortController();
   o.channel.on("error", () => {});
   const late = delay(o.timeoutMs, undefined, { signal: over.signal });
   late.catch(() => {});
-  const { entry, imageDir, workspace, sdk, known = [] } = o;
-  sendFrame(o.channel, { t: "check", entry, imageDir, workspace, sdk, known });
+  const { entry, imageDir, workspace, sdk } = o;
+  sendFrame(o.channel, { t: "check", entry, imageDir, workspace, sdk });
   try {
     const answer = await Promise.race([ask(o), late]);
     if (answer !== undefined) return answer;

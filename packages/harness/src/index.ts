@@ -5,15 +5,7 @@ export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
 export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";
-export { loadPackages, loadTemplate } from "./load-template.ts";
+export { loadTemplate } from "./load-template.ts";
 export type { OutputPart } from "./output.ts";
-export type {
-  DeltaFrame,
-  Entry,
-  EventFrame,
-  PackageImport,
-  RunRequest,
-  TurnContext,
-  Usage,
-} from "./protocol.ts";
+export type { DeltaFrame, Entry, EventFrame, RunRequest, TurnContext, Usage } from "./protocol.ts";
 export { runTurn, type Asked, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";

@@ -3,7 +3,7 @@
 import { limits } from "@dari/domain";
 import type { Duplex } from "node:stream";
 import { ignoreErrors, sendFrame } from "./frames.ts";
-import { protocolVersion, type Entry, type HostFrame, type PackageImport } from "./protocol.ts";
+import { protocolVersion, type Entry } from "./protocol.ts";
 import { aborted, ended, guestFrames } from "./run-turn.ts";
 
 /** A started guest that is to be forked, and whoever holds it meanwhile. */
@@ -28,30 +28,10 @@ export async function loadTemplate(
     signal: AbortSignal;
   },
 ): Promise<string | undefined> {
-  const { entry, imageDir, sdk } = o;
-  return loadAndHold(template, { t: "load", entry, imageDir, sdk }, o.signal);
-}
-
-/**
- * Has a guest that was started as a template carry out these imports, with the packages of an image without sources,
- * and be held. Each child goes on as a guest whose agent has begun with them: it answers only a check, and only of an
- * agent that does begin with them. Text: why it cannot be forked.
- */
-export async function loadPackages(
-  template: UnloadedTemplate,
-  o: { imports: readonly PackageImport[]; imageDir: string; signal: AbortSignal },
-): Promise<string | undefined> {
-  return loadAndHold(template, { t: "load_packages", imports: o.imports, imageDir: o.imageDir }, o.signal);
-}
-
-async function loadAndHold(
-  template: UnloadedTemplate,
-  frame: HostFrame,
-  signal: AbortSignal,
-): Promise<string | undefined> {
+  const { entry, imageDir, sdk, signal } = o;
   const { channel } = template;
   ignoreErrors(channel);
-  sendFrame(channel, frame);
+  sendFrame(channel, { t: "load", entry, imageDir, sdk });
   const over = new AbortController();
   const late = AbortSignal.any([signal, AbortSignal.timeout(limits.agentLoadMs)]);
   try {

@@ -56,15 +56,10 @@ export interface GuestLimits {
   readonly inputWaitSeconds: number;
 }
 
-/** `from module import names`, or `import module` where there are none. */
-export type PackageImport = readonly [module: string, names: readonly string[]];
-
 export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
   /** Sent to a guest that waits for its turn; without it the code is loaded at `run`. */
   | { readonly t: "load"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
-  /** Sent to a template whose children are asked for checks alone. */
-  | { readonly t: "load_packages"; readonly imports: readonly PackageImport[]; readonly imageDir: string }
   /** Sent to a template that has loaded its code and is held by whoever started it. */
   | { readonly t: "fork" }
   | {
@@ -73,8 +68,6 @@ export type HostFrame =
       readonly imageDir: string;
       readonly workspace: string;
       readonly sdk: string;
-      /** Kinds of exports whose runner need not be loaded: with these packages it has been. */
-      readonly known: readonly string[];
     }
   | { readonly t: "go" }
   | { readonly t: "cancel"; readonly reason: "timeout" | "cancelled" };

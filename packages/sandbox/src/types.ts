@@ -149,14 +149,10 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
    */
   hold(tell: () => void): Promise<string | undefined>;
   /**
-   * A sandbox in a slot of its own, once it is held; one after the other. `imageDir`: in place of the template's.
+   * A sandbox in a slot of its own, once it is held; one after the other.
    * @throws SandboxStartError, and no other can be forked then
    */
-  fork(
-    o: Pick<SandboxSpec, "slotDir" | "mounts"> &
-      Partial<Pick<SandboxSpec, "imageDir">> &
-      Pick<EgressOptions, "onConnection">,
-  ): Promise<Sandbox>;
+  fork(o: Pick<SandboxSpec, "slotDir" | "mounts"> & Pick<EgressOptions, "onConnection">): Promise<Sandbox>;
   /** Ends it, and all that were forked. Resolves when nothing of it is alive. Idempotent. */
   kill(): Promise<void>;
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
@@ -127,24 +127,13 @@ describeHere(`two children of a template${because}`, () => {
     for (const [place, mount] of others) expect(template.get(place)).not.toBe(mount);
   });
 
-  test("see an image of their own where they have one, as read-only as the template's", async () => {
-    const dir = mkdtempSync(join(tmpdir(), "sandbox-image-"));
-    try {
-      writeFileSync(join(dir, "own"), "");
-      const child = await template.fork(dir);
-      expect(await child.ask("result = os.listdir('/agent')")).toEqual(["own"]);
-      for (const path of ["/agent/own", "/agent/new"]) {
-        expect(await child.ask(`open('${path}', 'w')`)).toBe("Read-only file system");
-      }
-      // Two flags: MNT_DETACH, MS_REMOUNT.
-      for (const call of ["umount2(b'/agent', 2)", "mount(None, b'/agent', None, 32, None)"]) {
-        expect(await child.ask(`result = libc.${call}`)).toBe(-1);
-      }
-      expect([...writable(child.pid).keys()]).toEqual([...writable(one.pid).keys()]);
-      expect(await other.ask("result = os.listdir('/agent')")).toEqual([]);
-      expect(await (await template.fork()).ask("result = os.listdir('/agent')")).toEqual([]);
-    } finally {
-      rmSync(dir, { recursive: true });
+  test("read the template's image and cannot write to it", async () => {
+    const child = await template.fork();
+    expect(await child.ask("result = os.listdir('/agent')")).toEqual([]);
+    expect(await child.ask("open('/agent/new', 'w')")).toBe("Read-only file system");
+    // Two flags: MNT_DETACH, MS_REMOUNT.
+    for (const call of ["umount2(b'/agent', 2)", "mount(None, b'/agent', None, 32, None)"]) {
+      expect(await child.ask(`result = libc.${call}`)).toBe(-1);
     }
   });
 

@@ -37,8 +37,7 @@ export interface Template extends Omit<SandboxTemplate, "fork"> {
   readonly said: unknown;
   /** Text: why it is none. */
   held(): Promise<string | undefined>;
-  /** `imageDir`: of its own. */
-  fork(imageDir?: string): Promise<Child>;
+  fork(): Promise<Child>;
   /** Such a one that takes no descriptors answers nothing. */
   forkMute(): Promise<Sandbox>;
 }
@@ -63,10 +62,10 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
   let count = 0;
   const slot = (): Promise<string> => mounts.make(`slot-${(count += 1)}`);
 
-  async function fork(template: SandboxTemplate, imageDir?: string): Promise<Sandbox> {
+  async function fork(template: SandboxTemplate): Promise<Sandbox> {
     const slotDir = await slot();
     try {
-      const sandbox = await template.fork({ slotDir, mounts, ...(imageDir !== undefined && { imageDir }) });
+      const sandbox = await template.fork({ slotDir, mounts });
       children.push({ sandbox, slotDir });
       return sandbox;
     } catch (error) {
@@ -90,7 +89,7 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
       slotDir,
       said: JSON.parse(said),
       held: () => template.hold(() => void template.channel.write("\n")),
-      fork: async (imageDir) => obeying(await fork(template, imageDir)),
+      fork: async () => obeying(await fork(template)),
       forkMute: () => fork(template),
     };
   }

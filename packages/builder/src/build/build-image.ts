@@ -18,10 +18,8 @@ import { BuildFailed } from "./build-failed.ts";
 import type { BundleCache } from "./bundle-cache.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { addOpencode } from "./add-opencode.ts";
-import { checkEntry, type EntryCheck, type LoadedAhead } from "./check-entry.ts";
-import type { CheckTemplates } from "./check-templates.ts";
+import { checkEntry, type EntryCheck } from "./check-entry.ts";
 import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
-import type { KnownRunners } from "./known-runners.ts";
 import { chooseInstaller } from "./choose-installer.ts";
 import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
 import { hasOwnPackages } from "./own-packages.ts";
@@ -43,10 +41,6 @@ export interface BuildOptions {
   readonly layers: { readonly registry: LayerRegistry; readonly cache: ImageCache };
   /** What this machine keeps of earlier builds, so that packages are bundled once; absent: nothing. */
   readonly bundles?: BundleCache;
-  /** What has loaded the packages of earlier builds; absent: each check loads them. */
-  readonly checks?: CheckTemplates | undefined;
-  /** What ran exports in earlier builds; absent: each check loads it. */
-  readonly runners?: KnownRunners | undefined;
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
   /** The build makes a directory of its own in it, which the caller removes: nobody has to wait for that. */
@@ -118,11 +112,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
     const bundles = await bundlesOf(options, tree, provided);
     const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log, bundles));
     const { suspicions } = compiled;
-    const ahead = loadedAhead(options, compiled, provided);
-    // Bundles of packages are kept where these are the layer's and nobody else's, and so is this.
-    const known = options.runners;
-    const runners = bundles === undefined || known === undefined ? undefined : { known, scope: bundles.scope };
-    const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions, ahead, runners };
+    const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions };
     return { provided, entry: await log.step("check", () => check(given, compiled, log)) };
   };
   const { provided, entry } = await prepare().catch(async (error: unknown) => {
@@ -165,18 +155,8 @@ async function compile(
   bundles?: PackageBundles,
 ): Promise<CompiledAgent> {
   if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log, bundles);
-  return { entry: source, suspicions: [], imports: await compilePython(sandbox, runtime, source) };
-}
-
-/** What the check may be forked from, where there are packages to be loaded ahead. */
-function loadedAhead(
-  { checks, keyPrefix, layers }: BuildOptions,
-  { imports = [] }: CompiledAgent,
-  provided: ProvidedLayer | undefined,
-): LoadedAhead | undefined {
-  if (checks === undefined || provided === undefined || imports.length === 0) return undefined;
-  const { layer } = provided;
-  return { checks, imports, scope: [keyPrefix, layer.digest], openLayer: () => layers.cache.ensure(layer) };
+  await compilePython(sandbox, runtime);
+  return { entry: source, suspicions: [] };
 }
 
 async function makeSandbox(options: BuildOptions, dir: string, log: BuildLog): Promise<BuildSandbox> {
@@ -232,8 +212,7 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
   if (whole !== undefined) {
     try {
       const making = whole.cache === undefined ? {} : { codeCache: await placeInTree(given.tree, whole.cache) };
-      // As one script they are loaded in any case.
-      await checkEntry({ ...given, runners: undefined, entry: whole.entry, ...making });
+      await checkEntry({ ...given, entry: whole.entry, ...making });
       return whole.entry;
     } catch (error) {
       if (!(error instanceof BuildFailed)) throw error;

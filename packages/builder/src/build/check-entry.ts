@@ -4,18 +4,15 @@ import { copyFile, lstat, mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { Manifest } from "@dari/contract";
 import { limits, type Failure } from "@dari/domain";
-import { checkEntrypoint, guestCommand, type EntrypointCheck, type PackageImport } from "@dari/harness";
+import { checkEntrypoint, guestCommand, type EntrypointCheck } from "@dari/harness";
 import type { Sandbox, SandboxSpec } from "@dari/sandbox";
-import type { ImageLease } from "../image/image-cache.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import { printable } from "./build-log.ts";
 import { packagesWithScripts } from "./install-scripts.ts";
 import { adviseMissing } from "./missing-packages.ts";
 import type { Entry } from "./resolve-entry.ts";
-import type { CheckTemplates } from "./check-templates.ts";
-import type { KnownRunners } from "./known-runners.ts";
-import { boundedLines, describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
+import { describeBound, logOutput, type BuildSandbox } from "./sandbox-program.ts";
 
 /** Stands for every secret: a build has none, yet modules read them when they are loaded. */
 const placeholderSecret = "dari-build-check";
@@ -39,28 +36,8 @@ export interface EntryCheck {
   readonly suspicions: readonly string[];
   /** Where the code cache goes that a bundled agent makes of itself; a host path. */
   readonly codeCache?: string;
-  readonly ahead?: LoadedAhead | undefined;
-  readonly runners?: LayerRunners | undefined;
 }
 
-/** What of a layer's packages has been seen to run exports. */
-export interface LayerRunners {
-  readonly known: KnownRunners;
-  /** Whose packages they are. */
-  readonly scope: readonly string[];
-}
-
-/** Packages of the agent's layer that its check need not load. */
-export interface LoadedAhead {
-  readonly checks: CheckTemplates;
-  readonly imports: readonly PackageImport[];
-  /** Whose packages they are. */
-  readonly scope: readonly string[];
-  openLayer(): Promise<ImageLease>;
-}
-
-/** What takes longer although its packages are loaded is not waited for twice. Milliseconds. */
-const forkedWithinMs = 5_000;
 const codeCacheName = "dari-code-cache";
 const codeCacheBytesMax = 64 * 1024 * 1024;
 
@@ -71,7 +48,6 @@ const codeCacheBytesMax = 64 * 1024 * 1024;
 export async function checkEntry(options: EntryCheck): Promise<void> {
   const { sandbox, codeCache } = options;
   sandbox.signal.throwIfAborted();
-  if (await passesForked(options)) return;
   const slotDir = await makeSlot(options);
   const running = await sandbox.driver.prepare({
     ...guestSpec(options),
@@ -79,43 +55,14 @@ export async function checkEntry(options: EntryCheck): Promise<void> {
     slotDir,
     network: "none",
   });
-  const runners = runnersOf(options);
-  const answer = await ask(running, options, { onLine: sandbox.onLine, known: runners?.kinds });
+  const answer = await ask(running, options);
   if (!answer.ok) {
     const { exceeded } = await running.collect();
     const bound = exceeded === undefined ? [] : [describeBound(exceeded, sandbox)];
     const suspicions = [...bound, ...options.suspicions];
     throw await explain(answer.failure, answer.stack, { ...options, suspicions, imageDir: running.paths.image });
   }
-  runners?.add(answer.kind);
   if (codeCache !== undefined) await keepCodeCache(join(slotDir, "workspace"), codeCache);
-}
-
-/**
- * Where the packages that the agent begins with are loaded already, only what is its own is. False: they are not, or it
- * does not pass, and the agent as a turn loads it decides.
- */
-async function passesForked(options: EntryCheck): Promise<boolean> {
-  const { ahead, tree, runtime, sandbox } = options;
-  if (ahead === undefined) return false;
-  const slotDir = await makeSlot(options);
-  const guest = guestSpec(options, true);
-  const key = JSON.stringify([ahead.scope, runtime.version, guest]);
-  const { imports, openLayer, checks } = ahead;
-  const { signal, driver } = sandbox;
-  const forked = await checks.fork({ key, imports, guest, openLayer, slotDir, imageDir: tree, signal, driver });
-  if (forked === undefined) return false;
-  const { lines, keep } = boundedLines(limits.buildLogBytes);
-  const { ok } = await ask(forked.sandbox, options, { onLine: keep, timeoutMs: forkedWithinMs });
-  if (ok) for (const line of [...forked.said, ...lines]) sandbox.onLine(line);
-  return ok;
-}
-
-function runnersOf(options: EntryCheck): { kinds: readonly string[]; add(kind: string): void } | undefined {
-  const { runners, runtime, manifest } = options;
-  if (runners === undefined) return undefined;
-  const key = JSON.stringify([runners.scope, runtime.version, manifest.sdk, guestSpec(options)]);
-  return { kinds: runners.known.kindsOf(key), add: (kind) => runners.known.add(key, kind) };
 }
 
 async function makeSlot({ dir }: EntryCheck): Promise<string> {
@@ -124,12 +71,15 @@ async function makeSlot({ dir }: EntryCheck): Promise<string> {
   return slotDir;
 }
 
-function guestSpec(
-  { sandbox, runtime, manifest, entry, codeCache }: EntryCheck,
-  isTemplate = false,
-): Pick<SandboxSpec, "argv" | "env" | "readOnlyPaths" | "limits"> {
+function guestSpec({
+  sandbox,
+  runtime,
+  manifest,
+  entry,
+  codeCache,
+}: EntryCheck): Pick<SandboxSpec, "argv" | "env" | "readOnlyPaths" | "limits"> {
   const { memoryBytes } = sandbox.limits;
-  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes, isTemplate });
+  const guest = guestCommand(runtime.language, runtime.command, { entryFile: entry.file, memoryBytes });
   const secrets = Object.fromEntries(manifest.secrets.map((name) => [name, placeholderSecret]));
   const making = codeCache === undefined ? {} : { DARI_CODE_CACHE: codeCacheName };
   return {
@@ -142,22 +92,17 @@ function guestSpec(
 }
 
 /** The sandbox is dead afterwards. @throws the signal's reason when it aborts */
-async function ask(
-  running: Sandbox,
-  { sandbox, entry, manifest }: EntryCheck,
-  o: { onLine(line: string): void; known?: readonly string[] | undefined; timeoutMs?: number },
-): Promise<EntrypointCheck> {
+async function ask(running: Sandbox, { sandbox, entry, manifest }: EntryCheck): Promise<EntrypointCheck> {
   const { signal } = sandbox;
-  const { known = [], timeoutMs = limits.entrypointCheckMs } = o;
-  const logged = logOutput(running, o.onLine);
+  const logged = logOutput(running, sandbox.onLine);
   const abort = (): void => void running.kill().catch(() => {});
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
   try {
     await running.claim();
     const { channel, exited, paths } = running;
-    const what = { entry, imageDir: paths.image, workspace: paths.workspace, sdk: manifest.sdk, known };
-    const answer = await checkEntrypoint({ channel, exited, ...what, timeoutMs });
+    const what = { entry, imageDir: paths.image, workspace: paths.workspace, sdk: manifest.sdk };
+    const answer = await checkEntrypoint({ channel, exited, ...what, timeoutMs: limits.entrypointCheckMs });
     await running.kill();
     await logged;
     signal.throwIfAborted();

@@ -3,7 +3,6 @@
 import { access, realpath } from "node:fs/promises";
 import { dirname, join, posix } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { PackageImport } from "@dari/harness";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
 import type { BuildLog } from "./build-log.ts";
@@ -12,7 +11,7 @@ import { pythonDependencyDir } from "./installer.ts";
 import { adviseMissing } from "./missing-packages.ts";
 import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
-import { describeEnding, runInSandbox, succeeded, type BuildSandbox, type ProgramEnding } from "./sandbox-program.ts";
+import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
 const compilerDir = fileURLToPath(new URL("../../guest/compile", import.meta.url));
 const errorsShown = 5;
@@ -47,8 +46,6 @@ export interface CompiledAgent {
   /** What is wrong with sources that may still run (JavaScript only). */
   readonly suspicions: readonly string[];
   readonly whole?: WholeAgent;
-  /** What it begins with, where that is known (Python only). */
-  readonly imports?: readonly PackageImport[];
 }
 
 /**
@@ -146,28 +143,22 @@ export async function compileLayer(sandbox: BuildSandbox, runtime: Runtime): Pro
   await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, "."]);
 }
 
-/** Compiles every .py of the tree. @returns the imports of installed packages that loading the entry begins with. */
-export async function compilePython(sandbox: BuildSandbox, runtime: Runtime, entry: Entry): Promise<PackageImport[]> {
-  // A layer that is linked into the tree is compiled already.
+/** Compiles every .py of the tree except those of a linked layer, which are compiled already. */
+export async function compilePython(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
   const except = ["-x", `/\\${pythonDependencyDir}/`];
-  const script = join(compilerDir, "python_sources.py");
-  const ending = await runPython(sandbox, runtime, [script, entry.file, ...compileFlags, ...except, "."]);
-  // An installation of Python may have something to say of its own, and says it before.
-  const last = ending.stdout.trimEnd().split("\n").at(-1) ?? "";
-  return succeeded(ending) ? (JSON.parse(last) as PackageImport[]) : [];
+  await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, ...except, "."]);
 }
 
-async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly string[]): Promise<ProgramEnding> {
+async function runPython(sandbox: BuildSandbox, runtime: Runtime, args: readonly string[]): Promise<void> {
   const quiet = { ...sandbox, onLine: () => {} };
   const ending = await runInSandbox(quiet, {
     argv: [runtime.command, "-I", ...args],
     env: { PYTHONHASHSEED: "0" },
-    readOnlyPaths: [...runtime.readOnlyPaths, compilerDir],
+    readOnlyPaths: runtime.readOnlyPaths,
     network: "none",
   });
   // Files that do not compile (templates, other Python versions) are not errors until somebody imports them.
   if (ending.exit.startError !== undefined) throw new BuildFailed(describeEnding(ending, sandbox));
-  return ending;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -137,24 +137,8 @@ export async function logOutput(running: Sandbox, onLine: (line: string) => void
   await Promise.all([readLines(running.stdout, onLine), readLines(running.stderr, onLine)]);
 }
 
-/** Keeps the first of many lines, each as far as the log shows it. */
-export function boundedLines(charsMax: number): { readonly lines: readonly string[]; keep(line: string): void } {
-  const lines: string[] = [];
-  let left = charsMax;
-  return {
-    lines,
-    keep(line) {
-      if (left <= 0) return;
-      // A part of a text keeps all of it in memory; a copy does not.
-      const kept = Buffer.from(line.slice(0, Math.min(lineCharsMax, left))).toString();
-      left -= kept.length + 1;
-      lines.push(kept);
-    },
-  };
-}
-
 /** Resolves when the stream has ended. */
-export async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
+async function readLines(stream: Readable, onLine: (line: string) => void): Promise<void> {
   const decoder = new TextDecoder();
   let rest = "";
   stream.on("data", (chunk: Buffer) => {

@@ -8,7 +8,6 @@ import { TurnError, describeError } from "./errors.mjs";
 import { tellRefusedConnections } from "./own-network.mjs";
 import { useProxyVariables } from "./proxy-variables.mjs";
 import { rehearse } from "./rehearse.mjs";
-import { noteSurroundings } from "./surroundings.mjs";
 import { createUsageReport } from "./usage.mjs";
 
 const neverSettles =
@@ -68,10 +67,8 @@ export class Guest {
 
   async #check(frame) {
     nameBundle(frame);
-    const areSame = noteSurroundings();
     const found = await findExport(frame.entry, frame.imageDir);
-    // What ran such an export before found no agent there that had changed anything.
-    if (!frame.known.includes(found.kind) || !areSame()) await prepareRunner(found, frame);
+    await prepareRunner(found, frame);
     await this.report({ t: "checked", kind: found.kind });
   }
 

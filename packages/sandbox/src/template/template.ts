@@ -118,7 +118,7 @@ function killerOf({ pid, exited }: Launched): { kill: () => void; isKilled: () =
 async function forkOnce(
   o: TemplateMeans,
   receiver: Receiver,
-  { slotDir, imageDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
+  { slotDir, mounts, onConnection }: Parameters<SandboxTemplate["fork"]>[0],
 ): Promise<Sandbox> {
   const { network, limits } = o.spec;
   const policy = typeof network === "object" ? { ...network, ...(onConnection && { onConnection }) } : network;
@@ -130,7 +130,6 @@ async function forkOnce(
     const launched = await requestStart(receiver, {
       words: childWords(spec, {
         slotDir,
-        imageDir,
         ports: egress?.ports ?? [],
         group,
         processes: processesOfUser(limits, o.hostUser),

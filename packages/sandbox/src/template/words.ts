@@ -5,14 +5,13 @@ import type { ControlGroup } from "../control-groups.ts";
 import type { SandboxSpec } from "../types.ts";
 
 /**
- * Returns the words that follow the child's number. `slotDir`, `imageDir`: the child's; without `imageDir` it sees the
- * template's image. `processes`: how many processes its user can have.
+ * Returns the words that follow the child's number. `slotDir`: the child's. `processes`: how many processes its user
+ * can have.
  */
 export function childWords(
   spec: SandboxSpec,
   o: {
     slotDir: string;
-    imageDir: string | undefined;
     ports: readonly number[];
     group: ControlGroup | undefined;
     processes: number | undefined;
@@ -27,7 +26,6 @@ export function childWords(
     ...(o.group?.steps.flat() ?? []),
     ...keptPaths(spec).flatMap((path) => ["keep", path]),
     ...(["workspace", "state"] as const).flatMap((name) => ["slot", `${o.slotDir}/${name}`, insidePaths[name]]),
-    ...(o.imageDir === undefined ? [] : ["image", o.imageDir, insidePaths.image]),
     ...memoryDirs.flatMap((path) => ["memory", path, tmpBytes]),
     ...readOnly.flatMap((path) => ["readonly", path]),
     ...emptied.flatMap((path) => ["empty", path]),

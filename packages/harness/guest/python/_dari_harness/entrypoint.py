@@ -115,13 +115,6 @@ def find_export(entry: dict, image_dir: str):
     return value
 
 
-def own_folders(entry: dict, image_dir: str) -> set:
-    """Where the agent's own modules may be found by their bare names. Raises entrypoint_not_found."""
-    path = _find_module(entry["file"], image_dir)
-    folders = {image_dir, _base_of(path, image_dir), os.path.dirname(path)}
-    return folders | ({_src_of(image_dir)} if os.path.isdir(_src_of(image_dir)) else set())
-
-
 def _find_module(file: str, image_dir: str) -> str:
     """`agent.py`, `pkg/mod.py`, `agent`, `pkg.mod` or a package; as an absolute path."""
     dotted = file.replace(".", "/")

@@ -16,7 +16,7 @@ from .own_network import note_connections, tell_refused_connections
 
 
 def main(is_template: bool = False) -> None:
-    loaded, ahead = _load_once() if is_template else (None, None)
+    loaded = _load_once() if is_template else None
     channel = Channel(3)
     work = []
     arrived, allowed = threading.Semaphore(0), threading.Event()
@@ -45,7 +45,8 @@ def main(is_template: bool = False) -> None:
         frame = work.pop(0)
         try:
             if frame["t"] == "check":
-                answer = _check(frame, ahead)
+                value, _ = _load(frame)
+                answer = {"t": "checked", "kind": kind_of(value)}
             elif frame["t"] == "load":
                 loaded = _load(frame)
                 answer = {"t": "loaded"}
@@ -74,15 +75,14 @@ def _say_ready(channel: Channel) -> None:
 
 
 def _load_once() -> tuple:
-    """What is loaded, in each child of this process, once the host lets it be forked: an agent, or packages ahead."""
-    known = set(sys.modules)
+    """Loads the agent, and returns it in each child of this process once the host has allowed forks."""
     from .template import fork_for_each_turn
 
     channel = Channel(3, stays=True)
     _say_ready(channel)
     before = _memory_files()
     try:
-        loaded = _load_ahead(channel.receive(), known)
+        loaded = _load(channel.receive())
     except (SystemExit, KeyboardInterrupt) as error:
         raise error.with_traceback(None) from None
     except BaseException as error:
@@ -108,24 +108,6 @@ def _know_main_thread() -> None:
 def _memory_files() -> list:
     """Names where each child has an empty directory of its own: what lies there is not copied."""
     return [sorted(os.listdir(path)) for path in ("/tmp", "/dev/shm") if os.path.isdir(path)]
-
-
-def _load_ahead(frame: dict, known: set) -> tuple:
-    if frame["t"] == "load":
-        return _load(frame), None
-    from .packages import Ahead
-
-    with _no_collection():
-        return None, Ahead(frame, _real(frame), known)
-
-
-def _check(frame: dict, ahead) -> dict:
-    if ahead is None:
-        value, _ = _load(frame)
-    else:
-        os.chdir(frame["workspace"])
-        value, _ = ahead.load(_load, frame, _real(frame))
-    return {"t": "checked", "kind": kind_of(value)}
 
 
 def _load(frame: dict) -> tuple:
