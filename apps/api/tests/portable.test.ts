@@ -195,7 +195,7 @@ function membersOf(bytes: Buffer): Member[] {
   return members;
 }
 
-const isPlain = ({ name, type = "0" }: Member): boolean => type !== "x" && !/[^\x20-\x7e]|_/.test(name);
+const isPlain = ({ name, type = "0" }: Member): boolean => type !== "x" && name !== "PaxHeader";
 
 /** As the export, but for what `alter` makes of each member. */
 function altered(alter: (member: Member) => Member[], bytes: Buffer = whole): Buffer {

@@ -137,7 +137,7 @@ export const vendorHomes: Readonly<Record<string, readonly string[]>> = {
   "playwright-core": ["lab"],
   react: ["console"],
   "react-dom": ["console"],
-  "tar-stream": ["builder", "bundles", "cli", "testkit"],
+  "tar-stream": ["builder", "bundles", "cli", "control", "testkit"],
   typebox: ["contract"],
   typescript: ["tooling"],
   vite: ["console"],

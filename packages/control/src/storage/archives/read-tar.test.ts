@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { Readable } from "node:stream";
 import { expect, test } from "@jest/globals";
+import { pack } from "tar-stream";
 import type { ArchiveEntry } from "./entry.ts";
 import { ArchiveRefused, readTar } from "./read-tar.ts";
 import { writeTar } from "./tar.ts";
@@ -35,6 +36,7 @@ const entries = [
   entry("a.txt", "hello"),
   entry("bin", "", { type: "directory", mode: 0o755 }),
   entry("block", "b".repeat(512)),
+  entry("closed", "c", { mode: 0 }),
   entry(long, "deep", { mode: 0o755 }),
   entry("empty", ""),
   entry("link", "", { type: "symlink", mode: 0o777, target: `${"x/".repeat(90)}ü` }),
@@ -57,7 +59,7 @@ test.each([1, 511, 512, 100_000])("what was written is read, in pieces of %i byt
   expect(await readAll(bytes, length, true)).toHaveLength(entries.length);
 });
 
-test("what another tar program wrote is read", async () => {
+test("what another tar program wrote is read, but no extension of its own", async () => {
   const dir = mkdtempSync(join(tmpdir(), "dari-read-tar-"));
   try {
     writeFileSync(join(dir, "f"), "file", { mode: 0o640 });
@@ -68,26 +70,66 @@ test("what another tar program wrote is read", async () => {
       ["f", "file", 0o640, "", "file"],
       ["l", "symlink", 0o777, "f", ""],
     ]);
+    writeFileSync(join(dir, "n".repeat(120)), "");
+    await expect(readAll(tar("-cf", "-", "--format=gnu", "n".repeat(120)))).rejects.toThrow(ArchiveRefused);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
 });
 
+/** An archive of one member with these PAX records. */
+function withRecords(pax: Record<string, string>): Promise<Buffer> {
+  const archive = pack();
+  archive.entry({ name: "a", pax }, "x");
+  archive.finalize();
+  return buffer(archive);
+}
+
 test("every beginning of an archive is refused, and so is what follows its end", async () => {
-  const bytes = await buffer(writeTar(entries.slice(0, 4)));
-  const end = bytes.length - (10_240 - ((bytes.length - 1024) % 10_240));
-  for (let length = 0; length < Math.min(end, 4_096); length += 64) {
+  const bytes = await buffer(writeTar(entries.slice(0, 5)));
+  for (let length = 0; length < bytes.length; length += 64) {
     await expect(readAll(bytes.subarray(0, length))).rejects.toThrow(ArchiveRefused);
+    await expect(readAll(bytes.subarray(0, length), 100_000)).rejects.toThrow(ArchiveRefused);
   }
   await expect(readAll(Buffer.concat([bytes, Buffer.from("more")]))).rejects.toThrow(ArchiveRefused);
   await expect(readAll(Buffer.concat([bytes, Buffer.alloc(200_000)]))).rejects.toThrow("follows the archive's end");
+  for (const more of [entries.slice(1, 2), entries.slice(4, 5)]) {
+    const second = await buffer(writeTar(more));
+    await expect(readAll(Buffer.concat([bytes, second]))).rejects.toThrow("follows the archive's end");
+  }
 });
 
-test("flipped bits of a header are refused", async () => {
+test("a flipped bit of a header is refused, except in the filler of its checksum", async () => {
   const bytes = await buffer(writeTar(entries.slice(0, 1)));
   for (let at = 0; at < 512; at += 7) {
     const flipped = Buffer.from(bytes);
     flipped[at] = (flipped[at] ?? 0) ^ 0x01;
-    await expect(readAll(flipped)).rejects.toThrow(ArchiveRefused);
+    const reading = readAll(flipped);
+    if (at >= 154 && at < 156) await expect(reading).resolves.toEqual([["a.txt", "file", 0o644, "", "hello"]]);
+    else await expect(reading).rejects.toThrow(ArchiveRefused);
   }
 });
+
+test.each([["-1"], ["-512"], ["x"], [String(2 ** 53)]])("the size %s is refused", async (size) => {
+  await expect(readAll(await withRecords({ size }))).rejects.toThrow(ArchiveRefused);
+});
+
+test("a header extension that is unknown or damaged, and one after another without a member, are refused", async () => {
+  await expect(readAll(await withRecords({ mtime: "1" }))).rejects.toThrow("says something unknown");
+  const damaged = await withRecords({ path: "b" });
+  damaged.write("x", 512);
+  await expect(readAll(damaged)).rejects.toThrow("a header is damaged");
+  const extension = (await withRecords({ path: "p".repeat(2_000) })).subarray(0, 512 + 2_048);
+  const many = Buffer.concat(Array.from({ length: 100 }, () => extension));
+  await expect(readAll(many)).rejects.toThrow("too large");
+});
+
+test.each(["link", "fifo", "character-device", "block-device", "contiguous-file"] as const)(
+  "a member of the type %s is refused",
+  async (type) => {
+    const archive = pack();
+    archive.entry({ name: "a", type, linkname: "/etc/passwd" }, "");
+    archive.finalize();
+    await expect(readAll(await buffer(archive))).rejects.toThrow("unsupported type");
+  },
+);
