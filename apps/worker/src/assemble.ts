@@ -1,13 +1,6 @@
 // Puts a worker together from its services and settings.
 
-import path from "node:path";
-import {
-  bundleNodeGuest,
-  createRuntimes,
-  openBundleCache,
-  openImageCache,
-  type BuildEgress,
-} from "@dari/builder";
+import { bundleNodeGuest, createRuntimes, openImageCache, type BuildEgress } from "@dari/builder";
 import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
 import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
@@ -130,7 +123,6 @@ export async function assembleWorker(
       warm: warm.pool,
       guestScript,
       images,
-      bundles: openBundleCache({ dir: path.join(assembly.workDir, "bundles") }),
       runtimes: createRuntimes({
         cacheDir: workDir.runtimes,
         env: assembly.environment,

@@ -129,7 +129,6 @@ async function attemptBuild(
     manifest: build.manifest as Manifest,
     keyPrefix: build.organizationId,
     layers: { registry: layerRegistryOf(context, build.organizationId), cache: context.images },
-    bundles: context.bundles,
     runtimes: context.runtimes,
     sandboxLimits: programLimits,
     egress: context.settings.buildEgress,

@@ -1,6 +1,6 @@
 // What a worker's parts are given. Assembled once in main.
 
-import type { BuildEgress, BundleCache, ImageCache, Runtimes } from "@dari/builder";
+import type { BuildEgress, ImageCache, Runtimes } from "@dari/builder";
 import type { Sealer } from "@dari/control/context";
 import type { JobRetry, PromotedJob, RetriedJob } from "@dari/control/operations";
 import type { BuildContext } from "@dari/control/publishing";
@@ -72,7 +72,6 @@ export interface WorkerContext extends FinishContext, BuildContext {
   readonly warm?: WarmPool | undefined;
   readonly guestScript: GuestScript;
   readonly images: ImageCache;
-  readonly bundles: BundleCache;
   readonly slots: SlotDirectories;
   readonly runtimes: Runtimes;
   /** Carries out an operator's retry of a failed job. */

@@ -38,7 +38,8 @@ export async function takeWorkDir(dir: string): Promise<WorkDir> {
   const [turns, warm, guest] = [join(dir, "turns"), join(dir, "warm"), join(dir, "guest")];
   // A worker that was killed leaves its turns' workspaces mounted.
   await sweepMounts(dir);
-  for (const each of [turns, warm, guest]) await removeTree(each);
+  // Earlier releases kept scripts of packages in `bundles`.
+  for (const each of [turns, warm, guest, join(dir, "bundles")]) await removeTree(each);
   // Node and esbuild look for `"type"` in the directories above a bundle. An agent that is not isolated must not get
   // that of a project that the data directory is in.
   await writeFile(join(dir, "package.json"), "{}\n");

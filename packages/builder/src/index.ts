@@ -5,7 +5,6 @@ export { RuntimeUnavailableError, type Runtime, type RuntimeOffer } from "./runt
 export { createRuntimes, type Runtimes, type RuntimesOptions } from "./runtimes/runtimes.ts";
 export { buildImage, type BuildOptions, type BuildResult } from "./build/build-image.ts";
 export { bundleNodeGuest } from "./build/bundle-guest.ts";
-export { openBundleCache, type BundleCache } from "./build/bundle-cache.ts";
 export type { BuildEgress } from "./build/install-network.ts";
 export { pythonDependencyDir, type InstallTools } from "./build/installer.ts";
 export { openImageCache, type CachedImage, type ImageCache, type ImageLease } from "./image/image-cache.ts";

@@ -19,7 +19,6 @@ import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import {
   buildImage,
   createRuntimes,
-  openBundleCache,
   openImageCache,
   type BuildEgress,
   type BuildResult,
@@ -77,7 +76,6 @@ export async function openBuilds(preferred?: DriverName, more: Record<string, st
   const runtimes = createRuntimes({ cacheDir: fresh(), env, installPaths, allowNearest: true });
   const cache = openImageCache({ dir: fresh(), store, maxBytes: 1e9 });
   const remembered = rememberLayers();
-  const bundles = openBundleCache({ dir: fresh() });
 
   async function build(
     files: Files,
@@ -100,7 +98,6 @@ export async function openBuilds(preferred?: DriverName, more: Record<string, st
       keyPrefix: "org",
       runtimes,
       layers: { registry, cache },
-      bundles,
     };
     try {
       const result = await buildImage({ ...given, ...choices, signal });

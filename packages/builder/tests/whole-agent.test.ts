@@ -60,7 +60,7 @@ test("an error names the line of the source, and the map speaks of no package", 
   const index = `export function fail(p) {\n  throw new Error(p);\n}\n`;
   const { entry, dir } = await withPackage({ "package.json": esm, "index.js": index }, agent);
   expect(() => callNode(entry)).toThrow(/src\/agent\.ts:4:3/);
-  const map = JSON.parse(await readFile(join(dir, "src/agent.dari.own.cjs.map"), "utf8")) as { sources: string[] };
+  const map = JSON.parse(await readFile(join(dir, "src/agent.dari.bundle.cjs.map"), "utf8")) as { sources: string[] };
   expect(map.sources).toEqual(["agent.ts"]);
 });
 
@@ -89,8 +89,6 @@ test("functions and classes have the names of their source, also where two files
   const agent = `import { names } from "pack";\nexport const agent = () => names();`;
   const { entry, dir } = await withPackage({ "package.json": esm, "index.js": index, ...files }, agent);
   expect(callNode(entry)).toEqual(callNode(join(dir, "src/agent.dari.mjs")));
-  const script = await readFile(join(dir, "src/agent.dari.packages.cjs"), "latin1");
-  expect(script).toContain("arrow=()=>{return 1}");
 });
 
 describe("a character that is not of ASCII", () => {
@@ -105,18 +103,18 @@ describe("a character that is not of ASCII", () => {
     const agent = `import { Made, raw } from "pack";\nexport const agent = () => new Made().word() + raw;`;
     return withPackage({ "package.json": esm, "index.js": lines.join("\n") }, agent);
   };
-  const packagesOf = ({ dir }: Image): Promise<string> => readFile(join(dir, "src/agent.dari.packages.cjs"), "utf8");
+  const scriptOf = ({ dir }: Image): Promise<string> => readFile(join(dir, "src/agent.dari.bundle.cjs"), "utf8");
 
   test("in a comment does not double the script", async () => {
     const image = await build(`raw = 1`);
     expect(callNode(image.entry)).toBe("\u00e91");
-    expect(await packagesOf(image)).toMatch(/^[\0-\x7f]*$/);
+    expect(await scriptOf(image)).toMatch(/^[\0-\x7f]*$/);
   });
 
   test("that means something stays what it is", async () => {
     const image = await build("raw = String.raw`\u00e9` + /\u00e9/.source");
     expect(callNode(image.entry)).toBe("\u00e9\u00e9\u00e9");
-    expect(await packagesOf(image)).toContain("String.raw`\u00e9`");
+    expect(await scriptOf(image)).toContain("String.raw`\u00e9`");
   });
 });
 
@@ -147,17 +145,11 @@ vm.Script = class extends vm.Script {
   }
 
   const index = `export const n = Array.from({ length: 9 }, (_, i) => i);`;
-  const first: Files = { "src/first.ts": "export {};" };
-  const kinds: [string, string, Files][] = [
-    ["packages", "", {}],
-    ["bundle", `import "./first.ts";\n`, first],
-  ];
-  const cases = interpreters.flatMap((node) => kinds.map((kind) => [node, ...kind] as const));
-  test.each(cases)("%s, a script of %s", async (node, kind, before, more) => {
-    const agent = `${before}import { n } from "pack";\nexport const agent = () => n;`;
+  test.each(interpreters)("%s", async (node) => {
+    const agent = `import { n } from "pack";\nexport const agent = () => n;`;
     const files = { "package.json": esm, "index.js": index };
-    const { entry, dir } = await withPackage(files, agent, more, { runtimes: runtimesWith(node) });
-    expect(existsSync(join(dir, `src/agent.dari.${kind}.cjs`))).toBe(true);
+    const { entry } = await withPackage(files, agent, {}, { runtimes: runtimesWith(node) });
+    expect(entry).toMatch(/\.load\.cjs$/);
     expect(await judge(node, entry)).toBe("false\n");
   });
 });
@@ -171,59 +163,41 @@ test("a strict CommonJS module stays strict", async () => {
   expect(callNode(entry)).toMatch(/node_modules\/pack$/);
 });
 
-describe("packages as a script of their own", () => {
-  const counter = { "package.json": esm, "index.js": "export const n = globalThis.first ?? 0;\nexport default 7;" };
+const counter = { "package.json": esm, "index.js": "export const n = globalThis.first ?? 0;\nexport default 7;" };
 
-  test("are bundled once for all sources, and equal bundles are equal images", async () => {
-    const agent = `import seven, { n } from "pack";\nexport const agent = () => [seven, n];`;
-    const [first, same, other] = [
-      await withPackage(counter, agent),
-      await withPackage(counter, agent),
-      await withPackage(counter, `${agent}\nexport const more = 1;`),
-    ];
-    expect(callNode(first.entry)).toEqual([7, 0]);
-    expect(same.dir).toBe(first.dir);
-    expect(other.dir).not.toBe(first.dir);
-    // V8 makes another one each time.
-    for (const name of ["src/agent.dari.packages.cjs", "src/agent.dari.cache"]) {
-      expect((await readFile(join(other.dir, name))).equals(await readFile(join(first.dir, name)))).toBe(true);
-    }
-  });
+test("sources and packages run in the order of the imports", async () => {
+  const agent = `import "./first.ts";\nimport seven, { n } from "pack";\nexport const agent = () => [seven, n];`;
+  const first = { "src/first.ts": "globalThis.first = 1;\nexport {};" };
+  const { entry } = await withPackage(counter, agent, first);
+  expect(entry).toMatch(/\.load\.cjs$/);
+  expect(callNode(entry)).toEqual([7, 1]);
+});
 
-  test("a source that runs before a package does so in one script", async () => {
-    const agent = `import "./first.ts";\nimport { n } from "pack";\nexport const agent = () => n;`;
-    const { entry, dir } = await withPackage(counter, agent, { "src/first.ts": "globalThis.first = 1;\nexport {};" });
-    expect(existsSync(join(dir, "src/agent.dari.bundle.cjs"))).toBe(true);
-    expect(callNode(entry)).toBe(1);
-  });
+test("a name that a package does not have fails the build", async () => {
+  const agent = `import { nope } from "pack";\nexport const agent = () => nope;`;
+  await expect(withPackage(counter, agent)).rejects.toThrow(/nope/);
+});
 
-  test("a name that a package does not have fails the build", async () => {
-    const agent = `import { nope } from "pack";\nexport const agent = () => nope;`;
-    await expect(withPackage(counter, agent)).rejects.toThrow(/nope/);
-  });
+test("packages that need the manifest's environment are one script with the agent", async () => {
+  const index = `if (!process.env.MODE) throw new Error("no mode");\nexport const n = 1;`;
+  const yml = { "dari.yml": manifest("src/agent.ts:agent", "env: {MODE: x}\n") };
+  const agent = `import { n } from "pack";\nexport const agent = () => n;`;
+  const { entry } = await withPackage({ "package.json": esm, "index.js": index }, agent, yml);
+  expect(entry).toMatch(/\.load\.cjs$/);
+});
 
-  test("packages that do not load by themselves are one script with the agent", async () => {
-    const index = `if (!process.env.MODE) throw new Error("no mode");\nexport const n = 1;`;
-    const yml = { "dari.yml": manifest("src/agent.ts:agent", "env: {MODE: x}\n") };
-    const agent = `import { n } from "pack";\nexport const agent = () => n;`;
-    const { dir, entry } = await withPackage({ "package.json": esm, "index.js": index }, agent, yml);
-    expect(entry).toMatch(/\.load\.cjs$/);
-    expect(existsSync(join(dir, "src/agent.dari.bundle.cjs"))).toBe(true);
-  });
-
-  test("this process writes no file through a link of a tree", async () => {
-    const [tree, outside] = [builds.fresh(), builds.fresh()];
-    await mkdir(join(tree, "src"), { recursive: true });
-    await mkdir(outside);
-    await writeFile(join(outside, "kept"), "kept");
-    await symlink(join(outside, "kept"), join(tree, "src/agent.dari.cache"));
-    await writeFile(await placeInTree(tree, "src/agent.dari.cache"), "new");
-    expect(await readFile(join(outside, "kept"), "utf8")).toBe("kept");
-    expect(await readFile(join(tree, "src/agent.dari.cache"), "utf8")).toBe("new");
-    await symlink(outside, join(tree, "away"));
-    await expect(placeInTree(tree, "away/kept")).rejects.toThrow("away leads out of the bundle");
-    expect(existsSync(join(outside, "kept"))).toBe(true);
-  });
+test("this process writes no file through a link of a tree", async () => {
+  const [tree, outside] = [builds.fresh(), builds.fresh()];
+  await mkdir(join(tree, "src"), { recursive: true });
+  await mkdir(outside);
+  await writeFile(join(outside, "kept"), "kept");
+  await symlink(join(outside, "kept"), join(tree, "src/agent.dari.cache"));
+  await writeFile(await placeInTree(tree, "src/agent.dari.cache"), "new");
+  expect(await readFile(join(outside, "kept"), "utf8")).toBe("kept");
+  expect(await readFile(join(tree, "src/agent.dari.cache"), "utf8")).toBe("new");
+  await symlink(outside, join(tree, "away"));
+  await expect(placeInTree(tree, "away/kept")).rejects.toThrow("away leads out of the bundle");
+  expect(existsSync(join(outside, "kept"))).toBe(true);
 });
 
 describe("packages are loaded one by one", () => {

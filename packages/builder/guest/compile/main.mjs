@@ -1,11 +1,9 @@
 // Compiles an agent's sources. Runs inside a build sandbox, in the bundle's root, because esbuild follows whatever a
 // tenant's sources and tsconfig name. Prints one JSON line; runs none of them.
-// argv: JSON {esbuild, entry, target, packagesExternal, sharedPackages, splits, plan?}; with a plan of an earlier run,
-// its packages are bundled and nothing else is done.
+// argv: JSON {esbuild, entry, target, packagesExternal, sharedPackages}
 
 import { pathToFileURL } from "node:url";
 import { compileOwnSources } from "./own-sources.mjs";
-import { bundlePackages } from "./split-agent.mjs";
 import { bundleWhole } from "./whole-agent.mjs";
 
 const request = JSON.parse(process.argv[2]);
@@ -33,5 +31,4 @@ function failed(error) {
   return { ok: false, errors };
 }
 
-const run = () => (request.plan === undefined ? compile() : bundlePackages(esbuild, request, request.plan));
-process.stdout.write(`${JSON.stringify(await run().catch(failed))}\n`);
+process.stdout.write(`${JSON.stringify(await compile().catch(failed))}\n`);

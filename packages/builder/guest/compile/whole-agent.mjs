@@ -6,7 +6,6 @@ import { createRequire } from "node:module";
 import { dirname, join, posix, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { keepOwnMappings } from "./own-map.mjs";
-import { helpers, planSplit, writeOwnScript } from "./split-agent.mjs";
 import { keepPlaces, placeBanners, placeDefines } from "./places.mjs";
 
 const loaderTemplate = new URL("./load-whole.cjs", import.meta.url);
@@ -19,7 +18,7 @@ const obstacles = [
   "empty-import-meta",
 ];
 /** Ways to find modules that esbuild does not know. */
-export const findsModules = new RegExp(
+const findsModules = new RegExp(
   [
     String.raw`\bcreateRequire\b`,
     String.raw`\brequire\s*\.\s*(resolve|cache|extensions)\b`,
@@ -27,15 +26,16 @@ export const findsModules = new RegExp(
     String.raw`\bimport\s*\.\s*meta\s*\.\s*resolve\b`,
   ].join("|"),
 );
-export const entryName = "dari-entry.js";
+const entryName = "dari-entry.js";
+/** esbuild's name for what it adds itself. */
+const helpers = "<runtime>";
 /** A script larger than this takes longer to read than it saves. */
 const scriptBytesMax = 32 * 1024 * 1024;
 
 /**
  * Writes `<entry>.dari.bundle.cjs` and `<entry>.dari.load.cjs`, which runs it from its code cache.
  * @returns {file, cache} of the loader and of the code cache that its first run makes; `{reason}` where the agent stays
- * as it is; undefined where it uses no package. With `splits`, where that can be, `{plan, used}`: the agent's own
- * script is written and wants one of its packages.
+ * as it is; undefined where it uses no package.
  */
 export async function bundleWhole(esbuild, request, ownInputs) {
   const imported = packagesOf(ownInputs);
@@ -46,10 +46,6 @@ export async function bundleWhole(esbuild, request, ownInputs) {
     if (!resolves(require, name)) return { reason: `${name} cannot be shared with what runs it` };
   }
   const finders = await ownFinders(ownInputs);
-  if (request.splits && finders.length === 0) {
-    const plan = await planSplit(request.entry, ownInputs);
-    if (plan !== undefined) return { plan, used: await writeOwnScript(esbuild, request, plan, shared) };
-  }
   try {
     const onPackageFile = (path, source) => findsModules.test(source) && finders.push(path);
     const built = await build(esbuild, request, shared, onPackageFile);
@@ -61,14 +57,14 @@ export async function bundleWhole(esbuild, request, ownInputs) {
 }
 
 /** What esbuild could not do, in a line. */
-export function reasonOf(error) {
+function reasonOf(error) {
   if (!Array.isArray(error?.errors)) return String(error?.message ?? error);
   const { text, location } = error.errors[0] ?? { text: "it cannot be bundled" };
   return location ? `${location.file}: ${text}` : text;
 }
 
 /** Why a bundle would not be what it is made of; undefined where it is. */
-export function obstacleOf(warnings, finders, outputFiles) {
+function obstacleOf(warnings, finders, outputFiles) {
   if (finders.length > 0) return `${relative(process.cwd(), finders.sort()[0])} finds modules by itself`;
   const obstacle = warnings.find(({ id }) => obstacles.includes(id));
   if (obstacle !== undefined) return `${obstacle.location?.file ?? "it"}: ${obstacle.text}`;
@@ -76,8 +72,7 @@ export function obstacleOf(warnings, finders, outputFiles) {
   return script.contents.length > scriptBytesMax ? "it is too large" : undefined;
 }
 
-/** What is the same for every script that is made of an agent or its packages. */
-export function buildOptions({ target }) {
+function buildOptions({ target }) {
   return {
     bundle: true,
     format: "cjs",
@@ -90,28 +85,17 @@ export function buildOptions({ target }) {
     write: false,
     legalComments: "none",
     logLevel: "silent",
+    // V8 keeps a text with a single character that is not ASCII, such as one in a comment, in twice the space.
+    minifyWhitespace: true,
+    lineLimit: 160,
     logOverride: Object.fromEntries(obstacles.map((id) => [id, "warning"])),
     define: placeDefines,
     banner: { js: placeBanners.cjs },
   };
 }
 
-/** As the loaders read it: a function, on one line with the script's first, so that lines stay the same. */
-export const asFunction = (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
-
-/** Without comments and indentation, in lines that can be shown. What is in it keeps its names. */
-export async function compact(esbuild, text) {
-  const options = { minifyWhitespace: true, lineLimit: 160, legalComments: "none", logLevel: "silent" };
-  return (await esbuild.transform(text, options)).code;
-}
-
-/** In ASCII where only comments say more: V8 keeps a text with a single other character in twice the space. */
-async function inAscii(esbuild, text) {
-  if (isAscii(text) || !isAscii(await compact(esbuild, text))) return text;
-  return text.replace(/[^\x00-\x7f]/g, "?");
-}
-
-const isAscii = (text) => /^[\x00-\x7f]*$/.test(text);
+/** As the loader reads it: a function, on one line with the script's first, so that lines stay the same. */
+const asFunction = (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
 
 /** Own sources that may come upon a second copy of a package. */
 async function ownFinders(inputs) {
@@ -169,7 +153,7 @@ async function write(esbuild, { outputFiles }, { entry }, shared) {
   const script = outputFiles.find(({ path }) => path.endsWith(".cjs"));
   const mapUrl = `//# sourceMappingURL=${encodeURIComponent(posix.basename(names.map))}\n`;
   const text = script.text.replace(/\/\/# sourceMappingURL=.*\n?$/, "") + mapUrl;
-  await writeFile(names.script, asFunction(await inAscii(esbuild, text)));
+  await writeFile(names.script, asFunction(text));
   await writeFile(
     names.map,
     keepOwnMappings(map.text, (source) => source !== entryName && !source.includes("node_modules/")),

@@ -15,15 +15,12 @@ import { provideLayer, type ProvidedLayer } from "../layer/provide-layer.ts";
 import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
 import type { Runtimes } from "../runtimes/runtimes.ts";
 import { BuildFailed } from "./build-failed.ts";
-import type { BundleCache } from "./bundle-cache.ts";
 import { createBuildLog, type BuildLog } from "./build-log.ts";
 import { addOpencode } from "./add-opencode.ts";
 import { checkEntry, type EntryCheck } from "./check-entry.ts";
 import { compileNode, compilePython, type CompiledAgent } from "./compile.ts";
 import { chooseInstaller } from "./choose-installer.ts";
 import { defaultBuildEgress, type BuildEgress } from "./install-network.ts";
-import { hasOwnPackages } from "./own-packages.ts";
-import type { PackageBundles } from "./package-bundle.ts";
 import { placeInTree } from "./place-in-tree.ts";
 import { findUnreadRequirements } from "./python-installers.ts";
 import { describeUnpinned } from "./python-pins.ts";
@@ -39,8 +36,6 @@ export interface BuildOptions {
   readonly keyPrefix: string;
   /** Who keeps the organization's layers of dependencies, and where this machine unpacks them. */
   readonly layers: { readonly registry: LayerRegistry; readonly cache: ImageCache };
-  /** What this machine keeps of earlier builds, so that packages are bundled once; absent: nothing. */
-  readonly bundles?: BundleCache;
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
   /** The build makes a directory of its own in it, which the caller removes: nobody has to wait for that. */
@@ -109,8 +104,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   const runtime = await log.step("runtime", () => findRuntime(options, log));
   const prepare = async () => {
     const provided = await install(options, sandbox, runtime, source, dir, log);
-    const bundles = await bundlesOf(options, tree, provided);
-    const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log, bundles));
+    const compiled = await log.step("compile", () => compile(sandbox, runtime, source, log));
     const { suspicions } = compiled;
     const given = { sandbox, tree, dir, manifest, runtime, entry: compiled.entry, source, suspicions };
     return { provided, entry: await log.step("check", () => check(given, compiled, log)) };
@@ -133,28 +127,8 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   return provided === undefined ? image : { ...image, layer: provided.layer };
 }
 
-/**
- * Packages that lie beside each other in one layer, and nowhere else: elsewhere a name may mean another package to
- * another source, or what the layer does not hold.
- */
-async function bundlesOf(
-  { bundles, keyPrefix }: BuildOptions,
-  tree: string,
-  provided?: ProvidedLayer,
-): Promise<PackageBundles | undefined> {
-  if (bundles === undefined || provided?.roots.join() !== "node_modules") return undefined;
-  if (await hasOwnPackages(tree)) return undefined;
-  return { cache: bundles, scope: [keyPrefix, provided.layer.digest] };
-}
-
-async function compile(
-  sandbox: BuildSandbox,
-  runtime: Runtime,
-  source: Entry,
-  log: BuildLog,
-  bundles?: PackageBundles,
-): Promise<CompiledAgent> {
-  if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log, bundles);
+async function compile(sandbox: BuildSandbox, runtime: Runtime, source: Entry, log: BuildLog): Promise<CompiledAgent> {
+  if (runtime.language === "typescript") return compileNode(sandbox, runtime, source, log);
   await compilePython(sandbox, runtime);
   return { entry: source, suspicions: [] };
 }
@@ -211,8 +185,8 @@ async function check(given: EntryCheck, compiled: CompiledAgent, log: BuildLog):
   const { whole, entry } = compiled;
   if (whole !== undefined) {
     try {
-      const making = whole.cache === undefined ? {} : { codeCache: await placeInTree(given.tree, whole.cache) };
-      await checkEntry({ ...given, entry: whole.entry, ...making });
+      const codeCache = await placeInTree(given.tree, whole.cache);
+      await checkEntry({ ...given, entry: whole.entry, codeCache });
       return whole.entry;
     } catch (error) {
       if (!(error instanceof BuildFailed)) throw error;

@@ -1,7 +1,7 @@
 // Turns an agent's sources into what the guest runs: TypeScript bundled, JavaScript as it is, Python to bytecode.
 
 import { access, realpath } from "node:fs/promises";
-import { dirname, join, posix } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Runtime } from "../runtimes/runtime.ts";
 import { BuildFailed } from "./build-failed.ts";
@@ -9,7 +9,6 @@ import type { BuildLog } from "./build-log.ts";
 import { findEsbuild, type Esbuild } from "./find-esbuild.ts";
 import { pythonDependencyDir } from "./installer.ts";
 import { adviseMissing } from "./missing-packages.ts";
-import { providePackages, type PackageBundles, type SplitFiles, type SplitPlan } from "./package-bundle.ts";
 import type { Entry } from "./resolve-entry.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "./sandbox-program.ts";
 
@@ -21,7 +20,7 @@ const sharedPackages = ["@openai/agents", "@openai/agents-core", "@anthropic-ai/
 
 interface Whole {
   readonly file: string;
-  readonly cache?: string;
+  readonly cache: string;
 }
 
 type Compilation =
@@ -30,15 +29,15 @@ type Compilation =
       file: string;
       sources: number;
       warnings: string[];
-      whole?: Whole | { reason: string } | { plan: SplitPlan; used: Record<string, string[]> };
+      whole?: Whole | { reason: string };
     }
   | { ok: false; errors: string[] };
 
 /** The agent with its packages as one script, which is to be preferred when it passes the check. */
 export interface WholeAgent {
   readonly entry: Entry;
-  /** Where the code cache goes that its first run makes, relative to the tree; absent where there is one already. */
-  readonly cache?: string;
+  /** The path of the code cache, which the first run makes; relative to the tree. */
+  readonly cache: string;
 }
 
 export interface CompiledAgent {
@@ -51,7 +50,7 @@ export interface CompiledAgent {
 /**
  * Bundles the entrypoint's own sources when any of them is TypeScript: `src/agent.ts` → `src/agent.dari.mjs` beside
  * it, so that files read relative to a source are found. JavaScript stays as it is. Where packages are installed and
- * nothing speaks against it, all of it becomes one script as well, or two where `bundles` may have the second already.
+ * nothing speaks against it, all of it becomes one script as well.
  * @throws BuildFailed naming file and line of the source.
  */
 export async function compileNode(
@@ -59,7 +58,6 @@ export async function compileNode(
   runtime: Runtime,
   entry: Entry,
   log: BuildLog,
-  bundles?: PackageBundles,
 ): Promise<CompiledAgent> {
   const esbuild = await findEsbuild();
   const target = `node${runtime.version.split(".").slice(0, 2).join(".")}`;
@@ -69,27 +67,14 @@ export async function compileNode(
     target,
     packagesExternal: await exists(join(sandbox.slotDir, "workspace/node_modules")),
     sharedPackages,
-    splits: bundles !== undefined,
   };
-  const run = <T>(more: object = {}): Promise<T> => runCompiler<T>(sandbox, esbuild, { ...request, ...more });
-  const result = await run<Compilation>();
+  const result = await runCompiler(sandbox, esbuild, request);
   if (result.ok) {
     for (const warning of result.warnings) log.line(`warning: ${warning}`);
     if (result.file !== entry.file) {
       log.line(`bundled ${result.sources} source file${result.sources === 1 ? "" : "s"} into ${result.file}`);
     }
-    let { whole } = result;
-    if (bundles !== undefined && whole !== undefined && "plan" in whole) {
-      const { plan } = whole;
-      const files = splitFiles(entry.file);
-      const compiler = [esbuild.version, target, dirname(entry.file)];
-      const bundle = async (): Promise<string | undefined> => (await run<{ reason?: string }>({ plan })).reason;
-      const provided = await providePackages({ sandbox, runtime, bundles, ...whole, files, compiler, bundle });
-      if (provided === "provided") whole = { file: files.loader };
-      else if (provided !== "unfit") whole = provided;
-      else ({ whole } = await run<Compilation & { ok: true }>({ splits: false }));
-    }
-    const described = describeWhole(whole, entry, log);
+    const described = describeWhole(result.whole, entry, log);
     return { entry: { ...entry, file: result.file }, suspicions: [], ...(described && { whole: described }) };
   }
   for (const error of result.errors) log.line(`error: ${error}`);
@@ -99,7 +84,7 @@ export async function compileNode(
   throw new BuildFailed(`TypeScript does not compile:\n${shown.join("\n")}`);
 }
 
-async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: object): Promise<T> {
+async function runCompiler(sandbox: BuildSandbox, esbuild: Esbuild, request: object): Promise<Compilation> {
   const node = await realpath(process.execPath);
   const quiet = { ...sandbox, onLine: () => {} };
   const ending = await runInSandbox(quiet, {
@@ -112,14 +97,7 @@ async function runCompiler<T>(sandbox: BuildSandbox, esbuild: Esbuild, request: 
     const ended = `the compiler ended with ${describeEnding(ending, sandbox)}`;
     throw new BuildFailed([ended, ...ending.lastLines].join("\n"));
   }
-  return JSON.parse(ending.stdout) as T;
-}
-
-/** What the compiler calls them: guest/compile/split-agent.mjs. */
-function splitFiles(entry: string): SplitFiles {
-  const stem = posix.normalize(entry.replace(/\.[^./]+$/, ""));
-  const [own, loader] = [`${stem}.dari.own.cjs`, `${stem}.dari.load.cjs`];
-  return { own, loader, map: `${own}.map`, packages: `${stem}.dari.packages.cjs`, cache: `${stem}.dari.cache` };
+  return JSON.parse(ending.stdout) as Compilation;
 }
 
 function describeWhole(
@@ -127,12 +105,12 @@ function describeWhole(
   entry: Entry,
   log: BuildLog,
 ): WholeAgent | undefined {
-  if (whole === undefined || "plan" in whole) return undefined;
+  if (whole === undefined) return undefined;
   if ("reason" in whole) {
     log.line(`packages are loaded one by one: ${whole.reason}`);
     return undefined;
   }
-  return { entry: { ...entry, file: whole.file }, ...(whole.cache !== undefined && { cache: whole.cache }) };
+  return { entry: { ...entry, file: whole.file }, cache: whole.cache };
 }
 
 /** Hash-based and unchecked, because an image never changes and its files have no times. */

@@ -3,15 +3,7 @@
 
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
-import type {
-  Exceeded,
-  Sandbox,
-  SandboxDriver,
-  SandboxExit,
-  SandboxLimits,
-  SandboxPaths,
-  SandboxSpec,
-} from "@dari/sandbox";
+import type { Exceeded, Sandbox, SandboxDriver, SandboxExit, SandboxLimits, SandboxSpec } from "@dari/sandbox";
 import { printable } from "./build-log.ts";
 
 export interface SandboxProgram {
@@ -20,8 +12,6 @@ export interface SandboxProgram {
   readonly env: Readonly<Record<string, string>>;
   readonly readOnlyPaths: readonly string[];
   readonly network: SandboxSpec["network"];
-  /** What it is sent on descriptor 3; default nothing. */
-  message?(paths: SandboxPaths): string;
 }
 
 export interface BuildSandbox {
@@ -69,7 +59,6 @@ export async function runInSandbox(sandbox: BuildSandbox, program: SandboxProgra
   const stdout = collectText(running.stdout);
   const read = logOutput(running, onLine);
   running.channel.on("error", ignore).resume();
-  if (program.message !== undefined) running.channel.write(program.message(running.paths));
   const abort = (): void => void running.kill().catch(ignore);
   signal.addEventListener("abort", abort, { once: true });
   try {

@@ -192,12 +192,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
     "packages/workspace/src/mounts.ts",
     "packages/workspace/src/overlays.ts",
   ],
-  "import ring at run time": [
-    "apps/worker/src/steps/start-guest.ts",
-    "apps/worker/src/steps/start-template.ts",
-    "packages/builder/guest/compile/split-agent.mjs",
-    "packages/builder/guest/compile/whole-agent.mjs",
-  ],
+  "import ring at run time": ["apps/worker/src/steps/start-guest.ts", "apps/worker/src/steps/start-template.ts"],
   "import ring counting types": [
     "apps/worker/src/steps/start-guest.ts",
     "apps/worker/src/steps/start-template.ts",
@@ -205,7 +200,5 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
     "apps/worker/src/warm-sessions.ts",
     "apps/worker/src/warm-templates.ts",
     "apps/worker/src/warm-waiting.ts",
-    "packages/builder/guest/compile/split-agent.mjs",
-    "packages/builder/guest/compile/whole-agent.mjs",
   ],
 };

@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { buildImage, bundleNodeGuest, createRuntimes, openBundleCache, openImageCache } from "@dari/builder";
+import { buildImage, bundleNodeGuest, createRuntimes, openImageCache } from "@dari/builder";
 import type { LayerRef, LayerRegistry } from "@dari/bundles";
 import { parseManifest } from "@dari/contract";
 import { guestCommand, type Entry, type GuestCommand } from "@dari/harness";
@@ -77,11 +77,10 @@ export async function buildAgents(dir: string, driver: SandboxDriver): Promise<A
   });
   const cache = openImageCache({ dir: path.join(dir, "images"), store, maxBytes: 8 * 1024 ** 3 });
   const layers = { registry: rememberLayers(), cache };
-  const bundles = openBundleCache({ dir: path.join(dir, "bundles") });
   const script = await writeGuest(dir);
   const agents: Agent[] = [];
   for (const name of agentNames) {
-    const image = await build(name, { dir, store, driver, runtimes, layers, bundles });
+    const image = await build(name, { dir, store, driver, runtimes, layers });
     const { language, version } = image.runtime;
     const runtime = await runtimes.resolve(language, version);
     const sourceGuest = guestCommand(language, runtime.command, { nodeScript: script });
@@ -108,10 +107,7 @@ async function build(
   {
     dir,
     ...means
-  }: { dir: string; store: BlobStore } & Pick<
-    Parameters<typeof buildImage>[0],
-    "driver" | "runtimes" | "layers" | "bundles"
-  >,
+  }: { dir: string; store: BlobStore } & Pick<Parameters<typeof buildImage>[0], "driver" | "runtimes" | "layers">,
 ) {
   const bundleFile = path.join(dir, `${name}.tar.gz`);
   await writeFile(bundleFile, packBundle(sources[name]));
