@@ -21,7 +21,6 @@ export {
 } from "./routes.ts";
 export type { Method, Route } from "./routes/route.ts";
 export {
-  ActivateVersionRequest,
   AgentCreated,
   AgentRecord,
   CreateAgentRequest,
@@ -43,7 +42,6 @@ export {
   type PreviewEventType,
 } from "./schemas/events.ts";
 export {
-  CompleteFileUploadRequest,
   DirectoryEntry,
   DirectoryListing,
   FileDownloadUrl,
@@ -85,7 +83,6 @@ export {
   hasScope,
   ManagedKey,
   OrganizationRecord,
-  PutCredentialRequest,
   roles,
   type ApiKeyScope,
   type Role,
@@ -102,14 +99,11 @@ export {
   InvitationRecord,
   Me,
   MemberRecord,
-  OpenLinkRequest,
-  PollDeviceRequest,
   scopesOfRole,
   SignedIn,
   SignedOut,
   SignInLink,
   signInMethods,
-  StartDeviceRequest,
   UpdateMemberRequest,
   type DevicePollStatus,
   type SignInMethod,
@@ -179,16 +173,9 @@ export {
   SourceSnapshotFinalized,
   SourceSnapshotManifest,
 } from "./schemas/source-snapshots.ts";
-export { ForkSessionRequest, RollbackSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
+export { ForkSessionRequest, WorkspaceCommit } from "./schemas/workspaces.ts";
 export { FleetRecord } from "./schemas/fleet.ts";
 export { SessionCost, UsageRecord } from "./schemas/usage.ts";
 export { EgressRecord, PutEgressRequest } from "./schemas/egress.ts";
 export { validate } from "./validate.ts";
-export {
-  BudgetRecord,
-  budgetPeriods,
-  budgetScopes,
-  PlatformStop,
-  PutBudgetRequest,
-  StopPlatformRequest,
-} from "./schemas/budgets.ts";
+export { BudgetRecord, budgetPeriods, budgetScopes, PlatformStop, PutBudgetRequest } from "./schemas/budgets.ts";

@@ -1,92 +1,15 @@
 // What a route's handler is given and may answer. One call of one route, already authenticated and validated.
 
-import type {
-  ActivateVersionRequest,
-  AnswerInputRequest,
-  CompleteFileUploadRequest,
-  CreateAgentRequest,
-  CreateApiKeyRequest,
-  CreateInvitationRequest,
-  CreateOrganizationRequest,
-  CreateScheduleRequest,
-  CreateSessionBatchRequest,
-  CreateSessionRequest,
-  CreateSourceSnapshotRequest,
-  CreateVersionRequest,
-  CreateWebhookEndpointRequest,
-  DecideDeviceRequest,
-  EnsureManagedKeyRequest,
-  ForkSessionRequest,
-  OpenLinkRequest,
-  PathParameters,
-  PollDeviceRequest,
-  PutAgentWebhookRequest,
-  PutBudgetRequest,
-  PutEgressRequest,
-  PutCredentialRequest,
-  ReserveFileUploadRequest,
-  RetryMessageRequest,
-  RollbackSessionRequest,
-  RetryMessagesRequest,
-  RouteName,
-  routes,
-  SendAgentMessageRequest,
-  SendMessageRequest,
-  SendSessionEventRequest,
-  StartDeviceRequest,
-  StopPlatformRequest,
-  UpdateMemberRequest,
-  UpdateOrganizationRequest,
-  UpdateScheduleRequest,
-  UpdateWebhookEndpointRequest,
-} from "@dari/contract";
+import type { PathParameters, RequestOf, RouteName, routes } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import type { ReceivedExport } from "@dari/control/outbound";
 import type { Request, Response } from "express";
 import type { ReceivedFile } from "./upload.ts";
 
-/** The validated body of each route that has one; an uploaded file and an exported session are stored already. */
-interface Bodies {
-  createSourceSnapshot: CreateSourceSnapshotRequest;
-  createAgent: CreateAgentRequest;
-  createVersion: CreateVersionRequest;
-  activateVersion: ActivateVersionRequest;
-  createSession: CreateSessionRequest;
-  sendMessage: SendMessageRequest;
-  sendMessageSync: SendMessageRequest;
-  sendMessageAsync: SendMessageRequest;
-  sendMessageStream: SendMessageRequest;
-  sendSessionEvent: SendSessionEventRequest;
-  sendAgentMessage: SendAgentMessageRequest;
-  retryMessage: RetryMessageRequest;
-  answerInput: AnswerInputRequest;
-  forkSession: ForkSessionRequest;
-  rollBackSession: RollbackSessionRequest;
+/** Bodies that are not JSON; they are stored before the handler runs. */
+interface StoredBodies {
   importSession: ReceivedExport;
   uploadFile: ReceivedFile;
-  reserveFileUpload: ReserveFileUploadRequest;
-  completeFileUpload: CompleteFileUploadRequest;
-  createOrganization: CreateOrganizationRequest;
-  createApiKey: CreateApiKeyRequest;
-  ensureManagedKey: EnsureManagedKeyRequest;
-  createInvitation: CreateInvitationRequest;
-  updateMember: UpdateMemberRequest;
-  decideDeviceRequest: DecideDeviceRequest;
-  openSignInLink: OpenLinkRequest;
-  startDevice: StartDeviceRequest;
-  pollDevice: PollDeviceRequest;
-  putBudget: PutBudgetRequest;
-  putEgress: PutEgressRequest;
-  stopPlatform: StopPlatformRequest;
-  putCredential: PutCredentialRequest;
-  updateOrganization: UpdateOrganizationRequest;
-  retryMessages: RetryMessagesRequest;
-  createSessionBatch: CreateSessionBatchRequest;
-  createSchedule: CreateScheduleRequest;
-  updateSchedule: UpdateScheduleRequest;
-  putAgentWebhook: PutAgentWebhookRequest;
-  createWebhookEndpoint: CreateWebhookEndpointRequest;
-  updateWebhookEndpoint: UpdateWebhookEndpointRequest;
 }
 
 export interface Call<Name extends RouteName = RouteName> {
@@ -97,7 +20,8 @@ export interface Call<Name extends RouteName = RouteName> {
   readonly params: PathParameters<(typeof routes)[Name]["path"]>;
   /** Every value once and storable as text; those the route's schema knows are valid. */
   readonly query: Readonly<Partial<Record<string, string>>>;
-  readonly body: Name extends keyof Bodies ? Bodies[Name] : unknown;
+  /** Valid; `never` where the route takes none. */
+  readonly body: Name extends keyof StoredBodies ? StoredBodies[Name] : RequestOf<Name>;
   /** What makes a repeated creation find the first one's resource; undefined where the client does not ask for that. */
   readonly idempotencyKey: string | undefined;
   /** The route was called under `/v1/deployments`, where `id` is the `dep_` form. */
