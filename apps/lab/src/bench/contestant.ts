@@ -1,9 +1,11 @@
 // Who is measured, as measurements see them: something behind an HTTP API, with servers and processes of its own.
 
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { createTestSession } from "@dari/testkit";
+import { machineEnvironment } from "../config.ts";
 import { startProgram, type Program, type ProgramOptions } from "../program.ts";
 import type { Servers } from "./servers.ts";
 
@@ -39,13 +41,19 @@ export async function opened<T extends object>(
   // Not moved on success: what is opened later goes onto the same stack.
   const stack = new AsyncDisposableStack();
   try {
-    const dir = await mkdtemp(path.join(tmpdir(), `dari-bench-${name}-`));
-    stack.defer(() => rm(dir, { recursive: true, force: true }));
+    const dir = await makeDir(name, stack);
     return { ...(await open(dir, stack)), name, [Symbol.asyncDispose]: () => stack.disposeAsync() };
   } catch (error) {
     await stack.disposeAsync();
     throw error;
   }
+}
+
+/** Makes a directory that goes with the stack. */
+export async function makeDir(name: string, stack: AsyncDisposableStack): Promise<string> {
+  const dir = await mkdtemp(path.join(tmpdir(), `dari-bench-${name}-`));
+  stack.defer(() => rm(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 /** Ended by SIGTERM: a profile is written at a proper end only. */
@@ -55,6 +63,27 @@ export async function startStoppable(stack: AsyncDisposableStack, options: Progr
     if (program.isRunning) await program.stop();
   });
   return program;
+}
+
+/** What each program of a platform is given; objects are files below `dir`. */
+export function platformEnvironment(dir: string, servers: Servers, port: number): Record<string, string> {
+  return {
+    ...programEnvironment(servers),
+    DARI_BLOBS_DIR: path.join(dir, "objects"),
+    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
+    DARI_PORT: String(port),
+    DARI_MINIMUM_ISOLATION: "none",
+  };
+}
+
+/** What every program that works with these servers is given. */
+export function programEnvironment(servers: Servers): Record<string, string> {
+  return {
+    ...machineEnvironment(),
+    NODE_ENV: "production",
+    DATABASE_URL: servers.databaseUrl,
+    REDIS_URL: servers.redisUrl,
+  };
 }
 
 export function profiling(options: ContestantOptions, name: string): Record<string, string> {

@@ -8,16 +8,17 @@
 // Agents with dependencies in examples/ are taken as they are; one of each package manager's kind is always measured.
 
 import { execFile } from "node:child_process";
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { createClient } from "@dari/client";
 import { machineEnvironment } from "../config.ts";
 import { readFlags } from "../flags.ts";
-import { describeMachine } from "../machine.ts";
 import { startStandalone } from "../standalone-process.ts";
+import { opened } from "./contestant.ts";
+import { startBareProcess } from "./one-turn.ts";
 import { spreadOf, timed } from "./statistics.ts";
+import { gate, report } from "./verdict.ts";
 
 const cli = path.resolve(import.meta.dirname, "../../../cli/bin/dari.mjs");
 const examplesDir = path.resolve(import.meta.dirname, "../../../../examples");
@@ -113,25 +114,22 @@ async function hasDependencies(dir: string): Promise<boolean> {
   return /"dependencies"\s*:/.test(await read("package.json")) || (await read("requirements.txt")).trim() !== "";
 }
 
-const dir = await mkdtemp(path.join(tmpdir(), "dari-bench-deploy-"));
-try {
-  await using platform = await startStandalone();
-  const results: Record<string, Awaited<ReturnType<typeof measure>>> = {};
-  for (const name of await collectAgents(dir)) results[name] = await measure(path.join(dir, name), platform);
+await using bench = await opened("deploy", async (dir, stack) => {
+  const platform = stack.use(await startStandalone());
+  const agents: Record<string, Awaited<ReturnType<typeof measure>>> = {};
+  for (const name of await collectAgents(dir)) agents[name] = await measure(path.join(dir, name), platform);
   const bare: number[] = [];
-  for (let i = 0; i < 10; i++) bare.push(await timed(() => promisify(execFile)(process.execPath, ["-e", "0"])));
-  const slowest = Math.max(...Object.values(results).map(({ again_ms }) => again_ms.max));
-  process.stdout.write(
-    `${JSON.stringify({
-      name: "deploy",
-      machine: describeMachine(),
-      parameters: { rounds },
-      // What this machine is worth at this hour: 25 ms where nothing else runs.
-      bare_node_ms: spreadOf(bare),
-      result: results,
-      verdict: { again_under_ms: againTargetMs, slowest_again_ms: slowest, holds: slowest < againTargetMs },
-    })}\n`,
-  );
-} finally {
-  await rm(dir, { recursive: true, force: true });
-}
+  for (let i = 0; i < 10; i++) bare.push(await timed(() => startBareProcess(process.execPath, ["-e", "0"])));
+  return { agents, bare };
+});
+const { agents, bare } = bench;
+report({
+  name: "deploy",
+  parameters: { rounds },
+  // `bare_node_ms` tells what this machine is worth at this hour: 25 ms where nothing else runs.
+  result: { bare_node_ms: spreadOf(bare), agents },
+  gates: Object.entries(agents).map(([name, { again_ms }]) =>
+    gate(`${name}: slowest redeploy, ms`, again_ms.max, againTargetMs),
+  ),
+  smoke,
+});

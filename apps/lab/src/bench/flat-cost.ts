@@ -4,9 +4,6 @@
 //
 //   npm run lab -- bench/flat-cost [--smoke]
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { dispatch, openDatabase, turns, type Database } from "@dari/db";
 import { newId, type DispatchedTurn } from "@dari/domain";
 import {
@@ -18,6 +15,7 @@ import {
   type StatementCost,
   type TestAgent,
 } from "@dari/testkit";
+import { makeDir } from "./contestant.ts";
 import { startServers } from "./servers.ts";
 import { gate, report, type Gate } from "./verdict.ts";
 import { readFlags } from "../flags.ts";
@@ -111,8 +109,7 @@ function completed(): turns.FinishInput {
 
 async function measure({ messages, organizations }: Cell): Promise<Record<Step, StatementCost>> {
   await using stack = new AsyncDisposableStack();
-  const dir = await mkdtemp(path.join(tmpdir(), "dari-flat-"));
-  stack.defer(() => rm(dir, { recursive: true, force: true }));
+  const dir = await makeDir("flat-cost", stack);
   const servers = await startServers(dir, stack, { counting: true, redis: false });
   const agents = await createTestOrganizations(servers.db, organizations);
   await fillBacklog(servers.db, { organizationIds: agents.map((one) => one.organizationId), messages });

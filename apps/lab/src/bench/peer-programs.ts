@@ -4,12 +4,12 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { freePort } from "@dari/embedded";
 import { createTestAgent, createTestOrganization } from "@dari/testkit";
-import { machineEnvironment } from "../config.ts";
 import type { Program } from "../program.ts";
 import {
   createSessions,
   opened,
   profiling,
+  programEnvironment,
   slots,
   startStoppable,
   type Contestant,
@@ -30,11 +30,8 @@ export async function startPeer(name: string, options: ContestantOptions = {}): 
         name: role,
         entry: "apps/lab/src/bench/peers/main.ts",
         env: {
-          ...machineEnvironment(),
+          ...programEnvironment(servers),
           ...profiling(options, `${name}-${role}`),
-          NODE_ENV: "production",
-          DATABASE_URL: servers.databaseUrl,
-          REDIS_URL: servers.redisUrl,
           PEER: name,
           PEER_PROGRAM: role,
           PEER_SLOTS: String(slots),

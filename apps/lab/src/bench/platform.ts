@@ -1,15 +1,14 @@
 // This platform as a contestant: the real API, reconciler and workers; only that the workers run no agent.
 
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { freePort } from "@dari/embedded";
 import { createTestOrganization } from "@dari/testkit";
-import { machineEnvironment } from "../config.ts";
 import { deployFiles } from "../deploy-files.ts";
 import type { Program } from "../program.ts";
 import {
   createSessions,
   opened,
+  platformEnvironment,
   profiling,
   slots,
   startStoppable,
@@ -42,7 +41,7 @@ export async function startPlatform(options: PlatformOptions = {}): Promise<Plat
   return opened("dari", async (dir, stack) => {
     const servers = await startServers(dir, stack, { counting: options.profileDir !== undefined });
     const port = await freePort();
-    const env = { ...platformEnvironment(dir, servers, port), ...options.env };
+    const env = { ...environmentOf(dir, servers, port), ...options.env };
     const program = (name: string, entry: string, own: Readonly<Record<string, string>> = {}): Promise<Program> => {
       const how = { name, entry, env: { ...env, ...own }, dir, readyWhen: /\.started/ };
       return startStoppable(stack, how);
@@ -84,19 +83,12 @@ async function deployWithRealWorker(
   }
 }
 
-function platformEnvironment(dir: string, servers: Servers, port: number): Record<string, string> {
+/** No agent uses memory. */
+function environmentOf(dir: string, servers: Servers, port: number): Record<string, string> {
   return {
-    ...machineEnvironment(),
-    NODE_ENV: "production",
-    DATABASE_URL: servers.databaseUrl,
-    REDIS_URL: servers.redisUrl,
+    ...platformEnvironment(dir, servers, port),
     DARI_DATABASE_POOL: "20",
-    DARI_BLOBS_DIR: path.join(dir, "objects"),
-    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
-    DARI_PORT: String(port),
-    DARI_MINIMUM_ISOLATION: "none",
     DARI_WORKER_SLOTS: String(slots),
-    // No agent uses any.
     DARI_TURN_RESERVED_MB: "16",
   };
 }

@@ -5,8 +5,6 @@
 //
 //   npm run lab -- bench/reclaim [--smoke] [--kills 20]
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@dari/client";
@@ -14,6 +12,7 @@ import { startRedis } from "@dari/embedded";
 import { createTestSession, listClaims, waitUntil } from "@dari/testkit";
 import { machineEnvironment } from "../config.ts";
 import { startProgram, type Program } from "../program.ts";
+import { makeDir } from "./contestant.ts";
 import { startPlatform, type Platform } from "./platform.ts";
 import { spreadOf } from "./statistics.ts";
 import { gate, report } from "./verdict.ts";
@@ -81,8 +80,7 @@ interface Holders {
 }
 
 async function openHolders(stack: AsyncDisposableStack): Promise<Holders> {
-  const dir = await mkdtemp(path.join(tmpdir(), "dari-reclaim-"));
-  stack.defer(() => rm(dir, { recursive: true, force: true }));
+  const dir = await makeDir("reclaim", stack);
   const redis = stack.use(await startRedis({ dir: path.join(dir, "redis") }));
   const stall = values.smoke ? { HOLDER_STALL_MS: String(parameters.bullmq_lock_and_stall_ms) } : {};
   return {

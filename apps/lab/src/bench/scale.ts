@@ -6,19 +6,17 @@
 //
 // --slots: turns at once of each worker; --wait: seconds that an agent waits; --for: seconds that are measured.
 
-import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { freePort } from "@dari/embedded";
 import { createTestOrganization } from "@dari/testkit";
-import { machineEnvironment } from "../config.ts";
 import { deployFiles } from "../deploy-files.ts";
 import { readFlags } from "../flags.ts";
-import { describeMachine } from "../machine.ts";
 import type { Program } from "../program.ts";
-import { createSessions, opened, startStoppable } from "./contestant.ts";
+import { createSessions, opened, platformEnvironment, startStoppable } from "./contestant.ts";
 import { cpuMsOf } from "./cpu-time.ts";
 import { collectStatistics, startServers, type Servers } from "./servers.ts";
 import { sendTurns } from "./turn-load.ts";
+import { report } from "./verdict.ts";
 
 const flags = readFlags({
   workers: { type: "string", default: "1,2,4" },
@@ -82,7 +80,7 @@ for (const count of parameters.workers) {
   process.stderr.write(`${JSON.stringify(figures)}\n`);
   results.push(figures);
 }
-process.stdout.write(`${JSON.stringify({ name: "bench/scale", machine: describeMachine(), parameters, results })}\n`);
+report({ name: "scale", parameters, result: results, gates: [], smoke });
 
 function countsOf(text: string): number[] {
   const counts = text.split(",").map(Number);
@@ -158,14 +156,7 @@ function startFleet(): Promise<Fleet & AsyncDisposable> {
 
 function environmentOf(dir: string, servers: Servers, port: number): Record<string, string> {
   return {
-    ...machineEnvironment(),
-    NODE_ENV: "production",
-    DATABASE_URL: servers.databaseUrl,
-    REDIS_URL: servers.redisUrl,
-    DARI_BLOBS_DIR: path.join(dir, "objects"),
-    DARI_MASTER_KEY: randomBytes(32).toString("base64"),
-    DARI_PORT: String(port),
-    DARI_MINIMUM_ISOLATION: "none",
+    ...platformEnvironment(dir, servers, port),
     DARI_WORKER_SLOTS: String(parameters.slots),
     // An agent that waits uses little of what it may.
     DARI_TURN_RESERVED_MB: "64",

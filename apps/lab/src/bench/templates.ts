@@ -14,6 +14,7 @@ import { createClient } from "@dari/client";
 import { deployFiles } from "../deploy-files.ts";
 import { readFlags } from "../flags.ts";
 import { startStandalone } from "../standalone-process.ts";
+import { sendTurn, type Api } from "./one-turn.ts";
 import { spreadOf, timed } from "./statistics.ts";
 import { gate, medianOf, report } from "./verdict.ts";
 
@@ -33,21 +34,11 @@ const files = {
 };
 
 interface Platform {
-  readonly api: { readonly apiUrl: string; readonly apiKey: string };
+  readonly api: Api;
   readonly agentId: string;
 }
 
 type Way = "forked" | "loaded";
-
-async function turn({ api }: Platform, sessionId: string): Promise<void> {
-  const response = await fetch(`${api.apiUrl}/v1/sessions/${sessionId}/messages`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${api.apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ parts: [{ type: "text", text: "go" }] }),
-  });
-  const record = (await response.json()) as { status?: string };
-  if (record.status !== "completed") throw new Error(`a turn ended as ${JSON.stringify(record)}`);
-}
 
 /** Turns one after the other on both platforms in turn. */
 async function idle(platforms: Record<Way, Platform>): Promise<Record<Way, number[]>> {
@@ -58,7 +49,7 @@ async function idle(platforms: Record<Way, Platform>): Promise<Record<Way, numbe
   };
   for (let i = -parameters.not_counted; i < parameters.rounds; i++) {
     for (const way of ["forked", "loaded"] as const) {
-      const ms = await timed(() => turn(platforms[way], sessions[way]));
+      const ms = await timed(() => sendTurn(platforms[way].api, sessions[way]));
       if (i >= 0) samples[way].push(ms);
       await sleep(restMs);
     }
@@ -75,7 +66,7 @@ async function loaded(platform: Platform): Promise<{ samples: number[]; perSecon
     Promise.all(
       sessions.map(async (id) => {
         const samples: number[] = [];
-        for (let i = 0; i < times; i++) samples.push(await timed(() => turn(platform, id)));
+        for (let i = 0; i < times; i++) samples.push(await timed(() => sendTurn(platform.api, id)));
         return samples;
       }),
     );
@@ -88,7 +79,7 @@ async function loaded(platform: Platform): Promise<{ samples: number[]; perSecon
 await using forking = await startStandalone({ DARI_TEMPLATES: "auto" });
 await using loading = await startStandalone({ DARI_TEMPLATES: "off" });
 
-async function deployed({ apiUrl, apiKey }: Platform["api"]): Promise<Platform> {
+async function deployed({ apiUrl, apiKey }: Api): Promise<Platform> {
   const api = { apiUrl, apiKey };
   return { api, agentId: (await deployFiles(api, files)).agentId };
 }

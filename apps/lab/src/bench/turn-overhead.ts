@@ -5,17 +5,17 @@
 //
 //   node apps/lab/src/bench/turn-overhead.ts [--smoke]
 
-import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
+import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createRuntimes } from "@dari/builder";
 import { createClient, type Client } from "@dari/client";
 import { deployFiles } from "../deploy-files.ts";
 import { readFlags } from "../flags.ts";
-import { describeMachine } from "../machine.ts";
 import { startStandalone } from "../standalone-process.ts";
+import { sendTurn, startBareProcess, type Api } from "./one-turn.ts";
 import { spreadOf, timed } from "./statistics.ts";
-import path from "node:path";
+import { report } from "./verdict.ts";
 
 const { smoke } = readFlags({ smoke: { type: "boolean", default: false } }).values;
 const rounds = smoke ? 5 : 100;
@@ -34,33 +34,13 @@ const agents = {
   },
 };
 
-/** The whole life of a process with a clean environment. */
-function bareStart(command: string, args: readonly string[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    spawn(command, args, { env: {}, stdio: "ignore" })
-      .once("error", reject)
-      .once("close", () => resolve());
-  });
-}
-
-/** One POST that waits for its reply, as a client with `curl` sees it. */
-async function turn(api: { apiUrl: string; apiKey: string }, sessionId: string): Promise<void> {
-  const response = await fetch(`${api.apiUrl}/v1/sessions/${sessionId}/messages`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${api.apiKey}`, "content-type": "application/json" },
-    body: JSON.stringify({ parts: [{ type: "text", text: "go" }] }),
-  });
-  const record = (await response.json()) as { status?: string };
-  if (record.status !== "completed") throw new Error(`a turn ended as ${JSON.stringify(record)}`);
-}
-
-async function loaded(api: { apiUrl: string; apiKey: string }, client: Client, agentId: string) {
+async function loaded(api: Api, client: Client, agentId: string) {
   const samples: number[] = [];
   const startedAt = performance.now();
   await Promise.all(
     Array.from({ length: clients }, async () => {
       const session = await client.createSession(agentId);
-      for (let i = 0; i < perClient; i++) samples.push(await timed(() => turn(api, session.id)));
+      for (let i = 0; i < perClient; i++) samples.push(await timed(() => sendTurn(api, session.id)));
     }),
   );
   const seconds = (performance.now() - startedAt) / 1_000;
@@ -102,12 +82,12 @@ async function coldSession(files: Record<string, string>): Promise<string> {
 
 for (let i = -2; i < rounds; i++) {
   const round = {
-    node_bare: await timed(() => bareStart(process.execPath, ["-e", "0"])),
-    javascript_warm: await timed(() => turn(api, sessions.js)),
-    javascript_cold: await timed(() => turn(cold, sessions.coldJs)),
-    python_bare: await timed(() => bareStart(python, ["-c", "pass"])),
-    python_warm: await timed(() => turn(api, sessions.py)),
-    python_cold: await timed(() => turn(cold, sessions.coldPy)),
+    node_bare: await timed(() => startBareProcess(process.execPath, ["-e", "0"])),
+    javascript_warm: await timed(() => sendTurn(api, sessions.js)),
+    javascript_cold: await timed(() => sendTurn(cold, sessions.coldJs)),
+    python_bare: await timed(() => startBareProcess(python, ["-c", "pass"])),
+    python_warm: await timed(() => sendTurn(api, sessions.py)),
+    python_cold: await timed(() => sendTurn(cold, sessions.coldPy)),
   };
   await sleep(refillMs);
   // The first rounds warm caches and are not counted.
@@ -131,13 +111,14 @@ async function stepsOf(dataDir: string): Promise<Record<string, number>> {
 
 const atOnce = { javascript: await loaded(api, client, js.agentId), python: await loaded(api, client, py.agentId) };
 
-process.stdout.write(
-  `${JSON.stringify({
-    name: "turn-overhead",
-    machine: describeMachine(),
-    parameters: { rounds, clients, per_client: perClient },
+report({
+  name: "turn-overhead",
+  parameters: { rounds, clients, per_client: perClient },
+  result: {
     steps_ms: steps,
-    result_ms: Object.fromEntries(Object.entries(series).map(([name, samples]) => [name, spreadOf(samples)])),
+    turns_ms: Object.fromEntries(Object.entries(series).map(([name, samples]) => [name, spreadOf(samples)])),
     [`at_${clients}_clients_ms`]: atOnce,
-  })}\n`,
-);
+  },
+  gates: [],
+  smoke,
+});

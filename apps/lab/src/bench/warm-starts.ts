@@ -26,12 +26,12 @@
 // bare start and 10 ms for namespaces, mounts and a second process; blocked a fraction of a millisecond, because only a
 // small process forks.
 
-import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createBwrapDriver, enterOwnNamespace, openSlotMounts } from "@dari/sandbox";
+import { makeDir } from "./contestant.ts";
+import { startBareProcess } from "./one-turn.ts";
 import { spreadOf, timed } from "./statistics.ts";
 import { gate, medianOf, report, type Gate } from "./verdict.ts";
 import { agentNames, buildAgents, type Agent, type AgentName } from "./warm-starts/agents.ts";
@@ -88,17 +88,9 @@ async function playRound(stage: Stage, contestants: readonly Contestant[], serie
     add(series, "sdk-js/unbundled/first_byte", (await startBare(stage, source, agent.sourceEntry)).firstByte);
   }
   await sleep(restMs);
-  add(series, "node/bare/end", await timed(bareNode));
+  add(series, "node/bare/end", await timed(() => startBareProcess(process.execPath, ["-e", "0"])));
   await sleep(restMs);
   add(series, "node/sandbox/end", await timed(() => nodeInSandbox(stage)));
-}
-
-function bareNode(): Promise<void> {
-  return new Promise((resolve, reject) => {
-    spawn(process.execPath, ["-e", "0"], { env: {}, stdio: "ignore" })
-      .once("error", reject)
-      .once("close", () => resolve());
-  });
 }
 
 const plainDriver = createBwrapDriver();
@@ -153,8 +145,9 @@ function gatesOf(series: Series, blocked: Blocked): Gate[] {
   ];
 }
 
-async function measure(dir: string): Promise<{ series: Series; blocked: Blocked }> {
+async function measure(): Promise<{ series: Series; blocked: Blocked }> {
   await using stack = new AsyncDisposableStack();
+  const dir = await makeDir("warm-starts", stack);
   const driver = createBwrapDriver({ ahead: true });
   stack.defer(() => driver.close?.());
   const found = await driver.probe();
@@ -177,9 +170,8 @@ async function measure(dir: string): Promise<{ series: Series; blocked: Blocked 
   return { series, blocked };
 }
 
-const dir = await mkdtemp(path.join(tmpdir(), "dari-warm-starts-"));
 try {
-  const { series, blocked } = await measure(dir);
+  const { series, blocked } = await measure();
   report({
     name: "warm-starts",
     parameters,
@@ -193,5 +185,4 @@ try {
   });
 } finally {
   await plainDriver.close?.();
-  await rm(dir, { recursive: true, force: true });
 }
