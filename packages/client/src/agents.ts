@@ -1,8 +1,8 @@
 // Calls about agents and versions.
 
-import type { CreateAgentRequest, CreateVersionRequest, VersionRecord } from "@dari/contract";
+import type { VersionRecord } from "@dari/contract";
+import { deriving } from "./derive.ts";
 import { ConnectionError } from "./errors.ts";
-import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
@@ -14,24 +14,11 @@ const resumeAttempts = 5;
 
 export function agentCalls(transport: Transport) {
   const { call, open } = transport;
-  const getVersion = (agentId: string, versionId: string, options?: CallOptions) =>
-    call("getVersion", { path: { agent_id: agentId, version_id: versionId }, options });
+  const { derived, derivedAll } = deriving(transport);
+  const getVersion = derived("getVersion");
 
   return {
-    createAgent: (body: CreateAgentRequest, options?: CallOptions) => call("createAgent", { path: {}, body, options }),
-
-    listAgents: (page: PageQuery = {}, options?: CallOptions) =>
-      call("listAgents", { path: {}, query: { ...page }, options }),
-
-    getAgent: (id: string, options?: CallOptions) => call("getAgent", { path: { agent_id: id }, options }),
-
-    deleteAgent: (id: string, options?: CallOptions) => call("deleteAgent", { path: { agent_id: id }, options }),
-
-    createVersion: (agentId: string, body: CreateVersionRequest, options?: CallOptions) =>
-      call("createVersion", { path: { agent_id: agentId }, body, options }),
-
-    listVersions: (agentId: string, page: PageQuery = {}, options?: CallOptions) =>
-      call("listVersions", { path: { agent_id: agentId }, query: { ...page }, options }),
+    ...derivedAll("createAgent", "listAgents", "getAgent", "deleteAgent", "createVersion", "listVersions"),
 
     getVersion,
 

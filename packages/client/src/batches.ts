@@ -1,25 +1,25 @@
 // Calls about many sessions that are started together.
 
-import type { BatchSessionRecord, CreateSessionBatchRequest } from "@dari/contract";
+import type { BatchSessionRecord } from "@dari/contract";
 import type { PageQuery } from "./pages.ts";
+import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface BatchSessionQuery extends PageQuery {
   readonly messageStatus?: NonNullable<BatchSessionRecord["message_status"]>;
 }
 
-export function batchCalls({ call }: Transport) {
+export function batchCalls(transport: Transport) {
+  const { call } = transport;
+  const { derived, derivedAll } = deriving(transport);
   return {
-    /** All sessions with their first messages, or none. */
-    createSessionBatch: (body: CreateSessionBatchRequest, options?: CallOptions) =>
-      call("createSessionBatch", { path: {}, body, options }),
+    ...derivedAll("listSessionBatches", "cancelSessionBatch"),
 
-    listSessionBatches: (page: PageQuery = {}, options?: CallOptions) =>
-      call("listSessionBatches", { path: {}, query: { ...page }, options }),
+    /** All sessions with their first messages, or none. */
+    createSessionBatch: derived("createSessionBatch"),
 
     /** With what has come of its messages so far. */
-    getSessionBatch: (id: string, options?: CallOptions) =>
-      call("getSessionBatch", { path: { session_batch_id: id }, options }),
+    getSessionBatch: derived("getSessionBatch"),
 
     /** In the order of the call. */
     listBatchSessions: (id: string, { messageStatus, ...page }: BatchSessionQuery = {}, options?: CallOptions) =>
@@ -28,8 +28,5 @@ export function batchCalls({ call }: Transport) {
         query: { ...page, message_status: messageStatus },
         options,
       }),
-
-    cancelSessionBatch: (id: string, options?: CallOptions) =>
-      call("cancelSessionBatch", { path: { session_batch_id: id }, options }),
   };
 }

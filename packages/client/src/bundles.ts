@@ -1,12 +1,14 @@
 // Calls about bundles: uploaded, checked, and read again.
 
-import type { CreateSourceSnapshotRequest, SourceSnapshotCreated } from "@dari/contract";
+import type { SourceSnapshotCreated } from "@dari/contract";
+import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
-export function bundleCalls({ call, raw }: Transport) {
+export function bundleCalls(transport: Transport) {
+  const { call, raw } = transport;
+  const { derived, derivedAll } = deriving(transport);
   return {
-    createSourceSnapshot: (body: CreateSourceSnapshotRequest, options?: CallOptions) =>
-      call("createSourceSnapshot", { path: {}, body, options }),
+    ...derivedAll("createSourceSnapshot", "finalizeSourceSnapshot", "deleteSourceSnapshot", "getVersionBundle"),
 
     /** Uploads a bundle's bytes to the address that its reservation gave, without the key. */
     async uploadBundle(to: SourceSnapshotCreated, body: Uint8Array | Blob, options?: CallOptions): Promise<void> {
@@ -21,18 +23,8 @@ export function bundleCalls({ call, raw }: Transport) {
       await response.arrayBuffer();
     },
 
-    finalizeSourceSnapshot: (id: string, options?: CallOptions) =>
-      call("finalizeSourceSnapshot", { path: { source_snapshot_id: id }, options }),
-
     /** The checked manifest of a finalized bundle. */
-    getSourceSnapshotManifest: (id: string, options?: CallOptions) =>
-      call("getSourceSnapshotManifest", { path: { source_snapshot_id: id }, options }),
-
-    deleteSourceSnapshot: (id: string, options?: CallOptions) =>
-      call("deleteSourceSnapshot", { path: { source_snapshot_id: id }, options }),
-
-    getVersionBundle: (agentId: string, versionId: string, options?: CallOptions) =>
-      call("getVersionBundle", { path: { agent_id: agentId, version_id: versionId }, options }),
+    getSourceSnapshotManifest: derived("getSourceSnapshotManifest"),
 
     /** One text file of a version's bundle. */
     getVersionBundleFile: (agentId: string, versionId: string, path: string, options?: CallOptions) =>

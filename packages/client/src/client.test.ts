@@ -83,6 +83,31 @@ describe("a call", () => {
     ]);
   });
 
+  test("puts the arguments of a method where its route wants them", async () => {
+    const seen: unknown[] = [];
+    const { client } = await serve((request, response) => {
+      void text(request).then((body) => {
+        seen.push([request.method, request.url, request.headers["idempotency-key"], body]);
+        reply(response, 200, {});
+      });
+    });
+    const key = { idempotencyKey: "k" };
+    await client.getVersion("agt_1", "ver_1");
+    await client.listVersions("agt_1", { limit: 2 });
+    await client.listCredentials(undefined, { after: "a" });
+    await client.createApiKey({ label: "ci", scopes: ["deploy"] }, "org_1", key);
+    await client.revokeApiKey("key_1");
+    await client.forkSession("sess_1", undefined, key);
+    expect(seen).toEqual([
+      ["GET", "/v1/agents/agt_1/versions/ver_1", undefined, ""],
+      ["GET", "/v1/agents/agt_1/versions?limit=2", undefined, ""],
+      ["GET", "/v1/organizations/current/credentials?after=a", undefined, ""],
+      ["POST", "/v1/organizations/org_1/api-keys", "k", '{"label":"ci","scopes":["deploy"]}'],
+      ["DELETE", "/v1/organizations/current/api-keys/key_1", undefined, ""],
+      ["POST", "/v1/sessions/sess_1/fork", "k", "{}"],
+    ]);
+  });
+
   test("throws what the platform refused", async () => {
     const { client } = await serve((_request, response) => {
       const errors = [{ path: "parts", message: "field is required" }];

@@ -1,19 +1,14 @@
 // Calls about what an organization's agents may connect to.
 
-import type { PutEgressRequest } from "@dari/contract";
-import type { CallOptions, Transport } from "./transport.ts";
+import { deriving } from "./derive.ts";
+import type { Transport } from "./transport.ts";
 
-export function egressCalls({ call }: Transport) {
-  const of = (organizationId: string) => ({ path: { organization_id: organizationId } });
+export function egressCalls(transport: Transport) {
+  const { derived, derivedAll } = deriving(transport);
   return {
-    getEgress: (organizationId = "current", options?: CallOptions) =>
-      call("getEgress", { ...of(organizationId), options }),
+    ...derivedAll("getEgress", "deleteEgress"),
 
     /** From the next turns on. Operators set the organization's bound. */
-    putEgress: (body: PutEgressRequest, organizationId = "current", options?: CallOptions) =>
-      call("putEgress", { ...of(organizationId), body, options }),
-
-    deleteEgress: (organizationId = "current", options?: CallOptions) =>
-      call("deleteEgress", { ...of(organizationId), options }),
+    putEgress: derived("putEgress"),
   };
 }

@@ -2,8 +2,8 @@
 
 import type { FileRecord, WorkspaceCommit } from "@dari/contract";
 import { multipart } from "./multipart.ts";
-import type { PageQuery } from "./pages.ts";
 import { bodyOf } from "./response-body.ts";
+import { deriving } from "./derive.ts";
 import type { CallOptions, HttpBody, Transport } from "./transport.ts";
 
 export interface FileUpload {
@@ -20,23 +20,18 @@ export interface FileConditions {
 
 export function fileCalls(transport: Transport) {
   const { call, open, upload } = transport;
-
+  const { derivedAll } = deriving(transport);
   return {
+    ...derivedAll("listFiles", "getFile", "deleteFile"),
+
     /** Uploads a file; takes as long as it takes. */
     uploadFile: (file: FileUpload, options?: CallOptions): Promise<FileRecord> =>
       upload("uploadFile", file.content instanceof Blob ? formOf(file, file.content) : multipart(file), options),
-
-    listFiles: (page: PageQuery = {}, options?: CallOptions) =>
-      call("listFiles", { path: {}, query: { ...page }, options }),
-
-    getFile: (id: string, options?: CallOptions) => call("getFile", { path: { file_id: id }, options }),
 
     /** The bytes of an uploaded file. */
     async readFile(id: string, options?: CallOptions): Promise<ReadableStream<Uint8Array>> {
       return bodyOf(await open("getFileContent", { path: { file_id: id }, options }));
     },
-
-    deleteFile: (id: string, options?: CallOptions) => call("deleteFile", { path: { file_id: id }, options }),
 
     /** One directory of a session's workspace, or with `recursive` everything below it. */
     listSessionFiles: (

@@ -1,8 +1,9 @@
 // Calls that go back in a session's history: forks, rollbacks, diffs, and what failed attempts left behind; and those
 // that take a session elsewhere.
 
-import type { ForkSessionRequest, SessionRecord } from "@dari/contract";
+import type { SessionRecord } from "@dari/contract";
 import type { CallOptions, HttpBody, Transport } from "./transport.ts";
+import { deriving } from "./derive.ts";
 import { bodyOf } from "./response-body.ts";
 
 /** An attempt as a message's record counts them. */
@@ -13,11 +14,10 @@ export interface AttemptName {
 
 export function historyCalls(transport: Transport) {
   const { call, open, upload } = transport;
-
+  const { derived } = deriving(transport);
   return {
     /** A new session with the conversation and the workspace as of a message; by default the last completed one. */
-    forkSession: (id: string, body: ForkSessionRequest = {}, options?: CallOptions) =>
-      call("forkSession", { path: { session_id: id }, body, options }),
+    forkSession: derived("forkSession"),
 
     /** Takes an idle session back to what it was after a message. */
     rollBackSession: (id: string, messageId: string, options?: CallOptions) =>

@@ -1,15 +1,15 @@
 // Answers to what messages wait for.
 
-import type { AnswerInputRequest } from "@dari/contract";
-import type { CallOptions, Transport } from "./transport.ts";
+import { deriving } from "./derive.ts";
+import type { Transport } from "./transport.ts";
 
-export function inputCalls({ call }: Transport) {
+export function inputCalls(transport: Transport) {
+  const { derived } = deriving(transport);
   return {
     /**
      * Answers what a message waits for (`inputs` of its record) and returns its record: its turn goes on. A message
      * that waits has not ended: `waitForMessage` waits on, and tells `onRecord`.
      */
-    answerInput: (id: string, body: AnswerInputRequest, options?: CallOptions) =>
-      call("answerInput", { path: { message_id: id }, body, options }),
+    answerInput: derived("answerInput"),
   };
 }

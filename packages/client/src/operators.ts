@@ -1,7 +1,7 @@
 // Calls about an organization as a whole, and about the installation. Operators reach every organization.
 
 import type { MessagesRetried, ResealRequest, RetryMessagesRequest, UpdateOrganizationRequest } from "@dari/contract";
-import type { PageQuery } from "./pages.ts";
+import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface Probe {
@@ -15,10 +15,14 @@ export interface Probe {
 /** The platform reads every table for its health. Milliseconds. */
 const healthTimeoutMs = 300_000;
 
-export function operatorCalls({ call, open }: Transport) {
+export function operatorCalls(transport: Transport) {
+  const { call, open } = transport;
+  const { derivedAll } = deriving(transport);
   const of = (organizationId: string) => ({ organization_id: organizationId });
 
   return {
+    ...derivedAll("getOrganization", "listAuditLog"),
+
     /** Whether the platform answers, without a key. */
     async probe(options?: CallOptions): Promise<Probe> {
       const startedAt = performance.now();
@@ -29,9 +33,6 @@ export function operatorCalls({ call, open }: Transport) {
       return { release, serverTime: date === null ? undefined : new Date(date), roundTripMs };
     },
 
-    getOrganization: (organizationId = "current", options?: CallOptions) =>
-      call("getOrganization", { path: of(organizationId), options }),
-
     /** Sets limits; what is absent stays. For operators. */
     updateOrganization: (organizationId: string, body: UpdateOrganizationRequest, options?: CallOptions) =>
       call("updateOrganization", { path: of(organizationId), body, options }),
@@ -39,9 +40,6 @@ export function operatorCalls({ call, open }: Transport) {
     /** With all that it owns. For operators. */
     deleteOrganization: (organizationId: string, options?: CallOptions) =>
       call("deleteOrganization", { path: of(organizationId), options }),
-
-    listAuditLog: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
-      call("listAuditLog", { path: of(organizationId), query: { ...page }, options }),
 
     /** Examines the installation. For operators. */
     operatorHealth: (options?: CallOptions) =>

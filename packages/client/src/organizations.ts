@@ -1,33 +1,24 @@
 // Calls about organizations, keys and credentials. `current` is the key's own organization.
 
-import type { CreateApiKeyRequest, CreateOrganizationRequest } from "@dari/contract";
-import type { PageQuery } from "./pages.ts";
+import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
-export function organizationCalls({ call }: Transport) {
-  const of = (organizationId: string) => ({ organization_id: organizationId });
-
+export function organizationCalls(transport: Transport) {
+  const { call } = transport;
+  const { derived, derivedAll } = deriving(transport);
   return {
-    getAuthConfig: (options?: CallOptions) => call("getAuthConfig", { path: {}, options }),
-
-    listOrganizations: (page: PageQuery = {}, options?: CallOptions) =>
-      call("listOrganizations", { path: {}, query: { ...page }, options }),
-
-    createOrganization: (body: CreateOrganizationRequest, options?: CallOptions) =>
-      call("createOrganization", { path: {}, body, options }),
-
-    listApiKeys: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
-      call("listApiKeys", { path: of(organizationId), query: { ...page }, options }),
+    ...derivedAll(
+      "getAuthConfig",
+      "listOrganizations",
+      "createOrganization",
+      "listApiKeys",
+      "revokeApiKey",
+      "listCredentials",
+      "deleteCredential",
+    ),
 
     /** The secret is in the reply's `api_key`, this once. */
-    createApiKey: (body: CreateApiKeyRequest, organizationId = "current", options?: CallOptions) =>
-      call("createApiKey", { path: of(organizationId), body, options }),
-
-    revokeApiKey: (id: string, organizationId = "current", options?: CallOptions) =>
-      call("revokeApiKey", { path: { ...of(organizationId), api_key_id: id }, options }),
-
-    listCredentials: (organizationId = "current", page: PageQuery = {}, options?: CallOptions) =>
-      call("listCredentials", { path: of(organizationId), query: { ...page }, options }),
+    createApiKey: derived("createApiKey"),
 
     /** With `hosts` agents are given a placeholder. Absent: as before; null: they are given the value. */
     putCredential: (
@@ -37,10 +28,7 @@ export function organizationCalls({ call }: Transport) {
       { hosts, ...options }: CallOptions & { readonly hosts?: string[] | null } = {},
     ) => {
       const body = hosts === undefined ? { value } : { value, hosts };
-      return call("putCredential", { path: { ...of(organizationId), name }, body, options });
+      return call("putCredential", { path: { organization_id: organizationId, name }, body, options });
     },
-
-    deleteCredential: (name: string, organizationId = "current", options?: CallOptions) =>
-      call("deleteCredential", { path: { ...of(organizationId), name }, options }),
   };
 }

@@ -1,14 +1,7 @@
 // Calls about sessions, messages and events, and the waiting for a message's end.
 
-import type {
-  CreateSessionRequest,
-  MessageRecord,
-  RetryMessageRequest,
-  SendAgentMessageRequest,
-  SendMessageRequest,
-  SendSessionEventRequest,
-  SessionStatus,
-} from "@dari/contract";
+import type { MessageRecord, SendMessageRequest, SessionStatus } from "@dari/contract";
+import { deriving } from "./derive.ts";
 import type { PageQuery } from "./pages.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Query, Transport } from "./transport.ts";
@@ -35,14 +28,14 @@ const lastLookMs = 1_000;
 
 export function sessionCalls(transport: Transport) {
   const { call } = transport;
-  const getMessage = (id: string, options?: CallOptions) => call("getMessage", { path: { message_id: id }, options });
+  const { derived, derivedAll } = deriving(transport);
+  const getMessage = derived("getMessage");
   const sendMessageAsync = (sessionId: string, body: MessageContent, options?: CallOptions) =>
     call("sendMessageAsync", { path: { session_id: sessionId }, body, options });
   const waitForMessage = (record: MessageRecord, options: WaitOptions = {}) => waitForEnd(record, getMessage, options);
 
   return {
-    createSession: (agentId: string, body: CreateSessionRequest = {}, options?: CallOptions) =>
-      call("createSession", { path: { agent_id: agentId }, body, options }),
+    ...derivedAll("createSession", "getSession"),
 
     listSessions: (filter: SessionFilter = {}, options?: CallOptions) =>
       call("listSessions", { path: {}, query: queryOf(filter), options }),
@@ -50,8 +43,6 @@ export function sessionCalls(transport: Transport) {
     /** As `listSessions` with this agent; fails for an agent that does not exist. */
     listAgentSessions: (agentId: string, filter: Omit<SessionFilter, "agentId"> = {}, options?: CallOptions) =>
       call("listAgentSessions", { path: { agent_id: agentId }, query: queryOf(filter), options }),
-
-    getSession: (id: string, options?: CallOptions) => call("getSession", { path: { session_id: id }, options }),
 
     completeSession: (id: string, query: { cancel?: boolean } = {}, options?: CallOptions) =>
       call("completeSession", { path: { session_id: id }, query, options }),
@@ -63,12 +54,10 @@ export function sessionCalls(transport: Transport) {
     sendMessageAsync,
 
     /** Sends a message as an event, as clients of the hosted service do. */
-    sendSessionEvent: (sessionId: string, body: SendSessionEventRequest, options?: CallOptions) =>
-      call("sendSessionEvent", { path: { session_id: sessionId }, body, options }),
+    sendSessionEvent: derived("sendSessionEvent"),
 
     /** Starts a session with its first message, both or neither. */
-    sendAgentMessage: (agentId: string, body: SendAgentMessageRequest, options?: CallOptions) =>
-      call("sendAgentMessage", { path: { agent_id: agentId }, body, options }),
+    sendAgentMessage: derived("sendAgentMessage"),
 
     /**
      * Sends a message and returns its terminal record. It sends asynchronously and then looks at the record:
@@ -87,20 +76,17 @@ export function sessionCalls(transport: Transport) {
   };
 }
 
-function messageCalls({ call, open }: Transport) {
+function messageCalls(transport: Transport) {
+  const { call, open } = transport;
+  const { derived, derivedAll } = deriving(transport);
   return {
-    listMessages: (sessionId: string, page: PageQuery = {}, options?: CallOptions) =>
-      call("listMessages", { path: { session_id: sessionId }, query: { ...page }, options }),
-
-    cancelMessage: (id: string, options?: CallOptions) => call("cancelMessage", { path: { message_id: id }, options }),
+    ...derivedAll("listMessages", "cancelMessage"),
 
     /** Sends a failed message again, at its session's tail or in a fork, and returns the new one's queued record. */
-    retryMessage: (id: string, body: RetryMessageRequest = {}, options?: CallOptions) =>
-      call("retryMessage", { path: { message_id: id }, body, options }),
+    retryMessage: derived("retryMessage"),
 
     /** The conversation as a timeline. */
-    getTranscript: (sessionId: string, page: PageQuery = {}, options?: CallOptions) =>
-      call("getTranscript", { path: { session_id: sessionId }, query: { ...page }, options }),
+    getTranscript: derived("getTranscript"),
 
     messageFiles: (id: string, options?: CallOptions) => call("getMessageFiles", { path: { message_id: id }, options }),
 
