@@ -1,19 +1,19 @@
-# The API. Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# The API. There is no build: Node strips the types of the TypeScript sources when it loads them.
 # Build from the root of the repository: docker build -f infra/api.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
-# "@sha256:…" pins the base image; see infra/README.md.
+# Set it to "@sha256:…" to pin the base image; see infra/README.md.
 ARG NODE_DIGEST=
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
 WORKDIR /app
-# npm ci checks the hash of pnpm.
+# npm ci verifies the hash of pnpm.
 COPY infra/pnpm /opt/pnpm
 RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml tsconfig.base.json ./
 COPY apps ./apps
 COPY packages ./packages
-# The console first: what builds it is not installed with what runs.
+# The console is built first, because its build tools are not part of the API's packages.
 RUN pnpm install --frozen-lockfile --filter "@dari/console..." \
   && NODE_ENV=production node apps/console/node_modules/vite/bin/vite.js build apps/console \
   && rm -rf node_modules apps/*/node_modules packages/*/node_modules

@@ -1,4 +1,4 @@
-// Asks the program of this container whether it can work; the exit code is the answer. Argument: the port variable.
+// Exits with 0 if this container's program is ready. The argument names the variable that holds the port.
 
 const port = process.env[process.argv[2] ?? "DARI_PORT"];
 try {

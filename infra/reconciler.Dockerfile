@@ -1,14 +1,14 @@
-# The reconciler, with what makes mountable images of large workspaces. Runs its TypeScript sources as they are: Node
-# strips the types, there is no build.
+# The reconciler, with squashfs-tools to make mountable images of large workspaces. There is no build: Node strips the
+# types of the TypeScript sources when it loads them.
 # Build from the root of the repository: docker build -f infra/reconciler.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
-# "@sha256:…" pins the base image; see infra/README.md.
+# Set it to "@sha256:…" to pin the base image; see infra/README.md.
 ARG NODE_DIGEST=
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
 WORKDIR /app
-# npm ci checks the hash of pnpm.
+# npm ci verifies the hash of pnpm.
 COPY infra/pnpm /opt/pnpm
 RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./

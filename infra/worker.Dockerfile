@@ -1,16 +1,16 @@
-# The worker, with what agents need: Python beside Node, and bubblewrap to keep each turn in a sandbox of its own.
-# Runs its TypeScript sources as they are: Node strips the types, there is no build.
+# The worker, with Python for agents, and bubblewrap, which runs each turn in its own sandbox.
+# There is no build: Node strips the types of the TypeScript sources when it loads them.
 # Build from the root of the repository: docker build -f infra/worker.Dockerfile .
 
 ARG NODE_VERSION=24.21.0
-# "@sha256:…" pins the base image; see infra/README.md.
+# Set it to "@sha256:…" to pin the base image; see infra/README.md.
 ARG NODE_DIGEST=
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
 # What starts, confines and mounts for agents is C, and where it runs there is no compiler.
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /app
-# npm ci checks the hash of pnpm.
+# npm ci verifies the hash of pnpm.
 COPY infra/pnpm /opt/pnpm
 RUN npm ci --prefix /opt/pnpm --ignore-scripts && ln -s /opt/pnpm/node_modules/@pnpm/exe.*/pnpm /usr/local/bin/pnpm
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
@@ -27,7 +27,7 @@ WORKDIR /app
 ENV NODE_ENV=production DARI_HEALTH_PORT=4871 DARI_WORK_DIR=/var/lib/dari-worker
 COPY --from=installed --chown=root:root /app ./
 COPY infra/healthcheck.mjs ./infra/healthcheck.mjs
-# Below 65,536, what a pod's user namespace maps.
+# The range must be below 65,536, because a pod's user namespace maps no higher ids.
 RUN echo node:20000:4096 | tee /etc/subuid > /etc/subgid
 RUN mkdir -p /var/lib/dari-worker && chown node:node /var/lib/dari-worker
 VOLUME /var/lib/dari-worker
