@@ -1,4 +1,4 @@
-# Options of the SDK: the platform starts its client with them, turn by turn.
+# Options of the SDK. The platform starts the SDK's client with them for each turn.
 
 from claude_agent_sdk import ClaudeAgentOptions
 
@@ -9,7 +9,7 @@ agent = ClaudeAgentOptions(
         "You write short reports about the files that people send you.\n"
         "Write each report as report.md in the working directory, and answer with a summary of two sentences."
     ),
-    # What is not listed here is refused: nobody is there to be asked.
+    # The SDK refuses all other tools, because there is no user to ask for permission.
     allowed_tools=["Read", "Write", "Edit", "Glob", "Grep"],
     setting_sources=[],
     max_turns=20,

@@ -1,6 +1,6 @@
-"""A support agent without a model: reads the ticket, sorts it by its words, writes a reply.
+"""A support agent without a model: reads a ticket, classifies it by its words, writes a reply.
 
-A plain function, hence `sdk: function`; replace `classify` by a model call to make it clever.
+The entrypoint is a plain function, so dari.yml says `sdk: function`. Replace `classify` with a call of a model.
 """
 
 import re

@@ -1,15 +1,15 @@
-// Pays refunds, and asks a person before each one above a limit. No model, no dependencies: replace `readRequest` by a
-// model call to make it clever. While it waits for the decision it holds no worker; with the decision it runs again
-// from its start, and this time `requestInput` returns.
+// Pays refunds, and asks a person before each refund above a limit. It needs no model: replace `readRequest` with a call
+// of a model. While the message waits for the decision, it uses no worker. When the decision comes, the agent runs again
+// from its start, and `requestInput` returns the decision.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the platform hands to the function besides the prompt. More fields exist; these are the ones used here. */
+/** The second argument that the platform passes, after the prompt. It has more fields than are used here. */
 interface Context {
-  /** The session's directory; what is written there is saved with the turn. */
+  /** The session's directory. Files written there are saved with the turn. */
   readonly workspace: string;
-  /** The same in every run of this message: what is paid under it is paid once. */
+  /** The same in every run of this message, so a payment service can recognize a second call. */
   readonly operationKey: string;
   requestInput(key: string, schema: object, options?: { prompt?: string; expiresInSeconds?: number }): Promise<unknown>;
 }
@@ -19,7 +19,7 @@ interface Decision {
   readonly note?: string;
 }
 
-/** What an answer must look like: the platform refuses any other. */
+/** The schema of an answer. The platform refuses answers that do not match. */
 const decisionSchema = {
   type: "object",
   properties: { approved: { type: "boolean" }, note: { type: "string", maxLength: 500 } },
@@ -50,7 +50,7 @@ export async function agent(prompt: string, context: Context): Promise<string> {
   return `Refunded ${euros.toFixed(2)} EUR for order ${order}. The receipt is in output/receipt.json.`;
 }
 
-/** Stands for the call of a payment service, which is given the key so that it pays once. */
+/** Takes the place of a payment service's call. The service gets the key, so that it pays only once. */
 async function pay({ workspace, operationKey }: Context, order: string, euros: number): Promise<void> {
   await mkdir(join(workspace, "output"), { recursive: true });
   const receipt = { order, euros, idempotency_key: `${operationKey}.refund` };

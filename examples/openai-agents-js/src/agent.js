@@ -1,4 +1,4 @@
-// An agent with two tools, one of which a person must allow; the platform runs it with the session's history.
+// An agent with two tools. One needs a person's approval. The platform passes the session's history to the agent.
 
 import { appendFile, writeFile } from "node:fs/promises";
 import { Agent, tool } from "@openai/agents";
@@ -8,7 +8,7 @@ const saveItinerary = tool({
   name: "save_itinerary",
   description: "Saves the itinerary as itinerary.md in the traveller's files. Overwrites the one before.",
   parameters: z.object({ markdown: z.string() }),
-  // The working directory is the session's workspace: what is written there is kept and shown as changed.
+  // The working directory is the session's workspace. Files written there are kept and listed as changed.
   async execute({ markdown }, runContext) {
     await writeFile("itinerary.md", markdown);
     await runContext?.context.emit("itinerary.saved", { characters: markdown.length });
@@ -16,10 +16,10 @@ const saveItinerary = tool({
   },
 });
 
-// Who calls the agent answers the approval (docs/inputs.md); until then the message waits and holds no worker.
+// The caller approves the call (docs/inputs.md). Until then, the message waits and uses no worker.
 const book = tool({
   name: "book",
-  description: "Books what the traveller has chosen. A person allows it first.",
+  description: "Books what the traveller has chosen. A person must approve it first.",
   parameters: z.object({ what: z.string(), euros: z.number() }),
   needsApproval: true,
   async execute({ what, euros }) {

@@ -1,8 +1,8 @@
-// An agent of the OpenCode server, which the platform starts beside it.
+// An agent for the OpenCode server, which the platform starts in the same sandbox.
 
 const baseURL = process.env["OPENAI_BASE_URL"];
 
-/** An agent of the OpenCode server; other keys, such as `permission`, are those of its configuration. */
+/** It can also have other keys of OpenCode's configuration, such as `permission`. */
 export const agent = {
   name: "code-reader",
   instructions: "You explain the code in the working directory. You write notes.md when asked for notes.",

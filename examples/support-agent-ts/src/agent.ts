@@ -1,12 +1,12 @@
-// A support agent without a model: reads the ticket, sorts it by its words, writes a reply. A plain function, hence
-// `sdk: function`; replace `classify` by a model call to make it clever.
+// A support agent without a model: reads a ticket, classifies it by its words, writes a reply. The entrypoint is a plain
+// function, so dari.yml says `sdk: function`. Replace `classify` with a call of a model.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
-/** What the platform hands to the function besides the prompt. More fields exist; these are the ones used here. */
+/** The second argument that the platform passes, after the prompt. It has more fields than are used here. */
 interface Context {
-  /** The session's directory; what is written there is saved with the turn. */
+  /** The session's directory. Files written there are saved with the turn. */
   readonly workspace: string;
   readonly attempt: number;
 }
