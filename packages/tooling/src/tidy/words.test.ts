@@ -1,0 +1,33 @@
+// Text is written in plain words: a short list of words gives the opposite away.
+
+import { describe, expect, test } from "@jest/globals";
+import { otherTexts, sourceFiles, textFiles } from "./files.ts";
+import { giveawaysIn, giveawaysMax, partOf } from "./words.ts";
+
+const settings = textFiles.filter(({ path }) => /\.(ya?ml|sh)$|Dockerfile$/.test(path) && !/lock/.test(path));
+const written = [...sourceFiles, ...otherTexts, ...settings].filter(
+  ({ path }) => !/^packages\/tooling\/src\/tidy\/words/.test(path),
+);
+const found = Map.groupBy(
+  written.flatMap((file) => giveawaysIn(file)),
+  (place) => partOf(place),
+);
+const parts = new Set([...Object.keys(giveawaysMax), ...found.keys()]);
+
+describe("giveaways", () => {
+  test.each([
+    ["// Of a pool.", 1],
+    ["const slots = 4; // As many as fit.", 1],
+    ["/** Until it is closed. */", 1],
+    ["# Whoever reads this starts anew.", 2],
+    ["// Shared state of a pool.\n// As long as it is open, nothing is lost.", 0],
+    ["// A pool, of slots. It waits until one is free.", 0],
+  ])("%j has %d", (text, count) => {
+    expect(giveawaysIn({ path: "a.ts", text })).toHaveLength(count);
+  });
+
+  test.each([...parts].sort())("%s has no more of them than before", (part) => {
+    const places = found.get(part) ?? [];
+    expect(places.length <= (giveawaysMax[part] ?? 0) ? [] : places).toEqual([]);
+  });
+});
