@@ -70,7 +70,7 @@ export function runForeground(command, args, { cwd = root, env, stdio = "inherit
 /** Signals this soon after the last one are its echoes: a terminal and npm both deliver one Ctrl-C. */
 const echoMs = 1_000;
 
-/** Passes signals on, and the death of whoever started us (npm killed with -9) as a SIGTERM. */
+/** Passes on signals, and the death of our parent (npm killed with -9) as a SIGTERM. */
 function passOnEnd(child) {
   const pipe = child.stdio[3];
   pipe?.on("error", () => {});

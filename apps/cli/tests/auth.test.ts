@@ -89,7 +89,7 @@ describe("dari auth login", () => {
   test.each([
     ["access_denied", "the device was not let in"],
     ["expired_token", "nobody decided in time: try again"],
-  ])("ends when it is told %s", async (status, says) => {
+  ])("ends with the answer %s", async (status, says) => {
     await using platform = await startPlatform({
       "POST /v1/auth/device": [[200, started]],
       "POST /v1/auth/device/token": [polled(status)],

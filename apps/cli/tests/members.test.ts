@@ -80,7 +80,7 @@ test("members are listed, and named by e-mail or id", async () => {
   expect((await run("remove", "mem_1")).stdout).toBe("removed ann@people.example\n");
   const link = await run("sign-in-link", "ann@people.example");
   expect(link.stdout).toBe("http://dari.example/console/join#dlnk_x\n");
-  expect(link.stderr).toMatch(/Whoever has it is this person\.\n$/);
+  expect(link.stderr).toMatch(/for anyone who has the link\.\n$/);
   const nobody = await run("remove", "zoe@people.example");
   expect([nobody.code, nobody.stderr]).toEqual([
     2,

@@ -45,7 +45,7 @@ export async function submit({ client }: Platform, files: BundleFiles, agentId?:
   return { agentId: made.agent_id, deploymentId: made.deployment_id, versionId: made.version_id };
 }
 
-/** As `submit`, and waits until its build has ended, well or not. */
+/** Like `submit`, but waits until the build has succeeded or failed. */
 export async function publish(platform: Platform, files: BundleFiles, to?: string): Promise<Published> {
   const { agentId, deploymentId, versionId } = await submit(platform, files, to);
   const version = await waitUntil(
@@ -58,7 +58,7 @@ export async function publish(platform: Platform, files: BundleFiles, to?: strin
   return { agentId, deploymentId, version };
 }
 
-/** As `publish`. Throws when the build fails. */
+/** Like `publish`, but throws if the build fails. */
 export async function deploy(platform: Platform, files: BundleFiles, agentId?: string): Promise<Published> {
   const published = await publish(platform, files, agentId);
   const { status, failure } = published.version;

@@ -1,4 +1,4 @@
-// The command line of a program of the lab. What is wrong with it is said with the usage and exit code 2.
+// Reads the command line of a lab program. A wrong command line prints the usage and exits with 2.
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { relative } from "node:path";
@@ -8,15 +8,15 @@ type Values<S extends Specification> = ReturnType<typeof parseArgs<{ options: S 
 
 export interface Flags<S extends Specification> {
   readonly values: Values<S>;
-  /** The flag's value as a number from `least`, 0 if not given; undefined where the flag is missing. */
+  /** Returns the flag's value, a number of at least `least` (default 0), or undefined if the flag is missing. */
   number(name: keyof S & string, least?: number): number | undefined;
-  /** As `number`, of a flag that has a default and no fractions. */
+  /** Like `number`, for a whole number with a default. */
   whole(name: keyof S & string, least?: number): number;
-  /** Says what is wrong with the command line, and ends the program. */
+  /** Prints what is wrong with the command line, and ends the program. */
   refuse(problem: string): never;
 }
 
-/** Ends the program where it was asked for help, or its command line cannot be read. Before anything was opened. */
+/** Reads the flags. Ends the program for `--help` or a wrong command line, so call it before you open anything. */
 export function readFlags<const S extends Specification>(options: S): Flags<S> {
   const refuse = (problem: string): never => leave(2, `${problem}\n${usageOf(options)}`);
   const values = parse(options, refuse);

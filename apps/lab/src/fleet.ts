@@ -62,7 +62,7 @@ export interface Fleet {
   readonly client: Client;
   readonly api: Program;
   readonly reconciler: Program;
-  /** Of every program that was started, where its metrics are; empty without them. */
+  /** The metrics address of every program that was started; empty if the fleet has no metrics. */
   readonly metricsUrls: readonly string[];
   /** Those that were started, dead ones included. */
   readonly workers: readonly FleetWorker[];
@@ -227,7 +227,7 @@ async function endFleet(ending: {
   };
 }
 
-/** Of turns and builds, running or forgotten: those that hold something. */
+/** Returns the non-empty directories of turns and builds, whether they run or were left behind. */
 export function attemptDirectories(workDir: string): string[] {
   const turns = join(workDir, "turns");
   if (!existsSync(turns)) return [];

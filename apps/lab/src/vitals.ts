@@ -31,7 +31,7 @@ export async function watchVitals(page: Page): Promise<void> {
   await page.addInitScript({ content: watch });
 }
 
-/** Of the document that is shown, once it has painted. */
+/** Returns the vitals of the current page, after its first paint. */
 export async function readVitals(page: Page): Promise<Vitals> {
   const read = `[performance.getEntriesByName("first-contentful-paint")[0]?.startTime, window.__vitals]`;
   const [firstPaintMs, vitals] = await waitUntil(

@@ -117,7 +117,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await deliveries.getByText("webhook.test").waitFor();
   });
 
-  test("a webhook's secret is rotated, its events chosen anew; it is disabled with a notice and enabled", async () => {
+  test("a webhook gets a new secret and other events, is disabled with a notice, and is enabled again", async () => {
     await page.getByRole("button", { name: "Rotate secret" }).click();
     await page.getByRole("button", { name: "Rotate it" }).click();
     const rotated = page.getByRole("dialog", { name: "The new secret" });

@@ -15,9 +15,9 @@ import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 import { echoAgent, firingsOf } from "./console-fixtures.ts";
 
-/** Of scripts and styles together, as they are sent. */
+/** The most bytes of all scripts and styles together, compressed. */
 const assetBytesMax = 140_000;
-/** Generous: the machine runs other tests meanwhile. */
+/** A wide limit, because the machine runs other tests at the same time. */
 const paintMsMax = 5_000;
 
 describeWith("chromium", "the console", ({ command }) => {

@@ -1,5 +1,5 @@
-// Agents that ask for something in the middle of their turn: what waits holds nothing, survives whoever dies, and goes
-// on with the answer. Over both ways in which turns reach workers.
+// Agents that ask for input in the middle of a turn. A waiting turn uses no worker, survives the death of any process,
+// and continues with the answer. Tested with and without Redis.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";

@@ -13,7 +13,7 @@ import { deployFiles } from "../src/deploy-files.ts";
 import { openRendezvous } from "../src/rendezvous.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-/** Answers with what it is told, after it has been to the address that a prompt may be. */
+/** Answers with its prompt. If the prompt is an address, it first calls that address. */
 const agentFiles = {
   ...manifestFile({ name: "greeter", entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `import { writeFileSync } from "node:fs";

@@ -23,7 +23,7 @@ interface Sample {
   readonly value: number;
 }
 
-/** Of all programs. */
+/** Reads the metrics of all programs. */
 async function read(): Promise<Sample[]> {
   const texts = await Promise.all(fleet.metricsUrls.map(async (url) => (await fetch(url)).text()));
   return texts

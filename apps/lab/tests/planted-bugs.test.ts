@@ -1,4 +1,4 @@
-// The planted bugs still fit the sources: whoever changes a text that one replaces learns of it here, at once.
+// The planted bugs still match the sources. This fails as soon as somebody changes a text that a planted bug replaces.
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -12,7 +12,7 @@ import { dari } from "../src/curl.ts";
 import { deployFiles } from "../src/deploy-files.ts";
 import { startStandalone, type StandaloneProcess } from "../src/standalone-process.ts";
 
-/** Answers with the due time that it is told, else with the prompt. */
+/** Answers with the due time in its metadata, else with its prompt. */
 const echo = {
   ...manifestFile({ entrypoint: "agent.mjs:agent" }),
   "agent.mjs": `export function agent(prompt, { metadata }) {

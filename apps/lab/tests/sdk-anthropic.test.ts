@@ -95,7 +95,7 @@ describe.each([
       const parts = [textPart("And this?"), { type: "image" as const, file_id: image }];
       const second = await send(fleet, session, { parts });
       expect(textOf(second)).toBe("Seen");
-      // Of this turn alone, whatever the SDK's session has used before.
+      // Usage of this turn only, not of the SDK's whole session.
       expect(second.output?.usage).toMatchObject({
         requests: 1,
         input_tokens: 30,

@@ -20,7 +20,7 @@ interface Span {
   readonly endTimeUnixNano: string;
   readonly status: { readonly code?: number; readonly message?: string };
   readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
-  /** Of the program that sent it. */
+  /** The name of the program that sent the span. */
   readonly service: string;
 }
 

@@ -31,7 +31,7 @@ const leadTtlMs = 1_000;
 const invariantsEveryMs = 60_000;
 const forgetWorkersMs = 60_000;
 const sweepEveryMs = 60_000;
-/** A new day may begin at any time; a budget that was changed is seen at once by whoever changed it. */
+/** A new day can begin at any time. A change of a budget releases sessions in the same call. */
 const releaseHeldEveryMs = 2_000;
 const repairJobsEveryMs = 5_000;
 const rebuildJobsEveryMs = 10_000;

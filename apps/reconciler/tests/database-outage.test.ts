@@ -1,5 +1,5 @@
-// The database is away for longer than a lease, and its server was not started anew (the way to it was cut, or another
-// server has taken over): whoever is alive keeps its turn, whoever is dead loses it.
+// The database is unreachable for longer than a lease, without a restart of its server: the network was cut, or another
+// server took over. Living workers keep their turns, dead workers lose theirs.
 
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -57,8 +57,8 @@ export interface SignedUrls {
   /** For GET, also of a part. Says nothing of whether the object is there. */
   forDownload(key: string, terms: DownloadTerms): Promise<string>;
   /**
-   * For PUT of these bytes and no others, as far as the server keeps to what was signed; they may come again and again
-   * until it expires. Whoever signs it checks what has come.
+   * Returns a URL for a PUT of exactly these bytes, if the server enforces what was signed. It works until it
+   * expires, more than once. The caller checks what was uploaded.
    */
   forUpload(key: string, terms: UploadTerms): Promise<SignedUpload>;
 }

@@ -125,7 +125,7 @@ async function writeAll(handle: FileHandle, piece: Uint8Array): Promise<void> {
   }
 }
 
-// A delete may prune the folder between mkdir and rename; each round makes it anew.
+// A delete can remove the folder between mkdir and rename, so each round makes it again.
 async function publish(draft: string, file: string): Promise<void> {
   for (let round = 0; ; round++) {
     try {

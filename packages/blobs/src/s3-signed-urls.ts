@@ -73,7 +73,7 @@ async function sign(
   { expiresAt, seconds }: { readonly expiresAt: Date; readonly seconds: number },
 ): Promise<string> {
   const host = request.port === undefined ? request.hostname : `${request.hostname}:${request.port}`;
-  // Whoever signs does not have the bytes.
+  // The signer does not have the bytes.
   const headers = { ...request.headers, host, "x-amz-content-sha256": "UNSIGNED-PAYLOAD" };
   const signed = await (
     await presignerOf(client)

@@ -30,7 +30,7 @@ export function leaveOwnerFile(file: string): void {
   rmSync(file, { force: true });
 }
 
-/** Of two that find a dead owner, one moves its file; the other finds nothing to move. */
+/** If two processes find a dead owner, one of them moves its file, and the other finds nothing to move. */
 function setAside(file: string): void {
   const aside = `${file}.dead-${process.pid}`;
   try {

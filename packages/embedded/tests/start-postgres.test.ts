@@ -130,7 +130,7 @@ describe("startPostgres", () => {
     expect(await greet(second.port, "dari")).toEqual(asksForScram);
   });
 
-  test("what initdb left half done is made anew", async () => {
+  test("an unfinished initdb is repeated", async () => {
     const { pid } = process;
     writeFileSync(path.join(dataDir, "initdb-999999999.password"), "left over");
     expect(identifyProcess(999_999_999)).toBeUndefined();

@@ -48,7 +48,7 @@ export async function dial(policy: EgressPolicy, host: string, port: number, res
     if (options.all === true) callback(null, found);
     else callback(null, found[0]!.address, found[0]!.family);
   };
-  // Of an address the name is the address itself; of a name, `lookup` answers what was looked at.
+  // `lookup` returns the addresses that were checked. An address is not looked up.
   const socket = connect({ host: normalHost(host), port, lookup, autoSelectFamily: true, allowHalfOpen: true });
   socket.setTimeout(connectWithinMs, () => socket.destroy(new Error("it did not answer in time")));
   await new Promise<void>((connected, failed) => {
@@ -80,7 +80,7 @@ async function permittedAddresses(
   throw new NoPublicAddressError(advised(policy, "its name has no public address"));
 }
 
-/** As every program of this machine finds it, by its hosts file and search domains. */
+/** Resolves a name like every program of this machine, with its hosts file and search domains. */
 async function findService(name: string): Promise<string[]> {
   const found = await lookUp(name, { all: true });
   return found.slice(0, addressesMax).map(({ address }) => address);

@@ -7,7 +7,7 @@ export interface EgressPolicy {
   /** `off`: nothing but exact endpoints and services. `allow`: what a rule names. `open`: every public address. */
   readonly mode: EgressMode;
   readonly rules: readonly EgressRule[];
-  /** What whoever is refused by the mode or the rules can do. */
+  /** What to do after a refusal by the mode or the rules. */
   readonly advice?: string;
   /** Each must allow a destination as well, exact ones included. */
   readonly bounds?: readonly EgressBound[];
@@ -17,7 +17,7 @@ export interface EgressPolicy {
 export interface EgressBound {
   readonly mode: EgressMode;
   readonly hosts: readonly EgressHost[];
-  /** Whose it is and what to do, for whoever is refused by it. */
+  /** Who set the rule, and what to do after a refusal by it. */
   readonly advice: string;
 }
 

@@ -14,13 +14,13 @@ export interface FailedTurn extends Omit<TurnJobData, "dispatchNumber"> {
 }
 
 export interface FailedJobs {
-  /** As many as are kept: the newest. */
+  /** How many of the newest failed jobs are kept. */
   readonly keepMax: number;
   /** Up to when turns that failed have their jobs, by the database's clock; undefined: Redis has lost its memory. */
   until(): Promise<number | undefined>;
   /** Makes jobs of those that have none. Returns how many. */
   add(turns: readonly FailedTurn[]): Promise<number>;
-  /** Notes up to when they have them; last of all, so that whoever dies before has it done again. */
+  /** Stores that time. Call it last: if the process dies before, the work is done again. */
   setUntil(until: number): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// Redis pub/sub as the notifier. Carries ids only; whoever listens also polls slowly and reads the row.
+// Redis pub/sub as the notifier. It sends only ids. Listeners read the row, and also poll it slowly.
 
 import { createWakeRegistry, type Notifier, type WakeTopic } from "@dari/domain";
 import type { Redis } from "ioredis";

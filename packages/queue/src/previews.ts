@@ -26,7 +26,7 @@ export function createRedisPreviews(redisUrl: string, prefix: string): RedisPrev
         .catch(() => undefined),
   });
 
-  /** Only a process that watches needs the connection. ioredis subscribes anew by itself after a loss. */
+  /** Only a process with viewers needs the connection. ioredis subscribes again after a lost connection. */
   const subscribing = (): Redis => {
     if (subscriber !== undefined) return subscriber;
     subscriber = connectWaiting(redisUrl);

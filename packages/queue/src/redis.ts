@@ -29,7 +29,7 @@ export function connectWaiting(url: string): Redis {
 
 /**
  * ioredis sends commands of its own, such as the subscriptions after a loss, and listens to no failure of them: a
- * connection that is closed meanwhile would end the process. Whoever awaits a command is told as ever.
+ * connection that is closed meanwhile would end the process. A caller that awaits a command still gets its error.
  */
 class HeardRedis extends Redis {
   override sendCommand(...command: Parameters<Redis["sendCommand"]>): unknown {
@@ -91,7 +91,7 @@ function connect(url: string, options: RedisOptions): Redis {
   return redis;
 }
 
-/** Whoever uses the connection sees its commands fail; an outage is not an error of this process. */
+/** Callers see their commands fail. An outage is not an error of this process. */
 function ignore(): void {}
 
 /** Closes without waiting for a Redis that is away. */

@@ -10,7 +10,7 @@ import { timeout } from "./within.ts";
 
 export interface FetchedJob {
   readonly job: Job<TurnJobData>;
-  /** Of the lock on the job. */
+  /** The token of the lock on the job. */
   readonly token: string;
 }
 
@@ -69,7 +69,7 @@ export function openTurnConsumer(location: QueueLocation, options: { lockMs: num
     get available() {
       return pulse.isFresh;
     },
-    // Whatever the connection does: whoever closes the consumer does not wait for it.
+    // Closing the consumer does not wait for the connection.
     next: () => untilClosed(fetch()),
     load: (jobId) => worker.loadJob(jobId),
     async hasWaiting() {
@@ -107,7 +107,7 @@ class TurnWorker extends Worker<TurnJobData> {
   }
 }
 
-/** Of BullMQ 5, which opens it itself and declares it private. */
+/** Returns the connection that BullMQ 5 opens itself and declares private. */
 function blockingConnectionOf(worker: TurnWorker): RedisConnection {
   return (worker as unknown as { readonly blockingConnection: RedisConnection }).blockingConnection;
 }

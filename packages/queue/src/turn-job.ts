@@ -18,7 +18,7 @@ export interface QueueLocation {
   readonly pool: string;
 }
 
-/** Of a job's data as stored. Ours has a few ids. */
+/** The most characters of a job's stored data. Ours has a few ids. */
 export const jobDataCharsMax = 4_096;
 
 export function queueName(pool: string): string {
@@ -64,7 +64,7 @@ export function readTurnJob(jobId: string, data: unknown): TurnJobData | undefin
   return turnJobId(turn) === jobId ? turn : undefined;
 }
 
-/** As `readTurnJob`, of the text in Redis. */
+/** Like `readTurnJob`, for the text in Redis. */
 export function parseTurnJob(jobId: string, text: string | null): TurnJobData | undefined {
   if (text === null || text.length > jobDataCharsMax) return undefined;
   try {
@@ -129,8 +129,8 @@ export function wasFailed(stacktrace: unknown): boolean {
 const skewMs = 2_000;
 
 /**
- * Whether a job that is taken has come before its time: then somebody has promoted it. Jobs become due by the clock of
- * whoever takes them, so to one whose clock is right they never come early by themselves.
+ * Returns whether a job came early because somebody promoted it. A job becomes due by the clock of the worker that
+ * takes it, so it never comes early by itself if that clock is right.
  */
 export function cameEarly(job: { stacktrace: unknown; timestamp: number; opts: { delay?: number } }): boolean {
   const last: unknown = Array.isArray(job.stacktrace) ? job.stacktrace.at(-1) : undefined;

@@ -14,11 +14,11 @@ export interface DelayedTurn extends DispatchedTurn {
   readonly waitMs: number;
 }
 
-/** The queue as a board shows it. Whoever holds it may do anything to it: boards look, retry and promote. */
+/** The queue for the board, which reads, retries and promotes. Its holder can do anything to the queue. */
 export type TurnBoard = Queue<TurnJobData>;
 
 export interface TurnQueue extends TurnDelivery {
-  /** True when Redis has lost its memory since the last call: every dispatched session must be dispatched anew. */
+  /** Whether Redis lost its data since the last call: every dispatched session must then be dispatched again. */
   noticeFlush(): Promise<boolean>;
   /** Those of the turns that have no job. */
   withoutJob<T extends DispatchedTurn>(turns: readonly T[]): Promise<T[]>;
@@ -74,7 +74,7 @@ export function openTurnQueue(location: QueueLocation): TurnQueue {
   const sentinel = `${location.prefix}:sentinel:${location.pool}`;
   const key = (name: string): string => queue.toKey(name);
   const isAvailable = (): boolean => redis.status === "ready" && pulse.isFresh;
-  /** BullMQ waits for a Redis that it has never reached; whoever asks must not. */
+  /** Rejects if Redis does not answer, because BullMQ would wait for a Redis that it has never reached. */
   const ask = <T>(work: () => Promise<T>): Promise<T> =>
     isAvailable() ? work() : Promise.reject(new Error("Redis does not answer"));
   const remove = async (jobIds: readonly string[]): Promise<number> => {

@@ -95,7 +95,7 @@ describeWith("redis", "a process whose Redis falls silent", () => {
     expect(await program.close()).toEqual({ code: 0, said: "" });
   });
 
-  test("closing while a lost subscription is made anew ends well", async () => {
+  test("closing during a repeated subscription succeeds", async () => {
     const { proxy, url } = await behindProxy();
     await using _ = proxy;
     const program = start(

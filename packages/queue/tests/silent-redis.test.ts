@@ -90,7 +90,7 @@ describeWith("redis", "a silent Redis", () => {
     await waitUntil(() => !source.available, { what: "the silence to be noticed" });
     expect(queue.available).toBe(false);
     const later = { ...turn(), waitMs: 1 };
-    // Whoever asks on an operator's behalf hears so, instead of waiting for ever.
+    // Calls for an operator fail instead of waiting forever.
     const { counts, jobs, remove, deliverLater } = queue;
     for (const ask of [counts, () => jobs("failed"), () => remove(["a"]), () => deliverLater([later])]) {
       await expect(ask()).rejects.toThrow("Redis does not answer");

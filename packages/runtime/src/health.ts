@@ -42,8 +42,8 @@ export interface HealthServer extends AsyncDisposable {
 
 /**
  * Answers on `host` (default 127.0.0.1). GET /healthz: 200 while the process answers at all. GET /readyz: 200 while
- * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. It asks for no
- * key: the port is for whoever runs the program. Port 0 takes a free one.
+ * every check passes, else 503, with the report and the counters as JSON. GET /metrics: for Prometheus. It needs no
+ * key: the port is for operators. Port 0 takes a free one.
  */
 export async function serveHealth(options: {
   readonly port: number;

@@ -95,7 +95,7 @@ function toPipe(fd: 1 | 2, waiting: Backlog): Outlet {
   };
 }
 
-/** Written by another thread, because a disk may keep whoever writes to it waiting. */
+/** Writes to a file in another thread, because a slow disk blocks the writer. */
 function toFile(fd: 1 | 2, waiting: Backlog): Outlet {
   let piece: Buffer = Buffer.alloc(0);
   let isWriting = false;

@@ -1,5 +1,5 @@
-// Numbers for Prometheus: a catalogue says what there is, programs count, whoever asks reads one text. The only home of
-// prom-client. Knows no metric by name.
+// Metrics for Prometheus: a catalogue lists them, programs count, and a scrape reads them as one text. Only this file
+// imports prom-client. It knows no metric by name.
 
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 
@@ -39,7 +39,7 @@ export interface Metrics<Name extends string> extends MetricsPage {
 export interface MetricsOptions {
   /** Sets of label values per metric; past it, every value is `other`. Default 2,000. */
   readonly labelSetsMax?: number;
-  /** A look that takes longer is not waited for: whoever scrapes gives up too. Default 3 s. */
+  /** A gauge that takes longer to read is left out, because the scraper has a timeout too. Default 3 s. */
   readonly lookMs?: number;
   /** Memory, processor time, event loop and garbage collection of this process. Default true. */
   readonly process?: boolean;

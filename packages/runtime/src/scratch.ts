@@ -68,7 +68,7 @@ const noRoom = {
   perProcess: () => new AppError("unavailable", "other uploads hold all room on the disk", { retryAfterSeconds }),
 } as const;
 
-/** A new, empty directory that only this user reads. Whoever asked for it removes it. */
+/** Creates an empty directory that only this user can read. The caller removes it. */
 export function makeScratch(what: string): Promise<string> {
   return mkdtemp(join(tmpdir(), `dari-scratch-${host}-${self}-${what}-`));
 }

@@ -1,6 +1,6 @@
-// What whoever starts a program can mend.
+// Errors of a start that the person who starts the program can fix.
 
-/** The message is fit to be the last thing that the program prints: `runMain` shows it without a stack. */
+/** `runMain` prints the message without a stack, as the last thing that the program prints. */
 export class StartError extends Error {
   override readonly name: string = "StartError";
 }

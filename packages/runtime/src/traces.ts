@@ -30,9 +30,9 @@ export interface Spans {
 }
 
 export interface SpansOptions {
-  /** Of the collector, without /v1/traces. */
+  /** The collector's address, without /v1/traces. */
   readonly endpoint: string;
-  /** `name=value`, separated by commas, as OTEL_EXPORTER_OTLP_HEADERS has them. */
+  /** `name=value`, separated by commas, like OTEL_EXPORTER_OTLP_HEADERS. */
   readonly headers?: Redacted | undefined;
   /** The program: dari-api, dari-worker … */
   readonly serviceName: string;

@@ -54,7 +54,7 @@ async function ensureTemplate(client: ServerConnection, server: string, template
   await client.query(`alter database ${draft} rename to ${template}`);
 }
 
-/** Of every migration and function and of the policies: a changed schema gets a template of its own. */
+/** Returns a hash of all migrations, functions and policies, so that a changed schema gets its own template. */
 async function schemaHash(): Promise<string> {
   const root = join(import.meta.dirname, "..", "..", "db");
   const hash = createHash("sha256");

@@ -180,7 +180,7 @@ export async function createTestFile(db: Database, organizationId: string, filen
   return id;
 }
 
-/** A queued message at the head of a session that stands dispatched: whoever claims next runs it. */
+/** Creates a queued message in a dispatched session, so the next claim runs it. */
 export async function createTestMessage(db: Database, organizationId: string, sessionId: string): Promise<string> {
   const messageId = newId("message");
   const accepted = await turns.acceptMessage(db, {

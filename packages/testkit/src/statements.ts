@@ -13,7 +13,7 @@ export async function resetStatements(db: Database): Promise<void> {
   await db.pool.query("select public.pg_stat_statements_reset()");
 }
 
-/** Of all top-level statements whose text holds `text`, since the last reset. */
+/** Returns the cost of all top-level statements that contain `text`, since the last reset. */
 export async function statementCost(db: Database, text: string): Promise<StatementCost> {
   const { rows } = await db.pool.query<StatementCost>(
     `select coalesce(sum(calls), 0)::int as calls,

@@ -5,7 +5,7 @@ import { createFilesystemBlobStore, createS3BlobStore, type BlobStore } from "@d
 import { Redacted } from "@dari/domain";
 import { installAdvice, requireService, testStoreKind, type Services } from "./services.ts";
 
-/** Empty. `root` is where a folder store lies. Whoever opened it closes it. */
+/** Opens an empty store. `root` is the folder of a folder store. The caller closes the store. */
 export function openTestStore(root: string): BlobStore {
   if (testStoreKind() === "s3") return openTestS3Store(requireService("s3"));
   return createFilesystemBlobStore({ root, durable: false });

@@ -19,7 +19,7 @@ export async function countTurnRows(db: Database, turns: number): Promise<Record
 export interface TurnClaim {
   readonly sessionId: string;
   readonly claimedAt: Date;
-  /** Of the worker's process; null once the worker is forgotten. */
+  /** The process id of the worker; null after the worker's row was deleted. */
   readonly pid: number | null;
 }
 

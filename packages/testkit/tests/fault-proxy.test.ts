@@ -74,7 +74,7 @@ describe("a fault proxy", () => {
     await hears(caller, "echo lateecho soon");
   });
 
-  test("cuts what is open and takes new connections; refuses until it is told to forward", async () => {
+  test("cuts open connections and accepts new ones; refuses connections until `forward`", async () => {
     const first = await call();
     first.socket.write("one");
     await hears(first, "echo one");
@@ -113,7 +113,7 @@ describe("a fault proxy", () => {
     expect([caller.socket.destroyed, caller.heard()]).toEqual([false, ""]);
   });
 
-  test("tells when a text has been said, and gives up when it is told to", async () => {
+  test("resolves when a text was sent, and stops waiting on request", async () => {
     const heard = proxy.hears("word");
     (await call()).socket.write("a word");
     await heard;

@@ -5,9 +5,9 @@ import { createRequire, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 
 const [{ globalConfig, config, path: file }] = await once(process, "message");
-// Whoever started us is gone: so are the services.
+// The parent is gone, and so are the services.
 process.once("disconnect", () => process.exit(1));
-// More than Node's ten: what a test awaits is often far below it.
+// More than Node's default of ten, because what a test awaits is often far below it.
 Error.stackTraceLimit = 100;
 
 const names = ["afterAll", "afterEach", "beforeAll", "beforeEach", "describe", "expect", "it", "test"];
@@ -36,7 +36,7 @@ async function run() {
   const ran = result.numPassingTests + result.numFailingTests;
   return {
     ...result,
-    // Of the values compared, which may be anything: the messages say it.
+    // These hold the compared values, which cannot always be sent. The messages show them.
     testResults: result.testResults.map((test) => ({ ...test, failureDetails: [] })),
     perfStats: { ...result.perfStats, start, end, runtime: end - start, slow: false },
     testFilePath: file,

@@ -1,5 +1,5 @@
-// Jest runner: every test file in a Node process of its own, on the modules that ship, loaded as they ship. Jest's own
-// runner loads all of them anew for each file in a vm context, and compiles them anew in each of its processes.
+// A jest runner that runs every test file in its own Node process, with Node's loader. Jest's own runner loads and
+// compiles all modules again for each file, in a vm context.
 
 import { fork } from "node:child_process";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-// Packs files into a bundle: the same files give the same bytes, whoever packs them and when.
+// Packs files into a bundle: the same files give the same bytes, for every user and at any time.
 
 import { createHash } from "node:crypto";
 import { constants, createReadStream, createWriteStream } from "node:fs";

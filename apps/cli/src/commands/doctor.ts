@@ -20,9 +20,9 @@ interface DoctorOptions extends KillOptions {
   readonly turns?: string;
 }
 
-/** Of a kill test at once; each has a session of its own. */
+/** The most turns of a kill test at once. Each has its own session. */
 const turnsMax = 200;
-/** Where the key does not see how many slots there are. */
+/** The number of turns if the key cannot see the number of slots. */
 const turnsUnknown = 16;
 
 export function addDoctorCommand(program: Command, io: Io): void {

@@ -18,7 +18,7 @@ export function addEnvCommand(program: Command, io: Io): void {
     });
 }
 
-/** As one word of a POSIX shell, whatever it contains. */
+/** Quotes any text as one word of a POSIX shell. */
 function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -73,7 +73,7 @@ export function addLimitCommands(org: Command, io: Io): void {
   addAuditLogCommand(org, io);
 }
 
-/** As commander names an option's value. */
+/** Returns the name that commander gives an option's value. */
 function camelCase(field: string): string {
   return field.replace(/_(\w)/g, (_match, letter: string) => letter.toUpperCase());
 }

@@ -76,7 +76,7 @@ function addPeopleCommands(org: Command, io: Io): void {
       const api = await client();
       const { id, email } = await findMember(api, who, options.org, signal);
       const link = await api.createSignInLink(id, options.org, { signal });
-      output.progress(`Signs in as ${email}, once, until ${link.expires_at}. Whoever has it is this person.`);
+      output.progress(`Signs in as ${email}, once, until ${link.expires_at}, for anyone who has the link.`);
       output.result(link, () => link.url);
     });
 }

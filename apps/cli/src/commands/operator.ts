@@ -1,4 +1,4 @@
-// `dari operator …`: what whoever runs the installation does to it as a whole.
+// `dari operator …`: commands for the whole installation.
 
 import type { Resealed } from "@dari/contract";
 import type { Command } from "commander";
@@ -31,7 +31,7 @@ export function addOperatorCommand(program: Command, io: Io): void {
         after = step.next;
         if (after !== null) output.progress(`${resealed} secrets so far`);
       }
-      output.result({ key_id: key, resealed, unopened }, () => `${resealed} secrets sealed anew under key ${key}`);
+      output.result({ key_id: key, resealed, unopened }, () => `${resealed} secrets sealed again with key ${key}`);
       if (unopened.length > 0) {
         const reasons = unopened.map(({ reason }) => reason).join("\n");
         throw new CliError(`${unopened.length} secrets do not open:\n${reasons}`);

@@ -22,7 +22,7 @@ interface Watched {
   readonly sessionId: string;
   /** The second waits for the first, and finds what it wrote. */
   readonly messageIds: readonly string[];
-  /** Of the first one's attempts, by this machine's monotonic clock in milliseconds. */
+  /** When the first message's attempts started, by this machine's monotonic clock in milliseconds. */
   readonly starts: number[];
   lostAttempts: number;
 }

@@ -6,9 +6,9 @@ import { readFile } from "node:fs/promises";
 import { CliError, invalid } from "../exit.ts";
 
 export interface KillOptions {
-  /** Of a worker on this machine. */
+  /** The process id of a worker on this machine. */
   readonly pid?: string;
-  /** For the shell: `docker kill dari_worker_1`, `kubectl delete pod --grace-period=0 --force worker-…`. */
+  /** A shell command: `docker kill dari_worker_1`, `kubectl delete pod --grace-period=0 --force worker-…`. */
   readonly killCommand?: string;
 }
 

@@ -18,7 +18,7 @@ export interface Account {
 
 const storedAs = "dari.api_key";
 
-/** The key of this tab, gone with it: another tab, or the next visit, signs in anew. */
+/** The key is stored for this tab only: another tab, or the next visit, signs in again. */
 function storedKey(): string | undefined {
   return sessionStorage.getItem(storedAs) ?? undefined;
 }

@@ -121,7 +121,7 @@ export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Pag
 const listsKept = 20;
 const seenBy = new WeakMap<Account, Map<string, unknown>>();
 
-/** What a list was at this step of the history, gone with whoever is signed in; and what keeps it. */
+/** Returns the list as it was at this step of the browser's history, and a function that stores it until sign-out. */
 function useSeen<List>(key: string): readonly [List | undefined, (list: List) => void] {
   const account = useAccount();
   const seen = seenBy.get(account) ?? new Map<string, unknown>();

@@ -48,7 +48,7 @@ test("an answer without text shows its notes, also before the message's last eve
   expect(done.turns).toMatchObject([{ status: "completed", notes }]);
 });
 
-test("text that was missed, as by whoever comes in the middle, leaves a mark", () => {
+test("a viewer who joins in the middle sees a mark for missed text", () => {
   const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
   expect(after([delta("world", 7), delta("!", 12)], running).turns[0]?.preview).toBe("… world!");
   const broken = after([delta("Hello, ", 0), delta("nice", 20), delta("ce one", 22)], running);

@@ -38,7 +38,7 @@ export interface Turn {
   readonly attempts: readonly Attempt[];
   readonly filesChanged: readonly FileChange[];
   readonly isRolledBack: boolean;
-  /** As it was at its end. */
+  /** The message's record when it ended. */
   readonly record?: MessageRecord;
 }
 

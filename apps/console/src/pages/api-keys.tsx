@@ -45,7 +45,7 @@ export function KeysPage() {
                 of={`Revoke ${label}`}
                 tone="quiet"
                 title={`Revoke ${label}?`}
-                says="Whoever uses it is refused at once, this page too if it is the key you signed in with."
+                says="Calls with this key are refused at once. If you signed in with it, this page is too."
                 verb="Revoke it"
                 onConfirm={() => revoke.run(id)}
               />

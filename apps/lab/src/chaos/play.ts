@@ -76,7 +76,7 @@ export async function countOpen(
   }
 }
 
-/** What the programs said, for whoever wants to know why. */
+/** Copies the programs' logs to a directory that is kept, so that a failure can be explained. */
 async function keepLogs(stage: Stage): Promise<string> {
   const dir = `${stage.dir}-logs`;
   await cp(stage.dir, dir, {

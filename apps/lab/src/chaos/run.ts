@@ -64,7 +64,7 @@ const reports: Report[] = [];
 /** Once it is there, or on its way: who leaves early takes it away too. */
 let staging: Promise<Stage> | undefined;
 
-// Postgres outlives whoever started it; so it is told.
+// PostgreSQL outlives the process that started it, so stop it.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     void leaveStage().finally(() => process.exit(130));

@@ -8,7 +8,7 @@ import { pick } from "./load/generator.ts";
 import type { StrikePlan } from "./plan.ts";
 
 const betweenMs = { least: 500, more: 1_500 };
-/** Of a pair, one comes while the other lasts. Milliseconds. */
+/** The second fault of a pair strikes this long after the first, while the first lasts. Milliseconds. */
 const apartMs = 700;
 /** A strike that met nothing is repeated this often before the run fails for it. */
 const triesMax = 3;
@@ -53,7 +53,7 @@ async function strikeInRounds(
   pause: () => Promise<void>,
 ): Promise<void> {
   const together = plan.mode === "together";
-  // Of two, each brings all of its kinds as long as the other has some; more shows nothing new.
+  // Both faults of a pair run until the one with more kinds has used all of them, up to the limit for pairs.
   const roundsOf = (fault: Fault): number => (together ? Math.min(fault.rounds, togetherRounds) : fault.rounds);
   const seen = new Map<string, number>();
   const rounds = Math.max(0, ...faults.map(roundsOf));

@@ -6,7 +6,7 @@ import { join } from "node:path";
 export interface Edit {
   /** Relative to the checkout. */
   readonly file: string;
-  /** Of an SQL file only the text of this function is looked at. */
+  /** For an SQL file: only the text of this function is searched. */
   readonly sqlFunction?: string;
   /** Stands there once; spaces and line breaks match any of them. */
   readonly find: string;

@@ -32,7 +32,7 @@ const fences: readonly Plant[] = [
   },
   {
     name: "no fence comparison, under load",
-    says: "the same, found by whoever watches a busy system from outside",
+    says: "the same, found from outside on a busy system",
     edits: [
       {
         file: claimSql,
@@ -239,7 +239,7 @@ const locks: readonly Plant[] = [
   },
   {
     name: "told before the commit",
-    says: "whoever hears of a message does not find it",
+    says: "a client hears of a message that it cannot read yet",
     edits: [
       {
         file: "packages/control/src/context/in-one-transaction.ts",

@@ -8,7 +8,7 @@ import { escapePattern, type TestName } from "./plant.ts";
 
 export interface TestEnd {
   readonly hasPassed: boolean;
-  /** Of a failed one: what it said, in a line. */
+  /** For a failed test: its error in one line. */
   readonly evidence: string;
 }
 

@@ -8,7 +8,7 @@ const share = 0.5;
 /** Ids that bodies name. */
 const bodies = ["message_id", "source_snapshot_id", "version_id"];
 
-/** Of the installation, so with an operator's key. */
+/** Routes that concern the whole installation, so they need an operator's key. */
 const operatorRoutes = ["getOperatorHealth", "checkStore", "resealSecrets", "createOrganization", "updateOrganization"];
 
 /** Streams that end late or never: one event is enough. Seconds are for those that have none. */

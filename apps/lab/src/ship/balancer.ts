@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 
 export interface Balancer extends AsyncDisposable {
   readonly url: string;
-  /** Of what clients were told: how often each status, and calls that got none. */
+  /** How often clients got each status, and how many calls got no answer. */
   readonly answers: ReadonlyMap<string, number>;
   /** Calls that have not been answered in full. */
   readonly open: number;

@@ -124,7 +124,7 @@ function buildImage(engine: Engine, program: string): Promise<string> {
   return engine.run("podman", ["build", ...args, checkout]);
 }
 
-/** Beside the compose file: which images its builds have made, and no limits above those of whoever runs this. */
+/** Writes an override of the compose file: the images that were built, and limits that this user is allowed to set. */
 function writeOverride(): string {
   const parent = flags.values["cgroup-parent"];
   const common = { ulimits: hardLimits(), ...(parent === "" ? {} : { cgroup_parent: parent }) };

@@ -1,4 +1,4 @@
-// A rehearsal that ends early takes away first what it has started: servers outlive whoever started them.
+// A rehearsal that ends early first stops what it started, because servers outlive the process that started them.
 
 import { inspect } from "node:util";
 

@@ -6,7 +6,7 @@ export interface Listener {
   readonly sessionId: string;
   /** Numbers of the ledger's events as they came. */
   readonly numbers: readonly number[];
-  /** Of each of them: when it was written to the ledger, and when it was here. Milliseconds since 1970. */
+  /** For each event: when it was stored, and when it arrived. Milliseconds since 1970. */
   readonly times: readonly EventTimes[];
   /** Why it could not go on; undefined while it can. */
   readonly problem: string | undefined;

@@ -1,6 +1,6 @@
 // Replaces every process of a platform, one after the other, while clients send, wait and listen: two APIs, workers and
-// reconcilers each, on a Postgres and a Redis of their own, with a load balancer in front of the APIs. Each API is out
-// of rotation a moment before it is told to stop, as the Kubernetes manifests do it (preStop). Fails when a client saw
+// reconcilers each, on a Postgres and a Redis of their own, with a load balancer in front of the APIs. Each API leaves
+// the rotation a moment before it gets SIGTERM, as in the Kubernetes manifests (preStop). Fails when a client saw
 // a failed call, when a turn was lost, doubled or out of order, or when a listener missed an event.
 //
 //   npm run lab -- ship/rolling-restart [--rounds 2] [--rate 8] [--workers 2]

@@ -162,7 +162,7 @@ function failedIn(name: string, refusals: Readonly<Record<string, number>>): str
     .map(([what, times]) => `${name}: ${times} calls failed: ${what}`);
 }
 
-/** What the programs said, for whoever wants to know why. */
+/** Copies the programs' logs to a directory that is kept, so that a failure can be explained. */
 async function keepLogs(): Promise<string> {
   const kept = `${dir}-logs`;
   await cp(dir, kept, {

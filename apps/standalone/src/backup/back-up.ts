@@ -23,7 +23,7 @@ export interface BackupResult {
 
 const keys: ReadonlySet<string> = new Set(["master.key", "connection.json"]);
 
-/** Whose contents PostgreSQL makes anew at its next start, or the log holds. */
+/** Directories whose contents PostgreSQL creates again at its next start, or restores from the log. */
 const emptyInCopy: ReadonlySet<string> = new Set([
   "pg_wal",
   "pg_replslot",

@@ -29,7 +29,7 @@ export interface CliOptions {
   readonly apiUrl: string;
   readonly apiKey: string;
   readonly cwd: string;
-  /** Of the command, besides where the API is. */
+  /** The command's environment, in addition to the API's address. */
   readonly environment: Environment;
   readonly input?: string;
   /** Ends the command. */

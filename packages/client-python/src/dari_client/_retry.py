@@ -10,7 +10,7 @@ from ._errors import ApiError, UnreachableError
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 5.0
-#: Of the platform, and of what stands in front while it starts anew or has no time.
+#: Statuses of the platform, or of a proxy in front of it, while the platform restarts or is busy.
 PASSING = frozenset({408, 502, 503, 504})
 
 

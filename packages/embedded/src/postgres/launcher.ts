@@ -1,5 +1,5 @@
-// As whom, from where and over which directory PostgreSQL runs: it refuses root, and root is who containers are.
-// Knows nothing of clusters and ports.
+// Decides the user, the program and the directory of PostgreSQL, which refuses to run as root, the usual user of
+// containers. Knows nothing of clusters and ports.
 
 import { spawn, spawnSync, type ChildProcess, type StdioOptions } from "node:child_process";
 import { createHash } from "node:crypto";

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 
 export interface RedisServer {
-  /** As found on the PATH. */
+  /** The name of the program on the PATH. */
   readonly command: "redis-server" | "valkey-server";
   readonly version: string;
 }

@@ -16,9 +16,9 @@ const introduction = `# Metrics
 Generated from the catalogue. Every program serves them for Prometheus at \`/metrics\` of \`DARI_HEALTH_PORT\`, without
 a key, and the API also at its own address to operators' keys. Standalone has those of all programs.
 
-One log line is one event: whoever writes the line has counted it, also where the level is above it. Counters live in
-the process that counts and begin at zero with it; a process that is killed between a commit and its line has not
-counted that one event. What waits is read from PostgreSQL, by one definition: the same in every reconciler.
+One log line is one event. The call that writes the line counts it, even if the log level hides the line. Counters
+start at zero with their process. A process that is killed between a commit and its log line does not count that event.
+Waiting turns are read from PostgreSQL, so every reconciler reports the same number.
 
 No label names a session, a message or a path that a stranger chose, and none an organization unless that is switched
 on: then the first 200 organizations of a process have a name, and all others are \`other\`. Every metric has at most

@@ -16,7 +16,7 @@ const alertQueries = [...alerts.matchAll(/expr: (?:>-\n)?([\s\S]*?)\n {8}(?:for|
 /** Names of series as Prometheus has them: a histogram's are three. */
 async function knownSeries(): Promise<Set<string>> {
   const metrics = createPlatformMetrics({ parts: ["api", "worker", "reconciler"], byOrganization: true });
-  // Of the process: what there is right now. Some of them come with the first collection of garbage.
+  // The metrics of the process that exist now. Some appear only after the first garbage collection.
   const ofProcess = [...(await metrics.read()).matchAll(/^# TYPE ((?:process|nodejs)_\w+) /gm)].map(
     (match) => match[1]!,
   );

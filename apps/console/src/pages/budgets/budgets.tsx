@@ -21,7 +21,7 @@ import { HeldSessions } from "./held-sessions.tsx";
 export function BudgetsPage() {
   const { client, isOperator } = useAccount();
   const list = useList("budgets", (page) => client.listBudgets("current", page));
-  // Of one day: what is kept and held is the same on any.
+  // One day is enough: stored bytes and held sessions are the same for every range.
   const usage = useLoaded("usage of a day", (signal) => client.getUsage(1, "current", { signal }));
   const nameOf = useAgentNames();
   const reload = (): void => {

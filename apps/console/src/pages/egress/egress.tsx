@@ -60,7 +60,7 @@ function Reached({ setting }: { readonly setting: EgressRecord["operator"] }) {
   return setting.mode === "open" ? "every public address" : <Hosts of={setting.hosts} />;
 }
 
-/** What was set for an organization. Whoever looks changes what is theirs. */
+/** The rules of operators and admins for an organization. Each of them can change only their own. */
 function Settings({ organizationId: id }: { readonly organizationId: string }) {
   const { client, isOperator } = useAccount();
   const { value, error, reload } = useLoaded(id, (signal) => client.getEgress(id, { signal }));

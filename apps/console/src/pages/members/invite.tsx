@@ -1,4 +1,4 @@
-// Invites a person by address; the link is passed on by whoever invites.
+// Invites a person by email address. The inviting person sends the link.
 
 import { roles, type Role } from "@dari/contract";
 import { useState, type FormEvent } from "react";

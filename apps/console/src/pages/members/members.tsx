@@ -69,7 +69,7 @@ export function MembersPage() {
       {link && (
         <Secret
           title={`A link for ${link.email}`}
-          says="Pass it on: whoever opens it first is signed in, once."
+          says="Send it to the member. It signs in the first person who opens it, once."
           secret={link.url}
           onClose={() => setLink(undefined)}
         />

@@ -1,4 +1,4 @@
-// One webhook endpoint: whether it works, what it is told, its secret, and every delivery to it.
+// One webhook endpoint: its status, event types, secret and deliveries.
 
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";

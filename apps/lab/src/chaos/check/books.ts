@@ -8,7 +8,7 @@ import type { Stage } from "../stage/stage.ts";
 /** Whose books: a stage may have seen other runs before. */
 export interface Run {
   readonly organizationIds: readonly string[];
-  /** Of those, whose own waits are not looked at. */
+  /** Organizations in `organizationIds` whose own waiting times are not judged. */
   readonly guestIds: readonly string[];
   /** Kept outside the system: what agents did. */
   readonly effectsFile: string;

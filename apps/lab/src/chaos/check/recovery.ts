@@ -42,7 +42,7 @@ interface Wait {
   readonly message: MessageBook;
   /** Since it was the first of its session that was open. */
   readonly from: number;
-  /** Until its first claim. */
+  /** When the message was first claimed. */
   readonly to: number;
   /** Whether it found its session idle. */
   readonly foundIdle: boolean;

@@ -112,7 +112,7 @@ export async function report(run: {
   };
 }
 
-/** Of a run that did not come about. */
+/** Returns the report of a run that could not start. */
 export function reportOfNone({ name, seed }: Plan, why: string): Report {
   const promises = { lost: 0, doubled: 0, out_of_order: 0, stuck: 0, wrong: 0, invariant_rows: 0, left_behind: 0 };
   const figures = { takeover_ms: spread([]), takeovers_ms: [], longest_gap_ms: 0, seconds: 0 };
@@ -155,7 +155,7 @@ function loosest(plan: Plan, bound: keyof Bounds): number | undefined {
 }
 
 function brokenBounds(plan: Plan, figures: Figures, timings: Timings, verdict: Verdict): string[] {
-  // Of a fault by itself, or of one beside a known other: where any may strike, the database may be away meanwhile.
+  // Limits are judged only for one fault or a known pair. In a mixed run, the database can be away at the same time.
   const judged = plan.mode === "mixed" ? [] : figures.measures;
   const broken = judged
     .filter(({ value, atMost }) => value > atMost * plan.stretch)

@@ -8,7 +8,7 @@ import type { Scene } from "./fault.ts";
 
 /** Expiry, reaping, and a machine that does other things. */
 const lostWithinMs = 4 * timing.leaseMs;
-/** A woken zombie registers anew and asks for work; one with the machine's attention does so at once. */
+/** A resumed worker registers again and asks for work. It does so at once if the machine is not busy. */
 const carriesOnWithinMs = 30_000;
 
 /** A process' worker, as it is until it has left or is forgotten. */
