@@ -1,4 +1,4 @@
-// The frame around every page: who is signed in, the way to the pages, and which one is shown.
+// The frame around every page: the navigation, the signed-in person, and the current page.
 
 import { useEffect, useMemo, useRef, useState } from "react";
 import { AccountProvider, signOut, type Account } from "./data/account.ts";
@@ -33,7 +33,7 @@ import { Shortcuts, type Place } from "./parts/shortcuts.tsx";
 
 interface Group {
   readonly label: string;
-  /** Those of `adminPlaces` for who has the scope alone. */
+  /** The places of `adminPlaces` that need only the scope `admin`. */
   readonly places: readonly Place[];
 }
 
@@ -139,7 +139,7 @@ function Places({ group: { label, places }, route }: { readonly group: Group; re
   );
 }
 
-/** Where a link has led, the page and not the link has the focus: Tab and a screen reader go on from there. */
+/** After a link is followed, the page gets the focus, so that Tab and screen readers continue there. */
 function useFocusOnMove(place: string) {
   const main = useRef<HTMLElement>(null);
   const shownPlace = useRef(place);
@@ -154,7 +154,7 @@ function isIn({ path: [first = "agents"] }: Route, to: string): boolean {
   return to === `/${first === "messages" ? "sessions" : first}`;
 }
 
-/** The page of a route. Its key starts it afresh for another thing. */
+/** Returns the page of a route. Its key resets the page's state when the route shows another object. */
 function Shown({ route }: { readonly route: Route }) {
   const [noun = "agents", id, , under] = route.path;
   if (noun === "agents" && under !== undefined) return <VersionPage key={under} agentId={id ?? ""} versionId={under} />;

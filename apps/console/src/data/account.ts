@@ -1,5 +1,4 @@
-// Who is signed in: by a key that this tab keeps, or by the cookie of this browser; and the client that speaks for
-// them.
+// The signed-in account, by a key that this tab keeps or by the browser's cookie, and its HTTP client.
 
 import { ApiError, createClient, type Client } from "@dari/client";
 import type { Me, OrganizationRecord } from "@dari/contract";
@@ -9,9 +8,9 @@ export interface Account {
   readonly client: Client;
   readonly organization: OrganizationRecord;
   readonly release: string | undefined;
-  /** The person; null: it is a key. */
+  /** The signed-in person, or null if a key is used. */
   readonly member: Me["member"];
-  /** What is shown follows; what is allowed says the platform. */
+  /** Decides what is shown. The platform decides what is allowed. */
   readonly isAdmin: boolean;
   readonly isOperator: boolean;
 }
@@ -23,7 +22,7 @@ function storedKey(): string | undefined {
   return sessionStorage.getItem(storedAs) ?? undefined;
 }
 
-/** Signs in with a key and keeps it. @throws Error in words for the person when the key does not do. */
+/** Signs in with a key and stores it. @throws Error with a message for the person if the key is refused. */
 export async function signIn(apiKey: string): Promise<Account> {
   try {
     const account = await enterBy({ apiKey });
@@ -35,14 +34,14 @@ export async function signIn(apiKey: string): Promise<Account> {
   }
 }
 
-/** Opens a sign-in link by what stands behind its `#`; the platform answers with the browser's cookie. */
+/** Signs in with the secret behind a sign-in link's `#`. The platform's answer sets the cookie. */
 export async function openLink(token: string): Promise<Account> {
   await createClient({ apiUrl: location.origin }).openSignInLink(token);
   sessionStorage.removeItem(storedAs);
   return enterBy({});
 }
 
-/** Who is signed in already; undefined: nobody. */
+/** Returns the account of this tab's key or of the cookie, or undefined if nobody is signed in. */
 export async function resume(): Promise<Account | undefined> {
   const apiKey = storedKey();
   try {
@@ -54,7 +53,7 @@ export async function resume(): Promise<Account | undefined> {
   }
 }
 
-/** Forgets a key; ends the sign-in of a person, which another tab may have ended before. */
+/** Forgets the key, or ends the person's sign-in, which another tab may already have ended. */
 export async function signOut({ client }: Account): Promise<void> {
   if (storedKey() === undefined) {
     await client.signOut().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-// One thing that a person asks for: at most once at a time, with its error shown where it was asked.
+// An action of a person: runs at most once at a time, and shows its error beside the control.
 
 import { useCallback, useRef, useState } from "react";
 
@@ -9,7 +9,7 @@ export interface Action<Args extends readonly unknown[]> {
   readonly clear: () => void;
 }
 
-/** `perform` runs until it settles; calls in between are dropped. */
+/** Runs `perform`. Calls are ignored until it has settled. */
 export function useAction<Args extends readonly unknown[]>(perform: (...args: Args) => Promise<void>): Action<Args> {
   const [state, setState] = useState<{ isRunning: boolean; error: unknown }>({ isRunning: false, error: undefined });
   const running = useRef(false);

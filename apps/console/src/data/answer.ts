@@ -1,4 +1,4 @@
-// A form for what an agent asked for, as far as its schema is one that a form can have. Draws nothing.
+// Makes a form from the schema of an agent's question, if the schema is simple enough. Draws nothing.
 
 type Schema = Readonly<Record<string, unknown>>;
 
@@ -10,10 +10,10 @@ export interface AnswerField {
   readonly isRequired: boolean;
 }
 
-/** So many fields make a form; more are written as JSON. */
+/** The most fields of a form. A schema with more fields is answered as JSON. */
 const fieldsMax = 12;
 
-/** The fields of a flat object, required ones first; undefined where the answer is better written as JSON. */
+/** Returns the fields of a flat object, required ones first, or undefined if the answer must be JSON. */
 export function fieldsOf(schema: Schema): readonly AnswerField[] | undefined {
   const properties = Object.entries((schema["properties"] ?? {}) as Readonly<Record<string, Schema>>);
   if (schema["type"] !== "object" || properties.length === 0 || properties.length > fieldsMax) return undefined;
@@ -36,7 +36,7 @@ function fieldOf(name: string, schema: Schema, isRequired: boolean): AnswerField
   return schema["type"] === "string" ? { ...field, kind: "text" } : undefined;
 }
 
-/** What a person entered, as the JSON that the agent asked for. Empty optional fields are left out. */
+/** Returns the entered values as the JSON that the agent asked for, without empty optional fields. */
 export function answerOf(fields: readonly AnswerField[], entered: Readonly<Record<string, string>>): unknown {
   const pairs = fields.flatMap((field): [string, unknown][] => {
     const text = entered[field.name] ?? "";

@@ -1,6 +1,6 @@
-// What a form that was filled with what there is sends of it.
+// Finds what a person changed in a form that began with existing values.
 
-/** The fields that differ; undefined: none. What others have changed meanwhile is theirs, and stays. */
+/** Returns the changed fields, or undefined if there are none. Only these are sent, so changes by others stay. */
 export function changed<Fields extends object>(before: Fields, after: Fields): Partial<Fields> | undefined {
   const isNew = (name: string): boolean =>
     JSON.stringify(after[name as keyof Fields]) !== JSON.stringify(before[name as keyof Fields]);

@@ -5,7 +5,7 @@ export interface DiffLine {
   readonly text: string;
 }
 
-/** Every line of a patch with what it is. */
+/** Returns every line of a patch with its kind. */
 export function readDiff(patch: string): DiffLine[] {
   let inHunk = false;
   return patch

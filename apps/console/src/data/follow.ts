@@ -1,23 +1,23 @@
-// A stream that is followed through outages of any length, and whether it is connected at the moment.
+// Follows a stream through outages of any length, and reports whether it is connected.
 
 import type { StreamedEvent, StreamOptions } from "@dari/client";
 import { isPassing } from "./load.ts";
 
-/** After the client has given up; it has tried for about half a minute by then. Milliseconds. */
+/** Pause before the next try, after the client has tried for about half a minute. Milliseconds. */
 const againAfterMs = 5_000;
-/** A connection that is back within this time was not away, for a person. Milliseconds. */
+/** An outage that is shorter than this is not shown. Milliseconds. */
 const noticeableMs = 1_000;
 
 interface Following {
   readonly signal: AbortSignal;
-  /** Where to go on: the number of the last event that was seen. */
+  /** Returns the number of the last seen event, after which the stream continues. */
   readonly position: () => number;
   readonly onEvent: (event: StreamedEvent) => void;
-  /** Called when the connection has been away for a while, and when it is back. */
+  /** Called when the connection was lost for a while, and when it is back. */
   readonly onAway: (isAway: boolean) => void;
 }
 
-/** Resolves at the stream's end, or when the signal aborts. Rejects with a refusal, which no waiting changes. */
+/** Resolves at the stream's end, or when the signal aborts. Rejects if the platform refuses the stream. */
 export async function followThroughOutages(
   open: (options: StreamOptions) => AsyncIterable<StreamedEvent>,
   { signal, position, onEvent, onAway }: Following,

@@ -1,4 +1,4 @@
-// How things are said to a person: times, sizes, durations, errors.
+// Formats times, sizes, durations and errors.
 
 import { ApiError } from "@dari/client";
 
@@ -21,7 +21,7 @@ export function durationText(ms: number): string {
   return `${Math.floor(seconds / 3_600)} h ${Math.floor((seconds % 3_600) / 60)} min`;
 }
 
-/** `just now`, `5 min ago`, `in 3 h`, and the date of what is further away. */
+/** `just now`, `5 min ago`, `in 3 h`, and a date for moments further away. */
 export function agoText(time: string, now = Date.now()): string {
   const seconds = (now - Date.parse(time)) / 1_000;
   const distance = Math.abs(seconds);
@@ -36,13 +36,13 @@ export function dayText(time: string): string {
   return new Date(time).toLocaleDateString(undefined, { year: "numeric", month: "short", day: "numeric" });
 }
 
-/** A moment to the second, where the reader is and in UTC. */
+/** Formats a moment to the second, in the reader's time zone and in UTC. */
 export function momentText(time: string): string {
   const here = new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
   return `${here}\n${new Date(time).toISOString()}`;
 }
 
-/** A moment to the minute, where the reader is: of a day that is not this one, too. */
+/** Formats a moment to the minute in the reader's time zone, with the date. */
 export function minuteText(time: string): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
 }
@@ -59,21 +59,21 @@ export function sessionsText(count: number): string {
   return `${countText(count)} ${count === 1 ? "session" : "sessions"}`;
 }
 
-/** Characters of an id's end that tell it from its kin. */
+/** How many characters at the end of an id are shown. */
 const endChars = 6;
 
-/** `sess_…w6y8z1`. What is short, or no id, stays as it is. */
+/** `sess_…w6y8z1`. A short text, or one that is no id, is not changed. */
 export function shortId(id: string): string {
   const [prefix = "", rest = ""] = id.split("_", 2);
   return rest.length <= endChars + 2 ? id : `${prefix}_…${rest.slice(-endChars)}`;
 }
 
-/** How much of a bound is used, as a part of it from 0 to 1. */
+/** Returns how much of a limit is used, from 0 to 1. */
 export function shareOf(used: number, most: number): number {
   return most <= 0 ? 1 : Math.min(1, Math.max(0, used / most));
 }
 
-/** What went wrong, with the request's id where the platform refused: that is what its log is searched by. */
+/** Returns an error's message, with the request's id if the platform refused, so that its log can be searched. */
 export function errorText(error: unknown): string {
   if (error instanceof ApiError) {
     const fields = error.errors

@@ -1,6 +1,6 @@
-// The client reads streams with `for await`, which Safari's ReadableStream did not have for long.
+// The client reads streams with `for await`, which older Safari does not support.
 
-/** Gives streams an iterator where the browser has none; an early end cancels the stream, as it should. */
+/** Adds an iterator to streams if the browser has none. Leaving the loop early cancels the stream. */
 export function makeStreamsIterable(): void {
   const prototype = ReadableStream.prototype as { [Symbol.asyncIterator]?: unknown };
   prototype[Symbol.asyncIterator] ??= iterate;

@@ -1,4 +1,4 @@
-// Loading: one value, or a list page by page, with the state that a page shows meanwhile.
+// Loads a value, or a list page by page, with the state that a page shows while it loads.
 
 import { ApiError, type Page, type PageQuery } from "@dari/client";
 import { limits } from "@dari/domain";
@@ -9,12 +9,12 @@ import { currentStep } from "./route.ts";
 export interface Loaded<Value> {
   readonly value: Value | undefined;
   readonly error: unknown;
-  /** Loads again; what is shown stays until the answer comes. */
+  /** Loads again. The current value is shown until the answer comes. */
   readonly reload: () => void;
 }
 
 interface LoadOptions<Value> {
-  /** Milliseconds after which a value is loaded again, also after a failure that passes; undefined: not by itself. */
+  /** Reload interval in milliseconds, also after a temporary failure; undefined: never. */
   readonly againAfterMs?: (value: Value) => number | undefined;
 }
 
@@ -61,12 +61,12 @@ export function useLoaded<Value>(
     : { value: undefined, error: undefined, reload };
 }
 
-/** Whether a failure may be gone at the next try: a refusal stays one. */
+/** Whether another try can succeed. A refusal is final. */
 export function isPassing(error: unknown): boolean {
   return !(error instanceof ApiError) || error.status >= 500 || error.status === 429;
 }
 
-/** Loads again whenever `sign` changes: something that the list shows is another. */
+/** Loads again whenever `sign` changes. */
 export function useReloadOn(sign: unknown, reload: () => void): void {
   const seen = useRef(sign);
   useEffect(() => {
@@ -76,7 +76,7 @@ export function useReloadOn(sign: unknown, reload: () => void): void {
 }
 
 export interface LoadedList<Row> {
-  /** Undefined until the first page is there. */
+  /** Undefined until the first page is loaded. */
   readonly rows: readonly Row[] | undefined;
   readonly error: unknown;
   /** Loads the next page; undefined at the end. */
@@ -85,8 +85,8 @@ export interface LoadedList<Row> {
 }
 
 /**
- * Loads a list again while something in it is about to change: `everyMs` after the answer before, so that one that
- * takes longer than that is waited for.
+ * Loads a list again while it is about to change, `everyMs` after the previous answer, so that a slow answer is waited
+ * for.
  */
 export function useReloadWhile<Row>(
   isChanging: boolean,
@@ -102,7 +102,7 @@ export function useReloadWhile<Row>(
 
 const pageRows = 50;
 
-/** A list that grows page by page. Going back to one shows it at once, as far as it was, while it is loaded again. */
+/** Loads a list page by page. Going back shows the earlier rows at once, while they are loaded again. */
 export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Page<Row>>): LoadedList<Row> {
   const [seen, keep] = useSeen<PagesRead<Row>>(key);
   const [pages, setPages] = useState<{ key: string; count: number }>({ key, count: seen?.pages ?? 1 });
@@ -111,13 +111,13 @@ export function useList<Row>(key: string, load: (page: PageQuery) => Promise<Pag
   const shown = useRef(seen && { key, list: seen });
   useEffect(() => value && keep(value), [value, keep]);
   if (value !== undefined) shown.current = { key, list: value };
-  // A further page is being loaded: the ones before it stay.
+  // The earlier pages are shown while the next one is loaded.
   const list = value ?? (shown.current?.key === key ? shown.current.list : undefined);
   const more = list?.hasMore === true ? () => setPages({ key, count: count + 1 }) : undefined;
   return { rows: list?.rows, error, more, reload };
 }
 
-/** So many lists are kept for going back. */
+/** How many lists are kept for going back. */
 const listsKept = 20;
 const seenBy = new WeakMap<Account, Map<string, unknown>>();
 

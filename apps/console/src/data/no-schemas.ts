@@ -1,4 +1,4 @@
-// Stands in for the library that makes the contract's schemas: the platform checks what pages send, and pages check
-// nothing. It would be an eighth of what browsers are sent.
+// Replaces the library of the contract's schemas. The platform checks what pages send, so pages need no schemas. The
+// library would be an eighth of the downloaded code.
 
 export default new Proxy({}, { get: () => (properties: unknown) => ({ properties }) });

@@ -1,4 +1,4 @@
-// Where in the console we are: the path below /console and its query. Knows no page.
+// The current route: the path below /console and its query. Knows no page.
 
 import { useSyncExternalStore } from "react";
 
@@ -11,12 +11,12 @@ export interface Route {
   readonly query: URLSearchParams;
 }
 
-/** The address of a place in the console, such as `/sessions?status=idle`. */
+/** Returns the address of a place in the console, such as `/sessions?status=idle`. */
 export function hrefOf(place: string): string {
   return `${base}${place}`;
 }
 
-/** Goes to a place; `replace` leaves no step to come back to. */
+/** Goes to a place. `replace` adds no step to the browser's history. */
 export function goTo(place: string, { replace = false }: { readonly replace?: boolean } = {}): void {
   if (replace) history.replaceState(history.state, "", hrefOf(place));
   else history.pushState(Date.now(), "", hrefOf(place));
@@ -24,12 +24,12 @@ export function goTo(place: string, { replace = false }: { readonly replace?: bo
   if (!replace) scrollTo(0, 0);
 }
 
-/** Tells the steps of the browser's history apart: going back is to the same one. */
+/** Identifies a step of the browser's history. Going back gives the same one again. */
 export function currentStep(): string {
   return String(history.state);
 }
 
-/** Changes one thing of a place's query, without a step to come back to; empty takes it out. */
+/** Changes one parameter of the query, without a step in the history. An empty value removes it. */
 export function changeQuery(place: string, query: URLSearchParams, name: string, value: string): void {
   const next = new URLSearchParams(query);
   if (value === "") next.delete(name);
@@ -37,7 +37,7 @@ export function changeQuery(place: string, query: URLSearchParams, name: string,
   goTo(`${place}${next.size === 0 ? "" : `?${next.toString()}`}`, { replace: true });
 }
 
-/** The route of an address. */
+/** Returns the route of an address. */
 export function readRoute(address: string): Route {
   const [pathname = "", search = ""] = address.split("?", 2);
   const below = pathname.startsWith(base) ? pathname.slice(base.length) : pathname;
@@ -52,7 +52,7 @@ function decode(part: string): string {
   }
 }
 
-/** The current route; draws again when it changes. */
+/** Returns the current route. The component is drawn again when it changes. */
 export function useRoute(): Route {
   return readRoute(useSyncExternalStore(subscribe, () => location.pathname + location.search));
 }

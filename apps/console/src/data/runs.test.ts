@@ -1,4 +1,4 @@
-// Runs are numbered as the API numbers attempts, and tokens are those of all of them.
+// Runs have the API's numbers of attempts, and tokens are counted for all runs.
 
 import { expect, test } from "@jest/globals";
 import { namesOfRuns, usageOfRuns } from "./runs.ts";

@@ -1,10 +1,10 @@
-// The runs of one message: what they are called, and what they have used together. Draws nothing.
+// The runs of one message: their names and their total usage. Draws nothing.
 
 import type { Attempt } from "./transcript.ts";
 
 /**
- * Returns a name for each run, in their order: the number of its attempt as the API and the logs give it. A run that
- * does not count shares its number with the next one, which says why it is there.
+ * Returns a name for each run, in order: the number of its attempt in the API and the logs. A run that does not count
+ * shares its number with the next one, so the name also says why that one exists.
  */
 export function namesOfRuns(attempts: readonly Pick<Attempt, "number" | "outcome">[]): string[] {
   return attempts.map(({ number }, index) => {
@@ -14,7 +14,7 @@ export function namesOfRuns(attempts: readonly Pick<Attempt, "number" | "outcome
   });
 }
 
-/** Returns what all runs have used at their models; undefined where none has said so. */
+/** Returns the model usage of all runs, or undefined if no run reported any. */
 export function usageOfRuns(
   attempts: readonly Pick<Attempt, "usage">[],
 ): { readonly runs: number; readonly usage: Readonly<Record<string, number>> } | undefined {

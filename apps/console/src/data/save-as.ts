@@ -1,6 +1,6 @@
-// Hands bytes to the browser's downloads. They come by fetch, because a link cannot carry the key.
+// Saves bytes as a download. They are fetched, because a link cannot send the key.
 
-/** Saves a stream under a name. @throws what the stream throws. */
+/** Saves a stream as a file. @throws what the stream throws. */
 export async function saveAs(filename: string, content: ReadableStream<Uint8Array>): Promise<void> {
   const blob = await new Response(content as BodyInit).blob();
   const url = URL.createObjectURL(blob);

@@ -1,11 +1,11 @@
-// A page that grows at its end, such as a conversation, stays at its end while the reader is there.
+// Keeps a growing page, such as a conversation, scrolled to its end while the reader is there.
 
 import { useEffect, useRef } from "react";
 
-/** Pixels from the end within which the reader counts as being there. */
+/** The reader counts as being at the end within this many pixels. */
 const nearEnd = 160;
 
-/** Scrolls to the end when `content` changes, unless the reader has gone up to read. Starts at the end. */
+/** Scrolls to the end at first, and when `content` changes, unless the reader has scrolled up. */
 export function useStickToEnd(content: unknown): void {
   const isAtEnd = useRef(true);
   useEffect(() => {

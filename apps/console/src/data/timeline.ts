@@ -1,4 +1,4 @@
-// Where a message's time went, as phases in their order. Draws nothing.
+// Divides a message's time into phases, in their order. Draws nothing.
 
 import type { MessageRecord } from "@dari/contract";
 
@@ -19,7 +19,7 @@ const labels: Readonly<Record<string, string>> = {
   save_ms: "saved the workspace",
 };
 
-/** The phases that the platform measured, in the order of a turn; those it does not name here come last. */
+/** The phases that the platform measures, in the order of a turn. Unknown ones come last. */
 export function phasesOf(timings: MessageRecord["timings"]): Phase[] {
   const order = Object.keys(labels);
   const rank = (name: string): number => (order.includes(name) ? order.indexOf(name) : order.length);
@@ -30,13 +30,13 @@ export function phasesOf(timings: MessageRecord["timings"]): Phase[] {
 }
 
 export interface Timeline {
-  /** One after the other, each with the milliseconds at which it began. */
+  /** The phases in order, each with its start in milliseconds. */
   readonly phases: readonly (Phase & { readonly startMs: number })[];
-  /** From the message's acceptance to its end, as far as that has come. */
+  /** From the message's acceptance to its end, or until now. */
   readonly totalMs: number;
 }
 
-/** Where the time from a message's acceptance went. What no phase accounts for is a phase of its own. */
+/** Returns the phases since the message's acceptance. Time outside of all phases is a phase too. */
 export function timelineOf(record: MessageRecord): Timeline {
   const measured = withAnswers(phasesOf(record.timings), record.inputs ?? []);
   const sumMs = measured.reduce((sum, { ms }) => sum + ms, 0);
@@ -53,7 +53,7 @@ export function timelineOf(record: MessageRecord): Timeline {
   return { phases: placed, totalMs };
 }
 
-/** Adds how long the message waited for people, as far as they have answered. */
+/** Adds the time that the message waited for answers, if they were given. */
 function withAnswers(measured: readonly Phase[], inputs: NonNullable<MessageRecord["inputs"]>): readonly Phase[] {
   let ms = 0;
   for (const { requested_at: from, ended_at: to } of inputs) if (to !== null) ms += Date.parse(to) - Date.parse(from);
@@ -62,8 +62,8 @@ function withAnswers(measured: readonly Phase[], inputs: NonNullable<MessageReco
 }
 
 /**
- * Adds the time that no phase accounts for. The measured phases are those of the last run: where there were others, the
- * rest is theirs; of a single run it is the commit.
+ * Adds the time outside of all phases. The platform measures only the last run, so the rest belongs to earlier runs. If
+ * there was only one run, the rest is the commit.
  */
 function withRest(
   measured: readonly Phase[],
@@ -88,7 +88,7 @@ const waits: Readonly<Record<NonNullable<MessageRecord["waiting_reason"]>, strin
   retry: "the next attempt is not due yet",
 };
 
-/** Why a message is not running; undefined when it waits for nothing but a free slot, or has ended. */
+/** Returns why a message does not run, or undefined if it only waits for a free slot, or has ended. */
 export function waitText(record: MessageRecord): string | undefined {
   if (record.waiting_reason !== null) return waits[record.waiting_reason];
   return record.status === "queued" ? "for the turn before it, or a free slot" : undefined;

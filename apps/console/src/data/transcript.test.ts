@@ -1,4 +1,4 @@
-// The conversation as a fold over events: previews grow and vanish, attempts end, rollbacks mark.
+// The transcript is computed from events: previews grow and disappear, attempts end, rollbacks mark messages.
 
 import { expect, test } from "@jest/globals";
 import type { StreamedEvent } from "@dari/client";

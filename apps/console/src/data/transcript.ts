@@ -1,9 +1,9 @@
-// A session's conversation as a fold over its stream: ledger events and previews in, turns out. Draws nothing.
+// Computes a session's conversation from its stream: events and previews in, turns out. Draws nothing.
 
 import { isLedgerEvent, type StreamedEvent } from "@dari/client";
 import type { EventRecord, FailureRecord, FileChange, MessagePart, MessageRecord, OutputPart } from "@dari/contract";
 
-/** Something that an agent did on the way to its answer. */
+/** Something that an agent did before its answer. */
 export interface Step {
   readonly id: string;
   readonly type: string;
@@ -26,9 +26,9 @@ export interface Turn {
   readonly createdAt: string;
   readonly status: MessageRecord["status"];
   readonly parts: readonly MessagePart[];
-  /** What the running attempt has said so far; empty once the answer is there. */
+  /** The text of the running attempt so far; empty after the answer. */
   readonly preview: string;
-  /** Where that ends in the attempt's text, in UTF-16 units: more than its length where pieces were lost. */
+  /** The end of that text in the attempt's text, in UTF-16 units. Larger than its length if pieces were lost. */
   readonly previewEnd: number;
   readonly output: readonly OutputPart[];
   /** Why the answer has neither text nor changed files. */
@@ -43,7 +43,7 @@ export interface Turn {
 }
 
 export interface Transcript {
-  /** In the order of their acceptance. */
+  /** The turns, in the order of acceptance. */
   readonly turns: readonly Turn[];
   readonly lastSequenceNumber: number;
 }
@@ -52,7 +52,7 @@ const noPreview = { preview: "", previewEnd: 0 };
 
 export const emptyTranscript: Transcript = { turns: [], lastSequenceNumber: 0 };
 
-/** The transcript after one more event. Unknown types change nothing. */
+/** Returns the transcript after one more event. Unknown types change nothing. */
 export function addEvent(transcript: Transcript, event: StreamedEvent): Transcript {
   if (!isLedgerEvent(event)) return addPreview(transcript, event);
   if (event.sequence_number <= transcript.lastSequenceNumber) return transcript;
@@ -128,7 +128,7 @@ function endedBy(record: MessageRecord): Partial<Turn> {
   const error = output?.error;
   return {
     status,
-    // Now with the names of files, and where they were placed.
+    // The record has the names of files and their paths.
     ...(parts === undefined ? {} : { parts }),
     ...noPreview,
     ...outputOf(output),
@@ -143,7 +143,7 @@ function outputOf(given: unknown): Pick<Turn, "output" | "notes"> {
   return { output, notes };
 }
 
-/** A piece of text goes where it begins: one that was lost leaves a mark, which the answer takes away. */
+/** Adds a piece of text at its offset. A lost piece leaves a mark, which the answer removes. */
 function addPreview(transcript: Transcript, event: Exclude<StreamedEvent, EventRecord>): Transcript {
   if (event.type !== "assistant.text_delta") return transcript;
   const text = String(event.data["text"] ?? "");

@@ -1,4 +1,4 @@
-// Usage as a chart needs it: every day of a span, also those on which nothing happened. Draws nothing.
+// Prepares usage for a chart: every day of a span, also days without usage. Draws nothing.
 
 import type { UsageRecord } from "@dari/contract";
 import { countText, durationText } from "./format.ts";
@@ -18,7 +18,7 @@ export const measures: Readonly<Record<Measure, { readonly label: string; readon
 const nothing = { messages: 0, failed: 0, turns: 0, turn_seconds: 0, tokens: 0 };
 const dayMs = 86_400_000;
 
-/** The span's days up to today, of UTC, oldest first. */
+/** Returns the days of the span up to today in UTC, oldest first. */
 export function everyDay({ days }: Pick<UsageRecord, "days">, span: number, now = Date.now()): Day[] {
   const known = new Map(days.map((day) => [day.date, day]));
   return Array.from({ length: span }, (_, index) => {

@@ -1,4 +1,4 @@
-// A session's transcript as it grows: the stream is taken up again after every break, at the event it broke off.
+// Follows a session's transcript. After a break, the stream resumes after the last event.
 
 import { useEffect, useState } from "react";
 import { useAccount } from "./account.ts";
@@ -7,12 +7,12 @@ import { addEvent, emptyTranscript, type Transcript } from "./transcript.ts";
 
 export interface LiveTranscript {
   readonly transcript: Transcript;
-  /** The platform cannot be reached: what is shown is as it was before. The stream goes on by itself. */
+  /** True while the platform cannot be reached. The page shows the last state, and the stream reconnects itself. */
   readonly isAway: boolean;
   readonly error: unknown;
 }
 
-/** Follows a session's stream from its beginning. Draws at most once per frame, however fast events come. */
+/** Follows a session's stream from its beginning. Draws at most once per frame. */
 export function useTranscript(sessionId: string): LiveTranscript {
   const { client } = useAccount();
   const [transcript, setTranscript] = useState<Transcript>(emptyTranscript);

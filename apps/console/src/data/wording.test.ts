@@ -1,4 +1,4 @@
-// How sizes, durations, phases, routes and diffs are read and said.
+// Formats and parses sizes, durations, phases, routes and diffs.
 
 import { describe, expect, test } from "@jest/globals";
 import type { MessageRecord } from "@dari/contract";
@@ -128,7 +128,7 @@ describe("a timeline", () => {
       ["save_ms", twoDays + 850, 200],
     ]);
     expect(timelineOf(waited).phases.find(({ name }) => name === "input_wait")?.label).toBe("waited for an answer");
-    // One that still waits is not measured yet.
+    // A message that still waits has no measured phases.
     const open = [inputs[0]!].map((input) => ({ ...input, ended_at: null }));
     const names = shown(record({ inputs: open, completed_at: null })).map(([name]) => name);
     expect(names).toEqual(["queue_ms", "agent_ms", "save_ms"]);

@@ -1,4 +1,4 @@
-// One agent: its versions, which of them is active, and a new session of it.
+// One agent: its versions, the active one, and a button for a new session.
 
 import type { VersionRecord } from "@dari/contract";
 import { useAccount } from "../data/account.ts";

@@ -1,4 +1,4 @@
-// API keys: made with a label and scopes, shown once, revoked.
+// API keys: creates them with a label and scopes, shows them once, and revokes them.
 
 import { apiKeyScopes, type ApiKeyScope } from "@dari/contract";
 import { useState, type FormEvent } from "react";

@@ -1,4 +1,4 @@
-// Credentials: names, dates, and who gets the value: agents, or single hosts behind their backs. It never comes out.
+// Credentials: names, dates, and whether agents or only named hosts get the value. The value is never shown.
 
 import type { CredentialRecord } from "@dari/contract";
 import { useState, type FormEvent } from "react";
@@ -105,7 +105,7 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
   const [text, setText] = useState(before);
   const store = useAction(async () => {
     const hosts = hostsOf(text);
-    // Hosts that nobody has changed here stay as they are, also those that somebody else has set meanwhile.
+    // Unchanged hosts are not sent, so hosts that somebody else has set meanwhile stay.
     const changed = hosts.join("\n") === before ? {} : { hosts: hosts.length > 0 ? hosts : null };
     await client.putCredential(name, value, "current", changed);
     onClose();

@@ -1,4 +1,4 @@
-// A command line that waits to be let in: a person who is signed in says yes or no.
+// A command line asks to sign in, and a signed-in person approves or refuses.
 
 import type { DeviceDecided } from "@dari/contract";
 import { useState, type FormEvent } from "react";

@@ -1,4 +1,4 @@
-// Failed messages that nobody has retried, found by a dry run of the bulk retry, and the retry itself.
+// Failed messages without a retry, found by a dry run of the bulk retry, and the bulk retry.
 
 import type { MessagesRetried, RetryMessagesRequest } from "@dari/contract";
 import { useState } from "react";
@@ -14,7 +14,7 @@ import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Ago } from "../parts/time.tsx";
 
-/** So many failures are looked at, and retried, at once; each row loads its message. */
+/** How many failures are shown and retried at once. Each row loads its message. */
 const batch = 50;
 
 export function FailedPage({ query }: { readonly query: URLSearchParams }) {
@@ -57,7 +57,7 @@ export function FailedPage({ query }: { readonly query: URLSearchParams }) {
   );
 }
 
-/** By agent, by error, and for operators of every organization. */
+/** Filters by agent and by error. Operators can choose all organizations. */
 function Filters({ query }: { readonly query: URLSearchParams }) {
   const { isOperator } = useAccount();
   const change = (name: string, value: string): void => changeQuery("/failed", query, name, value);
@@ -134,13 +134,13 @@ function Found({ found, isFiltered }: { readonly found: MessagesRetried; readonl
 
 interface FailureProps {
   readonly id: string;
-  /** Why it cannot be retried. */
+  /** Why the message cannot be retried. */
   readonly obstacle?: string;
 }
 
 function Failure({ id, obstacle }: FailureProps) {
   const { client } = useAccount();
-  // Another organization's, which operators retry without reading it, stays an id.
+  // Operators can retry another organization's message but not read it, so only its id is shown.
   const { value, error: refused } = useLoaded(id, (signal) => client.getMessage(id, { signal }));
   const error = value?.output?.error;
   return (

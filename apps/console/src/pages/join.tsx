@@ -1,4 +1,4 @@
-// An invitation or a sign-in link that was followed here. It opens once, so a person opens it and no preview does.
+// Opens an invitation or a sign-in link. It works once, so a person must click: a link preview must not use it up.
 
 import { useEffect, useState } from "react";
 import { openLink, type Account } from "../data/account.ts";
@@ -7,7 +7,7 @@ import { goTo, hrefOf } from "../data/route.ts";
 import { ErrorNote } from "../parts/notes.tsx";
 
 export function JoinPage({ onSignedIn }: { readonly onSignedIn: (account: Account) => void }) {
-  // The secret leaves the address at once: the browser's history keeps addresses.
+  // Remove the secret from the address at once, because the browser's history keeps addresses.
   const [token] = useState(() => location.hash.slice(1));
   useEffect(() => {
     document.title = "Sign in · Dari";

@@ -1,4 +1,4 @@
-// One message in detail: where its time went, its attempts, what they printed, what it changed.
+// One message in detail: its phases, attempts, logs and changed files.
 
 import { isTerminal } from "@dari/client";
 import type { MessageRecord } from "@dari/contract";
@@ -22,9 +22,9 @@ import { Diff } from "./session/changes.tsx";
 import { Said } from "./session/said.tsx";
 import { TurnActions } from "./session/turn-actions.tsx";
 
-/** Milliseconds between two looks at a message that has not ended. */
+/** How often a message that has not ended is loaded again, in milliseconds. */
 const lookEveryMs = 1_000;
-/** Milliseconds between two readings of its logs. */
+/** How often its logs are loaded again, in milliseconds. */
 const readLogsEveryMs = 2_000;
 
 export function MessagePage({ messageId }: { readonly messageId: string }) {
@@ -67,14 +67,14 @@ function shortOf(record: MessageRecord) {
   return { messageId: record.id, status: record.status, isRolledBack: record.rolled_back === true };
 }
 
-/** The message's own events, from its acceptance to its end, as they come. */
+/** Follows the message's events, from its acceptance to its end. */
 function useTurn(messageId: string): Turn | undefined {
   const { client } = useAccount();
   const [turn, setTurn] = useState<Turn>();
   useEffect(() => {
     const leaving = new AbortController();
     let transcript = emptyTranscript;
-    // The record, which is loaded apart, says what is wrong.
+    // The record, which is loaded separately, shows the error.
     followThroughOutages((options) => client.streamMessage(messageId, options), {
       signal: leaving.signal,
       position: () => transcript.lastSequenceNumber,
@@ -96,7 +96,7 @@ interface FactsProps {
 
 function Facts({ record, attempts }: FactsProps) {
   const { id, retry_of: retryOf, merged_into: mergedInto, output } = record;
-  // Runs of older releases have no usage in their events.
+  // Events of older releases have no usage.
   const used = usageOfRuns(attempts) ?? { runs: 1, usage: output?.usage ?? {} };
   return (
     <>
@@ -200,7 +200,7 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
 
 interface LogsProps {
   readonly messageId: string;
-  /** Changes when there may be more. */
+  /** Changes when more logs can exist. */
   readonly version: string;
   readonly isGrowing: boolean;
 }

@@ -1,4 +1,4 @@
-// Sessions, filtered by agent, status and metadata. The filter is in the address, so that it can be shared.
+// Sessions, filtered by agent, status and metadata. The address has the filter, so it can be shared.
 
 import type { SessionFilter } from "@dari/client";
 import { sessionStatuses, type SessionStatus } from "@dari/contract";

@@ -1,4 +1,4 @@
-// Signing in: with an API key, which this tab keeps, or through the identity provider where there is one.
+// Signs in with an API key, which this tab keeps, or through an identity provider.
 
 import { createClient } from "@dari/client";
 import { useEffect, useState, type FormEvent } from "react";
@@ -60,7 +60,7 @@ export function SignInPage({ onSignedIn }: { readonly onSignedIn: (account: Acco
   );
 }
 
-/** The way through the identity provider, where the platform has one. */
+/** The button for the identity provider, if the platform has one. */
 function Provider() {
   const config = useLoaded("auth config", (signal) =>
     createClient({ apiUrl: location.origin }).getAuthConfig({ signal }),
@@ -77,14 +77,14 @@ function Provider() {
   );
 }
 
-/** By way of the platform to the provider, and back to the page that was wanted. */
+/** Returns the address that leads to the provider and back to the requested page. */
 function providerHref(): string {
   const { pathname, search } = location;
   const wanted = search.includes("problem=") ? pathname : pathname + search;
   return `/auth/oidc/start?return_to=${encodeURIComponent(wanted)}`;
 }
 
-/** Why the way through the provider has ended here. */
+/** Returns why the sign-in with the provider failed. */
 const problems: Readonly<Record<string, string>> = {
   expired: "The sign-in took too long, or was begun in another browser. Try again.",
   refused: "The identity provider did not sign you in. Try again.",

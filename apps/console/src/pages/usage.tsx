@@ -1,4 +1,4 @@
-// What the organization's turns have used, by day and by agent, and what it keeps.
+// The usage of the organization's turns, by day and by agent, and its storage.
 
 import type { UsageRecord } from "@dari/contract";
 import { useState } from "react";

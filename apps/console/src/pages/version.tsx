@@ -1,4 +1,4 @@
-// One version: its build's log as it is written, and what its dari.yml said.
+// One version: its live build log, and its dari.yml.
 
 import { useEffect, useState } from "react";
 import { useAccount } from "../data/account.ts";
@@ -10,7 +10,7 @@ import { ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page, Pending } from "../parts/page.tsx";
 import { Status } from "../parts/status.tsx";
 
-/** Milliseconds between two looks at a version that is being built. */
+/** How often a version is loaded again while it is built, in milliseconds. */
 const lookEveryMs = 1_000;
 
 interface VersionProps {
@@ -68,7 +68,7 @@ export function VersionPage({ agentId, versionId }: VersionProps) {
   );
 }
 
-/** Its text is undefined until the first of it, or its end, is there. */
+/** Its text is undefined until the first piece or the end of the log arrives. */
 function useBuildLog(versionId: string): { readonly text: string | undefined; readonly error: unknown } {
   const { client } = useAccount();
   const [text, setText] = useState<string>();

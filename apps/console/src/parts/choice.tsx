@@ -1,4 +1,4 @@
-// Choices above a list that narrow it, and the choice of an agent, there and in forms.
+// Filters above a list, and the choice of an agent, for filters and forms.
 
 import { lanes, type Lane } from "@dari/domain";
 import { useEffect, useState } from "react";
@@ -9,7 +9,7 @@ interface FilterProps<Value extends string> {
   readonly label: string;
   readonly values: readonly Value[];
   readonly value: Value | undefined;
-  /** Undefined: any. */
+  /** Undefined for any. */
   readonly onChange: (value: Value | undefined) => void;
 }
 
@@ -59,7 +59,7 @@ export function TextFilter({ label, placeholder, value, onChange }: TextFilterPr
   );
 }
 
-/** What each lane means for a message. */
+/** Explains each lane. */
 const laneTexts: Readonly<Record<Lane, string>> = {
   interactive: "interactive: somebody waits for the answer",
   background: "background: after interactive messages",
@@ -91,7 +91,7 @@ export function LaneField({ value, onChange, className }: LaneFieldProps) {
 
 interface AgentFieldProps {
   readonly label?: string;
-  /** What no agent means; undefined: one must be chosen. */
+  /** The label of the choice without an agent; undefined if an agent must be chosen. */
   readonly none?: string;
   readonly value: string;
   readonly onChange: (agentId: string) => void;

@@ -1,9 +1,9 @@
-// A text to be taken elsewhere: a command, an id, a new key. Its button keeps its size whatever it says.
+// A text with a button that copies it: a command, an id, a new key. The button keeps its size.
 
 import { useEffect, useState } from "react";
 import { shortId } from "../data/format.ts";
 
-/** Milliseconds for which a copy is confirmed. */
+/** How long the confirmation of a copy is shown, in milliseconds. */
 const confirmMs = 1_600;
 
 export function CopyButton({ text, of = text }: { readonly text: string; readonly of?: string }) {
@@ -34,7 +34,7 @@ export function CopyButton({ text, of = text }: { readonly text: string; readonl
 
 interface CopyableProps {
   readonly text: string;
-  /** What is shown of it; all by default. */
+  /** The shown text (default: the whole text). */
   readonly shown?: string;
 }
 
@@ -47,7 +47,7 @@ export function Copyable({ text, shown = text }: CopyableProps) {
   );
 }
 
-/** An id, cut in its middle: its beginning says of what, its end which one. The whole is copied, and in its title. */
+/** An id, shortened in the middle. The title and the copy have the whole id. */
 export function Id({ of }: { readonly of: string }) {
   return (
     <span className="id">

@@ -1,8 +1,8 @@
-// One figure per day as bars. Every bar says its figure; the table beside it has them all.
+// A bar chart with one figure per day. Each bar has a label, and a table has all figures.
 
 interface DaysProps {
   readonly label: string;
-  /** `2026-11-25` and its figure, oldest first. */
+  /** Dates such as `2026-11-25` with their figures, oldest first. */
   readonly days: readonly { readonly date: string; readonly amount: number }[];
   readonly say: (amount: number) => string;
 }

@@ -1,4 +1,4 @@
-// A question or a message above the page. The browser keeps the focus in it and gives it back.
+// A question or a message above the page. The browser keeps the focus in it, and restores it afterwards.
 
 import { useId, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 
@@ -11,7 +11,7 @@ interface DialogProps {
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const titleId = useId();
-  // Closed before it is taken away, so that the browser gives the focus back.
+  // Close the dialog before it is removed, so that the browser restores the focus.
   useLayoutEffect(() => {
     const shown = element.current;
     shown?.showModal();
@@ -27,7 +27,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 
 interface DialogButtonProps {
   readonly label: string;
-  /** What it is for those who hear the button alone. */
+  /** The button's label for screen readers. */
   readonly of?: string;
   readonly tone?: "primary" | "danger" | "quiet";
   readonly isOff?: boolean;
@@ -59,7 +59,7 @@ interface ConfirmButtonProps extends Omit<DialogButtonProps, "children"> {
   readonly onConfirm: () => void;
 }
 
-/** A button that asks before it does something that cannot be undone. */
+/** A button that asks for confirmation before an action that cannot be undone. */
 export function ConfirmButton({ says, verb, onConfirm, ...button }: ConfirmButtonProps) {
   return (
     <DialogButton {...button}>

@@ -1,10 +1,10 @@
-// The end of a form in a dialog.
+// The buttons at the end of a form in a dialog.
 
 import type { Action } from "../data/action.ts";
 import { ErrorNote } from "./notes.tsx";
 
 interface FormEndProps {
-  /** What the form is sent by. */
+  /** The label of the submit button. */
   readonly action: Pick<Action<[]>, "isRunning" | "error">;
   readonly verb: string;
   readonly tone?: "primary" | "danger";
@@ -12,7 +12,7 @@ interface FormEndProps {
   readonly onClose: () => void;
 }
 
-/** What went wrong, the way back, and the way on. */
+/** The error, the button to cancel, and the button to submit. */
 export function FormEnd({ action, verb, tone = "primary", isReady = true, onClose }: FormEndProps) {
   return (
     <>

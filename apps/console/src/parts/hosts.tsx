@@ -1,4 +1,4 @@
-// Hosts that agents connect to: as a field, and as they are shown.
+// Hosts that agents can connect to: a field, and a list.
 
 interface HostsFieldProps {
   readonly label: string;
@@ -26,12 +26,12 @@ export function HostsField({ label, hint, isRequired = false, value, onChange }:
   );
 }
 
-/** The hosts of a field: by lines, spaces or commas, each once. */
+/** Returns the hosts of a field, separated by lines, spaces or commas, each once. */
 export function hostsOf(text: string): string[] {
   return [...new Set(text.split(/[\s,]+/).filter(Boolean))];
 }
 
-/** So many hosts are shown at once; the others open. */
+/** How many hosts are shown at first. A button shows the others. */
 const hostsShown = 6;
 
 export function Hosts({ of: hosts }: { readonly of: readonly string[] }) {
@@ -61,7 +61,7 @@ function Chips({ of }: { readonly of: readonly string[] }) {
   );
 }
 
-/** What a version's dari.yml says of its agent's connections. */
+/** The hosts that a version's dari.yml allows. */
 export function AgentHosts({ manifest }: { readonly manifest: Readonly<Record<string, unknown>> }) {
   const hosts = manifest["egress"] as readonly string[] | undefined;
   if (hosts === undefined) return "as the organization says";

@@ -1,4 +1,4 @@
-// A link within the console, which loads nothing; with a modifier key it is an ordinary one.
+// A link within the console that loads no document. With a modifier key it is an ordinary link.
 
 import type { AnchorHTMLAttributes, MouseEvent } from "react";
 import { goTo, hrefOf } from "../data/route.ts";

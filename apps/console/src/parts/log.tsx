@@ -1,16 +1,16 @@
-// Printed text in a box of its own. Long ones are cut at the front: a page of megabytes is of no use.
+// Printed text in a box. A long text is cut at its beginning, because nobody reads megabytes.
 
 import { useLayoutEffect, useRef, type UIEvent } from "react";
 
 const shownChars = 200_000;
-/** Pixels from the end within which the reader counts as being there. */
+/** The reader counts as being at the end within this many pixels. */
 const nearEnd = 40;
 
 interface LogProps {
   readonly text: string;
   readonly label: string;
   readonly empty?: string;
-  /** More is to come: its end stays in sight while the reader is there. */
+  /** True if more text will come. The box then stays scrolled to its end while the reader is there. */
   readonly isGrowing?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// What a page says when there is nothing to show: an error, an empty list, a wait.
+// What a page shows without data: an error, an empty list, a wait.
 
 import { ApiError } from "@dari/client";
 import type { ReactNode } from "react";
@@ -21,7 +21,7 @@ export function ErrorNote({ error, retry }: { readonly error: unknown; readonly 
   );
 }
 
-/** The stream that a page follows is cut off, and is being taken up again. */
+/** The page's stream is disconnected and is connecting again. */
 export function AwayNote() {
   return (
     <div className="note wait" role="status">
@@ -30,7 +30,7 @@ export function AwayNote() {
   );
 }
 
-/** The page stays until somebody goes on: what was typed may still be copied. */
+/** The page stays until the person leaves it, so that typed text can be copied. */
 function SignedOutNote() {
   return (
     <div className="note bad" role="alert">
@@ -45,7 +45,7 @@ function SignedOutNote() {
 interface EmptyProps {
   readonly title: string;
   readonly children?: ReactNode;
-  /** The command that makes the first one. */
+  /** The command that creates the first object. */
   readonly command?: string;
 }
 

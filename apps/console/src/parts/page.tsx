@@ -1,4 +1,4 @@
-// What every page has: its place above the title, the title, and what can be done there.
+// What every page has: breadcrumbs, a title and actions.
 
 import { useEffect, type ReactNode } from "react";
 import type { Loaded } from "../data/load.ts";
@@ -7,10 +7,10 @@ import { ErrorNote, Loading } from "./notes.tsx";
 
 interface PageProps {
   readonly title: string;
-  /** The page that this one is part of. */
+  /** The parent page. */
   readonly above?: { readonly to: string; readonly label: string };
   readonly beside?: ReactNode;
-  /** What the page is for, in a sentence. */
+  /** One sentence that says what the page is for. */
   readonly says?: ReactNode;
   readonly actions?: ReactNode;
   readonly children: ReactNode;
@@ -45,7 +45,7 @@ interface PendingProps extends Pick<PageProps, "title" | "above"> {
   readonly of: Pick<Loaded<unknown>, "error" | "reload">;
 }
 
-/** The page of a thing that is not there yet, or not at all. */
+/** The page while its object is loading, or does not exist. */
 export function Pending({ of: { error, reload }, ...place }: PendingProps) {
   return <Page {...place}>{error === undefined ? <Loading /> : <ErrorNote error={error} retry={reload} />}</Page>;
 }

@@ -1,4 +1,4 @@
-// The operators' stop: no turn begins, of any organization, until it is taken back.
+// The operators' stop: no organization's turns start until an operator removes it.
 
 import { useState, type FormEvent } from "react";
 import { useAccount } from "../data/account.ts";
@@ -10,7 +10,7 @@ import { ErrorNote } from "./notes.tsx";
 import { Ago } from "./time.tsx";
 
 interface PlatformStopProps {
-  /** Turns were stopped, or begin again. */
+  /** Called when turns were stopped or released. */
   readonly onChanged?: () => void;
 }
 
@@ -25,7 +25,7 @@ export function PlatformStop({ onChanged }: PlatformStopProps) {
     await client.resumePlatform();
     changed();
   });
-  // The note keeps its place until the answer is there.
+  // The note keeps its space until the answer arrives.
   if (stop.value === undefined) {
     return stop.error === undefined ? (
       <div className="note">

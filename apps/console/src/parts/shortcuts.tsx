@@ -1,17 +1,17 @@
-// The keys of the console, everywhere but in fields: j and k step through a list, g goes to a page, / to the search.
+// Shortcuts, except in fields: j and k move in a list, g and a letter open a page, / opens the search.
 
 import { useEffect, useState } from "react";
 import { goTo } from "../data/route.ts";
 import { Dialog } from "./dialog.tsx";
 
 export interface Place {
-  /** Pressed after g. */
+  /** The second key, after g. */
   readonly key: string;
   readonly to: string;
   readonly label: string;
 }
 
-/** Milliseconds within which the second key of a pair must come. */
+/** How long a shortcut waits for its second key, in milliseconds. */
 const pairMs = 1_200;
 
 const others = [
@@ -71,7 +71,7 @@ function isField(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && target.matches("input, textarea, select, [contenteditable]");
 }
 
-/** Does what a single key says; false when it says nothing. */
+/** Runs the shortcut of a single key. Returns false if there is none. */
 function act(key: string): boolean {
   switch (key) {
     case "j":

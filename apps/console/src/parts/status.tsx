@@ -1,4 +1,4 @@
-// A status as a word with a mark: the mark's colour helps, the word says it.
+// A status as a word with a coloured mark. The word alone is enough.
 
 const tones: Readonly<Record<string, string>> = {
   completed: "good",

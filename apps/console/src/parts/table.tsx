@@ -1,4 +1,4 @@
-// A list as a table. The first cell of a row may be its link, which j and k step through.
+// A list as a table. The first cell of a row can be its link, and j and k move between these links.
 
 import type { ReactNode } from "react";
 import type { LoadedList } from "../data/load.ts";
@@ -7,11 +7,11 @@ import { ErrorNote, Loading } from "./notes.tsx";
 export interface Column<Row> {
   readonly title: string;
   readonly cell: (row: Row) => ReactNode;
-  /** Hidden where the window is narrow. */
+  /** Hidden in a narrow window. */
   readonly isMinor?: boolean;
-  /** Figures, aligned at their end. */
+  /** A column of numbers, aligned to the right. */
   readonly isNumber?: boolean;
-  /** Buttons: its title is for those who hear the table. */
+  /** A column of buttons, with its title only for screen readers. */
   readonly isAction?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Figures at a glance, and how much of a bound is used.
+// Tiles with figures, and bars that show how much of a limit is used.
 
 import type { ReactNode } from "react";
 import { shareOf } from "../data/format.ts";
@@ -29,15 +29,15 @@ export function Tile({ label, value, says, tone = "plain" }: TileProps) {
 interface GaugeProps {
   readonly label: string;
   readonly used: number;
-  /** Null: there is no bound. */
+  /** Null if there is no limit. */
   readonly most: number | null;
   readonly say: (amount: number) => string;
 }
 
-/** From so much of a bound on it is near. */
+/** From this share of a limit on, the bar warns. */
 const nearShare = 0.8;
 
-/** `12 of 50` over a bar; where there is no bound, what is used alone. */
+/** `12 of 50` above a bar, or only the used amount if there is no limit. */
 export function Gauge({ label, used, most, say }: GaugeProps) {
   if (most === null) return <span className="gauge none">{say(used)}</span>;
   const share = shareOf(used, most);

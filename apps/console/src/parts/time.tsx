@@ -1,9 +1,9 @@
-// A moment, said relative to now and kept so; the exact time is in its title.
+// A moment relative to now, kept up to date. The title has the exact time.
 
 import { useSyncExternalStore } from "react";
 import { agoText, momentText } from "../data/format.ts";
 
-/** Milliseconds after which what is said of a moment may be another thing. */
+/** How often the text of a moment is updated, in milliseconds. */
 const tickMs = 15_000;
 
 const listeners = new Set<() => void>();

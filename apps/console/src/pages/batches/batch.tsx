@@ -1,4 +1,4 @@
-// One batch: what has come of its first messages so far, and each of its sessions.
+// One batch: the results of its first messages so far, and its sessions.
 
 import type { BatchSessionRecord, SessionBatchRecord } from "@dari/contract";
 import { messageMachine } from "@dari/domain";
@@ -19,7 +19,7 @@ import { Table } from "../../parts/table.tsx";
 import { Tile, Tiles } from "../../parts/tiles.tsx";
 import { Ago } from "../../parts/time.tsx";
 
-/** Milliseconds between two looks at a batch that has not ended. */
+/** How often a batch that has not ended is loaded again, in milliseconds. */
 const lookEveryMs = 2_000;
 
 const above = { to: "/batches", label: "Batches" };
@@ -62,7 +62,7 @@ export function BatchPage({ batchId }: { readonly batchId: string }) {
   );
 }
 
-/** First messages by status; those that none of them has are left out, but for the three that a reader looks for. */
+/** First messages by status. Statuses without messages are left out, except the three that readers look for. */
 function Counts({ batch: { counts, total } }: { readonly batch: SessionBatchRecord }) {
   const { queued, running, waiting_for_input: asking, completed, failed, cancelled, deleted } = counts;
   const rest = { "waiting for input": asking, cancelled, deleted };
@@ -104,7 +104,7 @@ type MessageStatus = NonNullable<BatchSessionRecord["message_status"]>;
 
 interface SessionsProps {
   readonly batchId: string;
-  /** Changes when something has come of another message. */
+  /** Changes when another message has a result. */
   readonly round: string;
 }
 

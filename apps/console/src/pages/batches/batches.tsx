@@ -1,4 +1,4 @@
-// Batches: many sessions of an agent that were started by one call.
+// Batches: many sessions of an agent, started by one call.
 
 import type { SessionBatchSummary } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";

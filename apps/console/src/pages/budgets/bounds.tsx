@@ -1,4 +1,4 @@
-// The organization's bounds, which operators set, beside what is used and kept.
+// The organization's limits, which operators set, with the current usage.
 
 import type { OrganizationRecord, UsageRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
@@ -11,10 +11,10 @@ interface Bound {
   readonly label: string;
   readonly says: string;
   readonly most: number | null;
-  /** Undefined where the platform does not tell. */
+  /** Undefined if the platform does not report it. */
   readonly used?: number;
   readonly say?: (amount: number) => string;
-  /** What holds where the organization has none of its own. */
+  /** The default, if the organization has no limit of its own. */
   readonly otherwise: string;
 }
 

@@ -1,4 +1,4 @@
-// A cap for the organization, for one agent or for one session. Setting it again for the same one replaces it.
+// Sets a budget for the organization, one agent or one session. It replaces an existing one.
 
 import { budgetPeriods, type PutBudgetRequest } from "@dari/contract";
 import { useState, type FormEvent } from "react";

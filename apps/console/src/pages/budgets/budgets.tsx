@@ -1,4 +1,4 @@
-// Budgets and bounds: what turns may use and have used, what waits because of it, and what operators have set.
+// Budgets and limits: what turns can use and have used, what waits for a budget, and what operators have set.
 
 import type { BudgetRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
@@ -62,7 +62,7 @@ export function BudgetsPage() {
   );
 }
 
-/** Those that operators set, only operators delete. */
+/** Only operators can delete a budget that operators set. */
 function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, remove: (id: string) => void) {
   const seconds = (amount: number): string => durationText(amount * 1_000);
   return [

@@ -1,4 +1,4 @@
-// What an organization's agents may connect to: nothing, single hosts, or every public address.
+// Sets what an organization's agents can connect to: nothing, named hosts, or every public address.
 
 import type { EgressRecord, PutEgressRequest } from "@dari/contract";
 import { egressModes } from "@dari/domain";

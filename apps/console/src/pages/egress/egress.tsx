@@ -1,4 +1,4 @@
-// What agents may connect to, as everybody who has a say in it has set it: a destination is reached where all allow it.
+// What agents can connect to. A destination is reached only if platform, operators, admins and agent all allow it.
 
 import type { AgentRecord, EgressRecord } from "@dari/contract";
 import type { ReactNode } from "react";
@@ -40,7 +40,7 @@ export function EgressPage({ query }: { readonly query: URLSearchParams }) {
 interface Say {
   readonly who: string;
   readonly reached: ReactNode;
-  /** Where the API keeps it; undefined: it is set elsewhere. */
+  /** The setting's key in the API; undefined if it is set elsewhere. */
   readonly by?: keyof EgressRecord;
   readonly setting?: EgressRecord["operator"];
 }
@@ -106,7 +106,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
   );
 }
 
-/** What each agent's active version says of itself. */
+/** The hosts that each agent's active version allows in its dari.yml. */
 function Agents() {
   const { client } = useAccount();
   const list = useList("agents", (page) => client.listAgents(page));

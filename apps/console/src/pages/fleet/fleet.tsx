@@ -1,4 +1,4 @@
-// For operators: who waits, what runs and who works, as it changes; and on request whether everything holds.
+// For operators: waiting organizations, running turns and workers, and a health check on request.
 
 import type { FleetRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
@@ -14,9 +14,9 @@ import { Organizations } from "./organizations.tsx";
 import { TurnsInFlight } from "./turns-in-flight.tsx";
 import { Workers } from "./workers.tsx";
 
-/** Milliseconds between two looks. */
+/** How often the page loads again, in milliseconds. */
 const lookEveryMs = 2_000;
-/** A turn that waits longer is worth a look: milliseconds. */
+/** A turn that waits longer than this is highlighted. Milliseconds. */
 const longWaitMs = 30_000;
 
 export function FleetPage() {

@@ -1,4 +1,4 @@
-// Whether the installation is well and its invariants hold. Asked once and on request: it reads every table.
+// The health of the installation and its invariants. It is loaded only on request, because it reads every table.
 
 import type { OperatorHealth } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";

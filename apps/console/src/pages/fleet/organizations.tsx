@@ -1,4 +1,4 @@
-// How deep and how old each organization's queue is, and what it holds of the fleet.
+// The length and age of each organization's queue, and its share of the fleet.
 
 import type { FleetRecord } from "@dari/contract";
 import { countText, durationText } from "../../data/format.ts";

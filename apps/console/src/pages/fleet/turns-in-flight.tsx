@@ -1,4 +1,4 @@
-// Turns that hold a slot or are on their way to one, with how much of their lease is left.
+// Dispatched and running turns, with the rest of their leases.
 
 import type { FleetRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
@@ -65,7 +65,7 @@ function Row({ turn, organization }: { readonly turn: TurnInFlight; readonly org
   );
 }
 
-/** Only the operators' own messages can be opened; others are strangers', and stay ids. */
+/** Operators can open only their own organization's messages. Others are shown as ids. */
 function Message({ turn: { message_id: id, organization_id: organizationId } }: { readonly turn: TurnInFlight }) {
   const { organization } = useAccount();
   if (id === null) return null;

@@ -1,4 +1,4 @@
-// Who offers slots, what of them is taken, and whether there is memory for more.
+// Workers: their slots, the used ones, and whether memory allows more turns.
 
 import type { FleetRecord } from "@dari/contract";
 import { countText, durationText, sizeText } from "../../data/format.ts";

@@ -1,4 +1,4 @@
-// The people of the organization: their roles, links that sign them in, and invitations that nobody has accepted.
+// The members of the organization: their roles, their sign-in links, and open invitations.
 
 import { roles, type InvitationRecord, type MemberRecord, type Role } from "@dari/contract";
 import { useState } from "react";
@@ -14,7 +14,7 @@ import { Table } from "../../parts/table.tsx";
 import { Ago } from "../../parts/time.tsx";
 import { Invite } from "./invite.tsx";
 
-/** A link that was just made, for whom. */
+/** A new link, and the address of its member. */
 interface MadeLink {
   readonly email: string;
   readonly url: string;

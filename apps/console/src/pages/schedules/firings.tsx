@@ -1,4 +1,4 @@
-// What came of each due time of a schedule, newest first.
+// The results of a schedule's due times, newest first.
 
 import type { FiringRecord } from "@dari/contract";
 import { firingOutcomes } from "@dari/domain";
@@ -12,12 +12,12 @@ import { Empty } from "../../parts/notes.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Table } from "../../parts/table.tsx";
 
-/** Milliseconds between two looks while a message that was sent has not ended. */
+/** How often the list is loaded again while a sent message has not ended, in milliseconds. */
 const lookEveryMs = 2_000;
 
 interface FiringsProps {
   readonly scheduleId: string;
-  /** Changes when there is another. */
+  /** Changes when there is another firing. */
   readonly lastFired: string | null;
 }
 

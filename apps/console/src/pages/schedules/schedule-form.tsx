@@ -1,4 +1,4 @@
-// What is sent when and to whom: for a new schedule, and for one that is changed.
+// A form for a new or an existing schedule: when it sends which message, and where.
 
 import { overlapPolicies, type Lane, type OverlapPolicy } from "@dari/domain";
 import type { ScheduleRecord } from "@dari/contract";
@@ -10,7 +10,7 @@ import { FormEnd } from "../../parts/form.tsx";
 export interface ScheduleDraft {
   readonly name: string;
   readonly agentId: string;
-  /** Empty: a new session of the agent each time. */
+  /** Empty for a new session of the agent each time. */
   readonly sessionId: string;
   readonly cron: string;
   readonly timeZone: string;
@@ -19,7 +19,7 @@ export interface ScheduleDraft {
   readonly lane: Lane;
 }
 
-/** The clock is the reader's own, until it is said otherwise. */
+/** The default time zone is the reader's. */
 export function firstDraft(): ScheduleDraft {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   const sending = { overlap: "skip", lane: "background" } as const;
@@ -32,12 +32,12 @@ export function draftOf({ name, agent_id: agentId, session_id: sessionId, ...rec
   return { name: name ?? "", agentId, sessionId: sessionId ?? "", cron, timeZone, text, overlap, lane };
 }
 
-/** What a call says of it besides whom and what: a name that was never given is left out. */
+/** Returns the fields of the request, except its target and message. An empty name is left out. */
 export function timesOf({ name, cron, timeZone, overlap, lane }: ScheduleDraft) {
   return { cron, time_zone: timeZone, overlap, lane, ...(name.trim() === "" ? {} : { name }) };
 }
 
-/** What happens while the message before is open. */
+/** What happens if the previous message is still open. */
 export const overlaps: Readonly<Record<OverlapPolicy, string>> = {
   skip: "send nothing",
   allow: "send it as well",
@@ -47,10 +47,10 @@ export const overlaps: Readonly<Record<OverlapPolicy, string>> = {
 interface ScheduleFormProps {
   readonly draft: ScheduleDraft;
   readonly verb: string;
-  /** Also gets what the form began with. */
+  /** Also gets the form's initial values. */
   readonly save: (draft: ScheduleDraft, first: ScheduleDraft) => Promise<void>;
   readonly onClose: () => void;
-  /** One that exists keeps whom it sends to. */
+  /** An existing schedule keeps its target. */
   readonly isNew?: boolean;
 }
 

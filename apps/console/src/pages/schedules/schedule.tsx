@@ -1,4 +1,4 @@
-// One schedule: when it is due, what it sends to whom, and what came of each due time.
+// One schedule: its due times, its message, its target, and the result of each due time.
 
 import type { ScheduleRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
@@ -19,7 +19,7 @@ import { Firings } from "./firings.tsx";
 import { draftOf, overlaps, ScheduleForm, timesOf, type ScheduleDraft } from "./schedule-form.tsx";
 import { ScheduleStatusView } from "./schedules.tsx";
 
-/** Milliseconds between two looks: what is due comes by the minute. */
+/** How often the schedule is loaded again, in milliseconds. Due times are whole minutes. */
 const lookEveryMs = 10_000;
 
 const above = { to: "/schedules", label: "Schedules" };
@@ -168,7 +168,7 @@ function Edit({ schedule, onChanged }: ActionsProps) {
   );
 }
 
-/** Another text beside the files that were there. */
+/** Replaces the text and keeps the files. */
 function partsOf({ parts }: ScheduleRecord, text: string) {
   const files = parts.flatMap((part) => (part.type === "text" ? [] : [{ type: part.type, file_id: part.file_id }]));
   return [{ type: "text" as const, text }, ...files];

@@ -1,4 +1,4 @@
-// Schedules: messages that the platform sends by the clock, and when each is due next.
+// Schedules: messages that the platform sends at set times, with the next due time.
 
 import { scheduleStatuses, type ScheduleRecord, type ScheduleStatus } from "@dari/contract";
 import { useState } from "react";

@@ -1,4 +1,4 @@
-// What an agent waits for, and the answer to it: as a form where its schema is simple, else as JSON.
+// An agent's question and the answer: a form if its schema is simple, else JSON.
 
 import type { MessageInput } from "@dari/contract";
 import { useState, type FormEvent } from "react";
@@ -11,11 +11,11 @@ import { Ago } from "../../parts/time.tsx";
 
 interface AskedProps {
   readonly messageId: string;
-  /** It was answered: the turn goes on. */
+  /** Called when the question was answered and the turn continues. */
   readonly onAnswered?: () => void;
 }
 
-/** For a message that waits for input. */
+/** The question of a message that waits for input. */
 export function Asked({ messageId, onAnswered }: AskedProps) {
   const { client } = useAccount();
   const message = useLoaded(messageId, (signal) => client.getMessage(messageId, { signal }));

@@ -1,4 +1,4 @@
-// The files that a turn changed, and on request the difference it made.
+// The files that a turn changed, and on request their diff.
 
 import type { FileChange } from "@dari/contract";
 import { useState } from "react";
@@ -9,7 +9,7 @@ import { useLoaded } from "../../data/load.ts";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
 const marks = { created: "+", modified: "~", deleted: "−" } as const;
-/** So many changed files are named, and so many lines of a diff drawn. */
+/** How many changed files are named, and how many lines of a diff are drawn. */
 const filesShown = 20;
 const linesShown = 2_000;
 

@@ -1,4 +1,4 @@
-// The field for the next message: text, and files that are uploaded when it is sent.
+// The form for the next message: text, and files that are uploaded when it is sent.
 
 import type { Lane } from "@dari/domain";
 import { useRef, useState, type ClipboardEvent, type DragEvent, type FormEvent, type KeyboardEvent } from "react";
@@ -10,7 +10,7 @@ import { ErrorNote } from "../../parts/notes.tsx";
 
 interface ComposerProps {
   readonly sessionId: string;
-  /** A turn waits or runs: another message waits for it. */
+  /** True while a turn waits or runs, so that the next message waits. */
   readonly isBusy: boolean;
 }
 
@@ -20,7 +20,7 @@ export function Composer({ sessionId, isBusy }: ComposerProps) {
   const [files, setFiles] = useState<readonly File[]>([]);
   const [lane, setLane] = useState<Lane>("interactive");
   const send = useAction(async () => {
-    // What is written meanwhile is the next message; what was not sent comes back before it.
+    // Text that is typed meanwhile belongs to the next message. Text that could not be sent is put before it.
     setText("");
     setFiles([]);
     try {
@@ -87,7 +87,7 @@ function contentTypeOf(file: File): string {
   return file.type === "" ? "application/octet-stream" : file.type;
 }
 
-/** Pictures that models take reach them as pictures; everything else as a file. */
+/** Images in a format that models accept are sent as images, everything else as a file. */
 function partType(contentType: string): "image" | "file" {
   return /^image\/(png|jpeg|gif|webp)$/.test(contentType) ? "image" : "file";
 }
@@ -95,7 +95,7 @@ function partType(contentType: string): "image" | "file" {
 function FileButton({ add }: { readonly add: (files: Iterable<File> | null) => void }) {
   const input = useRef<HTMLInputElement>(null);
   const take = (): void => {
-    // A copy: the list itself is emptied below, so that the same file can be chosen again after it was removed.
+    // Copy the list, because it is emptied below: then a removed file can be chosen again.
     add([...(input.current?.files ?? [])]);
     if (input.current !== null) input.current.value = "";
   };

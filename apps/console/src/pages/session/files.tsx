@@ -12,7 +12,7 @@ import { Preview } from "./preview.tsx";
 
 interface FilesProps {
   readonly sessionId: string;
-  /** Changes whenever the workspace may have. */
+  /** Changes whenever the workspace may have changed. */
   readonly version: string;
 }
 

@@ -1,5 +1,5 @@
-// A file of the workspace, shown as what it is where that is safe: pictures as pictures, the rest as text, never as
-// a page of its own. What an agent wrote is a stranger's.
+// A preview of a file: images as images, everything else as text, never as a web page. An agent's file must not run
+// code in the console.
 
 import type { DirectoryEntry } from "@dari/contract";
 import { useEffect, useState } from "react";
@@ -11,7 +11,7 @@ import { saveAs } from "../../data/save-as.ts";
 import { Log } from "../../parts/log.tsx";
 import { ErrorNote, Loading } from "../../parts/notes.tsx";
 
-/** Bytes; larger files are only downloaded. */
+/** The most bytes of a preview. Larger files can only be downloaded. */
 const previewMax = 5_000_000;
 
 const pictures: Readonly<Record<string, string>> = {
@@ -66,7 +66,7 @@ function Shown({ name, content }: { readonly name: string; readonly content: Blo
   return <Picture content={content} type={type} name={name} />;
 }
 
-/** In an image element nothing of an SVG runs. */
+/** An SVG runs no code in an image element. */
 function Picture({ content, type, name }: { readonly content: Blob; readonly type: string; readonly name: string }) {
   const [url, setUrl] = useState<string>();
   useEffect(() => {

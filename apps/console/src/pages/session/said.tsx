@@ -1,4 +1,4 @@
-// What was said in a turn: what was asked, what the agent did, and its answer, as far as it has come.
+// One turn's conversation: the message, what the agent did, and its answer so far.
 
 import type { MessagePart } from "@dari/contract";
 import { useState } from "react";
@@ -32,7 +32,7 @@ export function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
   );
 }
 
-/** Before a message's end its parts name files by their ids alone. */
+/** Until the message ends, its parts have only the ids of files. */
 function FileName({ fileId }: { readonly fileId: string }) {
   const { client } = useAccount();
   const { value } = useLoaded(fileId, (signal) => client.getFile(fileId, { signal }));

@@ -1,4 +1,4 @@
-// What can be done with a session as a whole: fork it, end it, delete it.
+// Actions on a session: fork, complete, delete.
 
 import type { SessionRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";

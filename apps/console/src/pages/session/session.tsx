@@ -1,4 +1,4 @@
-// One session: its conversation as it happens, the field for the next message, and its files.
+// One session: its live conversation, the form for the next message, and its files.
 
 import type { SessionRecord } from "@dari/contract";
 import { useEffect, useState } from "react";
@@ -18,7 +18,7 @@ import { Files } from "./files.tsx";
 import { SessionActions } from "./session-actions.tsx";
 import { TurnView } from "./turn.tsx";
 
-/** The newest turns are shown first: a page of thousands would be slow. */
+/** How many of the newest turns are shown first. A page with thousands of turns would be slow. */
 const turnsAtOnce = 50;
 
 const above = { to: "/sessions", label: "Sessions" };
@@ -29,9 +29,9 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   const live = useTranscript(sessionId);
   const { reload, value } = session;
   const changes = changesOf(live.transcript);
-  // Not before there is a page to go to the end of.
+  // Scroll only after the page exists.
   useStickToEnd(value && live.transcript);
-  // The record was read before the event that changed its status.
+  // The event is newer than the record.
   useEffect(() => reload(), [changes, reload]);
   if (value === undefined) return <Pending of={session} title="Session" above={above} />;
   const isOpen = value.status === "idle" || value.status === "active";
@@ -59,7 +59,7 @@ export function SessionPage({ sessionId }: { readonly sessionId: string }) {
   );
 }
 
-/** Changes whenever the session's status or its workspace may have: at a turn's steps, and at a rollback. */
+/** Changes whenever the session's status or workspace may have changed: at a turn's steps, and at a rollback. */
 function changesOf({ turns }: Transcript): string {
   return turns.map(({ status, isRolledBack }) => `${status}${isRolledBack ? "*" : ""}`).join();
 }
@@ -92,7 +92,7 @@ function Conversation({ live, session }: ConversationProps) {
   const { turns } = live.transcript;
   const hidden = Math.max(0, turns.length - shown);
   if (turns.length === 0) {
-    // What was said is on its way.
+    // The conversation is still loading.
     if (session.last_message_id !== null) return <Loading />;
     return (
       <Empty title="Nothing said yet" command={`dari session send ${session.id} "Hello"`}>

@@ -1,4 +1,4 @@
-// What can be done with one turn: stop it, try it again, start over from it.
+// Actions on a turn: cancel, retry, roll back, fork.
 
 import { useAccount } from "../../data/account.ts";
 import { useAction, type Action } from "../../data/action.ts";
@@ -10,7 +10,7 @@ import { ErrorNote } from "../../parts/notes.tsx";
 interface TurnActionsProps {
   readonly turn: Pick<Turn, "messageId" | "status" | "isRolledBack">;
   readonly sessionId: string;
-  /** On the message's own page: what comes of it is on another one, and is gone to. */
+  /** True on the message's own page. The result is then shown on another page. */
   readonly isAlone?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// One turn of the conversation: what was said, what it changed, and what can be done with it.
+// One turn: its conversation, its changed files, and its actions.
 
 import { namesOfRuns } from "../../data/runs.ts";
 import type { Turn } from "../../data/transcript.ts";
@@ -13,7 +13,7 @@ import { TurnActions } from "./turn-actions.tsx";
 interface TurnProps {
   readonly turn: Turn;
   readonly sessionId: string;
-  /** The platform cannot be reached, so how the turn is now is unknown. */
+  /** True while the platform cannot be reached, so that the turn's state is unknown. */
   readonly isAway: boolean;
 }
 

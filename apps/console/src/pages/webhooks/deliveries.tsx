@@ -1,4 +1,4 @@
-// What was sent to one endpoint and what came of it; sends again.
+// The deliveries of one endpoint with their results. A delivery can be sent again.
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
 import { useState } from "react";
@@ -15,13 +15,14 @@ import { Ago } from "../../parts/time.tsx";
 
 type DeliveryStatus = WebhookDeliveryRecord["status"];
 const statuses: readonly DeliveryStatus[] = ["pending", "delivered", "failed", "cancelled"];
-/** Milliseconds between two looks while something is about to be sent, and within which it is. */
+/** How often the list is loaded again while a delivery is due soon, in milliseconds. */
 const lookEveryMs = 2_000;
+/** A delivery is due soon within this time, in milliseconds. */
 const nearMs = 10_000;
 
 interface DeliveriesProps {
   readonly endpointId: string;
-  /** Changes when something was sent from this page. */
+  /** Changes when a delivery was sent from this page. */
   readonly round: number;
 }
 
@@ -60,7 +61,7 @@ export function Deliveries({ endpointId, round }: DeliveriesProps) {
   );
 }
 
-/** Its next attempt is soon, or runs: one that waits for hours is looked at when somebody comes back. */
+/** Whether the next attempt is soon or running. A delivery that waits for hours is not polled. */
 function isNear({ status, next_attempt_at: next }: WebhookDeliveryRecord): boolean {
   return status === "pending" && (next === null || Date.parse(next) - Date.now() < nearMs);
 }
@@ -113,7 +114,7 @@ function columnsOf(resend: (deliveryId: string) => void) {
   ];
 }
 
-/** What the receiver said; its words are a stranger's, and stay text. */
+/** The receiver's reply, shown as plain text because a stranger wrote it. */
 function Answer({ delivery }: { readonly delivery: WebhookDeliveryRecord }) {
   const { response_status: answered, duration_ms: ms, error, response_excerpt: excerpt } = delivery;
   if (answered === null && error === null) return <span className="faint">none yet</span>;

@@ -1,4 +1,4 @@
-// What can be done with an endpoint: test it, change it, renew its secret, disable and delete it.
+// Actions on an endpoint: test, change, rotate the secret, disable, delete.
 
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";

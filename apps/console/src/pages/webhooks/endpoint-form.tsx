@@ -1,4 +1,4 @@
-// What an endpoint is told and where: for a new one, and for one that is changed.
+// A form for a new or an existing endpoint: its address and its event types.
 
 import { defaultWebhookEventTypes, eventTypes, type EventType } from "@dari/contract";
 import { useState, type FormEvent } from "react";
@@ -9,7 +9,7 @@ import { FormEnd } from "../../parts/form.tsx";
 export interface EndpointDraft {
   readonly url: string;
   readonly description: string;
-  /** Empty: of every agent. */
+  /** Empty for all agents. */
   readonly agentId: string;
   readonly eventTypes: readonly EventType[];
 }
@@ -24,7 +24,7 @@ export const firstDraft: EndpointDraft = {
 interface EndpointFormProps {
   readonly draft: EndpointDraft;
   readonly verb: string;
-  /** Also gets what the form began with. */
+  /** Also gets the form's initial values. */
   readonly save: (draft: EndpointDraft, first: EndpointDraft) => Promise<void>;
   readonly onClose: () => void;
   /** An endpoint that exists keeps its agent. */

@@ -54,7 +54,7 @@ const reasons: Readonly<Record<NonNullable<WebhookEndpointRecord["disabled_reaso
   backlog: "More waited for it than it takes. Answer before the work is done, or choose fewer events.",
 };
 
-/** Why nothing is delivered, or soon nothing will be. */
+/** Shows why the endpoint is disabled, or soon will be. */
 function Notice({ endpoint, onChanged }: { readonly endpoint: WebhookEndpointRecord; readonly onChanged: () => void }) {
   const { client } = useAccount();
   const { id, status, disabled_reason: reason, failing_since: failingSince } = endpoint;

@@ -1,4 +1,4 @@
-// Webhook endpoints: who outside is told, of what, and whether that works.
+// Webhook endpoints: their addresses, event types and status.
 
 import type { WebhookEndpointRecord } from "@dari/contract";
 import { useState } from "react";
