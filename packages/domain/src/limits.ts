@@ -47,7 +47,7 @@ export const limits = {
   turnKeptHostsMax: 200,
   /** Hosts of one egress setting, of a manifest, and of one credential. */
   egressHostsMax: 200,
-  /** Sealed values that one call seals anew. */
+  /** How many sealed values one call seals again. */
   resealDefault: 200,
   resealMax: 1_000,
   idempotencyKeyChars: 255,
@@ -62,7 +62,7 @@ export const limits = {
   webhookOldSecretMs: 24 * 3_600_000,
   /** One attempt, from the look-up of the name to the end of the reply: milliseconds. */
   webhookTimeoutMs: 15_000,
-  /** Of a receiver's reply: what is read, and what the delivery's record shows. */
+  /** How many bytes of a receiver's reply are read, and how many characters the delivery's record shows. */
   webhookReplyBytes: 16 * KiB,
   webhookExcerptChars: 1_000,
   /** An endpoint of which every attempt has failed for so long is disabled: milliseconds. */
@@ -77,7 +77,7 @@ export const limits = {
   invitationMs: 7 * 24 * 3_600_000,
   signInLinkMs: 3_600_000,
   deviceCodeMs: 600_000,
-  /** How long a browser stays signed in, by how it was: milliseconds. A provider says anew who still belongs to it. */
+  /** How long a browser stays signed in, in milliseconds. Shorter with a provider, which decides again who belongs. */
   signInByLinkMs: 14 * 24 * 3_600_000,
   signInByProviderMs: 12 * 3_600_000,
   /** How long the key of a person's device is good: milliseconds. */
@@ -92,7 +92,7 @@ export const limits = {
   userCodeTriesPerTenMinutes: 20,
   /** Devices that wait for a person, of the whole installation. */
   devicesWaiting: 10_000,
-  /** Of these, from one address, as calls without a key are counted. */
+  /** How many of these one address can have. Addresses are counted like those of calls without a key. */
   devicesWaitingPerAddress: 100,
   schedulesPerOrganization: 500,
   scheduleCronChars: 200,
@@ -129,11 +129,11 @@ export const limits = {
   organizationRateMax: 1_000_000_000,
   organizationUploadBytesMax: 1024 ** 5,
   organizationStorageBytesMax: 1024 ** 5,
-  /** Of each kind that an organization keeps. */
+  /** The most objects of each kind that an organization can keep. */
   organizationKeptMax: 10_000_000,
-  /** Set by the organization; and as many by operators. */
+  /** Budgets that the organization can set. Operators can set as many for it. */
   budgetsPerOrganization: 1_000,
-  /** Of any cap of a budget. */
+  /** The largest limit of a budget. */
   budgetMax: 1_000_000_000_000,
   /** Days, messages, agents and held sessions that one look at what is used tells of; and how far it counts. */
   usageDaysDefault: 7,
@@ -144,7 +144,7 @@ export const limits = {
   usageKeptMax: 100_000,
   /** Names of an agent's usage that one sum tells of. */
   usageNamesMax: 64,
-  /** Of each list that operators are shown of the fleet. */
+  /** The most rows of each list that shows operators the fleet. */
   fleetRowsMax: 100,
   /** How far into what waits the queue board turns its pages, in turns. */
   boardOffsetMax: 100_000,
@@ -228,7 +228,7 @@ export const limits = {
   outputNotesConnections: 10,
   agentEventBytes: 256 * KiB,
   agentEventsPerAttempt: 10_000,
-  /** Of one line of JSON that a sandbox sends, before it is parsed. */
+  /** Limits of one line of JSON from a sandbox, checked before it is parsed. */
   agentJsonDepth: 128,
   agentJsonValues: 300_000,
   logBytesPerAttempt: 1 * MiB,
@@ -244,7 +244,7 @@ export const limits = {
   inputSchemaValues: 1_000,
   /** Schemas, those in oneOf thrice, and keywords that check something: all are compiled for every answer. */
   inputSchemaRules: 256,
-  /** Of schemas in each other. */
+  /** How deep schemas can be nested. */
   inputSchemaDepth: 16,
   /** Keywords that read all of a text; those that count the names of an object count four times. */
   inputSchemaLengthBounds: 48,

@@ -24,7 +24,7 @@ export interface TurnDelivery {
  */
 export type WakeTopic = "ready" | "slot" | "dispatched" | "message" | "session" | "build" | "cancel";
 
-/** Says "look". Best effort in both directions: whoever listens also polls slowly and reads the row. */
+/** Tells listeners to look at a row. It can lose notifications, so listeners also poll slowly. */
 export interface Notifier {
   notify(topic: WakeTopic, id: string): void;
   /** Calls `listener` for this id, or for every id of the topic when `id` is undefined. Returns the way to stop. */
@@ -40,7 +40,7 @@ export interface Preview {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** Carries previews from workers to whoever watches the session now. Best effort: a lost one is lost. */
+/** Sends previews from workers to the session's current viewers. A preview can be lost. */
 export interface Previews {
   /** A preview that is larger than `limits.previewBytes` as JSON is not sent. */
   send(sessionId: string, preview: Preview): void;

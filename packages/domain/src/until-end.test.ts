@@ -1,4 +1,4 @@
-// One wait for many things: what comes first counts, the end is heard by whoever waits, and nothing else is kept.
+// One wait for many things: the first one counts, all waiters see the end, and no listener is left.
 
 import { expect, test } from "@jest/globals";
 import { untilEnd } from "./until-end.ts";

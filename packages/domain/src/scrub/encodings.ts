@@ -3,7 +3,7 @@
 
 export type Encoding = (value: string) => string;
 
-/** As it is, and as it stands within quotes. Of texts without lone surrogates, like all encodings here. */
+/** The value itself, and the value as it is written within quotes. All encodings here expect well-formed text. */
 export const quotedEncodings: readonly Encoding[] = [
   (value) => value,
   json,

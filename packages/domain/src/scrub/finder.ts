@@ -10,7 +10,7 @@ export interface Run {
   start: number;
   end: number;
   name: string;
-  /** Of the match that gave it its name. */
+  /** The size of the match that gave it its name. */
   size: number;
   /** What stands in its place has been written. */
   isTagged: boolean;
@@ -35,7 +35,7 @@ export interface Position {
 
 /** What was passed over, and where the units lie that were not. */
 interface Passed {
-  /** Of the last `headUnitsMax` units that were read: how many units of the text were given up before, and theirs. */
+  /** For each of the last `headUnitsMax` units: how many units were emitted before it. */
   readonly places: Float64Array;
   count: number;
   /** Units of the text that the caller has given up. */

@@ -8,7 +8,7 @@ import { withoutSeparators } from "./separators.ts";
 export const needleUnitsMin = 8;
 /** A needle that is longer is found by so many first units; the rest is compared unit by unit. */
 export const headUnitsMax = 64;
-/** Of all secrets of a turn together; each piece costs as much as a short secret. */
+/** The most pieces of all secrets of a turn together. Each piece costs as much as a short secret. */
 const piecesMax = 2_048;
 /** A secret of fewer letters and digits is not looked for across lines as it is: they are in too many texts. */
 const acrossLinesUnitsMin = 16;
@@ -27,7 +27,7 @@ const beginningUnits = headUnitsMax + 6;
 
 type Secrets = Iterable<readonly [name: string, value: string]>;
 
-/** Whoever prints a secret leaves out the line end that a file had. */
+/** Yields the values to look for. A secret from a file is often printed without the file's line end. */
 function* valuesOf(secrets: Secrets): Generator<[name: string, value: string]> {
   for (const [name, given] of secrets) {
     const value = given.trim().toWellFormed();

@@ -2,7 +2,7 @@
 
 /** Shorter ones are in too many texts. UTF-16 units. */
 const pieceUnitsMin = 16;
-/** Of those, letters and digits. */
+/** How many of a piece's units must be letters or digits. */
 const pieceSignsMin = 8;
 
 const marker = /^-----(BEGIN|END) [A-Z0-9 ]+-----$/;
@@ -24,7 +24,7 @@ export function piecesOf(value: string): Set<string> {
   return pieces;
 }
 
-/** Of a value that is a JSON document. Addresses are no secrets. */
+/** Returns the texts of a value that is a JSON document. Addresses are no secrets. */
 function textsOfJson(value: string): string[] {
   if (!/^[[{]/.test(value)) return [];
   const texts: string[] = [];

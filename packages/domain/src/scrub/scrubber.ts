@@ -24,7 +24,7 @@ export interface Scrubber {
   stream(): ScrubStream;
 }
 
-/** Of a name: what is shown must not become much longer than what was said. */
+/** The most units of a name, so that the shown text is not much longer than the original. */
 const tagNameUnitsMax = 64;
 
 const untouched: Scrubber = {

@@ -34,7 +34,6 @@ export const giveawaysMax: Readonly<Record<string, number>> = {
   control: 101,
   db: 96,
   docs: 10,
-  domain: 21,
   harness: 35,
   lab: 18,
   native: 30,

@@ -32,7 +32,7 @@ export function Parts({ parts }: { readonly parts: readonly MessagePart[] }) {
   );
 }
 
-/** Until the message ends, its parts have only the ids of files. */
+/** The parts of a message have only the ids of files while it is open. */
 function FileName({ fileId }: { readonly fileId: string }) {
   const { client } = useAccount();
   const { value } = useLoaded(fileId, (signal) => client.getFile(fileId, { signal }));
