@@ -87,7 +87,7 @@ export async function openServices(
   };
 }
 
-/** Whoever holds a transaction may need a second connection beside it. */
+/** A caller in a transaction can need a second connection. */
 const connectionsMin = 2;
 
 /** Half of the connections are for calls of organizations, which run under a role of their own. */

@@ -6,7 +6,7 @@ import type { KeyRates } from "@dari/db";
 /** Who calls a verb. Every query is scoped by its organization. */
 export interface Actor {
   readonly organizationId: string;
-  /** Of the key, or of the sign-in that stands in its place. */
+  /** The id of the key, or of the sign-in that is used instead of a key. */
   readonly keyId: string;
   readonly scopes: readonly string[];
   /** The person: by a sign-in, or by the key of its device; undefined: the organization's own key. */
@@ -17,7 +17,7 @@ export interface Actor {
   readonly managesOwners?: boolean | undefined;
   /** What its key may send in a while; undefined: no bound of its own. */
   readonly rates?: KeyRates | undefined;
-  /** Of the call, for the record of changes; undefined outside of one. */
+  /** The id of the call for the audit log; undefined outside of a call. */
   readonly requestId?: string | undefined;
 }
 

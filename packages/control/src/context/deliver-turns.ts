@@ -25,6 +25,6 @@ export async function deliverTurns(context: DeliveryContext, turns: readonly Dis
       context.log.warn({ err: error, turns: turns.length }, "delivery.failed");
     }
   }
-  // They stay dispatched: whoever pulls may claim them at once.
+  // They stay dispatched, so a worker that pulls can claim them at once.
   for (const turn of turns) context.notifier.notify("dispatched", turn.sessionId);
 }

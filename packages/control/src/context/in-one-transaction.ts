@@ -8,8 +8,8 @@ import { deliverTurns } from "./deliver-turns.ts";
 type Transacting = Pick<Control, "db" | "notifier" | "delivery" | "log">;
 
 /**
- * Runs `work` with a control of which all or nothing takes effect. Wakes and turns wait for the commit: whoever heard
- * of a row before would not find it. No waiting and no storing of bytes belongs inside.
+ * Runs `work` in one transaction. Notifications and turns wait for the commit, because a reader could not see the rows
+ * before. Do not wait and do not store bytes in it.
  */
 export async function inOneTransaction<T, Part extends Transacting = Control>(
   control: Part,

@@ -96,7 +96,7 @@ export interface SessionFeed {
   recentAfter(sequenceNumber: number): readonly EventRecord[] | undefined;
   /** Looks for new events; calls at the same time share one reading. */
   look(): Promise<void>;
-  /** Drops the events that were read before a moment of `performance.now()`: whoever wants them reads the ledger. */
+  /** Drops the events that were read before a moment of `performance.now()`. Later readers read the database. */
   forget(before: number): void;
   markDeleted(): void;
   readonly changes: Listeners<void>;

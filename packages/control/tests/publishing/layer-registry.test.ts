@@ -1,4 +1,4 @@
-// Whoever builds at once, on whichever worker, installs one set of dependencies once.
+// Simultaneous builds on any workers install one set of dependencies only once.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import type { LayerRef, LayerRegistry } from "@dari/bundles";
@@ -49,7 +49,7 @@ test("another organization installs its own", async () => {
   expect(await worker(other.organizationId).obtain("k", () => Promise.resolve(own), never)).toEqual(own);
 });
 
-test("when an installation fails, whoever waits for it tries", async () => {
+test("when an installation fails, a waiting build tries", async () => {
   const waiting = Promise.withResolvers<void>();
   const first = worker().obtain("k", () => waiting.promise.then(() => Promise.reject(new Error("no network"))), never);
   const claimed = async (): Promise<unknown> => {
@@ -73,7 +73,7 @@ test("a builder that died is replaced, and what it still says is not heard", asy
   expect(await worker().obtain("k", () => Promise.reject(new Error("made again")), never)).toEqual(layer);
 });
 
-test("whoever waits can be told to stop", async () => {
+test("a waiting build can be stopped", async () => {
   const held = { organizationId, key: "k", holder: "other" };
   await dependencyLayers.claimLayerIfMissing(database.db, held, 60_000);
   const stopping = new AbortController();
@@ -87,8 +87,8 @@ test("a layer that nobody asked for goes; one that is being made stays", async (
   await dependencyLayers.claimLayerIfMissing(database.db, { organizationId, key: "new", holder: "h" }, 60_000);
   expect(await dependencyLayers.purgeLayers(database.db, 60_000, 10)).toBe(0);
   expect(await dependencyLayers.purgeLayers(database.db, 0, 10)).toBeGreaterThan(0);
-  const made = await worker().obtain("old", () => Promise.resolve({ ...layer, digest: "anew" }), never);
-  expect(made.digest).toBe("anew");
+  const made = await worker().obtain("old", () => Promise.resolve({ ...layer, digest: "again" }), never);
+  expect(made.digest).toBe("again");
   const claim = await dependencyLayers.claimLayerIfMissing(database.db, { organizationId, key: "new", holder: "x" }, 0);
   expect(claim).toBe("held");
 });

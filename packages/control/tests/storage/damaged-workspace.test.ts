@@ -111,7 +111,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(after.opened.restoredFrom).toBeUndefined();
   });
 
-  test("a head that is damaged while a message waits is named, and what was built on it begins anew", async () => {
+  test("a head that is damaged while a message waits is named, and what was built on it starts again", async () => {
     const sessionId = await fixture.newSession();
     const worker = await fixture.newWorker(kind);
     await fixture.turn(worker, sessionId, write("a", "first"));

@@ -54,7 +54,7 @@ test("one pass removes what has expired, as much as it may of each kind", async 
   await run(`update device_requests set expires_at = clock_timestamp() ${three("device_requests", "device_hash")}`);
   await run(`update sign_in_tries set started_at = clock_timestamp() - interval '25 hours'
     ${three("sign_in_tries", "subject")}`);
-  // An expired invitation can still be made anew for a while.
+  // An expired invitation can still be renewed for a while.
   await run(`update invitations set expires_at = clock_timestamp() - interval '31 days' ${three("invitations", "id")}`);
   await run(`update invitations set expires_at = clock_timestamp() where expires_at > clock_timestamp()`);
   expect((await purgeDeleted(context, settings)).signIns).toBe(2 + 2 + 2 + 3 + 3);

@@ -57,7 +57,7 @@ async function sweepAll(): Promise<number> {
   return deleted;
 }
 
-/** Of snapshots and what they lean on; the test's versions name bundles and images that were never stored. */
+/** Returns damaged snapshots and their objects. The test's versions name bundles and images that were never stored. */
 async function damagedSnapshots(): Promise<unknown[]> {
   const { problems } = await checkStore(context, { limit: 1_000, deep: true });
   return problems.filter(({ what }) => what === "snapshot" || what === "content");

@@ -19,7 +19,7 @@ const MiB = 1024 * 1024;
 const moments = ["before its first byte", "after its first piece", "after its last byte"] as const;
 type Moment = (typeof moments)[number];
 
-/** A server that dies at a moment of the next put, and is started anew on its port and files. */
+/** A server that dies at a moment of the next put, and is started again on its port and files. */
 class MortalServer implements AsyncDisposable {
   deaths = 0;
   next: Moment | undefined;

@@ -124,7 +124,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
       chmodSync(fileIn(dir, "input"), 0o500);
     });
     const messageId = await sendFile(sessionId, "/input/notes.txt");
-    // As of a worker that lets nobody else read what it makes.
+    // Like a worker whose files no other user can read.
     const umask = process.umask(0o077);
     const first = await fixture
       .play(await fixture.newWorker(kind), messageId, () => {}, "suspended")
@@ -136,7 +136,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(last.saved.filesChanged).toEqual([]);
   });
 
-  // As rows may say that an import of an earlier release has made.
+  // The rows are like those of an import by an earlier release.
   test("an upload stands in its folder, and never where a link of the workspace leads", async () => {
     const outside = mkdtempSync(join(fixture.top, "outside-"));
     mkdirSync(join(outside, "there"));
@@ -151,7 +151,7 @@ describe.each(["auto", "copy"] as const)("with disks of kind %s", (kind) => {
     expect(readdirSync(outside, { recursive: true })).toEqual(["there"]);
   });
 
-  test("where what it left is gone it begins anew at the head, and the ledger says so", async () => {
+  test("if its side snapshot is gone, it starts at the head again, and an event says so", async () => {
     const { db, blobs } = fixture;
     const sessionId = await fixture.newSession();
     await fixture.turn(await fixture.newWorker(kind), sessionId, (dir) => write(dir, "a", "before"));

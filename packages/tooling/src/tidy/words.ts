@@ -31,7 +31,7 @@ export const giveawaysMax: Readonly<Record<string, number>> = {
   client: 10,
   "client-python": 1,
   contract: 5,
-  control: 101,
+  control: 28,
   db: 96,
   docs: 10,
   harness: 35,

@@ -1,4 +1,4 @@
-// Cancels what of a batch has not ended. The request is a row: whoever dies on the way, a reconciler goes on.
+// Cancels the open messages of a batch. The request is a row, so a reconciler continues if this process dies.
 
 import type { SessionBatchRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

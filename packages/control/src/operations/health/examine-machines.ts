@@ -128,7 +128,7 @@ export async function checkServices(db: Database, queue: Pick<TurnQueue, "server
   if (redis.evictionPolicy === undefined || redis.evictionPolicy === "noeviction") return fine(found);
   return fault(
     `${found}, which evicts (${redis.evictionPolicy})`,
-    "set maxmemory-policy to noeviction: a job that was evicted is made anew, and its turn waits for that",
+    "set maxmemory-policy to noeviction: the turn of an evicted job waits until the job is created again",
   );
 }
 

@@ -12,8 +12,8 @@ export interface PromotedJob {
 }
 
 /**
- * Makes the retry due now, on record, if it still waits for its time. Answers whether it did; whoever dies after that
- * leaves a retry that is overdue, which the reaper gives back to the dispatcher.
+ * Makes a waiting retry due now and records that. Returns whether it did. If this process then dies, the retry is
+ * overdue, and the reaper gives it back to the dispatcher.
  */
 export async function promoteJob(control: Control, job: PromotedJob): Promise<boolean> {
   const actor: Actor = { organizationId: job.organizationId, keyId: "queue", scopes: ["admin"] };

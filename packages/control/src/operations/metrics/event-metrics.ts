@@ -1,10 +1,10 @@
-// What each business event counts. The event's log line is the event: whoever writes it has counted it, and nothing
-// else counts. Fields are read as they are logged.
+// What each business event counts. Writing the event's log line counts it, and nothing else does. Fields are read as
+// they are logged.
 
 import type { MetricLabels } from "@dari/runtime";
 import type { PlatformMetric } from "./catalogue.ts";
 
-/** Of the metrics that a program has; what it has not is dropped. */
+/** Counts for the metrics that a program has. Others are ignored. */
 export interface Counting {
   add(name: PlatformMetric, labels?: MetricLabels, by?: number): void;
   observe(name: PlatformMetric, value: number | undefined, labels?: MetricLabels): void;
@@ -19,7 +19,7 @@ const phases = ["image", "restore", "start", "agent", "kill", "save"] as const;
 export const eventMetrics: Readonly<Record<string, (counting: Counting, fields: Fields) => void>> = {
   request(counting, fields) {
     const { method, org } = fields;
-    // Of a path that no route has, nothing may become a label: strangers choose it.
+    // An unknown path must not become a label, because strangers choose it.
     const route = typeof fields["route"] === "string" ? fields["route"] : "unknown";
     const labels = { method: textOf(method), route };
     counting.add("dari_http_requests_total", { ...labels, status: textOf(fields["status"]) });

@@ -151,7 +151,7 @@ async function readJobs(metrics: Metrics<PlatformMetric>, db: Database, queue: S
   for (const [state, count] of Object.entries(counts)) metrics.set("dari_queue_jobs", count, { state });
 }
 
-/** Whoever asks meanwhile waits for the same look, or reads what the last one found. */
+/** Limits how often `look` runs. Callers in between wait for the running look, or get the last result. */
 function atMostEvery(ms: number, look: () => Promise<void>): () => Promise<void> {
   let askedAt = -Infinity;
   let looking: Promise<void> = Promise.resolve();

@@ -6,7 +6,7 @@ import { spanIdOf, traceOf } from "./trace-ids.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** As the worker's stopwatch names them, in their order. */
+/** The phases of the worker's stopwatch, in order. */
 const phases = ["image", "restore", "start", "agent", "kill", "save", "commit"] as const;
 
 /** `nowMs`: when the line was written; milliseconds since 1970. */
@@ -83,7 +83,7 @@ function turnSpans(fields: Fields, nowMs: number): EndedSpan[] {
   return [turn, inner("queue", claimedMs - queuedMs, queuedMs), ...parts];
 }
 
-/** As OpenTelemetry's conventions for generative AI name an agent's run. */
+/** Returns the span of an agent's run, named by OpenTelemetry's conventions for generative AI. */
 function agentSpan(span: EndedSpan, fields: Fields): EndedSpan {
   const code = fields["code"];
   return {

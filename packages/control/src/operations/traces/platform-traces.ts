@@ -7,10 +7,10 @@ import { openSpans, type EndedSpan, type Spans } from "@dari/runtime";
 import { eventSpans } from "./event-spans.ts";
 
 export interface TraceSettings {
-  /** Of an OTLP collector over HTTP; undefined: no traces are made. */
+  /** The address of an OTLP collector over HTTP; undefined: no traces. */
   readonly endpoint: string | undefined;
   readonly headers: Redacted | undefined;
-  /** Of a hundred messages, how many are traced: all attempts of one, or none. */
+  /** The percentage of messages that are traced, with all attempts. */
   readonly percent: number;
 }
 

@@ -1,5 +1,5 @@
-// The trace of a message is known from its id alone: nothing has to be carried through the database, the queue and
-// retries, and whoever has a message's id finds its trace.
+// The trace id is computed from the message's id. So nothing must be passed through the database, the queue and
+// retries, and a message's id is enough to find its trace.
 
 import { createHash } from "node:crypto";
 
@@ -7,7 +7,7 @@ const digestOf = (text: string): string => createHash("sha256").update(`dari ${t
 
 export interface TraceIds {
   readonly traceId: string;
-  /** Of the span that holds all others. */
+  /** The id of the root span. */
   readonly spanId: string;
 }
 

@@ -9,7 +9,7 @@ type Schema = Parameters<typeof validate>[0];
 
 /** Deeper values than any agent reports could exhaust a stack, here or in the database. */
 const depthMax = 500;
-/** Of a member: a few bytes unfold to as many values as memory has no room for. A message names all that it changed. */
+/** The most JSON values of a member, because a few compressed bytes can hold more than fit into memory. */
 const valuesMax = 2_000_000;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -75,7 +75,7 @@ function parseJson(text: string, at: string): unknown {
 
 const [quote, comma, backslash] = [0x22, 0x2c, 0x5c];
 
-/** Of JSON before it is parsed: how deep its brackets nest, and as many values as it has at least. */
+/** Returns the depth and a lower bound of the number of values of a JSON text, without parsing it. */
 function shapeOf(text: string): { depth: number; values: number } {
   let [depth, deepest, values] = [0, 0, 0];
   for (let at = 0; at < text.length; at++) {

@@ -18,9 +18,9 @@ export interface PostOptions {
   readonly policy: ReceiverPolicy;
   /** From the look-up of the name to the end of the reply: milliseconds. */
   readonly timeoutMs: number;
-  /** Of the reply; the rest is not read. */
+  /** How many bytes of the reply are read. */
   readonly replyBytes: number;
-  /** Gives the attempt up. */
+  /** Aborts the attempt. */
   readonly signal: AbortSignal;
   /** Default: the machine's name servers. */
   readonly resolve?: Resolve | undefined;

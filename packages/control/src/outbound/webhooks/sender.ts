@@ -1,5 +1,5 @@
-// Sends what is due. Any number of processes may: what is sent is claimed before and settled after, and whoever dies in
-// between leaves a claim that ends by itself, so that a receiver is told at least once, always under the same id.
+// Sends due deliveries, in any number of processes. A delivery is claimed before and recorded after it is sent. If the
+// process dies in between, the claim expires. So a receiver gets it at least once, always with the same id.
 
 import { release } from "@dari/contract";
 import type { ReceiverPolicy, Sealer } from "@dari/control/context";
@@ -66,14 +66,14 @@ export interface WebhookSender {
   runOnce(): Promise<SendRound>;
   /** Resolves when no attempt is under way. Begins none. */
   idle(): Promise<void>;
-  /** Waits for attempts under way, no longer than the grace; the others are given back, to be made anew. */
+  /** Waits for running attempts during the grace period, and gives the others back, to be sent again. */
   close(): Promise<void>;
 }
 
 const notesPerBatch = 200;
-/** Of one round; more wait for the next. */
+/** The most batches of one round. More wait for the next round. */
 const batchesMax = 20;
-/** Until a delivery is looked at again that this process cannot sign. Milliseconds. */
+/** How long a delivery waits that this process cannot sign. Milliseconds. */
 const unsignedRetryMs = 300_000;
 
 /** `onFree`: a slot is free again, so that a round may find work. */
@@ -240,14 +240,14 @@ function describeStatus(status: number): string {
   return `the receiver answered ${status}`;
 }
 
-/** Of several addresses that were tried, the first one's error says enough. */
+/** Returns an error's text. If several addresses were tried, the first one's error is enough. */
 function describe(error: unknown): string {
   const { message = "", errors = [] } = error as Partial<AggregateError>;
   if (errors.length > 0) return describe(errors[0]);
   return message === "" ? "the receiver was not reached" : message;
 }
 
-/** As PostgreSQL keeps it: without NUL, and no character cut in half. */
+/** Returns a text that PostgreSQL can store: without NUL and without half characters. */
 function storable(text: string, charsMax: number): string {
   return text.replaceAll("\0", "\uFFFD").slice(0, charsMax).toWellFormed();
 }

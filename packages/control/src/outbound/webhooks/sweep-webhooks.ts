@@ -7,9 +7,9 @@ import { recordDisabling } from "./record-disabling.ts";
 const batchRows = 1_000;
 
 export interface SweepSettings {
-  /** Of what has ended: milliseconds. */
+  /** How long ended deliveries are kept, in milliseconds. */
   readonly keepMs: number;
-  /** Deliveries that may wait for one endpoint. */
+  /** The most deliveries that wait for one endpoint. */
   readonly pendingMax: number;
   /** For each kind, by which a call takes no longer; what is left waits for the next one. Milliseconds. */
   readonly passMs: number;

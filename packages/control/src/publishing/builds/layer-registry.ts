@@ -10,8 +10,8 @@ import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 const lookEveryMs = 500;
 
 /**
- * A holder that dies is noticed by whoever waits, once its lease has passed (`buildLeaseMs`); a holder whose
- * installation failed gives the layer to the next one, who may get another result.
+ * When a holder dies, a waiting build takes over after the lease (`buildLeaseMs`). If an installation fails, the next
+ * build tries, and can have another result.
  */
 export function layerRegistryOf(context: BuildContext, organizationId: string): LayerRegistry {
   return {

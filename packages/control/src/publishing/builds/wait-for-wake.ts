@@ -2,7 +2,7 @@
 
 import type { Notifier, WakeTopic } from "@dari/domain";
 
-/** Never rejects: whoever waits looks at the row afterwards, whatever woke it. */
+/** Never rejects, because the caller reads the row afterwards in any case. */
 export async function waitForWake(
   notifier: Notifier,
   topic: WakeTopic,

@@ -6,7 +6,7 @@ export interface ArchiveEntry {
   readonly type: "file" | "directory" | "symlink";
   /** Permission bits. */
   readonly mode: number;
-  /** Of a file's content; 0 for others. */
+  /** The size of a file's content; 0 for other entries. */
   readonly sizeBytes: number;
   /** Symlinks only. */
   readonly target: string;

@@ -17,7 +17,7 @@ export interface OpenedContent {
   readonly filename: string;
   readonly contentType: string;
   readonly sizeBytes: number;
-  /** Of the whole content, lower-case hex. */
+  /** The hash of the whole content, in lower-case hex. */
   readonly sha256: string;
   /** The older snapshot that it is read from, because the session's head is damaged. */
   readonly restoredFrom?: string | undefined;

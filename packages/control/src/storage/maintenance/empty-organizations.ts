@@ -3,7 +3,7 @@
 import { retention, type Database } from "@dari/db";
 import type { Log } from "@dari/domain";
 
-/** Of one organization in one pass; one that owns more is gone on with in the next. */
+/** How much of one organization one pass deletes. The next pass continues. */
 const piecesMax = 100;
 
 /**

@@ -1,4 +1,4 @@
-// Records what stored snapshots lean on, where whoever stored them did not: a release before this one, an import.
+// Records the objects that stored snapshots need, if an import or an earlier release did not record them.
 
 import { objects } from "@dari/db";
 import { readReferences, SnapshotDamagedError } from "@dari/workspace";

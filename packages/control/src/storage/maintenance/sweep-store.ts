@@ -42,7 +42,7 @@ export async function sweepStore(
   return { ...(await markNext(context, settings)), deleted };
 }
 
-// Whoever dies here leaves doomed objects, which the next pass deletes.
+// If the process dies here, the next pass deletes the doomed objects.
 async function deleteDue({ db, blobs }: StorageContext, settings: SweepSettings): Promise<number> {
   const keys = await objects.doomMarked(db, { afterMs: settings.afterMs, limit: deletesMax });
   if (keys.length > 0) await blobs.delete(keys);

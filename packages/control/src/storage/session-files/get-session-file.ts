@@ -18,7 +18,7 @@ export async function getSessionFile(
   return { ...openTreeFile(control, tree, path), restoredFrom };
 }
 
-/** Of any saved tree; `path` is in normal form. @throws AppError `not_found`, `invalid` (not a file; leaves). */
+/** Opens a file of any saved tree. `path` is normalized. @throws AppError `not_found`, `invalid` (no file; leaves). */
 export function openTreeFile(control: Control, tree: Tree, path: string): OpenedContent {
   const entry = fileOf(tree, path);
   return {

@@ -77,7 +77,7 @@ function linesOf(text: string): string[] {
   return lines.map((line) => (line.endsWith("\n") ? line : `${line}\n\\ No newline at end of file\n`));
 }
 
-/** As git quotes names: only where a name has a control character, a quote or a backslash. */
+/** Quotes a name like git: only if it has a control character, a quote or a backslash. */
 function quoted(name: string): string {
   if (!/[\x00-\x1f\x7f"\\]/.test(name)) return name;
   const escaped = name.replace(/[\x00-\x1f\x7f"\\]/g, (char) => {

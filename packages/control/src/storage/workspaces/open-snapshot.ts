@@ -31,7 +31,7 @@ export interface OpenedWorkspace {
   readonly head: LoadedTree;
   /** The head was damaged, and this older snapshot of the session is what was restored. */
   readonly restoredFrom: string | undefined;
-  /** As the message's first attempt found it: what differs from this was changed by the message. */
+  /** The tree that the message's first attempt found. Differences from it are the message's changes. */
   readonly baseline: Tree;
   /** The uploads in it. */
   readonly placed: readonly PlacedUpload[];

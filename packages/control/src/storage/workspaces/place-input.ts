@@ -12,7 +12,7 @@ import { writeHashed } from "@dari/runtime";
 /** Whatever the worker's umask takes from what it makes. */
 export const uploadMode = 0o644;
 export const uploadFolderMode = 0o755;
-/** Of a workspace; the only place where uploads stand. */
+/** The folder of a workspace for uploads. They are placed nowhere else. */
 export const uploadFolder = "/input";
 
 /**

@@ -1,4 +1,4 @@
-// A store that remembers what it read last: small files share frames, and whoever reads many would read each again.
+// A store that caches its last reads, because small files share frames, and reading many of them repeats frames.
 
 import type { BlobStore } from "@dari/blobs";
 

@@ -17,8 +17,8 @@ export interface SavedWorkspace {
 }
 
 /**
- * Snapshots after which a chain begins anew with a full manifest, so that reading a head stays bounded. Far beyond what
- * the background squash leaves: a turn pays for the whole tree's names only where that does not run.
+ * The number of snapshots after which a save writes a full manifest, which bounds the cost of reading a head. It is far
+ * above what the background squash leaves, so a turn pays for it only if the squash does not run.
  */
 export const chainLengthMax = 64;
 

@@ -10,7 +10,7 @@ export interface StoreContext {
   readonly blobs: BlobStore;
 }
 
-/** Of who would rather wait for the database than store the tree again. */
+/** Given by a caller that prefers to wait for the database instead of storing the tree again. */
 export interface Patience {
   readonly log: Log;
   readonly signal: AbortSignal | undefined;

@@ -1,4 +1,4 @@
-// The one door through which changes get on record. Whoever makes a change that must be on record makes it in here.
+// The only way to write to the audit log. A change that must be recorded runs in here.
 
 import type { AuditAction } from "@dari/contract";
 import { inOneTransaction, type Actor, type Control } from "@dari/control/context";

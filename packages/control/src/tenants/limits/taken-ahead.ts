@@ -17,9 +17,9 @@ interface Remembered {
   /** Calls that may still be granted. */
   left: number;
   readonly answeredAtMs: number;
-  /** Until then nothing is granted. */
+  /** The time before which nothing is granted. */
   readonly exhaustedUntilMs: number;
-  /** Not after the end of its window: what was taken from one is not used in the next. */
+  /** At the latest the end of its window, because what was taken in one window is not used in the next. */
   readonly endsAtMs: number;
 }
 

@@ -12,7 +12,7 @@ export interface KeptSecret {
   readonly hosts: readonly string[];
 }
 
-/** Of this process, so that a placeholder tells nothing of its value. */
+/** A key of this process, so that a placeholder reveals nothing about its value. */
 const key = randomBytes(32);
 
 /**

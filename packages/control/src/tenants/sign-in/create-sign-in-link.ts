@@ -1,4 +1,4 @@
-// Makes a link that signs a member in. It is worth what the member is: whoever has it is that person for a while.
+// Creates a link that signs a member in. Anyone who has the link can use that member's rights.
 
 import type { SignInLink } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

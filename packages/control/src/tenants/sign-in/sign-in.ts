@@ -1,4 +1,4 @@
-// Signs a browser in. Knows neither links nor providers: whoever calls has proven who it is.
+// Signs a browser in. Knows neither links nor providers: the caller has checked who the person is.
 
 import { scopesOfRole, type Role, type SignedIn } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";

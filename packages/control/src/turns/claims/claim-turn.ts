@@ -21,7 +21,7 @@ import { claimRetry } from "./claim-retry.ts";
 /** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */
 export type TurnClaim = Exclude<ClaimResult, { outcome: "due" | "yielded" }>;
 
-/** Of a worker that waits for a database that goes away under its claim, until `signal` aborts. */
+/** For a worker that waits while the database is unreachable during its claim, until `signal` aborts. */
 export interface Waiting {
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -31,7 +31,7 @@ export interface Waiting {
 
 /**
  * Claims the session that a turn job names. Duplicate, late and forged jobs find nothing to claim, and a retry that
- * others would wait for is dispatched anew in its turn: its job is over.
+ * others would wait for is dispatched again later: its job is over.
  */
 export async function claimTurn(
   db: Database,
@@ -101,7 +101,7 @@ export function isDispatchLed(db: Database): Promise<boolean> {
 const dueRetriesMax = 100;
 /** Organizations among which one pull chooses. */
 const choicesMax = 200;
-/** Where the last choice of each database's pulls ended, so that the next ones reach whoever comes after. */
+/** Where the last choice of each database's pulls ended, so that the next pulls reach the following organizations. */
 const looked = new WeakMap<Database, string>();
 
 /**

@@ -53,9 +53,9 @@ export interface Turn extends ClaimedTurn {
   readonly sessionSecrets: ReadonlySet<string>;
   /** Names that the manifest asks for and nobody has set. */
   readonly missingSecrets: readonly string[];
-  /** Of the secrets' values together. */
+  /** The size of all secrets' values together. */
   readonly secretBytes: number;
-  /** Takes the secrets' values out of what the turn says. */
+  /** Removes the secrets' values from the turn's output. */
   readonly scrubber: Scrubber;
   /** The organization's own. */
   readonly workspaceBounds: WorkspaceBounds;

@@ -105,7 +105,7 @@ function held(organizationId: string): number {
   return inFlight.filter((turn) => turn.organizationId === organizationId).length;
 }
 
-test("a first message is dispatched in the first tick that has a free slot, whoever floods", async () => {
+test("a first message is dispatched in the first tick with a free slot, beside a flood", async () => {
   const flood = await organization(500);
   await organization(0);
   // A worker that is not seen for a while offers nothing.

@@ -85,7 +85,7 @@ export function createDispatcher(context: DeliveryContext, settings: DispatcherS
     },
     async tick() {
       if (!(await lead.keep())) {
-        // Whoever leads again later starts afresh: fair from then on.
+        // A later leader starts with fresh virtual times, and is fair from then on.
         usage = createUsage(context.db);
         return { leading: false, dispatched: 0, redispatched: 0 };
       }

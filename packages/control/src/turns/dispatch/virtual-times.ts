@@ -35,9 +35,9 @@ interface Account {
   activeAtMs: number;
 }
 
-/** Until a turn has ended: what one is charged. Seconds. */
+/** What an organization is charged for a turn until its first turn has ended. Seconds. */
 const firstGuess = 1;
-/** How much the newest turns count for the usual one. */
+/** The weight of the newest turn in the average. */
 const newest = 0.2;
 /** An idle organization's debt halves in this time, and is forgotten with it after an hour. */
 const debtHalvesMs = 600_000;

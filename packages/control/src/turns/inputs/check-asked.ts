@@ -22,7 +22,7 @@ export function refuseAsked(
   }
   // What is shown in its place would be another key.
   if (turn.scrubber.text(key) !== key) return refused("the key holds the value of a secret");
-  // As it is stored: with tags in place of secrets it may be no schema any more, and then nobody could answer.
+  // Check the stored form: tags instead of secrets can make the schema invalid, and then no answer would match.
   const problem = inputSchemaProblem(turn.scrubber.json(schema) as Asked["schema"]);
   return problem === undefined ? undefined : refused(problem);
 }

@@ -1,4 +1,4 @@
-// Each due time comes to one message, however many fire it and whoever is killed on the way.
+// Each due time gives one message, however many reconcilers fire it, and whichever of them is killed.
 
 import { spawn } from "node:child_process";
 import { join } from "node:path";

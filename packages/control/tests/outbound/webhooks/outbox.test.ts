@@ -1,5 +1,5 @@
-// From the ledger to deliveries: each event once for each endpoint that chose it, whoever commits when; nothing where
-// nobody listens.
+// From events to deliveries: each event once for each endpoint that chose it, in any order of commits. Nothing is noted
+// without endpoints.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { deleteWebhookEndpoint, updateWebhookEndpoint } from "@dari/control/outbound";
@@ -156,7 +156,7 @@ test("any number of processes expand the same notes to one delivery each", async
   expect(new Set(ids).size).toBe(ids.length);
 });
 
-test("what was committed with thousands of events holds up nobody: it is told in pieces, each event once", async () => {
+test("a commit with thousands of events delays no other one: it is delivered in pieces, each event once", async () => {
   const { id } = await scene.endpoint(url, { eventTypes: ["message.cancelled"] });
   const [many, next] = [await scene.session(), await scene.session()];
   await expand();

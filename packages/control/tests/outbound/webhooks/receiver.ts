@@ -1,4 +1,4 @@
-// A receiver on loopback that answers as it is told and keeps what it was sent; and the scene that sends to it.
+// A receiver on loopback with scripted answers, which keeps what it gets, and the scene that sends to it.
 
 import { createHmac, randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
@@ -80,7 +80,7 @@ export async function startReceiver(
   return receiver;
 }
 
-/** As a receiver verifies it, written from the specification alone. */
+/** Verifies a signature like a receiver, written only from the specification. */
 export function isSignedBy(secret: string, { id, timestamp, body, signatures }: Received): boolean {
   const key = Buffer.from(secret.replace("whsec_", ""), "base64");
   const expected = createHmac("sha256", key).update(`${id}.${timestamp}.${body}`).digest("base64");
