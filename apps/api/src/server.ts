@@ -26,7 +26,7 @@ export interface RunningApi extends AsyncDisposable {
   readonly url: string;
   /** Stops accepting, answers who waits, lets requests end within the grace. Resolves when nothing is open. */
   close(): Promise<void>;
-  /** Resolves when the server has closed, whoever closed it. */
+  /** Resolves when the server has closed for any reason. */
   readonly closed: Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-// What is for whoever runs the platform: metrics, the sign-in of a browser, the queue board. Everybody else is refused.
+// Routes for operators: metrics, the sign-in of a browser, the queue board. Everybody else is refused.
 
 import { randomBytes } from "node:crypto";
 import { createPlatformMetrics } from "@dari/control/operations";

@@ -11,10 +11,10 @@ export interface People {
   readonly own: string;
   /** With the organization's admin key. */
   call(method: string, path: string, options?: CallOptions): Promise<TestReply>;
-  /** Of a browser from the platform's own pages. */
+  /** Calls like a browser from the platform's own pages. */
   by(cookie: string, method: string, path: string, body?: unknown): Promise<TestReply>;
   invite(role: Role, email?: string): Promise<InvitationCreated>;
-  /** Opens a link by what stands behind its `#`. */
+  /** Opens a link with the secret behind its `#`. */
   open(token: string, headers?: Record<string, string>): Promise<TestReply>;
   /** Invites somebody, who opens the link. */
   join(role: Role, email?: string): Promise<{ readonly memberId: string; readonly cookie: string }>;

@@ -59,7 +59,7 @@ function pathsOf(route: Route): string[] {
   return routePaths(route).map((path) => fillPath(path, ids as never));
 }
 
-/** Of somebody who may call the route. */
+/** Returns a key that is allowed to call the route. */
 function keyFor(route: Route): string {
   return route.scope === "operator" ? api.operator.apiKey : api.org.apiKey;
 }

@@ -116,7 +116,7 @@ test("a preview comes after its attempt's start, and none after its end", async 
   const watching = watch((signal) => client().streamSession(sessionId, { signal }));
   await waitUntil(() => watching.seen.length > 0, { what: "the stream to be open" });
   const turn = await claimIn(api, sessionId);
-  // Sent again and again: whoever watches may not hear the first, because nothing of a preview is kept.
+  // Send it repeatedly, because a listener can miss the first one: previews are not stored.
   await waitUntil(
     () => {
       api.previews.send(sessionId, preview(turn, "assistant.text_delta", { text: "a", offset: 0 }));

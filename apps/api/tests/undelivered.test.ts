@@ -1,4 +1,4 @@
-// A message is accepted by its commit alone: whoever sends it does not wait for the queue.
+// The commit alone accepts a message: the sender does not wait for the queue.
 
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { expect, test } from "@jest/globals";

@@ -7,7 +7,7 @@ export interface DirectFileUpload {
   readonly filename: string;
   readonly content: Blob;
   readonly contentType?: string;
-  /** Of the content, lower-case hex. */
+  /** The hash of the content, in lower-case hex. */
   readonly sha256: string;
 }
 

@@ -27,7 +27,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Of what stands in front while the platform starts anew or has no time: it has not read the call. */
+/** Statuses of a proxy in front while the platform restarts or is busy. The platform has not read the call. */
 const inItsPlace: readonly number[] = [408, 502, 503, 504];
 
 /** Whether a refusal passes by itself, so that a read may be sent again. */

@@ -44,7 +44,7 @@ async function* frame(head: string, content: AsyncIterable<Uint8Array>, tail: st
   yield encoder.encode(tail);
 }
 
-/** As browsers escape a file's name in a form. */
+/** Escapes a file's name in a form like browsers do. */
 function escapeQuoted(text: string): string {
   return text.replaceAll('"', "%22").replaceAll("\r", "%0D").replaceAll("\n", "%0A");
 }

@@ -6,12 +6,12 @@ import { sql, type QueryExecutorProvider } from "kysely";
 import { schemaName, type Database } from "./database.ts";
 import { organizationSetting, tenantRole as role } from "./tenants.ts";
 
-/** Of no organization; calls read them all the same. */
+/** Tables without an organization that calls can read. */
 const readable = ["platform_stops"] as const;
 
-/** What calls may do with a table besides reading and writing its rows. */
+/** Rights of calls on tables, where they differ from reading and writing rows. */
 const grants: Readonly<Record<string, string>> = {
-  // Whoever holds its row back from others must have a column that it may write.
+  // Locking a row requires the right to write one of its columns.
   organizations: "select, update (name)",
   audit_entries: "select, insert",
   // Changed by the triggers of what is counted.
@@ -77,7 +77,7 @@ export async function createRole(db: QueryExecutorProvider, name: string): Promi
   }
 }
 
-/** From PostgreSQL 16 on, whoever has created a role may pass it on and still not become it. */
+/** From PostgreSQL 16 on, the creator of a role can grant it, but cannot take it without a grant. */
 export async function joinRole(db: QueryExecutorProvider, name: string): Promise<void> {
   const member = await sql<{ ok: boolean }>`select case when current_setting('server_version_num')::int >= 160000
     then pg_has_role(current_user, ${name}, 'set') else pg_has_role(current_user, ${name}, 'member') end as ok`.execute(
@@ -102,7 +102,7 @@ async function listUnfenced(db: QueryExecutorProvider): Promise<string[]> {
 export interface FenceState {
   /** Calls of organizations run behind it. */
   readonly isUp: boolean;
-  /** As whom a connection for calls runs; null: there is none. As another than the role, calls are refused. */
+  /** The role of a connection for calls; null: there is no connection. With another role, calls are refused. */
   readonly runsAs: string | null;
   /** The tenants' role may do more than it should: it is a superuser, passes over policies, or is the platform's. */
   readonly isPassedOver: boolean;

@@ -71,7 +71,7 @@ interface Lent {
 }
 
 function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
-  // Whoever has begun a transaction by other means ends it as well.
+  // A caller that opened a transaction outside kysely must also close it.
   let wasInside = false;
   let leaveAfter: () => void = () => undefined;
   // The server never said what became of a statement: it may still come to it, and to a transaction without an end.
@@ -117,7 +117,7 @@ function wrap(client: pg.PoolClient, names: Names, send: Send): Lent {
   };
 }
 
-/** Whoever is given such a connection next would write into a transaction that nobody commits. */
+/** Returns whether a transaction is open. The next user of such a connection would write into it. */
 function isInside(client: pg.PoolClient): boolean {
   const status = client.getTransactionStatus();
   return status === "T" || status === "E";
@@ -133,7 +133,7 @@ function isStalePlan(error: unknown): boolean {
 export interface Names {
   /** Undefined: not to be prepared (yet). */
   of(text: string): string | undefined;
-  /** Gives the statement another name, under which connections prepare it anew. */
+  /** Gives the statement another name, so that connections prepare it again. */
   renew(text: string): void;
 }
 
@@ -142,7 +142,7 @@ export function createNames(): Names {
   const names = new Map<string, string>();
   let numbered = 0;
   const name = (text: string): string => {
-    // Whoever looks at a connection or at its traffic sees what is asked.
+    // The name shows what a statement reads, in lists of connections and in their traffic.
     const next = `dari_${(numbered += 1)}_${/\bfrom ([a-z_]+)/i.exec(text)?.[1] ?? ""}`.slice(0, nameCharsMax);
     names.set(text, next);
     return next;

@@ -12,7 +12,7 @@ export const tenantRole = "dari_tenant";
 /** What the policies compare with. Only ever set for one transaction, so that a pooler may share servers. */
 export const organizationSetting = "dari.organization_id";
 
-/** Organizations whose statements are kept ready to be sent; making them anew costs some tens of microseconds. */
+/** How many organizations' statement builders are cached. Creating one costs some tens of microseconds. */
 const rememberedMax = 1_000;
 
 /** The part of the connections that one organization may hold, and how long its next call waits, in milliseconds. */
@@ -33,7 +33,7 @@ export interface Tenants {
 /** `pool`: whose connections run as the tenants' role. */
 export function createTenants(pool: pg.Pool): Tenants {
   const known = new Map<string, Kysely<DB>>();
-  // Of all organizations, because a connection serves them all.
+  // The names are shared by all organizations, because a connection serves all of them.
   const names = createNames();
   const limit = createConnectionLimit(Math.max(connectionsMin, Math.floor(pool.options.max * connectionsPart)), waitMs);
   return {
@@ -107,7 +107,7 @@ export class UnfencedError extends Error {
   override readonly name = "UnfencedError";
 }
 
-/** As which role a connection runs is asked for at its creation; what stands between may not have passed that on. */
+/** Checks the role of a connection. It is requested when the connection opens, but a pooler can drop the request. */
 function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
   const role = result?.rows[0]?.role;
   if (role === tenantRole) return;
@@ -131,13 +131,13 @@ function sendScoped(
   });
 }
 
-/** Of a connection, what a query writes to it. */
+/** The part of a connection that a query writes to. */
 interface Wire {
   bind(config: { portal: string; statement: string; values: readonly string[] }): void;
   execute(config: { portal: string; rows: number }): void;
 }
 
-/** Of the driver's own query, what is changed here. */
+/** The part of the driver's query that is changed here. */
 interface WireQuery {
   prepare(connection: Wire): void;
   handleDataRow(message: unknown): void;

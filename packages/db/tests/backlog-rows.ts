@@ -5,7 +5,7 @@ import type { Database } from "../src/index.ts";
 
 export interface BacklogSize {
   readonly organizations: number;
-  /** Of each organization; each session has one message, which waits. */
+  /** Sessions of each organization. Each session has one waiting message. */
   readonly sessions: number;
   /** Messages that wait in one more session of the first organization. */
   readonly longSession?: number;

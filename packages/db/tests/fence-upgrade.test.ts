@@ -85,7 +85,7 @@ test("what an operator takes away is seen and put back", async () => {
   await owner.end();
 });
 
-test("whoever made a role and may not become it is let in", async () => {
+test("the creator of a role that cannot take it gets a grant", async () => {
   await admin.query(`revoke dari_tenant from ${user}`);
   const { rows } = await admin.query<{ version: number }>(
     "select current_setting('server_version_num')::int as version",

@@ -29,7 +29,7 @@ async function put(maxTurns: number): Promise<string> {
   return id;
 }
 
-/** As if nothing had happened to it for an hour. */
+/** Makes budgets look unchanged for an hour. */
 const settle = (): Promise<unknown> =>
   run(
     sql`update budgets set changed_at = changed_at - interval '1 hour', last_end_at = last_end_at - interval '1 hour'`,

@@ -4,7 +4,7 @@ import { sql } from "kysely";
 import pg from "pg";
 import { boundTo, withTransaction, type Database } from "../src/index.ts";
 
-/** Of all tables, or of these, by what `work` does in one transaction. */
+/** Counts the rows that `work` reads in one transaction, of all tables or of the named ones. */
 export function countRowsRead(
   db: Database,
   work: (bound: Database) => Promise<unknown>,
@@ -24,7 +24,7 @@ export function countRowsRead(
   });
 }
 
-/** As autovacuum does; the application's role may not. */
+/** Does what autovacuum does. The application's role has no right to do it. */
 export async function vacuumAnalyze(url: string): Promise<void> {
   const owner = new pg.Client({ connectionString: url });
   await owner.connect();

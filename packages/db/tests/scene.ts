@@ -17,7 +17,7 @@ export interface Scene extends TestDatabase {
   readonly versionId: string;
   session(): Promise<string>;
   send(sessionId: string): Promise<string>;
-  /** As `send`, whatever the outcome. */
+  /** Like `send`, but returns any outcome. */
   accept(sessionId: string, options?: SendOptions): Promise<AcceptedMessage & { messageId: string }>;
   /** Dispatches and claims the session's head. */
   claim(sessionId: string, leaseMs?: number): Promise<ClaimedTurn>;

@@ -236,7 +236,7 @@ describe("the reaper", () => {
     for (const isForgotten of [true, false]) {
       const turn = await scene.claim(session);
       calls += Number(await turns.markCalledIfHeld(scene.db, turn));
-      // As on a standby that had the claim, which was waited for, and not the call.
+      // Like a standby that has the claim, which was waited for, but not the call.
       const forget = sql`update attempts set called_at = null, counts_at_end = false where id = ${turn.attemptId}`;
       if (isForgotten) await forget.execute(scene.db.kysely);
       await sql`update sessions set lease_until = clock_timestamp() where id = ${session}`.execute(scene.db.kysely);

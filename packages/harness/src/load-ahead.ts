@@ -8,13 +8,13 @@ import { protocolVersion, type Entry } from "./protocol.ts";
 import { aborted, ended, guestFrames } from "./run-turn.ts";
 
 /**
- * The guest loads the entrypoint and waits. What comes of it is told to the turn that is run in the guest later, as if
- * the code had been loaded for it; meanwhile nothing of the channel is read.
+ * Makes the guest load the entrypoint and wait. The turn that runs in the guest later gets the result, as if the code
+ * had been loaded for it. Nothing is read from the channel in between.
  */
 export function loadAhead(o: {
   channel: Duplex;
   entry: Entry;
-  /** As seen inside the sandbox. */
+  /** The image's directory inside the sandbox. */
   imageDir: string;
   sdk: string;
 }): void {

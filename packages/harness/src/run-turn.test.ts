@@ -6,7 +6,7 @@ import { duplexPair } from "node:stream";
 import { guestRuns } from "./load-ahead.ts";
 import { runTurn, type RunTurnOptions, type TurnEnding } from "./run-turn.ts";
 
-/** The ending of a turn whose guest says these lines, hears `heard`, and says `lastLine` once it is told to stop. */
+/** Runs a turn whose guest sends these lines, collects `heard`, and sends `lastLine` when it must stop. */
 async function endingAfter(
   lines: readonly string[],
   { lastLine, heard = [], ...o }: Partial<RunTurnOptions> & { lastLine?: string; heard?: string[] } = {},

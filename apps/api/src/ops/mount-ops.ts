@@ -1,4 +1,4 @@
-// What is for whoever runs the platform, beside /v1: metrics, the queue board, the sign-in of a browser.
+// Routes for operators outside of /v1: metrics, the queue board, the sign-in of a browser.
 
 import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";

@@ -47,7 +47,7 @@ interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** Of a document that `buildOpenApi` has made: its shape is known. */
+/** Reads a document that `buildOpenApi` has made, so its shape is known. */
 export function readDocument(made: object): ReferenceDocument {
   const document = made as OpenApiDocument;
   const groups = new Map<string, ReferenceRoute[]>();

@@ -71,7 +71,7 @@ function renderFields(schema: Schema, depth: number): string {
   return `<ul class="fields">${fields.join("")}</ul>`;
 }
 
-/** Of a schema that is only a reference. */
+/** Returns the name that a reference refers to, or undefined if the schema is no reference. */
 export function nameOf(schema: Schema): string | undefined {
   const reference = schema["$ref"];
   return typeof reference === "string" ? reference.split("/").at(-1) : undefined;

@@ -1,4 +1,4 @@
-// Whether the process lives and can do its work. Not part of /v1: for whoever runs it.
+// Whether the process lives and can do its work. Not part of /v1, because it is for operators.
 
 import type { Control } from "@dari/control/context";
 import { checkAccepting } from "@dari/control/turns";

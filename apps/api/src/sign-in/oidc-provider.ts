@@ -104,7 +104,7 @@ function discovery({ issuer, clientId, clientSecret }: OidcSettings): Promise<op
   return openid.discovery(url, clientId, undefined, authentication, { execute, timeout: timeoutSeconds });
 }
 
-/** Of an issuer whose address may do without encryption. */
+/** Returns whether an issuer's address is on loopback, where it needs no encryption. */
 export function isLoopback({ hostname }: URL): boolean {
   return ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
 }

@@ -324,7 +324,7 @@ begin
         replace: "clock_timestamp()",
       },
     ],
-    caughtBy: races("endings a retry waits its time, for its job, for whoever pulls, and for the reaper"),
+    caughtBy: races("endings a retry waits its time, for its job, for a pull, and for the reaper"),
     isSmoke: true,
   },
   {

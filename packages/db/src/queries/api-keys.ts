@@ -89,7 +89,7 @@ export interface UsableApiKey extends KeyRates {
   readonly organizationId: string;
   readonly scopes: string[];
   readonly managesOwners: boolean;
-  /** Of the person whose device has it, with the role that the person has now. */
+  /** The member whose device has the key, with the member's current role. */
   readonly memberId: string | null;
   readonly memberRole: string | null;
   /** True when the last recorded use is more than a minute ago. */

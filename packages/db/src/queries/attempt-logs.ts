@@ -4,7 +4,7 @@ import type { Database } from "../database.ts";
 
 export interface LoggedAttempt {
   readonly id: string;
-  /** As a client counts attempts; two have one number where the first did not count. */
+  /** The number that clients see. An attempt that does not count shares it with the next one. */
   readonly number: number;
   /** Null: it has not ended. */
   readonly outcome: string | null;

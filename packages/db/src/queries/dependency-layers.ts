@@ -13,8 +13,8 @@ export interface LayerPlace {
 export type LayerClaim = { readonly layer: unknown } | "claimed" | "held";
 
 /**
- * The layer, or the right to build it for `leaseMs`: whoever finds neither a layer nor a holder with a running lease
- * gets it. One statement on one row (primary key), so that of any number at once one is told `claimed`.
+ * Returns the layer, or the right to build it for `leaseMs` if there is neither a layer nor a holder with a running
+ * lease. One statement on one row (primary key), so that of any simultaneous callers only one gets `claimed`.
  */
 export async function claimLayerIfMissing(db: Database, place: LayerPlace, leaseMs: number): Promise<LayerClaim> {
   const { organizationId, key, holder } = place;

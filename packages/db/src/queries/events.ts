@@ -25,7 +25,7 @@ export interface EventsAfter {
   readonly maxBytes?: number;
 }
 
-/** Of an event e: what it takes to show it, with the record that a terminal one shows. */
+/** The size of an event `e` as it is shown, with the record that a terminal event has. */
 const shownBytes = sql<number>`octet_length(e.data::text) + coalesce((
   select coalesce(octet_length(m.output::text), 0) + octet_length(m.parts::text) + octet_length(m.metadata::text)
     + octet_length(m.files_changed::text) from messages m
@@ -81,7 +81,7 @@ export async function listEventsOfSessions(
   positions: readonly SessionPosition[],
   { limit, maxBytes }: { readonly limit: number; readonly maxBytes: number },
 ): Promise<{ rows: EventRow[]; more: boolean }[]> {
-  // With arrays, whose lengths the planner looks at, and a bound that it does not know, it would plan each call anew.
+  // The planner looks at the lengths of arrays, and would plan each call again. JSON avoids that.
   const asked = JSON.stringify(positions.map((one) => ({ session_id: one.sessionId, after: one.afterSequenceNumber })));
   const found = await sql<EventRow & { position: number; fits: boolean }>`
     select p.position, e.sequence_number as "sequenceNumber", e.type, e.message_id as "messageId",

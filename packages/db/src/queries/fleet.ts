@@ -75,7 +75,7 @@ export interface BusyWorker {
   readonly inUse: number;
   readonly draining: boolean;
   readonly seenMsAgo: number;
-  /** As the worker said it when it was seen. */
+  /** The worker's last report. */
   readonly details: unknown;
 }
 

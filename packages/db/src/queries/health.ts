@@ -11,7 +11,7 @@ export interface SeenWorker {
   readonly seenMsAgo: number;
   /** By the database's clock, since 1970. Milliseconds. */
   readonly seenAtMs: number;
-  /** As the worker said it when it was seen. */
+  /** The worker's last report. */
   readonly details: unknown;
 }
 
@@ -52,9 +52,9 @@ export async function findLeader(
 }
 
 export interface Waiting {
-  /** Of all ready sessions; null: none is ready. */
+  /** The longest wait of all ready sessions; null: none is ready. */
   readonly oldestMs: number | null;
-  /** Of organizations that hold no slot, which no cap keeps waiting. */
+  /** The same for organizations without a slot, which no limit can keep waiting. */
   readonly oldestWithoutSlotMs: number | null;
 }
 

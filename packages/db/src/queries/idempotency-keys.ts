@@ -7,7 +7,7 @@ import type { Database } from "../database.ts";
 export interface IdempotencyScope {
   readonly organizationId: string;
   readonly method: string;
-  /** As it was called, with its parameters filled in. */
+  /** The called path, with its parameters filled in. */
   readonly path: string;
   readonly key: string;
 }

@@ -15,13 +15,13 @@ export interface OrganizationRow {
   /** Turns at once, and open messages, at most; null: the platform's default. */
   readonly maxConcurrency: number | null;
   readonly maxBacklog: number | null;
-  /** Of one workspace, at most; null: the platform's default. */
+  /** Limits of one workspace; null: the platform's default. */
   readonly maxWorkspaceBytes: number | null;
   readonly maxWorkspaceFiles: number | null;
   readonly maxWorkspaceFileBytes: number | null;
   /** Null: sessions stay. */
   readonly sessionRetentionDays: number | null;
-  /** Of all its keys together; null: the platform's default. */
+  /** Limits of all its keys together; null: the platform's default. */
   readonly maxRequestsPerMinute: number | null;
   readonly maxMessagesPerMinute: number | null;
   readonly maxUploadBytesPerHour: number | null;

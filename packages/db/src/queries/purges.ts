@@ -8,7 +8,7 @@ async function count(db: Database, statement: ReturnType<typeof sql>): Promise<n
   return Number((await statement.execute(db.kysely)).numAffectedRows ?? 0);
 }
 
-/** Of the sessions of one statement together, which says about how many rows go; the first session always does. */
+/** How many events one statement deletes, roughly. The first session is always deleted, whatever its size. */
 const purgedEventsMax = 200_000;
 
 /** Sessions deleted `afterMs` ago with all their rows but the snapshots (index sessions_deleted). */

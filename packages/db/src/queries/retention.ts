@@ -100,7 +100,7 @@ const owned: readonly Owned[] = [
   { table: "webhook_endpoints", rows: 1_000, isMarked: true },
   { table: "schedule_firings", rows: 1_000 },
   { table: "schedules", rows: 100 },
-  // Of at most 1,000 items each.
+  // Each has at most 1,000 items.
   { table: "session_batches", rows: 10 },
   { table: "idempotency_keys", rows: 1_000 },
   { table: "agents", rows: 1_000, isMarked: true },

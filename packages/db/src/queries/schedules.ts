@@ -183,9 +183,9 @@ export interface ScheduleChange {
 }
 
 /**
- * What is undefined stays. A schedule that goes on, or has other times, begins anew with `nextDueAt`, given the clock
- * of the database and the times that it has then; else its next due time stays. The row is locked from the look on.
- * `agent_deleted`, `session_ended`: it cannot go on.
+ * Undefined fields do not change. If a schedule is resumed or gets other times, `nextDueAt` computes its next due time
+ * from the database's clock and the new times. Otherwise its next due time stays. The row is locked from the read on.
+ * `agent_deleted`, `session_ended`: it cannot be resumed.
  */
 export async function updateScheduleIfFound(
   db: Database,

@@ -5,7 +5,7 @@ import type { Database } from "../database.ts";
 
 export interface Tried {
   readonly used: number;
-  /** Until the window has passed. */
+  /** Seconds until the window ends. */
   readonly resetSeconds: number;
 }
 
@@ -26,7 +26,7 @@ export async function countTry(
   return result.rows[0]!;
 }
 
-/** Windows that nobody has begun anew for a day (index sign_in_tries_by_start). Returns how many. */
+/** Deletes windows that started more than a day ago (index sign_in_tries_by_start). Returns how many. */
 export async function purgeTries(db: Database, limit: number): Promise<number> {
   const result = await sql`delete from sign_in_tries where (kind, subject) in (
     select kind, subject from sign_in_tries where started_at < clock_timestamp() - interval '1 day'

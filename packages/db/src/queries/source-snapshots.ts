@@ -67,7 +67,7 @@ export async function findSourceSnapshot(
     .executeTakeFirst();
 }
 
-/** As `findSourceSnapshot`, for a signed upload URL, which proves the id and names no organization. */
+/** Like `findSourceSnapshot`, for a signed upload URL, which proves the id and names no organization. */
 export async function findSourceSnapshotForUpload(
   db: Database,
   snapshotId: string,

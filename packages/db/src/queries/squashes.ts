@@ -35,7 +35,7 @@ export async function moveIfAt(
 export interface ObjectUse {
   readonly objectKey: string;
   readonly sizeBytes: number;
-  /** A snapshot of its own lies in it, so that it stays whoever else needs it. */
+  /** Whether a snapshot is stored in it, so that it is kept anyway. */
   readonly isOwned: boolean;
 }
 

@@ -5,13 +5,13 @@ import { sql, type RawBuilder } from "kysely";
 import type { Database } from "../database.ts";
 
 export interface DueTurn extends DispatchedTurn {
-  /** Until its retry is due; 0 for one that is dispatched. Milliseconds. */
+  /** Milliseconds until its retry is due; 0 for a dispatched turn. */
   readonly waitMs: number;
 }
 
 /** Where a page ends, in the order of the index that serves it. */
 export interface DuePlace {
-  /** As PostgreSQL writes it, with its microseconds. */
+  /** PostgreSQL's text of the time, with microseconds. */
   readonly at: string;
   readonly sessionId: string;
 }
@@ -145,7 +145,7 @@ export interface FailedWindow {
 }
 
 export interface FailedPlace {
-  /** As PostgreSQL writes it, with its microseconds. */
+  /** PostgreSQL's text of the time, with microseconds. */
   readonly at: string;
   readonly messageId: string;
 }

@@ -76,7 +76,7 @@ export async function listDeliveries(
     if ((await findDelivery(db, place, page.after)) === undefined) return undefined;
     query = query.where("id", "<", page.after);
   }
-  // As a literal: a plan for any state could not use the index of a few.
+  // Use a literal, because a plan for any state cannot use the partial index.
   if (page.state !== undefined) query = query.where("state", "=", sql.lit(page.state));
   const rows = await query
     .select(columns)

@@ -73,7 +73,7 @@ export interface ClaimedDelivery {
 
 export interface ClaimBounds {
   readonly limit: number;
-  /** Of one endpoint; of one whose last attempt failed, one. */
+  /** The most attempts at once for one endpoint. After a failed attempt it is one. */
   readonly perEndpoint: number;
   readonly perOrganization: number;
   /** Endpoints and organizations that have as many under way as they may. */
@@ -139,7 +139,7 @@ export interface AttemptResult {
 export interface Settlement {
   readonly delivery: Pick<ClaimedDelivery, "id" | "endpointId" | "token">;
   readonly result: AttemptResult;
-  /** Until the next attempt; undefined: there is none. Milliseconds. */
+  /** Milliseconds until the next attempt; undefined: there is none. */
   readonly retryMs: number | undefined;
   /** The receiver says that it is gone for good. */
   readonly isGone: boolean;
@@ -272,7 +272,7 @@ export interface WebhookBacklog {
   readonly notes: number;
 }
 
-/** Of endpoints that are enabled (partial index webhook_deliveries_pending). */
+/** Returns the backlog of enabled endpoints (partial index webhook_deliveries_pending). */
 export async function getBacklog(db: Database): Promise<WebhookBacklog> {
   const result = await sql<WebhookBacklog>`
     select count(d.id)::float8 as pending, (select count(*)::float8 from webhook_outbox) as notes,

@@ -69,7 +69,7 @@ test("a claim that was answered survives: the next one has another fence and ano
   expect(await faultsAfterDrain(place, db)).toEqual([]);
 });
 
-test("a call that a crash may have undone counts, whoever ends its attempt", async () => {
+test("a call that a crash may have undone counts, at a retry and at a reap", async () => {
   for (const end of [() => finish(place, db, "retry"), () => reap(place, db)]) {
     place = await openPlace(db);
     await accept(place, db);

@@ -35,7 +35,7 @@ const tables = ["sessions", "messages", "attempts", "events", "snapshots"] as co
 type Table = (typeof tables)[number];
 
 const gateLock = 4_711;
-/** Whoever sets dari.gate to a table's name waits before it writes there. */
+/** A connection with dari.gate set to a table's name waits before it writes to that table. */
 const gates = `
   create function wait_at_gate() returns trigger language plpgsql as $$
   begin

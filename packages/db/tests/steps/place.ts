@@ -23,9 +23,9 @@ export interface Place {
   readonly organizationId: string;
   readonly agentId: string;
   readonly sessionId: string;
-  /** Of its messages, by their order. */
+  /** The ids of its messages, in order. */
   readonly messageIds: string[];
-  /** The head as whoever is about to write it has read it. */
+  /** The head that the next writer has read. */
   head?: string | null;
   /** The newest claim that this place knows of. */
   turn: ClaimedTurn | undefined;
@@ -93,7 +93,7 @@ export async function claim(place: Place, db: Database, dispatchNumber: number, 
   return result.outcome === "claimed" ? took(place, result.turn) : { outcome: result.outcome };
 }
 
-/** As `claim`, of a retry that is due. */
+/** Like `claim`, for a retry that is due. */
 export async function claimRetry(place: Place, db: Database, judgement: "take" | "yield") {
   const job = { sessionId: place.sessionId, dispatchNumber: 1 };
   const result = await turns.claimDueRetry(db, job, newId("attempt"), claimant, judgement);

@@ -268,7 +268,7 @@ describe("endings", () => {
     expect({ waited, second }).toMatchObject({ waited: true, second: { recorded: "completed", again: true } });
   });
 
-  test("a retry waits its time, for its job, for whoever pulls, and for the reaper", async () => {
+  test("a retry waits its time, for its job, for a pull, and for the reaper", async () => {
     await leased(1);
     await markCalled(place, db);
     await finish(place, db, "retry", 3_600_000);
@@ -278,7 +278,7 @@ describe("endings", () => {
     expect(await dispatchOne(place, db)).toEqual([]);
   });
 
-  test("a call is counted once, however often it is told", async () => {
+  test("a call is counted once, however often it is reported", async () => {
     await leased(1);
     await encounter.meet(
       (at) => markCalled(place, at),

@@ -1,5 +1,5 @@
-// Everybody at once, judged by a book that is kept outside the database: no message lost, doubled, out of its order or
-// stuck, whoever dies or freezes.
+// Many clients and workers at once, judged by notes outside the database: no message is lost, doubled, out of order or
+// stuck, whichever process dies or freezes.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { createTestDatabase, type TestDatabase } from "@dari/testkit";

@@ -17,7 +17,7 @@ export function openChannel(fd) {
       socket.on("data", openLines(onFrame));
       socket.once("end", () => exit(0));
     },
-    /** Resolves when the host takes more: whoever awaits it cannot outrun the host. */
+    /** Resolves when the host accepts more, so a caller that awaits it cannot outrun the host. */
     send(frame) {
       return this.sendLine(stringify(frame));
     },

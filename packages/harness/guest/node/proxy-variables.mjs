@@ -27,12 +27,12 @@ export async function useProxyVariables() {
   proxyThreads();
 }
 
-/** As Node makes its global agents, and reading the variables. */
+/** Creates an agent like Node's global ones, but with the proxy variables. */
 function proxiedAgent(module) {
   return new module.Agent({ keepAlive: true, scheduling: "lifo", timeout: 5_000, proxyEnv: process.env });
 }
 
-/** Whoever sends the first request by https has loaded it; until then nobody has to. */
+/** Adds the proxy at the first https request, so that a turn without one does not load it. */
 function proxyHttps({ Agent: { prototype } }) {
   const { addRequest } = prototype;
   let original, proxied;

@@ -12,7 +12,7 @@ def start() -> None:
     # The agent must not find the guest's folder on its path, nor leave byte code beside its read-only source.
     sys.path.remove(guest_dir)
     sys.dont_write_bytecode = True
-    # For what the agent starts: Node reads the variables that name the proxy only when it is told to.
+    # Node reads the proxy variables only with this variable. It is for programs that the agent starts.
     if os.environ.get("HTTPS_PROXY"):
         os.environ["NODE_USE_ENV_PROXY"] = "1"
     # How it was started is nothing that the agent need know.

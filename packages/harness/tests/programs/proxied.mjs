@@ -9,7 +9,7 @@ import { useProxyVariables } from "../../guest/node/proxy-variables.mjs";
 await useProxyVariables();
 const isLoaded = (name) => process.moduleLoadList.some((loaded) => loaded.endsWith(` ${name}`));
 const loadedAtStart = ["internal/deps/undici/undici", "https"].filter(isLoaded);
-// As the second copy of fetch's implementation that a package brings.
+// Looks for the dispatcher like a second copy of fetch's implementation in a package.
 const seenByOthers = globalThis[Symbol.for("undici.globalDispatcher.1")] !== undefined;
 
 const require = createRequire(import.meta.url);

@@ -1,4 +1,4 @@
-# Answers a child of a template as whoever holds it does, and says what that has then.
+# Gives a child of a template its descriptors, like the worker's program, and prints what the child has then.
 import json
 import os
 import socket

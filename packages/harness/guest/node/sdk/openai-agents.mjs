@@ -37,7 +37,7 @@ async function runAgent(sdk, agent, turn) {
       return { parts: output.toParts(stream.finalOutput), usage: usageOf(stream, usedBefore) };
     }
     memory.save({ ...known, waiting: waitingRun(stream, context) });
-    // As the attempt that has the answer reads it: what is asked is the same there, letter for letter.
+    // Read it like the attempt with the answer will, so that the question is the same there, letter for letter.
     input = await resumeRun(sdk, agent, memory.load(), context);
   }
 }
@@ -76,7 +76,7 @@ function toContent(part) {
   return { type: "input_file", file: dataUrl(part), filename: part.filename };
 }
 
-/** Of this attempt: a run that goes on counts what it has used `before`, too. */
+/** Returns the usage of this attempt. A resumed run also counts the usage `before`. */
 function usageOf(stream, before = {}) {
   const usage = stream.runContext?.usage ?? stream.state?.usage ?? stream.state?._context?.usage;
   if (usage === undefined) return undefined;

@@ -1,12 +1,12 @@
 // Tools of an `Agent` that need somebody's approval (`needsApproval`): the run stops, its state goes into the session's
-// memory, and the approval is an input of the message (context.requestInput). The attempt that has the answer goes on
-// from that state, in place of beginning anew.
+// memory, and the approval is an input of the message (context.requestInput). The attempt with the answer continues
+// from that state.
 
 import { createHash } from "node:crypto";
 
 const { stringify } = JSON;
 const promptChars = 2_000;
-/** Of a prompt that is too long, so much of its end is shown: what an agent hides in the middle is at least counted. */
+/** How much of a long prompt's end is shown. The hidden middle is shown as a number of characters. */
 const promptEndChars = 500;
 const callChars = 80;
 

@@ -15,8 +15,8 @@ _first_private_descriptor = 64
 
 class Channel:
     """
-    Moves the descriptor out of the way of the agent and of its child processes, unless whoever looks at this process
-    from outside wants to find it in its place.
+    Moves the descriptor out of the way of the agent and of its child processes, unless the worker checks this process
+    from outside and expects it in its place.
     """
 
     def __init__(self, descriptor: int, stays: bool = False) -> None:

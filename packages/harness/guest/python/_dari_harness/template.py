@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 
-# Where the descriptors of a child are to be had, in the network that is its own.
+# The socket that gives a child its descriptors, in the child's own network namespace.
 _ADDRESS = "\0dari"
 _DESCRIPTORS = (1, 2, 3)
 # What every fork answers in a template that is held, whatever number its child has.
@@ -25,7 +25,7 @@ def fork_for_each_turn() -> None:
         # Held by nobody it would fork without end.
         if child != _ANSWER:
             os._exit(1)
-    # None: not of Python's making, and not to be had again.
+    # None means that the handler was not set by Python and cannot be restored.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL if at_death is None else at_death)
     _take_descriptors(socket)
     _be_second_process()
@@ -65,7 +65,7 @@ def _be_second_process() -> None:
 
 
 def _draw_other_numbers() -> None:
-    """Python's own generator begins anew after a fork; that of numpy does not."""
+    """Seeds numpy's generator. Python's own one is seeded after a fork, numpy's is not."""
     generator = sys.modules.get("numpy.random")
     if generator is not None:
         generator.seed()

@@ -65,7 +65,7 @@ async def _run(runner, agent, turn) -> dict:
         if not getattr(result, "interruptions", None):
             break
         memory.save({**known, "waiting": waiting_run(result.to_state(), context)})
-        # As the attempt that has the answer reads it: what is asked is the same there, letter for letter.
+        # Read it like the attempt with the answer will, so that the question is the same there, letter for letter.
         waiting = await resume_run(agent, memory.load(), context)
     # Fields that the model left to their defaults belong to the answer, and not to what the model is told again.
     parts = output.to_parts(_plain(result.final_output, exclude_unset=False))

@@ -1,13 +1,13 @@
 # Tools of an `Agent` that need somebody's approval (`needs_approval`): the run stops, its state goes into the session's
-# memory, and the approval is an input of the message (context.request_input). The attempt that has the answer goes on
-# from that state, in place of beginning anew.
+# memory, and the approval is an input of the message (context.request_input). The attempt with the answer continues
+# from that state.
 
 import hashlib
 import json
 import re
 
 _PROMPT_CHARS = 1_000
-# Of a prompt that is too long, so much of its end is shown: what an agent hides in the middle is at least counted.
+# How much of a long prompt's end is shown. The hidden middle is shown as a number of characters.
 _PROMPT_END_CHARS = 250
 _CALL_CHARS = 80
 

@@ -1,5 +1,5 @@
-# Servers of the Model Context Protocol that an `Agent` names. Whoever exports the Agent calls no run, so nobody else
-# connects them; what the agent's own code has connected stays as it is.
+# Servers of the Model Context Protocol that an `Agent` names. A bundle that exports an Agent does not run it, so the
+# guest connects them. Servers that the agent's own code has connected stay as they are.
 
 from contextlib import asynccontextmanager, suppress
 
