@@ -6,7 +6,7 @@ import type { TurnSettlement } from "@dari/queue";
 export function settleRetry(retry: JobRetry): TurnSettlement {
   switch (retry.outcome) {
     case "retried":
-      // Not failed again: whoever retries all that has failed must not start this one twice.
+      // Complete the job instead of failing it again, so that a bulk retry does not start it twice.
       return { kind: "completed", note: `retried as ${retry.messageId}` };
     case "refused":
       return { kind: "failed", reason: `not retried: ${retry.reason}` };

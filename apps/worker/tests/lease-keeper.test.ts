@@ -50,7 +50,7 @@ async function claimed(): Promise<ClaimedTurn> {
   return claim.turn;
 }
 
-/** As a stopped process: nothing runs, clocks go on. */
+/** Acts like a stopped process: nothing runs, and clocks continue. */
 function freeze(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
@@ -107,7 +107,7 @@ test("a claim of a session that this worker has claimed again since is lost, the
   const keeper = keep(database.db, 60_000, 50);
   const { sessionId, messageId, ...before } = await claimed();
   const superseded = keeper.hold({ ...before, sessionId });
-  // As after a step of the database's clock: reaped, dispatched and claimed anew before this worker heard of it.
+  // Like after a step of the database's clock: the session was reaped and claimed again before this worker noticed.
   await database.db.pool.query(
     "update dari.sessions set fence = fence + 1, claim_token = gen_random_uuid() where id = $1",
     [sessionId],
@@ -121,7 +121,7 @@ test("a claim of a session that this worker has claimed again since is lost, the
   expect([superseded.signal.reason, holding.signal.aborted]).toEqual(["lost", false]);
 });
 
-/** As a fork of a long conversation holds the row of its source. */
+/** Locks the session's row during `work`, like a fork of a long conversation. */
 async function whileHeld(sessionId: string, work: () => Promise<unknown>): Promise<void> {
   const client = await database.db.pool.connect();
   try {

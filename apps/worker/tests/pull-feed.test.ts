@@ -1,4 +1,4 @@
-// Direct pull beside a queue that works: it looks when it is told to, whenever that is.
+// Direct pull beside a working queue: it looks whenever it is notified.
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -53,6 +53,6 @@ function unasked(): never {
 
 async function waitsForLeaders(db: { query(text: string): Promise<{ rows: unknown[] }> }): Promise<boolean> {
   const waiting = "select 1 from pg_locks where not granted and relation = 'leaders'::regclass";
-  // Whoever leads the dispatch in the fixture waits as well.
+  // The dispatch leader of the fixture waits as well.
   return (await db.query(waiting)).rows.length > 1;
 }

@@ -65,7 +65,7 @@ describeWith("redis", "a storm of retries", () => {
     return (await scene.db.pool.query<{ n: number }>(count, [schedule])).rows[0]?.n ?? 0;
   }
 
-  /** As the reconciler does, by the lead that the scene holds. */
+  /** Runs repairs like the reconciler, with the lead that the scene holds. */
   function startRepairs(): void {
     const context = { ...scene.services, log };
     const { dispatchTtlMs } = limits;

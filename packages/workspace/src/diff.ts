@@ -6,9 +6,9 @@ import { sameEntry, sortPaths, type Tree, type TreeEntry } from "./tree.ts";
 export interface Change {
   readonly path: string;
   readonly change: "created" | "modified" | "deleted";
-  /** Of the entry as it is now, or as it was when it is deleted. */
+  /** The entry's type, or the type that a deleted entry had. */
   readonly type: TreeEntry["type"];
-  /** Of a file that is there; null otherwise. */
+  /** The size of an existing file; null for everything else. */
   readonly sizeBytes: number | null;
 }
 

@@ -44,8 +44,8 @@ export interface Disk {
   /** Whether nothing was read from the store. */
   readonly isWarm: boolean;
   /**
-   * This disk will be kept as `tree`, or closed: whoever opens that tree meanwhile waits, and finds it warm. Called
-   * before others can learn of the tree.
+   * Announces that this disk will be kept as `tree`, or closed. An `open` of that tree waits for it, and finds it warm.
+   * Call it before others can learn of the tree.
    */
   announce(tree: Tree): void;
   /** The tree as it is now. Nothing may write to the directory meanwhile. @throws as `scan` does. */

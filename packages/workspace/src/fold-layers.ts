@@ -9,7 +9,7 @@ const entriesPerTick = 256;
 
 /**
  * Moves what is in `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a deletion
- * or a directory made anew has hidden is not in it, and goes from every directory that an upper layer touches.
+ * or a recreated directory has hidden is not in it, and is removed from every directory that an upper layer touches.
  */
 export async function foldLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
   let moved = 0;

@@ -144,7 +144,7 @@ class FolderTree implements ReadonlyMap<string, TreeEntry> {
   }
 }
 
-// What a Map gives is a generator to whoever iterates it.
+// Returns an iterator like a Map's.
 function mapped<T>(top: Folder, value: (entry: TreeEntry) => T): MapIterator<T> {
   function* values(): Generator<T, undefined> {
     for (const entry of entriesBelow(top)) yield value(entry);

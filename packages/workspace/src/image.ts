@@ -1,5 +1,5 @@
 // A whole tree as one file that the kernel mounts: a squashfs beside the snapshot's object, to restore large trees
-// from. An extra: the contents lie in packs all the same, and whoever cannot mount it reads those.
+// from. It is an extra: the contents are in packs too, and workers that cannot mount it read those.
 
 import type { BlobStore } from "@dari/blobs";
 import { execFile } from "node:child_process";

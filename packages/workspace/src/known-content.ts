@@ -12,7 +12,7 @@ interface ContentIndex {
 }
 
 const indexes = new WeakMap<Tree, ContentIndex>();
-/** Entries of contents that are gone; beyond this many an index is made anew. */
+/** An index with more entries of removed contents than this is made again. */
 const staleMax = 10_000;
 
 /** Contents of one saved tree by sha256: of whole files, and of the chunks of large ones. */

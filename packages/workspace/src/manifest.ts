@@ -12,7 +12,7 @@ export interface Manifest {
   readonly entries: readonly TreeEntry[];
   /** Paths that the base has and the result has not. */
   readonly deleted: readonly string[];
-  /** Of a full manifest: the same tree as a file that can be mounted. */
+  /** In a full manifest: the same tree as a file that can be mounted. */
   readonly image?: SnapshotImage | undefined;
 }
 

@@ -5,7 +5,7 @@ import type { ChunkLocation } from "./tree.ts";
 
 export interface ObjectReference {
   readonly objectKey: string;
-  /** Of the frames that are needed. */
+  /** The size of the needed frames. */
   readonly storedBytes: number;
 }
 

@@ -24,7 +24,7 @@ export interface Fetch {
   readonly frames: readonly WantedFrame[];
 }
 
-/** Of one request. */
+/** The most bytes of one request. */
 const fetchBytesMax = 4 * 1024 * 1024;
 /** Reading on over a gap is cheaper than another request. */
 const gapBytesMax = 64 * 1024;

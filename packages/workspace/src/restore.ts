@@ -36,7 +36,7 @@ export interface RestoreOptions {
   readonly dir: string;
   /** User and group of everything that is made; default: this process's. Needs CAP_CHOWN. */
   readonly owner?: number | undefined;
-  /** Of the tree's organization. Asked for files that are a frame of their own; the rest come many to a request. */
+  /** The cache of the tree's organization, used for files with a frame of their own. Others come many to a request. */
   readonly cache?: ContentCache;
   /** Requests at once; each holds up to 4 MiB of stored bytes. Default 8. */
   readonly concurrency?: number;

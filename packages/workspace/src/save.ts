@@ -31,13 +31,13 @@ export interface SaveOptions {
 
 export interface Saved {
   readonly objectKey: string;
-  /** Of the new object: what this save stored. */
+  /** The size of the new object. */
   readonly sizeBytes: number;
   readonly treeHash: string;
   /** `after` with locations. */
   readonly tree: Tree;
   readonly files: number;
-  /** Of all files of the tree. */
+  /** The size of all files of the tree. */
   readonly totalBytes: number;
   /** Other objects that this one leans on: they must not be deleted before it. Those of its base are the base's own. */
   readonly references: readonly ObjectReference[];
@@ -82,7 +82,7 @@ export async function putObject(o: {
 }): Promise<Pick<Saved, "objectKey" | "sizeBytes" | "references">> {
   const { store, objectKey, manifest, writer, spool } = o;
   const head = await encodeHead(manifestJson(manifest, objectKey), spool.sizeBytes);
-  // Until here the frames of this object counted from the pack's start, as its manifest has them.
+  // In the manifest, the frames of this object count from the pack's start. From here on, they count from the object's.
   for (const frame of writer.frames) frame.offset += head.length;
   async function* body(): AsyncGenerator<Uint8Array> {
     yield head;

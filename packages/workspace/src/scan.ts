@@ -33,7 +33,7 @@ export interface Seen {
 export interface ScanOptions {
   /** The scan before the turn: files whose size, times, inode and mode are the same keep their hash. */
   readonly base?: Scan;
-  /** Of a directory that was restored from this tree a moment ago: files of the same size keep its hash. */
+  /** The tree that the directory was just restored from: files of the same size keep its hash. */
   readonly restored?: Tree;
   readonly limits?: WorkspaceLimits;
 }

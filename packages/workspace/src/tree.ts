@@ -10,7 +10,7 @@ export interface Frame {
   /** Bytes when decompressed. */
   readonly sizeBytes: number;
   readonly codec: "stored" | "zstd";
-  /** Of the bytes in the object. Objects that were written before frames had one have none. */
+  /** The hash of the stored bytes. Older objects have none. */
   readonly sha256?: string;
 }
 
@@ -19,7 +19,7 @@ export interface ChunkLocation {
   readonly frame: Frame;
   readonly offset: number;
   readonly sizeBytes: number;
-  /** Of the chunk's own bytes. */
+  /** The hash of the chunk's content. */
   readonly sha256: string;
 }
 
@@ -29,9 +29,9 @@ export interface TreeEntry {
   readonly type: "file" | "directory" | "symlink";
   /** Permission bits, 0 to 0o777. Always 0o777 for a symlink. */
   readonly mode: number;
-  /** Of the content; 0 for a directory, the target's length for a symlink. */
+  /** The content's size; 0 for a directory, the target's length for a symlink. */
   readonly sizeBytes: number;
-  /** Files only: of the whole content, lower-case hex. */
+  /** Files only: the hash of the whole content, in lower-case hex. */
   readonly sha256?: string;
   /** Symlinks only: as it is on disk, never followed. */
   readonly target?: string;

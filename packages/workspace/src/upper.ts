@@ -23,7 +23,7 @@ export interface UpperChanges {
   readonly edits: readonly TreeEdit[];
   readonly ignored: readonly Ignored[];
   readonly filesHashed: number;
-  /** Of the files in the upper directory. */
+  /** The size of the files in the upper directory. */
   readonly bytes: number;
   /** Entries with setuid, setgid or sticky bits, which no snapshot keeps. */
   readonly special: readonly string[];
@@ -52,7 +52,7 @@ const hashesPerTick = 32;
  */
 export async function readUpper(o: {
   upper: string;
-  /** The mount, still there: it tells a directory that was made anew from one that was only changed. */
+  /** The mount, which still exists. It shows whether a directory was recreated or only changed. */
   merged: string;
   base: Tree;
   limits: WorkspaceLimits;

@@ -8,7 +8,7 @@ export interface WorkspaceLimits {
   /** Files, directories and everything else that has a name. */
   readonly files: number;
   readonly fileBytes: number;
-  /** Of a path from the session directory, in UTF-8. */
+  /** The most bytes of a path from the session directory, in UTF-8. */
   readonly pathBytes: number;
 }
 

@@ -82,7 +82,7 @@ const edits: [string, Edit][] = [
   ["a deleted directory", (dir) => rmSync(at(dir, "dir"), { recursive: true })],
   ["all deleted", (dir) => readdirSync(at(dir, "")).forEach((name) => rmSync(at(dir, name), { recursive: true }))],
   [
-    "a directory made anew (opaque) with one of its names",
+    "a recreated directory (opaque) with one of its names",
     (dir) => {
       rmSync(at(dir, "dir"), { recursive: true });
       mkdirSync(at(dir, "dir"));
@@ -90,14 +90,14 @@ const edits: [string, Edit][] = [
     },
   ],
   [
-    "an empty directory made anew (opaque)",
+    "a recreated empty directory (opaque)",
     (dir) => {
       rmSync(at(dir, "dir"), { recursive: true });
       mkdirSync(at(dir, "dir"));
     },
   ],
   [
-    "a directory made anew within one made anew",
+    "a recreated directory within a recreated one",
     (dir) => {
       rmSync(at(dir, "dir"), { recursive: true });
       mkdirSync(at(dir, "dir/deep"), { recursive: true });
@@ -236,7 +236,7 @@ describe.each(kinds)("%s", (kind) => {
     }
   });
 
-  test("whoever opens a tree that is announced waits until it is kept, or given up", async () => {
+  test("opening an announced tree waits until it is kept or closed", async () => {
     const disks = await open(kind);
     for (const isKept of [true, false]) {
       const disk = await openTree(disks, tree);

@@ -55,7 +55,7 @@ async function open(kind: "auto" | "overlay" | "copy", dir = fixture.fresh()): P
 }
 
 const { fileOf, ...stored } = fixture.store;
-/** As a store elsewhere: an image is fetched. */
+/** A store that is no local folder, so an image is downloaded. */
 const store = counting(stored);
 /** Images are tested where this process may mount them and has the tools. */
 const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).error === undefined;
@@ -181,7 +181,7 @@ testImage("what was changed since lies over the image: contents, modes, types, d
   const found = await openTree(disks, tree);
   expect(picture(found.dir)).toEqual(picture(disk.dir));
   expect(treeHash((await scan(found.dir)).tree)).toBe(next.treeHash);
-  // The base of the image is there, too: whoever goes back finds it warm.
+  // The base of the image is there too, so going back finds it warm.
   expect((await openTree(disks, saved.tree)).isWarm).toBe(true);
   writeFileSync(join(found.dir, "workspace/turn"), "t");
   const { tree: now } = await found.scan();
@@ -239,7 +239,7 @@ testImage("an image that cannot be mounted is told, and the packs are used", asy
   expect(await fixture.store.read(key)).toEqual(noSquashfs);
 });
 
-/** Of a store elsewhere it is always fetched. */
+/** From a store that is no local folder, an image is always downloaded. */
 const testLocalImage = fileOf === undefined ? test.skip : testImage;
 
 testLocalImage("an image that lies here is mounted as it lies, unless others may write to it", async () => {

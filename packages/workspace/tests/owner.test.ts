@@ -52,7 +52,7 @@ function ownersIn(dir: string): readonly number[] {
   return [...new Set(paths.flatMap((path) => [lstatSync(join(dir, path)).uid, lstatSync(join(dir, path)).gid]))];
 }
 
-/** As the sandbox's user would do it. */
+/** Changes files as the sandbox's user. */
 function changeAsOwner(dir: string, command: string): void {
   const argv = [`--reuid=${owner}`, `--regid=${owner}`, "--clear-groups", "sh", "-ec", command];
   // Above the directory everything is this process's alone.

@@ -17,7 +17,7 @@ const testThere = hasNamespaces ? test : test.skip;
 const blobs = import.meta.resolve("@dari/blobs");
 const workspace = new URL("../src/index.ts", import.meta.url).href;
 const limits = JSON.stringify({ files: 100, bytes: 1e6, fileBytes: 1e6, pathBytes: 4096 });
-/** A turn that makes a directory anew, and the opening after it. */
+/** A turn that recreates a directory, and the next opening of the tree. */
 const program = `
   import { createFilesystemBlobStore } from ${JSON.stringify(blobs)};
   import { loadTree, openDisks, save } from ${JSON.stringify(workspace)};
@@ -41,7 +41,7 @@ const program = `
   await disks.close();
 `;
 
-testThere("what was deleted stays so, and another kind of worker begins anew", async () => {
+testThere("deleted files stay deleted, and another kind of worker starts from the packs", async () => {
   const top = fixture.fresh();
   const source = fixture.fresh();
   writeFiles(source, { "workspace/dir/old": "old", "workspace/a": "a" });

@@ -1,4 +1,4 @@
-// Shows what a running turn says and prints, as it comes, to whoever watches its session. Nothing depends on it.
+// Sends a running turn's text and logs to viewers of its session. Nothing depends on it.
 
 import type { Previews } from "@dari/domain";
 
@@ -14,7 +14,7 @@ export interface PreviewSender {
 const flushEveryMs = 40;
 /** UTF-16 units of one preview: escaped as JSON they take at most six bytes each. */
 const pieceUnits = 1_200;
-/** Of what comes at once, the rest is not shown: an agent that floods must not hold up the previews of others. */
+/** The most pieces of one flush. More are dropped, so that a flood does not delay the previews of others. */
 const piecesPerFlushMax = 100;
 /** Log text of one attempt that is shown; all that is kept of it stands in the attempt's log. */
 const logUnitsMax = 256 * 1024;
