@@ -32,7 +32,7 @@ describe("TypeScript", () => {
     };
     const first = await keyOf();
     expect(await keyOf()).toBe(first);
-    // Whoever was told to delete the first one may do so at any time.
+    // A pending deletion of the first one can happen at any time.
     await builds.store.delete([first]);
     const second = await keyOf();
     await builds.store.delete([first]);

@@ -30,7 +30,7 @@ afterAll(async () => {
   await builds[Symbol.asyncDispose]();
 });
 
-/** A package whose own build program, which pip runs, connects to wherever it is told to, and says what came of it. */
+/** A package whose build program, which pip runs, connects to the given targets and prints the results. */
 function prober(targets: readonly string[]): Files {
   return {
     "dari.yml": manifest("agent.py:agent"),

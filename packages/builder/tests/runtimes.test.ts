@@ -61,7 +61,7 @@ describe("node", () => {
     expect(await readdir(join(temporary.path, "none/node"))).toEqual([]);
   });
 
-  test("a registry that does not answer is asked anew", async () => {
+  test("a registry that does not answer is asked again", async () => {
     const firstTryMs = 2_000;
     const startedAt = performance.now();
     // Under load the first npm may be ended before it has asked for anything.

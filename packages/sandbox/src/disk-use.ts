@@ -92,7 +92,7 @@ export interface DiskWatch {
 
 /** A walk takes at most one part in so many of the time. */
 const restPerWalk = 10;
-/** Whoever makes a walk slow gains no more than this. */
+/** The longest pause between walks, so that an agent that slows them down gains no more than this. */
 const restMaxMs = 3_000;
 /** While not all that processes hold can be looked at, so many times the bound may fill up unexplained. */
 const unexplainedMax = 2;
@@ -160,7 +160,7 @@ export function watchDisk(
   };
 }
 
-/** Of the file systems of these directories, the fullest. */
+/** Returns the fullest file system of these directories. */
 async function howFull(dirs: readonly string[]): Promise<DiskUse> {
   const all = await Promise.all(dirs.map((dir) => statfs(dir)));
   return {

@@ -1,4 +1,4 @@
-// Descriptors that this process got from whoever started it, and that its children would get in turn.
+// Descriptors that this process inherited, and that its children would inherit too.
 
 import { openSync, readdirSync, readFileSync } from "node:fs";
 

@@ -1,4 +1,4 @@
-// A program that runs in namespaces, as a sandbox: claimed, watched, killed and counted, whoever made the namespaces.
+// A program in namespaces as a sandbox: claimed, watched, killed and counted, whichever driver made the namespaces.
 
 import { insidePaths, memoryDirs } from "./bwrap-arguments.ts";
 import type { Launcher } from "./bwrap-launcher.ts";
@@ -35,7 +35,7 @@ export interface Held {
   readonly unwatched?: AbortSignal | undefined;
   /** Whose complaint it is when the program was never executed. */
   readonly name: string;
-  /** What only whoever holds it knows to have been hit. */
+  /** A limit that was hit and that only the driver knows of. */
   exceeded?(): Exceeded | undefined;
   /** Called before everything of it is killed, and once nothing of it is alive. */
   onKill?(): void;

@@ -16,7 +16,7 @@ export interface OpenFiles {
 interface Found {
   /** By device and number. */
   readonly sizes: Map<string, { bytes: number; isMemory: boolean }>;
-  /** Of mappings that may not be looked at: what is resident, by the share of each process. */
+  /** Resident bytes of mappings that cannot be examined, by each process's share. */
   resident: { disk: number; memory: number };
   underWay: number;
   /** How much may still be looked at; below zero, something was not. */
@@ -87,7 +87,7 @@ async function lookAtMappings(
   found: Found,
   except: ReadonlySet<number>,
 ): Promise<void> {
-  // Of a first thread that has ended nothing is told.
+  // A first thread that has ended reports nothing.
   for (const thread of threads) {
     if (!mayLook(found)) return;
     const hidden = new Set<string>();

@@ -26,8 +26,8 @@ const stillOpen = "something in the workspace or HOME is still open, or is the w
 
 /**
  * Text: why it cannot rest. What a stopped process may do all the same (a timer may wake it) does not harm the turn:
- * the directory is out of its reach. Its processor time and its way out to the network are nobody's then, so whoever
- * keeps it asks now and then whether it stands still. `init` is the sandbox's first process, the program its one child.
+ * the directory is out of its reach. No turn would pay for its processor time and traffic, so the pool
+ * checks regularly whether it is stopped. `init` is the sandbox's first process, the program its one child.
  */
 export async function bringToRest(o: {
   init: ProcessIdentity | undefined;

@@ -12,7 +12,7 @@ export interface SharedMemory {
 const memoryFileSystem = 0x01021994;
 /** A close look takes at most one part in so many of the time. */
 const restPerLook = 10;
-/** Whoever makes a look slow gains no more than this. */
+/** The longest pause between looks, so that an agent that slows them down gains no more than this. */
 const restMaxMs = 3_000;
 /** What others give back meanwhile hides what a sandbox takes: it is looked at so often whatever the machine says. */
 const lookAtLeastEveryMs = 2_000;
@@ -41,7 +41,7 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
       const path = `/proc/${root}/root${dir}`;
       const own = await Promise.all([stat(path), statfs(path)]).catch(() => undefined);
       const hosts = await stat(dir).catch(() => undefined);
-      // Until it has its own, a sandbox that starts has the machine's.
+      // A starting sandbox has the machine's file system at first.
       if (own === undefined || own[1].type !== memoryFileSystem || own[0].dev === hosts?.dev) continue;
       if (devices.has(own[0].dev)) continue;
       devices.add(own[0].dev);

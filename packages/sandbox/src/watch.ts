@@ -24,16 +24,16 @@ const refusedLooksMax = 5;
 
 export interface WatchOptions {
   slotDir: () => string;
-  /** Of the slot, what counts for the disk; default workspace and state. */
+  /** The folders of the slot that count for the disk limit (default: workspace and state). */
   readonly folders?: readonly string[];
   /** A /tmp on the disk, which has a bound of its own. */
   readonly diskTmp?: { readonly dir: string; readonly bytes: number } | undefined;
   /** Directories that count for the disk wherever they lie. */
   hiddenDirs?(): readonly string[];
-  /** Of the sandbox, file systems in memory. */
+  /** The sandbox's file systems in memory. */
   readonly memoryDirs?: readonly string[];
   readonly limits: SandboxLimits;
-  /** Whose descendants are looked at. */
+  /** The processes whose descendants are watched. */
   readonly init: Promise<number | undefined>;
   /** They are a kernel of its own: the children hold what files it has open, and their threads share descriptors. */
   readonly isKernel?: boolean;

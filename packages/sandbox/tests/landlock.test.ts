@@ -1,4 +1,4 @@
-// What a program under landlock tries and does not get; and that nothing of it is left, whoever dies first.
+// What a program under landlock tries and does not get, and that nothing of it is left, whichever process dies first.
 
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
@@ -43,7 +43,7 @@ said += [name(one), attempt(lambda: one.setsockopt(socket.SOL_SOCKET, tie, b"\\0
 os.write(3, (json.dumps(said) + "\\n").encode())
 `;
 
-/** As many processes as there may be. */
+/** Starts processes until the limit is reached. */
 const multiply = `
 import os, signal
 while True:
@@ -151,7 +151,7 @@ async function listening(server: Server, where: ListenOptions): Promise<AddressI
     await mkdir(join(workspace, "deep", "er"), { recursive: true });
     await writeFile(join(workspace, "deep", "er", "file"), "");
     await chmod(join(workspace, "deep", "er", "file"), 0o600);
-    // As an image's dependencies lie in a build's tree.
+    // Like an image's dependencies in a build's tree.
     await link(outside, join(workspace, "hard"));
     await symlink(outside, join(workspace, "soft"));
     await symlink(slot.imageDir, join(workspace, "soft-dir"));

@@ -85,7 +85,7 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
 
   test("a fork bomb stops at the number of processes", async () => {
     const ending = await run(driver, inNode("forks"), { processes: 60 });
-    // A kernel of its own refuses more without a word; of a program that goes on it is told.
+    // gVisor's kernel refuses more silently. It reports only a program that continues.
     if (!isOwnKernel) expect(ending.usage.exceeded).toBe("processes");
     if (hasGroups) expect(Number(ending.output)).toBeLessThanOrEqual(60);
     if (hasGroups) expect(ending.code).toBe(9);

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { removeTree } from "../src/index.ts";
 
-/** As long as no path may be, made step by step. */
+/** Creates a tree that is deeper than a path can be, step by step. */
 const nest = `import os, sys
 os.chdir(sys.argv[1])
 for i in range(40):

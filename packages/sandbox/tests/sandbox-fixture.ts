@@ -80,7 +80,7 @@ export async function nextSaid(sandbox: Sandbox): Promise<unknown> {
   throw new Error(`the program said nothing: ${await complaints}`);
 }
 
-/** Of all threads of a process; none of one that is gone. */
+/** Returns the children of all threads of a process, or none if the process is gone. */
 export function childrenOf(pid: number): number[] {
   return quietly([], () =>
     readdirSync(`/proc/${pid}/task`).flatMap((thread) =>

@@ -32,7 +32,7 @@ test("what a link leads to is copied where it was named, and not where it lies b
   expect(existsSync(join(dir, "missing"))).toBe(false);
 });
 
-test("equal files are one directory, and one that lost a file is made anew", async () => {
+test("equal files are one directory, and one that lost a file is made again", async () => {
   const dir = await copySystemFiles(etcPaths, added);
   expect(await copySystemFiles(etcPaths, added)).toBe(dir);
   rmSync(join(dir, "hosts"));

@@ -59,7 +59,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
   });
 
   test.each([
-    ["whoever holds it", "TracerPid"],
+    ["its tracer", "TracerPid"],
     ["the template", "PPid"],
   ])("with %s all children end, and are told to be dead", async (_title, who) => {
     const template = await templates.hold();
@@ -97,7 +97,7 @@ describeHere(`hostile templates${noTemplates ? ` (${noTemplates})` : ""}`, () =>
     for (let i = 0; i < 10; i++) {
       const child = await template.forkMute();
       const stops = (): number => told(child.pid, "voluntary_ctxt_switches");
-      // By then whoever holds it takes its time over each of them.
+      // By then, its tracer needs time for each of them.
       await waitUntil(() => stops() > 250, { what: "signals to arrive" });
       await child.kill();
       expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });

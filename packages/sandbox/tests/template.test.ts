@@ -223,7 +223,7 @@ const refused: [title: string, code: string, why: string][] = [
     const holder = Number(/^TracerPid:\t(\d+)$/m.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))![1]);
     const before = (await readProcess(holder))!.cpuTicks;
     await child.ask("end = time.time() + 1\nwhile time.time() < end: os.kill(1, signal.SIGUSR1)");
-    // Of a hundred.
+    // A second has a hundred ticks.
     expect((await readProcess(holder))!.cpuTicks - before).toBeLessThan(15);
   });
 

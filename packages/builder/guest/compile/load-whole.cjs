@@ -51,7 +51,7 @@ script
   .runInThisContext()
   .call(loaded.exports, loaded.exports, Module.createRequire(filename), loaded, filename, __dirname);
 
-// Whoever asks for one of these gets the copy that the agent holds.
+// A require of one of these returns the copy that the agent uses.
 given.shared.forEach((name, i) => {
   const id = require.resolve(name);
   const entry = new Module(id, module);

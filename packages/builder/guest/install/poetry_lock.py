@@ -47,7 +47,7 @@ def main():
     versions = {}
     for package in load("poetry.lock").get("package", []):
         versions.setdefault(package["name"], set()).add(package["version"])
-    # Of a package with a version per platform the lock's markers would decide, and pip does.
+    # For a package with several versions per platform, the lock's markers would decide. pip decides instead.
     pinned = [f"{name}=={found.pop()}" for name, found in sorted(versions.items()) if len(found) == 1]
     with tempfile.NamedTemporaryFile("w", suffix=".txt", delete=False) as constraints:
         constraints.write("\n".join(pinned))

@@ -10,7 +10,7 @@ import { findEsbuild } from "./find-esbuild.ts";
 const scriptBytesMax = 4 * 1024 ** 2;
 const timeoutMs = 30_000;
 
-/** As the modules are, strict; and as with them, no module of CommonJS is the main one, which agents could notice. */
+/** Makes the script strict, like the modules, and hides it as main module, which agents could notice. */
 const banner = '"use strict"; delete process.mainModule; delete require.cache[__filename];';
 
 const options = [

@@ -8,7 +8,7 @@ const packageInPath = /node_modules\/((?:@[\w.-]+\/)?[\w][\w.-]*)(?=\/)/g;
 export const installHooks = ["preinstall", "install", "postinstall"] as const;
 const manifestBytesMax = 1024 * 1024;
 
-/** Of the packages that an error's text names by a path, those that wanted to do something when they were installed. */
+/** Returns the packages with install scripts among those that an error's text names by a path. */
 export async function packagesWithScripts(tree: string, text: string): Promise<string[]> {
   const names = [...new Set([...text.matchAll(packageInPath)].map(([, name]) => name!))];
   const found = await Promise.all(names.map(async (name) => (await hasScript(tree, name)) && name));

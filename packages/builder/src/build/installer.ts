@@ -19,7 +19,7 @@ export interface Installer {
   /** For the log and the failure, as in `npm ci`. */
   readonly name: string;
   readonly argv: readonly string[];
-  /** Of `argv`, what is the same on every machine. */
+  /** The part of `argv` that is the same on every machine. */
   readonly flags: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly readOnlyPaths: readonly string[];

@@ -23,7 +23,7 @@ export async function* compressFrames(
   const buffers = Array.from({ length: framesAtOnce + 1 }, () => Buffer.allocUnsafe(frameBytes));
   for await (const block of blocksOf(source, buffers, onPiece)) {
     const frame = compress(block, options);
-    frame.catch(() => {}); // whoever takes it from the list sees the error
+    frame.catch(() => {}); // The error is seen when the frame is taken from the list.
     frames.push(frame);
     if (frames.length === framesAtOnce) yield await frames.shift()!;
   }

@@ -1,4 +1,4 @@
-// Which members an image may have: one rule for whoever makes an image and for whoever unpacks it.
+// Which members an image can have: one rule for making and for unpacking an image.
 
 import { NameRegistry, normalizeMemberName } from "@dari/bundles";
 

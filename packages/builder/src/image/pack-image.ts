@@ -18,7 +18,7 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 /** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
-/** Of a member: a disk's own bound is 4096 with the way to the tree, here and wherever it is unpacked. */
+/** The most bytes of a member's path. Linux allows 4096 with the path of the tree, here and where it is unpacked. */
 const pathBytesMax = 3072;
 /** Each piece goes through the threads several times. */
 const pieceBytes = 256 * 1024;
@@ -31,7 +31,7 @@ export class ImageTooLargeError extends Error {
 export interface PackedImage {
   /** sha256 of the tar before compression: what zstd makes of equal input differs with its version and buffers. */
   readonly digest: string;
-  /** Of the compressed file. */
+  /** The size of the compressed file. */
   readonly sizeBytes: number;
   readonly unpackedBytes: number;
   readonly members: number;
@@ -75,7 +75,7 @@ export async function packImage(options: PackOptions): Promise<PackedImage> {
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );
-  // Whoever removes the directory after a failure meets nobody in it.
+  // Wait for both, so that nothing works in the directory when the caller removes it after a failure.
   await Promise.all([written, packed]).finally(() => Promise.allSettled([packed]));
   const { unpackedBytes, members, omitted } = counts;
   return { digest: hash.digest("hex"), sizeBytes: target.bytesWritten, unpackedBytes, members, omitted };
@@ -134,12 +134,12 @@ async function addTree(archive: Pack, tree: Tree): Promise<void> {
   try {
     for await (const found of walk(tree, "", new ImageMembers(pathBytesMax))) {
       const loading = load(tree, found);
-      loading.catch(() => {}); // whoever takes it from the window sees the error
+      loading.catch(() => {}); // The error is seen when the member is taken from the window.
       window.push(loading);
       if (window.length >= readAhead) await emitNext();
     }
     while (window.length > 0) await emitNext();
-    // Until here members of theirs may have been replaced or removed.
+    // Make directories read-only last, because their members were replaced or removed before.
     for (const dir of tree.open.reverse()) await chmod(dir, 0o555);
   } finally {
     for (const loaded of await Promise.allSettled(window)) {

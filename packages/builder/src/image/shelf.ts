@@ -45,7 +45,7 @@ export class Shelf<T> {
     return entry;
   }
 
-  /** Until it is released, the entry stays. */
+  /** Returns a lease. The entry stays until the lease is released. */
   use(entry: Entry<T>): ShelfLease {
     entry.users += 1;
     entry.usedAt = this.#clock += 1;

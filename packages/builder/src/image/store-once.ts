@@ -6,9 +6,8 @@ import { stat } from "node:fs/promises";
 import type { BlobStore } from "@dari/blobs";
 
 /**
- * The key of an object with this content: one that is there, else a new one. `place` ends with the content's digest. No
- * key is ever written twice, so that whoever deletes an object that nothing named cannot meet a later one, however late
- * it does.
+ * Returns the key of an existing object with this content, else of a new one. `place` ends with the content's digest.
+ * No key is ever written twice, so a late deletion of an unused object cannot delete a newer one.
  */
 export async function storeOnce(store: BlobStore, place: string, file: string): Promise<string> {
   const { size } = await stat(file);

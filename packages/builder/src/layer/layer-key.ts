@@ -12,7 +12,7 @@ const builderVersion = 1;
 
 /**
  * sha256, hex. `paths` are the files of the bundle that the installer may read, relative to `root`.
- * What has no lockfile is resolved anew each day.
+ * Without a lockfile, dependencies are resolved again each day.
  */
 export async function layerKey(o: {
   root: string;

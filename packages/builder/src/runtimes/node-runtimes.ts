@@ -8,7 +8,7 @@ import { nodeMajors, platformPackage } from "./node-releases.ts";
 import type { Npm } from "./npm.ts";
 import { compareVersions, RuntimeUnavailableError, satisfies, type Runtime, type RuntimeOffer } from "./runtime.ts";
 
-/** A fetch that has not ended by then is begun anew, with more time: connections stall, and npm waits five minutes. */
+/** A slower download is started again, with more time, because connections stall and npm waits five minutes. */
 const firstTryMs = 30_000;
 const fetchTimeoutMs = 300_000;
 const probeTimeoutMs = 10_000;
@@ -117,7 +117,7 @@ interface FetchOptions {
   signal: AbortSignal | undefined;
 }
 
-/** One download at a time for each cache and version; whoever waited reads the cache. */
+/** Runs one download at a time for each cache and version. Callers that waited read the cache. */
 async function fetchOnce(options: FetchOptions): Promise<Runtime> {
   const requested = options.specifiers.at(-1)!;
   const key = join(options.nodeDir, requested);
@@ -145,7 +145,7 @@ async function waitFor(key: string, fetch: Fetch, signal: AbortSignal | undefine
     await abortable(fetch.work, signal);
   } finally {
     fetch.waiting -= 1;
-    // A worker that ends leaves no npm behind; whoever asks from here on begins anew.
+    // A worker that ends leaves no npm behind. A later caller starts a new download.
     if (fetch.waiting === 0) {
       forget(key, fetch);
       fetch.unwanted.abort();

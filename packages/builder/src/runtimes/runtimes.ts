@@ -12,9 +12,9 @@ import type { Runtime, RuntimeOffer } from "./runtime.ts";
 export interface Runtimes {
   /**
    * The interpreter for a manifest's `runtime`; without a version the newest that this worker has without fetching.
-   * Node may be fetched on first use, which takes seconds and is told to `say`; the same version is fetched once,
-   * whoever asks.
-   * @throws RuntimeUnavailableError listing what can be had.
+   * Node may be downloaded on first use, which takes seconds and is reported to `say`. Simultaneous callers share one
+   * download.
+   * @throws RuntimeUnavailableError with the available versions.
    */
   resolve(
     language: Language,
@@ -33,7 +33,7 @@ export interface RuntimesOptions {
   readonly cacheDir: string;
   /** Registry for npm's platform packages; absent: the one of npm's own configuration. */
   readonly npmRegistry?: string;
-  /** Milliseconds after which a fetch of Node is begun anew, once. Default 30,000. */
+  /** Milliseconds after which a download of Node is started again, once. Default 30,000. */
   readonly firstTryMs?: number;
   /**
    * The worker's environment. PATH and HOME lead to interpreters and npm; of the rest, build sandboxes see only what

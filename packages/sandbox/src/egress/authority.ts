@@ -7,7 +7,7 @@ import { AsnConvert, OctetString } from "@peculiar/asn1-schema";
 import * as x509 from "@peculiar/asn1-x509";
 
 export interface Authority {
-  /** Of the authority itself; PEM. */
+  /** The authority's own certificate as PEM. */
   readonly certificate: string;
   /** What a server of this name presents; the name must be one of the authority's or below one. */
   contextFor(name: string): SecureContext;
@@ -46,7 +46,7 @@ export function createAuthority(names: readonly string[]): Authority {
     contextFor(name) {
       const kept = contexts.get(name);
       if (kept !== undefined) return kept;
-      // By itself: whoever asks has the authority already.
+      // Send only this certificate, because clients have the authority's already.
       const cert = certificateOfServer(keys, name, serverKeys.publicKey);
       const context = createSecureContext({ key, cert, minVersion: "TLSv1.2" });
       contexts.set(name, context);

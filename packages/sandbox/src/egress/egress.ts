@@ -14,7 +14,7 @@ export interface Egress {
   readonly ports: readonly number[];
   /** Where there are secrets: whom the program must believe. */
   readonly trust: Trust | undefined;
-  /** Of `trust`; `close` removes it, unless it was lent. */
+  /** The directory of `trust`. `close` removes it, unless it was lent. */
   readonly trustDir: string | undefined;
   /** Serves what is connected to `port` there. */
   serve(port: number, server: Server): void;

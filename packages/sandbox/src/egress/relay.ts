@@ -10,7 +10,7 @@ import {
 import { pipeline } from "node:stream";
 import type { Traffic } from "./traffic.ts";
 
-/** Of a connection and not of what it carries. What `Expect` asks for is answered here; trailers go no further. */
+/** Headers of a connection, which are not passed on. `Expect` is answered here, and trailers are dropped. */
 const connectionHeaders = ["connection", "keep-alive", "upgrade", "trailer"];
 export const requestHeaders = [...connectionHeaders, "proxy-connection", "proxy-authorization", "te", "expect"];
 export const responseHeaders = [...connectionHeaders, "proxy-authenticate", "transfer-encoding"];
@@ -49,7 +49,7 @@ export function relay(
     socket.destroy();
     onBroken();
   });
-  // Of an answer that has begun, the answer itself tells.
+  // After the answer has begun, its own events report errors.
   sent.on("error", () => {
     if (!isAnswered) onBroken();
     isAnswered = true;

@@ -24,7 +24,7 @@ const carriesCredentials = new Set([
   ...["authorization", "api-key", "apikey", "api-token", "api-secret", "app-key", "access-token", "auth-token"],
   ...["x-api-key", "x-apikey", "x-api-token", "x-api-secret", "x-app-key", "x-app-token", "x-access-token"],
   ...["x-auth-key", "x-auth-token", "x-client-secret", "x-secret-key", "x-service-token", "x-token"],
-  // Of single services.
+  // Headers of single services.
   ...["cf-access-client-secret", "circle-token", "dd-api-key", "dd-application-key", "deploy-token", "fastly-key"],
   ...["job-token", "ocp-apim-subscription-key", "private-token", "x-algolia-api-key", "x-auth-user-service-key"],
   ...["x-cg-pro-api-key", "x-cisco-meraki-api-key", "x-cmc_pro_api_key", "x-consul-token", "x-figma-token"],
@@ -36,7 +36,7 @@ const carriesCredentials = new Set([
   "xi-api-key",
 ]);
 
-/** @throws never; a value that no header can hold is refused by whoever sends the headers. */
+/** Never throws. A value that no header can contain is refused when the headers are sent. */
 export function substitute(headers: IncomingHttpHeaders, secrets: readonly EgressSecret[]): IncomingHttpHeaders {
   const put = (text: string): string =>
     secrets.reduce((all, { placeholder, value }) => all.replaceAll(placeholder, () => value.reveal()), text);

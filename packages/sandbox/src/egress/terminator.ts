@@ -32,7 +32,7 @@ interface Tunnel {
 
 /** Who sends more without waiting for answers is cut off: each of them takes memory. */
 const openRequestsMax = 4;
-/** Of a request with its values put in: what no server takes is not sent. */
+/** The most characters of a request's headers after substitution. No server accepts more, so it is not sent. */
 const headerCharsMax = 80 * 1024;
 const handshakeWithinMs = 15_000;
 const protocols = ["http/1.1"];
@@ -44,7 +44,7 @@ export function createTerminator(
   trusted: readonly string[] | undefined,
 ): Terminator {
   const tunnels = new WeakMap<Duplex, Tunnel>();
-  // A request may take as long as its turn; whoever is idle is noticed by the traffic. Other upgrades than WebSockets
+  // A request can take as long as its turn; the traffic closes idle connections. Other upgrades than WebSockets
   // are requests like any other, to which nobody has to agree.
   const options = { requestTimeout: 0, keepAliveTimeout: 0, shouldUpgradeCallback: isWebSocket };
   const server = createServer(options, (incoming, response) => {
@@ -133,7 +133,7 @@ function serve(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, resp
   const headers = headersOf(tunnel, without(incoming.headers, requestHeaders));
   if (charsOf(headers) > headerCharsMax) return answer(response, 431, "the headers are too large with their values");
   try {
-    // As between the program and the host: a broken connection ends the other, and clients know what to do.
+    // A broken connection ends the other one, as without a proxy, so clients notice it.
     const onBroken = (): void => void socket.destroy();
     relay(traffic, incoming, response, { agent: tunnel.agent, path: incoming.url, headers }, onBroken);
   } catch {
@@ -163,7 +163,7 @@ function charsOf(headers: IncomingMessage["headers"]): number {
   return Object.entries(headers).reduce((sum, [name, value]) => sum + name.length + String(value).length, 0);
 }
 
-/** `client` speaks again once it is answered: whoever says something before, or leaves, is cut off. */
+/** Waits for the host's answer before it reads from `client`. A client that sends before, or leaves, is cut off. */
 function upgrade(traffic: Traffic, tunnel: Tunnel, incoming: IncomingMessage, client: Socket, head: Buffer): void {
   const headers = headersOf(tunnel, without(incoming.headers, notUpgraded));
   const isRefused = refusalOf(incoming) !== undefined || charsOf(headers) > headerCharsMax;

@@ -45,12 +45,12 @@ export interface Traffic {
   hold(socket: Duplex): void;
   /** @throws like `dial` */
   open(target: Target): Promise<Socket>;
-  /** As `open`; the attempt has failed as well where `secure` does. */
+  /** Like `open`, but the attempt also fails if `secure` fails. */
   openSecured<S>(target: Target, secure: (plain: Socket) => Promise<S>): Promise<S>;
   count(chunk: Buffer): void;
   /** Carries bytes both ways until either end is over. */
   join(client: Duplex, upstream: Socket): void;
-  /** A turn is over: tells of what open connections have carried in it, and counts anew. */
+  /** Ends a turn: reports the bytes of its open connections, and starts counting again. */
   settle(): void;
   close(): void;
 }

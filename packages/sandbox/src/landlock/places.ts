@@ -14,10 +14,10 @@ export interface Place {
 }
 
 const firstUser = 58_000;
-/** As many connections as it may have at once, and as many servers. */
+/** The most connections and servers of a sandbox at once. */
 const portsPerPlace = 128;
 const placesMax = 64;
-/** Of the ports that the kernel gives to whoever asks for any, this part is for places. */
+/** The share of the kernel's local port range that is used for places. */
 const portsShare = 0.5;
 
 /**
@@ -61,7 +61,7 @@ async function namedUsers(): Promise<ReadonlySet<number>> {
   return new Set(text.split("\n").map((line) => Number(line.split(":")[2])));
 }
 
-/** Of this network namespace. */
+/** Returns the listening ports of this network namespace. */
 async function listeningPorts(): Promise<number[]> {
   const tables = await Promise.all(
     ["tcp", "tcp6"].map((name) => readFile(`/proc/net/${name}`, "latin1").catch(() => "")),

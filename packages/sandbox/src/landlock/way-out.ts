@@ -32,7 +32,7 @@ export async function openWayOut(options: EgressOptions, slotDir: string, place:
   }
 }
 
-/** Of the place's own ports, so that it is nobody else's. One that an outgoing connection has is passed over. */
+/** Listens on one of the place's own ports, which nobody else uses. Ports of outgoing connections are skipped. */
 async function listenWithin(server: Server, { firstPort, lastPort }: Place): Promise<number> {
   for (let port = lastPort; ; port--) {
     try {

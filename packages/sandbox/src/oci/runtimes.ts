@@ -12,7 +12,7 @@ export interface Runtime {
   /** Absolute. */
   readonly program: string;
   readonly kind: RuntimeKind;
-  /** Of this user and runtime: a directory for each container, and what the runtime writes down about them. */
+  /** The directory of this user and runtime, with a directory for each container and the runtime's own records. */
   readonly dir: string;
 }
 
@@ -33,7 +33,7 @@ const kinds: Readonly<Record<string, RuntimeKind>> = {
   // Our own groups hold the container, so none of its is made.
   crun: { ...usual, globalOptions: ["--cgroup-manager=disabled"] },
   runsc: {
-    // Of the host's UNIX sockets there are none in what is mounted but those that lead to the proxy.
+    // The only UNIX sockets of the host in what is mounted are those that lead to the proxy.
     globalOptions: ["--ignore-cgroups", "--network=none", "--overlay2=none", "--host-uds=open"],
     sharesKernel: false,
   },

@@ -17,7 +17,7 @@ const column = { x64: 0, arm64: 1 } as const;
 const allow = 0x7fff0000;
 /** The call waits until the supervisor has carried it out. */
 const ask = 0x7fc00000;
-/** Whoever traces the process decides; without such a one it is answered as absent. */
+/** The tracer of the process decides. Without a tracer, the call does not exist. */
 const trace = 0x7ff00000;
 const refuse = (errno: number): number => 0x00050000 | errno;
 const EPERM = 1;
@@ -44,7 +44,7 @@ const [unixFamily, netlinkFamily] = [1, 16];
 const internetFamilies = [2, 10] as const;
 const tcp = 6;
 const [stream, seqpacket, typeBits] = [1, 5, 0xf];
-/** Connects without a call of connect, past whoever watches that. */
+/** Connects without a call of `connect`, so a filter of `connect` does not see it. */
 const fastOpen = 0x20000000;
 /** SOL_IP and IP_LOCAL_PORT_RANGE: where a socket that is not bound begins to listen. */
 const [ipLevel, localPorts] = [0, 51];

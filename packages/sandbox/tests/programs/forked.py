@@ -1,5 +1,5 @@
-# A template: runs the code that it is given, and forks when it is told to. Each child takes its descriptors and becomes
-# the program that is named, else runs each line of code that it is sent, and says what `result` is then.
+# A template: runs the given code, and forks on request. Each child takes its descriptors and becomes
+# the named program, or runs each received line of code and prints `result`.
 import json
 import os
 import signal

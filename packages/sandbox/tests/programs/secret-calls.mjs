@@ -35,7 +35,7 @@ const answers = [
   await tried(() => call(`${ours}/basic`, { headers: { authorization: `Basic ${btoa(`user:${key}`)}` } })),
 ];
 
-/** Under another host's name: whoever is behind the same address must not get it. */
+/** Uses another host's name, because another service at the same address must not get the secret. */
 const fronted = await tried(async () => {
   const { hostname: servername } = new URL(ours);
   const headers = { host: "evil.example", authorization: key };

@@ -1,4 +1,4 @@
-# As secret-calls.mjs, with what Python brings along.
+# Like secret-calls.mjs, with Python's standard library.
 import json, os, socket, sys, urllib.request
 
 channel = socket.socket(fileno=3)

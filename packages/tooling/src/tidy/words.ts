@@ -27,7 +27,7 @@ export const partOf = (path: string): string => memberOf(path) ?? path.split("/"
 /** The most giveaways that each part may have. Lower a number when you rewrite a file; a part without one has none. */
 export const giveawaysMax: Readonly<Record<string, number>> = {
   api: 20,
-  builder: 35,
+  builder: 10,
   client: 6,
   "client-python": 1,
   contract: 5,
@@ -37,7 +37,7 @@ export const giveawaysMax: Readonly<Record<string, number>> = {
   harness: 13,
   lab: 17,
   native: 30,
-  sandbox: 116,
+  sandbox: 68,
   "sandbox-pool": 2,
   testkit: 1,
   worker: 30,
