@@ -1,6 +1,6 @@
-// Pays refunds, and asks a person before each refund above a limit. It needs no model: replace `readRequest` with a call
-// of a model. While the message waits for the decision, it uses no worker. When the decision comes, the agent runs again
-// from its start, and `requestInput` returns the decision.
+// Pays refunds, and asks a person before each refund above a limit. It needs no model: replace `readRequest` with a
+// call of a model. While the message waits for the decision, it uses no worker. When the decision comes, the agent runs
+// again from its start, and `requestInput` returns the decision.
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";

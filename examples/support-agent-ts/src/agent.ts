@@ -1,5 +1,5 @@
-// A support agent without a model: reads a ticket, classifies it by its words, writes a reply. The entrypoint is a plain
-// function, so dari.yml says `sdk: function`. Replace `classify` with a call of a model.
+// A support agent without a model: reads a ticket, classifies it by its words, writes a reply. The entrypoint is a
+// plain function, so dari.yml says `sdk: function`. Replace `classify` with a call of a model.
 
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -12,7 +12,7 @@ export interface EgressSetting {
 
 const port = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 
-/** How a host is written: a name, or `*.` and a name for all subdomains, then an optional port. IPv4 counts as a name. */
+/** How a host is written: a name, or `*.` and a name for all subdomains, then an optional port. IPv4 is a name too. */
 export const egressHostPattern = `^(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*(:${port})?$`;
 export const egressHostExpected = "a host, as in api.example.com, *.example.com or example.com:8443";
 const pattern = new RegExp(egressHostPattern);
