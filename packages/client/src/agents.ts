@@ -42,7 +42,7 @@ export function agentCalls(transport: Transport) {
   };
 }
 
-/** A followed log starts anew with every connection, so what was already seen is skipped. */
+/** Reads a log. A followed log starts from its beginning with every connection, so the part already seen is skipped. */
 async function* readLog(
   connect: (follow: boolean) => Promise<Response>,
   options: { readonly follow?: boolean; readonly signal?: AbortSignal },

@@ -9,7 +9,7 @@ export function budgetCalls(transport: Transport) {
   return {
     ...derivedAll("listBudgets", "deleteBudget", "getPlatformStop", "resumePlatform"),
 
-    /** Of the organization, or of the agent or session that the body names. */
+    /** Sets a budget of the organization, or of the agent or session that the body names. */
     putBudget: derived("putBudget"),
 
     /** No turn begins, of any organization. For operators. */

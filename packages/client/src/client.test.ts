@@ -213,7 +213,7 @@ describe("repetition", () => {
     expect(seen).toEqual(events);
   });
 
-  test("whoever looks at a stream no longer closes its connection", async () => {
+  test("leaving a stream closes its connection", async () => {
     const closed = Promise.withResolvers<void>();
     const { client } = await serve((_request, response) => {
       response.on("close", closed.resolve);

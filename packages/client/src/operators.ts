@@ -5,7 +5,7 @@ import { deriving } from "./derive.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
 export interface Probe {
-  /** Of the platform; undefined where it does not say. */
+  /** The platform's release; undefined if it does not report one. */
   readonly release: string | undefined;
   /** The platform's clock, to the second; undefined where the reply does not show it. */
   readonly serverTime: Date | undefined;

@@ -40,7 +40,7 @@ export function sessionCalls(transport: Transport) {
     listSessions: (filter: SessionFilter = {}, options?: CallOptions) =>
       call("listSessions", { path: {}, query: queryOf(filter), options }),
 
-    /** As `listSessions` with this agent; fails for an agent that does not exist. */
+    /** Like `listSessions` for this agent, but fails if the agent does not exist. */
     listAgentSessions: (agentId: string, filter: Omit<SessionFilter, "agentId"> = {}, options?: CallOptions) =>
       call("listAgentSessions", { path: { agent_id: agentId }, query: queryOf(filter), options }),
 

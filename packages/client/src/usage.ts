@@ -7,7 +7,7 @@ export function usageCalls(transport: Transport) {
   const { call } = transport;
   const { derived } = deriving(transport);
   return {
-    /** Of today and the days before it, of UTC. */
+    /** Returns the usage of today and the days before, in UTC. */
     getUsage: (days: number, organizationId = "current", options?: CallOptions) =>
       call("getUsage", { path: { organization_id: organizationId }, query: { days }, options }),
 

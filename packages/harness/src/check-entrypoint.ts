@@ -17,7 +17,7 @@ export async function checkEntrypoint(o: {
   channel: Duplex;
   exited: Promise<ProcessExit>;
   entry: Entry;
-  /** As seen inside the sandbox, both. */
+  /** Both paths are those inside the sandbox. */
   imageDir: string;
   workspace: string;
   sdk: string;

@@ -6,7 +6,7 @@ import { ignoreErrors, sendFrame } from "./frames.ts";
 import { protocolVersion, type Entry } from "./protocol.ts";
 import { aborted, ended, guestFrames } from "./run-turn.ts";
 
-/** A started guest that is to be forked, and whoever holds it meanwhile. */
+/** A started guest that will be forked, and the program that holds it. */
 export interface UnloadedTemplate {
   readonly channel: Duplex;
   /** Holds the guest's process, which forks once `tell` is called, and at nothing else. Text: why it cannot be held. */
@@ -21,7 +21,7 @@ export async function loadTemplate(
   template: UnloadedTemplate,
   o: {
     entry: Entry;
-    /** As seen inside the sandbox. */
+    /** The path inside the sandbox. */
     imageDir: string;
     sdk: string;
     /** Nobody waits for it any more. */

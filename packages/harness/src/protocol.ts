@@ -50,7 +50,7 @@ export interface GuestLimits {
   readonly frameBytes: number;
   /** Levels of one line, its own braces included. */
   readonly jsonDepth: number;
-  /** Of what the agent may ask for. */
+  /** Limits of what the agent can ask for. */
   readonly inputSchemaBytes: number;
   readonly inputPromptChars: number;
   readonly inputWaitSeconds: number;
@@ -60,7 +60,7 @@ export type HostFrame =
   | ({ readonly t: "run"; readonly timeoutMs: number; readonly limits: GuestLimits } & RunRequest)
   /** Sent to a guest that waits for its turn; without it the code is loaded at `run`. */
   | { readonly t: "load"; readonly entry: Entry; readonly imageDir: string; readonly sdk: string }
-  /** Sent to a template that has loaded its code and is held by whoever started it. */
+  /** Sent to a template that has loaded its code and is held by its starter. */
   | { readonly t: "fork" }
   | {
       readonly t: "check";
@@ -97,7 +97,7 @@ export interface AskFrame {
   readonly prompt: string | undefined;
   /** How long an answer is waited for. */
   readonly waitSeconds: number;
-  /** Of this attempt, as of all frames that end one. */
+  /** The usage of this attempt, as in all frames that end one. */
   readonly usage?: Usage;
 }
 

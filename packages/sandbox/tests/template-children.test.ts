@@ -145,7 +145,7 @@ describeHere(`two children of a template${because}`, () => {
   });
 });
 
-/** Whoever has forked it: the template. */
+/** Returns the parent of a child, which is the template. */
 const parentOf = ({ pid }: Child): number =>
   Number(/^PPid:\t(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
 
@@ -210,7 +210,7 @@ describeHere(`what lasts as long as the template${because}`, () => {
       await waitUntil(() => pids.every((pid) => commandOf(pid) === ""), { what: "the end of all of them" });
     } finally {
       starter.kill("SIGKILL");
-      // Of slots that nobody has closed.
+      // Unmount the slots that are still mounted.
       const places = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
       const left = places.map((line) => line.split(" ")[4] ?? "").filter((place) => place.startsWith(root));
       for (const place of left) execFileSync("umount", ["--lazy", place]);

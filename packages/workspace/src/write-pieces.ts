@@ -34,7 +34,7 @@ type PieceJob = readonly [
 ];
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
-/** A file is made anew, and never through a symlink. */
+/** Always creates a new file, never through a symlink. */
 export const createFlags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 const rewriteFlags = O_WRONLY | O_NOFOLLOW;
 
@@ -62,7 +62,7 @@ export function writePieces(job: WriteJob, bytes: Buffer): void {
   writeFrames(job, ({ start, storedBytes }) => bytes.subarray(start, start + storedBytes));
 }
 
-/** As `writePieces`, of an object that is a file here. @throws SnapshotDamagedError, and what the disk says. */
+/** Like `writePieces`, for an object that is a local file. @throws SnapshotDamagedError, or the disk's error. */
 export function writePiecesOf(job: WriteJob, file: string): void {
   withObjectFile(file, job.objectKey, (read) =>
     writeFrames(job, ({ offset, storedBytes }) => read(offset, storedBytes)),

@@ -94,7 +94,7 @@ function buildOptions({ target }) {
   };
 }
 
-/** As the loader reads it: a function, on one line with the script's first, so that lines stay the same. */
+/** Wraps a script for the loader: a function that begins on the script's first line, so lines stay the same. */
 const asFunction = (text) => `(function (exports, require, module, __filename, __dirname) { ${text}\n})`;
 
 /** Own sources that may come upon a second copy of a package. */

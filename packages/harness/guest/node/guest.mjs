@@ -81,7 +81,7 @@ export class Guest {
     const turn = openTurn(channel);
     const given = this.#give(frame, turn);
     await channel.send({ t: "started" });
-    // Until then the turn's files may not be there.
+    // The turn's files may not exist before that.
     await go;
     // They may have taken the place of the directory that the process was started in.
     process.chdir(frame.workspace);

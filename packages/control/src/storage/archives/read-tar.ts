@@ -12,7 +12,7 @@ const endBytes = 2 * blockBytes;
 /** How much may follow a member, its header extensions or the fill of the last record included. */
 const slackBytes = 64 * 1024;
 
-/** What of an archive was refused; the message is for whoever sent it. */
+/** A refused archive. The message is for its sender. */
 export class ArchiveRefused extends Error {
   override readonly name = "ArchiveRefused";
 }
@@ -56,7 +56,7 @@ type Placed = Header & { readonly byteOffset: number };
 interface Extent {
   readBytes: number;
   endOfMember: number;
-  /** As many as the end mark has. */
+  /** The last bytes, as many as the end mark has. */
   lastBytes: Uint8Array;
 }
 
