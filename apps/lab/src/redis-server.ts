@@ -1,51 +1,71 @@
-// A Redis of a test's own, on an address that stays the same over its stops and starts: others must not feel what is
-// done to it.
+// A Redis for one run or test, on a port that stays the same, with its log of writes on disk. It can be killed, wiped
+// and frozen without others noticing.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import path from "node:path";
 import { findRedisServer, freePort, redisInstallAdvice } from "@dari/embedded";
 import { waitUntil } from "@dari/testkit";
 
 export interface RedisServer extends AsyncDisposable {
   readonly url: string;
-  start(): Promise<void>;
-  stop(): Promise<void>;
+  readonly port: number;
+  readonly isRunning: boolean;
+  /** kill -9. */
+  kill(): Promise<void>;
+  /** From what its log of writes holds, or with nothing. */
+  start(from: "log" | "nothing"): Promise<void>;
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   /** Sends one command and returns the first line of its reply. */
   command(words: string): Promise<string>;
 }
 
-export async function startRedisServer(): Promise<RedisServer> {
+/** `ownDir`: where its log of writes is; default: a temporary directory, which goes with the server. */
+export async function startRedisServer(ownDir?: string): Promise<RedisServer> {
   const found = findRedisServer();
   if (found === undefined) throw new Error(`no redis-server on the PATH: ${redisInstallAdvice}`);
-  const dir = mkdtempSync(join(tmpdir(), "dari-redis-"));
+  const dir = ownDir ?? (await mkdtemp(path.join(tmpdir(), "dari-redis-")));
+  await mkdir(dir, { recursive: true });
   const port = await freePort();
   let child: ChildProcess | undefined;
-  const settings = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir];
-
+  const settings = ["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir", dir].map(
+    String,
+  );
+  const isRunning = (): boolean => child !== undefined && child.exitCode === null && child.signalCode === null;
   const server: RedisServer = {
     url: `redis://127.0.0.1:${port}`,
-    async start() {
-      child = spawn(found.command, settings, { stdio: "ignore" });
-      await waitUntil(async () => (await send(port, "PING")) === "+PONG", { what: "Redis to answer" });
+    port,
+    get isRunning() {
+      return isRunning();
     },
-    async stop() {
-      if (child === undefined || child.exitCode !== null) return;
+    async kill() {
+      if (child === undefined || !isRunning()) return;
       const ended = once(child, "exit");
-      child.kill("SIGTERM");
+      child.kill("SIGKILL");
       await ended;
-      child = undefined;
+    },
+    async start(from) {
+      if (isRunning()) return;
+      if (from === "nothing") await rm(path.join(dir, "appendonlydir"), { recursive: true, force: true });
+      child = spawn(found.command, settings, { stdio: "ignore" });
+      await waitUntil(async () => (await send(port, "PING")) === "+PONG", {
+        what: "Redis to answer",
+        timeoutMs: 30_000,
+      });
+    },
+    signal(name) {
+      if (isRunning()) child?.kill(name);
     },
     command: (words) => send(port, words),
     async [Symbol.asyncDispose]() {
-      await server.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await server.kill();
+      if (ownDir === undefined) await rm(dir, { recursive: true, force: true });
     },
   };
-  await server.start();
+  await server.start("nothing");
   return server;
 }
 

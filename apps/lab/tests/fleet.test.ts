@@ -238,7 +238,7 @@ describeWith("redis", "when Redis fails", () => {
     const { id: running } = await start(fleet, session, [["meet", meeting.urlOf("outage")], ["attempt"]]);
     const { id: waiting } = await start(fleet, session, [["attempt"]]);
     await meeting.arrived("outage");
-    await redis.stop();
+    await redis.kill();
     const others = await Promise.all(Array.from({ length: 6 }, () => sessionOf(fleet, agentId)));
     const sent = await Promise.all(others.map((other) => start(fleet, other, [["attempt"]])));
     for (const { id } of sent) expect(resultsOf(await ended(fleet, id))).toEqual([1]);
@@ -246,7 +246,7 @@ describeWith("redis", "when Redis fails", () => {
     expect(resultsOf(await ended(fleet, running))).toEqual(["go", 1]);
     expect(resultsOf(await ended(fleet, waiting))).toEqual([1]);
 
-    await redis.start();
+    await redis.start("nothing");
     const queue = openTurnQueue({ redisUrl: redis.url, prefix: fleet.queuePrefix, pool: "default" });
     // A job is settled after its message has ended: the list may show it only when the next one is looked for.
     const played = new Set<string>();

@@ -16,7 +16,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createClient } from "@dari/client";
 import { migrate, openDatabase } from "@dari/db";
 import { startPostgresServer } from "../chaos/stage/postgres.ts";
-import { startRedisServer } from "../chaos/stage/redis.ts";
+import { startRedisServer } from "../redis-server.ts";
 import { chaosAgent, type Task } from "../chaos/load/agent.ts";
 import { startSending } from "../chaos/load/generator.ts";
 import { openJournal } from "../chaos/load/journal.ts";

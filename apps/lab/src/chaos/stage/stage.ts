@@ -14,7 +14,7 @@ import { chaosAgent, isolatedChaosAgent } from "../load/agent.ts";
 import { startEffectsServer, type EffectsServer } from "./effects.ts";
 import { startMember, type Kind, type Member } from "./member.ts";
 import { startPostgresServer, type PostgresServer } from "./postgres.ts";
-import { startRedisServer, type RedisServer } from "./redis.ts";
+import { startRedisServer, type RedisServer } from "../../redis-server.ts";
 
 export interface ApiMember extends Member {
   /** Between the clients and this API. */
