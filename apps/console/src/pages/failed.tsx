@@ -9,6 +9,7 @@ import { changeQuery } from "../data/route.ts";
 import { shortId } from "../data/format.ts";
 import { AgentField, TextFilter } from "../parts/choice.tsx";
 import { ConfirmButton } from "../parts/dialog.tsx";
+import { Head } from "../parts/head.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -111,13 +112,7 @@ function Found({ found, isFiltered }: { readonly found: MessagesRetried; readonl
   return (
     <>
       <table aria-label="Failed messages" className="failures">
-        <thead>
-          <tr>
-            <th scope="col">Message</th>
-            <th scope="col">Error</th>
-            <th scope="col">Failed</th>
-          </tr>
-        </thead>
+        <Head titles={["Message", "Error", "Failed"]} />
         <tbody>
           {retried.map(({ message_id: id }) => (
             <Failure key={id} id={id} />

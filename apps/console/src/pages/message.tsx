@@ -11,6 +11,7 @@ import { namesOfRuns, usageOfRuns } from "../data/runs.ts";
 import { timelineOf, waitText } from "../data/timeline.ts";
 import { addEvent, emptyTranscript, type Attempt, type Turn } from "../data/transcript.ts";
 import { CopyButton, Id } from "../parts/copyable.tsx";
+import { Head } from "../parts/head.tsx";
 import { Link } from "../parts/link.tsx";
 import { Log } from "../parts/log.tsx";
 import { ErrorNote, Loading } from "../parts/notes.tsx";
@@ -156,19 +157,7 @@ function Attempts({ attempts }: { readonly attempts: readonly Attempt[] }) {
   const names = namesOfRuns(attempts);
   return (
     <table aria-label="Attempts">
-      <thead>
-        <tr>
-          <th scope="col">Attempt</th>
-          <th scope="col">Outcome</th>
-          <th scope="col" className="number">
-            Took
-          </th>
-          <th scope="col">Error</th>
-          <th scope="col" className="minor">
-            Started
-          </th>
-        </tr>
-      </thead>
+      <Head titles={["Attempt", "Outcome", ["Took", "number"], "Error", ["Started", "minor"]]} />
       <tbody>
         {attempts.map(({ id, startedAt, endedAt, outcome, error }, index) => (
           <tr key={id}>

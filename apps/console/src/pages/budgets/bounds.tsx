@@ -4,6 +4,7 @@ import type { OrganizationRecord, UsageRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { countText, sizeText } from "../../data/format.ts";
 import { useLoaded } from "../../data/load.ts";
+import { Head } from "../../parts/head.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 import { Gauge } from "../../parts/tiles.tsx";
 
@@ -26,15 +27,7 @@ export function Bounds({ usage }: { readonly usage: UsageRecord }) {
   if (organization.value === undefined) return <ErrorNote error={organization.error} retry={organization.reload} />;
   return (
     <table aria-label="Limits" className="bounds">
-      <thead>
-        <tr>
-          <th scope="col">Limit</th>
-          <th scope="col">Used</th>
-          <th scope="col" className="minor">
-            At the limit
-          </th>
-        </tr>
-      </thead>
+      <Head titles={["Limit", "Used", ["At the limit", "minor"]]} />
       <tbody>
         {boundsOf(organization.value, usage).map(({ label, says, most, used, say = countText, otherwise }) => (
           <tr key={label}>

@@ -1,6 +1,7 @@
 // Sessions whose next turn a budget or the operators' stop holds back.
 
 import type { UsageRecord } from "@dari/contract";
+import { Head } from "../../parts/head.tsx";
 import { Link } from "../../parts/link.tsx";
 import { shortId } from "../../data/format.ts";
 import { Status } from "../../parts/status.tsx";
@@ -17,14 +18,7 @@ export function HeldSessions({ held, nameOf }: HeldSessionsProps) {
   if (held.length === 0) return <p className="faint">None: no message waits for a budget or for operators.</p>;
   return (
     <table aria-label="Held sessions">
-      <thead>
-        <tr>
-          <th scope="col">Session</th>
-          <th scope="col">Agent</th>
-          <th scope="col">Held because</th>
-          <th scope="col">Waits since</th>
-        </tr>
-      </thead>
+      <Head titles={["Session", "Agent", "Held because", "Waits since"]} />
       <tbody>
         {held.map(({ session_id: id, agent_id: agentId, reason, since }) => (
           <tr key={id}>

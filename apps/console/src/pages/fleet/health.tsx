@@ -3,6 +3,7 @@
 import type { OperatorHealth } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { useLoaded } from "../../data/load.ts";
+import { Head } from "../../parts/head.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 export function Health() {
@@ -32,13 +33,7 @@ function Verdict({ ok }: { readonly ok: boolean }) {
 function Checks({ checks }: Pick<OperatorHealth, "checks">) {
   return (
     <table aria-label="Checks">
-      <thead>
-        <tr>
-          <th scope="col">Check</th>
-          <th scope="col">State</th>
-          <th scope="col">Found</th>
-        </tr>
-      </thead>
+      <Head titles={["Check", "State", "Found"]} />
       <tbody>
         {checks.map(({ name, ok, found, what_to_do: whatToDo }) => (
           <tr key={name}>

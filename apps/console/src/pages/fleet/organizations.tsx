@@ -3,27 +3,22 @@
 import type { FleetRecord } from "@dari/contract";
 import { countText, durationText } from "../../data/format.ts";
 import { CopyButton } from "../../parts/copyable.tsx";
+import { Head } from "../../parts/head.tsx";
 import { Gauge } from "../../parts/tiles.tsx";
 
 export function Organizations({ organizations }: Pick<FleetRecord, "organizations">) {
   if (organizations.length === 0) return <p className="faint">No organization waits or runs.</p>;
   return (
     <table aria-label="Queue by organization">
-      <thead>
-        <tr>
-          <th scope="col">Organization</th>
-          <th scope="col" className="number">
-            Waiting
-          </th>
-          <th scope="col" className="number">
-            Oldest
-          </th>
-          <th scope="col">Running</th>
-          <th scope="col" className="number minor">
-            Weight
-          </th>
-        </tr>
-      </thead>
+      <Head
+        titles={[
+          "Organization",
+          ["Waiting", "number"],
+          ["Oldest", "number"],
+          "Running",
+          ["Weight", "number minor"],
+        ]}
+      />
       <tbody>
         {organizations.map((row) => (
           <tr key={row.organization_id}>

@@ -4,6 +4,7 @@ import type { FleetRecord } from "@dari/contract";
 import { useAccount } from "../../data/account.ts";
 import { durationText, shortId } from "../../data/format.ts";
 import { CopyButton } from "../../parts/copyable.tsx";
+import { Head } from "../../parts/head.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Status } from "../../parts/status.tsx";
 
@@ -19,24 +20,16 @@ export function TurnsInFlight({ turns, organizations }: TurnsInFlightProps) {
   if (turns.length === 0) return <p className="faint">No turn runs.</p>;
   return (
     <table aria-label="Running turns">
-      <thead>
-        <tr>
-          <th scope="col">Message</th>
-          <th scope="col">State</th>
-          <th scope="col" className="number">
-            For
-          </th>
-          <th scope="col" className="number">
-            Lease left
-          </th>
-          <th scope="col" className="minor">
-            Organization
-          </th>
-          <th scope="col" className="minor">
-            Worker
-          </th>
-        </tr>
-      </thead>
+      <Head
+        titles={[
+          "Message",
+          "State",
+          ["For", "number"],
+          ["Lease left", "number"],
+          ["Organization", "minor"],
+          ["Worker", "minor"],
+        ]}
+      />
       <tbody>
         {turns.map((turn) => (
           <Row key={turn.session_id} turn={turn} organization={names.get(turn.organization_id)} />

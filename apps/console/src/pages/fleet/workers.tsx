@@ -3,6 +3,7 @@
 import type { FleetRecord } from "@dari/contract";
 import { countText, durationText, sizeText } from "../../data/format.ts";
 import { Id } from "../../parts/copyable.tsx";
+import { Head } from "../../parts/head.tsx";
 import { Empty } from "../../parts/notes.tsx";
 import { Status } from "../../parts/status.tsx";
 import { Gauge } from "../../parts/tiles.tsx";
@@ -15,22 +16,16 @@ export function Workers({ workers }: Pick<FleetRecord, "workers">) {
   }
   return (
     <table aria-label="Workers">
-      <thead>
-        <tr>
-          <th scope="col">Worker</th>
-          <th scope="col">Slots taken</th>
-          <th scope="col">Free memory</th>
-          <th scope="col" className="minor">
-            Pool
-          </th>
-          <th scope="col" className="minor">
-            Sandbox
-          </th>
-          <th scope="col" className="number">
-            Seen
-          </th>
-        </tr>
-      </thead>
+      <Head
+        titles={[
+          "Worker",
+          "Slots taken",
+          "Free memory",
+          ["Pool", "minor"],
+          ["Sandbox", "minor"],
+          ["Seen", "number"],
+        ]}
+      />
       <tbody>
         {workers.map((worker) => (
           <tr key={worker.id}>
