@@ -1,11 +1,12 @@
 // API keys: creates them with a label and scopes, shows them once, and revokes them.
 
 import { apiKeyScopes, type ApiKeyScope } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList } from "../data/load.ts";
 import { ConfirmButton } from "../parts/dialog.tsx";
+import { Form } from "../parts/form.tsx";
 import { Empty, ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
 import { Secret } from "../parts/secret.tsx";
@@ -69,12 +70,8 @@ function NewKey({ onCreated }: { readonly onCreated: () => void }) {
     setLabel("");
     onCreated();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    create.run();
-  };
   return (
-    <form className="inline" onSubmit={submit}>
+    <Form className="inline" onSubmit={create.run}>
       <label>
         Label
         <input data-search required maxLength={200} value={label} onChange={(event) => setLabel(event.target.value)} />
@@ -92,6 +89,6 @@ function NewKey({ onCreated }: { readonly onCreated: () => void }) {
       </button>
       <ErrorNote error={create.error} />
       {secret !== undefined && <Secret title="The new key" secret={secret} onClose={() => setSecret(undefined)} />}
-    </form>
+    </Form>
   );
 }

@@ -1,12 +1,12 @@
 // Credentials: names, dates, and whether agents or only named hosts get the value. The value is never shown.
 
 import type { CredentialRecord } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useList } from "../data/load.ts";
 import { ConfirmButton, DialogButton } from "../parts/dialog.tsx";
-import { FormEnd } from "../parts/form.tsx";
+import { Form, FormEnd } from "../parts/form.tsx";
 import { Hosts, HostsField, hostsOf } from "../parts/hosts.tsx";
 import { Empty, ErrorNote } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -111,12 +111,8 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
     onClose();
     onStored();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    store.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={store.run}>
       {replaced === undefined && (
         <label>
           Name
@@ -151,6 +147,6 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
         onChange={setText}
       />
       <FormEnd action={store} verb="Store" onClose={onClose} />
-    </form>
+    </Form>
   );
 }

@@ -9,6 +9,7 @@ import { changeQuery } from "../data/route.ts";
 import { shortId } from "../data/format.ts";
 import { AgentField, TextFilter } from "../parts/choice.tsx";
 import { ConfirmButton } from "../parts/dialog.tsx";
+import { Form } from "../parts/form.tsx";
 import { Head } from "../parts/head.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty, ErrorNote, Loading } from "../parts/notes.tsx";
@@ -63,7 +64,7 @@ function Filters({ query }: { readonly query: URLSearchParams }) {
   const { isOperator } = useAccount();
   const change = (name: string, value: string): void => changeQuery("/failed", query, name, value);
   return (
-    <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+    <Form className="filters" role="search">
       <AgentField none="any" value={query.get("agent_id") ?? ""} onChange={(id) => change("agent_id", id)} />
       <TextFilter
         label="Error code"
@@ -81,7 +82,7 @@ function Filters({ query }: { readonly query: URLSearchParams }) {
           Of every organization
         </label>
       )}
-    </form>
+    </Form>
   );
 }
 

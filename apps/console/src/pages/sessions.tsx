@@ -8,6 +8,7 @@ import { shortId } from "../data/format.ts";
 import { useList } from "../data/load.ts";
 import { changeQuery } from "../data/route.ts";
 import { AgentField, TextFilter } from "../parts/choice.tsx";
+import { Form } from "../parts/form.tsx";
 import { Link } from "../parts/link.tsx";
 import { Empty } from "../parts/notes.tsx";
 import { Page } from "../parts/page.tsx";
@@ -74,7 +75,7 @@ function filterOf(query: URLSearchParams): SessionFilter {
 function Filters({ query }: { readonly query: URLSearchParams }) {
   const change = (name: string, value: string): void => changeQuery("/sessions", query, name, value);
   return (
-    <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+    <Form className="filters" role="search">
       <AgentField none="any" value={query.get("agent_id") ?? ""} onChange={(id) => change("agent_id", id)} />
       <label>
         Status
@@ -91,6 +92,6 @@ function Filters({ query }: { readonly query: URLSearchParams }) {
         value={query.get("metadata") ?? ""}
         onChange={(text) => change("metadata", text)}
       />
-    </form>
+    </Form>
   );
 }

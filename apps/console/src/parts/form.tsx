@@ -1,7 +1,25 @@
-// The buttons at the end of a form in a dialog.
+// Forms that this page handles itself, and the buttons at the end of one in a dialog.
 
+import type { ComponentProps } from "react";
 import type { Action } from "../data/action.ts";
 import { ErrorNote } from "./notes.tsx";
+
+interface FormProps extends Omit<ComponentProps<"form">, "onSubmit"> {
+  readonly onSubmit?: () => void;
+}
+
+/** A form that the browser does not send. */
+export function Form({ onSubmit, ...form }: FormProps) {
+  return (
+    <form
+      {...form}
+      onSubmit={(event) => {
+        event.preventDefault();
+        onSubmit?.();
+      }}
+    />
+  );
+}
 
 interface FormEndProps {
   /** The label of the submit button. */

@@ -1,11 +1,11 @@
 // The operators' stop: no organization's turns start until an operator removes it.
 
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../data/account.ts";
 import { useAction } from "../data/action.ts";
 import { useLoaded } from "../data/load.ts";
 import { DialogButton } from "./dialog.tsx";
-import { FormEnd } from "./form.tsx";
+import { Form, FormEnd } from "./form.tsx";
 import { ErrorNote } from "./notes.tsx";
 import { Ago } from "./time.tsx";
 
@@ -73,14 +73,10 @@ function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readon
     onClose();
     onStopped();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    stop.run();
-  };
   return (
     <>
       <p>No turn begins, of any organization. Those that run end; messages are accepted and wait.</p>
-      <form className="stacked" onSubmit={submit}>
+      <Form className="stacked" onSubmit={stop.run}>
         <label>
           Reason
           <input
@@ -92,7 +88,7 @@ function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readon
           />
         </label>
         <FormEnd action={stop} verb="Stop them" tone="danger" onClose={onClose} />
-      </form>
+      </Form>
     </>
   );
 }

@@ -1,13 +1,13 @@
 // A new batch: a session for each line of a text.
 
 import { limits, type Lane } from "@dari/domain";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { countText, sessionsText } from "../../data/format.ts";
 import { goTo } from "../../data/route.ts";
 import { AgentField, LaneField } from "../../parts/choice.tsx";
-import { FormEnd } from "../../parts/form.tsx";
+import { Form, FormEnd } from "../../parts/form.tsx";
 
 export function BatchForm({ onClose }: { readonly onClose: () => void }) {
   const { client } = useAccount();
@@ -22,12 +22,8 @@ export function BatchForm({ onClose }: { readonly onClose: () => void }) {
     const named = name.trim() === "" ? {} : { name };
     goTo(`/batches/${(await client.createSessionBatch({ agent_id: agentId, ...named, lane, sessions })).id}`);
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    create.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={create.run}>
       <AgentField value={agentId} onChange={setAgentId} />
       <label>
         <span>
@@ -52,6 +48,6 @@ export function BatchForm({ onClose }: { readonly onClose: () => void }) {
         isReady={lines.length > 0 && !isTooMuch}
         onClose={onClose}
       />
-    </form>
+    </Form>
   );
 }

@@ -1,11 +1,11 @@
 // Sets a budget for the organization, one agent or one session. It replaces an existing one.
 
 import { budgetPeriods, type PutBudgetRequest } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { FormEnd } from "../../parts/form.tsx";
+import { Form, FormEnd } from "../../parts/form.tsx";
 
 interface BudgetFormProps {
   readonly onSaved: () => void;
@@ -32,12 +32,8 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
     onSaved();
   });
   const isEmpty = caps.every(({ name }) => !values[name]);
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    save.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={save.run}>
       <AgentField label="Of" none="the organization" value={agentId} onChange={setAgentId} />
       <label>
         Period
@@ -68,6 +64,6 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
         </label>
       ))}
       <FormEnd action={save} verb="Set it" isReady={!isEmpty} onClose={onClose} />
-    </form>
+    </Form>
   );
 }

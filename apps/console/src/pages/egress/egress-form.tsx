@@ -2,10 +2,10 @@
 
 import type { EgressRecord, PutEgressRequest } from "@dari/contract";
 import { egressModes } from "@dari/domain";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
-import { FormEnd } from "../../parts/form.tsx";
+import { Form, FormEnd } from "../../parts/form.tsx";
 import { HostsField, hostsOf } from "../../parts/hosts.tsx";
 
 type Mode = PutEgressRequest["mode"];
@@ -32,12 +32,8 @@ export function EgressForm({ organizationId, setting, onSaved, onClose }: Egress
     onClose();
     onSaved();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    save.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={save.run}>
       <p>It holds from an agent’s next turn on. Turns that run keep what they began with.</p>
       <label>
         Agents may reach
@@ -63,6 +59,6 @@ export function EgressForm({ organizationId, setting, onSaved, onClose }: Egress
         />
       )}
       <FormEnd action={save} verb="Set it" onClose={onClose} />
-    </form>
+    </Form>
   );
 }

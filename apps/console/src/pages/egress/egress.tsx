@@ -8,6 +8,7 @@ import { useList, useLoaded } from "../../data/load.ts";
 import { changeQuery } from "../../data/route.ts";
 import { TextFilter } from "../../parts/choice.tsx";
 import { ConfirmButton, DialogButton } from "../../parts/dialog.tsx";
+import { Form } from "../../parts/form.tsx";
 import { AgentHosts, Hosts } from "../../parts/hosts.tsx";
 import { Link } from "../../parts/link.tsx";
 import { Empty, ErrorNote } from "../../parts/notes.tsx";
@@ -22,14 +23,14 @@ export function EgressPage({ query }: { readonly query: URLSearchParams }) {
   return (
     <Page title="Egress" says="What agents may connect to. A destination is reached where everybody here allows it.">
       {isOperator && (
-        <form className="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+        <Form className="filters" role="search">
           <TextFilter
             label="Another organization"
             placeholder="org_…"
             value={asked}
             onChange={(text) => changeQuery("/egress", query, "organization", text)}
           />
-        </form>
+        </Form>
       )}
       <Settings key={asked} organizationId={asked === "" ? organization.id : asked} />
       {asked === "" && <Agents />}

@@ -1,9 +1,10 @@
 // Invites a person by email address. The inviting person sends the link.
 
 import { roles, type Role } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
+import { Form } from "../../parts/form.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 
 interface InviteProps {
@@ -19,12 +20,8 @@ export function Invite({ onInvited }: InviteProps) {
     onInvited(url === undefined ? undefined : { email: email.trim(), url });
     setEmail("");
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    invite.run();
-  };
   return (
-    <form className="inline" onSubmit={submit}>
+    <Form className="inline" onSubmit={invite.run}>
       <label>
         Email
         <input
@@ -49,6 +46,6 @@ export function Invite({ onInvited }: InviteProps) {
         Invite
       </button>
       <ErrorNote error={invite.error} />
-    </form>
+    </Form>
   );
 }

@@ -2,10 +2,10 @@
 
 import { overlapPolicies, type Lane, type OverlapPolicy } from "@dari/domain";
 import type { ScheduleRecord } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAction } from "../../data/action.ts";
 import { AgentField, LaneField } from "../../parts/choice.tsx";
-import { FormEnd } from "../../parts/form.tsx";
+import { Form, FormEnd } from "../../parts/form.tsx";
 
 export interface ScheduleDraft {
   readonly name: string;
@@ -62,12 +62,8 @@ export function ScheduleForm({ draft: given, verb, save, onClose, isNew = false 
     await save(draft, first);
     onClose();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    send.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={send.run}>
       {isNew && <Receiver draft={draft} onChange={change} />}
       <Times draft={draft} onChange={change} />
       <label>
@@ -98,7 +94,7 @@ export function ScheduleForm({ draft: given, verb, save, onClose, isNew = false 
         />
       </label>
       <FormEnd action={send} verb={verb} onClose={onClose} />
-    </form>
+    </Form>
   );
 }
 

@@ -1,11 +1,12 @@
 // An agent's question and the answer: a form if its schema is simple, else JSON.
 
 import type { MessageInput } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAccount } from "../../data/account.ts";
 import { useAction } from "../../data/action.ts";
 import { answerOf, fieldsOf, type AnswerField } from "../../data/answer.ts";
 import { useLoaded } from "../../data/load.ts";
+import { Form } from "../../parts/form.tsx";
 import { ErrorNote } from "../../parts/notes.tsx";
 import { Ago } from "../../parts/time.tsx";
 
@@ -40,12 +41,8 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
     await client.answerInput(messageId, { key: asked.key, value });
     onAnswered();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    answer.run();
-  };
   return (
-    <form className="answer stacked" onSubmit={submit} aria-label="What the agent asks for">
+    <Form className="answer stacked" onSubmit={answer.run} aria-label="What the agent asks for">
       <p>
         <strong>{asked.prompt ?? "The agent waits for an answer."}</strong>
         <span className="faint">
@@ -80,7 +77,7 @@ function AnswerForm({ messageId, asked, onAnswered }: AnswerFormProps) {
           Answer
         </button>
       </div>
-    </form>
+    </Form>
   );
 }
 

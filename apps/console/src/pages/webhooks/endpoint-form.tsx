@@ -1,10 +1,10 @@
 // A form for a new or an existing endpoint: its address and its event types.
 
 import { defaultWebhookEventTypes, eventTypes, type EventType } from "@dari/contract";
-import { useState, type FormEvent } from "react";
+import { useState } from "react";
 import { useAction } from "../../data/action.ts";
 import { AgentField } from "../../parts/choice.tsx";
-import { FormEnd } from "../../parts/form.tsx";
+import { Form, FormEnd } from "../../parts/form.tsx";
 
 export interface EndpointDraft {
   readonly url: string;
@@ -39,12 +39,8 @@ export function EndpointForm({ draft: given, verb, save, onClose, keepsAgent = f
     await save(draft, first);
     onClose();
   });
-  const submit = (event: FormEvent): void => {
-    event.preventDefault();
-    send.run();
-  };
   return (
-    <form className="stacked" onSubmit={submit}>
+    <Form className="stacked" onSubmit={send.run}>
       <label>
         URL
         <input
@@ -71,7 +67,7 @@ export function EndpointForm({ draft: given, verb, save, onClose, keepsAgent = f
       )}
       <EventChoice chosen={draft.eventTypes} onChange={(chosen) => change({ eventTypes: chosen })} />
       <FormEnd action={send} verb={verb} isReady={draft.eventTypes.length > 0} onClose={onClose} />
-    </form>
+    </Form>
   );
 }
 
