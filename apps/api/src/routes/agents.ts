@@ -47,7 +47,7 @@ export const agentHandlers: Handlers<
   async listAgents(call) {
     const { rows, next } = await listAgents(call.control, call.actor, readPage(call.query));
     const shown = rows.map((row) => named(call, row));
-    const page = renderList("agents", shown, next);
+    const page = renderList("agents", { rows: shown, next });
     return call.asDeployment ? { ...page, deployments: shown } : page;
   },
 
@@ -69,8 +69,8 @@ export const agentHandlers: Handlers<
   },
 
   async listVersions({ control, actor, params, query }) {
-    const { rows, next, agent } = await listVersions(control, actor, params.agent_id, readPage(query));
-    return { ...renderList("versions", rows, next), agent };
+    const { agent, ...page } = await listVersions(control, actor, params.agent_id, readPage(query));
+    return { ...renderList("versions", page), agent };
   },
 
   async getVersion({ control, actor, params }) {

@@ -7,8 +7,7 @@ import { readPage } from "../http/query.ts";
 
 export const apiKeyHandlers: Handlers<"listApiKeys" | "createApiKey" | "revokeApiKey" | "ensureManagedKey"> = {
   async listApiKeys({ control, actor, query }) {
-    const { rows, next } = await listApiKeys(control, actor, readPage(query));
-    return renderList("api_keys", rows, next);
+    return renderList("api_keys", await listApiKeys(control, actor, readPage(query)));
   },
 
   createApiKey: {

@@ -34,8 +34,7 @@ export const batchHandlers: Handlers<
   },
 
   async listSessionBatches({ control, actor, query }) {
-    const { rows, next } = await listBatches(control, actor, readPage(query));
-    return renderList("session_batches", rows, next);
+    return renderList("session_batches", await listBatches(control, actor, readPage(query)));
   },
 
   async getSessionBatch(call) {
@@ -46,8 +45,7 @@ export const batchHandlers: Handlers<
     const { query } = call;
     // Valid by the route's schema.
     const state = messageMachine.states.find((one) => one === query["message_status"]);
-    const { rows, next } = await listBatchSessions(call.control, placeOf(call), { ...readPage(query), state });
-    return renderList("sessions", rows, next);
+    return renderList("sessions", await listBatchSessions(call.control, placeOf(call), { ...readPage(query), state }));
   },
 
   async cancelSessionBatch({ control, actor, params }) {

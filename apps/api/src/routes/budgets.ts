@@ -16,8 +16,7 @@ export const budgetHandlers: Handlers<
   "listBudgets" | "putBudget" | "deleteBudget" | "getPlatformStop" | "stopPlatform" | "resumePlatform"
 > = {
   async listBudgets({ control, params, query }) {
-    const { rows, next } = await listBudgets(control, params.organization_id, readPage(query));
-    return renderList("budgets", rows, next);
+    return renderList("budgets", await listBudgets(control, params.organization_id, readPage(query)));
   },
 
   async putBudget({ control, actor, params, body }) {

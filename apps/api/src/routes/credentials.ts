@@ -7,8 +7,7 @@ import { readPage } from "../http/query.ts";
 
 export const credentialHandlers: Handlers<"listCredentials" | "putCredential" | "deleteCredential"> = {
   async listCredentials({ control, actor, query }) {
-    const { rows, next } = await listCredentials(control, actor, readPage(query));
-    return renderList("credentials", rows, next);
+    return renderList("credentials", await listCredentials(control, actor, readPage(query)));
   },
 
   async putCredential({ control, actor, params, body }) {

@@ -41,8 +41,7 @@ export const fileHandlers: Handlers<
   },
 
   async listFiles({ control, actor, query }) {
-    const { rows, next } = await listFiles(control, actor, readPage(query));
-    return renderList("files", rows, next);
+    return renderList("files", await listFiles(control, actor, readPage(query)));
   },
 
   async getFile({ control, actor, params }) {

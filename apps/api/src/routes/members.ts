@@ -44,8 +44,7 @@ export const memberHandlers: Handlers<
   | "pollDevice"
 > = {
   async listMembers({ control, params, query }) {
-    const { rows, next } = await listMembers(control, params.organization_id, readPage(query));
-    return renderList("members", rows, next);
+    return renderList("members", await listMembers(control, params.organization_id, readPage(query)));
   },
 
   async updateMember({ control, actor, params, body }) {
@@ -61,8 +60,7 @@ export const memberHandlers: Handlers<
   },
 
   async listInvitations({ control, actor, query }) {
-    const { rows, next } = await listInvitations(control, actor, readPage(query));
-    return renderList("invitations", rows, next);
+    return renderList("invitations", await listInvitations(control, actor, readPage(query)));
   },
 
   createInvitation: {

@@ -58,8 +58,7 @@ export const messageHandlers: Handlers<
   },
 
   async listMessages({ control, actor, params, query }) {
-    const { rows, next } = await listMessages(control, actor, params.session_id, readPage(query));
-    return renderList("messages", rows, next);
+    return renderList("messages", await listMessages(control, actor, params.session_id, readPage(query)));
   },
 
   async getMessage({ control, actor, params, response }) {

@@ -41,8 +41,7 @@ export const operatorHandlers: Handlers<
   },
 
   async listAuditLog({ control, params, query }) {
-    const { rows, next } = await listAuditLog(control, params.organization_id, readPage(query));
-    return renderList("audit_entries", rows, next);
+    return renderList("audit_entries", await listAuditLog(control, params.organization_id, readPage(query)));
   },
 
   async getOperatorHealth({ control }) {

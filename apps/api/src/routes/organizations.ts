@@ -21,8 +21,7 @@ export const organizationHandlers: Handlers<
   },
 
   async listOrganizations({ control, actor, query }) {
-    const { rows, next } = await listOrganizations(control, actor, readPage(query));
-    return renderList("organizations", rows, next);
+    return renderList("organizations", await listOrganizations(control, actor, readPage(query)));
   },
 
   createOrganization: {

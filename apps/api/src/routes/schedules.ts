@@ -26,8 +26,7 @@ export const scheduleHandlers: Handlers<
       agentId: agentId === undefined ? undefined : agentIdFromWire(agentId),
       status: scheduleStatuses.find((status) => status === query["status"]),
     };
-    const { rows, next } = await listSchedules(control, actor, filter, readPage(query));
-    return renderList("schedules", rows, next);
+    return renderList("schedules", await listSchedules(control, actor, filter, readPage(query)));
   },
 
   createSchedule: {
@@ -55,7 +54,7 @@ export const scheduleHandlers: Handlers<
     const { query } = call;
     // Valid by the route's schema.
     const outcome = firingOutcomes.find((one) => one === query["outcome"]);
-    const { rows, next } = await listScheduleFirings(call.control, placeOf(call), { ...readPage(query), outcome });
-    return renderList("firings", rows, next);
+    const page = { ...readPage(query), outcome };
+    return renderList("firings", await listScheduleFirings(call.control, placeOf(call), page));
   },
 };

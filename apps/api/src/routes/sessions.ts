@@ -35,15 +35,13 @@ export const sessionHandlers: Handlers<
   async listSessions({ control, actor, query }) {
     const agentId = query["agent_id"];
     const filter = { ...readFilter(query), agentId: agentId === undefined ? undefined : agentIdFromWire(agentId) };
-    const { rows, next } = await listSessions(control, actor, filter, readPage(query));
-    return renderList("sessions", rows, next);
+    return renderList("sessions", await listSessions(control, actor, filter, readPage(query)));
   },
 
   async listAgentSessions({ control, actor, params, query }) {
     const filter = { ...readFilter(query), agentId: params.agent_id };
     const page = readPage({ limit: String(limits.listLimitMax), ...query });
-    const { rows, next } = await listAgentSessions(control, actor, filter, page);
-    return renderList("sessions", rows, next);
+    return renderList("sessions", await listAgentSessions(control, actor, filter, page));
   },
 
   async getSession({ control, actor, params }) {
@@ -59,13 +57,13 @@ export const sessionHandlers: Handlers<
   },
 
   async listEvents({ control, actor, params, query }) {
-    const { rows, next } = await listEvents(control, actor, {
+    const page = await listEvents(control, actor, {
       sessionId: params.session_id,
       // `after` with the `next` of the page before says the same.
       afterSequenceNumber: readSequenceNumber(query["after_seq"] ?? query["after"] ?? "0", "after"),
       limit: readLimit(query),
     });
-    return renderList("events", rows, next);
+    return renderList("events", page);
   },
 };
 

@@ -18,12 +18,12 @@ export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTr
   },
 
   async getTranscript({ control, actor, params, query }) {
-    const { rows, next } = await getTranscript(control, actor, {
+    const page = await getTranscript(control, actor, {
       sessionId: params.session_id,
       afterSequenceNumber: readSequenceNumber(query["after"] ?? "0", "after"),
       limit: readLimit(query),
     });
-    return renderList("entries", rows, next);
+    return renderList("entries", page);
   },
 };
 

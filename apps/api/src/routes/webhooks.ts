@@ -61,8 +61,7 @@ export const webhookHandlers: Handlers<
   },
 
   async listWebhookEndpoints({ control, actor, query }) {
-    const { rows, next } = await listWebhookEndpoints(control, actor, readPage(query));
-    return renderList("webhook_endpoints", rows, next);
+    return renderList("webhook_endpoints", await listWebhookEndpoints(control, actor, readPage(query)));
   },
 
   createWebhookEndpoint: {
@@ -105,8 +104,8 @@ export const webhookHandlers: Handlers<
     const { query } = call;
     // Valid by the route's schema.
     const state = webhookDeliveryMachine.states.find((one) => one === query["status"]);
-    const { rows, next } = await listWebhookDeliveries(call.control, placeOf(call), { ...readPage(query), state });
-    return renderList("webhook_deliveries", rows, next);
+    const page = { ...readPage(query), state };
+    return renderList("webhook_deliveries", await listWebhookDeliveries(call.control, placeOf(call), page));
   },
 
   resendWebhookDelivery: {

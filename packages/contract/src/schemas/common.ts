@@ -91,8 +91,7 @@ export function listBeside<S extends TSchema, const Noun extends string, Fields 
 /** Renders a page: `next` is the cursor of the row after which the next page starts, or null at the end. */
 export function renderList<const Noun extends string, Row>(
   noun: Noun,
-  rows: Row[],
-  next: string | null,
+  { rows, next }: { readonly rows: Row[]; readonly next: string | null },
 ): List<Noun, Row> {
   const page = { data: rows, has_more: next !== null, next, [noun]: rows };
   return page as unknown as List<Noun, Row>;
