@@ -71,8 +71,6 @@ export interface AppOptions {
   readonly oidc?: OidcSettings | undefined;
   /** Where the built console is, which is served at /console; default: where the checkout builds its own. */
   readonly consoleDir?: string | undefined;
-  /** Mounts more, after the contract's routes and before the answer to unknown ones. */
-  readonly extend?: (app: Express) => void;
 }
 
 export function createApp(control: Control, options: AppOptions = {}): Express {
@@ -100,7 +98,6 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   mountOps(app, { control, metrics: options.metrics, queue: options.queue });
   mountSignIn(app, control, options.oidc && createOidcProvider(options.oidc));
   mountConsole(app, options.consoleDir);
-  options.extend?.(app);
   app.use(answerUnknownRoute);
   app.use(answerErrors(control));
   return app;
