@@ -24,12 +24,17 @@ import { StartError, type Logger } from "@dari/runtime";
 import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
 import { reservedBytesOf } from "./config.ts";
 import type { WorkerContext, WorkerSettings } from "./context.ts";
-import { noGuestScript, openGuestScript } from "./guest-script.ts";
-import { createMemoryReader } from "./memory.ts";
+import {
+  noGuestScript,
+  openGuestScript,
+  createMemoryReader,
+  planMemory,
+  type MemoryPlan,
+  createSlotDirectories,
+  createWarmPool,
+  type WarmPool,
+} from "@dari/sandbox-pool";
 import { boundsSandboxes, findMissing } from "./missing.ts";
-import { planMemory, type MemoryPlan } from "./memory-plan.ts";
-import { createSlotDirectories } from "./slot-directories.ts";
-import { createWarmPool, type WarmPool } from "./warm-pool.ts";
 import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 

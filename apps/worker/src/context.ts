@@ -10,11 +10,8 @@ import type { EgressPolicy } from "@dari/network";
 import type { Guarantees, SandboxDriver } from "@dari/sandbox";
 import type { Previews } from "@dari/domain";
 import type { Logger } from "@dari/runtime";
-import type { GuestScript } from "./guest-script.ts";
-import type { Room } from "./memory-plan.ts";
+import type { GuestScript, Room, WarmPool, SlotDirectories } from "@dari/sandbox-pool";
 import type { Missing } from "./missing.ts";
-import type { WarmPool } from "./warm-pool.ts";
-import type { SlotDirectories } from "./slot-directories.ts";
 
 export interface WorkerSettings {
   readonly workerId: string;

@@ -16,7 +16,7 @@ import { lendBundleFiles } from "./steps/lend-bundle-files.ts";
 import { runAgent, type AgentEnding } from "./steps/run-agent.ts";
 import { ignoredLine, scrubbedLogger, scrubEnding } from "./steps/scrub-turn.ts";
 import { startStopwatch, type Stopwatch } from "./stopwatch.ts";
-import type { Rested } from "./warm-sessions.ts";
+import type { Rested } from "@dari/sandbox-pool";
 
 /** Paths named in the log. */
 const ignoredShownMax = 100;

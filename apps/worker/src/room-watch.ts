@@ -2,7 +2,7 @@
 
 import { loop, type Logger } from "@dari/runtime";
 import type { Gate } from "./gate.ts";
-import type { Room } from "./memory-plan.ts";
+import type { Room } from "@dari/sandbox-pool";
 
 export interface RoomWatch {
   /** Rejects, with the numbers, once there has been no room for a single turn for a while. */

@@ -19,8 +19,7 @@ import {
 import type { Exceeded, Sandbox } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
 import type { Stopwatch } from "../stopwatch.ts";
-import type { Rested } from "../warm-sessions.ts";
-import type { Taken } from "../warm-waiting.ts";
+import type { Rested, Taken } from "@dari/sandbox-pool";
 import { createTextCollector, type TextCollector } from "./collect-text.ts";
 import { noteUnreachable } from "./note-unreachable.ts";
 import { recordLogsOf, type LogRecorder } from "./record-logs.ts";

@@ -4,9 +4,7 @@ import type { Turn } from "@dari/control/turns";
 import { loadTemplate } from "@dari/harness";
 import type { SandboxTemplate, SlotMounts } from "@dari/sandbox";
 import type { WorkerContext } from "../context.ts";
-import type { WarmRecipe } from "../warm-pool.ts";
-import type { WarmTemplate } from "../warm-templates.ts";
-import { collectWords, showWords, type ImportWords } from "./import-words.ts";
+import { type WarmRecipe, type WarmTemplate, collectWords, showWords, type ImportWords } from "@dari/sandbox-pool";
 import { egressOfWaiting, specOf, type WarmGuest } from "./start-guest.ts";
 
 /** Nothing for an agent that cannot be forked here, or does not want to be. */

@@ -37,11 +37,13 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   sandbox: ["domain", "network"],
   testkit: ["blobs", "db", "domain", "embedded", "sandbox"],
   workspace: ["blobs", "domain", "sandbox"],
+  // Knows agents by their builds and sandboxes, and nothing of turns, sessions' rows or queues.
+  "sandbox-pool": ["builder", "domain", "harness", "runtime", "sandbox", "workspace"],
   // Derives the generated pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
   api: ["blobs", "contract", "control", "db", "domain", "queue", "runtime", "workspace"],
-  worker: [...everyLibrary, "embedded"],
+  worker: [...everyLibrary, "embedded", "sandbox-pool"],
   reconciler: ["control", "db", "domain", "runtime"],
   standalone: [...everyLibrary, "api", "client", "embedded", "reconciler", "worker"],
   cli: ["client", "contract", "domain"],
@@ -69,7 +71,7 @@ export const controlAreas = [
  */
 export const runsNoAgents: Readonly<Record<"programs" | "members" | "vendors", readonly string[]>> = {
   programs: ["apps/api/src/main.ts", "apps/reconciler/src/main.ts"],
-  members: ["builder", "harness", "sandbox", "worker"],
+  members: ["builder", "harness", "sandbox", "sandbox-pool", "worker"],
   vendors: ["esbuild"],
 };
 
@@ -196,9 +198,9 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   "import ring counting types": [
     "apps/worker/src/steps/start-guest.ts",
     "apps/worker/src/steps/start-template.ts",
-    "apps/worker/src/warm-pool.ts",
-    "apps/worker/src/warm-sessions.ts",
-    "apps/worker/src/warm-templates.ts",
-    "apps/worker/src/warm-waiting.ts",
+    "packages/sandbox-pool/src/kept-sandboxes.ts",
+    "packages/sandbox-pool/src/pool.ts",
+    "packages/sandbox-pool/src/pooled-sandbox.ts",
+    "packages/sandbox-pool/src/templates.ts",
   ],
 };

@@ -2,7 +2,6 @@
 
 import type { Readable } from "node:stream";
 import type { Scrubber } from "@dari/domain";
-import type { LogRecorder } from "./record-logs.ts";
 
 /** Of each stream, what is kept. UTF-16 units. */
 export const wordsUnitsMax = 64 * 1024;
@@ -10,6 +9,11 @@ export const wordsUnitsMax = 64 * 1024;
 interface Said {
   text: string;
   isCut: boolean;
+}
+
+/** Where what it wrote is shown. */
+export interface ImportLog {
+  add(stream: "stdout" | "stderr" | "platform", text: string): void;
 }
 
 type Streams = Readonly<Record<"stdout" | "stderr", Readable>>;
@@ -24,7 +28,7 @@ export function collectWords({ stdout, stderr }: Streams): ImportWords {
   ]);
 }
 
-export function showWords(words: ImportWords, scrubber: Scrubber, logs: Pick<LogRecorder, "add">): void {
+export function showWords(words: ImportWords, scrubber: Scrubber, logs: ImportLog): void {
   for (const [stream, { text, isCut }] of words) {
     if (text !== "") logs.add(stream, scrubber.text(text, { isCut }));
     if (isCut) logs.add("platform", `${stream}: the import wrote more than ${wordsUnitsMax} characters\n`);

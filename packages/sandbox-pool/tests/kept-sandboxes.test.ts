@@ -9,9 +9,9 @@ import { guestCommand, guestRuns, loadAhead, loadTemplate, runTurn } from "@dari
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
-import type { Rested } from "../src/warm-sessions.ts";
-import type { Taken } from "../src/warm-waiting.ts";
+import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
+import type { Rested } from "../src/kept-sandboxes.ts";
+import type { Taken } from "../src/pooled-sandbox.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-sessions-"));

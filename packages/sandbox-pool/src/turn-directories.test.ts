@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createSlotDirectories } from "./slot-directories.ts";
+import { createSlotDirectories } from "./turn-directories.ts";
 
 let parent: string;
 beforeEach(async () => {

@@ -2,9 +2,9 @@
 
 import type { Logger } from "@dari/runtime";
 import type { Sandbox } from "@dari/sandbox";
-import type { WarmPoolOptions, WarmRecipe } from "./warm-pool.ts";
-import type { WarmSlots } from "./warm-slots.ts";
-import type { WarmTemplates } from "./warm-templates.ts";
+import type { WarmPoolOptions, WarmRecipe } from "./pool.ts";
+import type { WarmSlots } from "./slots.ts";
+import type { WarmTemplates } from "./templates.ts";
 
 export interface Prepared {
   readonly sandbox: Sandbox;

@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 import { PassThrough } from "node:stream";
 import { finished } from "node:stream/promises";
 import { createScrubber } from "@dari/domain";
-import { collectWords, showWords, wordsUnitsMax } from "../src/steps/import-words.ts";
+import { collectWords, showWords, wordsUnitsMax } from "../src/import-output.ts";
 
 const secret = "a-secret-of-the-agent";
 const scrubber = createScrubber(new Map([["KEY", secret]]));

@@ -3,10 +3,10 @@
 
 import type { Logger } from "@dari/runtime";
 import type { SlotMounts } from "@dari/sandbox";
-import { chooseVictims } from "./warm-demand.ts";
-import type { WarmRecipe } from "./warm-pool.ts";
-import type { WarmSlots } from "./warm-slots.ts";
-import type { Prepared } from "./warm-waiting.ts";
+import { chooseVictims } from "./demand.ts";
+import type { WarmRecipe } from "./pool.ts";
+import type { WarmSlots } from "./slots.ts";
+import type { Prepared } from "./pooled-sandbox.ts";
 
 /** One that has loaded its agent and waits to be forked. */
 export interface WarmTemplate {

@@ -8,9 +8,9 @@ import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
-import { createWarmSlots } from "../src/warm-slots.ts";
-import type { Taken } from "../src/warm-waiting.ts";
+import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
+import { createWarmSlots } from "../src/slots.ts";
+import type { Taken } from "../src/pooled-sandbox.ts";
 
 const driver = createBwrapDriver();
 const guest = guestCommand("typescript", process.execPath);

@@ -2,8 +2,8 @@
 // that. Knows nothing of agents, nor how many may be kept: the pool of waiting sandboxes does.
 
 import type { Logger } from "@dari/runtime";
-import type { WarmRecipe } from "./warm-pool.ts";
-import type { Taken } from "./warm-waiting.ts";
+import type { WarmRecipe } from "./pool.ts";
+import type { Taken } from "./pooled-sandbox.ts";
 
 /** Which turn of which session. */
 export interface SessionTurn {

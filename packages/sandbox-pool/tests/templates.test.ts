@@ -10,8 +10,8 @@ import { guestCommand, loadAhead, loadTemplate, runTurn } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/warm-pool.ts";
-import type { Taken } from "../src/warm-waiting.ts";
+import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
+import type { Taken } from "../src/pooled-sandbox.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-templates-"));

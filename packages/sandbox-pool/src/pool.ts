@@ -5,11 +5,11 @@
 import { availableParallelism } from "node:os";
 import { loop, type Logger, type Loop } from "@dari/runtime";
 import type { SlotMounts } from "@dari/sandbox";
-import { chooseVictims, createDemand, type Demand } from "./warm-demand.ts";
-import { createRefills, type Refills } from "./warm-refills.ts";
-import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./warm-sessions.ts";
-import { createWarmSlots, type WarmSlots } from "./warm-slots.ts";
-import { createWarmTemplates, type WarmTemplate, type WarmTemplates } from "./warm-templates.ts";
+import { chooseVictims, createDemand, type Demand } from "./demand.ts";
+import { createRefills, type Refills } from "./refill-queue.ts";
+import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./kept-sandboxes.ts";
+import { createWarmSlots, type WarmSlots } from "./slots.ts";
+import { createWarmTemplates, type WarmTemplate, type WarmTemplates } from "./templates.ts";
 import {
   createShelf,
   startNow,
@@ -19,7 +19,7 @@ import {
   type Shelf,
   type Taken,
   type Waiting,
-} from "./warm-waiting.ts";
+} from "./pooled-sandbox.ts";
 
 /** What waits. */
 export interface WarmRecipe {
