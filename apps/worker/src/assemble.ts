@@ -214,13 +214,13 @@ async function assertBounded(
   );
 }
 
-/** Without `hostUserOf` where sandboxes run as this process's user, or take one by themselves (landlock). */
+/** Without `hostUserOf` if sandboxes run as this process's user, or if the driver picks their users itself. */
 function openUsers(
   { driver, guarantees }: Pick<ChosenDriver, "driver" | "guarantees">,
   workDir: WorkDir,
   log: Logger,
 ): Pick<WorkspaceContext, "hostUserOf"> & Pick<ChosenDriver, "guarantees"> {
-  const range = guarantees.users === "own" && driver.name !== "landlock" ? hostUserRange() : undefined;
+  const range = guarantees.users === "own" && !driver.picksHostUser ? hostUserRange() : undefined;
   if (range === undefined) return { guarantees };
   try {
     const users = openHostUsers(workDir.users, range);
@@ -249,8 +249,7 @@ async function openWarmPool(
   const max = assembly.warmSandboxes ?? memory.slots;
   const sessionIdleMs = assembly.sessionIdleSeconds * 1_000;
   const isWanted = max > 0 || sessionIdleMs > 0;
-  const isPossible = /^(bwrap|oci)$/.test(chosen.driver.name) && assembly.driver === undefined;
-  if (!isWanted || !isPossible) return { pool: undefined, isMissing: false };
+  if (!isWanted || !chosen.driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
   let mounts: SlotMounts;
   try {
     mounts = await openSlotMounts(workDir.warm, chosen.driver);
@@ -296,8 +295,7 @@ async function openCaches(
     (await openDisks({
       dir: workDir.disks,
       maxBytes: assembly.cacheBytes,
-      // There the files must be the sandbox's user's: through an overlay each would be copied for that.
-      kind: chosen.driver.name === "landlock" ? "copy" : "auto",
+      kind: chosen.driver.picksHostUser ? "copy" : "auto",
       onImageUnused: ({ organizationId, objectKey, reason }) =>
         log.warn({ org: organizationId, key: objectKey, reason }, "workspace.image_unused"),
     }));

@@ -37,15 +37,16 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
   const cause = refused.reason === "" ? "" : ` (no namespace of its own: ${refused.reason})`;
   const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
   const mounts = refused.advice === "" ? byRoot : `run \`${refused.advice}\``;
-  const bwrap = rejected.find(({ name }) => name === "bwrap")?.reason;
-  const why = bwrap === undefined ? "" : ` (${bwrap})`;
+  // Drivers are tried strongest first, and only what keeps the strongest from working can be advised on.
+  const refusal = rejected[0]?.reason;
+  const why = refusal === undefined ? "" : ` (${refusal})`;
   return [
     ...(guarantees.isolated
       ? []
       : [
           {
             what: `isolation: agents can read and change whatever this user can${why}`,
-            fix: bwrap === undefined ? "set DARI_SANDBOX=auto" : adviseOnNamespaces(bwrap, machine),
+            fix: refusal === undefined ? "set DARI_SANDBOX=auto" : adviseOnNamespaces(refusal, machine),
           },
         ]),
     ...(!guarantees.isolated || boundsSandboxes(guarantees)

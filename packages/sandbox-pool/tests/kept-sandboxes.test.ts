@@ -133,7 +133,7 @@ async function startTemplate(): Promise<SandboxTemplate> {
   const { argv, readOnlyPaths } = languages["forked.py"];
   const slotDir = await templateMounts.make("template");
   const spec = { argv, env: { SECRET: "one" }, imageDir, readOnlyPaths, network: "none", limits: {} } as const;
-  const made = (await driver.prepareTemplate!({ ...spec, slotDir, mounts: templateMounts }))!;
+  const made = (await driver.prepareTemplate({ ...spec, slotDir, mounts: templateMounts }))!;
   for (const said of [made.stdout, made.stderr]) said.resume();
   const { signal } = new AbortController();
   expect(await loadTemplate(made, { ...entryOf("forked.py"), signal })).toBeUndefined();

@@ -102,7 +102,7 @@ function recipe(
     async startTemplate(slotDir, slotMounts, signal) {
       const { template, readOnlyPaths } = await commands(o.version);
       const spec = { ...usual, readOnlyPaths, argv: template.argv, slotDir, mounts: slotMounts };
-      const made = await driver.prepareTemplate!(spec);
+      const made = await driver.prepareTemplate(spec);
       for (const said of [made!.stdout, made!.stderr]) said.resume();
       const why = await loadTemplate(made!, { ...what, signal });
       if (why === undefined && (await slotMounts.isUntouched(slotDir))) {

@@ -101,6 +101,10 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
   const find = (): Promise<Found> => (found ??= findMeans(o));
   return {
     name: "bwrap",
+    canFork: true,
+    canRest: true,
+    canMountWhileRunning: true,
+    picksHostUser: false,
     async probe(): Promise<ProbeResult> {
       const result = await find();
       return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };

@@ -70,11 +70,10 @@ export function openHostUsers(dir: string, range: IdRange): HostUsers {
 
 /** The driver, for sandboxes that all run as `hostUser`. */
 export function asHostUser(driver: SandboxDriver, hostUser: number | undefined): SandboxDriver {
-  const { prepareTemplate } = driver;
   return {
     ...driver,
     prepare: (spec) => driver.prepare({ ...spec, hostUser }),
-    ...(prepareTemplate && { prepareTemplate: (spec) => prepareTemplate({ ...spec, hostUser }) }),
+    prepareTemplate: (spec) => driver.prepareTemplate({ ...spec, hostUser }),
   };
 }
 

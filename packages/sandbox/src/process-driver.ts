@@ -37,11 +37,16 @@ export function createProcessDriver(o: { hold?: "tracked" | "group" } = {}): San
 
   return {
     name: "process",
+    canFork: false,
+    canRest: false,
+    canMountWhileRunning: false,
+    picksHostUser: false,
     probe: async () => ({ ok: true, guarantees: describe(await findMeans()) }),
     prepare: async (spec) => {
       await checkSpec(spec);
       return start(spec, await findMeans());
     },
+    prepareTemplate: () => Promise.resolve(undefined),
   };
 }
 

@@ -172,16 +172,28 @@ export type ProbeResult =
   { readonly ok: true; readonly guarantees: Guarantees } | { readonly ok: false; readonly reason: string };
 
 export interface SandboxDriver {
+  /** For settings, logs and advice. What a driver can do is in the four fields below. */
   readonly name: DriverName;
+  /** Whether `prepareTemplate` can return a template. Whether this machine allows it is known only when it is tried. */
+  readonly canFork: boolean;
+  /** Whether its sandboxes have `rest`, and can serve several turns of one session. */
+  readonly canRest: boolean;
+  /** Whether a directory can be mounted into a running sandbox. `openSlotMounts` tries it on this machine. */
+  readonly canMountWhileRunning: boolean;
+  /**
+   * Whether the driver picks a host user for each sandbox itself and ignores `hostUser`. The user must own the files of
+   * the workspace, so an overlay would copy each file.
+   */
+  readonly picksHostUser: boolean;
   /** Tries the driver for real; the answer is remembered. */
   probe(): Promise<ProbeResult>;
   /** Starts the program. Throws SandboxStartError when it cannot be started. */
   prepare(spec: SandboxSpec): Promise<Sandbox>;
   /**
-   * Starts a program that is to be a template; undefined where this machine has none, or for a sandbox with the host's
-   * network. Throws SandboxStartError when it cannot be started.
+   * Starts a program to fork sandboxes from. Resolves to undefined if this machine or this driver cannot fork, or if the
+   * sandbox has the host's network. Throws SandboxStartError if the program cannot be started.
    */
-  prepareTemplate?(spec: SandboxSpec): Promise<SandboxTemplate | undefined>;
+  prepareTemplate(spec: SandboxSpec): Promise<SandboxTemplate | undefined>;
   /**
    * Ends what waits for the next sandbox, and resolves when what sandboxes have left is tidied up. Those that run are
    * their owners'. Idempotent.

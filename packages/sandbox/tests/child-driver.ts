@@ -33,7 +33,7 @@ export function createChildDriver(o: BwrapOptions = {}): SandboxDriver {
   let closed: Promise<void> | undefined;
   const find = (): NonNullable<typeof found> => (found ??= tryOut(driver));
   return {
-    name: "bwrap",
+    ...driver,
     probe: async () => (await find()).result,
     async prepare(spec) {
       await checkSpec(spec);
@@ -95,7 +95,7 @@ export async function startTemplate(
   spec: SandboxSpec,
   argv: readonly string[] = spec.argv,
 ): Promise<SandboxTemplate> {
-  const template = await driver.prepareTemplate?.({ ...spec, argv });
+  const template = await driver.prepareTemplate({ ...spec, argv });
   if (template === undefined) throw new SandboxStartError("there are no templates here");
   template.stdout.resume();
   template.stderr.resume();

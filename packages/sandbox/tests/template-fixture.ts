@@ -77,7 +77,7 @@ export async function openTemplates(o: BwrapOptions = {}): Promise<Templates> {
   async function make(code = "", overrides: Partial<SandboxSpec> = {}): Promise<Template> {
     const slotDir = await slot();
     const spec = { argv: forkedArgv(code), env: {}, imageDir, readOnlyPaths: [forked], slotDir, mounts } as const;
-    const template = (await driver.prepareTemplate!({ ...spec, network: "none", limits: {}, ...overrides }))!;
+    const template = (await driver.prepareTemplate({ ...spec, network: "none", limits: {}, ...overrides }))!;
     made.push({ ...template, slotDir });
     const complaints = text(template.stderr);
     template.stdout.resume();

@@ -85,7 +85,7 @@ export function egressOfWaiting(
 
 /** The kernel counts the processor time of a process from its start: with a bound on it each turn has its own. */
 function mayServeSession({ settings, driver }: WorkerContext, { manifest }: Turn): boolean {
-  if (manifest.runtime.reuse !== "session" || driver.name !== "bwrap") return false;
+  if (manifest.runtime.reuse !== "session" || !driver.canRest) return false;
   return settings.sessionIdleMs > 0 && settings.turnCpuSeconds === undefined;
 }
 

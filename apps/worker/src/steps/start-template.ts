@@ -12,7 +12,7 @@ export function templateOf(context: WorkerContext, turn: Turn): Pick<WarmRecipe,
   const { driver, settings } = context;
   const isWanted = settings.usesTemplates && turn.manifest.runtime.load !== "every_turn";
   // A process of Node has threads from its start.
-  if (!isWanted || turn.image.runtime.language !== "python" || driver.prepareTemplate === undefined) return {};
+  if (!isWanted || turn.image.runtime.language !== "python" || !driver.canFork) return {};
   return { startTemplate: (slotDir, mounts, signal) => startTemplate(context, turn, { slotDir, mounts, signal }) };
 }
 
@@ -33,7 +33,7 @@ async function startTemplate(
   try {
     const onConnection = egressOfWaiting(context, turn).tell;
     const spec = await specOf(context, turn, { imageDir: image.dir, slotDir, onConnection, isTemplate: true });
-    sandbox = await context.driver.prepareTemplate!({ ...spec, mounts });
+    sandbox = await context.driver.prepareTemplate({ ...spec, mounts });
     const loaded = sandbox === undefined ? "this machine has no way to" : await load(turn, sandbox, signal);
     const isUntouched = await mounts.isUntouched(slotDir);
     if (typeof loaded === "object" && isUntouched) {

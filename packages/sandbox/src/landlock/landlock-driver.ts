@@ -75,6 +75,10 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
   const find = (): Promise<Found> => (found ??= findMeans(o));
   return {
     name: "landlock",
+    canFork: false,
+    canRest: false,
+    canMountWhileRunning: false,
+    picksHostUser: true,
     async probe(): Promise<ProbeResult> {
       const result = await find();
       return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };
@@ -86,6 +90,7 @@ export function createLandlockDriver(o: LandlockOptions = {}): SandboxDriver {
       if ("reason" in result) throw new SandboxStartError(`landlock cannot be used: ${result.reason}`);
       return start(spec, result.means);
     },
+    prepareTemplate: () => Promise.resolve(undefined),
   };
 }
 

@@ -55,6 +55,10 @@ export function createOciDriver(o: OciOptions = {}): SandboxDriver {
   const find = (): Promise<Found> => (found ??= findMeans(o));
   return {
     name: "oci",
+    canFork: false,
+    canRest: false,
+    canMountWhileRunning: true,
+    picksHostUser: false,
     async probe(): Promise<ProbeResult> {
       const result = await find();
       return "reason" in result ? { ok: false, reason: result.reason } : { ok: true, guarantees: result.guarantees };
@@ -68,6 +72,7 @@ export function createOciDriver(o: OciOptions = {}): SandboxDriver {
       }
       return (await start(spec, result.means, background)).sandbox;
     },
+    prepareTemplate: () => Promise.resolve(undefined),
     close: () => background.done(),
   };
 }

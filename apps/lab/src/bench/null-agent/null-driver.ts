@@ -28,8 +28,13 @@ export const nullGuarantees: Guarantees = {
 export function createNullDriver(): SandboxDriver {
   return {
     name: "process",
+    canFork: false,
+    canRest: false,
+    canMountWhileRunning: false,
+    picksHostUser: false,
     probe: () => Promise.resolve({ ok: true, guarantees: nullGuarantees }),
     prepare: (spec) => Promise.resolve(startGuest(spec)),
+    prepareTemplate: () => Promise.resolve(undefined),
   };
 }
 

@@ -157,7 +157,7 @@ interface Template {
 async function openTemplate(stage: Stage, agent: Agent): Promise<Template> {
   const slotDir = await stage.mounts.make(String(count++));
   const spec = { ...specOf(agent, slotDir), argv: agent.templateGuest!.argv, mounts: stage.mounts };
-  const sandbox = await stage.driver.prepareTemplate!(spec);
+  const sandbox = await stage.driver.prepareTemplate(spec);
   if (sandbox === undefined) throw new Error("this machine has no way to fork an agent");
   const end = async (): Promise<void> => {
     await sandbox.kill();
