@@ -1,11 +1,11 @@
 // Puts a worker together from its services and settings.
 
-import { bundleNodeGuest, createRuntimes, openImageCache, type BuildEgress } from "@dari/builder";
+import { bundleNodeGuest, createRuntimes, openImageCache } from "@dari/builder";
 import { controlOf, openSource, type Services, type ServiceSettings } from "@dari/control/assembly";
 import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
-import { newId, type EgressMode } from "@dari/domain";
+import { limits, newId } from "@dari/domain";
 import { parseEgressRules } from "@dari/network";
 import {
   adviseOnGroups,
@@ -20,68 +20,41 @@ import {
   type Machine,
   type SlotMounts,
 } from "@dari/sandbox";
-import { StartError, type Logger } from "@dari/runtime";
-import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
-import { reservedBytesOf } from "./config.ts";
-import type { WorkerContext, WorkerSettings } from "./context.ts";
 import {
+  createMemoryReader,
+  createSandboxPool,
+  createTurnDirectories,
   noGuestScript,
   openGuestScript,
-  createMemoryReader,
   planMemory,
+  type AgentSettings,
   type MemoryPlan,
-  createSlotDirectories,
-  createWarmPool,
-  type WarmPool,
+  type SandboxPool,
 } from "@dari/sandbox-pool";
+import { StartError, type Logger } from "@dari/runtime";
+import { openContentCache, openDisks, type Disks, type DirectoryContentCache } from "@dari/workspace";
+import { reservedBytesOf, type OwnConfig } from "./config.ts";
+import type { WorkerContext, WorkerSettings } from "./context.ts";
 import { boundsSandboxes, findMissing } from "./missing.ts";
+import { networkOf } from "./steps/egress-policy.ts";
 import { takeWorkDir, type WorkDir } from "./work-dir.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
-export interface WorkerAssembly {
-  readonly slots: number;
-  /** See DARI_WARM_SANDBOXES; undefined: one per slot. */
-  readonly warmSandboxes: number | undefined;
-  readonly templates: "auto" | "off";
-  /** See DARI_SESSION_IDLE_SECONDS. */
-  readonly sessionIdleSeconds: number;
-  readonly workDir: string;
-  readonly cacheBytes: number;
-  readonly sandbox: "auto" | "bwrap" | "oci" | "landlock" | "process";
-  readonly ociRuntime?: string | undefined;
-  /** See DARI_BWRAP. */
-  readonly bwrap?: string | undefined;
-  readonly minimumIsolation: "isolated" | "watched" | "none";
+/** The worker's settings, and what a program that runs it adds. */
+export interface WorkerAssembly extends OwnConfig {
   /** The command line that starts this program, for advice. */
   readonly program: string;
-  readonly turnProcesses: number;
-  readonly turnDiskBytes: number;
-  readonly turnCpus: number | undefined;
-  readonly turnCpuSeconds: number | undefined;
-  /** See DARI_EGRESS and DARI_EGRESS_ALLOW. */
-  readonly egress: EgressMode;
-  readonly egressAllow: string | undefined;
-  readonly buildSlots: number;
-  /** See DARI_BUILD_EGRESS and DARI_BUILD_EGRESS_ALLOW. */
-  readonly buildEgress: BuildEgress["mode"];
-  readonly buildEgressAllow: string | undefined;
-  readonly turnMemoryBytes: number;
-  /** See DARI_WORKER_MEMORY_MB and DARI_TURN_RESERVED_MB. */
-  readonly memoryMb: number | undefined;
-  readonly turnReservedMb: number | undefined;
-  readonly backoffFirstMs: number;
-  readonly shutdownGraceMs: number;
-  /** When it aborts, the grace is over. */
+  /** Aborts if the grace at shutdown is over. */
   readonly stopNow?: AbortSignal;
-  /** A missing Python minor runs on the nearest newer one: the standalone platform only. */
+  /** Whether the nearest newer Python may run an agent if its minor version is missing. */
   readonly allowNearestPython: boolean;
-  /** Runs agents in place of this machine's sandbox: for measurements of everything else. */
+  /** Replaces this machine's sandbox, for benchmarks of everything else. */
   readonly driver?: Pick<ChosenDriver, "driver" | "guarantees">;
-  /** Workspaces in place of this machine's directories: likewise. */
+  /** Replaces this machine's workspaces, likewise. */
   readonly disks?: Disks;
-  /** Called when only another process in place of this one may help; default: it goes on as well as it can. */
+  /** Called when the worker cannot recover without a restart. Default: it continues as well as it can. */
   readonly giveUp?: (reason: string) => void;
-  /** This machine's environment: where interpreters are, how registries are reached. Agents never see it. */
+  /** This machine's environment, which says where interpreters and registries are. Agents never see it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
@@ -108,11 +81,12 @@ export async function assembleWorker(
   const { hostUserOf, guarantees } = openUsers(chosen, workDir, log);
   const source = openSource(settings);
   const memory = planTurns(assembly, log);
-  const warm = await openWarmPool(assembly, chosen, memory, workDir, log, stack);
+  const { pool, isMissing: lacksWarm } = await openPool(assembly, chosen, memory, workDir, log, stack);
   const { program } = assembly;
-  const missing = findMissing({ chosen, disks, lacksWarm: warm.isMissing, own: ownNamespace(), program }, machine);
+  const missing = findMissing({ chosen, disks, lacksWarm, own: ownNamespace(), program }, machine);
   for (const each of missing) log.warn(each, "machine.missing");
   const control = controlOf(services, settings, "");
+  const workerSettings = workerSettingsOf(assembly, settings, memory, workDir);
   const worker = await startWorker(
     {
       db: services.db,
@@ -122,10 +96,13 @@ export async function assembleWorker(
       sealer: services.sealer,
       workspaces: { db: services.db, blobs: services.blobs, trees: services.trees, disks, contents, hostUserOf },
       driver: chosen.driver,
+      hostUserOf,
+      networkOf: (turn) => networkOf(workerSettings.egress, turn),
       guarantees,
       missing,
       minimumIsolation: assembly.minimumIsolation,
-      warm: warm.pool,
+      memory,
+      pool,
       guestScript,
       images,
       runtimes: createRuntimes({
@@ -133,10 +110,10 @@ export async function assembleWorker(
         env: assembly.environment,
         allowNearest: assembly.allowNearestPython,
       }),
-      slots: createSlotDirectories(workDir.turns),
+      turnDirectories: createTurnDirectories(workDir.turns),
       retryJob: (job) => retryJob(control, job),
       promoteJob: (job) => promoteJob(control, job),
-      settings: workerSettingsOf(assembly, settings, memory, workDir),
+      settings: workerSettings,
     },
     source,
   );
@@ -154,17 +131,15 @@ function workerSettingsOf(
     workerId: newId("worker"),
     pool: settings.pool,
     slots: memory.slots,
-    hasRoom: () => memory.hasRoom(),
-    room: () => memory.room(),
     giveUp: assembly.giveUp ?? (() => undefined),
     leaseMs: settings.leaseMs,
     renewMs: Math.floor(settings.leaseMs / 3),
     graceMs: assembly.shutdownGraceMs,
     stopNow: assembly.stopNow,
     backoffFirstMs: assembly.backoffFirstMs,
-    sessionIdleMs: assembly.sessionIdleSeconds * 1_000,
+    limits: turnLimits(assembly),
+    keepMs: assembly.sessionIdleSeconds * 1_000,
     usesTemplates: assembly.templates === "auto",
-    ...boundsOf(assembly),
     egress: { mode: assembly.egress, rules: parseEgressRules(assembly.egressAllow ?? "") },
     buildSlots: assembly.buildSlots,
     buildEgress: { mode: assembly.buildEgress, rules: parseEgressRules(assembly.buildEgressAllow ?? "") },
@@ -231,41 +206,32 @@ function openUsers(
   }
 }
 
-interface Warm {
-  readonly pool: WarmPool | undefined;
-  /** Whether one is wanted, and this machine cannot have it. */
-  readonly isMissing: boolean;
-}
-
-/** Without a pool where none is wanted, or no directory can be mounted into a running sandbox. */
-async function openWarmPool(
+/**
+ * Returns no pool if none is configured, or if nothing can be mounted into a running sandbox. `isMissing`: one is
+ * configured, and this machine does not allow it.
+ */
+async function openPool(
   assembly: WorkerAssembly,
-  chosen: Pick<ChosenDriver, "driver">,
+  { driver }: Pick<ChosenDriver, "driver">,
   memory: MemoryPlan,
   workDir: WorkDir,
   log: Logger,
   stack: AsyncDisposableStack,
-): Promise<Warm> {
-  const max = assembly.warmSandboxes ?? memory.slots;
-  const sessionIdleMs = assembly.sessionIdleSeconds * 1_000;
-  const isWanted = max > 0 || sessionIdleMs > 0;
-  if (!isWanted || !chosen.driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
+): Promise<{ readonly pool: SandboxPool | undefined; readonly isMissing: boolean }> {
+  const preloadMax = assembly.warmSandboxes ?? memory.slots;
+  const keepMs = assembly.sessionIdleSeconds * 1_000;
+  const isWanted = preloadMax > 0 || keepMs > 0;
+  if (!isWanted || !driver.canMountWhileRunning) return { pool: undefined, isMissing: false };
   let mounts: SlotMounts;
   try {
-    mounts = await openSlotMounts(workDir.warm, chosen.driver);
+    mounts = await openSlotMounts(workDir.warm, driver);
   } catch (error) {
     log.info({ reason: (error as Error).message }, "warm.not_possible");
     return { pool: undefined, isMissing: true };
   }
   stack.defer(() => mounts.close());
-  const pool = createWarmPool({
-    mounts,
-    max,
-    slots: memory.slots,
-    sessionIdleMs,
-    hasRoom: () => memory.hasRoom(),
-    log,
-  });
+  const { slots: turnsMax, hasFreeMemory } = memory;
+  const pool = createSandboxPool({ mounts, preloadMax, turnsMax, keepMs, hasFreeMemory, log });
   stack.defer(() => pool.close());
   return { pool, isMissing: false };
 }
@@ -322,10 +288,17 @@ function planTurns(assembly: WorkerAssembly, log: Logger): MemoryPlan {
   return memory;
 }
 
-/** Of a turn. */
-function boundsOf(
-  assembly: WorkerAssembly,
-): Pick<WorkerSettings, "turnMemoryBytes" | "turnProcesses" | "turnDiskBytes" | "turnCpus" | "turnCpuSeconds"> {
-  const { turnMemoryBytes, turnProcesses, turnDiskBytes, turnCpus, turnCpuSeconds } = assembly;
-  return { turnMemoryBytes, turnProcesses, turnDiskBytes, turnCpus, turnCpuSeconds };
+/** Returns the limits of a turn's sandbox. */
+function turnLimits({ turnCpus, turnCpuSeconds, ...assembly }: WorkerAssembly): AgentSettings["limits"] {
+  return {
+    memoryBytes: assembly.turnMemoryBytes,
+    processes: assembly.turnProcesses,
+    openFiles: 4_096,
+    fileBytes: limits.workspaceFileBytes,
+    tmpBytes: 1024 ** 3,
+    diskBytes: assembly.turnDiskBytes,
+    diskFiles: limits.workspaceFiles,
+    ...(turnCpus === undefined ? {} : { cpus: turnCpus }),
+    ...(turnCpuSeconds === undefined ? {} : { cpuSeconds: turnCpuSeconds }),
+  };
 }

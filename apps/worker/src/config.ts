@@ -4,8 +4,7 @@ import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
 
-export const workerSettings = {
-  ...serviceSettings,
+const ownSettings = {
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -152,6 +151,11 @@ export const workerSettings = {
   }),
 } as const;
 
+export const workerSettings = { ...serviceSettings, ...ownSettings } as const;
+
+/** The settings that only the worker has. */
+export type OwnConfig = ConfigOf<typeof ownSettings>;
+
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
 
 export function readWorkerConfig(env: Environment = process.env): WorkerConfig {
@@ -165,12 +169,12 @@ type CheckedSettings = Pick<
   "memoryMb" | "turnReservedMb" | "turnMemoryBytes" | "egressAllow" | "buildEgressAllow" | "sandbox" | "ociRuntime"
 >;
 
-/** What single fields cannot see. */
+/** Checks what depends on several settings. */
 export function checkWorkerSettings(settings: CheckedSettings): ConfigProblem[] {
   return [...checkMemory(settings), ...checkEgress(settings), ...checkRuntime(settings)];
 }
 
-/** Bytes set aside for each turn. */
+/** Returns the memory that is reserved for each turn, in bytes. */
 export function reservedBytesOf(settings: { turnReservedMb: number | undefined; turnMemoryBytes: number }): number {
   return settings.turnReservedMb === undefined ? settings.turnMemoryBytes : settings.turnReservedMb * 1024 ** 2;
 }
@@ -181,7 +185,7 @@ function checkMemory(settings: CheckedSettings): ConfigProblem[] {
   return [{ env: "DARI_WORKER_MEMORY_MB", message }];
 }
 
-/** A runtime that was named must not be passed over for another driver. */
+/** Refuses a runtime that another driver would ignore. */
 function checkRuntime({ sandbox, ociRuntime }: CheckedSettings): ConfigProblem[] {
   if (ociRuntime === undefined || sandbox === "oci") return [];
   return [{ env: "DARI_OCI_RUNTIME", message: `needs DARI_SANDBOX=oci; it is ${sandbox}` }];

@@ -18,13 +18,13 @@ test("lets in as many as there are slots, and the next one when a slot comes fre
 });
 
 test("while memory is short nobody gets in, what runs goes on, and the worker counts for that only", async () => {
-  let hasRoom = true;
-  const gate = createGate({ slots: 3, hasRoom: () => hasRoom });
+  let hasFreeMemory = true;
+  const gate = createGate({ slots: 3, hasFreeMemory: () => hasFreeMemory });
   const leave = gate.tryEnter();
-  hasRoom = false;
+  hasFreeMemory = false;
   expect([gate.tryEnter(), gate.free, gate.taken, gate.offered]).toEqual([undefined, 0, 1, 1]);
   const opened = gate.opened();
-  hasRoom = true;
+  hasFreeMemory = true;
   // Nobody leaves: the gate looks for itself.
   await opened;
   expect([gate.free, gate.offered]).toEqual([2, 3]);

@@ -4,8 +4,8 @@
 export interface GateOptions {
   /** Turns at once at most; memory for all of them has been seen to. */
   readonly slots: number;
-  /** Whether this machine really has memory for one more turn now; cheap, asked before each turn. Default: always. */
-  readonly hasRoom?: () => boolean;
+  /** Whether this machine has memory for one more turn now. Called before each turn. Default: always. */
+  readonly hasFreeMemory?: () => boolean;
 }
 
 export interface Gate {
@@ -26,10 +26,10 @@ export interface Gate {
   emptied(): Promise<void>;
 }
 
-/** Nobody says when memory comes free. Milliseconds. */
-const lookForRoomEveryMs = 250;
+/** How often memory is read while it is short: nothing tells when it becomes free. Milliseconds. */
+const readMemoryEveryMs = 250;
 
-export function createGate({ slots, hasRoom = () => true }: GateOptions): Gate {
+export function createGate({ slots, hasFreeMemory = () => true }: GateOptions): Gate {
   let taken = 0;
   let closed = false;
   const waiting = new Set<() => void>();
@@ -46,7 +46,7 @@ export function createGate({ slots, hasRoom = () => true }: GateOptions): Gate {
       };
       waiting.add(done);
     });
-  const free = (): number => (closed || taken >= slots || !hasRoom() ? 0 : slots - taken);
+  const free = (): number => (closed || taken >= slots || !hasFreeMemory() ? 0 : slots - taken);
 
   return {
     get free() {
@@ -62,7 +62,7 @@ export function createGate({ slots, hasRoom = () => true }: GateOptions): Gate {
       return closed;
     },
     async opened() {
-      while (!closed && free() === 0) await changed(taken < slots ? lookForRoomEveryMs : undefined);
+      while (!closed && free() === 0) await changed(taken < slots ? readMemoryEveryMs : undefined);
     },
     tryEnter() {
       if (free() === 0) return undefined;

@@ -60,8 +60,8 @@ async function runTicket(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const { settlement, left } = await runOf(context, ticket, parts, signal);
-    await Promise.all([ticket.settle(settlement), left]);
+    const { settlement, released } = await runOf(context, ticket, parts, signal);
+    await Promise.all([ticket.settle(settlement), released]);
   } catch (error) {
     // The job is looked at again; if this claim exists after all, its lease expires and the reaper ends it.
     context.log.warn({ err: error, session: ticket.sessionId }, "feed.claim_failed");
@@ -80,7 +80,7 @@ async function runOf(
   const isPromoted = first.outcome === "early" && ticket.cameEarly && (await parts.promote(ticket));
   const claim = isPromoted ? await claimTurn(context.db, ticket, context.claimant, waiting) : first;
   if (claim.outcome === "claimed") return parts.run(claim.turn);
-  return { settlement: await settlementOf(claim, ticket, parts), left: Promise.resolve() };
+  return { settlement: await settlementOf(claim, ticket, parts), released: Promise.resolve() };
 }
 
 /** Of a job that brings no turn. */

@@ -40,7 +40,7 @@ export function startPulling(context: FeedContext, parts: TurnFeedParts, signal:
       );
       if (turn === undefined) return leave();
       void run(turn)
-        .then(({ left }) => left)
+        .then(({ released }) => released)
         .finally(leave);
     }
   };

@@ -6,27 +6,27 @@ import type { WorkerContext } from "./context.ts";
 import type { Gate } from "./gate.ts";
 
 export interface TurnRun {
-  /** How its job is settled. */
+  /** How the turn's job is settled. */
   readonly settlement: TurnSettlement;
-  /** When its slot is free for another turn: its job does not wait for that. */
-  readonly left: Promise<void>;
+  /** Resolves when the slot is free for another turn. The job does not wait for that. */
+  readonly released: Promise<void>;
 }
 
 export interface TurnFeedParts {
   readonly gate: Gate;
-  /** Absent: direct pull only. */
+  /** Absent: turns are only pulled from the database. */
   readonly source: TurnSource | undefined;
   /** Runs a claimed turn until its end is recorded; never rejects. */
   readonly run: (turn: ClaimedTurn) => Promise<TurnRun>;
-  /** Carries out an operator's retry of a failed job. */
+  /** Retries a failed job for an operator. */
   readonly retry: (ticket: TurnTicket) => Promise<TurnSettlement>;
-  /** Carries out an operator's promotion of a delayed job; answers whether its retry is due now. */
+  /** Promotes a delayed job for an operator. Returns whether its retry is due now. */
   readonly promote: (ticket: TurnTicket) => Promise<boolean>;
-  /** Called when jobs wait that cannot be fetched, whatever is tried here: only a new process may help. */
+  /** Called when waiting jobs cannot be fetched without a restart. */
   readonly giveUp: (reason: string) => void;
-  /** How long no job may come while turns wait. Milliseconds; default 10 s. */
+  /** How long turns may wait without a job being fetched. Milliseconds; default 10 s. */
   readonly silentMs?: number;
 }
 
-/** What both feeds need of their worker. */
+/** The part of the worker that both feeds use. */
 export type FeedContext = Pick<WorkerContext, "db" | "log" | "notifier"> & { readonly claimant: Claimant };

@@ -12,7 +12,7 @@ import { executeTurn, type TurnResult } from "./execute-turn.ts";
 import { createGate, type Gate } from "./gate.ts";
 import { createLeaseKeeper, type LeaseKeeper } from "./lease-keeper.ts";
 import { settleRetry } from "./settle-retry.ts";
-import { watchRoom } from "./room-watch.ts";
+import { watchMemory } from "./memory-watch.ts";
 import type { Missing } from "./missing.ts";
 import { startTurnFeed } from "./turn-feed.ts";
 import type { TurnRun } from "./turn-feed-parts.ts";
@@ -39,7 +39,7 @@ const announcedWithinMs = 3 * announceEveryMs;
 
 export async function startWorker(context: WorkerContext, source: TurnSource | undefined): Promise<Worker> {
   const { settings } = context;
-  const gate = createGate(settings);
+  const gate = createGate({ slots: settings.slots, hasFreeMemory: context.memory.hasFreeMemory });
   const leases = createLeaseKeeper({
     db: context.db,
     leaseMs: settings.leaseMs,
@@ -62,7 +62,7 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
     },
   );
   const builds = startBuildFeed(context);
-  const room = watchRoom({ gate, room: settings.room, log: context.log });
+  const memory = watchMemory({ gate, freeMemory: context.memory.freeMemory, log: context.log });
   context.log.info(
     { worker: settings.workerId, slots: settings.slots, sandbox: context.driver.name },
     "worker.started",
@@ -81,16 +81,16 @@ export async function startWorker(context: WorkerContext, source: TurnSource | u
       leases: () => leases.check(),
       feed: () => feed.check(),
       presence: () => presence.check(),
-      memory: () => room.check(),
+      memory: () => memory.check(),
       serving: () => (gate.closed ? Promise.reject(new Error("the worker is about to stop")) : Promise.resolve()),
     },
     async drain() {
       gate.close();
       presence.nudge();
-      await Promise.all([context.warm?.close(), feed.stop(), builds.stop(), endTurns(gate, leases, settings)]);
+      await Promise.all([context.pool?.close(), feed.stop(), builds.stop(), endTurns(gate, leases, settings)]);
       await feed.close();
       stopListening();
-      await room.stop();
+      await memory.stop();
       await leases.close();
       await presence.stop();
     },
@@ -113,12 +113,12 @@ async function endTurns(
 async function runTurn(context: WorkerContext, leases: LeaseKeeper, turn: ClaimedTurn): Promise<TurnRun> {
   const lease = leases.hold(turn);
   try {
-    const { result, left } = await executeTurn(context, turn, lease);
-    return { settlement: settlementOf(result), left };
+    const { result, released } = await executeTurn(context, turn, lease);
+    return { settlement: settlementOf(result), released };
   } catch (error) {
     // Nothing was recorded: the lease expires, the reaper ends the attempt.
     context.log.error({ err: error, session: turn.sessionId, message: turn.messageId }, "turn.not_recorded");
-    return { settlement: { kind: "obsolete" }, left: Promise.resolve() };
+    return { settlement: { kind: "obsolete" }, released: Promise.resolve() };
   } finally {
     lease.release();
   }
@@ -185,7 +185,7 @@ function announce(context: WorkerContext, gate: Gate): Presence {
         guarantees: context.guarantees,
         missing: context.missing ?? [],
         minimumIsolation: context.minimumIsolation,
-        memory: settings.room(),
+        memory: context.memory.freeMemory(),
         clockMs: Date.now(),
         disk: { freeBytes: await freeBytesOf(settings.workDir) },
       },

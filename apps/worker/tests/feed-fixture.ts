@@ -78,7 +78,7 @@ export async function openFeedScene(): Promise<FeedScene> {
   const run = async (turn: ClaimedTurn): Promise<TurnRun> => {
     await finishTurn(services, turn, organizationId, { ending: "failed", failure: failure("agent_error") });
     ran.push(turn.messageId);
-    return { settlement: { kind: "failed", reason: "agent_error" }, left: Promise.resolve() };
+    return { settlement: { kind: "failed", reason: "agent_error" }, released: Promise.resolve() };
   };
   opening.defer(() => source.close());
   await waitUntil(() => queue.available, { what: "the queue's connection" });

@@ -120,7 +120,7 @@ describeWith("redis", "an operator's retry", () => {
         await countAttempt(scene.db, turn);
         await finishTurn(scene.services, turn, scene.organizationId, waiting);
         const retry = { kind: "retry", reason: "agent_error", delayMs: waiting.waitMs } as const;
-        return { settlement: isAdded ? { kind: "obsolete" } : retry, left: Promise.resolve() };
+        return { settlement: isAdded ? { kind: "obsolete" } : retry, released: Promise.resolve() };
       },
     });
     await scene.deliver(message);

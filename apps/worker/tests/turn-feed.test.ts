@@ -131,12 +131,12 @@ describeWith("redis", "a worker's feeds", () => {
 
   test("a job is settled when its turn is recorded; its slot is free when the turn has left it", async () => {
     const scene = await open();
-    const { promise: left, resolve: leave } = Promise.withResolvers<void>();
-    scene.start({ run: async (turn) => ({ ...(await scene.run(turn)), left }) });
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    scene.start({ run: async (turn) => ({ ...(await scene.run(turn)), released }) });
     await scene.deliver(await scene.message());
     await waitUntil(async () => (await scene.queue.counts())["failed"] === 1, { what: "the settled job" });
     expect(scene.gate.taken).toBe(1);
-    leave();
+    release();
     await waitUntil(() => scene.gate.taken === 0, { what: "the slot" });
   });
 

@@ -1,67 +1,60 @@
-// How many sandboxes should wait for the turns of each key, by what was asked for lately.
+// Decides how many sandboxes to preload for each key, from the turns of the last minutes.
 
 export interface Demand {
-  /** Turns that run, of all keys. */
+  /** Turns that are running, of all keys. */
   readonly running: number;
-  enter(key: string): void;
-  leave(key: string): void;
-  /** As many as turns of this key ran at once lately; none while it is refused. */
-  wanted(key: string): number;
-  isWanted(key: string): boolean;
+  turnStarted(key: string): void;
+  turnEnded(key: string): void;
+  /** How many sandboxes to preload: as many as turns of this key ran at once lately; 0 while it is suspended. */
+  target(key: string): number;
+  /** Whether turns used the key lately and it is not suspended. */
+  isInDemand(key: string): boolean;
   /**
-   * Nothing waits for this key for a minute, and after each further refusal for twice as long, at most 5 minutes: a
-   * sandbox may also have been lost by chance.
+   * Preloads nothing for this key for a minute, and for twice as long after each further call, up to 5 minutes. Called
+   * when a preloaded sandbox was lost, which may have been chance.
    */
-  refuse(key: string): void;
-  /** How many turns of this key there were, as far as it is remembered. */
-  turns(key: string): number;
-  /** When a turn of this key last started or ended; milliseconds of `performance.now`. */
+  suspend(key: string): void;
+  /** How many turns of this key there were since it was last forgotten. */
+  turnCount(key: string): number;
+  /** When a turn of this key last started or ended, by `performance.now()`. */
   usedAt(key: string): number;
-  /** Forgets what no turn has used for so long. Milliseconds. */
-  forget(idleMs: number): void;
+  /** Forgets the keys that no turn has used for `idleMs`. */
+  forgetIdle(idleMs: number): void;
 }
 
-interface Use {
+interface KeyUse {
   running: number;
   turns: number;
-  /** Most at once lately, and when that was. */
+  /** The most turns at once lately, and when that was. */
   peak: number;
   peakAt: number;
   usedAt: number;
-  /** How long the last refusal holds, and until when. */
-  refusedForMs: number;
-  refusedUntil: number;
+  /** How long the last suspension is, and when it ends. */
+  suspendedForMs: number;
+  suspendedUntil: number;
 }
 
-/** A burst is remembered for as long. */
 const peakForMs = 30_000;
-const refusedFirstMs = 60_000;
-const refusedMaxMs = 5 * 60_000;
+const suspendFirstMs = 60_000;
+const suspendMaxMs = 5 * 60_000;
 
 export function createDemand(now: () => number = () => performance.now()): Demand {
-  const uses = new Map<string, Use>();
+  const uses = new Map<string, KeyUse>();
   let running = 0;
-  const useOf = (key: string): Use => {
+  const useOf = (key: string): KeyUse => {
     const known = uses.get(key);
     if (known !== undefined) return known;
-    const use = {
-      running: 0,
-      turns: 0,
-      peak: 0,
-      peakAt: now(),
-      usedAt: now(),
-      refusedForMs: 0,
-      refusedUntil: -Infinity,
-    };
+    const [peakAt, usedAt] = [now(), now()];
+    const use = { running: 0, turns: 0, peak: 0, peakAt, usedAt, suspendedForMs: 0, suspendedUntil: -Infinity };
     uses.set(key, use);
     return use;
   };
-  const isRefused = (use: Use): boolean => now() < use.refusedUntil;
+  const isSuspended = (use: KeyUse): boolean => now() < use.suspendedUntil;
   return {
     get running() {
       return running;
     },
-    enter(key) {
+    turnStarted(key) {
       running += 1;
       const use = useOf(key);
       use.running += 1;
@@ -72,39 +65,39 @@ export function createDemand(now: () => number = () => performance.now()): Deman
         use.peakAt = now();
       }
     },
-    leave(key) {
+    turnEnded(key) {
       running -= 1;
       const use = useOf(key);
       use.running -= 1;
       use.usedAt = now();
     },
-    wanted(key) {
+    target(key) {
       const use = useOf(key);
-      if (isRefused(use)) return 0;
+      if (isSuspended(use)) return 0;
       return now() - use.peakAt > peakForMs ? Math.max(use.running, 1) : use.peak;
     },
-    isWanted(key) {
+    isInDemand(key) {
       const use = uses.get(key);
-      return use !== undefined && !isRefused(use);
+      return use !== undefined && !isSuspended(use);
     },
-    refuse(key) {
+    suspend(key) {
       const use = useOf(key);
-      // Several that are lost at once are lost for one reason.
-      if (isRefused(use)) return;
-      // One that has been wanted for long since is refused as for the first time.
-      const isAgain = now() - use.refusedUntil < refusedMaxMs;
-      use.refusedForMs = isAgain ? Math.min(refusedMaxMs, 2 * use.refusedForMs) : refusedFirstMs;
-      use.refusedUntil = now() + use.refusedForMs;
+      // Sandboxes that are lost at the same time are lost for the same reason.
+      if (isSuspended(use)) return;
+      // After a long time without a loss it begins with a minute again.
+      const isAgain = now() - use.suspendedUntil < suspendMaxMs;
+      use.suspendedForMs = isAgain ? Math.min(suspendMaxMs, 2 * use.suspendedForMs) : suspendFirstMs;
+      use.suspendedUntil = now() + use.suspendedForMs;
     },
-    turns: (key) => uses.get(key)?.turns ?? 0,
+    turnCount: (key) => uses.get(key)?.turns ?? 0,
     usedAt: (key) => uses.get(key)?.usedAt ?? Number.NEGATIVE_INFINITY,
-    forget(idleMs) {
+    forgetIdle(idleMs) {
       for (const [key, use] of uses) if (use.running === 0 && now() - use.usedAt > idleMs) uses.delete(key);
     },
   };
 }
 
-/** The `count` of `candidates` that were used longest ago. */
-export function chooseVictims<T>(candidates: readonly T[], count: number, usedAt: (one: T) => number): T[] {
+/** Returns the `count` candidates that were used longest ago. */
+export function leastRecentlyUsed<T>(candidates: readonly T[], count: number, usedAt: (one: T) => number): T[] {
   return [...candidates].sort((one, other) => usedAt(one) - usedAt(other)).slice(0, Math.max(0, count));
 }

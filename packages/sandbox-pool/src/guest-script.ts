@@ -1,21 +1,21 @@
-// The guest of Node agents as one script in the worker's directory, made anew at each start: what lies there from
-// before is not read. A turn runs it only while it is the very file that was written.
+// The guest of Node agents, bundled into one script in the worker's directory. Each start of the worker writes it again
+// without reading the old one. A turn runs it only while it is exactly the file that was written.
 
 import { lstatSync, type BigIntStats } from "node:fs";
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 
 export interface GuestScript {
-  /** Absolute path; undefined: the guest's modules are to be used. */
+  /** Returns the absolute path, or undefined if the guest must run from its modules. */
   path(): string | undefined;
 }
 
-/** Runs the guest's modules. */
+/** For guests that always run from their modules. */
 export const noGuestScript: GuestScript = { path: () => undefined };
 
 /**
- * Never rejects: where the script cannot be made or written, the log says why and the guest's modules are used.
- * @param o.dir is emptied
+ * Writes the script to `dir`, which is emptied. If that fails, the log says why and guests run from their modules.
+ * Never rejects.
  */
 export async function openGuestScript(o: {
   dir: string;
@@ -33,19 +33,19 @@ export async function openGuestScript(o: {
     o.log.warn({ reason: (error as Error).message }, "guest.not_bundled");
     return noGuestScript;
   }
-  let isFit = true;
+  let isUnchanged = true;
   return {
     path() {
-      if (isFit && identify(file) !== written) {
-        isFit = false;
+      if (isUnchanged && identify(file) !== written) {
+        isUnchanged = false;
         o.log.warn({ file }, "guest.script_changed");
       }
-      return isFit ? file : undefined;
+      return isUnchanged ? file : undefined;
     },
   };
 }
 
-/** Whole or not at all, and into a file that nobody has made before. */
+/** Writes a new file, completely or not at all, and returns its identity. */
 async function write(file: string, text: string): Promise<string> {
   const partial = `${file}.partial`;
   const handle = await open(partial, "wx", 0o444);
@@ -57,11 +57,11 @@ async function write(file: string, text: string): Promise<string> {
   }
   await rename(partial, file);
   const found = identify(file);
-  if (found === undefined) throw new Error(`${file} was taken away while it was written`);
+  if (found === undefined) throw new Error(`${file} was removed while it was written`);
   return found;
 }
 
-/** Which file it is and when anything of it was changed last, a time that programs cannot set. */
+/** Returns which file it is and when it last changed. Programs cannot set that time. */
 function identify(file: string): string | undefined {
   const found: BigIntStats | undefined = lstatSync(file, { bigint: true, throwIfNoEntry: false });
   return found && [found.dev, found.ino, found.mode, found.nlink, found.size, found.ctimeNs].join(" ");

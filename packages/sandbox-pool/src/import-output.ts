@@ -1,46 +1,47 @@
-// What an agent's code writes while it is loaded to be forked: shown to each turn, as if it had been loaded for that.
+// What an agent prints while a template loads it. It is shown in the log of each turn that a fork serves, as if the
+// turn had loaded the agent.
 
 import type { Readable } from "node:stream";
 import type { Scrubber } from "@dari/domain";
 
-/** Of each stream, what is kept. UTF-16 units. */
-export const wordsUnitsMax = 64 * 1024;
+/** The output that is stored of each stream, in UTF-16 units. */
+export const importOutputMax = 64 * 1024;
 
-interface Said {
+interface StreamOutput {
   text: string;
   isCut: boolean;
 }
 
-/** Where what it wrote is shown. */
-export interface ImportLog {
+type Streams = Readonly<Record<"stdout" | "stderr", Readable>>;
+
+export type ImportOutput = ReadonlyMap<keyof Streams, Readonly<StreamOutput>>;
+
+/** The log of a turn. */
+export interface TurnLog {
   add(stream: "stdout" | "stderr" | "platform", text: string): void;
 }
 
-type Streams = Readonly<Record<"stdout" | "stderr", Readable>>;
-
-export type ImportWords = ReadonlyMap<keyof Streams, Readonly<Said>>;
-
-/** Reads both streams as long as they last, so that nobody blocks on them. */
-export function collectWords({ stdout, stderr }: Streams): ImportWords {
+/** Reads both streams to their end, so that no writer blocks. */
+export function collectImportOutput({ stdout, stderr }: Streams): ImportOutput {
   return new Map([
     ["stdout", collect(stdout)],
     ["stderr", collect(stderr)],
   ]);
 }
 
-export function showWords(words: ImportWords, scrubber: Scrubber, logs: ImportLog): void {
-  for (const [stream, { text, isCut }] of words) {
-    if (text !== "") logs.add(stream, scrubber.text(text, { isCut }));
-    if (isCut) logs.add("platform", `${stream}: the import wrote more than ${wordsUnitsMax} characters\n`);
+export function showImportOutput(output: ImportOutput, scrubber: Pick<Scrubber, "text">, log: TurnLog): void {
+  for (const [stream, { text, isCut }] of output) {
+    if (text !== "") log.add(stream, scrubber.text(text, { isCut }));
+    if (isCut) log.add("platform", `${stream}: the import wrote more than ${importOutputMax} characters\n`);
   }
 }
 
-function collect(stream: Readable): Said {
-  const said = { text: "", isCut: false };
+function collect(stream: Readable): StreamOutput {
+  const output = { text: "", isCut: false };
   stream.setEncoding("utf8").on("data", (text: string) => {
-    const room = wordsUnitsMax - said.text.length;
-    said.isCut ||= text.length > room;
-    if (room > 0) said.text += text.slice(0, room);
+    const left = importOutputMax - output.text.length;
+    output.isCut ||= text.length > left;
+    if (left > 0) output.text += text.slice(0, left);
   });
-  return said;
+  return output;
 }

@@ -1,11 +1,15 @@
-// Sandboxes of agents: started ahead, forked, kept between turns, and evicted.
+// Sandboxes of agents: preloaded for the turns to come, forked, kept between turns, and evicted.
 
-export { openGuestScript, noGuestScript, type GuestScript } from "./guest-script.ts";
-export { collectWords, showWords, type ImportWords } from "./import-output.ts";
-export { type Rested, type SessionTurn } from "./kept-sandboxes.ts";
-export { createMemoryReader, readMemory, type Memory } from "./memory.ts";
-export { planMemory, type MemoryPlan, type Room } from "./memory-plan.ts";
-export { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "./pool.ts";
-export { type Prepared, type Taken } from "./pooled-sandbox.ts";
-export { type WarmTemplate } from "./templates.ts";
-export { createSlotDirectories, type SlotDirectories } from "./turn-directories.ts";
+export { agentRecipe } from "./agent-recipe.ts";
+export { type AgentContext, type AgentSettings, type AgentTurn } from "./agent-turn.ts";
+export { noGuestScript, openGuestScript, type GuestScript } from "./guest-script.ts";
+export { showImportOutput } from "./import-output.ts";
+export { type PendingKeep } from "./kept-sandboxes.ts";
+export { createMemoryReader } from "./memory.ts";
+export { planMemory, type FreeMemory, type MemoryPlan } from "./memory-plan.ts";
+export { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "./pool.ts";
+export { type ServingSandbox } from "./pooled-sandbox.ts";
+export { type SandboxRecipe, type SessionTurn, type StartedSandbox, type Template } from "./recipe.ts";
+export { sandboxTransitions, type SandboxState } from "./sandbox-state.ts";
+export { startAgent } from "./start-agent.ts";
+export { createTurnDirectories, type TurnDirectories } from "./turn-directories.ts";

@@ -1,120 +1,113 @@
-// Sandboxes that have served a turn and stand still for the next turn of the same session, where its agent asks for
-// that. Knows nothing of agents, nor how many may be kept: the pool of waiting sandboxes does.
+// Sandboxes that are kept between two turns of one session, if their agent asks for that. How many can be kept is for
+// the pool to decide.
 
 import type { Logger } from "@dari/runtime";
-import type { WarmRecipe } from "./pool.ts";
-import type { Taken } from "./pooled-sandbox.ts";
+import type { Background } from "./background.ts";
+import type { PooledSandbox, ServingSandbox } from "./pooled-sandbox.ts";
+import type { SandboxRecipe, SessionTurn } from "./recipe.ts";
 
-/** Which turn of which session. */
-export interface SessionTurn {
-  readonly sessionId: string;
-  /** Number of the turn's claim: each claim of the session has the next one, on whichever worker. */
-  readonly fence: number;
-  /** What the turn begins with. */
-  readonly headSnapshotId: string | null;
-}
-
-/** A sandbox at rest, before it is known whether what it did is recorded. One of the two is called. */
-export interface Rested {
-  /** What it did is recorded, and this is the session's head now: it waits for the next turn. */
-  keep(headSnapshotId: string): void;
-  /** Ends it in the background, unless it was kept. */
+/** A sandbox at rest whose turn is not recorded yet. Its owner calls one of the two. */
+export interface PendingKeep {
+  /** The turn is recorded, and this snapshot is now the session's head. */
+  confirm(headSnapshotId: string): void;
+  /** Ends the sandbox in the background, unless the turn was confirmed. */
   discard(): void;
 }
 
-export interface WarmSessions {
+export interface KeptSandboxes {
   readonly size: number;
-  hold(recipe: WarmRecipe, turn: SessionTurn, taken: Taken): Rested;
+  add(pooled: PooledSandbox, turn: SessionTurn): PendingKeep;
   /**
-   * The one that served the claim before this turn's, where the session's head and everything that the recipe names is
-   * as it left them, and it has done nothing since. Any other one of the session is ended.
+   * Assigns the session's sandbox to its next turn. The sandbox must have served the claim before this one, the key and
+   * the session's head must be as it left them, and nothing in it may have run since. Otherwise it is ended.
    */
-  take(recipe: WarmRecipe, turn: SessionTurn): Promise<Taken | undefined>;
-  end(which: (recipe: WarmRecipe) => boolean): void;
-  /** Ends those that have rested for longest until no more than `max` are left. */
-  makeRoom(max: number): void;
-  /** Ends those that have rested for so long, in milliseconds, and those that have done something meanwhile. */
-  review(idleMs: number): Promise<void>;
+  assign(recipe: SandboxRecipe, turn: SessionTurn): Promise<ServingSandbox | undefined>;
+  endWhere(matches: (recipe: SandboxRecipe) => boolean): void;
+  /** Ends the sandboxes that were kept for longest, until at most `max` are left. */
+  shrinkTo(max: number): void;
+  /** Ends the sandboxes that were kept for longer than `keepMs`, and those in which something ran. */
+  review(keepMs: number): Promise<void>;
 }
 
 interface Entry {
-  readonly recipe: WarmRecipe;
-  readonly taken: Taken;
+  readonly pooled: PooledSandbox;
   readonly fence: number;
-  readonly restedAt: number;
-  /** When it was kept or ended. */
+  readonly keptAt: number;
+  /** Resolves when the turn is confirmed, or the sandbox ended. */
   readonly settled: PromiseWithResolvers<void>;
-  /** Of the session, once it is kept. */
+  /** The session's head, once the turn is confirmed. */
   head?: string;
-  isEnded: boolean;
 }
 
-const restless = "it is dead, or did something while it rested";
+const spoilt = "it is dead, or something in it ran between the turns";
+const neverAborts = new AbortController().signal;
 
-export function createWarmSessions(o: { finish(work: Promise<void>): void; log: Logger }): WarmSessions {
-  /** By session; the one that rests for longest first. */
+export function createKeptSandboxes({ background, log }: { background: Background; log: Logger }): KeptSandboxes {
+  /** By session. The sandbox that was kept for longest is first. */
   const entries = new Map<string, Entry>();
 
-  function end(sessionId: string, entry: Entry, why: string): void {
-    if (entries.get(sessionId) === entry) entries.delete(sessionId);
-    if (entry.isEnded) return;
-    entry.isEnded = true;
-    entry.settled.resolve();
-    o.log.debug({ session: sessionId, why }, "warm.session_ended");
-    o.finish(entry.taken.end());
+  function end(sessionId: string, { pooled, settled }: Entry, why: string): void {
+    if (entries.get(sessionId)?.pooled === pooled) entries.delete(sessionId);
+    settled.resolve();
+    if (pooled.state === "ending" || pooled.state === "ended") return;
+    log.debug({ session: sessionId, why }, "warm.session_ended");
+    background.run(pooled.end());
   }
 
-  function endAll(which: (entry: Entry) => boolean, why: string): void {
-    for (const [sessionId, entry] of entries) if (which(entry)) end(sessionId, entry, why);
+  function endAll(matches: (entry: Entry) => boolean, why: string): void {
+    for (const [sessionId, entry] of entries) if (matches(entry)) end(sessionId, entry, why);
   }
 
   return {
     get size() {
       return entries.size;
     },
-    hold(recipe, { sessionId, fence }, taken) {
+    add(pooled, { sessionId, fence }) {
       const former = entries.get(sessionId);
-      if (former !== undefined) end(sessionId, former, "another one has served the session");
-      const settled = Promise.withResolvers<void>();
-      const entry: Entry = { recipe, taken, fence, restedAt: performance.now(), settled, isEnded: false };
+      if (former !== undefined) end(sessionId, former, "another sandbox has served the session");
+      pooled.keep();
+      const entry: Entry = { pooled, fence, keptAt: performance.now(), settled: Promise.withResolvers<void>() };
       entries.set(sessionId, entry);
-      void taken.prepared.sandbox.exited.then(() => {
-        if (entries.get(sessionId) === entry) end(sessionId, entry, "it is dead");
-      });
+      void pooled.started.then((started) =>
+        started?.sandbox.exited.then(() => {
+          if (entries.get(sessionId) === entry) end(sessionId, entry, "it is dead");
+        }),
+      );
       return {
-        keep(headSnapshotId) {
+        confirm(headSnapshotId) {
           entry.head = headSnapshotId;
-          settled.resolve();
+          entry.settled.resolve();
         },
         discard() {
           if (entry.head === undefined) end(sessionId, entry, "its turn was not recorded");
         },
       };
     },
-    async take(recipe, { sessionId, fence, headSnapshotId }) {
+    async assign(recipe, { sessionId, fence, headSnapshotId }) {
       const entry = entries.get(sessionId);
       if (entry === undefined) return undefined;
       entries.delete(sessionId);
-      // The turn before may be recorded, and whoever recorded it not have heard of it.
+      // The turn may already be recorded in the database and not yet be confirmed here.
       await entry.settled.promise;
-      const isNext = entry.fence + 1 === fence && entry.head === headSnapshotId && entry.recipe.key === recipe.key;
-      if (!entry.isEnded && isNext && !(await entry.taken.isSpoilt())) return entry.taken;
-      end(sessionId, entry, isNext ? restless : "the session has changed");
-      return undefined;
+      const { pooled } = entry;
+      const isNext = entry.fence + 1 === fence && entry.head === headSnapshotId && pooled.recipe.key === recipe.key;
+      const serving = isNext && pooled.state === "kept" ? await pooled.assign(neverAborts) : undefined;
+      if (serving === undefined) end(sessionId, entry, isNext ? spoilt : "the session has changed");
+      return serving;
     },
-    end: (which) => endAll(({ recipe }) => which(recipe), "it is not wanted any more"),
-    makeRoom(max) {
+    endWhere: (matches) => endAll(({ pooled }) => matches(pooled.recipe), "it is not wanted any more"),
+    shrinkTo(max) {
       for (const [sessionId, entry] of entries) {
         if (entries.size <= max) return;
-        end(sessionId, entry, "others need its room");
+        end(sessionId, entry, "other turns need its memory");
       }
     },
-    async review(idleMs) {
-      endAll(({ restedAt }) => performance.now() - restedAt > idleMs, "no turn came");
-      const looks = [...entries.values()].map(async (entry) => ((await entry.taken.isSpoilt()) ? entry : undefined));
-      const spoilt = new Set(await Promise.all(looks));
-      // Not one that a turn has taken meanwhile: it has looked for itself.
-      endAll((entry) => spoilt.has(entry), restless);
+    async review(keepMs) {
+      endAll(({ keptAt }) => performance.now() - keptAt > keepMs, "no turn came");
+      const looks = [...entries.values()].map(async (entry) => ((await entry.pooled.isSpoilt()) ? entry : undefined));
+      const found = new Set(await Promise.all(looks));
+      // A sandbox that a turn took in the meantime is no entry any more. `assign` has looked at it.
+      endAll((entry) => found.has(entry), spoilt);
     },
   };
 }

@@ -1,19 +1,19 @@
-// How many turns a worker's memory allows. Pure but for the look at the memory that it is given.
+// Plans how many turns the worker's memory allows.
 
 import type { Memory } from "./memory.ts";
 
 export interface MemoryPlan {
-  /** Turns at once: the slots that were asked for, or as many as there is memory for. At least 1. */
+  /** Turns at once: the configured slots, or as many as the memory allows. At least 1. */
   readonly slots: number;
-  /** For all turns together, bytes. */
+  /** Memory of all turns together, bytes. */
   readonly budgetBytes: number;
-  /** Whether the machine has memory for one more turn now, whoever uses the rest. */
-  hasRoom(): boolean;
-  room(): Room;
+  /** Whether the machine has memory for one more turn now. */
+  hasFreeMemory(): boolean;
+  freeMemory(): FreeMemory;
 }
 
-export interface Room {
-  /** What is free now, bytes. */
+export interface FreeMemory {
+  /** Free now, bytes. */
   readonly availableBytes: number;
   /** What must be free for one more turn, bytes. */
   readonly neededBytes: number;
@@ -21,30 +21,30 @@ export interface Room {
 
 export interface MemorySettings {
   readonly slots: number;
-  /** For all turns together, bytes; undefined: what this process may use, less what the worker itself needs. */
+  /** Memory of all turns together, bytes. Default: what this process may use, less 512 MiB for the worker. */
   readonly memoryBytes: number | undefined;
-  /** Set aside for each turn, bytes. */
+  /** Memory reserved for each turn, bytes. */
   readonly reservedBytes: number;
 }
 
 const MiB = 1024 ** 2;
-/** The worker's own: its heap, archives and files in flight, a build beside the turns. */
-const ownBytes = 512 * MiB;
+/** Reserved for the worker: its heap, archives and files in transfer, and one build. */
+const workerBytes = 512 * MiB;
 const leastFreeBytes = 256 * MiB;
 
 /**
- * Each turn has `reservedBytes` set aside, so the turns alone can never use more than the budget. What else runs on the
- * machine is not ours to plan: while less than a tenth of the budget is really free, no turn starts. A machine that is
- * smaller than one turn runs one turn.
+ * Reserves `reservedBytes` for each turn, so turns together never use more than the budget. Other programs are not
+ * planned for: no turn starts while less than a tenth of the budget is free. A machine that is too small for one turn
+ * runs one turn.
  */
 export function planMemory(settings: MemorySettings, readMemory: () => Memory): MemoryPlan {
-  const budgetBytes = settings.memoryBytes ?? Math.max(ownBytes, readMemory().totalBytes - ownBytes);
+  const budgetBytes = settings.memoryBytes ?? Math.max(workerBytes, readMemory().totalBytes - workerBytes);
   const fitting = Math.max(1, Math.floor(budgetBytes / settings.reservedBytes));
   const neededBytes = Math.min(settings.reservedBytes, Math.max(leastFreeBytes, budgetBytes / 10));
   return {
     slots: Math.min(settings.slots, fitting),
     budgetBytes,
-    hasRoom: () => readMemory().availableBytes >= neededBytes,
-    room: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
+    hasFreeMemory: () => readMemory().availableBytes >= neededBytes,
+    freeMemory: () => ({ availableBytes: readMemory().availableBytes, neededBytes }),
   };
 }

@@ -1,4 +1,4 @@
-// What memory there is, from files as the kernel writes them; and how many turns it allows.
+// Reads memory from files as the kernel writes them, and plans turns for it.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,12 +31,12 @@ function machine(ownGroup: string, files: Readonly<Record<string, string>>): Mem
   return { proc: join(dir, "proc"), cgroups: join(dir, "cgroup") };
 }
 
-test("without a limit it is the machine's", () => {
+test("without a limit it is the memory of the machine", () => {
   const files = machine("0::/a\n", { "cgroup/a/memory.max": "max\n", "cgroup/a/memory.current": "5\n" });
   expect(readMemory(files)).toEqual({ totalBytes: 8 * GiB, availableBytes: 6 * GiB });
 });
 
-test("the narrowest of the control groups counts, caches that can be given up as free", () => {
+test("the smallest control group counts, and reclaimable caches count as free", () => {
   const files = machine("0::/pod/worker\n", {
     "cgroup/pod/memory.max": `${4 * GiB}\n`,
     "cgroup/pod/memory.current": `${3 * GiB}\n`,
@@ -47,7 +47,7 @@ test("the narrowest of the control groups counts, caches that can be given up as
   expect(readMemory(files)).toEqual({ totalBytes: 4 * GiB, availableBytes: 2 * GiB });
 });
 
-test("the cache that is in use counts as free as well: the kernel gives it up before it refuses anybody", () => {
+test("active caches count as free as well", () => {
   const files = machine("0::/worker\n", {
     "cgroup/worker/memory.max": `${4 * GiB}\n`,
     "cgroup/worker/memory.current": `${4 * GiB}\n`,
@@ -68,7 +68,7 @@ test("the cache that is in use counts as free as well: the kernel gives it up be
   expect(readMemory(stale).availableBytes).toBe(4 * GiB);
 });
 
-test("inside a container the group's path may lead nowhere, and version 1 has other names", () => {
+test("in a container the path of the group may not exist, and version 1 has other names", () => {
   const inside = machine("0::/../../host/path\n", {
     "cgroup/memory.max": `${2 * GiB}\n`,
     "cgroup/memory.current": `${1 * GiB}\n`,
@@ -87,7 +87,7 @@ test("inside a container the group's path may lead nowhere, and version 1 has ot
   expect(readMemory(versionOne)).toEqual({ totalBytes: 3 * GiB, availableBytes: 2 * GiB });
 });
 
-test("this machine answers", () => {
+test("the memory of this machine can be read", () => {
   const { totalBytes, availableBytes } = readMemory();
   expect(totalBytes).toBeGreaterThan(64 * MiB);
   expect(availableBytes).toBeLessThanOrEqual(totalBytes);
@@ -104,15 +104,15 @@ test.each([
   expect(planMemory(settings, () => plenty).slots).toBe(slots);
 });
 
-test("room is what is free in truth, whoever uses the rest", () => {
+test("free memory is what the machine has left, whatever uses the rest", () => {
   let availableBytes = 8 * GiB;
   const plan = planMemory({ slots: 4, memoryBytes: 8 * GiB, reservedBytes: 2 * GiB }, () => ({
     ...plenty,
     availableBytes,
   }));
-  expect(plan.hasRoom()).toBe(true);
+  expect(plan.hasFreeMemory()).toBe(true);
   availableBytes = 800 * MiB;
-  expect(plan.hasRoom()).toBe(false);
+  expect(plan.hasFreeMemory()).toBe(false);
   availableBytes = 900 * MiB;
-  expect(plan.hasRoom()).toBe(true);
+  expect(plan.hasFreeMemory()).toBe(true);
 });

@@ -1,17 +1,17 @@
-// What memory this process may use and how much of it is free now, by its control groups and the machine.
+// Reads how much memory this process may use and how much of it is free, from its control groups and the machine.
 
 import { readFileSync } from "node:fs";
 import { freemem, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 
 export interface Memory {
-  /** What may be used at most, bytes. */
+  /** The most that may be used, bytes. */
   readonly totalBytes: number;
-  /** What may still be used now; caches that the kernel would give up, recently used or not, count as free. Bytes. */
+  /** What may still be used, bytes. Caches that the kernel can reclaim count as free. */
   readonly availableBytes: number;
 }
 
-/** Where the kernel tells of itself; tests have their own. */
+/** Where the kernel's files are. Tests have their own. */
 export interface MemoryFiles {
   readonly proc: string;
   readonly cgroups: string;
@@ -20,8 +20,8 @@ export interface MemoryFiles {
 const kernelFiles: MemoryFiles = { proc: "/proc", cgroups: "/sys/fs/cgroup" };
 
 /**
- * The narrowest of the machine and every control group (version 2, else 1) that this process is in. Reads a few small
- * files that the kernel makes up: well under a millisecond.
+ * Returns the smallest values of the machine and of each control group (version 1 or 2) that this process is in. Reads
+ * a few small files of the kernel, which takes well under a millisecond.
  */
 export function readMemory(files: MemoryFiles = kernelFiles): Memory {
   const machine = readMachine(files);
@@ -34,7 +34,7 @@ export function readMemory(files: MemoryFiles = kernelFiles): Memory {
   );
 }
 
-/** `readMemory`, at most once in `everyMs`: it is asked several times for each turn. */
+/** Returns `readMemory` with a cache of `everyMs`, because each turn reads the memory several times. */
 export function createMemoryReader(everyMs: number): () => Memory {
   let seen: Memory | undefined;
   let readAt = 0;
@@ -60,7 +60,7 @@ function readMachine(files: MemoryFiles): Memory {
   };
 }
 
-/** Those that set a limit, from the process's own group up to the root. */
+/** Returns the groups with a limit, from the process's own group up to the root. */
 function controlGroups(files: MemoryFiles): Memory[] {
   const groups: Memory[] = [];
   for (const line of (read(join(files.proc, "self", "cgroup")) ?? "").split("\n")) {
@@ -69,7 +69,7 @@ function controlGroups(files: MemoryFiles): Memory[] {
     if (controllers !== "" && !controllers.split(",").includes("memory")) continue;
     const version = controllers === "" ? versionTwo : versionOne;
     const root = controllers === "" ? files.cgroups : join(files.cgroups, "memory");
-    // Inside a container the path may be the host's and lead nowhere; the root then is the container's own group.
+    // In a container the path may be the host's, which does not exist here. The root is the container's own group.
     for (let at = join("/", path); ; at = dirname(at)) {
       const group = readGroup(join(root, at), version);
       if (group !== undefined) groups.push(group);
@@ -82,7 +82,7 @@ function controlGroups(files: MemoryFiles): Memory[] {
 interface GroupFiles {
   readonly limit: string;
   readonly used: string;
-  /** What the kernel gives up before it refuses anybody memory, as `memory.stat` names it. */
+  /** The fields of `memory.stat` that the kernel can reclaim. */
   readonly reclaimable: readonly string[];
 }
 
@@ -100,12 +100,12 @@ const versionOne: GroupFiles = {
 function readGroup(dir: string, names: GroupFiles): Memory | undefined {
   const limit = Number(read(join(dir, names.limit))?.trim());
   const used = Number(read(join(dir, names.used))?.trim());
-  // "max", or a file that is not there.
+  // The limit is "max", or there is no such file.
   if (!Number.isFinite(limit) || !Number.isFinite(used)) return undefined;
   const stat = read(join(dir, "memory.stat")) ?? "";
   const bytesOf = (name: string): number => Number(new RegExp(`^${name} (\\d+)$`, "m").exec(stat)?.[1] ?? 0);
   const reclaimable = names.reclaimable.reduce((sum, name) => sum + bytesOf(name), 0);
-  // The counters are not of one moment.
+  // The two counters are not read at the same moment.
   const held = Math.max(0, used - reclaimable);
   return { totalBytes: limit, availableBytes: Math.max(0, limit - held) };
 }

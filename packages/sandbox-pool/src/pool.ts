@@ -1,319 +1,286 @@
-// Sandboxes that have loaded their agent and wait for a turn. Each serves one turn, or turns of one session where the
-// recipe names it; the next one is started when a turn has ended. Knows nothing of agents: a recipe says what waits and
-// for whom.
+// The pool: preloads sandboxes for the turns to come, gives them to turns, keeps them between turns of one session, and
+// evicts them. It knows agents only by their recipes.
 
 import { availableParallelism } from "node:os";
-import { loop, type Logger, type Loop } from "@dari/runtime";
+import { loop, type Logger } from "@dari/runtime";
 import type { SlotMounts } from "@dari/sandbox";
-import { chooseVictims, createDemand, type Demand } from "./demand.ts";
-import { createRefills, type Refills } from "./refill-queue.ts";
-import { createWarmSessions, type Rested, type SessionTurn, type WarmSessions } from "./kept-sandboxes.ts";
-import { createWarmSlots, type WarmSlots } from "./slots.ts";
-import { createWarmTemplates, type WarmTemplate, type WarmTemplates } from "./templates.ts";
-import {
-  createShelf,
-  startNow,
-  startWaiting,
-  take,
-  type Prepared,
-  type Shelf,
-  type Taken,
-  type Waiting,
-} from "./pooled-sandbox.ts";
+import { createBackground } from "./background.ts";
+import { createDemand, leastRecentlyUsed, type Demand } from "./demand.ts";
+import { createKeptSandboxes, type KeptSandboxes, type PendingKeep } from "./kept-sandboxes.ts";
+import { startPooledSandbox, type PooledSandbox, type ServingSandbox } from "./pooled-sandbox.ts";
+import type { SandboxRecipe, SessionTurn } from "./recipe.ts";
+import { createRefillQueue, type RefillQueue } from "./refill-queue.ts";
+import { createSlots } from "./slots.ts";
+import { createTemplates, type Templates } from "./templates.ts";
 
-/** What waits. */
-export interface WarmRecipe {
-  /** Turns of one key may be served by each other's sandboxes: image, credentials and settings are the same. */
-  readonly key: string;
-  readonly group: string;
+export interface SandboxPool {
   /**
-   * What all turns of the group have in common, by name, as a digest of its value. Whatever waits with another value
-   * under one of these names is ended: it holds what has been replaced.
+   * Called when a turn starts. Resolves to the sandbox of the session's last turn, a preloaded one, or a new one that
+   * is forked for the turn or that the session can keep. Resolves to undefined if the turn must start its own sandbox.
+   * `signal` aborts when the turn is stopped.
    */
-  readonly shared: ReadonlyMap<string, string>;
-  /** The user of the host whose sandbox it is, and the owner of its slot; absent: this process's. */
-  readonly hostUser?: number | undefined;
-  /** Given where the turn may be served by the sandbox of the session's last one, and its own be kept for the next. */
-  readonly session?: SessionTurn | undefined;
-  /** Starts a sandbox in this slot. Ahead of a turn it has it load its agent. */
-  prepare(slotDir: string, mounts: SlotMounts, o: { readonly isAhead: boolean }): Promise<Prepared>;
+  beginTurn(recipe: SandboxRecipe, signal?: AbortSignal): Promise<ServingSandbox | undefined>;
+  /** Keeps the turn's sandbox, which is at rest, for the session's next turn. Called before `endTurn`. */
+  keep(serving: ServingSandbox, turn: SessionTurn): PendingKeep;
   /**
-   * Given where the agent may be loaded once and forked for each sandbox. It is started in this slot; text: why it
-   * cannot be forked. `signal`: nobody waits for it any more.
+   * Called when the turn's sandbox is dead or kept. Sandboxes for the next turns may be preloaded then. If
+   * `isPreloadable` is false, this agent is not preloaded for a while: preloading or loading it failed.
    */
-  startTemplate?(slotDir: string, mounts: SlotMounts, signal: AbortSignal): Promise<WarmTemplate | string>;
-}
-
-export interface WarmPool {
-  /**
-   * Called when a turn starts: the sandbox of its session's last turn, one that waited for it, or undefined, and the
-   * turn starts its own. Where none is there, one is forked if that can be done at once, or started if the recipe names
-   * a session. `signal`: nobody waits for it any more.
-   */
-  enter(recipe: WarmRecipe, signal?: AbortSignal): Promise<Taken | undefined>;
-  /** Called before `left` where the sandbox of that turn has come to rest, for the next turn of its session. */
-  hold(recipe: WarmRecipe, turn: SessionTurn, taken: Taken): Rested;
-  /**
-   * Called when the agent of that turn is dead: another may wait for the next turn like it, soon or when fewer turns
-   * run. None does for a while where `isFit` is false: the agent does not bear to be loaded ahead, or at all.
-   */
-  left(recipe: WarmRecipe, o: { isFit: boolean }): void;
-  /**
-   * `reused`: of the hits, by the sandbox of the session's last turn; `resting`: so many of those. `forked`: of the
-   * misses, by a sandbox that was forked for them.
-   */
-  readonly counts: Readonly<
-    Record<"waiting" | "resting" | "templates" | "hits" | "misses" | "reused" | "forked", number>
-  >;
-  /** Ends everything that waits; from here on nothing does. Idempotent. */
+  endTurn(recipe: SandboxRecipe, o: { isPreloadable: boolean }): void;
+  readonly counts: Readonly<PoolCounts>;
+  /** Ends all sandboxes but those that serve turns. From now on none is preloaded or kept. Idempotent. */
   close(): Promise<void>;
 }
 
-export interface WarmPoolOptions {
+interface PoolCounts extends TurnCounts {
+  /** Sandboxes that are preloaded, or being started for that. */
+  preloaded: number;
+  /** Sandboxes that are kept for the next turn of their session. */
+  kept: number;
+  templates: number;
+}
+
+interface TurnCounts {
+  /** Turns that a preloaded or kept sandbox served. */
+  hits: number;
+  misses: number;
+  /** The hits by a kept sandbox. */
+  reused: number;
+  /** The misses for which a sandbox was forked. */
+  forked: number;
+}
+
+export interface SandboxPoolOptions {
   readonly mounts: SlotMounts;
-  /** That wait for any turn of their agent at once. */
-  readonly max: number;
-  /** Turns at once: those that run and sandboxes that rest are never more together, so memory is set aside for all. */
-  readonly slots: number;
-  /** How long a sandbox rests for the next turn of its session. Milliseconds. */
-  readonly sessionIdleMs: number;
-  /** Whether there is memory for one more turn; while there is not, nothing waits. */
-  readonly hasRoom: () => boolean;
+  /** Preloaded sandboxes at once, at most. */
+  readonly preloadMax: number;
+  /** Turns at once, at most. Turns and kept sandboxes together are never more, so that each has its memory reserved. */
+  readonly turnsMax: number;
+  /** How long a sandbox is kept for the session's next turn. Milliseconds. */
+  readonly keepMs: number;
+  /** Whether there is memory for one more turn. While there is not, nothing is preloaded or kept. */
+  readonly hasFreeMemory: () => boolean;
   readonly log: Logger;
+  /** While so many turns run, nothing is preloaded. Default: the number of processors. */
+  readonly busyAtTurns?: number;
   /**
-   * While so many turns run, and more may wait for a slot, none is started: its processor time is theirs. Default: the
-   * processors of this machine.
-   */
-  readonly busyAt?: number;
-  /**
-   * A turn that has run for so long waits for something else than a processor: the sandbox for the next one is started
-   * beside it. Milliseconds; default 1 s.
+   * A turn that has run for so long waits for something other than a processor, so one sandbox is preloaded beside it.
+   * Milliseconds; default 1 s.
    */
   readonly longTurnMs?: number;
-  /** How long a turn that has left comes before the sandbox for the next one. Milliseconds; default 20. */
-  readonly restMs?: number;
-  /** What no turn has asked for in this time no longer waits. Milliseconds; default 5 minutes. */
+  /** How long after a turn's end its successor is preloaded. Milliseconds; default 20. */
+  readonly refillDelayMs?: number;
+  /** Sandboxes and templates whose key no turn used for so long are evicted. Milliseconds; default 5 minutes. */
   readonly idleMs?: number;
-  /** An agent that was loaded so long ago, to be forked, is loaded anew. Milliseconds; default 5 minutes. */
+  /** A template that is so old is replaced. Milliseconds; default 5 minutes. */
   readonly templateAgeMs?: number;
-  /** Milliseconds; default 1 s. */
-  readonly lookEveryMs?: number;
+  /** How often the pool is reviewed. Milliseconds; default 1 s. */
+  readonly reviewEveryMs?: number;
 }
 
 const defaultIdleMs = 5 * 60_000;
 const defaultLongTurnMs = 1_000;
-const defaultRestMs = 20;
-const defaultLookEveryMs = 1_000;
-/** Memory that was short is left alone for as long: what waits beside long turns would make it short again. */
+const defaultRefillDelayMs = 20;
+const defaultReviewEveryMs = 1_000;
+/** After memory was short, nothing is preloaded beside long turns for so long: it would soon be short again. */
 const afterShortMs = 30_000;
+const neverAborts = new AbortController().signal;
 
-export function createWarmPool(o: WarmPoolOptions): WarmPool {
-  const { log, idleMs = defaultIdleMs, busyAt = availableParallelism(), longTurnMs = defaultLongTurnMs } = o;
-  const shelf = createShelf(log);
-  const { waiting, drop, ended } = shelf;
-  const slots = createWarmSlots(o.mounts);
-  const sessions = createWarmSessions({ finish: shelf.finish, log });
+/** Shared state of one pool. */
+interface Parts {
+  readonly o: SandboxPoolOptions;
+  /** All sandboxes that have not been ended. Their states tell them apart. */
+  readonly sandboxes: ReadonlySet<PooledSandbox>;
+  /** The recipes of running turns, and since when they run. Turns with a replaced credential are left out. */
+  readonly running: Map<SandboxRecipe, number>;
+  readonly demand: Demand;
+  readonly refills: RefillQueue<SandboxRecipe>;
+  readonly templates: Templates;
+  readonly kept: KeptSandboxes;
+  readonly counts: TurnCounts;
+  start(recipe: SandboxRecipe, o: { readonly isPreload: boolean }): PooledSandbox;
+  /** Ends the sandbox in the background. */
+  evict(one: PooledSandbox): void;
+}
+
+export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
+  const { log } = o;
+  const background = createBackground(log);
+  const slots = createSlots(o.mounts);
   const demand = createDemand();
-  const templates = openTemplates(o, demand, slots, shelf);
-  const parts = { slots, shelf, templates };
-  /** Turns that run, and since when; not those whose credentials have been changed. */
-  const running = new Map<WarmRecipe, number>();
-  const counts = { hits: 0, misses: 0, reused: 0, forked: 0 };
+  const templates = createTemplates({ ...o, max: o.preloadMax, usedAt: demand.usedAt, slots, background });
+  const sandboxes = new Set<PooledSandbox>();
+  const fork = templates.fork;
+  const parts: Parts = {
+    o,
+    sandboxes,
+    running: new Map(),
+    demand,
+    templates,
+    kept: createKeptSandboxes({ background, log }),
+    counts: { hits: 0, misses: 0, reused: 0, forked: 0 },
+    refills: createRefillQueue<SandboxRecipe>({
+      delayMs: o.refillDelayMs ?? defaultRefillDelayMs,
+      canStart: () => demand.running < (o.busyAtTurns ?? availableParallelism()) && o.hasFreeMemory(),
+      refill: (recipe, { isSpare }) => refill(recipe, isSpare, parts),
+    }),
+    start: (recipe, how) => startPooledSandbox({ sandboxes, slots, background, log, fork }, recipe, how),
+    evict: (one) => background.run(one.end()),
+  };
   const stopping = new AbortController();
-  const refills = createRefills<WarmRecipe>({
-    restMs: o.restMs ?? defaultRestMs,
-    mayStart: () => demand.running < busyAt && o.hasRoom(),
-    refill: (recipe, { isSpare }) => refill(recipe, { waiting, demand, max: o.max, isSpare, drop, start }),
+  const reviewing = loop({
+    name: "watch-warm-sandboxes",
+    everyMs: o.reviewEveryMs ?? defaultReviewEveryMs,
+    signal: stopping.signal,
+    log,
+    runOnce: reviewOf(parts),
   });
-  const wantSpares = besideLongTurns(running, refills, longTurnMs);
-
-  function start(recipe: WarmRecipe): void {
-    templates.want(recipe);
-    const one = startWaiting(o, parts, recipe, { isAhead: true });
-    waiting.add(one);
-    whenLost(one, (why) => lose(one, why, { waiting, demand, drop, log }));
-  }
-
-  async function look(): Promise<void> {
-    demand.forget(idleMs);
-    const isShort = !o.hasRoom();
-    const isUnwanted = ({ key }: WarmRecipe): boolean => isShort || !demand.isWanted(key);
-    for (const one of waiting) if (isUnwanted(one.recipe)) drop(one);
-    templates.end(isUnwanted);
-    sessions.makeRoom(isShort ? 0 : o.slots - demand.running);
-    refills.forget(({ key }) => !demand.isWanted(key));
-    wantSpares(isShort);
-    await sessions.review(o.sessionIdleMs);
-  }
-
-  const looking = lookAgain(o, stopping.signal, look);
-
   return {
     get counts() {
-      return { ...counts, waiting: waiting.size, resting: sessions.size, templates: templates.size };
+      const preloaded = listPreloaded(parts).length;
+      return { ...parts.counts, preloaded, kept: parts.kept.size, templates: templates.size };
     },
-    enter: (recipe, signal = never) =>
-      enter(recipe, signal, { o, demand, refills, running, drop, sessions, counts, ...parts }),
-    hold: (recipe, turn, taken) => sessions.hold(recipe, turn, taken),
-    left(recipe, { isFit }) {
-      demand.leave(recipe.key);
-      if (!isFit) demand.refuse(recipe.key);
-      if (!running.delete(recipe) || stopping.signal.aborted) return;
-      // However busy the worker is: what it takes is saved by each further turn.
-      if (isFit && demand.turns(recipe.key) > 1) templates.want(recipe);
-      refills.want(recipe);
-    },
+    beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
+    keep: ({ pooled }, turn) => parts.kept.add(pooled, turn),
+    endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
       stopping.abort();
-      refills.close();
-      for (const one of waiting) drop(one);
-      templates.end(() => true);
-      sessions.makeRoom(0);
-      await Promise.all([looking.done, ended()]);
+      parts.refills.close();
+      evictWhere(() => true, parts);
+      await Promise.all([reviewing.done, background.done()]);
       await slots.close();
     },
   };
 }
 
-function openTemplates(o: WarmPoolOptions, { usedAt }: Demand, slots: WarmSlots, { finish }: Shelf): WarmTemplates {
-  return createWarmTemplates({ ...o, slots, usedAt, ageMs: o.templateAgeMs, finish });
-}
-
-/** Of a pool. */
-interface Parts {
-  readonly o: WarmPoolOptions;
-  readonly demand: Demand;
-  readonly refills: Refills<WarmRecipe>;
-  readonly running: Map<WarmRecipe, number>;
-  drop(one: Waiting): void;
-  readonly sessions: WarmSessions;
-  readonly templates: WarmTemplates;
-  readonly slots: WarmSlots;
-  readonly shelf: Shelf;
-  readonly counts: { hits: number; misses: number; reused: number; forked: number };
-}
-
-const never = new AbortController().signal;
-
-async function enter(recipe: WarmRecipe, signal: AbortSignal, parts: Parts): Promise<Taken | undefined> {
-  const { o, demand, running, drop, sessions, templates, counts } = parts;
-  const { waiting } = parts.shelf;
-  demand.enter(recipe.key);
-  endReplaced(recipe, { ...parts, waiting });
+async function beginTurn(
+  recipe: SandboxRecipe,
+  signal: AbortSignal,
+  parts: Parts,
+): Promise<ServingSandbox | undefined> {
+  const { o, demand, running, kept, templates, counts } = parts;
+  const { key, session } = recipe;
+  demand.turnStarted(key);
+  endReplaced(recipe, parts);
   running.set(recipe, performance.now());
-  const { session } = recipe;
-  const reused = session === undefined ? undefined : await sessions.take(recipe, session);
-  sessions.makeRoom(o.slots - demand.running);
-  const found = reused ?? (await findWaiting(recipe, signal, { waiting, demand, drop }));
+  const reused = session === undefined ? undefined : await kept.assign(recipe, session);
+  kept.shrinkTo(o.turnsMax - demand.running);
+  const found = reused ?? (await assignPreloaded(recipe, signal, parts));
   counts[found === undefined ? "misses" : "hits"] += 1;
   if (reused !== undefined) counts.reused += 1;
-  if (found !== undefined || signal.aborted || !demand.isWanted(recipe.key)) return found;
-  const isForked = templates.isReady(recipe.key);
+  if (found !== undefined || signal.aborted || !demand.isInDemand(key)) return found;
+  const isForked = templates.isReady(key);
   if (isForked) counts.forked += 1;
+  // Only a sandbox of the pool can be kept, so a turn of such a session gets one even if nothing is gained for itself.
   else if (session === undefined) return undefined;
-  return await startNow(startWaiting(o, parts, recipe, { isAhead: isForked }), drop, signal);
+  return await assign(parts.start(recipe, { isPreload: isForked }), signal, parts);
 }
 
-/** Has one wait beside each turn that lasts, unless memory was short lately. */
-function besideLongTurns(
-  running: ReadonlyMap<WarmRecipe, number>,
-  refills: Refills<WarmRecipe>,
-  longTurnMs: number,
-): (isShort: boolean) => void {
+async function assignPreloaded(
+  recipe: SandboxRecipe,
+  signal: AbortSignal,
+  parts: Parts,
+): Promise<ServingSandbox | undefined> {
+  const found = listPreloaded(parts).find((one) => one.recipe.key === recipe.key);
+  if (found === undefined) return undefined;
+  const serving = await assign(found, signal, parts);
+  if (serving === undefined && !signal.aborted) parts.demand.suspend(recipe.key);
+  return serving;
+}
+
+/** Evicts the sandbox if it cannot serve the turn. */
+async function assign(one: PooledSandbox, signal: AbortSignal, parts: Parts): Promise<ServingSandbox | undefined> {
+  const serving = await one.assign(signal);
+  if (serving === undefined) parts.evict(one);
+  return serving;
+}
+
+function endTurn(
+  recipe: SandboxRecipe,
+  { isPreloadable }: { readonly isPreloadable: boolean },
+  { demand, running, templates, refills }: Parts,
+  isClosed: boolean,
+): void {
+  demand.turnEnded(recipe.key);
+  if (!isPreloadable) demand.suspend(recipe.key);
+  if (!running.delete(recipe) || isClosed) return;
+  // A busy worker does this as well: what loading a template costs is saved by each further turn.
+  if (isPreloadable && demand.turnCount(recipe.key) > 1) templates.request(recipe);
+  refills.request(recipe);
+}
+
+/** Evicts what is idle, or too much for the free memory, and preloads sandboxes beside long turns. */
+function reviewOf(parts: Parts): () => Promise<void> {
+  const { o, demand, kept, running, refills } = parts;
+  const { longTurnMs = defaultLongTurnMs } = o;
   let shortAt = -Infinity;
-  return (isShort) => {
+  return async () => {
     const now = performance.now();
+    demand.forgetIdle(o.idleMs ?? defaultIdleMs);
+    const isShort = !o.hasFreeMemory();
     if (isShort) shortAt = now;
-    if (now - shortAt < afterShortMs) return;
-    for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.want(recipe, { isSpare: true });
+    for (const one of listPreloaded(parts)) if (isShort || !demand.isInDemand(one.recipe.key)) parts.evict(one);
+    parts.templates.retireWhere(({ key }) => isShort || !demand.isInDemand(key));
+    kept.shrinkTo(isShort ? 0 : o.turnsMax - demand.running);
+    refills.cancelWhere(({ key }) => !demand.isInDemand(key));
+    if (now - shortAt >= afterShortMs) {
+      for (const [recipe, since] of running) if (now - since >= longTurnMs) refills.request(recipe, { isSpare: true });
+    }
+    await kept.review(o.keepMs);
   };
 }
 
-function lookAgain({ lookEveryMs, log }: WarmPoolOptions, signal: AbortSignal, runOnce: () => Promise<void>): Loop {
-  const everyMs = lookEveryMs ?? defaultLookEveryMs;
-  return loop({ name: "watch-warm-sandboxes", everyMs, signal, log, runOnce });
+/** Preloads a sandbox if too few are. Returns whether still more are missing. */
+function refill(recipe: SandboxRecipe, isSpare: boolean, parts: Parts): boolean {
+  const { o, demand, evict } = parts;
+  const target = Math.min(isSpare ? 1 : Infinity, o.preloadMax, demand.target(recipe.key));
+  const all = listPreloaded(parts);
+  const others = all.filter((one) => one.recipe.key !== recipe.key);
+  const have = all.length - others.length;
+  if (have >= target || (isSpare && all.length >= o.preloadMax)) return false;
+  const evicted = leastRecentlyUsed(others, all.length + 1 - o.preloadMax, (one) => demand.usedAt(one.recipe.key));
+  for (const one of evicted) evict(one);
+  if (all.length - evicted.length < o.preloadMax) preload(recipe, parts);
+  return have + 1 < target;
 }
 
-function whenLost(one: Waiting, lose: (why: string) => void): void {
-  void one.ready.then((prepared) => {
-    if (prepared === undefined) return lose("it could not be started");
-    void prepared.sandbox.exited.then(() => lose("it ended while it waited"));
+function preload(recipe: SandboxRecipe, parts: Parts): void {
+  parts.templates.request(recipe);
+  const one = parts.start(recipe, { isPreload: true });
+  const lose = (why: string): void => {
+    if (!isPreloaded(one)) return;
+    parts.demand.suspend(recipe.key);
+    parts.o.log.warn({ group: recipe.group, why }, "warm.lost");
+    parts.evict(one);
+  };
+  void one.started.then((started) => {
+    if (started === undefined) return lose("it could not be started");
+    void started.sandbox.exited.then(() => lose("it ended while it waited"));
   });
 }
 
-/** Its code does not bear to be loaded ahead: its turns find that out for themselves. */
-function lose(
-  one: Waiting,
-  why: string,
-  o: { waiting: ReadonlySet<Waiting>; demand: Demand; drop(one: Waiting): void; log: Logger },
-): void {
-  if (!o.waiting.has(one)) return;
-  o.demand.refuse(one.recipe.key);
-  o.log.warn({ group: one.recipe.group, why }, "warm.lost");
-  o.drop(one);
+/** Ends everything that holds a value which this turn brings replaced. */
+function endReplaced(current: SandboxRecipe, parts: Parts): void {
+  const isReplaced = (one: SandboxRecipe): boolean => {
+    if (one.group !== current.group || one.key === current.key) return false;
+    return [...current.shared].some(([name, digest]) => (one.shared.get(name) ?? digest) !== digest);
+  };
+  for (const one of parts.running.keys()) if (isReplaced(one)) parts.running.delete(one);
+  parts.refills.cancelWhere(isReplaced);
+  evictWhere(isReplaced, parts);
 }
 
-/** What holds something that this turn has with another value. */
-function endReplaced(
-  recipe: WarmRecipe,
-  o: {
-    refills: Refills<WarmRecipe>;
-    running: Map<WarmRecipe, number>;
-    waiting: ReadonlySet<Waiting>;
-    drop(one: Waiting): void;
-    sessions: WarmSessions;
-    templates: WarmTemplates;
-  },
-): void {
-  const isOld = (one: WarmRecipe): boolean => isReplaced(one, recipe);
-  o.refills.forget(isOld);
-  for (const one of o.running.keys()) if (isOld(one)) o.running.delete(one);
-  for (const one of o.waiting) if (isOld(one.recipe)) o.drop(one);
-  o.sessions.end(isOld);
-  o.templates.end(isOld);
+function evictWhere(matches: (recipe: SandboxRecipe) => boolean, parts: Parts): void {
+  for (const one of listPreloaded(parts)) if (matches(one.recipe)) parts.evict(one);
+  parts.kept.endWhere(matches);
+  parts.templates.retireWhere(matches);
 }
 
-function isReplaced(one: WarmRecipe, current: WarmRecipe): boolean {
-  if (one.group !== current.group || one.key === current.key) return false;
-  return [...current.shared].some(([name, digest]) => (one.shared.get(name) ?? digest) !== digest);
+function listPreloaded({ sandboxes }: Pick<Parts, "sandboxes">): PooledSandbox[] {
+  return [...sandboxes].filter(isPreloaded);
 }
 
-/** Starts one if too few wait, and answers whether still more should. */
-function refill(
-  recipe: WarmRecipe,
-  o: {
-    waiting: ReadonlySet<Waiting>;
-    demand: Demand;
-    max: number;
-    isSpare: boolean;
-    drop(one: Waiting): void;
-    start(recipe: WarmRecipe): void;
-  },
-): boolean {
-  const most = o.isSpare ? Math.min(1, o.max) : o.max;
-  const wanted = Math.min(most, o.demand.wanted(recipe.key));
-  const have = [...o.waiting].filter((one) => one.recipe.key === recipe.key).length;
-  if (have >= wanted || (o.isSpare && o.waiting.size >= o.max)) return false;
-  const others = [...o.waiting].filter((one) => one.recipe.key !== recipe.key);
-  for (const victim of chooseVictims(others, o.waiting.size + 1 - o.max, (one) => o.demand.usedAt(one.recipe.key))) {
-    o.drop(victim);
-  }
-  if (o.waiting.size < o.max) o.start(recipe);
-  return have + 1 < wanted;
-}
-
-async function findWaiting(
-  recipe: WarmRecipe,
-  signal: AbortSignal,
-  o: { waiting: Set<Waiting>; demand: Demand; drop(one: Waiting): void },
-): Promise<Taken | undefined> {
-  const found = [...o.waiting].find((one) => one.recipe.key === recipe.key);
-  if (found === undefined) return undefined;
-  o.waiting.delete(found);
-  const taken = await take(found, signal);
-  if (taken !== undefined) return taken;
-  if (!signal.aborted) o.demand.refuse(recipe.key);
-  o.drop(found);
-  return undefined;
+function isPreloaded({ state }: PooledSandbox): boolean {
+  return state === "starting" || state === "preloaded";
 }

@@ -1,133 +1,125 @@
-// One sandbox that waits for a turn: how it gets there, who may take it, how it ends.
+// One sandbox of the pool, from its start until nothing of it is alive.
 
 import type { Logger } from "@dari/runtime";
-import type { Sandbox } from "@dari/sandbox";
-import type { WarmPoolOptions, WarmRecipe } from "./pool.ts";
-import type { WarmSlots } from "./slots.ts";
-import type { WarmTemplates } from "./templates.ts";
+import type { Background } from "./background.ts";
+import type { SandboxRecipe, Slot, StartedSandbox } from "./recipe.ts";
+import { createState, type SandboxState } from "./sandbox-state.ts";
+import type { Slots } from "./slots.ts";
 
-export interface Prepared {
-  readonly sandbox: Sandbox;
-  /** Called when the sandbox is dead: gives back what was held for it. */
-  release(): void;
-}
-
-/** A sandbox that waited and is now one turn's. */
-export interface Taken<P extends Prepared = Prepared> {
-  readonly prepared: P;
+export interface PooledSandbox {
+  readonly recipe: SandboxRecipe;
+  readonly state: SandboxState;
+  /** Whether its agent is loaded, or being loaded, before the files of the turn are mounted. */
+  readonly isAgentLoaded: boolean;
+  /** Resolves to undefined if it could not be started. Never rejects. */
+  readonly started: Promise<StartedSandbox | undefined>;
   /**
-   * Whether it is dead, has written where the turn's files will lie while they did not, or has run when it was to rest.
+   * Gives it to a turn. Resolves to undefined if it cannot serve one, or if `signal` aborts first: it may still be
+   * starting. It must be ended then.
+   */
+  assign(signal: AbortSignal): Promise<ServingSandbox | undefined>;
+  /** Keeps it for the session's next turn. It must be at rest. */
+  keep(): void;
+  /**
+   * Whether it cannot serve a turn: it is dead, it has written to its empty slot, or something in it ran while it was
+   * at rest.
    */
   isSpoilt(): Promise<boolean>;
-  /** Kills it; what it leaves is removed in the background. Idempotent. */
+  /** Kills it. What it leaves on the disk is removed in the background. Idempotent. */
   end(): Promise<void>;
 }
 
-export interface Waiting {
-  readonly recipe: WarmRecipe;
-  /** Undefined: it could not be started. */
-  readonly ready: Promise<Prepared | undefined>;
-  isSpoilt(): Promise<boolean>;
-  end(): Promise<void>;
+/** A sandbox that serves a turn. */
+export interface ServingSandbox {
+  readonly pooled: PooledSandbox;
+  readonly started: StartedSandbox;
 }
 
-export interface Shelf {
-  readonly waiting: Set<Waiting>;
-  /** Ends it in the background. */
-  drop(one: Waiting): void;
-  /** Goes on in the background until `ended`. */
-  finish(work: Promise<void>): void;
-  /** Resolves when everything that was dropped has ended. */
-  ended(): Promise<void>;
+export interface PooledSandboxParts {
+  /** The sandboxes of the pool that have not been ended. */
+  readonly sandboxes: Set<PooledSandbox>;
+  readonly slots: Slots;
+  readonly background: Background;
+  readonly log: Logger;
+  /** Resolves to undefined if there is no template for the recipe. */
+  fork(recipe: SandboxRecipe, slot: Slot): Promise<StartedSandbox | undefined>;
 }
 
-export function createShelf(log: Logger): Shelf {
-  const waiting = new Set<Waiting>();
-  const ending = new Set<Promise<void>>();
-  function finish(work: Promise<void>): void {
-    const end = work.catch((err: unknown) => log.error({ err }, "warm.not_ended"));
-    ending.add(end);
-    void end.finally(() => ending.delete(end));
+/** Starts a sandbox. With `isPreload` it is forked if the recipe has a template. */
+export function startPooledSandbox(
+  { sandboxes, slots, background, log, fork }: PooledSandboxParts,
+  recipe: SandboxRecipe,
+  { isPreload }: { readonly isPreload: boolean },
+): PooledSandbox {
+  const holder = createState();
+  const slot = slots.allocate(recipe.hostUser);
+  let [isDead, hasServed] = [false, false];
+  let ended: Promise<void> | undefined;
+
+  async function start(given: Slot): Promise<StartedSandbox | undefined> {
+    const forked = isPreload ? await fork(recipe, given) : undefined;
+    // It may have been ended because a credential was replaced, so it must not be started with the old one.
+    if (forked !== undefined || ended !== undefined) return forked;
+    return await recipe.start(given, { isPreload });
   }
-  return {
-    waiting,
-    drop(one) {
-      waiting.delete(one);
-      finish(one.end());
+
+  const started = slot.then(start).catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
+  void started.then((sandbox) => {
+    void sandbox?.sandbox.exited.then(() => (isDead = true));
+    if (sandbox !== undefined && holder.state === "starting") holder.moveTo("preloaded");
+  });
+
+  async function kill(): Promise<void> {
+    holder.moveTo("ending");
+    sandboxes.delete(pooled);
+    const sandbox = await started;
+    try {
+      await sandbox?.sandbox.kill();
+      holder.moveTo("ended");
+    } finally {
+      sandbox?.release();
+      background.run(slot.then(slots.release, () => undefined));
+    }
+  }
+
+  const pooled: PooledSandbox = {
+    recipe,
+    started,
+    get state() {
+      return holder.state;
     },
-    finish,
-    async ended() {
-      while (ending.size > 0) await Promise.all(ending);
+    get isAgentLoaded() {
+      return isPreload || hasServed;
     },
+    async assign(signal) {
+      holder.moveTo("serving");
+      const sandbox = await startedOrAborted(started, signal);
+      return sandbox === undefined || (await pooled.isSpoilt()) ? undefined : { pooled, started: sandbox };
+    },
+    keep() {
+      holder.moveTo("kept");
+      hasServed = true;
+    },
+    async isSpoilt() {
+      const { slotDir, mounts } = await slot;
+      const isUntouched = await mounts.isUntouched(slotDir).catch(() => false);
+      const isStill = (await (await started)?.sandbox.isStill?.()) ?? true;
+      return isDead || !isUntouched || !isStill;
+    },
+    end: () => (ended ??= kill()),
   };
+  sandboxes.add(pooled);
+  return pooled;
 }
 
-/**
- * For a turn that has come: only what runs in a slot of its own can serve another one. Undefined where it cannot serve
- * this one.
- */
-export async function startNow(
-  one: Waiting,
-  drop: (one: Waiting) => void,
+function startedOrAborted(
+  started: Promise<StartedSandbox | undefined>,
   signal: AbortSignal,
-): Promise<Taken | undefined> {
-  const taken = await take(one, signal);
-  if (taken === undefined) drop(one);
-  return taken;
-}
-
-/** Undefined where it can serve no turn, or nobody waits for it any more. It may be waiting for its agent's import. */
-export async function take(one: Waiting, signal: AbortSignal): Promise<Taken | undefined> {
-  const prepared = await readyOrAborted(one, signal);
-  if (prepared === undefined || (await one.isSpoilt())) return undefined;
-  return { prepared, isSpoilt: () => one.isSpoilt(), end: () => one.end() };
-}
-
-function readyOrAborted({ ready }: Waiting, signal: AbortSignal): Promise<Prepared | undefined> {
-  const { promise, resolve } = Promise.withResolvers<Prepared | undefined>();
+): Promise<StartedSandbox | undefined> {
+  const { promise, resolve } = Promise.withResolvers<StartedSandbox | undefined>();
   const giveUp = (): void => resolve(undefined);
   if (signal.aborted) giveUp();
   signal.addEventListener("abort", giveUp);
-  // Never rejects.
-  void ready.then(resolve).finally(() => signal.removeEventListener("abort", giveUp));
+  void started.then(resolve).finally(() => signal.removeEventListener("abort", giveUp));
   return promise;
-}
-
-/** Where its agent is to be loaded ahead it is forked from what has loaded it, if anything has. */
-export function startWaiting(
-  { mounts, log }: WarmPoolOptions,
-  { slots, shelf, templates }: { slots: WarmSlots; shelf: Shelf; templates: WarmTemplates },
-  recipe: WarmRecipe,
-  when: { readonly isAhead: boolean },
-): Waiting {
-  const slot = slots.take(recipe.hostUser);
-  let ended: Promise<void> | undefined;
-  const prepare = async (slotDir: string): Promise<Prepared | undefined> => {
-    const forked = when.isAhead ? await templates.fork(recipe, slotDir) : undefined;
-    // What was dropped meanwhile is not started: it may be for a credential that has been replaced.
-    if (forked !== undefined || ended !== undefined) return forked;
-    return await recipe.prepare(slotDir, mounts, when);
-  };
-  const ready = slot.then(prepare).catch((err: unknown) => void log.warn({ err }, "warm.not_started"));
-  let isGone = false;
-  void ready.then((prepared) => prepared?.sandbox.exited.then(() => (isGone = true)));
-  async function end(): Promise<void> {
-    const prepared = await ready;
-    try {
-      await prepared?.sandbox.kill();
-    } finally {
-      prepared?.release();
-      shelf.finish(slot.then(slots.giveBack, () => undefined));
-    }
-  }
-  return {
-    recipe,
-    ready,
-    async isSpoilt() {
-      const isUntouched = await mounts.isUntouched(await slot).catch(() => false);
-      const isStill = (await (await ready)?.sandbox.isStill?.()) ?? true;
-      return isGone || !isUntouched || !isStill;
-    },
-    end: () => (ended ??= end()),
-  };
 }

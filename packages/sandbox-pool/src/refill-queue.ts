@@ -1,65 +1,62 @@
-// When sandboxes that wait are started: what ended last first, one after the other, not while turns need the machine.
+// Decides when the next sandboxes are preloaded: one after the other, for the latest request first, and not while turns
+// need the machine.
 
-export interface Refills<T> {
+export interface RefillQueue<T> {
   /**
-   * One more may be started like this, a moment from now. `isSpare`: where there is a place for it and none like it
-   * waits; else others make room.
+   * Asks for one more sandbox like this, after a short delay. With `isSpare` it is started only if there is a free
+   * place and none like it is preloaded; otherwise another sandbox may be evicted for it.
    */
-  want(recipe: T, o?: { readonly isSpare: boolean }): void;
-  /** None like these is started any more, unless it is wanted again. */
-  forget(isUnwanted: (recipe: T) => boolean): void;
-  /** From here on none is started. */
+  request(recipe: T, o?: { readonly isSpare: boolean }): void;
+  /** Drops the requests that match. */
+  cancelWhere(matches: (recipe: T) => boolean): void;
+  /** Drops all requests. From now on nothing is started. */
   close(): void;
 }
 
-/** Starting one keeps a processor busy for about as long. */
+/** Starting a sandbox keeps a processor busy for about this long. */
 const paceMs = 40;
-/** Keys that are remembered while nothing may be started; of more, those wanted longest ago are forgotten. */
-const wantedMax = 256;
+/** At most so many keys are remembered while nothing can be started. The oldest requests are dropped. */
+const requestsMax = 256;
 
-export function createRefills<T extends { readonly key: string }>(o: {
-  /** How long what has ended comes first: what it left is saved, and whoever waits for it is answered. Milliseconds. */
-  readonly restMs: number;
-  /** Whether the machine has nothing better to do. */
-  mayStart(): boolean;
-  /** Starts one where one is missing; answers whether still more like it are. */
+export function createRefillQueue<T extends { readonly key: string }>(o: {
+  /** How long to wait after a turn's end, in which its result is saved and sent. Milliseconds. */
+  readonly delayMs: number;
+  /** Whether the machine is idle enough. */
+  canStart(): boolean;
+  /** Starts a sandbox if one is missing. Returns whether still more are. */
   refill(recipe: T, o: { readonly isSpare: boolean }): boolean;
-}): Refills<T> {
-  const wanted = new Map<string, { readonly recipe: T; readonly isSpare: boolean }>();
+}): RefillQueue<T> {
+  const requests = new Map<string, { readonly recipe: T; readonly isSpare: boolean }>();
   let timer: NodeJS.Timeout | undefined;
   let isClosed = false;
 
-  function startOne(): void {
-    const wish = [...wanted.values()].at(-1);
-    if (wish === undefined || !o.mayStart()) return;
-    const { key } = wish.recipe;
-    wanted.delete(key);
-    if (o.refill(wish.recipe, wish)) wanted.set(key, wish);
-    if (wanted.size > 0) timer = setTimeout(next, paceMs).unref();
-  }
-
-  function next(): void {
+  function refillOne(): void {
     timer = undefined;
-    if (!isClosed) startOne();
+    const latest = isClosed ? undefined : [...requests.values()].at(-1);
+    if (latest === undefined || !o.canStart()) return;
+    const { key } = latest.recipe;
+    requests.delete(key);
+    if (o.refill(latest.recipe, latest)) requests.set(key, latest);
+    if (requests.size > 0) timer = setTimeout(refillOne, paceMs).unref();
   }
 
   return {
-    want(recipe, { isSpare } = { isSpare: false }) {
-      const isOnlySpare = isSpare && wanted.get(recipe.key)?.isSpare !== false;
-      wanted.delete(recipe.key);
-      wanted.set(recipe.key, { recipe, isSpare: isOnlySpare });
-      if (wanted.size > wantedMax) wanted.delete(wanted.keys().next().value!);
+    request(recipe, { isSpare } = { isSpare: false }) {
+      const isOnlySpare = isSpare && requests.get(recipe.key)?.isSpare !== false;
+      requests.delete(recipe.key);
+      requests.set(recipe.key, { recipe, isSpare: isOnlySpare });
+      if (requests.size > requestsMax) requests.delete(requests.keys().next().value!);
       if (timer !== undefined) return;
-      if (o.restMs === 0) next();
-      else timer = setTimeout(next, o.restMs).unref();
+      if (o.delayMs === 0) refillOne();
+      else timer = setTimeout(refillOne, o.delayMs).unref();
     },
-    forget(isUnwanted) {
-      for (const [key, { recipe }] of wanted) if (isUnwanted(recipe)) wanted.delete(key);
+    cancelWhere(matches) {
+      for (const [key, { recipe }] of requests) if (matches(recipe)) requests.delete(key);
     },
     close() {
       isClosed = true;
       clearTimeout(timer);
-      wanted.clear();
+      requests.clear();
     },
   };
 }

@@ -1,54 +1,51 @@
-// Slots of sandboxes that wait, used again where nothing was done to them: to make and remove one waits for the disk's
-// journal.
+// Slots of sandboxes. A slot that is still as it was made is used again, because making and removing a directory waits
+// for the disk's journal.
 
 import { randomUUID } from "node:crypto";
 import type { SlotMounts } from "@dari/sandbox";
+import type { Slot } from "./recipe.ts";
 
-export interface WarmSlots {
-  /** An empty slot that is the caller's until it gives it back. `owner`: user and group of its directories. */
-  take(owner?: number): Promise<string>;
+export interface Slots {
+  /** Returns an empty slot. `owner`: user and group of its directories. */
+  allocate(owner?: number): Promise<Slot>;
   /**
-   * No sandbox may live in it. One that something was done to is removed. Rejects where something is still mounted
-   * there.
+   * Takes the slot back, once no sandbox lives in it. A slot that was changed is removed. Rejects if something is still
+   * mounted in it.
    */
-  giveBack(slotDir: string): Promise<void>;
-  /** Removes those that are nobody's, and from here on each that is given back. Idempotent. */
+  release(slot: Slot): Promise<void>;
+  /** Removes the free slots, and from now on every slot that is released. Idempotent. */
   close(): Promise<void>;
 }
 
-interface FreeSlot {
-  readonly slotDir: string;
-  readonly owner: number | undefined;
-}
-
-/** Beyond these the oldest is removed: slots of organizations that have no turns any more. */
+/** If more are free, the oldest is removed. Its organization may have no turns any more. */
 const freeMax = 32;
 
-export function createWarmSlots(mounts: SlotMounts): WarmSlots {
-  const owners = new Map<string, number | undefined>();
+export function createSlots(mounts: SlotMounts): Slots {
+  const owners = new Map<Slot, number | undefined>();
   /** Oldest first. */
-  const free: FreeSlot[] = [];
+  const free: { readonly slot: Slot; readonly owner: number | undefined }[] = [];
   let isClosed = false;
   return {
-    async take(owner) {
+    async allocate(owner) {
       const at = free.findLastIndex((one) => one.owner === owner);
-      const slotDir = at < 0 ? await mounts.make(randomUUID(), owner) : free.splice(at, 1)[0]!.slotDir;
-      owners.set(slotDir, owner);
-      return slotDir;
+      const slot = at < 0 ? { slotDir: await mounts.make(randomUUID(), owner), mounts } : free.splice(at, 1)[0]!.slot;
+      owners.set(slot, owner);
+      return slot;
     },
-    async giveBack(slotDir) {
-      // Undoes nothing where the sandbox's end has undone it; where that went wrong it is tried again.
+    async release(slot) {
+      const { slotDir } = slot;
+      // Does nothing if the end of the sandbox has unmounted everything, and tries again if that failed.
       await mounts.detach(slotDir);
       const isAsMade = await mounts.isAsMade(slotDir).catch(() => false);
-      const owner = owners.get(slotDir);
-      owners.delete(slotDir);
+      const owner = owners.get(slot);
+      owners.delete(slot);
       if (!isAsMade || isClosed) return await mounts.remove(slotDir);
-      free.push({ slotDir, owner });
-      if (free.length > freeMax) await mounts.remove(free.shift()!.slotDir);
+      free.push({ slot, owner });
+      if (free.length > freeMax) await mounts.remove(free.shift()!.slot.slotDir);
     },
     async close() {
       isClosed = true;
-      await Promise.all(free.splice(0).map(({ slotDir }) => mounts.remove(slotDir)));
+      await Promise.all(free.splice(0).map(({ slot }) => mounts.remove(slot.slotDir)));
     },
   };
 }

@@ -1,11 +1,11 @@
-// Directories of turns are used again when nothing is in them, and only then.
+// Directories of turns are used again only if they are empty.
 
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { createSlotDirectories } from "./turn-directories.ts";
+import { createTurnDirectories } from "./turn-directories.ts";
 
 let parent: string;
 beforeEach(async () => {
@@ -13,28 +13,28 @@ beforeEach(async () => {
 });
 afterEach(() => rm(parent, { recursive: true, force: true }));
 
-test("a directory that was left empty is used again, and by one turn at a time", async () => {
-  const slots = createSlotDirectories(parent);
-  const [first, second] = [slots.take(), slots.take()];
+test("an empty directory is used again, by one turn at a time", async () => {
+  const directories = createTurnDirectories(parent);
+  const [first, second] = [directories.allocate(), directories.allocate()];
   expect(second).not.toBe(first);
-  await slots.giveBack(first);
-  expect(slots.take()).toBe(first);
+  await directories.release(first);
+  expect(directories.allocate()).toBe(first);
   expect(readdirSync(parent)).toHaveLength(2);
 });
 
-test("what a turn left is gone, and nothing of it is seen by the next", async () => {
-  const slots = createSlotDirectories(parent);
-  const dir = slots.take();
+test("what a turn left is removed, and the next turn sees nothing of it", async () => {
+  const directories = createTurnDirectories(parent);
+  const dir = directories.allocate();
   mkdirSync(join(dir, "workspace"));
   writeFileSync(join(dir, "workspace", "secret"), "mine");
-  await slots.giveBack(dir);
+  await directories.release(dir);
   expect(existsSync(dir)).toBe(false);
-  expect(readdirSync(slots.take())).toEqual([]);
+  expect(readdirSync(directories.allocate())).toEqual([]);
 });
 
 test("directories nested deeper than a path may be long are removed", async () => {
-  const slots = createSlotDirectories(parent);
-  const dir = slots.take();
+  const directories = createTurnDirectories(parent);
+  const dir = directories.allocate();
   const before = process.cwd();
   try {
     process.chdir(dir);
@@ -46,14 +46,14 @@ test("directories nested deeper than a path may be long are removed", async () =
   } finally {
     process.chdir(before);
   }
-  await slots.giveBack(dir);
+  await directories.release(dir);
   expect(existsSync(dir)).toBe(false);
 });
 
-test("a directory that its disk has taken along is not missed", async () => {
-  const slots = createSlotDirectories(parent);
-  const dir = slots.take();
+test("a directory that its disk has removed can be released", async () => {
+  const directories = createTurnDirectories(parent);
+  const dir = directories.allocate();
   await rm(dir, { recursive: true });
-  await slots.giveBack(dir);
-  expect(slots.take()).not.toBe(dir);
+  await directories.release(dir);
+  expect(directories.allocate()).not.toBe(dir);
 });

@@ -1,4 +1,4 @@
-// The guest of Node agents as one script: agents see no difference, and what is not as it was written is not run.
+// The guest of Node agents as one script: agents see no difference, and a changed script is not run.
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
@@ -144,7 +144,7 @@ test("an agent with little memory starts without that room", () => {
 });
 
 describe.each(interpreters)("%s", (interpreter) => {
-  test.each(["places", "streams", "asks"])("%s sees what it sees with the guest's modules", async (name) => {
+  test.each(["places", "streams", "asks"])("%s: an agent sees the same as with the guest's modules", async (name) => {
     const script = await openScript();
     const [bundled, plain] = await Promise.all(
       [script, noGuestScript].map((each) => play(each, name, { interpreter })),
@@ -180,7 +180,7 @@ describe.each(interpreters)("%s", (interpreter) => {
   });
 });
 
-test("where the script cannot be made the guest's modules run, and the log says why", async () => {
+test("if the script cannot be bundled, the guest's modules run and the log says why", async () => {
   const script = await openScript(() => Promise.reject(new Error("no esbuild here")));
   expect(lines).toEqual([{ event: "guest.not_bundled", fields: { reason: "no esbuild here" } }]);
   expect(script.path()).toBeUndefined();
@@ -188,14 +188,14 @@ test("where the script cannot be made the guest's modules run, and the log says 
   expect(textOf(await play(script, "streams"))).toBe("ab");
 });
 
-test("where it cannot be written likewise", async () => {
+test("if it cannot be written, the guest's modules run as well", async () => {
   writeFileSync(join(root, "file"), "");
   const script = await openGuestScript({ dir: join(root, "file/guest"), bundle: bundleNodeGuest, log });
   expect(script.path()).toBeUndefined();
   expect(lines).toMatchObject([{ event: "guest.not_bundled" }]);
 });
 
-test("what was planted before the start is neither run nor followed", async () => {
+test("a file or link that was planted before the start is neither run nor followed", async () => {
   const victim = join(root, "victim");
   writeFileSync(victim, "precious");
   mkdirSync(dir);

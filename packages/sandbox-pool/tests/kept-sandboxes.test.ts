@@ -1,5 +1,5 @@
-// Sandboxes that serve turn after turn of one session, with real sandboxes, real guests and agents that try to get
-// around the end of their turn.
+// Sandboxes that are kept between turns of a session: real sandboxes, real guests, and agents that try to outlive
+// their turn.
 
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -9,9 +9,10 @@ import { guestCommand, guestRuns, loadAhead, loadTemplate, runTurn } from "@dari
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SandboxTemplate, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
-import type { Rested } from "../src/kept-sandboxes.ts";
-import type { Taken } from "../src/pooled-sandbox.ts";
+import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
+import type { PendingKeep } from "../src/kept-sandboxes.ts";
+import type { ServingSandbox } from "../src/pooled-sandbox.ts";
+import type { SandboxRecipe } from "../src/recipe.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-sessions-"));
@@ -27,7 +28,7 @@ type File = keyof typeof languages;
 let mounts: SlotMounts;
 let templateMounts: SlotMounts;
 let template: SandboxTemplate;
-let pool: WarmPool;
+let pool: SandboxPool;
 let turnDirs = 0;
 
 const javascript = `
@@ -51,7 +52,7 @@ export const agent = (prompt) => {
 };
 `;
 
-// A stopped process is let go on by a signal, for which it may set a timer before.
+// A signal wakes a stopped process, and a timer that it set before can send one.
 const python = `
 import ctypes, json, mmap, os, signal, socket, threading, time
 turns, kept = 0, []
@@ -125,8 +126,9 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-function openPool(o: Partial<WarmPoolOptions> = {}): void {
-  pool = createWarmPool({ mounts, max: 0, slots: 2, sessionIdleMs: 60_000, hasRoom: () => true, log, ...o });
+function openPool(o: Partial<SandboxPoolOptions> = {}): void {
+  const usual = { mounts, preloadMax: 0, turnsMax: 2, keepMs: 60_000, hasFreeMemory: () => true, log };
+  pool = createSandboxPool({ ...usual, ...o });
 }
 
 async function startTemplate(): Promise<SandboxTemplate> {
@@ -152,7 +154,7 @@ interface Asked {
   readonly kept?: number;
 }
 
-function recipe(o: Asked = {}): WarmRecipe & { session: NonNullable<WarmRecipe["session"]> } {
+function recipe(o: Asked = {}): SandboxRecipe & { session: NonNullable<SandboxRecipe["session"]> } {
   const { file = "agent.mjs", group = "version", secret = "one" } = o;
   const { argv, readOnlyPaths } = languages[file];
   return {
@@ -160,15 +162,16 @@ function recipe(o: Asked = {}): WarmRecipe & { session: NonNullable<WarmRecipe["
     group,
     shared: new Map([["SECRET", secret]]),
     session: { sessionId: o.sessionId ?? "his", fence: o.fence ?? 1, headSnapshotId: o.head ?? null },
-    async prepare(slotDir, slotMounts, { isAhead }) {
+    async start(slot, { isPreload }) {
+      const rest = { assignTo: () => undefined, release: () => undefined };
       if (file === "forked.py") {
-        return { sandbox: await template.fork({ slotDir, mounts: slotMounts }), release: () => undefined };
+        return { sandbox: await template.fork(slot), ...rest };
       }
       const env = { SECRET: secret };
-      const spec = { argv, env, imageDir, readOnlyPaths, slotDir, network: "none", limits: {} } as const;
-      const sandbox = await driver.prepare({ ...spec, mounts: slotMounts });
-      if (isAhead) loadAhead({ channel: sandbox.channel, ...entryOf(file) });
-      return { sandbox, release: () => undefined };
+      const spec = { argv, env, imageDir, readOnlyPaths, network: "none", limits: {} } as const;
+      const sandbox = await driver.prepare({ ...spec, ...slot });
+      if (isPreload) loadAhead({ channel: sandbox.channel, ...entryOf(file) });
+      return { sandbox, ...rest };
     },
   };
 }
@@ -180,15 +183,15 @@ interface Served {
   readonly turnDir: string;
   /** Why it did not come to rest; undefined where it did. */
   readonly why: string | undefined;
-  readonly rested: Rested | undefined;
-  readonly taken: Taken;
+  readonly rested: PendingKeep | undefined;
+  readonly taken: ServingSandbox;
 }
 
-/** One turn, as a worker runs it, from its claim to where its agent's sandbox has come to rest or is dead. */
+/** Runs one turn as a worker does, until its sandbox is at rest or dead. */
 async function serve(o: Asked = {}): Promise<Served> {
   const wanted = recipe(o);
-  const taken = (await pool.enter(wanted))!;
-  const { sandbox } = taken.prepared;
+  const taken = (await pool.beginTurn(wanted))!;
+  const { sandbox } = taken.started;
   const turnDir = join(root, `turn-${(turnDirs += 1)}`);
   for (const folder of ["workspace", "state"]) mkdirSync(join(turnDir, folder), { recursive: true });
   writeFileSync(join(turnDir, "workspace", o.head ?? "first"), "");
@@ -213,24 +216,24 @@ async function serve(o: Asked = {}): Promise<Served> {
   });
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   const why = await sandbox.rest!(o.kept);
-  const rested = why === undefined ? pool.hold(wanted, wanted.session, taken) : undefined;
-  if (why !== undefined) await taken.end();
-  pool.left(wanted, { isFit: true });
+  const rested = why === undefined ? pool.keep(taken, wanted.session) : undefined;
+  if (why !== undefined) await taken.pooled.end();
+  pool.endTurn(wanted, { isPreloadable: true });
   const answer = JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Served["answer"];
   return { answer, turnDir, why, rested, taken };
 }
 
-/** A turn that is recorded with `head`. */
+/** Runs a turn and records it with `head`. */
 async function complete(head: string, o: Asked = {}): Promise<Served> {
   const served = await serve(o);
   expect(served.why).toBeUndefined();
-  served.rested!.keep(head);
+  served.rested!.confirm(head);
   return served;
 }
 
 describe.each(Object.keys(languages) as File[])("%s", (file) => {
   test("one process serves the turns of its session, each with its own workspace, and no other session", async () => {
-    openPool({ lookEveryMs: 10 });
+    openPool({ reviewEveryMs: 10 });
     const first = await complete("a", { file });
     const hers = await complete("x", { file, sessionId: "hers" });
     const second = await complete("b", { file, fence: 2, head: "a" });
@@ -239,7 +242,7 @@ describe.each(Object.keys(languages) as File[])("%s", (file) => {
     expect(hers.answer.turns).toBe(1);
     expect(readFileSync(join(first.turnDir, "workspace/turn"), "utf8")).toBe("1");
     expect(readdirSync(join(first.turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
-    expect(pool.counts).toMatchObject({ resting: 2, reused: 1 });
+    expect(pool.counts).toMatchObject({ kept: 2, reused: 1 });
   });
 });
 
@@ -254,13 +257,13 @@ test.each<[File, string, RegExp]>([
 ])("%s: %s ends with its turn", async (file, prompt, why) => {
   openPool();
   expect((await serve({ file, prompt })).why).toMatch(why);
-  expect(pool.counts.resting).toBe(0);
+  expect(pool.counts.kept).toBe(0);
 });
 
-test("a process that the guest keeps rests with it, and is there in the next turn", async () => {
-  openPool({ lookEveryMs: 10 });
+test("a process that the guest keeps is stopped with it, and is there in the next turn", async () => {
+  openPool({ reviewEveryMs: 10 });
   const first = await complete("a", { prompt: "keeps", kept: 1 });
-  expect(await first.taken.isSpoilt()).toBe(false);
+  expect(await first.taken.pooled.isSpoilt()).toBe(false);
   const second = await complete("b", { prompt: "usesKept", kept: 1, fence: 2, head: "a" });
   expect(second.answer).toMatchObject({ pid: first.answer.pid, turns: 2 });
   // One more than is kept, and one less.
@@ -269,33 +272,33 @@ test("a process that the guest keeps rests with it, and is there in the next tur
   expect((await serve({ prompt: "tell", kept: 1, sessionId: "hers" })).why).toMatch(/still runs/);
 });
 
-test("what an agent leaves running writes nothing between turns", async () => {
+test("an agent that still runs at the end of its turn writes nothing between turns", async () => {
   openPool();
   // Whether it is in the middle of a write when it is stopped decides whether it is kept.
   const { turnDir, rested } = await serve({ prompt: "later" });
   rmSync(join(turnDir, "workspace/late"), { force: true });
-  rested?.keep("a");
+  rested?.confirm("a");
   (await serve({ fence: 2, head: "a" })).rested?.discard();
   expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
 });
 
 test.each<File>(["agent.py", "forked.py"])(
-  "%s: one that wakes itself reaches nothing of the session, and serves no turn any more",
+  "%s: a process that wakes itself cannot reach the session, and serves no further turn",
   async (file) => {
     openPool();
     const { turnDir, taken } = await complete("a", { file, prompt: "alarm" });
     rmSync(join(turnDir, "workspace/late"), { force: true });
-    await waitUntil(() => taken.isSpoilt(), { what: "the agent to write where the next workspace would be" });
+    await waitUntil(() => taken.pooled.isSpoilt(), { what: "the agent to write where the next workspace would be" });
     expect(readdirSync(join(turnDir, "workspace")).sort()).toEqual(["first", "turn"]);
     expect((await complete("b", { file, fence: 2, head: "a" })).answer.turns).toBe(1);
   },
 );
 
-test.each(["compute", "nap"])("one that wakes itself is ended before a turn comes: %s", async (prompt) => {
-  openPool({ lookEveryMs: 10 });
+test.each(["compute", "nap"])("a process that wakes itself is ended before a turn comes: %s", async (prompt) => {
+  openPool({ reviewEveryMs: 10 });
   const { taken } = await complete("a", { file: "agent.py", prompt });
-  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
-  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to be forgotten" });
+  expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
+  await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to be forgotten" });
 });
 
 test.each<[string, Asked]>([
@@ -307,22 +310,22 @@ test.each<[string, Asked]>([
   openPool();
   const { taken } = await complete("a");
   expect((await complete("b", next)).answer).toMatchObject({ turns: 1, secret: next.secret ?? "one" });
-  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
+  expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
 });
 
-test("a changed credential ends what rests with the old one, whichever session's turn brings it", async () => {
+test("a replaced credential ends all kept sandboxes of the version that hold the old one", async () => {
   openPool();
   const { taken } = await complete("a");
   await complete("x", { sessionId: "hers", secret: "new" });
-  expect((await taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
-  expect(pool.counts.resting).toBe(1);
+  expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
+  expect(pool.counts.kept).toBe(1);
 });
 
-test("the next turn waits until the last one is recorded, and starts anew where it was not", async () => {
+test("the next turn waits until the last one is recorded, and gets a new sandbox if it was not", async () => {
   openPool();
   const first = await serve();
   const second = serve({ fence: 2, head: "a" });
-  first.rested!.keep("a");
+  first.rested!.confirm("a");
   const { answer, rested } = await second;
   expect(answer.turns).toBe(2);
   const third = serve({ fence: 3, head: "b" });
@@ -330,27 +333,27 @@ test("the next turn waits until the last one is recorded, and starts anew where 
   expect((await third).answer.turns).toBe(1);
 });
 
-test("what rests and what runs are never more than there are slots; who rests for longest goes first", async () => {
-  openPool({ slots: 2 });
+test("kept sandboxes and turns never exceed the slots; the one kept for longest is evicted first", async () => {
+  openPool({ turnsMax: 2 });
   const first = await complete("a");
   await complete("x", { sessionId: "hers" });
-  expect(pool.counts.resting).toBe(2);
+  expect(pool.counts.kept).toBe(2);
   await complete("y", { sessionId: "theirs" });
-  expect((await first.taken.prepared.sandbox.exited).signal).toBe("SIGKILL");
-  expect(pool.counts.resting).toBe(2);
+  expect((await first.taken.started.sandbox.exited).signal).toBe("SIGKILL");
+  expect(pool.counts.kept).toBe(2);
 });
 
-test("one that dies is forgotten, and none rests while memory is short or for longer than it may", async () => {
-  let hasRoom = true;
-  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+test("a dead sandbox is forgotten, and none is kept while memory is short or for too long", async () => {
+  let hasFreeMemory = true;
+  openPool({ hasFreeMemory: () => hasFreeMemory, reviewEveryMs: 10 });
   const { taken } = await complete("a");
-  process.kill(taken.prepared.sandbox.pid, "SIGKILL");
-  await waitUntil(() => pool.counts.resting === 0, { what: "the dead sandbox to be forgotten" });
+  process.kill(taken.started.sandbox.pid, "SIGKILL");
+  await waitUntil(() => pool.counts.kept === 0, { what: "the dead sandbox to be forgotten" });
   await complete("b");
-  hasRoom = false;
-  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to make room" });
+  hasFreeMemory = false;
+  await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to make room" });
   await pool.close();
-  openPool({ sessionIdleMs: 0, lookEveryMs: 10 });
+  openPool({ keepMs: 0, reviewEveryMs: 10 });
   await complete("c");
-  await waitUntil(() => pool.counts.resting === 0, { what: "the sandbox to have rested long enough" });
+  await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to have rested long enough" });
 });

@@ -1,4 +1,4 @@
-// Sandboxes that wait for turns, with real sandboxes, real guests and agents that tell what they see.
+// Preloaded sandboxes: real sandboxes, real guests, and agents that report what they see.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -8,9 +8,10 @@ import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
-import { createWarmSlots } from "../src/slots.ts";
-import type { Taken } from "../src/pooled-sandbox.ts";
+import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
+import { createSlots } from "../src/slots.ts";
+import type { ServingSandbox } from "../src/pooled-sandbox.ts";
+import type { SandboxRecipe } from "../src/recipe.ts";
 
 const driver = createBwrapDriver();
 const guest = guestCommand("typescript", process.execPath);
@@ -18,7 +19,7 @@ const root = mkdtempSync(join(tmpdir(), "warm-pool-"));
 const imageDir = join(root, "image");
 const log = createLogger({ name: "test", level: "error" });
 let mounts: SlotMounts;
-let pool: WarmPool;
+let pool: SandboxPool;
 
 const source = `
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -58,43 +59,45 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
-  const usual = { mounts, max: 2, slots: 4, sessionIdleMs: 60_000, hasRoom: () => true, log, restMs: 0 };
-  // However slow the machine is, no turn of these tests is a long one.
-  return (pool = createWarmPool({ ...usual, longTurnMs: Infinity, ...o }));
+function openPool(o: Partial<SandboxPoolOptions> = {}): SandboxPool {
+  const limits = { preloadMax: 2, turnsMax: 4, keepMs: 60_000, refillDelayMs: 0 };
+  const usual = { mounts, hasFreeMemory: () => true, log, ...limits };
+  // On a slow machine no turn of these tests may count as a long one.
+  return (pool = createSandboxPool({ ...usual, longTurnMs: Infinity, ...o }));
 }
 
 let held = 0;
 
-/** `own`: the secret is the session's own, and not everybody's. */
-function recipe(o: { file?: string; name?: string; secret?: string; group?: string; own?: boolean } = {}): WarmRecipe {
+/** `own`: the secret belongs to the session. */
+function recipe(
+  o: { file?: string; name?: string; secret?: string; group?: string; own?: boolean } = {},
+): SandboxRecipe {
   const { file = "agent.mjs", name = "tell", secret = "one", group = "version", own = false } = o;
   return {
     key: [group, file, name, secret].join(" "),
     group,
     shared: new Map(own ? [] : [["SECRET", secret]]),
-    async prepare(slotDir, slotMounts) {
+    async start(slot) {
       held += 1;
       const sandbox = await driver.prepare({
         argv: guest.argv,
         env: { SECRET: secret },
         imageDir,
         readOnlyPaths: guest.readOnlyPaths,
-        slotDir,
-        mounts: slotMounts,
+        ...slot,
         network: "none",
         limits: {},
       });
       loadAhead({ channel: sandbox.channel, entry: { file, export: name }, imageDir: "/agent", sdk: "pi" });
-      return { sandbox, release: () => void (held -= 1) };
+      return { sandbox, assignTo: () => {}, release: () => void (held -= 1) };
     },
   };
 }
 
-/** Has one wait, as after a turn. */
-async function refill(wanted: WarmRecipe): Promise<void> {
-  expect(await pool.enter(wanted)).toBeUndefined();
-  pool.left(wanted, { isFit: true });
+/** Runs a turn without a sandbox, so that one is preloaded. */
+async function refill(wanted: SandboxRecipe): Promise<void> {
+  expect(await pool.beginTurn(wanted)).toBeUndefined();
+  pool.endTurn(wanted, { isPreloadable: true });
 }
 
 function makeTurn(name: string): string {
@@ -107,7 +110,7 @@ function makeTurn(name: string): string {
 }
 
 function run(
-  { prepared: { sandbox } }: Taken,
+  { started: { sandbox } }: ServingSandbox,
   o: { name?: string; timeoutMs?: number; signal?: AbortSignal; claimed?: Promise<void>; onCall?: () => void } = {},
 ): Promise<TurnEnding> {
   return runTurn({
@@ -147,254 +150,254 @@ interface Told {
   readonly home: string;
 }
 
-async function told(taken: Taken | undefined, turnDir: string): Promise<Told> {
-  const ending = await run(taken!, { claimed: taken!.prepared.sandbox.claim(turnDir) });
-  await taken!.end();
+async function told(taken: ServingSandbox | undefined, turnDir: string): Promise<Told> {
+  const ending = await run(taken!, { claimed: taken!.started.sandbox.claim(turnDir) });
+  await taken!.pooled.end();
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;
 }
 
-test("a turn is served by a sandbox that waited, with its own workspace and home; the next by another", async () => {
+test("a preloaded sandbox serves one turn, with the workspace and home of the turn", async () => {
   openPool();
   const wanted = recipe();
   await refill(wanted);
-  const told1 = await told(await pool.enter(wanted), makeTurn("first"));
+  const told1 = await told(await pool.beginTurn(wanted), makeTurn("first"));
   expect(told1).toMatchObject({ turns: 1, cwd: "/workspace", home: "first", now: ["input", "output", "whose"] });
   expect(readdirSync(join(root, "first/workspace")).sort()).toEqual(["left", "whose"]);
   expect(readFileSync(join(root, "first/state/left"), "utf8")).toBe("one");
-  pool.left(wanted, { isFit: true });
-  const told2 = await told(await pool.enter(wanted), makeTurn("second"));
+  pool.endTurn(wanted, { isPreloadable: true });
+  const told2 = await told(await pool.beginTurn(wanted), makeTurn("second"));
   expect(told2).toMatchObject({ turns: 1, home: "second", now: ["input", "output", "whose"] });
   expect(told2.id).not.toBe(told1.id);
-  expect(pool.counts).toMatchObject({ waiting: 0, hits: 2, misses: 1 });
+  expect(pool.counts).toMatchObject({ preloaded: 0, hits: 2, misses: 1 });
 });
 
 test("two turns at once have two sandboxes, and neither sees the other's files", async () => {
   openPool();
   const wanted = recipe();
-  await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
-  for (const _ of [1, 2]) pool.left(wanted, { isFit: true });
-  await waitUntil(() => pool.counts.waiting === 2, { what: "both to wait" });
-  const [one, other] = await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);
+  for (const _ of [1, 2]) pool.endTurn(wanted, { isPreloadable: true });
+  await waitUntil(() => pool.counts.preloaded === 2, { what: "both to wait" });
+  const [one, other] = await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);
   const both = await Promise.all([told(one, makeTurn("left")), told(other, makeTurn("right"))]);
   expect(both.map(({ home }) => home)).toEqual(["left", "right"]);
   expect(both[0].id).not.toBe(both[1].id);
 });
 
-test("a changed credential ends what waits with the old one, and so does no other agent's turn", async () => {
+test("a replaced credential ends the preloaded sandbox with the old one, and no sandbox of another agent", async () => {
   openPool();
   await refill(recipe({ secret: "old" }));
   await refill(recipe({ group: "another" }));
-  expect(pool.counts.waiting).toBe(2);
+  expect(pool.counts.preloaded).toBe(2);
   await refill(recipe({ secret: "new" }));
-  expect(pool.counts.waiting).toBe(2);
-  expect(await pool.enter(recipe({ secret: "old" }))).toBeUndefined();
-  const taken = await pool.enter(recipe({ group: "another" }));
-  await taken!.end();
+  expect(pool.counts.preloaded).toBe(2);
+  expect(await pool.beginTurn(recipe({ secret: "old" }))).toBeUndefined();
+  const taken = await pool.beginTurn(recipe({ group: "another" }));
+  await taken!.pooled.end();
 });
 
-test("secrets that are sessions' own wait beside each other, and a turn gets the one with its own", async () => {
+test("sandboxes with secrets of different sessions are preloaded side by side", async () => {
   openPool();
   for (const secret of ["his", "hers"]) await refill(recipe({ secret, own: true }));
-  expect(pool.counts.waiting).toBe(2);
+  expect(pool.counts.preloaded).toBe(2);
   for (const secret of ["his", "hers"]) {
     const turnDir = makeTurn(secret);
-    await told(await pool.enter(recipe({ secret, own: true })), turnDir);
+    await told(await pool.beginTurn(recipe({ secret, own: true })), turnDir);
     expect(readFileSync(join(turnDir, "state/left"), "utf8")).toBe(secret);
   }
 });
 
-test("a credential that a session has replaced for itself is not the changed one", async () => {
+test("a credential that a session sets for itself does not replace the shared one", async () => {
   openPool();
   await refill(recipe({ secret: "everybody's" }));
   await refill(recipe({ secret: "hers", own: true }));
-  expect(pool.counts.waiting).toBe(2);
+  expect(pool.counts.preloaded).toBe(2);
 });
 
-test("while turns keep the machine busy none is started, and then one after the other", async () => {
-  openPool({ busyAt: 1 });
+test("nothing is preloaded while turns keep the machine busy, and then one after the other", async () => {
+  openPool({ busyAtTurns: 1 });
   const [one, other] = [recipe({ group: "one" }), recipe({ group: "other" })];
-  await Promise.all([pool.enter(one), pool.enter(other)]);
-  pool.left(one, { isFit: true });
-  expect(pool.counts.waiting).toBe(0);
-  pool.left(other, { isFit: true });
-  expect(pool.counts.waiting).toBe(1);
-  await waitUntil(() => pool.counts.waiting === 2, { what: "the other to wait, too" });
+  await Promise.all([pool.beginTurn(one), pool.beginTurn(other)]);
+  pool.endTurn(one, { isPreloadable: true });
+  expect(pool.counts.preloaded).toBe(0);
+  pool.endTurn(other, { isPreloadable: true });
+  expect(pool.counts.preloaded).toBe(1);
+  await waitUntil(() => pool.counts.preloaded === 2, { what: "the other to wait, too" });
 });
 
-test("a turn that has ended comes first, and then the sandbox for the next one", async () => {
-  openPool({ restMs: 1 });
+test("a sandbox is preloaded a moment after the turn has ended", async () => {
+  openPool({ refillDelayMs: 1 });
   await refill(recipe());
-  expect(pool.counts.waiting).toBe(0);
-  await waitUntil(() => pool.counts.waiting === 1, { what: "one to wait" });
-  await (await pool.enter(recipe()))!.end();
+  expect(pool.counts.preloaded).toBe(0);
+  await waitUntil(() => pool.counts.preloaded === 1, { what: "one to wait" });
+  await (await pool.beginTurn(recipe()))!.pooled.end();
 });
 
-test("beside a turn that lasts the next one's is started, not with what has been changed meanwhile", async () => {
-  openPool({ longTurnMs: 0, lookEveryMs: 10 });
-  expect(await pool.enter(recipe())).toBeUndefined();
-  await waitUntil(() => pool.counts.waiting === 1, { what: "one to wait while the turn runs" });
+test("beside a long turn one is preloaded, and not with a credential that was replaced in the meantime", async () => {
+  openPool({ longTurnMs: 0, reviewEveryMs: 10 });
+  expect(await pool.beginTurn(recipe())).toBeUndefined();
+  await waitUntil(() => pool.counts.preloaded === 1, { what: "one to wait while the turn runs" });
   const changed = recipe({ secret: "two" });
-  expect(await pool.enter(changed)).toBeUndefined();
-  pool.left(changed, { isFit: true });
-  await waitUntil(() => pool.counts.waiting === 1, { what: "one to wait with the new secret" });
-  const taken = await pool.enter(recipe({ secret: "two" }));
-  await taken!.end();
+  expect(await pool.beginTurn(changed)).toBeUndefined();
+  pool.endTurn(changed, { isPreloadable: true });
+  await waitUntil(() => pool.counts.preloaded === 1, { what: "one to wait with the new secret" });
+  const taken = await pool.beginTurn(recipe({ secret: "two" }));
+  await taken!.pooled.end();
 });
 
-test("a turn that ends with a credential that has been changed meanwhile leaves none behind", async () => {
-  openPool({ busyAt: 9 });
+test("a turn whose credential was replaced while it ran preloads nothing", async () => {
+  openPool({ busyAtTurns: 9 });
   const old = recipe({ secret: "old" });
-  for (const each of [old, recipe({ secret: "new" })]) await pool.enter(each);
-  pool.left(old, { isFit: true });
-  expect(pool.counts.waiting).toBe(0);
+  for (const each of [old, recipe({ secret: "new" })]) await pool.beginTurn(each);
+  pool.endTurn(old, { isPreloadable: true });
+  expect(pool.counts.preloaded).toBe(0);
 });
 
-test("what was put off while the machine was busy is not started with a credential that has been changed", async () => {
-  openPool({ busyAt: 1 });
+test("a delayed refill is not started with a credential that was replaced", async () => {
+  openPool({ busyAtTurns: 1 });
   const [old, changed, longer] = [recipe({ secret: "old" }), recipe({ secret: "new" }), recipe({ group: "another" })];
-  await Promise.all([pool.enter(longer), pool.enter(old)]);
-  pool.left(old, { isFit: true });
-  await pool.enter(changed);
-  pool.left(changed, { isFit: false });
-  pool.left(longer, { isFit: true });
-  expect(pool.counts.waiting).toBe(1);
-  await (await pool.enter(longer))!.end();
-  pool.left(longer, { isFit: false });
-  expect(await pool.enter(old)).toBeUndefined();
+  await Promise.all([pool.beginTurn(longer), pool.beginTurn(old)]);
+  pool.endTurn(old, { isPreloadable: true });
+  await pool.beginTurn(changed);
+  pool.endTurn(changed, { isPreloadable: false });
+  pool.endTurn(longer, { isPreloadable: true });
+  expect(pool.counts.preloaded).toBe(1);
+  await (await pool.beginTurn(longer))!.pooled.end();
+  pool.endTurn(longer, { isPreloadable: false });
+  expect(await pool.beginTurn(old)).toBeUndefined();
 });
 
-test("one that is dead before a turn takes it is not given to the turn", async () => {
+test("a dead sandbox is not given to a turn", async () => {
   openPool();
   const wanted = recipe();
   await refill({
     ...wanted,
-    async prepare(...given) {
-      const prepared = await wanted.prepare(...given);
-      process.kill(prepared.sandbox.pid, "SIGKILL");
-      await prepared.sandbox.exited;
-      return prepared;
+    async start(...given) {
+      const started = await wanted.start(...given);
+      process.kill(started.sandbox.pid, "SIGKILL");
+      await started.sandbox.exited;
+      return started;
     },
   });
-  // Asked for while it is being started: nobody has noticed yet.
-  expect(await pool.enter(wanted)).toBeUndefined();
-  expect(pool.counts).toMatchObject({ waiting: 0, hits: 0, misses: 2 });
+  // The turn begins while the sandbox is starting, so its death was not noticed yet.
+  expect(await pool.beginTurn(wanted)).toBeUndefined();
+  expect(pool.counts).toMatchObject({ preloaded: 0, hits: 0, misses: 2 });
 });
 
-/** A clock of some milliseconds does not tell it from the making of the directory before. */
+/** Repeats the change until the clock, which has steps of milliseconds, tells it from the making of the directory. */
 async function change(dir: string, act: (dir: string) => void): Promise<void> {
   const before = statSync(dir, { bigint: true }).ctimeNs;
   const isSeen = (): boolean => (act(dir), statSync(dir, { bigint: true }).ctimeNs !== before);
   await waitUntil(isSeen, { what: "a change that the clock tells" });
 }
 
-test("a slot left as it was made is used again, another one is removed, and none is left at the end", async () => {
+test("an unchanged slot is used again, a changed one is removed, and none is left at the end", async () => {
   openPool();
-  const slots = createWarmSlots(mounts);
-  const [first, second] = [await slots.take(), await slots.take()];
-  await slots.giveBack(first);
-  expect(await slots.take()).toBe(first);
-  writeFileSync(join(second, "state", "left"), "");
-  await slots.giveBack(second);
-  // Empty again, but not as they were.
-  const [third, fourth] = [await slots.take(), await slots.take()];
-  await change(join(third, "state"), (dir) => {
+  const slots = createSlots(mounts);
+  const [first, second] = [await slots.allocate(), await slots.allocate()];
+  await slots.release(first);
+  expect(await slots.allocate()).toBe(first);
+  writeFileSync(join(second.slotDir, "state", "left"), "");
+  await slots.release(second);
+  // These are empty again, but not as they were made.
+  const [third, fourth] = [await slots.allocate(), await slots.allocate()];
+  await change(join(third.slotDir, "state"), (dir) => {
     writeFileSync(join(dir, "left"), "");
     rmSync(join(dir, "left"));
   });
-  await change(join(fourth, "workspace"), (dir) => chmodSync(dir, 0));
-  for (const slot of [third, fourth]) await slots.giveBack(slot);
-  expect(readdirSync(join(root, "warm"))).toEqual([basename(first)]);
+  await change(join(fourth.slotDir, "workspace"), (dir) => chmodSync(dir, 0));
+  for (const slot of [third, fourth]) await slots.release(slot);
+  expect(readdirSync(join(root, "warm"))).toEqual([basename(first.slotDir)]);
   await slots.close();
-  await slots.giveBack(first);
+  await slots.release(first);
   expect(readdirSync(join(root, "warm"))).toEqual([]);
 });
 
-test("of many agents, those that were used last wait", async () => {
+test("of many agents, the least recently used are evicted", async () => {
   openPool();
   for (const group of ["a", "b", "c"]) await refill(recipe({ group }));
-  expect(pool.counts.waiting).toBe(2);
-  expect(await pool.enter(recipe({ group: "a" }))).toBeUndefined();
-  for (const group of ["b", "c"]) await (await pool.enter(recipe({ group })))!.end();
+  expect(pool.counts.preloaded).toBe(2);
+  expect(await pool.beginTurn(recipe({ group: "a" }))).toBeUndefined();
+  for (const group of ["b", "c"]) await (await pool.beginTurn(recipe({ group })))!.pooled.end();
 });
 
-test("one that dies while it waits is dropped, and nothing waits for its agent for a while", async () => {
+test("a preloaded sandbox that dies is evicted, and its agent is not preloaded for a while", async () => {
   openPool();
   await refill(recipe({ file: "dies.mjs" }));
-  await waitUntil(() => pool.counts.waiting === 0, { what: "the dead sandbox to be dropped" });
+  await waitUntil(() => pool.counts.preloaded === 0, { what: "the dead sandbox to be dropped" });
   await refill(recipe({ file: "dies.mjs" }));
-  expect(pool.counts.waiting).toBe(0);
+  expect(pool.counts.preloaded).toBe(0);
 });
 
-test("one that is killed from outside while it waits is dropped", async () => {
+test("a preloaded sandbox that is killed from outside is evicted", async () => {
   openPool();
   let pid = 0;
   const wanted = recipe();
   await refill({
     ...wanted,
-    async prepare(...given) {
-      const prepared = await wanted.prepare(...given);
-      pid = prepared.sandbox.pid;
-      return prepared;
+    async start(...given) {
+      const started = await wanted.start(...given);
+      pid = started.sandbox.pid;
+      return started;
     },
   });
   await waitUntil(() => pid > 0, { what: "the sandbox to start" });
   process.kill(pid, "SIGKILL");
-  await waitUntil(() => pool.counts.waiting === 0, { what: "the dead sandbox to be dropped" });
+  await waitUntil(() => pool.counts.preloaded === 0, { what: "the dead sandbox to be dropped" });
 });
 
-test("an agent that writes to its home when it is imported starts with its turn", async () => {
+test("an agent whose import writes to its home is not preloaded", async () => {
   openPool();
   const wanted = recipe({ file: "writes.mjs" });
   await refill(wanted);
   await waitUntil(() => readdirSync(join(root, "warm")).some((slot) => hasEarly(slot)), { what: "the import" });
-  expect(await pool.enter(wanted)).toBeUndefined();
-  pool.left(wanted, { isFit: true });
-  expect(pool.counts.waiting).toBe(0);
+  expect(await pool.beginTurn(wanted)).toBeUndefined();
+  pool.endTurn(wanted, { isPreloadable: true });
+  expect(pool.counts.preloaded).toBe(0);
 });
 
 const hasEarly = (slot: string): boolean => readdirSync(join(root, "warm", slot, "state")).includes("early");
 
-test("the time limit and a cancellation end a turn that waited for none", async () => {
+test("the time limit and a cancellation end a turn in a preloaded sandbox", async () => {
   openPool();
   const name = "hang";
   const wanted = recipe({ name });
   await refill(wanted);
-  const late = (await pool.enter(wanted))!;
-  await late.prepared.sandbox.claim(makeTurn("late"));
+  const late = (await pool.beginTurn(wanted))!;
+  await late.started.sandbox.claim(makeTurn("late"));
   expect(await run(late, { name, timeoutMs: 50 })).toEqual({ kind: "timeout" });
-  await late.end();
-  pool.left(wanted, { isFit: true });
-  const stopped = (await pool.enter(wanted))!;
-  await stopped.prepared.sandbox.claim(makeTurn("stopped"));
+  await late.pooled.end();
+  pool.endTurn(wanted, { isPreloadable: true });
+  const stopped = (await pool.beginTurn(wanted))!;
+  await stopped.started.sandbox.claim(makeTurn("stopped"));
   const stop = new AbortController();
   const ending = run(stopped, { name, signal: stop.signal, onCall: () => stop.abort() });
   expect(await ending).toEqual({ kind: "cancelled" });
-  await stopped.end();
-  expect((await stopped.prepared.sandbox.exited).signal).toBe("SIGKILL");
+  await stopped.pooled.end();
+  expect((await stopped.started.sandbox.exited).signal).toBe("SIGKILL");
 });
 
-test("nothing waits while memory is short, or what no turn has asked for lately", async () => {
-  let hasRoom = true;
-  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+test("sandboxes are evicted while memory is short, and when no turn has used them lately", async () => {
+  let hasFreeMemory = true;
+  openPool({ hasFreeMemory: () => hasFreeMemory, reviewEveryMs: 10 });
   await refill(recipe());
-  expect(pool.counts.waiting).toBe(1);
-  hasRoom = false;
-  await waitUntil(() => pool.counts.waiting === 0, { what: "the sandboxes to make room" });
+  expect(pool.counts.preloaded).toBe(1);
+  hasFreeMemory = false;
+  await waitUntil(() => pool.counts.preloaded === 0, { what: "the sandboxes to make room" });
   await refill(recipe());
-  expect(pool.counts.waiting).toBe(0);
+  expect(pool.counts.preloaded).toBe(0);
   await pool.close();
-  openPool({ idleMs: 0, lookEveryMs: 10 });
+  openPool({ idleMs: 0, reviewEveryMs: 10 });
   await refill(recipe());
-  await waitUntil(() => pool.counts.waiting === 0, { what: "the idle sandbox to end" });
+  await waitUntil(() => pool.counts.preloaded === 0, { what: "the idle sandbox to end" });
 });
 
-test("closing ends what waits and what is being started, gives all back, and nothing waits afterwards", async () => {
+test("closing ends preloaded and starting sandboxes, and nothing is preloaded afterwards", async () => {
   openPool();
   for (const group of ["a", "b"]) await refill(recipe({ group }));
   await waitUntil(() => held === 2, { what: "both to be started" });
   await pool.close();
   expect(held).toBe(0);
   await refill(recipe());
-  expect(pool.counts.waiting).toBe(0);
+  expect(pool.counts.preloaded).toBe(0);
 });

@@ -1,5 +1,4 @@
-// Agents that are loaded once and forked for their turns, with real sandboxes, real guests and agents that tell what
-// they see.
+// Templates: real sandboxes, real guests, and agents that report what they see.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,8 +9,9 @@ import { guestCommand, loadAhead, loadTemplate, runTurn } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
-import { createWarmPool, type WarmPool, type WarmPoolOptions, type WarmRecipe } from "../src/pool.ts";
-import type { Taken } from "../src/pooled-sandbox.ts";
+import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
+import type { ServingSandbox } from "../src/pooled-sandbox.ts";
+import type { SandboxRecipe, Slot } from "../src/recipe.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-templates-"));
@@ -20,7 +20,7 @@ const logged: { readonly msg: string }[] = [];
 const observe = (fields: object, msg: string): void => void logged.push({ ...fields, msg });
 const log = createLogger({ name: "test", level: "error", observe });
 let mounts: SlotMounts;
-let pool: WarmPool;
+let pool: SandboxPool;
 
 const source = `
 import os, random, threading, uuid
@@ -65,12 +65,13 @@ afterAll(async () => {
   rmSync(root, { recursive: true });
 });
 
-function openPool(o: Partial<WarmPoolOptions> = {}): WarmPool {
-  const usual = { mounts, max: 2, slots: 4, sessionIdleMs: 60_000, hasRoom: () => true, log, restMs: 0 };
-  return (pool = createWarmPool({ ...usual, longTurnMs: Infinity, ...o }));
+function openPool(o: Partial<SandboxPoolOptions> = {}): SandboxPool {
+  const limits = { preloadMax: 2, turnsMax: 4, keepMs: 60_000, refillDelayMs: 0 };
+  const usual = { mounts, hasFreeMemory: () => true, log, ...limits };
+  return (pool = createSandboxPool({ ...usual, longTurnMs: Infinity, ...o }));
 }
 
-/** Of the templates that were started, in their order. */
+/** One entry for each template that was started. */
 const templates: number[] = [];
 const runtimes = createRuntimes({ cacheDir: join(root, "runtimes"), env: process.env, allowNearest: true });
 const pythons = (await runtimes.list()).filter(({ language }) => language === "python").map(({ version }) => version);
@@ -82,10 +83,10 @@ async function commands(version: string | undefined) {
   return { guest, template, readOnlyPaths: [...guest.readOnlyPaths, ...python.readOnlyPaths] };
 }
 
-/** `version`: of Python; default: the newest of this machine. */
+/** `version`: Python version; default: the newest of this machine. */
 function recipe(
   o: { file?: string; name?: string; secret?: string; group?: string; version?: string } = {},
-): WarmRecipe {
+): SandboxRecipe {
   const { file = "agent.py", name = "tell", secret = "one", group = "version" } = o;
   const usual = { env: { SECRET: secret }, imageDir, network: "none", limits: {} } as const;
   const what = { entry: { file, export: name }, imageDir: "/agent", sdk: "openai-agents" };
@@ -93,22 +94,23 @@ function recipe(
     key: [group, file, name, secret].join(" "),
     group,
     shared: new Map([["SECRET", secret]]),
-    async prepare(slotDir, slotMounts) {
+    async start(slot) {
       const { guest, readOnlyPaths } = await commands(o.version);
-      const sandbox = await driver.prepare({ ...usual, readOnlyPaths, argv: guest.argv, slotDir, mounts: slotMounts });
+      const sandbox = await driver.prepare({ ...usual, readOnlyPaths, argv: guest.argv, ...slot });
       loadAhead({ ...what, channel: sandbox.channel });
-      return { sandbox, release: () => {} };
+      return { sandbox, assignTo: () => {}, release: () => {} };
     },
-    async startTemplate(slotDir, slotMounts, signal) {
+    async startTemplate(slot, signal) {
       const { template, readOnlyPaths } = await commands(o.version);
-      const spec = { ...usual, readOnlyPaths, argv: template.argv, slotDir, mounts: slotMounts };
+      const spec = { ...usual, readOnlyPaths, argv: template.argv, ...slot };
       const made = await driver.prepareTemplate(spec);
       for (const said of [made!.stdout, made!.stderr]) said.resume();
       const why = await loadTemplate(made!, { ...what, signal });
-      if (why === undefined && (await slotMounts.isUntouched(slotDir))) {
+      if (why === undefined && (await slot.mounts.isUntouched(slot.slotDir))) {
         templates.push(templates.length);
-        const fork = async (childDir: string, of: SlotMounts) => ({
-          sandbox: await made!.fork({ slotDir: childDir, mounts: of }),
+        const fork = async (childSlot: Slot) => ({
+          sandbox: await made!.fork(childSlot),
+          assignTo: () => {},
           release: () => {},
         });
         return { exited: made!.exited, fork, end: () => made!.kill() };
@@ -137,9 +139,9 @@ interface Told {
 
 let turns = 0;
 
-/** Runs a turn that has entered the pool, to its end. */
-async function told(taken: Taken | undefined, name = "tell"): Promise<Told> {
-  const { sandbox } = taken!.prepared;
+/** Runs a turn in its sandbox to its end. */
+async function told(taken: ServingSandbox | undefined, name = "tell"): Promise<Told> {
+  const { sandbox } = taken!.started;
   const turnDir = makeTurn(String((turns += 1)));
   const ending = await runTurn({
     channel: sandbox.channel,
@@ -167,26 +169,26 @@ async function told(taken: Taken | undefined, name = "tell"): Promise<Told> {
     beforeCall: () => sandbox.claim(turnDir),
     onFrame: () => undefined,
   });
-  await taken!.end();
+  await taken!.pooled.end();
   expect(readFileSync(join(turnDir, "workspace/left"), "utf8")).toBe(`turn ${turns}`);
   const part = ending.kind === "completed" ? ending.parts[0] : undefined;
   return JSON.parse(part?.type === "text" ? part.text : JSON.stringify(ending)) as Told;
 }
 
-/** A turn that found nothing and started its own sandbox, without the pool. */
-async function coldTurn(wanted: WarmRecipe): Promise<void> {
-  expect(await pool.enter(wanted)).toBeUndefined();
-  pool.left(wanted, { isFit: true });
+/** Runs a turn that gets no sandbox from the pool. */
+async function coldTurn(wanted: SandboxRecipe): Promise<void> {
+  expect(await pool.beginTurn(wanted)).toBeUndefined();
+  pool.endTurn(wanted, { isPreloadable: true });
 }
 
-async function turn(wanted: WarmRecipe, name?: string): Promise<Told> {
-  const said = await told(await pool.enter(wanted), name);
-  pool.left(wanted, { isFit: true });
+async function turn(wanted: SandboxRecipe, name?: string): Promise<Told> {
+  const said = await told(await pool.beginTurn(wanted), name);
+  pool.endTurn(wanted, { isPreloadable: true });
   return said;
 }
 
 test.each(pythons)(
-  "Python %s: an agent is loaded once; each of its turns has a sandbox of its own that has it loaded",
+  "Python %s: an agent is loaded once, and each of its turns has a fork of its own",
   async (version) => {
     openPool();
     const wanted = recipe({ name: "leave", version });
@@ -205,17 +207,17 @@ test.each(pythons)(
 test("two turns at once are forked from one template", async () => {
   openPool();
   const wanted = recipe();
-  await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
-  for (const _ of [1, 2]) pool.left(wanted, { isFit: true });
-  await waitUntil(() => pool.counts.waiting === 2, { what: "both to wait" });
-  const [one, other] = await Promise.all([pool.enter(wanted), pool.enter(wanted)]);
+  await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);
+  for (const _ of [1, 2]) pool.endTurn(wanted, { isPreloadable: true });
+  await waitUntil(() => pool.counts.preloaded === 2, { what: "both to wait" });
+  const [one, other] = await Promise.all([pool.beginTurn(wanted), pool.beginTurn(wanted)]);
   const [first, second] = [await told(one), await told(other)];
   expect(first.loaded).toBe(second.loaded);
   expect(first.pid).not.toBe(second.pid);
 });
 
-test("on a busy worker nothing waits, but from the second turn on one is forked for each that comes", async () => {
-  openPool({ busyAt: 0 });
+test("a busy worker preloads nothing, but forks a sandbox for each turn from the third on", async () => {
+  openPool({ busyAtTurns: 0 });
   const wanted = recipe();
   await coldTurn(wanted);
   expect(pool.counts.templates).toBe(0);
@@ -223,7 +225,7 @@ test("on a busy worker nothing waits, but from the second turn on one is forked 
   await waitUntil(() => logged.some(({ msg }) => msg === "warm.template_ready"), { what: "the template" });
   const [one, two] = [await turn(wanted), await turn(wanted)];
   expect(one.loaded).toBe(two.loaded);
-  expect(pool.counts).toMatchObject({ waiting: 0, hits: 0, misses: 4, forked: 2 });
+  expect(pool.counts).toMatchObject({ preloaded: 0, hits: 0, misses: 4, forked: 2 });
 });
 
 test.each([
@@ -247,7 +249,7 @@ test.each([
   expect(logged.slice(before).filter(({ msg }) => msg === "warm.no_template")).toEqual([]);
 });
 
-test("one that does more than to fork is forked once, and its turns go on without", async () => {
+test("a template that does more than fork is forked once, and its turns continue without it", async () => {
   openPool();
   const wanted = recipe({ file: "logs.py" });
   await coldTurn(wanted);
@@ -258,33 +260,33 @@ test("one that does more than to fork is forked once, and its turns go on withou
   expect(pool.counts).toMatchObject({ hits: 2, misses: 1, templates: 0 });
 });
 
-test("a changed credential ends the template and what waits, and not the turn that runs", async () => {
+test("a replaced credential ends the template and preloaded sandboxes, and not the running turn", async () => {
   openPool();
   const old = recipe({ secret: "old" });
   await coldTurn(old);
-  const running = await pool.enter(old);
-  const { pid } = running!.prepared.sandbox;
+  const running = await pool.beginTurn(old);
+  const { pid } = running!.started.sandbox;
   const changed = recipe({ secret: "new" });
   await coldTurn(changed);
   expect(existsSync(`/proc/${pid}`)).toBe(true);
   expect((await told(running)).now).toEqual(["input", "left", "output"]);
-  pool.left(old, { isFit: true });
+  pool.endTurn(old, { isPreloadable: true });
   const said = await turn(changed);
   expect(said.loaded).not.toBe("");
-  expect(await pool.enter(old)).toBeUndefined();
-  pool.left(old, { isFit: false });
+  expect(await pool.beginTurn(old)).toBeUndefined();
+  pool.endTurn(old, { isPreloadable: false });
 });
 
-test("where the template is killed its turns start by themselves again", async () => {
+test("turns start their own sandboxes after the template was killed", async () => {
   openPool();
   const wanted = recipe();
   let pid = 0;
-  const watched: WarmRecipe = {
+  const watched: SandboxRecipe = {
     ...wanted,
     async startTemplate(...given) {
       const made = await wanted.startTemplate!(...given);
       if (typeof made === "string") return made;
-      return { ...made, fork: async (...slot) => made.fork(...slot).then((one) => ((pid = one.sandbox.pid), one)) };
+      return { ...made, fork: async (slot) => made.fork(slot).then((one) => ((pid = one.sandbox.pid), one)) };
     },
   };
   await coldTurn(watched);
@@ -292,35 +294,35 @@ test("where the template is killed its turns start by themselves again", async (
   const parent = Number(/PPid:\t(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]);
   process.kill(parent, "SIGKILL");
   await waitUntil(() => pool.counts.templates === 0, { what: "the end of the template" });
-  await waitUntil(() => pool.counts.waiting === 0, { what: "the end of its children" });
-  expect(await pool.enter(watched)).toBeUndefined();
-  pool.left(watched, { isFit: true });
+  await waitUntil(() => pool.counts.preloaded === 0, { what: "the end of its children" });
+  expect(await pool.beginTurn(watched)).toBeUndefined();
+  pool.endTurn(watched, { isPreloadable: true });
 });
 
-test("of many agents at once, some have a template and the others none; nobody has while memory is short", async () => {
-  let hasRoom = true;
-  openPool({ hasRoom: () => hasRoom, lookEveryMs: 10 });
+test("templates are limited in number, and there is none while memory is short", async () => {
+  let hasFreeMemory = true;
+  openPool({ hasFreeMemory: () => hasFreeMemory, reviewEveryMs: 10 });
   for (const group of ["a", "b", "c"]) {
     await coldTurn(recipe({ group }));
     await turn(recipe({ group }));
   }
   expect(pool.counts.templates).toBe(2);
   expect(logged.filter(({ msg }) => msg === "warm.template_ready")).toHaveLength(2);
-  hasRoom = false;
-  await waitUntil(() => pool.counts.templates === 0 && pool.counts.waiting === 0, { what: "all to end" });
+  hasFreeMemory = false;
+  await waitUntil(() => pool.counts.templates === 0 && pool.counts.preloaded === 0, { what: "all to end" });
   await coldTurn(recipe({ group: "c" }));
   expect(pool.counts.templates).toBe(0);
 });
 
-test("a pool that closes ends a template that is still being started", async () => {
+test("closing the pool ends a template that is still loading", async () => {
   openPool();
   await coldTurn(recipe());
   expect(pool.counts.templates).toBe(1);
   await pool.close();
-  expect(pool.counts).toMatchObject({ templates: 0, waiting: 0 });
+  expect(pool.counts).toMatchObject({ templates: 0, preloaded: 0 });
 });
 
-test("what an import has made does not become too old: another template follows one that is old", async () => {
+test("an old template is replaced by a new one", async () => {
   openPool({ templateAgeMs: 0 });
   const wanted = recipe();
   const ready = (count: number): boolean => logged.filter(({ msg }) => msg === "warm.template_ready").length >= count;
@@ -333,19 +335,19 @@ test("what an import has made does not become too old: another template follows 
   expect(pool.counts).toMatchObject({ hits: 3, misses: 1, templates: 1 });
 });
 
-test("whoever waits for an import that does not end is let go, and nothing is started for them any more", async () => {
+test("a turn that waits for an endless import can be cancelled, and nothing is started for it afterwards", async () => {
   openPool();
-  let prepared = 0;
-  const { prepare, ...rest } = recipe({ file: "hangs.py", secret: "old" });
-  const hanging: WarmRecipe = { ...rest, prepare: (...given) => ((prepared += 1), prepare(...given)) };
+  let started = 0;
+  const { start, ...rest } = recipe({ file: "hangs.py", secret: "old" });
+  const hanging: SandboxRecipe = { ...rest, start: (...given) => ((started += 1), start(...given)) };
   await coldTurn(hanging);
   const cancelling = new AbortController();
-  const cancelled = pool.enter(hanging, cancelling.signal);
+  const cancelled = pool.beginTurn(hanging, cancelling.signal);
   cancelling.abort();
   expect(await cancelled).toBeUndefined();
-  pool.left(hanging, { isFit: true });
-  expect(await pool.enter(recipe({ secret: "new" }))).toBeUndefined();
+  pool.endTurn(hanging, { isPreloadable: true });
+  expect(await pool.beginTurn(recipe({ secret: "new" }))).toBeUndefined();
   await pool.close();
-  expect(pool.counts).toMatchObject({ templates: 0, waiting: 0 });
-  expect(prepared).toBe(0);
+  expect(pool.counts).toMatchObject({ templates: 0, preloaded: 0 });
+  expect(started).toBe(0);
 });

@@ -4,6 +4,7 @@
 import type { Turn } from "@dari/control/turns";
 import type { EgressSetting } from "@dari/domain";
 import { egressHosts, type EgressBound, type EgressPolicy } from "@dari/network";
+import type { EgressOptions } from "@dari/sandbox";
 
 const advice = {
   platform: "ask the platform's operators for it (DARI_EGRESS_ALLOW)",
@@ -12,6 +13,12 @@ const advice = {
   session: "the session was created with internet_access: false; create a session without it",
   manifest: "the agent's dari.yml does not name it under `egress`; add it there and deploy again",
 } as const;
+
+/** Returns what the turn's sandbox may connect to, and the credentials that the proxy fills in. */
+export function networkOf(platform: EgressPolicy, turn: Turn): Pick<EgressOptions, "policy" | "secrets"> {
+  const secrets = turn.keptSecrets.map((secret) => ({ ...secret, hosts: egressHosts(secret.hosts) }));
+  return { policy: egressPolicyOf(platform, turn), secrets };
+}
 
 export function egressPolicyOf(platform: EgressPolicy, turn: Pick<Turn, "egress" | "manifest">): EgressPolicy {
   const { operator, organization, session } = turn.egress;

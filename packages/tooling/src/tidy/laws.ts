@@ -37,8 +37,8 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   sandbox: ["domain", "network"],
   testkit: ["blobs", "db", "domain", "embedded", "sandbox"],
   workspace: ["blobs", "domain", "sandbox"],
-  // Knows agents by their builds and sandboxes, and nothing of turns, sessions' rows or queues.
-  "sandbox-pool": ["builder", "domain", "harness", "runtime", "sandbox", "workspace"],
+  // Knows agents and their sandboxes, and nothing of the database or the queue.
+  "sandbox-pool": ["builder", "bundles", "domain", "harness", "runtime", "sandbox"],
   // Derives the generated pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
@@ -194,13 +194,6 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
     "packages/workspace/src/mounts.ts",
     "packages/workspace/src/overlays.ts",
   ],
-  "import ring at run time": ["apps/worker/src/steps/start-guest.ts", "apps/worker/src/steps/start-template.ts"],
-  "import ring counting types": [
-    "apps/worker/src/steps/start-guest.ts",
-    "apps/worker/src/steps/start-template.ts",
-    "packages/sandbox-pool/src/kept-sandboxes.ts",
-    "packages/sandbox-pool/src/pool.ts",
-    "packages/sandbox-pool/src/pooled-sandbox.ts",
-    "packages/sandbox-pool/src/templates.ts",
-  ],
+  "import ring at run time": [],
+  "import ring counting types": [],
 };

@@ -1,20 +1,20 @@
-// Notices a worker that could run no turn at all for want of memory: it offers nothing, and nobody would know why.
+// Reports a worker that has no memory for a single turn. It offers no slots then, and nothing else would say why.
 
 import { loop, type Logger } from "@dari/runtime";
 import type { Gate } from "./gate.ts";
-import type { Room } from "@dari/sandbox-pool";
+import type { FreeMemory } from "@dari/sandbox-pool";
 
-export interface RoomWatch {
-  /** Rejects, with the numbers, once there has been no room for a single turn for a while. */
+export interface MemoryWatch {
+  /** Rejects, with the numbers, if there was no memory for a single turn for `shortMs`. */
   check(): Promise<void>;
   stop(): Promise<void>;
 }
 
-interface RoomWatchOptions {
+interface MemoryWatchOptions {
   readonly gate: Pick<Gate, "offered" | "closed">;
-  readonly room: () => Room;
+  readonly freeMemory: () => FreeMemory;
   readonly log: Logger;
-  /** How long there may be no room before anybody is told. Milliseconds; default 30 s. */
+  /** How long memory may be short before it is reported. Milliseconds; default 30 s. */
   readonly shortMs?: number;
   /** Milliseconds; default 1 s. */
   readonly lookEveryMs?: number;
@@ -23,32 +23,32 @@ interface RoomWatchOptions {
 const defaultShortMs = 30_000;
 const defaultLookEveryMs = 1_000;
 
-/** Logs once when it begins to be too long, and once when there is room again. */
-export function watchRoom(options: RoomWatchOptions): RoomWatch {
-  const { gate, room, log, shortMs = defaultShortMs, lookEveryMs = defaultLookEveryMs } = options;
+/** Logs once when memory has been short for too long, and once when there is memory again. */
+export function watchMemory(options: MemoryWatchOptions): MemoryWatch {
+  const { gate, freeMemory, log, shortMs = defaultShortMs, lookEveryMs = defaultLookEveryMs } = options;
   const stopping = new AbortController();
   let shortSince: number | undefined;
-  let isTold = false;
+  let isReported = false;
   const shortForMs = (): number => (shortSince === undefined ? 0 : performance.now() - shortSince);
   const look = (): void => {
-    // While turns run, there is room for those at least; a closed gate offers nothing for another reason.
+    // Running turns have their memory, and a closed gate offers nothing for another reason.
     if (gate.offered > 0 || gate.closed) {
-      if (isTold) log.info({}, "worker.has_room_again");
+      if (isReported) log.info({}, "worker.has_room_again");
       shortSince = undefined;
-      isTold = false;
+      isReported = false;
       return;
     }
     shortSince ??= performance.now();
-    if (isTold || shortForMs() < shortMs) return;
-    isTold = true;
-    const { availableBytes, neededBytes } = room();
+    if (isReported || shortForMs() < shortMs) return;
+    isReported = true;
+    const { availableBytes, neededBytes } = freeMemory();
     log.warn(
       { short_ms: Math.round(shortForMs()), available_bytes: availableBytes, needed_bytes: neededBytes },
       "worker.no_room_for_a_turn",
     );
   };
   const looking = loop({
-    name: "watch-room",
+    name: "watch-memory",
     everyMs: lookEveryMs,
     signal: stopping.signal,
     log,
@@ -56,8 +56,8 @@ export function watchRoom(options: RoomWatchOptions): RoomWatch {
   });
   return {
     check() {
-      if (!isTold) return Promise.resolve();
-      const { availableBytes, neededBytes } = room();
+      if (!isReported) return Promise.resolve();
+      const { availableBytes, neededBytes } = freeMemory();
       const seconds = Math.round(shortForMs() / 1_000);
       const why = `${neededBytes} bytes must be free, ${availableBytes} are`;
       return Promise.reject(new Error(`no memory for a single turn for ${seconds} s: ${why}`));

@@ -1,20 +1,20 @@
-// A worker without memory for a single turn says so, and says when that is over.
+// A worker without memory for a single turn logs that, and when it has memory again.
 
 import { expect, test } from "@jest/globals";
 import { checkHealth, createLogger } from "@dari/runtime";
 import { waitUntil } from "@dari/testkit";
 import { createGate } from "./gate.ts";
-import { watchRoom } from "./room-watch.ts";
+import { watchMemory } from "./memory-watch.ts";
 
-test("it is logged with its numbers and fails the check, until there is room again", async () => {
+test("it is logged with its numbers and fails the check, until there is memory again", async () => {
   const lines: Record<string, unknown>[] = [];
   const destination = { write: (text: string) => void lines.push(JSON.parse(text) as Record<string, unknown>) };
   const log = createLogger({ name: "worker", destination });
   let availableBytes = 900;
-  const hasRoom = (): boolean => availableBytes >= 1_000;
-  const gate = createGate({ slots: 2, hasRoom });
-  const room = () => ({ availableBytes, neededBytes: 1_000 });
-  const watch = watchRoom({ gate, room, log, shortMs: 100, lookEveryMs: 10 });
+  const hasFreeMemory = (): boolean => availableBytes >= 1_000;
+  const gate = createGate({ slots: 2, hasFreeMemory });
+  const freeMemory = () => ({ availableBytes, neededBytes: 1_000 });
+  const watch = watchMemory({ gate, freeMemory, log, shortMs: 100, lookEveryMs: 10 });
   const health = async () => (await checkHealth({ memory: () => watch.check() })).checks["memory"];
   try {
     expect(await health()).toBe("ok");
@@ -28,7 +28,7 @@ test("it is logged with its numbers and fails the check, until there is room aga
     await waitUntil(async () => (await health()) === "ok", { what: "the check to pass" });
     expect(lines.map((line) => line["msg"])).toEqual(["worker.no_room_for_a_turn", "worker.has_room_again"]);
 
-    // A turn that runs has its room, and whoever stops needs none.
+    // A running turn has its memory, and a worker that stops needs none.
     const leave = gate.tryEnter();
     availableBytes = 900;
     expect(gate.offered).toBe(1);

@@ -1,20 +1,19 @@
-// Which turns may share a sandbox that was started ahead.
+// Which turns can use the same preloaded sandbox.
 
 import { expect, test } from "@jest/globals";
-import type { Turn } from "@dari/control/turns";
 import { Redacted } from "@dari/domain";
-import type { WorkerContext } from "../src/context.ts";
-import { warmRecipe } from "../src/steps/start-guest.ts";
+import { agentRecipe } from "../src/agent-recipe.ts";
+import type { AgentContext, AgentTurn } from "../src/agent-turn.ts";
 
-test("what waits under another rule of egress, or with a credential for other hosts, is replaced", () => {
-  const context = { settings: {}, driver: {}, workspaces: {} } as WorkerContext;
+test("a changed network rule, or other hosts of a credential, replace a preloaded sandbox", () => {
+  const context = { settings: {}, driver: {} } as AgentContext;
   const recipe = (
-    egress: Turn["egress"],
+    egress: AgentTurn["egress"],
     placeholder: string,
   ): { key: string; shared: ReadonlyMap<string, string> } => {
     const place = { organizationId: "org", versionId: "ver", manifest: { runtime: {} }, egress };
     const environment = new Redacted({ API_KEY: placeholder });
-    return warmRecipe(context, { ...place, environment, sessionSecrets: new Set<string>() } as unknown as Turn);
+    return agentRecipe(context, { ...place, environment, sessionSecrets: new Set<string>() } as unknown as AgentTurn);
   };
   const first = recipe({}, "of a.example");
   expect(recipe({}, "of a.example")).toMatchObject({ key: first.key, shared: first.shared });
@@ -26,7 +25,7 @@ test("what waits under another rule of egress, or with a credential for other ho
     const changed = [...other.shared].filter(([each, digest]) => first.shared.get(each) !== digest);
     expect(changed.map(([each]) => each)).toEqual([name]);
   }
-  // Sessions with and without internet access take turns: neither ends what waits for the other.
+  // Sessions with and without internet access can alternate: neither ends the sandbox of the other.
   const closed = recipe({ session: { mode: "off", hosts: [] } }, "of a.example");
   expect(closed.key).not.toBe(first.key);
   expect(closed.shared).toEqual(first.shared);

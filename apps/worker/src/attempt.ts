@@ -1,0 +1,34 @@
+// One attempt of a turn, and what it holds until it ends.
+
+import type { OpenedWorkspace, SavedWorkspace } from "@dari/control/storage";
+import type { Turn } from "@dari/control/turns";
+import type { ClaimedTurn } from "@dari/db";
+import type { PendingKeep } from "@dari/sandbox-pool";
+import type { LentFiles } from "@dari/workspace";
+import type { WorkerContext } from "./context.ts";
+import type { HeldLease } from "./lease-keeper.ts";
+import type { Stopwatch } from "./stopwatch.ts";
+
+export interface Attempt {
+  /** From when the turn is loaded, its logger removes the turn's secrets. */
+  context: WorkerContext;
+  readonly claimed: ClaimedTurn;
+  readonly lease: HeldLease;
+  readonly watch: Stopwatch;
+  turn?: Turn;
+  turnDir?: string;
+  opened?: OpenedWorkspace;
+  /** Files of the bundle that the agent sees in its workspace, and that are not saved. */
+  lent?: LentFiles;
+  /** Set if the snapshot becomes the session's head, so that the disk is kept for the session's next turn. */
+  saved?: SavedWorkspace;
+  /** Set if the sandbox is kept for the session's next turn, once this one is recorded. */
+  kept?: PendingKeep;
+}
+
+/** An attempt whose workspace is restored. */
+export interface RestoredAttempt extends Attempt {
+  readonly turn: Turn;
+  readonly turnDir: string;
+  readonly opened: OpenedWorkspace;
+}

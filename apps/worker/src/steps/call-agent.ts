@@ -1,0 +1,100 @@
+// Calls the agent in its sandbox, and records what it says until it ends.
+
+import { join } from "node:path";
+import { retryThroughOutage } from "@dari/control/context";
+import { traceparentOf } from "@dari/control/operations";
+import { countAttempt, recordAgentEvent, type TurnPart } from "@dari/control/turns";
+import { runTurn, type RunRequest, type RunTurnOptions, type TurnEnding } from "@dari/harness";
+import type { Sandbox } from "@dari/sandbox";
+import type { RestoredAttempt } from "../attempt.ts";
+import type { TextCollector } from "./collect-text.ts";
+import type { LogRecorder } from "./record-logs.ts";
+import type { PreviewSender } from "./send-previews.ts";
+
+/** An attempt whose agent is called, and where the agent's words go. */
+export interface AgentCall {
+  readonly attempt: RestoredAttempt;
+  readonly logs: LogRecorder;
+  readonly previews: PreviewSender;
+  readonly said: TextCollector;
+}
+
+export function callAgent(
+  call: AgentCall,
+  sandbox: Sandbox,
+  o: {
+    /** Resolves when the turn's files are there. */
+    readonly filesMounted: Promise<void>;
+    /** Whether the guest is to wait for another turn afterwards. */
+    readonly canRest: boolean;
+    /** Called when the attempt is counted, just before the agent is called. */
+    onCall(): void;
+    stderrTail(): string;
+  },
+): Promise<TurnEnding> {
+  const { context, turn, opened, lease, watch } = call.attempt;
+  const { signal } = lease;
+  return runTurn({
+    channel: sandbox.channel,
+    exited: sandbox.exited,
+    request: { ...requestOf(call.attempt, sandbox), again: o.canRest },
+    timeoutMs: turn.manifest.runtime.timeout_seconds * 1_000,
+    signal,
+    async beforeCall() {
+      await o.filesMounted;
+      watch.lap("start_ms");
+      const moved = opened.parts === turn.parts ? undefined : opened.parts;
+      const isCounted = await retryThroughOutage(context, () => countAttempt(context.db, turn, moved), signal);
+      if (!isCounted) throw new Error("the claim was superseded before the call");
+      o.onCall();
+    },
+    onFrame: frameRecorder(call),
+    collectEvidence: () => Promise.resolve({ stderrTail: o.stderrTail() }),
+  });
+}
+
+/** Returns what records the agent's events and shows its text. */
+function frameRecorder({ attempt, said, previews }: AgentCall): RunTurnOptions["onFrame"] {
+  const { context, turn, lease } = attempt;
+  let events = 0;
+  return async (frame) => {
+    if (frame.t === "delta") return said.add(frame.text);
+    events += 1;
+    const event = { number: events, name: turn.scrubber.text(frame.name), data: turn.scrubber.json(frame.data) };
+    // Text that came before the event is shown before it.
+    previews.flush();
+    const record = () => recordAgentEvent(context.db, turn, event);
+    if (!(await retryThroughOutage(context, record, lease.signal))) {
+      throw new Error("the claim was superseded during the call");
+    }
+    context.notifier.notify("session", turn.sessionId);
+  };
+}
+
+function requestOf({ turn, opened }: RestoredAttempt, { paths }: Sandbox): RunRequest {
+  return {
+    entry: turn.image.entry,
+    imageDir: paths.image,
+    sdk: turn.manifest.sdk,
+    prompt: promptOf(opened.parts),
+    workspace: paths.workspace,
+    context: {
+      sessionId: turn.sessionId,
+      messageId: turn.messageId,
+      attempt: turn.attemptNumber,
+      parts: opened.parts.map((part) =>
+        part.type === "text" ? part : { ...part, local_path: join(paths.workspace, part.path) },
+      ),
+      metadata: turn.metadata,
+      history: turn.history,
+      operationKey: turn.messageId,
+      traceparent: traceparentOf(turn.messageId, turn.attemptId),
+      answers: turn.resume?.answers ?? {},
+    },
+  };
+}
+
+/** Joins the text parts, in order, one paragraph each. */
+function promptOf(parts: readonly TurnPart[]): string {
+  return parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join("\n\n");
+}

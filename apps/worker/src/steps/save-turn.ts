@@ -1,0 +1,117 @@
+// Saves what the agent left in its workspace, and decides how the turn ends.
+
+import { retryThroughOutage } from "@dari/control/context";
+import { saveWorkspace, type SavedWorkspace } from "@dari/control/storage";
+import { recordLogs, refuseAsked } from "@dari/control/turns";
+import type { FinishInput } from "@dari/db";
+import { failure, type Failure } from "@dari/domain";
+import type { OutputPart } from "@dari/harness";
+import { resolvePath, takeBackFiles, type Tree } from "@dari/workspace";
+import type { RestoredAttempt } from "../attempt.ts";
+import { endingOfFailure, stopInput } from "../endings.ts";
+import type { AgentEnding } from "./run-agent.ts";
+import { ignoredLine } from "./scrub-turn.ts";
+
+/** Paths that are named in the log. */
+const ignoredShownMax = 100;
+
+/** Returns what is recorded of the turn. */
+export async function saveTurn(attempt: RestoredAttempt, ending: AgentEnding): Promise<FinishInput> {
+  if (ending.kind === "stopped") return { ...stopped(attempt), ...usageOf(ending, ending.said) };
+  const saving = save(attempt);
+  if (ending.kind === "failed") return await fail(attempt, ending, ending.failure, saving);
+  const refused = ending.kind === "suspended" ? refuseAsked(attempt.turn, ending.asked) : undefined;
+  if (refused !== undefined) return await fail(attempt, ending, refused, saving);
+  const saved = await Promise.race([saving, aborted(attempt.lease.signal)]);
+  // If the turn stops first, nothing waits for the save, and no row names its object.
+  saving.catch(() => undefined);
+  attempt.watch.lap("save_ms");
+  if (saved === undefined) return { ...stopped(attempt), ...usageOf(ending) };
+  await logIgnored(attempt, saved);
+  if (ending.kind === "suspended") {
+    makeHead(attempt, saved);
+    const asked = { ...ending.asked, placed: attempt.opened.placed };
+    return { ending: "suspended", asked, snapshot: saved.snapshot, ...usageOf(ending) };
+  }
+  const missing = ending.parts.find((part) => part.type === "file" && !hasFile(saved.tree, part.path));
+  if (missing?.type === "file") {
+    const reason = failure("invalid_output", `the result names ${missing.path}, which is not a file of the workspace`);
+    return { ...endingOfFailure(attempt.context, attempt.turn, reason), snapshot: saved.snapshot, ...usageOf(ending) };
+  }
+  makeHead(attempt, saved);
+  return {
+    ending: "completed",
+    output: { parts: ending.parts, usage: ending.usage, ...notesOf(ending, saved) },
+    filesChanged: saved.filesChanged,
+    snapshot: saved.snapshot,
+  };
+}
+
+async function save({ context, turn, opened, lease, lent }: RestoredAttempt): Promise<SavedWorkspace> {
+  if (lent !== undefined) await takeBackFiles(opened.dir, lent);
+  return saveWorkspace({ ...context.workspaces, log: context.log }, turn, opened, lease.signal);
+}
+
+/** Keeps what a failed attempt left as a side snapshot. If that fails as well, only the first failure is recorded. */
+async function fail(
+  { context, turn }: RestoredAttempt,
+  ending: AgentEnding,
+  cause: Failure,
+  saving: Promise<SavedWorkspace>,
+): Promise<FinishInput> {
+  const side = await saving.catch((error: unknown) => {
+    context.log.warn({ err: error, attempt: turn.attemptId }, "turn.side_snapshot_lost");
+    return undefined;
+  });
+  return { ...endingOfFailure(context, turn, cause), snapshot: side?.snapshot, ...usageOf(ending) };
+}
+
+/** Prepares the session's next turn on this worker, which starts from the snapshot. */
+function makeHead(attempt: RestoredAttempt, saved: SavedWorkspace): void {
+  const { tree, snapshot } = saved;
+  attempt.saved = saved;
+  attempt.opened.disk.announce(tree);
+  attempt.context.workspaces.trees.remember(snapshot.id, { tree, deltaDepth: snapshot.deltaDepth });
+}
+
+/** Returns what may explain an answer without content. */
+function notesOf(
+  { parts, lostConnections }: Extract<AgentEnding, { kind: "completed" }>,
+  { filesChanged }: SavedWorkspace,
+): { notes?: readonly string[] } {
+  const hasContent = parts.some((part) => part.type === "file" || part.text.trim() !== "");
+  if (hasContent || filesChanged.length > 0) return {};
+  return { notes: ["the agent answered without text and changed no file", ...lostConnections] };
+}
+
+/** Returns what the attempt used. An attempt without an answer is charged as well. */
+function usageOf({ usage }: Pick<AgentEnding, "usage">, said?: readonly OutputPart[]): Pick<FinishInput, "output"> {
+  return usage === undefined && said === undefined ? {} : { output: { parts: said ?? [], usage } };
+}
+
+function stopped({ context, turn, lease }: RestoredAttempt): FinishInput {
+  return stopInput(context, turn, lease) ?? { ending: "released" };
+}
+
+/** Tells the agent's author what is not saved: names that are not UTF-8, sockets, devices. */
+async function logIgnored({ context, turn, lease }: RestoredAttempt, { ignored }: SavedWorkspace): Promise<void> {
+  const lines = ignored.slice(0, ignoredShownMax).map((one, index) => ({
+    // After everything that the turn itself has written.
+    sequenceNumber: 1_000_000_000 + index,
+    stream: "platform" as const,
+    text: ignoredLine(turn.scrubber, one),
+  }));
+  await retryThroughOutage(context, () => recordLogs(context.db, turn, lines), lease.signal);
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+}
+
+function hasFile(tree: Tree, clientPath: string): boolean {
+  const found = resolvePath(tree, clientPath);
+  return found.kind === "found" && found.entry.type === "file";
+}

@@ -1,0 +1,89 @@
+// Loads an agent once, to fork it for each of its sandboxes.
+
+import { loadTemplate } from "@dari/harness";
+import type { SandboxTemplate } from "@dari/sandbox";
+import type { AgentContext, AgentTurn } from "./agent-turn.ts";
+import { collectImportOutput, type ImportOutput } from "./import-output.ts";
+import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
+import { agentSpec, reportConnections } from "./start-agent.ts";
+
+/** Returns nothing for an agent that cannot be forked, or that is to be loaded for every turn. */
+export function agentTemplate<T extends AgentTurn>(
+  context: AgentContext<T>,
+  turn: T,
+): Pick<SandboxRecipe, "startTemplate"> {
+  const { driver, settings } = context;
+  const isWanted = settings.usesTemplates && turn.manifest.runtime.load !== "every_turn";
+  // Node starts threads, and a process with threads cannot be forked.
+  if (!isWanted || turn.image.runtime.language !== "python" || !driver.canFork) return {};
+  return { startTemplate: (slot, signal) => startTemplate(context, turn, slot, signal) };
+}
+
+/** Resolves to a text that says why if the agent cannot be forked. */
+async function startTemplate<T extends AgentTurn>(
+  context: AgentContext<T>,
+  turn: T,
+  slot: Slot,
+  signal: AbortSignal,
+): Promise<Template | string> {
+  const image = await context.images.ensure(turn.image);
+  let sandbox: SandboxTemplate | undefined;
+  const end = async (): Promise<void> => {
+    try {
+      await sandbox?.kill();
+    } finally {
+      image.release();
+    }
+  };
+  try {
+    const { onConnection } = reportConnections(context, turn);
+    const place = { ...slot, imageDir: image.dir, onConnection };
+    sandbox = await context.driver.prepareTemplate(await agentSpec(context, turn, place, { isTemplate: true }));
+    const output = sandbox === undefined ? undefined : collectImportOutput(sandbox);
+    const why = await whyUnforkable(turn, slot, sandbox, signal);
+    if (why === undefined) return templateOf(context, turn, { sandbox: sandbox!, output: output!, end });
+    await end();
+    return why;
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
+
+async function whyUnforkable(
+  turn: AgentTurn,
+  { slotDir, mounts }: Slot,
+  sandbox: SandboxTemplate | undefined,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  if (sandbox === undefined) return "this machine has no way to";
+  const imageDir = sandbox.paths.image;
+  const why = await loadTemplate(sandbox, { entry: turn.image.entry, imageDir, sdk: turn.manifest.sdk, signal });
+  if (why !== undefined) return why;
+  return (await mounts.isUntouched(slotDir)) ? undefined : "its code wrote to its directory before its turn came";
+}
+
+function templateOf<T extends AgentTurn>(
+  context: AgentContext<T>,
+  turn: T,
+  o: { readonly sandbox: SandboxTemplate; readonly output: ImportOutput; readonly end: () => Promise<void> },
+): Template {
+  return {
+    exited: o.sandbox.exited,
+    async fork(slot): Promise<StartedSandbox> {
+      const connections = reportConnections(context, turn);
+      const sandbox = await o.sandbox.fork({ ...slot, onConnection: connections.onConnection });
+      let isFirstTurn = true;
+      return {
+        sandbox,
+        assignTo(assigned) {
+          connections.assignTo(assigned);
+          if (isFirstTurn) assigned.onImportOutput(o.output);
+          isFirstTurn = false;
+        },
+        release: () => {},
+      };
+    },
+    end: o.end,
+  };
+}

@@ -1,0 +1,151 @@
+// One template, from its start until it and all its forks are dead.
+
+import type { Logger } from "@dari/runtime";
+import type { Background } from "./background.ts";
+import type { SandboxRecipe, Slot, StartedSandbox, Template } from "./recipe.ts";
+import type { Slots } from "./slots.ts";
+
+export interface TemplateProcess {
+  readonly recipe: SandboxRecipe;
+  /** Whether it can be forked now. */
+  readonly isReady: boolean;
+  /** Whether another template should replace it. */
+  readonly isOld: boolean;
+  /** Waits until it has loaded its agent. Resolves to undefined if it cannot be forked. */
+  fork(slot: Slot): Promise<StartedSandbox | undefined>;
+  /** Stops loading and forking. It ends when none of its forks is alive. Idempotent. */
+  retire(): void;
+}
+
+export interface TemplateParts {
+  readonly slots: Slots;
+  readonly background: Background;
+  readonly log: Logger;
+  /** After so long a template is replaced: what its import made may be out of date. Milliseconds; default 5 minutes. */
+  readonly templateAgeMs?: number | undefined;
+}
+
+const defaultAgeMs = 5 * 60_000;
+/** A template can be forked somewhat more often than this. */
+const forksMax = 30_000;
+
+/**
+ * Starts a template. `onReady` is called when it can be forked, and `onRetired` when it cannot be forked any more, with
+ * the reason if its agent cannot be forked at all.
+ */
+export function startTemplateProcess(
+  { slots, background, log, templateAgeMs = defaultAgeMs }: TemplateParts,
+  recipe: SandboxRecipe,
+  o: { onReady(): void; onRetired(unforkable: string | undefined): void },
+): TemplateProcess {
+  const { group } = recipe;
+  const startedAt = performance.now();
+  const uses = countUses();
+  const stopping = new AbortController();
+  let [isReady, isRetired, forks] = [false, false, 0];
+  const slot = slots.allocate(recipe.hostUser);
+  const loaded = load(recipe, slot, stopping.signal, log);
+
+  function retire(unforkable?: string): void {
+    if (isRetired) return;
+    [isReady, isRetired] = [false, true];
+    // Callers of `fork` wait for it to load, and its end waits for them.
+    stopping.abort();
+    uses.close();
+    o.onRetired(unforkable);
+  }
+
+  async function fork(given: Slot): Promise<StartedSandbox | undefined> {
+    uses.add();
+    try {
+      const template = await loaded;
+      if (typeof template === "string" || isRetired) return undefined;
+      const started = await template.fork(given);
+      forks += 1;
+      uses.add();
+      void started.sandbox.exited.then(uses.remove);
+      return started;
+    } catch (err) {
+      log.warn({ err, group }, "warm.fork_failed");
+      retire("it could not be forked");
+      return undefined;
+    } finally {
+      uses.remove();
+    }
+  }
+
+  async function end(): Promise<void> {
+    await uses.ended;
+    try {
+      const template = await loaded;
+      if (typeof template !== "string") await template.end();
+    } finally {
+      await slot.then(slots.release, () => undefined);
+    }
+  }
+
+  void loaded.then((template) => {
+    if (typeof template === "string") return retire(template);
+    if (isRetired) return;
+    isReady = true;
+    o.onReady();
+    log.info({ group, start_ms: Math.round(performance.now() - startedAt) }, "warm.template_ready");
+    void template.exited.then(() => retire());
+  });
+  background.run(end());
+  return {
+    recipe,
+    get isReady() {
+      return isReady;
+    },
+    get isOld() {
+      return isReady && (performance.now() - startedAt > templateAgeMs || forks > forksMax);
+    },
+    fork,
+    retire: () => retire(),
+  };
+}
+
+/** Resolves to a text that says why if the agent cannot be forked. Never rejects. */
+async function load(
+  recipe: SandboxRecipe,
+  slot: Promise<Slot>,
+  signal: AbortSignal,
+  log: Logger,
+): Promise<Template | string> {
+  try {
+    return await recipe.startTemplate!(await slot, signal);
+  } catch (err) {
+    log.warn({ err, group: recipe.group }, "warm.template_not_started");
+    return "it could not be started";
+  }
+}
+
+interface Uses {
+  add(): void;
+  remove(): void;
+  /** From now on, the last `remove` resolves `ended`. */
+  close(): void;
+  readonly ended: Promise<void>;
+}
+
+/** Counts the forks that are alive, and those that are being made. */
+function countUses(): Uses {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let [isClosed, count] = [false, 0];
+  const settle = (): void => {
+    if (isClosed && count === 0) resolve();
+  };
+  return {
+    ended: promise,
+    add: () => void (count += 1),
+    remove() {
+      count -= 1;
+      settle();
+    },
+    close() {
+      isClosed = true;
+      settle();
+    },
+  };
+}
