@@ -141,7 +141,7 @@ export function createSandboxPool(o: SandboxPoolOptions): SandboxPool {
       return { ...parts.counts, preloaded, kept: parts.kept.size, templates: templates.size };
     },
     beginTurn: (recipe, signal = neverAborts) => beginTurn(recipe, signal, parts),
-    keep: ({ pooled }, turn) => parts.kept.add(pooled, turn),
+    keep: ({ pooled }, turn) => keep(pooled, turn, parts, stopping.signal.aborted),
     endTurn: (recipe, how) => endTurn(recipe, how, parts, stopping.signal.aborted),
     async close() {
       if (!stopping.signal.aborted) log.info(this.counts, "warm.closed");
@@ -194,6 +194,12 @@ async function assign(one: PooledSandbox, signal: AbortSignal, parts: Parts): Pr
   const serving = await one.assign(signal);
   if (serving === undefined) parts.evict(one);
   return serving;
+}
+
+function keep(pooled: PooledSandbox, turn: SessionTurn, parts: Parts, isClosed: boolean): PendingKeep {
+  const pending = parts.kept.add(pooled, turn);
+  if (isClosed) pending.discard();
+  return pending;
 }
 
 function endTurn(

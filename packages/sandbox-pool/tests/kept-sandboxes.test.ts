@@ -357,3 +357,14 @@ test("a dead sandbox is forgotten, and none is kept while memory is short or for
   await complete("c");
   await waitUntil(() => pool.counts.kept === 0, { what: "the sandbox to have rested long enough" });
 });
+
+test("a sandbox that comes to rest after the pool was closed is ended", async () => {
+  openPool();
+  const serving = serve({ prompt: "tell" });
+  await waitUntil(() => pool.counts.misses === 1, { what: "the turn to begin" });
+  await pool.close();
+  const { rested, taken } = await serving;
+  rested?.confirm("a");
+  expect((await taken.started.sandbox.exited).signal).toBe("SIGKILL");
+  expect(pool.counts.kept).toBe(0);
+});
