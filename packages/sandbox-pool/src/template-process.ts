@@ -74,16 +74,6 @@ export function startTemplateProcess(
     }
   }
 
-  async function end(): Promise<void> {
-    await uses.ended;
-    try {
-      const template = await loaded;
-      if (typeof template !== "string") await template.end();
-    } finally {
-      await slot.then(slots.release, () => undefined);
-    }
-  }
-
   void loaded.then((template) => {
     if (typeof template === "string") return retire(template);
     if (isRetired) return;
@@ -92,7 +82,7 @@ export function startTemplateProcess(
     log.info({ group, start_ms: Math.round(performance.now() - startedAt) }, "warm.template_ready");
     void template.exited.then(() => retire());
   });
-  background.run(end());
+  background.run(uses.ended.then(() => end(loaded, slot, slots)));
   return {
     recipe,
     get isReady() {
@@ -104,6 +94,15 @@ export function startTemplateProcess(
     fork,
     retire: () => retire(),
   };
+}
+
+async function end(loaded: Promise<Template | string>, slot: Promise<Slot>, slots: Slots): Promise<void> {
+  try {
+    const template = await loaded;
+    if (typeof template !== "string") await template.end();
+  } finally {
+    await slot.then(slots.release, () => undefined);
+  }
 }
 
 /** Resolves to a text that says why if the agent cannot be forked. Never rejects. */

@@ -1,15 +1,14 @@
 // Preloaded sandboxes: real sandboxes, real guests, and agents that report what they see.
 
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { guestCommand, loadAhead, runTurn, type TurnEnding } from "@dari/harness";
 import { createLogger } from "@dari/runtime";
 import { createBwrapDriver, openSlotMounts, type SlotMounts } from "@dari/sandbox";
 import { waitUntil } from "@dari/testkit";
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
-import { createSlots } from "../src/slots.ts";
 import type { ServingSandbox } from "../src/pooled-sandbox.ts";
 import type { SandboxRecipe } from "../src/recipe.ts";
 
@@ -282,35 +281,6 @@ test("a dead sandbox is not given to a turn", async () => {
   // The turn begins while the sandbox is starting, so its death was not noticed yet.
   expect(await pool.beginTurn(wanted)).toBeUndefined();
   expect(pool.counts).toMatchObject({ preloaded: 0, hits: 0, misses: 2 });
-});
-
-/** Repeats the change until the clock, which has steps of milliseconds, tells it from the making of the directory. */
-async function change(dir: string, act: (dir: string) => void): Promise<void> {
-  const before = statSync(dir, { bigint: true }).ctimeNs;
-  const isSeen = (): boolean => (act(dir), statSync(dir, { bigint: true }).ctimeNs !== before);
-  await waitUntil(isSeen, { what: "a change that the clock tells" });
-}
-
-test("an unchanged slot is used again, a changed one is removed, and none is left at the end", async () => {
-  openPool();
-  const slots = createSlots(mounts);
-  const [first, second] = [await slots.allocate(), await slots.allocate()];
-  await slots.release(first);
-  expect(await slots.allocate()).toBe(first);
-  writeFileSync(join(second.slotDir, "state", "left"), "");
-  await slots.release(second);
-  // These are empty again, but not as they were made.
-  const [third, fourth] = [await slots.allocate(), await slots.allocate()];
-  await change(join(third.slotDir, "state"), (dir) => {
-    writeFileSync(join(dir, "left"), "");
-    rmSync(join(dir, "left"));
-  });
-  await change(join(fourth.slotDir, "workspace"), (dir) => chmodSync(dir, 0));
-  for (const slot of [third, fourth]) await slots.release(slot);
-  expect(readdirSync(join(root, "warm"))).toEqual([basename(first.slotDir)]);
-  await slots.close();
-  await slots.release(first);
-  expect(readdirSync(join(root, "warm"))).toEqual([]);
 });
 
 test("of many agents, the least recently used are evicted", async () => {

@@ -190,8 +190,8 @@ export interface SandboxDriver {
   /** Starts the program. Throws SandboxStartError when it cannot be started. */
   prepare(spec: SandboxSpec): Promise<Sandbox>;
   /**
-   * Starts a program to fork sandboxes from. Resolves to undefined if this machine or this driver cannot fork, or if the
-   * sandbox has the host's network. Throws SandboxStartError if the program cannot be started.
+   * Starts a program to fork sandboxes from. Resolves to undefined if this machine or this driver cannot fork, or if
+   * the sandbox has the host's network. Throws SandboxStartError if the program cannot be started.
    */
   prepareTemplate(spec: SandboxSpec): Promise<SandboxTemplate | undefined>;
   /**
