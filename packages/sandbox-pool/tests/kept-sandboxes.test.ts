@@ -70,10 +70,12 @@ def wake_every(ms):
     class Event(ctypes.Structure):
         _fields_ = [("value", ctypes.c_void_p), ("number", ctypes.c_int), ("rest", ctypes.c_int * 13)]
     signal.signal(signal.SIGCONT, lambda *_: None)
-    timer, each = ctypes.c_void_p(), (ctypes.c_long * 4)(0, ms * 1000000, 0, ms * 1000000)
     rt = ctypes.CDLL("librt.so.1", use_errno=True)
-    assert rt.timer_create(1, ctypes.byref(Event(None, signal.SIGCONT)), ctypes.byref(timer)) == 0
-    assert rt.timer_settime(timer, 0, ctypes.byref(each), None) == 0
+    # A stop discards pending signals, and a repeating timer whose signal is discarded never fires again.
+    for at in range(ms, 1000 * ms, ms):
+        timer, once = ctypes.c_void_p(), (ctypes.c_long * 4)(0, 0, at // 1000, at % 1000 * 1000000)
+        assert rt.timer_create(1, ctypes.byref(Event(None, signal.SIGCONT)), ctypes.byref(timer)) == 0
+        assert rt.timer_settime(timer, 0, ctypes.byref(once), None) == 0
 def alarm():
     wake_every(200)
     def write():
