@@ -38,7 +38,7 @@ const usedForMs = 30_000;
 export function createTemplates(o: TemplatesOptions): Templates {
   /** By key. Retired templates are not in it. */
   const templates = new Map<string, TemplateProcess>();
-  /** Until when a key is not tried again. */
+  /** The time before which a key is not tried again. */
   const unforkable = new Map<string, number>();
   let starting: TemplateProcess | undefined;
 

@@ -37,8 +37,7 @@ export const giveawaysMax: Readonly<Record<string, number>> = {
   lab: 17,
   native: 30,
   sandbox: 66,
-  "sandbox-pool": 2,
   testkit: 1,
-  worker: 30,
+  worker: 10,
   workspace: 12,
 };
