@@ -174,5 +174,5 @@ function Shown({ route }: { readonly route: Route }) {
   if (noun === "budgets") return <BudgetsPage />;
   if (noun === "webhooks") return id === undefined ? <WebhooksPage /> : <EndpointPage key={id} endpointId={id} />;
   if (noun === "fleet") return <FleetPage />;
-  return <Empty title="There is no such page">Press ? for the keys that lead to those there are.</Empty>;
+  return <Empty title="There is no such page">Press ? for a list of shortcuts to pages.</Empty>;
 }

@@ -75,7 +75,7 @@ describeWith("chromium", "the console", ({ command }) => {
     for (const [place, says] of [
       ["/schedules", "Nothing is sent by the clock"],
       ["/batches", "No batch yet"],
-      ["/webhooks", "Nobody is told yet"],
+      ["/webhooks", "No webhooks yet"],
       ["/budgets", "No budget is set"],
       ["/usage", "Nothing was used"],
       ["/failed", "Nothing has failed"],
@@ -179,7 +179,7 @@ describeWith("chromium", "the console", ({ command }) => {
     await page.keyboard.type(made.id);
     await page.keyboard.press("Enter");
     await table.getByRole("button", { name: "Set" }).click();
-    const form = page.getByRole("dialog", { name: "What agents may connect to" });
+    const form = page.getByRole("dialog", { name: "What agents can connect to" });
     await form.getByRole("textbox", { name: "Hosts" }).fill("api.example.com\nexample.com:8443");
     expect(await inspect(page, "egress-new")).toEqual([]);
     await form.getByRole("button", { name: "Set it" }).click();
@@ -243,7 +243,7 @@ describeWith("chromium", "the console", ({ command }) => {
     const stopped = await client.createSession(published.agentId);
     const waiting = await client.sendMessageAsync(stopped.id, { parts: [{ type: "text", text: "hello" }] });
     expect(await inspect(page, "fleet-stopped")).toEqual([]);
-    await page.getByRole("button", { name: "Let turns begin again" }).click();
+    await page.getByRole("button", { name: "Let turns start again" }).click();
     await page.getByText("Turns begin as slots come free").waitFor();
     meeting.open("wait");
     expect((await client.waitForMessage(await client.getMessage(waiting.id))).status).toBe("completed");

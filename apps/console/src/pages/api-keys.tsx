@@ -21,10 +21,7 @@ export function KeysPage() {
     list.reload();
   });
   return (
-    <Page
-      title="API keys"
-      says="A key acts for the organization, as far as its scopes reach. Its secret is shown once."
-    >
+    <Page title="API keys" says="A key acts for the organization, within its scopes. Its secret is shown once.">
       <NewKey onCreated={list.reload} />
       <ErrorNote error={revoke.error} />
       <Table

@@ -81,7 +81,7 @@ function columnsOf(remove: (name: string) => void, reload: () => void) {
             of={`Remove ${credential.name}`}
             tone="quiet"
             title={`Remove ${credential.name}?`}
-            says="Messages to agents that need it will fail until it is stored again."
+            says="Messages to agents that need it fail until it is stored again."
             verb="Remove it"
             onConfirm={() => remove(credential.name)}
           />
@@ -142,7 +142,7 @@ function CredentialForm({ replaced, onStored, onClose }: CredentialFormProps) {
       </label>
       <HostsField
         label="Only for these hosts"
-        hint="agents get a placeholder; the value goes into their HTTPS requests to these. If empty, agents get it"
+        hint="only HTTPS requests to these hosts get the value, agents get a placeholder; empty: agents get the value"
         value={text}
         onChange={setText}
       />

@@ -13,7 +13,10 @@ import { Ago } from "../parts/time.tsx";
 export function DevicePage({ query }: { readonly query: URLSearchParams }) {
   const code = query.get("code") ?? "";
   return (
-    <Page title="Sign in a command line" says="It can then do what you can, until you remove its key or leave.">
+    <Page
+      title="Sign in a command line"
+      says="It can then do what you can, until you revoke its key or leave the organization."
+    >
       {code === "" ? <CodeForm /> : <Decision key={code} code={code} />}
     </Page>
   );

@@ -33,14 +33,14 @@ export function FailedPage({ query }: { readonly query: URLSearchParams }) {
   return (
     <Page
       title="Failed messages"
-      says="Those that nobody has retried, oldest first. A retry is a new message at its session’s tail."
+      says="Messages without a retry, oldest first. A retry is a new message at the end of its session."
       actions={
         <ConfirmButton
           label={`Retry ${count === 0 ? "them" : count}`}
           tone="primary"
           isOff={count === 0 || retry.isRunning}
           title={count === 1 ? "Retry this message?" : `Retry these ${count} messages?`}
-          says="All of them are sent again, or none. What they cost is charged once more."
+          says="All of them are sent again, or none. Their usage counts again."
           verb="Retry"
           onConfirm={retry.run}
         />
@@ -79,7 +79,7 @@ function Filters({ query }: { readonly query: URLSearchParams }) {
             checked={query.has("everywhere")}
             onChange={(event) => change("everywhere", event.target.checked ? "1" : "")}
           />
-          Of every organization
+          All organizations
         </label>
       )}
     </Form>

@@ -21,9 +21,9 @@ export function JoinPage({ onSignedIn }: { readonly onSignedIn: (account: Accoun
     <main className="sign-in">
       <h1>Dari</h1>
       {token === "" ? (
-        <p>This link is not whole. Open it as it was sent to you, with what stands behind the #.</p>
+        <p>This link is incomplete. Open the whole link, with the part behind the #.</p>
       ) : (
-        <p>You were sent a link that signs this browser in. It opens once.</p>
+        <p>This link signs this browser in. It works once.</p>
       )}
       <ErrorNote error={open.error} />
       <button

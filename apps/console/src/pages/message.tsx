@@ -127,7 +127,7 @@ function TimelineView({ record }: { readonly record: MessageRecord }) {
   return (
     <>
       {waits !== undefined && <p className="note wait">It waits: {waits}.</p>}
-      {phases.length === 0 && <p className="faint">Measured when its turn has ended.</p>}
+      {phases.length === 0 && <p className="faint">Measured after the turn has ended.</p>}
       {phases.length > 0 && (
         <table className="timeline" aria-label="Timeline">
           <tbody>

@@ -29,7 +29,7 @@ export function UsagePage() {
     </div>
   );
   return (
-    <Page title="Usage" actions={choice} says="By the day, in UTC, on which a message was accepted.">
+    <Page title="Usage" actions={choice} says="By the day (UTC) on which a message was accepted.">
       <ErrorNote error={usage.error} retry={usage.reload} />
       {usage.value === undefined && usage.error === undefined && <Loading />}
       {usage.value && <Shown usage={usage.value} span={span} />}

@@ -61,7 +61,7 @@ export function TextFilter({ label, placeholder, value, onChange }: TextFilterPr
 
 /** Explains each lane. */
 const laneTexts: Readonly<Record<Lane, string>> = {
-  interactive: "interactive: somebody waits for the answer",
+  interactive: "interactive: a person waits for the answer",
   background: "background: after interactive messages",
 };
 

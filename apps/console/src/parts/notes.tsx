@@ -25,7 +25,7 @@ export function ErrorNote({ error, retry }: { readonly error: unknown; readonly 
 export function AwayNote() {
   return (
     <div className="note wait" role="status">
-      Reconnecting: the platform cannot be reached. This page shows how things were before, and goes on by itself.
+      Reconnecting: the platform cannot be reached. This page shows the last known state, and updates itself.
     </div>
   );
 }

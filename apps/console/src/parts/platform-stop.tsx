@@ -52,7 +52,7 @@ export function PlatformStop({ onChanged }: PlatformStopProps) {
         </span>
         {stopped ? (
           <button type="button" onClick={resume.run} disabled={resume.isRunning}>
-            Let turns begin again
+            Let turns start again
           </button>
         ) : (
           <DialogButton label="Stop all turns" tone="danger" title="Stop all turns?">
@@ -75,7 +75,7 @@ function StopForm({ onClose, onStopped }: { readonly onClose: () => void; readon
   });
   return (
     <>
-      <p>No turn begins, of any organization. Those that run end; messages are accepted and wait.</p>
+      <p>No organization’s turns start. Running turns end, and messages are accepted and wait.</p>
       <Form className="stacked" onSubmit={stop.run}>
         <label>
           Reason

@@ -31,7 +31,7 @@ export function BatchesPage() {
         columns={columnsOf(nameOf)}
         empty={
           <Empty title="No batch yet" command="dari batches create questions.txt --agent-id <agent id>">
-            Give an agent a list of texts: each starts a session of its own.
+            Give an agent a list of texts. Each one starts its own session.
           </Empty>
         }
       />

@@ -57,7 +57,7 @@ export function BudgetForm({ onSaved, onClose }: BudgetFormProps) {
             type="number"
             min={0}
             step={1}
-            placeholder="no cap"
+            placeholder="no limit"
             value={values[name] ?? ""}
             onChange={(event) => setValues({ ...values, [name]: event.target.value })}
           />

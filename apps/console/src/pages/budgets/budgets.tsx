@@ -38,7 +38,11 @@ export function BudgetsPage() {
     </DialogButton>
   );
   return (
-    <Page title="Budgets and limits" actions={add} says="At a cap messages wait; a raised cap lets them go on at once.">
+    <Page
+      title="Budgets and limits"
+      actions={add}
+      says="When a budget is used up, messages wait. They continue at once when you raise it."
+    >
       {isOperator && <PlatformStop onChanged={reload} />}
       <h2>Budgets</h2>
       <ErrorNote error={remove.error} />
@@ -49,7 +53,7 @@ export function BudgetsPage() {
         columns={columnsOf(nameOf, isOperator, remove.run)}
         empty={
           <Empty title="No budget is set" command="dari org budgets set --period month --max-turns 10000">
-            Turns may use as much as the organization’s limits allow.
+            Turns can use as much as the organization’s limits allow.
           </Empty>
         }
       />
@@ -110,7 +114,7 @@ function columnsOf(nameOf: (agentId: string) => string, isOperator: boolean, rem
             of={label}
             tone="quiet"
             title="Delete this budget?"
-            says="What waits for it goes on at once."
+            says="Messages that wait for it continue at once."
             verb="Delete it"
             onConfirm={() => remove(budget.id)}
           />

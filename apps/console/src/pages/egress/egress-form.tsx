@@ -34,7 +34,7 @@ export function EgressForm({ organizationId, setting, onSaved, onClose }: Egress
   });
   return (
     <Form className="stacked" onSubmit={save.run}>
-      <p>It holds from an agent’s next turn on. Turns that run keep what they began with.</p>
+      <p>It applies from an agent’s next turn on. Running turns keep their rules.</p>
       <label>
         Agents may reach
         <select
@@ -52,7 +52,7 @@ export function EgressForm({ organizationId, setting, onSaved, onClose }: Egress
       {mode === "allow" && (
         <HostsField
           label="Hosts"
-          hint="one a line; a star stands for every name below"
+          hint="one per line; *. matches every subdomain"
           isRequired
           value={hosts}
           onChange={setHosts}

@@ -21,7 +21,10 @@ export function EgressPage({ query }: { readonly query: URLSearchParams }) {
   const { organization, isOperator } = useAccount();
   const asked = query.get("organization") ?? "";
   return (
-    <Page title="Egress" says="What agents may connect to. A destination is reached where everybody here allows it.">
+    <Page
+      title="Egress"
+      says="What agents can connect to. A destination is reached only if everybody in the list allows it."
+    >
       {isOperator && (
         <Form className="filters" role="search">
           <TextFilter
@@ -73,7 +76,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
   const actionsOf = ({ by, setting = null }: Say): ReactNode =>
     by === own && (
       <>
-        <DialogButton label={setting === null ? "Set" : "Change"} tone="quiet" title="What agents may connect to">
+        <DialogButton label={setting === null ? "Set" : "Change"} tone="quiet" title="What agents can connect to">
           {(close) => <EgressForm organizationId={id} setting={setting} onSaved={reload} onClose={close} />}
         </DialogButton>
         {setting !== null && (
@@ -81,7 +84,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
             label="Reset"
             tone="quiet"
             title="Reset it?"
-            says="It narrows nothing more: agents may connect to whatever the others allow, from their next turns on."
+            says="From their next turns on, agents can connect to everything that the others allow."
             verb="Reset it"
             onConfirm={reset.run}
           />
@@ -97,7 +100,7 @@ function Settings({ organizationId: id }: { readonly organizationId: string }) {
         keyOf={({ who }) => who}
         columns={[
           { title: "Who says it", cell: ({ who }) => <strong>{who}</strong> },
-          { title: "What may be reached", cell: ({ reached }) => reached },
+          { title: "Can be reached", cell: ({ reached }) => reached },
           { title: "Changed", cell: ({ setting }) => setting && <Ago time={setting.updated_at} />, isMinor: true },
           { title: "Actions", isAction: true, cell: actionsOf },
         ]}
@@ -129,7 +132,9 @@ function Agents() {
           },
           { title: "What its dari.yml allows", cell: (agent) => <Active agent={agent} /> },
         ]}
-        empty={<Empty title="No agents yet">An agent narrows it further by a list under egress in its dari.yml.</Empty>}
+        empty={
+          <Empty title="No agents yet">An agent can narrow it further with a list under egress in its dari.yml.</Empty>
+        }
       />
     </>
   );

@@ -25,7 +25,7 @@ export function FleetPage() {
   return (
     <Page
       title="Fleet"
-      says="Every organization’s turns and every worker, looked at every two seconds."
+      says="Every organization’s turns and every worker, updated every two seconds."
       actions={
         <>
           <Link className="button" to="/failed?everywhere=1">
@@ -70,7 +70,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
       <Tile
         label="Waiting"
         value={countText(schedule.ready)}
-        says={oldestMs === null ? "nobody waits" : `the first for ${durationText(oldestMs)}`}
+        says={oldestMs === null ? "none waits" : `the first for ${durationText(oldestMs)}`}
         tone={(oldestMs ?? 0) > longWaitMs ? "wait" : "plain"}
       />
       <Tile label="Running" value={countText(running)} says={`${countText(schedule.dispatched)} on their way`} />
@@ -82,7 +82,7 @@ function Summary({ fleet: { schedule, organizations, workers } }: { readonly fle
       />
       <Tile label="Workers" value={countText(workers.length)} says={`${workers.length - offered.length} draining`} />
       <Tile label="Between attempts" value={countText(schedule.retry_wait)} says="wait for their retry" />
-      <Tile label="Blocked" value={countText(schedule.blocked)} says="held back for now" />
+      <Tile label="Blocked" value={countText(schedule.blocked)} says="blocked" />
     </Tiles>
   );
 }

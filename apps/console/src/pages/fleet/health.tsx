@@ -19,7 +19,7 @@ export function Health() {
         </button>
       </div>
       <ErrorNote error={error} retry={reload} />
-      {value === undefined && error === undefined && <p className="faint">Every table is being read …</p>}
+      {value === undefined && error === undefined && <p className="faint">Reading every table …</p>}
       {value && <Checks checks={value.checks} />}
       {value && <Invariants violations={value.violations} />}
     </>

@@ -12,7 +12,7 @@ type WorkerRecord = FleetRecord["workers"][number];
 
 export function Workers({ workers }: Pick<FleetRecord, "workers">) {
   if (workers.length === 0) {
-    return <Empty title="No worker has been seen">Turns wait until one is started.</Empty>;
+    return <Empty title="No workers">Turns wait until you start one.</Empty>;
   }
   return (
     <table aria-label="Workers">
@@ -50,7 +50,7 @@ export function Workers({ workers }: Pick<FleetRecord, "workers">) {
 
 function Memory({ worker }: { readonly worker: WorkerRecord }) {
   const { memory_available_bytes: available, memory_needed_bytes: needed } = worker;
-  if (available === null || needed === null) return <span className="faint">not told</span>;
+  if (available === null || needed === null) return <span className="faint">unknown</span>;
   const isShort = available < needed;
   return (
     <span className={isShort ? "bad" : undefined}>

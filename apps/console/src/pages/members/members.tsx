@@ -54,9 +54,7 @@ export function MembersPage() {
         list={members}
         keyOf={({ id }) => id}
         columns={memberColumns({ changeRole: changeRole.run, makeLink: makeLink.run, remove: remove.run })}
-        empty={
-          <Empty title="No members yet">Invite the first: until then the organization’s keys do everything.</Empty>
-        }
+        empty={<Empty title="No members yet">Invite the first one. Until then, only API keys can be used.</Empty>}
       />
       <h2>Invitations</h2>
       <Table
@@ -64,7 +62,7 @@ export function MembersPage() {
         list={invitations}
         keyOf={({ id }) => id}
         columns={invitationColumns(revoke.run)}
-        empty={<p className="faint">Nobody is invited.</p>}
+        empty={<p className="faint">No open invitations.</p>}
       />
       {link && (
         <Secret
@@ -126,7 +124,7 @@ function memberColumns({ changeRole, makeLink, remove }: MemberActions) {
             of={`Remove ${member.email}`}
             tone="quiet"
             title={`Remove ${member.email}?`}
-            says="Sign-ins, links and device keys of this person end at once."
+            says="Sign-ins, links and device keys of this person stop working at once."
             verb="Remove"
             onConfirm={() => remove(member.id)}
           />

@@ -71,7 +71,7 @@ export function ScheduleForm({ draft: given, verb, save, onClose, isNew = false 
         <textarea required rows={3} value={draft.text} onChange={(event) => change({ text: event.target.value })} />
       </label>
       <label>
-        While the message before is open
+        If the previous message is still open
         <select
           value={draft.overlap}
           onChange={(event) => change({ overlap: overlapPolicies.find((one) => one === event.target.value) ?? "skip" })}

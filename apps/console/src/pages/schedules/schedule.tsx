@@ -52,7 +52,7 @@ export function SchedulePage({ scheduleId }: { readonly scheduleId: string }) {
 
 type PauseReason = NonNullable<ScheduleRecord["paused_reason"]>;
 const reasons: Readonly<Record<PauseReason, string>> = {
-  manual: "Somebody paused it.",
+  manual: "A member paused it.",
   agent_deleted: "Its agent was deleted.",
   session_ended: "Its session has ended.",
   unknown_times: "Its time zone is known no more. Choose another, then resume it.",
@@ -144,7 +144,7 @@ function Actions({ schedule, onChanged }: ActionsProps) {
         tone="danger"
         isOff={remove.isRunning}
         title="Delete this schedule?"
-        says="What it has sent goes on; the record of its due times goes with it."
+        says="Messages that it has sent continue. The record of its due times is deleted."
         verb="Delete it"
         onConfirm={remove.run}
       />

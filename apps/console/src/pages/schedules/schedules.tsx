@@ -41,7 +41,7 @@ export function SchedulesPage() {
     </>
   );
   return (
-    <Page title="Schedules" actions={actions} says="Messages that the platform sends by the clock.">
+    <Page title="Schedules" actions={actions} says="Messages that the platform sends at set times.">
       <Table
         label="Schedules"
         list={list}
@@ -58,7 +58,7 @@ function NoSchedules({ status }: { readonly status: ScheduleStatus | undefined }
   const command = "dari schedules create '30 9 * * MON-FRI' 'What is new?' --agent-id <agent id>";
   return (
     <Empty title="Nothing is sent by the clock" command={command}>
-      Have an agent asked the same again and again: each time in a new session, or always in one.
+      Send an agent the same message at set times, in a new session each time or always in the same one.
     </Empty>
   );
 }

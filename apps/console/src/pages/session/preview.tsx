@@ -53,7 +53,7 @@ export function Preview({ sessionId, entry: { path, size_bytes: size }, version,
         </span>
       </header>
       <ErrorNote error={content.error ?? download.error} />
-      {!isSmall && <p className="faint">Too large to be shown.</p>}
+      {!isSmall && <p className="faint">Too large to show.</p>}
       {isSmall && content.error === undefined && content.value === undefined && <Loading />}
       {content.value && <Shown name={name} content={content.value} />}
     </section>

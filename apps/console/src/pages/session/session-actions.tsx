@@ -35,7 +35,7 @@ export function SessionActions({ session: { id, status }, onChanged }: ActionsPr
           label="End"
           isOff={end.isRunning}
           title="End this session?"
-          says="It takes no more messages; what waits or runs is cancelled. Conversation and files stay."
+          says="It accepts no more messages, and waiting and running ones are cancelled. Conversation and files stay."
           verb="End it"
           onConfirm={end.run}
         />
@@ -45,7 +45,7 @@ export function SessionActions({ session: { id, status }, onChanged }: ActionsPr
         tone="danger"
         isOff={remove.isRunning}
         title="Delete this session?"
-        says="Its conversation and its files are removed for good; what waits or runs is cancelled."
+        says="Its conversation and files are deleted for good. Waiting and running messages are cancelled."
         verb="Delete it"
         onConfirm={remove.run}
       />

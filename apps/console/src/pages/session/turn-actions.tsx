@@ -44,7 +44,7 @@ export function TurnActions({ turn, sessionId, isAlone = false }: TurnActionsPro
             {...look}
             isOff={rollBack.isRunning}
             title="Roll back to here?"
-            says="Conversation and files go back to what they were after this message. Later ones are kept and marked."
+            says="Conversation and files go back to their state after this message. Later messages are kept and marked."
             verb="Roll back"
             onConfirm={rollBack.run}
           />

@@ -50,7 +50,7 @@ export function EndpointActions({ endpoint, onChanged, onTested }: EndpointActio
         tone="danger"
         isOff={remove.isRunning}
         title="Delete this endpoint?"
-        says="What has not been delivered is not sent any more. Its delivery log goes with it."
+        says="Pending deliveries are not sent, and the delivery log is deleted."
         verb="Delete it"
         onConfirm={remove.run}
       />
@@ -94,7 +94,7 @@ function Rotate({ id, onChanged }: { readonly id: string; readonly onChanged: ()
         label="Rotate secret"
         isOff={rotate.isRunning}
         title="Rotate the secret?"
-        says="A new secret is made and shown once. The old one signs beside it for 24 hours."
+        says="A new secret is created and shown once. For 24 hours, deliveries are signed with both."
         verb="Rotate it"
         onConfirm={rotate.run}
       />

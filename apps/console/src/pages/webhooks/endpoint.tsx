@@ -48,10 +48,10 @@ function hostOf(url: string): string {
 }
 
 const reasons: Readonly<Record<NonNullable<WebhookEndpointRecord["disabled_reason"]>, string>> = {
-  manual: "Somebody disabled it.",
-  failing: "Every attempt failed for five days. See that its receiver answers, then enable it.",
-  gone: "Its receiver answered 410: it wants nothing more.",
-  backlog: "More waited for it than it takes. Answer before the work is done, or choose fewer events.",
+  manual: "A member disabled it.",
+  failing: "Every attempt failed for five days. Check that the receiver answers, then enable it.",
+  gone: "Its receiver answered 410, which means that it wants no more events.",
+  backlog: "Too many deliveries waited for it. Answer before the work is done, or choose fewer events.",
 };
 
 /** Shows why the endpoint is disabled, or soon will be. */
@@ -66,7 +66,8 @@ function Notice({ endpoint, onChanged }: { readonly endpoint: WebhookEndpointRec
     return (
       <div className="note bad" role="status">
         <span>
-          <strong>Nothing is delivered.</strong> {reasons[reason ?? "manual"]} What happens meanwhile is not sent later.
+          <strong>Nothing is delivered.</strong> {reasons[reason ?? "manual"]} Events that happen meanwhile are not sent
+          later.
         </span>
         <button type="button" onClick={enable.run} disabled={enable.isRunning}>
           Enable

@@ -36,26 +36,22 @@ export function WebhooksPage() {
     </DialogButton>
   );
   return (
-    <Page
-      title="Webhooks"
-      actions={add}
-      says="URLs of yours that are told what happens in sessions, signed and retried."
-    >
+    <Page title="Webhooks" actions={add} says="Your URLs that receive events of sessions, signed and with retries.">
       <Table
         label="Webhook endpoints"
         list={list}
         keyOf={({ id }) => id}
         columns={columnsOf(nameOf)}
         empty={
-          <Empty title="Nobody is told yet" command="dari webhooks add https://example.com/hooks/dari">
-            Add an address that is to hear how messages end, in place of asking for it.
+          <Empty title="No webhooks yet" command="dari webhooks add https://example.com/hooks/dari">
+            Add an address to be notified when messages end.
           </Empty>
         }
       />
       {secret !== undefined && (
         <Secret
           title="The endpoint’s secret"
-          says="Deliveries are verified with it."
+          says="Use it to verify deliveries."
           secret={secret}
           onClose={() => setSecret(undefined)}
         />
