@@ -66,8 +66,8 @@ export async function main(argv: readonly string[]): Promise<number> {
 function createProgram(io: Io): Command {
   const program = new Command("dari")
     .description("Deploys agents to a Dari platform and talks to them.")
-    .option("--api-url <url>", "where the platform is (DARI_API_URL; default http://127.0.0.1:4870)")
-    .option("--api-key <key>", "the key to use (DARI_API_KEY)")
+    .option("--api-url <url>", "address of the platform (DARI_API_URL; default http://127.0.0.1:4870)")
+    .option("--api-key <key>", "API key (DARI_API_KEY; default: the saved one)")
     .option("--json", "write the result as JSON")
     .version(release, "-V, --version", "show the release of this command")
     .configureOutput({

@@ -11,7 +11,7 @@ export function collectOption(value: string, earlier: readonly string[]): string
 
 /** `--limit`: how many rows a list shows. */
 export function limitOption(): Option {
-  return new Option("--limit <rows>", "show at most so many").default(100).argParser(parseCount);
+  return new Option("--limit <rows>", "maximum number of rows").default(100).argParser(parseCount);
 }
 
 /** Parses the value of an option that is a positive whole number. */

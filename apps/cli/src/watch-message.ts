@@ -39,7 +39,7 @@ export async function watchMessage(
     const record = isLedgerEvent(event) ? recordOf(event.type, event.data) : undefined;
     if (record !== undefined && record.merged_into === undefined) return { record, shownText };
   }
-  throw new Error("the stream ended before the message did");
+  throw new Error("the stream ended before the message; run the command again");
 }
 
 function deltaOf(event: StreamedEvent): string | undefined {

@@ -87,8 +87,8 @@ describe("dari auth login", () => {
   });
 
   test.each([
-    ["access_denied", "the device was not let in"],
-    ["expired_token", "nobody decided in time: try again"],
+    ["access_denied", "the sign-in was denied"],
+    ["expired_token", "the sign-in was not approved in time; run the command again"],
   ])("ends with the answer %s", async (status, says) => {
     await using platform = await startPlatform({
       "POST /v1/auth/device": [[200, started]],

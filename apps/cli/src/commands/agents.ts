@@ -7,7 +7,7 @@ import { limitOption, take } from "../options.ts";
 import { table } from "../output.ts";
 
 export function addAgentCommands(program: Command, io: Io): void {
-  const agents = program.command("agents").description("agents and their versions");
+  const agents = program.command("agents").description("manage agents and their versions");
   agents
     .command("list")
     .description("list agents, newest first")
@@ -44,7 +44,7 @@ export function addAgentCommands(program: Command, io: Io): void {
     });
   agents
     .command("activate <agent> <version>")
-    .description("make a ready version the active one, for example to go back")
+    .description("make a ready version the active one, for example to roll back")
     .action(async (id: string, versionId: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).activateVersion(id, versionId, { signal });
@@ -72,7 +72,7 @@ function addOneAgentCommands(agents: Command, io: Io): void {
   agents
     .command("build-logs <version>")
     .description("show the log of a version's build")
-    .option("-f, --follow", "go on as it comes, to the build's end")
+    .option("-f, --follow", "wait for further lines until the build ends")
     .action(async (id: string, options: { readonly follow?: boolean }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -83,7 +83,7 @@ function addOneAgentCommands(agents: Command, io: Io): void {
     });
   agents
     .command("delete <agent>")
-    .description("delete an agent: no new sessions; running ones finish")
+    .description("delete an agent; no new sessions start, running turns finish")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const deleted = await (await client()).deleteAgent(id, { signal });

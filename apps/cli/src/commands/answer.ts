@@ -14,7 +14,7 @@ interface AnswerOptions {
 export function addAnswerCommand(message: Command, io: Io): void {
   message
     .command("answer <message> <key>")
-    .description("answer what a message waits for; its turn goes on")
+    .description("answer the input that a message waits for; its turn then continues")
     .option("--value <json>", `the answer as JSON: true, '"text"', '{"approved": true}'`)
     .option("--value-stdin", "read the answer from standard input, as JSON")
     .action(async (id: string, key: string, options: AnswerOptions, command: Command) => {

@@ -13,8 +13,8 @@ export function addAuthCommands(program: Command, io: Io): void {
   const auth = program.command("auth").description("sign in as a person");
   auth
     .command("login")
-    .description("sign in with the browser; saves a key of this device")
-    .option("--device-name <name>", "what the key is called", hostname())
+    .description("sign in with the browser; saves a key for this device")
+    .option("--device-name <name>", "name of the key", hostname())
     .action(async ({ deviceName }: { readonly deviceName: string }, command: Command) => {
       const { output, signal } = createContext(io, command);
       const given = command.optsWithGlobals<ConnectionOptions>();
@@ -33,7 +33,7 @@ export function addAuthCommands(program: Command, io: Io): void {
     });
   auth
     .command("logout")
-    .description("end the key of this device, and forget it")
+    .description("revoke the key of this device and delete it here")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const { apiUrl } = await connection();
@@ -47,7 +47,7 @@ export function addAuthCommands(program: Command, io: Io): void {
     });
   auth
     .command("status")
-    .description("who is signed in, and where")
+    .description("show who is signed in, and where")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const { apiUrl } = await connection();
@@ -68,11 +68,11 @@ async function waitForDecision(api: Client, started: DeviceStarted, signal: Abor
     await pause(interval * 1_000, undefined, { signal });
     const polled = await poll(api, started.device_code, signal);
     if (polled === undefined && Date.now() < endsAt) continue;
-    if (polled === undefined) throw new CliError("the platform is not reached any more", exitCodes.unavailable);
+    if (polled === undefined) throw new CliError("the platform cannot be reached", exitCodes.unavailable);
     if (polled.status === "approved") return polled;
-    if (polled.status === "access_denied") throw new CliError("the device was not let in", exitCodes.unauthorized);
+    if (polled.status === "access_denied") throw new CliError("the sign-in was denied", exitCodes.unauthorized);
     if (polled.status === "expired_token")
-      throw new CliError("nobody decided in time: try again", exitCodes.unauthorized);
+      throw new CliError("the sign-in was not approved in time; run the command again", exitCodes.unauthorized);
     ({ interval } = polled);
   }
 }

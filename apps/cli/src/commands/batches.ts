@@ -27,12 +27,12 @@ interface SessionsOptions {
 }
 
 export function addBatchCommands(program: Command, io: Io): void {
-  const batches = program.command("batches").description("many sessions that are started together");
+  const batches = program.command("batches").description("start and manage batches of sessions");
   addCreateCommand(batches, io);
   addLookCommands(batches, io);
   batches
     .command("cancel <batch>")
-    .description("cancel its first messages that have not ended")
+    .description("cancel a batch: its first messages that have not ended")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).cancelSessionBatch(id, { signal });
@@ -45,10 +45,10 @@ function addCreateCommand(batches: Command, io: Io): void {
     .command("create <file>")
     .description("start a session for each line of a file, or of standard input (-): a text, or a JSON object")
     .requiredOption("--agent-id <id>", "of this agent")
-    .option("--version-id <id>", "a ready version other than the active one")
+    .option("--version-id <id>", "a ready version (default: the active one)")
     .option("--name <name>", "a name for the batch")
     .addOption(laneOption("background"))
-    .option("--max-concurrency <turns>", "the most turns of the batch that run at once (default: no limit)", parseCount)
+    .option("--max-concurrency <turns>", "maximum number of its turns that run at once (default: no limit)", parseCount)
     .option("--metadata <key=value>", "attach a pair to the batch; repeatable", collectOption, [])
     .action(async (file: string, options: CreateOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -115,7 +115,7 @@ function addLookCommands(batches: Command, io: Io): void {
     });
   batches
     .command("get <batch>")
-    .description("show a batch and what has come of it so far")
+    .description("show a batch and its progress")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).getSessionBatch(id, { signal });
@@ -123,8 +123,10 @@ function addLookCommands(batches: Command, io: Io): void {
     });
   batches
     .command("sessions <batch>")
-    .description("list its sessions in the order of the file")
-    .addOption(new Option("--status <status>", "only those whose message is so").choices(messageMachine.states))
+    .description("list a batch's sessions in the order of the file")
+    .addOption(
+      new Option("--status <status>", "only sessions whose message has this status").choices(messageMachine.states),
+    )
     .addOption(limitOption())
     .action(async (id: string, options: SessionsOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);

@@ -18,10 +18,10 @@ interface SetOptions extends OrganizationOption {
 }
 
 export function addBudgetCommands(org: Command, io: Io): void {
-  const budgets = org.command("budgets").description("caps on what turns use; at a cap messages wait");
+  const budgets = org.command("budgets").description("manage budgets: at a budget's cap messages wait");
   budgets
     .command("list")
-    .description("list budgets and what is used of them")
+    .description("list budgets and their use")
     .addOption(organizationOption())
     .action(async ({ org: organization }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -34,8 +34,8 @@ export function addBudgetCommands(org: Command, io: Io): void {
     });
   budgets
     .command("set")
-    .description("set a budget of the organization, or of one agent or session of it")
-    .addOption(new Option("--period <period>", "what it is for").choices(budgetPeriods).default("month"))
+    .description("set a budget of the organization, or of one agent or session")
+    .addOption(new Option("--period <period>", "period of the budget").choices(budgetPeriods).default("month"))
     .option("--agent-id <id>", "of this agent")
     .option("--session-id <id>", "of this session")
     .addOption(new Option("--max-turns <number>", "attempts that call the agent").argParser(count))
@@ -57,7 +57,7 @@ export function addBudgetCommands(org: Command, io: Io): void {
     });
   budgets
     .command("delete <id>")
-    .description("delete a budget; what waited for it goes on")
+    .description("delete a budget; messages that waited for it continue")
     .addOption(organizationOption())
     .action(async (id: string, { org: organization }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -68,14 +68,14 @@ export function addBudgetCommands(org: Command, io: Io): void {
 export function addStopCommands(operator: Command, io: Io): void {
   operator
     .command("stop <reason>")
-    .description("let no turn begin, of any organization; those that run end")
+    .description("stop starting turns of all organizations; running turns finish")
     .action(async (reason: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       output.result(await (await client()).stopPlatform(reason, { signal }), () => "turns are stopped");
     });
   operator
     .command("resume")
-    .description("let turns begin again")
+    .description("start turns again")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       output.result(await (await client()).resumePlatform({ signal }), () => "turns begin again");

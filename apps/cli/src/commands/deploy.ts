@@ -27,9 +27,9 @@ interface Published {
 export function addDeployCommand(program: Command, io: Io): void {
   program
     .command("deploy [root]")
-    .description("publish a directory as a new version of its agent, and wait until that is built")
-    .option("--agent-id <id>", "the agent to publish to; else the one this directory was deployed as, or a new one")
-    .option("--dry-run", "show what would be uploaded; talk to nobody")
+    .description("publish a directory as a new version of its agent and wait for its build")
+    .option("--agent-id <id>", "agent to publish to (default: the one this directory was deployed as, or a new one)")
+    .option("--dry-run", "show what would be uploaded, without any request")
     .action(async (root: string | undefined, options: DeployOptions, command: Command) => {
       const context = createContext(io, command);
       await deploy(context, root ?? ".", options);

@@ -28,13 +28,13 @@ const turnsUnknown = 16;
 export function addDoctorCommand(program: Command, io: Io): void {
   program
     .command("doctor")
-    .description("examine the platform; with an operator's key also from inside")
-    .option("--store", "look at every object that the platform names: is it there, has it its length (for operators)")
-    .option("--deep", "with --store: read every byte of the snapshots, too")
-    .option("--kill-test", "kill a worker in the middle of turns of a throwaway agent, and see that none is lost")
-    .option("--pid <id>", "with --kill-test: the worker to kill, a process of this machine")
-    .option("--kill-command <command>", "with --kill-test: what kills a worker, in place of --pid")
-    .option("--turns <n>", `with --kill-test: turns at once; default: one for each slot, or ${turnsUnknown}`)
+    .description("check the platform; an operator's key allows more checks")
+    .option("--store", "check that every stored object exists and has its length (for operators)")
+    .option("--deep", "with --store: also read every byte of the snapshots")
+    .option("--kill-test", "kill a worker during turns of a temporary agent and check that none is lost")
+    .option("--pid <id>", "with --kill-test: process id of the worker to kill, on this machine")
+    .option("--kill-command <command>", "with --kill-test: command that kills a worker, instead of --pid")
+    .option("--turns <n>", `with --kill-test: turns at once (default: one per slot, or ${turnsUnknown})`)
     .action(async (options: DoctorOptions, command: Command) => {
       const { output, connection, client, signal } = createContext(io, command);
       if (options.killTest === undefined) refuseKillOptions(options);

@@ -8,10 +8,10 @@ import { organizationOption, type OrganizationOption } from "../options.ts";
 import { table } from "../output.ts";
 
 export function addEgressCommands(program: Command, io: Io): void {
-  const egress = program.command("egress").description("what agents may connect to");
+  const egress = program.command("egress").description("set which hosts agents can connect to");
   egress
     .command("show")
-    .description("show what the organization and the platform's operators have set; both must allow a destination")
+    .description("show the settings of the organization and of the operators; both must allow a destination")
     .addOption(organizationOption())
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -20,9 +20,11 @@ export function addEgressCommands(program: Command, io: Io): void {
     });
   egress
     .command("set")
-    .description("set it, from the next turns on; an agent's dari.yml may narrow it further")
-    .addArgument(new Argument("<mode>", "nothing, the hosts, or every public address").choices(egressModes))
-    .argument("[hosts...]", "of allow: api.example.com, '*.example.com', example.com:8443")
+    .description("change the setting; applies from the next turn; dari.yml can narrow it further")
+    .addArgument(
+      new Argument("<mode>", "off: nothing, allow: the hosts, open: every public address").choices(egressModes),
+    )
+    .argument("[hosts...]", "for allow: api.example.com, '*.example.com', example.com:8443")
     .addOption(organizationOption())
     .action(async (mode: PutEgressRequest["mode"], hosts: string[], { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -31,7 +33,7 @@ export function addEgressCommands(program: Command, io: Io): void {
     });
   egress
     .command("reset")
-    .description("take back what was set")
+    .description("remove the setting")
     .addOption(organizationOption())
     .action(async ({ org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);

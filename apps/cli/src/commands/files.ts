@@ -10,10 +10,10 @@ import { saveTo, table } from "../output.ts";
 import { uploadPath } from "../upload.ts";
 
 export function addFileCommands(program: Command, io: Io): void {
-  const files = program.command("files").description("uploaded files");
+  const files = program.command("files").description("manage uploaded files");
   files
     .command("upload <path...>")
-    .description("upload files, to name them in messages")
+    .description("upload files for use in messages")
     .action(async (paths: string[], _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -39,7 +39,7 @@ export function addFileCommands(program: Command, io: Io): void {
   files
     .command("get <file>")
     .description("show a file's record, or save its content")
-    .option("--output <path>", "save the content here; - writes it to standard output")
+    .option("--output <path>", "save the content to this file; - for standard output")
     .action(async (id: string, options: { readonly output?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -54,7 +54,7 @@ export function addFileCommands(program: Command, io: Io): void {
     });
   files
     .command("delete <file>")
-    .description("delete an uploaded file; the copies in workspaces stay")
+    .description("delete an uploaded file; copies in workspaces are kept")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const deleted = await (await client()).deleteFile(id, { signal });

@@ -9,8 +9,8 @@ import { saveTo, table } from "../output.ts";
 export function addSessionHistoryCommands(session: Command, io: Io): void {
   session
     .command("fork <session>")
-    .description("start a session where this one stood after a message; show the new one's id")
-    .option("--message <id>", "the message; the last completed one when absent")
+    .description("copy a session as it was after a message; show the copy's id")
+    .option("--message <id>", "the message (default: the last completed one)")
     .action(async (id: string, options: { readonly message?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const body = options.message === undefined ? {} : { message_id: options.message };
@@ -19,7 +19,7 @@ export function addSessionHistoryCommands(session: Command, io: Io): void {
     });
   session
     .command("rollback <session> <message>")
-    .description("take a session back to what it was after a message; later messages are kept and marked")
+    .description("return a session to its state after a message; later messages are kept and marked")
     .action(async (id: string, message: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).rollBackSession(id, message, { signal });
@@ -30,7 +30,7 @@ export function addSessionHistoryCommands(session: Command, io: Io): void {
 export function addMessageHistoryCommands(message: Command, io: Io): void {
   message
     .command("diff <message>")
-    .description("show what the turn changed, as a patch that `git apply` takes")
+    .description("show what the turn changed, as a patch for `git apply`")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const diff = await (await client()).messageDiff(id, { signal });
@@ -38,9 +38,9 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
     });
   message
     .command("attempt <message> <number> [path]")
-    .description("list what an unsuccessful attempt left behind, or get a file of it")
+    .description("list the files of an unsuccessful attempt, or get one")
     .option("--recursive", "list everything below the path")
-    .option("--output <file>", "save the file at the path here; - writes it to standard output")
+    .option("--output <file>", "save the file to this path; - for standard output")
     .action(async (id: string, number: string, path: string | undefined, options: AttemptOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const attempt = attemptOf(id, number);
@@ -59,7 +59,7 @@ export function addMessageHistoryCommands(message: Command, io: Io): void {
     });
   message
     .command("promote <message> <number>")
-    .description("make what an unsuccessful attempt left behind the session's workspace")
+    .description("make the files of an unsuccessful attempt the session's workspace")
     .action(async (id: string, number: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const commit = await (await client()).promoteAttempt(attemptOf(id, number), { signal });

@@ -16,7 +16,7 @@ export function addInitCommand(program: Command, io: Io): void {
     .command("init [directory]")
     .description("write a small agent to start from")
     .option("--name <name>", "the agent's name; otherwise the directory's")
-    .option("--python", "in Python instead of TypeScript")
+    .option("--python", "write it in Python instead of TypeScript")
     .action(async (directory: string | undefined, options: InitOptions, command: Command) => {
       const { output } = createContext(io, command);
       const root = directory ?? ".";

@@ -21,7 +21,7 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
   ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
   ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no bound"],
-  ["max_files", "files", "uploaded files", ": no bound"],
+  ["max_files", "files", "manage uploaded files", ": no bound"],
   ["max_agents", "agents", "agents", ": no bound"],
   ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
   ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
@@ -30,7 +30,7 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
 type SetOptions = OrganizationOption & Readonly<Record<string, unknown>>;
 
 export function addLimitCommands(org: Command, io: Io): void {
-  const limits = org.command("limits").description("what an organization may have of the fleet");
+  const limits = org.command("limits").description("show or set an organization's limits");
   limits
     .command("get")
     .description("show the limits")
@@ -42,10 +42,12 @@ export function addLimitCommands(org: Command, io: Io): void {
     });
   const set = limits
     .command("set")
-    .description("set limits; those that are left out stay (for operators)")
-    .addOption(new Option("--weight <number>", "share beside other organizations that wait").argParser(count))
+    .description("set limits; others are unchanged (for operators)")
     .addOption(
-      new Option("--retention-days <number>", "until an unused session expires, or 'default': never").argParser(
+      new Option("--weight <number>", "share of the slots relative to other waiting organizations").argParser(count),
+    )
+    .addOption(
+      new Option("--retention-days <number>", "days until an unused session expires, or 'default' (never)").argParser(
         countOrDefault,
       ),
     )
@@ -102,7 +104,7 @@ function renderLimits(record: OrganizationRecord): string {
 function addAuditLogCommand(org: Command, io: Io): void {
   org
     .command("audit-log")
-    .description("show what was changed and by which key, newest first")
+    .description("show changes and the key that made each, newest first")
     .addOption(organizationOption())
     .addOption(limitOption())
     .action(async (options: OrganizationOption & { readonly limit: number }, command: Command) => {

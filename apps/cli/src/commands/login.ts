@@ -9,7 +9,7 @@ import { readSecret } from "../secret-input.ts";
 export function addLoginCommand(program: Command, io: Io): void {
   program
     .command("login")
-    .description("remember the platform's address and an API key")
+    .description("save the platform's address and an API key")
     .option("--value-stdin", "read the key from standard input")
     .action(async (options: { readonly valueStdin?: boolean }, command: Command) => {
       const { output, signal } = createContext(io, command);

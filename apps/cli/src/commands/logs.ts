@@ -13,8 +13,8 @@ const lookEveryMs = 500;
 export function addLogsCommand(program: Command, io: Io): void {
   program
     .command("logs <message-or-session>")
-    .description("show what the agent wrote to stdout and stderr; of a session, in its newest message")
-    .option("-f, --follow", "go on as it comes: to the message's end, or for as long as the session is watched")
+    .description("show what the agent wrote to stdout and stderr (of a session: in its newest message)")
+    .option("-f, --follow", "wait for further output, until the message ends or, for a session, until interrupted")
     .action(async (id: string, options: { readonly follow?: boolean }, command: Command) => {
       const context = createContext(io, command);
       const { output, signal } = context;

@@ -12,7 +12,7 @@ export function addManifestCommands(program: Command, io: Io): void {
   const manifest = program.command("manifest").description("work with dari.yml");
   manifest
     .command("validate [root]")
-    .description("check the dari.yml of a directory; says everything that is wrong")
+    .description("check the dari.yml of a directory and list every problem")
     .action(async (root: string | undefined, _options: unknown, command: Command) => {
       const { output } = createContext(io, command);
       const path = join(root ?? ".", "dari.yml");

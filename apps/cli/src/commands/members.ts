@@ -12,7 +12,7 @@ export function addMemberCommands(org: Command, io: Io): void {
   org
     .command("create <name>")
     .description("create an organization; its admin key is shown once (for operators)")
-    .option("--slug <slug>", "its short name; made from the name when absent")
+    .option("--slug <slug>", "short name (default: derived from the name)")
     .action(async (name: string, options: { readonly slug?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).createOrganization({ name, ...options }, { signal });
@@ -21,7 +21,7 @@ export function addMemberCommands(org: Command, io: Io): void {
     });
   org
     .command("delete <id>")
-    .description("delete an organization with all that it owns (for operators)")
+    .description("delete an organization with everything it owns (for operators)")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const deleted = await (await client()).deleteOrganization(id, { signal });
@@ -46,7 +46,7 @@ function addPeopleCommands(org: Command, io: Io): void {
     });
   org
     .command("set-role <member>")
-    .description("change what a member may do; the member by e-mail or id")
+    .description("change a member's role; name the member by e-mail or id")
     .addArgument(new Argument("<role>", "the new role").choices(roles))
     .addOption(organizationOption())
     .action(async (who: string, role: Role, options: OrganizationOption, command: Command) => {
@@ -58,7 +58,7 @@ function addPeopleCommands(org: Command, io: Io): void {
     });
   org
     .command("remove <member>")
-    .description("remove a member, by e-mail or id; sign-ins and device keys of this person end at once")
+    .description("remove a member by e-mail or id; ends this person's sign-ins and device keys")
     .addOption(organizationOption())
     .action(async (who: string, options: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -69,7 +69,7 @@ function addPeopleCommands(org: Command, io: Io): void {
     });
   org
     .command("sign-in-link <member>")
-    .description("a link that signs a member in, once; the member by e-mail or id")
+    .description("create a link that signs a member in once; name the member by e-mail or id")
     .addOption(organizationOption())
     .action(async (who: string, options: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -84,8 +84,8 @@ function addPeopleCommands(org: Command, io: Io): void {
 function addInvitationCommands(org: Command, io: Io): void {
   org
     .command("invite <email>")
-    .description("invite a person; prints the link to pass on")
-    .addOption(new Option("--role <role>", "what the person may be").choices(roles).default("member"))
+    .description("invite a person; prints the link to send")
+    .addOption(new Option("--role <role>", "role of the person").choices(roles).default("member"))
     .addOption(organizationOption())
     .action(async (email: string, options: OrganizationOption & { readonly role: Role }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -96,7 +96,7 @@ function addInvitationCommands(org: Command, io: Io): void {
     });
   org
     .command("invitations")
-    .description("list invitations that nobody has accepted")
+    .description("list open invitations")
     .addOption(organizationOption())
     .action(async (options: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -110,7 +110,7 @@ function addInvitationCommands(org: Command, io: Io): void {
     });
   org
     .command("revoke-invitation <id>")
-    .description("revoke an invitation: its link opens nothing any more")
+    .description("revoke an invitation; its link stops working")
     .addOption(organizationOption())
     .action(async (id: string, options: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);

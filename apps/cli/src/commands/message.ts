@@ -8,7 +8,7 @@ import { addMessageHistoryCommands } from "./history.ts";
 import { addRetryCommand } from "./retry.ts";
 
 export function addMessageCommands(program: Command, io: Io): void {
-  const message = program.command("message").description("look at messages");
+  const message = program.command("message").description("show, cancel, answer and retry messages");
   message
     .command("get <message>")
     .description("show a message and its answer")

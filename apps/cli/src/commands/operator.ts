@@ -11,12 +11,12 @@ import { addFleetCommand } from "./usage.ts";
 const perCall = 200;
 
 export function addOperatorCommand(program: Command, io: Io): void {
-  const operator = program.command("operator").description("look after the installation (for operators)");
+  const operator = program.command("operator").description("manage the installation (for operators)");
   addStopCommands(operator, io);
   addFleetCommand(operator, io);
   operator
     .command("reseal")
-    .description("seal every stored secret under the current master key; fails when some do not open")
+    .description("encrypt every stored secret with the current master key; fails if some cannot be decrypted")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();

@@ -21,8 +21,11 @@ interface CreateKeyOptions extends OrganizationOption {
 }
 
 export function addOrganizationCommands(program: Command, io: Io): void {
-  addCredentialCommands(program.command("credentials").description("secrets that agents name in dari.yml"), io);
-  addApiKeyCommands(program.command("api-keys").description("keys of the organization"), io);
+  addCredentialCommands(
+    program.command("credentials").description("manage the secrets that agents name in dari.yml"),
+    io,
+  );
+  addApiKeyCommands(program.command("api-keys").description("manage the organization's API keys"), io);
   const org = program.command("org").description("organizations");
   addLimitCommands(org, io);
   addBudgetCommands(org, io);
@@ -30,7 +33,7 @@ export function addOrganizationCommands(program: Command, io: Io): void {
   addMemberCommands(org, io);
   org
     .command("list")
-    .description("list the organizations of the key")
+    .description("list the organizations that the key can use")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -72,10 +75,13 @@ function addCredentialCommands(credentials: Command, io: Io): void {
     });
   credentials
     .command("add <name>")
-    .description("set a value; asks for it without showing it")
+    .description("set a value; prompts for it without echo")
     .option("--value-stdin", "read the value from standard input")
-    .option("--hosts <host...>", "give agents a placeholder, and put the value into their HTTPS requests to these")
-    .option("--no-hosts", "give agents the value; without either it is as before")
+    .option(
+      "--hosts <host...>",
+      "give agents a placeholder and insert the value into their HTTPS requests to these hosts",
+    )
+    .option("--no-hosts", "give agents the value (default: unchanged)")
     .addOption(organizationOption())
     .action(async (name: string, options: AddCredentialOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -119,10 +125,10 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     .command("create <label>")
     .description("create a key; its secret is shown once, on standard output")
     .addOption(new Option("--scope <scope...>", "what the key may do").choices(apiKeyScopes))
-    .option("--expires-at <time>", "when the key ends, as an RFC 3339 time")
-    .addOption(new Option("--max-requests-per-minute <number>", "by this key").argParser(count))
-    .addOption(new Option("--max-messages-per-minute <number>", "sent by this key").argParser(count))
-    .addOption(new Option("--max-upload-bytes-per-hour <number>", "by this key").argParser(count))
+    .option("--expires-at <time>", "when the key expires, as an RFC 3339 time")
+    .addOption(new Option("--max-requests-per-minute <number>", "limit of this key").argParser(count))
+    .addOption(new Option("--max-messages-per-minute <number>", "limit of this key").argParser(count))
+    .addOption(new Option("--max-upload-bytes-per-hour <number>", "limit of this key").argParser(count))
     .addOption(organizationOption())
     .action(async (label: string, options: CreateKeyOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -146,7 +152,7 @@ function addApiKeyCommands(apiKeys: Command, io: Io): void {
     });
   apiKeys
     .command("revoke <id>")
-    .description("revoke a key at once")
+    .description("revoke a key immediately")
     .addOption(organizationOption())
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);

@@ -35,7 +35,7 @@ export function addRetryCommand(message: Command, io: Io): void {
   message
     .command("retry [message]")
     .description("send a failed message again, as a new message of its session; show the new one's id")
-    .option("--fork", "in a new session that stands where the failed message stood")
+    .option("--fork", "in a fork of the session, as it was before the failed message")
     .option("--version-id <id>", "with --fork: on another ready version of the agent")
     .addOption(
       new Option("--on-busy <choice>", "what to do while another message runs; enqueue when absent").choices(
@@ -43,15 +43,15 @@ export function addRetryCommand(message: Command, io: Io): void {
       ),
     )
     .addOption(laneOption("the failed message's; with --all: background"))
-    .option("--all", "every failed message that these options leave, once each")
+    .option("--all", "every failed message that matches these options, once each")
     .option("--agent-id <id>", "with --all: of this agent")
     .option("--session-id <id>", "with --all: of this session")
-    .option("--error-code <code>", "with --all: that failed with this code")
+    .option("--error-code <code>", "with --all: only messages that failed with this code")
     .option("--failed-after <time>", "with --all: as an RFC 3339 time")
     .option("--failed-before <time>", "with --all: as an RFC 3339 time")
     .addOption(new Option("--org <id>", "with --all: of another organization, or 'all' (for operators)"))
-    .option("--force", "with --all: also those that have been retried")
-    .option("--dry-run", "with --all: only show which")
+    .option("--force", "with --all: also messages that were already retried")
+    .option("--dry-run", "with --all: only list the messages")
     .action(async (id: string | undefined, options: RetryOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const { all, fork, versionId, onBusy, lane, ...filters } = options;

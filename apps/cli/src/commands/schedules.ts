@@ -43,7 +43,7 @@ interface FiringsOptions {
 }
 
 export function addScheduleCommands(program: Command, io: Io): void {
-  const schedules = program.command("schedules").description("messages that are sent by the clock");
+  const schedules = program.command("schedules").description("manage messages that are sent on a schedule");
   addLookCommands(schedules, io);
   addCreateCommand(schedules, io);
   addSetCommand(schedules, io);
@@ -55,7 +55,7 @@ function addLookCommands(schedules: Command, io: Io): void {
   schedules
     .command("list")
     .description("list schedules, newest first")
-    .option("--agent-id <id>", "only of this agent")
+    .option("--agent-id <id>", "only those of this agent")
     .addOption(new Option("--status <status>", "only in this status").choices(scheduleStatuses))
     .addOption(limitOption())
     .action(async (options: ListOptions, command: Command) => {
@@ -98,21 +98,21 @@ function changeOptions(command: Command): Command {
     .addOption(
       new Option(
         "--overlap <policy>",
-        "while the message before has not ended: skip, send beside, or cancel it",
+        "if the previous message has not ended: skip this one, allow both, or replace the previous one",
       ).choices(overlapPolicies),
     )
     .addOption(laneOption("background; with set: unchanged"))
     .option("--metadata <key=value>", "attach a pair to each message; repeatable", collectOption, [])
-    .option("--file <path>", "send a file along; repeatable", collectOption, [])
-    .option("--image <path>", "send an image along; repeatable", collectOption, []);
+    .option("--file <path>", "attach a file; repeatable", collectOption, [])
+    .option("--image <path>", "attach an image; repeatable", collectOption, []);
 }
 
 function addCreateCommand(schedules: Command, io: Io): void {
   const create = schedules
     .command("create <cron> <text>")
-    .description("have a text sent by the clock, for example: '30 9 * * MON-FRI' 'What is new?'")
-    .option("--agent-id <id>", "to a new session of this agent each time")
-    .option("--session-id <id>", "to this session each time")
+    .description("send a text on a schedule, for example: '30 9 * * MON-FRI' 'What is new?'")
+    .option("--agent-id <id>", "send to a new session of this agent each time")
+    .option("--session-id <id>", "send to this session each time")
     .option("--paused", "create it paused");
   changeOptions(create).action(async (cron: string, text: string, options: CreateOptions, command: Command) => {
     const { agentId, sessionId } = options;
@@ -136,9 +136,9 @@ function addCreateCommand(schedules: Command, io: Io): void {
 function addSetCommand(schedules: Command, io: Io): void {
   const set = schedules
     .command("set <schedule>")
-    .description("change a schedule; what is left out stays")
-    .option("--cron <cron>", "other times")
-    .option("--text <text>", "another text; files and images of the one before are left out");
+    .description("change a schedule; other settings are unchanged")
+    .option("--cron <cron>", "new times")
+    .option("--text <text>", "new text; replaces the message's files and images too");
   changeOptions(set).action(async (id: string, options: SetOptions, command: Command) => {
     const { output, client, signal } = createContext(io, command);
     const { text, file, image } = options;
@@ -181,7 +181,7 @@ async function partsOf(
 function addStatusCommands(schedules: Command, io: Io): void {
   schedules
     .command("pause <schedule>")
-    .description("send nothing until it is resumed")
+    .description("pause a schedule until it is resumed")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).updateSchedule(id, { status: "paused" }, { signal });
@@ -189,7 +189,7 @@ function addStatusCommands(schedules: Command, io: Io): void {
     });
   schedules
     .command("resume <schedule>")
-    .description("go on with the next due time; what was due meanwhile is not made up for")
+    .description("resume a schedule with its next due time; missed ones are not sent")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).updateSchedule(id, { status: "active" }, { signal });
@@ -197,7 +197,7 @@ function addStatusCommands(schedules: Command, io: Io): void {
     });
   schedules
     .command("delete <schedule>")
-    .description("delete a schedule; what it has sent goes on")
+    .description("delete a schedule; messages it has sent continue")
     .action(async (id: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       output.result(await (await client()).deleteSchedule(id, { signal }), () => `deleted ${id}`);
@@ -207,8 +207,8 @@ function addStatusCommands(schedules: Command, io: Io): void {
 function addFiringsCommand(schedules: Command, io: Io): void {
   schedules
     .command("firings <schedule>")
-    .description("show what came of each due time, newest first")
-    .addOption(new Option("--outcome <outcome>", "only those").choices(firingOutcomes))
+    .description("show the outcome of each due time, newest first")
+    .addOption(new Option("--outcome <outcome>", "only with this outcome").choices(firingOutcomes))
     .addOption(limitOption())
     .action(async (id: string, options: FiringsOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);

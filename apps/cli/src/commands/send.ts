@@ -26,14 +26,14 @@ export function addSendCommand(session: Command, io: Io): void {
   session
     .command("send <session> <text>")
     .description("send a message and show the answer")
-    .option("--file <path>", "send a file along; repeatable", collectOption, [])
-    .option("--image <path>", "send an image along; repeatable", collectOption, [])
-    .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
-    .addOption(new Option("--on-busy <choice>", "what to do while another message runs").choices(onBusyChoices))
+    .option("--file <path>", "attach a file; repeatable", collectOption, [])
+    .option("--image <path>", "attach an image; repeatable", collectOption, [])
+    .option("--metadata <key=value>", "add a metadata pair; repeatable", collectOption, [])
+    .addOption(new Option("--on-busy <choice>", "what happens while another message runs").choices(onBusyChoices))
     .addOption(laneOption("interactive"))
     .option("--async", "do not wait for the answer; show the message's id")
-    .option("--stream", "show the answer as it comes, and what the agent prints; the default on a terminal")
-    .option("--no-stream", "show the answer when it is whole")
+    .option("--stream", "show the answer and the agent's output as they arrive; default on a terminal")
+    .option("--no-stream", "show the answer when it is complete")
     .action(async (id: string, text: string, options: SendOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();

@@ -36,8 +36,8 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
     });
   session
     .command("complete <session>")
-    .description("end a session; its record and files stay")
-    .option("--cancel", "also while messages are queued or running, which are cancelled")
+    .description("complete a session; its record and files are kept")
+    .option("--cancel", "cancel messages that are queued or running")
     .action(async (id: string, options: EndOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const record = await (await client()).completeSession(id, { ...options }, { signal });
@@ -46,7 +46,7 @@ export function addSessionRecordCommands(session: Command, io: Io): void {
   session
     .command("delete <session>")
     .description("delete a session with its messages and files")
-    .option("--cancel", "also while messages are queued or running, which are cancelled")
+    .option("--cancel", "cancel messages that are queued or running")
     .action(async (id: string, options: EndOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const deleted = await (await client()).deleteSession(id, { ...options }, { signal });

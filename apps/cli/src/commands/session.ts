@@ -31,7 +31,7 @@ interface ListOptions {
 }
 
 export function addSessionCommands(program: Command, io: Io): void {
-  const session = program.command("session").description("talk to an agent");
+  const session = program.command("session").description("start sessions and send messages");
   addCreateCommand(session, io);
   addSendCommand(session, io);
   session
@@ -54,11 +54,13 @@ export function addSessionCommands(program: Command, io: Io): void {
 function addCreateCommand(session: Command, io: Io): void {
   session
     .command("create [agent]")
-    .description("start a session; without an agent, with the one this directory was deployed as")
+    .description("start a session (default agent: the one this directory was deployed as)")
     .option("--name <name>", "a name for the session")
-    .option("--version-id <id>", "a ready version other than the active one")
-    .option("--metadata <key=value>", "attach a pair; repeatable", collectOption, [])
-    .addOption(new Option("--on-busy <choice>", "what messages do while another one runs").choices(onBusyChoices))
+    .option("--version-id <id>", "a ready version (default: the active one)")
+    .option("--metadata <key=value>", "add a metadata pair; repeatable", collectOption, [])
+    .addOption(
+      new Option("--on-busy <choice>", "what happens to a message while another one runs").choices(onBusyChoices),
+    )
     .action(async (agent: string | undefined, options: CreateOptions, command: Command) => {
       const { output, client, connection, signal } = createContext(io, command);
       const agentId = agent ?? (await findDeployedAgent(".", (await connection()).apiUrl));
@@ -82,7 +84,7 @@ function addListCommand(session: Command, io: Io): void {
   session
     .command("list")
     .description("list sessions, newest first")
-    .option("--agent-id <id>", "only of this agent")
+    .option("--agent-id <id>", "only those of this agent")
     .addOption(new Option("--status <status>", "only in this status").choices(sessionStatuses))
     .option("--metadata <key=value>", "only with this pair; repeatable", collectOption, [])
     .addOption(limitOption())
@@ -108,7 +110,7 @@ function addFilesCommand(session: Command, io: Io): void {
     .command("files <session> [path]")
     .description("list a directory of the session's workspace, or get a file of it")
     .option("--recursive", "list everything below it")
-    .option("--output <file>", "save the file at the path here; - writes it to standard output")
+    .option("--output <file>", "save the file to this path; - for standard output")
     .action(async (id: string, path: string | undefined, options: FilesOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const api = await client();
@@ -136,9 +138,9 @@ function addFilesCommand(session: Command, io: Io): void {
 function addEventsCommand(session: Command, io: Io): void {
   session
     .command("events <session>")
-    .description("list what happened in a session")
+    .description("list the events of a session")
     .option("--after-seq <number>", "only events after this sequence number", Number)
-    .option("-f, --follow", "go on showing events as they happen")
+    .option("-f, --follow", "wait for further events and show them")
     .addOption(limitOption())
     .action(async (id: string, options: EventsOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);

@@ -14,8 +14,8 @@ interface UsageOptions extends OrganizationOption {
 export function addUsageCommand(org: Command, io: Io): void {
   org
     .command("usage")
-    .description("show what turns used on the last days, of UTC, and by agent")
-    .addOption(new Option("--days <number>", "with today").argParser(count).default(7))
+    .description("show usage by day (UTC) and by agent")
+    .addOption(new Option("--days <number>", "number of days, today included").argParser(count).default(7))
     .addOption(organizationOption())
     .action(async ({ days, org: organization }: UsageOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -42,7 +42,7 @@ function renderUsage({ days, agents }: UsageRecord): string {
 export function addFleetCommand(operator: Command, io: Io): void {
   operator
     .command("fleet")
-    .description("show which organizations wait, which turns run, and the workers")
+    .description("show waiting organizations, running turns and workers")
     .action(async (_options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const fleet = await (await client()).getFleet({ signal });

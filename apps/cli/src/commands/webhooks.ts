@@ -28,14 +28,14 @@ interface DeliveriesOptions extends OrganizationOption {
 }
 
 export function addWebhookCommands(program: Command, io: Io): void {
-  const webhooks = program.command("webhooks").description("URLs that are told of events");
+  const webhooks = program.command("webhooks").description("manage URLs that receive events");
   addEndpointCommands(webhooks, io);
   addChangeCommands(webhooks, io);
   addDeliveryCommands(webhooks, io);
 }
 
 function eventOption(): Option {
-  return new Option("--event <type...>", "event types; how messages end when left out").choices(eventTypes);
+  return new Option("--event <type...>", "event types (default: the ends of messages)").choices(eventTypes);
 }
 
 function addEndpointCommands(webhooks: Command, io: Io): void {
@@ -60,10 +60,10 @@ function addEndpointCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("add <url>")
-    .description("have events delivered to a URL; the secret is shown once, on standard output")
+    .description("deliver events to a URL; prints the secret once, on standard output")
     .addOption(eventOption())
     .option("--agent-id <id>", "events of this agent only")
-    .option("--description <text>", "for people")
+    .option("--description <text>", "a note for people")
     .addOption(organizationOption())
     .action(async (url: string, options: AddOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -82,12 +82,12 @@ function addEndpointCommands(webhooks: Command, io: Io): void {
 function addChangeCommands(webhooks: Command, io: Io): void {
   webhooks
     .command("set <id>")
-    .description("change an endpoint; what is left out stays")
-    .option("--url <url>", "where events go from now on")
+    .description("change an endpoint; other settings are unchanged")
+    .option("--url <url>", "new URL")
     .addOption(eventOption())
-    .option("--description <text>", "for people")
-    .option("--enable", "tell it of events again")
-    .option("--disable", "tell it of nothing")
+    .option("--description <text>", "a note for people")
+    .option("--enable", "resume deliveries")
+    .option("--disable", "stop deliveries")
     .addOption(organizationOption())
     .action(async (id: string, options: SetOptions, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -96,7 +96,7 @@ function addChangeCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("remove <id>")
-    .description("remove an endpoint; what waits is not sent")
+    .description("remove an endpoint; pending deliveries are cancelled")
     .addOption(organizationOption())
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -105,7 +105,7 @@ function addChangeCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("rotate <id>")
-    .description("replace the secret, which is shown once; the old one signs beside it for 24 hours")
+    .description("replace the secret and print it once; the old one also signs for 24 hours")
     .addOption(organizationOption())
     .action(async (id: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);
@@ -140,8 +140,8 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("deliveries <id>")
-    .description("show what was delivered to an endpoint, newest first")
-    .addOption(new Option("--status <status>", "only those").choices(deliveryStates))
+    .description("show an endpoint's deliveries, newest first")
+    .addOption(new Option("--status <status>", "only with this status").choices(deliveryStates))
     .addOption(organizationOption())
     .addOption(limitOption())
     .action(async (id: string, options: DeliveriesOptions, command: Command) => {
@@ -162,7 +162,7 @@ function addDeliveryCommands(webhooks: Command, io: Io): void {
     });
   webhooks
     .command("resend <id> <delivery>")
-    .description("send a delivery again, now and with all its attempts")
+    .description("send a delivery again now, with a full set of attempts")
     .addOption(organizationOption())
     .action(async (id: string, delivery: string, { org }: OrganizationOption, command: Command) => {
       const { output, client, signal } = createContext(io, command);

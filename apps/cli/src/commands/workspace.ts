@@ -10,7 +10,7 @@ import { openFile } from "../upload.ts";
 export function addWorkspaceCommands(session: Command, io: Io): void {
   session
     .command("write <session> <file> <path>")
-    .description("write a file of this machine into the session's workspace")
+    .description("copy a local file into the session's workspace")
     .action(async (id: string, file: string, path: string, _options: unknown, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const content = await openFile(file);
@@ -20,7 +20,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
   session
     .command("remove <session> <path>")
     .description("delete a file of the session's workspace")
-    .option("--recursive", "a directory, and everything in it")
+    .option("--recursive", "delete a directory with everything in it")
     .action(async (id: string, path: string, options: { readonly recursive?: boolean }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const deleted = await (await client()).deleteSessionFile(id, path, { ...options }, { signal });
@@ -29,7 +29,7 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
   session
     .command("archive <session> [paths...]")
     .description("save the session's workspace, or these paths of it, as one archive")
-    .requiredOption("--output <file>", "where to; a name that ends with .zip makes a ZIP, others a .tar.gz")
+    .requiredOption("--output <file>", "file to write: ZIP if its name ends with .zip, else .tar.gz")
     .action(async (id: string, paths: string[], options: { readonly output: string }, command: Command) => {
       const { client, signal } = createContext(io, command);
       const format = options.output.endsWith(".zip") ? "zip" : "tar.gz";
@@ -42,8 +42,8 @@ export function addWorkspaceCommands(session: Command, io: Io): void {
 export function addPortableCommands(session: Command, io: Io): void {
   session
     .command("export <session>")
-    .description("save a session for another installation: conversation, workspace, version; no secrets")
-    .requiredOption("--output <file>", "where to; - writes it to standard output")
+    .description("save a session for another installation: conversation, workspace and version, without secrets")
+    .requiredOption("--output <file>", "file to write; - for standard output")
     .action(async (id: string, options: { readonly output: string }, command: Command) => {
       const { client, signal } = createContext(io, command);
       const exported = await (await client()).exportSession(id, { signal });
@@ -51,8 +51,8 @@ export function addPortableCommands(session: Command, io: Io): void {
     });
   session
     .command("import <file>")
-    .description("start a session from an export; on a new agent where no agent has the version")
-    .option("--agent-id <id>", "only on this agent, which must have a version of the same bundle")
+    .description("start a session from an export; creates an agent if none has the version")
+    .option("--agent-id <id>", "agent to use; it must have a version with the same bundle")
     .action(async (file: string, options: { readonly agentId?: string }, command: Command) => {
       const { output, client, signal } = createContext(io, command);
       const content = await openFile(file);
