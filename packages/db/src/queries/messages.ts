@@ -70,7 +70,6 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         join.onRef("a.session_id", "=", "m.session_id").onRef("a.fence", "=", "m.fence"),
       )
       .where("m.organization_id", "=", organizationId)
-      .where("s.deleted_at", "is", null)
       .select([
         "m.id",
         "m.session_id as sessionId",
@@ -105,7 +104,7 @@ function selectMessages(kysely: Queryable, organizationId: string) {
 }
 
 const selectMessage = statement((kysely, of: { organizationId: string; messageId: string }) =>
-  selectMessages(kysely, of.organizationId).where("m.id", "=", of.messageId),
+  selectMessages(kysely, of.organizationId).where("s.deleted_at", "is", null).where("m.id", "=", of.messageId),
 );
 
 /** By primary key; messages of deleted sessions are not found. */
@@ -117,9 +116,17 @@ export async function findMessage(
   return (await selectMessage(db, { organizationId, messageId }))[0];
 }
 
-const selectMessagesByIds = statement((kysely, of: { organizationId: string; messageIds: readonly string[] }) =>
-  selectMessages(kysely, of.organizationId).where(sql<boolean>`m.id = any (${of.messageIds}::text[])`),
-);
+interface Ids {
+  readonly organizationId: string;
+  readonly messageIds: readonly string[];
+}
+
+const withIds = (kysely: Queryable, of: Ids) =>
+  selectMessages(kysely, of.organizationId).where(sql<boolean>`m.id = any (${of.messageIds}::text[])`);
+
+const selectMessagesByIds = statement((kysely, of: Ids) => withIds(kysely, of).where("s.deleted_at", "is", null));
+
+const selectMessagesOfEvents = statement(withIds);
 
 /** By primary key, in no order; what is not found is left out. */
 export async function listMessagesByIds(
@@ -129,6 +136,19 @@ export async function listMessagesByIds(
 ): Promise<MessageRow[]> {
   if (messageIds.length === 0) return [];
   return selectMessagesByIds(db, { organizationId, messageIds });
+}
+
+/**
+ * As `listMessagesByIds`, but also of deleted sessions. A stream that is open when its session is deleted still shows
+ * how messages ended, with their records.
+ */
+export async function listMessagesOfEvents(
+  db: Database,
+  organizationId: string,
+  messageIds: readonly string[],
+): Promise<MessageRow[]> {
+  if (messageIds.length === 0) return [];
+  return selectMessagesOfEvents(db, { organizationId, messageIds });
 }
 
 /**

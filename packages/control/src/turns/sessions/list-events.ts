@@ -86,6 +86,6 @@ async function recordsShownBy(
   rows: readonly EventRow[],
 ): Promise<ReadonlyMap<string, MessageRecord>> {
   const ids = rows.map(messageShownBy).filter((id) => id !== undefined);
-  const found = await messages.listMessagesByIds(db, organizationId, ids);
+  const found = await messages.listMessagesOfEvents(db, organizationId, ids);
   return new Map(found.map((row) => [row.id, renderMessage(row)]));
 }
