@@ -57,7 +57,7 @@ export async function watchTurn(
   let shownText = "";
   for await (const event of client.streamMessage(id)) {
     if (event.type !== "assistant.text_delta") continue;
-    shownText += String(event.data["text"]);
+    shownText += event.data.text;
     onText(shownText);
   }
   return { record: await client.getMessage(id), shownText };
@@ -74,7 +74,8 @@ export async function upload({ client }: Platform, filename: string, bytes: Buff
 /** Returns what the last run of a message used, by the event of its end. Failed messages have no `output.usage`. */
 export async function usageOfLastRun({ client }: Platform, sessionId: string, messageId: string): Promise<unknown> {
   const { data } = await client.listEvents(sessionId, { limit: 200 });
-  return data.findLast(({ type, message_id }) => type === "attempt.ended" && message_id === messageId)?.data["usage"];
+  const ends = data.filter((event) => event.type === "attempt.ended");
+  return ends.findLast((event) => event.message_id === messageId)?.data.usage;
 }
 
 /** Sessions go on where nothing of them is cached. */

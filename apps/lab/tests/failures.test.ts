@@ -192,7 +192,7 @@ describe("retries", () => {
     expect(resultsOf(record).at(-1)).toBe(3);
     expect(record.files_changed).toEqual([{ path: "/once.txt", change: "created", size_bytes: 1 }]);
     const { data } = await fleet.client.listEvents(session, { limit: 200 });
-    const ends = data.filter((event) => event.type === "attempt.ended").map((event) => event.data["outcome"]);
+    const ends = data.flatMap((event) => (event.type === "attempt.ended" ? [event.data.outcome] : []));
     expect(ends).toEqual(["retry", "retry", "completed"]);
   });
 

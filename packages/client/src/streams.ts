@@ -1,21 +1,12 @@
 // Watches the ledger as it grows, through broken connections.
 
-import type { EventRecord, PreviewEventType } from "@dari/contract";
+import { isMessageEnd, type EventRecord, type PreviewEvent, type StreamedEvent } from "@dari/contract";
 import { createParser } from "eventsource-parser";
 import { ApiError, ConnectionError, isPassing } from "./errors.ts";
 import { pause } from "./pause.ts";
 import type { CallOptions, Transport } from "./transport.ts";
 
-/** A piece of text as it comes: part of no list, and sent at most once. */
-export interface PreviewEvent {
-  readonly type: PreviewEventType;
-  readonly session_id: string;
-  readonly message_id: string;
-  readonly attempt_id: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-export type StreamedEvent = EventRecord | PreviewEvent;
+export type { PreviewEvent, StreamedEvent };
 
 /** True for what the ledger keeps; false for previews. */
 export function isLedgerEvent(event: StreamedEvent): event is EventRecord {
@@ -35,7 +26,6 @@ const firstPauseMs = 250;
 const longestPauseMs = 5_000;
 /** The status of a message's stream that has nothing after the place asked for. */
 const over = 204;
-const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
 export function streamCalls(transport: Transport) {
   return {
@@ -50,7 +40,7 @@ export function streamCalls(transport: Transport) {
     streamMessage: (messageId: string, options: StreamOptions = {}): AsyncGenerator<StreamedEvent> =>
       follow((query) => transport.open("streamMessage", { path: { message_id: messageId }, query, options }), {
         ...options,
-        isLast: (event) => lastTypes.includes(event.type) && event.data["merged_into"] === undefined,
+        isLast: (event) => isMessageEnd(event) && event.data.merged_into === undefined,
       }),
   };
 }

@@ -34,12 +34,23 @@ export {
 } from "./schemas/agents.ts";
 export { Deleted, idInput, listOf, renderList, type List, type Metadata } from "./schemas/common.ts";
 export {
+  eventKinds,
   EventRecord,
   eventTypes,
+  isMessageEnd,
+  KnownEvent,
+  KnownPreview,
   previewEventTypes,
+  previewKinds,
+  StreamedEvent,
   TranscriptEntry,
+  type EventData,
   type EventType,
+  type MessageEndEvent,
+  type PreviewEvent,
   type PreviewEventType,
+  type UnknownEvent,
+  type UnknownEventType,
 } from "./schemas/events.ts";
 export {
   DirectoryEntry,

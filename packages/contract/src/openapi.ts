@@ -5,6 +5,8 @@ import type { TSchema } from "typebox";
 import { ErrorBody, errorKinds } from "./errors.ts";
 import { pathSchema, routePaths, routes } from "./routes.ts";
 import type { Route } from "./routes/route.ts";
+import { StreamedEvent } from "./schemas/events.ts";
+import { WebhookPayload } from "./schemas/webhooks.ts";
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
 type HeaderName = "RateLimit-Policy" | "RateLimit" | "Retry-After";
@@ -50,12 +52,14 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
     }
   }
   const error = reference(ErrorBody, components);
+  const payload = reference(WebhookPayload, components);
   return {
     openapi: "3.1.0",
     info: { title: "Dari", version: options.version, description: "Runs agents in durable sessions." },
     servers: [{ url: options.serverUrl }],
     security: [{ apiKey: [] }],
     paths,
+    webhooks: { delivery: { post: describeDelivery(payload) } },
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
       responses: {
@@ -69,6 +73,14 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
       headers: describedHeaders,
       schemas: Object.fromEntries([...components].sort(([left], [right]) => (left < right ? -1 : 1))),
     },
+  };
+}
+
+function describeDelivery(payload: Json): JsonObject {
+  return {
+    summary: "What an organization's webhook endpoints receive.",
+    requestBody: { required: true, content: { "application/json": { schema: payload } } },
+    responses: { "2XX": { description: "Received. Anything else is a failure, and is tried again." } },
   };
 }
 
@@ -177,10 +189,16 @@ function requestBody(route: Route, components: Map<string, Json>): JsonObject | 
 function replyContent(route: Route, components: Map<string, Json>): JsonObject {
   if (route.reply !== undefined) {
     const json = { "application/json": { schema: reference(route.reply, components) } };
-    return route.mayStream === true ? { ...json, "text/event-stream": {} } : json;
+    return route.mayStream === true ? { ...json, ...eventStream(components) } : json;
   }
   const content = route.replyContent ?? "application/octet-stream";
+  if (content === "text/event-stream") return eventStream(components);
   return { [content]: content === "text/plain" ? { schema: { type: "string" } } : {} };
+}
+
+/** OpenAPI 3.1 has no keyword for the items of a stream; 3.2 calls it `itemSchema`. */
+function eventStream(components: Map<string, Json>): JsonObject {
+  return { "text/event-stream": { "x-item-schema": reference(StreamedEvent, components) } };
 }
 
 /**
@@ -202,8 +220,26 @@ function reference(schema: unknown, components: Map<string, Json>): Json {
   const named = typeof title === "string";
   if (named && components.has(title)) return { $ref: `#/components/schemas/${title}` };
   const members = Object.entries(rest).map(([name, member]): [string, Json] => [name, reference(member, components)]);
-  const plain = Object.fromEntries(members);
+  const plain: JsonObject = Object.fromEntries(members);
+  if ("discriminator" in rest) plain["discriminator"] = withMapping(rest, plain);
   if (!named) return plain;
   components.set(title, plain);
   return { $ref: `#/components/schemas/${title}` };
+}
+
+interface Discriminated {
+  readonly discriminator?: { readonly propertyName: string };
+  readonly oneOf?: readonly { readonly properties?: Readonly<Record<string, { readonly enum?: readonly string[] }>> }[];
+}
+
+/** Adds which tag stands for which component. Without it, OpenAPI takes the component's name for the tag. */
+function withMapping({ discriminator, oneOf = [] }: Discriminated, plain: JsonObject): Json {
+  const tag = discriminator?.propertyName ?? "";
+  const references = Array.isArray(plain["oneOf"]) ? plain["oneOf"] : [];
+  const mapping = oneOf.flatMap(({ properties }, index) => {
+    const arm = references[index];
+    const name = typeof arm === "object" && arm !== null && "$ref" in arm ? arm["$ref"] : undefined;
+    return name === undefined ? [] : (properties?.[tag]?.enum ?? []).map((word): [string, Json] => [word, name]);
+  });
+  return { propertyName: tag, ...(mapping.length > 0 ? { mapping: Object.fromEntries(mapping) } : {}) };
 }

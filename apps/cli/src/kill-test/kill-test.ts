@@ -2,7 +2,7 @@
 // the dead worker run again. By the public API only, like every client.
 
 import { setTimeout as sleep } from "node:timers/promises";
-import { isLedgerEvent, isTerminal, type Client } from "@dari/client";
+import { isTerminal, type Client } from "@dari/client";
 import type { HealthCheck, MessageRecord } from "@dari/contract";
 import type { Environment } from "../config.ts";
 import type { Killer } from "./killer.ts";
@@ -75,9 +75,8 @@ async function startSession(client: Client, agentId: string, signal: AbortSignal
 /** Ends with the first message, or with the signal. What it misses is missing in the figures, not in the verdict. */
 async function watch(client: Client, watched: Watched, signal: AbortSignal): Promise<void> {
   for await (const event of client.streamMessage(watched.messageIds[0]!, { signal })) {
-    if (!isLedgerEvent(event)) continue;
     if (event.type === "attempt.started") watched.starts.push(performance.now());
-    if (event.type === "attempt.ended" && event.data["outcome"] === "lost") watched.lostAttempts += 1;
+    if (event.type === "attempt.ended" && event.data.outcome === "lost") watched.lostAttempts += 1;
   }
 }
 

@@ -14,7 +14,8 @@ function event(type: string, data: object, messageId = "msg_1", attemptId?: stri
     ...(attemptId === undefined ? {} : { attempt_id: attemptId }),
   };
   const created_at = "2026-11-25T01:07:00.000Z";
-  return { id: `evt_${lastNumber}`, sequence_number: lastNumber, type, created_at, data: { ...data }, ...of };
+  const record = { id: `evt_${lastNumber}`, sequence_number: lastNumber, type, created_at, data, ...of };
+  return record as unknown as StreamedEvent;
 }
 
 function delta(text: string, offset: number, attemptId = "att_1"): StreamedEvent {
@@ -27,14 +28,14 @@ function after(events: readonly StreamedEvent[], start: Transcript = emptyTransc
 }
 
 const asked = (id = "msg_1") => event("user.message", { parts: [{ type: "text", text: "hi" }] }, id);
-const started = (id = "att_1") => event("attempt.started", {}, "msg_1", id);
+const started = (id = "att_1") => event("attempt.started", { number: 1 }, "msg_1", id);
 
 test("text grows as it comes, and is replaced by the answer", () => {
   const running = after([asked(), event("message.status_changed", { status: "running" }), started()]);
   const halfway = after([delta("Hello, ", 0), delta("world", 7)], running);
   expect(halfway.turns).toMatchObject([{ status: "running", preview: "Hello, world", output: [] }]);
   const output = { parts: [{ type: "text", text: "Hello, world!" }] };
-  const record = { status: "completed", output, files_changed: [] };
+  const record = { status: "completed", parts: [{ type: "text", text: "hi" }], output, files_changed: [] };
   const done = after([event("message.completed", record)], halfway);
   expect(done.turns).toMatchObject([{ status: "completed", preview: "", output: output.parts, record }]);
 });
@@ -78,7 +79,8 @@ test("an event that comes again changes nothing", () => {
 });
 
 test("a rollback marks what came after its message", () => {
-  const { turns } = after([asked("msg_1"), asked("msg_2"), asked("msg_3"), event("session.rolled_back", {}, "msg_1")]);
+  const asks = [asked("msg_1"), asked("msg_2"), asked("msg_3")];
+  const { turns } = after([...asks, event("session.rolled_back", { snapshot_id: null }, "msg_1")]);
   expect(turns.map(({ messageId, isRolledBack }) => [messageId, isRolledBack])).toEqual([
     ["msg_1", false],
     ["msg_2", true],

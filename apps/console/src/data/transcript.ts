@@ -1,13 +1,32 @@
 // Computes a session's conversation from its stream: events and previews in, turns out. Draws nothing.
 
-import { isLedgerEvent, type StreamedEvent } from "@dari/client";
-import type { EventRecord, FailureRecord, FileChange, MessagePart, MessageRecord, OutputPart } from "@dari/contract";
+import { isLedgerEvent, type PreviewEvent, type StreamedEvent } from "@dari/client";
+import {
+  isMessageEnd,
+  type EventRecord,
+  type FailureRecord,
+  type FileChange,
+  type KnownEvent,
+  type MessagePart,
+  type MessageRecord,
+  type OutputPart,
+} from "@dari/contract";
+
+type EventOf<T extends KnownEvent["type"]> = Extract<KnownEvent, { readonly type: T }>;
+
+const stepTypes = [
+  "agent.event",
+  "tool.call_requested",
+  "tool.call_completed",
+  "input.requested",
+  "input.submitted",
+] as const;
 
 /** Something that an agent did before its answer. */
-export interface Step {
-  readonly id: string;
-  readonly type: string;
-  readonly data: Readonly<Record<string, unknown>>;
+export type Step = EventOf<(typeof stepTypes)[number]>;
+
+function isStep(event: EventRecord): event is Step {
+  return stepTypes.some((type) => type === event.type);
 }
 
 export interface Attempt {
@@ -16,7 +35,7 @@ export interface Attempt {
   readonly number: number;
   readonly startedAt: string;
   readonly endedAt?: string;
-  readonly outcome?: string;
+  readonly outcome?: EventOf<"attempt.ended">["data"]["outcome"];
   readonly error?: FailureRecord;
   readonly usage?: Readonly<Record<string, number>>;
 }
@@ -62,16 +81,15 @@ export function addEvent(transcript: Transcript, event: StreamedEvent): Transcri
 function turnsAfter(turns: readonly Turn[], event: EventRecord): readonly Turn[] {
   const { message_id: messageId } = event;
   if (messageId === undefined) return turns;
-  if (event.type === "user.message") return [...turns, newTurn(messageId, event)];
+  if (event.type === "user.message") return [...turns, newTurn(event)];
   if (event.type === "session.rolled_back") return rollBack(turns, messageId);
   return turns.map((turn) => (turn.messageId === messageId ? { ...turn, ...changeBy(turn, event) } : turn));
 }
 
-function newTurn(messageId: string, { created_at: createdAt, data }: EventRecord): Turn {
-  const parts = (data["parts"] ?? []) as MessagePart[];
+function newTurn({ message_id: messageId, created_at: createdAt, data }: EventOf<"user.message">): Turn {
   const noAnswer = { ...noPreview, output: [], notes: [] };
   const nothing = { ...noAnswer, steps: [], attempts: [], filesChanged: [], isRolledBack: false };
-  return { messageId, createdAt, status: "queued", parts, ...nothing };
+  return { messageId, createdAt, status: "queued", parts: data.parts, ...nothing };
 }
 
 function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {
@@ -80,56 +98,40 @@ function rollBack(turns: readonly Turn[], messageId: string): readonly Turn[] {
 }
 
 function changeBy(turn: Turn, event: EventRecord): Partial<Turn> {
-  const { type, data, attempt_id: attemptId = "" } = event;
-  switch (type) {
-    case "message.status_changed":
-      return { status: data["status"] as Turn["status"] };
-    case "attempt.started":
-      return { ...noPreview, attempts: [...turn.attempts, started(turn, event)] };
-    case "attempt.ended":
-      return { ...noPreview, attempts: turn.attempts.map((one) => (one.id === attemptId ? ended(one, event) : one)) };
-    case "assistant.message_completed":
-      return { ...noPreview, ...outputOf(data["output"]) };
-    case "workspace.committed":
-      return { filesChanged: (data["files_changed"] ?? []) as FileChange[] };
-    case "message.completed":
-    case "message.failed":
-    case "message.cancelled":
-      return endedBy(data as unknown as MessageRecord);
-    case "agent.event":
-    case "tool.call_requested":
-    case "tool.call_completed":
-    case "input.requested":
-    case "input.submitted":
-      return { steps: [...turn.steps, { id: event.id, type, data }] };
-    default:
-      return {};
+  if (isStep(event)) return { steps: [...turn.steps, event] };
+  if (isMessageEnd(event)) return endedBy(event.data);
+  if (event.type === "message.status_changed") return { status: event.data.status };
+  if (event.type === "attempt.started") return { ...noPreview, attempts: [...turn.attempts, started(event)] };
+  if (event.type === "attempt.ended") {
+    const attempts = turn.attempts.map((one) => (one.id === event.attempt_id ? ended(one, event) : one));
+    return { ...noPreview, attempts };
   }
+  if (event.type === "assistant.message_completed") return { ...noPreview, ...outputOf(event.data.output) };
+  return event.type === "workspace.committed" ? { filesChanged: event.data.files_changed } : {};
 }
 
-function started({ attempts }: Turn, { attempt_id: id = "", created_at: startedAt, data }: EventRecord): Attempt {
-  return { id, number: Number(data["number"] ?? attempts.length + 1), startedAt };
+function started({ attempt_id: id, created_at: startedAt, data }: EventOf<"attempt.started">): Attempt {
+  return { id, number: data.number, startedAt };
 }
 
-function ended(attempt: Attempt, { created_at: endedAt, data }: EventRecord): Attempt {
-  const error = data["error"] as FailureRecord | undefined;
-  const usage = data["usage"] as Attempt["usage"];
+function ended(attempt: Attempt, { created_at: endedAt, data }: EventOf<"attempt.ended">): Attempt {
+  const { outcome, error, usage } = data;
   return {
     ...attempt,
     endedAt,
-    outcome: String(data["outcome"]),
+    outcome,
     ...(error === undefined ? {} : { error }),
     ...(usage === undefined ? {} : { usage }),
   };
 }
 
 function endedBy(record: MessageRecord): Partial<Turn> {
-  const { status, parts, output, files_changed: filesChanged = [] } = record;
+  const { status, parts, output, files_changed: filesChanged } = record;
   const error = output?.error;
   return {
     status,
     // The record has the names of files and their paths.
-    ...(parts === undefined ? {} : { parts }),
+    parts,
     ...noPreview,
     ...outputOf(output),
     filesChanged,
@@ -138,20 +140,18 @@ function endedBy(record: MessageRecord): Partial<Turn> {
   };
 }
 
-function outputOf(given: unknown): Pick<Turn, "output" | "notes"> {
-  const { parts: output = [], notes = [] } = (given ?? {}) as Partial<NonNullable<MessageRecord["output"]>>;
-  return { output, notes };
+function outputOf(output: MessageRecord["output"]): Pick<Turn, "output" | "notes"> {
+  return { output: output?.parts ?? [], notes: output?.notes ?? [] };
 }
 
 /** Adds a piece of text at its offset. A lost piece leaves a mark, which the answer removes. */
-function addPreview(transcript: Transcript, event: Exclude<StreamedEvent, EventRecord>): Transcript {
+function addPreview(transcript: Transcript, event: PreviewEvent): Transcript {
   if (event.type !== "assistant.text_delta") return transcript;
-  const text = String(event.data["text"] ?? "");
+  const { text, offset } = event.data;
   const turns = transcript.turns.map((turn) => {
     const isRunning = turn.messageId === event.message_id && turn.attempts.at(-1)?.id === event.attempt_id;
     if (!isRunning || turn.attempts.at(-1)?.endedAt !== undefined) return turn;
     const { preview, previewEnd } = turn;
-    const offset = Number(event.data["offset"] ?? previewEnd);
     const before =
       offset > previewEnd ? `${preview}… ` : preview.slice(0, Math.max(0, preview.length + offset - previewEnd));
     return { ...turn, preview: before + text, previewEnd: offset + text.length };

@@ -106,16 +106,16 @@ export const OutputPart = Type.Union(
 );
 export type OutputPart = Static<typeof OutputPart>;
 
+export const tokenUsage = Type.Record(Type.String(), Type.Number(), {
+  description: "What the answer cost at its model, as the agent's SDK or the agent's own code reports it.",
+  examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
+});
+
 export const MessageOutput = Type.Object(
   {
     parts: Type.Array(OutputPart),
     error: Type.Optional(FailureRecord),
-    usage: Type.Optional(
-      Type.Record(Type.String(), Type.Number(), {
-        description: "What the answer cost at its model, as the agent's SDK or the agent's own code reports it.",
-        examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
-      }),
-    ),
+    usage: Type.Optional(tokenUsage),
     notes: Type.Optional(MessageNotes),
   },
   { title: "MessageOutput" },

@@ -3,6 +3,7 @@
 import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static, type TSchema } from "typebox";
 import { idInput, metadata, name, nullable, oneOf, sha256, strict, timestamp } from "./common.ts";
+import { eventKinds } from "./events.ts";
 import { FileChange, MessageOutput, MessagePart } from "./messages.ts";
 
 export const portableFormat = "dari.session";
@@ -107,7 +108,10 @@ export const PortableEvent: TSchema = Type.Unsafe<PortableEvent>({
   required: ["type"],
   oneOf: [
     Type.Object({ ...eventHead, type: oneOf(portableMarks) }, strict),
-    Type.Object({ ...eventHead, type: oneOf(portableTales), data: Type.Unsafe<object>({ type: "object" }) }, strict),
+    // Once imported, they are events like any other, so their payloads have the same schemas.
+    ...portableTales.map((type) =>
+      Type.Object({ ...eventHead, type: oneOf([type]), data: eventKinds[type].data }, strict),
+    ),
   ],
 });
 

@@ -3,7 +3,7 @@
 import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
-import { eventTypes, type EventType } from "./events.ts";
+import { discriminated, eventTypes, openObject, unknownType, type EventType } from "./events.ts";
 
 /** What an endpoint that does not choose is told: how messages end. */
 export const defaultWebhookEventTypes: readonly EventType[] = [
@@ -131,21 +131,39 @@ export const WebhookDeliveryRecord = Type.Object(
 );
 export type WebhookDeliveryRecord = Static<typeof WebhookDeliveryRecord>;
 
-/** The body of a delivery: enough to know what to read, and nothing that would matter in the wrong hands. */
-export const WebhookPayload = Type.Object(
+const payloadIds = { id: idOutput("event"), organization_id: idOutput("organization") };
+const webhookTest = "webhook.test";
+
+const WebhookEvent = Type.Object(
   {
-    type: Type.String({ examples: [...defaultWebhookEventTypes, "webhook.test"] }),
+    type: oneOf(eventTypes),
     timestamp,
     data: Type.Object({
-      id: idOutput("event"),
-      organization_id: idOutput("organization"),
-      session_id: Type.Optional(idOutput("session")),
-      sequence_number: Type.Optional(Type.Integer()),
-      agent_id: Type.Optional(idOutput("agent")),
+      ...payloadIds,
+      session_id: idOutput("session"),
+      sequence_number: Type.Integer(),
+      agent_id: idOutput("agent"),
       message_id: Type.Optional(idOutput("message")),
       attempt_id: Type.Optional(idOutput("attempt")),
     }),
   },
-  { title: "WebhookPayload" },
+  { title: "WebhookEvent", description: "An event of the ledger; read its payload under its sequence number." },
 );
-export type WebhookPayload = Static<typeof WebhookPayload>;
+
+const WebhookTest = Type.Object(
+  { type: oneOf([webhookTest]), timestamp, data: Type.Object(payloadIds) },
+  { title: "WebhookTest", description: "Sent on request, to try an endpoint." },
+);
+
+const UnknownWebhook = Type.Object(
+  { type: unknownType([...eventTypes, webhookTest]), timestamp, data: openObject },
+  { title: "UnknownWebhook", description: "A type that a later platform added. Ignore it." },
+);
+
+export type WebhookPayload = Static<typeof WebhookEvent> | Static<typeof WebhookTest> | Static<typeof UnknownWebhook>;
+
+/** The body of a delivery: says what happened and where to read it, without its contents. */
+export const WebhookPayload = Type.Unsafe<WebhookPayload>({
+  title: "WebhookPayload",
+  anyOf: [discriminated("KnownWebhook", [WebhookEvent, WebhookTest]), UnknownWebhook],
+});

@@ -80,14 +80,14 @@ function Steps({ steps }: { readonly steps: readonly Step[] }) {
   );
 }
 
-function StepView({ step: { type, data } }: { readonly step: Step }) {
+function StepView({ step }: { readonly step: Step }) {
   const [isOpen, setOpen] = useState(false);
+  const { type, data } = step;
   return (
     <li>
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
         <summary>
-          {type.replace(/^(?!input).*\./, "").replaceAll(/[._]/g, " ")}{" "}
-          <code>{String(data["name"] ?? data["key"] ?? "")}</code>
+          {type.replace(/^(?!input).*\./, "").replaceAll(/[._]/g, " ")} <code>{labelOf(step)}</code>
         </summary>
         {isOpen && (
           <pre className="log" tabIndex={0} role="region" aria-label={`Data of ${type}`}>
@@ -97,4 +97,9 @@ function StepView({ step: { type, data } }: { readonly step: Step }) {
       </details>
     </li>
   );
+}
+
+function labelOf(step: Step): string {
+  if (step.type === "agent.event") return step.data.name;
+  return step.type === "input.requested" || step.type === "input.submitted" ? step.data.key : "";
 }

@@ -1,12 +1,10 @@
 // One message's part of its session's stream, from its acceptance to its last event.
 
-import type { MessageRecord } from "@dari/contract";
+import { isMessageEnd, type MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { getMessage } from "@dari/control/turns";
 import { events } from "@dari/db";
 import { followSession, type FollowOptions, type StreamItem } from "./follow-session.ts";
-
-const lastTypes: readonly string[] = ["message.completed", "message.failed", "message.cancelled"];
 
 /**
  * Ends after the message's last event; of a merged message, after that of the one it became part of. Undefined when
@@ -53,9 +51,9 @@ async function* only(
     if (item.kind === "preview" && item.preview.messageId !== followed) continue;
     if (item.kind === "event" && item.event.message_id !== followed) continue;
     yield item;
-    if (item.kind !== "event" || !lastTypes.includes(item.event.type)) continue;
-    const mergedInto = item.event.data["merged_into"];
-    if (typeof mergedInto !== "string") return;
+    if (item.kind !== "event" || !isMessageEnd(item.event)) continue;
+    const { merged_into: mergedInto } = item.event.data;
+    if (mergedInto === undefined) return;
     followed = mergedInto;
   }
 }

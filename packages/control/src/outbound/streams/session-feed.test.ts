@@ -15,7 +15,7 @@ function event(sequenceNumber: number, type: string, attemptId?: string): EventR
     ...(attemptId === undefined ? {} : { attempt_id: attemptId }),
     created_at: "2026-01-01T00:00:00.000Z",
     data: {},
-  };
+  } as unknown as EventRecord;
 }
 
 function delta(text: string, attemptId = "att_1"): Preview {

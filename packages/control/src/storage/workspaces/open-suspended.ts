@@ -1,6 +1,7 @@
 // Where a message goes on after one of its attempts was suspended: at what that attempt left behind, while all that the
 // message changes still counts from the session's head.
 
+import type { EventData } from "@dari/contract";
 import type { LoadedTree } from "@dari/control/context";
 import type { Turn } from "@dari/control/turns";
 import { turns, type PlacedUpload } from "@dari/db";
@@ -19,7 +20,7 @@ import { chainLengthMax } from "./save-workspace.ts";
 export type OpenedSuspended =
   | { readonly kind: "opened"; readonly workspace: OpenedWorkspace }
   /** What it left is damaged or missing, or what that is built on: it begins anew at the session's head. */
-  | { readonly kind: "damaged"; readonly damage: SnapshotDamagedError }
+  | { readonly kind: "damaged"; readonly snapshotId: string; readonly damage: SnapshotDamagedError }
   | { readonly kind: "none" };
 
 /** `none`: it was not suspended. A damaged head does not take along what stands without it. */
@@ -47,7 +48,7 @@ export async function openSuspended(
   } catch (error) {
     await disk?.close();
     if (!(error instanceof SnapshotDamagedError)) throw error;
-    return { kind: "damaged", damage: error };
+    return { kind: "damaged", snapshotId: resume.snapshotId, damage: error };
   }
 }
 
@@ -74,11 +75,11 @@ async function loadHead(
 export async function noteLostSuspension(
   context: WorkspaceContext,
   turn: Turn,
-  damage: SnapshotDamagedError,
+  { snapshotId, damage }: Extract<OpenedSuspended, { kind: "damaged" }>,
 ): Promise<void> {
-  const data = {
+  const data: EventData["workspace.restored_from_older"] = {
     snapshot_id: turn.headSnapshotId,
-    damaged_snapshot_id: turn.resume?.snapshotId,
+    damaged_snapshot_id: snapshotId,
     reason: damage.message,
   };
   await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);

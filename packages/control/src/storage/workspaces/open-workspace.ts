@@ -1,5 +1,6 @@
 // Brings a session's last committed workspace into a directory, with the files of its messages placed.
 
+import type { EventData } from "@dari/contract";
 import type { Turn } from "@dari/control/turns";
 import { turns, type PlacedUpload } from "@dari/db";
 import { SnapshotDamagedError, type WorkspaceLimits } from "@dari/workspace";
@@ -22,7 +23,7 @@ export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: 
   try {
     // A damaged head is what the message was built on, and is named by now.
     if (suspended.kind === "damaged" && opened.restoredFrom === undefined) {
-      await noteLostSuspension(context, turn, suspended.damage);
+      await noteLostSuspension(context, turn, suspended);
     }
     const placed: PlacedUpload[] = [];
     for (const input of turn.inputs) {
@@ -63,9 +64,13 @@ async function openOlder(
   damage: SnapshotDamagedError,
 ): Promise<OpenedHead> {
   const older = await findIntactAncestor(context, turn, (id) => openSnapshot(context, turn, id, dir, limits));
-  if (older === undefined) throw damage;
+  if (older === undefined || turn.headSnapshotId === null) throw damage;
   const { id, found } = older;
-  const data = { snapshot_id: id, damaged_snapshot_id: turn.headSnapshotId, reason: damage.message };
+  const data: EventData["workspace.restored_from_older"] = {
+    snapshot_id: id,
+    damaged_snapshot_id: turn.headSnapshotId,
+    reason: damage.message,
+  };
   await turns.appendEventIfHeld(context.db, turn, "workspace.restored_from_older", data);
   return { ...found, restoredFrom: id };
 }

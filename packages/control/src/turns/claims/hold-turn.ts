@@ -1,5 +1,6 @@
 // What a worker writes while it holds a turn. Everything is fenced by the claim: once superseded, nothing is written.
 
+import type { EventData } from "@dari/contract";
 import { turns, workers, type Claim, type Database, type LogLine, type RenewedLease } from "@dari/db";
 
 /** Renews the leases of a worker; a claim that is missing from the answer is lost. */
@@ -24,7 +25,8 @@ export function recordAgentEvent(
   claim: Claim,
   event: { readonly number: number; readonly name: string; readonly data: unknown },
 ): Promise<boolean> {
-  return turns.appendEventIfHeld(db, claim, "agent.event", { name: event.name, data: event.data }, event.number);
+  const data: EventData["agent.event"] = { name: event.name, data: event.data };
+  return turns.appendEventIfHeld(db, claim, "agent.event", data, event.number);
 }
 
 /** Captured output. False once superseded. */

@@ -2,7 +2,7 @@
 
 import type { EventRecord, TranscriptEntry } from "@dari/contract";
 import type { Actor, Control, PageOf } from "@dari/control/context";
-import { failure, type Failure } from "@dari/domain";
+import { failure } from "@dari/domain";
 import { getSession } from "./get-session.ts";
 import { readEvents } from "./list-events.ts";
 
@@ -35,28 +35,20 @@ export async function getTranscript(
 
 /** Nothing for a turn that changed no file. */
 function renderEntries(event: EventRecord): TranscriptEntry[] {
-  const { sequence_number, created_at, message_id, data, type } = event;
+  const { sequence_number, created_at, message_id } = event;
   const head = { sequence_number, created_at, ...(message_id === undefined ? {} : { message_id }) };
-  // The ledger holds what the schemas of messages describe.
-  const read = data as {
-    parts: Extract<TranscriptEntry, { kind: "user" }>["parts"];
-    output: { parts: Extract<TranscriptEntry, { kind: "assistant" }>["parts"]; error?: Failure } | null;
-    files_changed: Extract<TranscriptEntry, { kind: "files" }>["files_changed"];
-    status: string;
-  };
-  switch (type) {
-    case "user.message":
-      return [{ ...head, kind: "user", parts: read.parts }];
-    case "assistant.message_completed":
-      return [{ ...head, kind: "assistant", parts: read.output?.parts ?? [] }];
-    case "workspace.committed":
-      return read.files_changed.length === 0 ? [] : [{ ...head, kind: "files", files_changed: read.files_changed }];
-    case "message.failed":
-    case "message.cancelled": {
-      const error = read.output?.error ?? failure(type === "message.cancelled" ? "cancelled" : "internal_error");
-      return [{ ...head, kind: "failure", status: read.status, error }];
-    }
-    default:
-      return [{ ...head, kind: "event", type, data }];
+  if (event.type === "user.message") return [{ ...head, kind: "user", parts: event.data.parts }];
+  if (event.type === "assistant.message_completed") {
+    return [{ ...head, kind: "assistant", parts: event.data.output.parts }];
   }
+  if (event.type === "workspace.committed") {
+    const { files_changed } = event.data;
+    return files_changed.length === 0 ? [] : [{ ...head, kind: "files", files_changed }];
+  }
+  if (event.type === "message.failed" || event.type === "message.cancelled") {
+    const { output, status } = event.data;
+    const error = output?.error ?? failure(event.type === "message.cancelled" ? "cancelled" : "internal_error");
+    return [{ ...head, kind: "failure", status, error }];
+  }
+  return [{ ...head, kind: "event", type: event.type, data: event.data }];
 }

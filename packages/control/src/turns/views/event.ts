@@ -10,8 +10,9 @@ export function messageShownBy(row: EventRow): string | undefined {
   return lastEventTypes.includes(row.type) && row.messageId !== null ? row.messageId : undefined;
 }
 
+/** What is stored has the form that the contract describes: tests validate every event that they caused. */
 export function renderEvent(sessionId: string, row: EventRow, message: MessageRecord | undefined): EventRecord {
-  return {
+  const event = {
     id: eventId(sessionId, row.sequenceNumber),
     sequence_number: row.sequenceNumber,
     type: row.type,
@@ -19,8 +20,9 @@ export function renderEvent(sessionId: string, row: EventRow, message: MessageRe
     ...(row.messageId === null ? {} : { message_id: row.messageId }),
     ...(row.attemptId === null ? {} : { attempt_id: row.attemptId }),
     created_at: row.createdAt.toISOString(),
-    data: message === undefined ? (row.data as Record<string, unknown>) : { ...message },
+    data: message ?? row.data,
   };
+  return event as EventRecord;
 }
 
 /** An event is known by its session and number; its id says both, and sorts within the session. */
