@@ -155,6 +155,11 @@ class Repeating(unittest.TestCase):
         asked = [(path.partition("?")[2], headers.get("Last-Event-ID")) for _, path, headers, _ in server.seen]
         self.assertEqual(asked, [("after_seq=0", None), ("", "2"), ("", "2"), ("", "2"), ("", "3")])
 
+    def test_an_event_of_an_unknown_type_is_read_like_any_other(self) -> None:
+        server, client = self.serve(events(1, last="message.renamed"), events(2, last="message.completed"))
+        seen = [(event.type, event.data) for event in client.stream_message("msg_1")]
+        self.assertEqual(seen, [("message.renamed", {}), ("message.completed", {})])
+
     def test_a_sent_message_is_watched_and_not_sent_again(self) -> None:
         server, client = self.serve(hang_up, events(1, 2), events(3, last="message.failed"))
         body = {"parts": [{"type": "text", "text": "hi"}]}

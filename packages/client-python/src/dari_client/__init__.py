@@ -2,11 +2,13 @@
 
 from ._client import AsyncClient, Client, each_row, each_row_async
 from ._errors import ApiError, UnreachableError
-from ._events import StreamedEvent
 from ._retry import RetryRules
+from ._streamed_event import StreamedEvent
 from .generated import models
+from .generated.streams import AnyStreamedEvent
 
 __all__ = [
+    "AnyStreamedEvent",
     "ApiError",
     "AsyncClient",
     "Client",

@@ -11,9 +11,10 @@ import httpx
 
 from ._call import Call, pieces_async
 from ._errors import ApiError
-from ._events import EventLines, Following, StreamedEvent
+from ._events import EventLines, Following
 from ._http import client_arguments, decoded, request_arguments, translated
 from ._retry import RetryRules
+from .generated.streams import AnyStreamedEvent
 
 
 class AsyncBody:
@@ -127,7 +128,7 @@ class AsyncTransport:
     async def _content(self, call: Call) -> AsyncBody:
         return AsyncBody(await self._open(call))
 
-    async def _events(self, call: Call, operation: str) -> AsyncIterator[StreamedEvent]:
+    async def _events(self, call: Call, operation: str) -> AsyncIterator[AnyStreamedEvent]:
         following = Following(call, operation)
         while True:
             failure: Exception | None = None
@@ -155,7 +156,7 @@ class AsyncTransport:
             await asyncio.sleep(pause)
 
 
-async def _events_of(response: httpx.Response) -> AsyncIterator[StreamedEvent]:
+async def _events_of(response: httpx.Response) -> AsyncIterator[AnyStreamedEvent]:
     lines = EventLines()
     with translated():
         async for line in response.aiter_lines():

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any, BinaryIO, TypeVar, cast
 
-from ._events import StreamedEvent
 from .generated.async_operations import AsyncOperations
 from .generated.models import Message, Page, SendMessageRequest
 from .generated.operations import Operations
+from .generated.streams import AnyStreamedEvent
 
 Row = TypeVar("Row")
 
@@ -96,5 +96,7 @@ def message_body(text: str, file_ids: Sequence[str], more: dict[str, Any]) -> Se
     return cast(SendMessageRequest, {"parts": parts, **more})
 
 
-def ended_record(event: StreamedEvent) -> Message | None:
-    return cast(Message, event.data) if not event.is_preview and event.ends_message else None
+def ended_record(event: AnyStreamedEvent) -> Message | None:
+    if event.type == "message.completed" or event.type == "message.failed" or event.type == "message.cancelled":
+        return event.data if event.data.get("merged_into") is None else None
+    return None

@@ -4,38 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from ._call import Call, segment
 from ._errors import ApiError, UnreachableError
 from ._retry import PASSING, backoff
+from ._streamed_event import StreamedEvent
+from .generated.streams import AnyStreamedEvent
 
 #: A stream is taken up again this often in a row without an event in between.
 RESUME_ATTEMPTS = 8
-LAST_TYPES = frozenset({"message.completed", "message.failed", "message.cancelled"})
-
-
-@dataclass(frozen=True)
-class StreamedEvent:
-    """An event of the ledger, or a preview: text as it comes, which has no number and may be lost."""
-
-    type: str
-    session_id: str
-    message_id: str | None
-    attempt_id: str | None
-    #: Within the session, without gaps; None for previews.
-    sequence_number: int | None
-    data: dict[str, Any]
-
-    @property
-    def is_preview(self) -> bool:
-        return self.sequence_number is None
-
-    @property
-    def ends_message(self) -> bool:
-        """Whether it is the last of its message; `data` is then the message's record."""
-        return self.type in LAST_TYPES and self.data.get("merged_into") is None
 
 
 class EventLines:
@@ -44,7 +23,7 @@ class EventLines:
     def __init__(self) -> None:
         self._data: list[str] = []
 
-    def feed(self, line: str) -> StreamedEvent | None:
+    def feed(self, line: str) -> AnyStreamedEvent | None:
         if line == "":
             text, self._data = "\n".join(self._data), []
             return event_of(json.loads(text)) if text else None
@@ -53,8 +32,8 @@ class EventLines:
         return None
 
 
-def event_of(read: Mapping[str, Any]) -> StreamedEvent:
-    return StreamedEvent(
+def event_of(read: Mapping[str, Any]) -> AnyStreamedEvent:
+    event = StreamedEvent[str, dict[str, Any]](
         type=read["type"],
         session_id=read["session_id"],
         message_id=read.get("message_id"),
@@ -62,6 +41,7 @@ def event_of(read: Mapping[str, Any]) -> StreamedEvent:
         sequence_number=read.get("sequence_number"),
         data=read.get("data", {}),
     )
+    return cast(AnyStreamedEvent, event)
 
 
 class Following:
@@ -89,7 +69,7 @@ class Following:
     def opened(self) -> None:
         self._was_open = True
 
-    def accepts(self, event: StreamedEvent) -> bool:
+    def accepts(self, event: AnyStreamedEvent) -> bool:
         """False for what was seen before the stream broke off."""
         self._failures = 0
         if event.message_id is not None:
@@ -101,7 +81,7 @@ class Following:
         self._position = event.sequence_number
         return True
 
-    def is_last(self, event: StreamedEvent) -> bool:
+    def is_last(self, event: AnyStreamedEvent) -> bool:
         return self._operation != "streamSession" and not event.is_preview and event.ends_message
 
     def pause(self, error: Exception | None) -> float | None:

@@ -11,9 +11,10 @@ import httpx
 
 from ._call import Call, pieces
 from ._errors import ApiError
-from ._events import EventLines, Following, StreamedEvent
+from ._events import EventLines, Following
 from ._http import client_arguments, decoded, request_arguments, translated
 from ._retry import RetryRules
+from .generated.streams import AnyStreamedEvent
 
 
 class Body:
@@ -124,7 +125,7 @@ class SyncTransport:
     def _content(self, call: Call) -> Body:
         return Body(self._open(call))
 
-    def _events(self, call: Call, operation: str) -> Iterator[StreamedEvent]:
+    def _events(self, call: Call, operation: str) -> Iterator[AnyStreamedEvent]:
         following = Following(call, operation)
         while True:
             failure: Exception | None = None
@@ -152,7 +153,7 @@ class SyncTransport:
             time.sleep(pause)
 
 
-def _events_of(response: httpx.Response) -> Iterator[StreamedEvent]:
+def _events_of(response: httpx.Response) -> Iterator[AnyStreamedEvent]:
     lines = EventLines()
     with translated():
         for line in response.iter_lines():

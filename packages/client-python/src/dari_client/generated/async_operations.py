@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
 from .._call import Call, Content, by_metadata, new_key, segment
-from .._events import StreamedEvent
 from .._async_transport import AsyncBody, AsyncTransport
 from .models import *  # noqa: F403
+from .streams import AnyStreamedEvent
 
 
 class AsyncOperations(AsyncTransport):
@@ -632,7 +632,7 @@ class AsyncOperations(AsyncTransport):
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> AsyncIterator[StreamedEvent]:
+    ) -> AsyncIterator[AnyStreamedEvent]:
         """Send a message and watch its turn, to its last event."""
         call = Call(
             "POST",
@@ -649,7 +649,7 @@ class AsyncOperations(AsyncTransport):
         *,
         after_seq: int | None = None,
         timeout: float | None = None,
-    ) -> AsyncIterator[StreamedEvent]:
+    ) -> AsyncIterator[AnyStreamedEvent]:
         """Watch a message from its acceptance to its last event; 204 when that is not after the place asked for."""
         call = Call(
             "GET",
@@ -665,7 +665,7 @@ class AsyncOperations(AsyncTransport):
         *,
         after_seq: int | None = None,
         timeout: float | None = None,
-    ) -> AsyncIterator[StreamedEvent]:
+    ) -> AsyncIterator[AnyStreamedEvent]:
         """Watch a session's ledger: every event once, in order, with previews between them."""
         call = Call(
             "GET",

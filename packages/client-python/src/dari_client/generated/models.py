@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, Union
+from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeVar, Union
 
 Row = TypeVar("Row")
+
+#: The type of an event that this client does not know, as a literal: type checkers narrow a union only by those.
+UnknownType = Literal[""]
 
 
 class Page(TypedDict, Generic[Row]):
@@ -42,6 +45,22 @@ class AgentCreated(TypedDict):
     version_id: str
     version_status: Literal["building", "ready", "failed"]
     warnings: list[str]
+
+
+class AgentEventEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AgentEventEventData
+    type: Literal["agent.event"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class AgentEventEventData(TypedDict):
+    name: str
+    data: Any
 
 
 class AgentWebhook(TypedDict):
@@ -86,6 +105,66 @@ class ApiKeyRevoked(TypedDict):
     deleted: Literal[True]
     id: str
     active_schedules: list[str]
+
+
+class AssistantMessageCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AssistantMessageCompletedEventData
+    type: Literal["assistant.message_completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class AssistantMessageCompletedEventData(TypedDict):
+    output: MessageOutput
+
+
+class AssistantTextDeltaEvent(TypedDict):
+    session_id: str
+    message_id: str
+    attempt_id: str
+    data: AssistantTextDeltaEventData
+    type: Literal["assistant.text_delta"]
+
+
+class AssistantTextDeltaEventData(TypedDict):
+    text: str
+    offset: int
+
+
+class AttemptEndedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AttemptEndedEventData
+    type: Literal["attempt.ended"]
+    message_id: str
+    attempt_id: str
+
+
+class AttemptEndedEventData(TypedDict):
+    outcome: Literal["completed", "failed", "retry", "released", "lost", "cancelled", "suspended"]
+    error: NotRequired[Failure]
+    usage: NotRequired[dict[str, float]]
+
+
+class AttemptStartedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: AttemptStartedEventData
+    type: Literal["attempt.started"]
+    message_id: str
+    attempt_id: str
+
+
+class AttemptStartedEventData(TypedDict):
+    number: int
 
 
 class AuditEntry(TypedDict):
@@ -383,17 +462,6 @@ class ErrorError(TypedDict):
     message: str
 
 
-class Event(TypedDict):
-    id: str
-    sequence_number: int
-    type: str
-    session_id: str
-    message_id: NotRequired[str]
-    attempt_id: NotRequired[str]
-    created_at: str
-    data: dict[str, Any]
-
-
 class Failure(TypedDict):
     code: Literal["agent_error", "agent_exit", "out_of_memory", "too_many_processes", "disk_full", "cpu_limit", "worker_lost", "internal_error", "timeout", "invalid_output", "output_too_large", "workspace_limit", "storage_quota", "entrypoint_not_found", "unsupported_export", "build_failed", "missing_secret", "runtime_unavailable", "input_expired", "cancelled"]
     message: str
@@ -499,6 +567,40 @@ class HostedBatchSession(TypedDict):
     error: str | None
 
 
+class InputRequestedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: InputRequestedEventData
+    type: Literal["input.requested"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class InputRequestedEventData(TypedDict):
+    key: str
+    schema: dict[str, Any]
+    prompt: str | None
+    expires_at: str
+
+
+class InputSubmittedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: InputSubmittedEventData
+    type: Literal["input.submitted"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class InputSubmittedEventData(TypedDict):
+    key: str
+    value: Any
+
+
 class Invitation(TypedDict):
     id: str
     email: str
@@ -514,6 +616,19 @@ class InvitationCreated(TypedDict):
     expires_at: str
     created_at: str
     url: NotRequired[str]
+
+
+class LogEvent(TypedDict):
+    session_id: str
+    message_id: str
+    attempt_id: str
+    data: LogEventData
+    type: Literal["log"]
+
+
+class LogEventData(TypedDict):
+    stream: Literal["stdout", "stderr", "platform"]
+    text: str
 
 
 class ManagedKey(TypedDict):
@@ -559,6 +674,39 @@ class Message(TypedDict):
     rolled_back: NotRequired[Literal[True]]
 
 
+class MessageCancelledEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: Message
+    type: Literal["message.cancelled"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class MessageCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: Message
+    type: Literal["message.completed"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class MessageFailedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: Message
+    type: Literal["message.failed"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
 class MessageFiles(TypedDict):
     message_id: str
     session_id: str
@@ -592,6 +740,21 @@ class MessagePartFile(TypedDict):
 class MessagePartText(TypedDict):
     type: Literal["text"]
     text: str
+
+
+class MessageStatusChangedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: MessageStatusChangedEventData
+    type: Literal["message.status_changed"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class MessageStatusChangedEventData(TypedDict):
+    status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"]
 
 
 class MessagesRetried(TypedDict):
@@ -976,9 +1139,64 @@ class SessionCost(TypedDict):
     is_cut: bool
 
 
+class SessionCreatedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: SessionCreatedEventData
+    type: Literal["session.created"]
+    message_id: NotRequired[Never]
+    attempt_id: NotRequired[Never]
+
+
+class SessionCreatedEventData(TypedDict):
+    agent_id: str
+    version_id: str
+    name: str | None
+    metadata: dict[str, str | float | bool]
+    forked_from: NotRequired[SessionCreatedEventDataForkedFrom]
+    imported_from: NotRequired[str]
+
+
+class SessionCreatedEventDataForkedFrom(TypedDict):
+    session_id: str
+    message_id: str | None
+
+
 class SessionForkedFrom(TypedDict):
     session_id: str
     message_id: str | None
+
+
+class SessionRolledBackEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: SessionRolledBackEventData
+    type: Literal["session.rolled_back"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class SessionRolledBackEventData(TypedDict):
+    snapshot_id: str | None
+
+
+class SessionStatusChangedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: SessionStatusChangedEventData
+    type: Literal["session.status_changed"]
+    message_id: NotRequired[Never]
+    attempt_id: NotRequired[Never]
+
+
+class SessionStatusChangedEventData(TypedDict):
+    status: Literal["idle", "active", "completed", "failed", "expired"]
 
 
 class SignInLink(TypedDict):
@@ -1043,6 +1261,28 @@ class StoreProblem(TypedDict):
     detail: str
 
 
+class ToolCallCompletedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: dict[str, Any]
+    type: Literal["tool.call_completed"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class ToolCallRequestedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: dict[str, Any]
+    type: Literal["tool.call_requested"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
 class TranscriptEntryAssistant(TypedDict):
     sequence_number: int
     created_at: str
@@ -1083,6 +1323,31 @@ class TranscriptEntryUser(TypedDict):
     message_id: NotRequired[str]
     kind: Literal["user"]
     parts: list[MessagePart]
+
+
+class UnknownEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    message_id: NotRequired[str]
+    attempt_id: NotRequired[str]
+    type: UnknownType
+    data: dict[str, Any]
+
+
+class UnknownPreview(TypedDict):
+    session_id: str
+    message_id: str
+    attempt_id: str
+    type: UnknownType
+    data: dict[str, Any]
+
+
+class UnknownWebhook(TypedDict):
+    type: UnknownType
+    timestamp: str
+    data: dict[str, Any]
 
 
 class UpdateMemberRequest(TypedDict):
@@ -1209,6 +1474,22 @@ class UsageNow(TypedDict):
     turns: int
 
 
+class UserMessageEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: UserMessageEventData
+    type: Literal["user.message"]
+    message_id: str
+    attempt_id: NotRequired[Never]
+
+
+class UserMessageEventData(TypedDict):
+    parts: list[MessagePart]
+    metadata: dict[str, str | float | bool]
+
+
 class Version(TypedDict):
     id: str
     version_id: str
@@ -1308,10 +1589,82 @@ class WebhookEndpointCreated(TypedDict):
     secret: NotRequired[str]
 
 
+class WebhookEvent(TypedDict):
+    type: Literal["session.created", "session.status_changed", "session.rolled_back", "user.message", "message.status_changed", "attempt.started", "attempt.ended", "assistant.message_completed", "tool.call_requested", "tool.call_completed", "agent.event", "input.requested", "input.submitted", "workspace.committed", "workspace.restored_from_older", "message.completed", "message.failed", "message.cancelled"]
+    timestamp: str
+    data: WebhookEventData
+
+
+class WebhookEventData(TypedDict):
+    id: str
+    organization_id: str
+    session_id: str
+    sequence_number: int
+    agent_id: str
+    message_id: NotRequired[str]
+    attempt_id: NotRequired[str]
+
+
+class WebhookTest(TypedDict):
+    type: Literal["webhook.test"]
+    timestamp: str
+    data: WebhookTestData
+
+
+class WebhookTestData(TypedDict):
+    id: str
+    organization_id: str
+
+
 class WorkspaceCommit(TypedDict):
     session_id: str
     snapshot_id: str
     files_changed: list[FileChange]
+
+
+class WorkspaceCommittedEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: WorkspaceCommittedEventData
+    type: Literal["workspace.committed"]
+    message_id: NotRequired[str]
+    attempt_id: NotRequired[str]
+
+
+class WorkspaceCommittedEventData(TypedDict):
+    snapshot_id: str | None
+    files_changed: list[FileChange]
+
+
+class WorkspaceRestoredFromOlderEvent(TypedDict):
+    id: str
+    sequence_number: int
+    session_id: str
+    created_at: str
+    data: WorkspaceRestoredFromOlderEventData
+    type: Literal["workspace.restored_from_older"]
+    message_id: str
+    attempt_id: NotRequired[str]
+
+
+class WorkspaceRestoredFromOlderEventData(TypedDict):
+    snapshot_id: str | None
+    damaged_snapshot_id: str
+    reason: str
+
+
+Event = Union["KnownEvent", "UnknownEvent"]
+
+
+KnownEvent = Union["SessionCreatedEvent", "SessionStatusChangedEvent", "SessionRolledBackEvent", "UserMessageEvent", "MessageStatusChangedEvent", "AttemptStartedEvent", "AttemptEndedEvent", "AssistantMessageCompletedEvent", "ToolCallRequestedEvent", "ToolCallCompletedEvent", "AgentEventEvent", "InputRequestedEvent", "InputSubmittedEvent", "WorkspaceCommittedEvent", "WorkspaceRestoredFromOlderEvent", "MessageCompletedEvent", "MessageFailedEvent", "MessageCancelledEvent"]
+
+
+KnownPreview = Union["AssistantTextDeltaEvent", "LogEvent"]
+
+
+KnownWebhook = Union["WebhookEvent", "WebhookTest"]
 
 
 MessagePart = Union["MessagePartText", "MessagePartFile"]
@@ -1320,4 +1673,13 @@ MessagePart = Union["MessagePartText", "MessagePartFile"]
 OutputPart = Union["OutputPartText", "OutputPartFile"]
 
 
+PreviewEvent = Union["KnownPreview", "UnknownPreview"]
+
+
+StreamItem = Union["Event", "PreviewEvent"]
+
+
 TranscriptEntry = Union["TranscriptEntryUser", "TranscriptEntryAssistant", "TranscriptEntryFiles", "TranscriptEntryFailure", "TranscriptEntryEvent"]
+
+
+WebhookPayload = Union["KnownWebhook", "UnknownWebhook"]

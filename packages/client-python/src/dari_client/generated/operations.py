@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from .._call import Call, Content, by_metadata, new_key, segment
-from .._events import StreamedEvent
 from .._transport import Body, SyncTransport
 from .models import *  # noqa: F403
+from .streams import AnyStreamedEvent
 
 
 class Operations(SyncTransport):
@@ -632,7 +632,7 @@ class Operations(SyncTransport):
         *,
         idempotency_key: str | None = None,
         timeout: float | None = None,
-    ) -> Iterator[StreamedEvent]:
+    ) -> Iterator[AnyStreamedEvent]:
         """Send a message and watch its turn, to its last event."""
         call = Call(
             "POST",
@@ -649,7 +649,7 @@ class Operations(SyncTransport):
         *,
         after_seq: int | None = None,
         timeout: float | None = None,
-    ) -> Iterator[StreamedEvent]:
+    ) -> Iterator[AnyStreamedEvent]:
         """Watch a message from its acceptance to its last event; 204 when that is not after the place asked for."""
         call = Call(
             "GET",
@@ -665,7 +665,7 @@ class Operations(SyncTransport):
         *,
         after_seq: int | None = None,
         timeout: float | None = None,
-    ) -> Iterator[StreamedEvent]:
+    ) -> Iterator[AnyStreamedEvent]:
         """Watch a session's ledger: every event once, in order, with previews between them."""
         call = Call(
             "GET",

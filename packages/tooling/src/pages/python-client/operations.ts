@@ -1,6 +1,6 @@
 // Each operation of the OpenAPI document as a Python method, once for the blocking client and once for the other one.
 
-import type { JsonSchema, PythonTypes } from "./types.ts";
+import { componentOf, type JsonSchema, type PythonTypes } from "./types.ts";
 
 export interface Operation {
   readonly operationId: string;
@@ -112,7 +112,7 @@ function bodyArguments({ operationId, requestBody }: Operation): Argument[] {
   if (kind !== "application/json") return [{ name: "content", type: "Content" }];
   const reference = schema?.["$ref"];
   if (typeof reference !== "string") throw new Error(`the body of ${operationId} has no name`);
-  const type = reference.slice(reference.lastIndexOf("/") + 1);
+  const type = componentOf(reference);
   return [requestBody.required ? { name: "body", type } : { name: "body", type: `${type} | None`, fallback: "None" }];
 }
 
@@ -123,7 +123,7 @@ function replyOf({ operationId, responses }: Operation, types: PythonTypes): [Re
     const name = operationId[0]?.toUpperCase() + operationId.slice(1);
     return ["json", types.expression(schema ?? {}, `${name}Reply`)];
   }
-  if (kind === events) return ["events", "StreamedEvent"];
+  if (kind === events) return ["events", "AnyStreamedEvent"];
   return kind === "text/plain" ? ["text", "str"] : ["content", "Body"];
 }
 

@@ -3,6 +3,7 @@
 
 import { buildOpenApi } from "@dari/contract";
 import { methodOf, type Operation, type Place } from "./operations.ts";
+import { streamsModule } from "./streams.ts";
 import { pythonTypes, type JsonSchema } from "./types.ts";
 
 interface Document {
@@ -23,6 +24,7 @@ export function renderPythonClient(): Record<string, string> {
   return {
     [`${folder}/__init__.py`]: `"""${origin}"""\n`,
     [`${folder}/models.py`]: modelsModule(types.classes()),
+    [`${folder}/streams.py`]: streamsModule(document.components.schemas, types, origin),
     [`${folder}/operations.py`]: operationsModule("Operations", "SyncTransport", blocking),
     [`${folder}/async_operations.py`]: operationsModule("AsyncOperations", "AsyncTransport", waiting),
   };
@@ -42,9 +44,12 @@ function modelsModule(classes: string): string {
 
 from __future__ import annotations
 
-from typing import Any, Generic, Literal, NotRequired, TypedDict, TypeVar, Union
+from typing import Any, Generic, Literal, Never, NotRequired, TypedDict, TypeVar, Union
 
 Row = TypeVar("Row")
+
+#: The type of an event that this client does not know, as a literal: type checkers narrow a union only by those.
+UnknownType = Literal[""]
 
 
 class Page(TypedDict, Generic[Row]):
@@ -68,9 +73,9 @@ from collections.abc import ${isAsync ? "AsyncIterator" : "Iterator"}, Mapping
 from typing import Any, Literal
 
 from .._call import Call, Content, by_metadata, new_key, segment
-from .._events import StreamedEvent
 from ..${isAsync ? "_async_transport import AsyncBody" : "_transport import Body"}, ${base}
 from .models import *  # noqa: F403
+from .streams import AnyStreamedEvent
 
 
 class ${name}(${base}):

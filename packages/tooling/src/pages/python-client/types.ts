@@ -23,7 +23,7 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
     }
     return name;
   };
-  for (const [name, schema] of Object.entries(components)) {
+  for (const [name, schema] of Object.entries(withAbsentFields(components))) {
     if (isRecord(schema)) define(name, schema);
     else classes.set(name, aliasOf(name, expression(schema, name)));
   }
@@ -35,6 +35,30 @@ export function pythonTypes(components: Readonly<Record<string, JsonSchema>>): P
         .map(([, text]) => text)
         .join("\n\n"),
   };
+}
+
+/**
+ * Adds to each arm of a union the fields that only other arms have, as fields that are never there. Without them,
+ * `event.get("message_id")` of a union is of type `object`.
+ */
+function withAbsentFields(components: Readonly<Record<string, JsonSchema>>): Readonly<Record<string, JsonSchema>> {
+  const filled: Record<string, JsonSchema> = { ...components };
+  for (const { discriminator, oneOf } of Object.values(components)) {
+    if (discriminator === undefined) continue;
+    const names = (oneOf as JsonSchema[]).flatMap(({ $ref }) => (typeof $ref === "string" ? [componentOf($ref)] : []));
+    const fields = names.map((name) => Object.keys(filled[name]?.["properties"] ?? {}));
+    const absent = Object.fromEntries(fields.flat().map((field) => [field, { not: {} }]));
+    for (const name of names) {
+      const schema = filled[name]!;
+      filled[name] = { ...schema, properties: { ...absent, ...(schema["properties"] as object) } };
+    }
+  }
+  return filled;
+}
+
+/** `#/components/schemas/Event` → `Event` */
+export function componentOf(reference: string): string {
+  return reference.slice(reference.lastIndexOf("/") + 1);
 }
 
 /** Aliases after classes: they are evaluated where they stand. */
@@ -60,7 +84,9 @@ function expressionOf(schema: JsonSchema, name: string, define: Define): string 
   const { $ref: reference, type, enum: words } = schema;
   const alternatives = schema["anyOf"] ?? schema["oneOf"];
   const inner = (part: JsonSchema, as: string): string => expressionOf(part, as, define);
-  if (typeof reference === "string") return reference.slice(reference.lastIndexOf("/") + 1);
+  if (typeof reference === "string") return componentOf(reference);
+  // Any string but the types of the other arms, or nothing at all.
+  if ("not" in schema) return type === "string" ? "UnknownType" : "Never";
   if (Array.isArray(words)) return `Literal[${words.map((word) => JSON.stringify(word)).join(", ")}]`;
   if ("const" in schema) return `Literal[${schema["const"] === true ? "True" : JSON.stringify(schema["const"])}]`;
   if (isRecord(schema)) return pageOf(schema, name, define) ?? define(name, schema);

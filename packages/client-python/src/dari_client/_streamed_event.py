@@ -1,0 +1,34 @@
+"""An event of a stream. `generated/streams.py` has the union of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Type = TypeVar("Type", bound=str)
+Data = TypeVar("Data", bound=Mapping[str, object])
+
+LAST_TYPES = frozenset({"message.completed", "message.failed", "message.cancelled"})
+
+
+@dataclass(frozen=True)
+class StreamedEvent(Generic[Type, Data]):
+    """An event of the ledger, or a preview: text as it comes, which has no number and may be lost."""
+
+    type: Type
+    session_id: str
+    message_id: str | None
+    attempt_id: str | None
+    #: Within the session, without gaps; None for previews.
+    sequence_number: int | None
+    data: Data
+
+    @property
+    def is_preview(self) -> bool:
+        return self.sequence_number is None
+
+    @property
+    def ends_message(self) -> bool:
+        """Whether it is the last of its message; `data` is then the message's record."""
+        return self.type in LAST_TYPES and self.data.get("merged_into") is None
