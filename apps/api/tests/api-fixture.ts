@@ -4,13 +4,14 @@ import { randomBytes } from "node:crypto";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { expect } from "@jest/globals";
 import type { BlobStore } from "@dari/blobs";
 import type { Control } from "@dari/control/context";
 import type { PlatformMetrics } from "@dari/control/operations";
 import { createSessionFeeds, createStreamGate } from "@dari/control/outbound";
 import { createTrees } from "@dari/control/storage";
 import { createRateLimiter, createSealer, type RateDefaults } from "@dari/control/tenants";
-import { createBacklog } from "@dari/control/turns";
+import { createBacklog, readEvents } from "@dari/control/turns";
 import { createScratchRoom } from "@dari/runtime";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
@@ -22,6 +23,7 @@ import {
   type Services,
   type TestOrganization,
 } from "@dari/testkit";
+import { findUndescribedEvents } from "@dari/testkit/events";
 import type { CallSettings } from "../src/http/call.ts";
 import type { BoardQueue } from "../src/ops/board.ts";
 import type { OidcSettings } from "../src/sign-in/oidc-provider.ts";
@@ -147,6 +149,8 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
   const org = await createTestOrganization(db);
   const stranger = await createTestOrganization(db);
   const operator = await createTestOrganization(db, { operator: true });
+  // Before the database is closed: what a suite caused, the contract describes.
+  stack.defer(async () => expect(await findUndescribedEvents(db, readEvents)).toEqual([]));
   const owned = stack.move();
   return {
     api,

@@ -7,6 +7,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Client } from "@dari/client";
+import { readEvents } from "@dari/control/turns";
 import { findViolations, type Database, type Violation } from "@dari/db";
 import { freePort } from "@dari/embedded";
 import {
@@ -17,6 +18,7 @@ import {
   type Services,
   type TestDatabase,
 } from "@dari/testkit";
+import { findUndescribedEvents } from "@dari/testkit/events";
 import { machineEnvironment } from "./config.ts";
 import { processesMarked } from "./processes.ts";
 import { startProgram, type Program } from "./program.ts";
@@ -43,6 +45,8 @@ export interface FleetWorker extends Program {
 /** What a fleet must not leave: each list is empty. */
 export interface FleetRemains {
   readonly violations: readonly Violation[];
+  /** What the ledgers hold that the contract does not describe. */
+  readonly undescribedEvents: readonly string[];
   /** Directories of attempts and builds. */
   readonly directories: readonly string[];
   readonly processes: readonly string[];
@@ -50,7 +54,13 @@ export interface FleetRemains {
   readonly badEnds: readonly string[];
 }
 
-export const nothing: FleetRemains = { violations: [], directories: [], processes: [], badEnds: [] };
+export const nothing: FleetRemains = {
+  violations: [],
+  undescribedEvents: [],
+  directories: [],
+  processes: [],
+  badEnds: [],
+};
 
 export interface Fleet {
   readonly dir: string;
@@ -219,6 +229,7 @@ async function endFleet(ending: {
   }
   return {
     violations: await findViolations(ending.database.db),
+    undescribedEvents: await findUndescribedEvents(ending.database.db, readEvents),
     directories: ending.programs
       .filter((program) => !program.wasKilled)
       .flatMap((program) => attemptDirectories(join(ending.dir, program.name))),

@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { isLedgerEvent, type StreamedEvent } from "@dari/client";
 import { findService, waitUntil } from "@dari/testkit";
+import { describeFaults } from "@dari/testkit/events";
 import { deploy, manifestFile, textPart, type Published } from "../src/conversation.ts";
 import { nothing, startFleet, type Fleet } from "../src/fleet.ts";
 import { openRendezvous, type Rendezvous } from "../src/rendezvous.ts";
@@ -47,7 +48,7 @@ describe.each([
     })();
     await meeting.arrived("half");
     const shownText = (): string =>
-      seen.map((event) => (event.type === "assistant.text_delta" ? String(event.data["text"]) : "")).join("");
+      seen.map((event) => (event.type === "assistant.text_delta" ? event.data.text : "")).join("");
     await waitUntil(() => shownText() === "first ", { what: "the first half of the answer" });
     await waitUntil(() => seen.some((event) => event.type === "agent.event"), { what: "the agent's event" });
     await waitUntil(() => seen.some((event) => event.type === "log"), { what: "what it printed" });
@@ -56,6 +57,7 @@ describe.each([
     expect(shownText()).toBe("first second");
     const ledger = (await fleet.client.listEvents(session.id)).data.filter((event) => event.message_id === sent.id);
     expect(seen.filter(isLedgerEvent)).toEqual(ledger);
+    expect(seen.flatMap(describeFaults)).toEqual([]);
     expect(seen.at(-1)).toMatchObject({ type: "message.completed", data: { status: "completed" } });
   });
 });

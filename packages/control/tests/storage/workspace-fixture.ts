@@ -10,9 +10,9 @@ import {
   type WorkspaceContext,
 } from "@dari/control/storage";
 import { createSealer } from "@dari/control/tenants";
-import { loadTurn } from "@dari/control/turns";
+import { loadTurn, readEvents } from "@dari/control/turns";
 import { messageInputs, snapshots, turns, type Database, type FinishInput } from "@dari/db";
-import { newId, Redacted } from "@dari/domain";
+import { failure, newId, Redacted } from "@dari/domain";
 import {
   createTestAgent,
   createTestDatabase,
@@ -21,7 +21,9 @@ import {
   createTestSession,
   openTestStore,
 } from "@dari/testkit";
+import { findUndescribedEvents } from "@dari/testkit/events";
 import { openDisks, type Disks } from "@dari/workspace";
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -93,7 +95,8 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
       const { snapshot, filesChanged } = saved;
       const key = `k${(asked += 1)}`;
       const input = { key, schema: {}, prompt: undefined, waitSeconds: 600, placed: workspace.placed };
-      const finish: FinishInput = { ending, asked: input, output: { parts: [] }, snapshot, filesChanged };
+      const cause = ending === "failed" ? { failure: failure("agent_error") } : {};
+      const finish: FinishInput = { ending, asked: input, output: { parts: [] }, snapshot, filesChanged, ...cause };
       const result = await turns.finishIfHeld(db, claimed, finish);
       if (result?.recorded !== ending) throw new Error(`recorded ${result?.recorded}`);
       if (ending !== "failed") {
@@ -131,7 +134,9 @@ export async function openWorkspaceFixture(given?: BlobStore): Promise<Workspace
       return (await snapshots.findHeadSnapshotId(db, organizationId, sessionId)) ?? "";
     },
     async [Symbol.asyncDispose]() {
+      const undescribed = await findUndescribedEvents(db, readEvents);
       await owned.disposeAsync();
+      assert.deepEqual(undescribed, []);
     },
   };
 }

@@ -35,7 +35,8 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   client: ["contract", "domain"],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
   sandbox: ["domain", "network"],
-  testkit: ["blobs", "db", "domain", "embedded", "sandbox"],
+  // It compares the events that tests caused with the schemas of the contract.
+  testkit: ["blobs", "contract", "db", "domain", "embedded", "sandbox"],
   workspace: ["blobs", "domain", "sandbox"],
   // Knows agents and their sandboxes, and nothing of the database or the queue.
   "sandbox-pool": ["builder", "bundles", "domain", "harness", "runtime", "sandbox"],

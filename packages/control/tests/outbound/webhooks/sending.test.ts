@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { validate, WebhookPayload } from "@dari/contract";
 import {
   deleteWebhookEndpoint,
   getWebhookDelivery,
@@ -67,6 +68,7 @@ test("an event arrives signed, thin, under its own id, and is recorded", async (
   expect(sent!.path).toBe("/hooks?of=us");
   expect(sent!.headers).toMatchObject({ "content-type": "application/json", host: `127.0.0.1:${receiver.port}` });
   const [recorded] = await listOf(id);
+  expect(validate(WebhookPayload, JSON.parse(sent!.body))).toEqual([]);
   expect(JSON.parse(sent!.body)).toEqual({
     type: "message.cancelled",
     timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
