@@ -5,6 +5,7 @@ import { buildOpenApi, manifestJsonSchema, renderErrorsMarkdown } from "@dari/co
 import { failureCodes, renderStatesMarkdown } from "@dari/domain";
 import { reconcilerSettings } from "@dari/reconciler";
 import { describeConfig, type ConfigSpec } from "@dari/runtime";
+import { eventsPage } from "./events-page.ts";
 import { metricsPage } from "./metrics-page.ts";
 import { standaloneSettings } from "@dari/standalone";
 import { workerSettings } from "@dari/worker";
@@ -15,6 +16,7 @@ export function renderPages(): Record<string, string> {
     "states.md": renderStatesMarkdown(),
     "errors.md": `${renderErrorsMarkdown().trimEnd()}\n\n${failuresSection()}`,
     "config.md": configPage(),
+    "events.md": eventsPage(),
     "metrics.md": metricsPage(),
     "openapi.json": `${JSON.stringify(buildOpenApi({ version: "1", serverUrl: "http://127.0.0.1:4870" }), null, 2)}\n`,
     "dari.schema.json": `${JSON.stringify(manifestJsonSchema, null, 2)}\n`,

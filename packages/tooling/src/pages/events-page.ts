@@ -1,0 +1,82 @@
+// docs/events.md: every type of event with when it is written, its ids and its payload.
+
+import { eventKinds, previewKinds } from "@dari/contract";
+
+interface Schema {
+  readonly type?: string;
+  readonly title?: string;
+  readonly enum?: readonly string[];
+  readonly format?: string;
+  readonly items?: Schema;
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+}
+
+interface Kind {
+  readonly when: string;
+  readonly ids: Readonly<Record<string, object>>;
+  readonly data: object;
+}
+
+const introduction = `# Events
+
+Generated from the contract. A session's events are one ledger: \`GET /v1/sessions/{id}/events\` lists it,
+[streams](streams.md) follow it, [webhooks](webhooks.md) announce it. Every event is
+
+\`\`\`json
+{ "id": "evt_…", "sequence_number": 7, "type": "attempt.ended", "session_id": "sess_…", "message_id": "msg_…",
+  "attempt_id": "att_…", "created_at": "2026-11-25T09:47:00.000Z", "data": { "outcome": "completed" } }
+\`\`\`
+
+\`type\` decides which ids an event carries and what \`data\` holds. The [reference](openapi.json) has a schema for each
+type (\`KnownEvent\`), and both clients narrow \`data\` by \`type\`. A later release may add types, and fields to a
+type: ignore what you do not know. The clients type such an event as \`UnknownEvent\`.
+
+A fork or an import copies events with their message but without their attempt; \`?\` marks what may be absent.`;
+
+export function eventsPage(): string {
+  return [
+    introduction,
+    "",
+    ...table(eventKinds),
+    "",
+    "## Previews",
+    "",
+    "Only streams send these, at most once each. They have no `id`, no `sequence_number` and no `created_at`.",
+    "",
+    ...table(previewKinds),
+    "",
+  ].join("\n");
+}
+
+function table(kinds: Readonly<Record<string, Kind>>): string[] {
+  const rows = Object.entries(kinds).map(([type, { when, ids, data }]) => {
+    const carried = Object.entries(ids).map(([name, schema]) => `\`${name}${isOptional(schema) ? "?" : ""}\``);
+    return `| \`${type}\` | ${when} | ${carried.join(", ")} | ${fieldsOf(data)} |`;
+  });
+  return ["| type | when | ids | `data` |", "| --- | --- | --- | --- |", ...rows];
+}
+
+/** An optional part of a schema carries a mark that no copy of it as JSON has. */
+function isOptional(schema: object): boolean {
+  return "~optional" in schema;
+}
+
+function fieldsOf(of: object): string {
+  const data = of as Schema;
+  if (data.title === "Message") return "the message's record";
+  if (data.properties === undefined) return "an object";
+  const fields = Object.entries(data.properties).map(([name, schema]) => {
+    return `\`${name}${data.required?.includes(name) === true ? "" : "?"}\`: ${wordFor(schema)}`;
+  });
+  return fields.join("<br>");
+}
+
+function wordFor(schema: Schema): string {
+  if (schema.anyOf !== undefined && schema.title === undefined) return schema.anyOf.map(wordFor).join(" or ");
+  if (schema.enum !== undefined) return schema.enum.map((word) => `\`${word}\``).join(", ");
+  if (schema.items !== undefined) return `list of ${wordFor(schema.items)}`;
+  if (schema.format === "date-time") return "time";
+  return schema.title ?? schema.type ?? "any JSON";
+}
