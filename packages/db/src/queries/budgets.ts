@@ -97,11 +97,7 @@ export async function findBudget(db: Database, organizationId: string, id: strin
 }
 
 /** Newest first. */
-export function listBudgets(
-  db: Database,
-  organizationId: string,
-  page: Page,
-): Promise<Listed<BudgetRow> | undefined> {
+export function listBudgets(db: Database, organizationId: string, page: Page): Promise<Listed<BudgetRow> | undefined> {
   const query = selectBudgets(db, organizationId);
   return listNewestFirst(db, { table: "budgets", organizationId, page, id: "b.id" }, query);
 }
@@ -139,8 +135,9 @@ export async function releaseIfFree(
   const result = await sql<HeldPlace & { isReleased: boolean }>`
     select organization_id as "organizationId", agent_id as "agentId", session_id as "sessionId",
       is_released as "isReleased"
-    from release_held_sessions(${organizationId ?? null}, ${after?.organizationId ?? null}, ${after?.agentId ?? null},
-      ${after?.sessionId ?? null}, ${looks})`.execute(db.kysely);
+    from release_held_sessions(p_organization => ${organizationId ?? null},
+      p_after_organization => ${after?.organizationId ?? null}, p_after_agent => ${after?.agentId ?? null},
+      p_after_session => ${after?.sessionId ?? null}, p_looks => ${looks})`.execute(db.kysely);
   const released = result.rows.filter(({ isReleased }) => isReleased);
   return { released, next: result.rows.length < looks ? undefined : result.rows.at(-1) };
 }

@@ -16,7 +16,8 @@ export async function claimBuildIfAny(
   o: { readonly leaseMs: number; readonly lossesMax: number; readonly except?: readonly string[] },
 ): Promise<BuildClaim | undefined> {
   const result = await sql<BuildClaim>`select version_id as "versionId", build_fence as fence
-    from claim_build(${workerId}, ${o.leaseMs}, ${o.lossesMax}, ${o.except ?? []}::text[])`.execute(db.kysely);
+    from claim_build(p_worker => ${workerId}, p_lease_ms => ${o.leaseMs}, p_losses_max => ${o.lossesMax},
+      p_except => ${o.except ?? []}::text[])`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -82,8 +83,9 @@ export async function finishBuildIfHeld(
 ): Promise<boolean> {
   const image = result.image === undefined ? null : JSON.stringify(result.image);
   const failure = result.failure === undefined ? null : JSON.stringify(result.failure);
-  const rows = await sql<{ held: boolean }>`select finish_build(${claim.versionId}, ${claim.fence},
-    ${image}::jsonb, ${failure}::jsonb, ${JSON.stringify(result.warnings)}::jsonb) as held`.execute(db.kysely);
+  const rows = await sql<{ held: boolean }>`select finish_build(p_version => ${claim.versionId},
+    p_fence => ${claim.fence}, p_image => ${image}::jsonb, p_failure => ${failure}::jsonb,
+    p_warnings => ${JSON.stringify(result.warnings)}::jsonb) as held`.execute(db.kysely);
   return rows.rows[0]?.held ?? false;
 }
 

@@ -23,7 +23,7 @@ export async function listReadyOrganizations(
 ): Promise<OrganizationShare[]> {
   const result = await sql<OrganizationShare>`
     select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency"
-    from ready_organizations(${window.after ?? ""}, ${window.limit ?? null}::int) as r (id)
+    from ready_organizations(p_after => ${window.after ?? ""}, p_limit => ${window.limit ?? null}::int) as r (id)
     cross join lateral (select * from organizations where id = r.id offset 0) o order by o.id`.execute(db.kysely);
   return result.rows;
 }
@@ -39,7 +39,7 @@ export async function listReadyWithRoom(
 ): Promise<(OrganizationShare & { readonly canBegin: boolean })[]> {
   const result = await sql<OrganizationShare & { canBegin: boolean }>`
     select o.id as "organizationId", o.weight, o.max_concurrency as "maxConcurrency", r.can_begin as "canBegin"
-    from ready_with_room(${limit}::int) as r
+    from ready_with_room(p_limit => ${limit}::int) as r
     cross join lateral (select * from organizations where id = r.id offset 0) o order by o.id`.execute(db.kysely);
   return result.rows;
 }
@@ -70,7 +70,7 @@ export async function mayPassDispatcher(db: Database): Promise<boolean> {
 
 /** Gives retries that are due back to `ready`, past those that others hold (SKIP LOCKED). Returns how many. */
 export async function readyDueRetries(db: Database, limit: number): Promise<number> {
-  const result = await sql`select from ready_due_retries(${limit}, 0)`.execute(db.kysely);
+  const result = await sql`select from ready_due_retries(p_limit => ${limit}, p_overdue_ms => 0)`.execute(db.kysely);
   return result.rows.length;
 }
 
@@ -95,9 +95,9 @@ export async function dispatchIfReady(
   const result = await sql<DispatchedTurn & { isBackground: boolean }>`
     select session_id as "sessionId", organization_id as "organizationId", dispatch_number as "dispatchNumber",
       message_id as "messageId", attempts_left as "attemptsLeft", is_background as "isBackground"
-    from dispatch_sessions(${shares.map((share) => share.organizationId)}::text[],
-      ${shares.map((share) => share.count)}::int[], ${ttlMs},
-      ${shares.map((share) => share.background ?? 0)}::int[])`.execute(db.kysely);
+    from dispatch_sessions(p_organizations => ${shares.map((share) => share.organizationId)}::text[],
+      p_counts => ${shares.map((share) => share.count)}::int[], p_ttl_ms => ${ttlMs},
+      p_background => ${shares.map((share) => share.background ?? 0)}::int[])`.execute(db.kysely);
   return result.rows;
 }
 
@@ -108,8 +108,8 @@ export async function undispatchIfDispatched(
 ): Promise<number> {
   if (turns.length === 0) return 0;
   const result = await sql<{ count: number }>`
-    select undispatch_sessions(${turns.map((turn) => turn.sessionId)}::text[],
-      ${turns.map((turn) => turn.dispatchNumber)}::bigint[]) as count`.execute(db.kysely);
+    select undispatch_sessions(p_sessions => ${turns.map((turn) => turn.sessionId)}::text[],
+      p_dispatch_numbers => ${turns.map((turn) => turn.dispatchNumber)}::bigint[]) as count`.execute(db.kysely);
   return result.rows[0]?.count ?? 0;
 }
 
@@ -182,7 +182,8 @@ export async function readEndedSeconds(
 ): Promise<{ until: string | undefined; ended: EndedSeconds[] }> {
   const result = await sql<{ until: string; organizationId: string | null } & Omit<EndedSeconds, "organizationId">>`
     select until, organization_id as "organizationId", weight, turns, seconds
-    from ended_seconds(${since ?? null}::timestamptz, ${bounds.settlingMs}, ${bounds.limit})`.execute(db.kysely);
+    from ended_seconds(p_since => ${since ?? null}::timestamptz, p_settling_ms => ${bounds.settlingMs},
+      p_limit => ${bounds.limit})`.execute(db.kysely);
   const ended = result.rows.flatMap(({ organizationId, weight, turns, seconds }) =>
     organizationId === null ? [] : [{ organizationId, weight, turns, seconds }],
   );
@@ -200,7 +201,7 @@ export async function countOpenMessages(
 ): Promise<{ open: number; max: number } | undefined> {
   const result = await sql<{ open: number; max: number }>`
     select open_messages as open, max_backlog as max
-    from open_messages(${organizationId}, ${defaultMax})`.execute(db.kysely);
+    from open_messages(p_organization => ${organizationId}, p_default_max => ${defaultMax})`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -219,8 +220,8 @@ export async function reapExpired(
 ): Promise<ReapedSession[]> {
   const result = await sql<ReapedSession>`
     select session_id as "sessionId", organization_id as "organizationId", was, recorded
-    from reap_sessions(${options.limit}, ${options.graceMs}, ${options.overdueMs},
-      ${options.uncountedClaimsMax})`.execute(db.kysely);
+    from reap_sessions(p_limit => ${options.limit}, p_grace_ms => ${options.graceMs},
+      p_overdue_ms => ${options.overdueMs}, p_uncounted_max => ${options.uncountedClaimsMax})`.execute(db.kysely);
   return result.rows;
 }
 
@@ -234,6 +235,6 @@ export async function settleBuildWaiters(
 ): Promise<{ sessionId: string; organizationId: string; result: "ready" | "failed" }[]> {
   const result = await sql<{ sessionId: string; organizationId: string; result: "ready" | "failed" }>`
     select session_id as "sessionId", organization_id as "organizationId", result
-    from settle_build_waiters(${bounds.sessions}, ${bounds.messages})`.execute(db.kysely);
+    from settle_build_waiters(p_sessions => ${bounds.sessions}, p_messages => ${bounds.messages})`.execute(db.kysely);
   return result.rows;
 }

@@ -33,8 +33,9 @@ export interface ForkInput {
 /** Makes the fork; copies the conversation and no file. */
 export async function forkSession(db: Database, input: ForkInput): Promise<ForkOutcome> {
   const result = await sql<{ outcome: ForkOutcome }>`
-    select fork_session(${input.organizationId}, ${input.sourceId}, ${input.messageId ?? null}, ${input.without},
-      ${input.sessionId}, ${input.versionId ?? null}) as outcome`.execute(db.kysely);
+    select fork_session(p_organization => ${input.organizationId}, p_source => ${input.sourceId},
+      p_message => ${input.messageId ?? null}, p_without => ${input.without}, p_session => ${input.sessionId},
+      p_version => ${input.versionId ?? null}) as outcome`.execute(db.kysely);
   return outcomeOf(result.rows);
 }
 
@@ -47,9 +48,8 @@ export async function rollBackIfIdle(
   input: { readonly organizationId: string; readonly sessionId: string; readonly messageId: string },
 ): Promise<RollbackOutcome> {
   const result = await sql<{ outcome: RollbackOutcome }>`
-    select rollback_session(${input.organizationId}, ${input.sessionId}, ${input.messageId}) as outcome`.execute(
-    db.kysely,
-  );
+    select rollback_session(p_organization => ${input.organizationId}, p_session => ${input.sessionId},
+      p_message => ${input.messageId}) as outcome`.execute(db.kysely);
   return outcomeOf(result.rows);
 }
 
@@ -71,8 +71,9 @@ export interface HeadWrite {
 export async function writeHeadIfAtParent(db: Database, write: HeadWrite): Promise<WriteOutcome> {
   const snapshot = JSON.stringify(snapshotJson(write.snapshot));
   const result = await sql<{ outcome: WriteOutcome }>`
-    select write_head(${write.organizationId}, ${write.sessionId}, ${snapshot}::jsonb,
-      ${JSON.stringify(write.filesChanged)}::jsonb, ${write.messageId ?? null}, ${write.whileIdle})
+    select write_head(p_organization => ${write.organizationId}, p_session => ${write.sessionId},
+      p_snapshot => ${snapshot}::jsonb, p_files_changed => ${JSON.stringify(write.filesChanged)}::jsonb,
+      p_message => ${write.messageId ?? null}, p_idle => ${write.whileIdle})
       as outcome`.execute(db.kysely);
   return outcomeOf(result.rows);
 }

@@ -46,8 +46,9 @@ export async function answerIfWaiting(db: Database, answer: InputAnswer): Promis
   const result = await sql<AnsweredInput>`
     select outcome, session_id as "sessionId", schedule, dispatch_number as "dispatchNumber",
       attempts_left as "attemptsLeft"
-    from answer_input(${answer.organizationId}, ${answer.messageId}, ${answer.key},
-      ${JSON.stringify(answer.value)}::jsonb, ${answer.dispatchTtlMs ?? null}::int)`.execute(db.kysely);
+    from answer_input(p_organization => ${answer.organizationId}, p_message => ${answer.messageId},
+      p_key => ${answer.key}, p_value => ${JSON.stringify(answer.value)}::jsonb,
+      p_dispatch_ttl_ms => ${answer.dispatchTtlMs ?? null}::int)`.execute(db.kysely);
   const row = result.rows[0];
   if (row === undefined) throw new Error("a database function returned no row");
   return row;

@@ -13,8 +13,8 @@ export interface StoredObject {
 export async function recordIfKept(db: Database, organizationId: string, object: StoredObject): Promise<boolean> {
   const references = object.references.map(({ objectKey, storedBytes }) => ({ key: objectKey, bytes: storedBytes }));
   const result = await sql<{ kept: boolean }>`
-    select record_object(${organizationId}, ${object.objectKey}, ${object.sizeBytes},
-      ${JSON.stringify(references)}::jsonb) as kept`.execute(db.kysely);
+    select record_object(p_organization => ${organizationId}, p_key => ${object.objectKey},
+      p_bytes => ${object.sizeBytes}, p_references => ${JSON.stringify(references)}::jsonb) as kept`.execute(db.kysely);
   return result.rows[0]?.kept === true;
 }
 

@@ -16,7 +16,7 @@ export function countedIn(
   kind: QuotaKind,
   more: number,
 ): RawBuilder<string> {
-  return sql<string>`counted_in(${organizationId}, ${kind}, ${more}::bigint)`;
+  return sql<string>`counted_in(p_organization => ${organizationId}, p_kind => ${kind}, p_more => ${more}::bigint)`;
 }
 
 export interface QuotaRefusal {
@@ -51,9 +51,11 @@ export async function countIfBounded(
   const place = sql`organization_id = ${organizationId} and kind = ${kind}`;
   const isCounted = sql`exists (select 1 from kept_counts where ${place})`;
   if (most === null) {
-    await sql`select forget_count(${organizationId}, ${kind}) where ${isCounted}`.execute(db.kysely);
+    await sql`select forget_count(p_organization => ${organizationId},
+      p_kind => ${kind}) where ${isCounted}`.execute(db.kysely);
   } else {
-    await sql`select recount(${organizationId}, ${kind}) where not ${isCounted}`.execute(db.kysely);
+    await sql`select recount(p_organization => ${organizationId},
+      p_kind => ${kind}) where not ${isCounted}`.execute(db.kysely);
   }
 }
 
@@ -97,13 +99,15 @@ export async function correctCount(db: Database, place: CountPlace): Promise<Cor
   const { organizationId, kind } = place;
   const at = sql`organization_id = ${organizationId} and kind = ${kind}`;
   const held = await sql<{ was: number | null; now: number }>`
-    select (select kept from kept_counts where ${at}) as was, kept_now(${organizationId}, ${kind}) as now
+    select (select kept from kept_counts where ${at}) as was, kept_now(p_organization => ${organizationId},
+      p_kind => ${kind}) as now
   `.execute(db.kysely);
   const { was, now } = held.rows[0]!;
   if (was === now) {
     await sql`update kept_counts set checked_at = clock_timestamp() where ${at}`.execute(db.kysely);
     return undefined;
   }
-  const counted = await sql<{ now: number }>`select recount(${organizationId}, ${kind}) as now`.execute(db.kysely);
+  const counted = await sql<{ now: number }>`select recount(p_organization => ${organizationId},
+    p_kind => ${kind}) as now`.execute(db.kysely);
   return { organizationId, kind, was, now: counted.rows[0]?.now ?? now };
 }

@@ -52,12 +52,14 @@ export async function takeFromWindows(db: Database, takes: readonly RateTake[]):
   const result = await sql<RateTaken>`
     select granted, quota, remaining, reset_ms as "resetMs", key_remaining as "keyRemaining",
       key_reset_ms as "keyResetMs"
-    from take_from_windows(${sorted.map((take) => take.organizationId)}::text[],
-      ${sorted.map((take) => take.keyId)}::text[], ${sorted.map((take) => take.kind)}::text[],
-      ${sorted.map((take) => take.seconds)}::int[], ${sorted.map((take) => take.want)}::bigint[],
-      ${sorted.map((take) => take.whole)}::boolean[], ${sorted.map((take) => take.spare)}::bigint[],
-      ${sorted.map((take) => take.quota ?? null)}::bigint[],
-      ${sorted.map((take) => take.keyQuota ?? null)}::bigint[])`.execute(db.kysely);
+    from take_from_windows(p_organizations => ${sorted.map((take) => take.organizationId)}::text[],
+      p_keys => ${sorted.map((take) => take.keyId)}::text[], p_kinds => ${sorted.map((take) => take.kind)}::text[],
+      p_seconds => ${sorted.map((take) => take.seconds)}::int[],
+      p_wants => ${sorted.map((take) => take.want)}::bigint[],
+      p_whole => ${sorted.map((take) => take.whole)}::boolean[],
+      p_spares => ${sorted.map((take) => take.spare)}::bigint[],
+      p_quotas => ${sorted.map((take) => take.quota ?? null)}::bigint[],
+      p_key_quotas => ${sorted.map((take) => take.keyQuota ?? null)}::bigint[])`.execute(db.kysely);
   const taken: RateTaken[] = new Array<RateTaken>(takes.length);
   for (const [position, index] of order.entries()) taken[index] = result.rows[position]!;
   return taken;

@@ -76,7 +76,8 @@ export async function findFiringScene(db: Database, schedule: DueSchedule, dueAt
       ${sessionId}::text is not null and not exists (select 1 from sessions where id = ${sessionId}
         and organization_id = ${organizationId} and deleted_at is null and state = 'open') as "isSessionEnded",
       exists (select 1 from messages where id = ${lastMessageId} and completed_at is null) as "isPreviousOpen",
-      hold_reason(${organizationId}, ${agentId}, ${sessionId}) as "holdReason"`.execute(db.kysely);
+      hold_reason(p_organization => ${organizationId}, p_agent => ${agentId},
+        p_session => ${sessionId}) as "holdReason"`.execute(db.kysely);
   return result.rows[0]!;
 }
 

@@ -136,9 +136,11 @@ async function acceptMessages(tx: Transaction<DB>, batch: NewBatch): Promise<voi
   const result = await sql<{ number: number; outcome: string; detail: string | null }>`
     select i.number, a.outcome, a.detail
     from (select * from jsonb_to_recordset(${itemsJson(batch)}::jsonb) as x ${itemColumns} order by number) i
-      cross join lateral accept_message(${batch.organizationId}, i.session_id, i.message_id, i.parts, i.metadata,
-        i.inputs, null, null, null, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes}, ${batch.isBackground},
-        ${batch.maxConcurrency === null ? null : batch.id}::text) a`.execute(tx);
+      cross join lateral accept_message(p_organization => ${batch.organizationId}, p_session => i.session_id,
+        p_message => i.message_id, p_parts => i.parts, p_metadata => i.metadata, p_inputs => i.inputs,
+        p_dispatch_ttl_ms => null, p_on_busy => null, p_retry_of => null, p_merge_parts => ${limits.mergedPartsMax},
+        p_merge_bytes => ${limits.mergedPartsBytes}, p_background => ${batch.isBackground},
+        p_batch => ${batch.maxConcurrency === null ? null : batch.id}::text) a`.execute(tx);
   const refused = result.rows.find(({ outcome }) => outcome !== "accepted");
   if (refused === undefined) return;
   const { number, outcome, detail } = refused;
@@ -179,11 +181,7 @@ export async function findBatch(db: Database, { organizationId, batchId }: Batch
 }
 
 /** Newest first (index session_batches_by_organization). A large page has `limits.pageBytes` at most. */
-export function listBatches(
-  db: Database,
-  organizationId: string,
-  page: Page,
-): Promise<Listed<BatchRow> | undefined> {
+export function listBatches(db: Database, organizationId: string, page: Page): Promise<Listed<BatchRow> | undefined> {
   const bytes = sql<number>`octet_length(metadata::text)`;
   const query = selectBatches(db, organizationId);
   return listNewestFirst(db, { table: "session_batches", organizationId, page, bytes }, query);
@@ -283,7 +281,8 @@ export async function cancelOpenItems(
         where i.batch_id = ${batchId} and i.organization_id = ${organizationId} and m.completed_at is null
           and m.cancel_requested_at is null
         order by i.session_id limit ${limit}) o
-      cross join lateral cancel_message(${organizationId}, o.message_id) c`.execute(db.kysely);
+      cross join lateral cancel_message(p_organization => ${organizationId},
+        p_message => o.message_id) c`.execute(db.kysely);
   if (result.rows.length > 0) return result.rows;
   await sql`update session_batches set cancelled_at = clock_timestamp()
     where id = ${batchId} and organization_id = ${organizationId} and cancel_requested_at is not null

@@ -68,8 +68,10 @@ export async function insertSessionIfAgentLive(db: Database, session: ImportedSe
     with made as (
       insert into sessions (id, organization_id, agent_id, version_id, name, metadata, on_busy, internet_access,
           head_snapshot_id, base_snapshot_id, next_event_number)
-        select ${session.id}, counted_in(counted_in(v.organization_id, 'storage_bytes',
-          ${snapshot.totalBytes}::bigint), 'sessions', 1), a.id, v.id, ${session.name},
+        select ${session.id}, counted_in(
+          p_organization => counted_in(p_organization => v.organization_id, p_kind => 'storage_bytes',
+            p_more => ${snapshot.totalBytes}::bigint),
+          p_kind => 'sessions', p_more => 1), a.id, v.id, ${session.name},
           ${JSON.stringify(session.metadata)}::jsonb, ${session.onBusy}, ${session.internetAccess}::boolean,
           ${snapshot.id}, ${snapshot.id}, 2
         from versions v join agents a on a.id = v.agent_id

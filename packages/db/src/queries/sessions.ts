@@ -247,7 +247,8 @@ async function endSession(
 /** Those that wait end at once, however many they are; the one that runs is asked to stop. */
 async function cancelOpenMessages(tx: Transaction<DB>, sessionId: string): Promise<SessionEnding["cancelled"]> {
   const result = await sql<{ ended: string[]; stopping: string | null }>`
-    select ended, stopping from take_back(${sessionId}, null, 'cancel')`.execute(tx);
+    select ended, stopping from take_back(p_session => ${sessionId}, p_message => null,
+      p_on_busy => 'cancel')`.execute(tx);
   const { ended, stopping } = result.rows[0] ?? { ended: [], stopping: null };
   const waiting = ended.map((messageId) => ({ messageId, running: false }));
   return stopping === null ? waiting : [...waiting, { messageId: stopping, running: true }];

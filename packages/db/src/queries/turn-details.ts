@@ -119,7 +119,8 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
 /** All that the message's turn starts from, as a claim answers it. */
 export async function getTurnDetails(db: Database, messageId: string, bounds: HistoryBounds): Promise<TurnDetails> {
   const result = await sql<TurnDetailsRow>`
-    select * from turn_details(${messageId}, ${bounds.messages}, ${bounds.bytes})`.execute(db.kysely);
+    select * from turn_details(p_message => ${messageId}, p_history_messages => ${bounds.messages},
+      p_history_bytes => ${bounds.bytes})`.execute(db.kysely);
   const row = result.rows[0];
   if (row === undefined) throw new Error(`there is no message ${messageId}`);
   return detailsOf(row);
@@ -134,15 +135,15 @@ export async function listHistoryBefore(
   bytes: number,
 ): Promise<HistoryRow[]> {
   const result = await sql<HistoryRow>`
-    select * from history_before(${sessionId}, ${sequenceNumber}, ${messages}, ${bytes})`.execute(db.kysely);
+    select * from history_before(p_session => ${sessionId}, p_number => ${sequenceNumber}, p_messages => ${messages},
+      p_bytes => ${bytes})`.execute(db.kysely);
   return result.rows;
 }
 
 /** Files to place before the turn of this message. */
 export async function listInputsToPlace(db: Database, sessionId: string, sequenceNumber: number): Promise<InputFile[]> {
-  const result = await sql<InputFile>`select * from inputs_to_place(${sessionId}, ${sequenceNumber})`.execute(
-    db.kysely,
-  );
+  const result = await sql<InputFile>`select * from inputs_to_place(p_session => ${sessionId},
+    p_number => ${sequenceNumber})`.execute(db.kysely);
   return result.rows;
 }
 

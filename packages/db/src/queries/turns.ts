@@ -60,10 +60,12 @@ export async function acceptMessage(
     db.kysely,
     sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
       max_attempts as "maxAttempts", ended, stopping, detail
-      from accept_message(${input.organizationId}, ${input.sessionId}, ${input.messageId}, ${json(input.parts)},
-        ${json(input.metadata)}, ${json(inputs)}, ${input.dispatchTtlMs ?? null}::int,
-        ${input.onBusy ?? null}, ${input.retryOf ?? null}, ${limits.mergedPartsMax}, ${limits.mergedPartsBytes},
-        ${input.lane === "background"})`,
+      from accept_message(p_organization => ${input.organizationId}, p_session => ${input.sessionId},
+        p_message => ${input.messageId}, p_parts => ${json(input.parts)}, p_metadata => ${json(input.metadata)},
+        p_inputs => ${json(inputs)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
+        p_on_busy => ${input.onBusy ?? null}, p_retry_of => ${input.retryOf ?? null},
+        p_merge_parts => ${limits.mergedPartsMax}, p_merge_bytes => ${limits.mergedPartsBytes},
+        p_background => ${input.lane === "background"})`,
   );
 }
 
@@ -114,7 +116,8 @@ const claimColumns = sql.raw("c.message_id, c.fence, c.claim_token, c.attempt_nu
 /** What a turn starts from comes with its claim: one round trip, read under it. */
 const withDetails = {
   columns: sql`${claimColumns}, d.*`,
-  join: sql`left join lateral turn_details(c.message_id, ${limits.historyMessages}, ${limits.historyBytes}) d
+  join: sql`left join lateral turn_details(p_message => c.message_id, p_history_messages => ${limits.historyMessages},
+    p_history_bytes => ${limits.historyBytes}) d
     on c.message_id is not null`,
 };
 const withoutDetails = { columns: claimColumns, join: sql`` };
@@ -152,8 +155,9 @@ async function claimByJob(
   const row = await callOne<ClaimRow>(
     db.kysely,
     sql`select c.outcome, c.wait_ms, c.organization_id as claimed_organization_id, ${columns}
-      from claim_turn(${job.sessionId}, ${job.dispatchNumber}, ${claimant.workerId}, ${attemptId},
-        ${claimant.leaseMs}, ${json(claimant.guarantees)}, ${retry}) c ${join}`,
+      from claim_turn(p_session => ${job.sessionId}, p_dispatch_number => ${job.dispatchNumber},
+        p_worker => ${claimant.workerId}, p_attempt => ${attemptId}, p_lease_ms => ${claimant.leaseMs},
+        p_guarantees => ${json(claimant.guarantees)}, p_retry => ${retry}) c ${join}`,
   );
   switch (row.outcome) {
     case "claimed":
@@ -172,7 +176,8 @@ async function claimByJob(
 /** Claims the oldest dispatch there is, past those that others are claiming (SKIP LOCKED). */
 export function claimNextIfAny(db: Database, attemptId: string, claimant: Claimant): Promise<ClaimedTurn | undefined> {
   const { workerId, leaseMs, guarantees } = claimant;
-  const claims = sql`claim_next_turn(${workerId}, ${attemptId}, ${leaseMs}, ${json(guarantees)})`;
+  const claims = sql`claim_next_turn(p_worker => ${workerId}, p_attempt => ${attemptId}, p_lease_ms => ${leaseMs},
+    p_guarantees => ${json(guarantees)})`;
   return claimBy(db, claims, attemptId, claimant);
 }
 
@@ -186,7 +191,8 @@ export function claimAgainIfHeld(
   claimant: Claimant,
   sessionId?: string,
 ): Promise<ClaimedTurn | undefined> {
-  const claims = sql`claim_again(${claimant.workerId}, ${attemptId}, ${claimant.leaseMs}, ${sessionId ?? null})`;
+  const claims = sql`claim_again(p_worker => ${claimant.workerId}, p_attempt => ${attemptId},
+    p_lease_ms => ${claimant.leaseMs}, p_session => ${sessionId ?? null})`;
   return claimBy(db, claims, attemptId, claimant);
 }
 
@@ -218,7 +224,8 @@ function claimedTurn(row: ClaimRow, sessionId: string, attemptId: string, askedA
 export async function markCalledIfHeld(db: Database, claim: Claim, parts?: readonly unknown[]): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select mark_called(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${json(parts ?? null)}) as held`,
+    sql`select mark_called(p_session => ${claim.sessionId}, p_fence => ${claim.fence}, p_token => ${claim.token},
+      p_parts => ${json(parts ?? null)}) as held`,
   );
   return row.held;
 }
@@ -240,9 +247,9 @@ export async function renewHeldLeases(
 ): Promise<RenewedLease[]> {
   const result = await sql<RenewedLease>`
     select session_id as "sessionId", fence, is_renewed as "isRenewed", cancel_requested as "cancelRequested"
-    from renew_leases(
-      ${claims.map((claim) => claim.sessionId)}::text[], ${claims.map((claim) => claim.fence)}::bigint[],
-      ${claims.map((claim) => claim.token)}::uuid[], ${leaseMs})`.execute(db.kysely);
+    from renew_leases(p_sessions => ${claims.map((claim) => claim.sessionId)}::text[],
+      p_fences => ${claims.map((claim) => claim.fence)}::bigint[],
+      p_tokens => ${claims.map((claim) => claim.token)}::uuid[], p_lease_ms => ${leaseMs})`.execute(db.kysely);
   return result.rows;
 }
 
@@ -300,10 +307,12 @@ export interface FinishResult {
 export async function finishIfHeld(db: Database, claim: Claim, input: FinishInput): Promise<FinishResult | undefined> {
   const snapshot = input.snapshot === undefined ? null : snapshotJson(input.snapshot);
   const result = await sql<FinishResult>`
-    select recorded, again, more from finish_turn(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${input.ending},
-      ${json(input.failure ?? null)}, ${json(input.output ?? null)}, ${json(input.filesChanged ?? [])},
-      ${json(snapshot)}, ${json(input.timings ?? {})}, ${input.waitMs ?? 0}, ${limits.platformRetriesMax},
-      ${json(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
+    select recorded, again, more from finish_turn(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
+      p_token => ${claim.token}, p_ending => ${input.ending}, p_failure => ${json(input.failure ?? null)},
+      p_output => ${json(input.output ?? null)}, p_files_changed => ${json(input.filesChanged ?? [])},
+      p_snapshot => ${json(snapshot)}, p_timings => ${json(input.timings ?? {})}, p_wait_ms => ${input.waitMs ?? 0},
+      p_uncounted_max => ${limits.platformRetriesMax},
+      p_input => ${json(input.asked === undefined ? null : askedJson(input.asked))})`.execute(db.kysely);
   return result.rows[0];
 }
 
@@ -339,8 +348,9 @@ export async function appendEventIfHeld(
 ): Promise<boolean> {
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select append_attempt_event(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${type},
-      ${json(data)}, ${number ?? null}::int) as held`,
+    sql`select append_attempt_event(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
+      p_token => ${claim.token}, p_type => ${type}, p_data => ${json(data)},
+      p_number => ${number ?? null}::int) as held`,
   );
   return row.held;
 }
@@ -361,7 +371,8 @@ export async function appendLogsIfHeld(db: Database, claim: Claim, lines: readon
   }));
   const row = await callOne<{ held: boolean }>(
     db.kysely,
-    sql`select append_attempt_logs(${claim.sessionId}, ${claim.fence}, ${claim.token}, ${json(rows)}) as held`,
+    sql`select append_attempt_logs(p_session => ${claim.sessionId}, p_fence => ${claim.fence},
+      p_token => ${claim.token}, p_lines => ${json(rows)}) as held`,
   );
   return row.held;
 }
@@ -375,7 +386,8 @@ export interface CancelResult {
 export function cancelMessageOf(db: Database, organizationId: string, messageId: string): Promise<CancelResult> {
   return callOne<CancelResult>(
     db.kysely,
-    sql`select outcome, session_id as "sessionId" from cancel_message(${organizationId}, ${messageId})`,
+    sql`select outcome, session_id as "sessionId" from cancel_message(p_organization => ${organizationId},
+      p_message => ${messageId})`,
   );
 }
 
