@@ -91,7 +91,8 @@ test("a page has few rows where they are large, and the pages together have all"
   };
   expect((await rows(`/v1/sessions?limit=500&agent_id=${large.agentId}`)).toSorted()).toEqual(made.toSorted());
   await post(made[0]!, hello, "/async");
-  await api.db.pool.query(`update messages set files_changed = jsonb_build_array(${blob}) where session_id = $1`, [
+  const change = `jsonb_build_object('path', repeat('x', 5000000), 'change', 'created', 'size_bytes', 1)`;
+  await api.db.pool.query(`update messages set files_changed = jsonb_build_array(${change}) where session_id = $1`, [
     made[0],
   ]);
   const listed = await rows(`/v1/sessions/${made[0]}/messages?limit=500`);
