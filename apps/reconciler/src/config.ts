@@ -1,6 +1,7 @@
 // The reconciler's settings. The only place of this program that reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
+import { limits } from "@dari/domain";
 import { integer, readConfig, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 
 export const reconcilerSettings = {
@@ -9,7 +10,7 @@ export const reconcilerSettings = {
     env: "DARI_REAP_EVERY_MS",
     unit: "ms",
     min: 100,
-    default: 1_000,
+    default: limits.reapEveryMs,
     about: "Between looks for lost workers; at most a third of DARI_LEASE_MS.",
   }),
 } as const;
@@ -24,7 +25,7 @@ export function readReconcilerConfig(env: Environment = process.env): Reconciler
 
 /** A lost worker's turn waits for its lease and for the next look: the second must not be what counts. */
 function checkPace({ reapEveryMs, leaseMs }: ReconcilerConfig): ConfigProblem[] {
-  const maxMs = Math.floor(leaseMs / 3);
+  const maxMs = Math.floor(leaseMs / limits.leaseRenewals);
   if (reapEveryMs <= maxMs) return [];
   const message = `expected at most a third of DARI_LEASE_MS, ${maxMs} of ${leaseMs}, got ${reapEveryMs}`;
   return [{ env: "DARI_REAP_EVERY_MS", message }];

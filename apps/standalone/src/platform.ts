@@ -7,6 +7,7 @@ import { oidcSettingsOf, startApi } from "@dari/api";
 import { controlOf, openServices, type ServiceSettings } from "@dari/control/assembly";
 import type { Control } from "@dari/control/context";
 import { createPlatformMetrics, createPlatformTraces, observing } from "@dari/control/operations";
+import { limits } from "@dari/domain";
 import { findRedisServer, freePort, startPostgres, startRedis } from "@dari/embedded";
 import { startReconciler } from "@dari/reconciler";
 import { createLogger, serveHealth } from "@dari/runtime";
@@ -59,7 +60,7 @@ export async function startPlatform(
   const port = config.port === 0 ? await freePort() : config.port;
   const apiUrl = config.publicUrl ?? `http://${config.host.includes(":") ? `[${config.host}]` : config.host}:${port}`;
   const control = controlOf(services, settings, apiUrl);
-  const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: 1_000 }, log);
+  const reconciler = startReconciler(services, { leaseMs: settings.leaseMs, reapEveryMs: limits.reapEveryMs }, log);
   stack.defer(() => reconciler.stop());
   step("starting the worker");
   const worker = await assembleWorker(

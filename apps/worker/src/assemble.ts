@@ -133,7 +133,7 @@ function workerSettingsOf(
     slots: memory.slots,
     giveUp: assembly.giveUp ?? (() => undefined),
     leaseMs: settings.leaseMs,
-    renewMs: Math.floor(settings.leaseMs / 3),
+    renewMs: Math.floor(settings.leaseMs / limits.leaseRenewals),
     graceMs: assembly.shutdownGraceMs,
     stopNow: assembly.stopNow,
     backoffFirstMs: assembly.backoffFirstMs,

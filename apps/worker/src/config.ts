@@ -1,6 +1,7 @@
 // The worker's settings. The only place of this program that reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
+import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
 
@@ -140,13 +141,13 @@ const ownSettings = {
     env: "DARI_BACKOFF_FIRST_MS",
     unit: "ms",
     min: 1,
-    default: 1_000,
+    default: defaultBackoff.firstMs,
     about: "Before the second attempt.",
   }),
   shutdownGraceMs: integer({
     env: "DARI_SHUTDOWN_GRACE_MS",
     unit: "ms",
-    default: 30_000,
+    default: limits.shutdownGraceMs,
     about: "For running turns at shutdown.",
   }),
 } as const;

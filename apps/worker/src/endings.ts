@@ -1,7 +1,7 @@
 // How a turn ends that did not complete: what is recorded of a failure, and of a turn that was told to stop.
 
 import type { ClaimedTurn, FinishInput } from "@dari/db";
-import { backoffMs, failure, isRetryable, type Failure } from "@dari/domain";
+import { backoffMs, defaultBackoff, failure, isRetryable, type Failure } from "@dari/domain";
 import type { HeldLease, StopReason } from "./lease-keeper.ts";
 
 interface EndingContext {
@@ -10,7 +10,7 @@ interface EndingContext {
 
 export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, cause: Failure): FinishInput {
   if (!isRetryable(cause.code)) return { ending: "failed", failure: cause };
-  const policy = { firstMs: context.settings.backoffFirstMs, maxMs: 60_000 };
+  const policy = { ...defaultBackoff, firstMs: context.settings.backoffFirstMs };
   // Claims that the platform failed before the call back off as well.
   const tries = claimed.attemptNumber + claimed.uncountedClaims;
   return { ending: "retry", failure: cause, waitMs: backoffMs(tries, policy, Math.random()) };

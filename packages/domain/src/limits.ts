@@ -255,9 +255,11 @@ export const limits = {
   /** Loading an agent's code, before its entrypoint is called: milliseconds. */
   agentLoadMs: 120_000,
 
-  /** Leases: milliseconds, defaults. */
+  /** Default length of a worker's lease of a turn: milliseconds. */
   leaseMs: 15_000,
-  leaseRenewMs: 5_000,
+  /** A worker renews a lease this often within its length; the reaper looks at least as often. */
+  leaseRenewals: 3,
+  /** Default time between two looks of the reaper: milliseconds. */
   reapEveryMs: 1_000,
   dispatchTtlMs: 5_000,
   syncWaitMs: 3_600_000,
@@ -286,7 +288,7 @@ function assert(holds: boolean, relation: string): void {
   if (!holds) throw new Error(`limits: ${relation} does not hold`);
 }
 
-assert(limits.leaseMs >= 3 * limits.leaseRenewMs, "leaseMs >= 3 x leaseRenewMs");
+assert(limits.leaseMs >= limits.leaseRenewals * limits.reapEveryMs, "leaseMs >= leaseRenewals x reapEveryMs");
 assert(limits.streamStalledMs >= 3 * limits.streamHeartbeatMs, "streamStalledMs >= 3 x streamHeartbeatMs");
 assert(limits.shutdownGraceMs > limits.leaseMs, "shutdownGraceMs > leaseMs");
 assert(

@@ -117,7 +117,7 @@ export const serviceSettings = {
     unit: "ms",
     min: 3_000,
     max: 600_000,
-    default: 15_000,
+    default: limits.leaseMs,
     about: "How long a turn is held by a worker that says nothing.",
   }),
   metricsByOrganization: boolean({

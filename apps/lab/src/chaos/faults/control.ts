@@ -1,5 +1,6 @@
 // What decides and delivers: APIs and dispatchers that die at the worst moments, and clocks that are wrong.
 
+import { limits } from "@dari/domain";
 import { endsPostgresReply, waitUntil } from "@dari/testkit";
 import { pick } from "../load/generator.ts";
 import { stepClock } from "../stage/debugger.ts";
@@ -108,7 +109,7 @@ async function awaitUnclaimed(stage: Stage): Promise<string[]> {
   return waitUntil(some, { what: "a dispatch that is not delivered", timeoutMs: 5_000 }).catch(() => []);
 }
 
-const dispatchTtlMs = 5_000;
+const { dispatchTtlMs } = limits;
 const unclaimedMs = 200;
 const hourMs = 3_600_000;
 

@@ -24,8 +24,8 @@ export interface Reaper {
 
 /**
  * Reaps again and again, and knows when the database was away, also where that was only the way to it or where another
- * server has taken over: then every lease looks expired, and workers that are alive get the time to renew theirs. They
- * do so three times a lease.
+ * server has taken over: then every lease looks expired, and workers that are alive get the time to renew theirs, which
+ * they do `limits.leaseRenewals` times a lease.
  *
  * `reapEveryMs`: how often it is run; a pace that is slow by intent is no absence.
  */
@@ -37,7 +37,7 @@ export function createReaper(
   let heldUntil = -Infinity;
   return {
     async runOnce() {
-      const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / 3;
+      const wasAway = performance.now() - reachedAt > reapEveryMs + leaseMs / limits.leaseRenewals;
       if (wasAway) {
         if (!(await readiness.takesWrites(context.db))) throw new Error("the database takes no writes");
         heldUntil = performance.now() + leaseMs / 2;
