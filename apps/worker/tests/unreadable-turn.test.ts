@@ -62,8 +62,12 @@ function execute(turn: ClaimedTurn): ReturnType<typeof executeTurn> {
 /** Without waiting for its time. */
 async function dispatchRetry(sessionId: string): Promise<void> {
   await database.db.pool.query(
+    "update sessions set schedule = 'ready', ready_at = now() where id = $1 and schedule = 'retry_wait'",
+    [sessionId],
+  );
+  await database.db.pool.query(
     `update sessions set schedule = 'dispatched', ready_at = null, lease_until = now() + interval '1 minute'
-      where id = $1 and schedule = 'retry_wait'`,
+      where id = $1 and schedule = 'ready'`,
     [sessionId],
   );
 }

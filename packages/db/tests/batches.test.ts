@@ -1,8 +1,9 @@
 // Batches cost the same however much their organization has behind it.
 
 import { expect, test } from "@jest/globals";
-import { createTestAgent, createTestBatch } from "@dari/testkit";
+import { createTestAgent, createTestBatch, unguardEdgesSql } from "@dari/testkit";
 import { sql } from "kysely";
+import { withTransaction } from "../src/index.ts";
 import { countRowsRead } from "./rows-read.ts";
 import { openScene } from "./scene.ts";
 
@@ -19,7 +20,10 @@ test("a batch reads none of the messages that have ended, and counts those that 
       from sessions, generate_series(1, 5_000) n where id = ${await scene.session()}`.execute(db.kysely);
     expect(await start()).toBeLessThan(few + 100);
     const waiting = await scene.send(await scene.session());
-    await sql`update messages set state = 'waiting_for_input' where id = ${waiting}`.execute(db.kysely);
+    await withTransaction(db, async (tx) => {
+      await sql.raw(unguardEdgesSql).execute(tx);
+      await sql`update messages set state = 'waiting_for_input' where id = ${waiting}`.execute(tx);
+    });
     await sql`update organizations set max_backlog = 3`.execute(db.kysely);
     await expect(createTestBatch(db, organizationId, agentId)).rejects.toThrow("backlog_full");
   } finally {

@@ -1,6 +1,7 @@
 // The invariants by the minute: they see what those over all rows see, and cost what changed.
 
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { unguardEdgesSql } from "@dari/testkit";
 import { sql } from "kysely";
 import pg from "pg";
 import { createInvariantRounds, dispatch, findViolations, invariants, turns, type TurnSnapshot } from "../src/index.ts";
@@ -68,6 +69,7 @@ test.each([
   const column = change.includes("sessions") ? "id" : "session_id";
   const undone = new Error("undone");
   const work = scene.db.kysely.transaction().execute(async (tx) => {
+    await sql.raw(unguardEdgesSql).execute(tx);
     await sql.raw(`${change} where ${where} and ${column} = '${session}'`).execute(tx);
     const inside = { ...scene.db, kysely: tx };
     expect(namesOf(await findViolations(inside))).toContain(name);

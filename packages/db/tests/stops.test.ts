@@ -2,6 +2,7 @@
 
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
+import { unguardEdgesSql } from "@dari/testkit";
 import { sql } from "kysely";
 import { boundTo, budgets, dispatch, turns, withTransaction, type Database } from "../src/index.ts";
 import { openScene, type Scene } from "./scene.ts";
@@ -32,8 +33,11 @@ const ways: readonly (readonly [string, (db: Database, dispatchNumber: number) =
   [
     "a retry that is due",
     async (db, dispatchNumber) => {
-      await sql`update sessions set schedule = 'retry_wait', lease_until = null, ready_at = clock_timestamp()
-        where id = ${session}`.execute(db.kysely);
+      await withTransaction(db, async (tx) => {
+        await sql.raw(unguardEdgesSql).execute(tx);
+        await sql`update sessions set schedule = 'retry_wait', lease_until = null, ready_at = clock_timestamp()
+          where id = ${session}`.execute(tx);
+      });
       const job = { sessionId: session, dispatchNumber };
       return (await turns.claimDueRetry(db, job, newId("attempt"), claimant, "take")).outcome === "claimed";
     },

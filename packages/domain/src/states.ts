@@ -27,7 +27,7 @@ export const scheduleMachine = defineMachine({
   edges: {
     accept: { from: ["idle"], to: "ready" },
     acceptDispatched: { from: ["idle"], to: "dispatched" },
-    block: { from: ["idle", "ready"], to: "blocked" },
+    block: { from: ["idle", "ready", "dispatched"], to: "blocked" },
     suspend: { from: ["leased"], to: "blocked" },
     unblock: { from: ["blocked"], to: "ready" },
     unblockDispatched: { from: ["blocked"], to: "dispatched" },

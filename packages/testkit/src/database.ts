@@ -4,6 +4,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate, openDatabase, type Database } from "@dari/db";
+import { edgeGuardSql } from "./guard-edges.ts";
 
 export interface TestDatabase {
   /** The database's own URL, with the owner's rights: for servers that a test starts. */
@@ -51,10 +52,11 @@ async function ensureTemplate(client: ServerConnection, server: string, template
   await client.query(`drop database if exists ${draft} with (force)`);
   await client.query(`create database ${draft}`);
   await migrate(urlOf(server, draft));
+  await onServer(urlOf(server, draft), (owner) => owner.query(edgeGuardSql()));
   await client.query(`alter database ${draft} rename to ${template}`);
 }
 
-/** Returns a hash of all migrations, functions and policies, so that a changed schema gets its own template. */
+/** Returns a hash of migrations, functions, policies and guarded edges, so each combination gets its own template. */
 async function schemaHash(): Promise<string> {
   const root = join(import.meta.dirname, "..", "..", "db");
   const hash = createHash("sha256");
@@ -64,6 +66,7 @@ async function schemaHash(): Promise<string> {
     }
   }
   hash.update(await readFile(join(root, "src", "fence.ts")));
+  hash.update(edgeGuardSql());
   return hash.digest("hex").slice(0, 16);
 }
 

@@ -21,6 +21,7 @@ export {
   type TestOrganization,
   type TestVersionOptions,
 } from "./factories.ts";
+export { edgeGuardSql, unguardEdgesSql } from "./guard-edges.ts";
 export { createTestInvitation, createTestMember, signInTestMember, type TestMember } from "./members.ts";
 export { endsHttpReply, endsPostgresReply, startFaultProxy, type FaultProxy, type ReplyDrop } from "./fault-proxy.ts";
 export {

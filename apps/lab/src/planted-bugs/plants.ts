@@ -205,6 +205,14 @@ const locks: readonly Plant[] = [
     caughtBy: races("a claim by a job of an older dispatch is stale"),
   },
   {
+    name: "a late job claims a ready session",
+    says: "a job that comes twice runs the session's next turn past the dispatcher; the guard of edges refuses it",
+    edits: [
+      { file: claimSql, sqlFunction: "claim_turn", find: "<> 'dispatched'", replace: "not in ('dispatched', 'ready')" },
+    ],
+    caughtBy: workload,
+  },
+  {
     name: "no idempotency lock",
     says: "equal calls at the same time each make their own",
     edits: [

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { migrate, openDatabase, type Database } from "@dari/db";
 import { freePort } from "@dari/embedded";
-import { startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
+import { edgeGuardSql, startFaultProxy, waitUntil, type FaultProxy } from "@dari/testkit";
 import { machineEnvironment } from "../../config.ts";
 import { removeDirectory } from "../../remove-directory.ts";
 import { chaosAgent, isolatedChaosAgent } from "../load/agent.ts";
@@ -60,6 +60,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const db = starting.adopt(openDatabase({ url: postgres.url, poolMax: 8, applicationName: "dari-lab" }), (opened) =>
     opened.close(),
   );
+  await db.pool.query(edgeGuardSql());
   const { delivery } = options;
   const effects = options.isIsolated === true ? starting.use(await startEffectsServer()) : undefined;
   const place = { dir, postgres, redis, delivery, env: { ...commonEnvironment(dir), ...sandboxOf(effects) } };
