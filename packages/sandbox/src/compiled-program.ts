@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findProgram, isExecutable, succeeds } from "./programs.ts";
 
-export const nativeDir = fileURLToPath(new URL("../native", import.meta.url));
+export const nativeDir = fileURLToPath(new URL("../../native/programs", import.meta.url));
 const compilers = ["cc", "gcc", "clang"];
 /** A file of `nativeDir`, without its ending. */
 export type OwnProgram = (typeof ownPrograms)[number];
