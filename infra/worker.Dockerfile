@@ -7,8 +7,6 @@ ARG NODE_VERSION=24.21.0
 ARG NODE_DIGEST=
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST} AS installed
-# What starts, confines and mounts for agents is C, and where it runs there is no compiler.
-RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
 WORKDIR /app
 # npm ci verifies the hash of pnpm.
 COPY infra/pnpm /opt/pnpm
@@ -17,7 +15,6 @@ COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY apps ./apps
 COPY packages ./packages
 RUN pnpm install --frozen-lockfile --prod --filter "@dari/worker..."
-RUN node --disable-warning=ExperimentalWarning packages/sandbox/src/ship-programs.ts
 
 FROM node:${NODE_VERSION}-slim${NODE_DIGEST}
 RUN apt-get update \

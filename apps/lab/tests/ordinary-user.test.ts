@@ -78,7 +78,7 @@ let platform: Platform;
     const found = processesOf(ids.uid);
     expect(found.map(({ name }) => name)).toContain("postgres");
     const privileged = found.filter(({ capabilities }) => capabilities !== "0 0 0").map(({ name }) => name);
-    const ours = ["node", "MainThread", "mount", "start", "template"];
+    const ours = ["node", "MainThread", "dari-mount", "dari-start", "dari-template"];
     expect(privileged.filter((name) => !ours.includes(name))).toEqual([]);
     // One Node: the platform itself.
     expect(privileged.filter((name) => name === "node" || name === "MainThread")).toHaveLength(1);

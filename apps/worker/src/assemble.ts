@@ -6,6 +6,7 @@ import { promoteJob, retryJob } from "@dari/control/operations";
 import type { WorkspaceContext } from "@dari/control/storage";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { limits, newId } from "@dari/domain";
+import { ownNamespace } from "@dari/native";
 import { parseEgressRules } from "@dari/network";
 import {
   adviseOnGroups,
@@ -14,7 +15,6 @@ import {
   NoSandboxDriverError,
   openHostUsers,
   openSlotMounts,
-  ownNamespace,
   readMachine,
   type ChosenDriver,
   type Machine,

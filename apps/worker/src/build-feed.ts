@@ -21,7 +21,8 @@ import {
 import type { BuildClaim, BuildJob } from "@dari/db";
 import { limits } from "@dari/domain";
 import { loop, type Loop } from "@dari/runtime";
-import { asHostUser, removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
+import { asHostUser } from "@dari/sandbox";
 import type { WorkerContext } from "./context.ts";
 
 const lookEveryMs = 1_000;

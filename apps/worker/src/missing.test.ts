@@ -1,7 +1,7 @@
 // What a machine lacks, and the command that gives it.
 
 import { expect, test } from "@jest/globals";
-import type { Guarantees, Machine } from "@dari/sandbox";
+import { adviseOnNamespaces, type Guarantees, type Machine } from "@dari/sandbox";
 import { findMissing, type Given } from "./missing.ts";
 
 const limits = { memory: "watched", processes: "watched" } as Guarantees["limits"];
@@ -39,10 +39,7 @@ test("nothing is missing where everything is given", () => {
 test.each([
   [{ "user.max_user_namespaces": "0" }, "sysctl -w user.max_user_namespaces=15000"],
   [{ "kernel.unprivileged_userns_clone": "0" }, "sysctl -w kernel.unprivileged_userns_clone=1"],
-  [
-    { "kernel.apparmor_restrict_unprivileged_userns": "1" },
-    "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0",
-  ],
+  [{ "kernel.apparmor_restrict_unprivileged_userns": "1" }, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"],
 ])("agents that are not isolated: the setting of the kernel %j is named with its command", (settings, command) => {
   expect(fixes({ isolated: false }, { settings })).toEqual([expect.stringContaining(command)]);
 });
@@ -50,6 +47,11 @@ test.each([
 test("agents that are not isolated in a container: the options of the container", () => {
   const [fix] = fixes({ isolated: false }, { isContainer: true });
   expect(fix).toContain("--security-opt seccomp=unconfined --security-opt apparmor=unconfined");
+});
+
+test("agents that are not isolated because the native programs cannot run: what their reason ends with", () => {
+  const reason = "/dari/bin/linux-x64/dari-native cannot be executed (EACCES); set its mode to 755";
+  expect(adviseOnNamespaces(reason, machine)).toBe("set its mode to 755");
 });
 
 test("no control groups: what delegates one, to a user, to root and to a container", () => {
@@ -67,10 +69,10 @@ test("slow starts: workspaces that are copied, and agents that are not loaded ah
 
 test("an ordinary user's namespace: what allows it, or gives it ids", () => {
   const disks = { kind: "copy" } as const;
-  const refused = { state: "refused", reason: "there is no C compiler", advice: "sudo apt-get install gcc" } as const;
-  expect(fixes({ isolated: true, disks, own: refused })).toEqual(["run `sudo apt-get install gcc`"]);
+  const refused = { state: "refused", reason: "unshare: Operation not permitted", advice: "sudo sysctl …" } as const;
+  expect(fixes({ isolated: true, disks, own: refused })).toEqual(["run `sudo sysctl …`"]);
   const [missing] = missingOf({ isolated: true, disks, own: refused });
-  expect(missing?.what).toContain("(no namespace of its own: there is no C compiler)");
+  expect(missing?.what).toContain("(no namespace of its own: unshare: Operation not permitted)");
   const withoutIds = { state: "entered", reason: "no range", advice: "sudo usermod …" } as const;
   expect(fixes({ isolated: true, own: withoutIds })).toEqual(["run `sudo usermod …`"]);
   // Ids would not help there.

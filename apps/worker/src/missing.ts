@@ -1,14 +1,8 @@
 // Lists what agents lack on this machine, in isolation and in speed, each with what gives it. The output of the start,
 // the log and `dari doctor` show the list.
 
-import {
-  adviseOnGroups,
-  adviseOnNamespaces,
-  type ChosenDriver,
-  type Guarantees,
-  type Machine,
-  type OwnNamespace,
-} from "@dari/sandbox";
+import type { OwnNamespace } from "@dari/native";
+import { adviseOnGroups, adviseOnNamespaces, type ChosenDriver, type Guarantees, type Machine } from "@dari/sandbox";
 import type { Disks } from "@dari/workspace";
 
 export interface Missing {
@@ -27,8 +21,7 @@ export interface Given {
   readonly program: string;
 }
 
-const notAhead =
-  "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK";
+const notAhead = "sandboxes started ahead: each turn loads its agent first, 60 ms in JavaScript, 2 s for a Python SDK";
 
 export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, machine: Machine): Missing[] {
   const { guarantees, rejected = [] } = chosen;

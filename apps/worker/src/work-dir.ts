@@ -3,7 +3,7 @@
 import { mkdir, realpath, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { leaveOwnerFile, takeOwnerFile } from "@dari/embedded";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import { sweepMounts, sweepMountsAtExit } from "@dari/workspace";
 
 export interface WorkDir {

@@ -22,7 +22,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import { openImageCache } from "../src/index.ts";
 import { ImageTooLargeError, packImage } from "../src/image/pack-image.ts";
 import { unpackImage } from "../src/image/unpack-image.ts";

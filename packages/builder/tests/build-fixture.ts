@@ -7,14 +7,8 @@ import { join, relative } from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import type { LayerRef, LayerRegistry } from "@dari/bundles";
 import { parseManifest, type Manifest } from "@dari/contract";
-import {
-  chooseDriver,
-  removeTree,
-  type DriverName,
-  type Guarantees,
-  type SandboxDriver,
-  type SandboxLimits,
-} from "@dari/sandbox";
+import { removeTree } from "@dari/native";
+import { chooseDriver, type DriverName, type Guarantees, type SandboxDriver, type SandboxLimits } from "@dari/sandbox";
 import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import {
   buildImage,

@@ -3,7 +3,7 @@
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 
 export interface TemporaryDirectory extends AsyncDisposable {
   readonly path: string;

@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,9 +30,7 @@ int napi_get_value_bool(napi_env, napi_value, bool *);
 int napi_get_value_int32(napi_env, napi_value, int32_t *);
 int napi_throw_error(napi_env, const char *, const char *);
 
-enum { CAPABILITIES_MAX = 63, CAPABILITY_VERSION = 0x20080522 };
-struct capability_header { uint32_t version; int pid; };
-struct capability_sets { uint32_t effective, permitted, inheritable; };
+enum { CAPABILITIES_MAX = 63 };
 
 static napi_value argument(napi_env env, napi_callback_info info) {
   napi_value value = NULL;
@@ -41,8 +40,8 @@ static napi_value argument(napi_env env, napi_callback_info info) {
 }
 
 static int raise_all(void) {
-  struct capability_header header = {CAPABILITY_VERSION, 0};
-  struct capability_sets sets[2];
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[2];
   if (syscall(SYS_capget, &header, sets) != 0) return -1;
   for (int i = 0; i < 2; i++) sets[i].inheritable = sets[i].permitted;
   if (syscall(SYS_capset, &header, sets) != 0) return -1;

@@ -9,6 +9,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -22,29 +24,23 @@
 #include <unistd.h>
 #include "steps.h"
 
-/* The numbers are the same on every architecture; older headers lack them. */
-enum { OPEN_TREE = 428, MOVE_MOUNT = 429, FSOPEN = 430, FSCONFIG = 431, FSMOUNT = 432, MOUNT_SETATTR = 442 };
-enum { CLONE_TREE = 1, WITH_THOSE_BELOW = 0x8000, MOVE_EMPTY_PATH = 4, CREATE = 6 };
-enum { READ_ONLY = 1, NO_SET_ID = 2, NO_DEVICES = 4, NO_PROGRAMS = 8 };
 /* Below are those that a program has by itself in a new namespace. */
 enum { FIRST_PID = 100 };
-enum { OPENAT2 = 437, RESOLVE_NO_SYMLINKS = 4, IS_MOUNT_ROOT = 0x2000 };
+/* STATX_ATTR_MOUNT_ROOT, which musl does not have. */
+enum { IS_MOUNT_ROOT = 0x2000 };
 enum { ERRORS = 128, STEPS_MAX = 128 };
 
-struct open_how { uint64_t flags, mode, resolve; };
-struct mount_attributes { uint64_t set, clear, propagation, userns; };
-
 static int set_attributes(int tree, uint64_t set, uint64_t propagation) {
-  struct mount_attributes attributes = {set, 0, propagation, 0};
-  return (int)syscall(MOUNT_SETATTR, tree, "", AT_EMPTY_PATH | WITH_THOSE_BELOW, &attributes, sizeof attributes);
+  struct mount_attr attributes = {.attr_set = set, .propagation = propagation};
+  return (int)syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes);
 }
 
 static int clone_tree(const char *path, unsigned flags) {
-  return (int)syscall(OPEN_TREE, AT_FDCWD, path, CLONE_TREE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW | flags);
+  return (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW | flags);
 }
 
 static int put(int tree, const char *path) {
-  return (int)syscall(MOVE_MOUNT, tree, "", AT_FDCWD, path, MOVE_EMPTY_PATH);
+  return (int)syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
 static int open_namespace(pid_t pid, const char *name) {
@@ -66,9 +62,10 @@ static int open_proc(int processes, const char *last) {
   if (setns(processes, CLONE_NEWPID) != 0) return -1;
   one = (pid_t)syscall(SYS_clone, CLONE_FILES | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
   if (one == 0) {
-    int context = (int)syscall(FSOPEN, "proc", 1), tree = -1;
-    if (context >= 0 && syscall(FSCONFIG, context, CREATE, NULL, NULL, 0) == 0)
-      tree = (int)syscall(FSMOUNT, context, 1, NO_SET_ID | NO_DEVICES | NO_PROGRAMS);
+    const unsigned attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    int context = (int)syscall(SYS_fsopen, "proc", FSOPEN_CLOEXEC), tree = -1;
+    if (context >= 0 && syscall(SYS_fsconfig, context, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+      tree = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, attributes);
     /* What tells by its number that it was forked finds another one than its parent's. */
     write_to("/proc/sys/kernel/ns_last_pid", last);
     _exit(tree >= 0 && tree < ERRORS ? tree : ERRORS + errno % ERRORS);
@@ -114,7 +111,7 @@ static int hold(struct kept *list, int *length, int tree, const char *to) {
 static int take_host_step(char **words, int length, const char *who) {
   int is_image = is(words, "image");
   if (is_image || is(words, "slot")) {
-    uint64_t attributes = NO_SET_ID | NO_DEVICES | (is_image ? READ_ONLY : 0);
+    uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | (is_image ? MOUNT_ATTR_RDONLY : 0);
     int tree = clone_tree(words[1], 0);
     if (tree < 0 || set_attributes(tree, attributes, is_image ? MS_PRIVATE : MS_SLAVE) != 0) return -1;
     return hold(slots, &slot_count, tree, words[2]);
@@ -146,13 +143,13 @@ static int make_place(const struct kept *one) {
 static int keep(const char *path) {
   struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS};
   struct statx found;
-  int at = (int)syscall(OPENAT2, AT_FDCWD, path, &how, sizeof how), tree;
+  int at = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how), tree;
   /* What is not there need not be. */
   if (at < 0) return errno == ENOENT ? 0 : -1;
   if (statx(at, "", AT_EMPTY_PATH, 0, &found) != 0) return -1;
   if ((found.stx_attributes & IS_MOUNT_ROOT) == 0) return errno = EXDEV, -1;
-  tree = (int)syscall(OPEN_TREE, at, "", CLONE_TREE | O_CLOEXEC | AT_EMPTY_PATH | WITH_THOSE_BELOW);
-  if (tree < 0 || set_attributes(tree, READ_ONLY, 0) != 0) return -1;
+  tree = (int)syscall(SYS_open_tree, at, "", OPEN_TREE_CLONE | O_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
+  if (tree < 0 || set_attributes(tree, MOUNT_ATTR_RDONLY, 0) != 0) return -1;
   return hold(kept, &kept_count, tree, path);
 }
 
@@ -160,9 +157,9 @@ static int cover(const char *what, const char *path) {
   struct stat found;
   if (lstat(path, &found) != 0) return 0;
   if (strcmp(what, "empty") == 0) return mount("tmpfs", path, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV, NULL);
-  int tree = clone_tree(strcmp(what, "hide") == 0 ? "/dev/null" : path, WITH_THOSE_BELOW);
+  int tree = clone_tree(strcmp(what, "hide") == 0 ? "/dev/null" : path, AT_RECURSIVE);
   if (tree < 0) return -1;
-  if (set_attributes(tree, READ_ONLY | NO_SET_ID | NO_DEVICES, 0) != 0) return -1;
+  if (set_attributes(tree, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, 0) != 0) return -1;
   return put(tree, path);
 }
 
@@ -183,7 +180,7 @@ static int mount_own(int proc) {
   if (put(proc, "/proc") != 0) return -1;
   /* No further namespaces below the child's. */
   write_to("/proc/sys/user/max_user_namespaces", "0");
-  /* As native/share.c does for other sandboxes: without such bounds one child takes what all others may have. */
+  /* As share.c does for other sandboxes: without such bounds one child takes what all others may have. */
   write_to("/proc/sys/user/max_inotify_instances", "16");
   bound_watches();
   return mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620,max=64");

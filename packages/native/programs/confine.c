@@ -14,6 +14,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -32,34 +36,30 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "programs.h"
 
 enum { CONTROL = 4, FILTER = 5, START_FAILED = 125, LEFT_OVER = 124 };
 enum { WORDS_MAX = 65536, FILTER_BYTES_MAX = 65536, WORD_BYTES_MAX = 16 << 20 };
 
-/* What older headers lack. The numbers of newer system calls are the same on every architecture. */
-enum { CREATE_RULESET = 444, ADD_RULE = 445, RESTRICT_SELF = 446, RULE_PATH = 1, RULE_PORT = 2 };
-enum { BIND_TCP = 1, CONNECT_TCP = 2, SCOPE_ABSTRACT_SOCKETS = 1, SCOPE_SIGNALS = 2 };
-enum { IP_LOCAL_PORTS = 51, NEW_LISTENER = 8, SET_FILTER = 1 };
-struct ruleset { uint64_t files, network, scoped; };
-struct path_rule { uint64_t allowed; int32_t parent; } __attribute__((packed));
-struct port_rule { uint64_t allowed, port; };
-struct instruction { uint16_t code; uint8_t yes, no; uint32_t value; };
-struct program { unsigned short length; struct instruction *instructions; };
-struct notice { uint64_t id; uint32_t pid, flags; int32_t number; uint32_t arch; uint64_t ip, args[6]; };
-struct answer { uint64_t id; int64_t value; int32_t error; uint32_t flags; };
-struct handed { uint64_t id; uint32_t flags, fd, as, as_flags; };
-#define RECEIVE _IOWR('!', 0, struct notice)
-#define ANSWER _IOWR('!', 1, struct answer)
-#define HAND_OVER _IOW('!', 3, struct handed)
+/* The socket option IP_LOCAL_PORT_RANGE, which is in a header that musl's own excludes. */
+enum { IP_LOCAL_PORTS = 51 };
 
-/* Rights of Landlock over files: execute, write, read and list; the rest as of the version that knows it. */
-enum { EXECUTE = 1, WRITE_FILE = 2, READ_FILE = 4, READ_DIR = 8, TRUNCATE = 1 << 14 };
-enum { MAKE_CHAR = 1 << 6, MAKE_BLOCK = 1 << 11, IOCTL_DEV = 1 << 15 };
-enum { OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV };
+/* Rights of Landlock over files, by short names. */
+enum {
+  EXECUTE = LANDLOCK_ACCESS_FS_EXECUTE,
+  WRITE_FILE = LANDLOCK_ACCESS_FS_WRITE_FILE,
+  READ_FILE = LANDLOCK_ACCESS_FS_READ_FILE,
+  READ_DIR = LANDLOCK_ACCESS_FS_READ_DIR,
+  TRUNCATE = LANDLOCK_ACCESS_FS_TRUNCATE,
+  MAKE_CHAR = LANDLOCK_ACCESS_FS_MAKE_CHAR,
+  MAKE_BLOCK = LANDLOCK_ACCESS_FS_MAKE_BLOCK,
+  IOCTL_DEV = LANDLOCK_ACCESS_FS_IOCTL_DEV,
+  OF_FILES = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV,
+};
 
 static char *words[WORDS_MAX];
 static int word_count;
-static struct instruction filter[FILTER_BYTES_MAX / sizeof(struct instruction)];
+static struct sock_filter filter[FILTER_BYTES_MAX / sizeof(struct sock_filter)];
 static size_t filter_length;
 static uid_t user;
 static int version, first_port, last_port, is_open;
@@ -75,13 +75,13 @@ static void say(const char *what, int error) {
   if (send(CONTROL, text, (size_t)length, MSG_NOSIGNAL) < 0) return;
 }
 
-static void give_up(const char *what) {
+static _Noreturn void give_up(const char *what) {
   say(what, errno);
   exit(START_FAILED);
 }
 
 static int landlock_version(void) {
-  long found = syscall(CREATE_RULESET, NULL, 0, 1);
+  long found = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
   return found < 0 ? 0 : (int)found;
 }
 
@@ -226,7 +226,7 @@ static char **all_of(const char *name) {
 
 /* ---- in the child, until it becomes the program ---- */
 
-static void fail(const char *what, const char *which) {
+static _Noreturn void fail(const char *what, const char *which) {
   told->error = errno;
   snprintf(told->what, sizeof told->what, "%s %s", what, which);
   _exit(START_FAILED);
@@ -234,43 +234,47 @@ static void fail(const char *what, const char *which) {
 
 static void allow_path(int ruleset, const char *path, uint64_t rights, int must) {
   struct stat found;
-  struct path_rule rule = {rights, open(path, O_PATH | O_CLOEXEC)};
-  if (rule.parent < 0) {
+  struct landlock_path_beneath_attr rule = {rights, open(path, O_PATH | O_CLOEXEC)};
+  if (rule.parent_fd < 0) {
     if (must || (errno != ENOENT && errno != EACCES && errno != ENOTDIR)) fail("cannot open", path);
     return;
   }
-  if (fstat(rule.parent, &found) == 0 && !S_ISDIR(found.st_mode)) rule.allowed &= OF_FILES;
-  if (syscall(ADD_RULE, ruleset, RULE_PATH, &rule, 0) != 0) fail("Landlock refuses a rule for", path);
+  if (fstat(rule.parent_fd, &found) == 0 && !S_ISDIR(found.st_mode)) rule.allowed_access &= OF_FILES;
+  if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+    fail("Landlock refuses a rule for", path);
   /* Stays open in the parent: the kernel would forget a directory of /proc that nobody holds. */
-  if (strcmp(path, "/proc/self") != 0) close(rule.parent);
+  if (strcmp(path, "/proc/self") != 0) close(rule.parent_fd);
 }
 
 static void allow_port(int ruleset, uint64_t rights, int port) {
-  struct port_rule rule = {rights, (uint64_t)port};
-  if (syscall(ADD_RULE, ruleset, RULE_PORT, &rule, 0) != 0) fail("Landlock refuses a rule for a port", "");
+  struct landlock_net_port_attr rule = {rights, (uint64_t)port};
+  if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_NET_PORT, &rule, 0) != 0)
+    fail("Landlock refuses a rule for a port", "");
 }
 
 static void restrict_itself(void) {
-  struct ruleset all = {(1 << 15) - 1, is_open ? 0 : BIND_TCP | CONNECT_TCP, 0};
+  const uint64_t bind = LANDLOCK_ACCESS_NET_BIND_TCP, connect = LANDLOCK_ACCESS_NET_CONNECT_TCP;
+  /* The rights over files that Landlock 4 knows. */
+  struct landlock_ruleset_attr all = {(1 << 15) - 1, is_open ? 0 : bind | connect, 0};
   char **each;
   uint64_t writable;
   int ruleset, port;
-  if (version >= 5) all.files |= IOCTL_DEV;
-  if (version >= 6) all.scoped = SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS;
-  ruleset = (int)syscall(CREATE_RULESET, &all, sizeof all, 0);
+  if (version >= 5) all.handled_access_fs |= IOCTL_DEV;
+  if (version >= 6) all.scoped = LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | LANDLOCK_SCOPE_SIGNAL;
+  ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof all, 0);
   if (ruleset < 0) fail("Landlock", "refuses a set of rules");
-  writable = all.files & ~(uint64_t)(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV);
+  writable = all.handled_access_fs & ~(uint64_t)(MAKE_CHAR | MAKE_BLOCK | IOCTL_DEV);
   for (each = all_of("system"); *each; each++) allow_path(ruleset, *each, EXECUTE | READ_FILE | READ_DIR, 0);
   for (each = all_of("read"); *each; each++) allow_path(ruleset, *each, EXECUTE | READ_FILE | READ_DIR, 1);
   for (each = all_of("device"); *each; each++)
-    allow_path(ruleset, *each, all.files & (READ_FILE | WRITE_FILE | TRUNCATE), 0);
+    allow_path(ruleset, *each, all.handled_access_fs & (READ_FILE | WRITE_FILE | TRUNCATE), 0);
   for (each = all_of("write"); *each; each++) allow_path(ruleset, *each, writable, 1);
-  if (all.network != 0) {
-    for (each = all_of("port"); *each; each++) allow_port(ruleset, CONNECT_TCP, atoi(*each));
-    allow_port(ruleset, BIND_TCP, 0);
-    for (port = first_port; port <= last_port; port++) allow_port(ruleset, BIND_TCP | CONNECT_TCP, port);
+  if (all.handled_access_net != 0) {
+    for (each = all_of("port"); *each; each++) allow_port(ruleset, connect, atoi(*each));
+    allow_port(ruleset, bind, 0);
+    for (port = first_port; port <= last_port; port++) allow_port(ruleset, bind | connect, port);
   }
-  if (syscall(RESTRICT_SELF, ruleset, 0) != 0) fail("Landlock", "is not to be had");
+  if (syscall(SYS_landlock_restrict_self, ruleset, 0) != 0) fail("Landlock", "is not to be had");
   close(ruleset);
 }
 
@@ -292,9 +296,9 @@ static void limit_itself(void) {
 }
 
 static void run_program(void) {
-  struct program code = {(unsigned short)(filter_length / sizeof *filter), filter};
-  struct { uint32_t version; int pid; } header = {0x20080522, 0};
-  uint32_t nothing[6] = {0};
+  struct sock_fprog code = {(unsigned short)(filter_length / sizeof *filter), filter};
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct nothing[2] = {0};
   char **argv = all_of("argument"), **env = all_of("variable");
   int capability;
   long listener;
@@ -308,7 +312,7 @@ static void run_program(void) {
   umask(022);
   if (chdir(word_of("directory")) != 0) fail("cannot enter", word_of("directory"));
   restrict_itself();
-  listener = syscall(SYS_seccomp, SET_FILTER, is_open ? 0 : NEW_LISTENER, &code);
+  listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, is_open ? 0 : SECCOMP_FILTER_FLAG_NEW_LISTENER, &code);
   if (listener < 0) fail("the kernel refuses", "the filter of system calls");
   told->listener = is_open ? -1 : (int)listener;
   execve(argv[0], argv, env);
@@ -318,30 +322,31 @@ static void run_program(void) {
 /* ---- beside the program ---- */
 
 /* 0 and the new descriptor is in the program's hands, else the error. */
-static int open_socket(int listener, const struct notice *asked) {
-  int type = (int)asked->args[1], error = 0;
+static int open_socket(int listener, const struct seccomp_notif *asked) {
+  int type = (int)asked->data.args[1], error = 0;
   uint32_t ports = (uint32_t)last_port << 16 | (uint32_t)first_port;
-  struct handed over = {asked->id, 2, 0, 0, type & SOCK_CLOEXEC ? O_CLOEXEC : 0};
-  int fd = socket((int)asked->args[0], type | SOCK_CLOEXEC, (int)asked->args[2]);
+  struct seccomp_notif_addfd over = {
+      .id = asked->id, .flags = SECCOMP_ADDFD_FLAG_SEND, .newfd_flags = type & SOCK_CLOEXEC ? O_CLOEXEC : 0};
+  int fd = socket((int)asked->data.args[0], type | SOCK_CLOEXEC, (int)asked->data.args[2]);
   if (fd < 0) return errno;
   if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) error = EACCES;
   /* Port 0 becomes one that the program may also connect to; kernels without it choose any. */
   setsockopt(fd, 0, IP_LOCAL_PORTS, &ports, sizeof ports);
-  over.fd = (uint32_t)fd;
-  if (error == 0 && ioctl(listener, HAND_OVER, &over) < 0) error = errno;
+  over.srcfd = (uint32_t)fd;
+  if (error == 0 && ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_ADDFD, &over) < 0) error = errno;
   close(fd);
   return error;
 }
 
 static void serve(int listener) {
   char space[512] = {0};
-  struct notice *asked = (struct notice *)space;
-  struct answer answer = {0};
-  if (ioctl(listener, RECEIVE, asked) != 0) return;
+  struct seccomp_notif *asked = (struct seccomp_notif *)space;
+  struct seccomp_notif_resp answer = {0};
+  if (ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_RECV, asked) != 0) return;
   answer.id = asked->id;
   answer.error = -open_socket(listener, asked);
   /* What was handed over is answered already. */
-  if (answer.error != 0) ioctl(listener, ANSWER, &answer);
+  if (answer.error != 0) ioctl(listener, (int)SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 /* The program's exit status when it has ended. */
@@ -370,15 +375,12 @@ static int attend(pid_t program, int signals) {
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* By own.c, to the end. */
+/* Runs own.c in a process of its own, which raises its limit of open files. */
 static void give_directories(void) {
-  char *argv[] = {(char *)word_of("own"), (char *)word_of("user"), (char *)word_of("slot"), NULL};
+  char *argv[] = {"own", (char *)word_of("user"), (char *)word_of("slot"), NULL};
   int status = 0;
-  pid_t giver = vfork();
-  if (giver == 0) {
-    execv(argv[0], argv);
-    _exit(START_FAILED);
-  }
+  pid_t giver = fork();
+  if (giver == 0) _exit(own_main(3, argv));
   while (giver > 0 && waitpid(giver, &status, 0) < 0 && errno == EINTR) {}
   if (giver < 0 || status != 0)
     errno = EPERM, give_up("its directories cannot be given to its user (which takes CHOWN, DAC_OVERRIDE, FOWNER)");
@@ -418,7 +420,7 @@ static int run(void) {
   return attend(program, signals);
 }
 
-int main(int argc, char **argv) {
+int confine_main(int argc, char **argv) {
   uid_t id = argc > 2 ? (uid_t)strtoul(argv[2], NULL, 10) : 0;
   if (argc == 2 && strcmp(argv[1], "abi") == 0) return printf("%d\n", landlock_version()) < 0;
   if (argc == 2 && strcmp(argv[1], "run") == 0) return run();

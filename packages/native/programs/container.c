@@ -11,12 +11,11 @@
  *
  * is the container's first process: takes the descriptors and enters the groups by them, reads the program's
  * environment on CONTROL (each variable ended by NUL, an empty one after the last), sets the filter of system calls
- * (`-`: none) and becomes the parent of the program. It ends when the program does, or when the worker's end of
+ * and becomes the parent of the program. It ends when the program does, or when the worker's end of
  * CONTROL is closed, however that came; with it the kernel ends everything in the container. It says `full` on CONTROL
  * once there are PROCESSES of them (0: never), for a kernel that does not tell anybody outside.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -32,38 +31,32 @@
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "close-from.h"
+#include "programs.h"
 
 enum { CONTROL = 4, FIRST_GROUP = 7, SENT_MAX = 32, FAILED = 125, LOOK_EVERY_MS = 200 };
 enum { BYTES_MAX = 4 << 20, VARIABLES_MAX = 8192, INSTRUCTIONS_MAX = 4096 };
 
-static char bytes[BYTES_MAX];
 static char *variables[VARIABLES_MAX + 1];
 /* This side's end of the socket between the two. */
 static int other_side = -1;
 
 /* The exit status of a runtime's sandbox need not be that of the first process in it, so that is told as well. */
-static void leave(int code) {
+static _Noreturn void leave(int code) {
   unsigned char byte = (unsigned char)code;
   if (other_side >= 0 && write(other_side, &byte, 1) < 0) {}
   exit(code);
 }
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
   dprintf(2, "sandbox: %s: %s\n", what, strerror(errno));
   leave(FAILED);
 }
 
 static int code_of(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-static void close_from(int first) {
-  DIR *list;
-  struct dirent *one;
-  if (close_range((unsigned)first, ~0U, 0) == 0) return;
-  list = opendir("/proc/self/fd");
-  if (list == NULL) fail("/proc/self/fd");
-  while ((one = readdir(list)) != NULL)
-    if (atoi(one->d_name) >= first && atoi(one->d_name) != dirfd(list)) close(atoi(one->d_name));
-  closedir(list);
+static void close_others(int first) {
+  if (close_from(first) != 0) fail("/proc/self/fd");
 }
 
 /* ---- outside ---- */
@@ -111,7 +104,7 @@ static void say_init(pid_t init) {
 static int outside(int argc, char **argv) {
   int at = 3, status = 0, ended = FAILED << 8, sides[2];
   pid_t runtime, init, pid;
-  close_from(FIRST_GROUP);
+  close_others(FIRST_GROUP);
   for (; at < argc && strcmp(argv[at], "--") != 0; at++)
     if (open(argv[at], O_WRONLY) != FIRST_GROUP + at - 3) fail(argv[at]);
   if (at + 1 >= argc || FIRST_GROUP - 3 + at - 3 > SENT_MAX) return FAILED;
@@ -124,14 +117,14 @@ static int outside(int argc, char **argv) {
   if (runtime == 0) {
     /* Runtimes give the container's root what they have for 0; the host's /dev/null is not to be had. */
     if (dup2(sides[1], 0) < 0) fail("dup2");
-    close_from(3);
+    close_others(3);
     execv(argv[at + 1], argv + at + 1);
     fail(argv[at + 1]);
   }
   /* What else is left open never ends for others. */
   other_side = dup2(sides[0], 0);
   for (int fd = 1; fd < CONTROL; fd++) close(fd);
-  close_from(CONTROL + 1);
+  close_others(CONTROL + 1);
   while (waitpid(runtime, &status, 0) < 0 && errno == EINTR) {}
   init = status == 0 ? read_pid(argv[2]) : 0;
   if (init > 0) say_init(init);
@@ -153,7 +146,7 @@ static int take_descriptors(void) {
   struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
   int i, count, nothing[2];
   message.msg_controllen = sizeof control;
-  close_from(3);
+  close_others(3);
   /* Where some did not arrive nothing runs: the last ones are what bounds it. */
   if (recvmsg(0, &message, 0) != 1 || CMSG_FIRSTHDR(&message) == NULL || (message.msg_flags & MSG_CTRUNC) != 0)
     fail("the container's descriptors");
@@ -174,16 +167,18 @@ static void enter_groups(int count) {
 }
 
 static void read_environment(void) {
+  char *bytes = malloc(BYTES_MAX);
   size_t length = 0, at;
   int count = 0;
+  if (bytes == NULL) fail("the program's environment");
   /* Nothing is sent after the empty variable. */
   while (length < 2 || bytes[length - 1] != 0 || bytes[length - 2] != 0) {
-    ssize_t got = read(CONTROL, bytes + length, sizeof bytes - length);
+    ssize_t got = read(CONTROL, bytes + length, BYTES_MAX - length);
     if (got < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (got < 0) fail("the program's environment");
     if (got == 0) leave(code_of(SIGKILL));
     length += (size_t)got;
-    if (length == sizeof bytes) errno = E2BIG, fail("the program's environment");
+    if (length == BYTES_MAX) errno = E2BIG, fail("the program's environment");
   }
   for (at = 0; at < length - 1; at += strlen(bytes + at) + 1) {
     if (count == VARIABLES_MAX) errno = E2BIG, fail("the program's environment");
@@ -196,7 +191,6 @@ static void set_filter(const char *file) {
   struct sock_fprog filter = {0, instructions};
   int fd;
   ssize_t length;
-  if (strcmp(file, "-") == 0) return;
   fd = open(file, O_RDONLY | O_CLOEXEC);
   length = fd < 0 ? -1 : read(fd, instructions, sizeof instructions);
   if (length <= 0 || (size_t)length == sizeof instructions) fail(file);
@@ -266,12 +260,12 @@ static int inside(int argc, char **argv) {
   signals = dup2(signals, 0);
   other_side = dup2(other_side, 1);
   for (int fd = 2; fd < CONTROL; fd++) close(fd);
-  close_from(CONTROL + 1);
+  close_others(CONTROL + 1);
   leave(attend(program, signals, atoi(argv[3])));
   return FAILED;
 }
 
-int main(int argc, char **argv) {
+int container_main(int argc, char **argv) {
   if (argc > 2 && strcmp(argv[1], "outside") == 0) return outside(argc, argv);
   if (argc > 2 && strcmp(argv[1], "inside") == 0) return inside(argc, argv);
   fprintf(stderr, "sandbox: container outside PIDFILE [ENTER...] -- RUNTIME ARGUMENT...\n"

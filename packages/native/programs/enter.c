@@ -20,6 +20,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include "programs.h"
 #include "sockets.h"
 
 enum { WORDS_MAX = 4096, BYTES_MAX = 1 << 20 };
@@ -27,7 +28,7 @@ enum { WORDS_MAX = 4096, BYTES_MAX = 1 << 20 };
 static char bytes[BYTES_MAX];
 static char *words[WORDS_MAX + 1];
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
   fprintf(stderr, "sandbox: %s: %s\n", what, strerror(errno));
   exit(125);
 }
@@ -118,7 +119,7 @@ static void become(const char *user) {
   if (syscall(SYS_capset, &self, none) != 0) fail("drop all capabilities");
 }
 
-int main(int argc, char **argv) {
+int enter_main(int argc, char **argv) {
   if (argc != 2) {
     fprintf(stderr, "sandbox: enter DESCRIPTOR\n");
     return 125;

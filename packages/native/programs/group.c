@@ -8,16 +8,17 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include "programs.h"
 #include "steps.h"
 
 static int complaints = 2;
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
   dprintf(complaints, "sandbox: %s: %s\n", what, strerror(errno));
   exit(125);
 }
 
-int main(int argc, char **argv) {
+int group_main(int argc, char **argv) {
   int at = 2, taken;
   if (argc > 1) complaints = atoi(argv[1]);
   while (at < argc && strcmp(argv[at], "--") != 0) {

@@ -18,6 +18,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/loop.h>
+#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
@@ -32,23 +34,10 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "programs.h"
 #include "write-to.h"
 
-/* The numbers are the same on every architecture; older headers lack them. */
-enum { OPEN_TREE = 428, MOVE_MOUNT = 429, MOUNT_SETATTR = 442 };
-enum { CLONE_TREE = 1, MOVE_EMPTY_PATH = 4, NO_SET_ID = 2, NO_DEVICES = 4, MAP_IDS = 0x100000 };
-enum { LOOP_CONFIGURE_IT = 0x4C0A, LOOP_GET_FREE = 0x4C82, LOOP_READ_ONLY = 1, LOOP_AUTOCLEAR = 4 };
 enum { LOOP_TRIES = 64 };
-
-struct attributes { uint64_t set, clear, propagation, userns; };
-
-struct loop_settings {
-  uint32_t fd, block_size;
-  uint64_t device, inode, rdevice, offset, size_limit;
-  uint32_t number, encrypt_type, encrypt_key_size, flags;
-  uint8_t file_name[64], crypt_name[64], encrypt_key[32];
-  uint64_t init[2], reserved[8];
-};
 
 static char words[7][8192];
 
@@ -72,11 +61,12 @@ static int share(char (*to)[8192]) {
 
 /* The attributes are set before anybody sees the mount: set afterwards they would hold here and not in the sandbox. */
 static int attach(char (*names)[8192]) {
-  struct attributes closed = {NO_SET_ID | NO_DEVICES, 0, MS_PRIVATE, 0};
-  int error = 0, fd = (int)syscall(OPEN_TREE, AT_FDCWD, names[0], CLONE_TREE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+  struct mount_attr closed = {.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, .propagation = MS_PRIVATE};
+  const unsigned flags = OPEN_TREE_CLONE | O_CLOEXEC | AT_SYMLINK_NOFOLLOW;
+  int error = 0, fd = (int)syscall(SYS_open_tree, AT_FDCWD, names[0], flags);
   if (fd < 0) return errno;
-  if (syscall(MOUNT_SETATTR, fd, "", AT_EMPTY_PATH, &closed, sizeof closed) != 0 ||
-      syscall(MOVE_MOUNT, fd, "", AT_FDCWD, names[1], MOVE_EMPTY_PATH) != 0)
+  if (syscall(SYS_mount_setattr, fd, "", AT_EMPTY_PATH, &closed, sizeof closed) != 0 ||
+      syscall(SYS_move_mount, fd, "", AT_FDCWD, names[1], MOVE_MOUNT_F_EMPTY_PATH) != 0)
     error = errno;
   close(fd);
   return error;
@@ -102,14 +92,14 @@ static int overlay(char (*asked)[8192]) {
 
 /* A loop device that reads `file`, open; others may take the same free one first. */
 static int loop_over(int control, int file, char *path, size_t size) {
-  struct loop_settings settings = {.fd = (uint32_t)file, .flags = LOOP_READ_ONLY | LOOP_AUTOCLEAR};
+  struct loop_config settings = {.fd = (uint32_t)file, .info.lo_flags = LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR};
   for (int tries = 0; tries < LOOP_TRIES; tries++) {
-    int number = ioctl(control, LOOP_GET_FREE);
+    int number = ioctl(control, LOOP_CTL_GET_FREE);
     if (number < 0) return -1;
     snprintf(path, size, "/dev/loop%d", number);
     int loop = open(path, O_RDONLY | O_CLOEXEC);
     if (loop < 0) return -1;
-    if (ioctl(loop, LOOP_CONFIGURE_IT, &settings) == 0) return loop;
+    if (ioctl(loop, LOOP_CONFIGURE, &settings) == 0) return loop;
     int error = errno;
     close(loop);
     errno = error;
@@ -149,15 +139,15 @@ static int map_root_to(const char *owner) {
 
 /* What is mounted at `place` is mounted there again, with root's files as OWNER's. */
 static int map_owner(const char *place, const char *owner) {
-  struct attributes mapped = {.set = MAP_IDS};
+  struct mount_attr mapped = {.attr_set = MOUNT_ATTR_IDMAP};
   int error = 0, tree = -1, namespace = *owner == 0 ? -1 : map_root_to(owner);
   if (*owner == 0) return 0;
-  mapped.userns = (uint64_t)namespace;
-  if (namespace < 0 || (tree = (int)syscall(OPEN_TREE, AT_FDCWD, place, CLONE_TREE | O_CLOEXEC)) < 0 ||
-      syscall(MOUNT_SETATTR, tree, "", AT_EMPTY_PATH, &mapped, sizeof mapped) != 0)
+  mapped.userns_fd = (uint64_t)namespace;
+  if (namespace < 0 || (tree = (int)syscall(SYS_open_tree, AT_FDCWD, place, OPEN_TREE_CLONE | O_CLOEXEC)) < 0 ||
+      syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &mapped, sizeof mapped) != 0)
     error = errno;
   if (umount2(place, MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && error == 0) error = errno;
-  if (error == 0 && syscall(MOVE_MOUNT, tree, "", AT_FDCWD, place, MOVE_EMPTY_PATH) != 0) error = errno;
+  if (error == 0 && syscall(SYS_move_mount, tree, "", AT_FDCWD, place, MOVE_MOUNT_F_EMPTY_PATH) != 0) error = errno;
   if (tree >= 0) close(tree);
   if (namespace >= 0) close(namespace);
   errno = error;
@@ -193,7 +183,8 @@ static const struct { const char *name; int words; int (*run)(char (*)[8192]); }
     {"image", 3, image}, {"unmount", 1, unmount}, {"whiteout", 2, whiteout},
 };
 
-int main(void) {
+int mount_main(int argc, char **argv) {
+  (void)argc, (void)argv;
   while (read_word(words[0])) {
     size_t i = 0, count = sizeof commands / sizeof *commands;
     while (i < count && strcmp(words[0], commands[i].name) != 0) i++;

@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,14 +26,11 @@
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include "programs.h"
 
-enum { FAILED = 125, FIRST_MAPPED_ID = 58000, CAPABILITIES_MAX = 63, SYS_ADMIN = 21 };
-/* Version 3 of the kernel's format: two words of 32 bits for each set. */
-enum { CAPABILITY_VERSION = 0x20080522 };
-struct capability_header { uint32_t version; int pid; };
-struct capability_sets { uint32_t effective, permitted, inheritable; };
+enum { FAILED = 125, FIRST_MAPPED_ID = 58000, CAPABILITIES_MAX = 63 };
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, strerror(errno));
   exit(FAILED);
 }
@@ -111,8 +109,8 @@ static void enter(const char *uids, const char *gids) {
 }
 
 static void raise_capabilities(void) {
-  struct capability_header header = {CAPABILITY_VERSION, 0};
-  struct capability_sets sets[2];
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[2];
   if (syscall(SYS_capget, &header, sets) != 0) fail("capget");
   for (int i = 0; i < 2; i++) sets[i].inheritable = sets[i].permitted;
   if (syscall(SYS_capset, &header, sets) != 0) fail("capset");
@@ -124,19 +122,19 @@ static void raise_capabilities(void) {
 
 /* After an exec: whether the capability to mount is still there. */
 static int check(void) {
-  struct capability_header header = {CAPABILITY_VERSION, 0};
-  struct capability_sets sets[2];
+  struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+  struct __user_cap_data_struct sets[2];
   if (syscall(SYS_capget, &header, sets) != 0) fail("capget");
-  if ((sets[0].effective & 1U << SYS_ADMIN) == 0) errno = EPERM, fail("capabilities are lost at an exec");
+  if ((sets[0].effective & 1U << CAP_SYS_ADMIN) == 0) errno = EPERM, fail("capabilities are lost at an exec");
   return 0;
 }
 
-int main(int argc, char **argv) {
-  char *again[] = {argv[0], "check", NULL};
+int namespace_main(int argc, char **argv) {
+  char *again[] = {"dari-native", argv[0], "check", NULL};
   if (argc == 2 && strcmp(argv[1], "check") == 0) return check();
   int is_trial = argc > 4 && strcmp(argv[1], "try") == 0;
   if (argc < 5 || (!is_trial && strcmp(argv[1], "run") != 0)) {
-    fprintf(stderr, "sandbox: namespace try|run UIDS GIDS PROGRAM [ARGUMENT...]\n");
+    fprintf(stderr, "dari-native: namespace try|run UIDS GIDS PROGRAM [ARGUMENT...]\n");
     return FAILED;
   }
   /* The kernel clears ambient capabilities when it executes a file that has capabilities of its own. */

@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "programs.h"
 
 enum { DEPTH_MAX = 4096 };
 
@@ -54,7 +55,7 @@ static int give(int parent, const char *name, uid_t user, int depth) {
   return error;
 }
 
-int main(int argc, char **argv) {
+int own_main(int argc, char **argv) {
   uid_t user = argc > 2 ? (uid_t)strtoul(argv[1], NULL, 10) : 0;
   struct rlimit files;
   int i;

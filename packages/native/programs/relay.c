@@ -15,15 +15,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "close-from.h"
+#include "programs.h"
 
 /* Connections beyond CONNECTIONS_MAX wait; CARRIED_MAX: bytes on their way in each direction of one. Descriptors below
  * OWN_FROM and beyond the listeners are those that were there before. */
-enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64, OPEN_MAX = 65536 };
+enum { PORTS_MAX = 64, CONNECTIONS_MAX = 256, CARRIED_MAX = 16384, OWN_FROM = 64 };
 #define SOCKETS "/.sandbox/ports"
 
 struct direction {
@@ -38,12 +39,12 @@ struct direction {
 static struct connection {
   int is_open;
   struct direction ways[2];
-} connections[CONNECTIONS_MAX];
+} *connections;
 
 static int listeners[PORTS_MAX], ports[PORTS_MAX], port_count;
 static struct pollfd watched[PORTS_MAX + 2 * CONNECTIONS_MAX];
 
-static void fail(const char *what) {
+static _Noreturn void fail(const char *what) {
   dprintf(2, "sandbox: %s: %s\n", what, strerror(errno));
   exit(125);
 }
@@ -160,14 +161,6 @@ static int listen_on(int port) {
   return fd;
 }
 
-static void close_beyond(int last) {
-  struct rlimit open_files;
-  if (close_range((unsigned)last + 1, ~0U, 0) == 0) return;
-  /* A kernel without the call. */
-  if (getrlimit(RLIMIT_NOFILE, &open_files) != 0) fail("the limit of open files");
-  for (rlim_t fd = (rlim_t)last + 1; fd < open_files.rlim_cur && fd < OPEN_MAX; fd++) close((int)fd);
-}
-
 /* By a process between that ends at once, so that it is no child of the program. */
 static void leave_behind(void) {
   pid_t pid = fork();
@@ -179,14 +172,15 @@ static void leave_behind(void) {
   }
   if (fork() != 0) _exit(0);
   setsid();
+  if ((connections = calloc(CONNECTIONS_MAX, sizeof *connections)) == NULL) fail("memory");
   /* What was there before is others': an end that is open here would never end for them, and the program, which has
    * the same user, could take it from here. */
   for (fd = 0; fd < OWN_FROM; fd++) close(fd);
-  close_beyond(listeners[port_count - 1]);
+  if (close_from(listeners[port_count - 1] + 1) != 0) fail("/proc/self/fd");
   serve();
 }
 
-int main(int argc, char **argv) {
+int relay_main(int argc, char **argv) {
   char *rest, *port;
   if (argc < 3) {
     fprintf(stderr, "sandbox: relay PORT[,PORT...] PROGRAM ARGUMENT...\n");

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include "programs.h"
 
 enum { AGAIN_AFTER_MS = 10, TRIES_MAX = 500 };
 
@@ -70,7 +71,8 @@ static void bound(int pid, const char *instances, const char *watches, const cha
   _exit(0);
 }
 
-int main(void) {
+int share_main(int argc, char **argv) {
+  (void)argc, (void)argv;
   char line[160], instances[32], watches[32], terminals[32];
   int pid;
   signal(SIGCHLD, SIG_IGN);

@@ -15,6 +15,8 @@
  */
 #define _GNU_SOURCE
 #include <sys/prctl.h>
+#include "close-from.h"
+#include "programs.h"
 #include "starts.h"
 
 enum { BELOW_NORMAL = 10 };
@@ -125,14 +127,6 @@ static void look_for_the_dead(void) {
   }
 }
 
-/* What stands in the place of descriptors that the parent has got itself is nobody's either. */
-static void close_from(int first) {
-  struct rlimit files;
-  int fd, end = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < 65536 ? (int)files.rlim_cur : 65536;
-  if (close_range((unsigned)first, ~0U, 0) == 0) return;
-  for (fd = first; fd < end; fd++) close(fd);
-}
-
 /* The places of the programs' descriptors are kept taken, so that none of this one's lies in them. */
 static void take_places(void) {
   for (int fd = 0; fd <= COUNT_MAX + 1;)
@@ -147,14 +141,15 @@ static void prepare(void) {
   self = getpid();
   for (size_t i = 0; i < sizeof to_all / sizeof *to_all; i++) signal(to_all[i], SIG_IGN);
   if (channel == NULL) errno = EINVAL, fail("there is no channel");
-  close_from(atoi(channel) + 1);
+  /* The parent puts /dev/null in the place of descriptors that it has inherited itself. */
+  if (close_from(atoi(channel) + 1) != 0) fail("/proc/self/fd");
   if ((parent_channel = fcntl(atoi(channel), F_DUPFD_CLOEXEC, COUNT_MAX + 2)) < 0) fail("channel");
   close(atoi(channel));
   take_places();
   open_listener();
 }
 
-int main(int argc, char **argv) {
+int start_main(int argc, char **argv) {
   count = argc == 2 ? atoi(argv[1]) : 0;
   if (count < 1 || count > COUNT_MAX) {
     fprintf(stderr, "start: start COUNT, at most %d\n", COUNT_MAX);

@@ -2,7 +2,7 @@
  * said by a process that a stranger has prepared. */
 #include <sys/prctl.h>
 
-enum { CLOSE_RANGE = 436, CAPABILITIES_MAX = 64 };
+enum { CAPABILITIES_MAX = 64 };
 
 /* Those that a program could gain are the last to be taken. */
 static int drop_capabilities(struct caller *child) {
@@ -35,7 +35,7 @@ static int strip(pid_t pid) {
   struct caller child;
   char path[64];
   if (call_from(&child, pid) != 0) return -1;
-  if (call_in(&child, CLOSE_RANGE, 0, ~0U, 0) != 0 || call_in(&child, SYS_setsid, 0, 0, 0) < 0) return -1;
+  if (call_in(&child, SYS_close_range, 0, ~0U, 0) != 0 || call_in(&child, SYS_setsid, 0, 0, 0) < 0) return -1;
   if (drop_capabilities(&child) != 0 || go_back(&child) != 0) return -1;
   snprintf(path, sizeof path, "/proc/%d/fd", pid);
   if (count_entries(path) != 0 || getsid(pid) != pid || has_capabilities(pid)) return errno = EPERM, -1;

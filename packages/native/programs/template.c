@@ -23,6 +23,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include "programs.h"
 #include "starts.h"
 #include "traced.h"
 #include "shared.h"
@@ -369,7 +370,7 @@ static void prepare(const char *time) {
   enter_own_network();
 }
 
-int main(int argc, char **argv) {
+int template_main(int argc, char **argv) {
   if (argc != 4) {
     fprintf(stderr, "template: template PID TIME PARENT\n");
     return 1;

@@ -3,7 +3,7 @@
 
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 
 export interface TurnDirectories {
   /** Returns an empty directory. */

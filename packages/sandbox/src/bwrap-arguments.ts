@@ -6,7 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { devicePaths } from "./device-nodes.ts";
 import { egressEnvironment } from "./egress/egress.ts";
-import type { EnterProgram } from "./enter-program.ts";
+import { enterBind } from "./enter-program.ts";
 import { diskTmpOf, programEnvironment } from "./slot.ts";
 import type { SandboxPaths, SandboxSpec } from "./types.ts";
 
@@ -151,21 +151,16 @@ export function hostUserMap(id: number): string {
 /**
  * Options of one sandbox; they follow the machine's. Later options lie over earlier ones. `trustDir`: of its egress.
  */
-export function sandboxArguments(
-  spec: SandboxSpec,
-  enter: EnterProgram | undefined,
-  etcDir: string,
-  trustDir: string | undefined,
-): string[] {
+export function sandboxArguments(spec: SandboxSpec, etcDir: string, trustDir: string | undefined): string[] {
   const tmpBytes = String(spec.limits.tmpBytes ?? defaultTmpBytes);
   const diskTmp = diskTmpOf(spec);
   const inside = insidePaths;
-  const isProxied = enter !== undefined && typeof spec.network === "object";
+  const isProxied = typeof spec.network === "object";
   const trust = trustDir === undefined ? undefined : trustInside;
   const proxied = isProxied ? egressEnvironment(undefined, trust) : {};
   const env = { ...programEnvironment(spec, { home: inside.state, tmp: "/tmp" }), ...proxied };
   const readable = spec.readOnlyPaths.filter((path) => !isSystemPath(path));
-  const binds = [...(enter?.binds ?? []), ...readable.map((path) => [path, insidePathOf(spec, path)] as const)];
+  const binds = [enterBind, ...readable.map((path) => [path, insidePathOf(spec, path)] as const)];
   return [
     ...(spec.network === "open" ? [] : ["--unshare-net"]),
     "--ro-bind",

@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { nativeProblem } from "@dari/native";
 import { createBackground, type Background } from "./background.ts";
 import {
   etcAdded,
@@ -16,22 +17,21 @@ import {
   sandboxArguments,
 } from "./bwrap-arguments.ts";
 import { launcherPipes, mappedArguments, startLauncher, type Launcher } from "./bwrap-launcher.ts";
-import { compiledProgram } from "./compiled-program.ts";
 import { boundsTree, findGroupPlaces, groupCandidates, type GroupPlaces } from "./control-groups.ts";
 import { openDeviceNodes } from "./device-nodes.ts";
 import { openEgress, type Egress } from "./egress/egress.ts";
-import { enterWords, findEnterProgram, type EnterProgram } from "./enter-program.ts";
+import { enterWords } from "./enter-program.ts";
 import { namespacedSandbox } from "./namespaced-sandbox.ts";
 import { openNamespaceShares, type NamespaceShares } from "./namespace-shares.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { keepLauncherReady, type ReadyLauncher } from "./ready-launcher.ts";
-import { isHostRoot, processesOfUser, processLimits, prlimitArguments } from "./rlimits.ts";
-import { supervisedFilter, systemCallFilter } from "./seccomp/filter.ts";
+import { isHostRoot, processesOfUser, processLimits } from "./rlimits.ts";
+import { supervisedFilter } from "./seccomp/filter.ts";
 import { hostUserRange } from "./host-users.ts";
 import { checkSpec } from "./slot.ts";
-import { findSlotGiver, type SlotGiver } from "./slot-giver.ts";
 import type { Starter } from "./launch.ts";
-import { findStarter, noStarterNote } from "./starter.ts";
+import { openSlotGiver, type SlotGiver } from "./slot-giver.ts";
+import { findStarter, noStarter } from "./starter.ts";
 import { openSystemFiles, type SystemFiles } from "./system-files.ts";
 import { templateSandbox } from "./template/template.ts";
 import {
@@ -48,13 +48,11 @@ import { within } from "./within.ts";
 
 interface Means {
   readonly bwrap: string;
-  readonly prlimit: string | undefined;
   readonly machineArgs: readonly string[];
   readonly systemFiles: SystemFiles;
-  readonly enter: EnterProgram | undefined;
-  readonly starter: Starter | undefined;
+  readonly starter: Starter;
   readonly groups: GroupPlaces | undefined;
-  readonly shares: NamespaceShares | undefined;
+  readonly shares: NamespaceShares;
   /** Of device nodes that are not the host's. */
   readonly devicesDir: string | undefined;
   /** Gives slots to host users; undefined where sandboxes run as this process's user. */
@@ -64,7 +62,7 @@ interface Means {
 type Found = { readonly means: Means; readonly guarantees: Guarantees } | { readonly reason: string };
 
 interface Launchers {
-  take(limits: SandboxLimits, program: readonly string[]): Promise<Launcher>;
+  take(limits: SandboxLimits): Promise<Launcher>;
   /** Called when a sandbox has ended. */
   rest?(): void;
 }
@@ -82,8 +80,6 @@ interface RunOptions {
 export interface BwrapOptions {
   /** The bubblewrap to use; default: the one in the system's directories. */
   readonly bwrapPath?: string;
-  /** What opens the ports of an egress inside; default: the fastest that this machine has. */
-  readonly enter?: EnterProgram;
   /** Default true: control groups are used where some can be made. */
   readonly controlGroups?: boolean;
   /** Default true: sandboxes run as the spec's host user where this machine can do that. */
@@ -114,10 +110,9 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
       const result = await find();
       if ("reason" in result) throw new SandboxStartError(`bubblewrap cannot be used: ${result.reason}`);
       const { means } = result;
-      // Without `enter` a launcher must know its program when it is started.
       const launchers = launchersOf(means);
-      if (o.ahead !== true || means.enter === undefined) return start(spec, means, launchers, background);
-      ready ??= keepLauncherReady((limits) => launchers.take(limits, []));
+      if (o.ahead !== true) return start(spec, means, launchers, background);
+      ready ??= keepLauncherReady((limits) => launchers.take(limits));
       return start(spec, means, ready, background);
     },
     async prepareTemplate(spec) {
@@ -133,8 +128,8 @@ export function createBwrapDriver(o: BwrapOptions = {}): SandboxDriver {
   };
 }
 
-function launchersOf({ bwrap, enter, starter, groups }: Means): Launchers {
-  return { take: (limits, program) => startLauncher({ bwrap, enter, starter, groups, limits, program }) };
+function launchersOf({ bwrap, starter, groups }: Means): Launchers {
+  return { take: (limits) => startLauncher({ bwrap, starter, groups, limits }) };
 }
 
 /**
@@ -146,13 +141,11 @@ async function startTemplate(
   means: Means,
   background: Background,
 ): Promise<SandboxTemplate | undefined> {
-  const { bwrap, enter, starter, groups, limits } = { ...means, ...spec };
+  const { bwrap, starter, groups, limits } = { ...means, ...spec };
   const filter = supervisedFilter("namespaces, template");
-  const holder = await compiledProgram("template");
-  if (enter === undefined || starter === undefined || filter === undefined || holder === undefined) return undefined;
   if (spec.network === "open") return undefined;
   const open: Means = { ...means, machineArgs: means.machineArgs.filter((word) => word !== "--disable-userns") };
-  const launcher = await startLauncher({ bwrap, enter, starter, groups, limits, program: [], filter });
+  const launcher = await startLauncher({ bwrap, starter, groups, limits, filter });
   let egress: Egress | undefined;
   try {
     egress = typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
@@ -169,15 +162,15 @@ async function startTemplate(
   const giveSlot = async (slotDir: string): Promise<void> => {
     if (hostUser !== undefined) await means.giveSlot?.({ slotDir }, hostUser);
   };
-  return templateSandbox({ base, init, spec, hostUser, giveSlot, holder, starter, groups, egress, background, onHeld });
+  return templateSandbox({ base, init, spec, hostUser, giveSlot, starter, groups, egress, background, onHeld });
 }
 
 async function start(spec: SandboxSpec, means: Means, launchers: Launchers, background: Background): Promise<Sandbox> {
-  const launcher = await launchers.take(spec.limits, programOf(spec, means));
+  const launcher = await launchers.take(spec.limits);
   const processes = processesOfUser(spec.limits, hostUserOf(spec, means));
   const onEnd = (): void => launchers.rest?.();
   // Children of a template have bounds of their own, and their use is counted for the template's namespace as well.
-  void launcher.init.then((init) => init !== undefined && means.shares?.apply(init.pid));
+  void launcher.init.then((init) => init !== undefined && means.shares.apply(init.pid));
   return runIn(launcher, spec, means, { background, processes, onEnd });
 }
 
@@ -195,9 +188,9 @@ async function runIn(
       hostUser === undefined ? means.machineArgs : [...hostUserArguments(means.machineArgs), ...mappedArguments];
     egress ??= typeof spec.network === "object" ? openEgress(spec.network, spec.slotDir) : undefined;
     launcher.run({
-      options: [...machineArgs, ...sandboxArguments(spec, means.enter, means.systemFiles.dir, egress?.trustDir)],
+      options: [...machineArgs, ...sandboxArguments(spec, means.systemFiles.dir, egress?.trustDir)],
       words: enterWords({
-        ports: means.enter === undefined ? [] : (egress?.ports ?? []),
+        ports: egress?.ports ?? [],
         limits: processLimits(spec.limits, { processes }),
         user: hostUser === undefined ? undefined : innerId,
         argv: insideArgv(spec),
@@ -229,25 +222,18 @@ function hostUserOf({ hostUser }: SandboxSpec, { giveSlot }: Means): number | un
 
 const insideArgv = (spec: SandboxSpec): string[] => spec.argv.map((word) => insidePathOf(spec, word));
 
-/** What bubblewrap executes where there is no `enter`. */
-function programOf(spec: SandboxSpec, { prlimit }: Means): readonly string[] {
-  const processes = processesOfUser(spec.limits, undefined);
-  const bounds = prlimit === undefined ? [] : prlimitArguments(prlimit, spec.limits, { processes });
-  return [...bounds, ...insideArgv(spec)];
-}
-
 async function findMeans(o: BwrapOptions): Promise<Found> {
-  if (process.platform !== "linux") return { reason: "it exists on Linux only" };
+  const problem = nativeProblem();
+  if (problem !== undefined) return { reason: problem };
   const bwrap = o.bwrapPath ?? (await findProgram("bwrap"));
   if (bwrap === undefined) return { reason: "the program bwrap was not found; install the package bubblewrap" };
-  const [prlimit, enter, starter, groups, devicesDir, shares] = await Promise.all([
-    findProgram("prlimit"),
-    o.enter ?? findEnterProgram(),
-    findStarter({ pipes: launcherPipes(), isFollowed: true }),
+  const [starter, groups, devicesDir] = await Promise.all([
+    findStarter({ pipes: launcherPipes, isFollowed: true }),
     o.controlGroups === false ? undefined : findGroupPlaces(),
     isHostRoot() ? openDeviceNodes() : undefined,
-    openNamespaceShares(),
   ]);
+  if (starter === undefined) return { reason: noStarter };
+  const shares = openNamespaceShares();
   let systemFiles: SystemFiles;
   try {
     systemFiles = await openSystemFiles(etcPaths, etcAdded);
@@ -259,12 +245,12 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
   for (const disableUserNamespaces of [true, false]) {
     for (const candidate of groupCandidates(groups)) {
       const machineArgs = machineArguments({ disableUserNamespaces, devicesDir });
-      const found = { bwrap, prlimit, systemFiles, enter, starter, devicesDir, shares, machineArgs };
+      const found = { bwrap, systemFiles, starter, devicesDir, shares, machineArgs };
       const base = { ...found, groups: candidate };
       const reason = await tryOut({ ...base, giveSlot: undefined }, withinMs);
       if (reason === undefined) {
         const means = { ...base, giveSlot: o.hostUsers === false ? undefined : await findHostUsers(base, withinMs) };
-        return { means, guarantees: describe(means, disableUserNamespaces) };
+        return { means, guarantees: describe(means) };
       }
       reasons.push(reason);
     }
@@ -275,10 +261,8 @@ async function findMeans(o: BwrapOptions): Promise<Found> {
 /** What gives slots to host users, where a sandbox of one runs; undefined where none does. */
 async function findHostUsers(means: Omit<Means, "giveSlot">, withinMs: number): Promise<SlotGiver | undefined> {
   const range = hostUserRange();
-  const giveSlot = await findSlotGiver();
-  if (range === undefined || giveSlot === undefined || means.enter?.canSwitchUser !== true) return undefined;
-  // Nothing else would keep such a sandbox from making user namespaces; see `hostUserArguments`.
-  if (systemCallFilter() === undefined) return undefined;
+  if (range === undefined) return undefined;
+  const giveSlot = await openSlotGiver();
   const reason = await tryOut({ ...means, giveSlot }, withinMs, range.first);
   return reason === undefined ? giveSlot : undefined;
 }
@@ -319,8 +303,7 @@ async function tryOut(means: Means, withinMs: number, hostUser?: number): Promis
   }
 }
 
-function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
-  const perProcess = means.enter === undefined && means.prlimit === undefined ? "none" : "per_process";
+function describe(means: Means): Guarantees {
   return {
     isolated: true,
     filesystem: "private",
@@ -331,23 +314,18 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       memory: means.groups?.memory === undefined ? "watched" : "per_sandbox",
       processes: means.groups?.processes === undefined ? "watched" : "per_sandbox",
       cpu: means.groups?.cpu === undefined ? "none" : "per_sandbox",
-      openFiles: perProcess,
-      fileSize: perProcess,
+      openFiles: "per_process",
+      fileSize: "per_process",
       tmpSize: "per_sandbox",
       disk: "watched",
     },
     notes: [
-      systemCallFilter() === undefined
-        ? `the kernel is shared with the host, and there is no filter of system calls for ${process.arch}`
-        : "the kernel is shared with the host, behind a filter of system calls",
+      "the kernel is shared with the host, behind a filter of system calls",
       ...(boundsTree(means.groups)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),
       ...(means.groups?.cpu === undefined
         ? ["no control group shares out processor time here: an agent of many processes takes more of it than others"]
-        : []),
-      ...(means.enter === undefined
-        ? ["no proxy can be opened here: that needs a C compiler or Python 3.9, so agents have no network at all"]
         : []),
       ...(means.giveSlot === undefined
         ? ["sandboxes share the worker's user, and with it what the kernel counts per user"]
@@ -358,10 +336,6 @@ function describe(means: Means, userNamespacesDisabled: boolean): Guarantees {
       ...(isHostRoot() && means.devicesDir === undefined
         ? ["no device nodes can be made here: an agent may change the mode of the host's /dev/null and its like"]
         : []),
-      ...(means.starter === undefined ? [noStarterNote] : []),
-      ...(userNamespacesDisabled || systemCallFilter() !== undefined
-        ? []
-        : ["programs may make user namespaces of their own"]),
     ],
   };
 }

@@ -4,7 +4,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import type { Duplex, Readable } from "node:stream";
 import type { ControlGroup, GroupPlaces } from "./control-groups.ts";
-import type { EnterProgram } from "./enter-program.ts";
+import { enterInside } from "./enter-program.ts";
 import { launchInGroup } from "./group-launch.ts";
 import type { Launched, OnServer, Starter } from "./launch.ts";
 import { readProcess, type ProcessIdentity } from "./proc.ts";
@@ -35,9 +35,7 @@ export interface Launcher {
 }
 
 /** How many pipes it has, from descriptor 1 on. */
-export function launcherPipes(): number {
-  return systemCallFilter() === undefined ? 7 : 8;
-}
+export const launcherPipes = 8;
 
 /**
  * Bubblewrap's options for a sandbox whose ids are mapped from outside: it waits for one byte before `enter`'s words.
@@ -45,48 +43,38 @@ export function launcherPipes(): number {
  */
 export const mappedArguments = ["--userns-block-fd", "6"] as const;
 
-/**
- * `program`: what bubblewrap executes where `enter`, which is told it later, is not there.
- * @throws SandboxStartError, or the system's error when no group can be made
- */
+/** @throws SandboxStartError */
 export async function startLauncher(o: {
   bwrap: string;
-  enter: EnterProgram | undefined;
   /** With `launcherPipes`. */
-  starter?: Starter | undefined;
+  starter: Starter;
   groups: GroupPlaces | undefined;
   limits: SandboxLimits;
-  program: readonly string[];
   /** Default: of a sandbox that starts no others. */
   filter?: Buffer | undefined;
 }): Promise<Launcher> {
-  const { enter, filter = systemCallFilter() } = o;
+  const { filter = systemCallFilter() } = o;
   let onServer: OnServer | undefined;
   let isGone = false;
-  const { launched, group, entered } = await launchInGroup(o.groups, o.limits, {
+  const { launched, group } = await launchInGroup(o.groups, o.limits, {
     command: o.bwrap,
     args: [
       // A host name needs a namespace, of which it is told with its options: where this process dies before that,
       // bubblewrap complains and ends, instead of starting something that nobody has described.
-      ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes())],
-      ...(filter === undefined ? [] : ["--seccomp", "7"]),
-      "--",
-      ...(enter === undefined ? o.program : [...enter.argv, "6"]),
+      ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes)],
+      ...["--seccomp", "7", "--", ...enterInside, "6"],
     ],
     // Options travel through a pipe: bubblewrap itself must not see the program's environment (LD_PRELOAD would be
     // obeyed outside the sandbox), and a command line can be read by every user of the host.
     env: {},
     cwd: "/",
-    launcherPipes: launcherPipes() - 3,
-    // Without `enter` the program's arguments may be longer than a starter takes.
-    starter: enter === undefined ? undefined : o.starter,
+    starter: o.starter,
     complaintsTo: 2,
-    ...(enter === undefined ? {} : { onServer: (port, server) => onServer?.(port, server) }),
+    onServer: (port, server) => onServer?.(port, server),
   });
   void launched.exited.then(() => (isGone = true));
   // Before anything is waited for: it may have ended by then.
   const status = readStatus(launched.launcherPipes[0]!);
-  await entered;
   const [, optionsPipe, wordsPipe, filterPipe] = launched.launcherPipes as [Duplex, Duplex, Duplex, Duplex];
   filterPipe.end(filter);
   launched.launcherPipes.at(-1)!.resume();

@@ -3,7 +3,6 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { compiledProgram } from "./compiled-program.ts";
 import { leaveRootGroup } from "./leave-root-group.ts";
 import { isLeftBehind, ownName } from "./proc.ts";
 import type { SandboxLimits } from "./types.ts";
@@ -16,11 +15,9 @@ export interface GroupPlaces {
   /** What bounds and shares out processor time, and what counts it. */
   readonly cpu: string | undefined;
   readonly cpuUse: string | undefined;
-  /** native/group.c, compiled: with it, who is to be in a group makes it and enters it by itself. */
-  readonly program: string | undefined;
 }
 
-/** What is done for a group before a program starts in it, in the words of native/group.c. */
+/** What is done for a group before a program starts in it, in the words of steps.h of @dari/native. */
 export type GroupStep =
   | readonly ["make", dir: string]
   | readonly ["set" | "try", file: string, text: string]
@@ -74,7 +71,7 @@ export async function findGroupPlaces(): Promise<GroupPlaces | undefined> {
   const places = (await placesOfVersion2(own, mounts)) ?? (await placesOfVersion1(own, mounts));
   if (places === undefined) return undefined;
   for (const place of dirsOf(places, (dir) => dir)) await sweep(place);
-  return { ...places, program: await compiledProgram("group") };
+  return places;
 }
 
 /** Whether they bound memory and processes of a sandbox as a whole. */
@@ -131,7 +128,7 @@ export function planGroup(places: GroupPlaces, limits: SandboxLimits): ControlGr
   };
 }
 
-function dirsOf(places: Places, dirOf: (place: string) => string): string[] {
+function dirsOf(places: GroupPlaces, dirOf: (place: string) => string): string[] {
   const { memory, processes, cpu, cpuUse } = places;
   return [...new Set([memory, processes, cpu, cpuUse])].filter((place) => place !== undefined).map(dirOf);
 }
@@ -195,9 +192,7 @@ function killQuietly(pid: number): void {
   }
 }
 
-type Places = Omit<GroupPlaces, "program">;
-
-async function placesOfVersion1(own: string, mounts: string): Promise<Places | undefined> {
+async function placesOfVersion1(own: string, mounts: string): Promise<GroupPlaces | undefined> {
   const placeOf = async (controller: string): Promise<string | undefined> => {
     const path = own
       .split("\n")
@@ -220,7 +215,7 @@ async function placesOfVersion1(own: string, mounts: string): Promise<Places | u
  * A group with processes in it cannot hand controllers on, so the place is this process's own group where that is the
  * root, else the one above it, as service managers delegate it.
  */
-async function placesOfVersion2(own: string, mounts: string): Promise<Places | undefined> {
+async function placesOfVersion2(own: string, mounts: string): Promise<GroupPlaces | undefined> {
   const path = /^0::(.*)$/m.exec(own)?.[1];
   const root = mountOfVersion2(mounts);
   if (path === undefined || root === undefined) return undefined;

@@ -1,43 +1,16 @@
-// The little program that is first in a sandbox: hands listening sockets to this process, sets limits and becomes the
-// program. C where a compiler works, else Python.
+// The first program in a sandbox (enter.c of @dari/native): it opens the loopback ports of the proxy, sets the limits
+// of each process and becomes the agent's program.
 
-import { join } from "node:path";
-import { compiledProgram, nativeDir } from "./compiled-program.ts";
-import { findProgram, succeeds } from "./programs.ts";
+import { nativeFile } from "@dari/native";
 
-export interface EnterProgram {
-  /** Whether it can become another user. */
-  readonly canSwitchUser: boolean;
-  /** Comes before the number of the descriptor on which it is told what to become. */
-  readonly argv: readonly string[];
-  /** Host path → path inside, read-only. */
-  readonly binds: readonly (readonly [string, string])[];
-}
+/** Where a sandbox has the native programs. */
+export const nativeInside = "/.sandbox/dari-native";
 
-let found: Promise<EnterProgram | undefined> | undefined;
+/** The command inside; the number of the descriptor that `enterWords` are read from follows. */
+export const enterInside = [nativeInside, "enter"] as const;
 
-/** The fastest of this machine; undefined where it has neither a C compiler nor Python 3.9. */
-export function findEnterProgram(): Promise<EnterProgram | undefined> {
-  return (found ??= compiledEnter().then((compiled) => compiled ?? pythonEnter()));
-}
-
-export async function compiledEnter(): Promise<EnterProgram | undefined> {
-  const binary = await compiledProgram("enter");
-  if (binary === undefined) return undefined;
-  return { canSwitchUser: true, argv: ["/.sandbox/enter"], binds: [[binary, "/.sandbox/enter"]] };
-}
-
-export async function pythonEnter(): Promise<EnterProgram | undefined> {
-  const python = await findProgram("python3");
-  if (python === undefined) return undefined;
-  const knowsHow = [python, "-I", "-S", "-c", "import resource, socket; socket.send_fds"];
-  if (!(await succeeds(knowsHow))) return undefined;
-  return {
-    canSwitchUser: false,
-    argv: [python, "-I", "-S", "/.sandbox/enter.py"],
-    binds: [[join(nativeDir, "enter.py"), "/.sandbox/enter.py"]],
-  };
-}
+/** What a sandbox needs for `enterInside`: path of the host, path inside. */
+export const enterBind = [nativeFile, nativeInside] as const;
 
 /**
  * Returns the input of `enter`: loopback ports to listen on, limits as `limit=number`, the user that it becomes

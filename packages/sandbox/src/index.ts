@@ -9,10 +9,6 @@ export { createOciDriver } from "./oci/oci-driver.ts";
 export { createProcessDriver } from "./process-driver.ts";
 export type { EgressSecret } from "./egress/substitute.ts";
 export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
-export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
-export { mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
-export { openMounter, type Mounter } from "./mounter.ts";
-export { removeTree } from "./remove-tree.ts";
 export {
   cellOf,
   claimsOf,

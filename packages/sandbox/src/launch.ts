@@ -5,8 +5,8 @@ import { constants as osConstants } from "node:os";
 import { Server } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import { constants, setPriority } from "node:os";
+import { withholdCapabilities } from "@dari/native";
 import { inheritedDescriptorMasks } from "./inherited-descriptors.ts";
-import { withholdCapabilities } from "./namespace/capabilities.ts";
 import { SandboxStartError, type SandboxExit } from "./types.ts";
 
 export interface Launched {

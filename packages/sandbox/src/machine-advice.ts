@@ -35,6 +35,8 @@ export function readMachine(): Machine {
 /** What to do where bubblewrap cannot be used. `reason`: what its driver said. */
 export function adviseOnNamespaces(reason: string, machine: Machine): string {
   const { settings } = machine;
+  // These reasons end with their remedy.
+  if (/native programs|dari-native/.test(reason)) return reason.split("; ").at(-1)!;
   if (reason.includes("bwrap was not found")) return "install the package bubblewrap";
   if (settings["user.max_user_namespaces"] === "0") return "run `sudo sysctl -w user.max_user_namespaces=15000`";
   if (settings["kernel.unprivileged_userns_clone"] === "0") {

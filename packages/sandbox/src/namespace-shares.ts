@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { compiledProgram } from "./compiled-program.ts";
+import { nativeCommand } from "@dari/native";
 
 /** Inotify instances of one sandbox; the kernel gives a host user 128. */
 export const inotifyInstances = 16;
@@ -16,14 +16,12 @@ export interface NamespaceShares {
   apply(pid: number): void;
 }
 
-/** Undefined where there is no C compiler. */
-export async function openNamespaceShares(): Promise<NamespaceShares | undefined> {
-  const binary = await compiledProgram("share");
-  if (binary === undefined) return undefined;
+/** Its program is started with the first call. */
+export function openNamespaceShares(): NamespaceShares {
   let program: ReturnType<typeof start> | undefined;
   return {
     apply(pid) {
-      if (program === undefined || program.isGone()) program = start(binary);
+      if (program === undefined || program.isGone()) program = start();
       program.write(`${pid} ${inotifyInstances} ${inotifyWatches()} ${terminals}\n`);
     },
   };
@@ -34,9 +32,10 @@ export function inotifyWatches(): number {
   return Math.floor(Number(readFileSync("/proc/sys/fs/inotify/max_user_watches", "latin1")) / watchesPart);
 }
 
-function start(binary: string): { write(line: string): void; isGone(): boolean } {
+function start(): { write(line: string): void; isGone(): boolean } {
   // Its input ends with this process, and so does it.
-  const child = spawn(binary, [], { env: {}, stdio: ["pipe", "ignore", "ignore"], detached: true });
+  const [file, ...args] = nativeCommand("share");
+  const child = spawn(file, args, { env: {}, stdio: ["pipe", "ignore", "ignore"], detached: true });
   let isGone = false;
   const end = (): void => void (isGone = true);
   child.once("error", end);

@@ -2,9 +2,8 @@
 
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import { compiledProgram } from "./compiled-program.ts";
+import { startWithCapabilities, withholdCapabilities } from "@dari/native";
 import { giveTo } from "./landlock/confine.ts";
-import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 import { diskTmpOf } from "./slot.ts";
 import type { SandboxSpec } from "./types.ts";
 
@@ -14,10 +13,8 @@ import type { SandboxSpec } from "./types.ts";
  */
 export type SlotGiver = (slot: Pick<SandboxSpec, "slotDir" | "diskTmpBytes">, user: number) => Promise<void>;
 
-/** Undefined where there is no C compiler. */
-export async function findSlotGiver(): Promise<SlotGiver | undefined> {
-  const own = await compiledProgram("own");
-  if (own === undefined) return undefined;
+/** @throws if this process has capabilities that it cannot withhold from other programs */
+export async function openSlotGiver(): Promise<SlotGiver> {
   await withholdCapabilities();
   return async (slot, user) => {
     const tmp = diskTmpOf(slot);
@@ -25,6 +22,6 @@ export async function findSlotGiver(): Promise<SlotGiver | undefined> {
     if (tmp !== undefined) places.push(tmp.dir);
     const owners = await Promise.all(places.map(async (place) => (await lstat(place)).uid));
     const others = places.filter((_, i) => owners[i] !== user);
-    if (others.length > 0) await startWithCapabilities(() => giveTo(user, own, others));
+    if (others.length > 0) await startWithCapabilities(() => giveTo(user, others));
   };
 }

@@ -2,8 +2,8 @@
 
 import { lchown, mkdir, rmdir, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
+import { removeTree } from "@dari/native";
 import { isExecutable } from "./programs.ts";
-import { removeTree } from "./remove-tree.ts";
 import { SandboxStartError, type SandboxSpec } from "./types.ts";
 
 /**

@@ -1,4 +1,4 @@
-// How a program of ours that starts others is asked: native/starts.h, from this side.
+// How a program of ours that starts others is asked: starts.h of @dari/native, from this side.
 
 import { connect, type Server, type Socket } from "node:net";
 import { getSystemErrorName } from "node:util";
@@ -6,7 +6,7 @@ import { signalNames, type Launched, type OnServer } from "./launch.ts";
 import { SandboxStartError } from "./types.ts";
 import { within } from "./within.ts";
 
-/** What native/starts.h reads of one request, with some room. */
+/** What starts.h reads of one request, with some room. */
 const requestBytesMax = 32 * 1024;
 /** Who has not answered in this time never will. */
 const answerWithinMs = 60_000;

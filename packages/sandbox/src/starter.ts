@@ -4,16 +4,14 @@ import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process"
 import { once } from "node:events";
 import { Server } from "node:net";
 import { createInterface } from "node:readline";
-import { compiledProgram } from "./compiled-program.ts";
-import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
+import { nativeCommand, startWithCapabilities, withholdCapabilities } from "@dari/native";
 import { masksFrom, type Launched, type Starter, type StartOptions } from "./launch.ts";
 import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { passOn, receiverOf, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
 
-/** Of a driver without one. */
-export const noStarterNote =
-  "the worker starts sandboxes by itself: a program of its own for that, which spares it a halt, does not run here";
+/** Why a driver that needs a starter cannot be used. */
+export const noStarter = "the program that starts sandboxes does not run here";
 
 export interface StarterKind {
   /** Of each program, from its descriptor 1 on; at least 3. */
@@ -25,18 +23,14 @@ export interface StarterKind {
   readonly isFollowed: boolean;
 }
 
-/**
- * Undefined where there is no C compiler. It is started with the first launch and ends with this process.
- */
-export async function openStarter(kind: StarterKind): Promise<Starter | undefined> {
-  const binary = await compiledProgram("start");
-  if (binary === undefined) return undefined;
+/** The program is started with the first launch and ends with this process. */
+export function openStarter(kind: StarterKind): Starter {
   let running: Promise<Running | undefined> | undefined;
   return {
     async launch(o) {
       // One that has ended while nothing was asked of it is followed by another.
       for (let tries = 0; tries < 2; tries++) {
-        const asked = (running ??= run(binary, kind).catch(() => undefined));
+        const asked = (running ??= run(kind).catch(() => undefined));
         const launched = await asked.then((one) => one?.launch(o));
         if (launched !== undefined) return launched;
         if (running === asked) running = undefined;
@@ -46,13 +40,12 @@ export async function openStarter(kind: StarterKind): Promise<Starter | undefine
   };
 }
 
-/** One that has started something, else undefined: who has none starts its programs itself. */
+/** Returns a starter that has started something; undefined if it cannot. */
 export async function findStarter(kind: StarterKind): Promise<Starter | undefined> {
-  const starter = await openStarter(kind);
+  const starter = openStarter(kind);
   const command = (await findProgram("true")) ?? "/bin/true";
   try {
-    const launched = await starter?.launch({ command, args: [], cwd: "/", withinMs: tryTimeoutMs });
-    if (launched === undefined) return undefined;
+    const launched = await starter.launch({ command, args: [], cwd: "/", withinMs: tryTimeoutMs });
     const { stdout, stderr, channel, launcherPipes } = launched;
     for (const stream of [stdout, stderr, channel, ...launcherPipes]) stream.destroy();
     return (await launched.exited).code === 0 ? starter : undefined;
@@ -67,12 +60,13 @@ interface Running {
 }
 
 /** Undefined where it does not run; rejects where no process can be made. */
-async function run(binary: string, kind: StarterKind): Promise<Running | undefined> {
+async function run(kind: StarterKind): Promise<Running | undefined> {
   const stdio = ["ignore" as const, "pipe" as const, "ignore" as const, "ipc" as const, ...masksFrom(4)];
   // A signal to this process and all of its group is not meant for what it has started, which may come to its end.
   await withholdCapabilities();
   const options: SpawnOptions = { env: {}, stdio, detached: true };
-  const child: ChildProcess = startWithCapabilities(() => spawn(binary, [String(kind.pipes)], options));
+  const [file, ...args] = [...nativeCommand("start"), String(kind.pipes)];
+  const child: ChildProcess = startWithCapabilities(() => spawn(file, args, options));
   child.on("error", () => {});
   const said = createInterface({ input: child.stdout! });
   const [name] = (await Promise.race([once(said, "line"), once(said, "close")])) as [string?];

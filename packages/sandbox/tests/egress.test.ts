@@ -11,7 +11,6 @@ import { duplexPair } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { createTraffic } from "../src/egress/traffic.ts";
-import { compiledEnter, pythonEnter } from "../src/enter-program.ts";
 import {
   createBwrapDriver,
   createLandlockDriver,
@@ -26,15 +25,8 @@ import { hasOwnKernel, makeSlot, nextSaid, ociOptions, specFor, withSandbox } fr
 
 /** `isShared`: its programs have the host's network, of which the driver leaves them the proxy's port. */
 const ways: { title: string; driver: SandboxDriver; isShared: boolean }[] = [];
-for (const [title, enter] of [
-  ["a compiled start", await compiledEnter()],
-  ["a start by Python", await pythonEnter()],
-] as const) {
-  const driver = createBwrapDriver(enter === undefined ? {} : { enter });
-  if (enter !== undefined && (await driver.probe()).ok) {
-    ways.push({ title: `bwrap with ${title}`, driver, isShared: false });
-  }
-}
+const bwrap = createBwrapDriver();
+if ((await bwrap.probe()).ok) ways.push({ title: "bwrap", driver: bwrap, isShared: false });
 const children = createChildDriver();
 if ((await children.probe()).ok) ways.push({ title: "a template's child", driver: children, isShared: false });
 const oci = createOciDriver(ociOptions);

@@ -1,4 +1,4 @@
-// A program in a control group of its own: made and entered by the program itself, or from outside.
+// A program in a control group of its own, which the native program makes and enters before it becomes the program.
 
 import { describe, expect, test } from "@jest/globals";
 import { existsSync } from "node:fs";
@@ -9,16 +9,9 @@ import { text } from "node:stream/consumers";
 import { findGroupPlaces, mountOfVersion2, type ControlGroup, type GroupPlaces } from "../src/control-groups.ts";
 import { launchInGroup } from "../src/group-launch.ts";
 import type { Launched } from "../src/launch.ts";
-import { SandboxStartError, type SandboxLimits } from "../src/index.ts";
+import type { SandboxLimits } from "../src/index.ts";
 
 const places = await findGroupPlaces();
-const ways: [string, GroupPlaces][] =
-  places === undefined
-    ? []
-    : [
-        ...(places.program === undefined ? [] : ([["by the program itself", places]] as [string, GroupPlaces][])),
-        ["from outside", { ...places, program: undefined }],
-      ];
 
 async function start(
   where: GroupPlaces | undefined,
@@ -26,19 +19,16 @@ async function start(
   script: string,
 ): Promise<{ launched: Launched; group: ControlGroup | undefined }> {
   const how = { command: "/bin/sh", args: ["-c", script], env: {}, cwd: "/", complaintsTo: 3 };
-  const { launched, group, entered } = await launchInGroup(where, limits, how);
-  await entered;
-  return { launched, group };
+  return launchInGroup(where, limits, how);
 }
 
 const madeBy = ({ steps }: ControlGroup): string[] => steps.flatMap(([step, path]) => (step === "make" ? [path] : []));
 const read = "read -r go <&3; cat /proc/self/cgroup";
 
-const suite = ways.length > 0 ? describe.each(ways) : describe.skip.each([["nowhere", places!]] as typeof ways);
-suite("made %s", (_title, where) => {
+(places === undefined ? describe.skip : describe)("a program in a group", () => {
   test("it is in all of its group's directories, with its bounds, until it ends", async () => {
     const limits = { memoryBytes: 64 * 1024 ** 2, processes: 50, cpus: 0.5 };
-    const { launched, group } = await start(where, limits, read);
+    const { launched, group } = await start(places, limits, read);
     launched.channel.write("go\n");
     const said = await text(launched.stdout);
     await launched.exited;
@@ -54,11 +44,7 @@ suite("made %s", (_title, where) => {
 
   test("bounds that the kernel refuses start nothing and leave no group", async () => {
     const limits = { processes: Number.NaN };
-    if (where.program === undefined) {
-      await expect(start(where, limits, "echo started")).rejects.toThrow("EINVAL");
-      return;
-    }
-    const { launched, group } = await start(where, limits, "echo started");
+    const { launched, group } = await start(places, limits, "echo started");
     const [said, complaint, exit] = await Promise.all([text(launched.stdout), text(launched.channel), launched.exited]);
     expect({ said, exit }).toEqual({ said: "", exit: { code: 125, signal: null } });
     expect(complaint).toMatch(/pids\.max: Invalid argument/);
@@ -69,17 +55,10 @@ suite("made %s", (_title, where) => {
   test("a group that cannot be entered starts nothing, and neither program nor group is left", async () => {
     const plain = await mkdtemp(join(tmpdir(), "no-groups-"));
     try {
-      const how = start({ ...where, processes: plain }, {}, "echo started; read -r go <&3");
-      if (where.program === undefined) {
-        await expect(how).rejects.toThrow(SandboxStartError);
-      } else {
-        const { launched, group } = await how;
-        expect([await text(launched.channel), (await launched.exited).code]).toEqual([
-          expect.stringContaining(plain),
-          125,
-        ]);
-        await group!.remove();
-      }
+      const { launched, group } = await start({ ...places!, processes: plain }, {}, "echo started; read -r go <&3");
+      const [complaint, { code }] = await Promise.all([text(launched.channel), launched.exited]);
+      expect([complaint, code]).toEqual([expect.stringContaining(plain), 125]);
+      await group!.remove();
       expect(await readdir(plain)).toEqual([]);
     } finally {
       await rm(plain, { recursive: true });

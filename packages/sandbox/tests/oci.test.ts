@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
-import { compiledProgram } from "../src/compiled-program.ts";
+import { nativeFile, nativeProblem } from "@dari/native";
 import { createOciDriver, openSlotMounts } from "../src/index.ts";
 import { serveRelay } from "../src/oci/own-kernel.ts";
 import { deleteContainer, findRuntimes, sweepContainers, type Runtime } from "../src/oci/runtimes.ts";
@@ -95,15 +95,14 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
   await rm(dir, { recursive: true });
 });
 
-const relay = await compiledProgram("relay");
-(relay === undefined ? test.skip : test)(
+(nativeProblem() === undefined ? test : test.skip)(
   "what carries connections out keeps nothing that others had open",
   async () => {
     // The last one tells it from others.
     const name = `relay-${process.hrtime.bigint()}`;
-    const argv = ["0", "/bin/sh", "-c", "read -r go", name];
-    const program = spawn(relay!, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
-    const isLeft = (pid: string): boolean => wordsOf(pid).startsWith(relay!) && wordsOf(pid).includes(name);
+    const argv = ["relay", "0", "/bin/sh", "-c", "read -r go", name];
+    const program = spawn(nativeFile, argv, { stdio: Array.from({ length: 8 }, () => "pipe" as const) });
+    const isLeft = (pid: string): boolean => wordsOf(pid).startsWith(nativeFile) && wordsOf(pid).includes(name);
     const left = (): string[] => readdirSync("/proc").filter((pid) => /^\d+$/.test(pid) && isLeft(pid));
     try {
       // The port that it listens on.

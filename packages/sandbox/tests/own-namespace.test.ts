@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { mappedIds } from "../src/index.ts";
+import { mappedIds } from "@dari/native";
 
 const program = fileURLToPath(new URL("./programs/own-namespace.ts", import.meta.url));
 const endWithParent = pathToFileURL(resolve(import.meta.dirname, "../../../scripts/end-with-parent.mjs")).href;

@@ -4,11 +4,11 @@ import { afterAll, afterEach, beforeEach, expect, test } from "@jest/globals";
 import { waitUntil } from "@dari/testkit";
 import { readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
-import { startLauncher } from "../src/bwrap-launcher.ts";
+import { launcherPipes, startLauncher } from "../src/bwrap-launcher.ts";
 import { findGroupPlaces } from "../src/control-groups.ts";
-import { findEnterProgram } from "../src/enter-program.ts";
 import { createBwrapDriver, type SandboxSpec } from "../src/index.ts";
 import { findProgram } from "../src/programs.ts";
+import { openStarter } from "../src/starter.ts";
 import { childrenOf, commandOf, makeSlot, specFor, withSandbox } from "./sandbox-fixture.ts";
 
 const driver = createBwrapDriver({ ahead: true });
@@ -26,7 +26,7 @@ afterAll(() => driver.close?.());
 /** Bubblewraps that this process has started, itself or by its starter. */
 function launchers(): number[] {
   const own = childrenOf(process.pid);
-  const all = [...own, ...own.filter((pid) => commandOf(pid) === "start").flatMap(childrenOf)];
+  const all = [...own, ...own.filter((pid) => commandOf(pid) === "dari-start").flatMap(childrenOf)];
   return all.filter((pid) => commandOf(pid) === "bwrap");
 }
 
@@ -104,8 +104,8 @@ testUsable("closing ends what waits and leaves no group; sandboxes are started a
 
 testUsable("a launcher whose owner dies before it is told anything starts nothing and ends", async () => {
   const bwrap = (await findProgram("bwrap"))!;
-  const enter = await findEnterProgram();
-  const { launched } = await startLauncher({ bwrap, enter, groups: undefined, limits: {}, program: [] });
+  const starter = openStarter({ pipes: launcherPipes, isFollowed: true });
+  const { launched } = await startLauncher({ bwrap, starter, groups: undefined, limits: {} });
   const complaint = text(launched.stderr);
   for (const pipe of launched.launcherPipes) pipe.destroy();
   expect((await launched.exited).code).toBe(1);

@@ -139,7 +139,7 @@ describe.each(ways)("$title", ({ driver }) => {
 function mounters(): number[] {
   const threads = readdirSync("/proc/self/task");
   const children = threads.flatMap((id) => readFileSync(`/proc/self/task/${id}/children`, "utf8").trim().split(" "));
-  return children.filter((pid) => pid !== "" && /^mount(-|$)/.test(commandOf(pid) ?? "")).map(Number);
+  return children.filter((pid) => pid !== "" && commandOf(pid) === "dari-mount").map(Number);
 }
 
 function commandOf(pid: string): string | undefined {

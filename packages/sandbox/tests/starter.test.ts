@@ -6,16 +6,15 @@ import { execFile, execFileSync } from "node:child_process";
 import { closeSync, openSync, readFileSync, readlinkSync, readdirSync } from "node:fs";
 import { text } from "node:stream/consumers";
 import { promisify } from "node:util";
+import { nativeProblem } from "@dari/native";
 import { SandboxStartError } from "../src/index.ts";
-import { compiledProgram } from "../src/compiled-program.ts";
 import type { StartOptions } from "../src/launch.ts";
 import { findStarter, openStarter } from "../src/starter.ts";
 import { childrenOf, commandOf, countSleepers } from "./sandbox-fixture.ts";
 
-const isThere = (await compiledProgram("start")) !== undefined;
-const testThere = isThere ? test : test.skip;
+const testThere = nativeProblem() === undefined ? test : test.skip;
 
-const starterPids = (): number[] => childrenOf(process.pid).filter((pid) => commandOf(pid) === "start");
+const starterPids = (): number[] => childrenOf(process.pid).filter((pid) => commandOf(pid) === "dari-start");
 
 const countSockets = (): number => linksOf(process.pid).filter((link) => link.startsWith("socket:")).length;
 let socketsBefore = 0;
@@ -31,7 +30,7 @@ afterEach(async () => {
 const sh = (script: string): StartOptions => ({ command: "/bin/sh", args: ["-c", script], cwd: "/usr" });
 
 testThere("a program has its pipes, directory, session and nothing else, and its end is told", async () => {
-  const starter = (await openStarter({ pipes: 4, isFollowed: true }))!;
+  const starter = openStarter({ pipes: 4, isFollowed: true });
   const script = "read -r word <&4; echo $word $PWD; echo aside >&2; ls /proc/self/fd; env; cat /proc/$$/stat; exit 7";
   const { pid, stdout, stderr, launcherPipes, exited } = await starter.launch(sh(script));
   expect(launcherPipes).toHaveLength(1);
@@ -49,7 +48,7 @@ testThere("a program has its pipes, directory, session and nothing else, and its
 testThere(
   "many at once are told apart; one that is killed says so, one that cannot be executed starts nothing",
   async () => {
-    const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+    const starter = openStarter({ pipes: 3, isFollowed: true });
     const all = Array.from({ length: 40 }, async (_, n) => {
       const { stdout, exited } = await starter.launch(sh(`echo ${n}; exit ${n}`));
       return [Number(await text(stdout)), (await exited).code];
@@ -65,7 +64,7 @@ testThere(
 );
 
 testThere("with the starter end its programs, and the next launch has another", async () => {
-  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const starter = openStarter({ pipes: 3, isFollowed: true });
   const seconds = "86417";
   const { exited } = await starter.launch(sh(`exec sleep ${seconds}`));
   await waitUntil(() => countSleepers(seconds) === 1, { what: "the program to run" });
@@ -79,7 +78,7 @@ testThere("with the starter end its programs, and the next launch has another", 
 });
 
 testThere("whoever else finds its socket is not listened to", async () => {
-  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const starter = openStarter({ pipes: 3, isFollowed: true });
   const launch = async (word: string): Promise<string> => text((await starter.launch(sh(`echo ${word}`))).stdout);
   expect(await launch("before")).toBe("before\n");
   const comes = "net.connect(process.argv[1].replace('@', '\\0')).on('close', () => console.log('closed'))";
@@ -90,7 +89,7 @@ testThere("whoever else finds its socket is not listened to", async () => {
 });
 
 testThere("where connections cannot be made nothing gets others' pipes, and what runs goes on", async () => {
-  const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+  const starter = openStarter({ pipes: 3, isFollowed: true });
   const runs = await starter.launch(sh("read -r word <&3; echo $word"));
   const [first] = starterPids();
   await withDescriptors(2, async () => {
@@ -129,10 +128,11 @@ async function withDescriptors(left: number, act: () => Promise<void>): Promise<
 testThere(
   "a signal to all of the worker's programs ends neither it nor what runs, but programs by themselves",
   async () => {
-    const starter = (await openStarter({ pipes: 3, isFollowed: true }))!;
+    const starter = openStarter({ pipes: 3, isFollowed: true });
     const runs = await starter.launch(sh("read -r word <&3; echo $word"));
     const [pid] = starterPids();
-    const { pgrp } = /^\d+ \(start\) \S \d+ (?<pgrp>\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "latin1"))!.groups!;
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    const { pgrp } = /^\d+ \(dari-start\) \S \d+ (?<pgrp>\d+)/.exec(stat)!.groups!;
     expect(Number(pgrp)).toBe(pid);
     for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.kill(pid!, signal);
     const { exited } = await starter.launch(sh("kill -TERM $$; exec sleep 60"));

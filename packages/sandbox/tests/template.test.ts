@@ -246,7 +246,8 @@ const refused: [title: string, code: string, why: string][] = [
 /** Processes below this one, mounts of slots, descriptors of the programs that hold, and control groups. */
 function whatIsThere(slots: string): string[] {
   const pids = descendantsOf(process.pid);
-  const holders = pids.filter((pid) => commandOf(pid) === "template");
+  const holders = pids.filter((pid) => commandOf(pid) === "dari-template");
+  if (holders.length === 0) throw new Error("no program holds a template");
   const mounts = readFileSync("/proc/self/mountinfo", "utf8").trim().split("\n");
   const groups = [places?.memory, places?.processes, places?.cpu].flatMap((dir) => (dir ? readdirSync(dir) : []));
   return [

@@ -6,7 +6,7 @@ import { lstatSync } from "node:fs";
 import { mkdir, readdir, rename, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import type { DiskScan, OpenDisk, PlainDisk, PlainDisks } from "./disk.ts";
 import { folderOf } from "./folder.ts";
 import { setTimesToNow } from "./kept-times.ts";

@@ -1,6 +1,7 @@
 // Session directories on this machine: opened from what is kept here where that is possible, else from the store.
 // Two kinds behind one interface, held to it by one suite: overlays, whose cost follows the change, and copies.
 
+import { nativeProblem } from "@dari/native";
 import { mkdir } from "node:fs/promises";
 import { openCopies } from "./copies.ts";
 import type { Disk, Disks, DisksOptions, OpenDisk, PlainDisks } from "./disk.ts";
@@ -18,8 +19,8 @@ export async function openDisks(options: DisksOptions): Promise<Disks> {
 
 async function openKind({ dir, maxBytes, kind = "auto", onImageUnused }: DisksOptions): Promise<PlainDisks> {
   if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
-  let reason = "";
-  for (const marks of ["trusted", "user"] as const) {
+  let reason = nativeProblem() ?? "";
+  for (const marks of reason === "" ? (["trusted", "user"] as const) : []) {
     const mounts = await openMounts(marks);
     const problem = await probeOverlays(dir, mounts);
     if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });

@@ -5,7 +5,7 @@ import { hash, randomInt } from "node:crypto";
 import { lstatSync, mkdirSync } from "node:fs";
 import { lstat, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import type { Marks } from "./mounts.ts";
 import { assertOrganizationId } from "./path-rules.ts";
 

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { setImmediate as nextTick } from "node:timers/promises";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 
 export interface LentFile {
   /** Relative to `workspace/`. */

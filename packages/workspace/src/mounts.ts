@@ -1,11 +1,9 @@
-// Mounts and unmounts overlays and images: by our own program where it can be compiled, else by the system's. Knows
-// nothing of what is mounted.
+// Mounts and unmounts overlays and images, by the native program. Knows nothing of what is mounted.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { realpath } from "node:fs/promises";
-import { openMounter, type Mounter } from "@dari/sandbox";
-import { openShell, type Shell } from "./mount-shell.ts";
+import { nativeCommand, openMounter, startWithCapabilities, type MountCommand } from "@dari/native";
 
 export interface OverlayMount {
   /** Where the names below are looked up; the kernel bounds the length of their list. */
@@ -42,16 +40,11 @@ export interface Mounts {
 
 /** Nothing that a later kernel may turn on, and that needs more than names and contents, is used in a layer. */
 const options = "volatile,redirect_dir=nofollow,metacopy=off,index=off,xino=off";
-const marksPerCommand = 100;
 
-/** `by`: which program; tests ask for one. */
-export async function openMounts(marks: Marks = "trusted", by: "any" | "shell" = "any"): Promise<Mounts> {
-  const mounter = by === "any" ? await openMounter() : undefined;
-  return mounter === undefined ? byShell(openShell(), marks) : byMounter(mounter, marks);
-}
-
-function byMounter(mounter: Mounter, marks: Marks): Mounts {
-  const mount = async (what: string, command: Parameters<Mounter["run"]>[0]): Promise<void> => {
+/** @throws if the native programs cannot run here */
+export async function openMounts(marks: Marks = "trusted"): Promise<Mounts> {
+  const mounter = await openMounter();
+  const mount = async (what: string, command: MountCommand): Promise<void> => {
     await mounter.run(command).catch((error: Error) => {
       throw new Error(`${what} cannot be mounted: ${error.message}`, { cause: error });
     });
@@ -82,43 +75,6 @@ function byMounter(mounter: Mounter, marks: Marks): Mounts {
   };
 }
 
-function byShell(shell: Shell, marks: Marks): Mounts {
-  async function mount(what: string, command: string): Promise<void> {
-    const { status, said } = await shell.run(command);
-    if (status !== 0) throw new Error(`${what} cannot be mounted: ${said.trim()}`);
-  }
-  return {
-    marks,
-    overlay(asked) {
-      const list = quote(overlayOptions(asked, marks));
-      const [upper, work, target] = [asked.upper, asked.work, asked.target].map(quote);
-      const make = `mkdir -m 700 ${upper} ${work} && { test -d ${target} || mkdir -m 700 ${target}; }`;
-      const give = asked.owner === undefined ? "" : ` && chown ${asked.owner}:${asked.owner} ${upper}`;
-      const command = `cd ${quote(asked.cwd)} && ${make}${give} && mount -t overlay overlay -o ${list} ${target}`;
-      return mount("an overlay", command);
-    },
-    image: async ({ file, target, owner }) => {
-      if (owner !== undefined) throw new Error("an image cannot be mounted for another user without a C compiler");
-      await mount("an image", `mount -t squashfs -o loop,ro,nosuid,nodev ${quote(file)} ${quote(target)}`);
-    },
-    async whiteouts(cwd, paths) {
-      for (let i = 0; i < paths.length; i += marksPerCommand) {
-        const nodes = paths.slice(i, i + marksPerCommand).map((path) => `mknod ${quote(path)} c 0 0`);
-        // What it says has names of files in it, which are anybody's.
-        const command = `cd ${quote(cwd)} && { ${nodes.join(" && ")}; } 2>/dev/null`;
-        if ((await shell.run(command)).status !== 0) throw new Error("a deletion cannot be marked in a layer");
-      }
-    },
-    async unmount(target) {
-      const command = `umount ${quote(target)} || { umount -l ${quote(target)} && echo lazily; }`;
-      const { status, said } = await shell.run(command);
-      if (status !== 0) throw new Error(`${target} cannot be unmounted: ${said.trim()}`);
-      return !said.includes("lazily");
-    },
-    close: () => shell.end(),
-  };
-}
-
 function overlayOptions({ lower, upper, work }: Omit<OverlayMount, "cwd" | "target" | "owner">, marks: Marks): string {
   const all = marks === "user" ? `${options},userxattr` : options;
   return `lowerdir=${lower.join(":")},upperdir=${upper},workdir=${work},${all}`;
@@ -142,7 +98,10 @@ export async function sweepMounts(dir: string): Promise<number> {
 /** The same while this process exits, when nothing can be awaited any more. Mounts in use end with their last user. */
 export function sweepMountsAtExit(dir: string): void {
   const targets = mountsBelow(dir);
-  if (targets.length > 0) spawnSync("umount", ["-l", ...targets], { stdio: "ignore" });
+  if (targets.length === 0) return;
+  const [file, ...args] = nativeCommand("mount");
+  const input = targets.map((target) => `detach\0${target}\0`).join("");
+  startWithCapabilities(() => spawnSync(file, args, { input, stdio: ["pipe", "ignore", "ignore"] }));
 }
 
 // Innermost first.
@@ -159,8 +118,4 @@ function mountsBelow(dir: string): string[] {
 
 function unescaped(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
-}
-
-function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

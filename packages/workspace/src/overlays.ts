@@ -4,7 +4,7 @@
 import { chmodSync, lstatSync } from "node:fs";
 import { lstat, mkdir, mkdtemp, readdir, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import type { DiskScan, DisksOptions, OpenDisk, PlainDisk, PlainDisks } from "./disk.ts";
 import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";

@@ -1,11 +1,11 @@
-// Both programs that mount do the same: ours, and the shell where ours cannot be compiled.
+// What the native program mounts, hides and unmounts.
 
 import { afterAll, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openMounter } from "@dari/sandbox";
+import { nativeProblem } from "@dari/native";
 import { openMounts, sweepMounts, type Mounts } from "../src/mounts.ts";
 import { probeOverlays } from "../src/overlays.ts";
 import { openFixture } from "./fixture.ts";
@@ -14,11 +14,11 @@ const fixture = openFixture();
 afterAll(() => fixture[Symbol.dispose]());
 
 const problem = await problemHere();
-const hasMounter = (await openMounter().then(async (mounter) => [mounter, await mounter?.end()]))[0] !== undefined;
 const hasSquashfs = existsSync("/usr/bin/mksquashfs");
 
 async function problemHere(): Promise<string | undefined> {
-  const mounts = await openMounts("trusted", "shell");
+  if (nativeProblem() !== undefined) return nativeProblem();
+  const mounts = await openMounts();
   const dir = fixture.fresh();
   mkdirSync(dir);
   const found = await probeOverlays(dir, mounts);
@@ -38,12 +38,11 @@ function layered(): { dir: string; target: string; mount(mounts: Mounts): Promis
   return { dir, target, mount };
 }
 
-const kinds = (["any", "shell"] as const).filter((by) => by === "shell" || hasMounter);
 const describeHere = problem === undefined ? describe : describe.skip;
 
-describeHere.each(kinds)("mounts by %s", (by) => {
+describeHere("mounts", () => {
   test("an overlay shows what is below, takes changes and ends", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { dir, target, mount } = layered();
     await mount(mounts);
     expect(readFileSync(join(target, "a file"), "utf8")).toBe("below");
@@ -55,7 +54,7 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   });
 
   test("marks hide what is below them", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { dir, target, mount } = layered();
     await mounts.whiteouts(join(dir, "marks"), ["a file"]);
     await mount(mounts);
@@ -72,7 +71,7 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   });
 
   test("what is in use is unmounted all the same, and said to be", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { target, mount } = layered();
     await mount(mounts);
     const held = fs.openSync(join(target, "a file"), "r");
@@ -86,7 +85,7 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   });
 
   test("what cannot be done says why, and the next is done", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { dir, target, mount } = layered();
     await expect(mounts.unmount(target)).rejects.toThrow(/Invalid|invalid|not mounted/);
     const missing = { cwd: dir, lower: ["nothing"], upper: "lost", work: "lost.w", target };
@@ -104,7 +103,7 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   });
 
   (hasSquashfs ? test : test.skip)("an image is read-only, and needs its file's name no more", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { dir, target } = layered();
     const file = join(dir, "image");
     execFileSync("/usr/bin/mksquashfs", [join(dir, "low"), file, "-quiet", "-no-progress"], { stdio: "ignore" });
@@ -117,7 +116,7 @@ describeHere.each(kinds)("mounts by %s", (by) => {
   });
 
   test("what an ended process left is swept", async () => {
-    const mounts = await openMounts("trusted", by);
+    const mounts = await openMounts();
     const { dir, mount, target } = layered();
     await mount(mounts);
     await mounts.close();

@@ -29,7 +29,8 @@
 import { mkdir } from "node:fs/promises";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createBwrapDriver, enterOwnNamespace, openSlotMounts } from "@dari/sandbox";
+import { enterOwnNamespace } from "@dari/native";
+import { createBwrapDriver, openSlotMounts } from "@dari/sandbox";
 import { makeDir } from "./contestant.ts";
 import { startBareProcess } from "./one-turn.ts";
 import { spreadOf, timed } from "./statistics.ts";

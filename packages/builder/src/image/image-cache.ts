@@ -6,7 +6,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, utimes, stat, writeFile 
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import type { ImageRef } from "@dari/bundles";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 import { linkLayer } from "../layer/link-layer.ts";
 import type { PackedImage } from "./pack-image.ts";

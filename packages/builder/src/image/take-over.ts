@@ -5,7 +5,7 @@ import { randomUUID } from "node:crypto";
 import { constants, type Dirent } from "node:fs";
 import { chmod, copyFile, lchown, lstat, open, rename, type FileHandle } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;

@@ -4,7 +4,7 @@ import { chmodSync, linkSync, mkdirSync, opendirSync, readlinkSync, symlinkSync 
 import { chmod, copyFile, mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { removeTree } from "@dari/sandbox";
+import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 
 /** Folders that installers fill. Every file of a layer is in one of these. */

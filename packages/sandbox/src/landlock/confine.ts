@@ -1,7 +1,8 @@
-// Runs the small programs of native/ for one task.
+// Runs native programs for one task.
 
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { nativeCommand, type NativeProgram } from "@dari/native";
 import { tryTimeoutMs } from "../programs.ts";
 
 const run = promisify(execFile);
@@ -12,16 +13,17 @@ const sweepWithinMs = 60_000;
 const giveWithinMs = 10 * 60_000;
 
 /** Its output. @throws when it fails or does not end in time, 10 s by default; the message holds what it said. */
-export async function ask(program: string, args: readonly string[], withinMs = tryTimeoutMs): Promise<string> {
-  return (await run(program, args, { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
+export async function ask(name: NativeProgram, args: readonly string[], withinMs = tryTimeoutMs): Promise<string> {
+  const [file, ...first] = nativeCommand(name);
+  return (await run(file, [...first, ...args], { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
 }
 
 /** Gives directories and all that is in them to the user. Links are not followed, whoever works in there meanwhile. */
-export async function giveTo(user: number, own: string, dirs: readonly string[]): Promise<void> {
-  await ask(own, [String(user), ...dirs], giveWithinMs);
+export async function giveTo(user: number, dirs: readonly string[]): Promise<void> {
+  await ask("own", [String(user), ...dirs], giveWithinMs);
 }
 
 /** Resolves when no process of the user is alive. @throws when some cannot be killed. */
-export async function sweep(confine: string, user: number): Promise<void> {
-  await ask(confine, ["sweep", String(user)], sweepWithinMs);
+export async function sweep(user: number): Promise<void> {
+  await ask("confine", ["sweep", String(user)], sweepWithinMs);
 }

@@ -1,4 +1,5 @@
-// A process tree held by its user: native/confine.c kills all of it when it is told to, or when this process is gone.
+// A process tree held by its user: confine.c of @dari/native kills all of it when it is told to, or when this process
+// is gone.
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -12,8 +13,8 @@ const killDeadlineMs = 30_000;
 /** It says so when something survived. */
 const leftOver = 124;
 
-export function confinedTree(o: { launched: Launched; control: Duplex; confine: string; user: number }): ProcessTree {
-  const { launched, control, confine, user } = o;
+export function confinedTree(o: { launched: Launched; control: Duplex; user: number }): ProcessTree {
+  const { launched, control, user } = o;
   return {
     async kill() {
       const closed: Promise<unknown> = control.closed ? Promise.resolve() : once(control, "close");
@@ -26,7 +27,7 @@ export function confinedTree(o: { launched: Launched; control: Duplex; confine: 
       // Where what has started it is dead it is only said to be: until it has ended, it kills whoever has this user.
       await within(killDeadlineMs, closed);
       control.destroy();
-      await sweep(confine, user);
+      await sweep(user);
     },
   };
 }

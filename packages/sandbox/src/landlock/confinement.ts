@@ -1,4 +1,4 @@
-// What native/confine.c is told of one sandbox, as words: which paths, ports and limits the program has.
+// What confine.c of @dari/native is told of one sandbox, as words: which paths, ports and limits the program has.
 
 import { realpath } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,8 +32,6 @@ export interface Confinement {
   readonly state: string;
   readonly tmp: string;
   readonly imageDir: string;
-  /** native/own.c, compiled. */
-  readonly own: string;
   /** Loopback ports beside the place's own that may be connected to. */
   readonly ports: readonly number[];
 }
@@ -45,7 +43,6 @@ export async function confinementWords(o: Confinement): Promise<Buffer> {
   const readable = await Promise.all([o.imageDir, ...spec.readOnlyPaths].map((path) => realpath(path)));
   const pairs: (readonly [string, string | number])[] = [
     ["user", place.user],
-    ["own", o.own],
     ["slot", spec.slotDir],
     ["version", o.version],
     ["firstPort", place.firstPort],

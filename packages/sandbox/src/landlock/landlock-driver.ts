@@ -1,22 +1,21 @@
 // The driver for machines without namespaces: a user of its own, Landlock, a filter of system calls, and a small
-// program beside the agent's that opens its sockets and ends all of it (native/confine.c).
+// program beside the agent's that opens its sockets and ends all of it (confine.c of @dari/native).
 
 import { chmod, lchown, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Duplex } from "node:stream";
 import { text } from "node:stream/consumers";
+import { nativeCommand, nativeProblem, removeTree } from "@dari/native";
 import { findGroupPlaces, groupCandidates, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
-import { compiledProgram } from "../compiled-program.ts";
 import { egressEnvironment } from "../egress/egress.ts";
 import { launchInGroup } from "../group-launch.ts";
 import { exitThroughLauncher, type Launched, type Starter } from "../launch.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
-import { removeTree } from "../remove-tree.ts";
 import { isHostRoot } from "../rlimits.ts";
 import { supervisedFilter } from "../seccomp/filter.ts";
 import { checkSpec, diskTmpOf, programEnvironment, workingFolders } from "../slot.ts";
-import { findStarter, noStarterNote } from "../starter.ts";
+import { findStarter, noStarter } from "../starter.ts";
 import {
   SandboxStartError,
   type Guarantees,
@@ -40,10 +39,7 @@ import { openWayOut, type WayOut } from "./way-out.ts";
 const launcherPipes = 2;
 
 interface Means {
-  /** native/confine.c and native/own.c, compiled. */
-  readonly confine: string;
-  readonly own: string;
-  readonly starter: Starter | undefined;
+  readonly starter: Starter;
   /** See `LandlockOptions`. */
   readonly ownDir: string;
   /** Of Landlock. */
@@ -120,7 +116,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   const { workspace, state, tmp } = directoriesOf(slotDir);
   const { launched, group, complaint } = await launchIn(spec, means, holds);
   const { user } = holds.place;
-  const tree = confinedTree({ launched, control: launched.launcherPipes[0]!, confine: means.confine, user });
+  const tree = confinedTree({ launched, control: launched.launcherPipes[0]!, user });
   const folders = workingFolders(slotDir);
   const watch = watchSandbox({
     slotDir: () => slotDir,
@@ -151,7 +147,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   async function claim(turnDir = slotDir): Promise<void> {
     if (turnDir !== slotDir) throw new TypeError("a sandbox of landlock has its slot's directories and no others");
     await folders.create();
-    await giveTo(user, means.own, [workspace, state]);
+    await giveTo(user, [workspace, state]);
   }
   let killed: Promise<void> | undefined;
   return {
@@ -189,21 +185,19 @@ async function launchIn(
     version: means.version,
     ...{ workspace, state, tmp },
     imageDir: spec.imageDir,
-    own: means.own,
     ports: wayOut === undefined ? [] : [wayOut.port, ...wayOut.directPorts],
   });
-  const { launched, group, entered } = await launchInGroup(means.groups, spec.limits, {
-    command: means.confine,
-    args: ["run"],
+  const [command, ...args] = [...nativeCommand("confine"), "run"];
+  const { launched, group } = await launchInGroup(means.groups, spec.limits, {
+    command,
+    args,
     env: {},
     cwd: "/",
-    launcherPipes,
     complaintsTo: 4,
     starter: means.starter,
   });
   const [control, filterPipe] = launched.launcherPipes as [Duplex, Duplex];
   const complaint = text(control).catch(() => "");
-  await entered;
   filterPipe.end(supervisedFilter(spec.network === "open" ? "none, open network" : "none"));
   control.write(words);
   return { launched, group, complaint };
@@ -218,14 +212,10 @@ function describeExit(exit: SandboxExit, complaint: string): SandboxExit {
 }
 
 async function findMeans(o: LandlockOptions): Promise<Found> {
-  if (process.platform !== "linux") return { reason: "it exists on Linux only" };
+  const problem = nativeProblem();
+  if (problem !== undefined) return { reason: problem };
   if (!isHostRoot()) return { reason: "each sandbox has a user of its own, for which the worker must run as root" };
-  if (supervisedFilter("none") === undefined) return { reason: `there is no system call filter for ${process.arch}` };
-  const [confine, own] = await Promise.all([compiledProgram("confine"), compiledProgram("own")]);
-  if (confine === undefined || own === undefined) {
-    return { reason: "its programs could not be compiled; they need a C compiler" };
-  }
-  const kernels = Number(await ask(confine, ["abi"]));
+  const kernels = Number(await ask("confine", ["abi"]));
   if (kernels < versionMin) {
     const has = kernels === 0 ? "has no Landlock, or none is allowed here" : `has version ${kernels} of Landlock`;
     return { reason: `the kernel ${has}; at least version ${versionMin} is needed (Linux 6.7)` };
@@ -234,9 +224,10 @@ async function findMeans(o: LandlockOptions): Promise<Found> {
   const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
   // What runs ends by itself when this process is gone: killed, it could not end the rest.
   const starter = await findStarter({ pipes: 3 + launcherPipes, isFollowed: false });
+  if (starter === undefined) return { reason: noStarter };
   const reasons: string[] = [];
   for (const candidate of groupCandidates(groups)) {
-    const means = { confine, own, starter, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
+    const means = { starter, version, groups: candidate, ownDir: o.ownDir ?? tmpdir() };
     const reason = await tryOut(means);
     if (reason === undefined) return { means, guarantees: describe(means, kernels) };
     reasons.push(reason);
@@ -305,7 +296,6 @@ function describe(means: Means, kernels: number): Guarantees {
       "no namespaces: that a path, a process or a network interface of the machine exists can be seen",
       "what listens on this machine's loopback device at a port that the operator opened is reached without the proxy",
       ...(version < 6 ? ["this Landlock knows no signals: that they end at the sandbox is by its user alone"] : []),
-      ...(means.starter === undefined ? [noStarterNote] : []),
       ...(boundsTree(means)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),

@@ -4,7 +4,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, statSync } from "node:fs";
 import { mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { nativeFile } from "@dari/native";
 import {
   defaultTmpBytes,
   guardedPaths,
@@ -16,8 +17,8 @@ import {
   systemDirectories,
   trustInside,
 } from "../bwrap-arguments.ts";
-import { compiledProgram } from "../compiled-program.ts";
 import { devicePaths } from "../device-nodes.ts";
+import { enterInside, nativeInside } from "../enter-program.ts";
 import { ownName } from "../proc.ts";
 import { terminals } from "../namespace-shares.ts";
 import { isHostRoot } from "../rlimits.ts";
@@ -28,18 +29,9 @@ import type { SandboxSpec } from "../types.ts";
 import { limitsInKernel } from "./own-kernel.ts";
 import type { Runtime } from "./runtimes.ts";
 
-/** Our own programs as the container has them, and where they lie outside. */
-export interface Tools {
-  readonly dir: string;
-  /** native/container.c, compiled. */
-  readonly container: string;
-}
-
-const toolsInside = "/.sandbox";
+const toolsInside = dirname(nativeInside);
 const filterInside = `${toolsInside}/filter`;
-const enterInside = `${toolsInside}/enter`;
-const relayInside = `${toolsInside}/relay`;
-/** As native/relay.c has it. */
+/** The same path as in relay.c of @dari/native. */
 const portsInside = `${toolsInside}/ports`;
 
 /**
@@ -48,38 +40,31 @@ const portsInside = `${toolsInside}/ports`;
  */
 const spareId = 4_294_967_293;
 
-/** Made below `dir`, once for equal ones. Undefined where they were not shipped and there is no compiler. */
-export async function openTools(dir: string): Promise<Tools | undefined> {
-  const [container, enter, relay] = await Promise.all([
-    compiledProgram("container"),
-    compiledProgram("enter"),
-    compiledProgram("relay"),
-  ]);
-  if (container === undefined || enter === undefined || relay === undefined) return undefined;
+/** Returns the directory of our own programs that containers get. It is made below `dir`, once for equal contents. */
+export async function openTools(dir: string): Promise<string> {
   const files = {
-    container: await readFile(container),
-    enter: await readFile(enter),
-    relay: await readFile(relay),
-    filter: systemCallFilter() ?? Buffer.of(),
+    [basename(nativeInside)]: await readFile(nativeFile),
+    filter: systemCallFilter(),
     // Where a file of the spec's is mounted.
     [basename(scriptInside)]: Buffer.of(),
   };
   const digest = createHash("sha256");
   for (const [name, bytes] of Object.entries(files)) digest.update(name).update(bytes);
   const tools = join(dir, `tools-${digest.digest("hex").slice(0, 16)}`);
-  if (existsSync(tools)) return { dir: tools, container };
+  if (existsSync(tools)) return tools;
   const fresh = join(dir, ownName());
   // Where what an egress is believed by is mounted, and its sockets.
   for (const path of [trustInside, portsInside]) await mkdir(join(fresh, basename(path)), { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(fresh, name), bytes, { mode: 0o700 });
   // Where another process was faster its own stay.
   await rename(fresh, tools).catch(() => rm(fresh, { recursive: true }));
-  return { dir: tools, container };
+  return tools;
 }
 
 export interface BundleOptions {
   readonly spec: SandboxSpec;
-  readonly tools: Tools;
+  /** See `openTools`. */
+  readonly toolsDir: string;
   /** Takes the place of /etc. */
   readonly etcDir: string;
   readonly egress: Pick<Egress, "ports" | "trustDir"> | undefined;
@@ -117,19 +102,18 @@ function configOf(dir: string, o: BundleOptions): object {
   const { spec, hasUserNamespace } = o;
   const user = innerUser(hasUserNamespace);
   const guarded = guardedPaths();
-  const filter = systemCallFilter() === undefined ? "-" : filterInside;
   const namespaces = ["pid", "ipc", "uts", "mount", "cgroup"];
   if (hasUserNamespace) namespaces.push("user");
   if (spec.network !== "open") namespaces.push("network");
   const full = o.runtime.kind.sharesKernel ? 0 : (limitsInKernel(spec.limits, o.egress).processes ?? 0);
   const relayed = relayedPorts(o);
-  const relay = relayed.length === 0 ? [] : [relayInside, relayed.join(",")];
+  const relay = relayed.length === 0 ? [] : [nativeInside, "relay", relayed.join(",")];
   return {
     ociVersion: "1.0.2",
     process: {
       terminal: false,
       user: { uid: user, gid: user },
-      args: [`${toolsInside}/container`, "inside", filter, String(full), ...relay, enterInside, "5"],
+      args: [nativeInside, "container", "inside", filterInside, String(full), ...relay, ...enterInside, "5"],
       env: [],
       cwd: insidePaths.workspace,
       capabilities: { bounding: [], effective: [], inheritable: [], permitted: [], ambient: [] },
@@ -163,7 +147,7 @@ function mappingsOf(user: number): object {
 }
 
 function mountsOf(dir: string, o: BundleOptions): object[] {
-  const { spec, tools, etcDir, egress, runtime } = o;
+  const { spec, toolsDir, etcDir, egress, runtime } = o;
   const trustDir = egress?.trustDir;
   const diskTmp = diskTmpOf(spec);
   const size = `size=${spec.limits.tmpBytes ?? defaultTmpBytes}`;
@@ -192,7 +176,7 @@ function mountsOf(dir: string, o: BundleOptions): object[] {
     inMemory("/dev/shm", [...closed, "mode=1777", size]),
     diskTmp === undefined ? inMemory("/tmp", [...closed, "mode=1777", size]) : writable(diskTmp.dir, "/tmp"),
     readOnly(etcDir, "/etc"),
-    readOnly(tools.dir, toolsInside),
+    readOnly(toolsDir, toolsInside),
     ...(trustDir === undefined ? [] : [readOnly(trustDir, trustInside)]),
     ...(relayedPorts(o).length === 0 ? [] : [readOnly(portsDirOf(dir), portsInside)]),
     ...spec.readOnlyPaths.filter((path) => !isSystemPath(path)).map((path) => readOnly(path, insidePathOf(spec, path))),

@@ -2,13 +2,15 @@
 
 import type { Duplex } from "node:stream";
 import { join } from "node:path";
+import { nativeCommand } from "@dari/native";
 import type { Launcher } from "../bwrap-launcher.ts";
 import { planGroup, type ControlGroup, type GroupPlaces } from "../control-groups.ts";
 import type { Egress } from "../egress/egress.ts";
+import { groupCommand } from "../group-launch.ts";
 import { launch, type Launched } from "../launch.ts";
 import { ownName, readProcess, type ProcessIdentity } from "../proc.ts";
 import type { SandboxLimits, SandboxSpec } from "../types.ts";
-import { portsDirOf, writeBundle, type Tools } from "./bundle.ts";
+import { portsDirOf, writeBundle } from "./bundle.ts";
 import { limitsOfKernel, serveRelay } from "./own-kernel.ts";
 import { deleteContainer, rootOf, runtimeEnvironment, type Runtime } from "./runtimes.ts";
 
@@ -25,7 +27,7 @@ export interface Container extends Omit<Launcher, "isGone" | "run" | "discard"> 
 
 export interface ContainerMeans {
   readonly runtime: Runtime;
-  readonly tools: Tools;
+  readonly toolsDir: string;
   readonly etcDir: string;
   readonly egress: Egress | undefined;
   readonly hasUserNamespace: boolean;
@@ -38,7 +40,7 @@ const handOverFd = 4 + pipes;
 
 /** @throws SandboxStartError, or the system's error where bundle or group cannot be made; nothing is left then */
 export async function startContainer(spec: SandboxSpec, means: ContainerMeans): Promise<Container> {
-  const { runtime, tools, egress } = means;
+  const { runtime, egress } = means;
   const id = ownName();
   const bundle = join(runtime.dir, id);
   const group = groupOf(means, spec.limits);
@@ -46,12 +48,12 @@ export async function startContainer(spec: SandboxSpec, means: ContainerMeans): 
     await writeBundle(bundle, { spec, ...means });
     if (egress !== undefined && !runtime.kind.sharesKernel) await serveRelay(portsDirOf(bundle), egress);
     const pidFile = join(bundle, "pid");
-    const command = [
-      ...(group === undefined ? [] : [group.program, "2", ...group.outside, "--"]),
-      ...[tools.container, "outside", pidFile, ...(group?.inside ?? []), "--"],
+    const program = [
+      ...[...nativeCommand("container"), "outside", pidFile, ...(group?.inside ?? []), "--"],
       ...[runtime.program, ...runtime.kind.globalOptions, ...rootOf(runtime), "run", "--detach"],
       ...["--bundle", bundle, "--pid-file", pidFile, id],
     ];
+    const command = group === undefined ? program : groupCommand(group.outside, 2, program);
     const launched = await launch({
       command: command[0]!,
       args: command.slice(1),
@@ -86,22 +88,20 @@ function containerOf(launched: Launched, group: ControlGroup | undefined, remove
 
 interface GroupWords {
   readonly group: ControlGroup;
-  readonly program: string;
-  /** For native/group.c. */
-  readonly outside: readonly string[];
+  /** Taken by the process outside. */
+  readonly outside: ControlGroup["steps"];
   /** Files that the container's first process writes to. */
   readonly inside: readonly string[];
 }
 
 /** The runtime is not in it, nor are its many threads; with a kernel of its own it is what is to be bounded. */
 function groupOf({ groups, runtime }: ContainerMeans, limits: SandboxLimits): GroupWords | undefined {
-  if (groups?.program === undefined) return undefined;
+  if (groups === undefined) return undefined;
   const group = planGroup(groups, runtime.kind.sharesKernel ? limits : limitsOfKernel(limits));
   const isInside = (step: string): boolean => step === "enter" && runtime.kind.sharesKernel;
   return {
     group,
-    program: groups.program,
-    outside: group.steps.filter(([step]) => !isInside(step)).flat(),
+    outside: group.steps.filter(([step]) => !isInside(step)),
     inside: group.steps.filter(([step]) => isInside(step)).map(([, file]) => file),
   };
 }

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, readlink, rm } from "node:fs/promises";
 import { release, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { nativeProblem } from "@dari/native";
 import { createBackground, type Background } from "../background.ts";
 import { etcAdded, etcPaths, insidePathOf, insidePaths, trustInside } from "../bwrap-arguments.ts";
 import { boundsTree, findGroupPlaces, groupCandidates } from "../control-groups.ts";
@@ -13,7 +14,6 @@ import { enterWords } from "../enter-program.ts";
 import { namespacedSandbox } from "../namespaced-sandbox.ts";
 import { findProgram, tryTimeoutMs } from "../programs.ts";
 import { isHostRoot, processesOfUser, processLimits } from "../rlimits.ts";
-import { systemCallFilter } from "../seccomp/filter.ts";
 import { checkSpec, programEnvironment } from "../slot.ts";
 import { openSystemFiles, type SystemFiles } from "../system-files.ts";
 import {
@@ -123,7 +123,8 @@ async function start(
 }
 
 async function findMeans(o: OciOptions): Promise<Found> {
-  if (process.platform !== "linux") return { reason: "it exists on Linux only" };
+  const problem = nativeProblem();
+  if (problem !== undefined) return { reason: problem };
   try {
     const runtimes = await findRuntimes(o.runtime);
     if (runtimes.length === 0) return { reason: `the program ${o.runtime ?? "crun or runc"} was not found` };
@@ -141,17 +142,14 @@ async function findMeans(o: OciOptions): Promise<Found> {
 }
 
 async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOptions): Promise<Found> {
-  const tools = await openTools(runtime.dir);
-  if (tools === undefined) return { reason: "there is no C compiler" };
-  const places = o.controlGroups === false ? undefined : await findGroupPlaces();
-  // The container's first process enters them, whom nobody else could move in time.
-  const groups = places?.program === undefined ? undefined : places;
+  const toolsDir = await openTools(runtime.dir);
+  const groups = o.controlGroups === false ? undefined : await findGroupPlaces();
   // A kernel of its own counts by itself.
-  const shares = runtime.kind.sharesKernel ? await openNamespaceShares() : undefined;
+  const shares = runtime.kind.sharesKernel ? openNamespaceShares() : undefined;
   let reason: string | undefined;
   for (const hasUserNamespace of waysOf(runtime, o)) {
     for (const candidate of groupCandidates(groups)) {
-      const means = { runtime, tools, systemFiles, groups: candidate, shares, hasUserNamespace };
+      const means = { runtime, toolsDir, systemFiles, groups: candidate, shares, hasUserNamespace };
       const failed = await tryOut(means, o.tryWithinMs ?? tryTimeoutMs);
       if (failed === undefined) {
         await sweepContainers(runtime);
@@ -173,15 +171,15 @@ function waysOf({ kind }: Runtime, o: OciOptions): boolean[] {
 
 /**
  * What of a container is as promised, seen from inside: each line says what is not. Its arguments: a directory of the
- * host's, what /proc says of a filter of system calls where there is one, and the release of the kernel that must not
- * be seen, else nothing. A kernel of its own has settings and devices of its own.
+ * host's, and the release of the kernel that must not be seen, else nothing. A kernel of its own has settings and
+ * devices of its own.
  */
 const look = `
 while read -r key value rest; do
   case "$key $value" in
     "CapPrm: 0000000000000000" | "CapEff: 0000000000000000" | "CapBnd: 0000000000000000") ;;
     Cap[PEB]*) echo "capabilities: $key $value" ;;
-    "NoNewPrivs: 1" | "Seccomp: $2") ;;
+    "NoNewPrivs: 1" | "Seccomp: 2") ;;
     NoNewPrivs:* | Seccomp:*) echo "$key $value" ;;
   esac
 done < /proc/self/status
@@ -189,9 +187,9 @@ for path in / /usr /etc /agent /dev /proc/sys; do
   ! (: > "$path/.dari-trial") 2> /dev/null || echo "$path can be written to"
 done
 ! (: > /proc/sys/kernel/core_pattern) 2> /dev/null || echo "settings of the kernel can be written to"
-if test -n "$3"; then
+if test -n "$2"; then
   read -r name version release rest < /proc/version
-  test "$release" != "$3" || echo "the kernel is this machine's"
+  test "$release" != "$2" || echo "the kernel is this machine's"
 else
   ! test -e /sys || echo "/sys is there"
 fi
@@ -221,7 +219,7 @@ async function tryOut(means: Means, withinMs: number): Promise<Failed | undefine
     const hidden = means.runtime.kind.sharesKernel ? "" : release();
     const { sandbox, container } = await start(
       {
-        argv: [shell, "-c", look, shell, slotDir, systemCallFilter() === undefined ? "0" : "2", hidden],
+        argv: [shell, "-c", look, shell, slotDir, hidden],
         env: {},
         imageDir: join(slotDir, "image"),
         readOnlyPaths: [process.execPath],
@@ -283,7 +281,6 @@ function describe(means: Means): Guarantees {
   const { sharesKernel } = runtime.kind;
   const counted = groups?.processes === undefined ? "watched" : "per_sandbox";
   const fromKernel = sharesKernel ? "" : " from that kernel, and from what opens files for it,";
-  const filtered = systemCallFilter() === undefined ? `without a filter for ${process.arch}` : "behind a filter";
   return {
     isolated: true,
     filesystem: "private",
@@ -301,7 +298,9 @@ function describe(means: Means): Guarantees {
     },
     notes: [
       `containers are made by ${runtime.program}`,
-      sharesKernel ? `the kernel is shared with the host, ${filtered} of system calls` : "the kernel is the runtime's",
+      sharesKernel
+        ? "the kernel is shared with the host, behind a filter of system calls"
+        : "the kernel is the runtime's",
       ...(boundsTree(groups)
         ? []
         : ["no control groups can be made here: memory and processes are looked at five times a second instead"]),

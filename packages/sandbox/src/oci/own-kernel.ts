@@ -13,13 +13,16 @@ export function limitsOfKernel({ processes: _ofProgram, memoryBytes, ...others }
   return memoryBytes === undefined ? others : { ...others, memoryBytes: memoryBytes + kernelBytes };
 }
 
-/** For that kernel, in which the program's user is ours as well: of the first process, and of native/relay.c if any. */
+/**
+ * For that kernel, in which the program's user is ours as well: of the first process, and of relay.c of @dari/native if
+ * that runs.
+ */
 export function limitsInKernel(limits: SandboxLimits, egress: object | undefined): SandboxLimits {
   const ours = egress === undefined ? 1 : 2;
   return limits.processes === undefined ? limits : { ...limits, processes: limits.processes + ours };
 }
 
-/** Listens in `dir` for what native/relay.c connects to. By a descriptor: a socket's name has at most 107 bytes. */
+/** Listens in `dir` for what the relay connects to. By a descriptor: a socket's name has at most 107 bytes. */
 export async function serveRelay(dir: string, egress: Pick<Egress, "ports" | "serve">): Promise<void> {
   const handle = await open(dir);
   const servers = egress.ports.map((port) => ({ port, server: createServer() }));

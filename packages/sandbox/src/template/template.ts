@@ -1,6 +1,7 @@
-// A sandbox that is forked: its program is held by one of ours (native/template.c), which makes each child a sandbox.
+// A sandbox that is forked: template.c of @dari/native holds its program and makes each child a sandbox.
 
 import { createInterface } from "node:readline";
+import { nativeFile } from "@dari/native";
 import type { Background } from "../background.ts";
 import { boundsTree, planGroup, type GroupPlaces } from "../control-groups.ts";
 import { openEgress, type Egress } from "../egress/egress.ts";
@@ -33,8 +34,6 @@ export interface TemplateMeans {
   readonly hostUser: number | undefined;
   /** Makes a child's slot the user's. */
   giveSlot(slotDir: string): Promise<void>;
-  /** native/template.c, compiled. */
-  readonly holder: string;
   readonly starter: Starter;
   readonly groups: GroupPlaces | undefined;
   readonly egress: Egress | undefined;
@@ -75,9 +74,9 @@ async function holdProgram(o: TemplateMeans, tell: () => void): Promise<Receiver
   if (program?.parentPid !== init?.pid || program === undefined) return "it has ended";
   let receiver: Receiver | undefined;
   const holder = await o.starter.launch({
-    command: o.holder,
+    command: nativeFile,
     keepsCapabilities: true,
-    args: [String(program.pid), program.startTime, String(process.pid)],
+    args: ["template", String(program.pid), program.startTime, String(process.pid)],
     cwd: "/",
     onServer(both, server) {
       if (receiver === undefined) server.close();

@@ -1,4 +1,4 @@
-// The words that a template gets for each child, as native/template.c and native/child-mounts.h read it.
+// The words that a template gets for each child, as template.c and child-mounts.h of @dari/native read it.
 
 import { defaultTmpBytes, guardedPaths, innerId, insidePathOf, insidePaths, memoryDirs } from "../bwrap-arguments.ts";
 import type { ControlGroup } from "../control-groups.ts";

@@ -8,15 +8,14 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { enterOwnNamespace, ownNamespace } from "../../src/namespace/enter.ts";
+import { enterOwnNamespace, mappedIds, ownNamespace } from "@dari/native";
 
 await enterOwnNamespace();
 if (process.argv[2] === "wait") {
   process.stdout.write(`${process.pid}\n`);
   await new Promise(() => createServer().listen(0, "127.0.0.1"));
 }
-const { createBwrapDriver, createOciDriver, createProcessDriver, mappedIds, openSlotMounts } =
-  await import("../../src/index.ts");
+const { createBwrapDriver, createOciDriver, createProcessDriver, openSlotMounts } = await import("../../src/index.ts");
 const { noTemplates } = await import("../template-fixture.ts");
 
 /** Of a process, by what it says of itself: the sets that let it do something, or let what it starts. */

@@ -9,6 +9,7 @@ const everyLibrary = [
   "db",
   "domain",
   "harness",
+  "native",
   "network",
   "queue",
   "runtime",
@@ -26,20 +27,21 @@ export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   db: ["domain"],
   embedded: ["domain"],
   harness: ["domain"],
+  native: [],
   network: ["domain"],
   queue: ["domain"],
   runtime: ["domain"],
   // Built on those.
-  builder: ["blobs", "bundles", "contract", "domain", "harness", "network", "sandbox"],
+  builder: ["blobs", "bundles", "contract", "domain", "harness", "native", "network", "sandbox"],
   bundles: ["contract", "domain"],
   client: ["contract", "domain"],
   control: ["blobs", "bundles", "contract", "db", "domain", "network", "queue", "runtime", "workspace"],
-  sandbox: ["domain", "network"],
+  sandbox: ["domain", "native", "network"],
   // It compares the events that tests caused with the schemas of the contract.
   testkit: ["blobs", "contract", "db", "domain", "embedded", "sandbox"],
-  workspace: ["blobs", "domain", "sandbox"],
+  workspace: ["blobs", "domain", "native"],
   // Knows agents and their sandboxes, and nothing of the database or the queue.
-  "sandbox-pool": ["builder", "bundles", "domain", "harness", "runtime", "sandbox"],
+  "sandbox-pool": ["builder", "bundles", "domain", "harness", "native", "runtime", "sandbox"],
   // Derives the generated pages from everything; not shipped.
   tooling: ["api", "contract", "control", "domain", "reconciler", "runtime", "sandbox", "standalone", "worker"],
   // Programs. Only standalone joins the first three; console and cli know the HTTP client alone.
@@ -187,14 +189,7 @@ export const exceptions: Readonly<Record<string, readonly string[]>> = {
   environment: [],
   header: [],
   "timers in tests": [],
-  // The native programs that workspaces need have no package of their own yet.
-  "loads nothing that runs agents": [
-    "packages/workspace/src/copies.ts",
-    "packages/workspace/src/layer-store.ts",
-    "packages/workspace/src/lent-files.ts",
-    "packages/workspace/src/mounts.ts",
-    "packages/workspace/src/overlays.ts",
-  ],
+  "loads nothing that runs agents": [],
   "import ring at run time": [],
   "import ring counting types": [],
 };

@@ -18,7 +18,7 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, string>>;
 }
 
-/** "@dari/db" or "@dari/sandbox/namespace" → the path of the module that it names. */
+/** "@dari/db" or "@dari/native/namespace" → the path of the module that it names. */
 const entries: ReadonlyMap<string, string> = new Map(
   textFiles.flatMap(({ path: file, text }) => {
     if (!/^(apps|packages)\/[^/]+\/package\.json$/.test(file)) return [];

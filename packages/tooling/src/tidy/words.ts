@@ -35,9 +35,9 @@ export const giveawaysMax: Readonly<Record<string, number>> = {
   docs: 8,
   harness: 3,
   lab: 17,
-  native: 30,
-  sandbox: 66,
+  native: 25,
+  sandbox: 38,
   testkit: 1,
   worker: 10,
-  workspace: 12,
+  workspace: 11,
 };

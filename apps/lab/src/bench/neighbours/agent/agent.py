@@ -165,7 +165,8 @@ def file_locks(bound, end):
 
 
 def shared_files():
-    names = ["/etc/passwd", "/etc/nsswitch.conf", "/etc/ld.so.cache", "/.sandbox/enter", os.__file__, "/usr/bin/env"]
+    in_etc = ["/etc/passwd", "/etc/nsswitch.conf", "/etc/ld.so.cache"]
+    names = [*in_etc, "/.sandbox/dari-native", os.__file__, "/usr/bin/env"]
     return [name for name in names if os.path.exists(name)]
 
 
@@ -199,7 +200,7 @@ def whole_file_locks(bound, end):
 def watch_shared_files(bound, end):
     """Events of its own that others cause; its own opening is over before it watches."""
     watcher = call("inotify_init1", 0o4000)
-    for name in ["/etc/passwd", "/etc/nsswitch.conf", "/.sandbox/enter"]:
+    for name in ["/etc/passwd", "/etc/nsswitch.conf", "/.sandbox/dari-native"]:
         libc.inotify_add_watch(watcher, name.encode(), 0xFFF)
     time.sleep(max(0, end - time.time()))
     try:

@@ -9,7 +9,7 @@ export interface IdRange {
 
 /** The most subordinate ids that are mapped, from `firstSubordinateId` on. */
 export const subordinateIdsMax = 4096;
-/** The first id inside the namespace for a range of /etc/subuid; native/namespace.c has the same number. */
+/** The first id inside the namespace for a range of /etc/subuid; programs/namespace.c has the same number. */
 export const firstSubordinateId = 58_000;
 
 /**

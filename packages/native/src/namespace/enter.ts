@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { compiledProgram } from "../compiled-program.ts";
+import { assertNativePrograms, nativeCommand } from "../native-program.ts";
 import { hasMountCapability, loadNativeModule, withholdCapabilities } from "./capabilities.ts";
 import { firstSubordinateId, subordinateIdsMax } from "./mapped-ids.ts";
 
@@ -43,10 +43,10 @@ export async function enterOwnNamespace(): Promise<void> {
     return;
   }
   try {
-    await enter();
+    enter();
   } catch (error) {
     const reason = (error as Error).message;
-    state = { state: "refused", reason, advice: adviceFor(reason) };
+    state = { state: "refused", reason, advice: kernelAdvice() };
   }
 }
 
@@ -59,7 +59,7 @@ function userName(): string | undefined {
   }
 }
 
-async function enter(): Promise<never> {
+function enter(): never {
   const uid = process.geteuid!();
   // Inside already, but the capabilities did not survive: another try would end here as well.
   if (new RegExp(`^\\s*${uid}\\s+${uid}\\s+1\\s*$`, "m").test(readFileSync("/proc/self/uid_map", "latin1"))) {
@@ -68,22 +68,23 @@ async function enter(): Promise<never> {
   if (Number(readSetting("kernel.overflowuid")) === uid) {
     throw new Error(`as user ${uid}, files of all users that are not in the namespace would look like its own`);
   }
-  const program = await compiledProgram("namespace");
-  if (program === undefined) throw new Error("there is no C compiler");
-  const module = await loadNativeModule();
+  assertNativePrograms();
+  const module = loadNativeModule();
   const ranges = subordinateRanges();
   const own: readonly string[] = ["-", "-"];
-  const ids = ranges !== undefined && tried(program, ranges) === undefined ? ranges : own;
-  const reason = ids === own ? tried(program, own) : undefined;
+  const ids = ranges !== undefined && tried(ranges) === undefined ? ranges : own;
+  const reason = ids === own ? tried(own) : undefined;
   if (reason !== undefined) throw new Error(reason);
   if (process.execArgv.some((argument) => argument.endsWith("/end-with-parent.mjs"))) module.keepOpen(parentPipe);
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)];
-  return process.execve!(program, [program, "run", ...ids, ...again]);
+  const [file, name] = nativeCommand("namespace");
+  return process.execve!(file, [file, name, "run", ...ids, ...again]);
 }
 
 /** Undefined if it works, else why not. */
-function tried(program: string, ids: readonly string[]): string | undefined {
-  const { status, stderr, error } = spawnSync(program, ["try", ...ids, process.execPath], {
+function tried(ids: readonly string[]): string | undefined {
+  const [file, name] = nativeCommand("namespace");
+  const { status, stderr, error } = spawnSync(file, [name, "try", ...ids, process.execPath], {
     env: {},
     encoding: "utf8",
     stdio: ["ignore", "ignore", "pipe"],
@@ -128,8 +129,7 @@ function missingIds(): { reason: string; advice: string } {
     const name = userName();
     return {
       reason: "/etc/subuid and /etc/subgid have no range for this user",
-      advice:
-        name === undefined ? "" : `sudo usermod --add-subuids 300000-304095 --add-subgids 300000-304095 ${name}`,
+      advice: name === undefined ? "" : `sudo usermod --add-subuids 300000-304095 --add-subgids 300000-304095 ${name}`,
     };
   }
   return { reason: "newuidmap and newgidmap do not work here", advice: "sudo apt-get install uidmap" };
@@ -143,8 +143,7 @@ const settings = [
   { name: "user.max_mnt_namespaces", forbids: "0", allows: "15000" },
 ];
 
-function adviceFor(reason: string): string {
-  if (reason.includes("compiler")) return "sudo apt-get install gcc libc6-dev";
+function kernelAdvice(): string {
   for (const { name, forbids, allows } of settings) {
     if (readSetting(name) === forbids) return `sudo sysctl -w ${name}=${allows}`;
   }

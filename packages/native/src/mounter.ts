@@ -3,13 +3,13 @@
 import { spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
 import { createInterface } from "node:readline";
 import { getSystemErrorMap } from "node:util";
-import { compiledProgram } from "./compiled-program.ts";
+import { assertNativePrograms, nativeCommand } from "./native-program.ts";
 import { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
 
-/** What `native/mount.c` reads of a word, with the NUL that ends it: by a longer one it would end, and fail others. */
+/** How much `programs/mount.c` reads of a word, with its NUL. A longer word would end it and fail what others asked. */
 const wordBytesMax = 8192;
 
-/** Words as `native/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
+/** Words as `programs/mount.c` lists them; each is a path or a list of options of less than 8 KiB. */
 export type MountCommand =
   | readonly ["share" | "detach" | "unmount", to: string]
   | readonly ["attach", from: string, to: string]
@@ -24,29 +24,30 @@ export interface Mounter {
   end(): Promise<void>;
 }
 
-/** Undefined where there is no C compiler. */
-export async function openMounter(): Promise<Mounter | undefined> {
-  const binary = await compiledProgram("mount");
+/** @throws if the native programs cannot run here */
+export async function openMounter(): Promise<Mounter> {
+  assertNativePrograms();
   await withholdCapabilities();
-  return binary === undefined ? undefined : lastingMounter(binary);
+  return lastingMounter();
 }
 
 /** It keeps nothing, so another does as well where one has ended. */
-function lastingMounter(binary: string): Mounter {
-  let program = start(binary);
+function lastingMounter(): Mounter {
+  let program = start();
   return {
     async run(command) {
-      if (program.isGone()) program = start(binary);
+      if (program.isGone()) program = start();
       await program.run(command);
     },
     end: () => program.end(),
   };
 }
 
-function start(binary: string): Mounter & { isGone(): boolean } {
+function start(): Mounter & { isGone(): boolean } {
   // Its input ends with this process, and so does it.
   const options: SpawnOptions = { env: {}, stdio: ["pipe", "pipe", "ignore"] };
-  const child: ChildProcess = startWithCapabilities(() => spawn(binary, [], options));
+  const [file, ...args] = nativeCommand("mount");
+  const child: ChildProcess = startWithCapabilities(() => spawn(file, args, options));
   const waiting: PromiseWithResolvers<string>[] = [];
   const closed = Promise.withResolvers<void>();
   let isGone = false;

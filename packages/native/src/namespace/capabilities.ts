@@ -1,9 +1,9 @@
 // The capabilities of this process, and which of the programs that it starts keep them.
 
 import { readFileSync } from "node:fs";
-import { compiledProgram } from "../compiled-program.ts";
+import { assertNativePrograms, capabilitiesModule } from "../native-program.ts";
 
-/** native/capabilities.c */
+/** What programs/capabilities.c exports. */
 interface NativeModule {
   pass(isPassed: boolean): void;
   keepOpen(fd: number): void;
@@ -13,7 +13,7 @@ interface NativeModule {
 const sysAdmin = 1n << 21n;
 
 let loaded: NativeModule | undefined;
-let withheld: Promise<void> | undefined;
+let isWithheld = false;
 
 /** Whether this process may mount in its mount namespace. */
 export function hasMountCapability(): boolean {
@@ -27,13 +27,12 @@ function isAmbient(): boolean {
   return process.geteuid?.() !== 0 && hasMountCapability();
 }
 
-/** @throws if the module cannot be compiled or loaded */
-export async function loadNativeModule(): Promise<NativeModule> {
+/** @throws if the module cannot be loaded */
+export function loadNativeModule(): NativeModule {
   if (loaded !== undefined) return loaded;
-  const file = await compiledProgram("capabilities");
-  if (file === undefined) throw new Error("the module that withholds capabilities from programs cannot be compiled");
+  assertNativePrograms();
   const target = { exports: {} as NativeModule };
-  process.dlopen(target, file);
+  process.dlopen(target, capabilitiesModule);
   return (loaded = target.exports);
 }
 
@@ -42,8 +41,9 @@ export async function loadNativeModule(): Promise<NativeModule> {
  * nothing as root, whose children keep theirs by other rules, and without capabilities.
  * @throws if they cannot be withheld
  */
-export function withholdCapabilities(): Promise<void> {
-  return (withheld ??= isAmbient() ? loadNativeModule().then((module) => module.pass(false)) : Promise.resolve());
+export async function withholdCapabilities(): Promise<void> {
+  if (!isWithheld && isAmbient()) loadNativeModule().pass(false);
+  isWithheld = true;
 }
 
 /** Calls `start`, which starts a program of ours that needs this process's capabilities. */

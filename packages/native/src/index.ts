@@ -1,0 +1,8 @@
+// The C programs that start, confine and mount for agents, built for Linux, and the modules that run them.
+
+export { openMounter, type MountCommand, type Mounter } from "./mounter.ts";
+export { startWithCapabilities, withholdCapabilities } from "./namespace/capabilities.ts";
+export { enterOwnNamespace, ownNamespace, type OwnNamespace } from "./namespace/enter.ts";
+export { firstSubordinateId, mappedIds, type IdRange } from "./namespace/mapped-ids.ts";
+export { nativeCommand, nativeFile, nativeProblem, type NativeProgram } from "./native-program.ts";
+export { removeTree } from "./remove-tree.ts";
