@@ -2,7 +2,7 @@
 
 export { captureLogs, type CapturedLogs, type LogStream, type LogTotals } from "./capture-logs.ts";
 export { checkEntrypoint, type EntrypointCheck } from "./check-entrypoint.ts";
-export { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
+export { exitFailure, type ProcessExit } from "./exit-failure.ts";
 export { guestCommand, nodeGuestMain, type GuestCommand, type Language } from "./guest-command.ts";
 export { guestRuns, loadAhead } from "./load-ahead.ts";
 export { loadTemplate } from "./load-template.ts";

@@ -2,7 +2,7 @@
 
 import { failure, limits, untilEnd, type Failure } from "@dari/domain";
 import type { Duplex } from "node:stream";
-import { exitFailure, type ExitEvidence, type ProcessExit } from "./exit-failure.ts";
+import { exitFailure, type ProcessExit } from "./exit-failure.ts";
 import { ignoreErrors, LineTooLongError, readLines, sendFrame } from "./frames.ts";
 import { readParts, type OutputPart } from "./output.ts";
 import {
@@ -60,7 +60,7 @@ export interface RunTurnOptions {
   /** The next frame is read when this is done. A rejection is runTurn's own. */
   onFrame(frame: DeltaFrame | EventFrame): void | Promise<void>;
   /** Asked when the process ended without an answer. */
-  collectEvidence?(): Promise<ExitEvidence>;
+  stderrTail?(): string | Promise<string>;
 }
 
 const guestLimits: GuestLimits = {
@@ -229,7 +229,7 @@ async function endOfProcess(o: RunTurnOptions, over: AbortSignal): Promise<TurnE
     const message = "the agent closed file descriptors that are not its own, and with them the way to answer";
     return { kind: "failed", failure: failure("agent_error", message) };
   }
-  return { kind: "failed", failure: exitFailure(exit, await o.collectEvidence?.()) };
+  return { kind: "failed", failure: exitFailure(exit, await o.stderrTail?.()) };
 }
 
 /** Kept from turn to turn: what was read of a channel ahead is the next turn's. */

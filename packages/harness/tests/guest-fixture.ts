@@ -154,10 +154,7 @@ export async function play(
       signal: new AbortController().signal,
       beforeCall: () => Promise.resolve(),
       onFrame: (frame) => void frames.push(frame),
-      collectEvidence: async () => {
-        await captured.done;
-        return { stderrTail: captured.tail("stderr") };
-      },
+      stderrTail: () => captured.done.then(() => captured.tail("stderr")),
       ...o,
     });
     return { ending, frames, logs, workspace: guest.workspace };

@@ -49,7 +49,7 @@ export function callAgent(
       o.onCall();
     },
     onFrame: frameRecorder(call),
-    collectEvidence: () => Promise.resolve({ stderrTail: o.stderrTail() }),
+    stderrTail: o.stderrTail,
   });
 }
 
