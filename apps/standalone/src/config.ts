@@ -16,7 +16,10 @@ import {
   type ConfigOf,
   type Environment,
 } from "@dari/runtime";
-import { checkWorkerSettings, workerSettings } from "@dari/worker";
+import { checkWorkerSettings, ownWorkerSettings } from "@dari/worker";
+
+/** Without the worker's directory, which is in the data directory. */
+const { workDir: _workDir, ...sharedWorkerSettings } = ownWorkerSettings;
 
 export const standaloneSettings = {
   port: apiSettings.port,
@@ -46,31 +49,13 @@ export const standaloneSettings = {
     about: "none: direct pull, also where Redis is.",
   }),
   bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
-  slots: workerSettings.slots,
-  warmSandboxes: workerSettings.warmSandboxes,
-  templates: workerSettings.templates,
-  sessionIdleSeconds: workerSettings.sessionIdleSeconds,
-  sandbox: workerSettings.sandbox,
-  ociRuntime: workerSettings.ociRuntime,
-  bwrap: workerSettings.bwrap,
+  ...sharedWorkerSettings,
   // Unset: none where only this machine reaches the platform.
-  minimumIsolation: withoutDefault(workerSettings.minimumIsolation),
-  turnProcesses: workerSettings.turnProcesses,
-  turnDiskBytes: workerSettings.turnDiskBytes,
-  turnCpus: workerSettings.turnCpus,
-  turnCpuSeconds: workerSettings.turnCpuSeconds,
-  egress: workerSettings.egress,
-  egressAllow: workerSettings.egressAllow,
-  buildSlots: workerSettings.buildSlots,
-  buildEgress: workerSettings.buildEgress,
-  buildEgressAllow: workerSettings.buildEgressAllow,
-  turnMemoryBytes: workerSettings.turnMemoryBytes,
-  memoryMb: workerSettings.memoryMb,
-  // A machine of one's own is small, and its agents are few and one's own.
-  turnReservedMb: withDefault(workerSettings.turnReservedMb, 1_024),
-  cacheBytes: withDefault(workerSettings.cacheBytes, 5 * 1024 ** 3),
-  backoffFirstMs: workerSettings.backoffFirstMs,
-  shutdownGraceMs: withDefault(workerSettings.shutdownGraceMs, 10_000),
+  minimumIsolation: withoutDefault(ownWorkerSettings.minimumIsolation),
+  // A single machine is small and runs few agents, all of its owner.
+  turnReservedMb: withDefault(ownWorkerSettings.turnReservedMb, 1_024),
+  cacheBytes: withDefault(ownWorkerSettings.cacheBytes, 5 * 1024 ** 3),
+  shutdownGraceMs: withDefault(ownWorkerSettings.shutdownGraceMs, 10_000),
 } as const;
 
 export type StandaloneConfig = ConfigOf<typeof standaloneSettings> & { readonly environment: Environment };

@@ -5,7 +5,8 @@ import { defaultBackoff, limits } from "@dari/domain";
 import { integer, oneOf, readConfig, string, type ConfigOf, type ConfigProblem, type Environment } from "@dari/runtime";
 import { EgressRuleError, parseEgressRules } from "@dari/network";
 
-const ownSettings = {
+/** The settings that only the worker has. */
+export const ownWorkerSettings = {
   slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
@@ -152,10 +153,9 @@ const ownSettings = {
   }),
 } as const;
 
-export const workerSettings = { ...serviceSettings, ...ownSettings } as const;
+export const workerSettings = { ...serviceSettings, ...ownWorkerSettings } as const;
 
-/** The settings that only the worker has. */
-export type OwnConfig = ConfigOf<typeof ownSettings>;
+export type OwnConfig = ConfigOf<typeof ownWorkerSettings>;
 
 export type WorkerConfig = ConfigOf<typeof workerSettings>;
 

@@ -2,4 +2,4 @@
 
 export { assembleWorker, type WorkerAssembly } from "./assemble.ts";
 export type { Worker } from "./worker.ts";
-export { checkWorkerSettings, workerSettings } from "./config.ts";
+export { checkWorkerSettings, ownWorkerSettings, workerSettings } from "./config.ts";
