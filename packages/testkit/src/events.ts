@@ -30,7 +30,7 @@ export async function findUndescribedEvents(db: Database, readEvents: ReadEvents
   for (const { id, organization_id: organizationId } of rows) {
     for (let after: number | null = 0; after !== null;) {
       const page = await readEvents(db, { organizationId, sessionId: id, afterSequenceNumber: after, limit: 500 });
-      // As JSON: absent fields are absent.
+      // Convert to JSON, where absent fields are absent.
       found.push(...page.rows.flatMap((event) => describeFaults(JSON.parse(JSON.stringify(event)))));
       after = page.next === null ? null : Number(page.next);
     }

@@ -41,9 +41,9 @@ export interface WorkspaceFixture extends AsyncDisposable {
   newWorker(kind?: "auto" | "copy"): Promise<WorkspaceContext>;
   /** One turn; `edit` writes below the directory, which holds `workspace/` and `state/`. */
   turn(worker: WorkspaceContext, sessionId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
-  /** As `turn`, of a message that is there. */
+  /** Like `turn`, for an existing message. */
   play(worker: WorkspaceContext, messageId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
-  /** As `turn`, of a message that was suspended: answers what it waits for, and goes on. */
+  /** Like `turn`, for a suspended message: answers its input and continues. */
   goOn(worker: WorkspaceContext, messageId: string, edit: Edit, ending?: Ending): Promise<PlayedTurn>;
   headOf(sessionId: string): Promise<string>;
 }

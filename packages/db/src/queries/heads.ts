@@ -24,7 +24,7 @@ export interface ForkInput {
   readonly messageId: string | undefined;
   /** Forks before the message instead, in the workspace that it found. */
   readonly without: boolean;
-  /** Of the new session. */
+  /** The id of the new session. */
   readonly sessionId: string;
   /** A ready version of the agent; undefined: the source's. */
   readonly versionId: string | undefined;

@@ -37,7 +37,7 @@ export interface MessageRow {
   readonly blockedReason: string | null;
 }
 
-/** As JSON has it: times are text, with their offset. */
+/** An input as JSON: times are text with their offset. */
 export interface AskedInput {
   readonly key: string;
   readonly state: InputState;
@@ -90,7 +90,7 @@ function selectMessages(kysely: Queryable, organizationId: string) {
         "m.copied_from as copiedFrom",
       ])
       .select(sql<boolean>`m.rolled_back_at is not null or m.rolled_back_by is not null`.as("rolledBack"))
-      // Of the few messages that have any (primary key of message_inputs).
+      // Read inputs only for the few messages that have some (primary key of message_inputs).
       .select(
         sql<AskedInput[] | null>`case when m.resume_snapshot_id is not null then (
         select json_agg(json_build_object('key', i.key, 'state', i.state, 'schema', i.schema, 'prompt', i.prompt,

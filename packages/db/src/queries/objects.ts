@@ -30,8 +30,8 @@ export async function listUnrecorded(
 }
 
 /**
- * Marks those of these objects that no row names, and answers how many are marked anew. What begins with the id of no
- * organization of this installation is somebody else's, and left alone.
+ * Marks the objects that no row names, and returns how many are newly marked. A key that begins with the id of no
+ * organization of this installation belongs to somebody else, and is not marked.
  */
 export async function markUnnamed(
   db: Database,

@@ -70,7 +70,7 @@ function compare(left: RateTake, right: RateTake): number {
   return key(left) < key(right) ? -1 : key(left) > key(right) ? 1 : 0;
 }
 
-/** Windows that nobody has begun anew for a day (index rate_windows_by_start). Returns how many. */
+/** Deletes windows that started more than a day ago (index rate_windows_by_start). Returns how many. */
 export async function purgeRateWindows(db: Database, limit: number): Promise<number> {
   const result = await sql`delete from rate_windows where (organization_id, key_id, kind) in (
     select organization_id, key_id, kind from rate_windows where started_at < clock_timestamp() - interval '1 day'

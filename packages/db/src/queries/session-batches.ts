@@ -14,7 +14,7 @@ export interface NewBatchItem {
   readonly sessionId: string;
   readonly messageId: string;
   readonly name: string | null;
-  /** Of the session, and of its message. */
+  /** The metadata of the session and of its message. */
   readonly metadata: unknown;
   readonly parts: unknown;
   readonly inputs: readonly MessageInput[];
@@ -290,7 +290,7 @@ export async function cancelOpenItems(
   return [];
 }
 
-/** Batches whose cancelling was begun and not finished, for whoever finishes it (index session_batches_to_cancel). */
+/** Returns batches with an unfinished cancellation (index session_batches_to_cancel). */
 export async function listBatchesToCancel(db: Database, limit: number): Promise<BatchPlace[]> {
   const result = await sql<BatchPlace>`
     select organization_id as "organizationId", id as "batchId" from session_batches

@@ -38,7 +38,7 @@ export interface TurnResume {
 
 /** An upload as it was placed for the attempts of its message. */
 export interface PlacedUpload {
-  /** Of its tree entry. */
+  /** The path of its tree entry. */
   readonly path: string;
   readonly sizeBytes: number;
   readonly sha256: string;
@@ -48,7 +48,7 @@ export interface PlacedUpload {
 
 export interface HistoryRow {
   readonly parts: unknown;
-  /** Of an interrupted turn, what it had said so far; null: nothing. */
+  /** The text of an interrupted turn; null: none. */
   readonly output: unknown;
 }
 
@@ -194,7 +194,7 @@ export interface SealedSecret {
   readonly sealed: Buffer;
   /** The session's own, and nobody else's. */
   readonly isOfSession: boolean;
-  /** Of the credential of that name: where it is put in for a placeholder. Null: agents are given the value. */
+  /** The hosts for which the credential replaces its placeholder. Null: agents get the value. */
   readonly hosts: readonly string[] | null;
 }
 

@@ -7,7 +7,7 @@ import type { Database, Queryable } from "../database.ts";
 import { json } from "../storable-json.ts";
 import { detailsOf, type PlacedUpload, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
-/** One worker's hold on a session. Whoever writes for a running turn shows all three. */
+/** One worker's hold on a session. Every write for a running turn proves all three. */
 export interface Claim {
   readonly sessionId: string;
   readonly fence: number;
@@ -87,7 +87,7 @@ export type ClaimResult =
   | { readonly outcome: "early" | "held"; readonly waitMs: number }
   /** A retry that may go on if its organization may take a slot: see `claimDueRetry`. */
   | { readonly outcome: "due"; readonly organizationId: string }
-  /** The retry is ready again, and dispatched anew like anything else. */
+  /** The retry is ready again, and is dispatched like anything else. */
   | { readonly outcome: "yielded" }
   | { readonly outcome: "stale" };
 
@@ -132,7 +132,7 @@ export async function claimIfDispatched(
   return claimByJob(db, job, attemptId, claimant, null);
 }
 
-/** As `claimIfDispatched`, with the caller's judgement of a retry that is due: claim it, or give it back to `ready`. */
+/** Like `claimIfDispatched`, but the caller decides about a due retry: claim it, or give it back to `ready`. */
 export async function claimDueRetry(
   db: Database,
   job: { sessionId: string; dispatchNumber: number },
@@ -232,7 +232,7 @@ export async function markCalledIfHeld(db: Database, claim: Claim, parts?: reado
 
 export interface RenewedLease {
   readonly sessionId: string;
-  /** Of the claim: a worker may still hold an earlier one of the same session. */
+  /** The fence of the claim, because a worker may still hold an earlier claim of the same session. */
   readonly fence: number;
   /** False: somebody held the session's row in this moment. The claim holds, its lease is as it was: ask again. */
   readonly isRenewed: boolean;

@@ -80,7 +80,7 @@ test("an attempt that a failed reading did not find is looked for again", async 
   expect(texts()).toEqual(["shown"]);
 });
 
-test("what is old is forgotten, and read from the ledger by whoever still wants it", async () => {
+test("old events are dropped from memory, and late readers read them from the database", async () => {
   const { feed, readings } = startFeed();
   const looking = feed.look();
   readings[0]?.end([event(1, "session.created"), event(2, "user.message")]);

@@ -19,7 +19,7 @@ import { chainLengthMax } from "./save-workspace.ts";
 
 export type OpenedSuspended =
   | { readonly kind: "opened"; readonly workspace: OpenedWorkspace }
-  /** What it left is damaged or missing, or what that is built on: it begins anew at the session's head. */
+  /** Its side snapshot, or an object that it needs, is damaged or missing: it starts again at the session's head. */
   | { readonly kind: "damaged"; readonly snapshotId: string; readonly damage: SnapshotDamagedError }
   | { readonly kind: "none" };
 
@@ -71,7 +71,7 @@ async function loadHead(
   }
 }
 
-/** The ledger's word that the message begins anew at the head. */
+/** Records the event that the message starts again at the head. */
 export async function noteLostSuspension(
   context: WorkspaceContext,
   turn: Turn,

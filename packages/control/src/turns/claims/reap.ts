@@ -9,7 +9,7 @@ export interface ReapSettings {
 }
 
 const batch = 200;
-/** Milliseconds past its due time after which a retry is dispatched anew: its delivery is lost. */
+/** A retry that is overdue by this many milliseconds is dispatched again, because its delivery is lost. */
 const overdueMs = 1_000;
 
 export interface ReapContext {

@@ -33,7 +33,7 @@ export interface EventsFound {
   readonly more: boolean;
 }
 
-/** Of a session that is read together with others: most have an event or two. */
+/** Limits for a session that is read together with others. Most have an event or two. */
 const together = { limit: 20, maxBytes: 32 * 1024 };
 /** With `together.maxBytes` each they stay below `limits.pageBytes`. */
 const sessionsTogetherMax = 200;

@@ -32,7 +32,7 @@ afterEach(async () => {
   await receiver[Symbol.asyncDispose]();
 });
 
-/** Whoever waits is due now; claims that are held have run out. */
+/** Makes all waiting deliveries due, and expires their claims. */
 const makeDue = () => scene.rows("update webhook_deliveries set due_at = now() where state = 'pending'");
 const place = (endpointId: string) => ({ organizationId: scene.actor.organizationId, endpointId });
 const listOf = async (endpointId: string) =>
@@ -144,7 +144,7 @@ test("a receiver that asks for more time gets it", async () => {
   expect(Date.parse(delivery!.next_attempt_at!) - Date.now()).toBeGreaterThan(7_000_000);
 });
 
-test("an endpoint that fails for days is disabled, on record; what waits ends; enabled it starts anew", async () => {
+test("an endpoint that fails for days is disabled, on record; what waits ends; enabled it starts again", async () => {
   const { control, actor } = scene;
   const { id } = await scene.endpoint(receiver.url);
   await sendWebhookTest(control, actor, id);
