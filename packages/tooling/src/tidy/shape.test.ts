@@ -5,6 +5,7 @@ import { isTest, otherTexts, sourceFiles, textFiles, type RepositoryFile } from 
 import { functionLengths } from "./imports.ts";
 import { judge } from "./judge.ts";
 import {
+  documentLinesMax,
   documentLongLinesMax,
   fileLinesMax,
   functionLinesMax,
@@ -52,6 +53,13 @@ describe("length", () => {
     const long = judge("file length", bounded, ({ path, text }) =>
       lineCount(text) > fileLinesMax ? [`${path}: ${lineCount(text)} lines`] : [],
     );
+    expect(long).toEqual([]);
+  });
+
+  test(`documents have at most ${documentLinesMax} lines`, () => {
+    const long = measured
+      .filter((file) => isDocument(file) && file.path !== "CHANGELOG.md")
+      .flatMap(({ path, text }) => (lineCount(text) > documentLinesMax ? [`${path}: ${lineCount(text)} lines`] : []));
     expect(long).toEqual([]);
   });
 
