@@ -154,7 +154,7 @@ async function record(
   );
   const ms = Math.round(performance.now() - startedAt);
   context.log.info({ org: build.organizationId, version: build.versionId, ok: result.ok, ms }, "build.finished");
-  // The first turn and the next build find it unpacked here. Whoever really needs it meets an error again.
+  // The first turn and the next build find it unpacked here. If this fails, they get the error themselves.
   if (result.ok) {
     void context.images.ensure(result.image).then(
       (lease) => lease.release(),

@@ -31,7 +31,7 @@ test("while memory is short nobody gets in, what runs goes on, and the worker co
   leave?.();
 });
 
-test("closed, it lets nobody in and whoever waits go", async () => {
+test("closed, it lets nobody in and releases waiters", async () => {
   const gate = createGate({ slots: 1 });
   const leave = gate.tryEnter();
   const opened = gate.opened();

@@ -1,4 +1,4 @@
-// How many turns run at once: slots, and memory for each. Whoever fetches work asks first, so that nothing waits here
+// Limits how many turns run at once, by slots and memory. Feeds ask before they fetch work, so that nothing waits here
 // that another worker could run. Knows neither queue nor database.
 
 export interface GateOptions {
@@ -19,7 +19,7 @@ export interface Gate {
   opened(): Promise<void>;
   /** Takes a slot if one is free; returns the way to give it back. */
   tryEnter(): (() => void) | undefined;
-  /** No more slots from here on; whoever waits is let go. */
+  /** Gives no more slots, and releases waiters. */
   close(): void;
   readonly closed: boolean;
   /** Resolves when nothing holds a slot. */

@@ -83,7 +83,7 @@ async function runOf(
   return { settlement: await settlementOf(claim, ticket, parts), released: Promise.resolve() };
 }
 
-/** Of a job that brings no turn. */
+/** Returns how to settle a job without a turn. */
 async function settlementOf(
   claim: Exclude<TurnClaim, { outcome: "claimed" }>,
   ticket: TurnTicket,

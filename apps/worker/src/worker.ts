@@ -24,7 +24,7 @@ export interface Worker {
   /** In words for a person: the sandbox and whether it isolates. */
   readonly isolation: string;
   readonly missing: readonly Missing[];
-  /** Whether turns would come and be kept, each part by its name: for whoever decides on sending work here. */
+  /** Checks whether turns would arrive and be recorded, each part by its name, for readiness probes. */
   readonly checks: HealthChecks;
   /** Takes nothing more, lets turns end within the grace, gives the rest back without using an attempt. */
   drain(): Promise<void>;
@@ -133,7 +133,7 @@ function settlementOf(result: TurnResult | undefined): TurnSettlement {
       return { kind: "failed", reason: result.reason };
     case "retry":
       return { kind: "retry", reason: result.reason, delayMs: result.waitMs };
-    // Nothing is delivered while it waits; its answer dispatches it anew.
+    // Nothing is delivered while it waits. Its answer dispatches it again.
     case "suspended":
     case "released":
     case undefined:

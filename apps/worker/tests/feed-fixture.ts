@@ -69,7 +69,7 @@ export async function openFeedScene(): Promise<FeedScene> {
   const control = controlOf(services, settings, "");
   const { organizationId } = await createTestOrganization(db);
   const { agentId } = await createTestAgent(db, organizationId);
-  // As if somebody led the dispatch: else workers pull whatever the queue does.
+  // Hold the lead of the dispatch, because otherwise workers also pull.
   const runOnce = (): Promise<boolean> => workers.leadIfFree(db, "dispatcher", "test", 60_000);
   await runOnce();
   opening.use(loop({ name: "lead", everyMs: 100, signal: new AbortController().signal, log, runOnce }));

@@ -137,7 +137,7 @@ describeWith("redis", "an operator's retry", () => {
     return { ...message, jobId };
   }
 
-  test.each([false, true])("a promoted retry runs at once, on record; job added anew: %s", async (isAdded) => {
+  test.each([false, true])("a promoted retry runs at once, on record; job added again: %s", async (isAdded) => {
     const { jobId, messageId } = await delayed(isAdded);
     await board.promote(jobId);
     await waitUntil(() => scene.ran.includes(messageId), { what: "the second attempt" });

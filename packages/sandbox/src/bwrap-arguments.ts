@@ -52,7 +52,7 @@ export const etcPaths = [
   "fonts",
 ].map((name) => `/etc/${name}`);
 
-/** Of our own in /etc, by their names there. */
+/** Files of our own in /etc, by their names there. */
 export const etcAdded = { passwd: `${rootfs}/etc/passwd`, group: `${rootfs}/etc/group` };
 
 /** Options that hold for every sandbox of this machine. `devicesDir`: of nodes that take the place of the host's. */
@@ -88,7 +88,7 @@ export function machineArguments(o: { disableUserNamespaces: boolean; devicesDir
 }
 
 /**
- * Kernel settings are writable by whoever is host root outside, without any capability: a root worker's sandbox could
+ * The kernel lets host root write its settings without any capability. So a root worker's sandbox could
  * set kernel.core_pattern and so run a program on the host. What also tells about the host is hidden.
  */
 export function guardedPaths(): Record<"readOnly" | "emptied" | "hidden", readonly string[]> {

@@ -53,7 +53,7 @@ interface Means {
   readonly starter: Starter;
   readonly groups: GroupPlaces | undefined;
   readonly shares: NamespaceShares;
-  /** Of device nodes that are not the host's. */
+  /** The directory of device nodes that replace the host's. */
   readonly devicesDir: string | undefined;
   /** Gives slots to host users; undefined where sandboxes run as this process's user. */
   readonly giveSlot: SlotGiver | undefined;

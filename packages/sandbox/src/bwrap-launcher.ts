@@ -59,8 +59,8 @@ export async function startLauncher(o: {
   const { launched, group } = await launchInGroup(o.groups, o.limits, {
     command: o.bwrap,
     args: [
-      // A host name needs a namespace, of which it is told with its options: where this process dies before that,
-      // bubblewrap complains and ends, instead of starting something that nobody has described.
+      // A host name needs a namespace, which only the options add. So if this process dies before it sends the options,
+      // bubblewrap fails and ends, instead of starting a sandbox without options.
       ...["--hostname", "sandbox", "--args", "5", "--json-status-fd", "4", "--info-fd", String(launcherPipes)],
       ...["--seccomp", "7", "--", ...enterInside, "6"],
     ],

@@ -40,7 +40,7 @@ export interface ControlGroup {
 
 const files = {
   1: {
-    // Of threads: a process of one that moves itself is moved at once, where a whole process always waits.
+    // The list of threads: a process with one thread that moves itself there need not wait.
     members: "tasks",
     memory: "memory.limit_in_bytes",
     memoryAndSwap: ["memory.memsw.limit_in_bytes", undefined],
@@ -161,7 +161,7 @@ function cpuBounds(dir: string, version: 1 | 2, cpus: number | undefined): Group
   return [share, period, ["set", join(dir, "cpu.cfs_quota_us"), quotaUs]];
 }
 
-/** The kernel lets go of a dead process's group a moment after its death. Whoever asks it waits for other changes. */
+/** Removes a group. The kernel frees it only a moment after its process has died, so this tries again. */
 async function removeGroup(dir: string): Promise<void> {
   const deadline = performance.now() + removeWithinMs;
   for (let restMs = 1; ; restMs = Math.min(2 * restMs, removeRestMaxMs)) {

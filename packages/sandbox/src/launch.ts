@@ -48,7 +48,7 @@ export interface LaunchOptions {
 export interface StartOptions extends Pick<LaunchOptions, "command" | "args" | "cwd" | "onServer"> {
   /** For a program of ours that enters namespaces: it keeps this process's capabilities. Default: it has none. */
   readonly keepsCapabilities?: boolean;
-  /** Until when it must run; where it does not, everything that this starter has started ends. Default: a minute. */
+  /** How long the start can take. If it takes longer, all that this starter has started ends. Default: a minute. */
   readonly withinMs?: number;
 }
 

@@ -59,7 +59,7 @@ async function claimOnceUp(sandbox: Sandbox, turnDir: string): Promise<SandboxEx
 async function openMounts(given: string): Promise<SlotMounts> {
   const mounter = await openMounter();
   await mkdir(given, { recursive: true, mode: 0o700 });
-  // As the table of mounts writes it.
+  // The table of mounts has real paths.
   const dir = await realpath(given);
   try {
     await mounter.run(["share", dir]);

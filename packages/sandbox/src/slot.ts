@@ -31,7 +31,7 @@ export async function checkSpec(spec: SandboxSpec): Promise<void> {
   if (tmp !== undefined) await mkdir(tmp.dir, { recursive: true, mode: 0o700 });
 }
 
-/** NUL ends a string for the kernel and an option for a launcher: whoever smuggles one in adds options. */
+/** Refuses NUL. It ends a string for the kernel and an option for a launcher, so it could add options. */
 function checkStrings(spec: SandboxSpec): void {
   const paths = [spec.imageDir, spec.slotDir, ...spec.readOnlyPaths, ...spec.argv];
   if (paths.some((path) => path.includes("\0"))) throw new SandboxStartError("a path or an argument contains NUL");

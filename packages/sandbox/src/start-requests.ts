@@ -13,15 +13,15 @@ const answerWithinMs = 60_000;
 
 /** A running program that starts others, as it is asked. */
 export interface Receiver {
-  /** Of its socket. */
+  /** The name of its socket. */
   readonly name: string;
-  /** Of each start, from its descriptor 1 on; at least 3. */
+  /** How many pipes each start gets, from descriptor 1 on; at least 3. */
   readonly pipes: number;
-  /** Of starts, by their numbers, whoever is given the sockets that they hand over. */
+  /** Receivers of the sockets that starts hand over, by the number of the start. */
   readonly onServers: Map<number, OnServer>;
-  /** So many were asked for. */
+  /** How many starts were requested. */
   count: number;
-  /** Of those that wait for their answer: each ends one. */
+  /** For each start that waits for its answer, a function that ends it. */
   readonly asked: Set<() => void>;
   /** What runs. */
   alive: number;
@@ -36,7 +36,7 @@ export interface StartRequest {
   /** How it is called in what is said of it. */
   readonly name: string;
   readonly onServer?: OnServer | undefined;
-  /** Until when it must run; where it does not, everything that the receiver has started ends. Default: a minute. */
+  /** How long the start can take. If it takes longer, all that the receiver has started ends. Default: a minute. */
   readonly withinMs?: number | undefined;
 }
 
@@ -124,7 +124,7 @@ function follow(control: Socket, name: string): { pid: Promise<number>; exited: 
   const pid = Promise.withResolvers<number>();
   const exited = Promise.withResolvers<Awaited<Launched["exited"]>>();
   const answers: Readonly<Record<string, (value: number) => void>> = {
-    // Of any other number a signal would go to all that there are.
+    // A signal to any other number would go to all processes.
     pid: (number) => (number > 0 ? pid.resolve(number) : control.destroy()),
     error: (errno) => {
       const cause = new Error(getSystemErrorName(-errno));

@@ -14,7 +14,7 @@ import { SandboxStartError } from "./types.ts";
 export const noStarter = "the program that starts sandboxes does not run here";
 
 export interface StarterKind {
-  /** Of each program, from its descriptor 1 on; at least 3. */
+  /** How many pipes each program gets, from descriptor 1 on; at least 3. */
   readonly pipes: number;
   /**
    * Whether what it has started is killed when it ends, and so when this process does; else it must see to that itself.

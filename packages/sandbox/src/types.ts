@@ -77,7 +77,7 @@ export interface Guarantees {
     /** `watched`: looked at several times a second, so that a program may be over it for a moment. */
     readonly memory: "per_sandbox" | "watched" | "per_process" | "none";
     readonly processes: "per_sandbox" | "watched" | "none";
-    /** Of processors at once: a bound, and the same share for each sandbox. */
+    /** How processors are limited: a bound on those busy at once, and the same share for each sandbox. */
     readonly cpu: "per_sandbox" | "none";
     readonly openFiles: "per_process" | "none";
     readonly fileSize: "per_process" | "none";
@@ -145,7 +145,7 @@ export interface SandboxTemplate extends Pick<Sandbox, "channel" | "stdout" | "s
   /**
    * Holds its program, which waits until `tell` is called, and must fork then and at nothing else: it runs no further
    * than from one fork to the next. Each child is the first process of its sandbox and gets descriptors 1 to 3 as
-   * ancillary data from whoever answers at the abstract name `dari`. Text: why it cannot be a template. Called once.
+   * ancillary data from the socket with the abstract name `dari`. Text: why it cannot be a template. Called once.
    */
   hold(tell: () => void): Promise<string | undefined>;
   /**

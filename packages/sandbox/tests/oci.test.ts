@@ -115,7 +115,7 @@ test("the way out of one is removed at its end, and nobody else's", async () => 
   },
 );
 
-/** Of a process's command line; empty for one that has ended. */
+/** Returns the words of a process's command line; empty if the process has ended. */
 function wordsOf(pid: string): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "latin1");

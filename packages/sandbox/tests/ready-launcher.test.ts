@@ -102,7 +102,7 @@ testUsable("closing ends what waits and leaves no group; sandboxes are started a
   await waitUntil(() => groups().length === 0, { what: "the groups to go" });
 });
 
-testUsable("a launcher whose owner dies before it is told anything starts nothing and ends", async () => {
+testUsable("a launcher whose owner dies before it sends options starts nothing and ends", async () => {
   const bwrap = (await findProgram("bwrap"))!;
   const starter = openStarter({ pipes: launcherPipes, isFollowed: true });
   const { launched } = await startLauncher({ bwrap, starter, groups: undefined, limits: {} });

@@ -77,7 +77,7 @@ testThere("with the starter end its programs, and the next launch has another", 
   expect(starterPids()).not.toContain(first);
 });
 
-testThere("whoever else finds its socket is not listened to", async () => {
+testThere("other processes that find its socket are ignored", async () => {
   const starter = openStarter({ pipes: 3, isFollowed: true });
   const launch = async (word: string): Promise<string> => text((await starter.launch(sh(`echo ${word}`))).stdout);
   expect(await launch("before")).toBe("before\n");

@@ -21,7 +21,7 @@ interface KeptDirectory {
   readonly key: string;
   readonly dir: string;
   readonly bytes: number;
-  /** As it was left: what is not so any more is read again. */
+  /** The scan when it was left. Files that differ from it are read again. */
   readonly scan: Scan;
 }
 
@@ -135,7 +135,7 @@ async function keep(
   for (const name of strange) await removeTree(join(dir, name));
   const place = join(copies.dir, randomUUID());
   await rename(dir, place);
-  // Of what was saved, so that the next save shares its folders.
+  // Keep the saved tree, so that the next save shares its folders.
   copies.kept.add({ key, dir: place, bytes, scan: { ...(await withTimesOfNow(place, base, last)), tree } });
   copies.sizeBytes += bytes;
   for (const oldest of copies.kept) {

@@ -15,7 +15,7 @@ export interface Layer {
   readonly bytes: number;
   /** Its directory is where an image is mounted, as long as this process runs. */
   readonly isImage?: boolean;
-  /** Of an image that was fetched: its file, beside the directory. It stays for the next process. */
+  /** The file of a downloaded image, beside the directory. It stays for the next process. */
   readonly imageFile?: string;
 }
 
@@ -183,7 +183,7 @@ export class LayerStore {
   /** Unmounts all images. What leans on one is for this process only. */
   async close(): Promise<void> {
     for (const [path, { isImage }] of this.#uses) {
-      // Whoever swept all mounts was first; what stays mounted is swept at the next start.
+      // Another sweep may have removed it before. A mount that stays is removed at the next start.
       if (isImage) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
     }
     this.#uses.clear();

@@ -10,7 +10,7 @@ export interface OverlayMount {
   readonly cwd: string;
   /** Uppermost first. */
   readonly lower: readonly string[];
-  /** Made by the mount, as is the next: whoever made them first and then asked for it would wait for both. */
+  /** The mount creates this directory and the next one, which saves a wait. */
   readonly upper: string;
   readonly work: string;
   /** Absolute; an empty directory, made where it is not there. */

@@ -50,7 +50,7 @@ export async function probeOverlays(dir: string, mounts: Mounts): Promise<string
       await rm(join(target, "dir"), { recursive: true });
       await mkdir(join(target, "dir"));
       const shown = await readdir(join(target, "dir"));
-      return shown.length === 0 ? undefined : "a directory made anew shows what is below it in an overlay here";
+      return shown.length === 0 ? undefined : "a recreated directory shows what is below it in an overlay here";
     } finally {
       await mounts.unmount(target);
     }

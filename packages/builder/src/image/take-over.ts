@@ -46,7 +46,7 @@ export async function takeOverDirectory(path: string): Promise<void> {
   await chmod(path, 0o755);
 }
 
-/** Of a link, which has no permissions. */
+/** Takes over a link, which has no permissions. */
 export async function takeOverLink(path: string): Promise<void> {
   await lchown(path, process.geteuid!(), process.getegid!());
 }

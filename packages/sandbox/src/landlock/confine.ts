@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 /** Longer than it tries by itself. */
 const sweepWithinMs = 60_000;
-/** Of as many files as a workspace may have, on a slow disk. */
+/** Enough time for the most files of a workspace on a slow disk. Milliseconds. */
 const giveWithinMs = 10 * 60_000;
 
 /** Its output. @throws when it fails or does not end in time, 10 s by default; the message holds what it said. */
@@ -18,7 +18,7 @@ export async function ask(name: NativeProgram, args: readonly string[], withinMs
   return (await run(file, [...first, ...args], { env: {}, timeout: withinMs, killSignal: "SIGKILL" })).stdout.trim();
 }
 
-/** Gives directories and all that is in them to the user. Links are not followed, whoever works in there meanwhile. */
+/** Gives directories with their contents to the user. It follows no links, even if somebody adds one meanwhile. */
 export async function giveTo(user: number, dirs: readonly string[]): Promise<void> {
   await ask("own", [String(user), ...dirs], giveWithinMs);
 }

@@ -1,4 +1,4 @@
-// A process tree held by its user: confine.c of @dari/native kills all of it when it is told to, or when this process
+// A process tree held by its user: confine.c of @dari/native kills all of it on request, or when this process
 // is gone.
 
 import { once } from "node:events";
@@ -24,7 +24,7 @@ export function confinedTree(o: { launched: Launched; control: Duplex; user: num
       if (exit?.signal === null && exit.code !== leftOver) return;
       if (exit === undefined) process.kill(launched.pid, "SIGKILL");
       await launched.exited;
-      // Where what has started it is dead it is only said to be: until it has ended, it kills whoever has this user.
+      // If its starter died, the exit is only assumed. Until it has really ended, it kills all processes of this user.
       await within(killDeadlineMs, closed);
       control.destroy();
       await sweep(user);

@@ -12,7 +12,7 @@ const systemPaths = [
   ...["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"],
   ...etcPaths,
   ...["/etc/passwd", "/etc/group"],
-  // Of /proc what tells of the machine. A command line in it is readable to everybody, so processes are left out.
+  // The files of /proc that describe the machine. Processes are left out: everybody could read their command lines.
   ...["cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "sys", "uptime", "version"].map(
     (name) => `/proc/${name}`,
   ),
@@ -26,7 +26,7 @@ export interface Confinement {
   readonly spec: SandboxSpec;
   readonly env: Readonly<Record<string, string>>;
   readonly place: Place;
-  /** Of Landlock, at most. */
+  /** The newest version of Landlock that is used. */
   readonly version: number;
   readonly workspace: string;
   readonly state: string;

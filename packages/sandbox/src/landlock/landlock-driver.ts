@@ -42,7 +42,7 @@ interface Means {
   readonly starter: Starter;
   /** See `LandlockOptions`. */
   readonly ownDir: string;
-  /** Of Landlock. */
+  /** The version of Landlock. */
   readonly version: number;
   readonly groups: GroupPlaces | undefined;
 }
@@ -163,7 +163,7 @@ async function startIn(spec: SandboxSpec, means: Means, holds: Holds): Promise<S
   };
 }
 
-/** It is in its group before it is told what to run. */
+/** Launches a program that enters its group before it gets its command. */
 async function launchIn(
   asked: SandboxSpec,
   means: Means,

@@ -72,7 +72,7 @@ export interface BundleOptions {
   readonly runtime: Pick<Runtime, "kind">;
 }
 
-/** Of a bundle's directory: where a socket for each port that is relayed is listened on. */
+/** Returns the directory of a bundle with a listening socket for each relayed port. */
 export function portsDirOf(dir: string): string {
   return join(dir, "ports");
 }
@@ -126,7 +126,7 @@ function configOf(dir: string, o: BundleOptions): object {
       namespaces: namespaces.map((type) => ({ type })),
       ...(hasUserNamespace ? mappingsOf(user) : {}),
       maskedPaths: [...guarded.emptied, ...guarded.hidden],
-      // Of the host, whose root the program may be to it: their modes are not the program's to change.
+      // To the host, the program can be root, but it must not change the modes of the host's device nodes.
       readonlyPaths: [...guarded.readOnly, ...devicePaths],
     },
   };

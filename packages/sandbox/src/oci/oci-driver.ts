@@ -155,7 +155,7 @@ async function findMeansOf(runtime: Runtime, systemFiles: SystemFiles, o: OciOpt
         await sweepContainers(runtime);
         return { means, guarantees: describe(means) };
       }
-      // Of the best way.
+      // Keep the reason of the best way.
       reason ??= failed.reason;
       // Each further trial of one that hangs would take as long, with the worker's start waiting for it.
       if (failed.isLate) return { reason };

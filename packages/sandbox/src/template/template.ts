@@ -20,13 +20,13 @@ const portBits = 65_536;
 export const forksMax = 32_000;
 /** How long a program of ours may take for one child, whose parent stands still. Milliseconds. */
 const forkedWithinMs = 10_000;
-/** How long it may take to fork once it is told to. Milliseconds. */
+/** How long it may take to fork on request. Milliseconds. */
 const heldWithinMs = 5_000;
-/** Of the template at the two places of a turn. */
+/** The template's mounts at the two places of a turn. */
 const mountsBelow = 2;
 
 export interface TemplateMeans {
-  /** Of the template itself. */
+  /** The template's own sandbox. */
   readonly base: Sandbox;
   readonly init: Promise<ProcessIdentity | undefined>;
   readonly spec: SandboxSpec;

@@ -18,7 +18,7 @@ if (process.argv[2] === "wait") {
 const { createBwrapDriver, createOciDriver, createProcessDriver, openSlotMounts } = await import("../../src/index.ts");
 const { noTemplates } = await import("../template-fixture.ts");
 
-/** Of a process, by what it says of itself: the sets that let it do something, or let what it starts. */
+/** Returns the capability sets in a process's status that matter for it and for the programs that it starts. */
 function capabilitiesIn(status: string): Record<string, string> {
   const sets = [...status.matchAll(/^Cap(Eff|Prm|Amb):\s*0*([0-9a-f]+)$/gm)];
   return Object.fromEntries(sets.map(([, name, set]) => [name, set]));
