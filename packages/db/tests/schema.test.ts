@@ -1,6 +1,7 @@
 // What is derived from the schema stays so: row types, states, ownership.
 
 import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
@@ -21,6 +22,7 @@ import { createTestDatabase, type TestDatabase } from "@dari/testkit";
 import { sql } from "kysely";
 import pg from "pg";
 import { migrate } from "../src/index.ts";
+import { renderSchema } from "./render-schema.ts";
 
 const packageDir = join(import.meta.dirname, "..");
 
@@ -34,6 +36,13 @@ test("the committed row types are those of the schema", async () => {
   const codegen = join(packageDir, "node_modules/kysely-codegen/dist/cli/bin.js");
   const run = promisify(execFile)(process.execPath, [codegen, "--verify", "--url", database.url], { cwd: packageDir });
   await expect(run).resolves.toBeDefined();
+});
+
+test("src/generated/schema.sql shows the schema after all migrations", async () => {
+  const file = join(packageDir, "src/generated/schema.sql");
+  const schema = await renderSchema(database.db.kysely);
+  if (process.env["DARI_WRITE_SCHEMA"] === "1") await writeFile(file, schema);
+  expect(await readFile(file, "utf8")).toBe(schema);
 });
 
 describe("CHECK constraints list exactly the states of the machines", () => {
