@@ -13,23 +13,24 @@ const titles: Readonly<Record<keyof typeof metricsByPart, string>> = {
 
 const introduction = `# Metrics
 
-Generated from the catalogue. Every program serves them for Prometheus at \`/metrics\` of \`DARI_HEALTH_PORT\`, without
-a key, and the API also at its own address to operators' keys. Standalone has those of all programs.
+Generated from the catalogue. Every program serves its metrics for Prometheus at \`/metrics\` of \`DARI_HEALTH_PORT\`,
+without a key. The API also serves them at its own address, to operators' keys. The standalone platform has the metrics
+of all programs.
 
 One log line is one event. The call that writes the line counts it, even if the log level hides the line. Counters
 start at zero with their process. A process that is killed between a commit and its log line does not count that event.
 Waiting turns are read from PostgreSQL, so every reconciler reports the same number.
 
-No label names a session, a message or a path that a stranger chose, and none an organization unless that is switched
-on: then the first 200 organizations of a process have a name, and all others are \`other\`. Every metric has at most
-2,000 sets of label values; past that, values are \`other\`. Beside these are the usual \`process_\` and \`nodejs_\`
-metrics.`;
+No label contains a session, a message or text that a caller chose. Labels contain organizations only if you turn that
+on; then the first 200 organizations of a process have their id, and all others are \`other\`. Each metric has at most
+2,000 combinations of label values; beyond that, values are \`other\`. The usual \`process_\` and \`nodejs_\` metrics
+are there as well.`;
 
 export function metricsPage(): string {
   const parts = Object.entries<MetricCatalogue>(metricsByPart).map(([part, catalogue]) => [
     `## ${titles[part as keyof typeof titles]}`,
     "",
-    "| metric | kind | labels | |",
+    "| metric | kind | labels | meaning |",
     "| --- | --- | --- | --- |",
     ...Object.entries(catalogue).map(([name, spec]) => row(name, spec)),
     "",

@@ -9,187 +9,200 @@ const requestSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 const buildSeconds = [0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1_200];
 
 export const commonMetrics = {
-  dari_build_info: { kind: "gauge", about: "1, with the release that runs.", labels: { release: "As /v1 tells it." } },
+  dari_build_info: {
+    kind: "gauge",
+    about: "Always 1; the label is the running release.",
+    labels: { release: "Release of the platform." },
+  },
   dari_database_connections: {
     kind: "gauge",
     about: "Connections of this process to PostgreSQL.",
     labels: { state: ["used", "idle"] },
   },
-  dari_database_connections_max: { kind: "gauge", about: "Connections that this process may have." },
+  dari_database_connections_max: {
+    kind: "gauge",
+    about: "Maximum number of connections of this process (DARI_DATABASE_POOL).",
+  },
   dari_database_waiting: { kind: "gauge", about: "Statements of this process that wait for a connection." },
   dari_redis_available: {
     kind: "gauge",
-    about: "1 while Redis answers this process, else 0. Absent where none is configured.",
+    about: "1 while Redis answers this process, otherwise 0. Absent if no Redis is configured.",
   },
   dari_dispatches_total: {
     kind: "counter",
-    about: "Turns that this process gave to workers: the dispatcher in the reconciler, or the API for a free slot.",
+    about: "Turns that this process dispatched: the reconciler's dispatcher, or the API for a free slot.",
   },
   dari_delivery_failures_total: {
     kind: "counter",
-    about: "Times that turns could not be put into the queue; workers then pull them.",
+    about: "Failed attempts to put turns into the queue. Workers pull these turns instead.",
   },
   dari_loop_failures_total: {
     kind: "counter",
-    about: "Failures of a program's loops that were logged; of a loop that keeps failing one in ten seconds.",
+    about: "Logged failures of background loops. A loop that keeps failing logs one failure per ten seconds.",
   },
 } as const satisfies MetricCatalogue;
 
 export const apiMetrics = {
   dari_http_requests_total: {
     kind: "counter",
-    about: "Requests that ended.",
-    labels: { method: "HTTP method.", route: "The route's pattern; `unknown`: none.", status: "HTTP status." },
+    about: "Finished requests.",
+    labels: { method: "HTTP method.", route: "Pattern of the route, or `unknown`.", status: "HTTP status." },
   },
   dari_http_request_seconds: {
     kind: "histogram",
-    about: "From a request's head to the end of its answer; streams and sync calls last as long as they are open.",
-    labels: { method: "HTTP method.", route: "The route's pattern." },
+    about: "Time from a request's header to the end of its reply. Streams and sync requests count until they close.",
+    labels: { method: "HTTP method.", route: "Pattern of the route." },
     buckets: requestSeconds,
   },
   dari_http_unfinished_total: {
     kind: "counter",
-    about: "Requests whose client went away before the answer was complete.",
+    about: "Requests whose client disconnected before the reply was complete.",
   },
 } as const satisfies MetricCatalogue;
 
 export const workerMetrics = {
   dari_turns_total: {
     kind: "counter",
-    about: "Turns that ended here, by what was recorded; superseded: another claim had taken over, nothing was.",
+    about:
+      "Turns that ended on this worker, by recorded ending. superseded: another worker had claimed the turn, so " +
+      "nothing was recorded.",
     labels: { ending: ["completed", "failed", "cancelled", "retry", "released", "suspended", "superseded"] },
   },
   dari_turn_failures_total: {
     kind: "counter",
-    about: "Attempts that failed, by the code that clients see; those that are retried are among them.",
+    about: "Failed attempts, including retried ones, by the code that clients see.",
     labels: { code: "See docs/errors.md." },
   },
   dari_turn_queue_seconds: {
     kind: "histogram",
-    about: "How long a turn that ended had waited before its claim.",
+    about: "Time that turns waited before they were claimed. Observed when the turn ends.",
     buckets: turnSeconds,
   },
   dari_turn_phase_seconds: {
     kind: "histogram",
-    about: "Where the time of a turn that ended went.",
+    about: "Duration of each phase of a turn. Observed when the turn ends.",
     labels: { phase: ["image", "restore", "start", "agent", "kill", "save"] },
     buckets: turnSeconds,
   },
   dari_turns_not_recorded_total: {
     kind: "counter",
-    about: "Turns whose end could not be written; their lease expires and the reaper ends them.",
+    about: "Turns whose end could not be written. Their lease expires, and the reaper ends them.",
   },
   dari_turns_running: { kind: "gauge", about: "Turns that hold a slot of this worker." },
   dari_slots_free: {
     kind: "gauge",
-    about: "Slots of this worker that a turn may take now; none while memory is short.",
+    about: "Free slots of this worker; 0 while its memory is short.",
   },
-  dari_slots_offered: { kind: "gauge", about: "What this worker counts as: slots taken and free." },
-  dari_leases_lost_total: { kind: "counter", about: "Claims that this worker lost while their turns ran." },
+  dari_slots_offered: { kind: "gauge", about: "Slots of this worker, used and free." },
+  dari_leases_lost_total: { kind: "counter", about: "Leases that this worker lost while their turns ran." },
   dari_lease_renewal_failures_total: {
     kind: "counter",
-    about: "Renewals of all leases that failed; each is tried again.",
+    about: "Failed renewals of the worker's leases. Each is retried.",
   },
   dari_builds_total: {
     kind: "counter",
-    about: "Builds that ended; error: the platform's fault, they are tried again.",
+    about: "Finished builds. error: the platform failed, and the build is retried.",
     labels: { result: ["ready", "failed", "error"] },
   },
   dari_build_seconds: {
     kind: "histogram",
-    about: "How long builds took that became ready or failed.",
+    about: "Duration of builds that became ready or failed.",
     labels: { result: ["ready", "failed"] },
     buckets: buildSeconds,
   },
   dari_egress_total: {
     kind: "counter",
-    about: "Connections that agents asked for, by what came of them.",
+    about: "Connections that agents requested, by outcome.",
     labels: { verdict: ["connected", "refused", "failed"] },
   },
   dari_egress_bytes_total: {
     kind: "counter",
-    about: "Bytes over the connections of agents.",
+    about: "Bytes transferred over agents' connections.",
     labels: { direction: ["sent", "received"] },
   },
   dari_job_retries_total: {
     kind: "counter",
-    about: "Failed jobs that an operator had retried from the queue board.",
+    about: "Retries of failed jobs from the queue board.",
     labels: { outcome: ["retried", "refused", "nothing"] },
   },
-  dari_job_promotions_total: { kind: "counter", about: "Delayed jobs that an operator had promoted from the board." },
+  dari_job_promotions_total: { kind: "counter", about: "Promotions of delayed jobs from the queue board." },
 } as const satisfies MetricCatalogue;
 
 export const reconcilerMetrics = {
   dari_waiting_turns: {
     kind: "gauge",
     about:
-      "Sessions with a turn that waits for a slot, from PostgreSQL: the same in every reconciler, so take the max.",
+      "Sessions whose turn waits for a slot, from PostgreSQL. Every reconciler reports the same value; use the " +
+      "maximum.",
   },
   dari_waiting_oldest_seconds: {
     kind: "gauge",
-    about: "How long the oldest of them has waited; 0: none waits.",
+    about: "How long the oldest of these turns has waited; 0 if none waits.",
   },
   dari_sessions: {
     kind: "gauge",
-    about: "Sessions by their place in the schedule, from PostgreSQL; idle ones are not counted.",
+    about: "Sessions by place in the schedule, from PostgreSQL, without idle ones.",
     labels: { schedule: ["ready", "dispatched", "leased", "retry_wait", "blocked"] },
   },
   dari_queue_jobs: {
     kind: "gauge",
     about:
-      "Turns by state, as the queue board counts them: `waiting` are the turns that wait for a slot, from " +
-      "PostgreSQL; the others are jobs in Redis. Absent without Redis and while it is away.",
+      "Turns by state, as on the queue board. `waiting` is read from PostgreSQL: turns that wait for a slot. The " +
+      "other states are jobs in Redis. Absent without Redis and while Redis is unavailable.",
     labels: { state: ["waiting", "active", "delayed", "paused", "completed", "failed"] },
   },
   dari_reaped_total: {
     kind: "counter",
-    about: "Sessions whose claim, dispatch or retry had run out, by what they were and what was recorded.",
+    about: "Sessions whose lease, dispatch or retry expired, by their place in the schedule and what was recorded.",
     labels: {
       was: "Place in the schedule: dispatched, leased, retry_wait.",
-      recorded: "What became of the attempt; `none`: there was none.",
+      recorded: "Outcome recorded for the attempt; `none` if there was no attempt.",
     },
   },
   dari_redispatches_total: {
     kind: "counter",
-    about: "Turns that were dispatched anew because Redis had lost its memory.",
+    about: "Turns that were dispatched again because Redis lost its data.",
   },
-  dari_invariant_rounds_total: { kind: "counter", about: "Rounds of all invariants that this reconciler finished." },
+  dari_invariant_rounds_total: { kind: "counter", about: "Completed checks of all invariants by this reconciler." },
   dari_invariant_violations_total: {
     kind: "counter",
-    about: "Invariants found violated, each once a round.",
-    labels: { invariant: "Its name." },
+    about: "Violated invariants, counted once per check.",
+    labels: { invariant: "Name of the invariant." },
   },
   dari_schedule_firings_total: {
     kind: "counter",
-    about: "Due times of schedules by what came of them; missed: several in a row are one. Error: tried again.",
+    about: "Due times of schedules, by outcome. missed: several in a row count as one. error: retried.",
     labels: { outcome: ["fired", "skipped", "missed", "failed", "error"] },
   },
   dari_webhook_attempts_total: {
     kind: "counter",
-    about: "Attempts to deliver to webhook endpoints; superseded: the claim had run out, nothing was recorded.",
+    about:
+      "Delivery attempts to webhook endpoints, by outcome. superseded: the claim had expired, so nothing was recorded.",
     labels: { outcome: ["delivered", "retry", "failed", "superseded"] },
   },
   dari_webhook_endpoints_disabled_total: {
     kind: "counter",
-    about: "Webhook endpoints that were disabled: every attempt had failed, they said they are gone, too much waited.",
+    about:
+      "Webhook endpoints that were disabled: all attempts failed, the receiver answered 410, or too many deliveries " +
+      "waited.",
     labels: { reason: ["failing", "gone", "backlog"] },
   },
   dari_webhook_pending: {
     kind: "gauge",
-    about: "Deliveries that wait for an attempt, retries among them, from PostgreSQL: take the max.",
+    about: "Deliveries that wait for an attempt, including retries, from PostgreSQL. Use the maximum.",
   },
   dari_webhook_overdue_seconds: {
     kind: "gauge",
-    about: "How long the delivery that has been due for longest has waited for a sender; 0: none waits.",
+    about: "How long the oldest due delivery has waited for a sender; 0 if none waits.",
   },
   dari_webhook_notes: {
     kind: "gauge",
-    about: "Additions to ledgers of which no deliveries have been made yet.",
+    about: "New events for which no deliveries have been created yet.",
   },
   dari_storage_total: {
     kind: "counter",
-    about: "What the loops over the object store did.",
-    labels: { step: "expired, purged, recorded, squashed, swept.", what: "What was counted." },
+    about: "Work done by the object store's maintenance loops.",
+    labels: { step: "expired, purged, recorded, squashed, swept.", what: "What is counted." },
   },
 } as const satisfies MetricCatalogue;
 
@@ -198,12 +211,12 @@ export const organizationMetrics = {
   dari_organization_requests_total: {
     kind: "counter",
     about: "Requests with a key of the organization.",
-    labels: { organization: "Its id; `other` past the first 200." },
+    labels: { organization: "Id of the organization; `other` after the first 200." },
   },
   dari_organization_turns_total: {
     kind: "counter",
-    about: "Turns of the organization that ended, as dari_turns_total.",
-    labels: { organization: "Its id; `other` past the first 200.", ending: "As dari_turns_total." },
+    about: "Turns of the organization that ended, like dari_turns_total.",
+    labels: { organization: "Id of the organization; `other` after the first 200.", ending: "Like dari_turns_total." },
   },
 } as const satisfies MetricCatalogue;
 
