@@ -11,7 +11,7 @@ export const reconcilerSettings = {
     unit: "ms",
     min: 100,
     default: limits.reapEveryMs,
-    about: "Between looks for lost workers; at most a third of DARI_LEASE_MS.",
+    about: "Time between two searches for lost workers, in milliseconds; at most a third of DARI_LEASE_MS.",
   }),
 } as const;
 

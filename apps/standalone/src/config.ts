@@ -30,25 +30,33 @@ export const standaloneSettings = {
   unauthenticatedPerMinute: apiSettings.unauthenticatedPerMinute,
   consoleDir: apiSettings.consoleDir,
   healthPort: serviceSettings.healthPort,
-  dataDir: string({ env: "DARI_DATA_DIR", default: ".dari-data", about: "Everything that the platform keeps." }),
+  dataDir: string({
+    env: "DARI_DATA_DIR",
+    default: ".dari-data",
+    about: "Directory for everything that the platform stores.",
+  }),
   databaseUrl: secretUrl({
     env: "DATABASE_URL",
     protocols: ["postgres", "postgresql"],
     optional: true,
-    about: "Instead of the embedded PostgreSQL.",
+    about: "URL of a PostgreSQL database. Unset: the embedded one.",
   }),
   redisUrl: secretUrl({
     env: "REDIS_URL",
     protocols: ["redis", "rediss"],
     optional: true,
-    about: "Instead of a local one.",
+    about: "URL of a Redis server. Unset: a local one, if redis-server is installed.",
   }),
   queue: oneOf(["auto", "none"], {
     env: "DARI_QUEUE",
     default: "auto",
-    about: "none: direct pull, also where Redis is.",
+    about: "Set to none to let workers pull turns from the database even if Redis is available.",
   }),
-  bucket: string({ env: "S3_BUCKET", optional: true, about: "Keeps objects in S3 instead of in the data directory." }),
+  bucket: string({
+    env: "S3_BUCKET",
+    optional: true,
+    about: "S3 bucket to store objects in. Unset: the data directory.",
+  }),
   ...sharedWorkerSettings,
   // Unset: none where only this machine reaches the platform.
   minimumIsolation: withoutDefault(ownWorkerSettings.minimumIsolation),

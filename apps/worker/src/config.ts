@@ -7,149 +7,166 @@ import { EgressRuleError, parseEgressRules } from "@dari/network";
 
 /** The settings that only the worker has. */
 export const ownWorkerSettings = {
-  slots: integer({ env: "DARI_WORKER_SLOTS", min: 1, max: 1_000, default: 4, about: "Turns at once." }),
+  slots: integer({
+    env: "DARI_WORKER_SLOTS",
+    min: 1,
+    max: 1_000,
+    default: 4,
+    about: "Turns that the worker runs at once.",
+  }),
   memoryMb: integer({
     env: "DARI_WORKER_MEMORY_MB",
     unit: "MiB",
     min: 128,
     optional: true,
-    about: "For all turns together; default: the control group's limit, else the machine's memory, less 512.",
+    about:
+      "Memory for all turns together, in MiB. Unset: the limit of the control group, else the machine's memory, " +
+      "minus 512.",
   }),
   turnReservedMb: integer({
     env: "DARI_TURN_RESERVED_MB",
     unit: "MiB",
     min: 16,
     optional: true,
-    about: "Set aside for each turn; default: DARI_TURN_MEMORY_BYTES.",
+    about: "Memory that the worker reserves for each turn, in MiB. Unset: DARI_TURN_MEMORY_BYTES.",
   }),
   warmSandboxes: integer({
     env: "DARI_WARM_SANDBOXES",
     min: 0,
     max: 1_000,
     optional: true,
-    about: "At most that wait with their agent loaded, with DARI_SANDBOX bwrap or oci; 0: none; default: one per slot.",
+    about:
+      "Maximum number of sandboxes that wait with their agent loaded (DARI_SANDBOX bwrap or oci); 0 disables them. " +
+      "Unset: one per slot.",
   }),
   templates: oneOf(["auto", "off"], {
     env: "DARI_TEMPLATES",
     default: "auto",
-    about: "Whether Python agents are loaded once, and copied for turns; with DARI_SANDBOX bwrap.",
+    about: "Whether Python agents are imported once and forked for each turn (DARI_SANDBOX bwrap).",
   }),
   sessionIdleSeconds: integer({
     env: "DARI_SESSION_IDLE_SECONDS",
     unit: "seconds",
     max: 3_600,
     default: 300,
-    about: "A sandbox waits so long for its session's next turn where a manifest says runtime.reuse; 0: none does.",
+    about:
+      "How long a finished sandbox is kept for the session's next turn if the agent sets runtime.reuse, in seconds; " +
+      "0 disables this.",
   }),
   workDir: string({
     env: "DARI_WORK_DIR",
     default: "/var/tmp/dari-worker",
-    about: "Directories of running turns, caches.",
+    about: "Directory for running turns and caches.",
   }),
   cacheBytes: integer({
     env: "DARI_CACHE_BYTES",
     unit: "bytes",
     default: 10 * 1024 ** 3,
-    about: "Images and contents kept.",
+    about: "Disk space for cached images and file contents, in bytes.",
   }),
   sandbox: oneOf(["auto", "bwrap", "oci", "landlock", "process"], {
     env: "DARI_SANDBOX",
     default: "auto",
-    about: "How agents are isolated. auto: the strongest that works here. Any other value is required.",
+    about:
+      "How agents are isolated. auto uses the strongest way that works on this machine; any other value is required " +
+      "to work.",
   }),
   ociRuntime: string({
     env: "DARI_OCI_RUNTIME",
     optional: true,
-    about: "Name or path of the runtime, with DARI_SANDBOX oci; default: crun, else runc.",
+    about: "Name or path of the OCI runtime for DARI_SANDBOX oci. Unset: crun, else runc.",
   }),
   bwrap: string({
     env: "DARI_BWRAP",
     optional: true,
-    about: "Absolute path of the bubblewrap to use; default: the system's, else one that set-up fetches.",
+    about: "Absolute path of bubblewrap. Unset: the installed one, else the one that set-up fetches.",
   }),
   minimumIsolation: oneOf(["isolated", "watched", "none"], {
     env: "DARI_MINIMUM_ISOLATION",
     default: "isolated",
     about:
-      "The worker does not start below this. isolated: agents are isolated, with control groups if there is more " +
-      "than one organization; watched: agents are isolated; none: anything (default of npm start while only this " +
-      "machine reaches it).",
+      "Isolation that the worker requires to start. isolated: agents are isolated, with control groups if there is " +
+      "more than one organization. watched: agents are isolated. none: no requirement; the default of npm start " +
+      "while only this machine reaches it.",
   }),
   turnProcesses: integer({
     env: "DARI_TURN_PROCESSES",
     min: 32,
     max: 100_000,
     default: 512,
-    about: "Processes and threads of a turn together.",
+    about: "Processes and threads of one turn, counted together.",
   }),
   turnDiskBytes: integer({
     env: "DARI_TURN_DISK_BYTES",
     unit: "bytes",
     min: 1024 ** 2,
     default: 10 * 1024 ** 3,
-    about: "What a turn's workspace may hold while it runs.",
+    about: "Size of a turn's workspace while it runs, in bytes.",
   }),
   turnCpus: integer({
     env: "DARI_TURN_CPUS",
     min: 1,
     max: 4_096,
     optional: true,
-    about: "Processors that a turn may keep busy; default: all, of which each turn gets the same share.",
+    about: "Processors that one turn can use. Unset: all, shared equally by the running turns.",
   }),
   turnCpuSeconds: integer({
     env: "DARI_TURN_CPU_SECONDS",
     unit: "seconds",
     min: 1,
     optional: true,
-    about: "Processor time of a turn, all its processes together; default: no bound.",
+    about: "Processor time of one turn, all its processes together, in seconds. Unset: no limit.",
   }),
   egress: oneOf(["open", "allow", "off"], {
     env: "DARI_EGRESS",
     default: "open",
-    about: "What agents in a sandbox with its own network reach: the public internet, DARI_EGRESS_ALLOW, or nothing.",
+    about:
+      "What agents in a sandbox with its own network can reach: the public internet (open), DARI_EGRESS_ALLOW " +
+      "(allow) or nothing (off).",
   }),
   egressAllow: string({
     env: "DARI_EGRESS_ALLOW",
     optional: true,
-    about: "Names, *.names, and address:port for single private endpoints; by commas.",
+    about: "Hosts that agents can reach, separated by commas: name, *.name, or address:port of one private endpoint.",
   }),
   buildSlots: integer({
     env: "DARI_BUILD_SLOTS",
     min: 1,
     max: 64,
     default: 2,
-    about: "Versions this worker builds at once; one more if another organization has all of several slots.",
+    about: "Versions that the worker builds at once. One more starts if one organization uses all of several slots.",
   }),
   buildEgress: oneOf(["registries", "open", "off"], {
     env: "DARI_BUILD_EGRESS",
     default: "registries",
     about:
-      "What builds in a sandbox with its own network reach: package registries, the public internet too, or nothing.",
+      "What builds in a sandbox with its own network can reach: package registries, also the public internet (open) " +
+      "or nothing (off).",
   }),
   buildEgressAllow: string({
     env: "DARI_BUILD_EGRESS_ALLOW",
     optional: true,
-    about: "For builds as well, as DARI_EGRESS_ALLOW.",
+    about: "More hosts that builds can reach, in the form of DARI_EGRESS_ALLOW.",
   }),
   turnMemoryBytes: integer({
     env: "DARI_TURN_MEMORY_BYTES",
     unit: "bytes",
     min: 128 * 1024 ** 2,
     default: 4 * 1024 ** 3,
-    about: "Limit of each process of a turn.",
+    about: "Memory limit of a turn with control groups, otherwise of each of its processes, in bytes.",
   }),
   backoffFirstMs: integer({
     env: "DARI_BACKOFF_FIRST_MS",
     unit: "ms",
     min: 1,
     default: defaultBackoff.firstMs,
-    about: "Before the second attempt.",
+    about: "Wait before the second attempt of a message, in milliseconds. Later waits grow from it.",
   }),
   shutdownGraceMs: integer({
     env: "DARI_SHUTDOWN_GRACE_MS",
     unit: "ms",
     default: limits.shutdownGraceMs,
-    about: "For running turns at shutdown.",
+    about: "How long running turns may continue at shutdown, in milliseconds.",
   }),
 } as const;
 

@@ -1,4 +1,4 @@
-// The settings that every program of the platform shares: where its services are and under which key secrets lie.
+// Settings that all programs share: addresses of services, the master key, limits, traces and logs.
 
 import { readFileSync } from "node:fs";
 import { receiverPolicyOf } from "@dari/control/outbound";
@@ -16,101 +16,116 @@ import {
   type ConfigProblem,
 } from "@dari/runtime";
 
-/** Spread into an app's own specification. */
+/** Each program spreads these into its own settings. */
 export const serviceSettings = {
   databaseUrl: secretUrl({
     env: "DATABASE_URL",
     protocols: ["postgres", "postgresql"],
-    about: "PostgreSQL 15 or newer.",
+    about: "URL of the PostgreSQL database, version 15 or newer.",
   }),
   databasePoolMax: integer({
     env: "DARI_DATABASE_POOL",
     min: 2,
     max: 200,
     default: 20,
-    about: "Connections at most; where calls are answered, half of them are for those of organizations.",
+    about:
+      "Maximum number of database connections of the process. An API uses half of them for organizations' requests.",
   }),
   redisUrl: secretUrl({
     env: "REDIS_URL",
     protocols: ["redis", "rediss"],
     optional: true,
-    about: "Redis 6.2 or Valkey; without it workers pull from the database.",
+    about: "URL of Redis 6.2 or newer, or Valkey. Without it, workers pull turns from the database.",
   }),
   queuePrefix: string({
     env: "DARI_QUEUE_PREFIX",
     default: "dari",
     pattern: /^[a-z0-9-]{1,40}$/,
-    about: "Namespace in Redis.",
+    about: "Prefix of all keys in Redis.",
   }),
-  pool: string({ env: "DARI_POOL", default: "default", pattern: /^[a-z0-9-]{1,40}$/, about: "Workers of one kind." }),
+  pool: string({
+    env: "DARI_POOL",
+    default: "default",
+    pattern: /^[a-z0-9-]{1,40}$/,
+    about: "Name of the worker pool. Workers of a pool take turns from its queue.",
+  }),
   blobs: {
-    dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Keeps objects in this directory instead of in S3." }),
-    bucket: string({ env: "S3_BUCKET", optional: true, about: "The bucket for objects." }),
-    endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "Of an S3 server that is not AWS." }),
-    region: string({ env: "S3_REGION", default: "us-east-1", about: "Of the bucket." }),
+    dir: string({ env: "DARI_BLOBS_DIR", optional: true, about: "Directory to store objects in, instead of S3." }),
+    bucket: string({ env: "S3_BUCKET", optional: true, about: "S3 bucket to store objects in." }),
+    endpoint: url({ env: "S3_ENDPOINT", optional: true, about: "URL of an S3 server other than AWS." }),
+    region: string({ env: "S3_REGION", default: "us-east-1", about: "Region of the bucket." }),
     publicUrl: url({
       env: "S3_PUBLIC_URL",
       optional: true,
-      about: "Where clients reach the S3 server, if they may: uploads and downloads can then go straight to it.",
+      about:
+        "URL at which clients reach the S3 server. If set, clients can upload to it and download from it directly.",
     }),
-    accessKeyId: string({ env: "S3_ACCESS_KEY_ID", optional: true, about: "Else the usual sources of credentials." }),
-    secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true, about: "Belongs to the access key." }),
+    accessKeyId: string({
+      env: "S3_ACCESS_KEY_ID",
+      optional: true,
+      about: "Access key for S3. Unset: the AWS SDK's default sources.",
+    }),
+    secretAccessKey: secret({ env: "S3_SECRET_ACCESS_KEY", optional: true, about: "Secret of the access key." }),
     forcePathStyle: boolean({
       env: "S3_FORCE_PATH_STYLE",
       optional: true,
-      about: "Bucket in the path; default: with an endpoint.",
+      about: "Whether the bucket is in the URL's path instead of its host name. Unset: true if S3_ENDPOINT is set.",
     }),
     requestChecksums: oneOf(["when_supported", "when_required"], {
       env: "S3_CHECKSUMS",
       default: "when_supported",
-      about: "when_required: for servers that refuse the SDK's trailing checksums.",
+      about: "When the SDK sends checksums. Use when_required for servers that refuse its trailing checksums.",
     }),
   },
   organizationCreation: oneOf(["operators", "anyone"], {
     env: "DARI_ORGANIZATION_CREATION",
     default: "operators",
-    about: "Whose admin keys create organizations; each has a share of the fleet of its own.",
+    about: "Whose admin keys may create organizations. Each organization gets its own share of the fleet.",
   }),
   rates: {
     requestsPerMinute: integer({
       env: "DARI_MAX_REQUESTS_PER_MINUTE",
       default: limits.requestsPerMinute,
-      about: "Of an organization's keys together, where operators set nothing else; 0: no bound.",
+      about: "Requests per minute of one organization, unless operators set its own limit; 0 disables the limit.",
     }),
     messagesPerMinute: integer({
       env: "DARI_MAX_MESSAGES_PER_MINUTE",
       default: limits.messagesPerMinute,
-      about: "Sent by an organization's keys together, where operators set nothing else; 0: no bound.",
+      about: "Messages per minute of one organization, unless operators set its own limit; 0 disables the limit.",
     }),
     uploadBytesPerHour: integer({
       env: "DARI_MAX_UPLOAD_BYTES_PER_HOUR",
       default: limits.uploadBytesPerHour,
-      about: "Of an organization's keys together, where operators set nothing else; 0: no bound.",
+      about: "Bytes that one organization uploads per hour, unless operators set its own limit; 0 disables the limit.",
     }),
   },
   scratchBytes: integer({
     env: "DARI_SCRATCH_BYTES",
     min: 1024 ** 2,
     default: limits.scratchBytes,
-    about: "Held in TMPDIR by an API process's calls at once: workspace files, imports, bundles.",
+    about: "Bytes that the requests of one API process hold in TMPDIR at once: workspace files, imports, bundles.",
   }),
   masterKey: secret({
     env: "DARI_MASTER_KEY",
     optional: true,
-    about: "32 bytes as base64 or hex; seals credentials. Required, unless DARI_MASTER_KEY_FILE is set.",
+    about: "Key that encrypts secrets: 32 bytes as base64 or hexadecimal. Required unless DARI_MASTER_KEY_FILE is set.",
   }),
-  masterKeyFile: string({ env: "DARI_MASTER_KEY_FILE", optional: true, about: "A file that holds the master key." }),
+  masterKeyFile: string({
+    env: "DARI_MASTER_KEY_FILE",
+    optional: true,
+    about: "Path of a file that contains the master key.",
+  }),
   oldMasterKeys: secret({
     env: "DARI_MASTER_KEYS_OLD",
     optional: true,
-    about: "Former master keys, separated by commas: they open what was sealed under them, and seal nothing.",
+    about: "Earlier master keys, separated by commas. They decrypt existing secrets and encrypt nothing new.",
   }),
   webhookAllow: string({
     env: "DARI_WEBHOOK_ALLOW",
     default: "",
     about:
-      "Receivers of webhooks that may be private or without TLS, as address:port or name:port, separated by commas: " +
-      "for development and tests, as 127.0.0.1:8080. Every organization may name them.",
+      "Webhook receivers that may be private or use plain HTTP, for development and tests: address:port or " +
+      "name:port, separated by commas, for example 127.0.0.1:8080. All organizations may use them.",
   }),
   leaseMs: integer({
     env: "DARI_LEASE_MS",
@@ -118,38 +133,46 @@ export const serviceSettings = {
     min: 3_000,
     max: 600_000,
     default: limits.leaseMs,
-    about: "How long a turn is held by a worker that says nothing.",
+    about:
+      "How long a worker holds a turn without renewing its lease, in milliseconds. Then the turn is given to another " +
+      "worker.",
   }),
   metricsByOrganization: boolean({
     env: "DARI_METRICS_BY_ORGANIZATION",
     default: false,
-    about: "Adds metrics with a label for the organization, up to 200 of them per process.",
+    about: "Whether to add metrics with a label for the organization; at most 200 organizations per process.",
   }),
   healthPort: integer({
     env: "DARI_HEALTH_PORT",
     max: 65_535,
     optional: true,
-    about: "Serves /healthz, /readyz and /metrics without a key; API and standalone platform serve them on DARI_HOST.",
+    about:
+      "Port that serves /healthz, /readyz and /metrics without a key. API and standalone platform also serve them on " +
+      "DARI_HOST.",
   }),
   traces: {
     endpoint: url({
       env: "OTEL_EXPORTER_OTLP_ENDPOINT",
       optional: true,
-      about: "Of an OpenTelemetry collector, OTLP over HTTP, usually port 4318: traces of messages go there.",
+      about: "URL of an OpenTelemetry collector that gets traces of messages: OTLP over HTTP, usually port 4318.",
     }),
     headers: secret({
       env: "OTEL_EXPORTER_OTLP_HEADERS",
       optional: true,
-      about: "For the collector: name=value, separated by commas.",
+      about: "Headers for the collector: name=value, separated by commas.",
     }),
     percent: integer({
       env: "DARI_TRACE_PERCENT",
       max: 100,
       default: 100,
-      about: "How many of a hundred messages are traced.",
+      about: "Percentage of messages that are traced.",
     }),
   },
-  logLevel: oneOf(logLevels, { env: "DARI_LOG_LEVEL", default: "info", about: "The least level that is written." }),
+  logLevel: oneOf(logLevels, {
+    env: "DARI_LOG_LEVEL",
+    default: "info",
+    about: "Lowest level of log lines that are written.",
+  }),
 } as const;
 
 export type ServiceSettings = ConfigOf<typeof serviceSettings>;
@@ -163,7 +186,7 @@ export function checkServiceSettings(settings: ServiceSettings): ConfigProblem[]
   }
   const { accessKeyId, secretAccessKey } = settings.blobs;
   if ((accessKeyId === undefined) !== (secretAccessKey === undefined)) {
-    problems.push({ env: "S3_ACCESS_KEY_ID", message: "goes together with S3_SECRET_ACCESS_KEY" });
+    problems.push({ env: "S3_ACCESS_KEY_ID", message: "set it together with S3_SECRET_ACCESS_KEY" });
   }
   return problems;
 }
@@ -195,7 +218,7 @@ function masterKeyProblems(settings: ServiceSettings): ConfigProblem[] {
       if (decodeKey(masterKeyText(settings) ?? "") === undefined)
         problems.push({ env, message: `expected ${expected}` });
     } catch (error) {
-      problems.push({ env, message: `cannot be read: ${(error as NodeJS.ErrnoException).code ?? "unknown"}` });
+      problems.push({ env, message: `cannot read the file: ${(error as NodeJS.ErrnoException).code ?? "unknown"}` });
     }
   }
   if (oldKeyTexts(settings).some((text) => decodeKey(text) === undefined)) {

@@ -1,6 +1,7 @@
 // The pages of docs/ that are derived from the code, and what each is derived from.
 
 import { apiSettings } from "@dari/api";
+import { serviceSettings } from "@dari/control/assembly";
 import { buildOpenApi, manifestJsonSchema, renderErrorsMarkdown } from "@dari/contract";
 import { failureCodes, renderStatesMarkdown } from "@dari/domain";
 import { reconcilerSettings } from "@dari/reconciler";
@@ -40,23 +41,27 @@ function failuresSection(): string {
 }
 
 function configPage(): string {
-  const programs: [string, ConfigSpec][] = [
-    ["Standalone: `npm start`, `npm run quickstart`", standaloneSettings],
-    ["API", apiSettings],
-    ["Worker", workerSettings],
-    ["Reconciler", reconcilerSettings],
+  const shared = new Set(describeConfig(serviceSettings).map(({ env }) => env));
+  const own = (spec: ConfigSpec) => describeConfig(spec).filter(({ env }) => !shared.has(env));
+  const sections: [string, ReturnType<typeof describeConfig>][] = [
+    ["Standalone: `npm start`, `npm run quickstart`", describeConfig(standaloneSettings)],
+    ["API, worker and reconciler", describeConfig(serviceSettings)],
+    ["API only", own(apiSettings)],
+    ["Worker only", own(workerSettings)],
+    ["Reconciler only", own(reconcilerSettings)],
   ];
   return [
     "# Settings",
     "",
-    "Generated from each program's `config.ts`. Read from the environment once, all problems reported at once.",
-    ...programs.flatMap(([title, spec]) => [
+    "Generated from each program's `config.ts`. Settings are environment variables. A program reads them once, when it",
+    "starts, and reports all problems at once.",
+    ...sections.flatMap(([title, rows]) => [
       "",
       `## ${title}`,
       "",
-      "| variable | kind | default | |",
+      "| variable | kind | default | meaning |",
       "| --- | --- | --- | --- |",
-      ...describeConfig(spec).map((row) => `| \`${row.env}\` | ${row.kind} | ${row.fallback} | ${row.about} |`),
+      ...rows.map((row) => `| \`${row.env}\` | ${row.kind} | ${row.fallback} | ${row.about} |`),
     ]),
     "",
   ].join("\n");
