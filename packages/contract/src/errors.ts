@@ -1,4 +1,4 @@
-// Every error a caller can meet: status, title, and what to do about it. The API maps a code to HTTP with this table.
+// Every error code of the API: status, title and what to do. The API maps a code to HTTP with this table.
 
 import { type AppErrorCode, appErrorCodes, type FieldIssue } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -89,7 +89,7 @@ export const errorKinds: Readonly<Record<AppErrorCode, ErrorKind>> = {
 /** The body of every error reply. */
 export const ErrorBody = Type.Object(
   {
-    detail: Type.String({ description: "For a person." }),
+    detail: Type.String({ description: "What went wrong, for people. May change; decide by `code`." }),
     code: Type.Unsafe<AppErrorCode>(Type.String({ enum: appErrorCodes })),
     request_id: Type.String(),
     errors: Type.Optional(
@@ -100,7 +100,7 @@ export const ErrorBody = Type.Object(
 );
 export type ErrorBody = Static<typeof ErrorBody>;
 
-/** Renders a refusal for the wire. `errors` is present only when there is something to list. */
+/** Renders the body of an error reply. `errors` is present only if there are any. */
 export function renderError(error: {
   readonly code: AppErrorCode;
   readonly detail: string;
@@ -127,8 +127,8 @@ export function renderErrorsMarkdown(): string {
     "",
     "<!-- Generated from packages/contract/src/errors.ts. -->",
     "",
-    'Every refusal is `{"detail", "code", "request_id"}`, with `errors: [{path, message}]` where a body, a query or a',
-    "manifest does not validate. Decide by `code`; `detail` is for people and may change.",
+    'Every error reply is `{"detail", "code", "request_id"}`, with `errors: [{path, message}]` if a body, a query or a',
+    "manifest is invalid. Decide by `code`; `detail` is for people and may change.",
     "",
     "| code | status | meaning | what to do |",
     "|---|---|---|---|",

@@ -18,15 +18,15 @@ function refusalOf(status: number): Json {
 
 const describedHeaders: Readonly<Record<HeaderName, JsonObject>> & JsonObject = {
   "RateLimit-Policy": {
-    description: "What bounds this call, by name: `q` in each window of `w` seconds, of the unit `qu`.",
+    description: "Rate limits of this request, by name: `q` per window of `w` seconds, in the unit `qu`.",
     schema: { type: "string", examples: ['"requests";q=300000;w=60'] },
   },
   RateLimit: {
-    description: "What is left of each policy: `r`, and the window ends in `t` seconds.",
+    description: "What is left of each rate limit: `r`. Its window ends in `t` seconds.",
     schema: { type: "string", examples: ['"requests";r=299999;t=60'] },
   },
   "Retry-After": {
-    description: "Seconds after which the same request may be sent again.",
+    description: "Seconds to wait before you send the same request again.",
     schema: { type: "integer", minimum: 0 },
   },
 };
@@ -35,7 +35,7 @@ function headerOf(name: HeaderName): { $ref: string } {
   return { $ref: `#/components/headers/${name}` };
 }
 
-/** Of every call with a key, where something bounds it. */
+/** Headers of every request with a key that has rate limits. */
 const rateHeaders = { "RateLimit-Policy": headerOf("RateLimit-Policy"), RateLimit: headerOf("RateLimit") };
 
 type JsonObject = { [name: string]: Json };
@@ -63,7 +63,7 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
     components: {
       securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key: `dari_…`." } },
       responses: {
-        Error: { description: "A refusal.", content: { "application/json": { schema: error } } },
+        Error: { description: "Error.", content: { "application/json": { schema: error } } },
         LimitExceeded: {
           description: "Limit reached.",
           headers: { "Retry-After": headerOf("Retry-After"), ...rateHeaders },
@@ -78,9 +78,9 @@ export function buildOpenApi(options: { readonly version: string; readonly serve
 
 function describeDelivery(payload: Json): JsonObject {
   return {
-    summary: "What an organization's webhook endpoints receive.",
+    summary: "A delivery to a webhook endpoint.",
     requestBody: { required: true, content: { "application/json": { schema: payload } } },
-    responses: { "2XX": { description: "Received. Anything else is a failure, and is tried again." } },
+    responses: { "2XX": { description: "Received. Every other status is a failure, and the delivery is retried." } },
   };
 }
 
@@ -93,7 +93,7 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   const body = requestBody(route, components);
   const headers = replyHeaders(route);
   const success: Json = { description: "Success.", ...headers, content: replyContent(route, components) };
-  const empty: Json = { description: "Success, and nothing to show.", ...headers };
+  const empty: Json = { description: "Success, without content.", ...headers };
   const statuses = [route.status, ...(route.alsoStatus ?? [])];
   return {
     operationId,
@@ -109,15 +109,15 @@ function describeOperation(operationId: string, path: string, route: Route, comp
   };
 }
 
-/** The status of a range that the content does not have. */
+/** Status of a range outside the content. */
 const rangeRefused = 416;
 
-/** Answers a part of its content to who asks for one. */
+/** Returns whether the route answers range requests. */
 function isRanged(route: Route): boolean {
   return route.alsoStatus?.includes(206) === true;
 }
 
-/** The statuses any route may refuse with; only those that speak of a body or a key depend on the route. */
+/** Returns the error statuses of a route. Most are the same for all routes. */
 function errorStatuses(route: Route): number[] {
   const hasBody = route.request !== undefined || route.requestContent !== undefined;
   const statuses = new Set(Object.values(errorKinds).map((kind) => kind.status));
@@ -145,25 +145,35 @@ function headerParameters(route: Route): Json[] {
     ...(route.conditional === true ? ["If-Match", "If-None-Match"] : []),
     ...(isRanged(route) ? ["Range"] : []),
   ];
-  const parameters: Json[] = conditions.map((name) => ({
+  const names = route.idempotent === true ? [...conditions, "Idempotency-Key"] : conditions;
+  return names.map((name) => ({
     name,
     in: "header",
     required: false,
-    schema: { type: "string" },
+    description: headerMeanings[name] ?? "",
+    schema:
+      name === "Idempotency-Key"
+        ? { type: "string", minLength: 1, maxLength: limits.idempotencyKeyChars }
+        : { type: "string" },
   }));
-  if (route.idempotent !== true) return parameters;
-  const schema = { type: "string", minLength: 1, maxLength: limits.idempotencyKeyChars };
-  return [...parameters, { name: "Idempotency-Key", in: "header", required: false, schema }];
 }
+
+const headerMeanings: Readonly<Record<string, string>> = {
+  "If-Match": "Do the request only if the file has this `ETag`; otherwise 412.",
+  "If-None-Match": "`*`: do the request only if the file does not exist; otherwise 412.",
+  Range: "Return only these bytes, with status 206.",
+  "Idempotency-Key": "Makes the request safe to repeat. A repeated request returns the first one's resource.",
+};
 
 const restoredFrom = {
   description:
-    "Present where the newest snapshot's list of files is damaged: the id of the older snapshot that was read instead.",
+    "Present if the newest snapshot's list of files is damaged: the id of the older snapshot that was read instead.",
   schema: { type: "string" },
 };
 
 function replyHeaders(route: Route): JsonObject {
-  const description = "The key was used before: this is the resource that it made, as it is now, without secrets.";
+  const description =
+    "The key was used before. The reply shows the resource of the first request as it is now, without secrets.";
   const headers: JsonObject = {
     ...(route.scope === null ? {} : rateHeaders),
     ...(route.mayBeOlder === true ? { "Dari-Restored-From": restoredFrom } : {}),
@@ -202,8 +212,8 @@ function eventStream(components: Map<string, Json>): JsonObject {
 }
 
 /**
- * A schema as JSON: what has a title becomes a component, and a reference to it; what the text of a query says is
- * described as what it stands for.
+ * Returns a schema as JSON. A schema with a title becomes a component and a reference to it. Text in a query is
+ * described as the value that it stands for.
  */
 function reference(schema: unknown, components: Map<string, Json>): Json {
   if (Array.isArray(schema)) return schema.map((item: unknown) => reference(item, components));

@@ -1,5 +1,6 @@
-// Every route of the platform as data: the API mounts from it, the client and the OpenAPI document derive from it.
+// Every route of the platform as data. The API mounts it; the clients and the OpenAPI document derive from it.
 
+import type { IdKind } from "@dari/domain";
 import Type, { type Static, type TObject, type TSchema } from "typebox";
 import { agentRoutes } from "./routes/agents.ts";
 import { batchRoutes } from "./routes/batches.ts";
@@ -59,29 +60,36 @@ export function routePaths(route: Route): string[] {
   return alias === route.path ? [route.path] : [route.path, alias];
 }
 
-/** The rule of every path parameter: a mixed-up id is refused by name before it is looked up. */
+/** `sourceSnapshot` → "Id of the source snapshot." */
+function idOf(kind: IdKind, alternatives: readonly string[] = []): TSchema {
+  const noun = kind.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`).replace("api ", "API ");
+  return Type.String({ ...idInput(kind, alternatives), description: `Id of the ${noun}.` });
+}
+
+/** The schema of each path parameter. An id of the wrong kind is refused before it is looked up. */
 const pathParameters: Readonly<Record<string, TSchema>> = {
-  agent_id: idInput("agent", ["dep"]),
-  api_key_id: idInput("apiKey"),
-  budget_id: idInput("budget"),
-  attempt_number: integerText(1, 1_000_000, "As the message's record counts them."),
-  file_id: idInput("file"),
-  invitation_id: idInput("invitation"),
-  member_id: idInput("member"),
-  message_id: idInput("message"),
-  name: credentialName,
+  agent_id: idOf("agent", ["dep"]),
+  api_key_id: idOf("apiKey"),
+  budget_id: idOf("budget"),
+  attempt_number: integerText(1, 1_000_000, "Number of the attempt, as the message's record counts them."),
+  file_id: idOf("file"),
+  invitation_id: idOf("invitation"),
+  member_id: idOf("member"),
+  message_id: idOf("message"),
+  name: Type.String({ ...credentialName, description: "Name of the credential." }),
   organization_id: Type.String({
+    description: "Id of the organization, or `current` for the key's own.",
     pattern: "^(org_|current$)",
     maxLength: 64,
     "x-expected": "an id that starts with 'org_', or 'current'",
   }),
-  schedule_id: idInput("schedule"),
-  session_batch_id: idInput("sessionBatch"),
-  session_id: idInput("session"),
-  source_snapshot_id: idInput("sourceSnapshot"),
-  version_id: idInput("version"),
-  webhook_delivery_id: idInput("webhookDelivery"),
-  webhook_endpoint_id: idInput("webhookEndpoint"),
+  schedule_id: idOf("schedule"),
+  session_batch_id: idOf("sessionBatch"),
+  session_id: idOf("session"),
+  source_snapshot_id: idOf("sourceSnapshot"),
+  version_id: idOf("version"),
+  webhook_delivery_id: idOf("webhookDelivery"),
+  webhook_endpoint_id: idOf("webhookEndpoint"),
 };
 
 /** The schema of a route's path parameters, for `validate`. Build it once per route. */

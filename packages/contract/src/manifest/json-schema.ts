@@ -1,4 +1,4 @@
-// The JSON Schema of dari.yml for editors: completion and hints. The rules that decide are in normalize.ts.
+// The JSON Schema of dari.yml for editors: completion and hints. normalize.ts has the rules that apply.
 
 import { egressHostPattern, limits } from "@dari/domain";
 import { languages, sdks } from "./manifest.ts";
@@ -14,37 +14,54 @@ export const manifestJsonSchema = {
   required: ["name", "sdk", "entrypoint"],
   properties: {
     name: { type: "string", minLength: 1, maxLength: limits.nameChars, description: "The agent's name." },
-    sdk: { enum: sdks, description: "What runs the export. Functions of every framework run as `function`." },
+    sdk: {
+      enum: sdks,
+      description: "How the export is run. Use `function` for a plain function, whatever framework it uses.",
+    },
     entrypoint: {
       type: "string",
       pattern: "^[^:]*[^:\\s][^:]*:[^:]*[^:\\s][^:]*$",
-      description: "What to run: <module-or-path>:<export>.",
+      description: "What to run, as <module-or-path>:<export>.",
       examples: ["src/agent.ts:agent", "agent.py:agent"],
     },
     runtime: {
       type: "object",
       additionalProperties: false,
       properties: {
-        language: { enum: languages, description: "From the entrypoint's suffix when absent." },
-        version: { type: "string", minLength: 1, description: "Quoted.", examples: ["22", "3.11"] },
+        language: { enum: languages, description: "Default: from the entrypoint's file name." },
+        version: {
+          type: "string",
+          minLength: 1,
+          description: "Version of the language, as a quoted string.",
+          examples: ["22", "3.11"],
+        },
         timeout_seconds: {
           type: "integer",
           minimum: 1,
           maximum: limits.turnTimeoutSecondsMax,
           default: limits.turnTimeoutSecondsDefault,
-          description: "How long one execution of a message may take.",
+          description: "Time limit of one attempt of a message, in seconds.",
         },
         max_concurrency: {
           type: "integer",
           minimum: 1,
           maximum: limits.maxConcurrencyMax,
-          description: "The most turns of the agent at once. The active version's value counts for all sessions.",
+          description:
+            "Turns of the agent that run at once. The active version's value applies to all sessions. Default: no " +
+            "limit.",
         },
-        reuse: { enum: ["session"], description: "One process may serve several turns of a session, one by one." },
+        reuse: {
+          enum: ["session"],
+          description:
+            "`session` lets one process serve several turns of a session, one after the other. Default: one process " +
+            "per turn.",
+        },
         load: {
           enum: ["every_turn"],
           description:
-            "Each turn loads the code itself; without it a Python agent is loaded once and copied for each turn.",
+            "`every_turn` imports the agent on every turn, for libraries that do not survive `fork`. Default: a " +
+            "Python agent " +
+            "is imported once and forked for each turn.",
         },
       },
     },
@@ -60,21 +77,23 @@ export const manifestJsonSchema = {
       uniqueItems: true,
       maxItems: limits.agentSecretsMax,
       items: { type: "string", pattern: environmentName },
-      description: "Names of credentials that become environment variables. Values never belong here.",
+      description: "Names of credentials that the agent gets as environment variables. Do not put values here.",
     },
     env: {
       type: "object",
       maxProperties: limits.environmentNamesMax,
       propertyNames: { pattern: environmentName },
       additionalProperties: { type: "string" },
-      description: "Environment variables that are no secrets.",
+      description: "Environment variables that are not secret.",
     },
     egress: {
       type: "array",
       uniqueItems: true,
       maxItems: limits.egressHostsMax,
       items: { type: "string", pattern: egressHostPattern },
-      description: "The only hosts that the agent reaches, of those that the organization may; none: [].",
+      description:
+        "Hosts that the agent may connect to, within what its organization allows. [] allows none. Default: all of " +
+        "them.",
       examples: [["api.openai.com", "*.example.com", "example.com:8443"]],
     },
   },

@@ -140,7 +140,7 @@ function readRuntime(value: unknown, entrypoint: string, report: Report): Manife
   };
 }
 
-/** An absent language is told by the entrypoint's suffix; it is asked for only where that cannot be. */
+/** Takes an absent language from the entrypoint's suffix. Reports it as missing only if the suffix is unknown. */
 function readLanguage(value: unknown, entrypoint: string, report: Report): Manifest["runtime"]["language"] | undefined {
   if (value !== undefined && value !== null) {
     return oneOf("runtime.language", nonEmptyText("runtime.language", value, report), languages, report);

@@ -1,4 +1,4 @@
-// Many sessions with a first message each, started by one call.
+// Many sessions, each with a first message, started by one request.
 
 import { messageMachine } from "@dari/domain";
 import Type from "typebox";
@@ -11,7 +11,7 @@ export const batchRoutes = {
     method: "POST",
     path: "/v1/session-batches",
     scope: "run",
-    summary: "Start many sessions of an agent, each with a first message: all of them or, when one is refused, none.",
+    summary: "Start many sessions of an agent, each with a first message. If one session is refused, none is started.",
     request: batches.CreateSessionBatchRequest,
     reply: batches.SessionBatchCreated,
     status: 201,
@@ -22,7 +22,7 @@ export const batchRoutes = {
     method: "GET",
     path: "/v1/session-batches",
     scope: "read",
-    summary: "List batches, newest first, without what came of them.",
+    summary: "List batches, newest first, without the outcome of their messages.",
     query: Type.Object(listQuery),
     reply: listOf("session_batches", batches.SessionBatchSummary),
     status: 200,
@@ -31,7 +31,7 @@ export const batchRoutes = {
     method: "GET",
     path: "/v1/session-batches/{session_batch_id}",
     scope: "read",
-    summary: "Get a batch and what has come of its messages so far.",
+    summary: "Get a batch, with the number of its first messages by status.",
     reply: batches.SessionBatchRecord,
     status: 200,
   },
@@ -39,7 +39,7 @@ export const batchRoutes = {
     method: "GET",
     path: "/v1/session-batches/{session_batch_id}/sessions",
     scope: "read",
-    summary: "List the sessions of a batch in the order of the call.",
+    summary: "List the sessions of a batch, in the order of the request.",
     query: Type.Object({ ...listQuery, message_status: Type.Optional(oneOf(messageMachine.states)) }),
     reply: listOf("sessions", batches.BatchSessionRecord),
     status: 200,
@@ -49,7 +49,8 @@ export const batchRoutes = {
     path: "/v1/session-batches/{session_batch_id}/cancel",
     scope: "run",
     summary:
-      "Cancel the first messages of a batch that have not ended: queued ones at once, running ones when they stop.",
+      "Cancel the first messages of a batch that have not ended: queued ones at once, running ones when their turns " +
+      "stop.",
     reply: batches.SessionBatchRecord,
     status: 200,
   },

@@ -1,4 +1,4 @@
-// Caps on what turns may use, and the stop of all turns.
+// Limits on what turns use per period, and the stop of all turns.
 
 import Type from "typebox";
 import type { Route } from "./route.ts";
@@ -11,7 +11,7 @@ export const budgetRoutes = {
     path: "/v1/organizations/{organization_id}/budgets",
     scope: "admin",
     operatorsToo: true,
-    summary: "List the organization's budgets and what is used of them, newest first.",
+    summary: "List the organization's budgets and how much of each is used, newest first.",
     query: Type.Object(listQuery),
     reply: listOf("budgets", budgets.BudgetRecord),
     status: 200,
@@ -22,8 +22,8 @@ export const budgetRoutes = {
     scope: "admin",
     operatorsToo: true,
     summary:
-      "Cap what turns use in each period: of the organization, of an agent or of a session. At the cap messages " +
-      "wait; raising it lets them go on at once.",
+      "Set a budget: what the turns of an organization, an agent or a session may use per period. When it is used " +
+      "up, messages wait; they continue when you raise it or the next period starts.",
     request: budgets.PutBudgetRequest,
     reply: budgets.BudgetRecord,
     status: 200,
@@ -33,7 +33,7 @@ export const budgetRoutes = {
     path: "/v1/organizations/{organization_id}/budgets/{budget_id}",
     scope: "admin",
     operatorsToo: true,
-    summary: "Delete a budget; what waited for it goes on. Those that operators set, only operators delete.",
+    summary: "Delete a budget. Messages that waited for it continue. Only operators delete budgets that operators set.",
     reply: Deleted,
     status: 200,
   },
@@ -41,7 +41,7 @@ export const budgetRoutes = {
     method: "GET",
     path: "/v1/operator/stop",
     scope: "operator",
-    summary: "Whether all turns are stopped.",
+    summary: "Get whether operators have stopped all turns.",
     reply: budgets.PlatformStop,
     status: 200,
   },
@@ -49,7 +49,7 @@ export const budgetRoutes = {
     method: "PUT",
     path: "/v1/operator/stop",
     scope: "operator",
-    summary: "Let no turn begin, of any organization; those that run end, messages are accepted and wait.",
+    summary: "Stop all organizations from starting turns. Running turns finish; messages are accepted and wait.",
     request: budgets.StopPlatformRequest,
     reply: budgets.PlatformStop,
     status: 200,
@@ -58,7 +58,7 @@ export const budgetRoutes = {
     method: "DELETE",
     path: "/v1/operator/stop",
     scope: "operator",
-    summary: "Let turns begin again.",
+    summary: "Allow turns to start again.",
     reply: Deleted,
     status: 200,
   },

@@ -1,4 +1,4 @@
-// What an organization's agents may connect to.
+// Which hosts an organization's agents may connect to.
 
 import type { Route } from "./route.ts";
 import * as egress from "../schemas/egress.ts";
@@ -11,7 +11,7 @@ export const egressRoutes = {
     path,
     scope: "admin",
     operatorsToo: true,
-    summary: "What the organization's agents may connect to.",
+    summary: "Get which hosts the organization's agents may connect to.",
     reply: egress.EgressRecord,
     status: 200,
   },
@@ -21,8 +21,8 @@ export const egressRoutes = {
     scope: "admin",
     operatorsToo: true,
     summary:
-      "Set what the organization's agents may connect to, from their next turns on. What operators set is kept " +
-      "beside it, and the organization cannot change it: both must allow a destination.",
+      "Set which hosts the organization's agents may connect to, from their next turns on. Operators' rules are " +
+      "stored separately, and the organization cannot change them: both must allow a host.",
     request: egress.PutEgressRequest,
     reply: egress.EgressRecord,
     status: 200,
@@ -32,7 +32,7 @@ export const egressRoutes = {
     path,
     scope: "admin",
     operatorsToo: true,
-    summary: "Take back what was set: operators what operators set, admins what the organization set.",
+    summary: "Remove the rules: an operator's key removes the operators' rules, an admin key the organization's own.",
     reply: egress.EgressRecord,
     status: 200,
   },

@@ -9,7 +9,7 @@ import { WorkspaceCommit } from "../schemas/workspaces.ts";
 
 const workspacePath = Type.String({ maxLength: limits.workspacePathBytes, examples: ["/output"] });
 
-/** Both archives: a path may be given many times. */
+/** For both archives. `path` can be repeated. */
 const archiveQuery = Type.Object({
   path: Type.Optional(Type.Array(workspacePath, { maxItems: limits.archivePathsMax })),
 });
@@ -19,7 +19,7 @@ export const fileRoutes = {
     method: "POST",
     path: "/v1/files",
     scope: "run",
-    summary: "Upload a file as multipart, in one part named `file`.",
+    summary: "Upload a file as multipart form data, in one part named `file`.",
     requestContent: "multipart/form-data",
     reply: files.FileRecord,
     status: 201,
@@ -47,7 +47,7 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/files/{file_id}/content",
     scope: "read",
-    summary: "Get an uploaded file's bytes, as the type it was uploaded with. Accepts `Range`.",
+    summary: "Get an uploaded file's bytes, with the content type of the upload. Accepts `Range`.",
     replyContent: "*/*",
     status: 200,
     alsoStatus: [206],
@@ -56,9 +56,11 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/files/{file_id}/download-url",
     scope: "read",
-    summary: "Get a URL of the object store for the bytes; 409 where clients cannot reach the store.",
+    summary: "Get a URL that downloads the bytes from the object store. 409 if clients cannot reach the object store.",
     query: Type.Object({
-      expires_seconds: Type.Optional(integerText(1, limits.downloadUrlSecondsMax, "From now; 300 when absent.")),
+      expires_seconds: Type.Optional(
+        integerText(1, limits.downloadUrlSecondsMax, "Lifetime of the URL in seconds (default 300)."),
+      ),
     }),
     reply: files.FileDownloadUrl,
     status: 200,
@@ -68,7 +70,7 @@ export const fileRoutes = {
     method: "POST",
     path: "/v1/files/uploads",
     scope: "run",
-    summary: "Get a URL to put a file's bytes at the object store; 409 where clients cannot reach the store.",
+    summary: "Get a URL that takes the file's bytes at the object store. 409 if clients cannot reach the object store.",
     request: files.ReserveFileUploadRequest,
     reply: files.FileUploadReserved,
     status: 200,
@@ -78,7 +80,7 @@ export const fileRoutes = {
     method: "POST",
     path: "/v1/files/uploads/complete",
     scope: "run",
-    summary: "Make a file of the bytes that were put, once they are checked. May be repeated.",
+    summary: "Check the bytes that were uploaded to the object store and create the file. Can be repeated.",
     request: files.CompleteFileUploadRequest,
     reply: files.FileRecord,
     status: 201,
@@ -87,7 +89,7 @@ export const fileRoutes = {
     method: "DELETE",
     path: "/v1/files/{file_id}",
     scope: "run",
-    summary: "Delete an uploaded file; the copies in workspaces stay.",
+    summary: "Delete an uploaded file. Copies in workspaces stay.",
     reply: Deleted,
     status: 200,
   },
@@ -95,7 +97,7 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/files",
     scope: "read",
-    summary: "List a directory of the session's workspace; with `recursive=1` everything below it.",
+    summary: "List a directory of the session's workspace. With `recursive=1`, list everything below it.",
     query: Type.Object({ path: Type.Optional(workspacePath), recursive: flag }),
     reply: files.DirectoryListing,
     status: 200,
@@ -105,7 +107,7 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/files/content",
     scope: "read",
-    summary: "Get the bytes of a file of the session's workspace. Accepts `Range`; replies with an `ETag`.",
+    summary: "Get the bytes of a file in the session's workspace. Accepts `Range`; the reply has an `ETag`.",
     query: Type.Object({ path: workspacePath }),
     replyContent: "application/octet-stream",
     status: 200,
@@ -116,7 +118,7 @@ export const fileRoutes = {
     method: "PUT",
     path: "/v1/sessions/{session_id}/files/content",
     scope: "run",
-    summary: "Write a file of the session's workspace; 409 while a turn runs. Accepts `If-Match` and `If-None-Match`.",
+    summary: "Write a file in the session's workspace. 409 while a turn runs. Accepts `If-Match` and `If-None-Match`.",
     query: Type.Object({ path: workspacePath }),
     requestContent: "application/octet-stream",
     bodyOptional: true,
@@ -131,7 +133,7 @@ export const fileRoutes = {
     path: "/v1/sessions/{session_id}/files/content",
     scope: "run",
     summary:
-      "Delete a file or link of the session's workspace, or with `recursive=1` a directory; 409 while a turn runs. " +
+      "Delete a file or link in the session's workspace or, with `recursive=1`, a directory. 409 while a turn runs. " +
       "Accepts `If-Match`.",
     query: Type.Object({ path: workspacePath, recursive: flag }),
     reply: Deleted,
@@ -142,7 +144,9 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/workspace.tar.gz",
     scope: "read",
-    summary: "Get the session's workspace as a gzipped tar: all of it, or the files and directories that `path` names.",
+    summary:
+      "Get the session's workspace as a gzipped tar archive: all of it, or the files and directories that `path` " +
+      "names.",
     query: archiveQuery,
     replyContent: "application/gzip",
     status: 200,
@@ -152,7 +156,7 @@ export const fileRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/workspace.zip",
     scope: "read",
-    summary: "Get the session's workspace as a ZIP: all of it, or the files and directories that `path` names.",
+    summary: "Get the session's workspace as a ZIP archive: all of it, or the files and directories that `path` names.",
     query: archiveQuery,
     replyContent: "application/zip",
     status: 200,

@@ -1,4 +1,4 @@
-// Going back in a session's history: forks, rollbacks, what turns changed, what failed attempts left behind.
+// A session's history: forks, rollbacks, changes of turns, files of failed attempts, exports and imports.
 
 import { limits } from "@dari/domain";
 import Type from "typebox";
@@ -16,7 +16,8 @@ export const historyRoutes = {
     path: "/v1/sessions/{session_id}/fork",
     scope: "run",
     summary:
-      "Start a session with the conversation and the workspace as of a message; the last completed one by default.",
+      "Start a session with a copy of the conversation and the workspace after a message; by default, after the last " +
+      "completed one.",
     request: workspaces.ForkSessionRequest,
     bodyOptional: true,
     reply: SessionRecord,
@@ -27,7 +28,7 @@ export const historyRoutes = {
     method: "POST",
     path: "/v1/sessions/{session_id}/rollback",
     scope: "run",
-    summary: "Take an idle session back to what it was after a message; later messages are kept and marked.",
+    summary: "Restore an idle session to its state after a message. Later messages are kept and marked as rolled back.",
     request: workspaces.RollbackSessionRequest,
     reply: SessionRecord,
     status: 200,
@@ -36,7 +37,9 @@ export const historyRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/diff",
     scope: "read",
-    summary: "The turn's changes as a unified diff that `git apply` takes; binary and large files are only named.",
+    summary:
+      "Get the turn's changes as a unified diff for `git apply`. Binary and large files are named without their " +
+      "contents.",
     replyContent: "text/plain",
     status: 200,
   },
@@ -44,7 +47,9 @@ export const historyRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/attempts/{attempt_number}/files",
     scope: "read",
-    summary: "List a directory of what an unsuccessful attempt left behind; with `recursive=1` everything below it.",
+    summary:
+      "List a directory of the workspace as an unsuccessful attempt left it. With `recursive=1`, list everything " +
+      "below it.",
     query: Type.Object({ path: Type.Optional(path), recursive: flag }),
     reply: files.DirectoryListing,
     status: 200,
@@ -53,7 +58,7 @@ export const historyRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/attempts/{attempt_number}/files/content",
     scope: "read",
-    summary: "Get the bytes of a file that an unsuccessful attempt left behind. Accepts `Range`.",
+    summary: "Get the bytes of a file as an unsuccessful attempt left it. Accepts `Range`.",
     query: Type.Object({ path }),
     replyContent: "application/octet-stream",
     status: 200,
@@ -64,8 +69,8 @@ export const historyRoutes = {
     path: "/v1/sessions/{session_id}/export",
     scope: "deploy",
     summary:
-      "Get a session as one file for another installation: its conversation, its workspace, and the bundle of its " +
-      "version. Secrets stay behind.",
+      "Export a session as one file for another installation: its conversation, its workspace and its version's " +
+      "bundle. Secrets are not included.",
     replyContent: "application/gzip",
     status: 200,
   },
@@ -74,8 +79,8 @@ export const historyRoutes = {
     path: "/v1/sessions/import",
     scope: "deploy",
     summary:
-      "Start a session from an export. It runs on a version that was made from the same bundle: the agent's that is " +
-      "named, else any agent's, else a new agent's.",
+      "Start a session from an export. It runs on a version with the same bundle: of the agent `agent_id`, else of " +
+      "any agent, else of a new agent.",
     query: Type.Object({ agent_id: Type.Optional(idInput("agent", ["dep"])) }),
     requestContent: "application/gzip",
     reply: SessionRecord,
@@ -88,7 +93,8 @@ export const historyRoutes = {
     path: "/v1/messages/{message_id}/attempts/{attempt_number}/promote",
     scope: "run",
     summary:
-      "Make what an unsuccessful attempt left behind the workspace, if the session is idle and still where it was.",
+      "Replace the workspace with what an unsuccessful attempt left. The session must be idle and its workspace " +
+      "unchanged since that attempt.",
     reply: workspaces.WorkspaceCommit,
     status: 200,
   },

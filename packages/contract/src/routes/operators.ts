@@ -1,4 +1,4 @@
-// What concerns an organization as a whole or the installation. Operators reach every organization.
+// An organization as a whole, and the installation. Operators reach every organization.
 
 import { limits } from "@dari/domain";
 import Type from "typebox";
@@ -22,7 +22,7 @@ export const operatorRoutes = {
     path: "/v1/organizations/{organization_id}",
     scope: "operator",
     operatorsToo: true,
-    summary: "Set an organization's limits. What is absent stays as it is.",
+    summary: "Set an organization's limits. Absent fields keep their values.",
     request: operators.UpdateOrganizationRequest,
     reply: OrganizationRecord,
     status: 200,
@@ -32,7 +32,7 @@ export const operatorRoutes = {
     path: "/v1/organizations/{organization_id}",
     scope: "operator",
     operatorsToo: true,
-    summary: "Delete an organization with all that it owns. Its keys end at once; its record of changes stays.",
+    summary: "Delete an organization and everything that it owns. Its keys end at once; its audit log is kept.",
     reply: Deleted,
     status: 200,
   },
@@ -41,7 +41,7 @@ export const operatorRoutes = {
     path: "/v1/organizations/{organization_id}/audit-log",
     scope: "admin",
     operatorsToo: true,
-    summary: "List what was changed in the organization and by which key, newest first.",
+    summary: "List changes in the organization, with the key that made each, newest first.",
     query: Type.Object(listQuery),
     reply: listOf("audit_entries", operators.AuditEntry),
     status: 200,
@@ -50,7 +50,7 @@ export const operatorRoutes = {
     method: "GET",
     path: "/v1/operator/health",
     scope: "operator",
-    summary: "Examine the installation. Reads every table: for people, not for a probe.",
+    summary: "Check the installation. Reads every table; do not use it as a health probe.",
     reply: operators.OperatorHealth,
     status: 200,
   },
@@ -58,11 +58,11 @@ export const operatorRoutes = {
     method: "GET",
     path: "/v1/operator/store-check",
     scope: "operator",
-    summary: "Look whether the objects that rows name are stored and whole, in steps. `deep=1` reads every byte.",
+    summary: "Check that stored objects exist and are undamaged, page by page. With `deep=1`, read every byte.",
     query: Type.Object({
       after: Type.Optional(Type.String({ minLength: 1, maxLength: 900 })),
       limit: Type.Optional(
-        integerText(1, limits.storeCheckMax, `Objects of one step; ${limits.storeCheckDefault} when absent.`),
+        integerText(1, limits.storeCheckMax, `Objects per step (default ${limits.storeCheckDefault}).`),
       ),
       deep: flag,
     }),
@@ -73,7 +73,7 @@ export const operatorRoutes = {
     method: "POST",
     path: "/v1/operator/reseal",
     scope: "operator",
-    summary: "Seal stored secrets under the current master key, in steps. Repeating it changes nothing more.",
+    summary: "Encrypt stored secrets again with the current master key, in steps. Can be repeated.",
     request: operators.ResealRequest,
     bodyOptional: true,
     reply: operators.Resealed,
@@ -83,7 +83,7 @@ export const operatorRoutes = {
     method: "POST",
     path: "/v1/messages/retry",
     scope: "admin",
-    summary: "Send the failed messages that a filter names again, oldest failure first, all or none of them.",
+    summary: "Send the failed messages that match a filter again, oldest failure first: all of them or none.",
     request: operators.RetryMessagesRequest,
     reply: operators.MessagesRetried,
     status: 200,

@@ -1,4 +1,4 @@
-// Organizations, keys, credentials, and what the vendor's command line asks first.
+// Organizations, keys, credentials, and the first requests of the hosted service's command line.
 
 import Type from "typebox";
 import type { Route } from "./route.ts";
@@ -12,7 +12,7 @@ export const organizationRoutes = {
     method: "GET",
     path: "/v1/auth/config",
     scope: null,
-    summary: "How a person signs in.",
+    summary: "Get how people sign in.",
     reply: orgs.AuthConfig,
     status: 200,
   },
@@ -20,7 +20,7 @@ export const organizationRoutes = {
     method: "POST",
     path: "/v1/me/bootstrap",
     scope: "read",
-    summary: "The caller's organization, then those that its key has created.",
+    summary: "List the caller's organization and the organizations that its key created.",
     request: Type.Object({}, { title: "BootstrapRequest" }),
     bodyOptional: true,
     reply: orgs.Bootstrap,
@@ -30,7 +30,7 @@ export const organizationRoutes = {
     method: "GET",
     path: "/v1/organizations",
     scope: "read",
-    summary: "List the caller's organization, then those that its key has created, newest first.",
+    summary: "List the caller's organization, then the organizations that its key created, newest first.",
     query: page,
     reply: listOf("organizations", orgs.OrganizationRecord),
     status: 200,
@@ -77,7 +77,7 @@ export const organizationRoutes = {
     path: "/v1/organizations/{organization_id}/managed-cli-key/ensure",
     scope: "admin",
     creatorToo: true,
-    summary: "Get a new API key for a device. It replaces the device's former key.",
+    summary: "Create an API key for a device. It replaces the device's earlier key.",
     request: orgs.EnsureManagedKeyRequest,
     reply: orgs.ManagedKey,
     status: 200,

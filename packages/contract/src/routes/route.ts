@@ -9,41 +9,41 @@ export interface Route {
   readonly method: Method;
   /** Parameters in braces: `/v1/agents/{agent_id}`. */
   readonly path: string;
-  /** What the key must be allowed; `operator`: it is an operator's admin key; null: no key is needed. */
+  /** Scope that the key must have. `operator`: an operator's admin key. Null: no key is needed. */
   readonly scope: ApiKeyScope | "operator" | null;
-  /** Operators may name any organization in the path; others only their own. */
+  /** Operators may name any organization in the path; other callers only their own. */
   readonly operatorsToo?: boolean;
-  /** The key that has created the organization in the path may name it, too. */
+  /** The key that created the organization in the path may name it as well. */
   readonly creatorToo?: boolean;
   readonly summary: string;
   /**
-   * Query parameters, each a string or, where it may repeat, a list of them. `metadata.<key>` is outside the schema.
+   * Query parameters: strings, or lists of strings if they can be repeated. `metadata.<key>` is not in the schema.
    */
   readonly query?: TSchema;
-  /** A JSON body; absent: the route has none. */
+  /** The JSON body. Absent: the route takes none. */
   readonly request?: TSchema;
-  /** The body may also be empty, whatever its content type says. */
+  /** The body may be empty, with any content type. */
   readonly bodyOptional?: boolean;
   /** A body that is not JSON. */
   readonly requestContent?: "multipart/form-data" | "application/octet-stream" | "application/gzip";
-  /** A JSON reply; absent: `replyContent` says what it is. */
+  /** The JSON reply. Absent: `replyContent` is its content type. */
   readonly reply?: TSchema;
   readonly replyContent?:
     "text/plain" | "application/octet-stream" | "text/event-stream" | "application/gzip" | "application/zip" | "*/*";
-  /** Replies with the JSON or, where the call asks for a stream, with events that end in it. */
+  /** Replies with the JSON or, if the request asks for a stream, with events, of which the last carries it. */
   readonly mayStream?: boolean;
   readonly status: number;
   /** Further success statuses with the same reply. */
   readonly alsoStatus?: readonly number[];
-  /** A GET that the present state may stand against. */
+  /** A GET that can answer 409. */
   readonly mayConflict?: boolean;
-  /** Reads the session's workspace; where its head is damaged, an older snapshot. */
+  /** Reads the session's workspace. If its newest snapshot is damaged, reads an older one. */
   readonly mayBeOlder?: boolean;
   /** Accepts `If-Match` and `If-None-Match`. */
   readonly conditional?: boolean;
   /**
-   * Counted beside the request: a message, those of its body's `sessions` or `items`, the body's bytes, or the
-   * `size_bytes` that its body reserves room for.
+   * What rate limits count besides the request: one message, the messages of `sessions` or `items` in the body, the
+   * bytes of the body, or the `size_bytes` that the body reserves.
    */
   readonly spends?: "messages" | "batch" | "upload" | "reservation";
   /** Accepts `Idempotency-Key`. */

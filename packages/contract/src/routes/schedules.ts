@@ -1,4 +1,4 @@
-// Messages that the platform sends by the clock, and what came of each due time.
+// Messages that the platform sends at set times, and the outcome of each due time.
 
 import { firingOutcomes } from "@dari/domain";
 import Type from "typebox";
@@ -24,7 +24,7 @@ export const scheduleRoutes = {
     method: "POST",
     path: "/v1/schedules",
     scope: "run",
-    summary: "Have a message sent by the clock: to a new session of an agent each time, or to one session.",
+    summary: "Send a message at set times: to a new session of an agent each time, or always to one session.",
     request: schedules.CreateScheduleRequest,
     reply: schedules.ScheduleRecord,
     status: 201,
@@ -43,8 +43,8 @@ export const scheduleRoutes = {
     path: "/v1/schedules/{schedule_id}",
     scope: "run",
     summary:
-      "Change a schedule, or pause and resume it by its `status`. What is absent stays; what was due while it was " +
-      "paused is not made up for.",
+      "Change a schedule, or pause and resume it with `status`. Absent fields keep their values. Due times that " +
+      "passed during a pause are not made up for.",
     request: schedules.UpdateScheduleRequest,
     reply: schedules.ScheduleRecord,
     status: 200,
@@ -53,7 +53,7 @@ export const scheduleRoutes = {
     method: "DELETE",
     path: "/v1/schedules/{schedule_id}",
     scope: "run",
-    summary: "Delete a schedule and the record of its firings; what it has sent goes on.",
+    summary: "Delete a schedule and its firings. Messages that it sent continue.",
     reply: Deleted,
     status: 200,
   },
@@ -61,7 +61,7 @@ export const scheduleRoutes = {
     method: "GET",
     path: "/v1/schedules/{schedule_id}/firings",
     scope: "read",
-    summary: "List what came of each due time, newest first.",
+    summary: "List the outcome of each due time, newest first.",
     query: Type.Object({ ...listQuery, outcome: Type.Optional(oneOf(firingOutcomes)) }),
     reply: listOf("firings", schedules.FiringRecord),
     status: 200,

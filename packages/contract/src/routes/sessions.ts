@@ -1,4 +1,4 @@
-// Sessions, their messages and their ledger.
+// Sessions, their messages and their events.
 
 import { limits } from "@dari/domain";
 import Type from "typebox";
@@ -21,8 +21,8 @@ const sessionFilter = {
   ),
 };
 
-/** Clients of the hosted service look a session up by its name in the first page. */
-const agentSessionsLimit = integerText(1, limits.listLimitMax, `Rows of a page; ${limits.listLimitMax} when absent.`);
+/** Clients of the hosted service look for a session by its name on the first page only. */
+const agentSessionsLimit = integerText(1, limits.listLimitMax, `Rows per page (default ${limits.listLimitMax}).`);
 
 const sendMessage = {
   method: "POST",
@@ -84,7 +84,8 @@ export const sessionRoutes = {
     method: "POST",
     path: "/v1/sessions/{session_id}/complete",
     scope: "run",
-    summary: "End a session; with `cancel=1` also while messages are queued or running.",
+    summary:
+      "Complete a session: it takes no more messages. With `cancel=1`, also while messages are queued or running.",
     query: cancelQuery,
     reply: sessions.SessionRecord,
     status: 200,
@@ -93,7 +94,7 @@ export const sessionRoutes = {
     method: "DELETE",
     path: "/v1/sessions/{session_id}",
     scope: "run",
-    summary: "Delete a session and its workspace; with `cancel=1` also while messages are queued or running.",
+    summary: "Delete a session and its workspace. With `cancel=1`, also while messages are queued or running.",
     query: cancelQuery,
     reply: Deleted,
     status: 200,
@@ -102,8 +103,8 @@ export const sessionRoutes = {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages",
     summary:
-      "Send a message. Waits for its end, unless `delivery`, `Accept: text/event-stream` or `Prefer: respond-async` " +
-      "says otherwise.",
+      "Send a message and wait until it ends. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` " +
+      "choose another way.",
     mayStream: true,
     status: 200,
     alsoStatus: [202],
@@ -111,7 +112,7 @@ export const sessionRoutes = {
   sendMessageSync: {
     ...sendMessage,
     path: "/v1/sessions/{session_id}/messages/sync",
-    summary: "Send a message and wait for its end; 202 with the record so far when the wait is too long.",
+    summary: "Send a message and wait until it ends. 202 with the record so far when the wait takes too long.",
     status: 200,
     alsoStatus: [202],
   },
@@ -124,13 +125,13 @@ export const sessionRoutes = {
   sendSessionEvent: {
     ...sendEvent,
     path: "/v1/sessions/{session_id}/events",
-    summary: "Send a message as an event, as the hosted service's clients do, and return at once.",
+    summary: "Send a message in the form of the hosted service's clients, and return at once.",
     request: sent.SendSessionEventRequest,
   },
   sendAgentMessage: {
     ...sendEvent,
     path: "/v1/agents/{agent_id}/messages",
-    summary: "Start a session with its first message, both or neither, and return at once.",
+    summary: "Start a session with its first message and return at once. If one is refused, neither is created.",
     request: sent.SendAgentMessageRequest,
   },
   listMessages: {
@@ -154,7 +155,7 @@ export const sessionRoutes = {
     method: "POST",
     path: "/v1/messages/{message_id}/cancel",
     scope: "run",
-    summary: "Cancel a message: at once while it is queued, else as soon as its turn has stopped.",
+    summary: "Cancel a message: at once while it is queued, otherwise as soon as its turn stops.",
     reply: messages.MessageRecord,
     status: 200,
   },
@@ -163,7 +164,8 @@ export const sessionRoutes = {
     path: "/v1/messages/{message_id}/retry",
     scope: "run",
     summary:
-      "Send a failed message again: at its session's tail, or in a fork from before it, there also on another version.",
+      "Send a failed message again: as the session's newest message, or in a fork from before it, which can use " +
+      "another version.",
     request: messages.RetryMessageRequest,
     bodyOptional: true,
     reply: messages.MessageRecord,
@@ -175,7 +177,7 @@ export const sessionRoutes = {
     method: "POST",
     path: "/v1/messages/{message_id}/inputs",
     scope: "run",
-    summary: "Answer what a message waits for; its turn goes on. `key` says which of its inputs is answered.",
+    summary: "Answer an input that a message waits for; `key` names the input. Its turn continues.",
     request: messages.AnswerInputRequest,
     reply: messages.MessageRecord,
     status: 202,
@@ -185,7 +187,7 @@ export const sessionRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/files",
     scope: "read",
-    summary: "The files that the turn changed.",
+    summary: "Get the files that the turn changed.",
     reply: messages.MessageFiles,
     status: 200,
   },
@@ -193,7 +195,7 @@ export const sessionRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/logs",
     scope: "read",
-    summary: "What each attempt wrote to stdout and stderr.",
+    summary: "Get what each attempt wrote to stdout and stderr.",
     query: Type.Object({ attempt: Type.Optional(integerText(1, 1_000_000, "Only this attempt.")) }),
     replyContent: "text/plain",
     status: 200,
@@ -202,7 +204,7 @@ export const sessionRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/events",
     scope: "read",
-    summary: "List a session's ledger, oldest first.",
+    summary: "List a session's events, oldest first.",
     query: Type.Object({ ...listQuery, after_seq: Type.Optional(sequenceNumber) }),
     reply: listOf("events", EventRecord),
     status: 200,

@@ -1,4 +1,4 @@
-// Streams of the ledger, and its rendering as a timeline.
+// Streams of a session's events, and the transcript.
 
 import Type from "typebox";
 import type { Route } from "./route.ts";
@@ -9,7 +9,7 @@ import * as messages from "../schemas/messages.ts";
 const afterSequenceNumber = integerText(
   0,
   Number.MAX_SAFE_INTEGER,
-  "Only events after this sequence number; the header `Last-Event-ID` says the same and goes first.",
+  "Only events after this sequence number. The header `Last-Event-ID` means the same and takes precedence.",
 );
 const streamQuery = Type.Object({ after_seq: Type.Optional(afterSequenceNumber) });
 
@@ -18,7 +18,7 @@ export const streamRoutes = {
     method: "POST",
     path: "/v1/sessions/{session_id}/messages/stream",
     scope: "run",
-    summary: "Send a message and watch its turn, to its last event.",
+    summary: "Send a message and stream its turn until its last event.",
     request: messages.SendMessageRequest,
     replyContent: "text/event-stream",
     status: 200,
@@ -29,7 +29,8 @@ export const streamRoutes = {
     method: "GET",
     path: "/v1/messages/{message_id}/stream",
     scope: "read",
-    summary: "Watch a message from its acceptance to its last event; 204 when that is not after the place asked for.",
+    summary:
+      "Stream a message from its acceptance to its last event. 204 if that event is not after the requested position.",
     query: streamQuery,
     replyContent: "text/event-stream",
     status: 200,
@@ -39,7 +40,7 @@ export const streamRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/stream",
     scope: "read",
-    summary: "Watch a session's ledger: every event once, in order, with previews between them.",
+    summary: "Stream a session's events: each once, in order, with previews between them.",
     query: streamQuery,
     replyContent: "text/event-stream",
     status: 200,
@@ -48,7 +49,7 @@ export const streamRoutes = {
     method: "GET",
     path: "/v1/sessions/{session_id}/transcript",
     scope: "read",
-    summary: "The conversation as a timeline: what was said, what the agent reported, how turns ended.",
+    summary: "Get the conversation as a timeline: messages, answers, the agent's events, changed files and failures.",
     query: Type.Object(listQuery),
     reply: listOf("entries", TranscriptEntry),
     status: 200,

@@ -1,4 +1,4 @@
-// What is used and what is going on: for people who watch.
+// Usage and the state of the fleet.
 
 import type { Route } from "./route.ts";
 import { FleetRecord } from "../schemas/fleet.ts";
@@ -10,7 +10,8 @@ export const usageRoutes = {
     path: "/v1/organizations/{organization_id}/usage",
     scope: "read",
     operatorsToo: true,
-    summary: "What the organization's turns used on the last days, what it keeps, and what holds its sessions back.",
+    summary:
+      "Get what the organization's turns used on the last days, what it stores, and what holds its sessions back.",
     query: usageQuery,
     reply: UsageRecord,
     status: 200,
@@ -19,7 +20,8 @@ export const usageRoutes = {
     method: "GET",
     path: "/v1/costs/sessions/{session_id}",
     scope: "read",
-    summary: "What a session's turns have used, without its deleted and copied messages. Money is not known.",
+    summary:
+      "Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known.",
     reply: SessionCost,
     status: 200,
   },
@@ -28,7 +30,8 @@ export const usageRoutes = {
     path: "/v1/operator/fleet",
     scope: "operator",
     summary:
-      "Which organizations wait, which turns run, and the workers. Costs what waits and runs: for looking often.",
+      "Get which organizations wait, which turns run, and the workers. Reads only what waits and runs, so you can " +
+      "poll it.",
     reply: FleetRecord,
     status: 200,
   },

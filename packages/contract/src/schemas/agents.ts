@@ -4,7 +4,7 @@ import { failureCodes, limits, versionMachine, type FailureCode } from "@dari/do
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 
-/** `dari.yml` as an object. Its own rules are checked by `normalizeManifest`, in the manifest's own words. */
+/** `dari.yml` as an object. `normalizeManifest` checks it and names problems by their place in the manifest. */
 const manifestInput = Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: "object" }));
 
 const bundleReference = {
@@ -34,8 +34,8 @@ export const CreateVersionRequest = Type.Object(bundleReference, {
 export type CreateVersionRequest = Static<typeof CreateVersionRequest>;
 
 /**
- * The bundle that a validated request names, whichever way it was said.
- * @throws TypeError when the request was not validated.
+ * Returns the bundle that a validated request names, in either form.
+ * Throws a TypeError if the request was not validated.
  */
 export function sourceSnapshotIdOf(request: CreateAgentRequest | CreateVersionRequest): string {
   const id = request.source_snapshot_id ?? request.source?.source_snapshot_id;
@@ -68,7 +68,9 @@ export type AgentRecord = Static<typeof AgentRecord>;
 const publication = {
   version_id: idOutput("version"),
   version_status: versionStatus,
-  warnings: Type.Array(Type.String(), { description: "For example that another minor of a runtime will be used." }),
+  warnings: Type.Array(Type.String(), {
+    description: "Problems that do not stop the build, for example a runtime version that is replaced by another.",
+  }),
 };
 
 export const AgentCreated = Type.Object({ ...agentFields, ...publication }, { title: "AgentCreated" });
@@ -88,7 +90,7 @@ export type VersionCreated = Static<typeof VersionCreated>;
 
 const failureCodeWords = Object.keys(failureCodes) as FailureCode[];
 
-/** Why a build or an attempt ended badly. */
+/** Why a build or an attempt failed. */
 export const FailureRecord = Type.Object(
   { code: oneOf(failureCodeWords), message: Type.String() },
   { title: "Failure" },
@@ -101,13 +103,13 @@ export const VersionRecord = Type.Object(
     version_id: idOutput("version"),
     agent_id: agentFields.agent_id,
     deployment_id: agentFields.deployment_id,
-    number: Type.Integer({ description: "Counts an agent's versions from 1, in the order of their publication." }),
+    number: Type.Integer({ description: "Position among the agent's versions, in the order of publication, from 1." }),
     status: versionStatus,
     active: Type.Boolean(),
-    is_active: Type.Boolean({ description: "The same as `active`, under the hosted service's name." }),
+    is_active: Type.Boolean({ description: "Same as `active`; the hosted service's name for it." }),
     source_snapshot_id: idOutput("sourceSnapshot"),
-    archive_sha256: Type.String({ description: "SHA-256 of the uploaded bundle." }),
-    size_bytes: Type.Integer({ description: "Size of the uploaded bundle." }),
+    archive_sha256: Type.String({ description: "SHA-256 of the uploaded bundle, in hexadecimal." }),
+    size_bytes: Type.Integer({ description: "Size of the uploaded bundle, in bytes." }),
     manifest: Type.Unsafe<Record<string, unknown>>({ type: "object" }),
     runtime: nullable(Type.Object({ language: Type.String(), version: Type.String() })),
     warnings: Type.Array(Type.String()),
@@ -143,7 +145,7 @@ export const bundleFileQuery = Type.Object({
   path: Type.String({
     minLength: 1,
     maxLength: limits.bundlePathBytes,
-    description: "The file's path in the bundle, as its list has it.",
+    description: "Path of the file, as the list of the bundle's files shows it.",
   }),
 });
 

@@ -1,4 +1,4 @@
-// Batches: many sessions with a first message each, started by one call.
+// Batches: many sessions, each with a first message, started by one request.
 
 import { lanes, limits, messageMachine, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -32,24 +32,26 @@ const OwnBatch = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limits.maxConcurrencyMax,
-        description: "The most turns of the batch that run at once. Default: no limit.",
+        description: "Turns of the batch that run at once. Default: no limit.",
       }),
     ),
     sessions: Type.Array(BatchItem, {
       minItems: 1,
       maxItems: limits.batchSessionsMax,
-      description: "A session each: its first message's parts, and the metadata of both.",
+      description: "One session per entry: the parts of its first message, and metadata for both.",
     }),
   },
   strict,
 );
 
-/** The item that the hosted service's later clients send. */
+/** An item in the form of the hosted service's later clients. */
 const HostedItem = Type.Object(
   {
     agent_id: idInput("agent", ["dep"]),
     version_id: Type.Optional(idInput("version")),
-    llm_id: Type.Optional(Type.String({ maxLength: limits.nameChars, description: "Refused: agents choose models." })),
+    llm_id: Type.Optional(
+      Type.String({ maxLength: limits.nameChars, description: "Not accepted: the agent's code chooses its model." }),
+    ),
     metadata: Type.Optional(metadata),
     secrets: Type.Optional(sessionSecrets),
     message: Type.Object({ content: messageParts }, strict),
@@ -62,13 +64,14 @@ const hostedFields = {
     Type.String({
       minLength: 1,
       maxLength: limits.idempotencyKeyChars,
-      description: "The same as the `Idempotency-Key` header.",
+      description: "Same as the `Idempotency-Key` header.",
     }),
   ),
   items: Type.Array(HostedItem, {
     minItems: 1,
     maxItems: limits.batchSessionsMax,
-    description: "In place of agent_id and sessions; all items name the same agent and version.",
+    description:
+      "The hosted service's form, instead of `agent_id` and `sessions`. All items name the same agent and version.",
   }),
 };
 
@@ -78,7 +81,7 @@ const HostedBatch = Type.Object({ ...common, ...hostedFields }, strict);
 
 const { items, idempotency_key } = hostedFields;
 
-/** One object, so that errors speak of the form that was meant: with `items` it is the hosted service's. */
+/** One object for both forms, so that errors name fields of the form in use: `items` selects the hosted service's. */
 export const CreateSessionBatchRequest = Type.Unsafe<OwnBatch | Static<typeof HostedBatch>>({
   title: "CreateSessionBatchRequest",
   type: "object",
@@ -96,13 +99,13 @@ const summaryFields = {
   name: nullable(Type.String()),
   metadata,
   lane: oneOf(lanes),
-  max_concurrency: nullable(Type.Integer({ description: "The most turns of the batch at once; null: no limit." })),
-  total: Type.Integer({ description: "Sessions that were started." }),
+  max_concurrency: nullable(Type.Integer({ description: "Turns of the batch that run at once. Null: no limit." })),
+  total: Type.Integer({ description: "Sessions that the batch started." }),
   created_at: timestamp,
   cancel_requested_at: nullable(timestamp),
 };
 
-/** In lists: what came of it costs a look at each of its messages. */
+/** Without counts: counting reads each of the batch's messages. */
 export const SessionBatchSummary = Type.Object(summaryFields, { title: "SessionBatchSummary" });
 export type SessionBatchSummary = Static<typeof SessionBatchSummary>;
 
@@ -122,9 +125,11 @@ export const SessionBatchRecord = Type.Object(
         cancelled: count,
         deleted: count,
       },
-      { description: "First messages by status; `deleted`: with their session." },
+      { description: "Number of first messages by status. `deleted` counts messages of deleted sessions." },
     ),
-    finished_at: nullable(Type.String({ ...timestamp, description: "When the last of them ended." })),
+    finished_at: nullable(
+      Type.String({ ...timestamp, description: "When the last first message ended. Null: one is still open." }),
+    ),
   },
   { title: "SessionBatch" },
 );
@@ -135,7 +140,7 @@ const HostedSession = Type.Object(
     index: Type.Integer(),
     session_id: idOutput("session"),
     message_id: idOutput("message"),
-    status: nullable(Type.String({ description: "The same as `last_message_status`." })),
+    status: nullable(Type.String({ description: "Same as `last_message_status`." })),
     last_message_status: nullable(oneOf(messageMachine.states)),
     agent_id: idOutput("agent"),
     version_id: nullable(idOutput("version")),
@@ -150,8 +155,12 @@ const HostedSession = Type.Object(
 export const SessionBatchCreated = Type.Object(
   {
     ...SessionBatchRecord.properties,
-    batch_id: Type.Optional(Type.String({ description: "The same as `id`, in the reply to a batch of `items`." })),
-    sessions: Type.Optional(Type.Array(HostedSession, { description: "The sessions of `items`, in their order." })),
+    batch_id: Type.Optional(Type.String({ description: "Same as `id`. Present if the request used `items`." })),
+    sessions: Type.Optional(
+      Type.Array(HostedSession, {
+        description: "The sessions in the order of `items`. Present if the request used `items`.",
+      }),
+    ),
   },
   { title: "SessionBatchCreated" },
 );
@@ -159,14 +168,14 @@ export type SessionBatchCreated = Static<typeof SessionBatchCreated>;
 
 export const BatchSessionRecord = Type.Object(
   {
-    index: Type.Integer({ description: "Its place in the call, from 0 on." }),
+    index: Type.Integer({ description: "Position in the request, from 0." }),
     session_id: idOutput("session"),
     message_id: idOutput("message"),
     name: nullable(Type.String()),
     message_status: nullable(
       Type.Unsafe<(typeof messageMachine.states)[number]>({
         ...oneOf(messageMachine.states),
-        description: "Null: deleted with its session.",
+        description: "Null: its session is deleted.",
       }),
     ),
     error: nullable(FailureRecord),

@@ -1,4 +1,4 @@
-// Caps on what turns may use, and the stop of all turns.
+// Limits on what turns use per period, and the stop of all turns.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -18,9 +18,9 @@ export const PutBudgetRequest = Type.Object(
     agent_id: Type.Optional(idInput("agent", ["dep"])),
     session_id: Type.Optional(idInput("session")),
     period: oneOf(budgetPeriods),
-    max_turns: cap("Attempts whose entrypoint is called; null or absent: no cap."),
-    max_turn_seconds: cap("Seconds that attempts hold a slot, together; null or absent: no cap."),
-    max_tokens: cap("As agents' SDKs report them; null or absent: no cap."),
+    max_turns: cap("Attempts whose entrypoint is called. Null or absent: no limit."),
+    max_turn_seconds: cap("Seconds that attempts hold a slot, added up. Null or absent: no limit."),
+    max_tokens: cap("Tokens that agents' SDKs report. Null or absent: no limit."),
   },
   { ...strict, title: "PutBudgetRequest" },
 );
@@ -30,16 +30,16 @@ export const BudgetRecord = Type.Object(
   {
     id: idOutput("budget"),
     scope: oneOf(budgetScopes),
-    target_id: Type.String({ description: "Of the organization, the agent or the session." }),
+    target_id: Type.String({ description: "Id of the organization, the agent or the session that the budget is for." }),
     period: oneOf(budgetPeriods),
     set_by: oneOf(["organization", "operator"]),
     max_turns: nullable(Type.Integer()),
     max_turn_seconds: nullable(Type.Integer()),
     max_tokens: nullable(Type.Integer()),
-    turns: Type.Integer({ description: "Used in this period." }),
-    turn_seconds: Type.Number({ description: "Used in this period." }),
-    tokens: Type.Integer({ description: "Used in this period." }),
-    is_exhausted: Type.Boolean({ description: "No further turn begins; messages wait." }),
+    turns: Type.Integer({ description: "Turns used in this period." }),
+    turn_seconds: Type.Number({ description: "Turn seconds used in this period." }),
+    tokens: Type.Integer({ description: "Tokens used in this period." }),
+    is_exhausted: Type.Boolean({ description: "True: a limit is used up. No turn starts; messages wait." }),
     created_at: timestamp,
   },
   { title: "Budget" },
@@ -54,7 +54,7 @@ export type StopPlatformRequest = Static<typeof StopPlatformRequest>;
 
 export const PlatformStop = Type.Object(
   {
-    stopped: Type.Boolean({ description: "No turn begins; those that run end." }),
+    stopped: Type.Boolean({ description: "True: no turn starts. Running turns finish." }),
     reason: nullable(Type.String()),
     stopped_at: nullable(timestamp),
   },

@@ -1,11 +1,11 @@
-// Building blocks that every noun's schemas share. Knows no noun.
+// Building blocks of all schemas. Knows no resource.
 
 import { type IdKind, idPrefixes, limits } from "@dari/domain";
 import Type, { type Static, type TSchema, type TUnsafe } from "typebox";
 
 /**
- * An id in a request: the prefix is checked, so that a mixed-up id is refused by name before it is looked up.
- * `expected` lets two prefixes name one noun (`agt_`, `dep_`).
+ * An id in a request. Its prefix is checked, so an id of the wrong kind is refused with the right prefix in the error.
+ * `alternatives` are further prefixes of the same resource (`dep_` for agents).
  */
 export function idInput(kind: IdKind, alternatives: readonly string[] = []) {
   const prefixes = [idPrefixes[kind], ...alternatives];
@@ -21,20 +21,20 @@ export function idOutput(kind: IdKind) {
   return Type.String({ examples: [`${idPrefixes[kind]}_01jx5m0k8c3f7q2v9t4w6y8z1a`] });
 }
 
-/** One of some words. */
+/** A string that is one of `words`. */
 export function oneOf<const Words extends readonly string[]>(words: Words): TUnsafe<Words[number]> {
   return Type.Unsafe<Words[number]>(Type.String({ enum: words }));
 }
 
-/** A value of `schema`, or null. For replies: its errors would name both branches. */
+/** A value of `schema`, or null. For replies only: validation errors of a union name both branches. */
 export function nullable<S extends TSchema>(schema: S) {
   return Type.Union([schema, Type.Null()]);
 }
 
-/** A request body: what it does not know, it refuses. */
+/** Options of a request body: unknown fields are refused. */
 export const strict = { additionalProperties: false } as const;
 
-/** A bound of its own, or null: the platform's default. For requests; `nullable` is for replies. */
+/** A limit in a request, or null for its default. Replies use `nullable`. */
 export function bound(maximum: number, description: string) {
   return Type.Unsafe<number | null>({ type: ["integer", "null"], minimum: 1, maximum, description });
 }
@@ -49,12 +49,12 @@ export const sha256 = Type.String({
 
 export const name = Type.String({ maxLength: limits.nameChars, pattern: "\\S", "x-expected": "a non-empty string" });
 
-/** Pairs a caller attaches to a session or message; session lists filter by them. */
+/** Pairs that a caller attaches to a session or a message. Session lists filter by them. */
 export const metadata = Type.Unsafe<Record<string, string | number | boolean>>({
   type: "object",
   maxProperties: limits.metadataPairs,
   propertyNames: { minLength: 1, maxLength: limits.metadataKeyChars },
-  // JSON can name numbers that no program can hold, such as 1e400.
+  // JSON can contain numbers that JavaScript cannot represent, such as 1e400.
   additionalProperties: {
     type: ["string", "number", "boolean"],
     maxLength: limits.metadataValueChars,
@@ -64,7 +64,7 @@ export const metadata = Type.Unsafe<Record<string, string | number | boolean>>({
 });
 export type Metadata = Static<typeof metadata>;
 
-/** A page of rows: `{data, has_more, next}`, and the same rows again under the plural noun. */
+/** A page of rows: `{data, has_more, next}`, with the same rows again under the resource's plural name. */
 export type List<Noun extends string, Row> = { data: Row[]; has_more: boolean; next: string | null } & Record<
   Noun,
   Row[]
@@ -77,7 +77,7 @@ export function listOf<S extends TSchema, const Noun extends string>(
   return listBeside(noun, item, {});
 }
 
-/** A page of rows with further fields that are about all of them. */
+/** A page of rows with further fields beside them. */
 export function listBeside<S extends TSchema, const Noun extends string, Fields extends Record<string, TSchema>>(
   noun: Noun,
   item: S,
@@ -97,15 +97,15 @@ export function renderList<const Noun extends string, Row>(
   return page as unknown as List<Noun, Row>;
 }
 
-/** An integer in a query, where every value is text. */
+/** An integer in a query, where every value is a string. */
 export function integerText(minimum: number, maximum: number, description: string) {
   return Type.String({ "x-integer-text": { minimum, maximum }, description });
 }
 
-/** What every list accepts. */
+/** Query parameters of every list. */
 export const listQuery = {
-  limit: Type.Optional(integerText(1, limits.listLimitMax, `Rows of a page; ${limits.listLimitDefault} when absent.`)),
-  after: Type.Optional(Type.String({ maxLength: 512, description: "The `next` of the page before." })),
+  limit: Type.Optional(integerText(1, limits.listLimitMax, `Rows per page (default ${limits.listLimitDefault}).`)),
+  after: Type.Optional(Type.String({ maxLength: 512, description: "`next` of the previous page." })),
 };
 
 /** A switch in a query: `?follow=1`. */

@@ -1,4 +1,4 @@
-// What an organization's agents may connect to: as its admins say, within what the platform's operators say.
+// Which hosts an organization's agents may connect to: rules of its admins, within the rules of the operators.
 
 import { egressHostChars, egressHostExpected, egressHostPattern, egressModes, limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -19,7 +19,7 @@ const mode = oneOf(egressModes);
 export const PutEgressRequest = Type.Object(
   {
     mode,
-    hosts: Type.Optional(egressHosts("What `allow` allows; with another mode there are none.")),
+    hosts: Type.Optional(egressHosts("Hosts that mode `allow` permits. Absent or empty in the other modes.")),
   },
   { ...strict, title: "PutEgressRequest" },
 );
@@ -29,7 +29,7 @@ const EgressSetting = Type.Object(
   {
     mode: Type.Unsafe<(typeof egressModes)[number]>({
       ...mode,
-      description: "`off`: nothing. `allow`: the hosts. `open`: every public address that the platform lets through.",
+      description: "`off`: no host. `allow`: only `hosts`. `open`: every public address that the platform allows.",
     }),
     hosts: Type.Array(Type.String()),
     updated_at: timestamp,
@@ -45,8 +45,8 @@ export const EgressRecord = Type.Object(
   {
     title: "Egress",
     description:
-      "A destination is reached where both allow it, and the platform's own rule, and the agent's dari.yml. " +
-      "Null: nothing was set, so nothing is narrowed.",
+      "An agent reaches a host if both rules allow it, the platform's setting allows it, and the agent's dari.yml " +
+      "allows it. Null: no rule is set, and nothing is restricted.",
   },
 );
 export type EgressRecord = Static<typeof EgressRecord>;

@@ -312,7 +312,7 @@ export const StreamedEvent = Type.Unsafe<StreamedEvent>({
 });
 
 const entryHead = {
-  sequence_number: Type.Integer({ description: "Of the event that the entry shows." }),
+  sequence_number: Type.Integer({ description: "Sequence number of the event that the entry shows." }),
   created_at: timestamp,
   message_id: Type.Optional(idOutput("message")),
 };

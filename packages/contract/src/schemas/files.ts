@@ -19,7 +19,7 @@ export type FileRecord = Static<typeof FileRecord>;
 
 export const FileDownloadUrl = Type.Object(
   {
-    url: Type.String({ description: "Absolute; carries its own authorization. Accepts `Range`." }),
+    url: Type.String({ description: "Absolute URL. Its query authorizes the download. Accepts `Range`." }),
     expires_at: timestamp,
   },
   { title: "FileDownloadUrl" },
@@ -40,8 +40,8 @@ export type ReserveFileUploadRequest = Static<typeof ReserveFileUploadRequest>;
 export const FileUploadReserved = Type.Object(
   {
     upload_id: Type.String(),
-    upload_url: Type.String({ description: "Absolute; carries its own authorization. Takes the bytes by PUT." }),
-    upload_headers: Type.Record(Type.String(), Type.String(), { description: "To be sent with the bytes." }),
+    upload_url: Type.String({ description: "Absolute URL. Its query authorizes the upload. Send the bytes with PUT." }),
+    upload_headers: Type.Record(Type.String(), Type.String(), { description: "Headers to send with the bytes." }),
     expires_at: timestamp,
   },
   { title: "FileUploadReserved" },
@@ -56,7 +56,7 @@ export type CompleteFileUploadRequest = Static<typeof CompleteFileUploadRequest>
 
 export const DirectoryEntry = Type.Object(
   {
-    path: Type.String({ description: "Absolute, rooted at the workspace." }),
+    path: Type.String({ description: "Absolute path; `/` is the workspace." }),
     type: oneOf(["file", "directory", "symlink"]),
     size_bytes: nullable(Type.Integer()),
   },

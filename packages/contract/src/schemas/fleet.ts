@@ -1,4 +1,4 @@
-// The fleet as operators watch it: who waits, what runs, who works.
+// The fleet for operators: waiting organizations, running turns, workers.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -10,13 +10,13 @@ export const FleetRecord = Type.Object(
   {
     schedule: Type.Object(
       {
-        ready: Type.Integer({ description: "That wait for a slot." }),
-        dispatched: Type.Integer({ description: "On their way to a worker." }),
-        leased: Type.Integer({ description: "That run." }),
-        retry_wait: Type.Integer({ description: "Whose next attempt is not due yet." }),
-        blocked: Type.Integer({ description: "That wait for a build, a budget, operators or an input." }),
+        ready: Type.Integer({ description: "Sessions that wait for a slot." }),
+        dispatched: Type.Integer({ description: "Sessions on their way to a worker." }),
+        leased: Type.Integer({ description: "Sessions whose turn runs." }),
+        retry_wait: Type.Integer({ description: "Sessions whose next attempt is not due yet." }),
+        blocked: Type.Integer({ description: "Sessions that wait for a build, a budget, operators or an input." }),
       },
-      { description: "Sessions of every organization, by their place in the schedule." },
+      { description: "Sessions of all organizations, by their place in the schedule." },
     ),
     organizations: Type.Array(
       Type.Object({
@@ -24,11 +24,13 @@ export const FleetRecord = Type.Object(
         name: Type.String(),
         weight: Type.Integer(),
         max_concurrency: nullable(Type.Integer()),
-        ready: Type.Integer({ description: `Turns that wait for a slot, counted no further than ${most * 100}.` }),
-        oldest_ready_ms: nullable(Type.Integer({ description: "How long the first of them has waited." })),
+        ready: Type.Integer({ description: `Turns that wait for a slot, counted up to ${most * 100}.` }),
+        oldest_ready_ms: nullable(
+          Type.Integer({ description: "How long the oldest of them has waited. Null: none waits." }),
+        ),
         in_flight: Type.Integer({ description: "Turns that hold a slot or are on their way to one." }),
       }),
-      { description: `That wait or run, the one that waits longest first; at most ${most}.` },
+      { description: `Organizations with waiting or running turns, the longest wait first; at most ${most}.` },
     ),
     turns: Type.Array(
       Type.Object({
@@ -38,24 +40,26 @@ export const FleetRecord = Type.Object(
         state: oneOf(["dispatched", "leased"]),
         worker_id: nullable(Type.String()),
         attempt: nullable(Type.Integer()),
-        running_ms: nullable(Type.Integer({ description: "Since its claim; null: it is not claimed yet." })),
-        lease_left_ms: Type.Integer({ description: "Negative: it has run out, and the turn is taken back." }),
+        running_ms: nullable(Type.Integer({ description: "Time since the claim. Null: not claimed yet." })),
+        lease_left_ms: Type.Integer({
+          description: "Time until the lease expires. Negative: it has expired, and the turn is taken back.",
+        }),
       }),
-      { description: `On their way or running, the lease that ends first first; at most ${most}.` },
+      { description: `Turns on their way or running, the earliest end of the lease first; at most ${most}.` },
     ),
     workers: Type.Array(
       Type.Object({
         id: idOutput("worker"),
         pool: Type.String(),
-        slots: Type.Integer({ description: "That it offers; fewer while its memory is short." }),
+        slots: Type.Integer({ description: "Slots that it offers. Fewer while its memory is short." }),
         in_use: Type.Integer(),
         draining: Type.Boolean(),
         seen_ms_ago: Type.Integer(),
-        sandbox: nullable(Type.String({ description: "The driver that isolates its agents." })),
-        memory_available_bytes: nullable(Type.Integer({ description: "When it was seen." })),
-        memory_needed_bytes: nullable(Type.Integer({ description: "That must be free for one more turn." })),
+        sandbox: nullable(Type.String({ description: "Driver that isolates its agents." })),
+        memory_available_bytes: nullable(Type.Integer({ description: "Free memory when the worker was last seen." })),
+        memory_needed_bytes: nullable(Type.Integer({ description: "Free memory that one more turn requires." })),
       }),
-      { description: `At most ${most}, the one seen last first.` },
+      { description: `Workers, the most recently seen first; at most ${most}.` },
     ),
   },
   { title: "Fleet" },

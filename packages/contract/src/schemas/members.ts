@@ -1,11 +1,11 @@
-// People: members and their roles, invitations, links that sign in, and the command lines that they let in.
+// People: members and their roles, invitations, sign-in links, and command-line sign-ins.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { apiKeyScopes, OrganizationRecord, roles, type ApiKeyScope, type Role } from "./organizations.ts";
 
-/** What a person's role amounts to in scopes. Owners and admins differ in who may manage owners. */
+/** The scopes of each role. Owners and admins differ only in that owners manage owners. */
 export const scopesOfRole: Readonly<Record<Role, readonly ApiKeyScope[]>> = {
   owner: ["admin", "deploy", "run", "read"],
   admin: ["admin", "deploy", "run", "read"],
@@ -48,7 +48,10 @@ export const InvitationCreated = Type.Object(
   {
     ...invitationFields,
     url: Type.Optional(
-      Type.String({ description: "For the invited person; opens once. Shown once; absent when a call is replayed." }),
+      Type.String({
+        description:
+          "Link for the invited person. Works once. Shown once: absent if an idempotent request is repeated.",
+      }),
     ),
   },
   { title: "InvitationCreated" },
@@ -58,14 +61,14 @@ export type InvitationCreated = Static<typeof InvitationCreated>;
 export const SignInLink = Type.Object(
   {
     member_id: idOutput("member"),
-    url: Type.String({ description: "Signs this person in, once. Shown once." }),
+    url: Type.String({ description: "Link that signs this person in. Works once. Shown once." }),
     expires_at: timestamp,
   },
   { title: "SignInLink" },
 );
 export type SignInLink = Static<typeof SignInLink>;
 
-/** How someone has signed in: by a link, by the identity provider, or not at all: with a key. */
+/** How the caller signed in: by a link, through the identity provider, or with a key. */
 export const signInMethods = ["link", "oidc", "key"] as const;
 export type SignInMethod = (typeof signInMethods)[number];
 
@@ -85,7 +88,7 @@ export const OpenLinkRequest = Type.Object(
     token: Type.String({
       minLength: 1,
       maxLength: limits.signInTokenChars,
-      description: "What stands behind the `#` of the link.",
+      description: "The part of the link after `#`.",
     }),
   },
   { ...strict, title: "OpenLinkRequest" },
@@ -101,13 +104,13 @@ export type SignedIn = Static<typeof SignedIn>;
 export const SignedOut = Type.Object({ signed_out: Type.Literal(true) }, { title: "SignedOut" });
 export type SignedOut = Static<typeof SignedOut>;
 
-/** Neither controls nor what turns the direction of text: a person compares it on a page. */
+/** No control or direction-changing characters: a person compares this text on a page. */
 const plainText = "[^\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]";
 
 const deviceName = Type.String({
   maxLength: limits.nameChars,
   pattern: `^${plainText}*(?!\\s)${plainText}+$`,
-  "x-expected": "a non-empty string without control characters and characters that change the direction of text",
+  "x-expected": "a non-empty string without control characters or characters that change the text direction",
 });
 
 export const StartDeviceRequest = Type.Object({ device_name: deviceName }, { ...strict, title: "StartDeviceRequest" });
@@ -115,12 +118,12 @@ export type StartDeviceRequest = Static<typeof StartDeviceRequest>;
 
 export const DeviceStarted = Type.Object(
   {
-    device_code: Type.String({ description: "For polling; a secret of the device." }),
-    user_code: Type.String({ description: "What the person enters, or compares.", examples: ["WDJB-MJHT"] }),
+    device_code: Type.String({ description: "Secret for polling. Keep it on the device." }),
+    user_code: Type.String({ description: "Code that the person enters or compares.", examples: ["WDJB-MJHT"] }),
     verification_uri: Type.String(),
-    verification_uri_complete: Type.String({ description: "With the code in it." }),
-    expires_in: Type.Integer({ description: "Seconds." }),
-    interval: Type.Integer({ description: "Seconds between two polls, at least." }),
+    verification_uri_complete: Type.String({ description: "Verification URL that includes the code." }),
+    expires_in: Type.Integer({ description: "Lifetime of the codes, in seconds." }),
+    interval: Type.Integer({ description: "Minimum time between two polls, in seconds." }),
   },
   { title: "DeviceStarted" },
 );
@@ -132,7 +135,7 @@ export const PollDeviceRequest = Type.Object(
 );
 export type PollDeviceRequest = Static<typeof PollDeviceRequest>;
 
-/** In the words of RFC 8628. */
+/** Statuses as RFC 8628 names them. */
 export const devicePollStatuses = [
   "authorization_pending",
   "slow_down",
@@ -145,8 +148,10 @@ export type DevicePollStatus = (typeof devicePollStatuses)[number];
 export const DevicePolled = Type.Object(
   {
     status: oneOf(devicePollStatuses),
-    interval: Type.Integer({ description: "Seconds until the next poll, at least." }),
-    api_key: Type.Optional(Type.String({ description: "The device's key; shown to the first poll after approval." })),
+    interval: Type.Integer({ description: "Minimum time until the next poll, in seconds." }),
+    api_key: Type.Optional(
+      Type.String({ description: "The device's key. Only the first poll after the approval has it." }),
+    ),
     api_key_expires_at: Type.Optional(timestamp),
     organization_id: Type.Optional(idOutput("organization")),
     member_id: Type.Optional(idOutput("member")),
@@ -158,7 +163,7 @@ export type DevicePolled = Static<typeof DevicePolled>;
 export const DeviceRequest = Type.Object(
   {
     user_code: Type.String(),
-    device_name: Type.String({ description: "As the device calls itself: anybody may claim any name." }),
+    device_name: Type.String({ description: "Name that the device gives itself. It is not verified." }),
     expires_at: timestamp,
     created_at: timestamp,
   },
@@ -166,10 +171,10 @@ export const DeviceRequest = Type.Object(
 );
 export type DeviceRequest = Static<typeof DeviceRequest>;
 
-/** Typed by people: case, blanks and hyphens do not matter. */
+/** People type it: case, spaces and hyphens do not matter. */
 export const userCode = Type.String({
   pattern: "^[A-Za-z -]{8,20}$",
-  "x-expected": "the code that the command line shows, such as WDJB-MJHT",
+  "x-expected": "the code that the command line shows, for example WDJB-MJHT",
 });
 
 export const DecideDeviceRequest = Type.Object(

@@ -1,6 +1,15 @@
 // Messages: what a caller sends, and the record of the turn that answers it.
 
-import { inputKeyPattern, inputMachine, lanes, limits, messageMachine, onBusyChoices, type Lane } from "@dari/domain";
+import {
+  inputKeyPattern,
+  inputMachine,
+  lanes,
+  limits,
+  messageMachine,
+  onBusyChoices,
+  type Lane,
+  type OnBusy,
+} from "@dari/domain";
 import Type, { type Static, type TUnsafe } from "typebox";
 import { FailureRecord } from "./agents.ts";
 import { idInput, idOutput, metadata, nullable, oneOf, strict, timestamp } from "./common.ts";
@@ -12,7 +21,7 @@ const FileInput = Type.Object({ type: oneOf(["file", "image"]), file_id: idInput
 
 type MessagePartInput = Static<typeof TextInput> | Static<typeof FileInput>;
 
-/** Discriminated by `type`, so that errors speak of the branch that was meant. */
+/** Discriminated by `type`, so that errors name fields of the type in use. */
 const partInput: TUnsafe<MessagePartInput> = Type.Unsafe<MessagePartInput>({
   type: "object",
   discriminator: { propertyName: "type" },
@@ -23,13 +32,31 @@ const partInput: TUnsafe<MessagePartInput> = Type.Unsafe<MessagePartInput>({
 export const deliveries = ["sync", "async", "stream"] as const;
 export type Delivery = (typeof deliveries)[number];
 
+/** Returns the field that chooses what a message does in a busy session. `fallback` names its default. */
+export function onBusyInput(fallback: string): TUnsafe<OnBusy> {
+  return Type.Unsafe<OnBusy>({
+    ...oneOf(onBusyChoices),
+    description:
+      "If the session is busy: `enqueue` waits; `reject` refuses the message (409); `interrupt` cancels the running " +
+      "turn; `rollback` cancels all open messages and removes them from the conversation; `merge` takes over the " +
+      `parts of messages that have not started. Default: ${fallback}.`,
+  });
+}
+
+const delivery = Type.Unsafe<Delivery>({
+  ...oneOf(deliveries),
+  description:
+    "`sync` waits until the message ends, `async` returns at once, `stream` sends its events. Default: what `Accept` " +
+    "and `Prefer` ask for, otherwise `sync`.",
+});
+
 export const messageParts = Type.Array(partInput, { minItems: 1, maxItems: limits.messagePartsMax });
 
-/** Returns the field that says which of an organization's messages get a free slot first. `fallback`: its default. */
+/** Returns the field that chooses a message's lane. `fallback` names its default. */
 export function laneInput(fallback: string): TUnsafe<Lane> {
   return Type.Unsafe<Lane>({
     ...oneOf(lanes),
-    description: `Interactive messages of an organization run before background ones. Default: ${fallback}.`,
+    description: `An organization's interactive messages run before its background messages. Default: ${fallback}.`,
   });
 }
 
@@ -37,8 +64,8 @@ export const SendMessageRequest = Type.Object(
   {
     parts: messageParts,
     metadata: Type.Optional(metadata),
-    delivery: Type.Optional(oneOf(deliveries)),
-    on_busy: Type.Optional(oneOf(onBusyChoices)),
+    delivery: Type.Optional(delivery),
+    on_busy: Type.Optional(onBusyInput("the session's `on_busy`")),
     lane: Type.Optional(laneInput("interactive")),
   },
   { ...strict, title: "SendMessageRequest" },
@@ -48,10 +75,17 @@ export type { MessagePartInput };
 
 export const RetryMessageRequest = Type.Object(
   {
-    fork: Type.Optional(Type.Boolean()),
-    version_id: Type.Optional(idInput("version")),
-    // `enqueue` when absent, whatever the session says: a retry disturbs nobody who does not ask for it.
-    on_busy: Type.Optional(oneOf(onBusyChoices)),
+    fork: Type.Optional(
+      Type.Boolean({ description: "Retry in a fork of the session from before the message (default false)." }),
+    ),
+    version_id: Type.Optional(
+      Type.String({
+        ...idInput("version"),
+        description: "Version that the fork runs on (default: the session's). Requires `fork`.",
+      }),
+    ),
+    // Not the session's own `on_busy`: a retry must not disturb other messages unless the caller asks for it.
+    on_busy: Type.Optional(onBusyInput("`enqueue`")),
     lane: Type.Optional(laneInput("the failed message's")),
   },
   { ...strict, title: "RetryMessageRequest" },
@@ -68,7 +102,7 @@ export const AnswerInputRequest = Type.Object(
   {
     key: inputKey,
     value: Type.Unsafe<unknown>({
-      description: "Any JSON that satisfies the schema of what the message waits for.",
+      description: "Any JSON value that matches the `schema` of the input.",
       "x-json": {
         bytes: limits.inputAnswerBytes,
         values: limits.inputAnswerValues,
@@ -82,14 +116,14 @@ export type AnswerInputRequest = Static<typeof AnswerInputRequest>;
 
 const MessageNotes = Type.Array(Type.String(), {
   description:
-    "Explains an answer without text and without changed files: the first note says so, the others name connections " +
+    "Notes on an answer without text and without changed files. The first note says so; the others name connections " +
     `that were refused or failed (at most ${limits.outputNotesConnections}). Absent for every other answer.`,
   examples: [["the agent answered without text and changed no file", "api.example.com:443 failed: no address found"]],
 });
 
 const TextPart = Type.Object({ type: oneOf(["text"]), text: Type.String() });
 
-/** The echo of a file part: where the file stands in the workspace. */
+/** A file part with the file's place in the workspace. */
 const FilePart = Type.Object({
   type: oneOf(["file", "image"]),
   file_id: idOutput("file"),
@@ -107,7 +141,7 @@ export const OutputPart = Type.Union(
 export type OutputPart = Static<typeof OutputPart>;
 
 export const tokenUsage = Type.Record(Type.String(), Type.Number(), {
-  description: "What the answer cost at its model, as the agent's SDK or the agent's own code reports it.",
+  description: "Model usage of the answer, as the agent's SDK or its own code reports it.",
   examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
 });
 
@@ -137,13 +171,13 @@ export type WaitingReason = (typeof waitingReasons)[number];
 
 export const messageStatus = oneOf(messageMachine.states);
 
-/** What an agent has asked for. The answer itself is in the ledger: `input.submitted`. */
+/** An input that the agent asked for. The answer is in the event `input.submitted`. */
 export const MessageInput = Type.Object(
   {
     key: Type.String({ examples: ["approve-refund"] }),
     status: oneOf(inputMachine.states),
     schema: Type.Unsafe<Record<string, unknown>>({ type: "object", description: "JSON Schema of the answer." }),
-    prompt: nullable(Type.String({ description: "What is asked, for people." })),
+    prompt: nullable(Type.String({ description: "The question, for people." })),
     requested_at: timestamp,
     expires_at: timestamp,
     ended_at: nullable(timestamp),
@@ -164,25 +198,29 @@ export const MessageRecord = Type.Object(
     metadata,
     output: nullable(MessageOutput),
     files_changed: Type.Array(FileChange),
-    attempt: Type.Integer({ description: "1 while queued." }),
+    attempt: Type.Integer({ description: "Number of the current or last attempt. 1 while queued." }),
     max_attempts: Type.Integer(),
     created_at: timestamp,
     started_at: nullable(timestamp),
     completed_at: nullable(timestamp),
-    timings: Type.Record(Type.String(), Type.Number(), { description: "Durations in milliseconds, by phase." }),
+    timings: Type.Record(Type.String(), Type.Number(), { description: "Duration of each phase, in milliseconds." }),
     merged_into: Type.Optional(
-      Type.String({ ...idOutput("message"), description: "The later message that this one became part of." }),
+      Type.String({ ...idOutput("message"), description: "The later message that this message became part of." }),
     ),
     retry_of: Type.Optional(
-      Type.String({ ...idOutput("message"), description: "The failed message of which this is another try." }),
+      Type.String({ ...idOutput("message"), description: "The failed message that this message retries." }),
     ),
     copied_from: Type.Optional(
-      Type.String({ ...idOutput("message"), description: "The message of which this is a fork's copy." }),
+      Type.String({ ...idOutput("message"), description: "The message in the source session that a fork copied." }),
     ),
     inputs: Type.Optional(
-      Type.Array(MessageInput, { description: "What its agent has asked for, in that order; one waits at most." }),
+      Type.Array(MessageInput, {
+        description: "Inputs that the agent asked for, in order. At most one waits for its answer.",
+      }),
     ),
-    rolled_back: Type.Optional(Type.Literal(true, { description: "No longer part of the conversation." })),
+    rolled_back: Type.Optional(
+      Type.Literal(true, { description: "The session was rolled back to before this message; agents do not see it." }),
+    ),
   },
   { title: "Message" },
 );

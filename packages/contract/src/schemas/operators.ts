@@ -1,9 +1,10 @@
-// What concerns an organization as a whole, or the installation: limits, the record of changes, health, bulk retries.
+// An organization as a whole, and the installation: limits, audit log, health, bulk retries.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { bound, idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { laneInput } from "./messages.ts";
+import { limitMeanings } from "./organizations.ts";
 
 export const UpdateOrganizationRequest = Type.Object(
   {
@@ -11,54 +12,33 @@ export const UpdateOrganizationRequest = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limits.organizationWeightMax,
-        description: "Its share of the fleet beside other organizations that wait.",
+        description: limitMeanings.weight,
       }),
     ),
-    max_concurrency: Type.Optional(
-      bound(limits.organizationConcurrencyMax, "Turns at once; null: the platform's default."),
-    ),
-    max_backlog: Type.Optional(
-      bound(limits.organizationBacklogMax, "Messages that wait or run; null: the platform's default."),
-    ),
-    max_workspace_bytes: Type.Optional(
-      bound(limits.workspaceBytes, "Of a workspace; null: the platform's default, the most there is."),
-    ),
-    max_workspace_files: Type.Optional(
-      bound(limits.workspaceFiles, "Files and directories of a workspace; null: the platform's default."),
-    ),
-    max_workspace_file_bytes: Type.Optional(
-      bound(limits.workspaceFileBytes, "Of one file of a workspace; null: the platform's default."),
-    ),
+    max_concurrency: Type.Optional(bound(limits.organizationConcurrencyMax, limitMeanings.max_concurrency)),
+    max_backlog: Type.Optional(bound(limits.organizationBacklogMax, limitMeanings.max_backlog)),
+    max_workspace_bytes: Type.Optional(bound(limits.workspaceBytes, limitMeanings.max_workspace_bytes)),
+    max_workspace_files: Type.Optional(bound(limits.workspaceFiles, limitMeanings.max_workspace_files)),
+    max_workspace_file_bytes: Type.Optional(bound(limits.workspaceFileBytes, limitMeanings.max_workspace_file_bytes)),
     session_retention_days: Type.Optional(
-      bound(
-        limits.organizationRetentionDaysMax,
-        "Days without a message or a write after which a session expires; it is deleted a week later. Null: never.",
-      ),
+      bound(limits.organizationRetentionDaysMax, limitMeanings.session_retention_days),
     ),
-    max_requests_per_minute: Type.Optional(
-      bound(limits.organizationRateMax, "Of all keys together; null: the platform's default."),
-    ),
-    max_messages_per_minute: Type.Optional(
-      bound(limits.organizationRateMax, "Sent by all keys together; null: the platform's default."),
-    ),
+    max_requests_per_minute: Type.Optional(bound(limits.organizationRateMax, limitMeanings.max_requests_per_minute)),
+    max_messages_per_minute: Type.Optional(bound(limits.organizationRateMax, limitMeanings.max_messages_per_minute)),
     max_upload_bytes_per_hour: Type.Optional(
-      bound(limits.organizationUploadBytesMax, "Of all keys together; null: the platform's default."),
+      bound(limits.organizationUploadBytesMax, limitMeanings.max_upload_bytes_per_hour),
     ),
-    max_storage_bytes: Type.Optional(
-      bound(limits.organizationStorageBytesMax, "Of uploaded files and bundles together; null: no bound."),
-    ),
-    max_files: Type.Optional(bound(limits.organizationKeptMax, "Uploaded files that are kept; null: no bound.")),
-    max_agents: Type.Optional(bound(limits.organizationKeptMax, "Agents that are kept; null: no bound.")),
-    max_sessions: Type.Optional(
-      bound(limits.organizationKeptMax, "Sessions that are kept, ended ones included; null: no bound."),
-    ),
-    max_api_keys: Type.Optional(bound(limits.organizationKeptMax, "Keys that may be used; null: no bound.")),
+    max_storage_bytes: Type.Optional(bound(limits.organizationStorageBytesMax, limitMeanings.max_storage_bytes)),
+    max_files: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_files)),
+    max_agents: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_agents)),
+    max_sessions: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_sessions)),
+    max_api_keys: Type.Optional(bound(limits.organizationKeptMax, limitMeanings.max_api_keys)),
   },
   { ...strict, minProperties: 1, title: "UpdateOrganizationRequest" },
 );
 export type UpdateOrganizationRequest = Static<typeof UpdateOrganizationRequest>;
 
-/** Every change that is recorded. */
+/** Every change that the audit log records. */
 export const auditActions = [
   "organization.create",
   "organization.update",
@@ -114,10 +94,14 @@ export const AuditEntry = Type.Object(
     id: idOutput("auditEntry"),
     action: oneOf(auditActions),
     actor_key_id: nullable(
-      Type.String({ description: "Of this organization or of an operator's; null: the installation's own set-up." }),
+      Type.String({
+        description: "Key of this organization or of an operator. Null: the installation made the change.",
+      }),
     ),
-    actor_member_id: nullable(Type.String({ description: "The person, by a sign-in or by a device's key." })),
-    target: Type.String({ description: "The id of what was changed." }),
+    actor_member_id: nullable(
+      Type.String({ description: "Member who made the change, signed in or with a device's key." }),
+    ),
+    target: Type.String({ description: "Id of the changed resource." }),
     details: Type.Record(Type.String(), Type.Unknown()),
     request_id: nullable(Type.String()),
     created_at: timestamp,
@@ -130,7 +114,7 @@ export const HealthCheck = Type.Object(
   {
     name: Type.String({ examples: ["workers"] }),
     ok: Type.Boolean(),
-    found: Type.String({ description: "What there is, for a person." }),
+    found: Type.String({ description: "What the check found, for people." }),
     what_to_do: nullable(Type.String()),
   },
   { title: "HealthCheck" },
@@ -139,7 +123,7 @@ export type HealthCheck = Static<typeof HealthCheck>;
 
 export const OperatorHealth = Type.Object(
   {
-    ok: Type.Boolean({ description: "True when every check is." }),
+    ok: Type.Boolean({ description: "True if every check is ok." }),
     release: Type.String(),
     checks: Type.Array(HealthCheck),
     workers: Type.Array(
@@ -153,7 +137,7 @@ export const OperatorHealth = Type.Object(
     ),
     violations: Type.Array(
       Type.Object({ invariant: Type.String(), says: Type.String(), rows: Type.Array(Type.String()) }),
-      { description: "Rows that contradict what must always hold; at most 20 of each invariant." },
+      { description: "Rows that break an invariant; at most 20 per invariant." },
     ),
   },
   { title: "OperatorHealth" },
@@ -162,7 +146,7 @@ export type OperatorHealth = Static<typeof OperatorHealth>;
 
 export const StoreProblem = Type.Object(
   {
-    key: Type.String({ description: "In the object store." }),
+    key: Type.String({ description: "Key in the object store." }),
     what: oneOf(["snapshot", "content", "file", "bundle", "image"]),
     problem: oneOf(["missing", "damaged"]),
     detail: Type.String(),
@@ -173,9 +157,9 @@ export type StoreProblem = Static<typeof StoreProblem>;
 
 export const StoreCheck = Type.Object(
   {
-    checked: Type.Integer({ description: "Objects that rows name." }),
+    checked: Type.Integer({ description: "Number of objects checked in this step." }),
     problems: Type.Array(StoreProblem),
-    next: nullable(Type.String({ description: "The `after` of the next call; null: all are checked." })),
+    next: nullable(Type.String({ description: "`after` for the next request. Null: all objects are checked." })),
   },
   { title: "StoreCheck" },
 );
@@ -187,14 +171,14 @@ export const ResealRequest = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 300,
-        description: "The `next` of the reply before; absent: from the start.",
+        description: "`next` of the previous reply. Absent: start at the beginning.",
       }),
     ),
     limit: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: limits.resealMax,
-        description: `Secrets of one step; ${limits.resealDefault} when absent.`,
+        description: `Secrets per step (default ${limits.resealDefault}).`,
       }),
     ),
   },
@@ -204,12 +188,12 @@ export type ResealRequest = Static<typeof ResealRequest>;
 
 export const Resealed = Type.Object(
   {
-    key_id: Type.String({ description: "Of the current master key." }),
-    resealed: Type.Integer({ description: "Secrets that are under the current key since this call." }),
+    key_id: Type.String({ description: "Id of the current master key." }),
+    resealed: Type.Integer({ description: "Secrets that this request encrypted with the current key." }),
     unopened: Type.Array(Type.Object({ organization_id: Type.String(), name: Type.String(), reason: Type.String() }), {
-      description: "Secrets that no key of this installation opens.",
+      description: "Secrets that no master key of this installation decrypts.",
     }),
-    next: nullable(Type.String({ description: "The `after` of the next call; null: all were looked at." })),
+    next: nullable(Type.String({ description: "`after` for the next request. Null: all secrets are done." })),
   },
   { title: "Resealed" },
 );
@@ -222,7 +206,7 @@ const FailedFilter = Type.Object(
         pattern: "^(org_|all$)",
         maxLength: 64,
         "x-expected": "an id that starts with 'org_', or 'all'",
-        description: "The key's own when absent; others, and `all`, are for operators.",
+        description: "Default: the key's own organization. Only operators may name another one or `all`.",
       }),
     ),
     agent_id: Type.Optional(idInput("agent", ["dep"])),
@@ -241,13 +225,17 @@ export const RetryMessagesRequest = Type.Object(
       Type.Integer({
         minimum: 1,
         maximum: limits.bulkRetryMax,
-        description: `Failed messages looked at; ${limits.bulkRetryDefault} when absent.`,
+        description: `Failed messages to look at (default ${limits.bulkRetryDefault}).`,
       }),
     ),
-    after: Type.Optional(Type.String({ ...idInput("message"), description: "The `next` of the reply before." })),
-    force: Type.Optional(Type.Boolean({ description: "Also those that have been retried." })),
+    after: Type.Optional(Type.String({ ...idInput("message"), description: "`next` of the previous reply." })),
+    force: Type.Optional(
+      Type.Boolean({ description: "Also retry messages that were retried before (default false)." }),
+    ),
     lane: Type.Optional(laneInput("background")),
-    dry_run: Type.Optional(Type.Boolean({ description: "Only says what would be retried." })),
+    dry_run: Type.Optional(
+      Type.Boolean({ description: "Return what would be retried, and retry nothing (default false)." }),
+    ),
   },
   { ...strict, title: "RetryMessagesRequest" },
 );
@@ -266,16 +254,16 @@ export type SkipReason = (typeof skipReasons)[number];
 
 export const MessagesRetried = Type.Object(
   {
-    matched: Type.Integer({ description: "Retried and skipped ones together." }),
+    matched: Type.Integer({ description: "Number of messages that match: retried and skipped ones." }),
     retried: Type.Array(
       Type.Object({
         message_id: idOutput("message"),
-        retry_message_id: nullable(Type.String({ description: "Null in a dry run." })),
+        retry_message_id: nullable(Type.String({ description: "Id of the new message. Null in a dry run." })),
       }),
     ),
     skipped: Type.Array(Type.Object({ message_id: idOutput("message"), reason: oneOf(skipReasons) })),
     has_more: Type.Boolean(),
-    next: nullable(Type.String({ description: "The `after` of the next call." })),
+    next: nullable(Type.String({ description: "`after` for the next request. Null: no more messages." })),
     dry_run: Type.Boolean(),
   },
   { title: "MessagesRetried" },

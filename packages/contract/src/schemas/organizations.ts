@@ -1,4 +1,4 @@
-// Organizations, their keys and credentials, and what the vendor's client asks first.
+// Organizations, their keys and credentials, and the first requests of the hosted service's command line.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -9,46 +9,52 @@ import { environmentName } from "./sessions.ts";
 export const roles = ["owner", "admin", "member"] as const;
 export type Role = (typeof roles)[number];
 
+/** What each limit of an organization bounds. */
+export const limitMeanings = {
+  weight: "Share of the fleet's slots, relative to other organizations that wait.",
+  max_concurrency: "Turns that run at once. Null: the platform's default.",
+  max_backlog: "Messages that wait or run. Null: the platform's default.",
+  max_workspace_bytes: "Bytes in one workspace. Null: the platform's default, which is the maximum.",
+  max_workspace_files: "Files and directories in one workspace. Null: the platform's default.",
+  max_workspace_file_bytes: "Bytes in one file of a workspace. Null: the platform's default.",
+  session_retention_days:
+    "Days without a message or a write until a session expires. It is deleted a week later. Null: never.",
+  max_requests_per_minute: "Requests per minute by all keys together. Null: the platform's default.",
+  max_messages_per_minute: "Messages sent per minute by all keys together. Null: the platform's default.",
+  max_upload_bytes_per_hour: "Bytes uploaded per hour by all keys together. Null: the platform's default.",
+  max_storage_bytes: "Bytes of uploaded files, bundles and workspaces together. Null: no limit.",
+  max_files: "Uploaded files. Null: no limit.",
+  max_agents: "Agents. Null: no limit.",
+  max_sessions: "Sessions, including ended ones. Null: no limit.",
+  max_api_keys: "API keys that are neither revoked nor expired. Null: no limit.",
+} as const;
+
+function limitOf(field: keyof typeof limitMeanings) {
+  return nullable(Type.Integer({ description: limitMeanings[field] }));
+}
+
 export const OrganizationRecord = Type.Object(
   {
     id: idOutput("organization"),
     name: Type.String(),
     slug: Type.String(),
     role: oneOf(roles),
-    is_operator: Type.Boolean({ description: "Its admin keys look after the whole installation." }),
-    weight: Type.Integer({ description: "Its share of the fleet beside other organizations that wait." }),
-    max_concurrency: nullable(Type.Integer({ description: "Turns at once; null: the platform's default." })),
-    max_backlog: nullable(Type.Integer({ description: "Messages that wait or run; null: the platform's default." })),
-    max_workspace_bytes: nullable(Type.Integer({ description: "Of a workspace; null: the platform's default." })),
-    max_workspace_files: nullable(
-      Type.Integer({ description: "Files and directories of a workspace; null: the platform's default." }),
-    ),
-    max_workspace_file_bytes: nullable(
-      Type.Integer({ description: "Of one file of a workspace; null: the platform's default." }),
-    ),
-    session_retention_days: nullable(
-      Type.Integer({
-        description: "Days without a message or a write after which a session expires; null: never.",
-      }),
-    ),
-    max_requests_per_minute: nullable(
-      Type.Integer({ description: "Of all keys together; null: the platform's default." }),
-    ),
-    max_messages_per_minute: nullable(
-      Type.Integer({ description: "Sent by all keys together; null: the platform's default." }),
-    ),
-    max_upload_bytes_per_hour: nullable(
-      Type.Integer({ description: "Of all keys together; null: the platform's default." }),
-    ),
-    max_storage_bytes: nullable(
-      Type.Integer({ description: "Of uploaded files and bundles together; null: no bound." }),
-    ),
-    max_files: nullable(Type.Integer({ description: "Uploaded files that are kept; null: no bound." })),
-    max_agents: nullable(Type.Integer({ description: "Agents that are kept; null: no bound." })),
-    max_sessions: nullable(
-      Type.Integer({ description: "Sessions that are kept, ended ones included; null: no bound." }),
-    ),
-    max_api_keys: nullable(Type.Integer({ description: "Keys that may be used; null: no bound." })),
+    is_operator: Type.Boolean({ description: "True: its admin keys are operators of the whole installation." }),
+    weight: Type.Integer({ description: limitMeanings.weight }),
+    max_concurrency: limitOf("max_concurrency"),
+    max_backlog: limitOf("max_backlog"),
+    max_workspace_bytes: limitOf("max_workspace_bytes"),
+    max_workspace_files: limitOf("max_workspace_files"),
+    max_workspace_file_bytes: limitOf("max_workspace_file_bytes"),
+    session_retention_days: limitOf("session_retention_days"),
+    max_requests_per_minute: limitOf("max_requests_per_minute"),
+    max_messages_per_minute: limitOf("max_messages_per_minute"),
+    max_upload_bytes_per_hour: limitOf("max_upload_bytes_per_hour"),
+    max_storage_bytes: limitOf("max_storage_bytes"),
+    max_files: limitOf("max_files"),
+    max_agents: limitOf("max_agents"),
+    max_sessions: limitOf("max_sessions"),
+    max_api_keys: limitOf("max_api_keys"),
     created_at: timestamp,
   },
   { title: "Organization" },
@@ -58,7 +64,7 @@ export type OrganizationRecord = Static<typeof OrganizationRecord>;
 export const OrganizationCreated = Type.Object(
   {
     ...OrganizationRecord.properties,
-    api_key: Type.Optional(Type.String({ description: "The new organization's admin key; shown once." })),
+    api_key: Type.Optional(Type.String({ description: "The new organization's admin key. Shown once." })),
   },
   { title: "OrganizationCreated" },
 );
@@ -78,14 +84,20 @@ export const CreateOrganizationRequest = Type.Object(
 );
 export type CreateOrganizationRequest = Static<typeof CreateOrganizationRequest>;
 
-/** What a key may do. `admin` includes all; every key may read. */
+/** What a key allows. `admin` includes all scopes; every key allows reading. */
 export const apiKeyScopes = ["admin", "deploy", "run", "read"] as const;
 export type ApiKeyScope = (typeof apiKeyScopes)[number];
 
-/** True when a key with `granted` scopes may call a route that needs `needed`. */
+/** Returns whether a key with the scopes `granted` may call a route that requires `needed`. */
 export function hasScope(granted: readonly string[], needed: ApiKeyScope): boolean {
   return granted.includes("admin") || granted.includes(needed) || (needed === "read" && granted.length > 0);
 }
+
+const keyLimitMeanings = {
+  max_requests_per_minute: "Requests per minute by this key. Null: only the organization's limit.",
+  max_messages_per_minute: "Messages sent per minute by this key. Null: only the organization's limit.",
+  max_upload_bytes_per_hour: "Bytes uploaded per hour by this key. Null: only the organization's limit.",
+} as const;
 
 export const CreateApiKeyRequest = Type.Object(
   {
@@ -94,18 +106,14 @@ export const CreateApiKeyRequest = Type.Object(
     key_type: Type.Optional(
       Type.Unsafe<"management" | "routing">({
         ...oneOf(["management", "routing"]),
-        description: "For the hosted service's clients. Every key here is a `management` key; `routing` is refused.",
+        description: "For the hosted service's clients. Every key is a `management` key; `routing` is refused.",
       }),
     ),
     expires_at: Type.Optional(Type.String({ format: "date-time" })),
-    max_requests_per_minute: Type.Optional(
-      bound(limits.organizationRateMax, "By this key; null: no bound of its own."),
-    ),
-    max_messages_per_minute: Type.Optional(
-      bound(limits.organizationRateMax, "Sent by this key; null: no bound of its own."),
-    ),
+    max_requests_per_minute: Type.Optional(bound(limits.organizationRateMax, keyLimitMeanings.max_requests_per_minute)),
+    max_messages_per_minute: Type.Optional(bound(limits.organizationRateMax, keyLimitMeanings.max_messages_per_minute)),
     max_upload_bytes_per_hour: Type.Optional(
-      bound(limits.organizationUploadBytesMax, "By this key; null: no bound of its own."),
+      bound(limits.organizationUploadBytesMax, keyLimitMeanings.max_upload_bytes_per_hour),
     ),
   },
   { ...strict, title: "CreateApiKeyRequest" },
@@ -119,9 +127,9 @@ const apiKeyFields = {
   created_at: timestamp,
   expires_at: nullable(timestamp),
   last_used_at: nullable(timestamp),
-  max_requests_per_minute: nullable(Type.Integer({ description: "By this key; null: no bound of its own." })),
-  max_messages_per_minute: nullable(Type.Integer({ description: "Sent by this key; null: no bound of its own." })),
-  max_upload_bytes_per_hour: nullable(Type.Integer({ description: "By this key; null: no bound of its own." })),
+  max_requests_per_minute: nullable(Type.Integer({ description: keyLimitMeanings.max_requests_per_minute })),
+  max_messages_per_minute: nullable(Type.Integer({ description: keyLimitMeanings.max_messages_per_minute })),
+  max_upload_bytes_per_hour: nullable(Type.Integer({ description: keyLimitMeanings.max_upload_bytes_per_hour })),
 };
 
 export const ApiKeyRecord = Type.Object(apiKeyFields, { title: "ApiKey" });
@@ -133,7 +141,7 @@ export const ApiKeyRevoked = Type.Object(
     id: Type.String(),
     active_schedules: Type.Array(idOutput("schedule"), {
       description:
-        "Schedules that this key made or changed last. They go on: pause or delete what it should not leave.",
+        "Active schedules that this key created or changed last. They continue; pause or delete those you do not want.",
     }),
   },
   { title: "ApiKeyRevoked" },
@@ -143,7 +151,9 @@ export type ApiKeyRevoked = Static<typeof ApiKeyRevoked>;
 export const ApiKeyCreated = Type.Object(
   {
     ...apiKeyFields,
-    api_key: Type.Optional(Type.String({ description: "The secret, shown once; absent when a call is replayed." })),
+    api_key: Type.Optional(
+      Type.String({ description: "The secret. Shown once: absent if an idempotent request is repeated." }),
+    ),
   },
   { title: "ApiKeyCreated" },
 );
@@ -151,11 +161,12 @@ export type ApiKeyCreated = Static<typeof ApiKeyCreated>;
 
 const keptFor = nullable(
   Type.Array(Type.String(), {
-    description: "Where its value is put in for the placeholder that agents are given; null: they are given the value.",
+    description:
+      "Agents get a placeholder; requests to these hosts carry the value instead. Null: agents get the value.",
   }),
 );
 
-/** A secret's name and dates; its value never leaves. */
+/** A credential without its value, which no reply contains. */
 export const CredentialRecord = Type.Object(
   { id: idOutput("credential"), name: Type.String(), hosts: keptFor, created_at: timestamp, updated_at: timestamp },
   { title: "Credential" },
@@ -175,8 +186,8 @@ export const PutCredentialRequest = Type.Object(
     hosts: Type.Optional(
       Type.Unsafe<string[] | null>({
         ...egressHosts(
-          "Agents are given a placeholder, and the value is put into their HTTPS requests' headers to these hosts. " +
-            "Null: they are given the value. Absent: as before.",
+          "Agents get a placeholder, which is replaced by the value in the headers of HTTPS requests to these hosts. " +
+            "Null: agents get the value. Absent: unchanged.",
         ),
         type: ["array", "null"],
         minItems: 1,
@@ -191,7 +202,7 @@ export const CredentialPut = Type.Object(
   {
     id: idOutput("credential"),
     name: Type.String(),
-    created: Type.Boolean({ description: "False when a value was replaced." }),
+    created: Type.Boolean({ description: "False if an existing value was replaced." }),
     hosts: keptFor,
   },
   { title: "CredentialPut" },
@@ -205,13 +216,13 @@ export const AuthConfig = Type.Object(
     sign_in: Type.Optional(
       Type.Object(
         {
-          oidc: Type.Boolean({ description: "People can sign in through an identity provider." }),
-          oidc_name: nullable(Type.String({ description: "What the provider is called." })),
+          oidc: Type.Boolean({ description: "True: people can sign in through an identity provider." }),
+          oidc_name: nullable(Type.String({ description: "Name of the identity provider." })),
         },
         { title: "SignInWays" },
       ),
     ),
-    release: Type.Optional(Type.String({ description: "Of the platform." })),
+    release: Type.Optional(Type.String({ description: "Release of the platform." })),
   },
   { title: "AuthConfig" },
 );

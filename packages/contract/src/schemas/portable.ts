@@ -1,4 +1,4 @@
-// A session as a file that another installation takes in: the records inside it. docs/session-export.md tells the rest.
+// The records inside an exported session. docs/session-export.md describes the file.
 
 import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static, type TSchema } from "typebox";
@@ -9,7 +9,7 @@ import { FileChange, MessageOutput, MessagePart } from "./messages.ts";
 export const portableFormat = "dari.session";
 export const portableFormatVersion = 1;
 
-/** `session.json`, the first member. */
+/** `session.json`, the first file of the archive. */
 export const PortableSession = Type.Object(
   {
     format: Type.Literal(portableFormat),
@@ -20,7 +20,9 @@ export const PortableSession = Type.Object(
         name: nullable(name),
         metadata,
         on_busy: oneOf(onBusyChoices),
-        internet_access: Type.Optional(Type.Boolean({ description: "Absent: the session was created without it." })),
+        internet_access: Type.Optional(
+          Type.Boolean({ description: "The value at the session's creation. Absent: none was given." }),
+        ),
         created_at: timestamp,
       },
       strict,
@@ -37,10 +39,10 @@ export type PortableSession = Static<typeof PortableSession>;
 
 const path = Type.String({ maxLength: limits.workspacePathBytes });
 
-/** A line of `uploads.jsonl`: where an uploaded file stands in the workspace, and which member has its bytes. */
+/** A line of `uploads.jsonl`: an uploaded file's place in the workspace, and which archive file has its bytes. */
 export const PortableInput = Type.Object(
   {
-    /** Of the message that named it, from 1. */
+    /** Number of the message that named it, from 1. */
     message: Type.Integer({ minimum: 1 }),
     path,
     upload: Type.Integer({ minimum: 1 }),
@@ -56,7 +58,7 @@ export type PortableInput = Static<typeof PortableInput>;
 
 const milliseconds = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
 
-/** A line of `conversation/messages-*.jsonl`: an ended message. The first line's number is 1. */
+/** A line of `conversation/messages-*.jsonl`: an ended message. The first line is message 1. */
 export const PortableMessage = Type.Object(
   {
     id: idInput("message"),
@@ -73,13 +75,13 @@ export const PortableMessage = Type.Object(
     completed_at: timestamp,
     retry_of: Type.Optional(idInput("message")),
     interrupted_by: Type.Optional(idInput("message")),
-    at_head: Type.Boolean({ description: "The exported workspace is the one that this message left." }),
+    at_head: Type.Boolean({ description: "True: the exported workspace is the one after this message." }),
   },
   { ...strict, title: "PortableMessage" },
 );
 export type PortableMessage = Static<typeof PortableMessage>;
 
-/** What the ledger tells of a message that its record has already. */
+/** Events whose payload the message's record contains. */
 export const portableMarks = [
   "user.message",
   "assistant.message_completed",
@@ -89,7 +91,7 @@ export const portableMarks = [
   "message.cancelled",
 ] as const;
 
-/** What only the ledger tells. */
+/** Events whose payload is only in the ledger. */
 export const portableTales = [
   "agent.event",
   "tool.call_requested",

@@ -1,6 +1,14 @@
-// Schedules: messages that the platform sends by the clock, and what came of each due time.
+// Schedules: messages that the platform sends at set times, and the outcome of each due time.
 
-import { firingOutcomes, lanes, limits, messageMachine, overlapPolicies, schedulePauseReasons } from "@dari/domain";
+import {
+  firingOutcomes,
+  lanes,
+  limits,
+  messageMachine,
+  overlapPolicies,
+  schedulePauseReasons,
+  type OverlapPolicy,
+} from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { laneInput, MessagePart, messageParts } from "./messages.ts";
@@ -8,7 +16,7 @@ import { laneInput, MessagePart, messageParts } from "./messages.ts";
 export const scheduleStatuses = ["active", "paused"] as const;
 export type ScheduleStatus = (typeof scheduleStatuses)[number];
 
-/** Why a due time was not met. */
+/** Why no message was sent at a due time. */
 export const firingReasons = [
   "overlap",
   "session_busy",
@@ -29,29 +37,35 @@ const cron = Type.String({
   minLength: 1,
   maxLength: limits.scheduleCronChars,
   examples: ["30 9 * * MON-FRI"],
-  description: "Five fields: minute, hour, day of the month, month, day of the week. `*`, lists, ranges and steps.",
+  description:
+    "Five fields: minute, hour, day of the month, month, day of the week. Allows `*`, lists, ranges and steps.",
 });
 const timeZone = Type.String({
   minLength: 1,
   maxLength: 64,
   examples: ["Europe/Berlin"],
-  description: "An IANA name; UTC when absent.",
+  description: "IANA time zone (default UTC).",
 });
-const overlap = oneOf(overlapPolicies);
+const overlap = Type.Unsafe<OverlapPolicy>({
+  ...oneOf(overlapPolicies),
+  description:
+    "If the schedule's previous message is still open at a due time: `skip` sends nothing, `allow` sends anyway, " +
+    "`replace` cancels the previous message first. Default: `skip`.",
+});
 
-/** Two fewer pairs than a message may have: its schedule and its due time are added. */
+/** At most two pairs fewer than a message allows: the platform adds the schedule and the due time. */
 const scheduleMetadata = Type.Unsafe<Static<typeof metadata>>({ ...metadata, maxProperties: limits.metadataPairs - 2 });
 
 export const CreateScheduleRequest = Type.Object(
   {
     name: Type.Optional(name),
     agent_id: Type.Optional(
-      Type.String({ ...idInput("agent", ["dep"]), description: "A new session of it for each firing." }),
+      Type.String({ ...idInput("agent", ["dep"]), description: "Agent that gets a new session at each due time." }),
     ),
     session_id: Type.Optional(
       Type.String({
         ...idInput("session"),
-        description: "In place of `agent_id`: every message goes to this session.",
+        description: "Session that gets every message, instead of `agent_id`.",
       }),
     ),
     cron,
@@ -86,7 +100,9 @@ export const ScheduleRecord = Type.Object(
     id: idOutput("schedule"),
     name: nullable(Type.String()),
     agent_id: idOutput("agent"),
-    session_id: nullable(Type.String({ ...idOutput("session"), description: "Null: a new session for each firing." })),
+    session_id: nullable(
+      Type.String({ ...idOutput("session"), description: "Null: each due time starts a new session." }),
+    ),
     cron: Type.String(),
     time_zone: Type.String(),
     parts: Type.Array(MessagePart),
@@ -98,7 +114,7 @@ export const ScheduleRecord = Type.Object(
     next_due_at: nullable(timestamp),
     last_fired_at: nullable(timestamp),
     changed_by_key_id: nullable(
-      Type.String({ ...idOutput("apiKey"), description: "The key that made or changed it last; null: no key." }),
+      Type.String({ ...idOutput("apiKey"), description: "Key that created or last changed the schedule. Null: none." }),
     ),
     created_at: timestamp,
     updated_at: timestamp,
@@ -111,17 +127,22 @@ export const FiringRecord = Type.Object(
   {
     id: idOutput("scheduleFiring"),
     schedule_id: idOutput("schedule"),
-    due_at: Type.String({ ...timestamp, description: "Of several that were missed in a row: the first." }),
-    created_at: Type.String({ ...timestamp, description: "When it was fired, or found to be skipped or missed." }),
+    due_at: Type.String({ ...timestamp, description: "Due time. Of several missed in a row, the first one." }),
+    created_at: Type.String({ ...timestamp, description: "When the outcome was recorded." }),
     outcome: oneOf(firingOutcomes),
     session_id: nullable(idOutput("session")),
     message_id: nullable(idOutput("message")),
     message_status: nullable(oneOf(messageMachine.states)),
     reason: nullable(
-      Type.Object({ code: oneOf(firingReasons), message: Type.String() }, { description: "Null where it was fired." }),
+      Type.Object(
+        { code: oneOf(firingReasons), message: Type.String() },
+        { description: "Why no message was sent. Null: one was sent." },
+      ),
     ),
     missed_count: nullable(
-      Type.Integer({ description: `Due times in a row that this stands for, counted to ${limits.scheduleMissedMax}.` }),
+      Type.Integer({
+        description: `Number of missed due times in a row, counted up to ${limits.scheduleMissedMax}. Null: none.`,
+      }),
     ),
   },
   { title: "ScheduleFiring" },

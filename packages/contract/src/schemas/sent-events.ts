@@ -1,4 +1,4 @@
-// Messages in the form of the hosted service's later clients: sent as an event, also together with a new session.
+// Messages in the form of the hosted service's later clients: sent as an event, or together with a new session.
 
 import Type, { type Static } from "typebox";
 import { metadata, oneOf, strict } from "./common.ts";

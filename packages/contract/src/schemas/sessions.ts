@@ -3,7 +3,7 @@
 import { limits, onBusyChoices } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, metadata, name, nullable, oneOf, strict, timestamp } from "./common.ts";
-import { messageStatus } from "./messages.ts";
+import { messageStatus, onBusyInput } from "./messages.ts";
 
 /** Names of secrets and environment variables. */
 export const environmentName = "^[A-Z_][A-Z0-9_]*$";
@@ -11,9 +11,10 @@ export const environmentName = "^[A-Z_][A-Z0-9_]*$";
 export const sessionStatuses = ["idle", "active", "completed", "failed", "expired"] as const;
 export type SessionStatus = (typeof sessionStatuses)[number];
 
-/** Values of a session's own, by the name of the secret. */
+/** Secrets of one session: values by name. */
 export const sessionSecrets = Type.Unsafe<Record<string, string>>({
   type: "object",
+  description: "Values by secret name, for this session only. They replace the organization's credentials.",
   maxProperties: limits.credentialsPerOrganization,
   propertyNames: {
     pattern: environmentName,
@@ -27,14 +28,16 @@ export const CreateSessionRequest = Type.Object(
   {
     name: Type.Optional(name),
     metadata: Type.Optional(metadata),
-    version_id: Type.Optional(idInput("version")),
-    on_busy: Type.Optional(oneOf(onBusyChoices)),
+    version_id: Type.Optional(
+      Type.String({ ...idInput("version"), description: "Default: the agent's active version." }),
+    ),
+    on_busy: Type.Optional(onBusyInput("`enqueue`")),
     secrets: Type.Optional(sessionSecrets),
     internet_access: Type.Optional(
       Type.Boolean({
         description:
-          "False: the session's agent connects to nothing. True or absent: to what the platform, the organization " +
-          "and dari.yml allow; it never allows more.",
+          "False: the session's agent connects to nothing. True or absent: it reaches what the platform, the " +
+          "organization and dari.yml allow. True allows nothing more.",
       }),
     ),
   },
@@ -53,7 +56,9 @@ export const SessionRecord = Type.Object(
     metadata,
     on_busy: oneOf(onBusyChoices),
     internet_access: nullable(
-      Type.Boolean({ description: "The value at the session's creation; null: none. Only false has an effect." }),
+      Type.Boolean({
+        description: "The value at the session's creation. Null: none was given. Only false has an effect.",
+      }),
     ),
     last_message_id: nullable(idOutput("message")),
     last_message_status: nullable(messageStatus),
@@ -62,7 +67,7 @@ export const SessionRecord = Type.Object(
     forked_from: Type.Optional(
       Type.Object(
         { session_id: idOutput("session"), message_id: nullable(idOutput("message")) },
-        { description: "Where this session was forked; no message: before the first." },
+        { description: "Source of the fork. `message_id` null: forked from before the first message." },
       ),
     ),
   },

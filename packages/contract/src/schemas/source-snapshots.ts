@@ -25,7 +25,7 @@ export type CreateSourceSnapshotRequest = Static<typeof CreateSourceSnapshotRequ
 export const SourceSnapshotCreated = Type.Object(
   {
     source_snapshot_id: idOutput("sourceSnapshot"),
-    upload_url: Type.String({ description: "Absolute; carries its own authorization." }),
+    upload_url: Type.String({ description: "Absolute URL. Its query authorizes the upload. Send the bytes with PUT." }),
     upload_headers: Type.Record(Type.String(), Type.String()),
     expires_at: timestamp,
     status: oneOf(sourceSnapshotMachine.states),
@@ -49,7 +49,7 @@ export const SourceSnapshotManifest = Type.Object(
     source_snapshot_id: idOutput("sourceSnapshot"),
     manifest: Type.Unsafe<Record<string, unknown>>({
       type: "object",
-      description: "`dari.yml` with its defaults, as a version made from this bundle has it.",
+      description: "`dari.yml` with its defaults, as a version of this bundle shows it.",
     }),
     warnings: Type.Array(Type.String()),
   },

@@ -1,4 +1,4 @@
-// What an organization's turns have used lately, what it keeps, and what holds its sessions back now.
+// What an organization's turns used recently, what it stores, and what holds its sessions back.
 
 import { limits } from "@dari/domain";
 import Type, { type Static } from "typebox";
@@ -6,47 +6,47 @@ import { idOutput, integerText, nullable, oneOf, timestamp } from "./common.ts";
 
 export const usageQuery = Type.Object({
   days: Type.Optional(
-    integerText(1, limits.usageDaysMax, `With today, in UTC; ${limits.usageDaysDefault} when absent.`),
+    integerText(1, limits.usageDaysMax, `Days in UTC, including today (default ${limits.usageDaysDefault}).`),
   ),
 });
 
 const date = Type.String({ pattern: "^\\d{4}-\\d{2}-\\d{2}$", examples: ["2026-11-25"] });
 
 const used = {
-  messages: Type.Integer({ description: "Accepted then." }),
-  failed: Type.Integer({ description: "Of these messages." }),
+  messages: Type.Integer({ description: "Messages accepted on these days." }),
+  failed: Type.Integer({ description: "How many of these messages failed." }),
   turns: Type.Integer({ description: "Attempts of these messages whose entrypoint was called." }),
-  turn_seconds: Type.Number({ description: "That these attempts have held a slot, together." }),
-  tokens: Type.Integer({ description: "Of these messages' answers, as agents' SDKs report them." }),
+  turn_seconds: Type.Number({ description: "Seconds that these attempts held a slot, added up." }),
+  tokens: Type.Integer({ description: "Tokens that agents' SDKs report for these messages." }),
 };
 
 function kept(description: string) {
   return Type.Object({ kept: Type.Integer(), max: nullable(Type.Integer()) }, { description });
 }
 
-const countedTo = `Counted no further than ${limits.usageKeptMax}.`;
+const countedTo = `Counted up to ${limits.usageKeptMax}.`;
 
 export const UsageRecord = Type.Object(
   {
     since: Type.String({
       format: "date-time",
       description:
-        "Everything accepted from here on is counted: the start of the first day, or later where there are more than " +
-        `${limits.usageMessagesMax} messages. Deleted sessions are not.`,
+        "Messages accepted since then are counted: from the start of the first day, or later if there are more than " +
+        `${limits.usageMessagesMax} messages. Deleted sessions are not counted.`,
     }),
-    is_cut: Type.Boolean({ description: "There were more messages: the first day shown is not whole." }),
+    is_cut: Type.Boolean({ description: "True: there are more messages, and the first day is incomplete." }),
     days: Type.Array(Type.Object({ date, ...used }), {
-      description: "Of UTC, oldest first; days on which nothing was accepted are left out.",
+      description: "Days in UTC, oldest first, without days on which no message was accepted.",
     }),
     agents: Type.Array(Type.Object({ agent_id: idOutput("agent"), name: Type.String(), ...used }), {
-      description: `The ${limits.usageAgentsMax} whose turns took longest, in all of these days.`,
+      description: `The ${limits.usageAgentsMax} agents with the most turn seconds on these days.`,
     }),
     now: Type.Object({
-      open_messages: Type.Integer({ description: "That wait or run." }),
-      turns: Type.Integer({ description: "That hold a slot or are on their way to one." }),
+      open_messages: Type.Integer({ description: "Messages that wait or run." }),
+      turns: Type.Integer({ description: "Turns that hold a slot or are on their way to one." }),
     }),
     kept: Type.Object({
-      storage_bytes: kept("Of uploaded files, bundles and workspaces together."),
+      storage_bytes: kept("Bytes of uploaded files, bundles and workspaces together."),
       files: kept(countedTo),
       agents: kept(countedTo),
       sessions: kept(countedTo),
@@ -59,7 +59,7 @@ export const UsageRecord = Type.Object(
         reason: oneOf(["budget", "paused"]),
         since: timestamp,
       }),
-      { description: `Whose messages wait for a budget or for operators, at most ${limits.usageHeldMax}.` },
+      { description: `Sessions whose messages wait for a budget or for operators; at most ${limits.usageHeldMax}.` },
     ),
   },
   { title: "Usage" },
@@ -70,9 +70,11 @@ export const SessionCost = Type.Object(
   {
     scope_kind: oneOf(["session"]),
     scope_id: idOutput("session"),
-    event_count: Type.Integer({ description: "Turns that are counted: the same as `turns`." }),
+    event_count: Type.Integer({ description: "Same as `turns`." }),
     total_cost_usd: nullable(
-      Type.String({ description: "Null: the platform does not know what models cost. Multiply `usage` yourself." }),
+      Type.String({
+        description: "Always null: the platform does not know what models cost. Compute it from `usage`.",
+      }),
     ),
     ...used,
     usage: Type.Record(Type.String(), Type.Number(), {
@@ -80,7 +82,7 @@ export const SessionCost = Type.Object(
       examples: [{ requests: 2, input_tokens: 1200, output_tokens: 80, total_tokens: 1280 }],
     }),
     is_cut: Type.Boolean({
-      description: `The session has more than ${limits.usageMessagesMax} messages: only the newest are counted.`,
+      description: `True: the session has more than ${limits.usageMessagesMax} messages; only the newest are counted.`,
     }),
   },
   { title: "SessionCost" },

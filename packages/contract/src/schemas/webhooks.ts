@@ -1,11 +1,11 @@
-// Webhook endpoints, what is delivered to them, and what came of each delivery.
+// Webhook endpoints, their deliveries, and the outcome of each delivery.
 
 import { limits, webhookAttemptsMax, webhookDeliveryMachine } from "@dari/domain";
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, nullable, oneOf, strict, timestamp } from "./common.ts";
 import { discriminated, eventTypes, openObject, unknownType, type EventType } from "./events.ts";
 
-/** What an endpoint that does not choose is told: how messages end. */
+/** Event types of an endpoint that does not choose any. */
 export const defaultWebhookEventTypes: readonly EventType[] = [
   "message.completed",
   "message.failed",
@@ -19,12 +19,12 @@ const url = Type.String({
   minLength: 1,
   maxLength: limits.webhookUrlChars,
   examples: ["https://example.com/hooks/dari"],
-  description: "https://, on a public address. No redirect is followed.",
+  description: "https:// URL on a public address. Redirects are not followed.",
 });
 const chosenTypes = Type.Array(oneOf(eventTypes), {
   minItems: 1,
   uniqueItems: true,
-  description: `Types of the ledger; ${defaultWebhookEventTypes.join(", ")} when absent.`,
+  description: `Event types to deliver (default ${defaultWebhookEventTypes.join(", ")}).`,
 });
 const description = Type.String({ maxLength: limits.webhookDescriptionChars });
 
@@ -60,11 +60,11 @@ export type PutAgentWebhookRequest = Static<typeof PutAgentWebhookRequest>;
 
 export const AgentWebhook = Type.Object(
   {
-    webhook_url: nullable(Type.String({ description: "Null: the agent has no webhook endpoint of its own." })),
-    signing_enabled: Type.Boolean({ description: "Every delivery is signed." }),
+    webhook_url: nullable(Type.String({ description: "Null: the agent has no webhook endpoint." })),
+    signing_enabled: Type.Boolean({ description: "True: every delivery is signed." }),
     event_types: Type.Array(oneOf(eventTypes)),
     signing_secret: nullable(
-      Type.String({ description: "`whsec_…`: shown once, when it is made or replaced; else null." }),
+      Type.String({ description: "`whsec_…`. Shown once, when it is created or replaced; otherwise null." }),
     ),
     webhook_endpoint_id: nullable(idOutput("webhookEndpoint")),
   },
@@ -75,7 +75,7 @@ export type AgentWebhook = Static<typeof AgentWebhook>;
 const endpointFields = {
   id: idOutput("webhookEndpoint"),
   url: Type.String(),
-  agent_id: nullable(Type.String({ description: "Whose events it is told; null: those of every agent." })),
+  agent_id: nullable(Type.String({ description: "Agent whose events are delivered. Null: events of all agents." })),
   event_types: Type.Array(oneOf(eventTypes)),
   description: nullable(Type.String()),
   status: oneOf(["enabled", "disabled"]),
@@ -83,11 +83,14 @@ const endpointFields = {
   failing_since: nullable(
     Type.String({
       format: "date-time",
-      description: "Since when every attempt has failed; null: the last one did not.",
+      description: "Start of the current run of failed attempts. Null: the last attempt did not fail.",
     }),
   ),
   old_secret_expires_at: nullable(
-    Type.String({ format: "date-time", description: "Until when a replaced secret signs besides; null: none does." }),
+    Type.String({
+      format: "date-time",
+      description: "Until when deliveries are also signed with the old secret. Null: they are not.",
+    }),
   ),
   created_at: timestamp,
   updated_at: timestamp,
@@ -100,7 +103,9 @@ export const WebhookEndpointCreated = Type.Object(
   {
     ...endpointFields,
     secret: Type.Optional(
-      Type.String({ description: "`whsec_…`: verifies deliveries. Shown once; absent when a call is replayed." }),
+      Type.String({
+        description: "`whsec_…`, verifies deliveries. Shown once: absent if an idempotent request is repeated.",
+      }),
     ),
   },
   { title: "WebhookEndpointCreated" },
@@ -111,19 +116,19 @@ export const WebhookDeliveryRecord = Type.Object(
   {
     id: idOutput("webhookDelivery"),
     endpoint_id: idOutput("webhookEndpoint"),
-    event_id: Type.String({ description: "The `webhook-id` of every attempt; the event's id in the ledger." }),
+    event_id: Type.String({ description: "Id of the event. Every attempt sends it as `webhook-id`." }),
     type: Type.String({ examples: ["message.completed", "webhook.test"] }),
     session_id: nullable(idOutput("session")),
     sequence_number: nullable(Type.Integer()),
     message_id: nullable(idOutput("message")),
     status: oneOf(webhookDeliveryMachine.states),
-    attempts: Type.Integer({ description: `Begun; it fails after ${webhookAttemptsMax}.` }),
+    attempts: Type.Integer({ description: `Attempts so far. The delivery fails after ${webhookAttemptsMax}.` }),
     next_attempt_at: nullable(timestamp),
     attempted_at: nullable(timestamp),
-    duration_ms: nullable(Type.Integer({ description: "Of the last attempt." })),
+    duration_ms: nullable(Type.Integer({ description: "Duration of the last attempt, in milliseconds." })),
     response_status: nullable(Type.Integer()),
-    response_excerpt: nullable(Type.String({ description: "How the reply's body began." })),
-    error: nullable(Type.String({ description: "Why the last attempt failed, for a person." })),
+    response_excerpt: nullable(Type.String({ description: "Start of the reply's body." })),
+    error: nullable(Type.String({ description: "Why the last attempt failed, for people." })),
     created_at: timestamp,
     ended_at: nullable(timestamp),
   },

@@ -1,11 +1,15 @@
-// What calls say and answer that go back in a session's history or change its workspace without a turn.
+// Requests that go back in a session's history or change its workspace without a turn.
 
 import Type, { type Static } from "typebox";
 import { idInput, idOutput, strict } from "./common.ts";
 import { FileChange } from "./messages.ts";
 
 export const ForkSessionRequest = Type.Object(
-  { message_id: Type.Optional(idInput("message")) },
+  {
+    message_id: Type.Optional(
+      Type.String({ ...idInput("message"), description: "Default: the last completed message." }),
+    ),
+  },
   { ...strict, title: "ForkSessionRequest" },
 );
 export type ForkSessionRequest = Static<typeof ForkSessionRequest>;
@@ -21,7 +25,7 @@ export const WorkspaceCommit = Type.Object(
     session_id: idOutput("session"),
     snapshot_id: Type.String({
       ...idOutput("snapshot"),
-      description: "The head of the session's workspace; the one before when nothing changed.",
+      description: "Newest snapshot of the workspace. Unchanged if the request changed nothing.",
     }),
     files_changed: Type.Array(FileChange),
   },

@@ -21,7 +21,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SourceSnapshotCreated:
-        """Reserve a bundle and get the address to upload it to."""
+        """Reserve a bundle. Returns the URL to upload its bytes to."""
         call = Call(
             "POST",
             "/v1/source-snapshots",
@@ -41,7 +41,7 @@ class Operations(SyncTransport):
         signature: str,
         timeout: float | None = None,
     ) -> BundleUploaded:
-        """Upload the bundle's bytes. The query authorizes; send no key."""
+        """Upload the bundle's bytes. The URL's query authorizes the upload; no API key is needed."""
         call = Call(
             "PUT",
             f"/v1/source-snapshots/{segment(source_snapshot_id)}/content",
@@ -59,7 +59,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SourceSnapshotFinalized:
-        """Check an uploaded bundle: presence, size, checksum, and what is inside."""
+        """Check an uploaded bundle: that it is there, its size, its checksum and its files."""
         call = Call(
             "POST",
             f"/v1/source-snapshots/{segment(source_snapshot_id)}/finalize",
@@ -74,7 +74,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SourceSnapshotManifest:
-        """Read and check the manifest of a finalized bundle, before it is published."""
+        """Get the manifest of a finalized bundle with its defaults, before you publish it."""
         call = Call(
             "GET",
             f"/v1/source-snapshots/{segment(source_snapshot_id)}/manifest",
@@ -154,7 +154,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete an agent: no new sessions, running ones finish."""
+        """Delete an agent. It takes no new sessions; messages that run are finished."""
         call = Call(
             "DELETE",
             f"/v1/agents/{segment(agent_id)}",
@@ -240,7 +240,7 @@ class Operations(SyncTransport):
         path: str,
         timeout: float | None = None,
     ) -> VersionBundleFile:
-        """Read one text file of a version's bundle."""
+        """Get one text file of a version's bundle."""
         call = Call(
             "GET",
             f"/v1/agents/{segment(agent_id)}/versions/{segment(version_id)}/bundle/file",
@@ -257,7 +257,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Agent:
-        """Make a ready version the active one, for example to go back to an older one."""
+        """Make a ready version the active one, for example to go back to an older version."""
         call = Call(
             "POST",
             f"/v1/agents/{segment(agent_id)}/activate",
@@ -274,7 +274,7 @@ class Operations(SyncTransport):
         follow: bool | None = None,
         timeout: float | None = None,
     ) -> str:
-        """The build's log; with `follow=1` until the build ends."""
+        """Get a version's build log. With `follow=1`, the reply goes on until the build ends."""
         call = Call(
             "GET",
             f"/v1/versions/{segment(version_id)}/build-logs",
@@ -365,7 +365,7 @@ class Operations(SyncTransport):
         cancel: bool | None = None,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete a session and its workspace; with `cancel=1` also while messages are queued or running."""
+        """Delete a session and its workspace. With `cancel=1`, also while messages are queued or running."""
         call = Call(
             "DELETE",
             f"/v1/sessions/{segment(session_id)}",
@@ -382,7 +382,7 @@ class Operations(SyncTransport):
         cancel: bool | None = None,
         timeout: float | None = None,
     ) -> Session:
-        """End a session; with `cancel=1` also while messages are queued or running."""
+        """Complete a session: it takes no more messages. With `cancel=1`, also while messages are queued or running."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/complete",
@@ -400,7 +400,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a message. Waits for its end, unless `delivery`, `Accept: text/event-stream` or `Prefer: respond-async` says otherwise."""
+        """Send a message and wait until it ends. `delivery`, `Accept: text/event-stream` and `Prefer: respond-async` choose another way."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages",
@@ -438,7 +438,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a message and wait for its end; 202 with the record so far when the wait is too long."""
+        """Send a message and wait until it ends. 202 with the record so far when the wait takes too long."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages/sync",
@@ -477,7 +477,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SentEvent:
-        """Send a message as an event, as the hosted service's clients do, and return at once."""
+        """Send a message in the form of the hosted service's clients, and return at once."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/events",
@@ -497,7 +497,7 @@ class Operations(SyncTransport):
         after_seq: int | None = None,
         timeout: float | None = None,
     ) -> Page[Event]:
-        """List a session's ledger, oldest first."""
+        """List a session's events, oldest first."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/events",
@@ -515,7 +515,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SentEvent:
-        """Start a session with its first message, both or neither, and return at once."""
+        """Start a session with its first message and return at once. If one is refused, neither is created."""
         call = Call(
             "POST",
             f"/v1/agents/{segment(agent_id)}/messages",
@@ -547,7 +547,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Message:
-        """Cancel a message: at once while it is queued, else as soon as its turn has stopped."""
+        """Cancel a message: at once while it is queued, otherwise as soon as its turn stops."""
         call = Call(
             "POST",
             f"/v1/messages/{segment(message_id)}/cancel",
@@ -564,7 +564,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Send a failed message again: at its session's tail, or in a fork from before it, there also on another version."""
+        """Send a failed message again: as the session's newest message, or in a fork from before it, which can use another version."""
         call = Call(
             "POST",
             f"/v1/messages/{segment(message_id)}/retry",
@@ -583,7 +583,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Message:
-        """Answer what a message waits for; its turn goes on. `key` says which of its inputs is answered."""
+        """Answer an input that a message waits for; `key` names the input. Its turn continues."""
         call = Call(
             "POST",
             f"/v1/messages/{segment(message_id)}/inputs",
@@ -600,7 +600,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> MessageFiles:
-        """The files that the turn changed."""
+        """Get the files that the turn changed."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/files",
@@ -616,7 +616,7 @@ class Operations(SyncTransport):
         attempt: int | None = None,
         timeout: float | None = None,
     ) -> str:
-        """What each attempt wrote to stdout and stderr."""
+        """Get what each attempt wrote to stdout and stderr."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/logs",
@@ -633,7 +633,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Iterator[AnyStreamedEvent]:
-        """Send a message and watch its turn, to its last event."""
+        """Send a message and stream its turn until its last event."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/messages/stream",
@@ -650,7 +650,7 @@ class Operations(SyncTransport):
         after_seq: int | None = None,
         timeout: float | None = None,
     ) -> Iterator[AnyStreamedEvent]:
-        """Watch a message from its acceptance to its last event; 204 when that is not after the place asked for."""
+        """Stream a message from its acceptance to its last event. 204 if that event is not after the requested position."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/stream",
@@ -666,7 +666,7 @@ class Operations(SyncTransport):
         after_seq: int | None = None,
         timeout: float | None = None,
     ) -> Iterator[AnyStreamedEvent]:
-        """Watch a session's ledger: every event once, in order, with previews between them."""
+        """Stream a session's events: each once, in order, with previews between them."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/stream",
@@ -683,7 +683,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[TranscriptEntry]:
-        """The conversation as a timeline: what was said, what the agent reported, how turns ended."""
+        """Get the conversation as a timeline: messages, answers, the agent's events, changed files and failures."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/transcript",
@@ -702,7 +702,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> File:
-        """Upload a file as multipart, in one part named `file`."""
+        """Upload a file as multipart form data, in one part named `file`."""
         call = Call(
             "POST",
             "/v1/files",
@@ -753,7 +753,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete an uploaded file; the copies in workspaces stay."""
+        """Delete an uploaded file. Copies in workspaces stay."""
         call = Call(
             "DELETE",
             f"/v1/files/{segment(file_id)}",
@@ -769,7 +769,7 @@ class Operations(SyncTransport):
         range: str | None = None,
         timeout: float | None = None,
     ) -> Body:
-        """Get an uploaded file's bytes, as the type it was uploaded with. Accepts `Range`."""
+        """Get an uploaded file's bytes, with the content type of the upload. Accepts `Range`."""
         call = Call(
             "GET",
             f"/v1/files/{segment(file_id)}/content",
@@ -785,7 +785,7 @@ class Operations(SyncTransport):
         expires_seconds: int | None = None,
         timeout: float | None = None,
     ) -> FileDownloadUrl:
-        """Get a URL of the object store for the bytes; 409 where clients cannot reach the store."""
+        """Get a URL that downloads the bytes from the object store. 409 if clients cannot reach the object store."""
         call = Call(
             "GET",
             f"/v1/files/{segment(file_id)}/download-url",
@@ -801,7 +801,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> FileUploadReserved:
-        """Get a URL to put a file's bytes at the object store; 409 where clients cannot reach the store."""
+        """Get a URL that takes the file's bytes at the object store. 409 if clients cannot reach the object store."""
         call = Call(
             "POST",
             "/v1/files/uploads",
@@ -817,7 +817,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> File:
-        """Make a file of the bytes that were put, once they are checked. May be repeated."""
+        """Check the bytes that were uploaded to the object store and create the file. Can be repeated."""
         call = Call(
             "POST",
             "/v1/files/uploads/complete",
@@ -835,7 +835,7 @@ class Operations(SyncTransport):
         recursive: bool | None = None,
         timeout: float | None = None,
     ) -> DirectoryListing:
-        """List a directory of the session's workspace; with `recursive=1` everything below it."""
+        """List a directory of the session's workspace. With `recursive=1`, list everything below it."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/files",
@@ -853,7 +853,7 @@ class Operations(SyncTransport):
         range: str | None = None,
         timeout: float | None = None,
     ) -> Body:
-        """Get the bytes of a file of the session's workspace. Accepts `Range`; replies with an `ETag`."""
+        """Get the bytes of a file in the session's workspace. Accepts `Range`; the reply has an `ETag`."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/files/content",
@@ -873,7 +873,7 @@ class Operations(SyncTransport):
         if_none_match: str | None = None,
         timeout: float | None = None,
     ) -> WorkspaceCommit:
-        """Write a file of the session's workspace; 409 while a turn runs. Accepts `If-Match` and `If-None-Match`."""
+        """Write a file in the session's workspace. 409 while a turn runs. Accepts `If-Match` and `If-None-Match`."""
         call = Call(
             "PUT",
             f"/v1/sessions/{segment(session_id)}/files/content",
@@ -895,7 +895,7 @@ class Operations(SyncTransport):
         if_none_match: str | None = None,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete a file or link of the session's workspace, or with `recursive=1` a directory; 409 while a turn runs. Accepts `If-Match`."""
+        """Delete a file or link in the session's workspace or, with `recursive=1`, a directory. 409 while a turn runs. Accepts `If-Match`."""
         call = Call(
             "DELETE",
             f"/v1/sessions/{segment(session_id)}/files/content",
@@ -913,7 +913,7 @@ class Operations(SyncTransport):
         path: list[str] | None = None,
         timeout: float | None = None,
     ) -> Body:
-        """Get the session's workspace as a gzipped tar: all of it, or the files and directories that `path` names."""
+        """Get the session's workspace as a gzipped tar archive: all of it, or the files and directories that `path` names."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/workspace.tar.gz",
@@ -929,7 +929,7 @@ class Operations(SyncTransport):
         path: list[str] | None = None,
         timeout: float | None = None,
     ) -> Body:
-        """Get the session's workspace as a ZIP: all of it, or the files and directories that `path` names."""
+        """Get the session's workspace as a ZIP archive: all of it, or the files and directories that `path` names."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/workspace.zip",
@@ -946,7 +946,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Session:
-        """Start a session with the conversation and the workspace as of a message; the last completed one by default."""
+        """Start a session with a copy of the conversation and the workspace after a message; by default, after the last completed one."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/fork",
@@ -964,7 +964,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Session:
-        """Take an idle session back to what it was after a message; later messages are kept and marked."""
+        """Restore an idle session to its state after a message. Later messages are kept and marked as rolled back."""
         call = Call(
             "POST",
             f"/v1/sessions/{segment(session_id)}/rollback",
@@ -980,7 +980,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> str:
-        """The turn's changes as a unified diff that `git apply` takes; binary and large files are only named."""
+        """Get the turn's changes as a unified diff for `git apply`. Binary and large files are named without their contents."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/diff",
@@ -997,7 +997,7 @@ class Operations(SyncTransport):
         recursive: bool | None = None,
         timeout: float | None = None,
     ) -> DirectoryListing:
-        """List a directory of what an unsuccessful attempt left behind; with `recursive=1` everything below it."""
+        """List a directory of the workspace as an unsuccessful attempt left it. With `recursive=1`, list everything below it."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/files",
@@ -1016,7 +1016,7 @@ class Operations(SyncTransport):
         range: str | None = None,
         timeout: float | None = None,
     ) -> Body:
-        """Get the bytes of a file that an unsuccessful attempt left behind. Accepts `Range`."""
+        """Get the bytes of a file as an unsuccessful attempt left it. Accepts `Range`."""
         call = Call(
             "GET",
             f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/files/content",
@@ -1032,7 +1032,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Body:
-        """Get a session as one file for another installation: its conversation, its workspace, and the bundle of its version. Secrets stay behind."""
+        """Export a session as one file for another installation: its conversation, its workspace and its version's bundle. Secrets are not included."""
         call = Call(
             "GET",
             f"/v1/sessions/{segment(session_id)}/export",
@@ -1048,7 +1048,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Session:
-        """Start a session from an export. It runs on a version that was made from the same bundle: the agent's that is named, else any agent's, else a new agent's."""
+        """Start a session from an export. It runs on a version with the same bundle: of the agent `agent_id`, else of any agent, else of a new agent."""
         call = Call(
             "POST",
             "/v1/sessions/import",
@@ -1067,7 +1067,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> WorkspaceCommit:
-        """Make what an unsuccessful attempt left behind the workspace, if the session is idle and still where it was."""
+        """Replace the workspace with what an unsuccessful attempt left. The session must be idle and its workspace unchanged since that attempt."""
         call = Call(
             "POST",
             f"/v1/messages/{segment(message_id)}/attempts/{segment(attempt_number)}/promote",
@@ -1081,7 +1081,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> AuthConfig:
-        """How a person signs in."""
+        """Get how people sign in."""
         call = Call(
             "GET",
             "/v1/auth/config",
@@ -1097,7 +1097,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Bootstrap:
-        """The caller's organization, then those that its key has created."""
+        """List the caller's organization and the organizations that its key created."""
         call = Call(
             "POST",
             "/v1/me/bootstrap",
@@ -1114,7 +1114,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[Organization]:
-        """List the caller's organization, then those that its key has created, newest first."""
+        """List the caller's organization, then the organizations that its key created, newest first."""
         call = Call(
             "GET",
             "/v1/organizations",
@@ -1202,7 +1202,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> ManagedKey:
-        """Get a new API key for a device. It replaces the device's former key."""
+        """Create an API key for a device. It replaces the device's earlier key."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/managed-cli-key/ensure",
@@ -1290,7 +1290,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Member:
-        """Change a member's role. The last owner stays one."""
+        """Change a member's role. An organization keeps at least one owner."""
         call = Call(
             "PATCH",
             f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}",
@@ -1307,7 +1307,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Remove a member. Sign-ins, links and device keys of this person end at once."""
+        """Remove a member. The person's sign-ins, sign-in links and device keys end at once."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}",
@@ -1323,7 +1323,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SignInLink:
-        """A link that signs a member in, once. It takes the place of the one before."""
+        """Create a link that signs a member in once. It replaces the member's earlier link."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/members/{segment(member_id)}/sign-in-link",
@@ -1340,7 +1340,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[Invitation]:
-        """List invitations that nobody has accepted, expired ones included."""
+        """List invitations that are not accepted yet, including expired ones."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/invitations",
@@ -1358,7 +1358,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> InvitationCreated:
-        """Invite a person: the reply carries the link to pass on. Inviting again makes a new link."""
+        """Invite a person. The reply has the link to pass on; inviting the same address again makes a new link."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/invitations",
@@ -1376,7 +1376,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Revoke an invitation: its link opens nothing any more."""
+        """Revoke an invitation. Its link stops working."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/invitations/{segment(invitation_id)}",
@@ -1390,7 +1390,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Me:
-        """Who is calling: the organization and, of a person, the member."""
+        """Get the caller's organization and, if the caller is a person, the member."""
         call = Call(
             "GET",
             "/v1/me",
@@ -1404,7 +1404,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SignedOut:
-        """End the sign-in that the call is made with: a browser's cookie, or the key of a person's device."""
+        """End the sign-in that this request uses: a browser's cookie, or the key of a person's device."""
         call = Call(
             "DELETE",
             "/v1/me/sign-in",
@@ -1419,7 +1419,7 @@ class Operations(SyncTransport):
         user_code: str,
         timeout: float | None = None,
     ) -> DeviceRequest:
-        """The command line that waits with this code. For people who are signed in."""
+        """Get the command-line sign-in that waits with this code. For signed-in people."""
         call = Call(
             "GET",
             "/v1/me/device",
@@ -1435,7 +1435,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> DeviceDecided:
-        """Let the command line that waits with this code in, or not. For people who are signed in."""
+        """Approve or deny the command-line sign-in that waits with this code. For signed-in people."""
         call = Call(
             "POST",
             "/v1/me/device",
@@ -1451,7 +1451,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SignedIn:
-        """Open an invitation or a sign-in link, once: the reply sets the cookie that signs the browser in."""
+        """Open an invitation or a sign-in link, once. The reply sets the cookie that signs the browser in."""
         call = Call(
             "POST",
             "/v1/auth/link",
@@ -1468,7 +1468,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> DeviceStarted:
-        """Begin to sign a command line in (RFC 8628)."""
+        """Start a command-line sign-in (RFC 8628)."""
         call = Call(
             "POST",
             "/v1/auth/device",
@@ -1485,7 +1485,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> DevicePolled:
-        """Ask whether the person has decided. The first poll after the approval gets the key."""
+        """Ask whether the person has decided. The first request after the approval returns the key."""
         call = Call(
             "POST",
             "/v1/auth/device/token",
@@ -1518,7 +1518,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Organization:
-        """Set an organization's limits. What is absent stays as it is."""
+        """Set an organization's limits. Absent fields keep their values."""
         call = Call(
             "PATCH",
             f"/v1/organizations/{segment(organization_id)}",
@@ -1534,7 +1534,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete an organization with all that it owns. Its keys end at once; its record of changes stays."""
+        """Delete an organization and everything that it owns. Its keys end at once; its audit log is kept."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}",
@@ -1551,7 +1551,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[AuditEntry]:
-        """List what was changed in the organization and by which key, newest first."""
+        """List changes in the organization, with the key that made each, newest first."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/audit-log",
@@ -1566,7 +1566,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> OperatorHealth:
-        """Examine the installation. Reads every table: for people, not for a probe."""
+        """Check the installation. Reads every table; do not use it as a health probe."""
         call = Call(
             "GET",
             "/v1/operator/health",
@@ -1583,7 +1583,7 @@ class Operations(SyncTransport):
         deep: bool | None = None,
         timeout: float | None = None,
     ) -> StoreCheck:
-        """Look whether the objects that rows name are stored and whole, in steps. `deep=1` reads every byte."""
+        """Check that stored objects exist and are undamaged, page by page. With `deep=1`, read every byte."""
         call = Call(
             "GET",
             "/v1/operator/store-check",
@@ -1599,7 +1599,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Resealed:
-        """Seal stored secrets under the current master key, in steps. Repeating it changes nothing more."""
+        """Encrypt stored secrets again with the current master key, in steps. Can be repeated."""
         call = Call(
             "POST",
             "/v1/operator/reseal",
@@ -1616,7 +1616,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> MessagesRetried:
-        """Send the failed messages that a filter names again, oldest failure first, all or none of them."""
+        """Send the failed messages that match a filter again, oldest failure first: all of them or none."""
         call = Call(
             "POST",
             "/v1/messages/retry",
@@ -1635,7 +1635,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[Budget]:
-        """List the organization's budgets and what is used of them, newest first."""
+        """List the organization's budgets and how much of each is used, newest first."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/budgets",
@@ -1652,7 +1652,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Budget:
-        """Cap what turns use in each period: of the organization, of an agent or of a session. At the cap messages wait; raising it lets them go on at once."""
+        """Set a budget: what the turns of an organization, an agent or a session may use per period. When it is used up, messages wait; they continue when you raise it or the next period starts."""
         call = Call(
             "PUT",
             f"/v1/organizations/{segment(organization_id)}/budgets",
@@ -1669,7 +1669,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete a budget; what waited for it goes on. Those that operators set, only operators delete."""
+        """Delete a budget. Messages that waited for it continue. Only operators delete budgets that operators set."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/budgets/{segment(budget_id)}",
@@ -1683,7 +1683,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> PlatformStop:
-        """Whether all turns are stopped."""
+        """Get whether operators have stopped all turns."""
         call = Call(
             "GET",
             "/v1/operator/stop",
@@ -1698,7 +1698,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> PlatformStop:
-        """Let no turn begin, of any organization; those that run end, messages are accepted and wait."""
+        """Stop all organizations from starting turns. Running turns finish; messages are accepted and wait."""
         call = Call(
             "PUT",
             "/v1/operator/stop",
@@ -1713,7 +1713,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Let turns begin again."""
+        """Allow turns to start again."""
         call = Call(
             "DELETE",
             "/v1/operator/stop",
@@ -1728,7 +1728,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Egress:
-        """What the organization's agents may connect to."""
+        """Get which hosts the organization's agents may connect to."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/egress",
@@ -1744,7 +1744,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Egress:
-        """Set what the organization's agents may connect to, from their next turns on. What operators set is kept beside it, and the organization cannot change it: both must allow a destination."""
+        """Set which hosts the organization's agents may connect to, from their next turns on. Operators' rules are stored separately, and the organization cannot change them: both must allow a host."""
         call = Call(
             "PUT",
             f"/v1/organizations/{segment(organization_id)}/egress",
@@ -1760,7 +1760,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Egress:
-        """Take back what was set: operators what operators set, admins what the organization set."""
+        """Remove the rules: an operator's key removes the operators' rules, an admin key the organization's own."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/egress",
@@ -1776,7 +1776,7 @@ class Operations(SyncTransport):
         days: int | None = None,
         timeout: float | None = None,
     ) -> Usage:
-        """What the organization's turns used on the last days, what it keeps, and what holds its sessions back."""
+        """Get what the organization's turns used on the last days, what it stores, and what holds its sessions back."""
         call = Call(
             "GET",
             f"/v1/organizations/{segment(organization_id)}/usage",
@@ -1792,7 +1792,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SessionCost:
-        """What a session's turns have used, without its deleted and copied messages. Money is not known."""
+        """Get what a session's turns used, without its deleted and copied messages. Amounts of money are not known."""
         call = Call(
             "GET",
             f"/v1/costs/sessions/{segment(session_id)}",
@@ -1806,7 +1806,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Fleet:
-        """Which organizations wait, which turns run, and the workers. Costs what waits and runs: for looking often."""
+        """Get which organizations wait, which turns run, and the workers. Reads only what waits and runs, so you can poll it."""
         call = Call(
             "GET",
             "/v1/operator/fleet",
@@ -1821,7 +1821,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> AgentWebhook:
-        """Get an agent's webhook, in the hosted service's form: the organization's endpoint for this agent."""
+        """Get an agent's webhook in the hosted service's form: the organization's endpoint for this agent."""
         call = Call(
             "GET",
             f"/v1/agents/{segment(agent_id)}/webhook",
@@ -1837,7 +1837,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> AgentWebhook:
-        """Set an agent's webhook: creates its endpoint, or changes and enables the one that it has."""
+        """Set an agent's webhook: create its endpoint, or change and enable the existing one."""
         call = Call(
             "PUT",
             f"/v1/agents/{segment(agent_id)}/webhook",
@@ -1853,7 +1853,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> AgentWebhook:
-        """Clear an agent's webhook: deletes its endpoint, if it has one."""
+        """Delete an agent's webhook endpoint, if it has one."""
         call = Call(
             "DELETE",
             f"/v1/agents/{segment(agent_id)}/webhook",
@@ -1869,7 +1869,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> AgentWebhook:
-        """Replace the secret of an agent's webhook. The old one signs beside the new one for 24 hours."""
+        """Replace the secret of an agent's webhook. For 24 hours, deliveries are signed with the old one as well."""
         call = Call(
             "POST",
             f"/v1/agents/{segment(agent_id)}/webhook/rotate-secret",
@@ -1905,7 +1905,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> WebhookEndpointCreated:
-        """Have events delivered to a URL from now on. The secret that verifies them is shown once."""
+        """Deliver events to a URL from now on. The signing secret is shown once."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints",
@@ -1940,7 +1940,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> WebhookEndpoint:
-        """Change a webhook endpoint, or disable and enable it. What is absent stays as it is."""
+        """Change a webhook endpoint, or disable and enable it. Absent fields keep their values."""
         call = Call(
             "PATCH",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}",
@@ -1957,7 +1957,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete a webhook endpoint. What has not been delivered is not sent any more."""
+        """Delete a webhook endpoint. Deliveries that wait are not sent."""
         call = Call(
             "DELETE",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}",
@@ -1974,7 +1974,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> WebhookEndpointCreated:
-        """Replace the secret. The old one signs beside the new one for 24 hours."""
+        """Replace the signing secret. For 24 hours, deliveries are signed with the old one as well."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/rotate-secret",
@@ -1992,7 +1992,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> WebhookDelivery:
-        """Deliver a `webhook.test` event, signed and retried like any other."""
+        """Deliver a `webhook.test` event, signed and retried like every other event."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/test",
@@ -2031,7 +2031,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> WebhookDelivery:
-        """Send a delivery again, now and with all its attempts. Its `webhook-id` stays."""
+        """Send a delivery again now, with a full set of attempts. Its `webhook-id` stays the same."""
         call = Call(
             "POST",
             f"/v1/organizations/{segment(organization_id)}/webhook-endpoints/{segment(webhook_endpoint_id)}/deliveries/{segment(webhook_delivery_id)}/resend",
@@ -2067,7 +2067,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> Schedule:
-        """Have a message sent by the clock: to a new session of an agent each time, or to one session."""
+        """Send a message at set times: to a new session of an agent each time, or always to one session."""
         call = Call(
             "POST",
             "/v1/schedules",
@@ -2100,7 +2100,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Schedule:
-        """Change a schedule, or pause and resume it by its `status`. What is absent stays; what was due while it was paused is not made up for."""
+        """Change a schedule, or pause and resume it with `status`. Absent fields keep their values. Due times that passed during a pause are not made up for."""
         call = Call(
             "PATCH",
             f"/v1/schedules/{segment(schedule_id)}",
@@ -2116,7 +2116,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> Deleted:
-        """Delete a schedule and the record of its firings; what it has sent goes on."""
+        """Delete a schedule and its firings. Messages that it sent continue."""
         call = Call(
             "DELETE",
             f"/v1/schedules/{segment(schedule_id)}",
@@ -2134,7 +2134,7 @@ class Operations(SyncTransport):
         outcome: Literal["fired", "skipped", "missed", "failed"] | None = None,
         timeout: float | None = None,
     ) -> Page[ScheduleFiring]:
-        """List what came of each due time, newest first."""
+        """List the outcome of each due time, newest first."""
         call = Call(
             "GET",
             f"/v1/schedules/{segment(schedule_id)}/firings",
@@ -2151,7 +2151,7 @@ class Operations(SyncTransport):
         idempotency_key: str | None = None,
         timeout: float | None = None,
     ) -> SessionBatchCreated:
-        """Start many sessions of an agent, each with a first message: all of them or, when one is refused, none."""
+        """Start many sessions of an agent, each with a first message. If one session is refused, none is started."""
         call = Call(
             "POST",
             "/v1/session-batches",
@@ -2169,7 +2169,7 @@ class Operations(SyncTransport):
         after: str | None = None,
         timeout: float | None = None,
     ) -> Page[SessionBatchSummary]:
-        """List batches, newest first, without what came of them."""
+        """List batches, newest first, without the outcome of their messages."""
         call = Call(
             "GET",
             "/v1/session-batches",
@@ -2185,7 +2185,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SessionBatch:
-        """Get a batch and what has come of its messages so far."""
+        """Get a batch, with the number of its first messages by status."""
         call = Call(
             "GET",
             f"/v1/session-batches/{segment(session_batch_id)}",
@@ -2203,7 +2203,7 @@ class Operations(SyncTransport):
         message_status: Literal["queued", "running", "waiting_for_input", "completed", "failed", "cancelled"] | None = None,
         timeout: float | None = None,
     ) -> Page[BatchSession]:
-        """List the sessions of a batch in the order of the call."""
+        """List the sessions of a batch, in the order of the request."""
         call = Call(
             "GET",
             f"/v1/session-batches/{segment(session_batch_id)}/sessions",
@@ -2219,7 +2219,7 @@ class Operations(SyncTransport):
         *,
         timeout: float | None = None,
     ) -> SessionBatch:
-        """Cancel the first messages of a batch that have not ended: queued ones at once, running ones when they stop."""
+        """Cancel the first messages of a batch that have not ended: queued ones at once, running ones when their turns stop."""
         call = Call(
             "POST",
             f"/v1/session-batches/{segment(session_batch_id)}/cancel",
