@@ -35,7 +35,7 @@ test("at its bound an organization is told to wait; another is not", async () =>
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
   expect(refused.json).toMatchObject({
     code: "limit_exceeded",
-    detail: "the organization has 3 messages that wait or run, which is its limit; wait for some to end",
+    detail: "backlog limit reached: 3 open messages; retry when some have ended",
     request_id: refused.headers.get("x-request-id"),
   });
   const { rows } = await api.db.pool.query("select count(*)::int as n from messages");

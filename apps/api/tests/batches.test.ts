@@ -110,7 +110,7 @@ test("when one item is refused, nothing is written", async () => {
   const refused = await api.call("POST", path, { body: { agent_id: agentId, sessions } });
   expect([refused.status, refused.json["errors"]]).toEqual([
     422,
-    [{ path: "sessions[2].parts[1].file_id", message: "there is no such file" }],
+    [{ path: "sessions[2].parts[1].file_id", message: "file not found" }],
   ]);
   const { agentId: theirs } = await createTestAgent(api.db, api.stranger.organizationId);
   const foreign = await api.call("POST", path, { body: { agent_id: theirs, sessions: texts(1) } });
@@ -132,7 +132,7 @@ test("429 before anything is written: the backlog, the messages per minute, the 
   const { apiKey } = await createTestKey(api.db, organizationId, ["run"]);
   await api.db.pool.query("update api_keys set max_messages_per_minute = 2 where label = 'test' and scopes = '{run}'");
   const fast = await send(3, apiKey);
-  expect([fast.status, fast.json.detail]).toEqual([429, expect.stringContaining("this call is 3")]);
+  expect([fast.status, fast.json.detail]).toEqual([429, expect.stringContaining("this request has 3")]);
   expect((await send(2, apiKey)).status).toBe(201);
   expect((await send(1, apiKey)).status).toBe(429);
   await set("max_sessions", 4);

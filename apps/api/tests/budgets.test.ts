@@ -149,7 +149,7 @@ test("as many budgets as may be, and those of operators apart", async () => {
     409,
     expect.objectContaining({
       code: "conflict",
-      detail: "an organization sets at most 1000 budgets; delete one first",
+      detail: "limit reached: 1000 budgets per organization; delete one first",
     }),
   ]);
   expect((await put({ period: "day", max_turns: 2 })).status).toBe(200);

@@ -146,7 +146,7 @@ test("a denied, an expired and an unknown device get nothing", async () => {
     await by(cookie, "GET", `/v1/me/device?user_code=${expired.user_code}`),
   ];
   expect(new Set(unknown.map(({ status, json }) => `${status} ${json.detail}`))).toEqual(
-    new Set(["404 no command line waits with this code: it is mistyped, too old, or was decided"]),
+    new Set(["404 no command line waits with this code; it is mistyped, expired or already decided"]),
   );
   for (const device_code of ["ddev_nonsense", `ddev_${"x".repeat(43)}`, denied.user_code]) {
     expect((await poll({ ...denied, device_code })).status).toBe("expired_token");
@@ -209,7 +209,7 @@ test("so many devices begin from one address in a minute, and so many wait at th
     select decode(md5('d' || i), 'hex'), decode(md5('u' || i), 'hex'), 'x', 5, clock_timestamp() + interval '1 hour'
     from generate_series(1, 10000) i`);
   const full = await begin();
-  expect([full.status, full.json.detail]).toEqual([429, expect.stringMatching(/^too many command lines wait/)]);
+  expect([full.status, full.json.detail]).toEqual([429, expect.stringMatching(/^too many command-line sign-ins wait/)]);
   await api.db.pool.query("delete from device_requests");
   expect((await begin()).status).toBe(200);
 });

@@ -115,7 +115,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
     const large = { ...announced, size_bytes: 1_000_001, sha256: "0".repeat(64) };
     expect((await api.call("POST", "/v1/files/uploads", { body: large })).json).toMatchObject({
       code: "too_large",
-      detail: "a file has at most 1000000 bytes",
+      detail: "the file exceeds the limit of 1000000 bytes",
     });
   });
 

@@ -52,9 +52,9 @@ describe("scopes", () => {
       expect(reply.status).not.toBe(401);
       if (needed !== null && !hasScope([scope], needed)) {
         expect([reply.status, reply.json.code]).toEqual([403, "forbidden"]);
-        expect(reply.json.detail).toBe(`the API key lacks the scope '${needed}'`);
+        expect(reply.json.detail).toBe(`the API key does not have the scope '${needed}', which this request requires`);
       } else if (route.scope === "operator" || name === "createOrganization") {
-        expect([reply.status, reply.json.detail]).toEqual([403, expect.stringContaining("for operators")]);
+        expect([reply.status, reply.json.detail]).toEqual([403, expect.stringContaining("only operators can do this")]);
       } else {
         expect([403, 500]).not.toContain(reply.status);
       }

@@ -62,13 +62,13 @@ describe("a batch of items", () => {
       [[item("a"), item("b", { agent_id: other.agentId })], {}, "items[1].agent_id", /same agent/],
       [[item("a"), item("b", { version_id: versionId })], {}, "items[1].version_id", /same version/],
       [[item("a", { llm_id: "medium" })], {}, "items[0].llm_id", /chooses its model/],
-      [[item("a"), withFile], {}, "items[1].message.content[0].file_id", /no such file/],
+      [[item("a"), withFile], {}, "items[1].message.content[0].file_id", /file not found/],
       [[item("a")], { agent_id: agentId }, "agent_id", /unsupported together/],
       [[item("a")], { sessions: [{ parts: say("b").content }] }, "sessions", /unsupported together/],
       [[{ agent_id: agentId }], {}, "items[0].message", /required/],
       [[], {}, "items", /at least 1/],
       [Array.from({ length: 1_001 }, () => item("a")), {}, "items", /at most 1000/],
-      [Array.from({ length: 21 }, () => item("a", { secrets })), {}, "items", /^10,500 secrets .* at most 10,000/],
+      [Array.from({ length: 21 }, () => item("a", { secrets })), {}, "items", /10,500 secrets .* limit is 10,000/],
     ];
     for (const [items, more, field, message] of refusals) {
       const refused = await send(items, more);

@@ -73,7 +73,7 @@ describe("a message that is sent to an agent", () => {
     });
     expect([refused.status, refused.json["errors"]]).toEqual([
       422,
-      [{ path: "content[1].file_id", message: "there is no such file" }],
+      [{ path: "content[1].file_id", message: "file not found" }],
     ]);
     expect((await api.call("GET", `/v1/agents/${agentId}/sessions`)).json["sessions"]).toEqual([]);
   });

@@ -32,8 +32,8 @@ test.each([
   const reply = await api.call("GET", "/v1/sessions", { key, headers: from("192.0.2.1") });
   expect([reply.status, reply.json.code]).toEqual([429, "limit_exceeded"]);
   expect(reply.json.detail).toBe(
-    "too many calls without a valid API key come from this address (5 a minute are answered); " +
-      "send a valid key in Authorization, or wait",
+    "limit reached: 5 requests per minute without a valid API key from one address; " +
+      "send a valid key in `Authorization`, or wait",
   );
   const wait = Number(reply.headers.get("retry-after"));
   expect(wait).toBeGreaterThanOrEqual(1);

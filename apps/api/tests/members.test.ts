@@ -81,7 +81,7 @@ describe("an invitation", () => {
       [...tokens, "dinv_nonsense", `dari_${"x".repeat(43)}`].map((token) => open(token)),
     );
     expect(new Set(replies.map(({ json }) => json.detail))).toEqual(
-      new Set(["this link opens nothing: it was used, replaced or revoked, or is too old"]),
+      new Set(["this link no longer works: it was used, replaced or revoked, or has expired; ask for a new one"]),
     );
     expect(replies.map(({ status }) => status)).toEqual([404, 404, 404, 404, 404]);
     expect(replies.map(({ headers }) => headers.get("set-cookie"))).toEqual(replies.map(() => null));
@@ -101,7 +101,10 @@ describe("an invitation", () => {
       [org.organizationId],
     );
     const reply = await call("POST", `${own}/invitations`, { body: { email: "more@x.example", role: "member" } });
-    expect([reply.status, reply.json.detail]).toEqual([409, expect.stringMatching(/at most 1000 open invitations/)]);
+    expect([reply.status, reply.json.detail]).toEqual([
+      409,
+      expect.stringMatching(/limit reached: 1000 open invitations/),
+    ]);
     await invite("admin", "7@people.example");
   });
 
@@ -155,7 +158,10 @@ describe("a browser", () => {
     });
     expect((await by(cookie, "GET", "/v1/agents")).status).toBe(200);
     const refused = await by(cookie, "GET", `${own}/members`);
-    expect([refused.status, refused.json.detail]).toEqual([403, "your role lacks the scope 'admin'"]);
+    expect([refused.status, refused.json.detail]).toEqual([
+      403,
+      "your role does not have the scope 'admin', which this request requires",
+    ]);
     const foreign = await by(cookie, "GET", `/v1/organizations/${api.stranger.organizationId}`);
     expect(foreign.status).toBe(404);
     expect((await call("GET", "/v1/me")).json).toMatchObject({ method: "key", member: null, scopes: ["admin"] });

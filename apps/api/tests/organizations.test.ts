@@ -54,7 +54,10 @@ test("a key is shown once, stored as a hash, works, and is revoked", async () =>
 
   expect((await api.call("GET", "/v1/sessions", { key })).status).toBe(200);
   const forbidden = await api.call("GET", `${own}/api-keys`, { key });
-  expect([forbidden.status, forbidden.json.detail]).toEqual([403, "the API key lacks the scope 'admin'"]);
+  expect([forbidden.status, forbidden.json.detail]).toEqual([
+    403,
+    "the API key does not have the scope 'admin', which this request requires",
+  ]);
 
   const list = await api.call("GET", "/v1/organizations/current/api-keys");
   expect(validate(routes.listApiKeys.reply, list.json)).toEqual([]);

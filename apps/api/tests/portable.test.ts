@@ -232,7 +232,7 @@ test.each<[string, string, (member: Member) => Member[]]>([
   ["no JSON", "session.json: expected JSON", at("session.json", () => "{")],
   ["deep JSON", "less nesting", at(messages, () => `${"[".repeat(100_000)}${"]".repeat(100_000)}\n`)],
   ["more values than there is room for", "values", at(ledger, () => `[${"0,".repeat(2_000_001)}0]\n`)],
-  ["another bundle", "another checksum", at("version/", (body) => `${body.slice(0, -1)}x`)],
+  ["another bundle", "does not have the checksum", at("version/", (body) => `${body.slice(0, -1)}x`)],
   [
     "a missing bundle",
     "expected version/bundle.tar.gz",
@@ -262,7 +262,7 @@ test.each<[string, string, (member: Member) => Member[]]>([
   ["a message twice", "id: expected another one", at(messages, (body) => `${body}${body}`)],
   [
     "a message without its end",
-    "the end of message 3",
+    "no last event of message 3",
     at(ledger, (body) => body.trim().split("\n").slice(0, -1).join("\n")),
   ],
   [
@@ -276,16 +276,16 @@ test.each<[string, string, (member: Member) => Member[]]>([
     "line 1: type: expected one of",
     at(ledger, (body) => body.replace("user.message", "attempt.started")),
   ],
-  ["another upload", "uploads/1 is not the file", at("uploads/1", () => "The notes")],
+  ["another upload", "uploads/1 does not match", at("uploads/1", () => "The notes")],
   [
     "an upload's path outside",
-    "path: expected that of a file in /input",
+    "path: expected a file in /input",
     at("uploads.jsonl", (body) => body.replace("/input/notes.txt", "/../notes.txt")),
   ],
   // A worker that places it must come by no link.
   [
     "an upload's path below a link",
-    "path: expected that of a file in /input",
+    "path: expected a file in /input",
     at("uploads.jsonl", (body) => body.replace("/input/notes.txt", "/out/notes.txt")),
   ],
   [
@@ -293,17 +293,17 @@ test.each<[string, string, (member: Member) => Member[]]>([
     "there is no message 9",
     at("uploads.jsonl", (body) => body.replace('"message":1', '"message":9')),
   ],
-  ["another workspace", "the workspace is not the one", at("workspace/src/main.ts", () => "Main")],
+  ["another workspace", "the workspace does not match", at("workspace/src/main.ts", () => "Main")],
   ["a path outside", "a path is not normal", adding({ name: "workspace/../../evil", body: "x" })],
   ["an absolute path", "outside the two trees", adding({ name: "/tmp/evil", body: "x" })],
   ["a path elsewhere", "outside the two trees", adding({ name: "evil/x", body: "x" })],
   [
     "a file below a link",
-    "no directory is listed before",
+    "is not listed before it",
     adding({ name: "workspace/l", type: "2", link: "/tmp" }, { name: "workspace/l/x", body: "x" }),
   ],
-  ["a file without its directory", "no directory is listed before", adding({ name: "workspace/none/x", body: "x" })],
-  ["a path twice", "is there twice", adding({ name: "workspace/src/main.ts", body: "x" })],
+  ["a file without its directory", "is not listed before it", adding({ name: "workspace/none/x", body: "x" })],
+  ["a path twice", "appears twice", adding({ name: "workspace/src/main.ts", body: "x" })],
   ["a hard link", "unsupported type", adding({ name: "workspace/h", type: "1", link: "/etc/passwd" })],
   ["a device", "unsupported type", adding({ name: "workspace/d", type: "3" })],
 ])("%s is refused, and leaves nothing", async (_name, reason, alter) => {

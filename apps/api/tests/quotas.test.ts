@@ -80,7 +80,7 @@ test.each(kinds.map((kind) => [kind.limit, kind] as const))("%s", async (limit, 
   expect(made).toHaveLength(3);
   for (const reply of replies.filter((other) => other.status !== 201)) {
     expect([reply.status, reply.json.code, reply.headers.get("retry-after")]).toEqual([429, "quota_exceeded", "60"]);
-    const detail = `the organization may keep ${most} ${kind.noun}; delete some, or ask an operator for more`;
+    const detail = `quota reached: ${most} ${kind.noun}; delete some, or ask an operator for more`;
     expect(reply.json.detail).toBe(detail);
   }
   expect((await api.call("GET", kind.list)).json.data).toHaveLength(most);
@@ -105,8 +105,8 @@ test("bytes of files, bundles and workspaces are one bound", async () => {
   const refused = await upload(700);
   expect([refused.status, refused.json.code]).toEqual([429, "quota_exceeded"]);
   expect(refused.json.detail).toBe(
-    `the organization may keep ${kept + 1_000} bytes of files, bundles and workspaces, keeps ${kept + 400} ` +
-      "and would add 700; delete some, or ask an operator for more",
+    `quota reached: ${kept + 1_000} bytes of files, bundles and workspaces, of which ${kept + 400} are used, ` +
+      "and this adds 700; delete some, or ask an operator for more",
   );
   // Nothing is left of what was refused.
   expect(await api.objects()).toHaveLength(objects);

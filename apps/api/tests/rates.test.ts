@@ -36,7 +36,9 @@ test("as many requests as the bound, however many come at once; then 429 with ho
   expect(refused.headers.get("ratelimit")).toMatch(/^"requests";r=0;/);
   expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(55);
   expect(refused.json).toMatchObject({ code: "limit_exceeded" });
-  expect(refused.json.detail).toMatch(/^the organization has used its 40 requests per minute; more in \d+ s$/);
+  expect(refused.json.detail).toMatch(
+    /^rate limit of the organization reached: 40 requests per minute; retry in \d+ s$/,
+  );
 
   // Others have a window of their own; what needs no key has none.
   expect((await api.call("GET", "/v1/sessions", { key: api.stranger.apiKey })).status).toBe(200);
@@ -79,7 +81,7 @@ test("a key with a quota of its own leaves the rest to the others", async () => 
   const byKey = await Promise.all(Array.from({ length: 20 }, () => api.call("GET", "/v1/sessions", { key })));
   expect(statuses(byKey)).toEqual({ 200: 5, 429: 15 });
   const refused = byKey.find((reply) => reply.status === 429)!;
-  expect(refused.json.detail).toMatch(/^the API key has used its 5 requests per minute/);
+  expect(refused.json.detail).toMatch(/^rate limit of the API key reached: 5 requests per minute/);
   expect(refused.headers.get("ratelimit-policy")).toBe('"requests";q=30;w=60, "key-requests";q=5;w=60');
   // One was the key's creation.
   const rest = await Promise.all(Array.from({ length: 40 }, () => api.call("GET", "/v1/sessions")));
@@ -119,7 +121,7 @@ test("uploads are counted in bytes, before they are read", async () => {
     api.call("POST", "/v1/source-snapshots", { body: { format: "tar.gz", sha256: "0".repeat(64), size_bytes } });
   expect([(await reserve(100)).status, (await reserve(2_000)).status]).toEqual([201, 429]);
   const never = await reserve(3_001);
-  expect(never.json.detail).toBe("the organization may send 3000 upload bytes per hour, and this call is 3001");
+  expect(never.json.detail).toBe("this request has 3001 upload bytes; the limit of the organization is 3000 per hour");
 });
 
 test("an upload that does not say its length gets back what did not come", async () => {

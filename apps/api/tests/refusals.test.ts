@@ -107,7 +107,10 @@ describe.each(names)("%s", (name) => {
       expectError(reply, "forbidden");
       if (route.scope !== "operator") continue;
       const byTenant = await api.call(route.method, path, { body: bodyOf(name) });
-      expect([byTenant.status, byTenant.json.detail]).toEqual([403, expect.stringContaining("for operators")]);
+      expect([byTenant.status, byTenant.json.detail]).toEqual([
+        403,
+        expect.stringContaining("only operators can do this"),
+      ]);
       expectError(byTenant, "forbidden");
     }
   });

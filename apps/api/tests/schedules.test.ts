@@ -140,7 +140,7 @@ test("another organization's agent, session and file are no more than unknown on
     const reply = await api.call("POST", path, { body: { ...target, cron: "0 0 1 1 *", parts } });
     expect([reply.status, reply.json["errors"]]).toEqual([
       422,
-      [{ path: field, message: expect.stringMatching(/^there is no/) }],
+      [{ path: field, message: expect.stringMatching(/not found$/) }],
     ]);
   }
   const made = await create();
@@ -174,7 +174,7 @@ test("what came of due times is listed newest first, by outcome and in pages", a
     session_id: null,
     message_id: null,
     message_status: null,
-    reason: { code: "late", message: expect.stringContaining("nothing is made up for") },
+    reason: { code: "late", message: expect.stringContaining("missed messages are not sent later") },
     missed_count: 1,
   });
   expect(await rowsOf("?outcome=missed", "firings", firings)).toEqual([missed]);

@@ -55,7 +55,7 @@ test("an agent's endpoint takes either of its names; one of a deleted agent is r
   expect(made).toMatchObject({ agent_id: agentId, event_types: ["agent.event"] });
   expect((await api.call("DELETE", `/v1/agents/${agentId}`)).status).toBe(200);
   const late = await api.call("POST", path, { body: { ...body, agent_id: agentId } });
-  expect([late.status, late.json["errors"]]).toEqual([422, [{ path: "agent_id", message: "there is no such agent" }]]);
+  expect([late.status, late.json["errors"]]).toEqual([422, [{ path: "agent_id", message: "agent not found" }]]);
 });
 
 test("what a change does not name stays; a deleted endpoint is gone", async () => {

@@ -200,9 +200,9 @@ test("an organization's own bounds hold for what clients write, and each says wh
   await put("/one", "12345");
   const { organizationId } = api.org;
   for (const [column, bound, detail] of [
-    ["max_workspace_files", 1, "a workspace has at most 1 files and directories"],
-    ["max_workspace_bytes", 9, "a workspace has at most 9 bytes"],
-    ["max_workspace_file_bytes", 4, "a file of the workspace has at most 4 bytes"],
+    ["max_workspace_files", 1, "the workspace exceeds the limit of 1 files and directories"],
+    ["max_workspace_bytes", 9, "the workspace exceeds the limit of 9 bytes"],
+    ["max_workspace_file_bytes", 4, "a file of the workspace exceeds the limit of 4 bytes"],
   ] as const) {
     const set = (value: number | null): Promise<unknown> =>
       api.db.pool.query(`update organizations set ${column} = $2 where id = $1`, [organizationId, value]);

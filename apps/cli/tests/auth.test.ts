@@ -102,13 +102,13 @@ describe("dari auth login", () => {
 
   test("says so when the platform does not let devices wait", async () => {
     await using platform = await startPlatform({
-      "POST /v1/auth/device": [[429, { detail: "too many command lines wait", code: "limit_exceeded" }]],
+      "POST /v1/auth/device": [[429, { detail: "too many command-line sign-ins wait", code: "limit_exceeded" }]],
     });
     await using home = await temporaryTree({});
     const run = await login(platform.url, home.path, "--json");
     expect([run.code, JSON.parse(run.stderr)]).toEqual([
       7,
-      { detail: "too many command lines wait", code: "limit_exceeded" },
+      { detail: "too many command-line sign-ins wait", code: "limit_exceeded" },
     ]);
   });
 });

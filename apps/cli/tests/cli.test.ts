@@ -74,7 +74,7 @@ describe("usage", () => {
     await using root = await temporaryTree({});
     const single = await runDari(["agents", "get", "x", "--api-url", url], { cwd: root.path });
     expect(single.stderr).toBe(`dari: ${detail}\n`);
-    [errors, detail] = [[one, two], "the body is not valid"];
+    [errors, detail] = [[one, two], "the body is invalid"];
     const several = await runDari(["agents", "get", "x", "--api-url", url], { cwd: root.path });
     expect(several.stderr).toBe(`dari: ${detail}\n- ${one.path}: ${one.message}\n- ${two.path}: ${two.message}\n`);
   });

@@ -25,7 +25,7 @@ const firing = {
   outcome: "skipped",
   message_id: null,
   message_status: null,
-  reason: { code: "overlap", message: "the message before it has not ended" },
+  reason: { code: "overlap", message: "the previous message has not ended" },
 };
 const page = (rows: unknown[]) => ({ data: rows, has_more: false, next: null });
 const sent = [{ type: "text", text: "What is new?" }];
@@ -78,7 +78,7 @@ test.each([
 test("firings shows what came of each due time", async () => {
   const { stdout, calls } = await run(page([firing]), "firings", "sched_1", "--outcome", "skipped");
   expect(calls).toEqual([["GET /v1/schedules/sched_1/firings?limit=100&outcome=skipped"]]);
-  expect(stdout).toMatch(/2026-11-25T08:30:00.000Z +skipped .*overlap: the message before it has not ended/);
+  expect(stdout).toMatch(/2026-11-25T08:30:00.000Z +skipped .*overlap: the previous message has not ended/);
 });
 
 test.each([

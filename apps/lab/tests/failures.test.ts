@@ -65,7 +65,7 @@ const rows: readonly Row[] = [
   { name: "is killed", steps: [["kill", "SIGKILL"]], code: "agent_exit", says: /SIGKILL/ },
   { name: "crashes", steps: [["kill", "SIGSEGV"]], code: "agent_exit", says: /SIGSEGV/ },
   ...(isTimeBound
-    ? [{ name: "takes all the time", steps: [["busy"]] as Step[], code: "cpu_limit", says: /more processor time/ }]
+    ? [{ name: "takes all the time", steps: [["busy"]] as Step[], code: "cpu_limit", says: /limit of processor time/ }]
     : []),
   { name: "fills its heap", manifest: smallHeap, steps: [["fill"]], code: "out_of_memory", says: /memory/ },
   { name: "answers a circle", steps: [["answer", "circular"]], code: "invalid_output", says: /circular/ },

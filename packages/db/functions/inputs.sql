@@ -115,7 +115,7 @@ begin
     begin
       perform end_input(session_id, 'expired');
       perform end_queued_message(s, m, 'failed', jsonb_build_object('parts', '[]'::jsonb, 'error', jsonb_build_object(
-        'code', 'input_expired', 'message', 'nobody answered "' || v_key || '" in time')));
+        'code', 'input_expired', 'message', 'input "' || v_key || '" expired before it was answered')));
     exception when raise_exception or data_exception or integrity_constraint_violation or internal_error then
       -- One broken row must not keep the others waiting; the invariants report it.
       continue;

@@ -105,8 +105,8 @@ begin
   if v_more <= 0 then return null; end if;
   v_kept := hold_count(s.organization_id, 'storage_bytes');
   if v_kept + v_more <= v_most then return null; end if;
-  return jsonb_build_object('code', 'storage_quota', 'message', format('the organization may keep %s bytes of files, '
-    'bundles and workspaces, keeps %s, and this turn would add %s; the session''s files stay as they were before it',
+  return jsonb_build_object('code', 'storage_quota', 'message', format('quota reached: %s bytes of files, '
+    'bundles and workspaces, of which %s are used, and this turn adds %s; the session''s files stay as they were',
     v_most, v_kept, v_more));
 end $$;
 

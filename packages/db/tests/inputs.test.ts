@@ -206,7 +206,7 @@ describe("what ends a message that waits lets the next one go on", () => {
     expect(expired).toEqual([{ sessionId: session, organizationId: scene.organizationId, messageId }]);
     expect(await scene.message(messageId)).toMatchObject({
       state: "failed",
-      output: { error: { code: "input_expired", message: 'nobody answered "approve" in time' } },
+      output: { error: { code: "input_expired", message: 'input "approve" expired before it was answered' } },
     });
     expect([await stateOf(messageId), (await answer(messageId)).outcome]).toEqual(["expired", "over"]);
     expect(await scene.row(session)).toMatchObject({ schedule: "ready", pending: 1 });

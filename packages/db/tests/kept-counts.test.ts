@@ -206,8 +206,8 @@ test("a turn whose workspace may not be kept fails and leaves the head; one that
       error: {
         code: "storage_quota",
         message:
-          "the organization may keep 600 bytes of files, bundles and workspaces, keeps 501, and this turn would " +
-          "add 200; the session's files stay as they were before it",
+          "quota reached: 600 bytes of files, bundles and workspaces, of which 501 are used, and this turn adds 200; " +
+          "the session's files stay as they were",
       },
     },
   ]);

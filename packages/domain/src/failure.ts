@@ -1,32 +1,50 @@
-// Why an attempt ended badly. Never mixed with AppError, which is why a call was refused.
+// Why an attempt failed. AppError is separate: it says why a request was refused.
 
-/** Codes of `output.error.code`, each with whether another attempt may help. */
+/** Codes of `output.error.code`, each with whether another attempt can succeed. */
 export const failureCodes = {
   agent_error: { retryable: true, says: "the agent threw an error" },
   agent_exit: { retryable: true, says: "the agent's process ended before it answered" },
-  out_of_memory: { retryable: true, says: "the agent used more memory than it may" },
-  too_many_processes: { retryable: false, says: "the agent started more processes than it may" },
-  disk_full: { retryable: false, says: "the agent wrote more to the disk than it may" },
-  cpu_limit: { retryable: false, says: "the agent used more processor time than it may" },
+  out_of_memory: { retryable: true, says: "the agent exceeded its memory limit" },
+  too_many_processes: { retryable: false, says: "the agent exceeded its limit of processes and threads" },
+  disk_full: { retryable: false, says: "the agent exceeded its disk limit" },
+  cpu_limit: { retryable: false, says: "the agent exceeded its limit of processor time" },
   worker_lost: { retryable: true, says: "the worker that ran the turn was lost" },
   internal_error: { retryable: true, says: "the platform failed while it ran the turn" },
-  timeout: { retryable: false, says: "the agent did not answer within runtime.timeout_seconds, its time limit" },
+  timeout: {
+    retryable: false,
+    says: "the agent exceeded its time limit; raise runtime.timeout_seconds in dari.yml",
+  },
   invalid_output: { retryable: false, says: "the agent's result cannot be written as JSON" },
-  output_too_large: { retryable: false, says: "the agent's result is larger than the limit" },
-  workspace_limit: { retryable: false, says: "the workspace is larger than the limit" },
-  storage_quota: { retryable: false, says: "the organization would keep more bytes than it may" },
+  output_too_large: {
+    retryable: false,
+    says: "the agent's result is larger than its limit; write large results to files",
+  },
+  workspace_limit: {
+    retryable: false,
+    says: "the workspace exceeds its limit; delete files or ask an operator for more",
+  },
+  storage_quota: {
+    retryable: false,
+    says: "the organization's storage quota is reached; delete files or sessions, or ask an operator for more",
+  },
   entrypoint_not_found: { retryable: false, says: "the entrypoint does not exist" },
   unsupported_export: { retryable: false, says: "the entrypoint's export cannot be run" },
   build_failed: { retryable: false, says: "the version could not be built" },
-  missing_secret: { retryable: false, says: "a secret that the manifest names has no value" },
-  runtime_unavailable: { retryable: false, says: "no worker has the runtime that the manifest asks for" },
-  input_expired: { retryable: false, says: "nobody answered what the agent asked for in time" },
+  missing_secret: {
+    retryable: false,
+    says: "a secret in the manifest has no value; add it with `dari credentials add`",
+  },
+  runtime_unavailable: {
+    retryable: false,
+    says: "no worker has the runtime in the manifest; change runtime.version in dari.yml",
+  },
+  input_expired: { retryable: false, says: "an input expired before it was answered; send the message again" },
   cancelled: { retryable: false, says: "the message was cancelled" },
 } as const;
 
 export type FailureCode = keyof typeof failureCodes;
 
-/** Why an attempt ended: a code, and a message that is safe to show to the tenant. */
+/** Why an attempt failed: a code, and a message that is safe to show to the organization. */
 export interface Failure {
   readonly code: FailureCode;
   readonly message: string;

@@ -9,7 +9,7 @@ import { limits } from "./limits.ts";
  */
 export function normalizeWorkspacePath(input: string): string {
   if (input.includes("\0")) throw invalidPath("must not contain NUL");
-  if (!input.isWellFormed()) throw invalidPath("must be UTF-8");
+  if (!input.isWellFormed()) throw invalidPath("must be valid UTF-8");
   if (utf8Bytes(input) > limits.workspacePathBytes) {
     throw invalidPath(`must be at most ${limits.workspacePathBytes} bytes long`);
   }

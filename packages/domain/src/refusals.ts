@@ -1,4 +1,4 @@
-// The refusals that many verbs share, in one wording.
+// Errors that many calls share.
 
 import { AppError } from "./app-error.ts";
 

@@ -1,4 +1,4 @@
-// Why a turn failed whose process ended without an answer.
+// Why a turn failed if its process ended without an answer.
 
 import { failure, type Failure } from "@dari/domain";
 
@@ -22,7 +22,7 @@ export function exitFailure(exit: ProcessExit, stderrTail = ""): Failure {
   }
   const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
   if (outOfMemorySigns.test(stderrTail)) {
-    return failure("out_of_memory", `the agent used more memory than it may; its process ${how}`);
+    return failure("out_of_memory", `the agent exceeded its memory limit; its process ${how}`);
   }
   return failure("agent_exit", `the agent's process ${how} before it answered`);
 }

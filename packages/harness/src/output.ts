@@ -54,7 +54,7 @@ function clientPath(path: string, workspace: string): string | undefined {
 }
 
 function invalid(message: string): ReadParts {
-  return { ok: false, failure: failure("invalid_output", `the agent's result is not valid: ${message}`) };
+  return { ok: false, failure: failure("invalid_output", `the agent's result is invalid: ${message}`) };
 }
 
 function tooLarge(what: string): ReadParts {

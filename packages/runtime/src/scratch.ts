@@ -56,16 +56,21 @@ export function createScratchRoom(perProcess: number = limits.scratchBytes): Scr
 }
 
 const tooLarge = ({ perOrganization }: SharedBounds): string =>
-  `a call may hold ${perOrganization} bytes on the disk of this platform, whose operator sets DARI_SCRATCH_BYTES`;
+  `the request needs more than ${perOrganization} bytes of temporary disk space; operators set DARI_SCRATCH_BYTES`;
 
 const retryAfterSeconds = 10;
 
 const noRoom = {
   perOrganization: () =>
-    new AppError("limit_exceeded", "the organization's other uploads hold its room on the disk; send fewer at once", {
-      retryAfterSeconds,
-    }),
-  perProcess: () => new AppError("unavailable", "other uploads hold all room on the disk", { retryAfterSeconds }),
+    new AppError(
+      "limit_exceeded",
+      "the organization's other uploads use its temporary disk space; send fewer at once",
+      {
+        retryAfterSeconds,
+      },
+    ),
+  perProcess: () =>
+    new AppError("unavailable", "other uploads use all temporary disk space; retry", { retryAfterSeconds }),
 } as const;
 
 /** Creates an empty directory that only this user can read. The caller removes it. */

@@ -14,7 +14,7 @@ const directoryMode = 0o755;
 export function withFile(tree: Tree, file: { path: string; mode: number; sizeBytes: number; sha256: string }): Tree {
   const problem = pathProblem(file.path);
   if (problem !== undefined) throw new AppError("invalid", problem);
-  if (tree.get(file.path)?.type === "directory") throw new AppError("conflict", "a directory is at this path");
+  if (tree.get(file.path)?.type === "directory") throw new AppError("conflict", "this path is a directory");
   const added: TreeEntry[] = [{ ...file, type: "file" }];
   for (let path = parentOf(file.path); !isTreeRoot(path); path = parentOf(path)) {
     const parent = tree.get(path);

@@ -34,7 +34,10 @@ export interface SnapshotHeader {
 export async function encodeHead(manifestJson: string, packBytes: number): Promise<Buffer> {
   const raw = Buffer.from(manifestJson);
   if (raw.length > manifestBytesMax) {
-    throw new WorkspaceLimitError("names", "the names of all files together are too long for one snapshot");
+    throw new WorkspaceLimitError(
+      "names",
+      "the names of all files together exceed the limit of one snapshot; use fewer or shorter names",
+    );
   }
   const stored = await compress(raw);
   const header = Buffer.alloc(headerBytes);

@@ -157,13 +157,13 @@ function sizeWithinLimits(path: string, stat: Stat, before: number, limits: Work
 
 export function assertFileBytes(path: string, { size }: { size: number | bigint }, limits: WorkspaceLimits): void {
   if (size <= limits.fileBytes) return;
-  const message = `the file ${quoted(path)} has ${size} bytes; a file may have at most ${limits.fileBytes}`;
+  const message = `the file ${quoted(path)} has ${size} bytes; the limit is ${limits.fileBytes} bytes per file`;
   throw new WorkspaceLimitError("file_bytes", message, path);
 }
 
 export function assertTotalBytes(bytes: number, limits: WorkspaceLimits): void {
   if (bytes <= limits.bytes) return;
-  throw new WorkspaceLimitError("bytes", `the workspace has more than ${limits.bytes} bytes`);
+  throw new WorkspaceLimitError("bytes", `the workspace exceeds the limit of ${limits.bytes} bytes`);
 }
 
 /** The bytes of a file that were never written. Where the file system compresses, blocks say nothing of that. */
@@ -175,7 +175,7 @@ export function assertHoleBytes(bytes: number, dir: string): void {
   if (bytes <= domainLimits.workspaceHoleBytes || compressing.has(statfsSync(dir).type)) return;
   const message =
     `the turn left sparse files with ${bytes} bytes that were never written; ` +
-    `at most ${domainLimits.workspaceHoleBytes} are kept: delete or shorten sparse files`;
+    `the limit is ${domainLimits.workspaceHoleBytes}: delete or shorten sparse files`;
   throw new WorkspaceLimitError("bytes", message);
 }
 
@@ -184,10 +184,10 @@ export function assertPathBytes(path: string, limits: WorkspaceLimits): void {
 }
 
 export function tooMany(limits: WorkspaceLimits): WorkspaceLimitError {
-  return new WorkspaceLimitError("files", `the workspace has more than ${limits.files} files and directories`);
+  return new WorkspaceLimitError("files", `the workspace exceeds the limit of ${limits.files} files and directories`);
 }
 
 function pathTooLong(path: string, limits: WorkspaceLimits | undefined): WorkspaceLimitError {
-  const bound = limits === undefined ? "than the system allows" : `than ${limits.pathBytes} bytes`;
-  return new WorkspaceLimitError("path_bytes", `the path ${quoted(path)} is longer ${bound}`, path);
+  const bound = limits === undefined ? "the limit of the system" : `the limit of ${limits.pathBytes} bytes`;
+  return new WorkspaceLimitError("path_bytes", `the path ${quoted(path)} exceeds ${bound}`, path);
 }

@@ -83,7 +83,7 @@ test("paths of trees and clients are each other's", () => {
 
 test("edits refuse what cannot be", () => {
   const at = (path: string) => () => withFile(tree, { path, mode: 0o644, sizeBytes: 0, sha256: "0".repeat(64) });
-  expect(at("workspace/output")).toThrow("a directory is at this path");
+  expect(at("workspace/output")).toThrow("this path is a directory");
   expect(at("workspace/output/a/x")).toThrow("a parent of this path is not a directory");
   expect(at("workspace/abs/x")).toThrow("a parent of this path is not a directory");
   expect(at("workspace/../x")).toThrow("a path is not normal");

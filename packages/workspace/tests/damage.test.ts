@@ -253,6 +253,6 @@ test("names that are too long together are a limit that says so", async () => {
   await expect(tooLong).rejects.toMatchObject({
     name: "WorkspaceLimitError",
     limit: "names",
-    message: "the names of all files together are too long for one snapshot",
+    message: "the names of all files together exceed the limit of one snapshot; use fewer or shorter names",
   });
 });

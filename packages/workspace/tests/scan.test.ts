@@ -114,10 +114,10 @@ test("roots that are missing are empty, and one that is a symlink is not followe
 });
 
 test.each([
-  ["files", { files: 3 }, "the workspace has more than 3 files and directories"],
-  ["bytes", { bytes: 11 }, "the workspace has more than 11 bytes"],
-  ["file_bytes", { fileBytes: 9 }, 'the file "workspace/d/ten" has 10 bytes; a file may have at most 9'],
-  ["path_bytes", { pathBytes: 14 }, 'the path "workspace/däöü" is longer than 14 bytes'],
+  ["files", { files: 3 }, "the workspace exceeds the limit of 3 files and directories"],
+  ["bytes", { bytes: 11 }, "the workspace exceeds the limit of 11 bytes"],
+  ["file_bytes", { fileBytes: 9 }, 'the file "workspace/d/ten" has 10 bytes; the limit is 9 bytes per file'],
+  ["path_bytes", { pathBytes: 14 }, 'the path "workspace/däöü" exceeds the limit of 14 bytes'],
 ])("limit %s", async (limit, bound, message) => {
   const dir = fixture.fresh();
   writeFiles(dir, { "workspace/d/ten": "x".repeat(10), "workspace/two": "xx" });

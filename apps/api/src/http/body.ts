@@ -51,7 +51,7 @@ export function mostBytes(route: Route, { fileBytes, exportBytes }: Receiving): 
 function readExport({ control, actor, exportBytes: maxBytes }: Receiving, request: Request): Promise<ReceivedExport> {
   // Refused before the bytes are sent where the client says how many there will be.
   if (Number(request.get("content-length") ?? 0) > maxBytes) {
-    throw new AppError("too_large", `an exported session has at most ${maxBytes} bytes`);
+    throw new AppError("too_large", `the export exceeds the limit of ${maxBytes} bytes`);
   }
   const agentId = request.query["agent_id"] as string | undefined;
   const upload = { agentId: agentId === undefined ? undefined : agentIdFromWire(agentId), maxBytes };
@@ -67,7 +67,7 @@ function checkJsonBody(schema: NonNullable<Route["request"]>, sent: unknown): un
   // To check each of millions of values would keep everybody else's calls waiting.
   if (hasMoreValues(body, jsonValuesMax)) throw invalidField("body", `expected at most ${jsonValuesMax} values`);
   const issues = validate(schema, body);
-  if (issues.length > 0) throw new AppError("invalid", "the body is not valid", { issues });
+  if (issues.length > 0) throw new AppError("invalid", "the body is invalid", { issues });
   return body;
 }
 

@@ -15,14 +15,14 @@ const methodNotAllowed = 405;
 
 export function answerUnknownRoute(request: Request, response: Response): void {
   // Where a browser arrives that was given the platform's address.
-  const hint = request.path === "/" ? ": the console is at /console, the reference of the API at /docs" : "";
-  sendError(response, new AppError("not_found", `there is no route ${request.method} ${request.path}${hint}`));
+  const hint = request.path === "/" ? "; the console is at /console, the API reference at /docs" : "";
+  sendError(response, new AppError("not_found", `no such route: ${request.method} ${request.path}${hint}`));
 }
 
 export function answerUnknownMethod(allowed: readonly string[]) {
   return (request: Request, response: Response): void => {
     const methods = allowed.join(", ");
-    const error = new AppError("not_found", `${request.method} is not allowed here; allowed: ${methods}`);
+    const error = new AppError("not_found", `this path does not allow ${request.method}; use ${methods}`);
     response.set("allow", methods);
     sendError(response, error, methodNotAllowed);
   };
@@ -59,7 +59,7 @@ export function answerErrors(control: Control) {
 /** A range that no byte of the content is in. */
 export class RangeRefused extends AppError {
   constructor(sizeBytes: number) {
-    super("invalid", `the range names no byte of the ${sizeBytes} there are`);
+    super("invalid", `the range is outside the content, which has ${sizeBytes} bytes`);
   }
 }
 
@@ -78,20 +78,24 @@ function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof multer.MulterError) return fromMulter(error);
   if (isDatabasePassing(error)) {
-    const state = isDatabaseAway(error) ? "cannot be reached" : "is too busy";
-    return new AppError("unavailable", `the database ${state} at the moment`, { cause: error });
+    const state = isDatabaseAway(error) ? "cannot be reached" : "is overloaded";
+    return new AppError("unavailable", `the database ${state}; retry in a few seconds`, { cause: error });
   }
   if (error instanceof SnapshotDamagedError) {
-    const detail = "the stored data of these files is damaged or missing; nothing was sent";
+    const detail = "the stored data of these files is damaged or missing, so nothing was sent";
     return new AppError("snapshot_damaged", detail, { cause: error });
   }
   const quota = quotaRefusal(error);
   if (quota !== undefined) return quota;
-  return fromHttpError(error) ?? new AppError("internal", "internal error", { cause: error });
+  return (
+    fromHttpError(error) ??
+    new AppError("internal", "internal error; retry, and report the request_id if it fails again", { cause: error })
+  );
 }
 
 function fromMulter(error: multer.MulterError): AppError {
-  if (error.code === "LIMIT_FILE_SIZE") return new AppError("too_large", "the file is too large", { cause: error });
+  if (error.code === "LIMIT_FILE_SIZE")
+    return new AppError("too_large", "the file exceeds its size limit", { cause: error });
   const message = "expected a multipart body with exactly one part, a file named 'file'";
   return new AppError("invalid", message, { issues: [{ path: "file", message }], cause: error });
 }
@@ -101,8 +105,8 @@ function fromHttpError(error: unknown): AppError | undefined {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
   const type = "type" in error ? error.type : undefined;
   if (type === "entity.too.large") {
-    const limit = "limit" in error ? ` of at most ${String(error.limit)} bytes` : "";
-    return new AppError("too_large", `the body is too large: expected one${limit}`, { cause: error });
+    const limit = "limit" in error ? ` of ${String(error.limit)} bytes` : "";
+    return new AppError("too_large", `the body exceeds the limit${limit}`, { cause: error });
   }
   if (type === "entity.parse.failed") return bodyRefused(`the body is not valid JSON: ${error.message}`, error);
   if (error.status < 400 || error.status >= 500) return undefined;

@@ -53,8 +53,8 @@ async function passIfKnown(control: Control, secret: string, next: NextFunction)
 
 function detailOf(perMinute: number): string {
   return (
-    `too many calls without a valid API key come from this address (${perMinute} a minute are answered); ` +
-    "send a valid key in Authorization, or wait"
+    `limit reached: ${perMinute} requests per minute without a valid API key from one address; ` +
+    "send a valid key in `Authorization`, or wait"
   );
 }
 

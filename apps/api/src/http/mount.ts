@@ -132,7 +132,7 @@ async function authorize(
   const scope = route.scope === "operator" ? "admin" : route.scope;
   if (!hasScope(actor.scopes, scope)) {
     const what = actor.signInMethod === undefined ? "the API key" : "your role";
-    throw new AppError("forbidden", `${what} lacks the scope '${scope}'`);
+    throw new AppError("forbidden", `${what} does not have the scope '${scope}', which this request requires`);
   }
   if (route.scope === "operator") await requireOperator(control, actor);
   return actor;

@@ -65,7 +65,8 @@ function readOrganization(value: string, actor: Actor | undefined, reachesAll: b
 }
 
 function readAttemptNumber(value: string): string {
-  if (!/^[1-9][0-9]{0,6}$/.test(value)) throw invalidField("attempt_number", "expected the number of an attempt");
+  if (!/^[1-9][0-9]{0,6}$/.test(value))
+    throw invalidField("attempt_number", "expected the number of an attempt, from 1");
   return value;
 }
 

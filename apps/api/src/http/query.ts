@@ -22,7 +22,7 @@ export function readQuery(route: Route, raw: Readonly<Record<string, unknown>>):
       issues.push({ path: name, message: "expected one value" });
     }
   }
-  if (issues.length > 0) throw new AppError("invalid", "the query is not valid", { issues });
+  if (issues.length > 0) throw new AppError("invalid", "the query is invalid", { issues });
   return query as Query;
 }
 

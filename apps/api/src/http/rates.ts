@@ -31,14 +31,14 @@ export async function spend(
 function refusal(amount: number, standings: readonly RateStanding[], advice?: string): AppError {
   const short = standings.filter(({ remaining }) => remaining < amount);
   const [tightest] = (short.length > 0 ? short : standings).toSorted((a, b) => b.resetSeconds - a.resetSeconds);
-  if (tightest === undefined) throw new Error("a call was refused that nothing bounds");
+  if (tightest === undefined) throw new Error("a request was refused without a limit");
   const { of, kind, quota, windowSeconds, resetSeconds } = tightest;
   const window = windowSeconds === 60 ? "minute" : "hour";
   const owner = of === "key" ? "the API key" : "the organization";
   const detail =
     amount > quota
-      ? `${owner} may send ${quota} ${nouns[kind]} per ${window}, and this call is ${amount}`
-      : `${owner} has used its ${quota} ${nouns[kind]} per ${window}; more in ${resetSeconds} s`;
+      ? `this request has ${amount} ${nouns[kind]}; the limit of ${owner} is ${quota} per ${window}`
+      : `rate limit of ${owner} reached: ${quota} ${nouns[kind]} per ${window}; retry in ${resetSeconds} s`;
   const full = advice === undefined ? detail : `${detail}; ${advice}`;
   return new AppError("limit_exceeded", full, { retryAfterSeconds: Math.max(1, resetSeconds) });
 }

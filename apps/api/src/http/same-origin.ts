@@ -23,7 +23,10 @@ export function refuseOtherSites(control: Control, request: Request): void {
 }
 
 function foreign(): AppError {
-  return new AppError("forbidden", "this must be asked for from the platform's own pages, or with a key in the header");
+  return new AppError(
+    "forbidden",
+    "a request with a sign-in cookie must come from the platform's own pages; programs send a key in `Authorization`",
+  );
 }
 
 function isOwnOrigin(control: Control, request: Request, origin: string): boolean {

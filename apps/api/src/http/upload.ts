@@ -28,7 +28,7 @@ export async function receiveFile(
 ): Promise<ReceivedFile> {
   // Refused before the bytes are sent where the client says how many there will be.
   if (Number(request.get("content-length") ?? 0) > context.fileBytes + envelopeBytes) {
-    throw new AppError("too_large", `a file has at most ${context.fileBytes} bytes`);
+    throw new AppError("too_large", `the file exceeds the limit of ${context.fileBytes} bytes`);
   }
   const storage = createStorage(context);
   // Names are UTF-8 as every browser sends them; the path is cut off by our own rule, which knows both kinds of slash.

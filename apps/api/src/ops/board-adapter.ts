@@ -115,7 +115,7 @@ function toJob(turn: WaitingTurn): Job {
   return job as unknown as Job;
 }
 
-export const waitsForSlot = "this turn waits for a slot; the dispatcher starts it";
+export const waitsForSlot = "this turn waits for a slot; the dispatcher starts it when one is free";
 
 /** The message's page where the viewer may open it, else the Fleet page. */
 function linkOf(data: unknown): { displayText: string; href: string } {

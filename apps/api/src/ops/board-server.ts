@@ -7,7 +7,7 @@ import type { Express, NextFunction, Request, Response } from "express";
 type ApiRoute = Parameters<ExpressAdapter["setApiRoutes"]>[0][number];
 type EntryRoute = Parameters<ExpressAdapter["setEntryRoute"]>[0];
 
-export const silent = "the queue does not answer";
+export const silent = "the queue does not answer; check Redis";
 
 /** For everything that one call of the board asks Redis and PostgreSQL. Milliseconds. */
 const boardMs = 5_000;

@@ -32,7 +32,7 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
     });
     if (actor === undefined) return response.redirect(303, "/ops/sign-in");
     response.locals["organizationId"] = actor.organizationId;
-    if (queue === undefined) throw new AppError("not_found", "no queue is configured: workers pull from the database");
+    if (queue === undefined) throw new AppError("not_found", "no queue is configured; workers pull from the database");
     // BullMQ waits for a Redis that it has never reached; whoever looks does not.
     if (request.path.startsWith("/api/") && !queue.available) throw new AppError("unavailable", silent);
     const show = (): void => lookingOrganization.run(actor.organizationId, next);
@@ -57,7 +57,7 @@ async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   if (jobId === undefined) return false;
   const name = decode(jobId);
   const state = await inTime(() => board.getJobState(name)).catch(blameQueue);
-  if (state !== "failed") throw new AppError("conflict", `only failed jobs are retried; this one is ${state}`);
+  if (state !== "failed") throw new AppError("conflict", `the job is ${state}; only failed jobs can be retried`);
   return true;
 }
 
@@ -112,6 +112,6 @@ function decode(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch (error) {
-    throw new AppError("not_found", "there is no such job", { cause: error });
+    throw new AppError("not_found", "job not found", { cause: error });
   }
 }

@@ -17,7 +17,7 @@ export const workspaceHandlers: Handlers<
     const maxBytes = settings.fileBytes;
     // Refused before the bytes are sent where the client says how many there will be.
     if (Number(request.get("content-length") ?? 0) > maxBytes) {
-      throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+      throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`);
     }
     const { created, sha256, ...commit } = await putSessionFile(control, actor, {
       sessionId: params.session_id,

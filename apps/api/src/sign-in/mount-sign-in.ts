@@ -37,7 +37,7 @@ export function mountSignIn(app: Express, control: Control, provider: OidcProvid
 
 function required(provider: OidcProvider | undefined): OidcProvider {
   if (provider !== undefined) return provider;
-  throw new AppError("not_found", "no identity provider is configured: sign in by a link, or with a key");
+  throw new AppError("not_found", "no identity provider is configured; sign in with a link or a key");
 }
 
 async function start(

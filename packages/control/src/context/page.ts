@@ -11,6 +11,6 @@ export interface PageOf<View> {
 
 /** @throws AppError `invalid` when the cursor named no row. */
 export function renderPage<Row, View>(listed: Listed<Row> | undefined, render: (row: Row) => View): PageOf<View> {
-  if (listed === undefined) throw invalidField("after", "expected the `next` of a page of this list");
+  if (listed === undefined) throw invalidField("after", "expected `next` of a page of this list");
   return { rows: listed.rows.map(render), next: listed.next };
 }

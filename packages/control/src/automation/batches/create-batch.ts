@@ -48,7 +48,10 @@ function checkSecrets(sessions: OwnBatchRequest["sessions"], field: string): voi
   const most = limits.batchSecretsMax;
   if (count <= most) return;
   const [has, allowed] = [count, most].map((number) => number.toLocaleString("en"));
-  throw invalidField(field, `${has} secrets in all sessions together; a batch has at most ${allowed}: send several`);
+  throw invalidField(
+    field,
+    `the batch has ${has} secrets in all sessions together; the limit is ${allowed}: send several batches`,
+  );
 }
 
 async function itemsOf(
@@ -85,16 +88,16 @@ function refusal(
     case "agent_gone":
       return notFound("agent");
     case "version_not_ready":
-      return new AppError("conflict", `${versionId ?? "that"} is not a ready version of this agent`);
+      return new AppError("conflict", `${versionId ?? "the version"} is not a ready version of this agent`);
     case "no_version":
       return new AppError("conflict", "the agent has no version that is ready or being built; deploy one first");
     case "version_failed":
-      return new AppError("conflict", "the version that the sessions would run has failed to build");
+      return new AppError("conflict", "the sessions' version failed to build; deploy a new one");
     case "backlog_full":
       return new AppError(
         "limit_exceeded",
-        `the organization has ${inserted.open} messages that wait or run and may have ${inserted.max}; ` +
-          `these ${sessions.length} do not fit: wait for some to end, or send fewer`,
+        `backlog limit reached: ${inserted.open} of ${inserted.max} open messages, and this batch adds ` +
+          `${sessions.length}; retry when some have ended, or send fewer`,
         { retryAfterSeconds },
       );
     case "unknown_file": {
@@ -102,7 +105,7 @@ function refusal(
       const parts = sessions[number]?.parts ?? [];
       const index = parts.findIndex((part) => part.type !== "text" && part.file_id === fileId);
       const path = isOfItems ? `items[${number}].message.content` : `sessions[${number}].parts`;
-      return invalidField(`${path}[${index}].file_id`, "there is no such file");
+      return invalidField(`${path}[${index}].file_id`, "file not found");
     }
   }
 }

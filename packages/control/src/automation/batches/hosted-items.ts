@@ -25,8 +25,8 @@ export function ownBatchOf({ items, idempotency_key: _key, ...rest }: HostedBatc
       throw refuse("version_id", "expected the same version as in items[0]: create a batch for each version");
     }
     if (item.llm_id !== undefined) {
-      const way = "put its name into the item's metadata, where the agent reads it, or deploy an agent for each model";
-      throw refuse("llm_id", `the agent's code chooses its model, so that there is nothing to select; ${way}`);
+      const way = "pass the model in the item's metadata, which the agent can read, or deploy one agent per model";
+      throw refuse("llm_id", `not supported: the agent's code chooses its model; ${way}`);
     }
   }
   const { agent_id, version_id } = first!;

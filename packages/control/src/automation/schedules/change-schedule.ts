@@ -71,27 +71,30 @@ const keyOf = ({ keyId }: Actor): string | null => (isId("apiKey", keyId) ? keyI
 function refusal(outcome: Exclude<schedules.InsertedSchedule, "created">): AppError {
   switch (outcome) {
     case "no_agent":
-      return invalidField("agent_id", "there is no such agent");
+      return invalidField("agent_id", "agent not found");
     case "no_session":
-      return invalidField("session_id", "there is no such session");
+      return invalidField("session_id", "session not found");
     case "session_ended":
       return new AppError("conflict", "the session has ended and takes no more messages");
     case "too_many":
       return new AppError(
         "conflict",
-        `an organization has at most ${limits.schedulesPerOrganization} schedules; delete one first`,
+        `limit reached: ${limits.schedulesPerOrganization} schedules per organization; delete one first`,
       );
   }
 }
 
 async function checkParts(control: Control, actor: Actor, parts: Parts): Promise<void> {
   if (Buffer.byteLength(JSON.stringify(parts)) > limits.schedulePartsBytes) {
-    throw invalidField("parts", `expected at most ${limits.schedulePartsBytes} bytes together; upload more as a file`);
+    throw invalidField(
+      "parts",
+      `expected at most ${limits.schedulePartsBytes} bytes together; upload larger content as a file`,
+    );
   }
   const fileIds = parts.flatMap((part) => (part.type === "text" ? [] : [part.file_id]));
   const known = await turnDetails.listFilenames(control.db, actor.organizationId, fileIds);
   const index = parts.findIndex((part) => part.type !== "text" && !known.has(part.file_id));
-  if (index >= 0) throw invalidField(`parts[${index}].file_id`, "there is no such file");
+  if (index >= 0) throw invalidField(`parts[${index}].file_id`, "file not found");
 }
 
 /**

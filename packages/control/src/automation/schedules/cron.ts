@@ -35,7 +35,7 @@ export function normalizeCron(text: string): string {
   }
   const cron = fields.join(" ");
   if (!/^[0-9A-Za-z*,/ -]+$/.test(cron) || wordsOf(cron).some((word) => !names.has(word))) {
-    throw invalidField("cron", "expected numbers, names such as MON and JAN, and `*`, `,`, `-` and `/`");
+    throw invalidField("cron", "expected numbers, names like MON and JAN, and `*`, `,`, `-` and `/`");
   }
   try {
     parse({ cron, timeZone: "UTC" });
@@ -60,7 +60,7 @@ export function checkTimeZone(timeZone: string): void {
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
   }
-  throw invalidField("time_zone", "expected an IANA time zone, such as Europe/Berlin");
+  throw invalidField("time_zone", "expected an IANA time zone, for example Europe/Berlin");
 }
 
 /** The first due time after `after`. @throws AppError `invalid` for times that never come, as 30 February. */
@@ -70,7 +70,7 @@ export function nextDueAt(times: CronTimes, after: Date): Date {
 
 function next(parsed: Cron, after: Date): Date {
   const found = parsed.nextRun(after);
-  if (found === null) throw invalidField("cron", "expected times that come");
+  if (found === null) throw invalidField("cron", "expected a date that exists; these times never occur");
   return found;
 }
 

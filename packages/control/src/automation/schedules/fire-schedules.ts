@@ -90,14 +90,14 @@ async function settle(
 
 async function recordMissed(inside: FiringContext, schedule: DueSchedule, missedCount: number): Promise<void> {
   const many =
-    missedCount >= limits.scheduleMissedMax ? `${missedCount} or more due times` : `${missedCount} due times`;
+    missedCount >= limits.scheduleMissedMax ? `at least ${missedCount} due times` : `${missedCount} due times`;
   const message = `${missedCount === 1 ? "the due time" : many} passed while the platform was down or behind; `;
   await scheduleFirings.insertFiringIfNew(inside.db, schedule, {
     id: newId("scheduleFiring"),
     dueAt: schedule.nextDueAt,
     outcome: "missed",
     missedCount,
-    reason: { code: "late" satisfies FiringReason, message: `${message}nothing is made up for` },
+    reason: { code: "late" satisfies FiringReason, message: `${message}missed messages are not sent later` },
   });
 }
 
@@ -117,7 +117,11 @@ function failed(code: FiringReason, message: string, pause?: SchedulePauseReason
   return { outcome: "failed", reason: { code, message }, ...(pause === undefined ? {} : { pause }) };
 }
 
-const unknownTimes = failed("not_possible", "its times or its time zone cannot be read any more", "unknown_times");
+const unknownTimes = failed(
+  "not_possible",
+  "this release does not understand the schedule's times or time zone; change them",
+  "unknown_times",
+);
 
 /** Undefined: this due time has its record already. */
 async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): Promise<Firing | undefined> {
@@ -126,14 +130,14 @@ async function fire(inside: FiringContext, schedule: DueSchedule, dueAt: Date): 
   if (scene.isAgentDeleted) return failed("agent_deleted", "the agent was deleted", "agent_deleted");
   if (scene.isSessionEnded) return failed("session_ended", "the session has ended or was deleted", "session_ended");
   // What would only wait is not sent: it would all run when the hold ends, which is making up for what passed.
-  if (scene.holdReason === "paused") return skipped("paused", "operators let no turn begin");
+  if (scene.holdReason === "paused") return skipped("paused", "operators have stopped all turns");
   if (scene.holdReason === "budget") return skipped("budget", "a budget of the organization or the agent is used up");
   if (scene.isPreviousOpen && schedule.overlap === "skip") {
-    return skipped("overlap", `the message before it, ${schedule.lastMessageId ?? ""}, has not ended`);
+    return skipped("overlap", `the previous message, ${schedule.lastMessageId ?? ""}, has not ended`);
   }
   const actor = { organizationId: schedule.organizationId, keyId: "", scopes: [] };
   const { granted } = await inside.rates.take(actor, "messages", 1);
-  if (!granted) return failed("rate_limited", "the organization has sent as many messages per minute as it may");
+  if (!granted) return failed("rate_limited", "the organization's limit of messages per minute is reached");
   try {
     return await withSavepoint(inside.db, () => send(inside, schedule, dueAt, scene.isPreviousOpen));
   } catch (error) {

@@ -43,9 +43,13 @@ export async function idempotently<Made extends { readonly resourceId: string }>
       return { replayed: false, made };
     }
     const stored = await idempotencyKeys.findIdempotencyKey(inside.db, scope);
-    if (stored === undefined) throw new AppError("unavailable", "the idempotency key has just expired");
+    if (stored === undefined)
+      throw new AppError("unavailable", "the idempotency key expired during this request; send the request again");
     if (stored.fingerprint !== fingerprint) {
-      throw new AppError("idempotency_key_reused", "the idempotency key was used before with another body");
+      throw new AppError(
+        "idempotency_key_reused",
+        "the idempotency key was used before for another request; use a new key",
+      );
     }
     return { replayed: true, resourceId: stored.resourceId, status: stored.status };
   });

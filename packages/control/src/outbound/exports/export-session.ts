@@ -41,7 +41,10 @@ export async function exportSession(
   const row = found(await sessionExports.findExport(control.db, organizationId, sessionId), "session");
   const inputs = await sessionExports.listInputs(control.db, row, limits.exportUploads + 1);
   if (inputs.length > limits.exportUploads) {
-    throw new AppError("too_large", `an export has at most ${limits.exportUploads} uploaded files`);
+    throw new AppError(
+      "too_large",
+      `the session exceeds the limit of ${limits.exportUploads} uploaded files per export`,
+    );
   }
   const workspace = await control.trees.load(organizationId, row.headSnapshotId);
   return writeTar(entriesOf({ control, organizationId, row, inputs, workspace, numbers: new Map() }));

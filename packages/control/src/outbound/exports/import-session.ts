@@ -36,11 +36,11 @@ async function versionFor(inside: Control, actor: Actor, { bundle, agentId }: Re
   if (version !== undefined) return version.versionId;
   if (agentId !== undefined) {
     if ((await agents.findAgent(inside.db, organizationId, agentId)) === undefined) throw notFound("agent");
-    const way = "deploy it, or import without `agent_id`";
-    throw new AppError("conflict", `the agent has no version of the bundle that the session ran on; ${way}`);
+    const way = "deploy that bundle, or import without `agent_id`";
+    throw new AppError("conflict", `the agent has no version with the session's bundle; ${way}`);
   }
   if (objectKey === undefined) {
-    throw new AppError("conflict", "the version of the session's bundle was deleted in this moment; import it again");
+    throw new AppError("conflict", "the version with the session's bundle was deleted during the import; import again");
   }
   await sessionImports.insertReadyBundle(inside.db, { ...bundle, organizationId, objectKey });
   return (await createAgent(inside, actor, { source_snapshot_id: bundle.id })).version_id;

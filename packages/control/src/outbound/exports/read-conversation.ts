@@ -64,7 +64,7 @@ export class Conversation {
   /** @throws ArchiveRefused where the ledger does not tell of each message from its beginning to its end. */
   end(): void {
     const open = this.#messages.findIndex(({ told }) => told !== "ended");
-    if (open !== -1) throw new ArchiveRefused(`the ledger does not tell the end of message ${open + 1}`);
+    if (open !== -1) throw new ArchiveRefused(`the ledger has no last event of message ${open + 1}`);
   }
 
   async *readMessages(): AsyncGenerator<PortableMessage[]> {

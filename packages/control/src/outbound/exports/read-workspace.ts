@@ -44,21 +44,23 @@ export class ReceivedTree {
   }
 
   #parentProblem(path: string): string | undefined {
-    if (this.#entries.has(path)) return `${JSON.stringify(path)} is there twice`;
+    if (this.#entries.has(path)) return `${JSON.stringify(path)} appears twice`;
     const parent = dirname(path);
     if (parent === "workspace" || parent === "state") return undefined;
     return this.#entries.get(parent)?.type === "directory"
       ? undefined
-      : `no directory is listed before ${JSON.stringify(path)}`;
+      : `the directory of ${JSON.stringify(path)} is not listed before it`;
   }
 
   #keepLimits({ path, sizeBytes }: TarMember): void {
     const { bytes, files, fileBytes, pathBytes } = this.#limits;
     this.#bytes += sizeBytes;
-    if (sizeBytes > fileBytes) throw tooLarge(`a file of the workspace has at most ${fileBytes} bytes`);
-    if (this.#bytes > bytes) throw tooLarge(`a workspace has at most ${bytes} bytes`);
-    if (this.#entries.size >= files) throw tooLarge(`a workspace has at most ${files} files and directories`);
-    if (Buffer.byteLength(path) > pathBytes) throw tooLarge(`a path of the workspace has at most ${pathBytes} bytes`);
+    if (sizeBytes > fileBytes) throw tooLarge(`a file of the workspace exceeds the limit of ${fileBytes} bytes`);
+    if (this.#bytes > bytes) throw tooLarge(`the workspace exceeds the limit of ${bytes} bytes`);
+    if (this.#entries.size >= files)
+      throw tooLarge(`the workspace exceeds the limit of ${files} files and directories`);
+    if (Buffer.byteLength(path) > pathBytes)
+      throw tooLarge(`a path of the workspace exceeds the limit of ${pathBytes} bytes`);
   }
 
   async #write({ path, sizeBytes, content }: TarMember): Promise<{ sizeBytes: number; sha256: string }> {

@@ -135,7 +135,7 @@ async function read(receiving: Receiving, members: Members): Promise<Omit<Receiv
   }
   const after = received.end();
   if (treeHash(after) !== session.workspace.tree_hash) {
-    throw new ArchiveRefused("the workspace is not the one that session.json tells of");
+    throw new ArchiveRefused("the workspace does not match the checksum in session.json");
   }
   await mkdir(root, { recursive: true });
   const change = { dir: root, before: emptyTree, after, full: true };
@@ -157,13 +157,15 @@ async function takeBundle(
   member: TarMember,
 ): Promise<ReceivedBundle> {
   const { bundle_sha256: sha256, bundle_size_bytes: sizeBytes } = version;
-  if (member.sizeBytes !== sizeBytes) throw new ArchiveRefused(`${member.path} is not of the size that is told`);
+  if (member.sizeBytes !== sizeBytes)
+    throw new ArchiveRefused(`${member.path} does not have the size that session.json gives`);
   if (sizeBytes > limits.bundleBytes)
-    throw new AppError("too_large", `a bundle has at most ${limits.bundleBytes} bytes`);
+    throw new AppError("too_large", `the bundle exceeds the limit of ${limits.bundleBytes} bytes`);
   scratch.take(sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
   const written = await writeHashed(member.content, file);
-  if (written.sha256 !== sha256) throw new ArchiveRefused(`${member.path} has another checksum than is told`);
+  if (written.sha256 !== sha256)
+    throw new ArchiveRefused(`${member.path} does not have the checksum that session.json gives`);
   const inspection = await inspectBundle({ file });
   if (!inspection.ok) throw new ArchiveRefused(`${member.path}: ${inspection.reason}`);
   const { organizationId } = actor;
@@ -185,11 +187,12 @@ async function takeInputs(member: TarMember, messages: number): Promise<Portable
     if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
     if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
     if (value.path !== `${uploadFolder}/${leafFilename(value.path)}`) {
-      throw refuse(`path: expected that of a file in ${uploadFolder}`);
+      throw refuse(`path: expected a file in ${uploadFolder}`);
     }
-    if (paths.has(value.path)) throw refuse("path: expected another one for each line");
+    if (paths.has(value.path)) throw refuse("path: duplicate path");
     if (value.upload > files.length + 1) throw refuse(`upload: expected at most ${files.length + 1}`);
-    if ((files[value.upload - 1] ??= value.file_id) !== value.file_id) throw refuse("file_id: expected one per upload");
+    if ((files[value.upload - 1] ??= value.file_id) !== value.file_id)
+      throw refuse("file_id: expected the same file_id for one upload");
     paths.add(value.path);
     inputs.push(value);
   }
@@ -207,12 +210,15 @@ async function takeUploads(
     const member = await members.expect(uploadMember(input.upload));
     bytes += member.sizeBytes;
     if (bytes > limits.exportUploadBytes) {
-      throw new AppError("too_large", `an export has at most ${limits.exportUploadBytes} bytes of uploaded files`);
+      throw new AppError(
+        "too_large",
+        `the export exceeds the limit of ${limits.exportUploadBytes} bytes of uploaded files`,
+      );
     }
     const upload = await storeUpload(control, actor, member.content);
     stored.uploads.push(upload);
     if (upload.sha256 !== input.sha256 || upload.sizeBytes !== input.size_bytes) {
-      throw new ArchiveRefused(`${member.path} is not the file that ${inputsMember} tells of`);
+      throw new ArchiveRefused(`${member.path} does not match its size or checksum in ${inputsMember}`);
     }
   }
 }
@@ -229,7 +235,7 @@ class Members {
   async expect(path: string): Promise<TarMember> {
     const member = await this.takeIf(path);
     if (member !== undefined) return member;
-    throw new ArchiveRefused(`expected ${path}${this.#next === undefined ? "" : `, not ${quoted(this.#next.path)}`}`);
+    throw new ArchiveRefused(`expected ${path}${this.#next === undefined ? "" : `, found ${quoted(this.#next.path)}`}`);
   }
 
   async takeIf(path: string): Promise<TarMember | undefined> {
@@ -257,7 +263,7 @@ async function* measured(
   let bytes = 0;
   for await (const piece of body) {
     bytes += piece.byteLength;
-    if (bytes > maxBytes) throw new AppError("too_large", `an exported session has at most ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new AppError("too_large", `the export exceeds the limit of ${maxBytes} bytes`);
     hash.update(piece);
     yield piece;
   }
@@ -268,9 +274,7 @@ function asRefusal(error: unknown): unknown {
   const code = (error as { code?: unknown }).code;
   const isDamaged = typeof code === "string" && code.startsWith("Z_");
   if (!isDamaged && !(error instanceof ArchiveRefused)) return overLimitAsRefusal(error);
-  const reason = isDamaged ? "it is not a gzip archive, or it is damaged" : (error as Error).message;
-  const message = `the file is not a session that was exported whole: ${reason}`
-    .toWellFormed()
-    .replaceAll("\0", "\u2400");
+  const reason = isDamaged ? "it is damaged or not a gzip archive" : (error as Error).message;
+  const message = `the file is not a complete export of a session: ${reason}`.toWellFormed().replaceAll("\0", "\u2400");
   return new AppError("invalid", message, { issues: [{ path: "body", message }], cause: error });
 }

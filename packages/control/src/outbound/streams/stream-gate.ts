@@ -15,7 +15,7 @@ export function createStreamGate(
   return {
     check(organizationId) {
       if (places.over(organizationId, 1) === undefined) return;
-      throw new AppError("limit_exceeded", "too many event streams are open here; close some, or try again later", {
+      throw new AppError("limit_exceeded", "limit of open event streams reached; close some, or retry later", {
         retryAfterSeconds: 5,
       });
     },

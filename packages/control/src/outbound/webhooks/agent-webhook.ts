@@ -63,7 +63,10 @@ async function findEndpoint(control: Control, actor: Actor, agentId: string) {
   if (rows.length > 1) {
     const ids = rows.map(({ id }) => id).join(", ");
     const where = "/v1/organizations/current/webhook-endpoints/{id}";
-    throw new AppError("conflict", `the agent has ${rows.length} webhook endpoints; change each at ${where}: ${ids}`);
+    throw new AppError(
+      "conflict",
+      `the agent has ${rows.length} webhook endpoints; change them one by one at ${where}: ${ids}`,
+    );
   }
   return rows[0] === undefined ? undefined : renderEndpoint(rows[0]);
 }

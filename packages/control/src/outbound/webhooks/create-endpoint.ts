@@ -43,9 +43,9 @@ export async function createWebhookEndpoint(
     async (inside) => {
       const most = limits.webhookEndpointsPerOrganization;
       const outcome = await webhookEndpoints.insertEndpointIfBelow(inside.db, endpoint, most);
-      if (outcome === "no_agent") throw invalidField("agent_id", "there is no such agent");
+      if (outcome === "no_agent") throw invalidField("agent_id", "agent not found");
       if (outcome === "too_many") {
-        throw new AppError("conflict", `an organization has at most ${most} webhook endpoints; delete one first`);
+        throw new AppError("conflict", `limit reached: ${most} webhook endpoints per organization; delete one first`);
       }
     },
     // The whole URL may be a secret of its own.

@@ -63,7 +63,7 @@ export async function resendWebhookDelivery(
       const outcome = await webhookDeliveries.resendIfIdle(inside.db, place, deliveryId);
       if (outcome === "missing") throw notFound("delivery");
       if (outcome === "disabled") throw disabled();
-      if (outcome === "busy") throw new AppError("conflict", "the delivery is being sent right now; look again later");
+      if (outcome === "busy") throw new AppError("conflict", "the delivery is being sent; retry in a few seconds");
     },
     () => ({ action: "webhook.resend", target: place.endpointId, details: { delivery_id: deliveryId } }),
   );

@@ -2,14 +2,7 @@
 // looked at with every attempt, by the rules that agents' connections have, too.
 
 import type { ReceiverPolicy } from "@dari/control/context";
-import {
-  decide,
-  EgressRuleError,
-  isPublicAddress,
-  normalHost,
-  parseEgressRules,
-  type EgressRule,
-} from "@dari/network";
+import { decide, EgressRuleError, isPublicAddress, normalHost, parseEgressRules, type EgressRule } from "@dari/network";
 import { isIP } from "node:net";
 import { invalidField } from "@dari/domain";
 
@@ -38,16 +31,16 @@ export interface Receiver {
   readonly port: number;
 }
 
-const wantsTls = "expected https:// (for development, the operator names the receiver in DARI_WEBHOOK_ALLOW)";
+const wantsTls = "expected https:// (for development, operators can allow the receiver with DARI_WEBHOOK_ALLOW)";
 
 /** `field`: what the request calls the URL. @throws AppError `invalid` that says what is wrong with it. */
 export function checkReceiver(text: string, policy: ReceiverPolicy, field = "url"): Receiver {
   const refuse = (message: string): Error => invalidField(field, message);
-  if (!URL.canParse(text)) throw refuse("expected a URL, as in https://example.com/hooks");
+  if (!URL.canParse(text)) throw refuse("expected a URL, for example https://example.com/hooks");
   const receiver = receiverOf(text);
   const { url, host, port } = receiver;
-  if (url.username !== "" || url.password !== "") throw refuse("expected no user name and no password in it");
-  if (url.hash !== "") throw refuse("expected no fragment");
+  if (url.username !== "" || url.password !== "") throw refuse("expected a URL without user name and password");
+  if (url.hash !== "") throw refuse("expected a URL without a fragment");
   const decision = decide(policy, host, port);
   const isExact = decision.allowed && decision.exact;
   if (url.protocol !== "https:" && !(isExact && url.protocol === "http:")) throw refuse(wantsTls);

@@ -26,7 +26,10 @@ export async function rotateWebhookSecret(
       const outcome = await webhookEndpoints.addSecretIfBelow(inside.db, place, { sealed, oldMs, max });
       if (outcome === "missing") throw notFound("webhook endpoint");
       if (outcome === "too_many") {
-        throw new AppError("conflict", `${max} secrets of this endpoint sign already; wait until an old one has ended`);
+        throw new AppError(
+          "conflict",
+          `limit reached: ${max} secrets sign for this endpoint; wait until an old one expires`,
+        );
       }
     },
     () => ({ action: "webhook.rotate_secret", target: endpointId }),

@@ -54,7 +54,7 @@ function warningsOfUnset(names: readonly string[]): string[] {
 }
 
 export function notReady(): AppError {
-  return new AppError("conflict", "the source snapshot is not ready: upload the bundle and finalize it first");
+  return new AppError("conflict", "the source snapshot is not ready; upload the bundle and finalize it first");
 }
 
 function refuseDifference(sent: Readonly<Record<string, unknown>>, bundled: Manifest): void {
@@ -62,7 +62,7 @@ function refuseDifference(sent: Readonly<Record<string, unknown>>, bundled: Mani
   if (!normalized.ok) throw invalidManifest("manifest", normalized.issues.map(below));
   const fields = compareManifests(normalized.manifest, bundled);
   if (fields.length === 0) return;
-  throw new AppError("invalid", `the manifest sent along differs from the bundle's dari.yml in: ${fields.join(", ")}`, {
+  throw new AppError("invalid", `the request's manifest differs from the bundle's dari.yml in: ${fields.join(", ")}`, {
     issues: fields.map((field) => ({ path: `manifest.${field}`, message: "differs from the bundle's dari.yml" })),
   });
 }

@@ -61,11 +61,11 @@ export async function getVersionBundleFile(
     if (member === undefined) throw notFound(`file ${path}`);
     if (member.content === undefined) {
       const [size, most] = [member.sizeBytes, maxBytes].map((bytes) => bytes.toLocaleString("en"));
-      throw invalidField("path", `${member.path} has ${size} bytes; this call returns files of at most ${most} bytes`);
+      throw invalidField("path", `${member.path} has ${size} bytes; the limit is ${most} bytes`);
     }
     const content = decode(member.content);
     if (content === undefined) {
-      throw invalidField("path", `${member.path} is not UTF-8 text; this call returns only text files`);
+      throw invalidField("path", `${member.path} is not UTF-8 text; only text files can be read`);
     }
     return { version_id: name.versionId, path: member.path, size_bytes: member.sizeBytes, content };
   });
@@ -103,12 +103,12 @@ function takePlace(organizationId: string): Disposable {
   const over = reads.over(organizationId, 1);
   if (over === "perOrganization") {
     const most = limits.bundleReadsPerOrganization;
-    const detail = `the organization already reads ${most} bundles, its limit; retry when one of these calls has ended`;
+    const detail = `limit reached: the organization reads ${most} bundles at once; retry when one has ended`;
     throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
   }
   if (over === "perProcess") {
     const most = limits.bundleReadsPerProcess;
-    const detail = `this API process already reads ${most} bundles, its limit; retry the call`;
+    const detail = `limit reached: this API process reads ${most} bundles at once; retry`;
     throw new AppError("unavailable", detail, { retryAfterSeconds });
   }
   const leave = reads.add(organizationId, 1);

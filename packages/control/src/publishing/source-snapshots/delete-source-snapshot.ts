@@ -13,7 +13,8 @@ export async function deleteSourceSnapshot(control: Control, actor: Actor, sourc
     sourceSnapshotId,
   );
   if (deletion.outcome === "missing") throw notFound("source snapshot");
-  if (deletion.outcome === "used") throw new AppError("conflict", "a version was made from this source snapshot");
+  if (deletion.outcome === "used")
+    throw new AppError("conflict", "a version uses this source snapshot; it cannot be deleted");
   await control.blobs.delete([deletion.objectKey]);
   return { deleted: true, id: sourceSnapshotId };
 }

@@ -48,7 +48,7 @@ export async function finalizeSourceSnapshot(
       return render(settled);
     }
   }
-  throw new AppError("conflict", "the bundle was uploaded again and again while it was checked; finalize it once more");
+  throw new AppError("conflict", "the bundle was uploaded again while it was checked; finalize it again");
 }
 
 /**

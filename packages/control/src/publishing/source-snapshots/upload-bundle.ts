@@ -55,9 +55,8 @@ async function store(
     await control.blobs.put(objectKey, body, { maxBytes: announcedBytes });
   } catch (cause) {
     if (!(cause instanceof BlobTooLargeError)) throw cause;
-    throw new AppError("too_large", `the upload has more than the ${announcedBytes} bytes that were announced`, {
-      cause,
-    });
+    const detail = `the upload exceeds the ${announcedBytes} bytes that were announced; create another source snapshot`;
+    throw new AppError("too_large", detail, { cause });
   }
 }
 

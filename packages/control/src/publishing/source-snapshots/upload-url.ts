@@ -21,7 +21,7 @@ export function checkUploadUrl(
   const given = Buffer.from(upload.signature, "base64url");
   const expected = sign(control, upload.sourceSnapshotId, upload.expires);
   if (given.length !== expected.length || !timingSafeEqual(given, expected)) {
-    throw new AppError("forbidden", "the upload URL's signature is not valid");
+    throw new AppError("forbidden", "the upload URL's signature is invalid; use the URL as it was returned");
   }
   if (Number(upload.expires) * 1000 < Date.now()) {
     throw new AppError("forbidden", "the upload URL has expired; create a new source snapshot");

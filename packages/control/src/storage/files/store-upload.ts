@@ -28,7 +28,7 @@ export async function storeUpload(
     return { fileId, objectKey, ...(await control.blobs.put(objectKey, body, { maxBytes })) };
   } catch (cause) {
     if (!(cause instanceof BlobTooLargeError)) throw cause;
-    throw new AppError("too_large", `a file has at most ${maxBytes} bytes`, { cause });
+    throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`, { cause });
   }
 }
 

@@ -60,7 +60,7 @@ export async function promoteAttempt(control: Control, actor: Actor, name: Attem
   const { messageId } = name;
   const write = { organizationId, sessionId, snapshot, filesChanged, messageId, whileIdle: true };
   if ((await writeHead(control, write)) === "moved") {
-    throw new AppError("conflict", "the session's workspace is no longer the one that the attempt started from");
+    throw new AppError("conflict", "the workspace has changed since this attempt; its files cannot be promoted");
   }
   control.trees.remember(snapshot.id, left);
   return { session_id: sessionId, snapshot_id: snapshot.id, files_changed: filesChanged };
@@ -75,6 +75,6 @@ async function findLeft(
   const attempt = await sideSnapshots.findAttemptSnapshot(control.db, actor.organizationId, messageId, number);
   if (attempt === undefined) throw notFound("attempt");
   const { sessionId, sideSnapshotId } = attempt;
-  if (sideSnapshotId === null) throw new AppError("not_found", "the attempt left no files behind");
+  if (sideSnapshotId === null) throw new AppError("not_found", "the attempt left no files");
   return { sessionId, snapshotId: sideSnapshotId };
 }

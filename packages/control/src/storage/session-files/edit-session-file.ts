@@ -50,7 +50,8 @@ export async function putSessionFile(
   const before = await loadSessionHead(control, actor, write.sessionId);
   const place = placeOf(before.tree, path);
   const { pathBytes } = defaultWorkspaceLimits;
-  if (Buffer.byteLength(place) > pathBytes) throw new AppError("too_large", `a path has at most ${pathBytes} bytes`);
+  if (Buffer.byteLength(place) > pathBytes)
+    throw new AppError("too_large", `the path exceeds the limit of ${pathBytes} bytes`);
   checkConditions(before.tree.get(place), write.conditions);
   withFile(before.tree, { path: place, mode: fileMode, sizeBytes: 0, sha256: "" });
   await using scratch = await control.scratch.open("write", actor.organizationId);
@@ -62,7 +63,7 @@ export async function putSessionFile(
     const entry = tree.get(at);
     checkConditions(entry, write.conditions);
     // Where a link leads elsewhere by now, the content lies at another path than it would be saved from.
-    if (at !== place) throw new AppError("conflict", `${path} leads elsewhere than a moment ago`);
+    if (at !== place) throw new AppError("conflict", `${path} changed during this request; retry`);
     const created = entry === undefined;
     if (entry?.type === "file" && entry.sha256 === sha256) return { after: tree, dir, created, sha256 };
     const mode = entry?.type === "file" ? entry.mode : fileMode;
@@ -86,7 +87,7 @@ export async function deleteSessionFile(
     if (entry === undefined) throw notFound(`file ${path}`);
     checkConditions(entry, write.conditions);
     if (entry.type === "directory" && !write.recursive) {
-      throw new AppError("conflict", `${path} is a directory; \`?recursive=1\` deletes it and what is in it`);
+      throw new AppError("conflict", `${path} is a directory; use \`?recursive=1\` to delete it with everything in it`);
     }
     return { after: withoutPath(tree, entry.path) ?? tree, dir: tmpdir() };
   });
@@ -111,7 +112,7 @@ async function editHead<Edit extends { readonly after: Tree; readonly dir: strin
     const { snapshotId, filesChanged } = edited;
     return { session_id: sessionId, snapshot_id: snapshotId, files_changed: [...filesChanged], ...more };
   }
-  throw new AppError("conflict", "other clients write to this workspace all the time; try again");
+  throw new AppError("conflict", "other requests changed the workspace during this one; retry");
 }
 
 /** @throws AppError `precondition_failed` */
@@ -120,10 +121,10 @@ function checkConditions(entry: TreeEntry | undefined, { ifMatch, ifNoneMatch }:
   const lists = (header: string): boolean =>
     header.trim() === "*" ? entry !== undefined : header.split(",").some((item) => item.trim() === tag);
   if (ifMatch !== undefined && !lists(ifMatch)) {
-    throw new AppError("precondition_failed", "the file is not the one that `If-Match` names");
+    throw new AppError("precondition_failed", "the file's `ETag` differs from `If-Match`; read the file again");
   }
   if (ifNoneMatch !== undefined && lists(ifNoneMatch)) {
-    throw new AppError("precondition_failed", "the file is there, as `If-None-Match` excludes");
+    throw new AppError("precondition_failed", "the file exists, and the request has `If-None-Match: *`");
   }
 }
 
@@ -137,7 +138,7 @@ async function receive(
   const target = join(scratch.dir, place);
   await mkdir(dirname(target), { recursive: true });
   const before = (bytes: number, total: number): void => {
-    if (total > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+    if (total > maxBytes) throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`);
     scratch.take(bytes);
   };
   return writeHashed(body, target, { before });

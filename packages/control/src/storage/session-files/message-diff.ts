@@ -36,7 +36,10 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
   const { organizationId } = actor;
   const message = found(await sideSnapshots.findMessageSnapshot(control.db, organizationId, messageId), "message");
   if (message.isImported) {
-    throw new AppError("not_found", "the message was imported; which files its turn changed is all that is known");
+    throw new AppError(
+      "not_found",
+      "the message was imported without the files of its turn; `files_changed` lists their paths",
+    );
   }
   if (message.snapshotId === null) return noPieces();
   const snapshot = found(

@@ -57,6 +57,6 @@ export async function loadSessionHead(
 
 async function findHead(control: Control, actor: Actor, sessionId: string): Promise<string | null> {
   const snapshotId = await snapshots.findHeadSnapshotId(control.db, actor.organizationId, sessionId);
-  if (snapshotId === undefined) throw new AppError("not_found", `there is no session ${sessionId}`);
+  if (snapshotId === undefined) throw new AppError("not_found", `session ${sessionId} not found`);
   return snapshotId;
 }

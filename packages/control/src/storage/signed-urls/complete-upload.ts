@@ -28,7 +28,8 @@ export async function completeUpload(control: Control, actor: Actor, uploadId: s
   const row = await files.insertFileIfNew(control.db, described);
   await control.blobs.delete(row === undefined ? [objectKey] : [staged]);
   const first = row ?? (await files.findFile(control.db, organizationId, fileId));
-  if (first === undefined) throw new AppError("conflict", "the file was uploaded before and is deleted");
+  if (first === undefined)
+    throw new AppError("conflict", "the file of this upload was deleted; reserve another upload");
   return renderFile(first);
 }
 
@@ -40,10 +41,17 @@ async function takeOver(control: Control, ticket: UploadTicket, staged: string, 
     await control.blobs.delete([objectKey, staged]);
   } catch (error) {
     if (error instanceof BlobNotFoundError) {
-      throw new AppError("conflict", "nothing was uploaded yet, or the upload was completed before", { cause: error });
+      throw new AppError(
+        "conflict",
+        "no uploaded bytes were found: upload them first, or the upload is already completed",
+        { cause: error },
+      );
     }
     if (!(error instanceof BlobTooLargeError)) throw error;
     await control.blobs.delete([staged]);
   }
-  throw invalidField("upload_id", "the uploaded bytes are not those that were announced; reserve another upload");
+  throw invalidField(
+    "upload_id",
+    "the uploaded bytes do not match the announced size or checksum; reserve another upload",
+  );
 }

@@ -16,7 +16,7 @@ export async function reserveUpload(
 ): Promise<FileUploadReserved> {
   const signedUrls = requireSignedUrls(control);
   const { size_bytes: sizeBytes, sha256, content_type: contentType = "" } = request;
-  if (sizeBytes > maxBytes) throw new AppError("too_large", `a file has at most ${maxBytes} bytes`);
+  if (sizeBytes > maxBytes) throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`);
   const described = describeFile({ filename: request.filename, contentType });
   const { organizationId } = actor;
   const fileId = newId("file");

@@ -12,5 +12,8 @@ export function stagingKey(organizationId: string, id: string): string {
 /** @throws AppError `conflict` where clients cannot reach the object store. */
 export function requireSignedUrls({ blobs: { signedUrls } }: Control): SignedUrls {
   if (signedUrls !== undefined) return signedUrls;
-  throw new AppError("conflict", "clients of this installation cannot reach its object store; use the API");
+  throw new AppError(
+    "conflict",
+    "clients of this installation cannot reach its object store; use `POST /v1/files` and `GET /v1/files/{id}/content`",
+  );
 }

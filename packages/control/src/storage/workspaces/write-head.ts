@@ -68,9 +68,9 @@ function refusal(outcome: Exclude<WriteOutcome, "written" | "moved">): AppError 
     case "not_found":
       return notFound("session");
     case "closed":
-      return new AppError("conflict", "the session has ended; its workspace changes no more");
+      return new AppError("conflict", "the session has ended; its workspace cannot be changed");
     case "busy":
-      return new AppError("session_busy", "a turn of the session runs; its workspace is written when it has ended");
+      return new AppError("session_busy", "a turn of the session is running; retry when it has ended");
   }
 }
 
@@ -80,14 +80,14 @@ function keepLimits(tree: Tree, limits: WorkspaceLimits): void {
   for (const { sizeBytes, type, path } of tree.values()) {
     if (type === "file") bytes += sizeBytes;
     if (sizeBytes > limits.fileBytes) {
-      throw new AppError("too_large", `a file of the workspace has at most ${limits.fileBytes} bytes`);
+      throw new AppError("too_large", `a file of the workspace exceeds the limit of ${limits.fileBytes} bytes`);
     }
     if (Buffer.byteLength(path) > limits.pathBytes) {
-      throw new AppError("too_large", `a path of the workspace has at most ${limits.pathBytes} bytes`);
+      throw new AppError("too_large", `a path of the workspace exceeds the limit of ${limits.pathBytes} bytes`);
     }
   }
-  if (bytes > limits.bytes) throw new AppError("too_large", `a workspace has at most ${limits.bytes} bytes`);
+  if (bytes > limits.bytes) throw new AppError("too_large", `the workspace exceeds the limit of ${limits.bytes} bytes`);
   if (tree.size > limits.files) {
-    throw new AppError("too_large", `a workspace has at most ${limits.files} files and directories`);
+    throw new AppError("too_large", `the workspace exceeds the limit of ${limits.files} files and directories`);
   }
 }

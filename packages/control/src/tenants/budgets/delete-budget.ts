@@ -22,7 +22,7 @@ export async function deleteBudget(
     async (inside) => {
       if (await budgets.deleteBudgetIfAllowed(inside.db, organizationId, budgetId, byOperator)) return;
       found(await budgets.findBudget(inside.db, organizationId, budgetId), "budget");
-      throw new AppError("forbidden", "operators have set this budget; only they change it");
+      throw new AppError("forbidden", "operators set this budget; only operators can change it");
     },
     () => ({ action: "budget.delete", target: budgetId, organizationId }),
   );

@@ -21,7 +21,7 @@ export async function putBudget(
 ): Promise<BudgetRecord> {
   const { max_turns: maxTurns = null, max_turn_seconds: maxTurnSeconds = null, max_tokens: maxTokens = null } = request;
   if (maxTurns === null && maxTurnSeconds === null && maxTokens === null) {
-    throw invalidField("max_turns", "expected a cap: max_turns, max_turn_seconds or max_tokens");
+    throw invalidField("max_turns", "expected at least one of max_turns, max_turn_seconds and max_tokens");
   }
   const target = targetOf(organizationId, request);
   const setBy = (await isOperator(control, actor)) ? "operator" : "organization";
@@ -52,13 +52,13 @@ export async function putBudget(
 
 function tooMany(setBy: "organization" | "operator"): AppError {
   const most = limits.budgetsPerOrganization;
-  const whose = setBy === "operator" ? "operators set an organization" : "an organization sets";
-  return new AppError("conflict", `${whose} at most ${most} budgets; delete one first`);
+  const what = setBy === "operator" ? "budgets of operators" : "budgets";
+  return new AppError("conflict", `limit reached: ${most} ${what} per organization; delete one first`);
 }
 
 function targetOf(organizationId: string, { agent_id: agentId, session_id: sessionId }: PutBudgetRequest) {
   if (agentId !== undefined && sessionId !== undefined) {
-    throw invalidField("session_id", "expected an agent or a session, not both");
+    throw invalidField("session_id", "expected agent_id or session_id, not both");
   }
   if (agentId !== undefined) return { scope: "agent", targetId: agentIdFromWire(agentId) } as const;
   if (sessionId !== undefined) return { scope: "session", targetId: sessionId } as const;

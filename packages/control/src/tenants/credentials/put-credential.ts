@@ -35,7 +35,7 @@ export async function putCredential(
     async (inside) => {
       const put = await credentials.putCredentialIfBelow(inside.db, credential, limits.credentialsPerOrganization);
       if (put !== undefined && put.hosts !== null && !headerValue.test(input.value)) {
-        throw invalidField("value", "expected printable ASCII on one line: it is put into headers");
+        throw invalidField("value", "expected printable ASCII on one line, because the value is sent in HTTP headers");
       }
       return put;
     },
@@ -46,7 +46,7 @@ export async function putCredential(
   );
   if (stored === undefined) {
     const most = limits.credentialsPerOrganization;
-    throw new AppError("conflict", `an organization has at most ${most} credentials; delete one first`);
+    throw new AppError("conflict", `limit reached: ${most} credentials per organization; delete one first`);
   }
   return { id: stored.id, name, created: stored.created, hosts: stored.hosts };
 }

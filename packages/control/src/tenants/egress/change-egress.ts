@@ -18,8 +18,10 @@ export async function putEgress(
   organizationId: string,
   { mode, hosts: written = [] }: PutEgressRequest,
 ): Promise<EgressRecord> {
-  if (mode === "allow" && written.length === 0) throw invalidField("hosts", "expected a host; for none use mode 'off'");
-  if (mode !== "allow" && written.length > 0) throw invalidField("hosts", "expected none: they are for mode 'allow'");
+  if (mode === "allow" && written.length === 0)
+    throw invalidField("hosts", "expected at least one host; to allow none, use mode 'off'");
+  if (mode !== "allow" && written.length > 0)
+    throw invalidField("hosts", "expected no hosts: only mode 'allow' has hosts");
   const hosts = [...new Set(written.map((host) => host.toLowerCase()))];
   const setBy = await setterOf(control, actor);
   return onRecord(

@@ -12,8 +12,8 @@ import { createKeySecret } from "./key-secret.ts";
 const defaultScopes: readonly ApiKeyScope[] = ["deploy", "run", "read"];
 
 const noRouting =
-  "there are no routing keys, because this platform has no model router: agents call the model's provider, so use a " +
-  "key of the model's provider (`dari credentials add OPENAI_API_KEY`); for this API create a key of type 'management'";
+  "routing keys are not supported, because this platform has no model router. Agents call the model's provider: add " +
+  "its key with `dari credentials add OPENAI_API_KEY`. For this API, create a key of type 'management'";
 
 /** @throws AppError `invalid` when it would expire before it is used, and for a key of the hosted service's router. */
 export async function createApiKey(

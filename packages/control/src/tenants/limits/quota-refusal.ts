@@ -1,4 +1,4 @@
-// Says what an organization keeps too much of. The statement that would have added to it has refused.
+// The error for a quota that is reached. The statement that would have exceeded it has refused.
 
 import { quotaRefusalOf, type QuotaKind } from "@dari/db";
 import { AppError } from "@dari/domain";
@@ -11,7 +11,7 @@ const nouns: Readonly<Record<QuotaKind, string>> = {
   storage_bytes: "bytes of files, bundles and workspaces",
 };
 
-/** Room does not come by itself: whoever asks again by itself does so seldom. */
+/** Long, because a quota frees up only when something is deleted. */
 const retryAfterSeconds = 60;
 
 /** AppError `quota_exceeded`; undefined for every other error. */
@@ -19,7 +19,7 @@ export function quotaRefusal(error: unknown): AppError | undefined {
   const refusal = quotaRefusalOf(error);
   if (refusal === undefined) return undefined;
   const { kind, most, kept, more } = refusal;
-  const said = kind === "storage_bytes" ? `, keeps ${kept} and would add ${more}` : "";
-  const detail = `the organization may keep ${most} ${nouns[kind]}${said}; delete some, or ask an operator for more`;
+  const added = kind === "storage_bytes" ? `, of which ${kept} are used, and this adds ${more}` : "";
+  const detail = `quota reached: ${most} ${nouns[kind]}${added}; delete some, or ask an operator for more`;
   return new AppError("quota_exceeded", detail, { retryAfterSeconds, cause: error });
 }

@@ -38,7 +38,7 @@ export async function createInvitation(
     async (inside) => {
       const made = { ...invitation, invitedBy: await lockInviters(inside, actor) };
       const put = await invitations.putInvitationUnlessMember(inside.db, made, limits.invitationsPerOrganization);
-      if (put === "member") throw new AppError("conflict", `${request.email} is a member already`);
+      if (put === "member") throw new AppError("conflict", `${request.email} is already a member`);
       if (put === "missing") throw notFound("organization");
       if (put === "full") throw new AppError("conflict", tooMany);
       return put;
@@ -48,7 +48,7 @@ export async function createInvitation(
   return { ...renderInvitation(row), url: linkOf(control, secret.plaintext) };
 }
 
-const tooMany = `an organization has at most ${limits.invitationsPerOrganization} open invitations: revoke some first`;
+const tooMany = `limit reached: ${limits.invitationsPerOrganization} open invitations per organization; revoke some`;
 
 /** @throws AppError `not_found`, also when it was accepted. */
 export async function getInvitation(

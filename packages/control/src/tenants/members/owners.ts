@@ -10,12 +10,12 @@ export function managesOwners(actor: Actor): boolean {
 }
 
 export function outranked(): AppError {
-  return new AppError("forbidden", "only owners make, change and remove owners, or sign in as one");
+  return new AppError("forbidden", "only owners can add, change or remove owners, or create their sign-in links");
 }
 
 /** A refused change of a member in words. */
 export function refusedChange(refusal: MemberRefusal): AppError {
   if (refusal === "missing") return notFound("member");
   if (refusal === "outranked") return outranked();
-  return new AppError("conflict", "this is the last owner: make another member an owner first");
+  return new AppError("conflict", "this is the last owner; make another member an owner first");
 }

@@ -87,7 +87,7 @@ async function insert(
     });
     if (row !== undefined) return row;
   }
-  throw new AppError("conflict", `the slug '${base}' is taken`);
+  throw new AppError("conflict", `the slug '${base}' is taken; choose another one`);
 }
 
 function slugOf(name: string): string {

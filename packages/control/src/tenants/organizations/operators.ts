@@ -13,5 +13,8 @@ export async function isOperator(control: Control, actor: Actor): Promise<boolea
 /** @throws AppError `forbidden` */
 export async function requireOperator(control: Control, actor: Actor): Promise<void> {
   if (await isOperator(control, actor)) return;
-  throw new AppError("forbidden", "this is for operators: use an admin key of the organization that runs the platform");
+  throw new AppError(
+    "forbidden",
+    "only operators can do this; use an admin key of the organization that runs the platform",
+  );
 }

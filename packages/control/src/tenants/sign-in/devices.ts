@@ -54,7 +54,7 @@ export async function startDevice(control: Control, deviceName: string, address:
   };
 }
 
-const tooManyWait = "too many command lines wait, from this address or in all: let them in, or wait until they end";
+const tooManyWait = "too many command-line sign-ins wait for approval; approve or deny some, or retry in a minute";
 
 function createUserCode(): string {
   const letters = Array.from({ length: codeLength }, () => codeLetters[randomInt(codeLetters.length)]).join("");
@@ -163,9 +163,9 @@ export async function decideDeviceRequest(
 /** A key that lets further keys in would outlive its own end. */
 function requireBrowser(actor: Actor): Person {
   if (actor.person !== undefined && actor.signInMethod !== undefined) return actor.person;
-  throw new AppError("forbidden", "this is for people who are signed in with a browser, not for keys");
+  throw new AppError("forbidden", "only people who are signed in with a browser can do this, not keys");
 }
 
 function nothingWaits(): AppError {
-  return new AppError("not_found", "no command line waits with this code: it is mistyped, too old, or was decided");
+  return new AppError("not_found", "no command line waits with this code; it is mistyped, expired or already decided");
 }

@@ -31,7 +31,7 @@ export async function getMe(control: Control, actor: Actor): Promise<Me> {
 export async function signOut(control: Control, actor: Actor): Promise<SignedOut> {
   const { organizationId, keyId, person, signInMethod } = actor;
   if (person === undefined) {
-    throw new AppError("conflict", "this is the organization's own key: an admin revokes it");
+    throw new AppError("conflict", "this is a key of the organization, not of a sign-in; an admin can revoke it");
   }
   await onRecord(
     control,

@@ -19,6 +19,6 @@ export async function limitTries(control: Control, kind: TryKind, subject: strin
   const { most, windowSeconds } = kinds[kind];
   const { used, resetSeconds } = await signInTries.countTry(control.db, { kind, subject, windowSeconds });
   if (used <= most) return;
-  const detail = `too many tries: at most ${most} in ${windowSeconds} s; more in ${resetSeconds} s`;
+  const detail = `limit reached: ${most} tries in ${windowSeconds} s; retry in ${resetSeconds} s`;
   throw new AppError("limit_exceeded", detail, { retryAfterSeconds: resetSeconds });
 }

@@ -14,6 +14,7 @@ export async function lockInviters(inside: Control, actor: Actor): Promise<reado
   if (person === undefined) return [];
   const by = signInMethod === undefined ? "api_keys" : "sign_ins";
   const members = await signIns.holdMaker(inside.db, { by, id: keyId, role: person.role });
-  if (members === undefined) throw new AppError("forbidden", "your role or your sign-in has just changed: call again");
+  if (members === undefined)
+    throw new AppError("forbidden", "your role or sign-in changed during this request; send it again");
   return members;
 }

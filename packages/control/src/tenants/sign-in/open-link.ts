@@ -9,7 +9,10 @@ import { hashSignInSecret, kindOfSignInSecret } from "./sign-in-secret.ts";
 
 /** The same whatever is wrong: who tries links learns nothing. */
 function notValid(): AppError {
-  return new AppError("not_found", "this link opens nothing: it was used, replaced or revoked, or is too old");
+  return new AppError(
+    "not_found",
+    "this link no longer works: it was used, replaced or revoked, or has expired; ask for a new one",
+  );
 }
 
 /** @throws AppError `not_found` */

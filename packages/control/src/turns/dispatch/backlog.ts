@@ -53,11 +53,10 @@ export function createBacklog(): Backlog {
       const estimate = estimates.get(organizationId);
       if (estimate === undefined) return;
       if (estimate.open + more > estimate.max) {
-        const said = more === 1 ? `${estimate.max} messages` : `${estimate.open} messages of ${estimate.max}`;
-        const rest = more === 1 ? ", which is its limit; wait for some to end" : `, and these are ${more}`;
-        throw new AppError("limit_exceeded", `the organization has ${said} that wait or run${rest}`, {
-          retryAfterSeconds,
-        });
+        const reached = more === 1 ? `${estimate.max}` : `${estimate.open} of ${estimate.max}`;
+        const added = more === 1 ? "" : `, and this request adds ${more}`;
+        const detail = `backlog limit reached: ${reached} open messages${added}; retry when some have ended`;
+        throw new AppError("limit_exceeded", detail, { retryAfterSeconds });
       }
       estimate.open += more;
       estimate.admitted += more;

@@ -71,12 +71,12 @@ function passOn(inside: Control, { organizationId }: Actor, messageId: string, a
 function refusal(outcome: Exclude<AnsweredInput["outcome"], "answered">, key: string): AppError {
   switch (outcome) {
     case "not_found":
-      return new AppError("not_found", "there is no such message");
+      return new AppError("not_found", "message not found");
     case "not_asked":
-      return new AppError("conflict", `the message has not asked for ${key}; its record lists what it waits for`);
+      return new AppError("conflict", `the message has no input ${key}; its record lists its inputs`);
     case "answered_before":
-      return new AppError("conflict", `${key} is answered already`);
+      return new AppError("conflict", `input ${key} is already answered`);
     case "over":
-      return new AppError("conflict", `nobody waits for ${key} any more: its message has ended`);
+      return new AppError("conflict", `input ${key} is closed, because its message has ended`);
   }
 }

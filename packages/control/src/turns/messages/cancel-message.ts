@@ -19,7 +19,7 @@ export async function cancelMessage(control: Control, actor: Actor, messageId: s
         ? { action: "message.cancel", target: messageId, details: { outcome } }
         : undefined,
   );
-  if (result.outcome === "not_found") throw new AppError("not_found", `there is no message ${messageId}`);
+  if (result.outcome === "not_found") throw new AppError("not_found", `message ${messageId} not found`);
   if (result.outcome === "requested") control.notifier.notify("cancel", messageId);
   if (result.outcome === "cancelled") {
     control.notifier.notify("message", messageId);

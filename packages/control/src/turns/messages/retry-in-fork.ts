@@ -18,7 +18,7 @@ export async function retryInFork(
   { versionId, lane }: { readonly versionId: string | undefined; readonly lane: Lane | undefined },
 ): Promise<{ messageId: string; sessionId: string }> {
   if (failed.status !== "failed") {
-    throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
+    throw new AppError("conflict", `the message is ${failed.status}; only failed messages can be retried`);
   }
   const place = { sessionId: failed.session_id, messageId: failed.id, without: true, versionId };
   const fork = await forkSession(inside, actor, place);

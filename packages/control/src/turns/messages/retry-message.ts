@@ -22,7 +22,7 @@ export async function retryMessage(
 ): Promise<{ messageId: string }> {
   const { version_id: versionId, fork = false, on_busy: onBusy, lane } = request;
   if (versionId !== undefined && !fork) {
-    throw invalidField("version_id", "a session keeps its version; another one needs `fork: true`");
+    throw invalidField("version_id", "a session keeps its version; set `fork: true` to use another one");
   }
   const failed = await getMessage(control, actor, messageId);
   return onRecord(

@@ -73,7 +73,7 @@ async function listPage(
   { limit = limits.bulkRetryDefault, after }: RetryMessagesRequest,
 ): Promise<{ rows: FailedMessageRow[]; next: string | null }> {
   const found = await failedMessages.listFailedMessages(control.db, filter, { limit: limit + 1, after });
-  if (found === undefined) throw invalidField("after", "expected the `next` of a reply of this call");
+  if (found === undefined) throw invalidField("after", "expected `next` of a previous reply to this request");
   const rows = found.slice(0, limit);
   return { rows, next: found.length > limit ? (rows.at(-1)?.id ?? null) : null };
 }
@@ -118,12 +118,7 @@ interface Sent {
 /** Contents read together: one message with its output may have megabytes. */
 const readTogether = 8;
 
-async function sendAll(
-  control: Control,
-  actor: Actor,
-  rows: readonly FailedMessageRow[],
-  lane: Lane,
-): Promise<Sent> {
+async function sendAll(control: Control, actor: Actor, rows: readonly FailedMessageRow[], lane: Lane): Promise<Sent> {
   const sent: Sent = { retried: [], skipped: [], sentOf: new Map() };
   const full = new Set<string>();
   for (let at = 0; at < rows.length; at += readTogether) {

@@ -23,7 +23,7 @@ export async function sendAgain(
   { onBusy = "enqueue", lane = failed.lane }: SendAgainOptions = {},
 ): Promise<{ messageId: string }> {
   if (failed.status !== "failed") {
-    throw new AppError("conflict", `the message is ${failed.status}; only a failed one can be sent again`);
+    throw new AppError("conflict", `the message is ${failed.status}; only failed messages can be retried`);
   }
   return sendMessage(control, actor, {
     sessionId: failed.session_id,

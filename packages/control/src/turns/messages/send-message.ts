@@ -72,7 +72,10 @@ export async function sendMessage(
     );
     return { messageId };
   }
-  throw new AppError("conflict", "other messages took the names of these files; send the message again");
+  throw new AppError(
+    "conflict",
+    "other messages used the names of these files at the same time; send the message again",
+  );
 }
 
 /** Gives each file part its path in the workspace: a free name under /input. */
@@ -128,20 +131,23 @@ function freePath(name: string, taken: ReadonlySet<string>): string {
 function refusal(accepted: AcceptedMessage, input: SendMessageInput): AppError {
   switch (accepted.outcome) {
     case "not_found":
-      return new AppError("not_found", `there is no session ${input.sessionId}`);
+      return new AppError("not_found", `session ${input.sessionId} not found`);
     case "closed":
       return new AppError("conflict", `the session is ${accepted.detail} and takes no more messages`);
     case "version_failed":
       return new AppError(
         "conflict",
-        "the session's version failed to build and can never start; create a new session",
+        "the session's version failed to build and cannot run; create a session on another version",
       );
     case "busy":
-      return new AppError("session_busy", "the session has messages that are queued or running");
+      return new AppError(
+        "session_busy",
+        "the session has messages that are queued or running; retry when they have ended",
+      );
     case "unknown_file": {
       const index = input.parts.findIndex((part) => part.type !== "text" && part.file_id === accepted.detail);
-      const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "there is no such file" };
-      return new AppError("invalid", `${issue.path}: there is no file ${accepted.detail}`, { issues: [issue] });
+      const issue = { path: `${input.partsField ?? "parts"}[${index}].file_id`, message: "file not found" };
+      return new AppError("invalid", `${issue.path}: file ${accepted.detail} not found`, { issues: [issue] });
     }
     case "accepted":
     case "input_clash":

@@ -16,8 +16,11 @@ export function settleEnding(control: Pick<Control, "notifier">, sessionId: stri
     case "missing":
       throw notFound("session");
     case "open_messages":
-      throw new AppError("conflict", "the session has messages that are queued or running; `?cancel=1` cancels them");
+      throw new AppError(
+        "conflict",
+        "the session has messages that are queued or running; use `?cancel=1` to cancel them",
+      );
     case "ended":
-      throw new AppError("conflict", "the session has ended already");
+      throw new AppError("conflict", "the session has already ended");
   }
 }

@@ -40,11 +40,11 @@ function refusal(outcome: Exclude<ForkOutcome, "forked">, fork: Fork): AppError 
     case "not_found":
       return notFound("session");
     case "agent_gone":
-      return new AppError("conflict", "the session's agent is deleted and starts no more sessions");
+      return new AppError("conflict", "the session's agent is deleted; it cannot start sessions");
     case "version_not_ready":
       return new AppError("conflict", `${fork.versionId} is not a ready version of the session's agent`);
     case "open_before":
-      return new AppError("conflict", "messages before this one are still queued or running");
+      return new AppError("conflict", "earlier messages are still queued or running; fork when they have ended");
     case "no_message":
     case "not_ended":
     case "merged":
@@ -65,10 +65,10 @@ export function messageRefusal(
     case "not_ended":
       return new AppError("conflict", `${messageId} has not ended yet`);
     case "merged":
-      return new AppError("conflict", `${messageId} became part of a later message; name that one`);
+      return new AppError("conflict", `${messageId} became part of a later message; use that message`);
     case "rolled_back":
       return new AppError("conflict", `${messageId} was rolled back and is no longer part of the conversation`);
     case "no_workspace":
-      return new AppError("conflict", `${messageId} was imported without the workspace that it left; name a later one`);
+      return new AppError("conflict", `${messageId} was imported without its workspace; use a later message`);
   }
 }

@@ -28,9 +28,12 @@ function refusal(outcome: Exclude<RollbackOutcome, "done">, messageId: string): 
     case "not_found":
       return notFound("session");
     case "closed":
-      return new AppError("conflict", "the session has ended and goes nowhere any more");
+      return new AppError("conflict", "the session has ended; it cannot be rolled back");
     case "busy":
-      return new AppError("session_busy", "the session has messages that are queued or running");
+      return new AppError(
+        "session_busy",
+        "the session has messages that are queued or running; retry when they have ended",
+      );
     case "no_message":
     case "merged":
     case "rolled_back":
