@@ -9,6 +9,7 @@ import { agentRecipe, showImportOutput, startAgent, type ServingSandbox } from "
 import type { RestoredAttempt } from "../attempt.ts";
 import { callAgent, type AgentCall } from "./call-agent.ts";
 import { createTextCollector } from "./collect-text.ts";
+import { exceededFailure } from "./exceeded-failure.ts";
 import { logEgress } from "./log-egress.ts";
 import { noteUnreachable } from "./note-unreachable.ts";
 import { recordLogsOf } from "./record-logs.ts";
@@ -202,15 +203,6 @@ async function countFailedLoad({ attempt }: AgentCall, ending: TurnEnding): Prom
   await retryThroughOutage(context, () => countAttempt(context.db, turn), lease.signal);
 }
 
-/** A limit that was exceeded is why an attempt failed, whatever error the agent reports. */
-const codeOf = {
-  memory: "out_of_memory",
-  processes: "too_many_processes",
-  disk: "disk_full",
-  tmp: "disk_full",
-  cpu: "cpu_limit",
-} as const;
-
 function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exceeded }: RunResult): AgentEnding {
   const ending = scrubbedStack(attempt.turn.scrubber, unscrubbed);
   const used = ending.usage === undefined ? {} : { usage: ending.usage };
@@ -222,14 +214,22 @@ function endingOf({ attempt, logs, said }: AgentCall, { ending: unscrubbed, exce
     case "suspended":
       return ending;
     case "timeout":
-      return { kind: "failed", failure: failure("timeout"), ...used };
+      return { kind: "failed", failure: timeout(attempt.turn.manifest.runtime.timeout_seconds), ...used };
     case "cancelled":
       return { kind: "stopped", said: said.parts(), ...used };
     case "failed": {
       const { stack } = ending;
       if (stack !== undefined) logs.add("platform", `${stack}\n`);
-      const cause = exceeded === undefined ? ending.failure : failure(codeOf[exceeded]);
+      const cause =
+        exceeded === undefined ? ending.failure : exceededFailure(exceeded, attempt.context.settings.limits);
       return { kind: "failed", failure: cause, ...used };
     }
   }
+}
+
+function timeout(seconds: number): Failure {
+  return failure(
+    "timeout",
+    `the agent exceeded its time limit (${seconds} s); raise runtime.timeout_seconds in dari.yml`,
+  );
 }
