@@ -6,7 +6,7 @@ import { symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { turns } from "@dari/db";
-import { limits, newId } from "@dari/domain";
+import { failure, limits, newId } from "@dari/domain";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi } from "./api-fixture.ts";
@@ -149,6 +149,6 @@ test("a failed turn shows what its last attempt changed; one that has not ended 
   await fail(api, await claim(api), { files: { "half.txt": "half\n" } });
   expectApplies(await diffOf(messageId), {}, { files: { "half.txt": "half\n" } });
   const next = await createTestMessage(api.db, api.org.organizationId, sessionId);
-  await finish(api, await claim(api), { ending: "failed" });
+  await finish(api, await claim(api), { ending: "failed", failure: failure("agent_error") });
   expect(await diffOf(next)).toBe("");
 });
