@@ -17,9 +17,9 @@ export function endingOfFailure(context: EndingContext, claimed: ClaimedTurn, ca
 }
 
 /**
- * Undefined while nothing asked the turn to stop. A claim that somebody else has by now writes nothing, whatever the
- * ending; where the lease ran out and nobody has come yet, it ends as the reaper would end it: a lost worker uses the
- * attempt.
+ * Returns how a turn ends that was told to stop, or undefined if nothing stopped it. If the lease was lost and another
+ * worker has claimed the turn, the database ignores this ending. If the reaper has not seen the lost lease yet, the
+ * attempt counts, as it does for the reaper, and its retry backs off.
  */
 export function stopInput(context: EndingContext, claimed: ClaimedTurn, lease: HeldLease): FinishInput | undefined {
   if (!lease.signal.aborted) return undefined;
