@@ -21,10 +21,7 @@ const causes = [
     /\bE404\b|ERR_PNPM_FETCH_404|404 Not Found/i,
     "The package registry does not have a package we need. If `npm config get registry` is a mirror, it may be behind.",
   ],
-  [
-    /\bE40[13]\b|ERR_PNPM_FETCH_40[13]/i,
-    "The package registry refused us. Check the credentials in your .npmrc.",
-  ],
+  [/\bE40[13]\b|ERR_PNPM_FETCH_40[13]/i, "The package registry refused us. Check the credentials in your .npmrc."],
   [
     /ERR_PNPM_OUTDATED_LOCKFILE/,
     "pnpm-lock.yaml does not match the package.json files. Take both from one commit, or run `npx pnpm@12 install`.",

@@ -76,7 +76,12 @@ test("that is set twice at once is one endpoint", async () => {
 test("of an agent with several endpoints is left to their own calls", async () => {
   const create = () => api.call("POST", endpoints, { body: { url, agent_id: agentId } });
   const made = [await create(), await create()].map(({ json }) => String(json["id"]));
-  for (const [method, suffix] of [["GET", ""], ["PUT", ""], ["DELETE", ""], ["POST", "/rotate-secret"]] as const) {
+  for (const [method, suffix] of [
+    ["GET", ""],
+    ["PUT", ""],
+    ["DELETE", ""],
+    ["POST", "/rotate-secret"],
+  ] as const) {
     const refused = await api.call(method, path + suffix, {
       body: method === "PUT" ? { webhook_url: url } : undefined,
     });

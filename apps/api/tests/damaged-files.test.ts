@@ -57,7 +57,7 @@ const inManifest: Record<string, Damage> = {
   "the second half gone": (bytes) => bytes.subarray(0, 80),
   "no bytes": () => Buffer.alloc(0),
   "nothing there": () => undefined,
-  "zeros": (bytes) => Buffer.alloc(bytes.length),
+  zeros: (bytes) => Buffer.alloc(bytes.length),
   "another session's object": (_bytes, other) => other,
 };
 

@@ -209,8 +209,7 @@ describe("health", () => {
     ];
     const ids = kinds.map(() => newId("worker"));
     const worker = { pool: "default", slots: 4, draining: false };
-    const see = (at: number) =>
-      workers.upsertWorkerSeen(api.db, { ...worker, id: ids[at]!, details: kinds[at] });
+    const see = (at: number) => workers.upsertWorkerSeen(api.db, { ...worker, id: ids[at]!, details: kinds[at] });
     await see(0);
     expect((await examine()).checks["isolation"]).toMatchObject({ ok: true });
     await see(1);

@@ -69,7 +69,10 @@ test("a process that serves several turns of a session sees them in each", async
 
 test("a failed turn keeps none of them beside its own files", async () => {
   const { id } = await fleet.client.createSession(agentId);
-  const failed = await play(fleet, id, [["write", "own.txt", "1"], ["throw", "on purpose"]]);
+  const failed = await play(fleet, id, [
+    ["write", "own.txt", "1"],
+    ["throw", "on purpose"],
+  ]);
   expect(failed.status).toBe("failed");
   const response = await fetch(`${fleet.apiUrl}/v1/messages/${failed.id}/attempts/1/files`, {
     headers: { authorization: `Bearer ${fleet.apiKey}` },

@@ -270,12 +270,16 @@ suite("under $name", ({ name, hidden, unreached, sealed }) => {
     expect(await did(await newSession(), "write", "a", "b")).toBe("done");
   });
 
-  showing("output", name)("a flood of output is read to its end and kept in part", async () => {
-    const session = await newSession();
-    const record = await play(session, "flood", 10 * GiB);
-    expect(JSON.parse(textOf(record))).toBe("0");
-    expect((await fleet.client.messageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
-  }, 300_000);
+  showing("output", name)(
+    "a flood of output is read to its end and kept in part",
+    async () => {
+      const session = await newSession();
+      const record = await play(session, "flood", 10 * GiB);
+      expect(JSON.parse(textOf(record))).toBe("0");
+      expect((await fleet.client.messageLogs(record.id)).length).toBeLessThan(1.3 * MiB);
+    },
+    300_000,
+  );
 
   test("code that speaks for the platform while it is loaded uses up its attempts, and ends", async () => {
     const { agentId: early } = await deploy(fleet, {

@@ -54,19 +54,23 @@ let platform: Platform;
   test.each([
     ["JavaScript", "a.js:agent", { language: "typescript" }, script],
     ["Python", "a.py:agent", {}, { "a.py": pythonOf() }],
-  ])("a sandbox waits for the next turn of an agent in %s", async (_, entrypoint, runtime, files) => {
-    const { agentId } = await deploy(platform, { ...manifestFile({ entrypoint, runtime }), ...files });
-    const session = await platform.client.createSession(agentId);
-    const answers: string[] = [];
-    const hasWaited = async (): Promise<boolean> => {
-      const message = await send(platform, session.id, "go");
-      answers.push(textOf(message));
-      return logLines().some((line) => line["message"] === message.id && line["claim_ms"] !== undefined);
-    };
-    await waitUntil(hasWaited, { what: "a turn whose sandbox waited", timeoutMs: 60_000 });
-    // Effective, permitted and ambient.
-    expect(new Set(answers)).toEqual(new Set(["0 0 0"]));
-  }, 180_000);
+  ])(
+    "a sandbox waits for the next turn of an agent in %s",
+    async (_, entrypoint, runtime, files) => {
+      const { agentId } = await deploy(platform, { ...manifestFile({ entrypoint, runtime }), ...files });
+      const session = await platform.client.createSession(agentId);
+      const answers: string[] = [];
+      const hasWaited = async (): Promise<boolean> => {
+        const message = await send(platform, session.id, "go");
+        answers.push(textOf(message));
+        return logLines().some((line) => line["message"] === message.id && line["claim_ms"] !== undefined);
+      };
+      await waitUntil(hasWaited, { what: "a turn whose sandbox waited", timeoutMs: 60_000 });
+      // Effective, permitted and ambient.
+      expect(new Set(answers)).toEqual(new Set(["0 0 0"]));
+    },
+    180_000,
+  );
 
   test("workspaces are overlays, sandboxes wait and agents are forked", () => {
     const said = logLines().map((line) => String(line["msg"]));

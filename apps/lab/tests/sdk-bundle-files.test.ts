@@ -52,22 +52,34 @@ const claudeEnv = (): Record<string, string> => ({
   CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
 });
 
-whole("claude-agent-sdk with the project's settings", async () => {
-  const agent = `export const agent = {
+whole(
+  "claude-agent-sdk with the project's settings",
+  async () => {
+    const agent = `export const agent = {
     model: "claude-sonnet-4-5", settingSources: ["project"], allowedTools: ["Read", "Skill"], maxTurns: 5 };`;
-  const said = await ask(exampleAgent("claude-agent-sdk-js", claudeEnv(), { "src/agent.js": agent }), anthropic);
-  expect(said).toContain("word of the day is plum");
-  expect(said).toContain("Counts quinces in autumn");
-}, 900_000);
+    const said = await ask(exampleAgent("claude-agent-sdk-js", claudeEnv(), { "src/agent.js": agent }), anthropic);
+    expect(said).toContain("word of the day is plum");
+    expect(said).toContain("Counts quinces in autumn");
+  },
+  900_000,
+);
 
-whole("opencode", async () => {
-  const said = await ask(exampleAgent("opencode", { OPENAI_BASE_URL: `${openai.url}/v1` }), openai);
-  expect(said).toContain("word of the day is plum");
-  expect(said).toContain("Picks quinces in autumn");
-}, 900_000);
+whole(
+  "opencode",
+  async () => {
+    const said = await ask(exampleAgent("opencode", { OPENAI_BASE_URL: `${openai.url}/v1` }), openai);
+    expect(said).toContain("word of the day is plum");
+    expect(said).toContain("Picks quinces in autumn");
+  },
+  900_000,
+);
 
-whole("pi", async () => {
-  const said = await ask(exampleAgent("pi", { ANTHROPIC_BASE_URL: anthropic.url }), anthropic);
-  expect(said).toContain("word of the day is plum");
-  expect(said).toContain("Counts quinces in autumn");
-}, 900_000);
+whole(
+  "pi",
+  async () => {
+    const said = await ask(exampleAgent("pi", { ANTHROPIC_BASE_URL: anthropic.url }), anthropic);
+    expect(said).toContain("word of the day is plum");
+    expect(said).toContain("Counts quinces in autumn");
+  },
+  900_000,
+);

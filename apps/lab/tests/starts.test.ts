@@ -38,24 +38,32 @@ test.each([
   ["a closed pipe while the database is opened", /opening the database/, closePipe],
   ["a closed terminal while the worker starts", /starting the worker/, closeTerminal],
   ["kill of npm after its output is closed", ready, (start) => [closePipe, kill].forEach((each) => each(start))],
-] satisfies [string, RegExp, End][])("npm start leaves nothing behind: %s", async (_name, moment, end) => {
-  await using start = startAsUser(["start"]);
-  await start.says(moment);
-  end(start);
-  await leavesNothing(start);
-  expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
-}, 120_000);
+] satisfies [string, RegExp, End][])(
+  "npm start leaves nothing behind: %s",
+  async (_name, moment, end) => {
+    await using start = startAsUser(["start"]);
+    await start.says(moment);
+    end(start);
+    await leavesNothing(start);
+    expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  },
+  120_000,
+);
 
 test.each([
   ["a closed pipe", closePipe],
   ["Ctrl-C", pressCtrlC],
-])("npm run quickstart leaves nothing behind: %s while it deploys", async (_name, end) => {
-  await using start = startAsUser(["run", "quickstart"]);
-  await start.says(/1\/6 {2}Deploy the agent/);
-  end(start);
-  await leavesNothing(start);
-  expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
-}, 120_000);
+])(
+  "npm run quickstart leaves nothing behind: %s while it deploys",
+  async (_name, end) => {
+    await using start = startAsUser(["run", "quickstart"]);
+    await start.says(/1\/6 {2}Deploy the agent/);
+    end(start);
+    await leavesNothing(start);
+    expect(start.output).not.toMatch(/\n\s+at .*:\d+:\d+/);
+  },
+  120_000,
+);
 
 test("npm run quickstart replaces no credential", async () => {
   await using platform = startAsUser(["start"]);
@@ -112,27 +120,35 @@ test.each([
   ["kill of npm", kill],
   ["Ctrl-C", pressCtrlC],
   ["kill of npm, forwarded twice", (start: UserStart) => [timeOut, kill].forEach((end) => end(start))],
-])("%s lets running turns end", async (_name, end) => {
-  await using meeting = await openRendezvous();
-  await using start = await startBusy(meeting);
-  end(start);
-  await leavesNothing(start);
-  expect(await outcomesOf(start)).toEqual(Array(turns).fill("completed"));
-}, 120_000);
+])(
+  "%s lets running turns end",
+  async (_name, end) => {
+    await using meeting = await openRendezvous();
+    await using start = await startBusy(meeting);
+    end(start);
+    await leavesNothing(start);
+    expect(await outcomesOf(start)).toEqual(Array(turns).fill("completed"));
+  },
+  120_000,
+);
 
 test.each([
   ["kill of the platform", (start: UserStart) => start.signal("platform", "SIGTERM")],
   ["Ctrl-C", pressCtrlC],
-])("a second %s stops at once, gives the turns back and leaves nothing behind", async (_name, end) => {
-  await using meeting = await openRendezvous();
-  await using start = await startBusy(meeting);
-  end(start);
-  // Later than any echo of the first signal.
-  await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
-  end(start);
-  await leavesNothing(start);
-  expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
-}, 120_000);
+])(
+  "a second %s stops at once, gives the turns back and leaves nothing behind",
+  async (_name, end) => {
+    await using meeting = await openRendezvous();
+    await using start = await startBusy(meeting);
+    end(start);
+    // Later than any echo of the first signal.
+    await meeting.arrived("beat", meeting.arrivals("beat") + 15 * turns);
+    end(start);
+    await leavesNothing(start);
+    expect(await outcomesOf(start)).toEqual(Array(turns).fill("released"));
+  },
+  120_000,
+);
 
 test("an agent that is not isolated is read without the package.json above the data directory", async () => {
   const dir = await mkdtemp(path.join(tmpdir(), "dari-above-"));
@@ -164,52 +180,64 @@ test("a runtime that was named is required: without it nothing starts", async ()
 
 const asRoot = process.getuid?.() === 0 ? test : test.skip;
 
-asRoot("without bubblewrap on the machine, set-up brings one, and agents are isolated", async () => {
-  await rm(path.join(checkout, ".cache", "bubblewrap"), { recursive: true, force: true });
-  await using start = startAsUser(["start"], {}, "bubblewrap");
-  await start.says(ready);
-  expect(start.output).toContain("✓ Fetching bubblewrap");
-  expect(start.output).toContain("agents run  bwrap, isolated");
-  const api = await connectionOf(start);
-  const { agentId } = await deployFiles(api, {
-    ...manifestFile({ entrypoint: "agent.mjs:agent" }),
-    "agent.mjs": `export const agent = () => process.cwd();`,
-  });
-  const client = createClient(api);
-  const { id } = await client.createSession(agentId);
-  const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
-  expect(output?.parts).toEqual([{ type: "text", text: "/workspace" }]);
-  await using again = startAsUser(["start"], {}, "bubblewrap");
-  await again.says(ready);
-  expect(again.output).not.toContain("Fetching bubblewrap");
-}, 240_000);
+asRoot(
+  "without bubblewrap on the machine, set-up brings one, and agents are isolated",
+  async () => {
+    await rm(path.join(checkout, ".cache", "bubblewrap"), { recursive: true, force: true });
+    await using start = startAsUser(["start"], {}, "bubblewrap");
+    await start.says(ready);
+    expect(start.output).toContain("✓ Fetching bubblewrap");
+    expect(start.output).toContain("agents run  bwrap, isolated");
+    const api = await connectionOf(start);
+    const { agentId } = await deployFiles(api, {
+      ...manifestFile({ entrypoint: "agent.mjs:agent" }),
+      "agent.mjs": `export const agent = () => process.cwd();`,
+    });
+    const client = createClient(api);
+    const { id } = await client.createSession(agentId);
+    const { output } = await client.sendMessage(id, { parts: [{ type: "text", text: "go" }] });
+    expect(output?.parts).toEqual([{ type: "text", text: "/workspace" }]);
+    await using again = startAsUser(["start"], {}, "bubblewrap");
+    await again.says(ready);
+    expect(again.output).not.toContain("Fetching bubblewrap");
+  },
+  240_000,
+);
 
-asRoot("where no bubblewrap can be fetched, set-up says so and goes on", async () => {
-  const cached = path.join(checkout, ".cache", "bubblewrap");
-  await rm(cached, { recursive: true, force: true });
-  await using start = startAsUser(["start"], { npm_config_registry: "http://127.0.0.1:9/" }, "bubblewrap");
-  await start.says(/starting PostgreSQL/);
-  expect(start.output).toContain("Going on without it: install the package bubblewrap");
-  expect(start.output).toContain("The package registry could not be reached");
-  kill(start);
-  await leavesNothing(start);
-}, 240_000);
+asRoot(
+  "where no bubblewrap can be fetched, set-up says so and goes on",
+  async () => {
+    const cached = path.join(checkout, ".cache", "bubblewrap");
+    await rm(cached, { recursive: true, force: true });
+    await using start = startAsUser(["start"], { npm_config_registry: "http://127.0.0.1:9/" }, "bubblewrap");
+    await start.says(/starting PostgreSQL/);
+    expect(start.output).toContain("Going on without it: install the package bubblewrap");
+    expect(start.output).toContain("The package registry could not be reached");
+    kill(start);
+    await leavesNothing(start);
+  },
+  240_000,
+);
 
-asRoot("several organizations need control groups, or DARI_MINIMUM_ISOLATION=watched", async () => {
-  await using first = startAsUser(["start"]);
-  await first.says(ready);
-  await createClient(await connectionOf(first)).createOrganization({ name: "Another" });
-  kill(first);
-  await first.ended();
-  const strict = { DARI_DATA_DIR: first.dataDir, DARI_MINIMUM_ISOLATION: "isolated" };
-  await using refused = startAsUser(["start"], strict, "control groups");
-  await refused.ended();
-  expect(refused.output).toContain("there is more than one organization, and no control group can be made here");
-  expect(refused.output).toContain("set DARI_MINIMUM_ISOLATION=watched");
-  const told = { ...strict, DARI_MINIMUM_ISOLATION: "watched" };
-  await using accepted = startAsUser(["start"], told, "control groups");
-  await accepted.says(ready);
-  expect(accepted.output).toContain("without control groups: memory and processes of a turn are only checked");
-  kill(accepted);
-  await accepted.ended();
-}, 240_000);
+asRoot(
+  "several organizations need control groups, or DARI_MINIMUM_ISOLATION=watched",
+  async () => {
+    await using first = startAsUser(["start"]);
+    await first.says(ready);
+    await createClient(await connectionOf(first)).createOrganization({ name: "Another" });
+    kill(first);
+    await first.ended();
+    const strict = { DARI_DATA_DIR: first.dataDir, DARI_MINIMUM_ISOLATION: "isolated" };
+    await using refused = startAsUser(["start"], strict, "control groups");
+    await refused.ended();
+    expect(refused.output).toContain("there is more than one organization, and no control group can be made here");
+    expect(refused.output).toContain("set DARI_MINIMUM_ISOLATION=watched");
+    const told = { ...strict, DARI_MINIMUM_ISOLATION: "watched" };
+    await using accepted = startAsUser(["start"], told, "control groups");
+    await accepted.says(ready);
+    expect(accepted.output).toContain("without control groups: memory and processes of a turn are only checked");
+    kill(accepted);
+    await accepted.ended();
+  },
+  240_000,
+);

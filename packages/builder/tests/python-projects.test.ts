@@ -55,9 +55,7 @@ test("requirements elsewhere are named in a warning", async () => {
     "other/requirements.txt": "greet\n",
     "agent.py": "def agent(prompt):\n    return prompt\n",
   });
-  expect(warnings).toEqual([
-    "other/requirements.txt is not read: it is neither at the root nor beside the entrypoint",
-  ]);
+  expect(warnings).toEqual(["other/requirements.txt is not read: it is neither at the root nor beside the entrypoint"]);
 });
 
 test.each([

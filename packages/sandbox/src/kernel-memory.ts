@@ -50,6 +50,13 @@ async function socketBytes(): Promise<number> {
 
 /** From Linux 6.2 on the size of the directory is their number; before it is 0. */
 async function countDescriptors(pids: readonly number[]): Promise<number> {
-  const sizes = await Promise.all(pids.map((pid) => stat(`/proc/${pid}/fd`).then(({ size }) => size, () => 0)));
+  const sizes = await Promise.all(
+    pids.map((pid) =>
+      stat(`/proc/${pid}/fd`).then(
+        ({ size }) => size,
+        () => 0,
+      ),
+    ),
+  );
   return sizes.reduce((sum, size) => sum + size, 0);
 }

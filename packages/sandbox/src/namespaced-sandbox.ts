@@ -8,15 +8,7 @@ import { exitThroughLauncher } from "./launch.ts";
 import { namespaceTree } from "./process-tree.ts";
 import { bringToRest, type Resting } from "./rest.ts";
 import { diskTmpOf, removeDiskTmp, workingFolders } from "./slot.ts";
-import type {
-  Exceeded,
-  Sandbox,
-  SandboxExit,
-  SandboxLimits,
-  SandboxSpec,
-  SandboxUsage,
-  SlotMounts,
-} from "./types.ts";
+import type { Exceeded, Sandbox, SandboxExit, SandboxLimits, SandboxSpec, SandboxUsage, SlotMounts } from "./types.ts";
 import { watchSandbox, type Watch } from "./watch.ts";
 
 export interface Held {
@@ -109,12 +101,7 @@ export function namespacedSandbox(spec: SandboxSpec, held: Held): Sandbox {
   };
 }
 
-function watchHeld(
-  spec: SandboxSpec,
-  held: Held,
-  dir: () => string,
-  onExceeded: () => void,
-): Watch {
+function watchHeld(spec: SandboxSpec, held: Held, dir: () => string, onExceeded: () => void): Watch {
   const { mounts, limits, slotDir } = spec;
   const watch = watchSandbox({
     slotDir: dir,

@@ -108,7 +108,11 @@ function diskWatchOf(o: WatchOptions, init: number | undefined): Look {
 /** Files without a name that processes hold open count for the disk. */
 function tmpWatchOf({ dir, bytes }: { readonly dir: string; readonly bytes: number }): Look {
   const none = { disk: { bytes: 0, files: 0 }, underWay: 0, isPartial: false };
-  const tmp = watchDisk(() => [dir], { bytes, files: Infinity }, () => Promise.resolve(none));
+  const tmp = watchDisk(
+    () => [dir],
+    { bytes, files: Infinity },
+    () => Promise.resolve(none),
+  );
   return async () => ((await tmp.isOver()) ? "tmp" : undefined);
 }
 

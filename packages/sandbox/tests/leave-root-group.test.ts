@@ -28,11 +28,9 @@ function inGroups(script: string): string {
 
 const isRoot = process.getuid?.() === 0;
 const controller = isRoot
-  ? spawnSync(
-      "unshare",
-      ["--mount", "sh", "-c", "mount -t cgroup2 none /mnt && cat /mnt/cgroup.controllers"],
-      { encoding: "utf8" },
-    ).stdout.split(/\s/)[0]
+  ? spawnSync("unshare", ["--mount", "sh", "-c", "mount -t cgroup2 none /mnt && cat /mnt/cgroup.controllers"], {
+      encoding: "utf8",
+    }).stdout.split(/\s/)[0]
   : undefined;
 
 (controller ? test : test.skip)("hands controllers on once it has left the root of what it sees", () => {

@@ -76,12 +76,16 @@ async function run(driver: SandboxDriver, argv: string[], limits: SandboxLimits)
 }
 
 describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
-  showing("memory", driver.name)("processes that together take too much memory are ended", async () => {
-    const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
-    // A control group ends the process that asks for more; the watch ends them all.
-    expect(usage.exceeded).toBe("memory");
-    if (!hasGroups) expect(signal).toBe("SIGKILL");
-  }, 60_000);
+  showing("memory", driver.name)(
+    "processes that together take too much memory are ended",
+    async () => {
+      const { usage, signal } = await run(driver, inNode("manySmall"), { memoryBytes: 1024 * MiB });
+      // A control group ends the process that asks for more; the watch ends them all.
+      expect(usage.exceeded).toBe("memory");
+      if (!hasGroups) expect(signal).toBe("SIGKILL");
+    },
+    60_000,
+  );
 
   test("a fork bomb stops at the number of processes", async () => {
     const ending = await run(driver, inNode("forks"), { processes: 60 });
@@ -91,10 +95,14 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     if (hasGroups) expect(ending.code).toBe(9);
   }, 30_000);
 
-  showing("forks", driver.name)("a fork bomb that goes on at the bound is ended", async () => {
-    const ending = await run(driver, inPython("forksForever"), { processes: 60 });
-    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
-  }, 15_000);
+  showing("forks", driver.name)(
+    "a fork bomb that goes on at the bound is ended",
+    async () => {
+      const ending = await run(driver, inPython("forksForever"), { processes: 60 });
+      expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "processes" } });
+    },
+    15_000,
+  );
 
   (isOwnKernel ? test.skip : test)("timers and queued signals, counted by user, are bounded", async () => {
     const ending = await run(driver, inPython("timers"), {});
@@ -172,10 +180,14 @@ describe.each(ways)("$title", ({ driver, hasGroups, isOwnKernel }) => {
     expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "memory" } });
   });
 
-  showing("cpu", driver.name)("processes that together take too much processor time are ended", async () => {
-    const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
-    expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
-  }, 60_000);
+  showing("cpu", driver.name)(
+    "processes that together take too much processor time are ended",
+    async () => {
+      const ending = await run(driver, inPython("busy"), { cpuSeconds: 2 });
+      expect(ending).toMatchObject({ signal: "SIGKILL", usage: { exceeded: "cpu" } });
+    },
+    60_000,
+  );
 
   test("one process alone that takes too much processor time is ended for the same", async () => {
     const ending = await run(driver, inPython("busyAlone"), { cpuSeconds: 1 });

@@ -51,22 +51,26 @@ function sha256OfZeros(mebibytes: number): string {
 }
 
 const showsHoles = showingForAll("holes");
-showsHoles.each(kinds)("%s: sparse files beyond the bound are refused before they are read", async (kind) => {
-  const disk = await open(kind);
-  const MiB = 1024 ** 2;
-  for (const name of ["one", "two"]) {
-    writeFileSync(at(disk.dir, name), "");
-    truncateSync(at(disk.dir, name), 40 * MiB);
-  }
-  writeFileSync(at(disk.dir, "one"), Buffer.alloc(9 * MiB, 1), { flag: "r+" });
-  const { tree: after } = await disk.scan();
-  const saved = await save({ store: fixture.store, keyPrefix: "h", dir: disk.dir, before: emptyTree, after });
-  // All holes are one frame.
-  expect(saved.sizeBytes).toBeLessThan(100_000);
-  expect(after.get("workspace/two")?.sha256).toBe(sha256OfZeros(40));
-  truncateSync(at(disk.dir, "two"), 1_100 * MiB);
-  await expect(disk.scan()).rejects.toThrow(/bytes that were never written; at most 1073741824 are kept/);
-  await disk.close();
-}, 120_000);
+showsHoles.each(kinds)(
+  "%s: sparse files beyond the bound are refused before they are read",
+  async (kind) => {
+    const disk = await open(kind);
+    const MiB = 1024 ** 2;
+    for (const name of ["one", "two"]) {
+      writeFileSync(at(disk.dir, name), "");
+      truncateSync(at(disk.dir, name), 40 * MiB);
+    }
+    writeFileSync(at(disk.dir, "one"), Buffer.alloc(9 * MiB, 1), { flag: "r+" });
+    const { tree: after } = await disk.scan();
+    const saved = await save({ store: fixture.store, keyPrefix: "h", dir: disk.dir, before: emptyTree, after });
+    // All holes are one frame.
+    expect(saved.sizeBytes).toBeLessThan(100_000);
+    expect(after.get("workspace/two")?.sha256).toBe(sha256OfZeros(40));
+    truncateSync(at(disk.dir, "two"), 1_100 * MiB);
+    await expect(disk.scan()).rejects.toThrow(/bytes that were never written; at most 1073741824 are kept/);
+    await disk.close();
+  },
+  120_000,
+);
 
 testShowsAll("holes", everyDriver);

@@ -156,8 +156,7 @@ const gates: Gate[] = [
   gate("the flood was over", dari.flood_left > 0 ? 0 : 1, 0),
   gate(
     "p95 answer under the own batch / (2 x idle + one turn)",
-    behindABatch.answer_under_batch_ms.p95 /
-      (2 * behindABatch.answer_idle_ms.p95 + parameters.behind_a_batch.turnMs),
+    behindABatch.answer_under_batch_ms.p95 / (2 * behindABatch.answer_idle_ms.p95 + parameters.behind_a_batch.turnMs),
     1,
   ),
   gate("the batch was over", behindABatch.batch_left > 0 ? 0 : 1, 0),

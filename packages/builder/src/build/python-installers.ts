@@ -74,10 +74,7 @@ interface Project {
   readonly tools: InstallTools;
 }
 
-async function installerOf(
-  command: Command,
-  { root, folder, files, runtime, tools }: Project,
-): Promise<Installer> {
+async function installerOf(command: Command, { root, folder, files, runtime, tools }: Project): Promise<Installer> {
   const isLocal = command.reads.some((name) => localRequirement.test(withoutUrls(files.get(name) ?? "")));
   const { script, flags } = command;
   const own = script === undefined ? ["-m", "pip"] : [join(scriptsDir, script)];

@@ -25,11 +25,7 @@ export async function findAgent(db: Database, organizationId: string, agentId: s
 }
 
 /** Newest first (index agents_by_organization). */
-export function listAgents(
-  db: Database,
-  organizationId: string,
-  page: Page,
-): Promise<Listed<AgentRow> | undefined> {
+export function listAgents(db: Database, organizationId: string, page: Page): Promise<Listed<AgentRow> | undefined> {
   const query = db.kysely
     .selectFrom("agents")
     .where("organization_id", "=", organizationId)

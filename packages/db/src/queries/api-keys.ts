@@ -163,11 +163,7 @@ export async function findApiKey(db: Database, organizationId: string, keyId: st
 }
 
 /** Keys that were not revoked, newest first (index api_keys_by_organization). */
-export function listApiKeys(
-  db: Database,
-  organizationId: string,
-  page: Page,
-): Promise<Listed<ApiKeyRow> | undefined> {
+export function listApiKeys(db: Database, organizationId: string, page: Page): Promise<Listed<ApiKeyRow> | undefined> {
   const query = db.kysely
     .selectFrom("api_keys")
     .where("organization_id", "=", organizationId)

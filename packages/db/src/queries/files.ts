@@ -63,11 +63,7 @@ export async function findFile(db: Database, organizationId: string, fileId: str
 }
 
 /** Newest first (partial index files_by_organization). */
-export function listFiles(
-  db: Database,
-  organizationId: string,
-  page: Page,
-): Promise<Listed<FileRow> | undefined> {
+export function listFiles(db: Database, organizationId: string, page: Page): Promise<Listed<FileRow> | undefined> {
   const query = db.kysely
     .selectFrom("files")
     .where("organization_id", "=", organizationId)

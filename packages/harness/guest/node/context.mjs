@@ -43,9 +43,10 @@ export function createContext(frame, channel, suspend, report) {
       requestInput: createRequestInput(answers, limits, suspend),
       signal: controller.signal,
     },
-    cancel: (reason) => controller.abort(new TurnError(reason, reason === "timeout"
-      ? "the turn ran into its time limit"
-      : "the turn was cancelled")),
+    cancel: (reason) =>
+      controller.abort(
+        new TurnError(reason, reason === "timeout" ? "the turn ran into its time limit" : "the turn was cancelled"),
+      ),
   };
 }
 

@@ -89,8 +89,9 @@ export async function findExport(entry, imageDir) {
     refuseInteractive(value, entry);
     return { value, kind: kindOf(value), file };
   }
-  const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])]
-    .filter((name) => name !== "default" && name !== "module.exports");
+  const names = [...new Set([...Object.keys(module), ...Object.keys(Object(module.default))])].filter(
+    (name) => name !== "default" && name !== "module.exports",
+  );
   // A module without exports is a program that runs itself, such as one that ends with `main()`.
   const nothing = `it exports nothing by name; ${exportInstead}`;
   const has = names.length > 0 ? `it exports ${names.slice(0, 20).join(", ")}` : nothing;

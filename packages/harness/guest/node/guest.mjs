@@ -52,9 +52,8 @@ export class Guest {
 
   #attempt(promise) {
     promise.catch((error) => {
-      const described = error instanceof TurnError
-        ? { code: error.code, message: error.message, stack: "" }
-        : describeError(error);
+      const described =
+        error instanceof TurnError ? { code: error.code, message: error.message, stack: "" } : describeError(error);
       return this.report({ t: "error", ...described, usage: this.#usedByNow() });
     });
   }

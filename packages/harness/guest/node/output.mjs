@@ -35,7 +35,7 @@ export function createOutput({ limits, channel }) {
 
 /** Cut so that no character is split. */
 function* piecesOf(text) {
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const splits = /[\uD800-\uDBFF]/.test(text.charAt(at + deltaChars - 1));
     const end = at + deltaChars + (splits ? 1 : 0);
     yield text.slice(at, end);

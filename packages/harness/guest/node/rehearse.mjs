@@ -7,7 +7,13 @@ import { prepareRunner } from "./entrypoint.mjs";
 const times = 3;
 const go = Buffer.from('{"t":"go"}\n');
 const run = Buffer.from('{"t":"run","prompt":"","context":{"answers":{}},"limits":{},"workspace":"."}\n');
-const found = { value: function* () { yield "said"; }, kind: "generator", file: "" };
+const found = {
+  value: function* () {
+    yield "said";
+  },
+  kind: "generator",
+  file: "",
+};
 
 /** Called before any code of the agent is loaded; runs none of it. Nothing is written to the channel. */
 export async function rehearse(Guest, channel) {

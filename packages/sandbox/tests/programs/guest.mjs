@@ -23,13 +23,14 @@ const readable = (path) => {
 };
 
 const modes = {
-  see: () => say({
-    env: process.env,
-    cwd: process.cwd(),
-    uid: process.getuid(),
-    here: readdirSync("."),
-    processes: readable("/proc").filter((name) => /^\d+$/.test(name)).length,
-  }),
+  see: () =>
+    say({
+      env: process.env,
+      cwd: process.cwd(),
+      uid: process.getuid(),
+      here: readdirSync("."),
+      processes: readable("/proc").filter((name) => /^\d+$/.test(name)).length,
+    }),
   echo: () => channel.on("data", (data) => channel.write(data)),
   print: () => {
     process.stdout.write("to stdout ä\n");

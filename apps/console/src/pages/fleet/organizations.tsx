@@ -11,13 +11,7 @@ export function Organizations({ organizations }: Pick<FleetRecord, "organization
   return (
     <table aria-label="Queue by organization">
       <Head
-        titles={[
-          "Organization",
-          ["Waiting", "number"],
-          ["Oldest", "number"],
-          "Running",
-          ["Weight", "number minor"],
-        ]}
+        titles={["Organization", ["Waiting", "number"], ["Oldest", "number"], "Running", ["Weight", "number minor"]]}
       />
       <tbody>
         {organizations.map((row) => (

@@ -17,14 +17,7 @@ export function Workers({ workers }: Pick<FleetRecord, "workers">) {
   return (
     <table aria-label="Workers">
       <Head
-        titles={[
-          "Worker",
-          "Slots taken",
-          "Free memory",
-          ["Pool", "minor"],
-          ["Sandbox", "minor"],
-          ["Seen", "number"],
-        ]}
+        titles={["Worker", "Slots taken", "Free memory", ["Pool", "minor"], ["Sandbox", "minor"], ["Seen", "number"]]}
       />
       <tbody>
         {workers.map((worker) => (

@@ -26,7 +26,7 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
     await attempt("schema", "look at the API's log", () => checkSchema(db)),
     await attempt("fence", "look at the API's log", () => checkFence(db)),
     await attempt("workers", "look at the API's log", () => checkWorkers(db)),
-    await attempt("isolation", "look at the API's log", () => 
+    await attempt("isolation", "look at the API's log", () =>
       hasSeveralOrganizations(db).then((several) => checkIsolation(alive, several)),
     ),
     await attempt("disks", "look at the API's log", () => Promise.resolve(checkDisks(alive))),

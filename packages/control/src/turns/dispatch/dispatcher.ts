@@ -1,14 +1,7 @@
 // The leading dispatcher's tick: ready sessions to free slots, fairly. Safe with any number of leaders; one is fairer.
 
 import { deliverTurns, type DeliveryContext } from "@dari/control/context";
-import {
-  dispatch,
-  workers,
-  type Database,
-  type FleetLoad,
-  type GivenShare,
-  type OrganizationShare,
-} from "@dari/db";
+import { dispatch, workers, type Database, type FleetLoad, type GivenShare, type OrganizationShare } from "@dari/db";
 import { redispatchAll } from "./redispatch-all.ts";
 import { createLaneShares, type LaneShares } from "./lanes.ts";
 import { createReadyList } from "./ready-list.ts";

@@ -80,8 +80,7 @@ function toContent(part) {
 function usageOf(stream, before = {}) {
   const usage = stream.runContext?.usage ?? stream.state?.usage ?? stream.state?._context?.usage;
   if (usage === undefined) return undefined;
-  const sum = (details, key) =>
-    [details ?? []].flat().reduce((total, one) => total + (one?.[key] ?? 0), 0);
+  const sum = (details, key) => [details ?? []].flat().reduce((total, one) => total + (one?.[key] ?? 0), 0);
   const used = {
     requests: usage.requests,
     input_tokens: usage.inputTokens,

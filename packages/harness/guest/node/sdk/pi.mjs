@@ -21,9 +21,10 @@ async function runOptions(sdk, options, turn) {
   const memory = openMemory("pi");
   const known = memory.load();
   const sessions = join(memory.dir, "sessions");
-  const sessionManager = known === undefined
-    ? sdk.SessionManager.create(context.workspace, sessions)
-    : sdk.SessionManager.open(join(sessions, known.file), sessions, context.workspace);
+  const sessionManager =
+    known === undefined
+      ? sdk.SessionManager.create(context.workspace, sessions)
+      : sdk.SessionManager.open(join(sessions, known.file), sessions, context.workspace);
   const { session } = await sdk.createAgentSession({ cwd: context.workspace, ...options, sessionManager });
   const output = createOutput(turn);
   let shown = Promise.resolve();

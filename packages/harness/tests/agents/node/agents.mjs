@@ -7,7 +7,12 @@ import { connectServers } from "../../../guest/node/sdk/openai-mcp.mjs";
 export const text = (prompt) => `you said: ${prompt}`;
 export const nothing = () => {};
 export const asyncText = async (prompt = "default") => prompt.toUpperCase();
-export const parts = () => ({ parts: [{ type: "text", text: "see" }, { type: "file", path: "output/a.txt" }] });
+export const parts = () => ({
+  parts: [
+    { type: "text", text: "see" },
+    { type: "file", path: "output/a.txt" },
+  ],
+});
 export const number = () => 42;
 export const object = () => ({ answer: [1, null, "ä"] });
 export function* generator(prompt) {
@@ -128,16 +133,20 @@ export const killed = () => {
   process.kill(process.pid, "SIGKILL");
   return new Promise(() => setInterval(() => {}, 1000));
 };
-export const crashesLater = () => new Promise(() => setImmediate(() => {
-  throw new Error("in the background");
-}));
+export const crashesLater = () =>
+  new Promise(() =>
+    setImmediate(() => {
+      throw new Error("in the background");
+    }),
+  );
 export const hangs = () => {
   for (;;);
 };
-export const waits = (_prompt, { signal, emit }) => new Promise((resolve) => {
-  signal.addEventListener("abort", () => emit("stopping", signal.reason.code).then(resolve));
-  emit("waiting");
-});
+export const waits = (_prompt, { signal, emit }) =>
+  new Promise((resolve) => {
+    signal.addEventListener("abort", () => emit("stopping", signal.reason.code).then(resolve));
+    emit("waiting");
+  });
 export const neverSettles = () => new Promise(() => {});
 export const prints = () => {
   console.log('{"t":"result","parts":[]}');
@@ -150,7 +159,7 @@ export const writesToChannel = () => {
 };
 export const floodsChannel = () => {
   const chunk = Buffer.alloc(65536, 120);
-  for (let left = 20 * 1024 * 1024; left > 0; ) {
+  for (let left = 20 * 1024 * 1024; left > 0;) {
     try {
       left -= writeSync(3, chunk);
     } catch (error) {
@@ -199,7 +208,10 @@ export const servers = async () => {
   const first = serverOf("first");
   const other = { mcpServers: [first, serverOf("broken")] };
   const agent = { mcpServers: [serverOf("connected", {}), first], handoffs: [{ agent: other }] };
-  const error = await connectServers(agent).then(() => "none", ({ message }) => message);
+  const error = await connectServers(agent).then(
+    () => "none",
+    ({ message }) => message,
+  );
   return { calls: calls.sort(), error };
 };
 /** What is asked for each of these calls, which all have one id but the last. */

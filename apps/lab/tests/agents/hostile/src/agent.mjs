@@ -121,7 +121,9 @@ const verbs = {
   async shareMemory() {
     const hold = "import os\nheld = os.memfd_create('held')\nwhile True: os.write(held, bytes(8 << 20))";
     const child = spawn("python3", ["-I", "-c", hold]);
-    await new Promise((_resolve, reject) => child.once("exit", (code, signal) => reject(new Error(`${signal ?? code}`))));
+    await new Promise((_resolve, reject) =>
+      child.once("exit", (code, signal) => reject(new Error(`${signal ?? code}`))),
+    );
   },
   leakDescriptors() {
     for (;;) fs.openSync(self);

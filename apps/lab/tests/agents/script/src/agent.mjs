@@ -30,7 +30,11 @@ const verbs = {
   environment: (_, ...names) => names.map((name) => process.env[name] ?? null),
   // A secret shows in no answer.
   environmentDigests: (_, ...names) =>
-    names.map((name) => createHash("sha256").update(process.env[name] ?? "").digest("hex")),
+    names.map((name) =>
+      createHash("sha256")
+        .update(process.env[name] ?? "")
+        .digest("hex"),
+    ),
   environmentNames: () => Object.keys(process.env).sort(),
   version: () => process.version,
   emit: (context, name, data) => context.emit(name, data),
@@ -89,7 +93,12 @@ const answers = {
   circular,
   bigint: 1n,
   function: () => 1,
-  parts: { parts: [{ type: "text", text: "see" }, { type: "file", path: "output/a.txt" }] },
+  parts: {
+    parts: [
+      { type: "text", text: "see" },
+      { type: "file", path: "output/a.txt" },
+    ],
+  },
 };
 
 export async function agent(prompt, context) {
