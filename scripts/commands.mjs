@@ -32,7 +32,7 @@ const commands = {
   check: (args) => {
     // All members as one program, so that each file is read once; the console alone knows the browser. One check after
     // the other: each keeps all cores busy. What has not changed since it passed is not checked again.
-    const checks = ["types", "console", "lint"].map((name) => `//#check:${name}`);
+    const checks = ["types", "console", "lint", "format"].map((name) => `//#check:${name}`);
     const flags = ["--concurrency=1", "--output-logs=errors-only", "--ui=stream", ...args];
     // turbo runs each script through pnpm and wants it on the PATH.
     const [command, ...turbo] = pnpmCommand([execPath, at("node_modules/turbo/bin/turbo"), "run", ...checks, ...flags]);
