@@ -110,3 +110,18 @@ test("a content that cannot be read fails the archive", async () => {
   }
   await expect(buffer(writeZip([entry("a", { sizeBytes: 3, open: async () => fails() })]))).rejects.toThrow("cut");
 });
+
+test.each(["directory", "file", "symlink"] as const)("tar: a reader that stops does not collect a %s", async (type) => {
+  let asked = 0;
+  function* many(): Generator<ArchiveEntry> {
+    for (; asked < 5_000; asked++) yield entry(`${"n".repeat(80)}${asked}`, { type, target: "" });
+  }
+  const archive = writeTar(many());
+  await archive.next();
+  // Everything that does not wait for the reader has happened by then.
+  for (let i = 0; i < 100; i++) await new Promise(setImmediate);
+  expect(asked).toBeLessThan(200);
+  await archive.return(undefined);
+  expect(asked).toBeLessThan(200);
+  expect((await buffer(writeTar(many()))).length).toBeGreaterThan(512 * 4_000);
+});

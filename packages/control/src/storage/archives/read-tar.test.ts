@@ -110,6 +110,15 @@ test("a flipped bit of a header is refused, except in the filler of its checksum
   }
 });
 
+test("a name that is not UTF-8 is refused", async () => {
+  const bytes = await buffer(writeTar(entries.slice(0, 1)));
+  bytes[0] = 0xff;
+  // The checksum is the sum of the header's bytes; "a" was 0x61.
+  const sum = parseInt(bytes.toString("latin1", 148, 154), 8) + 0xff - 0x61;
+  bytes.write(sum.toString(8).padStart(6, "0"), 148);
+  await expect(readAll(bytes)).rejects.toThrow("a name is not UTF-8");
+});
+
 test.each([["-1"], ["-512"], ["x"], [String(2 ** 53)]])("the size %s is refused", async (size) => {
   await expect(readAll(await withRecords({ size }))).rejects.toThrow(ArchiveRefused);
 });

@@ -108,6 +108,8 @@ function describe(header: Header): Omit<TarMember, "content"> {
   if (!Number.isSafeInteger(size)) throw new ArchiveRefused("a member's size is not a number of bytes");
   if (type !== "file" && size !== 0) throw new ArchiveRefused("a member without content has a size");
   const target = (linkname as string | null) ?? "";
+  // What tar-stream puts in place of bytes that it cannot decode.
+  if (`${name}${target}`.includes("\ufffd")) throw new ArchiveRefused("a name is not UTF-8");
   return { path: name.replace(/\/$/, ""), type, mode: mode & 0o777, sizeBytes: size, target };
 }
 

@@ -13,20 +13,41 @@ export async function* writeTar(
   entries: Iterable<ArchiveEntry> | AsyncIterable<ArchiveEntry>,
 ): AsyncGenerator<Uint8Array> {
   const archive = pack();
-  const adding = addAll(archive, entries).then(
+  let read = Promise.withResolvers<void>();
+  const hasRoom = async (): Promise<void> => {
+    while (isFull(archive) && !archive.destroyed) await read.promise;
+  };
+  const adding = addAll(archive, entries, hasRoom).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );
   try {
-    yield* archive as AsyncIterable<Uint8Array>;
+    for await (const piece of archive as AsyncIterable<Uint8Array>) {
+      yield piece;
+      read.resolve();
+      read = Promise.withResolvers();
+    }
   } finally {
     archive.destroy();
+    read.resolve();
     await adding;
   }
 }
 
-async function addAll(archive: Pack, entries: Iterable<ArchiveEntry> | AsyncIterable<ArchiveEntry>): Promise<void> {
+/** Whether the archive holds as much as its reader should have to wait for. A static method of streamx's Readable. */
+function isFull(archive: Pack): boolean {
+  return (archive.constructor as unknown as { isBackpressured(stream: Pack): boolean }).isBackpressured(archive);
+}
+
+/** Awaits `hasRoom` before each entry: tar-stream does not make entries without content wait for the reader. */
+async function addAll(
+  archive: Pack,
+  entries: Iterable<ArchiveEntry> | AsyncIterable<ArchiveEntry>,
+  hasRoom: () => Promise<void>,
+): Promise<void> {
   for await (const entry of entries) {
+    await hasRoom();
+    if (archive.destroyed) return;
     const { type, target, sizeBytes: size } = entry;
     // tar-stream takes a mode of 0 for none; it writes the permission bits alone.
     const mode = constants.S_IFREG | entry.mode;
