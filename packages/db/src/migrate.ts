@@ -190,7 +190,7 @@ async function grantIfMissing(db: Kysely<Record<string, never>>): Promise<void> 
  * Raised by one with every change of a function. A program of an older release that starts beside newer ones leaves
  * theirs alone.
  */
-const functionsRelease = 10;
+const functionsRelease = 11;
 /** Its comment says which texts the functions have. */
 const digestedTable = `${schemaName}.schema_migrations`;
 
