@@ -67,6 +67,12 @@ test("slow starts: workspaces that are copied, and agents that are not loaded ah
   expect(fixes({ isolated: true, disks, lacksWarm: true })).toEqual(Array(2).fill("run `npm start` as root"));
 });
 
+test("native programs that cannot run: what their reason ends with", () => {
+  const reason = "/dari/bin/linux-x64/dari-native cannot be executed (EACCES); set its mode to 755";
+  const refused = { state: "refused", reason, advice: "" } as const;
+  expect(fixes({ isolated: true, disks: { kind: "copy" }, own: refused })).toEqual(["set its mode to 755"]);
+});
+
 test("an ordinary user's namespace: what allows it, or gives it ids", () => {
   const disks = { kind: "copy" } as const;
   const refused = { state: "refused", reason: "unshare: Operation not permitted", advice: "sudo sysctl …" } as const;

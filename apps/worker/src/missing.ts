@@ -29,7 +29,9 @@ export function findMissing({ chosen, disks, lacksWarm, own, program }: Given, m
   const refused = own.state === "refused" ? own : { reason: "", advice: "" };
   const cause = refused.reason === "" ? "" : ` (no namespace of its own: ${refused.reason})`;
   const byRoot = machine.isRoot ? "look at the log" : `run \`${program}\` as root`;
-  const mounts = refused.advice === "" ? byRoot : `run \`${refused.advice}\``;
+  // What keeps the native programs from running is in the reason, with its remedy at the end.
+  const byHand = /dari-native|native programs/.test(refused.reason) ? refused.reason.split("; ").at(-1)! : byRoot;
+  const mounts = refused.advice === "" ? byHand : `run \`${refused.advice}\``;
   // Drivers are tried strongest first, and only what keeps the strongest from working can be advised on.
   const refusal = rejected[0]?.reason;
   const why = refusal === undefined ? "" : ` (${refusal})`;

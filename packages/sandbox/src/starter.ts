@@ -10,8 +10,9 @@ import { findProgram, tryTimeoutMs } from "./programs.ts";
 import { passOn, receiverOf, requestStart } from "./start-requests.ts";
 import { SandboxStartError } from "./types.ts";
 
-/** Why a driver that needs a starter cannot be used. */
-export const noStarter = "the program that starts sandboxes does not run here";
+/** Why a driver that needs a starter cannot be used, and the remedy. */
+export const noStarter =
+  "dari-native cannot start programs here; restore its file from the repository and allow its execution";
 
 export interface StarterKind {
   /** How many pipes each program gets, from descriptor 1 on; at least 3. */

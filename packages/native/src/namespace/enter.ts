@@ -4,7 +4,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
-import { assertNativePrograms, nativeCommand } from "../native-program.ts";
+import { assertNativePrograms, nativeCommand, nativeProblem } from "../native-program.ts";
 import { hasMountCapability, loadNativeModule, withholdCapabilities } from "./capabilities.ts";
 import { firstSubordinateId, subordinateIdsMax } from "./mapped-ids.ts";
 
@@ -46,7 +46,8 @@ export async function enterOwnNamespace(): Promise<void> {
     enter();
   } catch (error) {
     const reason = (error as Error).message;
-    state = { state: "refused", reason, advice: kernelAdvice() };
+    // The reason that native programs cannot run ends with its own remedy.
+    state = { state: "refused", reason, advice: nativeProblem() === undefined ? kernelAdvice() : "" };
   }
 }
 
