@@ -21,7 +21,7 @@ const bounds: readonly (readonly [field: keyof Bounds, label: string, about: str
   ["max_messages_per_minute", "messages/minute", "messages sent in a minute"],
   ["max_upload_bytes_per_hour", "upload bytes/hour", "bytes uploaded in an hour"],
   ["max_storage_bytes", "storage bytes", "bytes of files and bundles", ": no bound"],
-  ["max_files", "files", "manage uploaded files", ": no bound"],
+  ["max_files", "files", "uploaded files", ": no bound"],
   ["max_agents", "agents", "agents", ": no bound"],
   ["max_sessions", "sessions", "sessions, ended ones included", ": no bound"],
   ["max_api_keys", "API keys", "keys that may be used", ": no bound"],
