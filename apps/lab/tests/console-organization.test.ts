@@ -272,7 +272,7 @@ describeWith("chromium", "the console", ({ command }) => {
     const places = await hers.getByRole("navigation").getByRole("link").allInnerTexts();
     expect(places).toEqual(["Agents", "Sessions", "Schedules", "Batches", "Usage"]);
     await hers.goto(`${platform.apiUrl}/console/webhooks`);
-    await hers.getByRole("alert").getByText("lacks the scope").waitFor();
+    await hers.getByRole("alert").getByText("does not have the scope").waitFor();
     await hers.goto(link);
     await hers.getByRole("button", { name: "Sign in" }).click();
     await hers.getByRole("alert").waitFor();

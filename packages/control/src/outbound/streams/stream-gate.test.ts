@@ -7,16 +7,16 @@ test("places are counted for the organization and for the process, and given bac
   const gate = createStreamGate({ perProcess: 3, perOrganization: 2 });
   const leave = gate.take("org_1");
   gate.take("org_1");
-  expect(() => gate.check("org_1")).toThrow("too many event streams");
+  expect(() => gate.check("org_1")).toThrow("limit of open event streams reached");
   gate.take("org_2");
-  expect(() => gate.check("org_3")).toThrow("too many event streams");
+  expect(() => gate.check("org_3")).toThrow("limit of open event streams reached");
   leave();
   leave();
   gate.check("org_1");
   // What was promised is let in past the bound, and counted.
   gate.take("org_1");
   gate.take("org_1");
-  expect(() => gate.check("org_2")).toThrow("too many event streams");
+  expect(() => gate.check("org_2")).toThrow("limit of open event streams reached");
 });
 
 test("bytes that wait are held up to the bounds", () => {
