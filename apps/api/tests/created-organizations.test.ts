@@ -139,7 +139,7 @@ test("a management key is an ordinary key, and a routing key is refused with wha
   const routing = await make("routing");
   expect([routing.status, routing.json["errors"]]).toEqual([
     422,
-    [{ path: "key_type", message: expect.stringContaining("use a key of the model's provider") }],
+    [{ path: "key_type", message: expect.stringContaining("dari credentials add OPENAI_API_KEY") }],
   ]);
   expect((await make("other")).status).toBe(422);
 });
