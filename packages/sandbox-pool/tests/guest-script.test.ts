@@ -10,6 +10,7 @@ import { bundleNodeGuest } from "@dari/builder";
 import { guestCommand, nodeGuestMain, runTurn, type TurnEnding } from "@dari/harness";
 import { createBwrapDriver } from "@dari/sandbox";
 import { noGuestScript, openGuestScript, type GuestScript } from "../src/guest-script.ts";
+import { turnContext } from "./turn-context.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "guest-script-"));
@@ -110,17 +111,7 @@ async function play(
         workspace: sandbox.paths.workspace,
         sdk: o.sdk ?? "pi",
         prompt: "hi",
-        context: {
-          sessionId: "s",
-          messageId: "m",
-          attempt: 1,
-          parts: [],
-          metadata: {},
-          history: [],
-          operationKey: "m",
-          traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-          answers: {},
-        },
+        context: turnContext,
       },
       timeoutMs: 20_000,
       signal: new AbortController().signal,

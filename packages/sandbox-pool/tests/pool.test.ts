@@ -11,6 +11,7 @@ import { waitUntil } from "@dari/testkit";
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
 import type { ServingSandbox } from "../src/pooled-sandbox.ts";
 import type { SandboxRecipe } from "../src/recipe.ts";
+import { turnContext } from "./turn-context.ts";
 
 const driver = createBwrapDriver();
 const guest = guestCommand("typescript", process.execPath);
@@ -121,17 +122,7 @@ function run(
       workspace: "/workspace",
       sdk: "pi",
       prompt: "hi",
-      context: {
-        sessionId: "s",
-        messageId: "m",
-        attempt: 1,
-        parts: [],
-        metadata: {},
-        history: [],
-        operationKey: "m",
-        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        answers: {},
-      },
+      context: turnContext,
     },
     timeoutMs: o.timeoutMs ?? 20_000,
     signal: o.signal ?? new AbortController().signal,

@@ -12,6 +12,7 @@ import { waitUntil } from "@dari/testkit";
 import { createSandboxPool, type SandboxPool, type SandboxPoolOptions } from "../src/pool.ts";
 import type { ServingSandbox } from "../src/pooled-sandbox.ts";
 import type { SandboxRecipe, Slot } from "../src/recipe.ts";
+import { turnContext } from "./turn-context.ts";
 
 const driver = createBwrapDriver();
 const root = mkdtempSync(join(tmpdir(), "warm-templates-"));
@@ -152,17 +153,7 @@ async function told(taken: ServingSandbox | undefined, name = "tell"): Promise<T
       workspace: "/workspace",
       sdk: "openai-agents",
       prompt: `turn ${turns}`,
-      context: {
-        sessionId: "s",
-        messageId: "m",
-        attempt: 1,
-        parts: [],
-        metadata: {},
-        history: [],
-        operationKey: "m",
-        traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-        answers: {},
-      },
+      context: turnContext,
     },
     timeoutMs: 20_000,
     signal: new AbortController().signal,
