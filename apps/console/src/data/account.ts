@@ -41,7 +41,7 @@ export async function openLink(token: string): Promise<Account> {
   return enterBy({});
 }
 
-/** Returns the account of this tab's key or of the cookie, or undefined if nobody is signed in. */
+/** Returns the account of this tab's key or of the cookie, or undefined without a sign-in. */
 export async function resume(): Promise<Account | undefined> {
   const apiKey = storedKey();
   try {

@@ -1,4 +1,4 @@
-// Printed text in a box. A long text is cut at its beginning, because nobody reads megabytes.
+// Printed text in a box. A long text is cut at its beginning: only its last part is useful to read.
 
 import { useLayoutEffect, useRef, type UIEvent } from "react";
 
