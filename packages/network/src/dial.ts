@@ -3,7 +3,7 @@
 
 import { lookup as lookUp, Resolver } from "node:dns/promises";
 import { connect, isIP, isIPv6, type LookupFunction, type Socket } from "node:net";
-import { isPublicAddress } from "./addresses.ts";
+import { isPublicAddress } from "./private-addresses.ts";
 import { advised, decide, normalHost, type EgressPolicy } from "./policy.ts";
 
 /** Addresses of a name; rejects or answers nothing where there are none. */

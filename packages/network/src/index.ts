@@ -1,6 +1,6 @@
 // Which addresses may be connected to, and connections to those that were checked. Knows no sandbox and no webhook.
 
-export { isPublicAddress } from "./addresses.ts";
+export { isPublicAddress } from "./private-addresses.ts";
 export {
   dial,
   EgressRefusedError,

@@ -20,7 +20,7 @@ export {
   listWebhookDeliveries,
   resendWebhookDelivery,
   sendWebhookTest,
-} from "./webhooks/deliveries.ts";
+} from "./webhooks/delivery-log.ts";
 export { getWebhookEndpoint, listWebhookEndpoints } from "./webhooks/get-endpoint.ts";
 export { receiverPolicyOf } from "./webhooks/receivers.ts";
 export { rotateWebhookSecret } from "./webhooks/rotate-secret.ts";
@@ -29,5 +29,5 @@ export {
   type SenderSettings,
   type WebhookContext,
   type WebhookSender,
-} from "./webhooks/sender.ts";
+} from "./webhooks/deliver-webhooks.ts";
 export { sweepWebhooks } from "./webhooks/sweep-webhooks.ts";
