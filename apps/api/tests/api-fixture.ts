@@ -12,7 +12,7 @@ import { createSessionFeeds, createStreamGate } from "@dari/control/outbound";
 import { createTrees } from "@dari/control/storage";
 import { createRateLimiter, createSealer, type RateDefaults } from "@dari/control/tenants";
 import { createBacklog, readEvents } from "@dari/control/turns";
-import { createScratchRoom } from "@dari/runtime";
+import { createScratchSpace } from "@dari/runtime";
 import { createPgNotifier, createPgPreviews, type Database } from "@dari/db";
 import { Redacted, type Previews } from "@dari/domain";
 import {
@@ -113,7 +113,7 @@ export async function startTestApi(options: TestApiOptions = {}): Promise<TestAp
     notifier,
     feeds: createSessionFeeds({ db, notifier, previews, log: logger }),
     streams: createStreamGate(),
-    scratch: createScratchRoom(),
+    scratch: createScratchSpace(),
     sealer: createSealer(new Redacted(randomBytes(32))),
     trees: createTrees({ db, blobs }),
     delivery: { available: false, deliver: () => Promise.reject(new Error("there is no queue")) },

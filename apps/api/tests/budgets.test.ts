@@ -1,7 +1,7 @@
 // Caps that hold turns back in place of ending them, and the stop of all turns.
 
 import { dispatch, turns } from "@dari/db";
-import { releaseHeld } from "@dari/control/tenants";
+import { resumeHeldSessions } from "@dari/control/tenants";
 import { failure, newId, type DispatchedTurn } from "@dari/domain";
 import { createTestAgent, createTestSession } from "@dari/testkit";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
@@ -126,10 +126,10 @@ test("a new day is a new period, which the clock finds", async () => {
   await send(await session());
   await run((await dispatchAll())[0]!);
   const held = await send(await session());
-  expect(await releaseHeld(api.control)).toBe(0);
+  expect(await resumeHeldSessions(api.control)).toBe(0);
   expect(await look(held)).toEqual(["queued", "budget"]);
   await api.db.pool.query("update budgets set period_started_at = period_started_at - interval '1 day'");
-  expect(await releaseHeld(api.control)).toBe(1);
+  expect(await resumeHeldSessions(api.control)).toBe(1);
   expect((await api.call("GET", path)).json["budgets"]).toMatchObject([{ turns: 0, is_exhausted: false }]);
   await run((await dispatchAll())[0]!);
   expect((await api.call("GET", path)).json["budgets"]).toMatchObject([{ turns: 1, is_exhausted: true }]);

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { gzipSync } from "node:zlib";
 
-export interface Member {
+export interface Entry {
   readonly name: string;
   readonly body?: string;
   /** Tar's type flag: "0" a file, "2" a symlink, "3" a device. */
@@ -26,7 +26,7 @@ export function agentBundle(manifest: string = manifestText): Bundle {
   ]);
 }
 
-export function bundleOf(members: readonly Member[]): Bundle {
+export function bundleOf(members: readonly Entry[]): Bundle {
   const blocks = members.flatMap((member) => {
     const body = Buffer.from(member.body ?? "");
     return [header(member, body.length), body, Buffer.alloc((512 - (body.length % 512)) % 512)];
@@ -38,7 +38,7 @@ export function asBundle(bytes: Buffer): Bundle {
   return { bytes, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-function header(member: Member, sizeBytes: number): Buffer {
+function header(member: Entry, sizeBytes: number): Buffer {
   const block = Buffer.alloc(512);
   block.write(member.name, 0, 100);
   block.write("0000644\0", 100);

@@ -134,7 +134,7 @@ test("a file that a message brought counts as there before the turn", async () =
     messageId,
     parts: [{ type: "file", file_id: fileId, path: "/input/notes.txt" }],
     metadata: {},
-    inputs: [{ path: "/input/notes.txt", fileId }],
+    attachments: [{ path: "/input/notes.txt", fileId }],
     dispatchTtlMs: 60_000,
   });
   const after = { files: { "input/notes.txt": "one\n2\n" } };

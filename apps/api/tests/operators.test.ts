@@ -1,6 +1,6 @@
 // Operators: limits of every organization, who creates organizations, the health of the installation.
 
-import { release, routes, validate, type HealthCheck } from "@dari/contract";
+import { dariRelease, routes, validate, type HealthCheck } from "@dari/contract";
 import { setUpOrganization } from "@dari/control/tenants";
 import { turns, workers } from "@dari/db";
 import { newId } from "@dari/domain";
@@ -154,7 +154,7 @@ describe("health", () => {
 
   test("names what is missing, with what to do", async () => {
     const { reply, checks } = await examine();
-    expect(reply.json).toMatchObject({ ok: false, release, workers: [], violations: [] });
+    expect(reply.json).toMatchObject({ ok: false, release: dariRelease, workers: [], violations: [] });
     expect(checks).toMatchObject({
       schema: { ok: true },
       workers: { ok: false, what_to_do: expect.stringContaining("start a worker") },

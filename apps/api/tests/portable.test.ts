@@ -3,13 +3,13 @@
 
 import { gunzipSync, gzipSync } from "node:zlib";
 import { routes, validate } from "@dari/contract";
-import { createScratchRoom } from "@dari/runtime";
+import { createScratchSpace } from "@dari/runtime";
 import { findViolations, turnDetails } from "@dari/db";
 import { newId } from "@dari/domain";
 import { createTestAgent, createTestKey, createTestSession, finishTestBuild } from "@dari/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
 import { startTestApi, type TestApi, type TestReply } from "./api-fixture.ts";
-import { agentBundle, bundleOf, type Member } from "./bundle.ts";
+import { agentBundle, bundleOf, type Entry } from "./bundle.ts";
 import { bring } from "./publish.ts";
 import { claim, complete, fail, type TestWorkspace } from "./turn.ts";
 
@@ -181,9 +181,9 @@ test("an import that is repeated under its key is one session; another file is r
 });
 
 /** The members of an export whose names are short, to be altered and put together again. */
-function membersOf(bytes: Buffer): Member[] {
+function entriesOf(bytes: Buffer): Entry[] {
   const tar = gunzipSync(bytes);
-  const members: Member[] = [];
+  const members: Entry[] = [];
   for (let at = 0; tar[at] !== 0;) {
     const field = (start: number, length: number): string =>
       tar.toString("latin1", at + start, at + start + length).replace(/\0.*$/s, "");
@@ -195,11 +195,11 @@ function membersOf(bytes: Buffer): Member[] {
   return members;
 }
 
-const isPlain = ({ name, type = "0" }: Member): boolean => type !== "x" && name !== "PaxHeader";
+const isPlain = ({ name, type = "0" }: Entry): boolean => type !== "x" && name !== "PaxHeader";
 
 /** As the export, but for what `alter` makes of each member. */
-function altered(alter: (member: Member) => Member[], bytes: Buffer = whole): Buffer {
-  const members = membersOf(bytes).filter(isPlain).flatMap(alter);
+function altered(alter: (member: Entry) => Entry[], bytes: Buffer = whole): Buffer {
+  const members = entriesOf(bytes).filter(isPlain).flatMap(alter);
   // `bundleOf` writes text as UTF-8; the bundle inside is bytes.
   const parts = members.map((member) => {
     const bytes = Buffer.from(member.body ?? "", "latin1");
@@ -210,15 +210,15 @@ function altered(alter: (member: Member) => Member[], bytes: Buffer = whole): Bu
   return gzipSync(Buffer.concat([...parts, Buffer.alloc(1024)]));
 }
 
-const at = (name: string, change: (body: string) => string) => (member: Member) =>
+const at = (name: string, change: (body: string) => string) => (member: Entry) =>
   member.name.startsWith(name) ? [{ ...member, body: change(member.body ?? "") }] : [member];
-const adding = (...more: Member[]) => {
-  return (member: Member) => (member.name === "workspace/src/main.ts" ? [member, ...more] : [member]);
+const adding = (...more: Entry[]) => {
+  return (member: Entry) => (member.name === "workspace/src/main.ts" ? [member, ...more] : [member]);
 };
 const messages = "conversation/messages";
 const ledger = "conversation/ledger";
 
-test.each<[string, string, (member: Member) => Member[]]>([
+test.each<[string, string, (member: Entry) => Entry[]]>([
   [
     "another format",
     "format: expected 'dari.session'",
@@ -340,12 +340,12 @@ test("an organization's own bounds hold for what it imports", async () => {
 });
 
 test("what an import holds on the disk is bounded, and given back", async () => {
-  const { scratch } = Object.assign(target.control, { scratch: createScratchRoom(100_000) });
+  const { scratch } = Object.assign(target.control, { scratch: createScratchSpace(100_000) });
   expect((await bringIn(whole)).status).toBe(201);
   await using all = await scratch.open("test", target.org.organizationId);
   all.take(50_000);
   expect((await bringIn(whole)).json.code).toBe("limit_exceeded");
-  Object.assign(target.control, { scratch: createScratchRoom() });
+  Object.assign(target.control, { scratch: createScratchSpace() });
 });
 
 /** Its first two messages, with plain names only: altered it is whole all the same. */

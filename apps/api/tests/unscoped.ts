@@ -37,7 +37,7 @@ export async function removeScoping(api: TestApi): Promise<Unscoped> {
   return {
     statements,
     functions: await rewriteFunctions(owner),
-    lowerFence: () => lowerFence(owner),
+    lowerFence: () => disableRowSecurity(owner),
     [Symbol.asyncDispose]: () => owner.close(),
   };
 }
@@ -71,7 +71,7 @@ async function rewriteFunctions(owner: Database): Promise<string[]> {
   return changed;
 }
 
-async function lowerFence(owner: Database): Promise<void> {
+async function disableRowSecurity(owner: Database): Promise<void> {
   const { rows } = await owner.pool.query<{ name: string }>(
     `select relname as name from pg_class where relnamespace = 'dari'::regnamespace and relrowsecurity`,
   );

@@ -8,7 +8,7 @@ import { request, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { routes, validate } from "@dari/contract";
-import { createScratchRoom } from "@dari/runtime";
+import { createScratchSpace } from "@dari/runtime";
 import { findViolations } from "@dari/db";
 import { createTestAgent, createTestMessage, createTestSession } from "@dari/testkit";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "@jest/globals";
@@ -228,7 +228,7 @@ test("a body of unknown length is streamed, and cut off above the limit", async 
 });
 
 test("what calls hold on the disk is bounded, in all and of one organization, and given back", async () => {
-  const room = createScratchRoom(20);
+  const room = createScratchSpace(20);
   Object.assign(api.control, { scratch: room });
   const outcome = async (bytes: number): Promise<unknown[]> => {
     const { status, json, headers } = await put("/s", "x".repeat(bytes));
@@ -249,7 +249,7 @@ test("what calls hold on the disk is bounded, in all and of one organization, an
     expect(await outcome(6)).toEqual([201, undefined, null]);
   }
   expect(await outcome(10)).toEqual([200, undefined, null]);
-  Object.assign(api.control, { scratch: createScratchRoom() });
+  Object.assign(api.control, { scratch: createScratchSpace() });
 });
 
 async function unpack(format: "tar.gz" | "zip", query = ""): Promise<string> {

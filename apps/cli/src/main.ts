@@ -1,6 +1,6 @@
 // The `dari` command: parses arguments, runs one command, turns whatever happens into an exit code.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import { Command, CommanderError } from "commander";
 import { addAgentCommands } from "./commands/agents.ts";
 import { addAuthCommands } from "./commands/auth.ts";
@@ -69,7 +69,7 @@ function createProgram(io: Io): Command {
     .option("--api-url <url>", "address of the platform (DARI_API_URL; default http://127.0.0.1:4870)")
     .option("--api-key <key>", "API key (DARI_API_KEY; default: the saved one)")
     .option("--json", "write the result as JSON")
-    .version(release, "-V, --version", "show the release of this command")
+    .version(dariRelease, "-V, --version", "show the release of this command")
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),

@@ -1,6 +1,6 @@
 // Tests the command as people run it: in a process of its own, against a small HTTP server on loopback.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
@@ -82,7 +82,7 @@ describe("usage", () => {
   test("--version is the release", async () => {
     await using root = await temporaryTree({});
     const { code, stdout } = await runDari(["--version"], { cwd: root.path });
-    expect({ code, stdout }).toEqual({ code: 0, stdout: `${release}\n` });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${dariRelease}\n` });
     // It is asked of the command itself, and belongs to no other's options.
     const { stdout: help } = await runDari(["agents", "list", "--help"], { cwd: root.path });
     expect([help.includes("--json"), help.includes("--version")]).toEqual([true, false]);

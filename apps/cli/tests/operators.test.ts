@@ -1,6 +1,6 @@
 // What operators and administrators do by the command: limits, retries of many, the doctor.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import { describe, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -56,7 +56,7 @@ const organization = {
   max_backlog: 500,
   created_at: "2026-01-01T00:00:00.000Z",
 };
-const config = { supabase_url: "x", supabase_publishable_key: "none", release };
+const config = { supabase_url: "x", supabase_publishable_key: "none", release: dariRelease };
 
 describe("dari org", () => {
   test("limits get shows them, defaults by their name", async () => {
@@ -228,7 +228,7 @@ describe("dari message retry --all", () => {
 describe("dari doctor", () => {
   const health = (ok: boolean) => ({
     ok,
-    release,
+    release: dariRelease,
     checks: [
       { name: "workers", ok, found: "0 seen lately", what_to_do: ok ? null : "start a worker" },
       { name: "invariants", ok: true, found: "all hold", what_to_do: null },

@@ -5,7 +5,7 @@ import type { Services } from "@dari/control/assembly";
 import { sweepIdempotencyKeys } from "@dari/control/context";
 import { createInvariantRounds, createJobRepair, rebuildFailedJobs } from "@dari/control/operations";
 import { settleBuildWaiters } from "@dari/control/publishing";
-import { createHeldRelease } from "@dari/control/tenants";
+import { createHeldSessionResumer } from "@dari/control/tenants";
 import { createDispatcher, createReaper, expireInputs, forgetWorkers, workerSeenWithinMs } from "@dari/control/turns";
 import { limits } from "@dari/domain";
 import { loop, type HealthChecks, type Loop, type Logger } from "@dari/runtime";
@@ -69,7 +69,7 @@ export function startReconciler(services: Services, options: ReconcilerOptions, 
   start("reap", options.reapEveryMs, () => reaper.runOnce());
   start("settle-builds", options.reapEveryMs, () => settleBuildWaiters(services));
   start("expire-inputs", options.reapEveryMs, () => expireInputs(services));
-  const heldRelease = createHeldRelease(services);
+  const heldRelease = createHeldSessionResumer(services);
   start("release-held", releaseHeldEveryMs, async () => {
     if (leading) await heldRelease.runOnce();
   });

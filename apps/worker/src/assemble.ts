@@ -262,7 +262,7 @@ async function openCaches(
       dir: workDir.disks,
       maxBytes: assembly.cacheBytes,
       kind: chosen.driver.picksHostUser ? "copy" : "auto",
-      onImageUnused: ({ organizationId, objectKey, reason }) =>
+      onSquashfsUnused: ({ organizationId, objectKey, reason }) =>
         log.warn({ org: organizationId, key: objectKey, reason }, "workspace.image_unused"),
     }));
   stack.defer(() => disks.close());

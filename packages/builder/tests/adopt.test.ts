@@ -158,8 +158,8 @@ describe("packing that takes the directory over", () => {
     const dir = await tree({ "node_modules/closed/index.js": "x" });
     await chmod(join(dir, "node_modules/closed/index.js"), 0o100);
     await chmod(join(dir, "node_modules/closed"), 0);
-    const { members } = await packImage({ dir, file: fresh(), takeOver: true });
-    expect(members).toBe(3);
+    const { entries } = await packImage({ dir, file: fresh(), takeOver: true });
+    expect(entries).toBe(3);
     expect((await lstat(join(dir, "node_modules/closed/index.js"))).mode & 0o7777).toBe(0o555);
   });
 });

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { parseManifest, type Manifest } from "@dari/contract";
 import { removeTree } from "@dari/native";
 import { chooseDriver, type DriverName, type Guarantees, type SandboxDriver, type SandboxLimits } from "@dari/sandbox";
@@ -30,7 +30,7 @@ export interface Choices {
   sandboxLimits?: SandboxLimits;
   tmpBytes?: number;
   /** Default: one that remembers each layer. */
-  registry?: LayerRegistry;
+  registry?: DependencyLayerRegistry;
   keyPrefix?: string;
 }
 
@@ -150,8 +150,8 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
 }
 
 /** Keeps layers for as long as the test runs: what a worker's registry does, for one process. */
-function rememberLayers(): LayerRegistry {
-  const layers = new Map<string, Promise<LayerRef>>();
+function rememberLayers(): DependencyLayerRegistry {
+  const layers = new Map<string, Promise<DependencyLayerRef>>();
   return {
     obtain(key, make, signal) {
       const layer = layers.get(key) ?? make(signal);

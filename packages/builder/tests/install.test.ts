@@ -3,7 +3,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { filesOf, writeBundle } from "@dari/testkit/bundles";
 import { callNode, manifest, openBuilds, supportAgent, type Builds } from "./build-fixture.ts";
 
@@ -186,8 +186,8 @@ describe("npm", () => {
       "vendor/greet-1.0.0.tgz": await tarball("greet", "export const greet = (p) => `once ${p}`;\n"),
       "agent.mjs": `import { greet } from "greet";\nexport const agent = (p) => greet(p);\n`,
     };
-    let layer: LayerRef | undefined;
-    const registry: LayerRegistry = {
+    let layer: DependencyLayerRef | undefined;
+    const registry: DependencyLayerRegistry = {
       async obtain(_key, make, signal) {
         if (layer !== undefined) return layer;
         layer = await make(signal);

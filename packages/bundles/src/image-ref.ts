@@ -1,14 +1,14 @@
 // What names an image: enough to fetch it, verify it and run it.
 
 import type { Language } from "@dari/contract";
-import type { LayerRef } from "./layer.ts";
+import type { DependencyLayerRef } from "./dependency-layer.ts";
 
 export interface ImageRef {
   /** sha256 of the image's tar before compression, 64 hex digits. */
   readonly digest: string;
   readonly objectKey: string;
   /** Its dependencies, an object of their own. */
-  readonly layer?: LayerRef;
+  readonly layer?: DependencyLayerRef;
   readonly runtime: { readonly language: Language; /** Exact. */ readonly version: string };
   /** `file` is relative to the image's root; for TypeScript it is the compiled one. */
   readonly entry: { readonly file: string; readonly export: string };

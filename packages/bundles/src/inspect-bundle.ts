@@ -1,9 +1,9 @@
 // Judges an uploaded bundle without unpacking it, and hands out its dari.yml. Does not parse the manifest.
 
-import { BundleRefused, readBundle, defaultBundleLimits, type BundleLimits, type BundleMember } from "./read-bundle.ts";
+import { BundleRefused, readBundle, defaultBundleLimits, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
 
 export type BundleInspection =
-  | { ok: true; manifest: string; members: BundleMember[]; unpackedBytes: number; warnings: string[] }
+  | { ok: true; manifest: string; entries: BundleEntry[]; unpackedBytes: number; warnings: string[] }
   | { ok: false; reason: string };
 
 export const manifestFilename = "dari.yml";
@@ -19,18 +19,18 @@ export async function inspectBundle(options: {
   signal?: AbortSignal;
 }): Promise<BundleInspection> {
   const bounds = options.limits ?? defaultBundleLimits;
-  const members: BundleMember[] = [];
+  const entries: BundleEntry[] = [];
   let manifest: string | undefined;
   try {
     const { warnings, unpackedBytes } = await readBundle({
       ...options,
-      onFile: async (member, content) => {
-        members.push(member);
-        if (member.path === manifestFilename) manifest = await readText(member, content, bounds.manifestBytes);
+      onFile: async (entry, content) => {
+        entries.push(entry);
+        if (entry.path === manifestFilename) manifest = await readText(entry, content, bounds.manifestBytes);
       },
     });
-    if (manifest === undefined) return { ok: false, reason: missingManifest(members) };
-    return { ok: true, manifest, members, unpackedBytes, warnings };
+    if (manifest === undefined) return { ok: false, reason: missingManifest(entries) };
+    return { ok: true, manifest, entries: entries, unpackedBytes, warnings };
   } catch (error) {
     if (error instanceof BundleRefused) return { ok: false, reason: error.reason };
     throw error;
@@ -39,19 +39,19 @@ export async function inspectBundle(options: {
 
 type Content = AsyncIterable<Uint8Array>;
 
-async function readText(member: BundleMember, content: Content, maxBytes: number): Promise<string> {
-  if (member.sizeBytes > maxBytes) throw new BundleRefused(`${member.path} is larger than ${maxBytes} bytes`);
+async function readText(entry: BundleEntry, content: Content, maxBytes: number): Promise<string> {
+  if (entry.sizeBytes > maxBytes) throw new BundleRefused(`${entry.path} is larger than ${maxBytes} bytes`);
   const chunks: Uint8Array[] = [];
   for await (const chunk of content) chunks.push(chunk);
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
   } catch {
-    throw new BundleRefused(`${member.path} is not valid UTF-8`);
+    throw new BundleRefused(`${entry.path} is not valid UTF-8`);
   }
 }
 
-function missingManifest(members: readonly BundleMember[]): string {
-  const elsewhere = members.find((member) => member.path.endsWith(`/${manifestFilename}`));
+function missingManifest(entries: readonly BundleEntry[]): string {
+  const elsewhere = entries.find((entry) => entry.path.endsWith(`/${manifestFilename}`));
   const hint = elsewhere === undefined ? "" : `; it is at ${JSON.stringify(elsewhere.path)}`;
   return `${manifestFilename} is missing at the root of the bundle${hint}`;
 }

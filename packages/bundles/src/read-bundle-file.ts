@@ -1,9 +1,9 @@
 // Reads one file of an uploaded bundle, without unpacking the others.
 
-import { normalizeMemberName } from "./member-names.ts";
-import { defaultBundleLimits, readBundle, type BundleMember } from "./read-bundle.ts";
+import { normalizeEntryName } from "./entry-names.ts";
+import { defaultBundleLimits, readBundle, type BundleEntry } from "./read-bundle.ts";
 
-export interface BundleFile extends BundleMember {
+export interface BundleFile extends BundleEntry {
   /** Undefined when the file has more than `maxBytes`. */
   readonly content: Buffer | undefined;
 }
@@ -27,15 +27,15 @@ export async function readBundleFile(options: {
   path: string;
   maxBytes: number;
 }): Promise<BundleFile | undefined> {
-  const wanted = normalizeMemberName(options.path.replace(/^\/+/, ""), defaultBundleLimits.pathBytes);
+  const wanted = normalizeEntryName(options.path.replace(/^\/+/, ""), defaultBundleLimits.pathBytes);
   if (!wanted.ok) return undefined;
   try {
     await readBundle({
       file: options.file,
-      onFile: async (member, content) => {
-        if (member.path !== wanted.name) return;
-        const isReadable = member.sizeBytes <= options.maxBytes;
-        throw new FileFound({ ...member, content: isReadable ? await collect(content) : undefined });
+      onFile: async (entry, content) => {
+        if (entry.path !== wanted.name) return;
+        const isReadable = entry.sizeBytes <= options.maxBytes;
+        throw new FileFound({ ...entry, content: isReadable ? await collect(content) : undefined });
       },
     });
     return undefined;

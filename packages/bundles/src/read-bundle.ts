@@ -1,5 +1,5 @@
-// Streams a bundle (tar.gz) member by member and refuses hostile ones before their bytes are inflated.
-// Knows the rules of an archive; does not know what a caller does with a member.
+// Streams a bundle (tar.gz) entry by entry and refuses hostile ones before their bytes are inflated.
+// Knows the rules of an archive; does not know what a caller does with an entry.
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
@@ -9,12 +9,12 @@ import { createGunzip } from "node:zlib";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
 import { archiveFault } from "./archive-fault.ts";
-import { NameRegistry, normalizeMemberName, showName } from "./member-names.ts";
+import { NameRegistry, normalizeEntryName, showName } from "./entry-names.ts";
 
 /** Bounds of one bundle; bytes and counts. */
 export interface BundleLimits {
   readonly bundleBytes: number;
-  readonly members: number;
+  readonly entries: number;
   readonly unpackedBytes: number;
   readonly pathBytes: number;
   readonly manifestBytes: number;
@@ -22,13 +22,13 @@ export interface BundleLimits {
 
 export const defaultBundleLimits: BundleLimits = {
   bundleBytes: limits.bundleBytes,
-  members: limits.bundleMembers,
+  entries: limits.bundleEntries,
   unpackedBytes: limits.bundleUnpackedBytes,
   pathBytes: limits.bundlePathBytes,
   manifestBytes: limits.manifestBytes,
 };
 
-export interface BundleMember {
+export interface BundleEntry {
   readonly path: string;
   readonly sizeBytes: number;
   /** 0o755 or 0o644: the only two modes that a bundle keeps. */
@@ -46,7 +46,7 @@ export class BundleRefused extends Error {
   }
 }
 
-/** Headers (long names, pax records) between two members may take this much; more is an attack on memory. */
+/** Headers (long names, pax records) between two entries may take this much; more is an attack on memory. */
 const headerSlackBytes = 1024 * 1024;
 const blockBytes = 512;
 
@@ -60,7 +60,7 @@ export async function readBundle(options: {
   file: string;
   limits?: BundleLimits;
   signal?: AbortSignal;
-  onFile(member: BundleMember, content: AsyncIterable<Uint8Array>): Promise<void>;
+  onFile(entry: BundleEntry, content: AsyncIterable<Uint8Array>): Promise<void>;
 }): Promise<{ warnings: string[]; unpackedBytes: number }> {
   const bounds = options.limits ?? defaultBundleLimits;
   const { size } = await stat(options.file);
@@ -72,9 +72,9 @@ export async function readBundle(options: {
   archive.on("entry", (header, stream, next) => {
     stream.on("error", ignore); // the archive fails with the same error
     const accept = async (): Promise<void> => {
-      const member = gate.admit(header);
+      const entry = gate.admit(header);
       budget.startMember(header);
-      if (member !== undefined) await options.onFile(member, stream as AsyncIterable<Uint8Array>);
+      if (entry !== undefined) await options.onFile(entry, stream as AsyncIterable<Uint8Array>);
       stream.resume();
     };
     accept().then(
@@ -106,11 +106,11 @@ class MemberGate {
     this.#bounds = bounds;
   }
 
-  /** @returns the member to hand on, or undefined for one that is skipped. */
-  admit(header: Header): BundleMember | undefined {
+  /** @returns the entry to hand on, or undefined for one that is skipped. */
+  admit(header: Header): BundleEntry | undefined {
     this.count += 1;
-    if (this.count > this.#bounds.members) throw new BundleRefused(`more than ${this.#bounds.members} members`);
-    const checked = normalizeMemberName(header.name, this.#bounds.pathBytes);
+    if (this.count > this.#bounds.entries) throw new BundleRefused(`more than ${this.#bounds.entries} entries`);
+    const checked = normalizeEntryName(header.name, this.#bounds.pathBytes);
     if (!checked.ok) throw new BundleRefused(checked.reason);
     const { name } = checked;
     const kind = memberKind(header);
@@ -153,7 +153,7 @@ function memberKind(header: Header): "file" | "directory" {
   throw new BundleRefused(`${showName(header.name)} is ${what}; only regular files are allowed`);
 }
 
-/** Counts inflated bytes between members, so that headers cannot grow without bound. */
+/** Counts inflated bytes between entries, so that headers cannot grow without bound. */
 class InflationBudget {
   readonly transform: Transform;
   #inflated = 0;

@@ -2,7 +2,7 @@
 
 import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { readBundle, type BundleLimits, type BundleMember } from "./read-bundle.ts";
+import { readBundle, type BundleLimits, type BundleEntry } from "./read-bundle.ts";
 
 /**
  * Writes the bundle's files below `dir`, which must not exist yet: nothing in it can then be a link to elsewhere.
@@ -20,10 +20,10 @@ export async function unpackBundle(options: {
   let files = 0;
   const { warnings, unpackedBytes } = await readBundle({
     ...options,
-    onFile: async (member, content) => {
-      const path = join(options.dir, member.path);
+    onFile: async (entry, content) => {
+      const path = join(options.dir, entry.path);
       await makeParents(dirname(path), known);
-      await writeMember(path, member, content);
+      await writeEntry(path, entry, content);
       files += 1;
     },
   });
@@ -36,11 +36,11 @@ async function makeParents(dir: string, known: Set<string>): Promise<void> {
   known.add(dir);
 }
 
-async function writeMember(path: string, member: BundleMember, content: AsyncIterable<Uint8Array>): Promise<void> {
-  const handle = await open(path, "wx", member.mode);
+async function writeEntry(path: string, entry: BundleEntry, content: AsyncIterable<Uint8Array>): Promise<void> {
+  const handle = await open(path, "wx", entry.mode);
   try {
     // The umask of the process must not decide what the sandbox may read.
-    await handle.chmod(member.mode);
+    await handle.chmod(entry.mode);
     await handle.writeFile(content);
   } finally {
     await handle.close();

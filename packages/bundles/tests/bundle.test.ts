@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(temporary, { recursive: true }));
 
-const small = { ...defaultBundleLimits, members: 4, unpackedBytes: 4096, pathBytes: 64, manifestBytes: 64 };
+const small = { ...defaultBundleLimits, entries: 4, unpackedBytes: 4096, pathBytes: 64, manifestBytes: 64 };
 
 const refusedMembers: [string, BundleEntry[], RegExp][] = [
   ["absolute path", [manifest, { name: "/etc/passwd", body: "x" }], /"\/etc\/passwd" is absolute/],
@@ -46,18 +46,18 @@ const refusedMembers: [string, BundleEntry[], RegExp][] = [
   ["duplicate by NFC", [manifest, { name: "\u00e9", body: "1" }, { name: "e\u0301", body: "2" }], /duplicate path/],
   ["file as directory", filesOf({ a: "", "a/b": "" }), /both a file and a directory/],
   ["directory as file", filesOf({ "a/b": "", a: "" }), /both a file and a directory/],
-  ["directory member as file", [manifest, { name: "a", type: "directory" }, { name: "a", body: "x" }], /both a file/],
-  ["members", filesOf({ "1": "", "2": "", "3": "", "4": "", "5": "" }), /more than 4 members/],
+  ["directory entry as file", [manifest, { name: "a", type: "directory" }, { name: "a", body: "x" }], /both a file/],
+  ["entries", filesOf({ "1": "", "2": "", "3": "", "4": "", "5": "" }), /more than 4 entries/],
   ["unpacked bytes", [manifest, { name: "a", body: "x".repeat(5000) }], /larger than 4096 bytes/],
   ["big manifest", [{ name: "dari.yml", body: "#".repeat(100) }], /dari\.yml is larger than 64 bytes/],
   ["no manifest", [{ name: "agent.py", body: "" }], /dari\.yml is missing at the root/],
   ["manifest elsewhere", [{ name: "top/dari.yml", body: "" }], /it is at "top\/dari\.yml"/],
-  ["no member", [], /empty/],
+  ["no entry", [], /empty/],
 ];
 
 describe("refused bundles", () => {
-  test.each(refusedMembers)("%s", async (_name, members, reason) => {
-    const file = await writeBundle(freshPath(), members);
+  test.each(refusedMembers)("%s", async (_name, entries, reason) => {
+    const file = await writeBundle(freshPath(), entries);
     const inspection = await inspectBundle({ file, limits: small });
     expect(inspection).toEqual({ ok: false, reason: expect.stringMatching(reason) });
   });
@@ -78,7 +78,7 @@ describe("refused bundles", () => {
     expect(inspection).toEqual({ ok: false, reason: expect.stringMatching(reason) });
   });
 
-  test("a member that claims far more than it may is refused by its header", async () => {
+  test("an entry that claims far more than it may is refused by its header", async () => {
     const file = await writeRaw(freshPath(), [rawHeader("dari.yml", 2 ** 33 - 1)]);
     expect(await inspectBundle({ file })).toEqual({ ok: false, reason: expect.stringContaining("larger than") });
   });
@@ -97,8 +97,8 @@ describe("compression bombs", () => {
   }
 
   test.each<[string, Buffer, RegExp]>([
-    ["in a member", rawHeader("big", 2 ** 31), /larger than 1073741824 bytes/],
-    ["after the last member", rawHeader("dari.yml", 0), /headers are too large/],
+    ["in an entry", rawHeader("big", 2 ** 31), /larger than 1073741824 bytes/],
+    ["after the last entry", rawHeader("dari.yml", 0), /headers are too large/],
     ["in a directory's data", rawHeader("d", 2 ** 31, "5"), /headers are too large/],
     ["in a pax header", rawHeader("pax", 2 ** 31, "x"), /not a tar archive, or it is damaged|headers are too large/],
   ])("%s stops early", async (_name, first, reason) => {
@@ -113,7 +113,7 @@ describe("compression bombs", () => {
 });
 
 describe("accepted bundles", () => {
-  test("dari.yml, modes, directories, ignored members", async () => {
+  test("dari.yml, modes, directories, ignored entries", async () => {
     const file = await writeBundle(freshPath(), [
       { name: "./", type: "directory" },
       { name: "./dari.yml", body: "name: \u00fc\n" },
@@ -128,7 +128,7 @@ describe("accepted bundles", () => {
     const inspection = await inspectBundle({ file });
     expect(inspection).toMatchObject({ ok: true, manifest: "name: \u00fc\n" });
     expect(inspection.ok && inspection.warnings).toHaveLength(3);
-    expect(inspection.ok && inspection.members).toEqual([
+    expect(inspection.ok && inspection.entries).toEqual([
       { path: "dari.yml", sizeBytes: 9, mode: 0o644 },
       { path: "src/run.sh", sizeBytes: 10, mode: 0o755 },
       { path: "src/agent.py", sizeBytes: 6, mode: 0o644 },
@@ -148,10 +148,10 @@ describe("accepted bundles", () => {
     await expect(unpackBundle({ file, dir })).rejects.toMatchObject({ code: "EEXIST" });
   });
 
-  test("long names in pax headers and many members stay cheap", async () => {
+  test("long names in pax headers and many entries stay cheap", async () => {
     const long = `${"d".repeat(120)}/${"e".repeat(100)}`;
-    const members = Array.from({ length: 2000 }, (_, i) => ({ name: `${long}/${i}`, body: "x" }));
-    const file = await writeBundle(freshPath(), [manifest, ...members]);
+    const entries = Array.from({ length: 2000 }, (_, i) => ({ name: `${long}/${i}`, body: "x" }));
+    const file = await writeBundle(freshPath(), [manifest, ...entries]);
     expect(await inspectBundle({ file })).toMatchObject({ ok: true, unpackedBytes: 2008 });
   });
 

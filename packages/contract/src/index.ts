@@ -7,7 +7,7 @@ export { languageOfEntrypoint, languages, sdks, type Language, type Manifest, ty
 export { normalizeManifest, type ManifestResult } from "./manifest/normalize.ts";
 export { formatManifestIssues, parseManifest } from "./manifest/parse.ts";
 export { buildOpenApi } from "./openapi.ts";
-export { release } from "./release.ts";
+export { dariRelease } from "./release.ts";
 export {
   fillPath,
   pathSchema,

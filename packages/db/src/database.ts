@@ -31,10 +31,10 @@ export interface DatabaseOptions {
   /** The role that statements run as; it owns no table. Undefined: the URL's own (migrations only). */
   readonly role?: "dari_app" | "dari_tenant";
   /**
-   * Connections at most for calls of organizations, which run as `dari_tenant`. `unfenced`: that role cannot be had,
-   * and they run as everything else does. Undefined: this program answers no calls.
+   * Connections at most for calls of organizations, which run as `dari_tenant`. `unrestricted`: the role does not
+   * exist, and they run as everything else does. Undefined: this program answers no calls.
    */
-  readonly tenants?: number | "unfenced";
+  readonly tenants?: number | "unrestricted";
   readonly applicationName: string;
 }
 
@@ -78,7 +78,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     url: options.url,
     forOrganization(organizationId, { ahead = false } = {}) {
       if (tenants !== undefined) return ofTenant(database, tenants, tenants.of(organizationId, ahead));
-      if (share === "unfenced") return database;
+      if (share === "unrestricted") return database;
       throw new Error("the database was opened without connections for calls of organizations");
     },
     close: () => (closed ??= closeAll(kysely, pool, tenants)),

@@ -120,7 +120,7 @@ export {
   type DatabaseOptions,
   type Queryable,
 } from "./database.ts";
-export { getFenceState, type FenceState } from "./fence.ts";
+export { getRowSecurityState, type RowSecurityState } from "./row-security.ts";
 export { migrate, newestMigration } from "./migrate.ts";
 export { createPgNotifier } from "./notifier.ts";
 export { withOnlineBackup, type BackupSteps } from "./online-backup.ts";
@@ -131,17 +131,17 @@ export { findViolations, invariants, type Violation } from "./queries/invariants
 export type { EgressSetter, EgressSettingRow } from "./queries/egress-settings.ts";
 export type { BudgetRow, NewBudget } from "./queries/budgets.ts";
 export type { BuildClaim, BuildJob } from "./queries/builds.ts";
-export type { LayerClaim, LayerPlace } from "./queries/dependency-layers.ts";
+export type { DependencyLayerClaim, DependencyLayerClaimant } from "./queries/dependency-layers.ts";
 export type { EndedSeconds, FleetLoad, GivenShare, OrganizationShare, ReapedSession } from "./queries/dispatch.ts";
 export type { WaitingTurn } from "./queries/fleet.ts";
 export type { NamedObject, StoredObject } from "./queries/objects.ts";
 export type { DeepSnapshot, ObjectUse } from "./queries/squashes.ts";
-export type { PlacedInput } from "./queries/side-snapshots.ts";
+export type { SentAttachment } from "./queries/side-snapshots.ts";
 export type { SnapshotRow } from "./queries/snapshots.ts";
 export type {
   HistoryRow,
-  InputFile,
-  PlacedUpload,
+  AttachmentToPlace,
+  PlacedAttachment,
   SealedSecret,
   TurnDetails,
   TurnEgress,
@@ -158,7 +158,7 @@ export type {
   FinishResult,
   InputAsked,
   LogLine,
-  MessageInput,
+  AttachedFile,
   RenewedLease,
   TurnEnding,
   TurnSnapshot,

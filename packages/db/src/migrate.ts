@@ -8,7 +8,7 @@ import { Kysely, PostgresDialect, sql } from "kysely";
 import { Migrator, type Migration } from "kysely/migration";
 import pg from "pg";
 import { clientConfig, schemaName } from "./database.ts";
-import { createRole, joinRole, raiseFence } from "./fence.ts";
+import { createRole, grantRoleToSelf, enableRowSecurity } from "./row-security.ts";
 
 const migrationsDir = join(import.meta.dirname, "..", "migrations");
 const functionsDir = join(import.meta.dirname, "..", "functions");
@@ -19,10 +19,10 @@ const lockLookEveryMs = 200;
 
 /**
  * Creates the schema, the roles, the tables and the functions where they are missing. Safe to run from many processes
- * at once. `url` names a role that may create roles, or the role `dari_app` exists already. `fenced`: calls of
+ * at once. `url` names a role that may create roles, or the role `dari_app` exists already. `hasRowSecurity`: calls of
  * organizations can run behind row-level security.
  */
-export async function migrate(url: string): Promise<{ applied: string[]; fenced: boolean }> {
+export async function migrate(url: string): Promise<{ applied: string[]; hasRowSecurity: boolean }> {
   const pool = new pg.Pool({ ...clientConfig({ url, applicationName: "dari-migrate" }), max: 2 });
   const db = new Kysely<Record<string, never>>({ dialect: new PostgresDialect({ pool }) });
   const lock = new pg.Client(clientConfig({ url, applicationName: "dari-migrate" }));
@@ -38,7 +38,7 @@ export async function migrate(url: string): Promise<{ applied: string[]; fenced:
     await replaceFunctions(db);
     if (applied.length > 0) await fillWhatOldFunctionsLeft(db);
     await grantIfMissing(db);
-    return { applied, fenced: await raiseFence(db) };
+    return { applied, hasRowSecurity: await enableRowSecurity(db) };
   } finally {
     await lock.end().catch(() => undefined);
     await db.destroy();
@@ -77,7 +77,7 @@ async function prepareRoles(db: Kysely<Record<string, never>>): Promise<void> {
       );
     }
   }
-  await joinRole(db, "dari_app");
+  await grantRoleToSelf(db, "dari_app");
 }
 
 /** One after the other, each in a transaction of its own: what one has locked is free before the next one begins. */
@@ -98,7 +98,7 @@ async function applyMigrations(db: Kysely<Record<string, never>>): Promise<strin
     if (error !== undefined) throw new Error(`the database could not be migrated: ${name}`, { cause: error });
     applied.push(name);
     // Before the triggers and functions that use a new table: calls of the release before may run them.
-    await raiseFence(db);
+    await enableRowSecurity(db);
   }
   return applied;
 }

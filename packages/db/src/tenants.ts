@@ -85,7 +85,7 @@ async function begin(
   } catch (error) {
     // It may have begun, also where the connection has not heard so yet: the error comes before the status. One that
     // did not even answer is not kept.
-    if (error instanceof pg.DatabaseError || error instanceof UnfencedError) await client.query("rollback");
+    if (error instanceof pg.DatabaseError || error instanceof RowSecurityError) await client.query("rollback");
     throw error;
   }
   return { command: "BEGIN", rowCount: 0, rows: [] } as unknown as PostgresQueryResult<unknown>;
@@ -103,15 +103,15 @@ async function prepareScope(client: pg.PoolClient): Promise<void> {
 }
 
 /** A connection for calls whose statements would see the rows of every organization. */
-export class UnfencedError extends Error {
-  override readonly name = "UnfencedError";
+export class RowSecurityError extends Error {
+  override readonly name = "RowSecurityError";
 }
 
 /** Checks the role of a connection. It is requested when the connection opens, but a pooler can drop the request. */
 function checkRole(result: pg.QueryResult<{ role: string }> | undefined): void {
   const role = result?.rows[0]?.role;
   if (role === tenantRole) return;
-  throw new UnfencedError(
+  throw new RowSecurityError(
     `a database connection for calls of organizations runs as ${role ?? "nobody"} and not as ${tenantRole}, ` +
       `so nothing is read through it: let your pooler pass the startup parameter "options" on, or connect without one`,
   );

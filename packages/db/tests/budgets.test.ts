@@ -71,7 +71,7 @@ test.each([
   await put(caps);
   const accepted = await turns.acceptMessage(scene.db, {
     ...{ organizationId: scene.organizationId, sessionId: await scene.session(), messageId: newId("message") },
-    ...{ parts: [{ type: "text", text: "hello" }], metadata: {}, inputs: [], dispatchTtlMs: 60_000 },
+    ...{ parts: [{ type: "text", text: "hello" }], metadata: {}, attachments: [], dispatchTtlMs: 60_000 },
     ...{ onBusy: undefined, retryOf: undefined },
   });
   expect(accepted).toMatchObject({ outcome: "accepted", schedule: expected });
@@ -161,7 +161,7 @@ test("what was dispatched before turns were stopped does not begin after it", as
   expect(await turns.claimNextIfAny(scene.db, newId("attempt"), claimant)).toBeUndefined();
   for (const id of [job, pulled]) expect(await heldBy(id)).toBe("paused");
   await budgets.deletePlatformStop(scene.db);
-  expect((await budgets.releaseIfFree(scene.db, undefined, undefined, 10)).released).toHaveLength(2);
+  expect((await budgets.resumeIfWithinBudget(scene.db, undefined, undefined, 10)).released).toHaveLength(2);
   expect(await dispatchTwo()).toHaveLength(2);
 });
 
@@ -176,10 +176,10 @@ test("what an agent's or the organization's budget holds is looked at once, howe
   });
 
   // One look at each agent.
-  expect(await budgets.releaseIfFree(scene.db, undefined, undefined, 2)).toMatchObject({
+  expect(await budgets.resumeIfWithinBudget(scene.db, undefined, undefined, 2)).toMatchObject({
     ...{ released: [], next: at(agents[1]!, null) },
   });
-  expect((await budgets.releaseIfFree(scene.db, undefined, undefined, 3)).next).toBeUndefined();
+  expect((await budgets.resumeIfWithinBudget(scene.db, undefined, undefined, 3)).next).toBeUndefined();
 
   await budgets.deleteBudgetIfAllowed(scene.db, scene.organizationId, capped, true);
   await put({ scope: "agent", targetId: await agentOf(other), maxTurns: 0 });
@@ -187,7 +187,7 @@ test("what an agent's or the organization's budget holds is looked at once, howe
   const released: string[] = [];
   let after: budgets.HeldPlace | undefined;
   do {
-    const pass = await budgets.releaseIfFree(scene.db, scene.organizationId, after, 2);
+    const pass = await budgets.resumeIfWithinBudget(scene.db, scene.organizationId, after, 2);
     released.push(...pass.released.map(({ sessionId }) => sessionId!));
     after = pass.next;
   } while (after !== undefined);

@@ -49,7 +49,7 @@ async function drain(): Promise<string[]> {
 }
 
 async function pathsOf(messageId: string): Promise<string[]> {
-  return [...(await turnDetails.listInputPathsOf(scene.db, messageId)).keys()].sort();
+  return [...(await turnDetails.listAttachmentPathsOf(scene.db, messageId)).keys()].sort();
 }
 
 async function input(path: string): Promise<{ path: string; fileId: string }> {
@@ -170,7 +170,7 @@ describe("rollback", () => {
   test("stops what runs, cancels what is queued, and drops both from the conversation", async () => {
     await scene.accept(session, { text: "kept" });
     await drain();
-    const first = (await scene.accept(session, { text: "one", inputs: [await input("/input/a")] })).messageId;
+    const first = (await scene.accept(session, { text: "one", attachments: [await input("/input/a")] })).messageId;
     const turn = await begin();
     const second = (await scene.accept(session, { text: "two" })).messageId;
     const third = await scene.accept(session, { text: "three", onBusy: "rollback" });
@@ -178,7 +178,7 @@ describe("rollback", () => {
     expect(await scene.message(second)).toMatchObject({ state: "cancelled" });
     await turns.finishIfHeld(scene.db, turn, { ending: "cancelled" });
     expect(await historyBefore(scene, session, 4)).toEqual(["kept", "(answer)"]);
-    expect(await turnDetails.listInputsToPlace(scene.db, session, 4)).toEqual([]);
+    expect(await turnDetails.listAttachmentsToPlace(scene.db, session, 4)).toEqual([]);
     expect(await drain()).toEqual([third.messageId]);
     expect(await historyBefore(scene, session, 5)).toEqual(["kept", "(answer)", "three", "(answer)"]);
   });
@@ -292,10 +292,10 @@ describe("merge", () => {
   test("takes over the parts and files of what waits, in order, and leaves what runs", async () => {
     const running = await scene.send(session);
     const turn = await begin();
-    const one = (await scene.accept(session, { text: "one", inputs: [await input("/input/a")] })).messageId;
+    const one = (await scene.accept(session, { text: "one", attachments: [await input("/input/a")] })).messageId;
     const two = (await scene.accept(session, { text: "two" })).messageId;
-    const inputs = [await input("/input/b")];
-    const three = await scene.accept(session, { text: "three", inputs, onBusy: "merge" });
+    const attachments = [await input("/input/b")];
+    const three = await scene.accept(session, { text: "three", attachments, onBusy: "merge" });
     expect(three).toMatchObject({ ended: [two, one], stopping: null, schedule: null });
     expect(await textsOf(scene, three.messageId)).toEqual(["one", "two", "three"]);
     expect(await pathsOf(three.messageId)).toEqual(["/input/a", "/input/b"]);
@@ -384,14 +384,14 @@ test("a session that waits for its build goes on waiting, with what is left of i
 describe("a retry of a failed message", () => {
   test("takes over its files, and their place before the next turn", async () => {
     const file = await input("/input/a");
-    const first = (await scene.accept(session, { inputs: [file] })).messageId;
+    const first = (await scene.accept(session, { attachments: [file] })).messageId;
     const failure = { code: "timeout", message: "too slow" } as const;
     await turns.finishIfHeld(scene.db, await begin(), { ending: "failed", failure });
-    expect(await scene.accept(session, { inputs: [file] })).toMatchObject({ outcome: "input_clash" });
-    const again = await scene.accept(session, { inputs: [file], retryOf: first });
+    expect(await scene.accept(session, { attachments: [file] })).toMatchObject({ outcome: "input_clash" });
+    const again = await scene.accept(session, { attachments: [file], retryOf: first });
     expect(again).toMatchObject({ outcome: "accepted", sequenceNumber: 2 });
     expect(await pathsOf(first)).toEqual([]);
-    expect(await turnDetails.listInputsToPlace(scene.db, session, 2)).toMatchObject([
+    expect(await turnDetails.listAttachmentsToPlace(scene.db, session, 2)).toMatchObject([
       { path: "/input/a", messageId: again.messageId },
     ]);
     expect(await drain()).toEqual([again.messageId]);

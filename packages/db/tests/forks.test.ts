@@ -254,18 +254,18 @@ test("placed files: what was rolled back is not placed again, what failed before
       values (${id}, ${scene.organizationId}, 'a.txt', 'text/plain', 1, 'x', ${id})`.execute(scene.db.kysely);
   }
   await run(session);
-  await scene.accept(session, { inputs: [{ path: "/input/a.txt", fileId: files[0] ?? "" }] });
+  await scene.accept(session, { attachments: [{ path: "/input/a.txt", fileId: files[0] ?? "" }] });
   const turn = await scene.claim(session);
   await turns.finishIfHeld(scene.db, turn, { ending: "failed" });
-  await scene.accept(session, { inputs: [{ path: "/input/b.txt", fileId: files[1] ?? "" }] });
+  await scene.accept(session, { attachments: [{ path: "/input/b.txt", fileId: files[1] ?? "" }] });
   const next = await scene.claim(session);
   const snapshot = emptySnapshot(await headOf(session));
   await turns.markCalledIfHeld(scene.db, next);
   await turns.finishIfHeld(scene.db, next, { ending: "completed", output: { parts: [] }, snapshot });
-  expect(await turnDetails.listInputsToPlace(scene.db, session, 4)).toEqual([]);
+  expect(await turnDetails.listAttachmentsToPlace(scene.db, session, 4)).toEqual([]);
   expect(await rollBack(turn.messageId)).toBe("done");
   const placed = async (id: string): Promise<string[]> =>
-    (await turnDetails.listInputsToPlace(scene.db, id, 4)).map((input) => input.path);
+    (await turnDetails.listAttachmentsToPlace(scene.db, id, 4)).map((input) => input.path);
   expect(await placed(session)).toEqual(["/input/a.txt"]);
   expect(await placed((await fork(turn.messageId)).sessionId)).toEqual(["/input/a.txt"]);
   await expectHealthy();

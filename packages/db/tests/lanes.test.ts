@@ -41,7 +41,7 @@ const claimant = { workerId: "w", leaseMs: 60_000, guarantees: {} };
 async function send(lane: Lane, options: { sessionId?: string; ofAgent?: string; dispatchTtlMs?: number } = {}) {
   const sessionId = options.sessionId ?? (await createTestSession(db, organizationId, options.ofAgent ?? agentId));
   const accepted = await turns.acceptMessage(db, {
-    ...{ organizationId, sessionId, messageId: newId("message"), parts: [], metadata: {}, inputs: [] },
+    ...{ organizationId, sessionId, messageId: newId("message"), parts: [], metadata: {}, attachments: [] },
     ...{ lane, dispatchTtlMs: options.dispatchTtlMs },
   });
   expect(accepted.outcome).toBe("accepted");
@@ -51,7 +51,14 @@ async function send(lane: Lane, options: { sessionId?: string; ofAgent?: string;
 async function batch(sessions: number, maxConcurrency: number | null = null, ofAgent = agentId): Promise<string> {
   const id = newId("sessionBatch");
   const items = Array.from({ length: sessions }, () => ({
-    ...{ sessionId: newId("session"), messageId: newId("message"), name: null, metadata: {}, parts: [], inputs: [] },
+    ...{
+      sessionId: newId("session"),
+      messageId: newId("message"),
+      name: null,
+      metadata: {},
+      parts: [],
+      attachments: [],
+    },
   }));
   const inserted = await sessionBatches.insertBatch(db, {
     ...{ id, organizationId, agentId: ofAgent, versionId: undefined, name: null, metadata: {}, onBusy: "enqueue" },

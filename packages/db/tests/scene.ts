@@ -8,7 +8,7 @@ import {
   turns,
   type AcceptedMessage,
   type ClaimedTurn,
-  type MessageInput,
+  type AttachedFile,
   type TurnSnapshot,
 } from "../src/index.ts";
 
@@ -29,7 +29,7 @@ export interface Scene extends TestDatabase {
 
 export interface SendOptions {
   readonly text?: string;
-  readonly inputs?: readonly MessageInput[];
+  readonly attachments?: readonly AttachedFile[];
   readonly onBusy?: OnBusy;
   readonly retryOf?: string;
 }
@@ -62,7 +62,7 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
     if (mine === undefined) throw new Error("the session was not ready");
     return mine.dispatchNumber;
   };
-  const accept: Scene["accept"] = async (sessionId, { text = "hello", inputs = [], onBusy, retryOf } = {}) => {
+  const accept: Scene["accept"] = async (sessionId, { text = "hello", attachments = [], onBusy, retryOf } = {}) => {
     const messageId = newId("message");
     const accepted = await turns.acceptMessage(db, {
       organizationId: ids.organizationId,
@@ -70,7 +70,7 @@ export async function openScene(options: { maxAttempts?: number; building?: bool
       messageId,
       parts: [{ type: "text", text }],
       metadata: {},
-      inputs,
+      attachments,
       dispatchTtlMs: undefined,
       onBusy,
       retryOf,

@@ -26,12 +26,12 @@ test("history is the newest messages within a number and a size, oldest first", 
   expect(await turnDetails.listHistoryBefore(scene.db, session, 7, 100, 10)).toEqual([]);
 
   const path = "/input/a";
-  const inputs = [{ path, fileId: await createTestFile(scene.db, scene.organizationId) }];
-  const { messageId } = await scene.accept(session, { inputs });
+  const attachments = [{ path, fileId: await createTestFile(scene.db, scene.organizationId) }];
+  const { messageId } = await scene.accept(session, { attachments });
   const whole = await turnDetails.getTurnDetails(scene.db, messageId, { messages: 3, bytes: 1_000_000 });
-  expect(whole).toMatchObject({ headSnapshotId: head, inputs: [{ path, messageId }] });
+  expect(whole).toMatchObject({ headSnapshotId: head, attachments: [{ path, messageId }] });
   expect(whole.history).toEqual(await turnDetails.listHistoryBefore(scene.db, session, 7, 3, 1_000_000));
-  expect(whole.inputs).toEqual(await turnDetails.listInputsToPlace(scene.db, session, 7));
+  expect(whole.attachments).toEqual(await turnDetails.listAttachmentsToPlace(scene.db, session, 7));
   await scene.close();
 });
 

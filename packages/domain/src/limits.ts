@@ -169,7 +169,7 @@ export const limits = {
 
   /** Bundles: what `dari deploy` uploads. */
   bundleBytes: 256 * MiB,
-  bundleMembers: 20_000,
+  bundleEntries: 20_000,
   bundleUnpackedBytes: 1 * GiB,
   bundlePathBytes: 1024,
   manifestBytes: 256 * KiB,
@@ -278,7 +278,7 @@ export const limits = {
   entrypointCheckMs: 30_000,
   /** Images: a bundle with its installed dependencies. */
   imageUnpackedBytes: 4 * GiB,
-  imageMembers: 400_000,
+  imageEntries: 400_000,
   /** Files of a bundle that a turn sees in its working directory (CLAUDE.md, .claude and the like). */
   sdkFilesMax: 2_000,
   sdkFilesBytes: 16 * MiB,

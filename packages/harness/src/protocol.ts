@@ -6,7 +6,7 @@ import { shapeProblem } from "./frame-shape.ts";
 
 export const protocolVersion = 1;
 
-export type PartInput = Readonly<Record<string, unknown>>;
+export type GuestMessagePart = Readonly<Record<string, unknown>>;
 
 /** What the agent's function gets as its second argument, apart from `workspace`, `emit` and the cancellation. */
 export interface TurnContext {
@@ -14,9 +14,9 @@ export interface TurnContext {
   readonly messageId: string;
   readonly attempt: number;
   /** The message's parts; files and images with their local path. */
-  readonly parts: readonly PartInput[];
+  readonly parts: readonly GuestMessagePart[];
   readonly metadata: Readonly<Record<string, unknown>>;
-  readonly history: readonly { readonly role: "user" | "assistant"; readonly parts: readonly PartInput[] }[];
+  readonly history: readonly { readonly role: "user" | "assistant"; readonly parts: readonly GuestMessagePart[] }[];
   /** The same for every attempt of the message. */
   readonly operationKey: string;
   /** W3C trace context of the attempt, for spans that the agent makes. */

@@ -28,7 +28,7 @@ export class UntrustedHostError extends Error {
 }
 
 /** What the tenant is told of an attempt that failed: the system's own words have addresses in them. */
-export function toldOf(error: unknown): string {
+export function publicReason(error: unknown): string {
   const isTold = [EgressRefusedError, NoPublicAddressError, UntrustedHostError].some((kind) => error instanceof kind);
   return error instanceof Error && isTold ? error.message : "it could not be reached";
 }

@@ -6,7 +6,7 @@ export {
   EgressRefusedError,
   NoPublicAddressError,
   resolveName,
-  toldOf,
+  publicReason,
   UntrustedHostError,
   type Resolve,
 } from "./dial.ts";

@@ -38,7 +38,7 @@ export {
 } from "./metrics.ts";
 export { openSpans, type EndedSpan, type SpanKind, type Spans, type SpansOptions } from "./traces.ts";
 export { isSecretKey, redactFields, redactText } from "./redact.ts";
-export { clearScratch, createScratchRoom, makeScratch, type Scratch, type ScratchRoom } from "./scratch.ts";
+export { clearScratch, createScratchSpace, makeScratch, type Scratch, type ScratchSpace } from "./scratch.ts";
 export { StartError } from "./start-error.ts";
 export { aborted, runMain, type Main, type RunMainOptions } from "./run-main.ts";
 export { writeHashed } from "./write-hashed.ts";

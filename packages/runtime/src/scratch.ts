@@ -12,7 +12,7 @@ const host = createHash("sha256").update(hostname()).digest("hex").slice(0, 8);
 const self = `${process.pid}-${randomBytes(4).toString("hex")}`;
 const namePattern = new RegExp(`^dari-scratch-${host}-((\\d+)-[0-9a-f]{8})-`);
 
-export interface ScratchRoom {
+export interface ScratchSpace {
   /** A new, empty directory for a call of the organization; `what` is part of its name. */
   open(what: string, organizationId: string): Promise<Scratch>;
 }
@@ -29,7 +29,7 @@ export interface Scratch extends AsyncDisposable {
 }
 
 /** `perProcess`: bytes that this process holds on the disk at once, of which an organization has half at most. */
-export function createScratchRoom(perProcess: number = limits.scratchBytes): ScratchRoom {
+export function createScratchSpace(perProcess: number = limits.scratchBytes): ScratchSpace {
   const bounds = { perProcess, perOrganization: Math.floor(perProcess / 2) };
   const count = createSharedCount(bounds);
   return {
@@ -42,7 +42,7 @@ export function createScratchRoom(perProcess: number = limits.scratchBytes): Scr
         take(bytes) {
           if (taken + bytes > bounds.perOrganization) throw new AppError("too_large", tooLarge(bounds));
           const over = count.over(organizationId, bytes);
-          if (over !== undefined) throw noRoom[over]();
+          if (over !== undefined) throw spaceErrors[over]();
           leave();
           leave = count.add(organizationId, (taken += bytes));
         },
@@ -60,7 +60,7 @@ const tooLarge = ({ perOrganization }: SharedBounds): string =>
 
 const retryAfterSeconds = 10;
 
-const noRoom = {
+const spaceErrors = {
   perOrganization: () =>
     new AppError(
       "limit_exceeded",

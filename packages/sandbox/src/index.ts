@@ -11,7 +11,7 @@ export type { EgressSecret } from "./egress/substitute.ts";
 export type { EgressOptions, EgressRecord } from "./egress/traffic.ts";
 export {
   cellOf,
-  claimsOf,
+  guaranteesOf,
   evidence,
   securityTable,
   tableDrivers,

@@ -237,7 +237,7 @@ export function cellOf(guarantee: Guarantee, driver: TableDriver): Cell {
 }
 
 /** Returns what the table says that this file shows. */
-export function claimsOf(file: Evidence): { guarantee: Guarantee; driver: TableDriver; needsHostUsers: boolean }[] {
+export function guaranteesOf(file: Evidence): { guarantee: Guarantee; driver: TableDriver; needsHostUsers: boolean }[] {
   const all = (Object.keys(securityTable) as Guarantee[]).flatMap((guarantee) =>
     tableDrivers.map((driver) => ({ guarantee, driver, cell: cellOf(guarantee, driver) })),
   );

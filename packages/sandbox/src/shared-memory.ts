@@ -5,8 +5,8 @@ import { readFile, stat, statfs } from "node:fs/promises";
 import { measureOpenFiles } from "./open-files.ts";
 
 export interface SharedMemory {
-  /** What the processes below `root` hold, bytes. `roomBytes`: what they may still take. */
-  bytes(pids: readonly number[], roomBytes: number): Promise<number>;
+  /** What the processes below `root` hold, bytes. `remainingBytes`: what they may still take. */
+  bytes(pids: readonly number[], remainingBytes: number): Promise<number>;
 }
 
 const memoryFileSystem = 0x01021994;
@@ -52,11 +52,12 @@ export function watchSharedMemory(root: number, dirs: readonly string[], boundBy
   }
 
   return {
-    async bytes(pids, roomBytes) {
+    async bytes(pids, remainingBytes) {
       const shared = await sharedOfMachine();
       sharedLeast = Math.min(sharedLeast, shared);
       const start = performance.now();
-      const mayHaveGrown = known === undefined || shared - sharedLeast > (roomBytes - known) / 2 || start > notAfter;
+      const mayHaveGrown =
+        known === undefined || shared - sharedLeast > (remainingBytes - known) / 2 || start > notAfter;
       if (!mayHaveGrown || start < notBefore) return known ?? 0;
       const { bytes, isWhole } = await measure(pids);
       unexplainedFrom = isWhole ? undefined : (unexplainedFrom ?? (known === undefined ? shared : sharedThen));

@@ -1,4 +1,4 @@
-// A database of its own for each test file, cloned from a template that is migrated once per schema.
+// A database of its own for each test file, cloned from one that is migrated once per schema.
 
 import { createHash, randomBytes } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
@@ -15,21 +15,21 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
-/** Names the advisory lock under which templates are made and cloned. */
-const templateLock = 0x74657374;
+/** Names the advisory lock under which migrated databases are created and cloned. */
+const migratedDatabaseLock = 0x74657374;
 
 /**
- * Clones the migrated template; makes it first where the server has none of this schema. The server is the one that
+ * Clones the migrated database; creates it first where the server has none of this schema. The server is the one that
  * the test run started, else the development server of this machine.
  */
 export async function createTestDatabase(options: { poolMax?: number } = {}): Promise<TestDatabase> {
   const server = process.env["DARI_TEST_DATABASE_URL_RESOLVED"] ?? "postgres://dari@127.0.0.1:5999/postgres";
-  const template = `dari_template_${await schemaHash()}`;
+  const migrated = `dari_migrated_${await schemaHash()}`;
   const name = `dari_test_${process.pid}_${randomBytes(6).toString("hex")}`;
   await onServer(server, async (client) => {
-    await client.query("select pg_advisory_lock($1)", [templateLock]);
-    await ensureTemplate(client, server, template);
-    await client.query(`create database ${name} template ${template}`);
+    await client.query("select pg_advisory_lock($1)", [migratedDatabaseLock]);
+    await ensureMigratedDatabase(client, server, migrated);
+    await client.query(`create database ${name} template ${migrated}`);
   });
   const url = urlOf(server, name);
   const poolMax = options.poolMax ?? 8;
@@ -44,19 +44,19 @@ export async function createTestDatabase(options: { poolMax?: number } = {}): Pr
   };
 }
 
-async function ensureTemplate(client: ServerConnection, server: string, template: string): Promise<void> {
-  const known = await client.query("select 1 from pg_database where datname = $1", [template]);
+async function ensureMigratedDatabase(client: ServerConnection, server: string, migrated: string): Promise<void> {
+  const known = await client.query("select 1 from pg_database where datname = $1", [migrated]);
   if (known.rowCount === 1) return;
-  // Migrated under another name first: a run that dies half-way leaves no template that looks whole.
-  const draft = `${template}_draft`;
+  // Migrated under another name first: a run that dies half-way leaves no database that looks whole.
+  const draft = `${migrated}_draft`;
   await client.query(`drop database if exists ${draft} with (force)`);
   await client.query(`create database ${draft}`);
   await migrate(urlOf(server, draft));
   await onServer(urlOf(server, draft), (owner) => owner.query(edgeGuardSql()));
-  await client.query(`alter database ${draft} rename to ${template}`);
+  await client.query(`alter database ${draft} rename to ${migrated}`);
 }
 
-/** Returns a hash of migrations, functions, policies and guarded edges, so each combination gets its own template. */
+/** Returns a hash of migrations, functions, policies and guarded edges, so each combination gets its own database. */
 async function schemaHash(): Promise<string> {
   const root = join(import.meta.dirname, "..", "..", "db");
   const hash = createHash("sha256");
@@ -65,7 +65,7 @@ async function schemaHash(): Promise<string> {
       hash.update(`${folder}/${name}\0`).update(await readFile(join(root, folder, name)));
     }
   }
-  hash.update(await readFile(join(root, "src", "fence.ts")));
+  hash.update(await readFile(join(root, "src", "row-security.ts")));
   hash.update(edgeGuardSql());
   return hash.digest("hex").slice(0, 16);
 }
@@ -78,7 +78,7 @@ async function onServer<T>(server: string, work: (client: ServerConnection) => P
   const maintenance = openDatabase({ url: server, poolMax: 1, applicationName: "dari-testkit" });
   const client = await maintenance.pool.connect();
   try {
-    // Other test files may be making the template for a while.
+    // Other test files may be creating the database for a while.
     await client.query("set lock_timeout = 0");
     await client.query("set statement_timeout = 0");
     return await work(client);

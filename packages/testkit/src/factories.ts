@@ -189,7 +189,7 @@ export async function createTestMessage(db: Database, organizationId: string, se
     messageId,
     parts: [{ type: "text", text: "hello" }],
     metadata: {},
-    inputs: [],
+    attachments: [],
     dispatchTtlMs: 60_000,
   });
   if (accepted.outcome !== "accepted") throw new Error(`no message: ${accepted.outcome}`);
@@ -228,7 +228,7 @@ export async function createTestBatch(db: Database, organizationId: string, agen
     name: null,
     metadata: {},
     parts: [{ type: "text", text: "hello" }],
-    inputs: [],
+    attachments: [],
   };
   const inserted = await sessionBatches.insertBatch(db, {
     id,

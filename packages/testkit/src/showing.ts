@@ -3,7 +3,7 @@
 
 import { expect, test } from "@jest/globals";
 import {
-  claimsOf,
+  guaranteesOf,
   tableDrivers,
   type Evidence,
   type Guarantee,
@@ -47,7 +47,7 @@ export async function candidateOf(
 /** Belongs at the end of `file`. `candidates`: the drivers of its tests, also those that cannot be used here. */
 export function testShowsAll(file: Evidence, candidates: readonly Candidate[]): void {
   test("shows all that the security table says of it, for each driver that can be used here", () => {
-    const claims = claimsOf(file);
+    const claims = guaranteesOf(file);
     const names = candidates.map(({ name }) => name);
     expect(claims.filter(({ driver }) => !names.includes(driver))).toEqual([]);
     const due = claims.filter(({ driver, needsHostUsers }) => {

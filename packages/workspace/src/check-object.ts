@@ -4,19 +4,19 @@ import type { BlobStore } from "@dari/blobs";
 import { hash } from "node:crypto";
 import { SnapshotDamagedError } from "./errors.ts";
 import { chunkBytes, decodeFrame } from "./frame.ts";
-import { isImageKey, type SnapshotImage } from "./image.ts";
-import { readManifest } from "./load-tree.ts";
+import { isSquashfsKey, type SquashfsRef } from "./squashfs.ts";
+import { readSnapshotManifest } from "./load-tree.ts";
 import { readObject } from "./read-object.ts";
 import { planFetches } from "./restore-plan.ts";
 
 /**
- * Contents that lie in other objects are theirs; an image is checked with the snapshot that names it.
+ * Contents that lie in other objects are theirs; a squashfs image is checked with the snapshot that names it.
  * @throws SnapshotDamagedError
  */
 export async function checkSnapshotObject(store: BlobStore, objectKey: string): Promise<void> {
-  if (isImageKey(objectKey)) return;
-  const { entries, image } = await readManifest(store, objectKey);
-  if (image !== undefined) await checkImage(store, image);
+  if (isSquashfsKey(objectKey)) return;
+  const { entries, squashfs } = await readSnapshotManifest(store, objectKey);
+  if (squashfs !== undefined) await checkSquashfs(store, squashfs);
   const own = entries.map((entry) => ({
     ...entry,
     location: (entry.location ?? []).filter(({ frame }) => frame.objectKey === objectKey),
@@ -34,7 +34,7 @@ export async function checkSnapshotObject(store: BlobStore, objectKey: string): 
   }
 }
 
-async function checkImage(store: BlobStore, { objectKey, sizeBytes, chunks }: SnapshotImage): Promise<void> {
+async function checkSquashfs(store: BlobStore, { objectKey, sizeBytes, chunks }: SquashfsRef): Promise<void> {
   for (const [index, sha256] of chunks.entries()) {
     const start = index * chunkBytes;
     const bytes = await readObject(store, objectKey, start, Math.min(chunkBytes, sizeBytes - start));

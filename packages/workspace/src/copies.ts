@@ -44,7 +44,7 @@ export async function openCopies(o: { dir: string; maxBytes: number; reason: str
     get sizeBytes() {
       return copies.sizeBytes;
     },
-    imagesUnused: 0,
+    squashfsUnused: 0,
     close: () => Promise.resolve(),
   };
 }

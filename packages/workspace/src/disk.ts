@@ -18,8 +18,8 @@ export interface Disks {
   open(o: OpenDisk): Promise<Disk>;
   /** What is kept for later, bytes. */
   readonly sizeBytes: number;
-  /** How often an image was there and could not be used, since the disks were opened. */
-  readonly imagesUnused: number;
+  /** How often a squashfs image was there and could not be used, since the disks were opened. */
+  readonly squashfsUnused: number;
   close(): Promise<void>;
 }
 
@@ -72,11 +72,14 @@ export interface DisksOptions {
   readonly maxBytes: number;
   /** `auto` takes overlays where this process may mount them. */
   readonly kind?: "auto" | "overlay" | "copy";
-  /** Called when a disk is laid out from packs because its image cannot be used: time is lost, and nothing else. */
-  readonly onImageUnused?: (unused: UnusedImage) => void;
+  /**
+   * Called when a disk is laid out from packs because its squashfs image cannot be used: time is lost, and nothing
+   * else.
+   */
+  readonly onSquashfsUnused?: (unused: UnusedSquashfs) => void;
 }
 
-export interface UnusedImage {
+export interface UnusedSquashfs {
   readonly organizationId: string;
   readonly objectKey: string;
   /** What is wrong with it, or what mounting said. */

@@ -17,13 +17,13 @@ export async function openDisks(options: DisksOptions): Promise<Disks> {
   return withAnnouncements(await openKind(options), holdThreads());
 }
 
-async function openKind({ dir, maxBytes, kind = "auto", onImageUnused }: DisksOptions): Promise<PlainDisks> {
+async function openKind({ dir, maxBytes, kind = "auto", onSquashfsUnused }: DisksOptions): Promise<PlainDisks> {
   if (kind === "copy") return await openCopies({ dir, maxBytes, reason: "copies were asked for" });
   let reason = nativeProblem() ?? "";
   for (const marks of reason === "" ? (["trusted", "user"] as const) : []) {
     const mounts = await openMounts(marks);
     const problem = await probeOverlays(dir, mounts);
-    if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onImageUnused });
+    if (problem === undefined) return await openOverlays({ dir, maxBytes, mounts, onSquashfsUnused });
     await mounts.close();
     reason ||= problem;
   }
@@ -59,8 +59,8 @@ function withAnnouncements(disks: PlainDisks, letThreadsGo: () => void): Disks {
     get sizeBytes() {
       return disks.sizeBytes;
     },
-    get imagesUnused() {
-      return disks.imagesUnused;
+    get squashfsUnused() {
+      return disks.squashfsUnused;
     },
     close: () => disks.close().finally(letThreadsGo),
   };

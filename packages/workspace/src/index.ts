@@ -11,7 +11,7 @@ export {
 } from "./client-paths.ts";
 export { openContentCache, type ContentCache, type DirectoryContentCache } from "./content-cache.ts";
 export { diff, type Change } from "./diff.ts";
-export type { Disk, Disks, DiskScan, DisksOptions, OpenDisk, UnusedImage } from "./disk.ts";
+export type { Disk, Disks, DiskScan, DisksOptions, OpenDisk, UnusedSquashfs } from "./disk.ts";
 export { openDisks } from "./disks.ts";
 export { withFile, withoutPath } from "./edit-tree.ts";
 export {

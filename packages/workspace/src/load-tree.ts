@@ -2,9 +2,9 @@
 
 import type { BlobStore } from "@dari/blobs";
 import { SnapshotDamagedError } from "./errors.ts";
-import { noteImageBase, type ImageBase } from "./image.ts";
-import type { Manifest } from "./manifest.ts";
-import { parseManifest } from "./manifest-parse.ts";
+import { setSquashfsBase, type SquashfsBase } from "./squashfs.ts";
+import type { SnapshotManifest } from "./snapshot-manifest.ts";
+import { parseSnapshotManifest } from "./parse-snapshot-manifest.ts";
 import { treeProblem } from "./path-rules.ts";
 import { forEachLimited } from "./pool.ts";
 import { referencesOf, type ObjectReference } from "./references.ts";
@@ -25,13 +25,13 @@ const readsAtOnce = 8;
  * @throws SnapshotDamagedError when an object is missing, altered, or not the successor of the one before it.
  */
 export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]): Promise<Tree> {
-  const manifests: Manifest[] = [];
+  const manifests: SnapshotManifest[] = [];
   await forEachLimited(chain, readsAtOnce, async ({ objectKey }, index) => {
-    manifests[index] = await readManifest(store, objectKey);
+    manifests[index] = await readSnapshotManifest(store, objectKey);
   });
   const entries = new Map<string, TreeEntry>();
   let hash = treeHash(emptyTree);
-  let base: ImageBase | undefined;
+  let base: SquashfsBase | undefined;
   for (const [index, manifest] of manifests.entries()) {
     if (manifest.kind === "full") entries.clear();
     else if (manifest.base !== hash) {
@@ -41,32 +41,35 @@ export async function loadTree(store: BlobStore, chain: readonly SnapshotRef[]):
     for (const entry of manifest.entries) entries.set(entry.path, entry);
     hash = manifest.tree;
     const isLast = index === manifests.length - 1;
-    if (manifest.kind === "full") base = isLast ? undefined : imageBaseAt(manifest, entries);
+    if (manifest.kind === "full") base = isLast ? undefined : squashfsBaseAt(manifest, entries);
   }
   // The entries of one manifest are in order.
   const tree = manifests.length === 1 ? entries : treeOf(entries.values());
   const problem = treeProblem(tree) ?? (treeHash(tree) === hash ? undefined : "its tree has another hash than it says");
   if (problem !== undefined) throw new SnapshotDamagedError(chain.at(-1)?.objectKey ?? "", problem);
-  const image = manifests.at(-1)?.image;
-  noteImageBase(tree, image === undefined ? base : { image, tree });
+  const squashfs = manifests.at(-1)?.squashfs;
+  setSquashfsBase(tree, squashfs === undefined ? base : { squashfs, tree });
   return tree;
 }
 
 // What later deltas lean on, when it is what it says.
-function imageBaseAt({ image, tree: hash }: Manifest, entries: ReadonlyMap<string, TreeEntry>): ImageBase | undefined {
-  if (image === undefined) return undefined;
+function squashfsBaseAt(
+  { squashfs, tree: hash }: SnapshotManifest,
+  entries: ReadonlyMap<string, TreeEntry>,
+): SquashfsBase | undefined {
+  if (squashfs === undefined) return undefined;
   const tree = new Map(entries);
-  return treeProblem(tree) === undefined && treeHash(tree) === hash ? { image, tree } : undefined;
+  return treeProblem(tree) === undefined && treeHash(tree) === hash ? { squashfs, tree } : undefined;
 }
 
 /** Reads one object's manifest, checked in itself. */
-export async function readManifest(store: BlobStore, objectKey: string): Promise<Manifest> {
+export async function readSnapshotManifest(store: BlobStore, objectKey: string): Promise<SnapshotManifest> {
   const { header, json } = await readHead(store, objectKey);
   const packStart = headerBytes + header.manifestStoredBytes;
-  return parseManifest(json, { objectKey, packStart, packBytes: header.packBytes });
+  return parseSnapshotManifest(json, { objectKey, packStart, packBytes: header.packBytes });
 }
 
 /** What an object's manifest leans on in other objects. @throws SnapshotDamagedError */
 export async function readReferences(store: BlobStore, objectKey: string): Promise<readonly ObjectReference[]> {
-  return referencesOf(await readManifest(store, objectKey), objectKey);
+  return referencesOf(await readSnapshotManifest(store, objectKey), objectKey);
 }

@@ -1,4 +1,4 @@
-// Mounts and unmounts overlays and images, by the native program. Knows nothing of what is mounted.
+// Mounts and unmounts overlays and squashfs images, by the native program. Knows nothing of what is mounted.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";

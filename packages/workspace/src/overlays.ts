@@ -8,11 +8,11 @@ import { removeTree } from "@dari/native";
 import type { DiskScan, DisksOptions, OpenDisk, PlainDisk, PlainDisks } from "./disk.ts";
 import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";
-import { foldLayers } from "./fold-layers.ts";
-import { imageBaseOf } from "./image.ts";
-import { baseFromImage } from "./image-layers.ts";
+import { mergeOverlayLayers } from "./merge-overlay-layers.ts";
+import { getSquashfsBase } from "./squashfs.ts";
+import { openSquashfsBase } from "./squashfs-base.ts";
 import { setTimesToNow } from "./kept-times.ts";
-import { LayerStore, type Base } from "./layer-store.ts";
+import { OverlayLayerStore, type OverlayBase } from "./overlay-layers.ts";
 import { sweepMounts, type Mounts } from "./mounts.ts";
 import { restore } from "./restore.ts";
 import { isTreeRoot, treeRoots, type Tree } from "./tree.ts";
@@ -26,12 +26,12 @@ const layersMax = 8;
 const layersHardMax = 24;
 
 interface Overlays {
-  readonly store: LayerStore;
+  readonly store: OverlayLayerStore;
   readonly mounts: Mounts;
   /** Bases that are being filled from the store, so that two turns fill one once. */
-  readonly filling: Map<string, Promise<Base>>;
-  readonly onImageUnused: DisksOptions["onImageUnused"];
-  imagesUnused: number;
+  readonly filling: Map<string, Promise<OverlayBase>>;
+  readonly onSquashfsUnused: DisksOptions["onSquashfsUnused"];
+  squashfsUnused: number;
 }
 
 /** Says why overlays cannot be mounted over `dir`, or undefined when they can. */
@@ -65,14 +65,14 @@ export async function openOverlays(o: {
   dir: string;
   maxBytes: number;
   mounts: Mounts;
-  onImageUnused?: DisksOptions["onImageUnused"];
+  onSquashfsUnused?: DisksOptions["onSquashfsUnused"];
 }): Promise<PlainDisks> {
-  const store = new LayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
+  const store = new OverlayLayerStore(o.dir, o.maxBytes, (target) => o.mounts.unmount(target));
   // What is left of a process that was killed.
   await sweepMounts(o.dir);
   await store.load(o.mounts.marks);
-  const { mounts, onImageUnused } = o;
-  const overlays: Overlays = { store, mounts, filling: new Map(), onImageUnused, imagesUnused: 0 };
+  const { mounts, onSquashfsUnused } = o;
+  const overlays: Overlays = { store, mounts, filling: new Map(), onSquashfsUnused, squashfsUnused: 0 };
   return {
     kind: "overlay",
     reason: "",
@@ -80,8 +80,8 @@ export async function openOverlays(o: {
     get sizeBytes() {
       return store.sizeBytes;
     },
-    get imagesUnused() {
-      return overlays.imagesUnused;
+    get squashfsUnused() {
+      return overlays.squashfsUnused;
     },
     async close() {
       await store.close();
@@ -111,7 +111,7 @@ async function open(overlays: Overlays, options: OpenDisk): Promise<PlainDisk> {
 }
 
 /** The base from the store, held; once for all who ask at the same time. */
-async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
+async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promise<OverlayBase> {
   const { store, filling } = overlays;
   const { organizationId, owner } = options;
   const key = `${organizationId}/${hash}`;
@@ -129,11 +129,11 @@ async function fill(overlays: Overlays, options: OpenDisk, hash: string): Promis
   }
 }
 
-async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<Base> {
+async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string): Promise<OverlayBase> {
   const { store } = overlays;
   const { organizationId, tree, owner } = options;
-  const imaged = await imagedBase(overlays, options);
-  if (imaged !== undefined) return imaged;
+  const mounted = await trySquashfsBase(overlays, options);
+  if (mounted !== undefined) return mounted;
   const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
   try {
@@ -146,23 +146,23 @@ async function restoreBase(overlays: Overlays, options: OpenDisk, hash: string):
 }
 
 /** Undefined where the packs are to be used, which have the same. */
-async function imagedBase(overlays: Overlays, options: OpenDisk): Promise<Base | undefined> {
+async function trySquashfsBase(overlays: Overlays, options: OpenDisk): Promise<OverlayBase | undefined> {
   const { store, mounts } = overlays;
   const { organizationId, tree } = options;
-  // The kernel mounts no image in a user namespace, so none is fetched there.
+  // The kernel mounts no squashfs image in a user namespace, so none is fetched there.
   if (mounts.marks === "user") return undefined;
-  return await baseFromImage(store, mounts, options).catch((error: unknown) => {
-    overlays.imagesUnused++;
+  return await openSquashfsBase(store, mounts, options).catch((error: unknown) => {
+    overlays.squashfsUnused++;
     const damaged = error instanceof SnapshotDamagedError ? error.objectKey : undefined;
-    const objectKey = damaged ?? imageBaseOf(tree)?.image.objectKey ?? "";
+    const objectKey = damaged ?? getSquashfsBase(tree)?.squashfs.objectKey ?? "";
     const reason = error instanceof Error ? error.message : String(error);
-    overlays.onImageUnused?.({ organizationId, objectKey, reason });
+    overlays.onSquashfsUnused?.({ organizationId, objectKey, reason });
     return undefined;
   });
 }
 
 interface Opened {
-  readonly base: Base;
+  readonly base: OverlayBase;
   readonly cwd: string;
   readonly upper: string;
   readonly work: string;
@@ -253,15 +253,19 @@ async function tidyUpper(upper: string): Promise<void> {
 }
 
 /** The base's layers as one, unless somebody else needs them as they are. Answers what is held now. */
-async function fold(store: LayerStore, base: Base, tree: Tree): Promise<Base> {
+async function fold(store: OverlayLayerStore, base: OverlayBase, tree: Tree): Promise<OverlayBase> {
   await store.forgetRelatives(base);
   const bottom = base.layers.at(-1);
-  if (bottom === undefined || bottom.isImage === true || !store.isAlone(base)) return base;
+  if (bottom === undefined || bottom.isSquashfs === true || !store.isAlone(base)) return base;
   const dir = store.directory(base.organizationId);
   await store.withdraw(base);
   const uppers = base.layers.slice(0, -1).map(({ id }) => id);
   try {
-    await foldLayers({ bottom: join(dir, bottom.id), uppers: uppers.toReversed().map((id) => join(dir, id)), tree });
+    await mergeOverlayLayers({
+      bottom: join(dir, bottom.id),
+      uppers: uppers.toReversed().map((id) => join(dir, id)),
+      tree,
+    });
     await removeAll(dir, uppers);
   } catch (error) {
     await removeAll(dir, [...uppers, bottom.id]);

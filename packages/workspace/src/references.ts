@@ -1,6 +1,6 @@
 // Which other objects a manifest leans on, and with how much.
 
-import type { Manifest } from "./manifest.ts";
+import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import type { ChunkLocation } from "./tree.ts";
 
 export interface ObjectReference {
@@ -9,9 +9,9 @@ export interface ObjectReference {
   readonly storedBytes: number;
 }
 
-/** The other objects that a manifest needs, with the stored bytes that it needs of each; its image is one. */
+/** The other objects that a manifest needs, with the stored bytes that it needs of each; its squashfs image is one. */
 export function referencesOf(
-  { entries, image }: Pick<Manifest, "entries" | "image">,
+  { entries, squashfs }: Pick<SnapshotManifest, "entries" | "squashfs">,
   ownKey: string,
 ): ObjectReference[] {
   const bytes = new Map<string, number>();
@@ -23,6 +23,6 @@ export function referencesOf(
       bytes.set(frame.objectKey, (bytes.get(frame.objectKey) ?? 0) + frame.storedBytes);
     }
   }
-  if (image !== undefined) bytes.set(image.objectKey, image.sizeBytes);
+  if (squashfs !== undefined) bytes.set(squashfs.objectKey, squashfs.sizeBytes);
   return [...bytes].map(([objectKey, storedBytes]) => ({ objectKey, storedBytes }));
 }

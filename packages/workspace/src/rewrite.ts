@@ -6,7 +6,7 @@ import { hash } from "node:crypto";
 import { SnapshotDamagedError } from "./errors.ts";
 import { editTree, folderOf } from "./folder.ts";
 import { decodeFrame, frameTargetBytes } from "./frame.ts";
-import { storeImage } from "./image.ts";
+import { storeSquashfs } from "./squashfs.ts";
 import { PackWriter } from "./pack.ts";
 import { readObject } from "./read-object.ts";
 import { planFetches, type Piece } from "./restore-plan.ts";
@@ -43,7 +43,7 @@ export async function rewrite({ store, keyPrefix, tree, repack }: RewriteOptions
     tree: treeHash(tree),
     entries: [...result.values()],
     deleted: [],
-    image: await storeImage({ store, keyPrefix, tree }),
+    squashfs: await storeSquashfs({ store, keyPrefix, tree }),
   } as const;
   const stored = await putObject({ store, objectKey, manifest, writer, spool });
   const { files, bytes } = folderOf(result);

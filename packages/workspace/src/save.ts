@@ -4,9 +4,9 @@ import type { BlobStore } from "@dari/blobs";
 import { join } from "node:path";
 import { diff } from "./diff.ts";
 import { editTree, folderOf, type TreeEdit } from "./folder.ts";
-import { imageBaseOf, noteImageBase } from "./image.ts";
+import { getSquashfsBase, setSquashfsBase } from "./squashfs.ts";
 import { KnownContent } from "./known-content.ts";
-import { manifestJson, type Manifest } from "./manifest.ts";
+import { renderSnapshotManifest, type SnapshotManifest } from "./snapshot-manifest.ts";
 import { PackWriter, packFiles } from "./pack.ts";
 import { PermissionLoan } from "./permission-loan.ts";
 import { encodeHead } from "./snapshot-object.ts";
@@ -62,12 +62,12 @@ export async function save(options: SaveOptions): Promise<Saved> {
   const deleted = changes.flatMap(({ path, change }) => (change === "deleted" ? path : []));
   const tree = editTree(before, [...deleted.map((path) => ({ path, entry: undefined })), ...entries.map(editOf)]);
   const hash = treeHash(tree);
-  const manifest: Manifest = full
+  const manifest: SnapshotManifest = full
     ? { kind: "full", base: null, tree: hash, entries: [...tree.values()], deleted: [] }
     : { kind: "delta", base: treeHash(before), tree: hash, entries, deleted };
   const stored = await putObject({ store, objectKey, manifest, writer, spool });
   known.passOn(tree, entries);
-  noteImageBase(tree, imageBaseOf(before));
+  setSquashfsBase(tree, getSquashfsBase(before));
   const { files, bytes } = folderOf(tree);
   return { ...stored, treeHash: hash, tree, files, totalBytes: bytes };
 }
@@ -76,12 +76,12 @@ export async function save(options: SaveOptions): Promise<Saved> {
 export async function putObject(o: {
   store: BlobStore;
   objectKey: string;
-  manifest: Manifest;
+  manifest: SnapshotManifest;
   writer: PackWriter;
   spool: Spool;
 }): Promise<Pick<Saved, "objectKey" | "sizeBytes" | "references">> {
   const { store, objectKey, manifest, writer, spool } = o;
-  const head = await encodeHead(manifestJson(manifest, objectKey), spool.sizeBytes);
+  const head = await encodeHead(renderSnapshotManifest(manifest, objectKey), spool.sizeBytes);
   // In the manifest, the frames of this object count from the pack's start. From here on, they count from the object's.
   for (const frame of writer.frames) frame.offset += head.length;
   async function* body(): AsyncGenerator<Uint8Array> {

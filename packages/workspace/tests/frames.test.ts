@@ -6,7 +6,7 @@ import { hash, randomBytes } from "node:crypto";
 import { zstdCompressSync } from "node:zlib";
 import { emptyTree, loadTree, restore, SnapshotDamagedError } from "../src/index.ts";
 import { decodeFrame, decodeFrameSync, frameBytesMax } from "../src/frame.ts";
-import { parseManifest } from "../src/manifest-parse.ts";
+import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
 import { encodeHead, readHead } from "../src/snapshot-object.ts";
 import type { Frame } from "../src/tree.ts";
 import { counting, openFixture, saveDir, writeFiles } from "./fixture.ts";
@@ -91,7 +91,7 @@ test("a release that knows no hashes of frames reads the frames, and this one re
   expect(manifest.frames.map((frame) => frame.length)).toEqual(hashes.map(() => 5));
   const within = manifest.frames.map((frame, i) => [...frame, hashes[i]]);
   const place = { objectKey: saved.objectKey, packStart: 0, packBytes: Number.MAX_SAFE_INTEGER };
-  const read = (value: object): unknown => parseManifest(JSON.stringify(value), place);
+  const read = (value: object): unknown => parseSnapshotManifest(JSON.stringify(value), place);
   expect(read({ ...manifest, frames: within })).toEqual(read({ ...manifest, frame_hashes: hashes }));
   expect(() => read({ ...manifest, frame_hashes: hashes.slice(1) })).toThrow("frames and their hashes differ");
   expect(() => read({ ...manifest, frame_hashes: hashes.map(() => "x") })).toThrow("a sha256 is missing");

@@ -106,7 +106,7 @@ const hasTools = spawnSync("mksquashfs", ["-version"], { stdio: "ignore" }).erro
   const cut = await rewrite({ store: fixture.store, keyPrefix: "s", tree: saved.tree, repack: new Set() });
   const disks = await open("overlay");
   const disk = await openTree(disks, cut.tree);
-  expect({ unused: disks.imagesUnused, owners: ownersIn(disk.dir) }).toEqual({ unused: 0, owners: [owner] });
+  expect({ unused: disks.squashfsUnused, owners: ownersIn(disk.dir) }).toEqual({ unused: 0, owners: [owner] });
   changeAsOwner(disk.dir, "chmod 700 f-1; echo more >>f-1/1; rm -r f-2; mkdir f-2");
   expect((await disk.scan()).tree.get("workspace/f-2")?.type).toBe("directory");
   await disk.close();

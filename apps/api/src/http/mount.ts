@@ -5,7 +5,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { hasCreatedOrganization, isOperator, requireOperator } from "@dari/control/tenants";
 import { AppError } from "@dari/domain";
 import type { Express, Request, Response } from "express";
-import { behindFence, bodyReachesAll } from "./behind-fence.ts";
+import { restrictToOrganization, bodyNamesOtherOrganization } from "./restrict-to-organization.ts";
 import { mostBytes, readBody } from "./body.ts";
 import { Reply, type Call, type CallSettings, type Creator, type Handlers } from "./call.ts";
 import { answerUnknownMethod } from "./errors.ts";
@@ -75,8 +75,8 @@ async function answer(
   let leaving: AbortSignal | undefined;
   const { fileBytes, exportBytes } = options.settings;
   const isAcross = await reachesAll(control, route, request, actor);
-  const fenced = behindFence(control, route, actor, isAcross);
-  const receiving = { control: fenced, actor: actor ?? nobody, fileBytes, exportBytes };
+  const restricted = restrictToOrganization(control, route, actor, isAcross);
+  const receiving = { control: restricted, actor: actor ?? nobody, fileBytes, exportBytes };
   const params = readParams(request.params, actor, isAcross);
   if (request.originalUrl.includes("?")) checkEncoding(request.originalUrl);
   const query = readQuery(route, request.query);
@@ -86,7 +86,7 @@ async function answer(
   const received = await readBody(route, receiving, request, response);
   await spendBody(control, receiving.actor, route, received, response);
   const result = await handler({
-    control: (await bodyReachesAll(control, route, actor, received)) ? control : fenced,
+    control: (await bodyNamesOtherOrganization(control, route, actor, received)) ? control : restricted,
     actor: actor ?? nobody,
     params: params as Call<never>["params"],
     query,

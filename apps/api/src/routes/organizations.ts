@@ -1,6 +1,6 @@
 // Organizations, and what a command line asks before it knows who it is.
 
-import { release, renderList } from "@dari/contract";
+import { dariRelease, renderList } from "@dari/contract";
 import { createOrganization, getOrganization, listOrganizations } from "@dari/control/tenants";
 import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
@@ -12,7 +12,7 @@ export const organizationHandlers: Handlers<
   /** The first two fields are those that the vendor's client insists on. */
   async getAuthConfig({ control, settings: { oidcName } }) {
     const sign_in = { oidc: oidcName !== null, oidc_name: oidcName };
-    return { supabase_url: control.publicUrl, supabase_publishable_key: "none", sign_in, release };
+    return { supabase_url: control.publicUrl, supabase_publishable_key: "none", sign_in, release: dariRelease };
   },
 
   async bootstrap({ control, actor }) {

@@ -79,8 +79,8 @@ function toBundleFile(path: string, stats: Stats): BundleFile {
 
 function refuseTooMuch(files: readonly BundleFile[]): void {
   const total = files.reduce((sum, file) => sum + file.size_bytes, 0);
-  if (files.length > limits.bundleMembers) {
-    throw invalid(`${files.length} files are too many for a bundle; the limit is ${limits.bundleMembers}`);
+  if (files.length > limits.bundleEntries) {
+    throw invalid(`${files.length} files are too many for a bundle; the limit is ${limits.bundleEntries}`);
   }
   if (total > limits.bundleUnpackedBytes) {
     throw invalid(`${total} bytes are too many for a bundle; the limit is ${limits.bundleUnpackedBytes}`);

@@ -1,7 +1,7 @@
 // `dari doctor`: what is wrong with the platform, and what to do about it. Operators see inside; others from outside.
 
 import { ApiError, ConnectionError, type Client, type Probe } from "@dari/client";
-import { release, type HealthCheck } from "@dari/contract";
+import { dariRelease, type HealthCheck } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 import { CliError, invalid } from "../exit.ts";
@@ -87,8 +87,8 @@ async function probeApi(
 }
 
 function checkRelease(seen: Probe): HealthCheck {
-  if (seen.release === release) return fine("release", release);
-  const found = `the platform has ${seen.release ?? "an unknown one"}, this command ${release}`;
+  if (seen.release === dariRelease) return fine("release", dariRelease);
+  const found = `the platform has ${seen.release ?? "an unknown one"}, this command ${dariRelease}`;
   return fault("release", found, "use the command of the platform's release");
 }
 

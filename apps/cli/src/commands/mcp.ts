@@ -1,6 +1,6 @@
 // `dari mcp`: agents, sessions and messages as tools for a model's program, over standard input and output.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import type { Command } from "commander";
 import { createContext, type Io } from "../context.ts";
 
@@ -12,6 +12,6 @@ export function addMcpCommand(program: Command, io: Io): void {
       const { client, signal } = createContext(io, command);
       // Every other command starts without the protocol.
       const { serveMcp } = await import("../mcp/server.ts");
-      await serveMcp({ client: await client(), version: release, stdin: io.stdin, stdout: io.stdout, signal });
+      await serveMcp({ client: await client(), version: dariRelease, stdin: io.stdin, stdout: io.stdout, signal });
     });
 }

@@ -69,7 +69,7 @@ async function acceptOne(db: Database, { organizationId, agentId }: TestAgent): 
     messageId: newId("message"),
     parts: [{ type: "text", text: "x".repeat(390) }],
     metadata: {},
-    inputs: [],
+    attachments: [],
     dispatchTtlMs: undefined,
   });
   if (accepted.outcome !== "accepted") throw new Error(`not accepted: ${accepted.outcome}`);

@@ -102,7 +102,7 @@ async function playNext(plan: Plan, say: (line: string) => void): Promise<Report
   try {
     const stage = await (staging ??= startStage(plan));
     const result = await play(plan, stage, say);
-    if (!result.ok || stage.members.some(({ program }) => !program.isRunning)) await leaveStage();
+    if (!result.ok || stage.programs.some(({ program }) => !program.isRunning)) await leaveStage();
     return result;
   } catch (error) {
     await leaveStage();

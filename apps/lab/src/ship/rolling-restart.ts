@@ -18,8 +18,8 @@ import { openJournal } from "../chaos/load/journal.ts";
 import { openTenants, type Tenant } from "../chaos/load/tenants.ts";
 import { countOpen } from "../chaos/play.ts";
 import { seededRandom } from "../chaos/seeded-random.ts";
-import type { Member } from "../chaos/stage/member.ts";
-import { startStage, type ApiMember, type Stage } from "../chaos/stage/stage.ts";
+import type { StageProgram } from "../chaos/stage/stage-program.ts";
+import { startStage, type ApiProgram, type Stage } from "../chaos/stage/stage.ts";
 import { readFlags } from "../flags.ts";
 import { describeMachine } from "../machine.ts";
 import { failedAnswers, startBalancer, type Balancer } from "./balancer.ts";
@@ -91,7 +91,7 @@ async function replaceAll(on: Stage): Promise<void> {
 }
 
 /** Another process in the place of this one. An API is out of rotation before it hears of its end. */
-async function replace(member: Member, api: ApiMember | undefined): Promise<void> {
+async function replace(member: StageProgram, api: ApiProgram | undefined): Promise<void> {
   if (api !== undefined) {
     balancer.takeOut(api.url);
     await sleep(preStopMs);

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
-import { BundleRefused, unpackBundle, type ImageRef, type LayerRegistry } from "@dari/bundles";
+import { BundleRefused, unpackBundle, type ImageRef, type DependencyLayerRegistry } from "@dari/bundles";
 import type { Manifest } from "@dari/contract";
 import { failure, limits, type Failure } from "@dari/domain";
 import type { SandboxDriver, SandboxLimits } from "@dari/sandbox";
@@ -11,7 +11,7 @@ import type { ImageCache } from "../image/image-cache.ts";
 import { ImageTooLargeError, packImage } from "../image/pack-image.ts";
 import { listSdkFiles } from "../image/sdk-files.ts";
 import { storeOnce } from "../image/store-once.ts";
-import { provideLayer, type ProvidedLayer } from "../layer/provide-layer.ts";
+import { provideDependencyLayer, type LinkedDependencyLayer } from "../dependency-layer/provide-dependency-layer.ts";
 import { RuntimeUnavailableError, type Runtime } from "../runtimes/runtime.ts";
 import type { Runtimes } from "../runtimes/runtimes.ts";
 import { BuildFailed } from "./build-failed.ts";
@@ -35,7 +35,7 @@ export interface BuildOptions {
   /** The image's key is `<keyPrefix>/images/<sha256>-<random>`. */
   readonly keyPrefix: string;
   /** Who keeps the organization's layers of dependencies, and where this machine unpacks them. */
-  readonly layers: { readonly registry: LayerRegistry; readonly cache: ImageCache };
+  readonly layers: { readonly registry: DependencyLayerRegistry; readonly cache: ImageCache };
   readonly runtimes: Runtimes;
   readonly driver: SandboxDriver;
   /** The build makes a directory of its own in it, which the caller removes: nobody has to wait for that. */
@@ -121,7 +121,7 @@ async function build(options: BuildOptions, dir: string, log: BuildLog): Promise
   for (const omitted of packed.omitted) log.warn(`left out of the image: ${omitted}`);
   const place = `${options.keyPrefix}/images/${packed.digest}`;
   const objectKey = await log.step("store", () => storeOnce(options.store, place, file));
-  log.line(`image ${packed.digest}: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
+  log.line(`image ${packed.digest}: ${packed.entries} entries, ${packed.sizeBytes} bytes packed`);
   const { language, version } = runtime;
   const image = { digest: packed.digest, objectKey, runtime: { language, version }, entry };
   return provided === undefined ? image : { ...image, layer: provided.layer };
@@ -159,7 +159,7 @@ async function install(
   source: Entry,
   dir: string,
   log: BuildLog,
-): Promise<ProvidedLayer | undefined> {
+): Promise<LinkedDependencyLayer | undefined> {
   const tree = join(sandbox.slotDir, "workspace");
   const tools = await options.runtimes.installTools();
   const installer = await chooseInstaller(tree, runtime, tools, source.file);
@@ -173,7 +173,7 @@ async function install(
   const { store, keyPrefix, layers, egress = defaultBuildEgress } = options;
   const { registries } = tools;
   const provided = await log.step("dependencies", () =>
-    provideLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, egress, registries, log }),
+    provideDependencyLayer({ store, keyPrefix, ...layers, sandbox, dir, installer, runtime, egress, registries, log }),
   );
   const unpinned = installer.pins === undefined ? undefined : await describeUnpinned(tree, installer.pins);
   if (unpinned !== undefined) log.warn(unpinned);

@@ -117,7 +117,7 @@ function describeWhole(
 const compileFlags = ["-q", "-q", "--invalidation-mode", "unchecked-hash"];
 
 /** Compiles every .py of a layer that is being made. */
-export async function compileLayer(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
+export async function compileDependencyLayer(sandbox: BuildSandbox, runtime: Runtime): Promise<void> {
   await runPython(sandbox, runtime, ["-m", "compileall", ...compileFlags, "."]);
 }
 

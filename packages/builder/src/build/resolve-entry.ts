@@ -2,7 +2,7 @@
 
 import { lstat, readdir } from "node:fs/promises";
 import { join, posix } from "node:path";
-import { normalizeMemberName } from "@dari/bundles";
+import { normalizeEntryName } from "@dari/bundles";
 import type { Language, Manifest } from "@dari/contract";
 import { BuildFailed } from "./build-failed.ts";
 
@@ -23,7 +23,7 @@ const suggestionsMax = 8;
 export async function resolveEntry(root: string, manifest: Manifest): Promise<Entry> {
   const [reference = "", exported = ""] = manifest.entrypoint.split(":");
   const { language } = manifest.runtime;
-  const checked = normalizeMemberName(reference.trim(), 1024);
+  const checked = normalizeEntryName(reference.trim(), 1024);
   if (!checked.ok || checked.name === "") {
     const message = `the entrypoint ${JSON.stringify(reference)} is not a path in the bundle`;
     throw new BuildFailed(message, "entrypoint_not_found");

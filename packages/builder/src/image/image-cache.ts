@@ -8,7 +8,7 @@ import type { BlobStore } from "@dari/blobs";
 import type { ImageRef } from "@dari/bundles";
 import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
-import { linkLayer } from "../layer/link-layer.ts";
+import { linkDependencyLayer } from "../dependency-layer/link-dependency-layer.ts";
 import type { PackedImage } from "./pack-image.ts";
 import { Shelf } from "./shelf.ts";
 import { unpackImage } from "./unpack-image.ts";
@@ -203,7 +203,7 @@ async function unpackInto(
   try {
     const source = await o.store.get(image.objectKey);
     const { bytes } = await unpackImage({ source, digest: image.digest, dir: join(staging, "tree") });
-    if (layerDir !== undefined) await linkLayer(layerDir, join(staging, "tree"), { seal: true });
+    if (layerDir !== undefined) await linkDependencyLayer(layerDir, join(staging, "tree"), { seal: true });
     return await place(o.dir, name, staging, { bytes, ...(image.layer && { layer: image.layer.digest }) });
   } catch (error) {
     await removeTree(staging).catch(() => {});

@@ -9,16 +9,16 @@ import { pipeline } from "node:stream/promises";
 import { limits } from "@dari/domain";
 import { pack, type Header, type Pack } from "tar-stream";
 import { compressFrames } from "./compress-frames.ts";
-import { ImageMembers } from "./image-members.ts";
+import { ImageEntryNames } from "./image-entry-names.ts";
 import { linkStaysInside } from "./link-target.ts";
-import { openTakenOver, removeMember, takeOverDirectory, takeOverLink } from "./take-over.ts";
+import { openTakenOver, removeEntry, takeOverDirectory, takeOverLink } from "./take-over.ts";
 
 const epoch = new Date(0);
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW;
 /** Files up to this size are read ahead, this many at a time; larger ones are streamed. */
 const smallFileBytes = 256 * 1024;
 const readAhead = 16;
-/** The most bytes of a member's path. Linux allows 4096 with the path of the tree, here and where it is unpacked. */
+/** The most bytes of an entry's path. Linux allows 4096 with the path of the tree, here and where it is unpacked. */
 const pathBytesMax = 3072;
 /** Each piece goes through the threads several times. */
 const pieceBytes = 256 * 1024;
@@ -34,7 +34,7 @@ export interface PackedImage {
   /** The size of the compressed file. */
   readonly sizeBytes: number;
   readonly unpackedBytes: number;
-  readonly members: number;
+  readonly entries: number;
   /** Paths that were left out, each with why. */
   readonly omitted: readonly string[];
 }
@@ -77,21 +77,21 @@ export async function packImage(options: PackOptions): Promise<PackedImage> {
   );
   // Wait for both, so that nothing works in the directory when the caller removes it after a failure.
   await Promise.all([written, packed]).finally(() => Promise.allSettled([packed]));
-  const { unpackedBytes, members, omitted } = counts;
-  return { digest: hash.digest("hex"), sizeBytes: target.bytesWritten, unpackedBytes, members, omitted };
+  const { unpackedBytes, entries, omitted } = counts;
+  return { digest: hash.digest("hex"), sizeBytes: target.bytesWritten, unpackedBytes, entries, omitted };
 }
 
 class Counts {
   unpackedBytes = 0;
-  members = 0;
+  entries = 0;
   readonly omitted: string[] = [];
   #copiedBytes = 0;
 
   add(path: string, sizeBytes: number): void {
-    this.members += 1;
+    this.entries += 1;
     this.unpackedBytes += sizeBytes;
-    if (this.members > limits.imageMembers) {
-      throw new ImageTooLargeError(`the installed agent has more than ${limits.imageMembers} files`);
+    if (this.entries > limits.imageEntries) {
+      throw new ImageTooLargeError(`the installed agent has more than ${limits.imageEntries} files`);
     }
     this.#bound(this.unpackedBytes, path);
   }
@@ -123,7 +123,7 @@ interface Tree {
   readonly counts: Counts;
 }
 
-/** Members are written in order while the next ones are read. */
+/** Entries are written in order while the next ones are read. */
 async function addTree(archive: Pack, tree: Tree): Promise<void> {
   const window: Promise<Loaded>[] = [];
   const emitNext = async (): Promise<void> => {
@@ -132,14 +132,14 @@ async function addTree(archive: Pack, tree: Tree): Promise<void> {
     else await addMember(archive, loaded, tree.counts);
   };
   try {
-    for await (const found of walk(tree, "", new ImageMembers(pathBytesMax))) {
+    for await (const found of walk(tree, "", new ImageEntryNames(pathBytesMax))) {
       const loading = load(tree, found);
-      loading.catch(() => {}); // The error is seen when the member is taken from the window.
+      loading.catch(() => {}); // The error is seen when the entry is taken from the window.
       window.push(loading);
       if (window.length >= readAhead) await emitNext();
     }
     while (window.length > 0) await emitNext();
-    // Make directories read-only last, because their members were replaced or removed before.
+    // Make directories read-only last, because their entries were replaced or removed before.
     for (const dir of tree.open.reverse()) await chmod(dir, 0o555);
   } finally {
     for (const loaded of await Promise.allSettled(window)) {
@@ -156,7 +156,7 @@ interface Found {
 }
 
 /** Depth first, each directory sorted by the bytes of its names, a directory before what is in it. */
-async function* walk(tree: Tree, path: string, members: ImageMembers): AsyncGenerator<Found, void> {
+async function* walk(tree: Tree, path: string, names: ImageEntryNames): AsyncGenerator<Found, void> {
   const dir = join(tree.root, path);
   if (tree.takeOver) {
     await takeOverDirectory(dir);
@@ -167,9 +167,9 @@ async function* walk(tree: Tree, path: string, members: ImageMembers): AsyncGene
     const name = entry.name.toString("utf8");
     const child = path === "" ? name : `${path}/${name}`;
     if (tree.except.has(child)) continue;
-    const accepted = members.accept(child, entry.isDirectory() ? "directory" : "file");
+    const accepted = names.accept(child, entry.isDirectory() ? "directory" : "file");
     yield { path: child, entry, ...accepted };
-    if (entry.isDirectory() && !("refused" in accepted)) yield* walk(tree, child, members);
+    if (entry.isDirectory() && !("refused" in accepted)) yield* walk(tree, child, names);
   }
 }
 
@@ -194,7 +194,7 @@ async function load(tree: Tree, found: Found): Promise<Loaded> {
 }
 
 async function omit(tree: Tree, { path, entry }: Found, omitted: string): Promise<Loaded> {
-  if (tree.takeOver) await removeMember(dirname(join(tree.root, path)), entry, tree.root);
+  if (tree.takeOver) await removeEntry(dirname(join(tree.root, path)), entry, tree.root);
   return { omitted };
 }
 

@@ -51,8 +51,8 @@ export async function takeOverLink(path: string): Promise<void> {
   await lchown(path, process.geteuid!(), process.getegid!());
 }
 
-/** Removes a member of a directory, whatever its name. `top` is a directory on the same file system. */
-export async function removeMember(dir: string, entry: Dirent<Buffer>, top: string): Promise<void> {
+/** Removes an entry of a directory, whatever its name. `top` is a directory on the same file system. */
+export async function removeEntry(dir: string, entry: Dirent<Buffer>, top: string): Promise<void> {
   const path = Buffer.concat([Buffer.from(`${dir}/`), entry.name]);
   if (entry.isDirectory()) await chmod(path, 0o700);
   const doomed = join(top, `.omitted-${randomUUID()}`);

@@ -11,7 +11,7 @@ import { archiveFault } from "@dari/bundles";
 import { limits } from "@dari/domain";
 import { extract, type Header } from "tar-stream";
 import { messageOf } from "../errors.ts";
-import { ImageMembers } from "./image-members.ts";
+import { ImageEntryNames } from "./image-entry-names.ts";
 import { linkStaysInside } from "./link-target.ts";
 
 /** The stored image is not what its reference says. */
@@ -73,9 +73,9 @@ export async function unpackImage(options: {
 
 class Unpacker {
   bytes = 0;
-  #members = 0;
+  #entries = 0;
   readonly #root: string;
-  readonly #accepted = new ImageMembers();
+  readonly #accepted = new ImageEntryNames();
   readonly #directories = new Set<string>();
   readonly #writes = new Set<Promise<void>>();
   readonly #links: { path: string; target: string }[] = [];
@@ -90,9 +90,9 @@ class Unpacker {
     const accepted = this.#accepted.accept(header.name, isDirectory ? "directory" : "file");
     if ("refused" in accepted) throw new MemberRefused(accepted.refused);
     const { name } = accepted;
-    this.#members += 1;
+    this.#entries += 1;
     this.bytes += header.size ?? 0;
-    if (this.#members > limits.imageMembers || this.bytes > limits.imageUnpackedBytes) {
+    if (this.#entries > limits.imageEntries || this.bytes > limits.imageUnpackedBytes) {
       throw new MemberRefused("it is too large");
     }
     const path = join(this.#root, name);
@@ -105,7 +105,7 @@ class Unpacker {
     else await this.#writeBehind(path, mode, await readAll(content));
   }
 
-  /** Links come last, so that no member is written through one; then the directories are closed. */
+  /** Links come last, so that no entry is written through one; then the directories are closed. */
   async finish(): Promise<void> {
     await Promise.all(this.#writes);
     for (const { path, target } of this.#links) {
@@ -120,10 +120,10 @@ class Unpacker {
     await Promise.allSettled(this.#writes);
   }
 
-  /** Small files are written while the next members are read. */
+  /** Small files are written while the next entries are read. */
   async #writeBehind(path: string, mode: number, body: Uint8Array): Promise<void> {
     const write = writeReadOnly(path, mode, body).then(() => void this.#writes.delete(write));
-    write.catch(() => {}); // stays in the set, where the next member or `finish` meets it
+    write.catch(() => {}); // stays in the set, where the next entry or `finish` meets it
     this.#writes.add(write);
     if (this.#writes.size >= writesMax) await Promise.race(this.#writes);
   }

@@ -17,7 +17,7 @@ import {
   type TurnQueue,
   type TurnSource,
 } from "@dari/queue";
-import { clearScratch, createScratchRoom } from "@dari/runtime";
+import { clearScratch, createScratchSpace } from "@dari/runtime";
 import type { Log } from "@dari/domain";
 import { joinNotifiers, joinPreviews } from "./join-fallback.ts";
 import { masterKeyOf, oldMasterKeysOf, type ServiceSettings } from "./service-settings.ts";
@@ -48,11 +48,11 @@ export async function openServices(
   stack: AsyncDisposableStack,
 ): Promise<Services> {
   const url = settings.databaseUrl.reveal();
-  const { applied, fenced } = await migrate(url);
+  const { applied, hasRowSecurity } = await migrate(url);
   if (applied.length > 0) options.log.info({ applied }, "database.migrated");
-  if (!fenced) options.log.warn({ role: "dari_tenant" }, "database.unfenced");
+  if (!hasRowSecurity) options.log.warn({ role: "dari_tenant" }, "database.unfenced");
   const connections = shareConnections(settings.databasePoolMax, {
-    fenced,
+    hasRowSecurity,
     answersCalls: options.answersCalls === true,
   });
   const applicationName = `dari-${options.program}`;
@@ -93,10 +93,10 @@ const connectionsMin = 2;
 /** Half of the connections are for calls of organizations, which run under a role of their own. */
 function shareConnections(
   poolMax: number,
-  { fenced, answersCalls }: { readonly fenced: boolean; readonly answersCalls: boolean },
-): { readonly poolMax: number; readonly tenants?: number | "unfenced" } {
+  { hasRowSecurity, answersCalls }: { readonly hasRowSecurity: boolean; readonly answersCalls: boolean },
+): { readonly poolMax: number; readonly tenants?: number | "unrestricted" } {
   if (!answersCalls) return { poolMax };
-  if (!fenced) return { poolMax, tenants: "unfenced" };
+  if (!hasRowSecurity) return { poolMax, tenants: "unrestricted" };
   const tenants = Math.max(connectionsMin, Math.floor(poolMax / 2));
   return { poolMax: Math.max(connectionsMin, poolMax - tenants), tenants };
 }
@@ -108,7 +108,7 @@ export function controlOf(services: Services, settings: ServiceSettings, publicU
     admission: createAdmission(services.db, { workerSeenWithinMs, notifier: services.notifier }),
     feeds: createSessionFeeds(services),
     streams: createStreamGate(),
-    scratch: createScratchRoom(settings.scratchBytes),
+    scratch: createScratchSpace(settings.scratchBytes),
     organizationCreation: settings.organizationCreation,
     publicUrl,
     urlSigningKey: deriveKey(masterKeyOf(settings), "upload-urls"),

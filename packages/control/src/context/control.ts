@@ -4,7 +4,7 @@ import type { BlobStore } from "@dari/blobs";
 import type { Database } from "@dari/db";
 import type { Admission, Log, Notifier, TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
-import type { ScratchRoom } from "@dari/runtime";
+import type { ScratchSpace } from "@dari/runtime";
 import type { Backlog, RateLimiter, ReceiverPolicy, Sealer, SessionFeeds, StreamGate, Trees } from "./services.ts";
 
 export interface Control {
@@ -23,7 +23,7 @@ export interface Control {
   readonly feeds: SessionFeeds;
   readonly streams: StreamGate;
   /** Directories on this machine's disk. */
-  readonly scratch: ScratchRoom;
+  readonly scratch: ScratchSpace;
   readonly log: Log;
   /** Whose admin keys may create organizations. */
   readonly organizationCreation: "operators" | "anyone";

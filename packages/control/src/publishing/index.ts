@@ -14,7 +14,7 @@ export {
   renewBuild,
   type BuildContext,
 } from "./builds/hold-build.ts";
-export { layerRegistryOf } from "./builds/layer-registry.ts";
+export { createDependencyLayerRegistry } from "./builds/dependency-layer-registry.ts";
 export { readBuildLogs } from "./builds/read-build-logs.ts";
 export { settleBuildWaiters } from "./builds/settle-build-waiters.ts";
 export { bundleKey } from "./bundles/bundle-key.ts";

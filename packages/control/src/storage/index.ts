@@ -1,7 +1,7 @@
 // What is stored as objects: workspaces and their snapshots, uploaded files, and the maintenance of the store.
 
 export type { ArchiveEntry } from "./archives/entry.ts";
-export { ArchiveRefused, readTar, type TarMember } from "./archives/read-tar.ts";
+export { ArchiveRefused, readTar, type TarEntry } from "./archives/read-tar.ts";
 export { writeTar } from "./archives/tar.ts";
 export { completeUpload } from "./signed-urls/complete-upload.ts";
 export { getDownloadUrl } from "./signed-urls/get-download-url.ts";
@@ -28,7 +28,7 @@ export type { StorageContext } from "./maintenance/storage-context.ts";
 export { sweepStore } from "./maintenance/sweep-store.ts";
 export type { OpenedWorkspace, WorkspaceContext } from "./workspaces/open-snapshot.ts";
 export { openWorkspace } from "./workspaces/open-workspace.ts";
-export { uploadFolder } from "./workspaces/place-input.ts";
+export { uploadFolder } from "./workspaces/place-attachment.ts";
 export { rememberReads } from "./workspaces/remembered-reads.ts";
 export { saveWorkspace, type SavedWorkspace } from "./workspaces/save-workspace.ts";
 export { storeSnapshot } from "./workspaces/store-snapshot.ts";

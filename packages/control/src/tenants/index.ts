@@ -1,11 +1,11 @@
 // Organizations and their people, keys, sign-in, secrets, limits, budgets, usage and the audit log.
 
 export { listAuditLog } from "./audit/list-audit-log.ts";
-export { onRecord, recordChange } from "./audit/record-change.ts";
+export { withAuditEntry, recordChange } from "./audit/record-change.ts";
 export { deleteBudget } from "./budgets/delete-budget.ts";
 export { listBudgets } from "./budgets/list-budgets.ts";
 export { putBudget } from "./budgets/put-budget.ts";
-export { createHeldRelease, releaseHeld } from "./budgets/release-held.ts";
+export { createHeldSessionResumer, resumeHeldSessions } from "./budgets/resume-held-sessions.ts";
 export { getPlatformStop, resumePlatform, stopPlatform } from "./budgets/stop-platform.ts";
 export { deleteCredential } from "./credentials/delete-credential.ts";
 export { listCredentials } from "./credentials/list-credentials.ts";

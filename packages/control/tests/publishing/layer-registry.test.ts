@@ -1,8 +1,8 @@
 // Simultaneous builds on any workers install one set of dependencies only once.
 
 import { afterAll, beforeAll, beforeEach, expect, test } from "@jest/globals";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
-import { type BuildContext, layerRegistryOf } from "@dari/control/publishing";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
+import { type BuildContext, createDependencyLayerRegistry } from "@dari/control/publishing";
 import { dependencyLayers, objects } from "@dari/db";
 import { createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 
@@ -17,22 +17,22 @@ beforeEach(async () => {
 });
 
 const silent = (): void => undefined;
-const layer: LayerRef = { digest: "d", objectKey: "o/layers/d" };
+const layer: DependencyLayerRef = { digest: "d", objectKey: "o/layers/d" };
 const never = new AbortController().signal;
 
 /** A worker: notifications reach nobody, so that nothing but the row decides. */
-function worker(organization = organizationId): LayerRegistry {
+function worker(organization = organizationId): DependencyLayerRegistry {
   const context: BuildContext = {
     db: database.db,
     notifier: { notify: silent, subscribe: () => silent, close: () => Promise.resolve() },
     log: { debug: silent, info: silent, warn: silent, error: silent },
   };
-  return layerRegistryOf(context, organization);
+  return createDependencyLayerRegistry(context, organization);
 }
 
 test("builds that meet install once, and later ones find what they installed", async () => {
   let made = 0;
-  const make = (): Promise<LayerRef> => {
+  const make = (): Promise<DependencyLayerRef> => {
     made += 1;
     return Promise.resolve(layer);
   };
@@ -44,7 +44,7 @@ test("builds that meet install once, and later ones find what they installed", a
 
 test("another organization installs its own", async () => {
   const other = await createTestOrganization(database.db);
-  const own: LayerRef = { digest: "e", objectKey: "p/layers/e" };
+  const own: DependencyLayerRef = { digest: "e", objectKey: "p/layers/e" };
   await worker().obtain("k", () => Promise.resolve(layer), never);
   expect(await worker(other.organizationId).obtain("k", () => Promise.resolve(own), never)).toEqual(own);
 });

@@ -11,7 +11,7 @@ let owner: Database;
 beforeEach(async () => {
   scene = await openScheduleScene();
   const { url } = scene.database;
-  owner = openDatabase({ url, poolMax: 1, tenants: "unfenced", applicationName: "dari-test" });
+  owner = openDatabase({ url, poolMax: 1, tenants: "unrestricted", applicationName: "dari-test" });
   await alter("create function refuse() returns trigger language plpgsql as $$ begin raise 'refused'; end $$");
 });
 afterEach(async () => {

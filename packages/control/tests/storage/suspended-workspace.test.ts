@@ -36,7 +36,7 @@ async function sendFile(sessionId: string, path: string): Promise<string> {
     messageId,
     parts: [{ type: "file", file_id: fileId, path }],
     metadata: {},
-    inputs: [{ path, fileId }],
+    attachments: [{ path, fileId }],
     dispatchTtlMs: 60_000,
   });
   return messageId;

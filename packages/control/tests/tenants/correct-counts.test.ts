@@ -10,7 +10,7 @@ let owner: Database;
 beforeAll(async () => {
   database = await createTestDatabase();
   const { url } = database;
-  owner = openDatabase({ url, poolMax: 1, tenants: "unfenced", applicationName: "dari-test" });
+  owner = openDatabase({ url, poolMax: 1, tenants: "unrestricted", applicationName: "dari-test" });
 });
 afterAll(async () => {
   await owner.close();

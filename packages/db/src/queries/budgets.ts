@@ -126,7 +126,7 @@ export interface HeldPlace {
  * `looks` after a place. `undefined`: of every organization, from the first on. `next`: where to go on; undefined when
  * nothing more is held.
  */
-export async function releaseIfFree(
+export async function resumeIfWithinBudget(
   db: Database,
   organizationId: string | undefined,
   after: HeldPlace | undefined,

@@ -3,20 +3,24 @@
 import { sql } from "kysely";
 import type { Database } from "../database.ts";
 
-export interface LayerPlace {
+export interface DependencyLayerClaimant {
   readonly organizationId: string;
   readonly key: string;
   /** Random: proves who builds. */
   readonly holder: string;
 }
 
-export type LayerClaim = { readonly layer: unknown } | "claimed" | "held";
+export type DependencyLayerClaim = { readonly layer: unknown } | "claimed" | "held";
 
 /**
  * Returns the layer, or the right to build it for `leaseMs` if there is neither a layer nor a holder with a running
  * lease. One statement on one row (primary key), so that of any simultaneous callers only one gets `claimed`.
  */
-export async function claimLayerIfMissing(db: Database, place: LayerPlace, leaseMs: number): Promise<LayerClaim> {
+export async function claimLayerIfMissing(
+  db: Database,
+  place: DependencyLayerClaimant,
+  leaseMs: number,
+): Promise<DependencyLayerClaim> {
   const { organizationId, key, holder } = place;
   const result = await sql<{ layer: unknown; held: boolean }>`
     insert into dependency_layers as l (organization_id, key, holder, lease_until)
@@ -33,7 +37,11 @@ export async function claimLayerIfMissing(db: Database, place: LayerPlace, lease
 }
 
 /** False once another has it: its holder was taken for dead. */
-export async function renewLayerIfHeld(db: Database, place: LayerPlace, leaseMs: number): Promise<boolean> {
+export async function renewLayerIfHeld(
+  db: Database,
+  place: DependencyLayerClaimant,
+  leaseMs: number,
+): Promise<boolean> {
   const result = await held(db, place)
     .set({ lease_until: sql<Date>`clock_timestamp() + ${leaseMs} * interval '1 millisecond'` })
     .executeTakeFirst();
@@ -41,12 +49,16 @@ export async function renewLayerIfHeld(db: Database, place: LayerPlace, leaseMs:
 }
 
 /** Lets the next one build it. */
-export async function releaseLayerIfHeld(db: Database, place: LayerPlace): Promise<void> {
+export async function releaseLayerIfHeld(db: Database, place: DependencyLayerClaimant): Promise<void> {
   await held(db, place).set({ lease_until: null, holder: null }).execute();
 }
 
 /** From here on everybody finds the layer. False once another builds it; theirs is as good. */
-export async function finishLayerIfHeld(db: Database, place: LayerPlace, layer: unknown): Promise<boolean> {
+export async function finishLayerIfHeld(
+  db: Database,
+  place: DependencyLayerClaimant,
+  layer: unknown,
+): Promise<boolean> {
   const result = await held(db, place)
     .set({ layer: JSON.stringify(layer), holder: null, lease_until: null })
     .executeTakeFirst();
@@ -68,7 +80,7 @@ export async function purgeLayers(db: Database, unusedMs: number, limit: number)
   return Number(result.numAffectedRows ?? 0);
 }
 
-function held(db: Database, { organizationId, key, holder }: LayerPlace) {
+function held(db: Database, { organizationId, key, holder }: DependencyLayerClaimant) {
   return db.kysely
     .updateTable("dependency_layers")
     .where("organization_id", "=", organizationId)

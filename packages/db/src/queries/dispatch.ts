@@ -33,7 +33,7 @@ export async function listReadyOrganizations(
  * `max_concurrency` of an agent or a batch. Of organizations that have only sessions with such a bound, the first 20
  * are checked and the others count as `canBegin`, so that a reading costs little however many wait.
  */
-export async function listReadyWithRoom(
+export async function listReadyBelowCap(
   db: Database,
   limit: number,
 ): Promise<(OrganizationShare & { readonly canBegin: boolean })[]> {

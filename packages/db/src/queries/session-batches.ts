@@ -8,7 +8,7 @@ import { countOpenMessages } from "./dispatch.ts";
 import { listNewestFirst, type Listed, type Page } from "./page.ts";
 import { countedIn } from "./quotas.ts";
 import { findPin } from "./sessions.ts";
-import type { MessageInput } from "./turns.ts";
+import type { AttachedFile } from "./turns.ts";
 
 export interface NewBatchItem {
   readonly sessionId: string;
@@ -17,7 +17,7 @@ export interface NewBatchItem {
   /** The metadata of the session and of its message. */
   readonly metadata: unknown;
   readonly parts: unknown;
-  readonly inputs: readonly MessageInput[];
+  readonly attachments: readonly AttachedFile[];
   /** The session's own; absent: none. */
   readonly secrets?: readonly { readonly name: string; readonly sealed: Buffer }[];
 }
@@ -94,7 +94,7 @@ function itemsJson({ items }: NewBatch): string {
       name: item.name,
       metadata: item.metadata,
       parts: item.parts,
-      inputs: item.inputs.map(({ path, fileId }) => ({ path, file_id: fileId })),
+      inputs: item.attachments.map(({ path, fileId }) => ({ path, file_id: fileId })),
     })),
   );
 }

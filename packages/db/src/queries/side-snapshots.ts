@@ -92,7 +92,7 @@ export async function findMessageSnapshot(
     .executeTakeFirst();
 }
 
-export interface PlacedInput {
+export interface SentAttachment {
   readonly path: string;
   readonly objectKey: string;
   readonly sizeBytes: number;
@@ -100,12 +100,12 @@ export interface PlacedInput {
 }
 
 /** The uploads that stand at these paths of a session (primary key of session_inputs). */
-export async function listPlacedInputs(
+export async function listSentAttachments(
   db: Database,
   organizationId: string,
   sessionId: string,
   paths: readonly string[],
-): Promise<PlacedInput[]> {
+): Promise<SentAttachment[]> {
   if (paths.length === 0) return [];
   return db.kysely
     .selectFrom("session_inputs as i")

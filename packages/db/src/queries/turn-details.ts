@@ -19,7 +19,7 @@ export interface TurnDetails {
   readonly createdAt: Date;
   readonly startedAt: Date;
   readonly history: readonly HistoryRow[];
-  readonly inputs: readonly InputFile[];
+  readonly attachments: readonly AttachmentToPlace[];
   /** The organization's own; null: the platform's. */
   readonly workspaceBounds: WorkspaceBounds;
   /** What the turn's agent may connect to, by who has set it. Undefined: not read. */
@@ -32,12 +32,12 @@ export type TurnEgress = Readonly<Partial<Record<"organization" | "operator" | "
 
 export interface TurnResume {
   readonly snapshotId: string;
-  readonly placed: readonly PlacedUpload[];
+  readonly placed: readonly PlacedAttachment[];
   readonly answers: Readonly<Record<string, unknown>>;
 }
 
 /** An upload as it was placed for the attempts of its message. */
-export interface PlacedUpload {
+export interface PlacedAttachment {
   /** The path of its tree entry. */
   readonly path: string;
   readonly sizeBytes: number;
@@ -57,7 +57,7 @@ export interface HistoryBounds {
   readonly bytes: number;
 }
 
-export interface InputFile {
+export interface AttachmentToPlace {
   readonly path: string;
   readonly messageId: string;
   readonly objectKey: string;
@@ -83,9 +83,9 @@ export interface TurnDetailsRow {
   readonly max_files: number | null;
   readonly max_file_bytes: number | null;
   readonly history: HistoryRow[] | null;
-  readonly inputs: InputFile[] | null;
+  readonly inputs: AttachmentToPlace[] | null;
   readonly resume_snapshot_id: string | null;
-  readonly resume_inputs: PlacedUpload[] | null;
+  readonly resume_inputs: PlacedAttachment[] | null;
   readonly answers: Record<string, unknown> | null;
   /** Absent in the answer of functions of the release before; null: nothing is set. */
   readonly egress?: TurnEgress | null;
@@ -106,7 +106,7 @@ export function detailsOf(row: TurnDetailsRow): TurnDetails {
     createdAt: row.created_at,
     startedAt: row.started_at ?? row.created_at,
     history: row.history ?? [],
-    inputs: row.inputs ?? [],
+    attachments: row.inputs ?? [],
     workspaceBounds: { bytes: row.max_bytes, files: row.max_files, fileBytes: row.max_file_bytes },
     egress: row.egress === null ? {} : row.egress,
     resume:
@@ -141,14 +141,18 @@ export async function listHistoryBefore(
 }
 
 /** Files to place before the turn of this message. */
-export async function listInputsToPlace(db: Database, sessionId: string, sequenceNumber: number): Promise<InputFile[]> {
-  const result = await sql<InputFile>`select * from inputs_to_place(p_session => ${sessionId},
+export async function listAttachmentsToPlace(
+  db: Database,
+  sessionId: string,
+  sequenceNumber: number,
+): Promise<AttachmentToPlace[]> {
+  const result = await sql<AttachmentToPlace>`select * from inputs_to_place(p_session => ${sessionId},
     p_number => ${sequenceNumber})`.execute(db.kysely);
   return result.rows;
 }
 
 /** Paths of the session that start with one of these prefixes (primary key of session_inputs). */
-export async function listTakenInputPaths(
+export async function listTakenAttachmentPaths(
   db: Database,
   sessionId: string,
   prefixes: readonly string[],
@@ -164,7 +168,7 @@ export async function listTakenInputPaths(
 }
 
 /** Paths that one message holds (index session_inputs_by_message), by the id of the file that is to stand there. */
-export async function listInputPathsOf(db: Database, messageId: string): Promise<Map<string, string>> {
+export async function listAttachmentPathsOf(db: Database, messageId: string): Promise<Map<string, string>> {
   const rows = await db.kysely
     .selectFrom("session_inputs")
     .where("message_id", "=", messageId)

@@ -5,7 +5,7 @@ import { limits, type Failure, type Lane, type OnBusy } from "@dari/domain";
 import { sql, type RawBuilder } from "kysely";
 import type { Database, Queryable } from "../database.ts";
 import { json } from "../storable-json.ts";
-import { detailsOf, type PlacedUpload, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
+import { detailsOf, type PlacedAttachment, type TurnDetails, type TurnDetailsRow } from "./turn-details.ts";
 
 /** One worker's hold on a session. Every write for a running turn proves all three. */
 export interface Claim {
@@ -28,7 +28,7 @@ export interface AcceptedMessage {
   readonly detail: string | null;
 }
 
-export interface MessageInput {
+export interface AttachedFile {
   readonly path: string;
   readonly fileId: string;
 }
@@ -45,24 +45,24 @@ export async function acceptMessage(
     messageId: string;
     parts: unknown;
     metadata: unknown;
-    inputs: readonly MessageInput[];
+    attachments: readonly AttachedFile[];
     dispatchTtlMs: number | undefined;
     /** Undefined: as the session says. */
     onBusy?: OnBusy | undefined;
-    /** The failed message of the same session whose inputs this one takes over. */
+    /** The failed message of the same session whose attachments this one takes over. */
     retryOf?: string | undefined;
     /** Undefined: interactive. */
     lane?: Lane | undefined;
   },
 ): Promise<AcceptedMessage> {
-  const inputs = input.inputs.map((one) => ({ path: one.path, file_id: one.fileId }));
+  const attachments = input.attachments.map((one) => ({ path: one.path, file_id: one.fileId }));
   return callOne<AcceptedMessage>(
     db.kysely,
     sql`select outcome, sequence_number as "sequenceNumber", schedule, dispatch_number as "dispatchNumber",
       max_attempts as "maxAttempts", ended, stopping, detail
       from accept_message(p_organization => ${input.organizationId}, p_session => ${input.sessionId},
         p_message => ${input.messageId}, p_parts => ${json(input.parts)}, p_metadata => ${json(input.metadata)},
-        p_inputs => ${json(inputs)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
+        p_inputs => ${json(attachments)}, p_dispatch_ttl_ms => ${input.dispatchTtlMs ?? null}::int,
         p_on_busy => ${input.onBusy ?? null}, p_retry_of => ${input.retryOf ?? null},
         p_merge_parts => ${limits.mergedPartsMax}, p_merge_bytes => ${limits.mergedPartsBytes},
         p_background => ${input.lane === "background"})`,
@@ -275,7 +275,7 @@ export interface InputAsked {
   /** What is asked, for people. */
   readonly prompt: string | undefined;
   readonly waitSeconds: number;
-  readonly placed: readonly PlacedUpload[];
+  readonly placed: readonly PlacedAttachment[];
 }
 
 export interface FinishInput {

@@ -65,7 +65,7 @@ export async function accept(place: Place, db: Database, options: SendOptions = 
     messageId,
     parts: [{ type: "text", text: "hello" }],
     metadata: {},
-    inputs: [],
+    attachments: [],
     dispatchTtlMs: undefined,
     ...options,
   });
@@ -208,7 +208,7 @@ export async function stateOf(place: Place, db: Database): Promise<unknown> {
       'events', (select jsonb_agg(jsonb_build_array(type, message_id, data - 'snapshot_id' - 'expires_at')
         order by sequence_number)
         from events where session_id = $1 and type <> 'session.created'),
-      'inputs', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
+      'attachments', (select jsonb_agg(jsonb_build_array(key, state, value) order by number) from message_inputs
         where session_id = $1),
       'snapshots', (select jsonb_agg(kind order by id) from snapshots where session_id = $1)) as state`,
     [place.sessionId],

@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { EgressRefusedError, toldOf } from "@dari/network";
+import { EgressRefusedError, publicReason } from "@dari/network";
 import { answer, relay, requestHeaders, without } from "./relay.ts";
 import type { Terminator } from "./terminator.ts";
 import type { Target, Traffic } from "./traffic.ts";
@@ -78,7 +78,7 @@ function statusOf(error: unknown): number {
 
 /** What the tenant is told; a refusal says so, and whose it is. */
 function describeRefusal({ host, port }: Target, error: unknown): string {
-  return `the sandbox's proxy did not connect to ${host}:${port}: ${toldOf(error)}`;
+  return `the sandbox's proxy did not connect to ${host}:${port}: ${publicReason(error)}`;
 }
 
 const reasons: Readonly<Record<number, string>> = { 400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway" };

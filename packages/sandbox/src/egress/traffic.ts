@@ -2,7 +2,7 @@
 
 import type { Socket } from "node:net";
 import { pipeline, type Duplex } from "node:stream";
-import { dial, EgressRefusedError, resolveName, toldOf, type EgressPolicy, type Resolve } from "@dari/network";
+import { dial, EgressRefusedError, resolveName, publicReason, type EgressPolicy, type Resolve } from "@dari/network";
 import type { EgressSecret } from "./substitute.ts";
 
 /** What came of one attempt to connect, told when it is over, or its turn is. */
@@ -131,7 +131,7 @@ type ConnectionResult = Omit<EgressRecord, "host" | "port">;
 
 function whatFailed(error: Error): ConnectionResult {
   const verdict = error instanceof EgressRefusedError ? "refused" : "failed";
-  const [reason, cause] = [toldOf(error), error.message];
+  const [reason, cause] = [publicReason(error), error.message];
   return { verdict, reason, ...(cause === reason ? {} : { cause }), bytesSent: 0, bytesReceived: 0 };
 }
 

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { expect, test } from "@jest/globals";
-import { claimsOf, evidence, type Evidence } from "@dari/sandbox";
+import { guaranteesOf, evidence, type Evidence } from "@dari/sandbox";
 import { renderPages } from "./pages.ts";
 import { renderPythonClient } from "./python-client/render.ts";
 import { withSecurityTable } from "./security-table.ts";
@@ -33,7 +33,7 @@ test("each file that the security table names shows what the table says of it, a
   for (const [file, place] of Object.entries(evidence)) {
     const text = await readFile(path.join(root, place), "utf8");
     expect([file, new RegExp(`^testShowsAll\\(\\s*"${file}"`, "m").test(text)]).toEqual([file, true]);
-    const guarantees = new Set(claimsOf(file as Evidence).map(({ guarantee }) => guarantee));
+    const guarantees = new Set(guaranteesOf(file as Evidence).map(({ guarantee }) => guarantee));
     const missing = [...guarantees].filter((guarantee) => !text.includes(`"${guarantee}"`));
     expect([file, guarantees.size > 0, missing]).toEqual([file, true, []]);
   }

@@ -1,8 +1,8 @@
 // What each package.json declares is imported somewhere, and what is shipped runs without development dependencies.
 
 import { describe, expect, test } from "@jest/globals";
-import { isTest, memberOf, textFiles } from "./files.ts";
-import { packageOf, type Import } from "./imports.ts";
+import { isTest, packageOf, textFiles } from "./files.ts";
+import { npmPackageOf, type Import } from "./imports.ts";
 import { notShipped, usedWithoutImport } from "./laws.ts";
 import { importsByModule } from "./module-graph.ts";
 
@@ -33,7 +33,7 @@ function importedBelow(folder: string, isCounted: (file: string, item: Import) =
   const files = [...importsByModule].filter(([file]) => file.startsWith(folder));
   return new Set(
     files.flatMap(([file, imports]) =>
-      imports.filter((item) => isCounted(file, item)).flatMap(({ specifier }) => packageOf(specifier) ?? []),
+      imports.filter((item) => isCounted(file, item)).flatMap(({ specifier }) => npmPackageOf(specifier) ?? []),
     ),
   );
 }
@@ -66,7 +66,7 @@ describe.each(manifests.map((manifest) => [manifest.name, manifest] as const))("
   test("ships with what its shipped code imports, and with nothing that only tests import", () => {
     const shipped = importedBelow(folder, (file) => !isTest(file));
     const loaded = importedBelow(folder, (file, { typeOnly }) => !isTest(file) && !typeOnly);
-    const isShipped = folder !== "" && !notShipped.includes(memberOf(folder)!);
+    const isShipped = folder !== "" && !notShipped.includes(packageOf(folder)!);
     const missing = isShipped ? devDependencies.filter((name) => loaded.has(name)) : [];
     const needless = dependencies.filter((name) => !shipped.has(name) && everywhere.has(name));
     expect({ missing, needless }).toEqual({ missing: [], needless: [] });

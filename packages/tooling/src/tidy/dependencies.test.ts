@@ -1,13 +1,13 @@
 // Who may import whom: the dependency table and the homes of vendors, held against every import and every package.json.
 
 import { describe, expect, test } from "@jest/globals";
-import { memberOf, isTest, sourceFiles, textFiles } from "./files.ts";
-import { importsOf, packageOf } from "./imports.ts";
+import { packageOf, isTest, sourceFiles, textFiles } from "./files.ts";
+import { importsOf, npmPackageOf } from "./imports.ts";
 import { assembledOnly, assemblyFiles, dependencyTable, testsMayImport, testVendors, vendorHomes } from "./laws.ts";
 
 interface Use {
   readonly file: string;
-  readonly member: string;
+  readonly pkg: string;
   readonly target: string;
   readonly typeOnly: boolean;
 }
@@ -15,19 +15,19 @@ interface Use {
 const isModule = (name: string): boolean => /\.(tsx?|mjs)$/.test(name);
 
 const uses: readonly Use[] = sourceFiles.flatMap(({ path: file, text }) => {
-  const member = memberOf(file);
-  if (!member || !isModule(file)) return [];
+  const pkg = packageOf(file);
+  if (!pkg || !isModule(file)) return [];
   return importsOf(file, text).flatMap(({ specifier, typeOnly }) => {
-    const target = packageOf(specifier);
-    return target === undefined || target === `@dari/${member}` ? [] : [{ file, member, target, typeOnly }];
+    const target = npmPackageOf(specifier);
+    return target === undefined || target === `@dari/${pkg}` ? [] : [{ file, pkg, target, typeOnly }];
   });
 });
 
 const manifests = textFiles.flatMap(({ path, text }) => {
-  const member = /^(apps|packages)\/[^/]+\/package\.json$/.test(path) ? memberOf(path) : undefined;
-  if (member === undefined) return [];
+  const pkg = /^(apps|packages)\/[^/]+\/package\.json$/.test(path) ? packageOf(path) : undefined;
+  if (pkg === undefined) return [];
   const { dependencies = {} } = JSON.parse(text) as { dependencies?: Record<string, string> };
-  return [{ member, dependencies: Object.keys(dependencies) }];
+  return [{ pkg, dependencies: Object.keys(dependencies) }];
 });
 
 const internal = (target: string): string | undefined => /^@dari\/(.+)$/.exec(target)?.[1];
@@ -42,34 +42,34 @@ function show({ file, target }: Use): string {
 }
 
 describe("dependencies", () => {
-  test("every member of the workspace has a row in the table", () => {
-    const members = manifests.map(({ member }) => member);
-    expect(members.filter((member) => !(member in dependencyTable))).toEqual([]);
+  test("every package of this repository has a row in the table", () => {
+    const packages = manifests.map(({ pkg }) => pkg);
+    expect(packages.filter((pkg) => !(pkg in dependencyTable))).toEqual([]);
   });
 
-  test("members import only what their row allows", () => {
-    const wrong = uses.filter(({ file, member, target }) => {
+  test("packages import only what their row allows", () => {
+    const wrong = uses.filter(({ file, pkg, target }) => {
       const name = internal(target);
-      if (name === undefined || dependencyTable[member]?.includes(name)) return false;
+      if (name === undefined || dependencyTable[pkg]?.includes(name)) return false;
       return !(isTest(file) && testsMayImport.includes(name));
     });
     expect(wrong.map(show)).toEqual([]);
   });
 
   test("each package.json declares only what its row allows", () => {
-    const wrong = manifests.flatMap(({ member, dependencies }) =>
+    const wrong = manifests.flatMap(({ pkg, dependencies }) =>
       dependencies
         .map(internal)
-        .filter((name) => name !== undefined && !dependencyTable[member]?.includes(name))
-        .map((name) => `${member}: ${name}`),
+        .filter((name) => name !== undefined && !dependencyTable[pkg]?.includes(name))
+        .map((name) => `${pkg}: ${name}`),
     );
     expect(wrong).toEqual([]);
   });
 
   test("every vendor is imported in its home only", () => {
-    const wrong = uses.filter(({ file, member, target }) => {
+    const wrong = uses.filter(({ file, pkg, target }) => {
       if (internal(target) !== undefined || isFixture(file)) return false;
-      return !homesOf(target).includes(member) && !(isTest(file) && testVendors.includes(target));
+      return !homesOf(target).includes(pkg) && !(isTest(file) && testVendors.includes(target));
     });
     expect(wrong.map(show)).toEqual([]);
   });

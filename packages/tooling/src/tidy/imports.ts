@@ -58,7 +58,7 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
 }
 
 /** The package of a bare specifier: "@aws-sdk/x" of "@aws-sdk/x/y". Undefined for files and Node's own. */
-export function packageOf(specifier: string): string | undefined {
+export function npmPackageOf(specifier: string): string | undefined {
   if (/^(\.|\/|node:|file:|data:)/.test(specifier)) return undefined;
   return specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
 }

@@ -17,7 +17,7 @@ const everyLibrary = [
   "workspace",
 ] as const;
 
-/** For each member of the workspace, what its shipped code may import of the others. Down only. */
+/** For each package of this repository, what its shipped code may import of the others. Down only. */
 export const dependencyTable: Readonly<Record<string, readonly string[]>> = {
   // Imports nothing.
   domain: [],
@@ -69,22 +69,22 @@ export const controlAreas = [
 ] as const;
 
 /**
- * Programs that never run an agent. They load nothing of these members and vendors, not even through others: that code
+ * Programs that never run an agent. They load nothing of these packages and vendors, not even through others: that code
  * starts programs of tenants, and these programs hold the secrets of all tenants.
  */
-export const runsNoAgents: Readonly<Record<"programs" | "members" | "vendors", readonly string[]>> = {
+export const runsNoAgents: Readonly<Record<"programs" | "packages" | "vendors", readonly string[]>> = {
   programs: ["apps/api/src/main.ts", "apps/reconciler/src/main.ts"],
-  members: ["builder", "harness", "sandbox", "sandbox-pool", "worker"],
+  packages: ["builder", "harness", "sandbox", "sandbox-pool", "worker"],
   vendors: ["esbuild"],
 };
 
-/** Members that are only used in a checkout, with their development dependencies. */
+/** Packages that are only used in a checkout, with their development dependencies. */
 export const notShipped: readonly string[] = ["console", "lab", "testkit", "tooling"];
 
 /** Declared packages that no module imports, by the folder that declares them, with what uses them. */
 export const usedWithoutImport: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "": {
-    "@types/node": "types of every member, by tsconfig.base.json",
+    "@types/node": "types of every package, by tsconfig.base.json",
     jest: "run by scripts/commands.mjs",
     oxlint: "run by check:lint",
     "oxlint-tsgolint": "run by oxlint --type-aware",

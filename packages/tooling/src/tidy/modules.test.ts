@@ -1,14 +1,14 @@
 // What the API and the reconciler load, and that no modules import each other in a ring.
 
 import { describe, expect, test } from "@jest/globals";
-import { memberOf } from "./files.ts";
-import { packageOf } from "./imports.ts";
+import { packageOf } from "./files.ts";
+import { npmPackageOf } from "./imports.ts";
 import { judge } from "./judge.ts";
 import { runsNoAgents } from "./laws.ts";
 import { closureOf, importsByModule, loads, modules, reads, ringsOf } from "./module-graph.ts";
 
-const { programs, members, vendors } = runsNoAgents;
-const isForbidden = (module: string): boolean => members.includes(memberOf(module) ?? "");
+const { programs, packages, vendors } = runsNoAgents;
+const isForbidden = (module: string): boolean => packages.includes(packageOf(module) ?? "");
 
 describe.each(programs)("%s", (entry) => {
   test("loads nothing that builds, isolates or runs agents", () => {
@@ -19,8 +19,8 @@ describe.each(programs)("%s", (entry) => {
       ({ path }) => {
         const targets = [...loads.get(path)!].filter(isForbidden);
         const imported = importsByModule.get(path)!.filter(({ typeOnly }) => !typeOnly);
-        const packages = imported.flatMap(({ specifier }) => packageOf(specifier) ?? []);
-        return [...targets, ...packages.filter((name) => vendors.includes(name))].map(
+        const names = imported.flatMap(({ specifier }) => npmPackageOf(specifier) ?? []);
+        return [...targets, ...names.filter((name) => vendors.includes(name))].map(
           (target) => `${path} loads ${target}`,
         );
       },
@@ -28,8 +28,8 @@ describe.each(programs)("%s", (entry) => {
     expect(wrong).toEqual([]);
   });
 
-  test("loads modules of other members, so that the law looks at something", () => {
-    const loaded = new Set([...closureOf(entry)].map(memberOf));
+  test("loads modules of other packages, so that the law looks at something", () => {
+    const loaded = new Set([...closureOf(entry)].map(packageOf));
     expect([...loaded]).toEqual(expect.arrayContaining(["control", "db", "domain"]));
   });
 });
@@ -41,7 +41,7 @@ describe("no modules import each other in a ring", () => {
   ])("%s", (kind, graph) => {
     const rings = ringsOf(graph);
     const wrong = judge(`import ring ${kind}`, modules, ({ path }) => {
-      const ring = rings.find((members) => members.includes(path));
+      const ring = rings.find((files) => files.includes(path));
       return ring === undefined ? [] : [`${path} is in a ring with ${ring.filter((one) => one !== path).join(", ")}`];
     });
     expect(wrong).toEqual([]);

@@ -1,11 +1,11 @@
-// Every member of the workspace introduces itself the same way in its README and its package.json.
+// Every package of this repository introduces itself the same way in its README and its package.json.
 
 import { describe, expect, test } from "@jest/globals";
 import { textFiles } from "./files.ts";
 
 const textOf = new Map(textFiles.map(({ path, text }) => [path, text]));
 const manifestPath = /^((?:apps|packages)\/[^/]+)\/package\.json$/;
-const members = [...textOf.keys()].flatMap((name) => manifestPath.exec(name)?.[1] ?? []);
+const packages = [...textOf.keys()].flatMap((name) => manifestPath.exec(name)?.[1] ?? []);
 
 interface Manifest {
   readonly name: string;
@@ -15,17 +15,17 @@ interface Manifest {
   readonly scripts?: Readonly<Record<string, string>>;
 }
 
-const manifestOf = (member: string): Manifest => JSON.parse(textOf.get(`${member}/package.json`) ?? "{}") as Manifest;
+const manifestOf = (pkg: string): Manifest => JSON.parse(textOf.get(`${pkg}/package.json`) ?? "{}") as Manifest;
 
-describe.each(members)("%s", (member) => {
+describe.each(packages)("%s", (pkg) => {
   test("has a README whose first paragraph is the package's description", () => {
-    const [title, first] = (textOf.get(`${member}/README.md`) ?? "").split(/\n\s*\n/);
-    const { name, description } = manifestOf(member);
+    const [title, first] = (textOf.get(`${pkg}/README.md`) ?? "").split(/\n\s*\n/);
+    const { name, description } = manifestOf(pkg);
     expect([title, first?.replace(/\s*\n\s*/g, " ").trim()]).toEqual([`# ${name}`, description]);
   });
 
   test("is an ES module that can be type-checked", () => {
-    expect(manifestOf(member)).toMatchObject({ type: "module", license: "Apache-2.0" });
-    expect(manifestOf(member).scripts?.typecheck).toBe("tsc -p tsconfig.json");
+    expect(manifestOf(pkg)).toMatchObject({ type: "module", license: "Apache-2.0" });
+    expect(manifestOf(pkg).scripts?.typecheck).toBe("tsc -p tsconfig.json");
   });
 });

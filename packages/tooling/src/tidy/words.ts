@@ -1,6 +1,6 @@
 // The words that give unclear text away, and how many of them each part of the repository still has.
 
-import { memberOf, type RepositoryFile } from "./files.ts";
+import { packageOf, type RepositoryFile } from "./files.ts";
 
 /** Words with a plain replacement: "the one who" or a noun, "again", "available", "it gets". */
 const giveaways = /\b(whoever|anew|to be had|it is told)\b/gi;
@@ -21,8 +21,8 @@ export function giveawaysIn({ path, text }: RepositoryFile): string[] {
   });
 }
 
-/** The part of the repository that a file belongs to: a member, or the first folder of its path. */
-export const partOf = (path: string): string => memberOf(path) ?? path.split("/")[0]!;
+/** The part of the repository that a file belongs to: a package, or the first folder of its path. */
+export const partOf = (path: string): string => packageOf(path) ?? path.split("/")[0]!;
 
 /** The most giveaways that each part may have. Lower a number when you rewrite a file; a part without one has none. */
 export const giveawaysMax: Readonly<Record<string, number>> = {

@@ -8,7 +8,7 @@ type Disks = NonNullable<WorkerAssembly["disks"]>;
 export function createNullDisks(): Disks {
   return {
     kind: "copy",
-    imagesUnused: 0,
+    squashfsUnused: 0,
     reason: "nothing is on a disk",
     sizeBytes: 0,
     open({ dir, tree }) {

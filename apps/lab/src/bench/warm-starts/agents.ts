@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createFilesystemBlobStore, type BlobStore } from "@dari/blobs";
 import { buildImage, bundleNodeGuest, createRuntimes, openImageCache } from "@dari/builder";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { parseManifest } from "@dari/contract";
 import { guestCommand, type Entry, type GuestCommand } from "@dari/harness";
 import type { SandboxDriver } from "@dari/sandbox";
@@ -139,8 +139,8 @@ async function writeGuest(dir: string): Promise<string> {
   return file;
 }
 
-function rememberLayers(): LayerRegistry {
-  const layers = new Map<string, Promise<LayerRef>>();
+function rememberLayers(): DependencyLayerRegistry {
+  const layers = new Map<string, Promise<DependencyLayerRef>>();
   return {
     obtain(key, make, signal) {
       const layer = layers.get(key) ?? make(signal);

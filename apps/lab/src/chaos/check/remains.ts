@@ -65,7 +65,7 @@ function directoriesLeft(stage: Stage): string[] {
 
 /** Agents have the directory of their turn; the platform's own programs have it not. */
 function agentsLeft(stage: Stage): string[] {
-  const own = new Set([process.pid, ...stage.members.map(({ program }) => program.pid)].map(String));
+  const own = new Set([process.pid, ...stage.programs.map(({ program }) => program.pid)].map(String));
   return stage.workers.flatMap(({ name }) =>
     processesMarked(path.join(stage.dir, name, "turns"))
       .filter((line) => !own.has(line.split(" ")[0] ?? ""))
@@ -75,7 +75,7 @@ function agentsLeft(stage: Stage): string[] {
 
 /** In sandboxes, which see their places in the worker's directory; those that wait for a turn are a living worker's. */
 function orphansLeft(stage: Stage): string[] {
-  const living = stage.members.flatMap(({ program }) => (program.isRunning ? descendantsOf(program.pid) : []));
+  const living = stage.programs.flatMap(({ program }) => (program.isRunning ? descendantsOf(program.pid) : []));
   return processesMounting(path.basename(stage.dir))
     .filter((pid) => !living.includes(pid))
     .map((pid) => `a worker that has ended left the process ${pid} in its sandbox`);

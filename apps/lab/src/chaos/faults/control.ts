@@ -4,7 +4,7 @@ import { limits } from "@dari/domain";
 import { endsPostgresReply, waitUntil } from "@dari/testkit";
 import { pick } from "../load/generator.ts";
 import { stepClock } from "../stage/debugger.ts";
-import type { Member } from "../stage/member.ts";
+import type { StageProgram } from "../stage/stage-program.ts";
 import type { Stage } from "../stage/stage.ts";
 import type { Fault, Heal, Scene } from "./fault.ts";
 import { withoutQueue } from "./redis.ts";
@@ -118,7 +118,7 @@ function soon({ signal }: Scene): AbortSignal {
 }
 
 /** The one whose name in the database its connection has said lately. */
-export async function findLeader({ stage, signal }: Scene): Promise<Member> {
+export async function findLeader({ stage, signal }: Scene): Promise<StageProgram> {
   const holder = await readLead(stage);
   const done = new AbortController();
   const limit = AbortSignal.any([signal, done.signal, AbortSignal.timeout(3_000)]);

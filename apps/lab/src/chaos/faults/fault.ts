@@ -3,7 +3,7 @@
 import type { Journal } from "../load/journal.ts";
 import type { Sending } from "../load/generator.ts";
 import type { Tenant } from "../load/tenants.ts";
-import type { Member } from "../stage/member.ts";
+import type { StageProgram } from "../stage/stage-program.ts";
 import type { Stage } from "../stage/stage.ts";
 
 /** What a fault needs for itself; two that share something never strike at the same time. */
@@ -34,7 +34,7 @@ export interface Scene {
   readonly isAlone: boolean;
   readonly signal: AbortSignal;
   /** From now on what this worker runs is lost; takeovers are measured from here. */
-  lose(worker: Member): Promise<void>;
+  lose(worker: StageProgram): Promise<void>;
   /** The strike was seen to do what it is for. One that nobody saw shows nothing, and fails its run. */
   seen(): void;
   /** Another organization, for this run alone. */

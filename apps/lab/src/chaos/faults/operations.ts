@@ -45,13 +45,13 @@ async function rollOver(scene: Scene): Promise<void> {
       () => false,
     );
   await waitUntil(isMigrated, { what: "the schema to be brought up to date", timeoutMs: 60_000 });
-  const before = new Set(stage.members.map(({ program }) => program.pid));
-  for (const member of stage.members) {
-    await drain(scene, member);
-    await member.restart();
+  const before = new Set(stage.programs.map(({ program }) => program.pid));
+  for (const stageProgram of stage.programs) {
+    await drain(scene, stageProgram);
+    await stageProgram.restart();
   }
   await migrate(stage.postgres.url);
-  if (stage.members.every(({ program }) => !before.has(program.pid))) scene.seen();
+  if (stage.programs.every(({ program }) => !before.has(program.pid))) scene.seen();
   scene.measure("server_errors", serverErrors(journal.refusals) - refusedBefore, 0);
 }
 

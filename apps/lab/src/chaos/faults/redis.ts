@@ -99,9 +99,9 @@ export const redisFaults: readonly Fault[] = [
     unavailable: withoutQueue,
     async inject({ stage, seen }, round) {
       if (stage.workers.some(({ redis }) => redis.connections > 0)) seen();
-      if (round % 3 === 0) for (const { redis } of stage.members) redis.delay(200);
+      if (round % 3 === 0) for (const { redis } of stage.programs) redis.delay(200);
       else if (round % 3 === 1) stage.redis.signal("SIGSTOP");
-      else for (const { redis } of stage.members) redis.blackHole();
+      else for (const { redis } of stage.programs) redis.blackHole();
       return () => {
         stage.redis.signal("SIGCONT");
         restoreRedis(stage);
@@ -124,5 +124,5 @@ export function withoutQueue({ delivery }: Stage): string | undefined {
 }
 
 function restoreRedis(stage: Stage): void {
-  for (const { redis } of stage.members) redis.forward();
+  for (const { redis } of stage.programs) redis.forward();
 }

@@ -2,7 +2,7 @@
 // nothing.
 
 import { waitUntil } from "@dari/testkit";
-import type { Member } from "../stage/member.ts";
+import type { StageProgram } from "../stage/stage-program.ts";
 import { timing, type Stage } from "../stage/stage.ts";
 import type { Scene } from "./fault.ts";
 
@@ -18,7 +18,7 @@ export interface Seen {
   readonly since: Date;
 }
 
-export async function lookAt(stage: Stage, worker: Member): Promise<Seen> {
+export async function lookAt(stage: Stage, worker: StageProgram): Promise<Seen> {
   const query = "select id from dari.workers where details ->> 'pid' = $1 order by started_at desc limit 1";
   const rows = await stage.ask<{ id: string }>(query, [String(worker.program.pid)]);
   return { workerId: rows[0]?.id ?? "", since: await databaseNow(stage) };
@@ -38,7 +38,7 @@ export async function seeAttempts(scene: Scene, { workerId, since }: Seen, outco
 }
 
 /** A worker that was away must come back to work, whatever became of its turns. */
-export async function seeItCarryOn(scene: Scene, worker: Member): Promise<void> {
+export async function seeItCarryOn(scene: Scene, worker: StageProgram): Promise<void> {
   const { pid } = worker.program;
   const since = await databaseNow(scene.stage);
   const hasClaimed = async (): Promise<boolean> => {

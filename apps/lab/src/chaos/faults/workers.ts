@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { waitUntil } from "@dari/testkit";
 import { pick } from "../load/generator.ts";
 import type { Sent } from "../load/journal.ts";
-import type { Member } from "../stage/member.ts";
+import type { StageProgram } from "../stage/stage-program.ts";
 import { blockLoop } from "../stage/debugger.ts";
 import { timing } from "../stage/stage.ts";
 import type { Fault, Scene } from "./fault.ts";
@@ -17,14 +17,14 @@ const exitMs = timing.graceMs + 3_000;
 const longMs = 4_000;
 
 /** One that has just begun a turn that is long enough for the strike to find it. */
-async function pickBusyWorker(scene: Scene): Promise<Member> {
+async function pickBusyWorker(scene: Scene): Promise<StageProgram> {
   const { stage } = scene;
   const sent: Sent[] = [];
   for (let i = 0; i < 4; i++) {
     const wish = { ms: longMs, delivery: "async" } as const;
     void scene.sending.send(pick(scene.tenants, scene.random), wish).then((one) => sent.push(one));
   }
-  const busy = async (): Promise<Member[]> => {
+  const busy = async (): Promise<StageProgram[]> => {
     const result = await stage.ask<{ pid: number }>(
       `select distinct (w.details ->> 'pid')::int as pid from dari.attempts a join dari.workers w on w.id = a.worker_id
         where a.message_id = any($1) and a.outcome is null and a.called_at > clock_timestamp() - interval '1 second'`,
@@ -39,7 +39,7 @@ async function pickBusyWorker(scene: Scene): Promise<Member> {
 }
 
 /** kill -9, and its running attempts are lost from here. */
-export async function killWorker(scene: Scene, worker: Member): Promise<void> {
+export async function killWorker(scene: Scene, worker: StageProgram): Promise<void> {
   await scene.lose(worker);
   await worker.program.kill();
 }
@@ -124,15 +124,15 @@ export const workerFaults: readonly Fault[] = [
 ];
 
 /** SIGTERM: it must leave within its grace and a little, and well. */
-export async function drain(scene: Scene, member: Member): Promise<void> {
+export async function drain(scene: Scene, stageProgram: StageProgram): Promise<void> {
   const askedAt = performance.now();
-  member.program.signal("SIGTERM");
-  const end = await Promise.race([member.program.ended, sleep(exitMs + 20_000)]);
+  stageProgram.program.signal("SIGTERM");
+  const end = await Promise.race([stageProgram.program.ended, sleep(exitMs + 20_000)]);
   if (end === undefined) {
-    await member.program.kill();
-    scene.accuse(`${member.name} did not end after SIGTERM`);
+    await stageProgram.program.kill();
+    scene.accuse(`${stageProgram.name} did not end after SIGTERM`);
     return;
   }
-  scene.measure(`${member.kind}_exit_ms`, performance.now() - askedAt, exitMs);
-  if (end.code !== 0) scene.accuse(`${member.name} ended with ${end.code ?? end.signal} after SIGTERM`);
+  scene.measure(`${stageProgram.kind}_exit_ms`, performance.now() - askedAt, exitMs);
+  if (end.code !== 0) scene.accuse(`${stageProgram.name} ended with ${end.code ?? end.signal} after SIGTERM`);
 }

@@ -12,11 +12,11 @@ import { machineEnvironment } from "../../config.ts";
 import { removeDirectory } from "../../remove-directory.ts";
 import { chaosAgent, isolatedChaosAgent } from "../load/agent.ts";
 import { startEffectsServer, type EffectsServer } from "./effects.ts";
-import { startMember, type Kind, type Member } from "./member.ts";
+import { startStageProgram, type Kind, type StageProgram } from "./stage-program.ts";
 import { startPostgresServer, type PostgresServer } from "./postgres.ts";
 import { startRedisServer, type RedisServer } from "../../redis-server.ts";
 
-export interface ApiMember extends Member {
+export interface ApiProgram extends StageProgram {
   /** Between the clients and this API. */
   readonly front: FaultProxy;
   readonly url: string;
@@ -32,10 +32,10 @@ export interface Stage extends AsyncDisposable {
   readonly db: Database;
   /** The rows of a query; asks again while the database is away, since faults meet in mixed runs. */
   ask<T extends object>(query: string, values?: readonly unknown[]): Promise<T[]>;
-  readonly apis: readonly ApiMember[];
-  readonly workers: readonly Member[];
-  readonly reconcilers: readonly Member[];
-  readonly members: readonly Member[];
+  readonly apis: readonly ApiProgram[];
+  readonly workers: readonly StageProgram[];
+  readonly reconcilers: readonly StageProgram[];
+  readonly programs: readonly StageProgram[];
 }
 
 export const timing = { leaseMs: 3_000, reapMs: 500, graceMs: 2_000, backoffMs: 100 } as const;
@@ -64,8 +64,8 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const { delivery } = options;
   const effects = options.isIsolated === true ? starting.use(await startEffectsServer()) : undefined;
   const place = { dir, postgres, redis, delivery, env: { ...commonEnvironment(dir), ...sandboxOf(effects) } };
-  const add = async (kind: Kind, name: string, env: Record<string, string>): Promise<Member> =>
-    starting.use(await startMember({ ...place, kind, name, env: { ...place.env, ...env } }));
+  const add = async (kind: Kind, name: string, env: Record<string, string>): Promise<StageProgram> =>
+    starting.use(await startStageProgram({ ...place, kind, name, env: { ...place.env, ...env } }));
   const workerEnv = (name: string): Record<string, string> => ({
     DARI_WORK_DIR: path.join(dir, name),
     DARI_WORKER_SLOTS: String(options.slots),
@@ -88,7 +88,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     apis,
     workers,
     reconcilers,
-    members: [...apis, ...workers, ...reconcilers],
+    programs: [...apis, ...workers, ...reconcilers],
     [Symbol.asyncDispose]: () => stack.disposeAsync(),
   };
 }
@@ -102,17 +102,17 @@ async function askPatiently<T extends object>(db: Database, query: string, value
 
 async function addApi(
   name: string,
-  add: (kind: Kind, name: string, env: Record<string, string>) => Promise<Member>,
+  add: (kind: Kind, name: string, env: Record<string, string>) => Promise<StageProgram>,
   stack: AsyncDisposableStack,
-): Promise<ApiMember> {
+): Promise<ApiProgram> {
   const port = await freePort();
   const front = stack.use(await startFaultProxy({ port }));
   const url = `http://127.0.0.1:${front.port}`;
-  const member = await add("api", name, { DARI_PORT: String(port), DARI_PUBLIC_URL: url });
-  return Object.defineProperties(member, {
+  const stageProgram = await add("api", name, { DARI_PORT: String(port), DARI_PUBLIC_URL: url });
+  return Object.defineProperties(stageProgram, {
     front: { value: front, enumerable: true },
     url: { value: url, enumerable: true },
-  }) as ApiMember;
+  }) as ApiProgram;
 }
 
 function commonEnvironment(dir: string): Record<string, string> {

@@ -2,7 +2,7 @@
 
 import type { SessionBatchRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { sessionBatches, type BatchPlace, type Database } from "@dari/db";
 import { limits, notFound, type Notifier } from "@dari/domain";
 import { getBatch } from "./get-batch.ts";
@@ -27,7 +27,7 @@ const purgeMs = 3_000;
  */
 export async function cancelBatch(control: Control, actor: Actor, batchId: string): Promise<SessionBatchRecord> {
   const place = { organizationId: actor.organizationId, batchId };
-  const outcome = await onRecord(
+  const outcome = await withAuditEntry(
     control,
     actor,
     (inside) => sessionBatches.requestBatchCancelIfFound(inside.db, place),

@@ -2,7 +2,7 @@
 
 import type { CreateSessionBatchRequest, SessionBatchCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { placeFirstParts } from "@dari/control/turns";
+import { planFirstAttachments } from "@dari/control/turns";
 import { sessionBatches, turnDetails, type InsertedBatch, type NewBatchItem } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId, notFound } from "@dari/domain";
 import { getBatch } from "./get-batch.ts";
@@ -72,7 +72,7 @@ async function itemsOf(
       name: secret,
       sealed: control.sealer.seal(value, { organizationId, name: secret }),
     })),
-    ...placeFirstParts(parts, filenames),
+    ...planFirstAttachments(parts, filenames),
   }));
 }
 

@@ -2,7 +2,7 @@
 
 import type { CreateScheduleRequest, Deleted, ScheduleRecord, UpdateScheduleRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { schedules, turnDetails } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, isId, limits, newId, notFound } from "@dari/domain";
 import { checkTimeZone, nextDueAt, normalizeCron } from "./cron.ts";
@@ -43,7 +43,7 @@ export async function createSchedule(
     status: request.status ?? "active",
     changedByKeyId: keyOf(actor),
   };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -115,7 +115,7 @@ export async function updateSchedule(
   const isBackground = lane === undefined ? undefined : lane === "background";
   const kept = { name: name?.trim(), ...times, parts, metadata, overlap, isBackground, status };
   const change = { ...kept, changedByKeyId: keyOf(actor) };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -136,7 +136,7 @@ export async function updateSchedule(
 /** @throws AppError `not_found` */
 export async function deleteSchedule(control: Control, actor: Actor, scheduleId: string): Promise<Deleted> {
   const place = { organizationId: actor.organizationId, scheduleId };
-  const deleted = await onRecord(
+  const deleted = await withAuditEntry(
     control,
     actor,
     (inside) => schedules.deleteScheduleIfFound(inside.db, place),

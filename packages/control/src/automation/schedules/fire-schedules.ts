@@ -7,7 +7,7 @@
 import type { FiringReason } from "@dari/contract";
 import { inOneTransaction, type Control } from "@dari/control/context";
 import { quotaRefusal } from "@dari/control/tenants";
-import { laneOf, sendMessage, type InputPart } from "@dari/control/turns";
+import { laneOf, sendMessage, type MessagePartToSend } from "@dari/control/turns";
 import { auditEntries, scheduleFirings, sessions, turns, withSavepoint, type DueSchedule } from "@dari/db";
 import { AppError, limits, newId, type AppErrorCode, type FiringOutcome, type SchedulePauseReason } from "@dari/domain";
 import { dueTimes, type DueTimes } from "./cron.ts";
@@ -160,7 +160,7 @@ async function send(
   if (isPreviousOpen && schedule.overlap === "replace") await cancelPrevious(inside, schedule);
   const sessionId = schedule.sessionId ?? (await startSession(inside, schedule));
   const metadata = { ...(schedule.metadata as object), schedule_id: schedule.id, schedule_due_at: dueAt.toISOString() };
-  const parts = schedule.parts as readonly InputPart[];
+  const parts = schedule.parts as readonly MessagePartToSend[];
   const { messageId } = await sendMessage({ ...inside, admission: neverAtOnce }, schedule, {
     sessionId,
     parts,

@@ -1,11 +1,11 @@
 // Examines the whole installation for its operators: what is wrong, and what to do about it.
 
 import { randomUUID } from "node:crypto";
-import { release, type HealthCheck, type OperatorHealth } from "@dari/contract";
+import { dariRelease, type HealthCheck, type OperatorHealth } from "@dari/contract";
 import type { Control } from "@dari/control/context";
 import { hasSeveralOrganizations } from "@dari/control/tenants";
 import { dispatcherLead, workerSeenWithinMs } from "@dari/control/turns";
-import { dispatch, findViolations, getFenceState, health, newestMigration, type Database } from "@dari/db";
+import { dispatch, findViolations, getRowSecurityState, health, newestMigration, type Database } from "@dari/db";
 import { checkClocks, checkDisks, checkIsolation, checkServices } from "./examine-machines.ts";
 import { fault, fine, type Verdict } from "./verdict.ts";
 import { countTurns } from "./waiting-turns.ts";
@@ -24,7 +24,7 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
   const violations: OperatorHealth["violations"] = [];
   const checks = [
     await attempt("schema", "look at the API's log", () => checkSchema(db)),
-    await attempt("fence", "look at the API's log", () => checkFence(db)),
+    await attempt("fence", "look at the API's log", () => checkRowSecurity(db)),
     await attempt("workers", "look at the API's log", () => checkWorkers(db)),
     await attempt("isolation", "look at the API's log", () =>
       hasSeveralOrganizations(db).then((several) => checkIsolation(alive, several)),
@@ -47,7 +47,7 @@ export async function examinePlatform(control: Control): Promise<OperatorHealth>
   ];
   return {
     ok: checks.every((check) => check.ok),
-    release,
+    release: dariRelease,
     checks,
     workers: workers.map(({ id, pool, slots, draining, seenMsAgo }) => {
       return { id, pool, slots, draining, seen_ms_ago: Math.round(seenMsAgo) };
@@ -73,27 +73,30 @@ async function checkSchema(db: Database): Promise<Verdict> {
   return fault(`${found ?? "none"}; this API needs ${known}`, "restart any program of this release: it migrates first");
 }
 
-async function checkFence(db: Database): Promise<Verdict> {
-  const { isUp, runsAs, isPassedOver, unfenced, user } = await getFenceState(db);
+async function checkRowSecurity(db: Database): Promise<Verdict> {
+  const { isEnabled, runsAs, isBypassed, tablesWithout, user } = await getRowSecurityState(db);
   const role = "the role dari_tenant";
-  if (!isUp && runsAs !== null) {
+  if (!isEnabled && runsAs !== null) {
     return fault(
       `connections for calls of organizations run as ${runsAs} and not as dari_tenant; such calls are refused`,
       'let the pooler in front of PostgreSQL pass the startup parameter "options" on, or connect without one',
     );
   }
-  if (!isUp) {
+  if (!isEnabled) {
     const make = `create role dari_tenant nologin; grant dari_tenant to "${user}"`;
     return fault(
       "calls of organizations run without row-level security",
       `run \`${make}\` as an administrator of the database, once, and restart every program`,
     );
   }
-  if (isPassedOver) {
+  if (isBypassed) {
     return fault(`${role} passes over row-level security`, "take SUPERUSER, BYPASSRLS and the role dari_app from it");
   }
-  if (unfenced.length > 0)
-    return fault(`in the open: ${unfenced.join(", ")}`, "restart any program: it migrates first");
+  if (tablesWithout.length > 0)
+    return fault(
+      `tables without row-level security: ${tablesWithout.join(", ")}`,
+      "restart any program: it migrates first",
+    );
   return fine("calls of organizations run behind row-level security");
 }
 

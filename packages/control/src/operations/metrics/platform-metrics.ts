@@ -1,6 +1,6 @@
 // A program's metrics: counted from its log lines, and read from what it stands on.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import { health, webhookOutbox, type Database } from "@dari/db";
 import type { TurnDelivery } from "@dari/domain";
 import type { TurnQueue } from "@dari/queue";
@@ -49,7 +49,7 @@ export function createPlatformMetrics({ parts, byOrganization }: PlatformMetrics
   );
   const metrics = createMetrics(catalogue as Record<PlatformMetric, MetricSpec>);
   const counting = countingOf(metrics, catalogue);
-  metrics.set("dari_build_info", 1, { release });
+  metrics.set("dari_build_info", 1, { release: dariRelease });
   return {
     contentType: metrics.contentType,
     read: () => metrics.read(),

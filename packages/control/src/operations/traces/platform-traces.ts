@@ -1,7 +1,7 @@
 // A program's traces: made of its log lines, as its metrics are, and sent to the collector that the settings name.
 
 import { hostname } from "node:os";
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import type { Redacted } from "@dari/domain";
 import { openSpans, type EndedSpan, type Spans } from "@dari/runtime";
 import { eventSpans } from "./event-spans.ts";
@@ -29,7 +29,7 @@ export async function createPlatformTraces(
 ): Promise<PlatformTraces> {
   if (endpoint === undefined || percent === 0) return noTraces;
   const instance = `${hostname()}-${process.pid}`;
-  const spans = await openSpans({ endpoint, headers, serviceName: `dari-${program}`, release, instance });
+  const spans = await openSpans({ endpoint, headers, serviceName: `dari-${program}`, release: dariRelease, instance });
   return tracesOver(spans, percent);
 }
 

@@ -15,7 +15,7 @@ import { rememberReads, writeTar, type ArchiveEntry } from "@dari/control/storag
 import { events, sessionExports, type ExportedInput, type ExportedMessage, type ExportRow } from "@dari/db";
 import { AppError, found, limits } from "@dari/domain";
 import { readFile, treeHash, type TreeEntry } from "@dari/workspace";
-import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
+import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
 
 interface Export {
   readonly control: Control;
@@ -52,12 +52,12 @@ export async function exportSession(
 
 async function* entriesOf(exported: Export): AsyncGenerator<ArchiveEntry> {
   const { control, row, inputs, workspace } = exported;
-  yield bytesEntry(sessionMember, `${JSON.stringify(sessionOf(exported), null, 2)}\n`);
-  yield blobEntry(control, bundleMember, { objectKey: row.bundleKey, sizeBytes: row.bundleSizeBytes });
+  yield bytesEntry(sessionEntry, `${JSON.stringify(sessionOf(exported), null, 2)}\n`);
+  yield blobEntry(control, bundleEntry, { objectKey: row.bundleKey, sizeBytes: row.bundleSizeBytes });
   yield* messageEntries(exported);
   const uploads = numberUploads(inputs);
-  yield linesEntry(inputsMember, inputLines(exported, uploads));
-  for (const [index, upload] of uploads.entries()) yield blobEntry(control, uploadMember(index + 1), upload);
+  yield linesEntry(inputsEntry, inputLines(exported, uploads));
+  for (const [index, upload] of uploads.entries()) yield blobEntry(control, uploadEntry(index + 1), upload);
   yield* ledgerEntries(exported);
   const store = rememberReads(control.blobs);
   for (const entry of workspace.tree.values()) yield treeEntry(entry, () => readFile(store, entry));
@@ -90,7 +90,7 @@ async function* messageEntries({ control, row, numbers }: Export): AsyncGenerato
   for (let page = 1, after = 0; ; page++) {
     const { rows, more } = await sessionExports.listMessages(control.db, row, after);
     for (const { id } of rows) numbers.set(id, numbers.size + 1);
-    if (rows.length > 0) yield linesEntry(messagesMember(page), rows.map(portableMessage));
+    if (rows.length > 0) yield linesEntry(messagesEntry(page), rows.map(portableMessage));
     if (!more) return;
     after = rows.at(-1)?.sequenceNumber ?? row.through;
   }
@@ -153,7 +153,7 @@ async function* ledgerEntries({ control, organizationId, row, numbers }: Export)
       const isTale = portableTales.some((tale) => tale === type);
       return [isTale ? { ...head, data: event.data as Record<string, unknown> } : head];
     });
-    if (lines.length > 0) yield linesEntry(ledgerMember(page++), lines);
+    if (lines.length > 0) yield linesEntry(ledgerEntry(page++), lines);
     if (!found.more) return;
     after = found.rows.at(-1)?.sequenceNumber ?? after;
   }

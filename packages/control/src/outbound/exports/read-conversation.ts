@@ -3,7 +3,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { PortableEvent, PortableMessage } from "@dari/contract";
-import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
 import { limits } from "@dari/domain";
 import { readLines } from "./read-lines.ts";
 
@@ -36,10 +36,10 @@ export class Conversation {
   }
 
   /** The next page of messages. @throws ArchiveRefused */
-  async takeMessages(member: TarMember): Promise<void> {
-    this.#count(member);
+  async takeMessages(entry: TarEntry): Promise<void> {
+    this.#count(entry);
     const page: PortableMessage[] = [];
-    for await (const { value, at } of readLines<PortableMessage>(member, PortableMessage)) {
+    for await (const { value, at } of readLines<PortableMessage>(entry, PortableMessage)) {
       const problem = this.#problemOf(value);
       if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
       this.#ids.add(value.id);
@@ -50,10 +50,10 @@ export class Conversation {
   }
 
   /** The next page of the ledger, when all messages are known. @throws ArchiveRefused */
-  async takeLedger(member: TarMember): Promise<void> {
-    this.#count(member);
+  async takeLedger(entry: TarEntry): Promise<void> {
+    this.#count(entry);
     const page: PortableEvent[] = [];
-    for await (const { value, at } of readLines<PortableEvent>(member, PortableEvent)) {
+    for await (const { value, at } of readLines<PortableEvent>(entry, PortableEvent)) {
       const problem = timeProblem(value.created_at) ?? this.#tell(value);
       if (problem !== undefined) throw new ArchiveRefused(`${at}: ${problem}`);
       page.push(value);
@@ -79,8 +79,8 @@ export class Conversation {
     return join(this.#dir, `${kind}-${page}.json`);
   }
 
-  #count(member: TarMember): void {
-    this.#bytes += member.sizeBytes;
+  #count(entry: TarEntry): void {
+    this.#bytes += entry.sizeBytes;
     if (this.#bytes > limits.exportConversationBytes) {
       throw new ArchiveRefused(`the conversation has more than ${limits.exportConversationBytes} bytes`);
     }

@@ -1,28 +1,28 @@
-// Lines of JSON out of a member of an export that anybody may have written.
+// Lines of JSON out of an entry of an export that anybody may have written.
 
 import { setImmediate } from "node:timers/promises";
 import { validate } from "@dari/contract";
-import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
 import { limits } from "@dari/domain";
 
 type Schema = Parameters<typeof validate>[0];
 
 /** Deeper values than any agent reports could exhaust a stack, here or in the database. */
 const depthMax = 500;
-/** The most JSON values of a member, because a few compressed bytes can hold more than fit into memory. */
+/** The most JSON values of an entry, because a few compressed bytes can hold more than fit into memory. */
 const valuesMax = 2_000_000;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The member's text. @throws ArchiveRefused for what is too large, no file, or not UTF-8. */
-export async function readText(member: TarMember): Promise<string> {
-  const { path, type, sizeBytes } = member;
+/** The entry's text. @throws ArchiveRefused for what is too large, no file, or not UTF-8. */
+export async function readText(entry: TarEntry): Promise<string> {
+  const { path, type, sizeBytes } = entry;
   if (type !== "file") throw new ArchiveRefused(`${path} is not a file`);
   if (sizeBytes > limits.exportMemberBytes) {
     throw new ArchiveRefused(`${path} has more than ${limits.exportMemberBytes} bytes`);
   }
   const pieces: Uint8Array[] = [];
-  for await (const piece of member.content) pieces.push(piece);
+  for await (const piece of entry.content) pieces.push(piece);
   try {
     return utf8.decode(Buffer.concat(pieces));
   } catch {
@@ -31,21 +31,18 @@ export async function readText(member: TarMember): Promise<string> {
 }
 
 /** The value of each line, in order, with where it stands. @throws ArchiveRefused */
-export async function* readLines<Value>(
-  member: TarMember,
-  schema: Schema,
-): AsyncGenerator<{ value: Value; at: string }> {
-  const text = await readText(member);
+export async function* readLines<Value>(entry: TarEntry, schema: Schema): AsyncGenerator<{ value: Value; at: string }> {
+  const text = await readText(entry);
   let number = 0;
   let values = 0;
   for (let start = 0; start < text.length;) {
     const end = text.indexOf("\n", start);
     const line = text.slice(start, end === -1 ? text.length : end);
     start += line.length + 1;
-    const at = `${member.path}, line ${++number}`;
+    const at = `${entry.path}, line ${++number}`;
     const shape = shapeOf(line);
     values += shape.values;
-    if (values > valuesMax) throw new ArchiveRefused(`${member.path} has more than ${valuesMax} values`);
+    if (values > valuesMax) throw new ArchiveRefused(`${entry.path} has more than ${valuesMax} values`);
     yield { value: parseValue<Value>(line, schema, at, shape), at };
     // Others' calls come in between.
     await setImmediate();

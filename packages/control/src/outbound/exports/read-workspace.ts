@@ -6,7 +6,7 @@ import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { ArchiveRefused, type TarMember } from "@dari/control/storage";
+import { ArchiveRefused, type TarEntry } from "@dari/control/storage";
 import { AppError } from "@dari/domain";
 import { pathProblem, treeOf, treeProblem, type Tree, type TreeEntry, type WorkspaceLimits } from "@dari/workspace";
 
@@ -23,16 +23,16 @@ export class ReceivedTree {
   }
 
   /** @throws ArchiveRefused; AppError `too_large` */
-  async take(member: TarMember): Promise<void> {
-    const { path, type, mode, target } = member;
+  async take(entry: TarEntry): Promise<void> {
+    const { path, type, mode, target } = entry;
     // Before anything is written: the one guard against a path that leads elsewhere.
     const problem = pathProblem(path) ?? this.#parentProblem(path);
     if (problem !== undefined) throw new ArchiveRefused(problem);
-    this.#keepLimits(member);
+    this.#keepLimits(entry);
     if (type === "directory") this.#entries.set(path, { path, type, mode, sizeBytes: 0 });
     else if (type === "symlink") {
       this.#entries.set(path, { path, type, mode: 0o777, sizeBytes: Buffer.byteLength(target), target });
-    } else this.#entries.set(path, { path, type, mode, ...(await this.#write(member)) });
+    } else this.#entries.set(path, { path, type, mode, ...(await this.#write(entry)) });
   }
 
   /** @throws ArchiveRefused */
@@ -52,7 +52,7 @@ export class ReceivedTree {
       : `the directory of ${JSON.stringify(path)} is not listed before it`;
   }
 
-  #keepLimits({ path, sizeBytes }: TarMember): void {
+  #keepLimits({ path, sizeBytes }: TarEntry): void {
     const { bytes, files, fileBytes, pathBytes } = this.#limits;
     this.#bytes += sizeBytes;
     if (sizeBytes > fileBytes) throw tooLarge(`a file of the workspace exceeds the limit of ${fileBytes} bytes`);
@@ -63,7 +63,7 @@ export class ReceivedTree {
       throw tooLarge(`a path of the workspace exceeds the limit of ${pathBytes} bytes`);
   }
 
-  async #write({ path, sizeBytes, content }: TarMember): Promise<{ sizeBytes: number; sha256: string }> {
+  async #write({ path, sizeBytes, content }: TarEntry): Promise<{ sizeBytes: number; sha256: string }> {
     const target = join(this.#dir, path);
     await mkdir(dirname(target), { recursive: true });
     const hash = createHash("sha256");

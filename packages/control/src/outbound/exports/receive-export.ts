@@ -21,13 +21,13 @@ import {
   uploadFolder,
   workspaceLimitsOf,
   type StoredUpload,
-  type TarMember,
+  type TarEntry,
 } from "@dari/control/storage";
 import { sessionImports, type TurnSnapshot } from "@dari/db";
 import { AppError, leafFilename, limits, newId } from "@dari/domain";
 import { emptyTree, treeHash } from "@dari/workspace";
 import { writeHashed, type Scratch } from "@dari/runtime";
-import { bundleMember, inputsMember, ledgerMember, messagesMember, sessionMember, uploadMember } from "./members.ts";
+import { bundleEntry, inputsEntry, ledgerEntry, messagesEntry, sessionEntry, uploadEntry } from "./entries.ts";
 import { Conversation } from "./read-conversation.ts";
 import { parseValue, readLines, readText } from "./read-lines.ts";
 import { ReceivedTree } from "./read-workspace.ts";
@@ -75,7 +75,7 @@ export async function receiveExport(control: Control, actor: Actor, upload: Expo
   try {
     const source = Readable.from(measured(upload, hash));
     const received = await pipeline(source, createGunzip(), (bytes: AsyncIterable<Uint8Array>) =>
-      read({ control, actor, scratch, stored, agentId: upload.agentId }, new Members(bytes)),
+      read({ control, actor, scratch, stored, agentId: upload.agentId }, new Entries(bytes)),
     );
     return { ...received, sha256: hash.digest("hex") };
   } catch (error) {
@@ -109,27 +109,27 @@ interface Receiving {
   readonly agentId: string | undefined;
 }
 
-async function read(receiving: Receiving, members: Members): Promise<Omit<ReceivedExport, "sha256">> {
+async function read(receiving: Receiving, entries: Entries): Promise<Omit<ReceivedExport, "sha256">> {
   const { control, actor, scratch, stored, agentId } = receiving;
   const { dir } = scratch;
-  const first = await members.expect(sessionMember);
-  const session = parseValue<PortableSession>(await readText(first), PortableSession, sessionMember);
-  const bundle = await takeBundle(receiving, session, await members.expect(bundleMember));
+  const first = await entries.expect(sessionEntry);
+  const session = parseValue<PortableSession>(await readText(first), PortableSession, sessionEntry);
+  const bundle = await takeBundle(receiving, session, await entries.expect(bundleEntry));
   const conversation = new Conversation(dir);
-  for (let page = 1, next; (next = await members.takeIf(messagesMember(page))) !== undefined; page++) {
+  for (let page = 1, next; (next = await entries.takeIf(messagesEntry(page))) !== undefined; page++) {
     scratch.take(next.sizeBytes);
     await conversation.takeMessages(next);
   }
-  const inputs = await takeInputs(await members.expect(inputsMember), conversation.messageIds.length);
-  await takeUploads(receiving, inputs, members);
-  for (let page = 1, next; (next = await members.takeIf(ledgerMember(page))) !== undefined; page++) {
+  const inputs = await takeInputs(await entries.expect(inputsEntry), conversation.messageIds.length);
+  await takeUploads(receiving, inputs, entries);
+  for (let page = 1, next; (next = await entries.takeIf(ledgerEntry(page))) !== undefined; page++) {
     scratch.take(next.sizeBytes);
     await conversation.takeLedger(next);
   }
   conversation.end();
   const root = join(dir, "tree");
   const received = new ReceivedTree(root, await workspaceLimitsOf(control.db, actor.organizationId));
-  for (let next; (next = await members.takeIfAny()) !== undefined;) {
+  for (let next; (next = await entries.takeIfAny()) !== undefined;) {
     scratch.take(next.sizeBytes);
     await received.take(next);
   }
@@ -154,20 +154,20 @@ async function read(receiving: Receiving, members: Members): Promise<Omit<Receiv
 async function takeBundle(
   { control, actor, scratch, stored, agentId }: Receiving,
   { version }: PortableSession,
-  member: TarMember,
+  entry: TarEntry,
 ): Promise<ReceivedBundle> {
   const { bundle_sha256: sha256, bundle_size_bytes: sizeBytes } = version;
-  if (member.sizeBytes !== sizeBytes)
-    throw new ArchiveRefused(`${member.path} does not have the size that session.json gives`);
+  if (entry.sizeBytes !== sizeBytes)
+    throw new ArchiveRefused(`${entry.path} does not have the size that session.json gives`);
   if (sizeBytes > limits.bundleBytes)
     throw new AppError("too_large", `the bundle exceeds the limit of ${limits.bundleBytes} bytes`);
   scratch.take(sizeBytes);
   const file = join(scratch.dir, "bundle.tar.gz");
-  const written = await writeHashed(member.content, file);
+  const written = await writeHashed(entry.content, file);
   if (written.sha256 !== sha256)
-    throw new ArchiveRefused(`${member.path} does not have the checksum that session.json gives`);
+    throw new ArchiveRefused(`${entry.path} does not have the checksum that session.json gives`);
   const inspection = await inspectBundle({ file });
-  if (!inspection.ok) throw new ArchiveRefused(`${member.path}: ${inspection.reason}`);
+  if (!inspection.ok) throw new ArchiveRefused(`${entry.path}: ${inspection.reason}`);
   const { organizationId } = actor;
   const id = newId("sourceSnapshot");
   if ((await sessionImports.findVersionOfBundle(control.db, organizationId, { sha256, agentId })) === undefined) {
@@ -178,11 +178,11 @@ async function takeBundle(
   return { id, sha256, sizeBytes, manifestText: inspection.manifest, objectKey: stored.bundleKey };
 }
 
-async function takeInputs(member: TarMember, messages: number): Promise<PortableInput[]> {
+async function takeInputs(entry: TarEntry, messages: number): Promise<PortableInput[]> {
   const inputs: PortableInput[] = [];
   const paths = new Set<string>();
   const files: string[] = [];
-  for await (const { value, at } of readLines<PortableInput>(member, PortableInput)) {
+  for await (const { value, at } of readLines<PortableInput>(entry, PortableInput)) {
     const refuse = (why: string): ArchiveRefused => new ArchiveRefused(`${at}: ${why}`);
     if (inputs.length >= limits.exportUploads) throw refuse(`more than ${limits.exportUploads} uploaded files`);
     if (value.message > messages) throw refuse(`message: there is no message ${value.message}`);
@@ -202,48 +202,48 @@ async function takeInputs(member: TarMember, messages: number): Promise<Portable
 async function takeUploads(
   { control, actor, stored }: Receiving,
   inputs: readonly PortableInput[],
-  members: Members,
+  entries: Entries,
 ): Promise<void> {
   let bytes = 0;
   for (const input of inputs) {
     if (input.upload <= stored.uploads.length) continue;
-    const member = await members.expect(uploadMember(input.upload));
-    bytes += member.sizeBytes;
+    const entry = await entries.expect(uploadEntry(input.upload));
+    bytes += entry.sizeBytes;
     if (bytes > limits.exportUploadBytes) {
       throw new AppError(
         "too_large",
         `the export exceeds the limit of ${limits.exportUploadBytes} bytes of uploaded files`,
       );
     }
-    const upload = await storeUpload(control, actor, member.content);
+    const upload = await storeUpload(control, actor, entry.content);
     stored.uploads.push(upload);
     if (upload.sha256 !== input.sha256 || upload.sizeBytes !== input.size_bytes) {
-      throw new ArchiveRefused(`${member.path} does not match its size or checksum in ${inputsMember}`);
+      throw new ArchiveRefused(`${entry.path} does not match its size or checksum in ${inputsEntry}`);
     }
   }
 }
 
-/** Members one by one, each asked for by the name that it must have. */
-class Members {
-  readonly #source: AsyncGenerator<TarMember>;
-  #next: TarMember | undefined;
+/** Entries one by one, each asked for by the name that it must have. */
+class Entries {
+  readonly #source: AsyncGenerator<TarEntry>;
+  #next: TarEntry | undefined;
 
   constructor(bytes: AsyncIterable<Uint8Array>) {
     this.#source = readTar(bytes);
   }
 
-  async expect(path: string): Promise<TarMember> {
-    const member = await this.takeIf(path);
-    if (member !== undefined) return member;
+  async expect(path: string): Promise<TarEntry> {
+    const entry = await this.takeIf(path);
+    if (entry !== undefined) return entry;
     throw new ArchiveRefused(`expected ${path}${this.#next === undefined ? "" : `, found ${quoted(this.#next.path)}`}`);
   }
 
-  async takeIf(path: string): Promise<TarMember | undefined> {
+  async takeIf(path: string): Promise<TarEntry | undefined> {
     this.#next ??= await this.takeIfAny();
     return this.#next?.path === path ? this.takeIfAny() : undefined;
   }
 
-  async takeIfAny(): Promise<TarMember | undefined> {
+  async takeIfAny(): Promise<TarEntry | undefined> {
     const next = this.#next;
     this.#next = undefined;
     if (next !== undefined) return next;

@@ -2,7 +2,7 @@
 
 import type { Deleted, UpdateWebhookEndpointRequest, WebhookEndpointRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
@@ -22,7 +22,7 @@ export async function updateWebhookEndpoint(
   const { url, status, event_types: eventTypes } = request;
   const receiver = url === undefined ? undefined : checkReceiver(url, control.webhookReceivers ?? publicReceivers);
   const change = { url, eventTypes, description: request.description, status };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -44,7 +44,7 @@ export async function updateWebhookEndpoint(
 /** @throws AppError `not_found` */
 export async function deleteWebhookEndpoint(control: Control, actor: Actor, endpointId: string): Promise<Deleted> {
   const place = { organizationId: actor.organizationId, endpointId };
-  const deleted = await onRecord(
+  const deleted = await withAuditEntry(
     control,
     actor,
     (inside) => webhookEndpoints.deleteEndpointIfLive(inside.db, place),

@@ -6,7 +6,7 @@ import {
   type WebhookEndpointCreated,
 } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { agentIdFromWire, AppError, invalidField, limits, newId } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
@@ -37,7 +37,7 @@ export async function createWebhookEndpoint(
     description: request.description ?? null,
     sealed: control.sealer.seal(secret, { organizationId, name: webhookSealName(id) }),
   };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

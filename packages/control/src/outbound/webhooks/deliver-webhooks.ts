@@ -1,7 +1,7 @@
 // Sends due deliveries, in any number of processes. A delivery is claimed before and recorded after it is sent. If the
 // process dies in between, the claim expires. So a receiver gets it at least once, always with the same id.
 
-import { release } from "@dari/contract";
+import { dariRelease } from "@dari/contract";
 import type { ReceiverPolicy, Sealer } from "@dari/control/context";
 import {
   boundTo,
@@ -206,7 +206,7 @@ async function attemptOnce(
   const timestamp = Math.floor(Date.now() / 1_000);
   const headers = {
     "content-type": "application/json",
-    "user-agent": `Dari-Webhooks/${release}`,
+    "user-agent": `Dari-Webhooks/${dariRelease}`,
     "webhook-id": id,
     "webhook-timestamp": String(timestamp),
     "webhook-signature": signaturesOf({ id, timestamp, body }, secrets),

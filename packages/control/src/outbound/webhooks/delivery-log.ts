@@ -2,7 +2,7 @@
 
 import type { WebhookDeliveryRecord } from "@dari/contract";
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { webhookDeliveries, type Page, type WebhookEndpointPlace } from "@dari/db";
 import { AppError, found, newId, notFound, type WebhookDeliveryState } from "@dari/domain";
 import { renderDelivery } from "../views/webhook.ts";
@@ -32,7 +32,7 @@ export async function getWebhookDelivery(
 export async function sendWebhookTest(control: Control, actor: Actor, endpointId: string): Promise<string> {
   const place = { organizationId: actor.organizationId, endpointId };
   const id = newId("webhookDelivery");
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -55,7 +55,7 @@ export async function resendWebhookDelivery(
   actor: Actor,
   deliveryId: string,
 ) {
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -2,7 +2,7 @@
 
 import type { WebhookEndpointCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { webhookEndpoints } from "@dari/db";
 import { AppError, limits, notFound } from "@dari/domain";
 import { getWebhookEndpoint } from "./get-endpoint.ts";
@@ -18,7 +18,7 @@ export async function rotateWebhookSecret(
   const secret = createWebhookSecret();
   const name = webhookSealName(endpointId);
   const sealed = control.sealer.seal(secret, { organizationId: actor.organizationId, name });
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -2,7 +2,7 @@
 
 import { sourceSnapshotIdOf, type AgentCreated, type CreateAgentRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { versions } from "@dari/db";
 import { newId } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
@@ -23,7 +23,7 @@ export async function createAgent(control: Control, actor: Actor, request: Creat
     manifest,
     warnings,
   };
-  const agent = await onRecord(
+  const agent = await withAuditEntry(
     control,
     actor,
     (inside) => versions.insertAgentWithVersion(inside.db, { name }, version),

@@ -2,13 +2,13 @@
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { agents } from "@dari/db";
 import { notFound } from "@dari/domain";
 
 /** @throws AppError `not_found` */
 export async function deleteAgent(control: Control, actor: Actor, agentId: string): Promise<Deleted> {
-  const deleted = await onRecord(
+  const deleted = await withAuditEntry(
     control,
     actor,
     (inside) => agents.softDeleteAgentIfLive(inside.db, actor.organizationId, agentId),

@@ -30,7 +30,7 @@ export async function getVersionBundle(control: Control, actor: Actor, name: Ver
   return withBundle(control, actor, name, async (file, row) => {
     const inspected = await inspectBundle({ file });
     if (!inspected.ok) throw new SnapshotDamagedError(row.objectKey, inspected.reason);
-    const files = inspected.members.map(({ path, sizeBytes, mode }) => ({
+    const files = inspected.entries.map(({ path, sizeBytes, mode }) => ({
       path,
       size_bytes: sizeBytes,
       is_executable: mode === 0o755,

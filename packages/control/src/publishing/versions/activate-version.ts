@@ -2,7 +2,7 @@
 
 import type { AgentRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { agents, versions } from "@dari/db";
 import { AppError, found, notFound } from "@dari/domain";
 import { renderAgent } from "../views/agent.ts";
@@ -18,7 +18,7 @@ export async function activateVersion(
 ): Promise<AgentRecord> {
   const { organizationId } = actor;
   const { agentId, versionId } = input;
-  const agent = await onRecord(
+  const agent = await withAuditEntry(
     control,
     actor,
     (inside) => agents.activateVersionIfReady(inside.db, organizationId, agentId, versionId),

@@ -2,7 +2,7 @@
 
 import { sourceSnapshotIdOf, type CreateVersionRequest, type VersionCreated } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { agents, versions } from "@dari/db";
 import { found, newId, notFound } from "@dari/domain";
 import { agentAddresses } from "../views/agent.ts";
@@ -21,7 +21,7 @@ export async function createVersion(
   const { manifest, warnings } = await readBundleManifest(control, actor, sourceSnapshotId, request.manifest);
   const versionId = newId("version");
   const version = { id: versionId, organizationId, agentId, sourceSnapshotId, manifest, warnings };
-  const published = await onRecord(
+  const published = await withAuditEntry(
     control,
     actor,
     (inside) => versions.insertVersionIfAgentLive(inside.db, version),

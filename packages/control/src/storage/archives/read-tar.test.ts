@@ -23,12 +23,12 @@ async function* inPieces(bytes: Uint8Array, length: number): AsyncGenerator<Uint
 }
 
 async function readAll(bytes: Uint8Array, length = 700, skipping = false): Promise<unknown[]> {
-  const members: unknown[] = [];
-  for await (const { content, ...member } of readTar(inPieces(bytes, length))) {
+  const entries: unknown[] = [];
+  for await (const { content, ...entry } of readTar(inPieces(bytes, length))) {
     const body = skipping ? "" : (await buffer(content)).toString();
-    members.push([member.path, member.type, member.mode, member.target, body]);
+    entries.push([entry.path, entry.type, entry.mode, entry.target, body]);
   }
-  return members;
+  return entries;
 }
 
 const long = `${"d".repeat(120)}/${"f".repeat(180)}`;
@@ -77,7 +77,7 @@ test("what another tar program wrote is read, but no extension of its own", asyn
   }
 });
 
-/** An archive of one member with these PAX records. */
+/** An archive of one entry with these PAX records. */
 function withRecords(pax: Record<string, string>): Promise<Buffer> {
   const archive = pack();
   archive.entry({ name: "a", pax }, "x");
@@ -123,7 +123,7 @@ test.each([["-1"], ["-512"], ["x"], [String(2 ** 53)]])("the size %s is refused"
   await expect(readAll(await withRecords({ size }))).rejects.toThrow(ArchiveRefused);
 });
 
-test("a header extension that is unknown or damaged, and one after another without a member, are refused", async () => {
+test("a header extension that is unknown or damaged, and one after another without an entry, are refused", async () => {
   await expect(readAll(await withRecords({ mtime: "1" }))).rejects.toThrow("says something unknown");
   const damaged = await withRecords({ path: "b" });
   damaged.write("x", 512);
@@ -134,7 +134,7 @@ test("a header extension that is unknown or damaged, and one after another witho
 });
 
 test.each(["link", "fifo", "character-device", "block-device", "contiguous-file"] as const)(
-  "a member of the type %s is refused",
+  "an entry of the type %s is refused",
   async (type) => {
     const archive = pack();
     archive.entry({ name: "a", type, linkname: "/etc/passwd" }, "");

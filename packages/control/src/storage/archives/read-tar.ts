@@ -1,5 +1,5 @@
-// Reads a tar archive of the kind that tar.ts writes, member by member, from a stream that anybody may have made. It
-// refuses other types of members and other header extensions, and holds one header in memory and no content.
+// Reads a tar archive of the kind that tar.ts writes, entry by entry, from a stream that anybody may have made. It
+// refuses other types of entries and other header extensions, and holds one header in memory and no content.
 
 import { pipeline } from "node:stream/promises";
 import { archiveFault } from "@dari/bundles";
@@ -9,7 +9,7 @@ import type { ArchiveEntry } from "./entry.ts";
 const blockBytes = 512;
 /** An archive ends with two empty blocks. */
 const endBytes = 2 * blockBytes;
-/** How much may follow a member, its header extensions or the fill of the last record included. */
+/** How much may follow an entry, its header extensions or the fill of the last record included. */
 const slackBytes = 64 * 1024;
 
 /** A refused archive. The message is for its sender. */
@@ -17,26 +17,26 @@ export class ArchiveRefused extends Error {
   override readonly name = "ArchiveRefused";
 }
 
-export interface TarMember extends Omit<ArchiveEntry, "open"> {
-  /** To be read before the next member is asked for; what is left of it is skipped. */
+export interface TarEntry extends Omit<ArchiveEntry, "open"> {
+  /** To be read before the next entry is asked for; what is left of it is skipped. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
 /** @throws ArchiveRefused, also where the archive ends without its end mark. */
-export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarMember> {
+export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerator<TarEntry> {
   const archive = extract();
-  const extent: Extent = { readBytes: 0, endOfMember: 0, lastBytes: new Uint8Array() };
+  const extent: Extent = { readBytes: 0, endOfEntry: 0, lastBytes: new Uint8Array() };
   const feeding = pipeline(bounded(source, extent), archive);
   // `refusalOf` asks for its error.
   feeding.catch(() => undefined);
   try {
     for await (const entry of archive) {
-      const member = describe(entry.header);
+      const described = describe(entry.header);
       const { byteOffset, pax } = entry.header as Placed;
-      // tar-stream skips empty blocks between members, and header extensions that it cannot read.
-      if (byteOffset !== extent.endOfMember + extensionBytes(pax) + blockBytes) throw tooMuch();
-      extent.endOfMember = byteOffset + roundUp(member.sizeBytes);
-      yield { ...member, content: contentOf(entry as AsyncIterable<Uint8Array>, feeding) };
+      // tar-stream skips empty blocks between entries, and header extensions that it cannot read.
+      if (byteOffset !== extent.endOfEntry + extensionBytes(pax) + blockBytes) throw tooMuch();
+      extent.endOfEntry = byteOffset + roundUp(described.sizeBytes);
+      yield { ...described, content: contentOf(entry as AsyncIterable<Uint8Array>, feeding) };
       entry.resume();
     }
     await feeding;
@@ -45,26 +45,26 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
   } finally {
     archive.destroy();
   }
-  const tailBytes = extent.readBytes - extent.endOfMember;
+  const tailBytes = extent.readBytes - extent.endOfEntry;
   if (tailBytes < endBytes || extent.lastBytes.some((byte) => byte !== 0)) throw endsEarly();
   if (tailBytes > endBytes + slackBytes) throw tooMuch();
 }
 
-/** tar-stream also tells where a member's content begins. */
+/** tar-stream also tells where an entry's content begins. */
 type Placed = Header & { readonly byteOffset: number };
 
 interface Extent {
   readBytes: number;
-  endOfMember: number;
+  endOfEntry: number;
   /** The last bytes, as many as the end mark has. */
   lastBytes: Uint8Array;
 }
 
-/** Passes the archive on while it holds members. */
+/** Passes the archive on while it holds entries. */
 async function* bounded(source: AsyncIterable<Uint8Array>, extent: Extent): AsyncGenerator<Uint8Array> {
   for await (const piece of source) {
     // What has been passed on is parsed, but for a buffer of it.
-    if (extent.readBytes - extent.endOfMember > 2 * slackBytes) throw tooMuch();
+    if (extent.readBytes - extent.endOfEntry > 2 * slackBytes) throw tooMuch();
     extent.readBytes += piece.byteLength;
     const last = piece.byteLength < endBytes ? Buffer.concat([extent.lastBytes, piece]) : piece;
     extent.lastBytes = last.subarray(-endBytes);
@@ -95,18 +95,18 @@ function tooMuch(): ArchiveRefused {
   return new ArchiveRefused("something follows the archive's end, or a header is damaged or too large");
 }
 
-function describe(header: Header): Omit<TarMember, "content"> {
+function describe(header: Header): Omit<TarEntry, "content"> {
   const { name, type, mode, size, linkname, pax } = header;
   if (type !== "file" && type !== "directory" && type !== "symlink") {
-    throw new ArchiveRefused("a member is of an unsupported type");
+    throw new ArchiveRefused("an entry is of an unsupported type");
   }
   for (const key of Object.keys(pax ?? {})) {
     if (key !== "path" && key !== "linkpath" && key !== "size") {
       throw new ArchiveRefused("a header says something unknown");
     }
   }
-  if (!Number.isSafeInteger(size)) throw new ArchiveRefused("a member's size is not a number of bytes");
-  if (type !== "file" && size !== 0) throw new ArchiveRefused("a member without content has a size");
+  if (!Number.isSafeInteger(size)) throw new ArchiveRefused("an entry's size is not a number of bytes");
+  if (type !== "file" && size !== 0) throw new ArchiveRefused("an entry without content has a size");
   const target = (linkname as string | null) ?? "";
   // What tar-stream puts in place of bytes that it cannot decode.
   if (`${name}${target}`.includes("\ufffd")) throw new ArchiveRefused("a name is not UTF-8");

@@ -14,10 +14,10 @@ export async function* writeTar(
 ): AsyncGenerator<Uint8Array> {
   const archive = pack();
   let read = Promise.withResolvers<void>();
-  const hasRoom = async (): Promise<void> => {
+  const waitForReader = async (): Promise<void> => {
     while (isFull(archive) && !archive.destroyed) await read.promise;
   };
-  const adding = addAll(archive, entries, hasRoom).then(
+  const adding = addAll(archive, entries, waitForReader).then(
     () => archive.finalize(),
     (error: unknown) => archive.destroy(error as Error),
   );

@@ -4,7 +4,7 @@ import { buffer } from "node:stream/consumers";
 import type { BlobStore } from "@dari/blobs";
 import type { Actor, Control } from "@dari/control/context";
 import { scrubberOf } from "@dari/control/tenants";
-import { sideSnapshots, type PlacedInput } from "@dari/db";
+import { sideSnapshots, type SentAttachment } from "@dari/db";
 import { AppError, found, limits, type Scrubber } from "@dari/domain";
 import { diff, readFile, treePathOf, type Tree, type TreeEntry } from "@dari/workspace";
 import { renderNote, renderPatch, type PatchSide } from "./git-patch.ts";
@@ -17,7 +17,7 @@ interface Comparison {
   readonly before: Tree;
   readonly after: Tree;
   /** Uploads that were placed before the turn, by path: the turn found them too. */
-  readonly inputs: ReadonlyMap<string, PlacedInput>;
+  readonly attachments: ReadonlyMap<string, SentAttachment>;
   /** Before lines are told apart: a secret may have several. */
   readonly scrubber: Scrubber;
 }
@@ -50,14 +50,14 @@ export async function diffMessage(control: Control, actor: Actor, messageId: str
   const after = (await control.trees.load(organizationId, snapshot.id)).tree;
   const changes = clientChangesOf(diff(before, after));
   const created = changes.filter(({ change }) => change === "created").map(({ path }) => path);
-  const placed = await sideSnapshots.listPlacedInputs(control.db, organizationId, message.sessionId, created);
-  const inputs = new Map(placed.map((input) => [input.path, input]));
+  const placed = await sideSnapshots.listSentAttachments(control.db, organizationId, message.sessionId, created);
+  const attachments = new Map(placed.map((input) => [input.path, input]));
   const scrubber = await scrubberOf(control, organizationId, message.sessionId);
   const told = new Set((message.filesChanged as readonly FileChange[]).map(({ path }) => path));
   // An upload that had to take another name is in the tree and was not changed by the turn.
   const shown = told.size === 0 ? changes : changes.filter(({ path }) => told.has(scrubber.text(path)));
   const paths = shown.map(({ path }) => path);
-  return renderAll({ store: rememberReads(control.blobs), before, after, inputs, scrubber }, paths);
+  return renderAll({ store: rememberReads(control.blobs), before, after, attachments, scrubber }, paths);
 }
 
 async function* noPieces(): AsyncGenerator<string> {}
@@ -76,12 +76,12 @@ async function* renderAll(comparison: Comparison, paths: readonly string[]): Asy
 }
 
 async function renderFile(comparison: Comparison, path: string): Promise<string> {
-  const { store, before, after, inputs, scrubber } = comparison;
+  const { store, before, after, attachments, scrubber } = comparison;
   const place = treePathOf(path);
   const [was, is] = [before.get(place), after.get(place)];
-  const input = was === undefined ? inputs.get(path) : undefined;
+  const input = was === undefined ? attachments.get(path) : undefined;
   if (input !== undefined && is?.sha256 === input.sha256 && is.mode === inputMode) return "";
-  const old = input === undefined ? await readSide(store, was) : await readInput(store, input);
+  const old = input === undefined ? await readSide(store, was) : await readAttachment(store, input);
   const now = await readSide(store, is);
   const name = scrubber.text(path.slice(1));
   if ("note" in old) return renderNote(name, old.note);
@@ -102,7 +102,7 @@ async function readSide(store: BlobStore, entry: TreeEntry | undefined): Promise
   return asText(await buffer(await readFile(store, entry)), mode);
 }
 
-async function readInput(store: BlobStore, input: PlacedInput): Promise<Side> {
+async function readAttachment(store: BlobStore, input: SentAttachment): Promise<Side> {
   if (input.sizeBytes > limits.diffFileBytes) return tooLarge;
   return asText(await store.read(input.objectKey), inputMode);
 }

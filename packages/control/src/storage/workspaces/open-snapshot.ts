@@ -3,7 +3,7 @@
 import type { BlobStore } from "@dari/blobs";
 import type { LoadedTree, Trees } from "@dari/control/context";
 import type { Turn, TurnPart } from "@dari/control/turns";
-import { snapshots, type Database, type PlacedUpload } from "@dari/db";
+import { snapshots, type Database, type PlacedAttachment } from "@dari/db";
 import {
   SnapshotDamagedError,
   type DirectoryContentCache,
@@ -34,7 +34,7 @@ export interface OpenedWorkspace {
   /** The tree that the message's first attempt found. Differences from it are the message's changes. */
   readonly baseline: Tree;
   /** The uploads in it. */
-  readonly placed: readonly PlacedUpload[];
+  readonly placed: readonly PlacedAttachment[];
   /** The message's parts, where a file had to take another name because the agent had written one of that name. */
   readonly parts: readonly TurnPart[];
 }

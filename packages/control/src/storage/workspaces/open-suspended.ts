@@ -4,7 +4,7 @@
 import type { EventData } from "@dari/contract";
 import type { LoadedTree } from "@dari/control/context";
 import type { Turn } from "@dari/control/turns";
-import { turns, type PlacedUpload } from "@dari/db";
+import { turns, type PlacedAttachment } from "@dari/db";
 import {
   editTree,
   SnapshotDamagedError,
@@ -14,7 +14,7 @@ import {
   type WorkspaceLimits,
 } from "@dari/workspace";
 import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-snapshot.ts";
-import { partsAt, uploadFolderMode, uploadMode } from "./place-input.ts";
+import { withPlacedPaths, uploadFolderMode, uploadMode } from "./place-attachment.ts";
 import { chainLengthMax } from "./save-workspace.ts";
 
 export type OpenedSuspended =
@@ -42,7 +42,7 @@ export async function openSuspended(
     // Stored whole: maybe because the attempt has found the head damaged. Then nothing can be built on it.
     const isApart = isDamaged || (turn.headSnapshotId !== null && left.head.deltaDepth === 0);
     const base = isApart ? { tree: left.head.tree, deltaDepth: chainLengthMax } : head;
-    const parts = partsAt(turn.parts, placed);
+    const parts = withPlacedPaths(turn.parts, placed);
     const workspace = { dir, disk, head: base, restoredFrom: undefined, baseline, placed, parts };
     return { kind: "opened", workspace };
   } catch (error) {
@@ -86,7 +86,7 @@ export async function noteLostSuspension(
 }
 
 /** The head's tree as the message's first attempt found it. */
-function withUploads(tree: Tree, placed: readonly PlacedUpload[]): Tree {
+function withUploads(tree: Tree, placed: readonly PlacedAttachment[]): Tree {
   if (placed.length === 0) return tree;
   const added = new Map<string, TreeEntry>();
   for (const { path, sizeBytes, sha256 } of placed) {

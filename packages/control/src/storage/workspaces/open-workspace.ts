@@ -2,11 +2,11 @@
 
 import type { EventData } from "@dari/contract";
 import type { Turn } from "@dari/control/turns";
-import { turns, type PlacedUpload } from "@dari/db";
+import { turns, type PlacedAttachment } from "@dari/db";
 import { SnapshotDamagedError, type WorkspaceLimits } from "@dari/workspace";
 import { findIntactAncestor, openSnapshot, type OpenedWorkspace, type WorkspaceContext } from "./open-snapshot.ts";
 import { noteLostSuspension, openSuspended } from "./open-suspended.ts";
-import { partsAt, placeInput } from "./place-input.ts";
+import { withPlacedPaths, placeAttachment } from "./place-attachment.ts";
 import { workspaceLimitsWithin } from "./workspace-limits.ts";
 
 /**
@@ -25,15 +25,15 @@ export async function openWorkspace(context: WorkspaceContext, turn: Turn, dir: 
     if (suspended.kind === "damaged" && opened.restoredFrom === undefined) {
       await noteLostSuspension(context, turn, suspended);
     }
-    const placed: PlacedUpload[] = [];
-    for (const input of turn.inputs) {
-      const path = await placeInput(context.blobs, dir, input, context.hostUserOf?.(turn.organizationId));
+    const placed: PlacedAttachment[] = [];
+    for (const input of turn.attachments) {
+      const path = await placeAttachment(context.blobs, dir, input, context.hostUserOf?.(turn.organizationId));
       const isMoved = path !== input.path && input.messageId === turn.messageId;
       const { sizeBytes, sha256 } = input;
       placed.push({ path: `workspace${path}`, sizeBytes, sha256, ...(isMoved ? { sentAs: input.path } : {}) });
     }
-    const baseline = turn.inputs.length === 0 ? opened.head.tree : (await opened.disk.scan()).tree;
-    return { dir, ...opened, baseline, placed, parts: partsAt(turn.parts, placed) };
+    const baseline = turn.attachments.length === 0 ? opened.head.tree : (await opened.disk.scan()).tree;
+    return { dir, ...opened, baseline, placed, parts: withPlacedPaths(turn.parts, placed) };
   } catch (error) {
     await opened.disk.close();
     throw error;

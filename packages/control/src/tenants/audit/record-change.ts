@@ -21,7 +21,7 @@ export interface Change {
  * Makes a change and puts it on record in one transaction: neither is there without the other. `describe` answers
  * undefined where nothing was changed after all; what `make` throws takes everything back.
  */
-export async function onRecord<Result>(
+export async function withAuditEntry<Result>(
   control: Control,
   actor: Actor,
   make: (inside: Control) => Promise<Result>,

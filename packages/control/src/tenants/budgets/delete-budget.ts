@@ -4,9 +4,9 @@ import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { budgets } from "@dari/db";
 import { AppError, found } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
-import { releaseHeld } from "./release-held.ts";
+import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
 /** @throws AppError `not_found`; `forbidden` when an operator has set it and the caller is none. */
 export async function deleteBudget(
@@ -16,7 +16,7 @@ export async function deleteBudget(
   budgetId: string,
 ): Promise<Deleted> {
   const byOperator = await isOperator(control, actor);
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -26,6 +26,6 @@ export async function deleteBudget(
     },
     () => ({ action: "budget.delete", target: budgetId, organizationId }),
   );
-  await releaseHeld(control, organizationId);
+  await resumeHeldSessions(control, organizationId);
   return { deleted: true, id: budgetId };
 }

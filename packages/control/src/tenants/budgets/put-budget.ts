@@ -4,10 +4,10 @@ import type { BudgetRecord, PutBudgetRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { budgets } from "@dari/db";
 import { agentIdFromWire, AppError, found, invalidField, limits, newId, notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
 import { renderBudget } from "../views/budget.ts";
-import { releaseHeld } from "./release-held.ts";
+import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
 /**
  * There is one per target, period, and who has set it.
@@ -26,7 +26,7 @@ export async function putBudget(
   const target = targetOf(organizationId, request);
   const setBy = (await isOperator(control, actor)) ? "operator" : "organization";
   const caps = { maxTurns, maxTurnSeconds, maxTokens };
-  const record = await onRecord(
+  const record = await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -46,7 +46,7 @@ export async function putBudget(
       return { action: "budget.put", target: id, organizationId, details: { scope, target_id, ...request } };
     },
   );
-  await releaseHeld(control, organizationId);
+  await resumeHeldSessions(control, organizationId);
   return record;
 }
 

@@ -4,14 +4,14 @@ import type { Deleted, PlatformStop } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { budgets } from "@dari/db";
 import { notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
-import { releaseHeld } from "./release-held.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
+import { resumeHeldSessions } from "./resume-held-sessions.ts";
 
 const target = "platform";
 
 /** Messages are accepted meanwhile and wait with the reason `paused`. Repeated: the reason is replaced. */
 export async function stopPlatform(control: Control, actor: Actor, reason: string): Promise<PlatformStop> {
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     (inside) => budgets.putPlatformStop(inside.db, reason),
@@ -28,7 +28,7 @@ export async function getPlatformStop(control: Control): Promise<PlatformStop> {
 
 /** @throws AppError `not_found` when nothing is stopped. */
 export async function resumePlatform(control: Control, actor: Actor): Promise<Deleted> {
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -36,6 +36,6 @@ export async function resumePlatform(control: Control, actor: Actor): Promise<De
     },
     () => ({ action: "platform.resume", target }),
   );
-  await releaseHeld(control);
+  await resumeHeldSessions(control);
   return { deleted: true };
 }

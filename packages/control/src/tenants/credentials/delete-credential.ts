@@ -4,11 +4,11 @@ import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { credentials } from "@dari/db";
 import { found } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 
 /** @throws AppError `not_found` */
 export async function deleteCredential(control: Control, actor: Actor, name: string): Promise<Deleted> {
-  const id = await onRecord(
+  const id = await withAuditEntry(
     control,
     actor,
     (inside) => credentials.deleteCredential(inside.db, actor.organizationId, name),

@@ -4,7 +4,7 @@ import type { CredentialPut } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { credentials } from "@dari/db";
 import { AppError, invalidField, limits, newId } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 
 /** A value that a header can hold. */
 const headerValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/;
@@ -29,7 +29,7 @@ export async function putCredential(
     hosts: input.hosts && [...new Set(input.hosts.map((host) => host.toLowerCase()))],
     sealed: control.sealer.seal(input.value, { organizationId, name }),
   };
-  const stored = await onRecord(
+  const stored = await withAuditEntry(
     control,
     actor,
     async (inside) => {

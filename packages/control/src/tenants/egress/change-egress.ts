@@ -4,7 +4,7 @@ import type { EgressRecord, PutEgressRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { egressSettings, type EgressSetter } from "@dari/db";
 import { invalidField, notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { isOperator } from "../organizations/operators.ts";
 import { getEgress } from "./get-egress.ts";
 
@@ -24,7 +24,7 @@ export async function putEgress(
     throw invalidField("hosts", "expected no hosts: only mode 'allow' has hosts");
   const hosts = [...new Set(written.map((host) => host.toLowerCase()))];
   const setBy = await setterOf(control, actor);
-  return onRecord(
+  return withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -43,7 +43,7 @@ export async function putEgress(
 /** Nothing happens where nothing was set. */
 export async function deleteEgress(control: Control, actor: Actor, organizationId: string): Promise<EgressRecord> {
   const setBy = await setterOf(control, actor);
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     (inside) => egressSettings.deleteEgressSetting(inside.db, organizationId, setBy),

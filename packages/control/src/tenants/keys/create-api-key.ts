@@ -4,7 +4,7 @@ import type { ApiKeyCreated, ApiKeyScope, CreateApiKeyRequest } from "@dari/cont
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys } from "@dari/db";
 import { invalidField, newId } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { renderApiKey } from "../views/organization.ts";
 import { createKeySecret } from "./key-secret.ts";
 
@@ -42,7 +42,7 @@ export async function createApiKey(
       maxUploadBytesPerHour: request.max_upload_bytes_per_hour ?? null,
     },
   };
-  const row = await onRecord(
+  const row = await withAuditEntry(
     control,
     actor,
     (inside) => apiKeys.insertApiKey(inside.db, key),

@@ -5,7 +5,7 @@ import type { EnsureManagedKeyRequest, ManagedKey } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, organizations } from "@dari/db";
 import { limits, newId, notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { lockInviters } from "../sign-in/lock-inviters.ts";
 import { createKeySecret } from "./key-secret.ts";
 
@@ -36,7 +36,7 @@ export async function ensureManagedKey(
     // What bounds the caller bounds what it makes.
     rates: actor.rates,
   };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -4,7 +4,7 @@ import type { ApiKeyRevoked } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, schedules } from "@dari/db";
 import { notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 
 /**
  * Answers which schedules it leaves running: they are the organization's, and a key that is replaced takes none along.
@@ -12,7 +12,7 @@ import { onRecord } from "../audit/record-change.ts";
  */
 export async function revokeApiKey(control: Control, actor: Actor, keyId: string): Promise<ApiKeyRevoked> {
   const { organizationId } = actor;
-  const left = await onRecord(
+  const left = await withAuditEntry(
     control,
     actor,
     async ({ db }) =>

@@ -49,7 +49,7 @@ export function createTakenAhead(): TakenAhead {
     remembered.delete(name);
     return undefined;
   };
-  const hasRoom = (): boolean => {
+  const isBelowMax = (): boolean => {
     const nowMs = performance.now();
     if (remembered.size >= rememberedMax && nowMs - sweptAtMs > freshForMs) {
       sweptAtMs = nowMs;
@@ -74,7 +74,7 @@ export function createTakenAhead(): TakenAhead {
     spareOf(take) {
       if (!isCounted(take)) return 0;
       const known = find(take);
-      return known === undefined ? (hasRoom() ? aheadMax : 0) : Math.max(0, aheadMax - known.left);
+      return known === undefined ? (isBelowMax() ? aheadMax : 0) : Math.max(0, aheadMax - known.left);
     },
     takeBack(take, taken, askedAtMs) {
       const known = isCounted(take) && endOf(take, taken, askedAtMs) > performance.now() ? find(take) : undefined;
@@ -84,7 +84,7 @@ export function createTakenAhead(): TakenAhead {
       return known.taken.quota === taken.quota ? known.left : 0;
     },
     keep(take, taken, left, askedAtMs) {
-      if (!isCounted(take) || !hasRoom()) return;
+      if (!isCounted(take) || !isBelowMax()) return;
       const nowMs = performance.now();
       const endsAtMs = endOf(take, taken, askedAtMs);
       if (endsAtMs <= nowMs) return;

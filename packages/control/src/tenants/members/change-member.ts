@@ -3,7 +3,7 @@
 import type { Deleted, MemberRecord, UpdateMemberRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { members } from "@dari/db";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { renderMember } from "../views/organization.ts";
 import { managesOwners, refusedChange } from "./owners.ts";
 
@@ -23,7 +23,7 @@ export async function updateMember(
     role: request.role,
     managesOwners: managesOwners(actor),
   };
-  const { after } = await onRecord(
+  const { after } = await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -43,7 +43,7 @@ export async function updateMember(
 /** Ends the membership with all that was signed in by it. @throws AppError as `updateMember` */
 export async function removeMember(control: Control, actor: Actor, memberId: string): Promise<Deleted> {
   const change = { organizationId: actor.organizationId, memberId, managesOwners: managesOwners(actor) };
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -4,7 +4,7 @@ import type { CreateInvitationRequest, Deleted, InvitationCreated, InvitationRec
 import { renderPage, type Actor, type Control, type PageOf } from "@dari/control/context";
 import { invitations, type Page } from "@dari/db";
 import { AppError, found, limits, newId, notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { createSignInSecret } from "../sign-in/sign-in-secret.ts";
 import { lockInviters } from "../sign-in/lock-inviters.ts";
 import { linkOf } from "../sign-in/link-of.ts";
@@ -32,7 +32,7 @@ export async function createInvitation(
     secretHash: secret.hash,
     validMs: limits.invitationMs,
   };
-  const row = await onRecord(
+  const row = await withAuditEntry(
     control,
     actor,
     async (inside) => {
@@ -67,7 +67,7 @@ export async function listInvitations(control: Control, actor: Actor, page: Page
 
 /** @throws AppError `not_found`, also when it was accepted. */
 export async function deleteInvitation(control: Control, actor: Actor, invitationId: string): Promise<Deleted> {
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

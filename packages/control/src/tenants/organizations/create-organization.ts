@@ -4,7 +4,7 @@ import type { CreateOrganizationRequest, OrganizationRecord } from "@dari/contra
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, organizations } from "@dari/db";
 import { AppError, newId } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
 import { renderOrganization } from "../views/organization.ts";
 import { requireOperator } from "./operators.ts";
@@ -45,7 +45,7 @@ async function create(
 ): Promise<CreatedOrganization> {
   const id = newId("organization");
   const byItself = { organizationId: id, keyId: "", scopes: ["admin"] };
-  return onRecord(
+  return withAuditEntry(
     control,
     actor ?? byItself,
     async (inside) => {

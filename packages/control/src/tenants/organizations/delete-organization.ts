@@ -4,11 +4,11 @@ import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { organizations } from "@dari/db";
 import { AppError, notFound } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 
 /** For operators. The record of changes stays. @throws AppError `not_found`, `conflict` */
 export async function deleteOrganization(control: Control, actor: Actor, organizationId: string): Promise<Deleted> {
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -4,7 +4,7 @@ import type { OrganizationRecord, UpdateOrganizationRequest } from "@dari/contra
 import type { Actor, Control } from "@dari/control/context";
 import { organizations } from "@dari/db";
 import { found } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { renderLimits, renderOrganization } from "../views/organization.ts";
 
 /**
@@ -17,7 +17,7 @@ export async function updateOrganization(
   organizationId: string,
   request: UpdateOrganizationRequest,
 ): Promise<OrganizationRecord> {
-  const { after } = await onRecord(
+  const { after } = await withAuditEntry(
     control,
     actor,
     async (inside) => {

@@ -4,7 +4,7 @@ import type { SignInLink } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { signIns } from "@dari/db";
 import { limits } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { managesOwners, refusedChange } from "../members/owners.ts";
 import { lockInviters } from "./lock-inviters.ts";
 import { linkOf } from "./link-of.ts";
@@ -28,7 +28,7 @@ export async function createSignInLink(
     validMs: limits.signInLinkMs,
     managesOwners: managesOwners(actor),
   };
-  const { expiresAt } = await onRecord(
+  const { expiresAt } = await withAuditEntry(
     control,
     actor,
     async (inside) => {

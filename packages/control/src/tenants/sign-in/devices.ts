@@ -15,7 +15,7 @@ import {
 import { inOneTransaction, type Actor, type Control, type Person } from "@dari/control/context";
 import { apiKeys, deviceRequests, type ApprovedDevice } from "@dari/db";
 import { AppError, limits, newId } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { createKeySecret } from "../keys/key-secret.ts";
 import { managesOwners } from "../members/owners.ts";
 import { limitTries } from "./limit-tries.ts";
@@ -101,7 +101,7 @@ async function makeDeviceKey(inside: Control, approved: ApprovedDevice): Promise
     invitedBy,
     expiresAt,
   };
-  await onRecord(
+  await withAuditEntry(
     inside,
     byPerson(organizationId, memberId),
     (tx) => apiKeys.replaceApiKeyByLabel(tx.db, key),
@@ -146,7 +146,7 @@ export async function decideDeviceRequest(
   const { organizationId, keyId: signInId } = actor;
   const approval = { organizationId, memberId, signInId, managesOwners: managesOwners(actor) };
   const approvedBy = decision === "approve" ? approval : undefined;
-  const decided = await onRecord(
+  const decided = await withAuditEntry(
     control,
     actor,
     async (inside) => {

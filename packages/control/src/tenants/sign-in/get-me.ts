@@ -4,7 +4,7 @@ import type { ApiKeyScope, Me, SignedOut } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { apiKeys, members, organizations, signIns } from "@dari/db";
 import { AppError, found } from "@dari/domain";
-import { onRecord } from "../audit/record-change.ts";
+import { withAuditEntry } from "../audit/record-change.ts";
 import { unauthenticated } from "../keys/authenticate.ts";
 import { renderMember, renderOrganization } from "../views/organization.ts";
 
@@ -33,7 +33,7 @@ export async function signOut(control: Control, actor: Actor): Promise<SignedOut
   if (person === undefined) {
     throw new AppError("conflict", "this is a key of the organization, not of a sign-in; an admin can revoke it");
   }
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     (inside) =>

@@ -45,7 +45,7 @@ async function organization(maxConcurrency: number | null = null, ofAgent?: numb
 /** A session of it with one message that waits. */
 async function waiting({ organizationId, agentId }: Place): Promise<string> {
   const sessionId = await createTestSession(db, organizationId, agentId);
-  const message = { organizationId, sessionId, messageId: newId("message"), parts: [], metadata: {}, inputs: [] };
+  const message = { organizationId, sessionId, messageId: newId("message"), parts: [], metadata: {}, attachments: [] };
   await turns.acceptMessage(db, { ...message, dispatchTtlMs: undefined });
   return sessionId;
 }

@@ -1,7 +1,7 @@
 // Whether a retry that is due goes on at once, or waits for the dispatcher like everything else.
 
 import { boundTo, dispatch, turns, withTransaction, type Claimant, type ClaimResult, type Database } from "@dari/db";
-import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/room.ts";
+import { fleetOf, mayTakeSlot, workerSeenWithinMs } from "../dispatch/slot-limits.ts";
 
 /**
  * Claims a retry that is due, in the job that has waited for it, while nobody waits for a slot and its organization

@@ -15,7 +15,7 @@ import {
 import { limits, newId, type Log } from "@dari/domain";
 import { dispatcherLead } from "../dispatch/dispatcher.ts";
 import { isBackgroundFirst } from "../dispatch/lanes.ts";
-import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/room.ts";
+import { fleetOf, mayTakeSlot, workerSeenWithinMs, type Contender, type Fleet } from "../dispatch/slot-limits.ts";
 import { claimRetry } from "./claim-retry.ts";
 
 /** What came of a turn job. `stale`: there is nothing to do for it, or no longer. */

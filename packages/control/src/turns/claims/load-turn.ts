@@ -10,7 +10,7 @@ import {
   turnDetails,
   type ClaimedTurn,
   type Database,
-  type InputFile,
+  type AttachmentToPlace,
   type TurnEgress,
   type TurnResume,
   type WorkspaceBounds,
@@ -35,7 +35,7 @@ export interface Turn extends ClaimedTurn {
   readonly parts: readonly TurnPart[];
   readonly metadata: Record<string, unknown>;
   readonly history: readonly HistoryEntry[];
-  readonly inputs: readonly InputFile[];
+  readonly attachments: readonly AttachmentToPlace[];
   readonly headSnapshotId: string | null;
   /** Since an attempt of the message was suspended. */
   readonly resume: TurnResume | undefined;
@@ -80,7 +80,7 @@ export async function loadTurn(context: { db: Database; sealer: Sealer }, claime
     parts: details.parts as TurnPart[],
     metadata: details.metadata as Record<string, unknown>,
     history: details.history.flatMap(historyEntries),
-    inputs: details.inputs,
+    attachments: details.attachments,
     headSnapshotId: details.headSnapshotId,
     resume: details.resume,
     egress: details.egress ?? (await egressOf(context.db, details.organizationId)),

@@ -2,7 +2,7 @@
 
 import { expect, test } from "@jest/globals";
 import { createView } from "./admission.ts";
-import type { Contender } from "./room.ts";
+import type { Contender } from "./slot-limits.ts";
 
 function view(slots: number, ...contenders: Partial<Contender>[]) {
   const filled = contenders.map((given) => {

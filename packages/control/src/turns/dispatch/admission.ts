@@ -2,7 +2,7 @@
 
 import { dispatch, type Database } from "@dari/db";
 import type { Admission, Notifier } from "@dari/domain";
-import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./room.ts";
+import { fleetOf, mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
 
 const freshMs = 250;
 /** Once somebody was refused: so that those who come after the wait is over do not join it. */
@@ -31,7 +31,7 @@ export function createAdmission(
     try {
       const [load, ready] = await Promise.all([
         dispatch.getFleetLoad(db, options.workerSeenWithinMs),
-        dispatch.listReadyWithRoom(db, waitingMax),
+        dispatch.listReadyBelowCap(db, waitingMax),
       ]);
       const waiting = ready.filter(({ canBegin }) => canBegin);
       const fleet = fleetOf(load, waiting);

@@ -13,7 +13,7 @@ import {
 } from "@dari/testkit";
 import { createAdmission } from "./admission.ts";
 import { createDispatcher, type Dispatcher } from "./dispatcher.ts";
-import { workerSeenWithinMs } from "./room.ts";
+import { workerSeenWithinMs } from "./slot-limits.ts";
 
 let stack: AsyncDisposableStack;
 let db: Database;
@@ -77,7 +77,7 @@ async function send(organizationId: string, sessionId: string, lane?: Lane): Pro
     messageId: newId("message"),
     parts: [{ type: "text", text: "hello" }],
     metadata: {},
-    inputs: [],
+    attachments: [],
     dispatchTtlMs: undefined,
     lane,
   });

@@ -5,7 +5,7 @@ import { dispatch, workers, type Database, type FleetLoad, type GivenShare, type
 import { redispatchAll } from "./redispatch-all.ts";
 import { createLaneShares, type LaneShares } from "./lanes.ts";
 import { createReadyList } from "./ready-list.ts";
-import { fleetOf } from "./room.ts";
+import { fleetOf } from "./slot-limits.ts";
 import { shareSlots, type Share } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 

@@ -32,7 +32,7 @@ export function createLaneShares(): LaneShares {
   return {
     backgroundFirst(organizationId, count, held) {
       const byTurns = Math.floor((credits.get(organizationId) ?? 0) + share * count + rounding);
-      return Math.max(0, Math.min(byTurns, roomOf(count, held), count));
+      return Math.max(0, Math.min(byTurns, backgroundSlotsLeft(count, held), count));
     },
     record(organizationId, { interactive, background }) {
       const credit = (credits.get(organizationId) ?? 0) + share * (interactive + background) - background;
@@ -47,7 +47,7 @@ export function createLaneShares(): LaneShares {
 const rounding = 1e-9;
 
 /** Slots that background work may take before interactive work when the organization is given `count` more. */
-function roomOf(count: number, { inFlight, background }: HeldSlots): number {
+function backgroundSlotsLeft(count: number, { inFlight, background }: HeldSlots): number {
   return Math.max(1, Math.floor(share * (inFlight + count))) - background;
 }
 
@@ -56,5 +56,5 @@ function roomOf(count: number, { inFlight, background }: HeldSlots): number {
  * share over time. `chance`: a random number from 0 to 1.
  */
 export function isBackgroundFirst(held: HeldSlots, chance: number): boolean {
-  return chance < share && roomOf(1, held) > 0;
+  return chance < share && backgroundSlotsLeft(1, held) > 0;
 }

@@ -1,7 +1,7 @@
 // Who gets the free slots.
 
 import { describe, expect, test } from "@jest/globals";
-import type { Contender } from "./room.ts";
+import type { Contender } from "./slot-limits.ts";
 import { shareSlots } from "./shares.ts";
 import { createVirtualTimes, type VirtualTimes } from "./virtual-times.ts";
 

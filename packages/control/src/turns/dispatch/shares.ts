@@ -1,7 +1,7 @@
 // Which organizations get the free slots: the one that has had least, within caps. Pure but for the times it charges.
 
 import { createLeastFirst } from "./least-first.ts";
-import { mayTakeSlot, type Contender, type Fleet } from "./room.ts";
+import { mayTakeSlot, type Contender, type Fleet } from "./slot-limits.ts";
 import type { VirtualTimes } from "./virtual-times.ts";
 
 export interface Share {

@@ -1,6 +1,6 @@
 // What each organization has had of the fleet, in slot seconds over its weight. The time of day comes from outside.
 
-import type { Contender } from "./room.ts";
+import type { Contender } from "./slot-limits.ts";
 
 export interface VirtualTimes {
   /** The organization's virtual time: who has had less goes first. */

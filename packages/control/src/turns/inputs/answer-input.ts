@@ -2,7 +2,7 @@
 
 import { validateAnswer } from "@dari/contract";
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { messageInputs, type AnsweredInput } from "@dari/db";
 import { AppError, limits } from "@dari/domain";
 import { getMessage } from "../messages/get-message.ts";
@@ -29,7 +29,7 @@ export async function answerInput(
   if (asked === undefined) throw refusal("not_asked", key);
   if (asked.state === "waiting") checkAnswer(asked.schema, value);
   const dispatchAtOnce = control.admission.mayDispatch(organizationId);
-  const answered = await onRecord(
+  const answered = await withAuditEntry(
     control,
     actor,
     async (inside) => {

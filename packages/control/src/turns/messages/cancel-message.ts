@@ -1,7 +1,7 @@
 // Cancels a message: a queued one at once, a running one by asking its worker to stop.
 
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { turns } from "@dari/db";
 import { AppError } from "@dari/domain";
 
@@ -10,7 +10,7 @@ import { AppError } from "@dari/domain";
  * @throws AppError `not_found`.
  */
 export async function cancelMessage(control: Control, actor: Actor, messageId: string): Promise<void> {
-  const result = await onRecord(
+  const result = await withAuditEntry(
     control,
     actor,
     (inside) => turns.cancelMessageOf(inside.db, actor.organizationId, messageId),

@@ -15,7 +15,7 @@ export async function checkAccepting(db: Database): Promise<void> {
     messageId: newId("message"),
     parts: [],
     metadata: {},
-    inputs: [],
+    attachments: [],
     dispatchTtlMs: undefined,
   });
   if (outcome !== "not_found") throw new Error(`a message to no session was answered ${outcome}`);

@@ -2,7 +2,7 @@
 
 import type { RetryMessageRequest } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { invalidField } from "@dari/domain";
 import { getMessage } from "./get-message.ts";
 import { retryInFork } from "./retry-in-fork.ts";
@@ -25,7 +25,7 @@ export async function retryMessage(
     throw invalidField("version_id", "a session keeps its version; set `fork: true` to use another one");
   }
   const failed = await getMessage(control, actor, messageId);
-  return onRecord(
+  return withAuditEntry(
     control,
     actor,
     (inside) =>

@@ -3,7 +3,7 @@
 import type { MessageRecord } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { AppError, type Lane, type OnBusy } from "@dari/domain";
-import { sendMessage, type InputPart } from "./send-message.ts";
+import { sendMessage, type MessagePartToSend } from "./send-message.ts";
 
 export interface SendAgainOptions {
   readonly onBusy?: OnBusy | undefined;
@@ -27,7 +27,7 @@ export async function sendAgain(
   }
   return sendMessage(control, actor, {
     sessionId: failed.session_id,
-    parts: failed.parts.map((part): InputPart =>
+    parts: failed.parts.map((part): MessagePartToSend =>
       part.type === "text" ? part : { type: part.type, file_id: part.file_id },
     ),
     metadata: failed.metadata,

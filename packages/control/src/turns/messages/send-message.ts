@@ -1,17 +1,17 @@
 // Accepts a message: one statement, one commit. From then on the session's row is the promise that it will run.
 
 import { deliverTurns, type Actor, type Control } from "@dari/control/context";
-import { turnDetails, turns, type AcceptedMessage, type MessageInput } from "@dari/db";
+import { turnDetails, turns, type AcceptedMessage, type AttachedFile } from "@dari/db";
 import { AppError, leafFilename, limits, newId, numberedFilename, type Lane, type OnBusy } from "@dari/domain";
 
-export type InputPart =
+export type MessagePartToSend =
   { readonly type: "text"; readonly text: string } | { readonly type: "file" | "image"; readonly file_id: string };
 
 export type SendingControl = Pick<Control, "db" | "backlog" | "admission" | "notifier" | "delivery" | "log">;
 
 export interface SendMessageInput {
   readonly sessionId: string;
-  readonly parts: readonly InputPart[];
+  readonly parts: readonly MessagePartToSend[];
   readonly metadata: Record<string, unknown>;
   /** Undefined: as the session says. */
   readonly onBusy?: OnBusy | undefined;
@@ -49,14 +49,14 @@ export async function sendMessage(
   // A background message waits for the dispatcher, which knows what else waits.
   const dispatchAtOnce = input.lane !== "background" && control.admission.mayDispatch(actor.organizationId);
   for (let i = 0; i < clashRetriesMax; i++) {
-    const { parts, inputs } = await placeParts(control, input, filenames);
+    const { parts, attachments } = await placeParts(control, input, filenames);
     const accepted = await turns.acceptMessage(control.db, {
       organizationId: actor.organizationId,
       sessionId: input.sessionId,
       messageId,
       parts,
       metadata: input.metadata,
-      inputs,
+      attachments,
       dispatchTtlMs: dispatchAtOnce ? limits.dispatchTtlMs : undefined,
       onBusy: input.onBusy,
       retryOf: input.retryOf?.messageId,
@@ -83,40 +83,41 @@ async function placeParts(
   control: SendingControl,
   input: SendMessageInput,
   filenames: ReadonlyMap<string, string>,
-): Promise<{ parts: unknown[]; inputs: MessageInput[] }> {
-  if (input.parts.every((part) => part.type === "text")) return { parts: [...input.parts], inputs: [] };
+): Promise<{ parts: unknown[]; attachments: AttachedFile[] }> {
+  if (input.parts.every((part) => part.type === "text")) return { parts: [...input.parts], attachments: [] };
   const stems = [...filenames.values()].map((name) => `/input/${leafFilename(name).split(".")[0] ?? ""}`);
   const { retryOf } = input;
-  const kept = retryOf === undefined ? undefined : await turnDetails.listInputPathsOf(control.db, retryOf.messageId);
-  const taken = await turnDetails.listTakenInputPaths(control.db, input.sessionId, stems);
-  const inputs: MessageInput[] = [];
+  const kept =
+    retryOf === undefined ? undefined : await turnDetails.listAttachmentPathsOf(control.db, retryOf.messageId);
+  const taken = await turnDetails.listTakenAttachmentPaths(control.db, input.sessionId, stems);
+  const attachments: AttachedFile[] = [];
   const parts = input.parts.map((part, index) => {
     if (part.type === "text") return part;
     const before = retryOf?.parts[index]?.path ?? "";
     const isKept = kept?.get(before) === part.file_id;
     const path = isKept ? before : freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
     taken.add(path);
-    inputs.push({ path, fileId: part.file_id });
+    attachments.push({ path, fileId: part.file_id });
     return { ...part, path };
   });
-  return { parts, inputs };
+  return { parts, attachments };
 }
 
 /** The parts of a new session's first message with their paths. */
-export function placeFirstParts(
-  given: readonly InputPart[],
+export function planFirstAttachments(
+  given: readonly MessagePartToSend[],
   filenames: ReadonlyMap<string, string>,
-): { parts: unknown[]; inputs: MessageInput[] } {
+): { parts: unknown[]; attachments: AttachedFile[] } {
   const taken = new Set<string>();
-  const inputs: MessageInput[] = [];
+  const attachments: AttachedFile[] = [];
   const parts = given.map((part) => {
     if (part.type === "text") return part;
     const path = freePath(leafFilename(filenames.get(part.file_id) ?? "file"), taken);
     taken.add(path);
-    inputs.push({ path, fileId: part.file_id });
+    attachments.push({ path, fileId: part.file_id });
     return { ...part, path };
   });
-  return { parts, inputs };
+  return { parts, attachments };
 }
 
 function freePath(name: string, taken: ReadonlySet<string>): string {

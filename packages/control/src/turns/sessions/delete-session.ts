@@ -2,7 +2,7 @@
 
 import type { Deleted } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
-import { onRecord } from "@dari/control/tenants";
+import { withAuditEntry } from "@dari/control/tenants";
 import { sessions } from "@dari/db";
 import { settleEnding } from "./end-session.ts";
 
@@ -13,7 +13,7 @@ export async function deleteSession(
   input: { sessionId: string; cancel: boolean },
 ): Promise<Deleted> {
   const { organizationId } = actor;
-  await onRecord(
+  await withAuditEntry(
     control,
     actor,
     async (inside) => {

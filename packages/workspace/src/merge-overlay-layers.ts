@@ -11,7 +11,7 @@ const entriesPerTick = 256;
  * Moves what is in `uppers`, the lowest first, into `bottom`. `tree` is what all of them show together: what a deletion
  * or a recreated directory has hidden is not in it, and is removed from every directory that an upper layer touches.
  */
-export async function foldLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
+export async function mergeOverlayLayers(o: { bottom: string; uppers: readonly string[]; tree: Tree }): Promise<void> {
   let moved = 0;
   for (const upper of o.uppers) {
     const pending: string[] = treeRoots.filter((root) => lstatSync(join(upper, root), { throwIfNoEntry: false }));

@@ -9,47 +9,47 @@ import { removeTree } from "@dari/native";
 import type { Marks } from "./mounts.ts";
 import { assertOrganizationId } from "./path-rules.ts";
 
-export interface Layer {
+export interface OverlayLayer {
   /** Its directory, in that of its organization. Short: the kernel bounds the length of a mount's list. */
   readonly id: string;
   readonly bytes: number;
-  /** Its directory is where an image is mounted, as long as this process runs. */
-  readonly isImage?: boolean;
-  /** The file of a downloaded image, beside the directory. It stays for the next process. */
-  readonly imageFile?: string;
+  /** Its directory is where a squashfs image is mounted, as long as this process runs. */
+  readonly isSquashfs?: boolean;
+  /** The file of a downloaded squashfs image, beside the directory. It stays for the next process. */
+  readonly squashfsFile?: string;
 }
 
 /** Layers that show one tree, uppermost first. Never changed while it is held. */
-export interface Base {
+export interface OverlayBase {
   readonly organizationId: string;
   readonly treeHash: string;
-  readonly layers: readonly Layer[];
+  readonly layers: readonly OverlayLayer[];
   /** User and group of everything in them; default: this process's. */
   readonly owner?: number | undefined;
 }
 
-interface Kept extends Base {
+interface Kept extends OverlayBase {
   held: number;
 }
 
 const idLength = 6;
 const record = ".base";
-const imageFilePattern = /^([0-9a-f]{16})\.[a-z0-9]{6}\.i$/;
+const squashfsFilePattern = /^([0-9a-f]{16})\.[a-z0-9]{6}\.i$/;
 
-export class LayerStore {
+export class OverlayLayerStore {
   readonly #dir: string;
   readonly #maxBytes: number;
   readonly #unmount: (target: string) => Promise<unknown>;
   /** Least recently used first. */
   readonly #bases = new Map<string, Kept>();
   /** How many bases have a layer, by its path. */
-  readonly #uses = new Map<string, { bytes: number; count: number; isImage: boolean }>();
-  /** Files of images that an earlier process fetched, by organization and name of the image. */
+  readonly #uses = new Map<string, { bytes: number; count: number; isSquashfs: boolean }>();
+  /** Files of squashfs images that an earlier process fetched, by organization and name of the squashfs image. */
   readonly #spares = new Map<string, { place: string; bytes: number }>();
   #bootId = "";
   sizeBytes = 0;
 
-  /** `unmount` ends a mounted image, by its directory. */
+  /** `unmount` ends a mounted squashfs image, by its directory. */
   constructor(dir: string, maxBytes: number, unmount: (target: string) => Promise<unknown>) {
     this.#dir = dir;
     this.#maxBytes = maxBytes;
@@ -97,17 +97,17 @@ export class LayerStore {
     }
   }
 
-  /** A new name for the file of an image, and nothing there. */
-  newImageFile(image: string, layerId: string): string {
-    return `${imageName(image)}.${layerId}.i`;
+  /** A new name for the file of a squashfs image, and nothing there. */
+  newSquashfsFile(objectKey: string, layerId: string): string {
+    return `${squashfsName(objectKey)}.${layerId}.i`;
   }
 
   /**
-   * The file of an image that an earlier process fetched: the caller's from then on, who believes nothing of it.
-   * Undefined when there is none.
+   * The file of a squashfs image that an earlier process fetched: the caller's from then on, who believes nothing of
+   * it. Undefined when there is none.
    */
-  takeSpare(organizationId: string, image: string): string | undefined {
-    const key = `${organizationId}/${imageName(image)}`;
+  takeSpare(organizationId: string, objectKey: string): string | undefined {
+    const key = `${organizationId}/${squashfsName(objectKey)}`;
     const spare = this.#spares.get(key);
     if (spare === undefined) return undefined;
     this.#spares.delete(key);
@@ -116,7 +116,7 @@ export class LayerStore {
   }
 
   /** The layers of a tree that belong to `owner`, held until they are released; undefined when there are none. */
-  hold({ organizationId, treeHash, owner }: Omit<Base, "layers">): Base | undefined {
+  hold({ organizationId, treeHash, owner }: Omit<OverlayBase, "layers">): OverlayBase | undefined {
     const key = `${organizationId}/${treeHash}`;
     const kept = this.#bases.get(key);
     if (kept === undefined) return undefined;
@@ -131,7 +131,7 @@ export class LayerStore {
     return kept;
   }
 
-  async release(base: Base): Promise<void> {
+  async release(base: OverlayBase): Promise<void> {
     const kept = this.#bases.get(keyOf(base));
     if (kept === undefined || kept.held === 0) throw new Error("a base was released that nobody holds");
     kept.held--;
@@ -139,7 +139,7 @@ export class LayerStore {
   }
 
   /** Takes finished layers as a base, held. When the tree has one already, that one is held and answered. */
-  async add(base: Base): Promise<Base> {
+  async add(base: OverlayBase): Promise<OverlayBase> {
     const known = this.hold(base);
     if (known !== undefined) {
       await this.#removeUnused(base);
@@ -147,19 +147,19 @@ export class LayerStore {
     }
     this.#add(base).held++;
     // What leans on a mount is for this process only.
-    if (!base.layers.some(({ isImage }) => isImage === true)) await this.#writeRecord(base);
+    if (!base.layers.some(({ isSquashfs }) => isSquashfs === true)) await this.#writeRecord(base);
     await this.evict();
     return base;
   }
 
   /** True when nothing but this base, held once, uses its layers: then they may be changed. */
-  isAlone(base: Base): boolean {
+  isAlone(base: OverlayBase): boolean {
     const held = this.#bases.get(keyOf(base))?.held ?? 0;
     return held === 1 && base.layers.every((layer) => this.#uses.get(pathOf(base, layer))?.count === 1);
   }
 
   /** Forgets bases that share a layer with this one and are not in use. */
-  async forgetRelatives(base: Base): Promise<void> {
+  async forgetRelatives(base: OverlayBase): Promise<void> {
     const ids = new Set(base.layers.map(({ id }) => id));
     for (const other of [...this.#bases.values()]) {
       const isRelative = other.organizationId === base.organizationId && other.layers.some(({ id }) => ids.has(id));
@@ -170,7 +170,7 @@ export class LayerStore {
   /**
    * Takes a base that its holder alone has out of the store and leaves its layers to the caller, who may change them.
    */
-  async withdraw(base: Base): Promise<void> {
+  async withdraw(base: OverlayBase): Promise<void> {
     if (!this.isAlone(base)) throw new Error("a base was withdrawn that somebody else uses");
     this.#bases.delete(keyOf(base));
     await this.#removeRecord(base);
@@ -180,11 +180,11 @@ export class LayerStore {
     }
   }
 
-  /** Unmounts all images. What leans on one is for this process only. */
+  /** Unmounts all squashfs images. What leans on one is for this process only. */
   async close(): Promise<void> {
-    for (const [path, { isImage }] of this.#uses) {
+    for (const [path, { isSquashfs }] of this.#uses) {
       // Another sweep may have removed it before. A mount that stays is removed at the next start.
-      if (isImage) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
+      if (isSquashfs) await this.#unmount(join(this.#dir, path)).catch(() => undefined);
     }
     this.#uses.clear();
     this.#bases.clear();
@@ -204,14 +204,14 @@ export class LayerStore {
     }
   }
 
-  #add(base: Base): Kept {
+  #add(base: OverlayBase): Kept {
     const kept: Kept = { ...base, held: 0 };
     this.#bases.set(keyOf(base), kept);
     for (const layer of base.layers) {
       const use = this.#uses.get(pathOf(base, layer)) ?? {
         bytes: layer.bytes,
         count: 0,
-        isImage: layer.isImage === true,
+        isSquashfs: layer.isSquashfs === true,
       };
       if (use.count === 0) this.sizeBytes += layer.bytes;
       use.count++;
@@ -231,34 +231,35 @@ export class LayerStore {
   }
 
   /** For the next process; on a full disk that one does without the base. */
-  async #writeRecord(base: Base): Promise<void> {
+  async #writeRecord(base: OverlayBase): Promise<void> {
     const file = join(this.directory(base.organizationId), base.treeHash + record);
     const text = JSON.stringify({ boot: this.#bootId, owner: base.owner, layers: base.layers });
     await writeFile(file, text, { mode: 0o600 }).catch(() => removeTree(file));
   }
 
   /** Before its layers change: a record never names a layer that is not whole. */
-  async #removeRecord(base: Base): Promise<void> {
+  async #removeRecord(base: OverlayBase): Promise<void> {
     await rm(join(this.directory(base.organizationId), base.treeHash + record), { force: true });
   }
 
-  async #removeUnused(base: Base): Promise<void> {
+  async #removeUnused(base: OverlayBase): Promise<void> {
     for (const layer of base.layers) {
       const path = pathOf(base, layer);
       const use = this.#uses.get(path);
       if (use !== undefined && use.count > 0) continue;
       if (this.#uses.delete(path)) this.sizeBytes -= layer.bytes;
-      if (layer.isImage === true) await this.#unmount(join(this.#dir, path));
+      if (layer.isSquashfs === true) await this.#unmount(join(this.#dir, path));
       await removeTree(join(this.#dir, path));
-      const { imageFile } = layer;
-      if (imageFile !== undefined) await rm(join(this.directory(base.organizationId), imageFile), { force: true });
+      const { squashfsFile } = layer;
+      if (squashfsFile !== undefined)
+        await rm(join(this.directory(base.organizationId), squashfsFile), { force: true });
     }
   }
 
   async #addSpare(organizationId: string, name: string): Promise<boolean> {
-    const image = imageFilePattern.exec(name)?.[1];
-    const key = `${organizationId}/${image}`;
-    if (image === undefined || this.#spares.has(key)) return false;
+    const squashfs = squashfsFilePattern.exec(name)?.[1];
+    const key = `${organizationId}/${squashfs}`;
+    if (squashfs === undefined || this.#spares.has(key)) return false;
     const place = join(this.directory(organizationId), name);
     const found = await lstat(place);
     if (!found.isFile()) return false;
@@ -267,13 +268,16 @@ export class LayerStore {
     return true;
   }
 
-  async #readRecord(organizationId: string, name: string): Promise<{ usedMs: number; base: Base | undefined }> {
+  async #readRecord(organizationId: string, name: string): Promise<{ usedMs: number; base: OverlayBase | undefined }> {
     const file = join(this.#dir, organizationId, name);
     try {
       const { mtimeMs } = await lstat(file);
-      const { boot, ...rest } = JSON.parse(await readFile(file, "utf8")) as { boot: string } & Omit<Base, "treeHash">;
+      const { boot, ...rest } = JSON.parse(await readFile(file, "utf8")) as { boot: string } & Omit<
+        OverlayBase,
+        "treeHash"
+      >;
       const { layers, owner } = rest;
-      const isHere = boot === this.#bootId && boot !== "" && !layers.some(({ isImage }) => isImage === true);
+      const isHere = boot === this.#bootId && boot !== "" && !layers.some(({ isSquashfs }) => isSquashfs === true);
       const treeHash = name.slice(0, -record.length);
       return { usedMs: mtimeMs, base: isHere ? { organizationId, treeHash, layers, owner } : undefined };
     } catch {
@@ -282,15 +286,15 @@ export class LayerStore {
   }
 }
 
-// Short, and fit for a file whatever the image's key is.
-function imageName(image: string): string {
-  return hash("sha256", image).slice(0, 16);
+// Short, and fit for a file whatever the squashfs image's key is.
+function squashfsName(objectKey: string): string {
+  return hash("sha256", objectKey).slice(0, 16);
 }
 
-function keyOf({ organizationId, treeHash }: Base): string {
+function keyOf({ organizationId, treeHash }: OverlayBase): string {
   return `${organizationId}/${treeHash}`;
 }
 
-function pathOf({ organizationId }: Base, { id }: Layer): string {
+function pathOf({ organizationId }: OverlayBase, { id }: OverlayLayer): string {
   return `${organizationId}/${id}`;
 }

@@ -1,13 +1,13 @@
-// The second fence behind every query of an organization's call: row-level security. The role `dari_tenant` sees the
-// rows of the organization that its transaction names, and none where it names none; `dari_app`, as which the platform
-// does its own work, sees all. Owners see all as well, so that `pg_dump` and migrations work.
+// Row-level security, which backs up the condition in every query of an organization's call. The role `dari_tenant`
+// sees the rows of the organization that its transaction names, and none where it names none; `dari_app`, as which the
+// platform does its own work, sees all. Owners see all as well, so that `pg_dump` and migrations work.
 
 import { sql, type QueryExecutorProvider } from "kysely";
 import { schemaName, type Database } from "./database.ts";
 import { organizationSetting, tenantRole as role } from "./tenants.ts";
 
 /** Tables without an organization that calls can read. */
-const readable = ["platform_stops"] as const;
+const readableTables = ["platform_stops"] as const;
 
 /** Rights of calls on tables, where they differ from reading and writing rows. */
 const grants: Readonly<Record<string, string>> = {
@@ -22,11 +22,11 @@ const ordinaryGrant = "select, insert, update, delete";
 /**
  * Puts every table that carries an organization behind row-level security, where it is not yet, each in a transaction
  * of its own. Safe beside what runs: `dari_app` is as free as before. False where this user can neither create
- * the role nor become it: then calls run without the fence.
+ * the role nor become it: then calls run without row-level security.
  */
-export async function raiseFence(db: QueryExecutorProvider): Promise<boolean> {
-  if (!(await mayBecomeTenant(db))) return false;
-  for (const table of await listUnfenced(db)) await fence(db, table);
+export async function enableRowSecurity(db: QueryExecutorProvider): Promise<boolean> {
+  if (!(await ensureTenantRole(db))) return false;
+  for (const table of await listTablesWithoutRowSecurity(db)) await protectTable(db, table);
   await sql
     .raw(
       `do $$ begin
@@ -37,7 +37,7 @@ export async function raiseFence(db: QueryExecutorProvider): Promise<boolean> {
         and not has_function_privilege('${role}', oid, 'execute')) then
       grant execute on all functions in schema ${schemaName} to ${role};
     end if;
-    ${readable.map(grantReading).join("\n")}
+    ${readableTables.map(grantSelect).join("\n")}
   end $$`,
     )
     .execute(db);
@@ -45,7 +45,7 @@ export async function raiseFence(db: QueryExecutorProvider): Promise<boolean> {
 }
 
 /** Where there is no such table yet, the privilege is unknown and not false. */
-function grantReading(table: string): string {
+function grantSelect(table: string): string {
   const name = `${schemaName}.${table}`;
   return `if has_table_privilege('${role}', to_regclass('${name}'), 'select') is false then
     grant select on ${name} to ${role};
@@ -53,11 +53,11 @@ function grantReading(table: string): string {
 }
 
 /** Makes the role where it is missing and may be made. */
-async function mayBecomeTenant(db: QueryExecutorProvider): Promise<boolean> {
+async function ensureTenantRole(db: QueryExecutorProvider): Promise<boolean> {
   try {
     const known = await sql`select 1 from pg_roles where rolname = ${role}`.execute(db);
     if (known.rows.length === 0) await createRole(db, role);
-    await joinRole(db, role);
+    await grantRoleToSelf(db, role);
     return true;
   } catch (error) {
     if ((error as { code?: string }).code === insufficientPrivilege) return false;
@@ -78,7 +78,7 @@ export async function createRole(db: QueryExecutorProvider, name: string): Promi
 }
 
 /** From PostgreSQL 16 on, the creator of a role can grant it, but cannot take it without a grant. */
-export async function joinRole(db: QueryExecutorProvider, name: string): Promise<void> {
+export async function grantRoleToSelf(db: QueryExecutorProvider, name: string): Promise<void> {
   const member = await sql<{ ok: boolean }>`select case when current_setting('server_version_num')::int >= 160000
     then pg_has_role(current_user, ${name}, 'set') else pg_has_role(current_user, ${name}, 'member') end as ok`.execute(
     db,
@@ -87,7 +87,7 @@ export async function joinRole(db: QueryExecutorProvider, name: string): Promise
 }
 
 /** Tables that carry an organization, and that of the organizations, without their policies or the tenants' grants. */
-async function listUnfenced(db: QueryExecutorProvider): Promise<string[]> {
+async function listTablesWithoutRowSecurity(db: QueryExecutorProvider): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select c.relname as name from pg_class c
     where c.relnamespace = ${schemaName}::regnamespace and c.relkind in ('r', 'p')
       and (c.relname = 'organizations' or exists (select 1 from pg_attribute a
@@ -98,33 +98,33 @@ async function listUnfenced(db: QueryExecutorProvider): Promise<string[]> {
   return rows.map(({ name }) => name);
 }
 
-/** How the fence stands, for operators. */
-export interface FenceState {
-  /** Calls of organizations run behind it. */
-  readonly isUp: boolean;
+/** The state of row-level security, for operators. */
+export interface RowSecurityState {
+  /** Calls of organizations run with it. */
+  readonly isEnabled: boolean;
   /** The role of a connection for calls; null: there is no connection. With another role, calls are refused. */
   readonly runsAs: string | null;
   /** The tenants' role may do more than it should: it is a superuser, passes over policies, or is the platform's. */
-  readonly isPassedOver: boolean;
-  /** Tables that stand in the open. */
-  readonly unfenced: readonly string[];
+  readonly isBypassed: boolean;
+  /** Tables without policies. */
+  readonly tablesWithout: readonly string[];
   /** The user of `DATABASE_URL`. */
   readonly user: string;
 }
 
 /** Reads the catalogue, and asks a connection for calls who it is. */
-export async function getFenceState(db: Database): Promise<FenceState> {
+export async function getRowSecurityState(db: Database): Promise<RowSecurityState> {
   const { rows } = await sql<{ user: string; strong: boolean | null }>`
     select session_user as user, (select rolsuper or rolbypassrls or pg_has_role(rolname, 'dari_app', 'member')
       from pg_roles where rolname = ${role}) as strong`.execute(db.kysely);
   const [found = { user: "", strong: null }] = rows;
-  const unfenced = found.strong === null ? [] : await listUnfenced(db.kysely);
+  const tablesWithout = found.strong === null ? [] : await listTablesWithoutRowSecurity(db.kysely);
   const asked = await db.tenantPool?.query<{ role: string }>("select current_user as role");
   const runsAs = asked?.rows[0]?.role ?? null;
-  return { isUp: runsAs === role, runsAs, isPassedOver: found.strong ?? false, unfenced, user: found.user };
+  return { isEnabled: runsAs === role, runsAs, isBypassed: found.strong ?? false, tablesWithout, user: found.user };
 }
 
-async function fence(db: QueryExecutorProvider, name: string): Promise<void> {
+async function protectTable(db: QueryExecutorProvider, name: string): Promise<void> {
   const table = `${schemaName}.${name}`;
   const key = name === "organizations" ? "id" : "organization_id";
   // Without the setting it is null, and after a transaction that had it, empty: no organization's id.

@@ -1,17 +1,17 @@
-// Which member names an archive may hold. Pure string rules, shared by bundles and images; knows no tar and no disk.
+// Which entry names an archive may hold. Pure string rules, shared by bundles and images; knows no tar and no disk.
 
 const segmentBytesMax = 255;
 
-/** A member's name in its normal form, or why it is refused. `""` is the archive's root. */
-export type MemberName = { ok: true; name: string } | { ok: false; reason: string };
+/** A entry's name in its normal form, or why it is refused. `""` is the archive's root. */
+export type EntryName = { ok: true; name: string } | { ok: false; reason: string };
 
 /**
  * `./src/agent.ts` → `src/agent.ts`. Refuses absolute and `..` paths, backslashes, control characters, names that
  * are not UTF-8, and names over `pathBytesMax`.
  */
-export function normalizeMemberName(raw: string, pathBytesMax: number): MemberName {
+export function normalizeEntryName(raw: string, pathBytesMax: number): EntryName {
   const shown = showName(raw);
-  const refuse = (why: string): MemberName => ({ ok: false, reason: `the path ${shown} ${why}` });
+  const refuse = (why: string): EntryName => ({ ok: false, reason: `the path ${shown} ${why}` });
   if (raw.includes("\0")) return refuse("contains NUL");
   if (hasControlCharacter(raw)) return refuse("contains a control character");
   if (raw.includes("\uFFFD")) return refuse("is not valid UTF-8");
@@ -44,14 +44,14 @@ export function showName(raw: string): string {
 }
 
 /**
- * Remembers names and refuses two members that would meet on disk: equal names (also equal only after Unicode
- * NFC), or a file where another member needs a directory.
+ * Remembers names and refuses two entries that would meet on disk: equal names (also equal only after Unicode
+ * NFC), or a file where another entry needs a directory.
  */
 export class NameRegistry {
   readonly #files = new Set<string>();
   readonly #directories = new Set<string>();
 
-  /** @returns why the member is refused, or undefined when it was added. */
+  /** @returns why the entry is refused, or undefined when it was added. */
   add(name: string, kind: "file" | "directory"): string | undefined {
     const key = name.normalize("NFC");
     if (this.#files.has(key)) {

@@ -15,21 +15,21 @@ import { scan } from "./scan.ts";
 import type { ChunkLocation, Tree, TreeEntry } from "./tree.ts";
 import { treeHash } from "./tree-hash.ts";
 
-export interface SnapshotImage {
+export interface SquashfsRef {
   readonly objectKey: string;
   readonly sizeBytes: number;
   /** sha256 of each 4 MiB, the last may be shorter. */
   readonly chunks: readonly string[];
 }
 
-/** An image and the tree that it shows. */
-export interface ImageBase {
-  readonly image: SnapshotImage;
+/** A squashfs image and the tree that it shows. */
+export interface SquashfsBase {
+  readonly squashfs: SquashfsRef;
   readonly tree: Tree;
 }
 
 const MiB = 1024 * 1024;
-/** Below these a tree is laid out about as fast as an image is fetched and mounted. */
+/** Below these a tree is laid out about as fast as a squashfs image is fetched and mounted. */
 const worthFiles = 2_000;
 const worthBytes = 32 * MiB;
 /** Larger trees would need too much of the temporary directory. */
@@ -38,24 +38,24 @@ const toolTimeoutMs = 600_000;
 const suffix = ".squashfs";
 
 const run = promisify(execFile);
-const bases = new WeakMap<Tree, ImageBase>();
+const bases = new WeakMap<Tree, SquashfsBase>();
 
-/** The image that `tree`, or a tree that it was made from, is stored as; undefined when there is none. */
-export function imageBaseOf(tree: Tree): ImageBase | undefined {
+/** The squashfs image that `tree`, or a tree that it was made from, is stored as; undefined when there is none. */
+export function getSquashfsBase(tree: Tree): SquashfsBase | undefined {
   return bases.get(tree);
 }
 
-export function noteImageBase(tree: Tree, base: ImageBase | undefined): void {
+export function setSquashfsBase(tree: Tree, base: SquashfsBase | undefined): void {
   if (base !== undefined) bases.set(tree, base);
 }
 
-/** True for the key of an image, which is checked with the snapshot that names it. */
-export function isImageKey(objectKey: string): boolean {
+/** True for the key of a squashfs image, which is checked with the snapshot that names it. */
+export function isSquashfsKey(objectKey: string): boolean {
   return objectKey.endsWith(suffix);
 }
 
-/** The image as a file of chunks, for the machinery that restores those. */
-export function imageEntry({ objectKey, sizeBytes, chunks }: SnapshotImage, path: string): TreeEntry {
+/** The squashfs image as a file of chunks, for the machinery that restores those. */
+export function squashfsEntry({ objectKey, sizeBytes, chunks }: SquashfsRef, path: string): TreeEntry {
   const location = chunks.map((sha256, index): ChunkLocation => {
     const offset = index * chunkBytes;
     const size = Math.min(chunkBytes, sizeBytes - offset);
@@ -66,14 +66,14 @@ export function imageEntry({ objectKey, sizeBytes, chunks }: SnapshotImage, path
 }
 
 /**
- * Stores an image of a saved tree where that is worth it and this machine has squashfs-tools; else undefined. It is
- * unpacked again before it is stored, and must hold the same tree.
+ * Stores a squashfs image of a saved tree where that is worth it and this machine has squashfs-tools; else undefined.
+ * It is unpacked again before it is stored, and must hold the same tree.
  */
-export async function storeImage(o: {
+export async function storeSquashfs(o: {
   store: BlobStore;
   keyPrefix: string;
   tree: Tree;
-}): Promise<SnapshotImage | undefined> {
+}): Promise<SquashfsRef | undefined> {
   const { files, bytes } = folderOf(o.tree);
   if ((files < worthFiles && bytes < worthBytes) || bytes > treeBytesMax) return undefined;
   const top = await mkdtemp(join(tmpdir(), "dari-image-"));
@@ -88,7 +88,7 @@ export async function storeImage(o: {
   }
 }
 
-// What the tools cannot read or do not know is no failure: there is no image then.
+// What the tools cannot read or do not know is no failure: there is no squashfs image then.
 async function pack(source: string, file: string, top: string, hash: string): Promise<boolean> {
   const unpacked = join(top, "unpacked");
   const options = ["-comp", "zstd", "-Xcompression-level", "1", "-all-root", "-no-xattrs", "-no-exports"];
@@ -104,7 +104,7 @@ async function pack(source: string, file: string, top: string, hash: string): Pr
   }
 }
 
-async function put(store: BlobStore, objectKey: string, file: string): Promise<SnapshotImage> {
+async function put(store: BlobStore, objectKey: string, file: string): Promise<SquashfsRef> {
   const chunks: string[] = [];
   await using handle = await open(file, "r");
   async function* body(): AsyncGenerator<Uint8Array> {

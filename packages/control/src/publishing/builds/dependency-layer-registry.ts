@@ -1,8 +1,8 @@
 // Sees to it that of all builds of an organization that need the same dependencies one installs them.
 
 import { randomUUID } from "node:crypto";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
-import { dependencyLayers, type LayerPlace, retryThroughOutage } from "@dari/db";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
+import { dependencyLayers, type DependencyLayerClaimant, retryThroughOutage } from "@dari/db";
 import { waitForWake } from "./wait-for-wake.ts";
 import { buildLeaseMs, type BuildContext } from "./hold-build.ts";
 
@@ -13,14 +13,14 @@ const lookEveryMs = 500;
  * When a holder dies, a waiting build takes over after the lease (`buildLeaseMs`). If an installation fails, the next
  * build tries, and can have another result.
  */
-export function layerRegistryOf(context: BuildContext, organizationId: string): LayerRegistry {
+export function createDependencyLayerRegistry(context: BuildContext, organizationId: string): DependencyLayerRegistry {
   return {
     async obtain(key, make, signal) {
       const place = { organizationId, key, holder: randomUUID() };
       for (;;) {
         signal.throwIfAborted();
         const claim = await dependencyLayers.claimLayerIfMissing(context.db, place, buildLeaseMs);
-        if (typeof claim === "object") return claim.layer as LayerRef;
+        if (typeof claim === "object") return claim.layer as DependencyLayerRef;
         if (claim === "claimed") return makeLayer(context, place, make, signal);
         await waitForWake(context.notifier, "build", key, { timeoutMs: lookEveryMs, signal });
       }
@@ -30,10 +30,10 @@ export function layerRegistryOf(context: BuildContext, organizationId: string): 
 
 async function makeLayer(
   context: BuildContext,
-  place: LayerPlace,
-  make: (signal: AbortSignal) => Promise<LayerRef>,
+  place: DependencyLayerClaimant,
+  make: (signal: AbortSignal) => Promise<DependencyLayerRef>,
   signal: AbortSignal,
-): Promise<LayerRef> {
+): Promise<DependencyLayerRef> {
   const lost = new AbortController();
   const renew = async (): Promise<void> => {
     // A database that is away decides nothing; the lease does when it is back.

@@ -2,8 +2,8 @@
 
 import { SnapshotDamagedError } from "./errors.ts";
 import { chunkBytes, frameBytesMax } from "./frame.ts";
-import type { SnapshotImage } from "./image.ts";
-import type { Manifest } from "./manifest.ts";
+import type { SquashfsRef } from "./squashfs.ts";
+import type { SnapshotManifest } from "./snapshot-manifest.ts";
 import { pathProblem, quoted, targetProblem } from "./path-rules.ts";
 import { comparePaths, emptySha256, type ChunkLocation, type Frame, type TreeEntry } from "./tree.ts";
 
@@ -22,7 +22,7 @@ export interface ManifestPlace {
 }
 
 /** @throws SnapshotDamagedError for anything but a manifest. Unknown members of the outer object are ignored. */
-export function parseManifest(json: string, place: ManifestPlace): Manifest {
+export function parseSnapshotManifest(json: string, place: ManifestPlace): SnapshotManifest {
   try {
     const outer = record(JSON.parse(json));
     const kind = outer.kind === "full" || outer.kind === "delta" ? outer.kind : fail("its kind is unknown");
@@ -39,8 +39,8 @@ export function parseManifest(json: string, place: ManifestPlace): Manifest {
     const both = entries.find((entry) => listed.has(entry.path));
     if (both !== undefined) fail(`${quoted(both.path)} is both there and deleted`);
     const base = kind === "full" ? null : sha256Of(outer.base);
-    const image = kind === "full" ? imageOf(outer.image) : undefined;
-    return { kind, base, tree: sha256Of(outer.tree), entries, deleted, image };
+    const squashfs = kind === "full" ? squashfsOf(outer.image) : undefined;
+    return { kind, base, tree: sha256Of(outer.tree), entries, deleted, squashfs };
   } catch (error) {
     const problem = error instanceof Mistake ? error.message : "its manifest is not JSON";
     throw new SnapshotDamagedError(place.objectKey, problem, { cause: error });
@@ -79,8 +79,8 @@ function objectKeyOf(value: unknown): string {
   return typeof value === "string" && objectKeyPattern.test(value) ? value : fail("an object key is not one");
 }
 
-// Another kind of image is for another version: the packs have everything.
-function imageOf(value: unknown): SnapshotImage | undefined {
+// Another kind of squashfs image is for another version: the packs have everything.
+function squashfsOf(value: unknown): SquashfsRef | undefined {
   if (value === undefined) return undefined;
   const [kind, key, size, chunks, ...rest] = array(value);
   if (kind !== "squashfs") return undefined;

@@ -13,7 +13,7 @@ interface Context {
 }
 
 /** A pass answers how many it let go on. */
-export interface HeldRelease {
+export interface HeldSessionResumer {
   runOnce(): Promise<number>;
 }
 
@@ -21,13 +21,13 @@ export interface HeldRelease {
  * For the clock, which sees new periods and what was held while its budget was changed. `undefined`: of every
  * organization.
  */
-export function createHeldRelease({ db, notifier }: Context, organizationId?: string): HeldRelease {
+export function createHeldSessionResumer({ db, notifier }: Context, organizationId?: string): HeldSessionResumer {
   let after: budgets.HeldPlace | undefined;
   return {
     async runOnce() {
       let count = 0;
       for (let pass = 0; pass < batchesMax; pass++) {
-        const { released, next } = await budgets.releaseIfFree(db, organizationId, after, batch);
+        const { released, next } = await budgets.resumeIfWithinBudget(db, organizationId, after, batch);
         for (const one of new Set(released.map((session) => session.organizationId))) notifier.notify("ready", one);
         count += released.length;
         after = next;
@@ -39,6 +39,6 @@ export function createHeldRelease({ db, notifier }: Context, organizationId?: st
 }
 
 /** Called when a budget was changed: one pass from the first on. */
-export function releaseHeld(context: Context, organizationId?: string): Promise<number> {
-  return createHeldRelease(context, organizationId).runOnce();
+export function resumeHeldSessions(context: Context, organizationId?: string): Promise<number> {
+  return createHeldSessionResumer(context, organizationId).runOnce();
 }

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { LayerStore } from "../src/layer-store.ts";
+import { OverlayLayerStore } from "../src/overlay-layers.ts";
 import { openFixture } from "./fixture.ts";
 
 const fixture = openFixture();
@@ -11,7 +11,7 @@ afterAll(() => fixture[Symbol.dispose]());
 
 test("a base whose record cannot be written is held like another, and the next process has it not", async () => {
   const dir = fixture.fresh();
-  const store = new LayerStore(dir, 10, () => Promise.resolve());
+  const store = new OverlayLayerStore(dir, 10, () => Promise.resolve());
   const id = store.newLayerId("org_a");
   mkdirSync(join(dir, "org_a", id));
   writeFileSync(join(dir, "org_a", id, "file"), "0123");
@@ -20,7 +20,7 @@ test("a base whose record cannot be written is held like another, and the next p
   const base = await store.add({ organizationId: "org_a", treeHash: "hash", layers: [{ id, bytes: 4 }] });
   await store.release(base);
   expect(store.hold({ organizationId: "org_a", treeHash: "hash" })).toMatchObject({ treeHash: "hash" });
-  const next = new LayerStore(dir, 10, () => Promise.resolve());
+  const next = new OverlayLayerStore(dir, 10, () => Promise.resolve());
   await next.load();
   expect(next.hold({ organizationId: "org_a", treeHash: "hash" })).toBeUndefined();
   expect(next.sizeBytes).toBe(0);

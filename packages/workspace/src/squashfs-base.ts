@@ -1,4 +1,4 @@
-// A base from a stored image: the image mounted as the lowest layer, what differs from it in a layer above.
+// A base from a stored image: the squashfs image mounted as the lowest layer, what differs from it in a layer above.
 
 import type { BlobStore } from "@dari/blobs";
 import { mkdirSync } from "node:fs";
@@ -8,8 +8,8 @@ import { diff, type Change } from "./diff.ts";
 import type { OpenDisk } from "./disk.ts";
 import { folderOf } from "./folder.ts";
 import { chunkBytes } from "./frame.ts";
-import { imageBaseOf, imageEntry, type ImageBase, type SnapshotImage } from "./image.ts";
-import type { Base, LayerStore } from "./layer-store.ts";
+import { getSquashfsBase, squashfsEntry, type SquashfsBase, type SquashfsRef } from "./squashfs.ts";
+import type { OverlayBase, OverlayLayerStore } from "./overlay-layers.ts";
 import type { Mounts } from "./mounts.ts";
 import { forEachLimited } from "./pool.ts";
 import { fetchFile, restore } from "./restore.ts";
@@ -22,19 +22,23 @@ const deletionsMax = 1_000;
 const checksAtOnce = 8;
 
 /**
- * A base of `tree`, held, from the image that it or its ancestor is stored as. Undefined where there is none, or where
- * too much has changed since. Throws what mounting says; the caller then lays the whole tree out.
+ * A base of `tree`, held, from the squashfs image that it or its ancestor is stored as. Undefined where there is none,
+ * or where too much has changed since. Throws what mounting says; the caller then lays the whole tree out.
  */
-export async function baseFromImage(store: LayerStore, mounts: Mounts, options: OpenDisk): Promise<Base | undefined> {
+export async function openSquashfsBase(
+  store: OverlayLayerStore,
+  mounts: Mounts,
+  options: OpenDisk,
+): Promise<OverlayBase | undefined> {
   const { organizationId, tree, owner } = options;
-  const found = imageBaseOf(tree);
+  const found = getSquashfsBase(tree);
   if (found === undefined) return undefined;
   const changes = found.tree === tree ? [] : diff(found.tree, tree);
   const hidden = hiddenPaths(tree, changes);
   if (!isFew(changes, found.tree) || hidden.length > deletionsMax) return undefined;
   const hash = treeHash(tree);
   const kept = store.hold({ organizationId, treeHash: treeHash(found.tree), owner });
-  const below = kept ?? (await mountImage(store, mounts, options, found));
+  const below = kept ?? (await mountSquashfs(store, mounts, options, found));
   if (below.treeHash === hash) return below;
   const id = store.newLayerId(organizationId);
   const dir = join(store.directory(organizationId), id);
@@ -57,20 +61,20 @@ function isFew(changes: readonly Change[], tree: Tree): boolean {
   return changes.length * 2 <= tree.size && written * 2 <= folderOf(tree).bytes;
 }
 
-async function mountImage(
-  store: LayerStore,
+async function mountSquashfs(
+  store: OverlayLayerStore,
   mounts: Mounts,
   { organizationId, store: blobs, owner }: OpenDisk,
-  { image, tree }: ImageBase,
-): Promise<Base> {
+  { squashfs, tree }: SquashfsBase,
+): Promise<OverlayBase> {
   const id = store.newLayerId(organizationId);
   const parent = store.directory(organizationId);
-  const file = store.newImageFile(image.objectKey, id);
+  const file = store.newSquashfsFile(squashfs.objectKey, id);
   let isFetched: boolean;
   try {
-    const spare = store.takeSpare(organizationId, image.objectKey);
-    const isKept = spare !== undefined && (await takeOver(spare, image, join(parent, file)));
-    isFetched = isKept || (await bring(blobs, image, parent, file));
+    const spare = store.takeSpare(organizationId, squashfs.objectKey);
+    const isKept = spare !== undefined && (await takeOver(spare, squashfs, join(parent, file)));
+    isFetched = isKept || (await bring(blobs, squashfs, parent, file));
     mkdirSync(join(parent, id), { mode: 0o700 });
     await mounts.image({ file: join(parent, file), target: join(parent, id), owner });
     // Mounted, it needs no name, and vanishes with the mount.
@@ -79,31 +83,31 @@ async function mountImage(
     for (const name of [id, file]) await rm(join(parent, name), { recursive: true, force: true });
     throw error;
   }
-  const layer = { id, bytes: image.sizeBytes, isImage: true, ...(isFetched ? { imageFile: file } : {}) };
+  const layer = { id, bytes: squashfs.sizeBytes, isSquashfs: true, ...(isFetched ? { squashfsFile: file } : {}) };
   return await store.add({ organizationId, treeHash: treeHash(tree), owner, layers: [layer] });
 }
 
 /**
- * Brings an image to `parent/file`, every chunk checked: by a second name where the store is here, else fetched. Says
- * whether it was fetched.
+ * Brings a squashfs image to `parent/file`, every chunk checked: by a second name where the store is here, else
+ * fetched. Says whether it was fetched.
  */
-async function bring(blobs: BlobStore, image: SnapshotImage, parent: string, file: string): Promise<boolean> {
+async function bring(blobs: BlobStore, squashfs: SquashfsRef, parent: string, file: string): Promise<boolean> {
   const place = join(parent, file);
-  if (await nameHere(blobs, image, place)) {
-    await check(image, place);
+  if (await linkFromStore(blobs, squashfs, place)) {
+    await check(squashfs, place);
     return false;
   }
-  await fetchFile(blobs, imageEntry(image, file), parent);
+  await fetchFile(blobs, squashfsEntry(squashfs, file), parent);
   return true;
 }
 
-/** Moves what an earlier process left to `place` if it is the image, else removes it. */
-async function takeOver(spare: string, image: SnapshotImage, place: string): Promise<boolean> {
+/** Moves what an earlier process left to `place` if it is the squashfs image, else removes it. */
+async function takeOver(spare: string, squashfs: SquashfsRef, place: string): Promise<boolean> {
   try {
     await rename(spare, place);
     const found = await lstat(place);
-    if (!found.isFile() || found.size !== image.sizeBytes) throw new Error("it is not whole");
-    await check(image, place);
+    if (!found.isFile() || found.size !== squashfs.sizeBytes) throw new Error("it is not whole");
+    await check(squashfs, place);
     return true;
   } catch {
     // Time is lost, and nothing else.
@@ -113,7 +117,7 @@ async function takeOver(spare: string, image: SnapshotImage, place: string): Pro
 }
 
 /** @throws SnapshotDamagedError */
-async function check({ objectKey, sizeBytes, chunks }: SnapshotImage, place: string): Promise<void> {
+async function check({ objectKey, sizeBytes, chunks }: SquashfsRef, place: string): Promise<void> {
   // One to a thread at a time: the threads end together then.
   await forEachLimited(chunks, checksAtOnce, async (sha256, index) => {
     const offset = index * chunkBytes;
@@ -124,8 +128,8 @@ async function check({ objectKey, sizeBytes, chunks }: SnapshotImage, place: str
 
 // A store of files never writes in one that is there. One that somebody else may write to is copied before it is
 // checked: the kernel is to parse what was checked.
-async function nameHere(blobs: BlobStore, image: SnapshotImage, place: string): Promise<boolean> {
-  const stored = blobs.fileOf?.(image.objectKey);
+async function linkFromStore(blobs: BlobStore, squashfs: SquashfsRef, place: string): Promise<boolean> {
+  const stored = blobs.fileOf?.(squashfs.objectKey);
   if (stored === undefined) return false;
   try {
     await link(stored, place);
@@ -134,7 +138,7 @@ async function nameHere(blobs: BlobStore, image: SnapshotImage, place: string): 
     return false;
   }
   const found = await lstat(place);
-  const isWhole = found.isFile() && found.size === image.sizeBytes;
+  const isWhole = found.isFile() && found.size === squashfs.sizeBytes;
   const isOurs = isWhole && found.uid === process.geteuid?.() && (found.mode & 0o022) === 0;
   if (isOurs) return true;
   await rm(place);

@@ -14,7 +14,7 @@ const builderVersion = 1;
  * sha256, hex. `paths` are the files of the bundle that the installer may read, relative to `root`.
  * Without a lockfile, dependencies are resolved again each day.
  */
-export async function layerKey(o: {
+export async function dependencyLayerKey(o: {
   root: string;
   paths: readonly string[];
   installer: Installer;

@@ -21,7 +21,7 @@ let control: Control;
 
 beforeAll(async () => {
   database = stack.adopt(await createTestDatabase(), (opened) => opened.close());
-  const dir = mkdtempSync(join(tmpdir(), "dari-fenced-"));
+  const dir = mkdtempSync(join(tmpdir(), "dari-row-security-"));
   stack.defer(() => rmSync(dir, { recursive: true, force: true }));
   settings = readApiConfig({
     DATABASE_URL: database.url,
@@ -34,7 +34,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-/** What `dari doctor` shows of the fence. */
+/** What `dari doctor` shows of row-level security. */
 async function verdict(of: Control) {
   const { checks } = await examinePlatform(of);
   return checks.find(({ name }) => name === "fence");
@@ -60,7 +60,7 @@ test("a program that answers no calls has no connections for them", async () => 
 
 test("an installation whose user may not have the role is told what to run", async () => {
   const { url } = database;
-  const db = openDatabase({ url, poolMax: 2, tenants: "unfenced", role: "dari_app", applicationName: "dari-test" });
+  const db = openDatabase({ url, poolMax: 2, tenants: "unrestricted", role: "dari_app", applicationName: "dari-test" });
   try {
     const told = await verdict({ ...control, db });
     expect(told).toMatchObject({ ok: false, found: expect.stringContaining("without row-level security") });

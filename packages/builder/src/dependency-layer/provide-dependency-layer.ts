@@ -3,10 +3,10 @@
 import { chmod, cp, mkdir, readdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
-import type { LayerRef, LayerRegistry } from "@dari/bundles";
+import type { DependencyLayerRef, DependencyLayerRegistry } from "@dari/bundles";
 import { BuildFailed } from "../build/build-failed.ts";
 import type { BuildLog } from "../build/build-log.ts";
-import { compileLayer } from "../build/compile.ts";
+import { compileDependencyLayer } from "../build/compile.ts";
 import { installEnvironment, installNetwork, type BuildEgress } from "../build/install-network.ts";
 import type { Installer } from "../build/installer.ts";
 import { describeEnding, runInSandbox, succeeded, type BuildSandbox } from "../build/sandbox-program.ts";
@@ -15,13 +15,13 @@ import { packImage, type PackedImage } from "../image/pack-image.ts";
 import { storeOnce } from "../image/store-once.ts";
 import type { Registries } from "../registries/registry-rules.ts";
 import type { Runtime } from "../runtimes/runtime.ts";
-import { filesBelow, layerKey } from "./layer-key.ts";
-import { layerFolders, linkLayer } from "./link-layer.ts";
+import { filesBelow, dependencyLayerKey } from "./dependency-layer-key.ts";
+import { dependencyFolders, linkDependencyLayer } from "./link-dependency-layer.ts";
 
-export interface LayerRequest {
+export interface DependencyLayerRequest {
   readonly store: BlobStore;
   readonly keyPrefix: string;
-  readonly registry: LayerRegistry;
+  readonly registry: DependencyLayerRegistry;
   readonly cache: ImageCache;
   /** The build's own; the layer is installed in one beside it. */
   readonly sandbox: BuildSandbox;
@@ -33,22 +33,22 @@ export interface LayerRequest {
   readonly log: BuildLog;
 }
 
-export interface ProvidedLayer {
-  readonly layer: LayerRef;
+export interface LinkedDependencyLayer {
+  readonly layer: DependencyLayerRef;
   /** Folders of the tree that are the layer's, relative. */
   readonly roots: readonly string[];
 }
 
 /** The layer is in the build's tree afterwards. @throws BuildFailed with the installer's last lines. */
-export async function provideLayer(request: LayerRequest): Promise<ProvidedLayer> {
+export async function provideDependencyLayer(request: DependencyLayerRequest): Promise<LinkedDependencyLayer> {
   const { sandbox, installer, runtime, registry, cache, log } = request;
   const tree = join(sandbox.slotDir, "workspace");
   const paths = (await filesBelow(tree)).filter((path) => reads(installer, path));
   const today = new Date().toISOString().slice(0, 10);
-  const key = await layerKey({ root: tree, paths, installer, runtime, today });
+  const key = await dependencyLayerKey({ root: tree, paths, installer, runtime, today });
   const slotDir = join(request.dir, "layer");
   let lease: ImageLease | undefined;
-  const make = async (signal: AbortSignal): Promise<LayerRef> => {
+  const make = async (signal: AbortSignal): Promise<DependencyLayerRef> => {
     const made = await makeLayer({ ...request, sandbox: { ...sandbox, slotDir, signal } }, { tree, paths });
     lease = made.lease;
     return made.layer;
@@ -59,7 +59,7 @@ export async function provideLayer(request: LayerRequest): Promise<ProvidedLayer
       log.line("dependencies are installed already");
       lease = await cache.ensure({ digest: layer.digest, objectKey: layer.objectKey });
     }
-    return { layer, roots: await linkLayer(lease.dir, tree, { seal: false }) };
+    return { layer, roots: await linkDependencyLayer(lease.dir, tree, { seal: false }) };
   } finally {
     lease?.release();
   }
@@ -71,9 +71,9 @@ function reads(installer: Installer, path: string): boolean {
 
 /** It is in this machine's cache already when it is stored: the next build and the first turn find it there. */
 async function makeLayer(
-  request: LayerRequest,
+  request: DependencyLayerRequest,
   from: { tree: string; paths: readonly string[] },
-): Promise<{ layer: LayerRef; lease: ImageLease }> {
+): Promise<{ layer: DependencyLayerRef; lease: ImageLease }> {
   const { sandbox, installer, runtime, log, store } = request;
   const root = join(sandbox.slotDir, "workspace");
   for (const name of ["workspace", "state"]) await mkdir(join(sandbox.slotDir, name), { recursive: true });
@@ -92,12 +92,12 @@ async function makeLayer(
   // First what may lead out of the tree: an installer's own code may have put links in place of its folders.
   await pruneToLayer(root);
   for (const path of installer.leftovers) await rm(join(root, path), { force: true });
-  if (runtime.language === "python") await compileLayer(sandbox, runtime);
+  if (runtime.language === "python") await compileDependencyLayer(sandbox, runtime);
   const file = join(sandbox.slotDir, "layer.tar.zst");
   const pack = (dir: string): Promise<PackedImage> => packImage({ dir, file, takeOver: true, signal: sandbox.signal });
   const { packed, lease } = await log.step("pack dependencies", () => request.cache.adopt(root, pack));
   for (const omitted of packed.omitted) log.warn(`left out of the dependencies: ${omitted}`);
-  log.line(`dependencies: ${packed.members} members, ${packed.sizeBytes} bytes packed`);
+  log.line(`dependencies: ${packed.entries} entries, ${packed.sizeBytes} bytes packed`);
   try {
     const place = `${request.keyPrefix}/layers/${packed.digest}`;
     const objectKey = await log.step("store dependencies", () => storeOnce(store, place, file));
@@ -119,7 +119,7 @@ async function pruneToLayer(dir: string): Promise<void> {
   await chmod(dir, 0o755); // an installer's own code may have closed it
   for (const entry of await readdir(dir, { withFileTypes: true })) {
     const path = join(dir, entry.name);
-    if (entry.isDirectory() && (layerFolders.includes(entry.name) || entry.name.includes("\uFFFD"))) continue;
+    if (entry.isDirectory() && (dependencyFolders.includes(entry.name) || entry.name.includes("\uFFFD"))) continue;
     if (!entry.isDirectory()) {
       await rm(path, { force: true });
       continue;

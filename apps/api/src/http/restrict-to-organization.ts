@@ -6,7 +6,7 @@ import type { Actor, Control } from "@dari/control/context";
 import { isOperator } from "@dari/control/tenants";
 
 /** These read rows that have no organization yet, or rows of each organization that the caller's key has created. */
-export const acrossOrganizations: readonly RouteName[] = [
+export const routesAcrossOrganizations: readonly RouteName[] = [
   "bootstrap",
   "listOrganizations",
   "createOrganization",
@@ -14,20 +14,30 @@ export const acrossOrganizations: readonly RouteName[] = [
   "decideDeviceRequest",
 ];
 
-const across: ReadonlySet<Route> = new Set(acrossOrganizations.map((name) => routes[name]));
+const across: ReadonlySet<Route> = new Set(routesAcrossOrganizations.map((name) => routes[name]));
 
 /**
  * What a call works with: of the database it sees its organization's rows. Calls without a key, and those of operators
  * that reach beyond their own organization (`reachesAll`), see everything and authorize by other means.
  */
-export function behindFence(control: Control, route: Route, actor: Actor | undefined, reachesAll: boolean): Control {
+export function restrictToOrganization(
+  control: Control,
+  route: Route,
+  actor: Actor | undefined,
+  reachesAll: boolean,
+): Control {
   if (actor === undefined || reachesAll || route.scope === "operator" || across.has(route)) return control;
   const db = control.db.forOrganization(actor.organizationId);
   return { ...control, db, trees: control.trees.readBy(db) };
 }
 
 /** Whether the body names another organization than the caller's, and the caller may. */
-export async function bodyReachesAll(control: Control, route: Route, actor: Actor | undefined, body: unknown) {
+export async function bodyNamesOtherOrganization(
+  control: Control,
+  route: Route,
+  actor: Actor | undefined,
+  body: unknown,
+) {
   if (route !== routes.retryMessages || actor === undefined) return false;
   const named = (body as { readonly filter: { readonly organization_id?: string } }).filter.organization_id;
   return named !== undefined && named !== actor.organizationId && isOperator(control, actor);

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 import { sql } from "kysely";
 import pg from "pg";
-import { getFenceState, openDatabase, withTransaction, type Database } from "../src/index.ts";
+import { getRowSecurityState, openDatabase, withTransaction, type Database } from "../src/index.ts";
 
 let database: TestDatabase;
 let pooler: net.Server;
@@ -53,8 +53,8 @@ test("no call is answered through it, and its operator is told", async () => {
     await expect(sql`select id from agents`.execute(inside.kysely)).rejects.toThrow(/and not as dari_tenant/);
     await expect(withTransaction(inside, async () => "done")).rejects.toThrow(/and not as dari_tenant/);
   }
-  const state = await getFenceState(db);
-  expect(state.isUp).toBe(false);
+  const state = await getRowSecurityState(db);
+  expect(state.isEnabled).toBe(false);
   expect([null, "dari_tenant"]).not.toContain(state.runsAs);
 });
 
@@ -66,7 +66,7 @@ test("with the role, calls are answered through one connection, in and out of tr
     const seen = await withTransaction(inside, (tx) => sql`select id from organizations`.execute(tx));
     expect(seen.rows).toEqual([{ id: organizationId }]);
     expect((await sql`select id from organizations`.execute(inside.kysely)).rows).toEqual(seen.rows);
-    expect(await getFenceState(direct)).toMatchObject({ isUp: true, runsAs: "dari_tenant" });
+    expect(await getRowSecurityState(direct)).toMatchObject({ isEnabled: true, runsAs: "dari_tenant" });
   } finally {
     await direct.close();
   }

@@ -5,7 +5,7 @@ import { chmod, lchown, lstat, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { BlobStore } from "@dari/blobs";
 import type { TurnPart } from "@dari/control/turns";
-import type { InputFile, PlacedUpload } from "@dari/db";
+import type { AttachmentToPlace, PlacedAttachment } from "@dari/db";
 import { leafFilename, numberedFilename } from "@dari/domain";
 import { writeHashed } from "@dari/runtime";
 
@@ -19,7 +19,12 @@ export const uploadFolder = "/input";
  * Returns the path of the file: another path if the agent has something of that name. `owner`: user and group of the
  * new files and folders; default: this process's.
  */
-export async function placeInput(store: BlobStore, dir: string, input: InputFile, owner?: number): Promise<string> {
+export async function placeAttachment(
+  store: BlobStore,
+  dir: string,
+  input: AttachmentToPlace,
+  owner?: number,
+): Promise<string> {
   const path = await freePath(dir, input.path);
   const target = join(dir, "workspace", path);
   const made = await mkdir(dirname(target), { recursive: true });
@@ -33,7 +38,7 @@ export async function placeInput(store: BlobStore, dir: string, input: InputFile
 }
 
 /** A message's parts, with the paths at which its uploads stand. */
-export function partsAt(parts: readonly TurnPart[], placed: readonly PlacedUpload[]): readonly TurnPart[] {
+export function withPlacedPaths(parts: readonly TurnPart[], placed: readonly PlacedAttachment[]): readonly TurnPart[] {
   const moved = new Map(placed.map(({ path, sentAs }) => [sentAs, path.slice("workspace".length)]));
   return parts.map((part) => (part.type === "text" ? part : { ...part, path: moved.get(part.path) ?? part.path }));
 }

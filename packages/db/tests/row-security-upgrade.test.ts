@@ -1,4 +1,4 @@
-// Installations whose database user may not make roles: they work without the second fence until somebody makes the
+// Installations whose database user may not make roles: they work without row-level security until somebody makes the
 // role, and say so.
 
 import { randomBytes } from "node:crypto";
@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { createTestDatabase, createTestOrganization, type TestDatabase } from "@dari/testkit";
 import { sql } from "kysely";
 import pg from "pg";
-import { getFenceState, migrate, openDatabase, type Database } from "../src/index.ts";
+import { getRowSecurityState, migrate, openDatabase, type Database } from "../src/index.ts";
 
 const user = `dari_limited_${randomBytes(4).toString("hex")}`;
 const password = randomBytes(12).toString("hex");
@@ -33,8 +33,8 @@ afterAll(async () => {
   await database.close();
 });
 
-async function withDatabase<T>(fenced: boolean, work: (db: Database) => Promise<T>): Promise<T> {
-  const tenants = fenced ? 2 : "unfenced";
+async function withDatabase<T>(hasRowSecurity: boolean, work: (db: Database) => Promise<T>): Promise<T> {
+  const tenants = hasRowSecurity ? 2 : "unrestricted";
   const db = openDatabase({ url, poolMax: 2, tenants, role: "dari_app", applicationName: "dari-test" });
   try {
     return await work(db);
@@ -47,23 +47,23 @@ async function seen(db: Database): Promise<number> {
   return (await sql`select id from organizations`.execute(db.kysely)).rows.length;
 }
 
-test("a user who may not have the role works without the fence, and with it from the next start on", async () => {
-  expect((await migrate(url)).fenced).toBe(false);
+test("without the role the platform works without row-level security, and with it from the next start", async () => {
+  expect((await migrate(url)).hasRowSecurity).toBe(false);
   const own = await withDatabase(false, async (db) => {
     const { organizationId } = await createTestOrganization(db);
     await createTestOrganization(db);
     expect(await seen(db.forOrganization(organizationId))).toBe(2);
-    expect(await getFenceState(db)).toMatchObject({ isUp: false, runsAs: null, user });
+    expect(await getRowSecurityState(db)).toMatchObject({ isEnabled: false, runsAs: null, user });
     return organizationId;
   });
 
   await admin.query(`grant dari_tenant to ${user}`);
-  expect(await migrate(url)).toEqual({ applied: [], fenced: true });
+  expect(await migrate(url)).toEqual({ applied: [], hasRowSecurity: true });
   await withDatabase(true, async (db) => {
     expect(await seen(db)).toBe(2);
     expect(await seen(db.forOrganization(own))).toBe(1);
-    const state = { isUp: true, runsAs: "dari_tenant", isPassedOver: false, unfenced: [], user };
-    expect(await getFenceState(db)).toEqual(state);
+    const state = { isEnabled: true, runsAs: "dari_tenant", isBypassed: false, tablesWithout: [], user };
+    expect(await getRowSecurityState(db)).toEqual(state);
   });
 });
 
@@ -77,9 +77,9 @@ test("what an operator takes away is seen and put back", async () => {
   await owner.query("create table dari.novel (id text primary key, organization_id text)");
   await owner.query("grant all on dari.novel to dari_app");
   await withDatabase(true, async (db) => {
-    expect((await getFenceState(db)).unfenced).toEqual(["agents", "files", "novel"]);
+    expect((await getRowSecurityState(db)).tablesWithout).toEqual(["agents", "files", "novel"]);
     await migrate(url);
-    expect((await getFenceState(db)).unfenced).toEqual([]);
+    expect((await getRowSecurityState(db)).tablesWithout).toEqual([]);
   });
   await owner.query("drop table dari.novel");
   await owner.end();
@@ -93,6 +93,6 @@ test("the creator of a role that cannot take it gets a grant", async () => {
   if (rows[0]!.version >= 160_000) {
     await admin.query(`grant dari_tenant to ${user} with admin true, inherit false, set false`);
   } else await admin.query(`grant dari_tenant to ${user} with admin option`);
-  expect((await migrate(url)).fenced).toBe(true);
+  expect((await migrate(url)).hasRowSecurity).toBe(true);
   await withDatabase(true, async (db) => expect(await seen(db.forOrganization("org_nobody"))).toBe(0));
 });

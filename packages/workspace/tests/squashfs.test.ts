@@ -31,17 +31,17 @@ import {
   type Disk,
   type Disks,
   type Tree,
-  type UnusedImage,
+  type UnusedSquashfs,
 } from "../src/index.ts";
-import { imageBaseOf, noteImageBase } from "../src/image.ts";
-import { parseManifest } from "../src/manifest-parse.ts";
+import { getSquashfsBase, setSquashfsBase } from "../src/squashfs.ts";
+import { parseSnapshotManifest } from "../src/parse-snapshot-manifest.ts";
 import { openMounts } from "../src/mounts.ts";
 import { openOverlays, probeOverlays } from "../src/overlays.ts";
 import { counting, openFixture, picture, saveDir, writeFiles } from "./fixture.ts";
 
 const fixture = openFixture();
 const opened: Disks[] = [];
-const unused: UnusedImage[] = [];
+const unused: UnusedSquashfs[] = [];
 afterAll(async () => {
   for (const disks of opened) await disks.close();
   await sweepMounts(fixture.top);
@@ -49,7 +49,7 @@ afterAll(async () => {
 });
 
 async function open(kind: "auto" | "overlay" | "copy", dir = fixture.fresh()): Promise<Disks> {
-  const disks = await openDisks({ dir, maxBytes: 1024 ** 3, kind, onImageUnused: (one) => unused.push(one) });
+  const disks = await openDisks({ dir, maxBytes: 1024 ** 3, kind, onSquashfsUnused: (one) => unused.push(one) });
   opened.push(disks);
   return disks;
 }
@@ -100,7 +100,7 @@ testImage(
     expect(treeHash((await disk.scan()).tree)).toBe(saved.treeHash);
     await disk.close();
     expect(mountsBelow(dir)).toBe(1);
-    expect([unused, disks.imagesUnused]).toEqual([[], 0]);
+    expect([unused, disks.squashfsUnused]).toEqual([[], 0]);
     expect((await openTree(disks, tree)).isWarm).toBe(true);
     await disks.close();
   },
@@ -115,7 +115,7 @@ testImage("in a user namespace, where none can be mounted, no image is fetched",
   expect(picture(disk.dir)).toEqual(picture(source));
   await disk.close();
   // An image would still be mounted here.
-  expect({ mounts: mountsBelow(dir), unused: disks.imagesUnused }).toEqual({ mounts: 0, unused: 0 });
+  expect({ mounts: mountsBelow(dir), unused: disks.squashfsUnused }).toEqual({ mounts: 0, unused: 0 });
   await disks.close();
 });
 
@@ -127,7 +127,7 @@ testImage(
     const imageFiles = (): string[] => readdirSync(join(dir, "org_a")).filter((name) => name.endsWith(".i"));
     const openAnew = async (expected: { requests: number; files: number }, maxBytes = 1024 ** 3): Promise<void> => {
       store.requests = 0;
-      const disks = await openDisks({ dir, maxBytes, kind: "overlay", onImageUnused: (one) => unused.push(one) });
+      const disks = await openDisks({ dir, maxBytes, kind: "overlay", onSquashfsUnused: (one) => unused.push(one) });
       opened.push(disks);
       const disk = await openTree(disks, tree);
       expect(picture(disk.dir)).toEqual(picture(source));
@@ -212,7 +212,7 @@ testImage("a damaged or missing image costs time and nothing else, is told, and 
       const disk = await openTree(disks, await loadTree(from, [cut]), from);
       expect(picture(disk.dir)).toEqual(picture(source));
       const told = { organizationId: "org_a", objectKey: imageKey, reason: expect.stringContaining(reason) };
-      expect([unused, disks.imagesUnused]).toEqual([[told], 1]);
+      expect([unused, disks.squashfsUnused]).toEqual([[told], 1]);
     }
     await expect(checkSnapshotObject(store, cut.objectKey)).rejects.toThrow(SnapshotDamagedError);
   }
@@ -224,10 +224,10 @@ testImage("an image that cannot be mounted is told, and the packs are used", asy
   const key = "s/odd.squashfs";
   await fixture.store.put(key, noSquashfs);
   const tree = await loadTree(store, [cut]);
-  const base = imageBaseOf(tree);
+  const base = getSquashfsBase(tree);
   if (base === undefined) throw new Error("the tree has no image");
   const chunks = [createHash("sha256").update(noSquashfs).digest("hex")];
-  noteImageBase(tree, { ...base, image: { objectKey: key, sizeBytes: noSquashfs.length, chunks } });
+  setSquashfsBase(tree, { ...base, squashfs: { objectKey: key, sizeBytes: noSquashfs.length, chunks } });
   for (const from of [store, fixture.store]) {
     unused.length = 0;
     const dir = fixture.fresh();
@@ -264,7 +264,7 @@ test("a manifest's image is checked, and one of another kind is passed over", ()
   const parse = (image: unknown): unknown => {
     const lists = { objects: [], frames: [], entries: [], deleted: [] };
     const json = JSON.stringify({ kind: "full", base: null, tree: hash, image, ...lists });
-    return parseManifest(json, { objectKey: "k", packStart: 64, packBytes: 0 }).image;
+    return parseSnapshotManifest(json, { objectKey: "k", packStart: 64, packBytes: 0 }).squashfs;
   };
   expect(parse(["squashfs", "o/i", 5, [hash]])).toEqual({ objectKey: "o/i", sizeBytes: 5, chunks: [hash] });
   expect(parse(["another", 1])).toBeUndefined();

@@ -1,7 +1,7 @@
 // What one organization may hold of the fleet.
 
 import { describe, expect, test } from "@jest/globals";
-import { capOf, fleetOf, mayTakeSlot, reservedSlots, type Contender, type Fleet } from "./room.ts";
+import { capOf, fleetOf, mayTakeSlot, reservedSlots, type Contender, type Fleet } from "./slot-limits.ts";
 
 function contender(organizationId: string, given: Partial<Contender> = {}): Contender {
   return { organizationId, weight: 1, maxConcurrency: null, inFlight: 0, isReady: true, ...given };

@@ -8,7 +8,7 @@ import { removeTree } from "@dari/native";
 import { codeOf } from "../errors.ts";
 
 /** Folders that installers fill. Every file of a layer is in one of these. */
-export const layerFolders: readonly string[] = ["node_modules", ".deps"];
+export const dependencyFolders: readonly string[] = ["node_modules", ".deps"];
 
 /** A link takes microseconds, and a third of what handing it to a thread takes; so many in a row hold up nobody. */
 const stepsInARow = 32;
@@ -18,7 +18,7 @@ const stepsInARow = 32;
  * copied. A folder of `to` of the same name is replaced. `seal`: the directories that are touched end up read-only.
  * @returns the folders, relative to `to`.
  */
-export async function linkLayer(from: string, to: string, options: { seal: boolean }): Promise<string[]> {
+export async function linkDependencyLayer(from: string, to: string, options: { seal: boolean }): Promise<string[]> {
   const mode = options.seal ? 0o555 : 0o755;
   const roots: string[] = [];
   await mkdir(to, { recursive: true });
@@ -26,12 +26,12 @@ export async function linkLayer(from: string, to: string, options: { seal: boole
   for (const entry of await readdir(from, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
-    if (layerFolders.includes(entry.name)) {
+    if (dependencyFolders.includes(entry.name)) {
       await removeTree(target);
       await mkdir(target);
       await linkTree(source, target, mode);
       roots.push(entry.name);
-    } else roots.push(...(await linkLayer(source, target, options)).map((path) => `${entry.name}/${path}`));
+    } else roots.push(...(await linkDependencyLayer(source, target, options)).map((path) => `${entry.name}/${path}`));
   }
   await chmod(to, mode);
   return roots;

@@ -1,9 +1,9 @@
-// A manifest as a value, and its JSON text. manifest-parse.ts reads the text back and trusts nothing of it.
+// A manifest as a value, and its JSON text. parse-snapshot-manifest.ts reads and checks the text.
 
-import type { SnapshotImage } from "./image.ts";
+import type { SquashfsRef } from "./squashfs.ts";
 import type { ChunkLocation, Frame, TreeEntry } from "./tree.ts";
 
-export interface Manifest {
+export interface SnapshotManifest {
   readonly kind: "delta" | "full";
   /** Hash of the tree that a delta applies to; null for a full manifest. */
   readonly base: string | null;
@@ -13,23 +13,23 @@ export interface Manifest {
   /** Paths that the base has and the result has not. */
   readonly deleted: readonly string[];
   /** In a full manifest: the same tree as a file that can be mounted. */
-  readonly image?: SnapshotImage | undefined;
+  readonly squashfs?: SquashfsRef | undefined;
 }
 
 /**
  * The JSON text. Frames of `selfKey` have offsets from the start of the pack, because where the pack starts depends on
  * the text's own length; those of other objects have offsets from the object's start.
  */
-export function manifestJson(manifest: Manifest, selfKey: string): string {
+export function renderSnapshotManifest(manifest: SnapshotManifest, selfKey: string): string {
   const tables = new Tables(selfKey);
   const entries = manifest.entries.map((entry) => entryTuple(entry, tables));
   const { kind, base, tree, deleted } = manifest;
-  const image = manifest.image === undefined ? {} : { image: imageTuple(manifest.image) };
+  const squashfs = manifest.squashfs === undefined ? {} : { image: squashfsTuple(manifest.squashfs) };
   return JSON.stringify({
     kind,
     base,
     tree,
-    ...image,
+    ...squashfs,
     objects: tables.objects,
     frames: tables.frames,
     // Beside the frames: programs that know nothing of them refuse a frame with one value more, and read past a member.
@@ -39,7 +39,7 @@ export function manifestJson(manifest: Manifest, selfKey: string): string {
   });
 }
 
-function imageTuple({ objectKey, sizeBytes, chunks }: SnapshotImage): unknown {
+function squashfsTuple({ objectKey, sizeBytes, chunks }: SquashfsRef): unknown {
   return ["squashfs", objectKey, sizeBytes, chunks];
 }
 

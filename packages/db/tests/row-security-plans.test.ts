@@ -20,7 +20,12 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 function accept(db: Database): Promise<unknown> {
-  const message = { messageId: newId("message"), parts: [{ type: "text", text: "hello" }], metadata: {}, inputs: [] };
+  const message = {
+    messageId: newId("message"),
+    parts: [{ type: "text", text: "hello" }],
+    metadata: {},
+    attachments: [],
+  };
   const sent = { ...message, organizationId, sessionId: idleSession, dispatchTtlMs: undefined };
   return turns.acceptMessage(db, sent).then(({ outcome }) => expect(outcome).toBe("accepted"));
 }

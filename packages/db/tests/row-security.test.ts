@@ -1,4 +1,4 @@
-// The second fence: what the statements of an organization's call see when they do not say whose rows they want.
+// Row-level security: what the statements of an organization's call see when they do not say whose rows they want.
 
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { newId } from "@dari/domain";
@@ -26,16 +26,16 @@ async function ownersSeenBy(db: Database): Promise<string[]> {
 interface Table {
   readonly name: string;
   readonly carries: boolean;
-  readonly fenced: boolean;
+  readonly hasRowSecurity: boolean;
   readonly policies: readonly string[];
   /** What calls may do with it. */
   readonly open: string;
 }
 
 describe("the catalogue", () => {
-  test("every table that carries an organization is behind the fence; calls may not touch the others", async () => {
+  test("every table that carries an organization has row-level security; calls may not touch the others", async () => {
     const { rows } = await database.db.pool.query<Table>(
-      `select c.relname as name, c.relrowsecurity as fenced, c.relname = 'organizations' or exists (
+      `select c.relname as name, c.relrowsecurity as "hasRowSecurity", c.relname = 'organizations' or exists (
           select 1 from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id') as carries,
         array (select format('%s %s to %s %s %s', p.polname, p.polcmd, r.rolname, p.polpermissive,
           pg_get_expr(p.polqual, p.polrelid)) from pg_policy p join pg_roles r on p.polroles = array[r.oid]
@@ -52,7 +52,7 @@ describe("the catalogue", () => {
       const expected = ["platform * to dari_app t true", `tenant * to dari_tenant t ${isOwn}`];
       expect([name, carries, policies]).toEqual([name, true, expected]);
     }
-    expect(rows.filter((row) => row.carries && !row.fenced)).toEqual([]);
+    expect(rows.filter((row) => row.carries && !row.hasRowSecurity)).toEqual([]);
     const others = rows.filter(({ carries, open }) => !carries && open !== "").map(({ name, open }) => [name, open]);
     expect(others).toEqual([["platform_stops", "select"]]);
   });

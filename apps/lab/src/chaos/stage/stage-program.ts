@@ -6,7 +6,7 @@ import { startProgram, type Program } from "../../program.ts";
 
 export type Kind = "api" | "worker" | "reconciler";
 
-export interface Member extends AsyncDisposable {
+export interface StageProgram extends AsyncDisposable {
   readonly name: string;
   readonly kind: Kind;
   /** The process that has the place now; an ended one while nobody has. */
@@ -34,7 +34,7 @@ const leaveWithinMs = 8_000;
 const restartPauseMs = 300;
 const restartWithinMs = 180_000;
 
-export async function startMember(place: Place): Promise<Member> {
+export async function startStageProgram(place: Place): Promise<StageProgram> {
   await using stack = new AsyncDisposableStack();
   const database = stack.use(await startFaultProxy(place.postgres));
   const redis = stack.use(await startFaultProxy(place.redis));
