@@ -1,4 +1,4 @@
-// The API as an Express application: what surrounds every route, and the table of their handlers.
+// Builds the API as an Express application: the middleware around every route, and the table of handlers.
 
 import type { Control } from "@dari/control/context";
 import { limits } from "@dari/domain";
@@ -36,7 +36,7 @@ import { workspaceHandlers } from "./routes/workspaces.ts";
 import { mountSignIn } from "./sign-in/mount-sign-in.ts";
 import { createOidcProvider, type OidcSettings } from "./sign-in/oidc-provider.ts";
 
-/** A route of the contract without a handler does not compile. */
+/** A route of the contract that has no handler is a compile error. */
 const handlers: Handlers = {
   ...agentHandlers,
   ...apiKeyHandlers,
@@ -60,16 +60,16 @@ const handlers: Handlers = {
 };
 
 export interface AppOptions {
-  /** Aborts when the server drains: who waits for a message is answered with what there is. */
+  /** Aborts when the server drains. Calls that wait for a message are then answered with its current state. */
   readonly draining?: AbortSignal;
   readonly settings?: Partial<CallSettings>;
   /** Shown to operators at /metrics. */
   readonly metrics?: MetricsPage;
-  /** Shown to operators at /ops/queues; absent: there is no queue. */
+  /** Shown to operators at /ops/queues; absent if there is no queue. */
   readonly queue?: BoardQueue | undefined;
-  /** Who signs people in besides links; absent: nobody. */
+  /** The identity provider; absent if people sign in by links only. */
   readonly oidc?: OidcSettings | undefined;
-  /** Where the built console is, which is served at /console; default: where the checkout builds its own. */
+  /** Directory of the built console, served at /console (default: where this checkout builds it). */
   readonly consoleDir?: string | undefined;
 }
 
@@ -88,7 +88,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   };
   const app = express();
   app.disable("x-powered-by").disable("etag").enable("case sensitive routing");
-  // How many proxies in front have each added whom they heard: none is believed that is not said to be there.
+  // The number of proxies in front of the API. Entries of `X-Forwarded-For` beyond that number are not trusted.
   app.set("trust proxy", settings.trustedProxies);
   const limit = limitUnauthenticated(control, { perMinute: settings.unauthenticatedPerMinute });
   app.use(assignRequestId, logRequests(control), limit);
@@ -103,7 +103,7 @@ export function createApp(control: Control, options: AppOptions = {}): Express {
   return app;
 }
 
-/** One line per finished request, with the route's pattern and not its path where it has one. */
+/** Logs one line per finished request, with the route's pattern instead of its path if it has one. */
 function logRequests(control: Control) {
   return (request: Request, response: Response, next: NextFunction): void => {
     const startedAt = performance.now();

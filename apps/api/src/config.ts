@@ -1,4 +1,4 @@
-// The API's settings. The only place of this program that reads the environment.
+// The API's settings. No other file of this program reads the environment.
 
 import { checkServiceSettings, serviceSettings } from "@dari/control/assembly";
 import { limits } from "@dari/domain";

@@ -1,17 +1,20 @@
-// The console's pages: built files, served as they are under the strictest rules a page can have.
+// Serves the console: built files, with the strictest policy that a page can have.
 
 import { readFile } from "node:fs/promises";
 import type { ServerResponse } from "node:http";
 import path from "node:path";
 import express, { type Express, type NextFunction, type Request, type Response } from "express";
 
-/** Where the checkout builds its own. */
+/** Where this checkout builds the console. */
 const checkoutsOwn = path.resolve(import.meta.dirname, "../../console/dist");
 
-/** Assets are named by their content. Express sets none over the API's own header, which says to keep nothing. */
+/** Assets are named by their content. Express does not overwrite a header, and the API's own says `no-store`. */
 const forGood = "public, max-age=31536000, immutable";
 
-/** Everything from here, nothing inline, nobody around it. Previews of pictures are blobs that the page made. */
+/**
+ * Loads only from this origin, runs nothing inline, and refuses framing. Previews of images are blobs that the page
+ * makes.
+ */
 const policy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -29,8 +32,8 @@ const notBuilt = `<!doctype html><meta charset="utf-8"><title>Dari</title><h1>Th
 <p>Else build it with <code>npm run console</code>, or name a built one by <code>DARI_CONSOLE_DIR</code>.</p>`;
 
 /**
- * Serves the console below `/console`: its hashed assets for good, the page itself for every other path there. The
- * directory is looked at with each request, so that a console that is built later is found.
+ * Serves the console below `/console`: its hashed assets with a long cache lifetime, the page itself for every other
+ * path. Each request reads the directory, so a console that is built later is found.
  */
 export function mountConsole(app: Express, directory: string = checkoutsOwn): void {
   const assets = path.join(directory, "assets");
@@ -39,7 +42,7 @@ export function mountConsole(app: Express, directory: string = checkoutsOwn): vo
   app.get("/console/assets/:name", sendPacked(assets));
   app.use("/console/assets", express.static(assets, { index: false, cacheControl: false, setHeaders: keep }));
   app.get(["/console", "/console/*place"], async (request, response, next) => {
-    // A missing asset is an error, not the page: a script that is HTML helps nobody.
+    // A missing asset is an error. Sending the page instead would make a browser run HTML as a script.
     if (request.path.startsWith("/console/assets/")) return next();
     const page = await readFile(path.join(directory, "index.html"), "utf8").catch(() => undefined);
     response
@@ -50,7 +53,7 @@ export function mountConsole(app: Express, directory: string = checkoutsOwn): vo
   });
 }
 
-/** The packed copy of an asset, for browsers that take it; else leaves it to the next handler. */
+/** Sends the compressed copy of an asset if the browser accepts it. Otherwise calls the next handler. */
 function sendPacked(assets: string) {
   return async (request: Request<{ name: string }>, response: Response, next: NextFunction): Promise<void> => {
     const { name } = request.params;

@@ -1,8 +1,8 @@
-// Makes an organization and prints its admin key, once: how an installation without the standalone platform begins.
+// Creates an organization and prints its admin key once, for installations without the standalone platform.
 //
 //   node apps/api/src/create-organization.ts "Name" [--operator]
 //
-// What is wrong with its words is said with the usage and exit code 2.
+// Wrong arguments print the usage and exit with code 2.
 
 import { parseArgs } from "node:util";
 import { controlOf, openServices } from "@dari/control/assembly";
@@ -23,7 +23,7 @@ interface OrganizationRequest {
   readonly operator: boolean;
 }
 
-/** Undefined: the answer was given. */
+/** Returns undefined if the answer is already printed. */
 function readRequest(): OrganizationRequest | undefined {
   const words = process.argv.slice(2);
   if (words.some((word) => word === "--help" || word === "-h")) {

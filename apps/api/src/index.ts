@@ -1,4 +1,4 @@
-// What other programs may start in their own process.
+// What other programs start in their own process.
 
 export { createApp, type AppOptions } from "./app.ts";
 export { startApi, type RunningApi, type StartApiOptions } from "./server.ts";

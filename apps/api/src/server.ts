@@ -1,4 +1,4 @@
-// The API on a port, from listening to the last answer. Knows no route.
+// Runs the API on a port, from listening to the last answer.
 
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -10,13 +10,13 @@ import { createApp, type AppOptions } from "./app.ts";
 export interface StartApiOptions {
   readonly control: Control;
   readonly host: string;
-  /** 0 takes a free one. */
+  /** 0 chooses a free port. */
   readonly port: number;
-  /** Starts the drain when it aborts; `close` does the same. */
+  /** Starts the drain when it aborts, as `close` does. */
   readonly signal?: AbortSignal;
-  /** When it aborts, a drain closes what is still open. */
+  /** When it aborts, a drain closes all open connections. */
   readonly stopNow?: AbortSignal;
-  /** Milliseconds that requests may take to end once the server drains. */
+  /** How long requests may continue after the drain starts, in milliseconds. */
   readonly graceMs?: number;
   readonly app?: Omit<AppOptions, "draining">;
 }
@@ -24,21 +24,21 @@ export interface StartApiOptions {
 export interface RunningApi extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
-  /** Stops accepting, answers who waits, lets requests end within the grace. Resolves when nothing is open. */
+  /** Stops accepting, answers waiting calls, and lets requests end within `graceMs`. Resolves when nothing is open. */
   close(): Promise<void>;
   /** Resolves when the server has closed for any reason. */
   readonly closed: Promise<void>;
 }
 
-/** Uploads of several gigabytes over slow lines are meant to work; headers have no such excuse. */
+/** Uploads of several gigabytes over slow lines must work. Headers have a shorter limit. */
 const requestTimeoutMs = 3_600_000;
 const headersTimeoutMs = 30_000;
-/** Longer than the idle timeouts of usual load balancers, so that they never reuse a connection we just closed. */
+/** Longer than the idle timeouts of common load balancers, so that they never reuse a connection we just closed. */
 const keepAliveTimeoutMs = 75_000;
-/** At the drain, for the first request of a connection that has sent none: it may be on its way. */
+/** How long a drain waits for the first request of a new connection: it may be in transit. */
 const firstRequestMs = 1_000;
 
-/** Listens; rejects when the address cannot be had. */
+/** Rejects if it cannot listen on the address. */
 export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   const draining = new AbortController();
   const open = new Set<ServerResponse>();
@@ -72,7 +72,7 @@ export async function startApi(options: StartApiOptions): Promise<RunningApi> {
   return { port, url: `http://${host}:${port}`, close, closed, [Symbol.asyncDispose]: close };
 }
 
-/** @throws StartError for a port that is taken. */
+/** @throws StartError if the port is taken. */
 async function listen(server: Server, { port, host }: StartApiOptions): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const fail = (error: NodeJS.ErrnoException): void => {
@@ -90,7 +90,9 @@ async function listen(server: Server, { port, host }: StartApiOptions): Promise<
 interface Drain {
   readonly server: Server;
   readonly open: ReadonlySet<ServerResponse>;
-  /** Connections without a request so far, which browsers and pools open ahead: the server takes none for idle. */
+  /**
+   * Connections without a request so far, which browsers and pools open in advance. Node does not count them as idle.
+   */
   readonly silent: ReadonlySet<Socket>;
   readonly draining: AbortController;
   readonly closed: Promise<void>;

@@ -53,7 +53,7 @@ test("when messages end, sending goes on", async () => {
   const first = await send(api, api.org, sessionId, "k-first");
   expect((await send(api, api.org, sessionId, "k-next")).status).toBe(429);
   await api.call("POST", `/v1/messages/${String(first.json["id"])}/cancel`);
-  // The count is made anew within a second.
+  // Messages are counted again within a second.
   await waitUntil(async () => (await send(api, api.org, sessionId, "k-next")).status === 202, {
     what: "the next message to be accepted",
   });

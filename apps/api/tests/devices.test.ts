@@ -38,7 +38,7 @@ async function poll(device: DeviceStarted): Promise<DevicePolled> {
   return reply.json as unknown as DevicePolled;
 }
 
-/** As if the interval had passed. */
+/** Makes the polling interval pass. */
 const letTimePass = (): Promise<unknown> =>
   api.db.pool.query("update device_requests set polled_at = polled_at - interval '1 hour'");
 
@@ -55,7 +55,7 @@ test("a device waits, a person sees its name and approves, and the next poll get
     interval: 5,
   });
   expect((await poll(device)).status).toBe("authorization_pending");
-  // As people type it.
+  // People type lower case and spaces.
   const typed = device.user_code.toLowerCase().replace("-", "%20");
   const seen = await by(cookie, "GET", `/v1/me/device?user_code=${typed}`);
   expect([seen.status, validate(routes.getDeviceRequest.reply, seen.json)]).toEqual([200, []]);
@@ -171,8 +171,8 @@ test("a browser that may not manage owners lets no device in that may", async ()
     return (await api.call("POST", `/v1/organizations/${organizationId}/invitations`, { key, body })).status;
   };
   expect(await invite(cookie)).toBe(403);
-  const { cookie: anew } = await signInTestMember(api.db, organizationId, memberId);
-  expect(await invite(anew)).toBe(201);
+  const { cookie: newCookie } = await signInTestMember(api.db, organizationId, memberId);
+  expect(await invite(newCookie)).toBe(201);
 });
 
 test("keys let no device in, nor does a page of another site", async () => {

@@ -93,7 +93,7 @@ describeWith("s3", "a store within clients' reach", (s3) => {
       const earlier = new Set(await objects());
       const reserved = await reserve();
       expect(await put(reserved, bytes)).toBeGreaterThanOrEqual(400);
-      // As on a server that does not look at what was signed.
+      // The last put is without the header, like on a server that ignores what was signed.
       await put(reserved);
       const before = await objects();
       const staged = before.find((key) => key.includes("/uploads/") && !earlier.has(key));

@@ -8,7 +8,7 @@ const perMinute = 5;
 let api: TestApi;
 afterEach(async () => api[Symbol.asyncDispose]());
 
-/** As one proxy in front tells it. */
+/** The header that one proxy in front adds. */
 const from = (address: string): Record<string, string> => ({ "x-forwarded-for": address });
 const wrongKey = `dari_${"x".repeat(43)}`;
 

@@ -94,7 +94,7 @@ describe("an invitation", () => {
     expect((await open(token)).status).toBe(404);
   });
 
-  test("there are so many of at the most, and those there are can be made anew", async () => {
+  test("their number is limited, and existing ones can still be renewed", async () => {
     await api.db.pool.query(
       `insert into invitations (id, organization_id, email, role)
         select 'inv_' || i, $1, i || '@people.example', 'member' from generate_series(1, 1000) i`,

@@ -197,7 +197,7 @@ function entriesOf(bytes: Buffer): Entry[] {
 
 const isPlain = ({ name, type = "0" }: Entry): boolean => type !== "x" && name !== "PaxHeader";
 
-/** As the export, but for what `alter` makes of each member. */
+/** Returns the export with each member replaced by what `alter` returns. */
 function altered(alter: (member: Entry) => Entry[], bytes: Buffer = whole): Buffer {
   const members = entriesOf(bytes).filter(isPlain).flatMap(alter);
   // `bundleOf` writes text as UTF-8; the bundle inside is bytes.

@@ -18,7 +18,7 @@ async function setLimits(api: TestApi, body: object): Promise<void> {
   expect((await api.call("PATCH", path, { key: api.operator.apiKey, body })).status).toBe(200);
 }
 
-/** As if every window had begun so long ago. */
+/** Moves the start of every window into the past. */
 async function age(api: TestApi, seconds: number): Promise<void> {
   await api.db.pool.query("update rate_windows set started_at = started_at - $1 * interval '1 second'", [seconds]);
 }
@@ -141,7 +141,7 @@ test("an upload that does not say its length gets back what did not come", async
   for (let round = 0; round < 5; round++) {
     expect([round, (await put(small.stream(), `/a${round}`))[0]]).toEqual([round, 201]);
   }
-  // As large as it may be, it does not fit any more: with its length it does.
+  // Without a length it counts as the largest possible, which does not fit. With its length it fits.
   await setLimits(api, { max_upload_bytes_per_hour: 5_100_000 });
   const [status, text] = await put(small.stream(), "/b");
   const advice = /an upload without Content-Length counts as \d+ bytes until it ends: send its length"/;

@@ -101,7 +101,7 @@ test("listed newest first, by agent and by status, in pages", async () => {
   }
 });
 
-test("what a change does not name stays; other times begin anew; a pause keeps no due time", async () => {
+test("a change keeps other fields; new times count from now; a paused schedule has no due time", async () => {
   const made = await create({ metadata: { a: 1 } });
   const renamed = await api.call("PATCH", `${path}/${made.id}`, { body: { name: "yearly", overlap: "replace" } });
   expect(renamed.json).toEqual({ ...made, name: "yearly", overlap: "replace", updated_at: expect.any(String) });

@@ -144,7 +144,7 @@ test("every change is on record, without URLs and secrets", async () => {
   for (const hidden of ["its-own-secret", secret]) expect(log.text).not.toContain(hidden);
 });
 
-test("secrets of webhooks are sealed anew with the others", async () => {
+test("secrets of webhooks are resealed with the others", async () => {
   const [oldKey, newKey] = [new Redacted(randomBytes(32)), new Redacted(randomBytes(32))];
   const { organizationId, keyId } = api.org;
   const actor = { organizationId, keyId, scopes: ["admin"] };

@@ -117,7 +117,7 @@ test("conditions decide who writes", async () => {
   const etag = (await content("GET", "/a")).headers.get("etag") ?? "";
   expect((await put("/a", "2", { "if-none-match": etag })).status).toBe(412);
   expect((await content("DELETE", "/a", { headers: { "if-match": `"x", ${etag}` } })).status).toBe(200);
-  // Of many who create the same file at once, one does.
+  // If several clients create the same file at once, one succeeds.
   const many = await Promise.all(Array.from({ length: 6 }, (_, i) => put("/b", `${i}`, { "if-none-match": "*" })));
   expect(many.map((reply) => reply.status).sort()).toEqual([201, 412, 412, 412, 412, 412]);
 });

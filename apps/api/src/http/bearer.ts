@@ -1,8 +1,8 @@
-// The key that a call shows.
+// Reads the API key of a call.
 
 import type { Request } from "express";
 
-/** Undefined when there is no `Authorization`, or one of another form than `Bearer <key>`. */
+/** Returns the key of an `Authorization: Bearer <key>` header, or undefined if there is none of that form. */
 export function bearerOf(request: Request): string | undefined {
   const [scheme, secret, more] = (request.get("authorization") ?? "").trim().split(/ +/);
   return scheme?.toLowerCase() === "bearer" && more === undefined ? secret : undefined;

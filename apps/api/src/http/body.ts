@@ -1,5 +1,5 @@
-// Reads a call's body: JSON, which any content type is taken for, an uploaded file, or an exported session. Leaves
-// other bytes to the handler.
+// Reads a call's body: JSON (whatever the content type), an uploaded file, or an exported session. Leaves other bytes
+// to the handler.
 
 import { validate, type Route } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -11,9 +11,9 @@ import { envelopeBytes, receiveFile } from "./upload.ts";
 
 const parserOf = (bytes: number) => express.json({ limit: bytes, strict: false, type: () => true });
 const parseJson = parserOf(limits.jsonBodyBytes);
-/** A token, a code or a name: nobody knows yet who sends it. */
+/** A token, a code or a name. The sender is not known yet, so the limit is small. */
 const parseUnauthenticatedJson = parserOf(16 * 1024);
-/** Of one body: far above any that is valid, and far below what a few bytes of brackets and commas unfold to. */
+/** Far above any valid body, and far below what 1 MB of brackets and commas expands to. */
 const jsonValuesMax = 300_000;
 
 export interface Receiving {
@@ -24,7 +24,7 @@ export interface Receiving {
 }
 
 /**
- * Undefined where the route has no body, or reads it itself. Of a call whose query is valid.
+ * Returns undefined if the route has no body, or reads it itself. The query must be valid.
  * @throws AppError as `readJsonBody`, `receiveFile` and `receiveExport`.
  */
 export async function readBody(
@@ -43,13 +43,13 @@ export async function readBody(
   return checkJsonBody(route.request, request.body);
 }
 
-/** Bytes of a body that is not JSON, at most. */
+/** The maximum size of a body that is not JSON, in bytes. */
 export function mostBytes(route: Route, { fileBytes, exportBytes }: Receiving): number {
   return route.requestContent === "application/gzip" ? exportBytes : fileBytes + envelopeBytes;
 }
 
 function readExport({ control, actor, exportBytes: maxBytes }: Receiving, request: Request): Promise<ReceivedExport> {
-  // Refused before the bytes are sent where the client says how many there will be.
+  // If the client announces the size, refuse before the bytes are sent.
   if (Number(request.get("content-length") ?? 0) > maxBytes) {
     throw new AppError("too_large", `the export exceeds the limit of ${maxBytes} bytes`);
   }
@@ -59,19 +59,19 @@ function readExport({ control, actor, exportBytes: maxBytes }: Receiving, reques
 }
 
 /**
- * The validated body; an empty one counts as `{}`, whatever its content type says.
+ * Returns the validated body. An empty one counts as `{}`, whatever its content type.
  * @throws AppError `invalid` with every problem; what the parser throws is translated in errors.ts.
  */
 function checkJsonBody(schema: NonNullable<Route["request"]>, sent: unknown): unknown {
   const body = sent === undefined ? {} : sent;
-  // To check each of millions of values would keep everybody else's calls waiting.
+  // Validating millions of values would block all other calls of this process.
   if (hasMoreValues(body, jsonValuesMax)) throw invalidField("body", `expected at most ${jsonValuesMax} values`);
   const issues = validate(schema, body);
   if (issues.length > 0) throw new AppError("invalid", "the body is invalid", { issues });
   return body;
 }
 
-/** Whether objects and lists have more than `most` members together. */
+/** Returns whether objects and lists have more than `most` members together. */
 function hasMoreValues(body: unknown, most: number): boolean {
   const pending: unknown[] = [body];
   for (let seen = 0; pending.length > 0;) {

@@ -1,4 +1,4 @@
-// What a route's handler is given and may answer. One call of one route, already authenticated and validated.
+// One call of one route, already authenticated and validated: what its handler gets, and what it may answer.
 
 import type { PathParameters, RequestOf, RouteName, routes } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -6,7 +6,7 @@ import type { ReceivedExport } from "@dari/control/outbound";
 import type { Request, Response } from "express";
 import type { ReceivedFile } from "./upload.ts";
 
-/** Bodies that are not JSON; they are stored before the handler runs. */
+/** Bodies that are not JSON. They are stored before the handler runs. */
 interface StoredBodies {
   importSession: ReceivedExport;
   uploadFile: ReceivedFile;
@@ -14,17 +14,17 @@ interface StoredBodies {
 
 export interface Call<Name extends RouteName = RouteName> {
   readonly control: Control;
-  /** Nobody's on routes without a key: such a handler authorizes by other means and looks at no row by it. */
+  /** On routes without a key, an actor without an organization. Such a handler authorizes by other means. */
   readonly actor: Actor;
-  /** Decoded; ids have the prefix of their noun, agents' in their `agt_` form. */
+  /** Decoded. Each id has the prefix of its noun; agents' ids are in their `agt_` form. */
   readonly params: PathParameters<(typeof routes)[Name]["path"]>;
-  /** Every value once and storable as text; those the route's schema knows are valid. */
+  /** Each parameter has one value that can be stored as text. Those that the route's schema names are valid. */
   readonly query: Readonly<Partial<Record<string, string>>>;
-  /** Valid; `never` where the route takes none. */
+  /** Valid; `never` if the route has no body. */
   readonly body: Name extends keyof StoredBodies ? StoredBodies[Name] : RequestOf<Name>;
-  /** What makes a repeated creation find the first one's resource; undefined where the client does not ask for that. */
+  /** Makes a repeated creation find the first one's resource. Undefined if the client did not send one. */
   readonly idempotencyKey: string | undefined;
-  /** The route was called under `/v1/deployments`, where `id` is the `dep_` form. */
+  /** Whether the route was called under `/v1/deployments`, where `id` is the `dep_` form. */
   readonly asDeployment: boolean;
   /** Aborts when the client goes away or the server drains. */
   readonly signal: AbortSignal;
@@ -33,27 +33,27 @@ export interface Call<Name extends RouteName = RouteName> {
   readonly response: Response;
 }
 
-/** Bounds that tests narrow. */
+/** Bounds that tests lower. */
 export interface CallSettings {
-  /** Milliseconds that a sync call waits for its message. */
+  /** How long a sync call waits for its message, in milliseconds. */
   readonly syncWaitMs: number;
-  /** Bytes of an uploaded file. */
+  /** Maximum size of an uploaded file, in bytes. */
   readonly fileBytes: number;
-  /** Bytes of an exported session. */
+  /** Maximum size of an exported session, in bytes. */
   readonly exportBytes: number;
-  /** Milliseconds between the comments of a stream. */
+  /** Interval of a stream's comments, in milliseconds. */
   readonly heartbeatMs: number;
-  /** Milliseconds after which a stream's reader that takes nothing is cut off. */
+  /** A stream's reader that accepts nothing for this long is disconnected, in milliseconds. */
   readonly stalledMs: number;
-  /** Calls without a valid key that one address is answered in a minute; 0: no bound. */
+  /** Calls without a valid key per address and minute; 0: no limit. */
   readonly unauthenticatedPerMinute: number;
-  /** Proxies in front, whose `X-Forwarded-For` says where a call comes from. */
+  /** Proxies in front of the API. Their `X-Forwarded-For` entries say where a call comes from. */
   readonly trustedProxies: number;
-  /** What the identity provider is called; null: there is none. */
+  /** Name of the identity provider; null if there is none. */
   readonly oidcName: string | null;
 }
 
-/** A JSON reply with another status than the route's first. */
+/** A JSON reply with a status other than the route's first. */
 export class Reply {
   readonly status: number;
   readonly body: object;
@@ -64,37 +64,37 @@ export class Reply {
   }
 }
 
-/** Answers the JSON body, a `Reply`, or nothing when it has written the response itself. */
+/** Returns the JSON body or a `Reply`, or nothing if it has written the response itself. */
 export type Handler<Name extends RouteName> = (call: Call<Name>) => Promise<object | Reply | void>;
 
 type CreatingRouteName = {
   [Name in RouteName]: (typeof routes)[Name] extends { readonly idempotent: true } ? Name : never;
 }[RouteName];
 
-/** The handler of a route that takes an `Idempotency-Key`. */
+/** The handler of a route that accepts an `Idempotency-Key`. */
 export interface Creator<Name extends RouteName> {
-  /** Makes the resource. With a key it runs in a transaction: it neither waits for others nor stores bytes. */
+  /** Creates the resource. With a key it runs in a transaction, so it must not wait for others or store bytes. */
   create(call: Call<Name>): Promise<Created>;
   /**
-   * Answers with the resource as it is now, without secrets; it was made by this call or by an equal one before.
-   * Nothing when it has written the response itself.
+   * Returns the resource as it is now, without secrets, whether this call or an earlier equal one created it. Returns
+   * nothing if it has written the response itself.
    */
   read(call: Call<Name>, resourceId: string, how: { readonly isNew: boolean }): Promise<object | Reply | void>;
-  /** The key that the body itself has, for routes whose body may; it counts as the header does. */
+  /** Returns the key in the body, for routes whose body can have one. It counts as the header does. */
   keyIn?(body: Call<Name>["body"]): string | undefined;
-  /** What makes two bodies the same; absent: all of them. */
+  /** Returns what makes two bodies equal (default: everything). */
   identify?(body: Call<Name>["body"]): unknown;
-  /** Takes back what was received with a body of which nothing was made. */
+  /** Deletes what was received with a body if no resource was created from it. */
   discard?(call: Call<Name>): Promise<void>;
 }
 
 export interface Created {
   readonly resourceId: string;
-  /** The reply; absent: `read` answers the first call too. */
+  /** The reply. If absent, `read` answers the first call too. */
   readonly reply?: object;
 }
 
-/** A creating route without its `read` does not compile. */
+/** A creating route without `read` is a compile error. */
 export type Handlers<Names extends RouteName = RouteName> = {
   readonly [Name in Names]: Name extends CreatingRouteName ? Creator<Name> : Handler<Name>;
 };

@@ -1,4 +1,4 @@
-// Sends stored bytes: whole or one range of them, with a strong ETag. Knows no noun.
+// Sends stored bytes, all or one range of them, with a strong ETag.
 
 import { pipeline } from "node:stream/promises";
 import type { OpenedContent } from "@dari/control/storage";
@@ -11,8 +11,8 @@ interface ByteRange {
 }
 
 /**
- * As an attachment, which no browser renders under the API's origin. Answers 200, 206 for a range, 304 for an ETag
- * the client has.
+ * Sends the content as an attachment, so that no browser renders it under the API's origin. Answers 200, 206 for a
+ * range, or 304 for an ETag that the client has.
  * @throws RangeRefused (416)
  */
 export async function sendContent(content: OpenedContent, request: Request, response: Response): Promise<void> {
@@ -21,7 +21,7 @@ export async function sendContent(content: OpenedContent, request: Request, resp
   const range = isKnown ? undefined : readRange(request, etag, content.sizeBytes, response);
   const length = range === undefined ? content.sizeBytes : range.end - range.start + 1;
   const isEmpty = isKnown || request.method === "HEAD" || length === 0;
-  // Before any header: where the first bytes cannot be read, the reply is a refusal.
+  // Read the first bytes before any header is sent: if they cannot be read, the reply is an error.
   const body = isEmpty ? undefined : await readAhead(await content.open(range), 1);
   noteRestored(response, content.restoredFrom);
   response.set({
@@ -34,7 +34,7 @@ export async function sendContent(content: OpenedContent, request: Request, resp
     response.status(304).end();
     return;
   }
-  // Set by hand: Express would add a charset to a text type, and nobody knows the text's.
+  // Not with Express's method: it would add a charset to text types, and the charset is unknown.
   response.setHeader("content-type", content.contentType);
   response.setHeader("content-length", length);
   if (range !== undefined) {
@@ -44,12 +44,12 @@ export async function sendContent(content: OpenedContent, request: Request, resp
   else await pipeline(body, response);
 }
 
-/** Tells a client that what it reads is older than the session's head, which is damaged. */
+/** Tells the client that it reads an older snapshot because the session's head is damaged. */
 export function noteRestored(response: Response, snapshotId: string | undefined): void {
   if (snapshotId !== undefined) response.set("dari-restored-from", snapshotId);
 }
 
-/** Returns the same bytes once the first `bytes` of them have been read. Rejects if they cannot be. */
+/** Reads the first `bytes` bytes, then returns the whole stream. Rejects if they cannot be read. */
 export async function readAhead(source: AsyncIterable<Uint8Array>, bytes: number): Promise<AsyncIterable<Uint8Array>> {
   const pieces = source[Symbol.asyncIterator]();
   const ahead: Uint8Array[] = [];
@@ -59,7 +59,7 @@ export async function readAhead(source: AsyncIterable<Uint8Array>, bytes: number
     ahead.push(next.value);
     had += next.value.byteLength;
   }
-  // A generator that is closed before its first step would leave the source open.
+  // Closing a generator before its first step would leave the source open.
   const rest: AsyncIterator<Uint8Array> = {
     next: () => {
       const value = ahead.shift();
@@ -78,7 +78,7 @@ function listsEtag(header: string | undefined, etag: string): boolean {
   return header.trim() === "*" || header.split(",").some((item) => item.trim().replace(/^W\//, "") === etag);
 }
 
-/** The range that is asked for; several at once, or one of other bytes than these, are answered with the whole. */
+/** Returns the requested range. Several ranges, or a range of other bytes than these, are answered with the whole. */
 function readRange(request: Request, etag: string, sizeBytes: number, response: Response): ByteRange | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec((request.get("range") ?? "").replaceAll(" ", ""));
   if (match === null || (match[1] === "" && match[2] === "")) return undefined;
@@ -95,7 +95,7 @@ function boundsOf(first: string, last: string, sizeBytes: number): ByteRange {
   return { start: Number(first), end: last === "" ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) };
 }
 
-/** RFC 6266: a plain name for old clients, the true one in UTF-8. */
+/** RFC 6266: an ASCII name for old clients, and the real name in UTF-8. */
 export function attachment(filename: string): string {
   const plain = filename.replace(/[^\x20-\x7e]|["\\%]/g, "_");
   const encoded = encodeURIComponent(filename.toWellFormed()).replace(

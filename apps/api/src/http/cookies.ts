@@ -1,30 +1,30 @@
-// The cookies of people's browsers: whom one is signed in as, and on the way to the identity provider where it began.
+// The cookies of browsers: the sign-in, and the state of a sign-in at the identity provider.
 
 import type { Control } from "@dari/control/context";
 import type { Request } from "express";
 
-/** Enough for any of ours; others may set longer ones on our host. */
+/** Ours are shorter. Other programs on this host may set longer ones. */
 const cookieCharsMax = 4_096;
 
 export interface CookieOptions {
   readonly seconds: number;
-  /** `Lax` comes along when another site sends the browser here; `Strict` does not. */
+  /** A browser sends a `Lax` cookie when another site links here, and a `Strict` one not. */
   readonly sameSite: "Strict" | "Lax";
 }
 
-/** The `Set-Cookie` of a value that scripts cannot read and other sites cannot send. */
+/** Returns the `Set-Cookie` of a value that scripts cannot read and other sites cannot send. */
 export function cookieOf(control: Control, name: string, value: string, options: CookieOptions): string {
   const secure = isSecure(control) ? "; Secure" : "";
   const rest = `Path=/; HttpOnly; SameSite=${options.sameSite}; Max-Age=${options.seconds}${secure}`;
   return `${fullName(control, name)}=${value}; ${rest}`;
 }
 
-/** The `Set-Cookie` that makes the browser forget it. */
+/** Returns the `Set-Cookie` that deletes the cookie. */
 export function noCookie(control: Control, name: string): string {
   return cookieOf(control, name, "", { seconds: 0, sameSite: "Strict" });
 }
 
-/** Undefined when the request has none of this name, or one that cannot be ours. */
+/** Returns undefined if the request has no cookie of this name, or one longer than ours can be. */
 export function readCookie(control: Control, request: Request, name: string): string | undefined {
   const start = `${fullName(control, name)}=`;
   const pairs = (request.get("cookie") ?? "").split(";").map((pair) => pair.trim());
@@ -32,7 +32,7 @@ export function readCookie(control: Control, request: Request, name: string): st
   return value === undefined || value === "" || value.length > cookieCharsMax ? undefined : value;
 }
 
-/** With the prefix, no other host of the domain can set it, nor anybody over a connection that is not encrypted. */
+/** The prefix `__Host-` keeps other hosts of the domain, and unencrypted connections, from setting the cookie. */
 function fullName(control: Control, name: string): string {
   return isSecure(control) ? `__Host-${name}` : name;
 }

@@ -1,4 +1,4 @@
-// The one place where what went wrong becomes a reply. Verbs and routes throw; nothing else writes an error.
+// Translates every error into a reply. Operations and routes throw; nothing else writes an error.
 
 import { errorKinds, renderError } from "@dari/contract";
 import { isDatabaseAway, isDatabasePassing, type Control } from "@dari/control/context";
@@ -10,11 +10,11 @@ import multer from "multer";
 import { requestIdOf } from "./request-id.ts";
 import { unauthenticatedRefusal } from "./limit-unauthenticated.ts";
 
-/** The status of a method that a known path does not have. HTTP asks for it; the code stays `not_found`. */
+/** HTTP requires this status if a known path does not have the method. The code stays `not_found`. */
 const methodNotAllowed = 405;
 
 export function answerUnknownRoute(request: Request, response: Response): void {
-  // Where a browser arrives that was given the platform's address.
+  // The page that a browser gets first when it opens the platform's address.
   const hint = request.path === "/" ? "; the console is at /console, the API reference at /docs" : "";
   sendError(response, new AppError("not_found", `no such route: ${request.method} ${request.path}${hint}`));
 }
@@ -28,7 +28,7 @@ export function answerUnknownMethod(allowed: readonly string[]) {
   };
 }
 
-/** Express's error handler; it is known by its four parameters. */
+/** Express's error handler, recognized by its four parameters. */
 export function answerErrors(control: Control) {
   return (error: unknown, request: Request, response: Response, _next: NextFunction): void => {
     const found = toAppError(error);
@@ -48,15 +48,15 @@ export function answerErrors(control: Control) {
     } else if (known.code === "unavailable") {
       control.log.warn({ err: error, request_id: requestId, path: request.path }, "request refused: unavailable");
     }
-    // Half of a stream is out: cutting it is the only way left to say that it is not whole.
+    // Part of the stream is already sent. Only a closed connection tells the client that it is incomplete.
     if (response.headersSent) return void response.destroy();
-    // What the client still sends is taken and dropped: it reads no reply before it has sent everything.
+    // Read and drop the rest of the body: the client reads no reply before it has sent everything.
     request.resume();
     sendError(response, known, known instanceof RangeRefused ? 416 : undefined);
   };
 }
 
-/** A range that no byte of the content is in. */
+/** A range that contains no byte of the content. */
 export class RangeRefused extends AppError {
   constructor(sizeBytes: number) {
     super("invalid", `the range is outside the content, which has ${sizeBytes} bytes`);
@@ -100,7 +100,7 @@ function fromMulter(error: multer.MulterError): AppError {
   return new AppError("invalid", message, { issues: [{ path: "file", message }], cause: error });
 }
 
-/** What Express and its body parser throw carries a status and, where it is the parser's, a type. */
+/** Errors of Express and its body parser have a status; those of the parser also have a type. */
 function fromHttpError(error: unknown): AppError | undefined {
   if (!(error instanceof Error) || !("status" in error) || typeof error.status !== "number") return undefined;
   const type = "type" in error ? error.type : undefined;

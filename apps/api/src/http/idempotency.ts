@@ -1,4 +1,4 @@
-// Answers creating calls: once per `Idempotency-Key`, and with the same resource every time after. Knows no resource.
+// Answers creating calls: one resource per `Idempotency-Key`, and the same resource for each repeated call.
 
 import type { Route } from "@dari/contract";
 import { fingerprintOf, idempotently, isDatabaseAway } from "@dari/control/context";
@@ -8,7 +8,7 @@ import { Reply, type Call, type Creator } from "./call.ts";
 
 const header = "Idempotency-Key";
 
-/** Undefined on routes that create nothing. @throws AppError `invalid` for a key that is empty or too long. */
+/** Returns undefined on routes that create nothing. @throws AppError `invalid` for a key that is empty or too long. */
 export function readIdempotencyKey(route: Route, request: Request): string | undefined {
   if (route.idempotent !== true) return undefined;
   const key = request.get(header);
@@ -18,10 +18,10 @@ export function readIdempotencyKey(route: Route, request: Request): string | und
   return key;
 }
 
-/** Without a key every call creates. */
+/** Without a key, every call creates a resource. */
 export async function answerCreation(route: Route, creator: Creator<never>, call: Call<never>): Promise<object | void> {
   const creation = await create(route, creator, call).catch(async (error: unknown) => {
-    // Whether a commit came through is not known when its answer is lost: what it may need stays.
+    // If the answer to the commit was lost, the commit may have succeeded: keep what it may refer to.
     if (!isDatabaseAway(error)) await discard(creator, call);
     throw error;
   });
@@ -31,9 +31,9 @@ export async function answerCreation(route: Route, creator: Creator<never>, call
   return reply === undefined || reply instanceof Reply ? reply : new Reply(creation.status, reply);
 }
 
-/** The header says that this reply shows what an earlier call made: one that refuses shows nothing. */
+/** The header says that this reply shows what an earlier call created. A refusal shows nothing. */
 async function readAgain(creator: Creator<never>, call: Call<never>, resourceId: string): Promise<object | void> {
-  // Before the reading, which may write the response.
+  // Set it before `read`, which may write the response.
   call.response.set("idempotent-replayed", "true");
   try {
     return await creator.read(call, resourceId, { isNew: false });
@@ -59,7 +59,7 @@ function keyOf(creator: Creator<never>, { idempotencyKey: sent, body }: Call<nev
   throw invalidField("idempotency_key", `expected the same key as in the ${header} header, or only one of them`);
 }
 
-/** What cannot be taken back now is no reason to refuse the call. */
+/** A failure to delete is not a reason to refuse the call. */
 async function discard(creator: Creator<never>, call: Call<never>): Promise<void> {
   try {
     await creator.discard?.(call);

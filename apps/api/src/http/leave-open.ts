@@ -3,8 +3,9 @@
 import type { Readable } from "node:stream";
 
 /**
- * A plain loop destroys what it does not read to the end. For a request that would cut the connection before the
- * refusal is sent over it; for a part of one, hide the reader's error behind an abort.
+ * Iterates over a stream. Stopping early does not destroy it. A plain `for await` destroys a stream that it does not
+ * read to the end: for a request this cuts the connection before the refusal is sent, and for a part it hides the
+ * reader's error behind an abort.
  */
 export function leaveOpen(stream: Readable): AsyncIterable<Uint8Array> {
   return stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;

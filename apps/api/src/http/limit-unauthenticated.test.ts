@@ -1,4 +1,4 @@
-// Which part of an address counts as one customer.
+// Tests which part of an address identifies a customer.
 
 import { expect, test } from "@jest/globals";
 import { networkOf } from "./limit-unauthenticated.ts";

@@ -1,5 +1,5 @@
-// Limits calls without a valid key by the address that they come from. A call over the limit gets a 429 and costs this
-// process next to nothing. Calls with a valid key from the same address are never refused for them.
+// Limits calls without a valid key by their address. A call over the limit gets a 429 and costs this process almost
+// nothing. Calls with a valid key from the same address are never refused for them.
 
 import type { Control } from "@dari/control/context";
 import { isKnownKey, unauthenticated } from "@dari/control/tenants";
@@ -8,25 +8,25 @@ import { isIPv6 } from "node:net";
 import type { NextFunction, Request, Response } from "express";
 import { bearerOf } from "./bearer.ts";
 
-/** Addresses remembered; above this number the one that was silent for longest is forgotten. */
+/** Addresses remembered. Above this number, the address that was silent for longest is forgotten. */
 const addressesMax = 50_000;
 
 export interface UnauthenticatedLimit {
-  /** Calls of one address: so many at once, then so many in each minute. 0: no limit. */
+  /** The size of an address's bucket, and how much it is refilled per minute. 0: no limit. */
   readonly perMinute: number;
 }
 
-/** The limit of a call's address, kept with its response: it is needed once the call turns out to have no valid key. */
+/** The limit of a call's address, stored with its response until the call turns out to have no valid key. */
 interface Standing {
-  /** Counts one call. Returns the refusal if that is one too many. */
+  /** Counts one call. Returns the refusal if the call exceeds the limit. */
   refusal(): AppError | undefined;
 }
 
 const standings = new WeakMap<Response, Standing>();
 
 /**
- * Runs before all routes. Refuses an unknown key here if its address has used up its calls; such keys are looked up
- * together, however many there are, and a call with a valid one goes on.
+ * Runs before all routes. If an address has used up its calls, its unknown keys are refused here. Such keys are looked
+ * up in batches, and a call with a valid key continues.
  */
 export function limitUnauthenticated(control: Control, { perMinute }: UnauthenticatedLimit) {
   const buckets = createBuckets(perMinute);
@@ -70,14 +70,14 @@ export function countUnauthenticated(response: Response): void {
 }
 
 interface Buckets {
-  /** No call was counted lately. */
+  /** Whether every bucket is full. */
   isEmpty(): boolean;
   isSpent(address: string): boolean;
   /** Counts one call. Returns the seconds until the next one is allowed if this one is not. */
   take(address: string): number | undefined;
 }
 
-/** One number for each address: when its bucket is full again. */
+/** Stores one number per address: when its bucket is full again. */
 function createBuckets(perMinute: number): Buckets {
   const fullAt = new Map<string, number>();
   const eachMs = 60_000 / perMinute;
@@ -89,7 +89,7 @@ function createBuckets(perMinute: number): Buckets {
     take(address) {
       const missing = missingMs(address);
       if (missing > spentMs) return Math.ceil((missing - spentMs) / 1_000);
-      // At the end: the order in which they were last heard of.
+      // Moves the address to the end of the map, which is ordered by the last call.
       fullAt.delete(address);
       fullAt.set(address, performance.now() + missing + eachMs);
       if (fullAt.size > addressesMax) fullAt.delete(fullAt.keys().next().value ?? "");
@@ -98,7 +98,7 @@ function createBuckets(perMinute: number): Buckets {
   };
 }
 
-/** An IPv4 address, or the /64 of an IPv6 one: as a rule, all of it is one customer's. */
+/** Returns an IPv4 address, or the /64 prefix of an IPv6 one, which usually belongs to one customer. */
 export function networkOf(address: string): string {
   const v4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
   if (v4 !== undefined || !isIPv6(address)) return v4 ?? address;

@@ -1,4 +1,4 @@
-// Mounts the contract's routes: authenticate, check, call the handler, render. The route table decides, not this file.
+// Mounts the contract's routes: authenticates, validates, calls the handler, renders. Routes are data in the contract.
 
 import { hasScope, routePaths, routes, type Route, type RouteName } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
@@ -26,13 +26,13 @@ export interface MountOptions {
 
 type AnyHandler = (call: Call<never>) => Promise<object | Reply | void>;
 
-/** Every route at each of its paths; a known path's other methods answer 405. */
+/** Mounts each route at each of its paths. Other methods of a known path get a 405. */
 export function mountRoutes(app: Express, options: MountOptions): void {
   const methods = new Map<string, string[]>();
   const mounting: { readonly pattern: string; readonly mount: () => void }[] = [];
   for (const name of Object.keys(routes) as RouteName[]) {
     const route: Route = routes[name];
-    // The table of handlers is typed by name; inside the loop the name is any of them.
+    // The table of handlers is typed by name. In this loop, the name can be any of them.
     const handler = toHandler(route, options.handlers[name] as unknown as AnyHandler | Creator<never>);
     for (const path of routePaths(route)) {
       const pattern = path.replace(/\{(\w+)\}/g, ":$1");
@@ -44,14 +44,14 @@ export function mountRoutes(app: Express, options: MountOptions): void {
       methods.set(pattern, [...(methods.get(pattern) ?? []), route.method]);
     }
   }
-  // What is spelled out goes first, with all its methods: `/v1/files/uploads` is no file of that name.
+  // Literal paths go first, with all their methods: `/v1/files/uploads` is not a file with the id `uploads`.
   for (const pattern of [...methods.keys()].sort(bySpecificity)) {
     for (const { mount } of mounting.filter((one) => one.pattern === pattern)) mount();
     app.all(pattern, answerUnknownMethod(methods.get(pattern) ?? []));
   }
 }
 
-/** A parameter comes after every segment that is spelled out in its place. */
+/** Sorts a parameter after every literal segment in its place. */
 function bySpecificity(left: string, right: string): number {
   const rank = (pattern: string): string => pattern.replace(/:\w+/g, "~");
   return rank(left) < rank(right) ? -1 : 1;
@@ -105,10 +105,10 @@ async function answer(
   response.status(status).json(body);
 }
 
-/** Made once: an abort without a reason makes an error with a stack, for every request. */
+/** Created once: aborting without a reason creates an error with a stack for every request. */
 const gone = new Error("the response has ended");
 
-/** Aborts when the client goes away, or has its answer. */
+/** Aborts when the client disconnects or has its answer. */
 function goneSignal(response: Response): AbortSignal {
   const controller = new AbortController();
   if (response.closed) controller.abort(gone);
@@ -118,7 +118,7 @@ function goneSignal(response: Response): AbortSignal {
 
 const nobody: Actor = { organizationId: "", keyId: "", scopes: [] };
 
-/** @throws AppError `unauthenticated`, `limit_exceeded`, `forbidden` with the scope that is missing. */
+/** @throws AppError `unauthenticated`, `limit_exceeded`, or `forbidden` with the missing scope. */
 async function authorize(
   control: Control,
   route: Route,
@@ -138,7 +138,7 @@ async function authorize(
   return actor;
 }
 
-/** Whether the caller may name another organization than its own in the path of this route. */
+/** Returns whether the caller may name another organization than its own in the path of this route. */
 async function reachesAll(
   control: Control,
   route: Route,

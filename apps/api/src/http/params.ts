@@ -1,4 +1,4 @@
-// Reads the parameters of a path: ids by their noun's prefix, names by the contract's rule.
+// Reads the parameters of a path: ids by their prefix, names by the contract's rule.
 
 import { credentialName, validate } from "@dari/contract";
 import type { Actor } from "@dari/control/context";
@@ -23,9 +23,9 @@ const kinds: Readonly<Record<string, { kind: IdKind; noun: string; otherPrefix?:
 };
 
 /**
- * The parameters in the form that verbs take. `reachesAll`: the caller may name any organization.
- * @throws AppError `invalid` for a wrong prefix, which names the right one; `not_found` for what cannot be an id, and
- * for an organization that is not the caller's.
+ * Returns the parameters in the form that operations take. If `reachesAll`, the caller may name any organization.
+ * @throws AppError `invalid` for a wrong prefix, with the right one; `not_found` for what cannot be an id, and for
+ *   another organization than the caller's.
  */
 export function readParams(
   raw: Readonly<Record<string, unknown>>,
@@ -55,7 +55,7 @@ function readId(name: string, value: string, known: { kind: IdKind; noun: string
   return id;
 }
 
-/** A key belongs to one organization, so any other does not exist for it, unless it is an operator's. */
+/** A key belongs to one organization. For all keys but an operator's, other organizations do not exist. */
 function readOrganization(value: string, actor: Actor | undefined, reachesAll: boolean): string {
   if (actor === undefined) throw new Error("a route that names an organization needs a key");
   if (value === "current") return actor.organizationId;

@@ -1,4 +1,4 @@
-// Reads a query string by the route's schema, and the page that lists are asked for.
+// Reads a query string by the route's schema, and the paging parameters of lists.
 
 import { isUtf8 } from "node:buffer";
 import { validate, type Route } from "@dari/contract";
@@ -10,9 +10,9 @@ type Query = Readonly<Partial<Record<string, string>>>;
 
 const anyObject = { type: "object" };
 
-/** @throws AppError `invalid` with every problem, also for a parameter that is given twice. */
+/** @throws AppError `invalid` with every problem, also for a parameter that occurs twice. */
 export function readQuery(route: Route, raw: Readonly<Record<string, unknown>>): Query {
-  // A null prototype comes from the query parser; the validator expects a plain object.
+  // The query parser makes an object with a null prototype; the validator expects a plain one.
   const query = { ...raw };
   const repeatable = repeatableNames(route);
   for (const name of repeatable) if (typeof query[name] === "string") query[name] = [query[name]];
@@ -26,13 +26,12 @@ export function readQuery(route: Route, raw: Readonly<Record<string, unknown>>):
   return query as Query;
 }
 
-/** Those whose schema is a list. */
 function repeatableNames(route: Route): string[] {
   const properties = (route.query as { properties?: Record<string, { type?: string }> } | undefined)?.properties ?? {};
   return Object.keys(properties).filter((name) => properties[name]?.type === "array");
 }
 
-/** Every value of a parameter that may repeat, of a query that `readQuery` has let pass. */
+/** Returns every value of a repeatable parameter, from a query that `readQuery` has accepted. */
 export function readRepeated(request: Request, name: string): string[] {
   const value: unknown = request.query[name];
   if (value === undefined) return [];
@@ -40,8 +39,8 @@ export function readRepeated(request: Request, name: string): string[] {
 }
 
 /**
- * Refuses a query that is not percent-encoded UTF-8: the parser would put another character in the place of each byte
- * that it cannot read, and a file would be written under another name.
+ * Refuses a query that is not percent-encoded UTF-8. The parser would replace each unreadable byte, and a file would be
+ * written under another name.
  *
  * @throws AppError `invalid`
  */
@@ -65,7 +64,7 @@ export function readLimit(query: Query): number {
   return limit;
 }
 
-/** `?cancel=1` and its kin. */
+/** Accepts `?cancel=1` and similar values. */
 export function isOn(value: string | undefined): boolean {
   return value === "1" || value === "true";
 }

@@ -1,4 +1,4 @@
-// What a call takes from its organization's and its key's share of the API, and the headers that say what is left.
+// Counts a call against the rate limits of its organization and key, and sends the headers that say what is left.
 
 import type { Route } from "@dari/contract";
 import type { Actor, Control, RateStanding } from "@dari/control/context";
@@ -13,9 +13,9 @@ const nouns: Readonly<Record<RateKind, string>> = {
 };
 
 /**
- * Takes `amount`, and tells what is left in the reply's `RateLimit-Policy` and `RateLimit`. `advice`: what a caller may
- * do besides waiting when it is refused.
- * @throws AppError `limit_exceeded`, with the seconds after which there is more.
+ * Takes `amount`, and sets the headers `RateLimit-Policy` and `RateLimit`. `advice`: what a refused caller can do
+ * besides waiting.
+ * @throws AppError `limit_exceeded`, with the seconds until there is enough.
  */
 export async function spend(
   control: Control,
@@ -43,7 +43,7 @@ function refusal(amount: number, standings: readonly RateStanding[], advice?: st
   return new AppError("limit_exceeded", full, { retryAfterSeconds: Math.max(1, resetSeconds) });
 }
 
-/** As the IETF's draft says it: lists of named policies, each in both headers. */
+/** Writes both headers as the IETF draft defines them: lists of named policies. */
 function tell(response: Response, more: readonly RateStanding[]): void {
   if (more.length === 0) return;
   const standings = [...((response.locals["rates"] as RateStanding[] | undefined) ?? []), ...more];
@@ -60,12 +60,12 @@ function nameOf({ of, kind }: RateStanding): string {
   return `${of === "key" ? "key-" : ""}${kind.replace("_", "-")}`;
 }
 
-/** What of a body may have come together with its headers. */
+/** How much of a body can arrive together with its headers. */
 const firstBytes = 65_536;
 
 /**
- * Takes the bytes of an upload before they are read; `most`: as many as there may be. A call that does not say how many
- * counts as the largest, and gets back at its end what did not come.
+ * Takes the bytes of an upload before they are read. A call that does not announce its size counts as `most`, the
+ * largest, and gets back the difference at its end.
  */
 export async function spendUpload(
   control: Control,
@@ -76,7 +76,7 @@ export async function spendUpload(
 ): Promise<void> {
   const said = request.get("content-length");
   const amount = said === undefined ? most : Number(said);
-  // What is too large is refused as that.
+  // A body that is too large gets its own error.
   if (!(amount > 0) || amount > most) return;
   const { socket } = request;
   const before = socket.bytesRead - firstBytes;
@@ -93,7 +93,7 @@ export async function spendUpload(
   });
 }
 
-/** What a call takes whose body is read: messages, or the bytes that it reserves room for. */
+/** Takes what the body asks for: messages, or the bytes that it reserves. */
 export async function spendBody(
   control: Control,
   actor: Actor,

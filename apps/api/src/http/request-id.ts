@@ -1,11 +1,11 @@
-// Gives every request an id that its reply, its log lines and its error carry.
+// Gives every request an id, which its reply, log lines and errors contain.
 
 import { randomUUID } from "node:crypto";
 import type { NextFunction, Request, Response } from "express";
 
 const sanePattern = /^[A-Za-z0-9._:-]{1,128}$/;
 
-/** A client's own `X-Request-Id` is kept when it is fit to be logged and sent back. */
+/** Keeps the client's `X-Request-Id` if it is safe to log and to send back. */
 export function assignRequestId(request: Request, response: Response, next: NextFunction): void {
   const sent = request.get("x-request-id");
   const id = sent !== undefined && sanePattern.test(sent) ? sent : randomUUID();

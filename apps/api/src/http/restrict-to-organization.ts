@@ -1,11 +1,11 @@
-// Which calls run behind row-level security: all that a key makes, but for those that concern more than its own
+// Decides which calls run behind row-level security: all that a key makes, except those that reach beyond its own
 // organization by their nature.
 
 import { routes, type Route, type RouteName } from "@dari/contract";
 import type { Actor, Control } from "@dari/control/context";
 import { isOperator } from "@dari/control/tenants";
 
-/** These read rows that have no organization yet, or rows of each organization that the caller's key has created. */
+/** These read rows that have no organization yet, or rows of organizations that the caller's key created. */
 export const routesAcrossOrganizations: readonly RouteName[] = [
   "bootstrap",
   "listOrganizations",
@@ -17,8 +17,8 @@ export const routesAcrossOrganizations: readonly RouteName[] = [
 const across: ReadonlySet<Route> = new Set(routesAcrossOrganizations.map((name) => routes[name]));
 
 /**
- * What a call works with: of the database it sees its organization's rows. Calls without a key, and those of operators
- * that reach beyond their own organization (`reachesAll`), see everything and authorize by other means.
+ * Returns what a call works with. Its queries see only its organization's rows. Calls without a key, and operators'
+ * calls that reach beyond their own organization (`reachesAll`), see everything and authorize by other means.
  */
 export function restrictToOrganization(
   control: Control,
@@ -31,7 +31,7 @@ export function restrictToOrganization(
   return { ...control, db, trees: control.trees.readBy(db) };
 }
 
-/** Whether the body names another organization than the caller's, and the caller may. */
+/** Returns whether the body names another organization than the caller's, and the caller is allowed to. */
 export async function bodyNamesOtherOrganization(
   control: Control,
   route: Route,

@@ -1,12 +1,12 @@
-// Where a request of a browser comes from. A cookie comes along by itself, so what changes something must come from our
-// own pages.
+// Checks where a browser's request comes from. Browsers send cookies with requests of any site, so a request that
+// changes something must come from our own pages.
 
 import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
 import type { Request } from "express";
 
 /**
- * Browsers say where a request that changes something comes from; one that says nothing is none of ours.
+ * Requires the headers in which browsers name the origin of a request that changes something.
  * @throws AppError `forbidden`
  */
 export function requireSameOrigin(control: Control, request: Request): void {
@@ -14,7 +14,9 @@ export function requireSameOrigin(control: Control, request: Request): void {
   refuseOtherSites(control, request);
 }
 
-/** For calls that need no cookie, but give one: programs say nothing of where they are. @throws AppError `forbidden` */
+/**
+ * For calls that set a cookie but need none. Programs, which send no origin, are accepted. @throws AppError `forbidden`
+ */
 export function refuseOtherSites(control: Control, request: Request): void {
   const origin = request.get("origin");
   const site = request.get("sec-fetch-site");

@@ -1,4 +1,4 @@
-// Writes a stream of server-sent events. Knows the wire, no noun.
+// Writes a stream of server-sent events.
 
 import type { StreamItem } from "@dari/control/outbound";
 import { limits } from "@dari/domain";
@@ -6,31 +6,31 @@ import type { Response } from "express";
 import { once } from "node:events";
 import type { CallSettings } from "./call.ts";
 
-/** Browsers wait this long before they connect again, milliseconds. */
+/** How long browsers wait before they connect again, in milliseconds. */
 const reconnectMs = 1_000;
-/** How long what was written may be on its way before its reader counts as slow. Milliseconds. */
+/** A reader counts as slow if what was written is not sent after this many milliseconds. */
 const briefMs = 1_000;
 
 export interface SendOptions {
   readonly response: Response;
   readonly settings: Pick<CallSettings, "heartbeatMs" | "stalledMs">;
-  /** Counts bytes that wait for a slow reader; undefined when they are too many. */
+  /** Counts bytes that wait for a slow reader. Undefined if the process holds too many already. */
   readonly hold: (bytes: number) => (() => void) | undefined;
 }
 
 /**
- * Sends items until they end or the client is gone. An event has its number as `id`, so that `Last-Event-ID` goes on
- * after it; previews have none; comments keep proxies from closing. A reader that takes nothing, or makes too much wait
- * for it, is cut off: it may resume.
+ * Sends items until they end or the client disconnects. An event's `id` is its number, so that `Last-Event-ID`
+ * continues after it; previews have no id. Comments keep proxies from closing the connection. A reader that accepts
+ * nothing, or makes too many bytes wait, is disconnected and can resume.
  */
 export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, options: SendOptions): Promise<void> {
   const { response, settings } = options;
   response.status(200).set({
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache, no-transform",
-    // nginx would hold pieces back.
+    // Otherwise nginx buffers the stream.
     "x-accel-buffering": "no",
-    // Kept open after its end, it would keep a server that drains from closing.
+    // A connection that stays open after the stream's end would keep a draining server from closing.
     connection: "close",
   });
   response.setTimeout(settings.stalledMs, () => response.destroy());
@@ -38,7 +38,7 @@ export async function sendEvents(items: AsyncGenerator<StreamItem, void, void>, 
   response.socket?.setNoDelay(true);
   response.write(`retry: ${reconnectMs}\n\n`);
   const heartbeat = setInterval(() => {
-    // A reader that has not taken what is there takes no comment either.
+    // While the reader is behind, do not add comments.
     if (!response.writableNeedDrain) response.write(": still here\n\n");
   }, settings.heartbeatMs);
   try {
@@ -64,7 +64,7 @@ function render(item: StreamItem): string {
   }
 }
 
-/** A reader that is slow makes its own stream wait, and nobody else's. */
+/** Waits for a slow reader. Only its own stream waits. */
 async function drained({ response, hold }: SendOptions): Promise<void> {
   const over = new AbortController();
   const { signal } = over;
@@ -74,7 +74,7 @@ async function drained({ response, hold }: SendOptions): Promise<void> {
   const brief = new Promise<"slow">((resolve) => (timer = setTimeout(resolve, briefMs, "slow")));
   try {
     if ((await Promise.race([flows, brief])) !== "slow") return;
-    // The page that it is shown from waits with it.
+    // The page of events that is being sent stays in memory too.
     release = hold(Math.max(response.writableLength, limits.streamPageBytes));
     if (release === undefined) response.destroy();
     else await flows;

@@ -1,10 +1,10 @@
-// Sends text piece by piece, as it comes.
+// Sends text in pieces as they arrive.
 
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { Response } from "express";
 
-/** Plain text; the headers go out at once, so that a client that follows sees that it is connected. */
+/** Sends plain text. The headers are sent at once, so that a following client sees that it is connected. */
 export async function sendText(pieces: AsyncIterable<string>, response: Response): Promise<void> {
   response.set({ "content-type": "text/plain; charset=utf-8", "x-accel-buffering": "no" });
   response.flushHeaders();

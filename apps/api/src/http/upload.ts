@@ -1,4 +1,5 @@
-// Reads multipart uploads straight into storage: no piece waits in memory or on this disk. The only home of multer.
+// Streams multipart uploads into storage, without buffering in memory or on the local disk. The only file that imports
+// multer.
 
 import type { Actor, Control } from "@dari/control/context";
 import { discardUpload, storeUpload, type StoredUpload } from "@dari/control/storage";
@@ -9,7 +10,7 @@ import { leaveOpen } from "./leave-open.ts";
 
 export interface ReceivedFile {
   readonly stored: StoredUpload;
-  /** As the client said; not yet safe. */
+  /** The client's name for it, not sanitized. */
   readonly filename: string;
   readonly contentType: string;
 }
@@ -18,7 +19,7 @@ export interface ReceivedFile {
 export const envelopeBytes = 64 * 1024;
 
 /**
- * The body's one part, a file named `file`. When anything is wrong, or the client goes away, nothing is left behind.
+ * Stores the body's one part, a file named `file`. Leaves nothing behind on an error or if the client disconnects.
  * @throws AppError `invalid`, `too_large`; multer's errors are translated in errors.ts.
  */
 export async function receiveFile(
@@ -26,16 +27,16 @@ export async function receiveFile(
   request: Request,
   response: Response,
 ): Promise<ReceivedFile> {
-  // Refused before the bytes are sent where the client says how many there will be.
+  // If the client announces the size, refuse before the bytes are sent.
   if (Number(request.get("content-length") ?? 0) > context.fileBytes + envelopeBytes) {
     throw new AppError("too_large", `the file exceeds the limit of ${context.fileBytes} bytes`);
   }
   const storage = createStorage(context);
-  // Names are UTF-8 as every browser sends them; the path is cut off by our own rule, which knows both kinds of slash.
+  // Browsers send names as UTF-8. Our own rule removes the path, because it knows both kinds of slash.
   const options = { storage, limits: { files: 1, parts: 1 }, defParamCharset: "utf8", preservePath: true };
   const receive = multer(options).single("file");
   await new Promise<void>((resolve, reject) => {
-    // A body that is no readable multipart fails with a plain error of the parser.
+    // The parser throws a plain error for a malformed multipart body.
     receive(request, response, (error?: unknown) => (error === undefined ? resolve() : reject(asRefusal(error))));
   });
   const { file } = request;
@@ -49,7 +50,7 @@ function noFile(cause?: unknown): AppError {
   return new AppError("invalid", message, { issues: [{ path: "file", message }], cause });
 }
 
-/** Busboy's errors about malformed bodies carry no mark but their message. */
+/** Busboy's errors about malformed bodies are recognizable only by their message. */
 function asRefusal(error: unknown): unknown {
   const isMalformed =
     error instanceof Error && /^(Unexpected end of form|Malformed|Multipart: Boundary)/.test(error.message);
@@ -60,9 +61,9 @@ interface UploadStorage extends multer.StorageEngine {
   storedOf(file: Express.Multer.File): StoredUpload | undefined;
 }
 
-/** Of one request. Multer calls `_removeFile` for what it took before it found something wrong. */
+/** The storage of one request. Multer calls `_removeFile` for a file it stored before it found an error. */
 function createStorage(context: { control: Control; actor: Actor; fileBytes: number }): UploadStorage {
-  // Multer copies the file object, but keeps the name that the part was given here.
+  // Multer copies the file object, but keeps the name that is set here.
   const uploads = new Map<string, StoredUpload>();
   return {
     _handleFile(_request, file, done) {

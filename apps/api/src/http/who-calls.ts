@@ -1,4 +1,4 @@
-// Who makes a call: by the key in its header or, where it has none, by the cookie of a browser that is signed in.
+// Authenticates a call: by the key in its header or, without one, by the cookie of a signed-in browser.
 
 import type { Actor, Control } from "@dari/control/context";
 import { authenticateBrowser, authenticateKey, type BrowserSignIn } from "@dari/control/tenants";
@@ -10,8 +10,8 @@ import { requireSameOrigin } from "./same-origin.ts";
 const cookieName = "dari_sign_in";
 
 /**
- * @throws AppError `unauthenticated`, in the same words whatever is wrong; `forbidden` for a change that another site
- * asks a signed-in browser for.
+ * @throws AppError `unauthenticated`, with the same text whatever is wrong; `forbidden` if another site makes a
+ *   signed-in browser change something.
  */
 export async function whoCalls(control: Control, request: Request): Promise<Actor> {
   const cookie = request.get("authorization") === undefined ? readCookie(control, request, cookieName) : undefined;
@@ -21,7 +21,7 @@ export async function whoCalls(control: Control, request: Request): Promise<Acto
   return actor;
 }
 
-/** The `Set-Cookie` of somebody who has signed in. */
+/** Returns the `Set-Cookie` of a sign-in. */
 export function signInCookie(control: Control, { secret, validMs }: BrowserSignIn): string {
   return cookieOf(control, cookieName, secret, { seconds: Math.floor(validMs / 1_000), sameSite: "Strict" });
 }

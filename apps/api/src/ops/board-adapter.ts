@@ -1,4 +1,4 @@
-// What the queue board reads: the jobs of BullMQ, and as those that wait the turns that are ready in PostgreSQL.
+// What the queue board reads: BullMQ's jobs and, as waiting jobs, the turns that are ready in PostgreSQL.
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
@@ -11,11 +11,11 @@ type Job = NonNullable<Awaited<ReturnType<BullMQAdapter["getJob"]>>>;
 type JobStatus = ReturnType<BullMQAdapter["getJobStatuses"]>[number];
 type WaitingTurn = Awaited<ReturnType<typeof listWaitingTurns>>[number];
 
-/** The states that a turn job can be in. */
+/** The states of a turn job. */
 const statuses: readonly JobStatus[] = ["active", "waiting", "completed", "failed", "delayed"] as JobStatus[];
 const waiting = statuses[1]!;
 
-/** The organization whose operator looks: only its messages can be opened in the console. */
+/** The organization of the operator who looks. Only its messages can be opened in the console. */
 export const lookingOrganization = new AsyncLocalStorage<string>();
 
 export class TurnBoardAdapter extends BullMQAdapter {
@@ -66,8 +66,8 @@ export class TurnBoardAdapter extends BullMQAdapter {
   }
 
   /**
-   * No turn repeats. To find that out BullMQ would open a connection of its own, and would never again open one that
-   * failed because Redis was silent just then.
+   * Turns do not repeat. To find that out, BullMQ would open another connection, and would not reopen it after a
+   * failure.
    */
   override getJobSchedulers(): Promise<[]> {
     return Promise.resolve([]);
@@ -78,7 +78,7 @@ export class TurnBoardAdapter extends BullMQAdapter {
   }
 }
 
-/** Shows the traces of a job as text for a person; what Redis holds is for the worker that takes the job. */
+/** Shows a job's traces as text. The data in Redis is for workers. */
 function readable(job: Job): Job {
   const render = job.toJSON.bind(job);
   job.toJSON = () => {
@@ -88,7 +88,7 @@ function readable(job: Job): Job {
   return job;
 }
 
-/** A turn that is ready in PostgreSQL, as a job with the id of its message: all that the board calls of a job. */
+/** A turn that is ready in PostgreSQL, as a job with its message's id. Has only what the board uses of a job. */
 function toJob(turn: WaitingTurn): Job {
   const { organizationId, organization, sessionId, messageId, readyAt } = turn;
   const lane = turn.isBackground ? "background" : "interactive";
@@ -117,7 +117,7 @@ function toJob(turn: WaitingTurn): Job {
 
 export const waitsForSlot = "this turn waits for a slot; the dispatcher starts it when one is free";
 
-/** The message's page where the viewer may open it, else the Fleet page. */
+/** Links to the message if the viewer is allowed to open it, otherwise to the Fleet page. */
 function linkOf(data: unknown): { displayText: string; href: string } {
   const { organizationId, messageId } = (data ?? {}) as { readonly organizationId?: unknown; messageId?: unknown };
   const isOwn = organizationId !== undefined && organizationId === lookingOrganization.getStore();

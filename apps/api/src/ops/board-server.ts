@@ -1,4 +1,4 @@
-// Serves the board's page and its API. The page loads nothing from other hosts and offers only what is allowed.
+// Serves the board's page and API. The page loads nothing from other hosts and offers only allowed actions.
 
 import { ExpressAdapter } from "@bull-board/express";
 import { errorKinds } from "@dari/contract";
@@ -9,7 +9,7 @@ type EntryRoute = Parameters<ExpressAdapter["setEntryRoute"]>[0];
 
 export const silent = "the queue does not answer; check Redis";
 
-/** For everything that one call of the board asks Redis and PostgreSQL. Milliseconds. */
+/** Time limit for all Redis and PostgreSQL calls of one board call, in milliseconds. */
 const boardMs = 5_000;
 
 export class BoardServer extends ExpressAdapter {
@@ -22,9 +22,9 @@ export class BoardServer extends ExpressAdapter {
     return this;
   }
 
-  /** The board's own handler shows the inside of an error. */
+  /** The board's default handler shows internals of an error. */
   override setErrorHandler(): this {
-    // The board's types know only its own statuses.
+    // The board's types allow only its own statuses.
     const status = errorKinds.unavailable.status as number as 500;
     return super.setErrorHandler(() => ({ status, body: { error: silent, message: silent, details: "" } }));
   }
@@ -59,7 +59,7 @@ function adaptPage(html: string): string {
   return html.replace(/<link href="https:[^>]*>/g, "").replace("</head>", () => `${style}</head>`);
 }
 
-/** Rejects when `ask` has not ended within the bound; what it asked for may still happen. */
+/** Rejects if `ask` has not ended in time. It is not cancelled and may still take effect. */
 export async function inTime<T>(ask: () => Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new Error(silent)), boardMs);

@@ -1,5 +1,5 @@
-// The queue board: shows what waits in PostgreSQL and the jobs of the queue, and accepts retry and promote. The worker
-// that takes the job carries these out, after asking PostgreSQL. Everything else that a board can do is off.
+// The queue board: shows what waits in PostgreSQL and the queue's jobs, and accepts retry and promote. The worker that
+// takes the job carries these out, after asking PostgreSQL. All other actions are disabled.
 
 import { createBullBoard } from "@bull-board/api";
 import type { Control } from "@dari/control/context";
@@ -13,7 +13,7 @@ import { operatorOf, protectPage } from "./door.ts";
 
 const basePath = "/ops/queues";
 
-/** What may be asked for besides looking: every failed job again, all delayed ones now, or one of them. */
+/** The allowed actions: retry all failed jobs, promote all delayed ones, or one of them. */
 const wishes: readonly RegExp[] = [
   /^\/api\/queues\/[^/]+\/retry\/failed$/,
   /^\/api\/queues\/[^/]+\/promote$/,
@@ -33,7 +33,7 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
     if (actor === undefined) return response.redirect(303, "/ops/sign-in");
     response.locals["organizationId"] = actor.organizationId;
     if (queue === undefined) throw new AppError("not_found", "no queue is configured; workers pull from the database");
-    // BullMQ waits for a Redis that it has never reached; whoever looks does not.
+    // BullMQ waits for a Redis that it has never reached. A person gets an error instead.
     if (request.path.startsWith("/api/") && !queue.available) throw new AppError("unavailable", silent);
     const show = (): void => lookingOrganization.run(actor.organizationId, next);
     if (request.method === "GET" || request.method === "HEAD") return show();
@@ -46,8 +46,8 @@ export function mountBoard(app: Express, control: Control, queue: BoardQueue | u
 }
 
 /**
- * @throws AppError `conflict` for a turn that waits for a slot, and for the retry of a job that has not failed: a turn
- * that is over or runs is not started again.
+ * @throws AppError `conflict` for a turn that waits for a slot, and for the retry of a job that has not failed: a
+ *   finished or running turn is not started again.
  */
 async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   const promoted = decode(/\/([^/]+)\/promote$/.exec(path)?.[1] ?? "");
@@ -61,7 +61,7 @@ async function isWish(board: TurnBoard, path: string): Promise<boolean> {
   return true;
 }
 
-/** A person who opens a page, not a program. */
+/** Whether a person opened a page, as opposed to a call by a program. */
 function isVisit(request: Request): boolean {
   return (
     request.method === "GET" && request.get("authorization") === undefined && request.accepts("json", "html") === "html"
@@ -91,7 +91,7 @@ function serveBoard(control: Control, queue: BoardQueue): Express {
 
 const listRoute = "/api/queues";
 
-/** Only failed and delayed jobs have something that may be asked of them; elsewhere the board shows no button. */
+/** Only failed and delayed jobs have actions. Other tabs show no buttons. */
 function asShown(request: { readonly query: Record<string, unknown> }, reply: BoardReply): BoardReply {
   const status = request.query["status"];
   if (status === "failed" || status === "delayed" || typeof reply.body === "string") return reply;
@@ -102,12 +102,12 @@ function asShown(request: { readonly query: Record<string, unknown> }, reply: Bo
 type BoardHooks = NonNullable<NonNullable<Parameters<typeof createBullBoard>[0]["options"]>["handlerHooks"]>;
 type BoardReply = Parameters<NonNullable<BoardHooks["after"]>>[1];
 
-/** Redis may be away at any time. */
+/** Redis can be unavailable at any time. */
 function blameQueue(error: unknown): never {
   throw new AppError("unavailable", silent, { cause: error });
 }
 
-/** @throws AppError `not_found` where it is no encoding of anything. */
+/** @throws AppError `not_found` for text that is not percent-encoded. */
 function decode(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,5 +1,6 @@
-// Who may enter what is for operators: a key in the header, or the cookie of a sign-in, here or to the console. A
-// cookie comes along by itself, so what changes something must come from our own pages.
+// Authorizes access to the operators' pages: by a key in the header, or by the cookie of a sign-in here or to the
+// console. Browsers send cookies with requests of any site, so a request that changes something must come from our own
+// pages.
 
 import type { Actor, Control } from "@dari/control/context";
 import { authenticateKey, requireOperator } from "@dari/control/tenants";
@@ -9,14 +10,14 @@ import { requireSameOrigin } from "../http/same-origin.ts";
 import { whoCalls } from "../http/who-calls.ts";
 import { operatorOfCookies } from "./session.ts";
 
-/** @throws AppError `unauthenticated`; `forbidden` for a key that is no operator's. */
+/** @throws AppError `unauthenticated`; `forbidden` if the key is not an operator's. */
 export async function operatorOfKey(control: Control, key: string | undefined): Promise<Actor> {
   const actor = await authenticateKey(control, key);
   await requireOperator(control, actor);
   return actor;
 }
 
-/** @throws AppError as `operatorOfKey`; `forbidden` for a change with a cookie that another site asks for. */
+/** @throws AppError as `operatorOfKey`; `forbidden` if another site sends the cookie to change something. */
 export async function operatorOf(control: Control, request: Request): Promise<Actor> {
   if (request.get("authorization") !== undefined) return operatorOfKey(control, bearerOf(request));
   const actor = await operatorOfCookies(control, request.get("cookie"));
@@ -25,14 +26,14 @@ export async function operatorOf(control: Control, request: Request): Promise<Ac
   return actor;
 }
 
-/** A person who is signed in to the console. */
+/** Authorizes a person who is signed in to the console. */
 async function operatorOfPerson(control: Control, request: Request): Promise<Actor> {
   const actor = await whoCalls(control, request);
   await requireOperator(control, actor);
   return actor;
 }
 
-/** What pages for operators may load and who may frame them: nothing of other hosts, nobody. */
+/** Restricts the operators' pages: nothing from other hosts, no framing. */
 export function protectPage(response: Response): void {
   response.set({
     "content-security-policy":

@@ -1,4 +1,4 @@
-// Routes for operators outside of /v1: metrics, the queue board, the sign-in of a browser.
+// Routes for operators outside of /v1: metrics, the queue board, the sign-in for browsers.
 
 import type { Control } from "@dari/control/context";
 import type { MetricsPage } from "@dari/runtime";

@@ -1,10 +1,9 @@
-// An operator's sign-in, kept by its browser: signed, short-lived, worth nothing without a key that may still be used.
+// An operator's sign-in, kept in a signed, short-lived cookie. It is invalid once the operator's key is.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Actor, Control } from "@dari/control/context";
 import { resumeOperator } from "@dari/control/tenants";
 
-/** Seconds. */
 export const sessionSeconds = 8 * 3_600;
 const cookieName = "dari_ops";
 const cookieCharsMax = 1_024;
@@ -12,11 +11,11 @@ const cookieCharsMax = 1_024;
 interface SignedIn {
   readonly organizationId: string;
   readonly keyId: string;
-  /** By this machine's clock, milliseconds. */
+  /** By this machine's clock, in milliseconds. */
   readonly until: number;
 }
 
-/** The `Set-Cookie` of an operator that has shown its key. */
+/** Returns the `Set-Cookie` of an operator's sign-in. */
 export function signInCookie(control: Control, actor: Actor): string {
   const { organizationId, keyId } = actor;
   const signedIn: SignedIn = { organizationId, keyId, until: Date.now() + sessionSeconds * 1_000 };
@@ -24,12 +23,12 @@ export function signInCookie(control: Control, actor: Actor): string {
   return cookie(control, `${text}.${sign(control, text).toString("base64url")}`, sessionSeconds);
 }
 
-/** The `Set-Cookie` that makes the browser forget it. */
+/** Returns the `Set-Cookie` that deletes the sign-in. */
 export function signOutCookie(control: Control): string {
   return cookie(control, "", 0);
 }
 
-/** Who the cookies of a request say is signed in; undefined when nobody is any more. */
+/** Returns the operator that is signed in by the request's cookies, or undefined. */
 export async function operatorOfCookies(control: Control, cookies: string | undefined): Promise<Actor | undefined> {
   const signedIn = readSession(control, valueOf(cookies));
   if (signedIn === undefined || signedIn.until <= Date.now()) return undefined;

@@ -1,4 +1,4 @@
-// Where an operator shows its key to a browser, once: the key itself is not kept there.
+// The page where an operator signs a browser in with a key. The key itself is not stored.
 
 import type { Control } from "@dari/control/context";
 import { AppError } from "@dari/domain";
@@ -29,7 +29,7 @@ export function mountSignIn(app: Express, control: Control): void {
 
 async function signIn(control: Control, request: Request, response: Response): Promise<void> {
   response.locals["route"] = "/ops/sign-in";
-  // Else another site could sign a browser in as somebody else.
+  // Otherwise another site could sign a browser in as someone else.
   requireSameOrigin(control, request);
   const key = (request.body as { key?: unknown } | undefined)?.key;
   if (typeof key !== "string" || key.trim() === "") {
@@ -52,7 +52,7 @@ async function signIn(control: Control, request: Request, response: Response): P
 }
 
 interface PageContent {
-  /** Our own words only. */
+  /** A text of ours, never the request's. */
   readonly problem?: string;
   readonly isSignedIn?: boolean;
 }

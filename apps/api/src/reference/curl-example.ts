@@ -1,4 +1,4 @@
-// A call that works when the ids in it are replaced: the right method, address, key and the body that is needed.
+// A curl command that works once its ids are replaced: method, address, key and the required body.
 
 import type { ReferenceDocument, ReferenceRoute, Schema } from "./document.ts";
 import { nameOf } from "./render-schema.ts";
@@ -20,7 +20,7 @@ export function curlExample({ method, path, operation }: ReferenceRoute, documen
   return parts.join(" \\\n  ");
 }
 
-/** The least that the schema asks for: its required fields. */
+/** Returns the minimal valid value: only required fields. */
 function exampleOf(schema: Schema, document: ReferenceDocument, depth = 0): unknown {
   const name = nameOf(schema);
   if (name !== undefined) return depth > depthMax ? null : exampleOf(document.schemas[name] ?? {}, document, depth + 1);

@@ -1,4 +1,4 @@
-// The parts of an OpenAPI document that the reference page shows, in the order in which it shows them.
+// The parts of an OpenAPI document that the reference page shows, in its order.
 
 export interface Schema {
   readonly [keyword: string]: unknown;
@@ -35,7 +35,7 @@ export interface ReferenceRoute {
 export interface ReferenceDocument {
   readonly title: string;
   readonly serverUrl: string;
-  /** By tag, as they stand in the document. */
+  /** By tag, in the document's order. */
   readonly groups: ReadonlyMap<string, readonly ReferenceRoute[]>;
   readonly schemas: Readonly<Record<string, Schema>>;
 }
@@ -47,7 +47,7 @@ interface OpenApiDocument {
   readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
 }
 
-/** Reads a document that `buildOpenApi` has made, so its shape is known. */
+/** Reads a document of `buildOpenApi`, so its shape is known. */
 export function readDocument(made: object): ReferenceDocument {
   const document = made as OpenApiDocument;
   const groups = new Map<string, ReferenceRoute[]>();

@@ -1,4 +1,4 @@
-// The API's description for machines and for people. Anybody may read it: it says what there is, not what is in it.
+// The API's description for programs and people. Public: it contains no data.
 
 import { createHash } from "node:crypto";
 import { buildOpenApi } from "@dari/contract";
@@ -10,7 +10,7 @@ import { renderReference, searchScript } from "./render.ts";
 
 const cachedSeconds = 300;
 
-/** `/openapi.json`: OpenAPI 3.1, of the schemas that calls are validated with. `/docs`: the same as a page. */
+/** `/openapi.json`: OpenAPI 3.1, from the schemas that validate calls. `/docs`: the same as a page. */
 export function mountReference(app: Express, control: Control): void {
   let known: { readonly serverUrl: string; readonly json: string; readonly page: string } | undefined;
   const reference = () => {
@@ -24,7 +24,7 @@ export function mountReference(app: Express, control: Control): void {
 
   app.get("/openapi.json", (_request, response) => {
     response.locals["route"] = "/openapi.json";
-    // Readers on other hosts are welcome: it is no secret, and no key is read.
+    // Other origins may read it: it is public, and no key is read.
     response.set({ "cache-control": `public, max-age=${cachedSeconds}`, "access-control-allow-origin": "*" });
     response.type("json").send(reference().json);
   });

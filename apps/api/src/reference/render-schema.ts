@@ -1,8 +1,8 @@
-// A JSON Schema as nested HTML lists, in a few words per field.
+// Renders a JSON Schema as nested HTML lists, with a short description per field.
 
 import type { Schema } from "./document.ts";
 
-/** Nested deeper, only the type is shown; named schemas are links and nest nothing. */
+/** Below this depth, only the type is shown. Named schemas are links. */
 const depthMax = 6;
 
 const bounds: Readonly<Record<string, string>> = {
@@ -27,7 +27,7 @@ export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => names[character] ?? character);
 }
 
-/** The type and its bounds; below it the fields, each of the same form. */
+/** Renders the type and its bounds and, below it, the fields. */
 export function renderSchema(schema: Schema, depth = 0): string {
   const alternatives = schema["anyOf"] ?? schema["oneOf"];
   if (Array.isArray(alternatives)) {

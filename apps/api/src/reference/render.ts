@@ -1,10 +1,11 @@
-// The reference page: one document without anything from elsewhere. Readable without scripts; the script only searches.
+// Renders the reference page: one document that loads nothing. It is readable without scripts; the script only
+// searches.
 
 import type { Operation, Parameter, ReferenceDocument, ReferenceRoute, Schema } from "./document.ts";
 import { curlExample } from "./curl-example.ts";
 import { escapeHtml, renderSchema } from "./render-schema.ts";
 
-/** Hides what does not hold all words of the search. `/` goes to the field. */
+/** Hides the operations that do not contain all words of the search. `/` focuses the field. */
 export const searchScript = `
 const field = document.querySelector("#search");
 const routes = [...document.querySelectorAll("article")].map((element) => [element, element.dataset.words]);
@@ -28,7 +29,7 @@ document.addEventListener("keydown", (event) => {
 search();
 `;
 
-/** The page as HTML. Everything that comes from the document is escaped. */
+/** Everything from the document is escaped. */
 export function renderReference(document: ReferenceDocument): string {
   const groups = [...document.groups].map(([tag, routes]) => renderGroup(tag, routes, document));
   return `<!doctype html>

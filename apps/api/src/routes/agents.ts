@@ -98,7 +98,7 @@ export const agentHandlers: Handlers<
   },
 };
 
-/** Under `/v1/deployments` an agent's `id` is its `dep_` form. */
+/** Under `/v1/deployments`, an agent's `id` is its `dep_` form. */
 function named<Body extends { id: string }>(call: { asDeployment: boolean }, body: Body): Body {
   return call.asDeployment ? { ...body, id: deploymentIdOf(body.id) } : body;
 }

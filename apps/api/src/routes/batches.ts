@@ -1,4 +1,4 @@
-// Many sessions with a first message each, started by one call.
+// Batches: many sessions with a first message each, created by one call.
 
 import { renderList } from "@dari/contract";
 import {
@@ -43,7 +43,6 @@ export const batchHandlers: Handlers<
 
   async listBatchSessions(call) {
     const { query } = call;
-    // Valid by the route's schema.
     const state = messageMachine.states.find((one) => one === query["message_status"]);
     return renderList("sessions", await listBatchSessions(call.control, placeOf(call), { ...readPage(query), state }));
   },

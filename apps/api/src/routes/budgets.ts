@@ -1,4 +1,4 @@
-// Caps on what turns may use, and the stop of all turns.
+// Limits on what turns use, and the stop of all turns.
 
 import { renderList } from "@dari/contract";
 import {

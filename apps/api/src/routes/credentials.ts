@@ -1,4 +1,4 @@
-// Credentials: values go in and never come out.
+// Credentials. Their values are never returned.
 
 import { renderList } from "@dari/contract";
 import { deleteCredential, listCredentials, putCredential } from "@dari/control/tenants";

@@ -1,4 +1,4 @@
-// What an organization's agents may connect to.
+// The network rules of an organization's agents.
 
 import { deleteEgress, getEgress, putEgress } from "@dari/control/tenants";
 import type { Handlers } from "../http/call.ts";

@@ -1,11 +1,11 @@
-// Whether the process lives and can do its work. Not part of /v1, because it is for operators.
+// Health checks for operators, outside of /v1.
 
 import type { Control } from "@dari/control/context";
 import { checkAccepting } from "@dari/control/turns";
 import { checkHealth, type HealthChecks } from "@dari/runtime";
 import type { Express } from "express";
 
-/** Probes come from many places and often; accepting is tried at most this often. Milliseconds. */
+/** Probes are frequent, so whether messages can be accepted is checked at most this often, in milliseconds. */
 const acceptingForMs = 2_000;
 
 export function mountHealth(app: Express, control: Control, draining: AbortSignal): void {
@@ -15,14 +15,14 @@ export function mountHealth(app: Express, control: Control, draining: AbortSigna
   });
   app.get("/readyz", async (_request, response) => {
     const { ok, checks: found } = await checkHealth(checks);
-    // Anybody may ask. Why a check fails, which names machines and users, is for the log.
+    // Health is public. The reason of a failure names machines and users, so it is only logged.
     if (!ok) control.log.warn({ checks: found }, "api.not_ready");
     const told = Object.entries(found).map(([name, text]) => [name, text === "ok" ? text : "failed"]);
     response.status(ok ? 200 : 503).json({ ok, checks: Object.fromEntries(told) });
   });
 }
 
-/** Whether messages can be accepted here, and will be a moment from now. */
+/** Checks whether messages can be accepted here, now and in the next moments. */
 export function readinessOf(control: Control, draining: AbortSignal): HealthChecks {
   return {
     database: async () => void (await control.db.pool.query("select 1")),
@@ -33,7 +33,7 @@ export function readinessOf(control: Control, draining: AbortSignal): HealthChec
   };
 }
 
-/** One answer for everybody who asks within `forMs`, also while it is being found. */
+/** Answers all calls within `forMs` with one result, also while it is being computed. */
 function remember(forMs: number, check: () => Promise<void>): () => Promise<void> {
   let askedAt = -Infinity;
   let answer: Promise<void> = Promise.resolve();

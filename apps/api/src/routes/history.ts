@@ -1,5 +1,4 @@
-// Going back in a session's history: forks, rollbacks, what turns changed, what failed attempts left behind; and taking
-// a session elsewhere.
+// A session's history: forks, rollbacks, changes of turns, files of failed attempts, export and import.
 
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";

@@ -1,4 +1,4 @@
-// People: members, invitations, sign-in, and the command lines that people let in.
+// People: members, invitations, sign-in, and the command lines that they authorize.
 
 import { renderList } from "@dari/contract";
 import {
@@ -94,7 +94,7 @@ export const memberHandlers: Handlers<
   },
 
   async openSignInLink({ control, body, request, response }) {
-    // Else another site could sign a browser in as somebody else.
+    // Otherwise another site could sign a browser in as someone else.
     refuseOtherSites(control, request);
     countUnauthenticated(response);
     await limitTries(control, "sign_in", addressOf(request));

@@ -1,4 +1,4 @@
-// Messages: sent, awaited, read, cancelled, sent again.
+// Messages: send, wait, read, cancel, send again.
 
 import { renderList, type Delivery, type MessageRecord, type SendMessageRequest } from "@dari/contract";
 import {
@@ -99,7 +99,7 @@ export const messageHandlers: Handlers<
 
 type SendCall = Call<"sendMessage" | "sendMessageSync" | "sendMessageAsync" | "sendMessageStream">;
 
-/** A send that is replayed is awaited as the first one was. */
+/** A replayed send waits as the first one did. */
 function sending(choose: (call: SendCall) => Delivery) {
   return {
     async create(call: SendCall) {
@@ -118,10 +118,10 @@ function sending(choose: (call: SendCall) => Delivery) {
     async read(call: SendCall, messageId: string, { isNew }: { readonly isNew: boolean }) {
       const { control, actor, settings, signal, response } = call;
       const delivery = choose(call);
-      // A repeated call was promised nothing: else it would open streams without a bound.
+      // Only a new message is guaranteed a stream. Otherwise, repeated calls could open any number of them.
       if (delivery === "stream") return streamMessageTo(call, messageId, { promised: isNew });
       if (delivery === "async") return new Reply(202, await getMessage(control, actor, messageId));
-      // A client that goes away ends the wait, never the turn.
+      // A client that disconnects ends the wait, not the turn.
       return settled(
         response,
         await waitForMessage(control, actor, messageId, { timeoutMs: settings.syncWaitMs, signal, isNew }),
@@ -130,16 +130,16 @@ function sending(choose: (call: SendCall) => Delivery) {
   };
 }
 
-/** 200 with the last word, 202 with the record so far. */
+/** 200 with the final record, or 202 with the current one. */
 function settled(response: Response, record: MessageRecord): Reply {
   const isTerminal = ["completed", "failed", "cancelled"].includes(record.status);
   return new Reply(isTerminal ? 200 : 202, timed(response, record));
 }
 
-/** Names of phases; an imported message may have any others. */
+/** Names of phases. An imported message can have any other names. */
 const phaseName = /^[a-z_]{1,40}_ms$/;
 
-/** Says the phases of the last attempt in the header that browsers and proxies show: `Server-Timing`. */
+/** Sends the phases of the last attempt in the `Server-Timing` header. */
 function timed(response: Response, record: MessageRecord): MessageRecord {
   const phases = Object.entries(record.timings).filter(([name]) => phaseName.test(name));
   const said = phases.map(([name, ms]) => `${name.slice(0, -"_ms".length)};dur=${ms}`);
@@ -147,7 +147,7 @@ function timed(response: Response, record: MessageRecord): MessageRecord {
   return record;
 }
 
-/** First match wins: body, `Accept`, `Prefer`; a path's own suffix is decided before. */
+/** The first match wins: body, `Accept`, `Prefer`. A path's own suffix is handled before. */
 function chooseDelivery(body: SendMessageRequest, request: Request): Delivery {
   if (body.delivery !== undefined) return body.delivery;
   if (/(^|,)\s*text\/event-stream\b/i.test(request.get("accept") ?? "")) return "stream";

@@ -1,4 +1,4 @@
-// What concerns an organization as a whole or the installation: limits, the record of changes, health, bulk retries.
+// Operations on a whole organization or the installation: limits, audit log, health, bulk retries.
 
 import { renderList } from "@dari/contract";
 import { examinePlatform } from "@dari/control/operations";
@@ -15,7 +15,7 @@ import { limits } from "@dari/domain";
 import type { Handlers } from "../http/call.ts";
 import { isOn, readPage } from "../http/query.ts";
 
-/** Stands for a dry run in what an `Idempotency-Key` remembers: it changed nothing, so it is simply run again. */
+/** What an `Idempotency-Key` stores for a dry run. It changed nothing, so a repeated call runs again. */
 const dryRun = "dry_run";
 
 export const operatorHandlers: Handlers<

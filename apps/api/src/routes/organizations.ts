@@ -1,4 +1,4 @@
-// Organizations, and what a command line asks before it knows who it is.
+// Organizations, and what a command line asks before it signs in.
 
 import { dariRelease, renderList } from "@dari/contract";
 import { createOrganization, getOrganization, listOrganizations } from "@dari/control/tenants";
@@ -9,7 +9,7 @@ import { readPage } from "../http/query.ts";
 export const organizationHandlers: Handlers<
   "getAuthConfig" | "bootstrap" | "listOrganizations" | "createOrganization"
 > = {
-  /** The first two fields are those that the vendor's client insists on. */
+  /** The vendor's client requires the first two fields. */
   async getAuthConfig({ control, settings: { oidcName } }) {
     const sign_in = { oidc: oidcName !== null, oidc_name: oidcName };
     return { supabase_url: control.publicUrl, supabase_publishable_key: "none", sign_in, release: dariRelease };

@@ -1,4 +1,4 @@
-// Messages that the platform sends by the clock, and what came of each due time.
+// Schedules: messages sent at due times, and the result of each due time.
 
 import { renderList, scheduleStatuses } from "@dari/contract";
 import {
@@ -52,7 +52,6 @@ export const scheduleHandlers: Handlers<
 
   async listScheduleFirings(call) {
     const { query } = call;
-    // Valid by the route's schema.
     const outcome = firingOutcomes.find((one) => one === query["outcome"]);
     const page = { ...readPage(query), outcome };
     return renderList("firings", await listScheduleFirings(call.control, placeOf(call), page));

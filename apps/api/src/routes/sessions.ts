@@ -1,4 +1,4 @@
-// Sessions and their ledger.
+// Sessions and their events.
 
 import { renderList, sessionStatuses } from "@dari/contract";
 import {
@@ -59,7 +59,7 @@ export const sessionHandlers: Handlers<
   async listEvents({ control, actor, params, query }) {
     const page = await listEvents(control, actor, {
       sessionId: params.session_id,
-      // `after` with the `next` of the page before says the same.
+      // `after` with the `next` of the page before means the same.
       afterSequenceNumber: readSequenceNumber(query["after_seq"] ?? query["after"] ?? "0", "after"),
       limit: readLimit(query),
     });
@@ -79,7 +79,7 @@ function readFilter(query: Query) {
 
 const metadataPrefix = "metadata.";
 
-/** `metadata.<key>=<value>`, any number of them. */
+/** Reads any number of `metadata.<key>=<value>` parameters. */
 function metadataFilters(query: Query): [string, string][] {
   return Object.entries(query).flatMap(([name, value]): [string, string][] =>
     name.startsWith(metadataPrefix) ? [[name.slice(metadataPrefix.length), value ?? ""]] : [],

@@ -1,4 +1,4 @@
-// Bundles: reserved, uploaded under a signed URL, judged.
+// Bundles: reserved, uploaded to a signed URL, checked.
 
 import {
   createSourceSnapshot,

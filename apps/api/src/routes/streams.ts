@@ -1,4 +1,4 @@
-// The ledger as it grows: of a session, of one message, and its rendering as a timeline.
+// Streams of events: of a session, of one message, and as a timeline.
 
 import { renderList } from "@dari/contract";
 import { followMessage, followSession, type StreamItem } from "@dari/control/outbound";
@@ -29,15 +29,15 @@ export const streamHandlers: Handlers<"streamMessage" | "streamSession" | "getTr
 
 type StreamCall = Pick<Call, "control" | "actor" | "signal" | "settings" | "query" | "request" | "response">;
 
-/** Before anything is done whose outcome the stream shows. @throws AppError as the stream itself would. */
+/** Called before an action whose result is streamed. @throws AppError as the stream itself would. */
 export function checkStream(call: Pick<Call, "control" | "actor" | "request" | "query">): void {
   resumeAfter(call);
   call.control.streams.check(call.actor.organizationId);
 }
 
 /**
- * Writes a message's stream as the reply, to its last event. One that is over is 204, after which browsers do not
- * connect again. `promised`: refusing is too late.
+ * Streams a message's events as the reply, up to its last one. Answers 204 if the message has ended, which keeps
+ * browsers from reconnecting. If `promised`, the stream can no longer be refused.
  */
 export async function streamMessageTo(
   call: StreamCall,
@@ -57,12 +57,12 @@ async function send(call: StreamCall, items: AsyncGenerator<StreamItem, void, vo
   await sendEvents(items, { response, settings, hold });
 }
 
-/** HEAD asks for the headers alone. */
+/** HEAD requests get only the headers. */
 function endOf({ request, signal }: Pick<Call, "request" | "signal">): AbortSignal {
   return request.method === "HEAD" ? AbortSignal.abort() : signal;
 }
 
-/** `Last-Event-ID`, which a browser sends when it connects again, else `after_seq`. */
+/** Returns `Last-Event-ID`, which a browser sends when it reconnects, or `after_seq`. */
 function resumeAfter({ request, query }: Pick<Call, "request" | "query">): number | undefined {
   const last = request.get("last-event-id");
   if (last !== undefined && last !== "") return readSequenceNumber(last, "Last-Event-ID");

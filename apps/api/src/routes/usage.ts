@@ -1,4 +1,4 @@
-// What is used and what is going on.
+// Usage and current activity.
 
 import { getFleet } from "@dari/control/operations";
 import { getUsage } from "@dari/control/tenants";

@@ -102,7 +102,6 @@ export const webhookHandlers: Handlers<
 
   async listWebhookDeliveries(call) {
     const { query } = call;
-    // Valid by the route's schema.
     const state = webhookDeliveryMachine.states.find((one) => one === query["status"]);
     const page = { ...readPage(query), state };
     return renderList("webhook_deliveries", await listWebhookDeliveries(call.control, placeOf(call), page));

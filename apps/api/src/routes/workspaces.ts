@@ -1,4 +1,4 @@
-// A session's workspace as a whole and its files one by one: written, deleted, archived.
+// A session's workspace and its files: read, written, deleted, archived.
 
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
@@ -15,7 +15,7 @@ export const workspaceHandlers: Handlers<
 > = {
   async putSessionFile({ control, actor, params, query, settings, request, response }) {
     const maxBytes = settings.fileBytes;
-    // Refused before the bytes are sent where the client says how many there will be.
+    // If the client announces the size, refuse before the bytes are sent.
     if (Number(request.get("content-length") ?? 0) > maxBytes) {
       throw new AppError("too_large", `the file exceeds the limit of ${maxBytes} bytes`);
     }
@@ -55,7 +55,7 @@ interface ArchiveCall extends Pick<Call, "control" | "actor"> {
   readonly response: Response;
 }
 
-/** Sends nothing before the first part of the archive is there: until then a damaged file has a status of its own. */
+/** Sends nothing before the first part of the archive exists, so that a damaged file still gets an error status. */
 async function sendArchive(
   { control, actor, params, request, response }: ArchiveCall,
   format: "tar" | "zip",
@@ -79,13 +79,13 @@ async function sendArchive(
 async function* gzip(bytes: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   const packer = createGzip();
   const feeding = pipeline(bytes, packer);
-  // Its failure ends the reading below, which throws it.
+  // The read below throws the same error.
   feeding.catch(() => undefined);
   yield* packer as AsyncIterable<Uint8Array>;
   await feeding;
 }
 
-/** Smaller archives are read whole before anything is sent. */
+/** Smaller archives are read completely before anything is sent. */
 const archiveAheadBytes = 1024 * 1024;
 
 function conditionsOf(request: Request) {

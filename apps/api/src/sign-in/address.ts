@@ -1,4 +1,4 @@
-// Whom tries are counted for: the address that the call comes from, as far as proxies that are said to be there tell.
+// The address that sign-in attempts are counted for: where the call comes from, according to the trusted proxies.
 
 import type { Request } from "express";
 import { networkOf } from "../http/limit-unauthenticated.ts";

@@ -1,5 +1,5 @@
-// The way of a browser to the identity provider and back, and the short address that command lines show. These
-// redirect; the contract's routes never do.
+// Redirects a browser to the identity provider and back, and from the short address that command lines show. The
+// contract's routes never redirect.
 
 import type { Control } from "@dari/control/context";
 import { limitTries, signInProvenPerson, type NoSignIn } from "@dari/control/tenants";
@@ -18,7 +18,7 @@ const startPath = "/auth/oidc/start";
 const callbackPath = "/auth/oidc/callback";
 const cookieName = "dari_oidc";
 
-/** Why a sign-in came to nothing; the console's page has the words. */
+/** Why a sign-in failed. The console's page has the texts. */
 type Problem = "expired" | "refused" | "unavailable" | "no_email" | NoSignIn;
 
 export function mountSignIn(app: Express, control: Control, provider: OidcProvider | undefined): void {
@@ -52,7 +52,7 @@ async function start(
   await limitTries(control, "sign_in", addressOf(request));
   const { return_to: wanted, organization } = request.query;
   const round = newRound();
-  // Another site leads no browser into an organization of its choice: anybody may have made its person a member there.
+  // Another site must not sign a browser in to an organization that it chose: anyone can invite a person.
   const site = request.get("sec-fetch-site") ?? "none";
   const isOwnWish = site === "none" || site === "same-origin";
   const isAsked = typeof organization === "string" && isId("organization", organization);
@@ -60,7 +60,7 @@ async function start(
   try {
     const url = await provider.begin(redirectUri(control), round);
     const state = sealState(control, { ...round, returnTo: placeOf(wanted), organizationId });
-    // `Lax`: it must come along when the provider sends the browser back.
+    // `Lax`, because the browser must send it when the provider redirects back.
     const cookie = cookieOf(control, cookieName, state, { seconds: roundSeconds, sameSite: "Lax" });
     response.set("set-cookie", cookie).redirect(303, url.href);
   } catch (error) {
@@ -93,7 +93,7 @@ async function finish(
   response.redirect(303, returnTo);
 }
 
-/** Undefined when the provider refused, or what it sent is not what this browser was sent for. */
+/** Returns undefined if the provider refused, or its answer does not belong to this browser's sign-in. */
 async function identify(
   control: Control,
   provider: OidcProvider,
@@ -106,13 +106,13 @@ async function identify(
     url.search = new URL(request.originalUrl, control.publicUrl).search;
     return await provider.finish(url, state);
   } catch (error) {
-    // The address holds the code, which the provider takes once.
+    // The address contains the code, which is valid once, so it is not logged.
     control.log.warn({ err: error, request_id: requestIdOf(response) }, "oidc.refused");
     return undefined;
   }
 }
 
-/** As it is registered with the provider. */
+/** Must equal the URI that is registered with the provider. */
 function redirectUri(control: Control): string {
   return `${control.publicUrl}${callbackPath}`;
 }

@@ -1,5 +1,4 @@
-// An identity provider that signs people in, whichever has discovery: by authorization code with PKCE. The library
-// that speaks to it lives here only.
+// An identity provider with OIDC discovery: authorization code with PKCE. The only file that imports the OIDC library.
 
 import * as openid from "openid-client";
 import type { Redacted } from "@dari/domain";
@@ -7,15 +6,15 @@ import type { Redacted } from "@dari/domain";
 export interface OidcSettings {
   readonly issuer: string;
   readonly clientId: string;
-  /** Undefined: a public client. */
+  /** Undefined for a public client. */
   readonly clientSecret: Redacted | undefined;
-  /** What the button says. */
+  /** The label of the sign-in button. */
   readonly name: string;
-  /** `verified`: only addresses that the provider says it has verified; `trusted`: all that it names. */
+  /** `verified`: only addresses that the provider has verified; `trusted`: all addresses. */
   readonly email: "verified" | "trusted";
 }
 
-/** What the browser keeps until it comes back. */
+/** What the browser stores until it returns. */
 export interface OidcRound {
   readonly state: string;
   readonly nonce: string;
@@ -25,21 +24,21 @@ export interface OidcRound {
 export interface OidcPerson {
   readonly issuer: string;
   readonly subject: string;
-  /** Undefined when the provider names none, or one that it has not verified. */
+  /** Undefined if the provider sends no address, or an unverified one. */
   readonly email: string | undefined;
 }
 
 export interface OidcProvider {
   readonly name: string;
-  /** Where to send the browser. Rejects when the provider cannot be reached. */
+  /** Returns where to redirect the browser. Rejects if the provider cannot be reached. */
   begin(redirectUri: string, round: OidcRound): Promise<URL>;
-  /** Who has come back, to `url`, the whole address. Rejects for whatever is not right with it. */
+  /** Returns who signed in, from the whole address that the browser returned to. Rejects if anything in it is wrong. */
   finish(url: URL, round: OidcRound): Promise<OidcPerson>;
 }
 
-/** Seconds that one answer of the provider may take. */
+/** Time limit of one call to the provider, in seconds. */
 const timeoutSeconds = 10;
-/** How long what the provider says of itself is believed. Milliseconds. */
+/** How long the provider's metadata is cached, in milliseconds. */
 const believedMs = 3_600_000;
 
 export function newRound(): OidcRound {
@@ -50,7 +49,7 @@ export function newRound(): OidcRound {
   };
 }
 
-/** Asks nothing of the provider yet: one that is away at the start keeps no platform from starting. */
+/** Makes no call yet, so the platform starts while the provider is unavailable. */
 export function createOidcProvider(settings: OidcSettings): OidcProvider {
   let known: { readonly until: number; readonly found: Promise<openid.Configuration> } | undefined;
   const discover = (): Promise<openid.Configuration> => {
@@ -58,7 +57,7 @@ export function createOidcProvider(settings: OidcSettings): OidcProvider {
     const found = discovery(settings);
     const mine = { until: Date.now() + believedMs, found };
     known = mine;
-    // Who comes next asks again.
+    // After a failure, the next caller tries again.
     found.catch(() => {
       if (known === mine) known = undefined;
     });
@@ -86,7 +85,7 @@ export function createOidcProvider(settings: OidcSettings): OidcProvider {
       });
       const claims = tokens.claims();
       if (claims === undefined) throw new Error("the provider gave no ID token");
-      // Some say the address only when they are asked for it.
+      // Some providers send the address only from the userinfo endpoint.
       const asked = claims["email"] === undefined && provider.serverMetadata().userinfo_endpoint !== undefined;
       const about = asked ? await openid.fetchUserInfo(provider, tokens.access_token, claims.sub) : claims;
       return { issuer: claims.iss, subject: claims.sub, email: emailOf(about, settings.email) };
@@ -97,22 +96,23 @@ export function createOidcProvider(settings: OidcSettings): OidcProvider {
 function discovery({ issuer, clientId, clientSecret }: OidcSettings): Promise<openid.Configuration> {
   const url = new URL(issuer);
   const authentication = clientSecret === undefined ? openid.None() : openid.ClientSecretPost(clientSecret.reveal());
-  // Signatures are looked at although the tokens come from the provider itself; and what is not encrypted goes no
-  // further than this machine.
+  // Verify signatures even though tokens come from the provider directly. Allow unencrypted connections only to
+  // loopback.
   const isLocal = url.protocol === "http:" && isLoopback(url);
   const execute = [openid.enableNonRepudiationChecks, ...(isLocal ? [openid.allowInsecureRequests] : [])];
   return openid.discovery(url, clientId, undefined, authentication, { execute, timeout: timeoutSeconds });
 }
 
-/** Returns whether an issuer's address is on loopback, where it needs no encryption. */
+/** Returns whether an issuer is on loopback, where it needs no encryption. */
 export function isLoopback({ hostname }: URL): boolean {
   return ["127.0.0.1", "[::1]", "localhost"].includes(hostname);
 }
 
 function emailOf(about: Readonly<Record<string, unknown>>, believe: OidcSettings["email"]): string | undefined {
   const [email, verified] = [about["email"], about["email_verified"]];
-  // Members' addresses are ASCII: another letter that has one of theirs as its lower case is somebody else's.
+  // Members' addresses are ASCII. A non-ASCII letter can have an ASCII lower case, and would match another person's
+  // address.
   if (typeof email !== "string" || email.length > 254 || !/^[\x21-\x7e]+$/.test(email)) return undefined;
-  // Some providers send text.
+  // Some providers send the flag as text.
   return believe === "trusted" || verified === true || verified === "true" ? email.toLowerCase() : undefined;
 }

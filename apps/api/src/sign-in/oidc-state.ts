@@ -1,17 +1,17 @@
-// What a browser carries on its way to the identity provider and back: signed, short-lived, and of use to nobody else.
+// The state that a browser carries to the identity provider and back: signed, short-lived, and bound to that browser.
 
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { Control } from "@dari/control/context";
 import type { OidcRound } from "./oidc-provider.ts";
 
-/** Seconds that a person may take at the provider. */
+/** How long a person may take at the provider, in seconds. */
 export const roundSeconds = 600;
 
 export interface OidcState extends OidcRound {
-  /** A place of the console. */
+  /** A path of the console. */
   readonly returnTo: string;
   readonly organizationId: string | undefined;
-  /** By this machine's clock, milliseconds. */
+  /** By this machine's clock, in milliseconds. */
   readonly until: number;
 }
 
@@ -21,7 +21,7 @@ export function sealState(control: Control, state: Omit<OidcState, "until">): st
   return `${text}.${sign(control, text).toString("base64url")}`;
 }
 
-/** Undefined for what is too old, or was not sealed here. */
+/** Returns undefined if the state has expired, or was not sealed here. */
 export function openState(control: Control, value: string | undefined): OidcState | undefined {
   const [text = "", signature = ""] = (value ?? "").split(".");
   const given = Buffer.from(signature, "base64url");
@@ -38,9 +38,9 @@ function sign(control: Control, text: string): Buffer {
 const startPlace = "/console";
 const placeCharsMax = 500;
 
-/** Where to go after the sign-in: a place of the console and nothing else, whatever the address said. */
+/** Returns where to go after the sign-in: always a path of the console. */
 export function placeOf(wanted: unknown): string {
   if (typeof wanted !== "string" || wanted.length > placeCharsMax) return startPlace;
-  // Browsers take a backslash for a slash, drop line ends, and leave by `..`: what has one of them is none of ours.
+  // Browsers treat a backslash as a slash, drop line breaks, and resolve `..`. Our paths contain none of them.
   return !wanted.includes("..") && /^\/console(\/[\w./-]*)?(\?[\w=&%.~-]*)?$/.test(wanted) ? wanted : startPlace;
 }
